@@ -1,0 +1,1 @@
+"""The words of ArcOps: what every room above speaks, and nothing but the standard library."""

@@ -1,0 +1,58 @@
+"""A collector: the declaration of who can see one kind of evidence. Running it is for `flows`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from arcops.errors import Broken
+from arcops.evidence import Body, Seen, Sighting
+from arcops.request import Request
+
+T = TypeVar("T", bound=Body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector(Generic[T]):
+    """A plain function with its circumstances.
+
+    ``needs`` are collected first and handed in as `Seen`. ``version`` changes whenever the same input could give another
+    body. Past ``deadline`` the evidence is missing. ``isolated`` runs it in a process of its own that can be killed: for
+    whatever could hang where no callback reaches.
+    """
+
+    name: str
+    body: type[T]
+    version: str
+    needs: tuple[type[Body], ...]
+    deadline: timedelta
+    isolated: bool
+    look: Callable[[Request, Seen], Sighting[T]]
+
+
+def collector(
+    body: type[T],
+    *,
+    version: str,
+    needs: tuple[type[Body], ...] = (),
+    deadline: timedelta = timedelta(minutes=2),
+    isolated: bool = False,
+) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
+    """Declare the decorated function as the one that collects *body*."""
+
+    def declare(look: Callable[[Request, Seen], Sighting[T]]) -> Collector[T]:
+        if body in needs:
+            raise Broken(f"collector of {body.KIND!r} needs its own evidence")
+        return Collector(
+            name=f"{look.__module__}.{look.__name__}",
+            body=body,
+            version=version,
+            needs=needs,
+            deadline=deadline,
+            isolated=isolated,
+            look=look,
+        )
+
+    return declare

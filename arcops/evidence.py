@@ -1,0 +1,128 @@
+"""Evidence: what was seen, by whom, when, from how far away, and resting on data of which age.
+
+A collector returns a `Sighting`; the runner makes it `Evidence` by adding the digest and the circumstances. A collector
+that could not look becomes `Missing`, with the reason. There is no third way, so an empty look can never pass for a clean one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import ClassVar, Generic, TypeVar
+
+from arcops.errors import Broken
+from arcops.tier import Tier
+
+
+class Body:
+    """The base of every evidence body: a frozen, slotted, keyword-only dataclass in `arcops.seen`.
+
+    Bodies hold strings, integers, booleans, aware datetimes, enums, ``None`` and tuples of bodies-like dataclasses;
+    never floats or mappings, so that their canonical bytes are the same everywhere.
+    """
+
+    __slots__ = ()
+
+    KIND: ClassVar[str]
+
+
+T = TypeVar("T", bound=Body)
+T_co = TypeVar("T_co", bound=Body, covariant=True)
+
+
+class SourceKind(Enum):
+    """``TRUST``: what signatures were checked against. ``DATA``: facts with an age. ``TOOL``: a program that was run."""
+
+    TRUST = "trust"
+    DATA = "data"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Something that a collector relied on beside the subject itself.
+
+    ``digest`` is ``sha256:…`` of its bytes where it has bytes; ``dated`` is when its content was made, ``None`` where
+    nobody can tell (which a policy may well judge).
+    """
+
+    name: str
+    kind: SourceKind
+    digest: str = ""
+    dated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting(Generic[T_co]):
+    """What a collector returns: the body and the sources that it rests on."""
+
+    body: T_co
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Generic[T_co]):
+    """A sighting with its circumstances. ``digest`` is ``sha256:…`` of the body's canonical bytes (RFC 8785)."""
+
+    kind: str
+    body: T_co
+    digest: str
+    collector: str
+    version: str
+    at: datetime
+    tier: Tier
+    sources: tuple[Source, ...] = ()
+
+
+class Cause(Enum):
+    """Why there is no evidence, in the words of `arcops.errors`, plus what only a runner can see."""
+
+    UNAVAILABLE = "unavailable"
+    REFUSED = "refused"
+    BROKEN = "broken"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """Evidence that should be there and is not."""
+
+    kind: str
+    collector: str
+    cause: Cause
+    reason: str
+
+
+class Seen:
+    """The evidence that one gate or one dependent collector may look at, by type.
+
+    ``at`` is the moment of judging, the only clock that a gate has.
+    """
+
+    __slots__ = ("_by_kind", "at", "subject_name")
+
+    def __init__(self, evidence: Mapping[str, Evidence[Body]], *, at: datetime, subject_name: str) -> None:
+        self._by_kind = MappingProxyType(dict(evidence))
+        self.at = at
+        self.subject_name = subject_name
+
+    def __getitem__(self, body: type[T]) -> Evidence[T]:
+        """The evidence of this type. Raises `Broken` where it was not declared in ``needs``."""
+        found = self.get(body)
+        if found is None:
+            raise Broken(f"evidence {body.KIND!r} was asked for but is not among what was declared and collected")
+        return found
+
+    def get(self, body: type[T]) -> Evidence[T] | None:
+        """The evidence of this type, or ``None``; for what was declared in ``wants``."""
+        found = self._by_kind.get(body.KIND)
+        if found is None:
+            return None
+        if not isinstance(found.body, body):
+            raise Broken(f"evidence {body.KIND!r} holds a {type(found.body).__name__}, not a {body.__name__}")
+        return found  # type: ignore[return-value]  # the isinstance above narrows the body, which mypy cannot carry to Evidence[T]

@@ -1,0 +1,128 @@
+"""A finding: one rule, its outcome, one sentence, and the evidence that it cites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from arcops.errors import Refused
+from arcops.verdict import Verdict
+
+
+class Outcome(Enum):
+    """PASS, WARN and FAIL are seen; UNKNOWN could not be seen, and is as bad as FAIL."""
+
+    PASS = "PASS"  # noqa: S105  # an outcome, not a password
+    WARN = "WARN"
+    FAIL = "FAIL"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def verdict(self) -> Verdict:
+        return _VERDICTS[self]
+
+
+_VERDICTS = {
+    Outcome.PASS: Verdict.GREEN,
+    Outcome.WARN: Verdict.AMBER,
+    Outcome.FAIL: Verdict.RED,
+    Outcome.UNKNOWN: Verdict.RED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where in the subject: a path relative to it and, when known, a line that counts from 1 (0: the whole file)."""
+
+    path: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A named person's decision to live with one failing rule until a moment in time.
+
+    ``subject`` is a glob over subject names. ``about`` must equal the finding's ``about`` exactly, so a waiver for one
+    advisory never covers the next. A waiver turns FAIL into WARN; UNKNOWN cannot be waived, for nobody saw what it would waive.
+    """
+
+    rule: str
+    subject: str
+    owner: str
+    reason: str
+    expires: datetime
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        for field in ("rule", "subject", "owner", "reason"):
+            if not getattr(self, field).strip():
+                raise Refused(
+                    f"a waiver of rule {self.rule!r} has no {field}; a waiver names rule, subject, owner, reason and expiry"
+                )
+        if self.expires.tzinfo is None:
+            raise Refused(f"the waiver of rule {self.rule!r} expires at {self.expires}, which has no time zone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one rule says of one thing.
+
+    ``cites`` holds evidence digests. ``about`` names the thing inside the subject (a file, a component, an advisory).
+    ``fix`` says what to do next. ``waiver`` is set by `arcops.judge` alone.
+    """
+
+    rule: str
+    outcome: Outcome
+    text: str
+    cites: tuple[str, ...] = ()
+    about: str = ""
+    location: Location | None = None
+    fix: str = ""
+    waiver: Waiver | None = None
+
+
+class Cited(Protocol):
+    """Anything with a digest: evidence."""
+
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One question that a gate must answer every time, and how to mend a bad answer.
+
+    ``id`` is ``gate/short-name``; ``asks`` is the question, phrased so that *yes* is good; ``fix`` is the default advice.
+    A gate yields findings through its rules: ``RULE.fails("…", evidence, about="weights.pkl")``.
+    """
+
+    id: str
+    asks: str
+    fix: str
+
+    def passes(self, text: str, *cites: Cited, about: str = "", location: Location | None = None) -> Finding:
+        return self._finding(Outcome.PASS, text, cites, about, location, "")
+
+    def warns(self, text: str, *cites: Cited, about: str = "", location: Location | None = None, fix: str = "") -> Finding:
+        return self._finding(Outcome.WARN, text, cites, about, location, fix or self.fix)
+
+    def fails(self, text: str, *cites: Cited, about: str = "", location: Location | None = None, fix: str = "") -> Finding:
+        return self._finding(Outcome.FAIL, text, cites, about, location, fix or self.fix)
+
+    def unknown(self, text: str, *cites: Cited, about: str = "", location: Location | None = None, fix: str = "") -> Finding:
+        return self._finding(Outcome.UNKNOWN, text, cites, about, location, fix or self.fix)
+
+    def _finding(
+        self, outcome: Outcome, text: str, cites: tuple[Cited, ...], about: str, location: Location | None, fix: str
+    ) -> Finding:
+        return Finding(
+            rule=self.id,
+            outcome=outcome,
+            text=text,
+            cites=tuple(cited.digest for cited in cites),
+            about=about,
+            location=location,
+            fix=fix,
+        )

@@ -1,0 +1,100 @@
+"""A gate: the declaration of how one kind of evidence is judged. The judging itself is in `arcops.judge`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Generic, TypeVar
+
+from arcops.errors import Broken
+from arcops.evidence import Body, Seen
+from arcops.finding import Finding, Rule
+from arcops.verdict import Verdict
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example(Generic[P]):
+    """One situation, and the verdict it must get: documentation and test at once."""
+
+    name: str
+    verdict: Verdict
+    evidence: tuple[Body, ...]
+    policy: P
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate(Generic[P]):
+    """One module, one gate.
+
+    ``needs`` must all be present before ``findings`` is asked; ``wants`` may be absent. Every one of ``rules`` must be
+    answered at every judging. ``policy`` is a frozen dataclass whose defaults fail closed.
+    """
+
+    id: str
+    needs: tuple[type[Body], ...]
+    wants: tuple[type[Body], ...]
+    policy: type[P]
+    rules: tuple[Rule, ...]
+    examples: Callable[[], Iterable[Example[P]]]
+    findings: Callable[[Seen, P], Iterator[Finding]]
+    doc: str
+
+    def rule(self, rule_id: str) -> Rule | None:
+        return next((rule for rule in (*self.rules, judged_rule(self.id)) if rule.id == rule_id), None)
+
+
+def judged_rule(gate_id: str) -> Rule:
+    """The rule that every gate has without declaring it: could it judge at all?"""
+    return Rule(
+        id=f"{gate_id}/judged",
+        asks="Was all the evidence that this gate needs collected, and did the gate answer every rule?",
+        fix="Make the missing evidence available and check again; what could not be seen is never GREEN.",
+    )
+
+
+def gate(
+    gate_id: str,
+    *,
+    needs: tuple[type[Body], ...],
+    wants: tuple[type[Body], ...] = (),
+    policy: type[P],
+    rules: tuple[Rule, ...],
+    examples: Callable[[], Iterable[Example[P]]],
+) -> Callable[[Callable[[Seen, P], Iterator[Finding]]], Gate[P]]:
+    """Declare the decorated generator of findings as the gate *gate_id*.
+
+    Raises `Broken` on a declaration that could fail open: no need, no rule, a foreign rule id, a mutable policy or one
+    without defaults, a module docstring without *Why*, *Judged* and *Fix*.
+    """
+
+    def declare(findings: Callable[[Seen, P], Iterator[Finding]]) -> Gate[P]:
+        doc = sys.modules[findings.__module__].__doc__ or ""
+        _refuse_weak(gate_id, needs, policy, rules, doc)
+        return Gate(
+            id=gate_id, needs=needs, wants=wants, policy=policy, rules=rules, examples=examples, findings=findings, doc=doc
+        )
+
+    return declare
+
+
+def _refuse_weak(gate_id: str, needs: tuple[type[Body], ...], policy: type[Any], rules: tuple[Rule, ...], doc: str) -> None:
+    if not needs:
+        raise Broken(f"gate {gate_id!r} needs no evidence, so it would judge nothing")
+    if not rules or len({rule.id for rule in rules}) != len(rules):
+        raise Broken(f"gate {gate_id!r} must declare its rules, each once")
+    for rule in rules:
+        if not rule.id.startswith(f"{gate_id}/") or rule.id == judged_rule(gate_id).id:
+            raise Broken(f"rule {rule.id!r} does not belong to gate {gate_id!r}: its id must be '{gate_id}/name'")
+    if not is_dataclass(policy) or not policy.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # typeshed hides it
+        raise Broken(f"the policy of gate {gate_id!r} must be a frozen dataclass")
+    try:
+        policy()
+    except TypeError as error:
+        names = ", ".join(field.name for field in fields(policy))
+        raise Broken(f"the policy of gate {gate_id!r} needs a fail-closed default for each of: {names}") from error
+    for heading in ("Why", "Judged", "Fix"):
+        if f"{heading}:" not in doc:
+            raise Broken(f"the module docstring of gate {gate_id!r} lacks its '{heading}:' paragraph")

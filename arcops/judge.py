@@ -1,0 +1,94 @@
+"""The judge: the one place where findings become a verdict, and where everything that went wrong becomes UNKNOWN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from arcops.evidence import Body, Evidence, Missing, Seen
+from arcops.finding import Finding, Outcome, Waiver
+from arcops.gate import Gate, judged_rule
+from arcops.result import GateResult
+from arcops.verdict import worst
+
+Collected = Mapping[str, Evidence[Body] | Missing]
+
+
+def judge(
+    gate: Gate[object],
+    policy: object,
+    collected: Collected,
+    *,
+    at: datetime,
+    subject_name: str,
+    waivers: Iterable[Waiver] = (),
+) -> GateResult:
+    """Ask *gate* about *collected* under *policy*.
+
+    Missing evidence, an exception, a finding of a foreign rule, a PASS without a citation, a citation of what nobody
+    collected, and a rule left unanswered each add an UNKNOWN finding, so the result is RED.
+    """
+    judged = judged_rule(gate.id)
+    absent = list(_absent(gate, collected))
+    if absent:
+        findings = [judged.unknown(reason) for reason in absent]
+    else:
+        findings = [
+            _waived(finding, waivers, at=at, subject_name=subject_name)
+            for finding in _answers(gate, policy, collected, at=at, subject_name=subject_name)
+        ]
+    return GateResult(gate=gate.id, verdict=worst(finding.outcome.verdict for finding in findings), findings=tuple(findings))
+
+
+def _absent(gate: Gate[object], collected: Collected) -> Iterator[str]:
+    for body in gate.needs:
+        found = collected.get(body.KIND)
+        if found is None:
+            yield f"Evidence {body.KIND!r} was not collected: no collector answered for it."
+        elif isinstance(found, Missing):
+            yield f"Evidence {body.KIND!r} is missing ({found.cause.value}): {found.reason}"
+
+
+def _answers(gate: Gate[object], policy: object, collected: Collected, *, at: datetime, subject_name: str) -> Iterator[Finding]:
+    kinds = {body.KIND for body in (*gate.needs, *gate.wants)}
+    evidence = {kind: found for kind, found in collected.items() if kind in kinds and isinstance(found, Evidence)}
+    known = {found.digest for found in evidence.values()}
+    judged = judged_rule(gate.id)
+    unanswered = {rule.id: rule for rule in gate.rules}
+    declared = set(unanswered)
+    try:
+        for finding in gate.findings(Seen(evidence, at=at, subject_name=subject_name), policy):
+            if finding.rule not in declared:
+                yield judged.unknown(f"The gate answered rule {finding.rule!r}, which it does not declare.")
+            elif finding.waiver is not None:
+                yield judged.unknown(f"The gate waived {finding.rule!r} itself; only a policy can.")
+            elif not finding.cites and finding.outcome is not Outcome.UNKNOWN:
+                yield judged.unknown(f"The answer to {finding.rule!r} cites no evidence.")
+            elif set(finding.cites) - known:
+                yield judged.unknown(f"The answer to {finding.rule!r} cites evidence that nobody collected.")
+            else:
+                unanswered.pop(finding.rule, None)
+                yield finding
+    except Exception as error:  # whatever a gate throws, the run must still end in a verdict, and that verdict is RED
+        yield judged.unknown(f"The gate failed while judging: {type(error).__name__}: {error}")
+    for rule in unanswered.values():
+        yield judged.unknown(f"The gate left rule {rule.id!r} unanswered: {rule.asks}")
+
+
+def _waived(finding: Finding, waivers: Iterable[Waiver], *, at: datetime, subject_name: str) -> Finding:
+    if finding.outcome is not Outcome.FAIL:
+        return finding
+    fitting = [
+        waiver
+        for waiver in waivers
+        if waiver.rule == finding.rule and waiver.about == finding.about and fnmatchcase(subject_name, waiver.subject)
+    ]
+    live = [waiver for waiver in fitting if at < waiver.expires]
+    if live:
+        return replace(finding, outcome=Outcome.WARN, waiver=max(live, key=lambda waiver: waiver.expires))
+    if fitting:
+        last = max(fitting, key=lambda waiver: waiver.expires)
+        return replace(finding, text=f"{finding.text} (The waiver of {last.owner} expired on {last.expires:%Y-%m-%d}.)")
+    return finding

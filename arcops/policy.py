@@ -1,0 +1,31 @@
+"""A policy: what an operator decided, as one immutable value with a digest of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from arcops.errors import Refused
+from arcops.finding import Waiver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Which gates must answer, by which figures, with which waivers, and how long the answer holds.
+
+    ``gates`` maps a gate id to that gate's own policy value; a gate that is not named is not asked, so a policy that names
+    none is refused. ``digest`` is ``sha256:…`` of the policy's own bytes as read.
+    """
+
+    name: str
+    digest: str
+    valid_for: timedelta
+    gates: Mapping[str, object]
+    waivers: tuple[Waiver, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.gates:
+            raise Refused(f"policy {self.name!r} names no gate, so it would judge nothing; add at least one under 'gates:'")
+        if self.valid_for <= timedelta(0):
+            raise Refused(f"policy {self.name!r} makes results valid for {self.valid_for}; use a positive duration such as P7D")

@@ -1,0 +1,45 @@
+"""The request: what to look at, from which tier, with which data at hand. Clock and callbacks come in here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.tier import Tier
+
+
+def silent(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Everything that a collector may know.
+
+    ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it. ``trust`` holds keys, roots,
+    authorities and revocations; ``data`` holds advisory databases; ``cache`` may be lost at any time. ``progress`` is told
+    bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it at least every second.
+    """
+
+    target: Path
+    kind: str
+    tier: Tier
+    now: datetime
+    trust: Path
+    data: Path
+    cache: Path
+    attached: tuple[Path, ...] = ()
+    workers: int = 1
+    progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.now.tzinfo is None:
+            raise Refused("the request's clock has no time zone; pass an aware UTC datetime")
+
+    @property
+    def name(self) -> str:
+        """The subject's name: the last part of the target's path."""
+        return self.target.name

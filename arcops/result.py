@@ -1,0 +1,70 @@
+"""What judging leaves behind: the result of a gate, and the report of a run. Neither can contradict its findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from arcops.errors import Refused
+from arcops.evidence import Missing, Source
+from arcops.finding import Finding
+from arcops.subject import Subject
+from arcops.tier import Tier
+from arcops.verdict import Verdict, worst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """The verdict of one gate. It is what its findings say, or this value cannot exist."""
+
+    gate: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+    def __post_init__(self) -> None:
+        said = worst(finding.outcome.verdict for finding in self.findings)
+        if self.verdict is not said:
+            raise Refused(f"gate {self.gate!r} claims {self.verdict.value}, but its findings say {said.value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRecord:
+    """Evidence as a report names it: everything but the body, which the store keeps under ``digest``."""
+
+    kind: str
+    digest: str
+    collector: str
+    version: str
+    at: datetime
+    tier: Tier
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run: the subject, every gate's result, the evidence and what was missing, and how long it holds."""
+
+    subject: Subject
+    verdict: Verdict
+    results: tuple[GateResult, ...]
+    evidence: tuple[EvidenceRecord, ...]
+    missing: tuple[Missing, ...]
+    policy_name: str
+    policy_digest: str
+    tier: Tier
+    runner: str
+    judged_at: datetime
+    valid_until: datetime
+
+    def __post_init__(self) -> None:
+        said = worst(result.verdict for result in self.results)
+        if self.verdict is not said:
+            raise Refused(f"the report on {self.subject.name!r} claims {self.verdict.value}, but its gates say {said.value}")
+        known = {record.digest for record in self.evidence}
+        for result in self.results:
+            for finding in result.findings:
+                strangers = set(finding.cites) - known
+                if strangers:
+                    raise Refused(f"finding {finding.rule!r} cites evidence {min(strangers)} that the report does not list")
+        if self.valid_until < self.judged_at:
+            raise Refused(f"the report on {self.subject.name!r} ends at {self.valid_until}, before it was judged")

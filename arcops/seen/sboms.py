@@ -1,0 +1,65 @@
+"""Software bills of materials that were found with the subject, whatever their format, in one shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from arcops.evidence import Body
+from arcops.subject import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One component. ``ref`` is unique in its document; ``kind`` is CycloneDX's ``type`` (``library``,
+    ``machine-learning-model``, ``file``…) or SPDX's purpose in lower case; ``licences`` are SPDX expressions as written;
+    ``path`` is the file it names relative to the subject, where it names one.
+    """
+
+    ref: str
+    name: str
+    kind: str
+    version: str = ""
+    purl: str = ""
+    supplier: str = ""
+    licences: tuple[str, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """``ref`` depends directly on each of ``on``."""
+
+    ref: str
+    on: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SbomSeen:
+    """One document. ``path`` is where it lies; ``problems`` are the specification's rules that it breaks, one sentence each.
+
+    ``root`` is the component that the document is about. A document with problems may still list components, so that the
+    gate can say more than "invalid"; nobody may match them as if they were sound.
+    """
+
+    path: str
+    sha256: str
+    format: str
+    spec_version: str
+    created: datetime | None = None
+    authors: tuple[str, ...] = ()
+    root: Component | None = None
+    components: tuple[Component, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sboms(Body):
+    """Every SBOM found, sorted by path; never empty (a collector that finds none raises `arcops.errors.Refused`)."""
+
+    KIND: ClassVar[str] = "sboms"
+
+    documents: tuple[SbomSeen, ...]

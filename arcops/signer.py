@@ -1,0 +1,61 @@
+"""Signers: who was proven to have signed, and who may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from arcops.errors import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """A proven signer: a key of the trust store (``key`` is ``sha256:…`` of its DER SubjectPublicKeyInfo) or a certified
+    identity (``identity`` is the certificate's subject alternative name, ``issuer`` the OIDC issuer or the CA's name).
+    """
+
+    key: str = ""
+    identity: str = ""
+    issuer: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.key) == bool(self.identity):
+            raise Refused("a signer is either a key or a certified identity")
+
+    def __str__(self) -> str:
+        return self.key or f"{self.identity} (issuer {self.issuer or 'unknown'})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerRule:
+    """Who may sign which subjects.
+
+    ``key`` is a key id, or ``*`` for any key that the operator put into the trust store. ``identity`` is matched exactly and
+    always together with ``issuer``: a name means nothing without who vouched for it. ``subjects`` are globs over names.
+    """
+
+    key: str = ""
+    identity: str = ""
+    issuer: str = ""
+    subjects: tuple[str, ...] = ("*",)
+
+    def __post_init__(self) -> None:
+        if bool(self.key) == bool(self.identity):
+            raise Refused("an allowed signer is either 'key' or 'identity' with 'issuer', not both and not neither")
+        if self.identity and not self.issuer:
+            raise Refused(f"allowed signer {self.identity!r} needs the issuer that vouches for it")
+        if not self.subjects:
+            raise Refused("an allowed signer with an empty list of subjects may sign nothing; drop it or name subjects")
+
+    def allows(self, signer: Signer, subject_name: str) -> bool:
+        if not any(fnmatchcase(subject_name, pattern) for pattern in self.subjects):
+            return False
+        if self.key:
+            return bool(signer.key) and self.key in ("*", signer.key)
+        return bool(signer.identity) and (self.identity, self.issuer) == (signer.identity, signer.issuer)
+
+
+def allowed(signer: Signer, rules: Iterable[SignerRule], subject_name: str) -> bool:
+    """May *signer* sign a subject of this name? With no rules: no."""
+    return any(rule.allows(signer, subject_name) for rule in rules)

@@ -1,0 +1,29 @@
+"""The verdict: GREEN < AMBER < RED, and the worst of nothing is RED."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from functools import total_ordering
+
+
+@total_ordering
+class Verdict(Enum):
+    """What a gate, or all gates together, concluded. A greater verdict is a worse one."""
+
+    GREEN = "GREEN"
+    AMBER = "AMBER"
+    RED = "RED"
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Verdict):
+            return NotImplemented
+        return _SEVERITY[self] < _SEVERITY[other]
+
+
+_SEVERITY = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of *verdicts*. Nothing was judged when there is none, so that is RED."""
+    return max(verdicts, default=Verdict.RED)

@@ -1,0 +1,1 @@
+"""Seal and keep: statements, envelopes, keys, store, ledger, and the published schemas."""

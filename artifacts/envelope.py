@@ -1,0 +1,99 @@
+"""DSSE envelopes (secure-systems-lab/dsse, ``envelope.md`` and ``protocol.md``): bytes in, bytes out, nothing re-encoded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from arcops.errors import Refused
+
+IN_TOTO = "application/vnd.in-toto+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvelopeSignature:
+    """One signature over the envelope's PAE. ``keyid`` is an unauthenticated hint and decides nothing."""
+
+    signature: bytes
+    keyid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A payload of a declared type, and at least one signature over both."""
+
+    payload_type: str
+    payload: bytes
+    signatures: tuple[EnvelopeSignature, ...]
+
+    def __post_init__(self) -> None:
+        if not self.signatures:
+            raise Refused("the envelope carries no signature, so nobody vouches for it")
+
+    @property
+    def pae(self) -> bytes:
+        """The bytes that are signed."""
+        return pae(self.payload_type, self.payload)
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """DSSE v1 pre-authentication encoding: lengths are in bytes of UTF-8."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+def strict_base64(text: object, what: str) -> bytes:
+    """Standard base64 with padding, and nothing else. Raises `Refused` naming *what* was to be decoded."""
+    if not isinstance(text, str):
+        raise Refused(f"{what} is not a base64 string")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused(f"{what} is not valid base64: {error}") from error
+
+
+def strict_json(data: bytes, what: str) -> object:
+    """JSON without duplicate keys, NaN or infinities, in UTF-8. Raises `Refused` naming *what* was to be read."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            raise Refused(f"{what} has a duplicate key, so two readers could see two documents")
+        return members
+
+    def constant(name: str) -> object:
+        raise Refused(f"{what} contains {name}, which JSON does not have")
+
+    try:
+        value: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant)
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise Refused(f"{what} is not JSON in UTF-8: {error}") from error
+    return value
+
+
+def parse_envelope(data: bytes | dict[str, object]) -> Envelope:
+    """A DSSE envelope from its JSON bytes or its decoded object. Raises `Refused` on anything but the format itself."""
+    document = strict_json(data, "the envelope") if isinstance(data, bytes) else data
+    if not isinstance(document, dict):
+        raise Refused("the envelope is not a JSON object")
+    kind, signatures = document.get("payloadType"), document.get("signatures")
+    if not isinstance(kind, str) or not kind:
+        raise Refused("the envelope has no payloadType")
+    if not isinstance(signatures, list):
+        raise Refused("the envelope has no list of signatures")
+    return Envelope(
+        payload_type=kind,
+        payload=strict_base64(document.get("payload"), "the envelope's payload"),
+        signatures=tuple(_signature(entry) for entry in signatures),
+    )
+
+
+def _signature(entry: object) -> EnvelopeSignature:
+    if not isinstance(entry, dict):
+        raise Refused("the envelope lists a signature that is not a JSON object")
+    keyid = entry.get("keyid") or ""
+    if not isinstance(keyid, str):
+        raise Refused("the envelope lists a signature whose keyid is not a string")
+    return EnvelopeSignature(signature=strict_base64(entry.get("sig"), "the envelope's signature"), keyid=keyid)

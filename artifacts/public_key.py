@@ -1,0 +1,80 @@
+"""Public keys: read once, named by content, and told to verify.
+
+A key's id is ``sha256:`` and the hex SHA-256 of its DER SubjectPublicKeyInfo (RFC 5280, section 4.1). The algorithm belongs to the
+key and never to the message, so no message can choose a weaker one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from arcops.errors import Refused
+
+Raw = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+_CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "secp256r1": hashes.SHA256(),
+    "secp384r1": hashes.SHA384(),
+    "secp521r1": hashes.SHA512(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """A verification key. Ed25519; ECDSA on P-256, P-384 or P-521 with the curve's own hash; RSA of 2048 bits or more."""
+
+    id: str
+    raw: Raw
+
+    def verifies(self, data: bytes, signature: bytes) -> bool:
+        """Is *signature* this key's signature over *data*?"""
+        try:
+            match self.raw:
+                case Ed25519PublicKey():
+                    self.raw.verify(signature, data)
+                case ec.EllipticCurvePublicKey():
+                    self.raw.verify(signature, data, ec.ECDSA(_CURVE_HASHES[self.raw.curve.name]))
+                case rsa.RSAPublicKey():
+                    self.raw.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+    @property
+    def pem(self) -> bytes:
+        return self.raw.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def public_key(raw: object, *, where: str) -> PublicKey:
+    """*raw*, a key of the cryptography library, as ours. Raises `Refused` for kinds and sizes that are not strong enough."""
+    match raw:
+        case ec.EllipticCurvePublicKey() if raw.curve.name not in _CURVE_HASHES:
+            raise Refused(f"{where}: curve {raw.curve.name} is not supported; use P-256, P-384, P-521 or Ed25519")
+        case rsa.RSAPublicKey() if raw.key_size < 2048:
+            raise Refused(
+                f"{where}: an RSA key of {raw.key_size} bits is too short; use Ed25519, P-256 or RSA of 2048 bits or more"
+            )
+        case Ed25519PublicKey() | ec.EllipticCurvePublicKey() | rsa.RSAPublicKey():
+            der = raw.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+            return PublicKey(id=f"sha256:{hashlib.sha256(der).hexdigest()}", raw=raw)
+        case _:
+            raise Refused(f"{where}: a {type(raw).__name__} cannot verify signatures here; use Ed25519, P-256 or RSA")
+
+
+def load_public_key(data: bytes, *, where: str) -> PublicKey:
+    """A public key from PEM or DER SubjectPublicKeyInfo. *where* names the file in errors."""
+    try:
+        raw = (
+            serialization.load_pem_public_key(data)
+            if data.lstrip().startswith(b"-----BEGIN")
+            else serialization.load_der_public_key(data)
+        )
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Refused(f"{where} is not a public key in PEM or DER: {error}") from error
+    return public_key(raw, where=where)

@@ -1,0 +1,61 @@
+"""The wire: ArcOps's frozen values to JSON and back, strict and in lowerCamelCase, with canonical bytes.
+
+Canonical bytes are RFC 8785 (JSON Canonicalization Scheme); the digest of a value is SHA-256 over them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from functools import cache
+from typing import Any, NewType, TypeVar, cast
+
+import rfc8785
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from arcops.errors import Refused
+
+JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
+T = TypeVar("T")
+
+_renamed: Any = NewType
+
+_STRICT = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False, validate_by_alias=True)
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    # pydantic refuses a config beside a bare dataclass, which could carry its own; behind a new name it takes it, and hands
+    # it on to every dataclass inside, so the words in `arcops` need not know pydantic.
+    return TypeAdapter(_renamed("Wire", kind), config=_STRICT)
+
+
+def to_json(value: object, kind: Any = None) -> JSON:
+    """*value*, a dataclass of ours, as JSON values. *kind* is its type where ``type(value)`` does not say it (generics)."""
+    dumped: JSON = _adapter(cast(Hashable, kind or type(value))).dump_python(value, mode="json", by_alias=True)
+    return dumped
+
+
+def from_json(kind: type[T], text: bytes | str) -> T:
+    """JSON *text* as a value of *kind*. Raises `Refused` naming the first place that does not fit."""
+    try:
+        value: T = _adapter(cast(Hashable, kind)).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise Refused(f"{kind.__name__}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)") from error
+    return value
+
+
+def canonical(value: JSON) -> bytes:
+    """The RFC 8785 bytes of *value*. Raises `Refused` on what JSON cannot say (a lone surrogate, an integer past 2**53)."""
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise Refused(f"this value has no canonical JSON form: {error}") from error
+
+
+def digest(value: object) -> str:
+    """``sha256:…`` of the canonical bytes of *value*, a dataclass of ours."""
+    return f"sha256:{hashlib.sha256(canonical(to_json(value))).hexdigest()}"
