@@ -1,7 +1,7 @@
 """Public keys: read once, named by content, and told to verify.
 
-A key's id is ``sha256:`` and the hex SHA-256 of its DER SubjectPublicKeyInfo (RFC 5280, section 4.1). The algorithm belongs to the
-key and never to the message, so no message can choose a weaker one.
+A key's id is ``sha256:`` and the hex SHA-256 of its DER SubjectPublicKeyInfo (RFC 5280, section 4.1). The algorithm belongs
+to the key and never to the message, so no message can choose a weaker one.
 """
 
 from __future__ import annotations

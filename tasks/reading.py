@@ -1,4 +1,4 @@
-"""Reading small files of the subject: the same bytes that the tree named, or an error; never through a link, never without a limit."""
+"""Small files of the subject: the bytes that the tree named, or an error; never through a link, never without a limit."""
 
 from __future__ import annotations
 
