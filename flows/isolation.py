@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from arcops.errors import ArcOpsError, Broken
 from arcops.evidence import Body, Cause, Evidence, Missing, Sighting, Source
@@ -35,24 +36,23 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
     task = pickle.dumps((collector.name, replace(request, progress=silent), given))
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "flows.isolation"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)},  # noqa: PTH109  # a string is wanted
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
         start_new_session=True,
-    )
-    ended = threading.Event()
-    watch = threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True)
-    watch.start()
-    try:
-        out, _ = child.communicate(task, timeout=collector.deadline.total_seconds())
-    except subprocess.TimeoutExpired:
-        _kill(child)
-        return missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {collector.deadline}")
-    finally:
-        ended.set()
+    ) as child:
+        ended = threading.Event()
+        threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True).start()
+        try:
+            out, _ = child.communicate(task, timeout=collector.deadline.total_seconds())
+        except subprocess.TimeoutExpired:
+            _kill(child)
+            return missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {collector.deadline}")
+        finally:
+            ended.set()
     if child.returncode != 0:
         return missing(collector, Cause.BROKEN, f"{collector.name} ended with status {child.returncode} and no answer")
     try:
