@@ -12,10 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from prefect import State, task
-from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, Failed
-
 from arcops.errors import Stopped
 from arcops.evidence import Cause
 from arcops.result import Report
@@ -23,28 +19,31 @@ from arcops.verdict import Verdict
 from flows.isolation import look_isolated
 from flows.looking import Found, look, missing
 from flows.plan import AnyCollector, Plan
+from flows.prefect_api import NO_CACHE, Completed, Failed, State, task
 
 RUNNER = "prefect"
 
 
 async def collect(plan: Plan) -> Mapping[str, Found]:
-    """Run every collector of *plan* as a Prefect task, each as soon as what it needs has answered."""
-    answers: dict[str, asyncio.Future[Found]] = {
-        found.body.KIND: asyncio.get_running_loop().create_future() for found in plan.collectors
-    }
+    """Run every collector of *plan* as a Prefect task, each as soon as what it needs has answered.
+
+    Where the flow is cancelled meanwhile, what had not answered is missing with the cause CANCELLED.
+    """
+    loop = asyncio.get_running_loop()
+    answers: dict[str, asyncio.Future[Found]] = {found.body.KIND: loop.create_future() for found in plan.collectors}
     try:
-        async with asyncio.TaskGroup() as group:
-            for collector in plan.collectors:
-                group.create_task(_answer(collector, plan, answers))
-    finally:
-        for future in answers.values():
-            future.cancel()
+        await asyncio.gather(*(_answer(collector, plan, answers) for collector in plan.collectors))
+    except asyncio.CancelledError:
+        for collector in plan.collectors:
+            future = answers[collector.body.KIND]
+            if not future.done():
+                future.set_result(missing(collector, Cause.CANCELLED, "the run was cancelled before this was seen"))
     return MappingProxyType({kind: future.result() for kind, future in answers.items()})
 
 
 async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asyncio.Future[Found]]) -> None:
     bodies = (*collector.needs, *collector.wants)
-    collected = {body.KIND: await answers[body.KIND] for body in bodies if body.KIND in answers}
+    collected = {body.KIND: await asyncio.shield(answers[body.KIND]) for body in bodies if body.KIND in answers}
     told = threading.Event()
 
     def progress(done: int, total: int) -> None:
@@ -62,12 +61,10 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
         found = await asyncio.wait_for(as_task(), timeout=seconds)
     except TimeoutError:
         found = missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {seconds:g} s")
-    except asyncio.CancelledError:
-        told.set()
-        raise
     except Exception as error:  # whatever the engine throws, the plan still lists this collector, so its evidence is missing
         found = missing(collector, Cause.BROKEN, f"the engine lost {collector.name}: {type(error).__name__}: {error}")
-    told.set()
+    finally:
+        told.set()
     answers[collector.body.KIND].set_result(found)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from artifacts.bundle import seal
-from artifacts.private_key import Signer
 from artifacts.store import Store
 
 from arcops.evidence import Evidence
 from arcops.result import Report
+from artifacts.bundle import seal
+from artifacts.private_key import Signer
 from artifacts.wire import canonical, to_json
 from flows.looking import Found
 

@@ -16,7 +16,9 @@ _SHOWN_PER_RULE = 5
 
 
 def verdict(value: Verdict) -> Text:
-    return Text(f" {value.value} ", style=f"bold white on {COLOURS[value]}" if value is not Verdict.AMBER else "bold black on yellow")
+    return Text(
+        f" {value.value} ", style=f"bold white on {COLOURS[value]}" if value is not Verdict.AMBER else "bold black on yellow"
+    )
 
 
 def report(said: Report, console: Console) -> None:

@@ -7,10 +7,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 
 from arcops.errors import Refused
+from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
 
 
@@ -25,22 +27,25 @@ def settings(tier: str = "") -> Settings:
     return read_settings(environment)
 
 
-def passphrase(what: str) -> str:
-    """The secret for *what*: from ``ARCOPS_PASSPHRASE``, else asked of the person at the terminal."""
-    given = os.environ.get("ARCOPS_PASSPHRASE")
-    if given:
-        return given
-    if not sys.stdin.isatty():
-        raise Refused(f"the {what} is needed: set ARCOPS_PASSPHRASE, or run at a terminal to be asked")
+def passphrase(key: str) -> Callable[[str], str]:
+    """Where the passphrase of *key* comes from; at last from the person at the terminal."""
+    return passphrase_source(os.environ, key, getpass_at_terminal if sys.stdin.isatty() else None)
+
+
+def getpass_at_terminal(what: str) -> str:
     return getpass.getpass(f"{what}: ")
 
 
-def new_passphrase(what: str) -> str:
-    """As `passphrase`, asked twice."""
-    first = passphrase(what)
-    if not os.environ.get("ARCOPS_PASSPHRASE") and getpass.getpass(f"{what}, again: ") != first:
-        raise Refused("the two passphrases differ; nothing was written")
-    return first
+def new_passphrase(key: str) -> str:
+    """The passphrase for a new key, asked twice where a person is asked."""
+
+    def twice(what: str) -> str:
+        first = getpass_at_terminal(what)
+        if getpass_at_terminal(f"{what}, again") != first:
+            raise Refused("the two passphrases differ; nothing was written")
+        return first
+
+    return passphrase_source(os.environ, key, twice if sys.stdin.isatty() else None)(f"passphrase for the new key {key}")
 
 
 def stop_on_signals() -> threading.Event:
