@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from adapters.cli import present, surroundings
 from adapters.cli.exits import BY_VERDICT
-from adapters.cli.printing import print_report
+from adapters.cli.plain import print_machine
 from adapters.tools.check import Check, Checked
 from adapters.tools.check import check as check_tool
 from arcops.request import silent
@@ -46,7 +46,7 @@ def check(target: Path, policy: str, key: str, attached: tuple[Path, ...], outpu
 
 def _print(checked: Checked, form: str, artifact: Path) -> None:
     if form != "text":
-        print_report(checked.report, checked.bundle, form)
+        print_machine(checked.report, form)
         return
     console = Console()
     present.report(checked.report, console)

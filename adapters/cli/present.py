@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from adapters.cli.plain import printable
 from arcops.finding import Finding, Outcome
 from arcops.result import GateResult, Report
 from arcops.verdict import Verdict
@@ -31,7 +32,7 @@ def report(said: Report, console: Console) -> None:
         table.add_row(verdict(result.verdict), result.gate, _body(result))
     console.print(table)
     console.print()
-    subject = f"{said.subject.kind} {said.subject.name} {said.subject.digests[0]}"
+    subject = f"{said.subject.kind} {printable(said.subject.name)} {said.subject.digests[0]}"
     console.print(Text.assemble(verdict(said.verdict), "  ", subject))
     console.print(
         f"policy {escape(said.policy_name)}, tier {said.tier.value}, judged {said.judged_at:%Y-%m-%d %H:%M} UTC, "
@@ -55,9 +56,9 @@ def _body(result: GateResult) -> Group:
             parts.append(Text(f"… and {len(findings) - _SHOWN_PER_RULE} more of {rule}", style="dim"))
         fixes = list(dict.fromkeys(finding.fix for finding in findings if finding.fix))
         if fixes:
-            parts.append(Text(f"→ {fixes[0]}", style="cyan"))
+            parts.append(Text(f"→ {printable(fixes[0])}", style="cyan"))
     if good and not bad:
-        parts.extend(Text(finding.text, style="dim") for finding in result.findings[:1])
+        parts.extend(Text(printable(finding.text), style="dim") for finding in result.findings[:1])
     if good:
         parts.append(Text(f"{good} passed", style="dim"))
     return Group(*parts)
@@ -65,7 +66,7 @@ def _body(result: GateResult) -> Group:
 
 def _line(finding: Finding) -> Text:
     colour = COLOURS[finding.outcome.verdict]
-    line = Text.assemble((finding.outcome.value, colour), " ", (finding.rule, "bold"), " ", finding.text)
+    line = Text.assemble((finding.outcome.value, colour), " ", (finding.rule, "bold"), " ", printable(finding.text))
     if finding.waiver is not None:
         line.append(
             f" (waived by {finding.waiver.owner} until {finding.waiver.expires:%Y-%m-%d}: {finding.waiver.reason})", style="dim"

@@ -8,9 +8,16 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.result import Report
-from artifacts.bundle import MOST_BYTES, open_sealed
+from artifacts.bundle import MOST_BYTES, open_sealed, read_envelope
 from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
+from artifacts.statement import from_statement
+
+_MOST_KEY_BYTES = 64 * 1024
+
+
+class NotVerified(Refused):
+    """The artifact is not what one of the keys signed. Do not use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +35,25 @@ class Verified:
     report: Report
     signers: tuple[str, ...]
     expired: bool
-    bundle: bytes
 
 
 def verify(ask: Verify, *, now: datetime) -> Verified:
-    """Open ``ask.artifact`` and check its signature. Raises `arcops.errors.Refused` where none of the keys signed it."""
+    """Open ``ask.artifact`` and check its signature.
+
+    Raises `NotVerified` where none of the keys signed it or it contradicts itself, and `arcops.errors.Refused` where a file
+    is missing or a key is none.
+    """
     if not ask.keys:
         raise Refused("no key was given to verify with; pass --key FILE with the public key of whoever should have signed")
-    keys = [load_public_key(read_file(path, MOST_KEY_BYTES), where=str(path)) for path in ask.keys]
+    keys = [load_public_key(read_file(path, _MOST_KEY_BYTES), where=str(path)) for path in ask.keys]
     data = read_file(ask.artifact, MOST_BYTES)
-    sealed = open_sealed(data, keys)
-    return Verified(report=sealed.report, signers=sealed.signers, expired=sealed.expired(now), bundle=data)
+    try:
+        sealed = open_sealed(data, keys)
+    except Refused as error:
+        raise NotVerified(f"{ask.artifact}: {error}") from error
+    return Verified(report=sealed.report, signers=sealed.signers, expired=sealed.expired(now))
 
 
-MOST_KEY_BYTES = 64 * 1024
+def show(artifact: Path) -> Report:
+    """The report in *artifact*, whoever signed it. Raises `arcops.errors.Refused` where it is no artifact."""
+    return from_statement(read_envelope(read_file(artifact, MOST_BYTES)).payload)
