@@ -9,7 +9,7 @@ from pathlib import Path
 from arcops.errors import Refused, Unavailable
 
 PARTIAL = ".partial-"
-"""How the names of unfinished files begin; readers pass over them, and `artifacts.store` clears them away."""
+"""How the names of unfinished files begin. A kill may leave one behind; it counts for nothing and may be deleted."""
 
 
 def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
