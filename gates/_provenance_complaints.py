@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
 from arcops.repository import within
 from arcops.seen.attestations import AttestationSeen
+from arcops.seen.tree import FileSeen
 from arcops.signer import SignerRule, allowed
 from arcops.slsa import Provenance, Summary, build_level
+
+_SKEW = timedelta(minutes=5)
 
 if TYPE_CHECKING:
     from gates.provenance import ProvenancePolicy
@@ -85,3 +90,45 @@ def result_complaint(summary: Summary, policy: ProvenancePolicy) -> str:
         if low:
             return f"counts {low} dependencies below SLSA build level {policy.minimum_dependency_level}"
     return ""
+
+
+def stated_sha256(each: AttestationSeen) -> set[str]:
+    return {digest.value for subject in each.subjects for digest in subject.digests if digest.algorithm == "sha256"}
+
+
+def strangers(each: AttestationSeen, files: tuple[FileSeen, ...]) -> Iterator[str]:
+    by_path = {file.path: file for file in files}
+    for subject in each.subjects:
+        stated = {digest.value for digest in subject.digests if digest.algorithm == "sha256"}
+        for file in _named(subject.name, by_path):
+            if stated and stated != {file.sha256}:
+                yield f"is about a {file.path} with SHA-256 {min(stated)}, and the one on disk has {file.sha256}"
+
+
+def _named(name: str, by_path: dict[str, FileSeen]) -> Iterator[FileSeen]:
+    """The file that *name* means: its path in the model, or the same below folders of the build machine (``dist/…``)."""
+    steps = [step for step in name.split("/") if step not in ("", ".")]
+    for start in range(len(steps)):
+        file = by_path.get("/".join(steps[start:]))
+        if file is not None:
+            yield file
+            return
+
+
+def build_times(each: AttestationSeen, made: Provenance, at: datetime) -> Iterator[str]:
+    """Complaints about the times that a provenance gives. Times are optional, so none is no complaint."""
+    for what, moment in (("started", made.started), ("finished", made.finished)):
+        if moment is not None and moment > at + _SKEW:
+            yield f"says that the build {what} at {moment:%Y-%m-%dT%H:%M%z}, in the future"
+    if made.started is not None and each.trusted_time is not None and made.started > each.trusted_time + _SKEW:
+        yield "says that the build started after its own signature was made"
+    if made.started is not None and made.finished is not None and made.finished < made.started:
+        yield "says that the build finished before it started"
+
+
+def summary_times(summary: Summary, policy: ProvenancePolicy, at: datetime) -> Iterator[str]:
+    """Complaints about when a summary was made: not in the future, and not too long ago."""
+    if summary.verified_at > at + _SKEW:
+        yield "says that it was verified in the future"
+    if summary.verified_at < at - timedelta(days=policy.max_summary_age_days):
+        yield f"was verified {(at - summary.verified_at).days} days ago; the policy accepts {policy.max_summary_age_days}"
