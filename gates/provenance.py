@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 from arcops.beside import content_root, is_beside
@@ -30,36 +30,24 @@ from arcops.seen.sboms import Sboms
 from arcops.seen.tree import FileSeen, Tree
 from arcops.signer import SignerRule, allowed
 from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, Provenance, Summary
+from gates import _provenance_rules as rules
 from gates._provenance_complaints import (
+    build_times,
     builder_complaint,
     failure,
     listed,
     result_complaint,
     signed_by,
     source_complaint,
+    stated_sha256,
+    strangers,
+    summary_times,
     verifier_complaint,
-)
-from gates._provenance_rules import (
-    BUILD_TYPE,
-    BUILDER,
-    COVERED,
-    PARAMETERS,
-    PRESENT,
-    RESULT,
-    RULES,
-    SIGNER,
-    SOUND,
-    SOURCE,
-    SUBJECT,
-    TIME,
-    VERIFIED,
-    VERIFIER,
 )
 
 _SLSA = (PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1)
 # Formats that hold words for people or settings for programs; every other content may be weights.
 _WORDS = frozenset({"text", "json", "yaml", "xml", "markdown", "empty"})
-_SKEW = timedelta(minutes=5)
 
 
 class Proof(Enum):
@@ -157,7 +145,7 @@ def _examples() -> Iterable[Example[ProvenancePolicy]]:
     needs=(Tree, Attestations),
     wants=(Sboms,),
     policy=ProvenancePolicy,
-    rules=RULES,
+    rules=rules.RULES,
     examples=_examples,
 )
 def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
@@ -171,7 +159,7 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
         each for each in slsa if any(allowed(signer, policy.signers, seen.subject_name) for signer in each.signers)
     )
     yield from _each(
-        SIGNER,
+        rules.SIGNER,
         [
             (each, "" if each in accepted else f"is signed by {signed_by(each)}, whom the policy does not allow")
             for each in slsa
@@ -180,7 +168,7 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
         attestations,
     )
     yield from _each(
-        SOUND,
+        rules.SOUND,
         [(each, each.misshapen and f"is not what SLSA specifies: {each.misshapen}") for each in slsa],
         f"All {len(slsa)} SLSA statements have the shape of their specification.",
         attestations,
@@ -220,14 +208,14 @@ def _verified(
     doubtful = [each for each in everything if each not in verified]
     findings = []
     if not verified:
-        findings.append(VERIFIED.fails(f"None of {len(everything)} attestations verifies.", cited))
-    say = VERIFIED.warns if policy.ignore_unverified else VERIFIED.fails
+        findings.append(rules.VERIFIED.fails(f"None of {len(everything)} attestations verifies.", cited))
+    say = rules.VERIFIED.warns if policy.ignore_unverified else rules.VERIFIED.fails
     for each in doubtful:
         text = f"{each.about} does not verify: {each.problem or 'nobody is proven to have signed it'}."
         findings.append(say(text, cited, about=each.about))
     yield from findings
     if not findings:
-        yield VERIFIED.passes(f"All {len(verified)} attestations verify.", cited)
+        yield rules.VERIFIED.passes(f"All {len(verified)} attestations verify.", cited)
 
 
 def _present(case: _Case) -> Iterator[Finding]:
@@ -239,62 +227,43 @@ def _present(case: _Case) -> Iterator[Finding]:
         Proof.BOTH: bool(case.provenances and case.summaries),
     }[case.policy.proof]
     if enough:
-        yield PRESENT.passes(f"There are {have}; the policy asks for {case.policy.proof.value}.", *case.cites)
+        yield rules.PRESENT.passes(f"There are {have}; the policy asks for {case.policy.proof.value}.", *case.cites)
     else:
-        yield PRESENT.fails(f"There are {have}, and the policy asks for {case.policy.proof.value}.", *case.cites)
-
-
-def _sha256s(each: AttestationSeen) -> set[str]:
-    return {digest.value for subject in each.subjects for digest in subject.digests if digest.algorithm == "sha256"}
+        yield rules.PRESENT.fails(f"There are {have}, and the policy asks for {case.policy.proof.value}.", *case.cites)
 
 
 def _subjects(case: _Case, verified: tuple[AttestationSeen, ...]) -> Iterator[Finding]:
     """Every verified statement is held to the names that it uses; one that counts must also be about this model."""
     known = {file.sha256 for file in case.tree.files} | {case.tree.root, content_root(case.tree.files)}
-    answers = [(each, complaint) for each in verified for complaint in _strangers(each, case.tree.files)]
+    answers = [(each, complaint) for each in verified for complaint in strangers(each, case.tree.files)]
     for each in case.accepted:
-        if not _sha256s(each) & known:
+        if not stated_sha256(each) & known:
             answers.append((each, "is about something else: none of its subjects has the digest of a file of this model"))
-    yield from _each(SUBJECT, answers, f"The subjects of all {len(verified)} statements are the bytes on disk.", *case.cites)
-
-
-def _strangers(each: AttestationSeen, files: tuple[FileSeen, ...]) -> Iterator[str]:
-    by_path = {file.path: file for file in files}
-    for subject in each.subjects:
-        stated = {digest.value for digest in subject.digests if digest.algorithm == "sha256"}
-        for file in _named(subject.name, by_path):
-            if stated and stated != {file.sha256}:
-                yield f"is about a {file.path} with SHA-256 {min(stated)}, and the one on disk has {file.sha256}"
-
-
-def _named(name: str, by_path: dict[str, FileSeen]) -> Iterator[FileSeen]:
-    """The file that *name* means: its path in the model, or the same below folders of the build machine (``dist/…``)."""
-    steps = [step for step in name.split("/") if step not in ("", ".")]
-    for start in range(len(steps)):
-        file = by_path.get("/".join(steps[start:]))
-        if file is not None:
-            yield file
-            return
+    yield from _each(
+        rules.SUBJECT, answers, f"The subjects of all {len(verified)} statements are the bytes on disk.", *case.cites
+    )
 
 
 def _covered(case: _Case, beside: set[str]) -> Iterator[Finding]:
     if case.tree.troubles:
         for trouble in case.tree.troubles:
-            yield COVERED.unknown(f"{trouble.path} could not be read ({trouble.reason}), so nobody knows if it is covered.")
+            yield rules.COVERED.unknown(
+                f"{trouble.path} could not be read ({trouble.reason}), so nobody knows if it is covered."
+            )
         return
-    stated = {sha256 for each in case.accepted for sha256 in _sha256s(each)}
+    stated = {sha256 for each in case.accepted for sha256 in stated_sha256(each)}
     whole = case.tree.root in stated or content_root(case.tree.files) in stated
     wanted = [file for file in case.tree.files if _counts(file, beside, case.policy.must_cover)]
-    covered = [file for file in wanted if file.sha256 in stated or (whole and not is_beside(file))]
-    bare = [file for file in wanted if file not in covered] if case.policy.must_cover is not Cover.ANY else []
+    covered = {file.path for file in wanted if file.sha256 in stated or (whole and not is_beside(file))}
+    bare = [file for file in wanted if file.path not in covered] if case.policy.must_cover is not Cover.ANY else []
     for file in bare[:100]:
-        yield COVERED.fails(f"No accepted statement covers {file.path}.", *case.cites, about=file.path)
+        yield rules.COVERED.fails(f"No accepted statement covers {file.path}.", *case.cites, about=file.path)
     if len(bare) > 100:
-        yield COVERED.fails(f"No accepted statement covers {len(bare) - 100} more files.", *case.cites)
+        yield rules.COVERED.fails(f"No accepted statement covers {len(bare) - 100} more files.", *case.cites)
     if not covered and not bare:
-        yield COVERED.fails("No accepted statement covers any file that counts.", *case.cites)
+        yield rules.COVERED.fails("No accepted statement covers any file that counts.", *case.cites)
     elif not bare:
-        yield COVERED.passes(f"Accepted statements cover {len(covered)} of {len(wanted)} files that count.", *case.cites)
+        yield rules.COVERED.passes(f"Accepted statements cover {len(covered)} of {len(wanted)} files that count.", *case.cites)
 
 
 def _counts(file: FileSeen, beside: set[str], cover: Cover) -> bool:
@@ -313,52 +282,38 @@ def _built(case: _Case) -> Iterator[Finding]:
         yield from _each(rule, [(each, complaint(each, made)) for each, made in asked], good, *case.cites)
 
     yield from judged(
-        BUILDER,
+        rules.BUILDER,
         lambda each, made: builder_complaint(each, made, policy, case.subject_name),
         f"All {count} provenances are by trusted builders at SLSA build level {policy.minimum_build_level} or more.",
     )
     yield from judged(
-        BUILD_TYPE,
+        rules.BUILD_TYPE,
         lambda _, made: (
             "" if made.build_type in policy.build_types else f"has the build type {made.build_type!r}, not an allowed one"
         ),
         f"All {count} provenances have allowed build types.",
     )
-    yield from judged(SOURCE, lambda _, made: source_complaint(made, policy), f"All {count} provenances name expected sources.")
     yield from judged(
-        PARAMETERS,
+        rules.SOURCE, lambda _, made: source_complaint(made, policy), f"All {count} provenances name expected sources."
+    )
+    yield from judged(
+        rules.PARAMETERS,
         lambda _, made: listed("was built with unexpected parameters", set(made.parameters) - set(policy.parameters)),
         f"All {count} provenances have expected parameters only.",
     )
 
 
 def _times(case: _Case) -> Iterator[Finding]:
-    latest = case.at + _SKEW
-    answers: list[tuple[AttestationSeen, str]] = []
-    for each, made in case.provenances:
-        signed = each.trusted_time
-        for what, moment in (("started", made.started), ("finished", made.finished)):
-            if moment is not None and moment > latest:
-                answers.append((each, f"says that the build {what} at {moment:%Y-%m-%d %H:%M}Z, in the future"))
-        if made.started is not None and signed is not None and made.started > signed + _SKEW:
-            answers.append((each, "says that the build started after its own signature was made"))
-        if made.started is not None and made.finished is not None and made.finished < made.started:
-            answers.append((each, "says that the build finished before it started"))
-    oldest = case.at - timedelta(days=case.policy.max_summary_age_days)
-    for each, summary in case.summaries:
-        if summary.verified_at > latest:
-            answers.append((each, "says that it was verified in the future"))
-        if summary.verified_at < oldest:
-            days = (case.at - summary.verified_at).days
-            answers.append((each, f"was verified {days} days ago; the policy accepts {case.policy.max_summary_age_days}"))
+    answers = [(each, complaint) for each, made in case.provenances for complaint in build_times(each, made, case.at)]
+    answers += [(each, complaint) for each, said in case.summaries for complaint in summary_times(said, case.policy, case.at)]
     count = len(case.provenances) + len(case.summaries)
-    yield from _each(TIME, answers, f"The times in all {count} SLSA statements are possible.", *case.cites)
+    yield from _each(rules.TIME, answers, f"The times in all {count} SLSA statements are possible.", *case.cites)
 
 
 def _summarised(case: _Case) -> Iterator[Finding]:
     asked = case.summaries if case.policy.proof is not Proof.PROVENANCE else ()
     yield from _each(
-        VERIFIER,
+        rules.VERIFIER,
         [(each, verifier_complaint(each, summary, case.policy, case.subject_name)) for each, summary in asked],
         f"All {len(asked)} verification summaries that count are by trusted verifiers.",
         *case.cites,
@@ -368,4 +323,4 @@ def _summarised(case: _Case) -> Iterator[Finding]:
         (each, result_complaint(summary, case.policy) if (each, summary) in asked else failure(summary))
         for each, summary in case.summaries
     ]
-    yield from _each(RESULT, answers, f"None of {len(case.summaries)} verification summaries says otherwise.", *case.cites)
+    yield from _each(rules.RESULT, answers, f"None of {len(case.summaries)} summaries says otherwise.", *case.cites)
