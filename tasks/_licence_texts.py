@@ -13,7 +13,8 @@ class KnownText:
     """One licence text: where its words start and end, and what shows that they are unchanged.
 
     ``sha256`` are digests of the words from ``start`` to ``end`` inclusive. Without any, ``holds``, ``lacks`` and ``length``
-    (words, from ``start`` to the end of the file or of ``end``) decide. At most ``heading`` words may stand before it;
+    (words, from ``start`` to the end of the file or of ``end``) decide. At most ``heading`` words may stand before it, and
+    where the licence has a ``preamble`` of its own they hold that phrase;
     ``appendix`` is how the words after it begin, of which there may be at most ``tail``.
     """
 
@@ -25,6 +26,7 @@ class KnownText:
     lacks: tuple[str, ...] = ()
     length: tuple[int, int] = (0, 0)
     heading: int = HEADING
+    preamble: str = ""
     appendix: str = ""
     tail: int = 0
 
@@ -52,9 +54,11 @@ def _creative_commons() -> Iterator[KnownText]:
         yield KnownText(
             name=f"CC-{name}-4.0",
             start=f"creative commons {words} 4 0 international public license by exercising the licensed rights",
-            holds=("section 2 scope", "section 5 disclaimer of warranties", "creative commons public licenses"),
+            holds=("section 2 scope", "section 5 disclaimer of warranties"),
+            lacks=() if "noncommercial" in words else ("commercial", "noncommercial"),
             length=(1900, 2700),
             heading=480,
+            preamble="using creative commons public licenses",
         )
 
 

@@ -19,12 +19,14 @@ from arcops.licence import parse_licence
 from tasks._licence_texts import TEXTS, KnownText
 
 _WORD = re.compile(r"[a-z0-9]+")
-# A heading that says one of these is no heading: it narrows the licence that follows.
+# A heading that says one of these is no heading: it narrows the licence that follows. The last three are also parts of names,
+# so a line that is only a copyright notice may hold them.
 _NARROWING = re.compile(
-    r"\b(commercial|noncommercial|commons clause|research|educational|evaluation|personal use|prohibited|forbidden|must not"
-    r"|may not|shall not|only for|not permitted|except|restrictions?|restricted|additional terms|exhibit|in addition)\b"
+    r"\b(commercial|noncommercial|commons clause|personal use|prohibited|forbidden|must not|may not|shall not|only for"
+    r"|not permitted|except|restrictions?|restricted|additional terms|exhibit|in addition)\b"
 )
-
+_NARROWING_OR_NAME = re.compile(r"\b(research|educational|evaluation)\b")
+_COPYRIGHT = re.compile(r"\W*(portions )?(copyright|\(c\)|©)\b.*")
 
 _SPDX_LINE = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n]{1,200})")
 _CC_LINK = re.compile(r"creativecommons\.org/(?:licenses/(by(?:-nc)?(?:-sa|-nd)?)/(\d\.\d)|publicdomain/zero/(1\.0))")
@@ -42,7 +44,7 @@ _SHORT = 120
 def recognise(text: str) -> str:
     """The SPDX expression that the licence file *text* is known to be, or ``""``: nobody knows."""
     said = _words(text)
-    found = {known.name for known in TEXTS if _is(known, said)}
+    found = {known.name for known in TEXTS if _is(known, text, said)}
     if len(found) == 1:
         return found.pop()
     return "" if found else _from_notice(text, said)
@@ -66,9 +68,11 @@ def _spelled(text: str) -> str:
     return text.lower().replace("licence", "license").replace("https:", "http:").replace("++", " plus plus ")
 
 
-def _is(known: KnownText, said: str) -> bool:
+def _is(known: KnownText, text: str, said: str) -> bool:
     start = said.find(known.start)
-    if start < 0 or len(said[:start].split()) > known.heading or _NARROWING.search(said[:start]):
+    if start < 0 or len(said[:start].split()) > known.heading:
+        return False
+    if known.preamble not in said[:start] if known.preamble else _narrows(text, said[:start]):
         return False
     end = said.find(known.end, start) + len(known.end) if known.end else len(said)
     if known.end and end < len(known.end):
@@ -85,6 +89,21 @@ def _is(known: KnownText, said: str) -> bool:
         and all(phrase in body for phrase in known.holds)
         and not any(phrase in body for phrase in known.lacks)
     )
+
+
+def _narrows(text: str, heading: str) -> bool:
+    """Does *heading*, the first words of *text*, take back some of what the licence below it gives?"""
+    if _NARROWING.search(heading):
+        return True
+    left = len(heading.split())
+    for line in text.splitlines():
+        words = _words(line).split()[:left]
+        left -= len(words)
+        if _COPYRIGHT.fullmatch(line.lower()) is None and _NARROWING_OR_NAME.search(" ".join(words)):
+            return True
+        if left <= 0:
+            break
+    return False
 
 
 def _from_notice(text: str, said: str) -> str:

@@ -197,6 +197,7 @@ def test_a_licence_that_is_no_expression_is_kept_as_written(tmp_path: Path) -> N
 def test_a_licence_text_is_recognised_whatever_its_layout(tmp_path: Path) -> None:
     assert recognise(MIT) == "MIT"
     assert recognise("\n".join(f"// {line}" for line in MIT.upper().replace(",", " ,").splitlines())) == "MIT"
+    assert recognise(MIT.replace("Copyright (c)", "Copyright (c) 2022 An Institute for Research\nCopyright (c)")) == "MIT"
     assert only(written(tmp_path, LICENSE=MIT.encode("utf-8-sig"))).expression == "MIT"
 
 
@@ -206,6 +207,8 @@ def test_a_licence_text_is_recognised_whatever_its_layout(tmp_path: Path) -> Non
         MIT.replace("without restriction", "with restriction"),
         MIT.replace("MIT License", "MIT License, for non-commercial use"),
         MIT.replace("sublicense", "lend"),
+        MIT.replace("MIT License", "MIT License for research"),
+        MIT.replace("Copyright (c)", "Not for commercial use. Copyright (c)"),
         MIT + "\nThe Software shall be used for Good, not Evil.",
         MIT + MIT.replace("MIT", "Other"),
         MIT[: len(MIT) // 2],
