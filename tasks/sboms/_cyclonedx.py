@@ -10,14 +10,12 @@ import re
 from collections.abc import Iterator
 
 from arcops.seen.sboms import Component, Dependency, SbomSeen
+from tasks.sboms import PATH_PROPERTY
 from tasks.sboms._document import Document
 from tasks.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
 from tasks.sboms._schema import JSON_VERSIONS, cyclonedx, violations
 
 FORMAT = "CycloneDX"
-# The property by which our own SBOMs say which file of the subject a component is.
-PATH_PROPERTY = "arcops:path"
-
 _SCHEMA_OF = re.compile(r"cyclonedx\.org/schema/bom-(\d+\.\d+)")
 
 
