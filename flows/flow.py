@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from artifacts.store import Store
-
 from arcops.errors import Refused
 from arcops.request import Request
 from artifacts.private_key import load_signer
+from artifacts.store import Store
 from artifacts.writing import replace_whole
 from flows.conclude import conclude
 from flows.engine import RUNNER, as_state, collect

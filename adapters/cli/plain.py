@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.result import Report
 
