@@ -95,7 +95,7 @@ class Store:
 
     def get(self, digest: str) -> bytes:
         """The bytes kept as *digest*, checked. Raises `Refused` where there are none or where they were changed."""
-        path = self._path(digest)
+        path = self.path(digest)
         try:
             data = path.read_bytes()
         except FileNotFoundError as error:
@@ -236,14 +236,15 @@ class Store:
             raise Refused(f"the log of {self.folder} has {len(leaves)} entries, not {size}")
         return leaves
 
-    def _path(self, digest: str) -> Path:
+    def path(self, digest: str) -> Path:
+        """Where the bytes named *digest* are kept, whether or not they are there yet."""
         if not _DIGEST.match(digest):
             raise Refused(f"{digest[:100]!r} is not a digest; write 'sha256:' and 64 hex digits")
         value = digest.removeprefix("sha256:")
         return self.folder / "objects" / value[:2] / value[2:]
 
     def _keep(self, digest: str, data: bytes) -> None:
-        path = self._path(digest)
+        path = self.path(digest)
         try:
             if path.exists():
                 self.get(digest)

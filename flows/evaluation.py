@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from artifacts.store import Store
-
 from arcops.evidence import Evidence
 from arcops.result import Report
 from artifacts.bundle import seal
 from artifacts.private_key import Signer
+from artifacts.store import Store
 from artifacts.wire import canonical, to_json
 from flows.looking import Found
 
@@ -25,7 +24,7 @@ class Sealed:
 
 
 def seal_and_keep(report: Report, collected: Mapping[str, Found], *, signer: Signer, store: Store) -> Sealed:
-    """Sign *report*, and put it with the evidence that it names into *store*. Nothing is kept unless everything is."""
+    """Sign *report*, and put it with the evidence that it names into *store*. Nothing counts as kept unless everything is."""
     bundle = seal(report, signer)
     bodies = {found.digest: canonical(to_json(found.body)) for found in collected.values() if isinstance(found, Evidence)}
-    return Sealed(report=report, bundle=bundle, digest=store.put(bundle, bodies))
+    return Sealed(report=report, bundle=bundle, digest=store.put(bundle, bodies, at=report.judged_at).artifact)

@@ -47,4 +47,8 @@ def import_data(export: Path) -> None:
     from adapters.tools import data as tool
 
     imported = tool.import_advisories(export, settings=surroundings.settings(), now=surroundings.now())
-    print(imported)
+    dated = f"{imported.dated:%Y-%m-%d}" if imported.dated else "unknown"
+    print(
+        f"{imported.ecosystem}: {imported.advisories} advisories on {imported.packages} packages, newest of {dated}, "
+        f"{imported.withdrawn} withdrawn, {imported.unreadable} unreadable, in {imported.database}"
+    )
