@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from arcops.seen.tree import FileSeen, Tree
 from arcops.subject import Digest
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
+from gates._sbom_elements import Demand, Level, Scope
 from gates._sbom_examples import DOCUMENT, FILES, LIBRARY, ROOT, TREE
-from gates.sbom import RULES, Binding, Demand, Described, Level, SbomPolicy, Scope, sbom
+from gates._sbom_files import Binding, Described
+from gates.sbom import RULES, SbomPolicy, sbom
 from tests.evidence import NOW, judged
 
 pytestmark = pytest.mark.requirement("ARC-A3")
@@ -221,7 +223,5 @@ def test_findings_name_what_they_are_about() -> None:
 
 
 def test_the_policy_has_a_wire_form() -> None:
-    import json
-
     assert from_json(SbomPolicy, json.dumps(to_json(POLICY))) == POLICY
     assert {field.name for field in fields(SbomPolicy)} >= {"accepts", "max_age_days", "must_describe"}

@@ -12,7 +12,8 @@ import pytest
 from arcops.errors import Refused
 from arcops.seen.sboms import Sboms
 from arcops.verdict import Verdict
-from gates.sbom import Binding, SbomPolicy, sbom
+from gates._sbom_files import Binding
+from gates.sbom import SbomPolicy, sbom
 from tasks.make_sbom import make_sbom
 from tests.evidence import NOW, judged
 from tests.tasks.test_sboms import collect, tree_of
