@@ -10,7 +10,10 @@ import re
 
 from tasks.versions.scheme import Scheme, SortKey, unparsable
 
-_MODIFIER = r"[._-]?(?:(?P<stage>stable|beta|b|rc|alpha|a|patch|pl|p)(?P<number>(?:[.-]?[0-9]+)*))?(?P<dev>[.-]?dev)?(?:\+[0-9a-z.+_-]+)?"
+_MODIFIER = (
+    r"[._-]?(?:(?P<stage>stable|beta|b|rc|alpha|a|patch|pl|p)(?P<number>(?:[.-]?[0-9]++)*+))?(?P<dev>[.-]?dev)?"
+    r"(?:\+[0-9a-z.+_-]+)?"
+)
 _CLASSIC = re.compile(rf"v?(?P<core>[0-9]{{1,5}}(?:\.[0-9]+){{0,3}}){_MODIFIER}", re.IGNORECASE)
 _DATED = re.compile(
     rf"v?(?P<core>[0-9]{{4}}(?:[.:-]?[0-9]{{2}}){{1,6}}(?:[.:-]?[0-9]{{1,3}}){{0,2}}){_MODIFIER}", re.IGNORECASE

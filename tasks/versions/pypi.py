@@ -20,11 +20,8 @@ def _strict(version: str) -> SortKey:
     release = list(parsed.release)
     while len(release) > 1 and not release[-1]:
         release.pop()
-    stage: SortKey
-    if parsed.pre is not None:
-        stage = (1, *parsed.pre)
-    else:
-        stage = (0,) if parsed.post is None and parsed.dev is not None else (2,)
+    unstaged: SortKey = (0,) if parsed.post is None and parsed.dev is not None else (2,)
+    stage: SortKey = (1, *parsed.pre) if parsed.pre is not None else unstaged
     post: SortKey = (0,) if parsed.post is None else (1, parsed.post)
     dev: SortKey = (1,) if parsed.dev is None else (0, parsed.dev)
     return (1, parsed.epoch, tuple(release), stage, post, dev, _local(parsed.local))

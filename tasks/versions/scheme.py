@@ -46,7 +46,7 @@ class Scheme:
         return self.strict(self._bounded(version))
 
     def lenient(self, version: str) -> SortKey:
-        """Where *version* would be sorted, valid or not. Raises `Unparsable` only on what is too long or has no order at all."""
+        """Where *version* would be sorted, valid or not. Raises `Unparsable` on what is too long or has no order."""
         return self.order(self._bounded(version))
 
     def _bounded(self, version: str) -> str:
