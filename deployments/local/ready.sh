@@ -63,7 +63,8 @@ $arcops verify "$work/result.sigstore.json" --key "$ARCOPS_HOME/keys/arcops.pub"
 [ "$verified" = "$code" ] || { echo "verify ended with $verified, check with $code" >&2; exit 1; }
 
 say "6. One byte of a copy flipped: it must be RED"
-cp -r "$work/model" "$work/flipped.parent" 2>/dev/null && rm -rf "$work/flipped" && mkdir "$work/flipped" && mv "$work/flipped.parent" "$work/flipped/model"
+mkdir "$work/flipped"
+cp -r "$work/model" "$work/flipped/"
 "$python" - "$work/flipped/model/model.safetensors" <<'PY'
 import sys
 
