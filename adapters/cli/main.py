@@ -117,14 +117,15 @@ def sign(
     target: Annotated[Path, typer.Argument(help="The model's directory.", show_default=False)],
     key: Key = "",
     builder: Annotated[
-        str, typer.Option(help="Also attest provenance, by this builder id; say where the model was really made.")
+        str, typer.Option(help="Also attest provenance, by this builder id; say who really made or fetched the model.")
     ] = "",
+    source: Annotated[str, typer.Option(help="With --builder: the URI that the model was made or fetched from.")] = "",
 ) -> None:
     """Sign a model (OpenSSF Model Signing), and attest its provenance where a builder is named."""
     with said_in_one_sentence():
         from adapters.cli import making
 
-        making.sign(target, key, builder)
+        making.sign(target, key, builder, source)
 
 
 @app.command()

@@ -22,13 +22,14 @@ def trust_key(public: Path) -> None:
     print(f"{trusted.key_id} is trusted: {trusted.path}")
 
 
-def sign(target: Path, key: str, builder: str) -> None:
+def sign(target: Path, key: str, builder: str, source: str) -> None:
     from adapters.tools import sign as tool
 
     settings = surroundings.settings()
     uri = key or settings.key
     signer = load_signer(uri, surroundings.passphrase(uri), environment=os.environ)
-    signed = tool.sign(tool.Sign(target=target, builder=builder), settings=settings, signer=signer, now=surroundings.now())
+    ask = tool.Sign(target=target, builder=builder, source=source)
+    signed = tool.sign(ask, settings=settings, signer=signer, now=surroundings.now())
     for path in signed.files:
         print(f"wrote {path}")
     print(f"signed by {signed.key_id}")

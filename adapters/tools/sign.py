@@ -14,7 +14,7 @@ from arcops.subject import Digest, Subject
 from artifacts.bundle import seal_statement
 from artifacts.model_signature import SIGNATURE_FILE, sign_model
 from artifacts.private_key import Signer
-from artifacts.provenance import Build, provenance
+from artifacts.provenance import Build, Material, provenance
 from artifacts.writing import replace_whole
 from foundation.settings import Settings
 
@@ -24,10 +24,13 @@ BUILD_TYPE = "https://arcops.dev/build-types/signed-as-found/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """``target`` is a model directory. ``builder`` is the id of who vouches for how it came to be; empty: no provenance."""
+    """``target`` is a model directory. ``builder`` is the id of who vouches for how it came to be (empty: no provenance), and
+    ``source`` the URI that they took it from.
+    """
 
     target: Path
     builder: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,7 @@ def sign(ask: Sign, *, settings: Settings, signer: Signer, now: datetime) -> Sig
     target = ask.target.absolute()
     if ask.builder:
         path = target / PROVENANCE_FILE
-        replace_whole(path, seal_statement(_provenance(see_tree(target, settings=settings, now=now), ask.builder, now), signer))
+        replace_whole(path, seal_statement(_provenance(see_tree(target, settings=settings, now=now), ask, now), signer))
         written.append(path)
     tree = see_tree(target, settings=settings, now=now)
     if tree.links:
@@ -54,10 +57,13 @@ def sign(ask: Sign, *, settings: Settings, signer: Signer, now: datetime) -> Sig
     return Signed(files=(*written, path), key_id=signer.public.id)
 
 
-def _provenance(tree: Tree, builder: str, now: datetime) -> bytes:
+def _provenance(tree: Tree, ask: Sign, now: datetime) -> bytes:
     subjects = [
         Subject(name=file.path, kind="file", digests=(Digest(algorithm="sha256", value=file.sha256),))
         for file in tree.files
         if not is_beside(file)
     ]
-    return provenance(subjects, Build(builder=builder, build_type=BUILD_TYPE, started=now, finished=now))
+    materials = (Material(uri=ask.source),) if ask.source else ()
+    return provenance(
+        subjects, Build(builder=ask.builder, build_type=BUILD_TYPE, started=now, finished=now, materials=materials)
+    )

@@ -50,7 +50,8 @@ fi
 say "3. Its SBOM, its provenance, its signature"
 $arcops sbom "$work/model" --version 2024.1 --supplier sentence-transformers --licence Apache-2.0 --author "make ready" \
     --python "$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
-$arcops sign "$work/model" --builder https://arcops.dev/builders/local
+$arcops sign "$work/model" --builder https://arcops.dev/builders/local \
+    --source https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
 
 say "4. Is it ready?  arcops check model --policy ${POLICY:=pilot}"
 code=0
