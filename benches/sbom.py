@@ -56,7 +56,9 @@ def main() -> None:
     data = document()
     ours = Document(path="sbom.cdx.json", sha256=hashlib.sha256(data).hexdigest(), data=data)
     found = read(ours)
-    assert found is not None and not found.problems and len(found.components) == COMPONENTS
+    assert found is not None
+    assert not found.problems
+    assert len(found.components) == COMPONENTS
     mine = spent(lambda: read(ours))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{COMPONENTS} components, {len(data) / 2**20:.1f} MiB: read and validated in {mine:.2f} s CPU, peak {peak:.0f} MiB")
