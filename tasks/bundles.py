@@ -7,7 +7,7 @@ and log were all valid then. A key counts when the operator enrolled it. Nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -35,13 +35,14 @@ class Opened:
     """What was proven. ``signers`` is never empty.
 
     For a DSSE envelope ``payload_type`` and ``payload`` are its own; for a signed blob they are empty. ``sha256`` is the
-    lower-case hex digest of that blob, or of the payload. ``trusted_time`` is the latest proven moment. ``untimed`` marks a
+    lower-case hex digest of that blob, or of the payload. ``keys`` are the ids of the keys behind ``signers``. ``trusted_time`` is the latest proven moment. ``untimed`` marks a
     certificate whose time of use nobody vouches for; ``not_before`` and ``not_after`` are then its own window.
     """
 
     payload_type: str
     payload: bytes
     signers: tuple[Signer, ...]
+    keys: tuple[str, ...]
     sha256: str
     trusted_time: datetime | None = None
     untimed: bool = False
@@ -180,6 +181,7 @@ def _open_envelope(envelope: Envelope, trust: Trust) -> Opened:
         payload_type=envelope.payload_type,
         payload=envelope.payload,
         signers=tuple(Signer(key=key) for key in sorted(proven)),
+        keys=tuple(sorted(proven)),
         sha256=Blob.of(envelope.payload).sha256.hex(),
     )
 
@@ -215,7 +217,7 @@ def _open_keyed(bundle: Bundle, trust: Trust, blob: Blob) -> Opened:
     times: tuple[datetime, ...] = ()
     if trust.roots and (bundle.entries or bundle.tokens):
         times = _keyed_times(bundle, trust, blob, key)
-    return _opened(bundle, blob, Signer(key=key.id), times)
+    return _opened(bundle, blob, Signer(key=key.id), key.id, times)
 
 
 def _keyed_times(bundle: Bundle, trust: Trust, blob: Blob, key: PublicKey) -> tuple[datetime, ...]:
@@ -246,7 +248,7 @@ def _open_certified(bundle: Bundle, root: Root, blob: Blob) -> Opened:
     entry = bundle.entries[0]
     if second_opinion.knows(entry.kind, entry.version):
         second_opinion.confirm(bundle.data, root, times, None if bundle.envelope else blob)
-    return _opened(bundle, blob, signer_of(leaf, path, fulcio=True), times)
+    return _opened(bundle, blob, signer_of(leaf, path, fulcio=True), key.id, times)
 
 
 def _path(root: Root, leaf: x509.Certificate, times: tuple[datetime, ...]) -> tuple[x509.Certificate, ...]:
@@ -280,16 +282,13 @@ def _times(bundle: Bundle, root: Root, signed: Signed) -> tuple[datetime, ...]:
 def _open_untimed(bundle: Bundle, trust: Trust, blob: Blob) -> Opened:
     leaf, between = bundle.certificates[0], bundle.certificates[1:]
     refuse_unfit(leaf, code_signing=False)
-    if not _signed(bundle, blob, public_key(leaf.public_key(), where="its certificate")):
+    key = public_key(leaf.public_key(), where="its certificate")
+    if not _signed(bundle, blob, key):
         raise Refused("its signature is not over this content by the key that its certificate names")
     path = path_to(trust.authorities, leaf, between, at=leaf.not_valid_before_utc)
-    opened = _opened(bundle, blob, signer_of(leaf, path, fulcio=False), ())
     chain = (leaf, *path)
-    return Opened(
-        payload_type=opened.payload_type,
-        payload=opened.payload,
-        signers=opened.signers,
-        sha256=opened.sha256,
+    return replace(
+        _opened(bundle, blob, signer_of(leaf, path, fulcio=False), key.id, ()),
         untimed=True,
         not_before=max(link.not_valid_before_utc for link in chain),
         not_after=min(link.not_valid_after_utc for link in chain),
@@ -302,12 +301,13 @@ def _signed(bundle: Bundle, blob: Blob, key: PublicKey) -> bool:
     return bundle.envelope is not None and legacy_signed(bundle.envelope, key)
 
 
-def _opened(bundle: Bundle, blob: Blob, signer: Signer, times: tuple[datetime, ...]) -> Opened:
+def _opened(bundle: Bundle, blob: Blob, signer: Signer, key: str, times: tuple[datetime, ...]) -> Opened:
     envelope = bundle.envelope
     return Opened(
         payload_type=envelope.payload_type if envelope else "",
         payload=envelope.payload if envelope else b"",
         signers=(signer,),
+        keys=(key,),
         sha256=Blob.of(envelope.payload).sha256.hex() if envelope else blob.sha256.hex(),
         trusted_time=max(times, default=None),
     )
