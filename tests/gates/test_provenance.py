@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from arcops.finding import Outcome
 from arcops.seen.attestations import Attestations, AttestationSeen, StatedSubject
 from arcops.seen.content import Content
 from arcops.seen.sboms import Sboms, SbomSeen
+from arcops.seen.signatures import RevocationsSeen, Revoked
 from arcops.seen.tree import FileSeen, Tree, Trouble
 from arcops.signer import Signer, SignerRule
 from arcops.slsa import LevelCount, Resource
@@ -383,3 +385,39 @@ def test_many_uncovered_files_stay_readable() -> None:
     said = [finding.text for finding in result.findings if finding.rule == "provenance/covered"]
     assert len(said) == 101
     assert "50 more" in said[-1]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"key": GOOD.signers[0].key},
+        {"key": "sha256:" + "0c" * 32},
+        {"sha256": GOOD.sha256},
+        {"sha256": GOOD.subjects[1].digests[0].value},
+        {"identity": STRANGER.identity},
+        {"identity": STRANGER.identity, "issuer": STRANGER.issuer},
+    ],
+)
+def test_what_was_revoked_does_not_count(gone: dict[str, str]) -> None:
+    seen = replace(GOOD, signers=(*GOOD.signers, STRANGER), keys=("sha256:" + "0c" * 32,))
+    assert _with_list(seen, Revoked(at=NOW, reason="stolen", **gone)) == (
+        failed("unrevoked") | failed("present") | failed("covered")
+    )
+
+
+def test_what_was_not_revoked_counts() -> None:
+    other = Revoked(at=NOW, reason="stolen", identity=STRANGER.identity, issuer="https://another.example")
+    assert _with_list(replace(GOOD, signers=(*GOOD.signers, STRANGER)), other) == {}
+    assert _with_list(GOOD, Revoked(at=NOW, reason="stolen", key="sha256:" + "0c" * 32)) == {}
+
+
+@pytest.mark.parametrize("changes", [{"problem": "not signed by an enrolled key"}, {"signers": ()}])
+def test_a_revocation_list_that_proves_nothing_fails(changes: dict[str, Any]) -> None:
+    assert _with_list(GOOD, Revoked(at=NOW, reason="stolen", key="sha256:" + "0c" * 32), **changes) == failed("unrevoked")
+
+
+def _with_list(seen: AttestationSeen, gone: Revoked, **changes: Any) -> dict[str, Outcome]:
+    listed = RevocationsSeen(path="revocations/a.json", sha256="aa" * 32, signers=GOOD.signers, revoked=(gone,))
+    body = Attestations(attestations=(seen,), revocations=(replace(listed, **changes),))
+    result = judged(provenance, POLICY, (TREE, body))  # type: ignore[arg-type]  # Gate is invariant in its policy
+    return {finding.rule: finding.outcome for finding in result.findings if finding.outcome is not Outcome.PASS}
