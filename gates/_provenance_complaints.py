@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from arcops.errors import Refused
 from arcops.repository import within
 from arcops.seen.attestations import AttestationSeen
+from arcops.seen.signatures import RevocationsSeen
 from arcops.seen.tree import FileSeen
 from arcops.signer import SignerRule, allowed
 from arcops.slsa import Provenance, Summary, build_level
@@ -132,3 +133,18 @@ def summary_times(summary: Summary, policy: ProvenancePolicy, at: datetime) -> I
         yield "says that it was verified in the future"
     if summary.verified_at < at - timedelta(days=policy.max_summary_age_days):
         yield f"was verified {(at - summary.verified_at).days} days ago; the policy accepts {policy.max_summary_age_days}"
+
+
+def revocation(each: AttestationSeen, lists: tuple[RevocationsSeen, ...]) -> str:
+    """Which proven revocation list takes *each* back. When the statement was made is no excuse: nothing revoked counts."""
+    bytes_of = {each.sha256} | stated_sha256(each)
+    keys = {*each.keys, *(signer.key for signer in each.signers if signer.key)}
+    for listed in lists:
+        for gone in listed.revoked if listed.signers and not listed.problem else ():
+            person = any(
+                gone.identity and (gone.identity, gone.issuer or signer.issuer) == (signer.identity, signer.issuer)
+                for signer in each.signers
+            )
+            if person or (gone.key and gone.key in keys) or (gone.sha256 and gone.sha256 in bytes_of):
+                return f"rests on {gone.key or gone.identity or gone.sha256}, revoked by {listed.path}: {gone.reason}"
+    return ""

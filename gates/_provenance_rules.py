@@ -12,6 +12,11 @@ SIGNER = Rule(
     asks="Is every SLSA statement signed by someone whom the policy allows?",
     fix="Add the signer to 'signers' of gate 'provenance' if you know who that is; else do not use the model.",
 )
+UNREVOKED = Rule(
+    id="provenance/unrevoked",
+    asks="Has nothing been revoked that a statement rests on: its signer, its key, its own bytes or what it is about?",
+    fix="Do not use what was revoked; ask the publisher for a new release with new attestations.",
+)
 SOUND = Rule(
     id="provenance/sound",
     asks="Does every signed SLSA predicate have the shape that its specification demands?",
@@ -70,6 +75,7 @@ RESULT = Rule(
 RULES = (
     VERIFIED,
     SIGNER,
+    UNREVOKED,
     SOUND,
     PRESENT,
     SUBJECT,

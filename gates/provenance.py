@@ -27,6 +27,7 @@ from arcops.gate import Example, gate
 from arcops.repository import repository
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.sboms import Sboms
+from arcops.seen.signatures import RevocationsSeen
 from arcops.seen.tree import FileSeen, Tree
 from arcops.signer import SignerRule, allowed
 from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, Provenance, Summary
@@ -37,6 +38,7 @@ from gates._provenance_complaints import (
     failure,
     listed,
     result_complaint,
+    revocation,
     signed_by,
     source_complaint,
     stated_sha256,
@@ -155,15 +157,12 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
     verified = tuple(each for each in everything if each.signers and not each.problem)
     yield from _verified(everything, verified, policy, attestations)
     slsa = tuple(each for each in verified if each.predicate_type in _SLSA)
-    accepted = tuple(
-        each for each in slsa if any(allowed(signer, policy.signers, seen.subject_name) for signer in each.signers)
-    )
+    lists = attestations.body.revocations
+    known = tuple(each for each in slsa if any(allowed(signer, policy.signers, seen.subject_name) for signer in each.signers))
+    accepted = tuple(each for each in known if not revocation(each, lists))
     yield from _each(
         rules.SIGNER,
-        [
-            (each, "" if each in accepted else f"is signed by {signed_by(each)}, whom the policy does not allow")
-            for each in slsa
-        ],
+        [(each, "" if each in known else f"is signed by {signed_by(each)}, whom the policy does not allow") for each in slsa],
         f"All {len(slsa)} SLSA statements are signed by allowed signers.",
         attestations,
     )
@@ -173,6 +172,7 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
         f"All {len(slsa)} SLSA statements have the shape of their specification.",
         attestations,
     )
+    yield from _unrevoked(verified, lists, attestations)
     case = _Case(
         tree=tree.body,
         cites=(attestations, tree),
@@ -216,6 +216,17 @@ def _verified(
     yield from findings
     if not findings:
         yield rules.VERIFIED.passes(f"All {len(verified)} attestations verify.", cited)
+
+
+def _unrevoked(verified: tuple[AttestationSeen, ...], lists: tuple[RevocationsSeen, ...], cited: Cited) -> Iterator[Finding]:
+    unread = [each for each in lists if each.problem or not each.signers]
+    for each in unread:
+        text = f"The revocation list {each.path} proves nothing: {each.problem or 'nobody signed it'}."
+        yield rules.UNREVOKED.fails(text, cited, about=each.path)
+    good = f"Nothing that the {len(verified)} verified attestations rest on is in the {len(lists)} revocation lists."
+    gone = [(attestation, revocation(attestation, lists)) for attestation in verified]
+    if not unread or any(complaint for _, complaint in gone):
+        yield from _each(rules.UNREVOKED, gone, good, cited)
 
 
 def _present(case: _Case) -> Iterator[Finding]:

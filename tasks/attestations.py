@@ -19,6 +19,7 @@ from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, 
 from artifacts.envelope import IN_TOTO, parse_envelope, strict_json
 from tasks.bundles import open_bundle
 from tasks.reading import MIB, read_limited, read_seen
+from tasks.revocations import revocations
 from tasks.statement import Statement, parse_statement
 from tasks.trust import Trust, load_trust
 
@@ -66,7 +67,7 @@ def look(request: Request, seen: Seen) -> Sighting[Attestations]:
             " *.sigstore.json) and put it beside the model or attach it"
         )
     found.sort(key=lambda attestation: (attestation.path, attestation.line, attestation.sha256))
-    return Sighting(body=Attestations(attestations=tuple(found)), sources=(trust.source(),))
+    return Sighting(body=Attestations(attestations=tuple(found), revocations=revocations(trust)), sources=(trust.source(),))
 
 
 def _inside(request: Request, tree: Tree) -> Iterator[_File]:
@@ -138,6 +139,7 @@ def _attestation(data: bytes, trust: Trust, blank: AttestationSeen) -> Attestati
     return replace(
         claimed,
         signers=tuple(sorted(opened.signers, key=str)),
+        keys=tuple(sorted(opened.keys)),
         trusted_time=opened.trusted_time,
     )
 

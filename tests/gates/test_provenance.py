@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from arcops.finding import Outcome
 from arcops.seen.attestations import Attestations, AttestationSeen, StatedSubject
 from arcops.seen.content import Content
 from arcops.seen.sboms import Sboms, SbomSeen
+from arcops.seen.signatures import RevocationsSeen, Revoked
 from arcops.seen.tree import FileSeen, Tree, Trouble
 from arcops.signer import Signer, SignerRule
 from arcops.slsa import LevelCount, Resource
@@ -334,3 +336,88 @@ def test_the_policy_is_read_from_strict_camel_case() -> None:
     assert (policy.proof, policy.must_cover, policy.builders[0].level) == (Proof.EITHER, Cover.WEIGHTS, 2)
     with pytest.raises(Refused):
         from_json(ProvenancePolicy, '{"builderss": []}')
+
+
+def test_a_failed_level_counts_even_beside_passed() -> None:
+    assert outcomes(GOOD, summed(levels=("FAILED",))) == failed("result")
+
+
+def test_a_digest_that_nobody_can_compare_contradicts_nothing_and_covers_nothing() -> None:
+    only_512 = StatedSubject(name="model.safetensors", digests=(Digest(algorithm="sha512", value="ab" * 64),))
+    assert outcomes(replace(GOOD, subjects=(*GOOD.subjects, only_512))) == {}
+    assert outcomes(replace(GOOD, subjects=(GOOD.subjects[0], only_512))) == failed("covered")
+
+
+def test_a_statement_without_trusted_time_or_without_a_start_may_stand() -> None:
+    assert outcomes(replace(GOOD, trusted_time=None)) == {}
+    assert outcomes(built(started=None, finished=NOW - timedelta(days=1))) == {}
+
+
+@pytest.mark.parametrize(("level", "fine"), [(-1, False), (0, True), (3, True), (4, False)])
+def test_levels_are_slsas(level: int, fine: bool) -> None:
+    if fine:
+        assert ProvenancePolicy(builders=(TrustedBuilder(id="x", level=level),)).builders[0].level == level
+    else:
+        with pytest.raises(Refused):
+            ProvenancePolicy(builders=(TrustedBuilder(id="x", level=level),))
+
+
+def test_none_that_verifies_fails_even_where_such_are_passed_over() -> None:
+    bad = replace(GOOD, signers=(), problem="wrong key")
+    result = judged(provenance, replace(POLICY, ignore_unverified=True), (TREE, Attestations(attestations=(bad,))))  # type: ignore[arg-type]
+    said = [finding.outcome for finding in result.findings if finding.rule == "provenance/verified"]
+    assert said == [Outcome.FAIL, Outcome.WARN]
+
+
+def test_the_root_of_the_tree_covers_it_but_not_weights_in_the_clothes_of_a_signature() -> None:
+    whole = replace(GOOD, subjects=(subject("mini", TREE.root),))
+    assert outcomes(whole) == {}
+    assert outcomes(whole, tree=with_files(file("model.sig", "pickle"))) == failed("covered")
+
+
+def test_a_signature_of_unknown_content_need_not_be_covered() -> None:
+    assert outcomes(GOOD, tree=with_files(file("model.sig", "other"))) == {}
+
+
+def test_many_uncovered_files_stay_readable() -> None:
+    tree = with_files(*(file(f"{at:03}.bin", "other", f"{at:064x}") for at in range(150)))
+    result = judged(provenance, POLICY, (tree, Attestations(attestations=(GOOD,))))  # type: ignore[arg-type]  # Gate is invariant
+    said = [finding.text for finding in result.findings if finding.rule == "provenance/covered"]
+    assert len(said) == 101
+    assert "50 more" in said[-1]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"key": GOOD.signers[0].key},
+        {"key": "sha256:" + "0c" * 32},
+        {"sha256": GOOD.sha256},
+        {"sha256": GOOD.subjects[1].digests[0].value},
+        {"identity": STRANGER.identity},
+        {"identity": STRANGER.identity, "issuer": STRANGER.issuer},
+    ],
+)
+def test_what_was_revoked_does_not_count(gone: dict[str, str]) -> None:
+    seen = replace(GOOD, signers=(*GOOD.signers, STRANGER), keys=("sha256:" + "0c" * 32,))
+    assert _with_list(seen, Revoked(at=NOW, reason="stolen", **gone)) == (
+        failed("unrevoked") | failed("present") | failed("covered")
+    )
+
+
+def test_what_was_not_revoked_counts() -> None:
+    other = Revoked(at=NOW, reason="stolen", identity=STRANGER.identity, issuer="https://another.example")
+    assert _with_list(replace(GOOD, signers=(*GOOD.signers, STRANGER)), other) == {}
+    assert _with_list(GOOD, Revoked(at=NOW, reason="stolen", key="sha256:" + "0c" * 32)) == {}
+
+
+@pytest.mark.parametrize("changes", [{"problem": "not signed by an enrolled key"}, {"signers": ()}])
+def test_a_revocation_list_that_proves_nothing_fails(changes: dict[str, Any]) -> None:
+    assert _with_list(GOOD, Revoked(at=NOW, reason="stolen", key="sha256:" + "0c" * 32), **changes) == failed("unrevoked")
+
+
+def _with_list(seen: AttestationSeen, gone: Revoked, **changes: Any) -> dict[str, Outcome]:
+    listed = RevocationsSeen(path="revocations/a.json", sha256="aa" * 32, signers=GOOD.signers, revoked=(gone,))
+    body = Attestations(attestations=(seen,), revocations=(replace(listed, **changes),))
+    result = judged(provenance, POLICY, (TREE, body))  # type: ignore[arg-type]  # Gate is invariant in its policy
+    return {finding.rule: finding.outcome for finding in result.findings if finding.outcome is not Outcome.PASS}

@@ -22,6 +22,7 @@ from arcops.finding import Outcome
 from arcops.request import Request
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.content import Content
+from arcops.seen.signatures import Revoked
 from arcops.seen.tree import FileSeen, Tree
 from arcops.signer import Signer, SignerRule
 from arcops.slsa import PROVENANCE_V1, SUMMARY_V1
@@ -29,6 +30,7 @@ from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.envelope import IN_TOTO, pae
 from artifacts.public_key import public_key
+from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.wire import canonical, from_json, to_json
 from gates.provenance import ProvenancePolicy, TrustedBuilder, provenance
 from tasks.attestations import look
@@ -275,6 +277,18 @@ def test_the_evidence_survives_the_wire(place: Place) -> None:
     }
     body = Attestations(attestations=place.collected(files))
     assert from_json(Attestations, canonical(to_json(body))) == body
+
+
+def test_the_revocation_lists_of_the_trust_directory_come_along_and_count(place: Place) -> None:
+    listed = RevocationList(issued_at=NOW, revoked=(Revoked(at=NOW, reason="the key leaked", key=place.signer.key),))
+    (place.trust / "revocations").mkdir()
+    (place.trust / "revocations" / "a.json").write_bytes(envelope(place.key, revocation_statement(listed)))
+    place.collected({"model.intoto.jsonl": envelope(place.key, statement())})
+    body = place.look(place.tree())
+    assert body.attestations[0].keys == (place.signer.key,)
+    assert [each.signers for each in body.revocations] == [(place.signer,)]
+    result = judged(provenance, _policy(place), (place.tree(), body))  # type: ignore[arg-type]  # Gate is invariant
+    assert "provenance/unrevoked" in {finding.rule for finding in result.findings if finding.outcome is Outcome.FAIL}
 
 
 def _policy(place: Place) -> ProvenancePolicy:
