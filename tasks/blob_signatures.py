@@ -1,4 +1,4 @@
-"""Signatures over single files: cosign's base64 ``.sig``, its old JSON bundle, and Sigstore bundles with a message signature."""
+"""Signatures over single files: cosign's base64 ``.sig``, its old JSON bundle, and Sigstore message signatures."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ _MOST_ENTRIES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What was proven. ``signers`` is never empty.
+    """What was proven. ``signers`` is never empty; ``keys`` are the ids of the keys behind them.
 
     For a DSSE envelope ``payload_type`` and ``payload`` are its own; for a signed blob they are empty. ``sha256`` is the
-    lower-case hex digest of that blob, or of the payload. ``keys`` are the ids of the keys behind ``signers``. ``trusted_time`` is the latest proven moment. ``untimed`` marks a
+    lower-case hex digest of that blob, or of the payload. ``trusted_time`` is the latest proven moment. ``untimed`` marks a
     certificate whose time of use nobody vouches for; ``not_before`` and ``not_after`` are then its own window.
     """
 

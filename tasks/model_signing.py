@@ -180,7 +180,7 @@ def _fits(
     return position == file.size and whole.hexdigest() == file.sha256
 
 
-def _hasher(kind: str) -> hashlib._Hash:
+def _hasher(kind: str) -> hashlib._Hash | hashlib.blake2b:
     match kind:
         case "sha256":
             return hashlib.sha256()

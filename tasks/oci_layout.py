@@ -1,7 +1,8 @@
-"""Cosign signatures over the images of an OCI image layout on disk (image-spec 1.1 ``image-layout.md``, cosign ``SIGNATURE_SPEC.md``).
+"""Cosign signatures over the images of an OCI image layout on disk (image-spec 1.1 ``image-layout.md``, cosign's
+``SIGNATURE_SPEC.md``).
 
-Three ways to attach one are read: cosign's ``sha256-….sig`` tag, the annotated index that cosign saves, and the referrers of OCI
-1.1. A signature covers every blob that its image reaches; the pointers ``index.json`` and ``oci-layout`` and the
+Three ways to attach one are read: cosign's ``sha256-….sig`` tag, the annotated index that cosign saves, and the referrers of
+OCI 1.1. A signature covers every blob that its image reaches; the pointers ``index.json`` and ``oci-layout`` and the
 signature's own blobs carry it.
 """
 
@@ -123,6 +124,8 @@ class _Layout:
             own[name] = self._file(name)
         if isinstance(manifest.get("config"), dict):
             config = self._blob(_object(manifest["config"]))
+            # Anyone may write a manifest around a sound signature, so its configuration must be JSON and nothing else.
+            self._json(config)
             own[config.path] = config
         carriers = tuple(Covered(path=path, sha256=own[path].sha256) for path in sorted(own))
         return SignatureSeen(path=file.path, sha256=file.sha256, attached=False, format=kind, carriers=carriers)
