@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 import pytest
@@ -69,7 +68,7 @@ def test_keys_agree_with_the_corpus_or_say_that_they_do_not_know(name: str) -> N
         except Unparsable:
             unknown += 1
             continue
-        assert ZERO < a
+        assert a > ZERO
         assert hash(a) == hash(found.key(left))
         if (a > b) - (a < b) != SIGNS[sign]:
             wrong.add(f"{left} {sign} {right}")
@@ -179,33 +178,10 @@ def test_an_ecosystem_without_a_known_order_has_no_scheme(ecosystem: str) -> Non
         compare(ecosystem, "1", "2")
 
 
-WORDS = st.sampled_from(
-    [
-        "0",
-        "1",
-        "2",
-        "10",
-        "01",
-        "00",
-        ".",
-        ".",
-        "-",
-        "_",
-        "~",
-        "^",
-        "+",
-        ":",
-        "a",
-        "b",
-        "rc",
-        "alpha",
-        "p",
-        "dev",
-        "pl",
-        "final",
-    ]
-    + ["ga", "sp", "SNAPSHOT", "v", "m", "r", "-r", "_p", "_rc", "x", "!", "#", "post"]
-)
+DIGITS = ("0", "1", "2", "10", "01", "00")
+MARKS = (".", ".", "-", "_", "~", "^", "+", ":", "!", "#", "-r", "_p", "_rc")
+NAMED = ("a", "b", "m", "p", "r", "v", "x", "rc", "alpha", "dev", "pl", "final", "ga", "sp", "SNAPSHOT", "post")
+WORDS = st.sampled_from((*DIGITS, *MARKS, *NAMED))
 ALMOST = st.lists(WORDS, min_size=1, max_size=9).map("".join)
 NAMES = sorted({found.name: name for name, found in SCHEMES.items()}.values())
 
@@ -213,7 +189,7 @@ NAMES = sorted({found.name: name for name, found in SCHEMES.items()}.values())
 @pytest.mark.requirement("ARC-A4")
 @pytest.mark.parametrize("ecosystem", NAMES)
 @pytest.mark.parametrize("level", ["key", "lenient"])
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(versions=st.lists(ALMOST, min_size=3, max_size=3))
 def test_keys_are_a_total_order(ecosystem: str, level: str, versions: list[str]) -> None:
     found = scheme(ecosystem)
@@ -231,7 +207,7 @@ def test_keys_are_a_total_order(ecosystem: str, level: str, versions: list[str])
         for right in keys:
             assert (left < right) + (left == right) + (left > right) == 1
             assert left != right or hash(left) == hash(right)
-    assert ZERO < a
+    assert a > ZERO
 
 
 @pytest.mark.requirement("ARC-A4")
@@ -243,9 +219,10 @@ def test_any_text_has_a_key_or_is_unparsable(ecosystem: str, version: str) -> No
     assert found is not None
     for make in (found.key, found.lenient):
         try:
-            assert ZERO < make(version)
-        except Unparsable as error:
-            assert re.search(r"\S", str(error))
+            key = make(version)
+        except Unparsable:
+            continue
+        assert key > ZERO
 
 
 @pytest.mark.requirement("ARC-A4")
