@@ -1,9 +1,9 @@
 """Digests that need no second reading: kept by a file's identity, and believed only where nothing could have changed unseen.
 
-An entry counts when device, inode, size, mtime and ctime are what they were. A change in the same clock tick as the hashing would
-leave them alike, so a file that was touched less than two seconds before it was hashed is not kept (the "racy" problem that git's
-index has). ctime cannot be set back by its owner, which is what makes a forged mtime show. What this can't see: whoever can write
-to the raw disk or set the system's clock back; the cache belongs to one user, and one that others may write is not used.
+An entry counts when device, inode, size, mtime and ctime are what they were. A change in the same clock tick as the hashing
+would leave them alike, so a file that was touched less than two seconds before it was hashed is not kept (the "racy" problem that
+git's index has). ctime cannot be set back by its owner, which is what makes a forged mtime show. What this can't see: whoever can
+write to the raw disk or set the system's clock back. The cache belongs to one user; one that others may write is not used.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from artifacts.wire import from_json, to_json
 
 _QUIET_NS = 2_000_000_000
 _TABLE = """CREATE TABLE IF NOT EXISTS digests (
-    path BLOB, version TEXT, device INTEGER, inode INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER, sha256 TEXT, content TEXT,
-    PRIMARY KEY (path))"""
+    path BLOB PRIMARY KEY, version TEXT, device INTEGER, inode INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER,
+    sha256 TEXT, content TEXT)"""
+_KNOWN = """SELECT sha256, content FROM digests
+    WHERE path = ? AND version = ? AND device = ? AND inode = ? AND size = ? AND mtime = ? AND ctime = ?"""
 
 
 class DigestCache:
@@ -66,10 +68,9 @@ class DigestCache:
         """The digest and content of the file with this *status*, where both are certain."""
         if self._database is None:
             return None
-        question = "SELECT sha256, content FROM digests WHERE path=? AND version=? AND device=? AND inode=? AND size=? AND mtime=? AND ctime=?"
         try:
             with self._lock:
-                row = self._database.execute(question, (*self._key(path), *_identity(status))).fetchone()
+                row = self._database.execute(_KNOWN, (*self._key(path), *_identity(status))).fetchone()
             if row is None or not isinstance(row[0], str) or len(row[0]) != 64:
                 return None
             return row[0], from_json(Content, row[1])

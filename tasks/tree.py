@@ -90,7 +90,7 @@ def _walk(target: Path) -> Iterator[_Entry | LinkSeen | Trouble]:
             if _printable(path) != path:
                 yield Trouble(path=_printable(path), reason="Its name is not UTF-8, so no manifest could name it.")
             elif entry.is_symlink():
-                leads_to = os.readlink(entry.path)
+                leads_to = str(Path(entry.path).readlink())
                 yield LinkSeen(path=path, target=_printable(leads_to), escapes=_escapes(path, leads_to))
             elif entry.is_dir(follow_symlinks=False):
                 pending.append(path)

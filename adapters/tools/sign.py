@@ -14,7 +14,7 @@ from arcops.subject import Digest, Subject
 from artifacts.bundle import seal_statement
 from artifacts.model_signature import SIGNATURE_FILE, sign_model
 from artifacts.private_key import Signer
-from artifacts.provenance import Build, Material, provenance
+from artifacts.provenance import Build, provenance
 from artifacts.writing import replace_whole
 from foundation.settings import Settings
 
@@ -63,7 +63,7 @@ def _provenance(tree: Tree, ask: Sign, now: datetime) -> bytes:
         for file in tree.files
         if not is_beside(file)
     ]
-    materials = (Material(uri=ask.source),) if ask.source else ()
+    parameters = (("source", ask.source),) if ask.source else ()
     return provenance(
-        subjects, Build(builder=ask.builder, build_type=BUILD_TYPE, started=now, finished=now, materials=materials)
+        subjects, Build(builder=ask.builder, build_type=BUILD_TYPE, started=now, finished=now, parameters=parameters)
     )

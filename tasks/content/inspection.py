@@ -28,7 +28,8 @@ _IMAGES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
 _PROMISED = {
     ".safetensors": {"safetensors"}, ".gguf": {"gguf"}, ".onnx": {"onnx"}, ".npy": {"numpy"}, ".npz": {"numpy"},
     ".json": {"json"}, ".txt": {"text"}, ".md": {"text"}, ".keras": {"keras"}, ".h5": {"hdf5"},
-    ".pt": {"torch-zip", "torch-legacy", "torchscript", "pickle"}, ".pth": {"torch-zip", "torch-legacy", "torchscript", "pickle"},
+    ".pt": {"torch-zip", "torch-legacy", "torchscript", "pickle"},
+    ".pth": {"torch-zip", "torch-legacy", "torchscript", "pickle"},
     ".png": {"image"}, ".jpg": {"image"}, ".jpeg": {"image"},
 }  # fmt: skip
 _PICKLE_STARTS = frozenset(b"(c]})NIKJMGFVXUCTS0i\x88\x89l")

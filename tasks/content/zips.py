@@ -1,6 +1,7 @@
 """Zip archives and the model formats that are one: PyTorch, NumPy's .npz, Keras v3 (APPNOTE.TXT 6.3.10, sections 4.3 and 4.4).
 
-The central directory is what loaders trust and local headers are what some scanners read; where the two disagree, so could they.
+The central directory is what loaders trust and local headers are what some scanners read; where the two disagree, so could
+they.
 """
 
 from __future__ import annotations
