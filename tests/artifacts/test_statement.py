@@ -181,3 +181,15 @@ def test_markdown_of_hostile_text_stays_text() -> None:
     assert to_markdown(bad).decode().splitlines()[0] == (
         "# RED: \\<script\\>alert\\(1\\)\\</script\\>\\|\\[x\\]\\(javascript:y\\) \\# GREEN"
     )
+
+
+def test_in_totos_own_library_reads_the_projections() -> None:
+    from google.protobuf.json_format import ParseDict
+    from in_toto_attestation.predicates.test_result.v0.test_result_pb2 import TestResult
+    from in_toto_attestation.predicates.vsa.v1.vsa_pb2 import VerificationSummary
+
+    result = ParseDict(json.loads(PROJECTIONS["test-result.json"]())["predicate"], TestResult())
+    summary = ParseDict(json.loads(PROJECTIONS["vsa.json"]())["predicate"], VerificationSummary())
+
+    assert list(result.failed_tests) == ["vulnerabilities/fresh", "vulnerabilities/judged"]
+    assert (summary.verification_result, summary.verifier.id) == ("FAILED", "https://arcops.dev/verifier/v1")

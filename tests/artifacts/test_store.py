@@ -227,12 +227,12 @@ store.put(seal(report("killed"), KEY), {digest_of(BODY): BODY}, at=AT)
 """
 
 
-@pytest.mark.parametrize("moment", [1, 3, 5, 8, 10, 12, 13, 14, 15])
+@pytest.mark.parametrize("moment", [1, 3, 5, 8, 11, 14, 16, 17, 18, 19, 20])
 def test_a_kill_at_any_moment_leaves_a_sound_store(tmp_path: Path, moment: int) -> None:
     folder = tmp_path / "store"
     Store(folder).close()
     ran = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(moment)], timeout=60, check=False)
-    print(moment, ran.returncode)
+    assert ran.returncode == 9 or moment > 14, "it was not killed, so this shows nothing"
 
     with Store(folder) as store:
         assert store.check([KEY.public]) == ()
