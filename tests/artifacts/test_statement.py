@@ -189,7 +189,9 @@ def test_in_totos_own_library_reads_the_projections() -> None:
     from in_toto_attestation.predicates.vsa.v1.vsa_pb2 import VerificationSummary
 
     result = ParseDict(json.loads(PROJECTIONS["test-result.json"]())["predicate"], TestResult())
-    summary = ParseDict(json.loads(PROJECTIONS["vsa.json"]())["predicate"], VerificationSummary())
+    words = json.loads(PROJECTIONS["vsa.json"]())["predicate"]
+    assert words.pop("verifiedLevels") == ["FAILED"]  # a list in SLSA 1.0's text, one string in that library's protobuf
+    summary = ParseDict(words, VerificationSummary())
 
     assert list(result.failed_tests) == ["vulnerabilities/fresh", "vulnerabilities/judged"]
     assert (summary.verification_result, summary.verifier.id) == ("FAILED", "https://arcops.dev/verifier/v1")
