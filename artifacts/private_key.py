@@ -128,10 +128,11 @@ def _read(path: Path) -> bytes:
         raise Refused(f"the key file {path} does not exist; make one with 'arcops keys new'") from error
     except OSError as error:
         raise Unavailable(f"the key file {path} cannot be opened: {error.strerror}") from error
+    seen = os.fstat(descriptor)
+    if not stat.S_ISREG(seen.st_mode):
+        os.close(descriptor)
+        raise Refused(f"the key {path} is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(file.fileno())
-        if not stat.S_ISREG(seen.st_mode):
-            raise Refused(f"the key {path} is not a regular file")
         try:
             data = file.read(MOST_KEY_BYTES + 1)
         except OSError as error:
