@@ -22,13 +22,20 @@ def read_file(path: Path, limit: int, *, follow: bool = True) -> bytes:
         raise Refused(f"{path} does not exist") from error
     except OSError as error:
         raise Unavailable(f"{path} cannot be opened as a plain file: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refused(f"{path} is not a regular file")
-        try:
+        return _read(descriptor, path, limit)
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, path: Path, limit: int) -> bytes:
+    try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(limit + 1)
-        except OSError as error:
-            raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > limit:
         raise Refused(f"{path} is larger than {limit} bytes, the most that is read of a file of this kind")
     return data

@@ -2,9 +2,9 @@
 
 Why: what is linked, special, unreadable or changing can show the checker one thing and the loader another.
 
-Judged: symbolic links (none are allowed unless the policy says so, and never one that leaves the target), entries that could not
-be read or changed meanwhile, files that may be executed, and names that could deceive: control characters, and names that differ
-only by case or Unicode form.
+Judged: symbolic links (none are allowed unless the policy says so, and never one that leaves the target), entries that could
+not be read or changed meanwhile, files that may be executed, and names that could deceive: control characters, and names that
+differ only by case or Unicode form.
 
 Fix: replace links by the files, remove what does not belong to the model, and check again when nobody writes to it.
 """

@@ -45,8 +45,8 @@ TORCH_TENSOR_IMPORTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsPolicy:
-    """``formats`` may lie in the model; ``warn_formats`` may too, at the price of AMBER. ``imports`` are ``module.name`` globals
-    that a pickle may import. ``code`` are paths of files that may run code when they are loaded.
+    """``formats`` may lie in the model; ``warn_formats`` may too, at the price of AMBER. ``imports`` are ``module.name``
+    globals that a pickle may import. ``code`` are paths of files that may run code when they are loaded.
     """
 
     formats: tuple[str, ...] = ("empty", "gguf", "image", "json", "numpy", "onnx", "safetensors", "text")

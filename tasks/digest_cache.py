@@ -1,9 +1,10 @@
 """Digests that need no second reading: kept by a file's identity, and believed only where nothing could have changed unseen.
 
 An entry counts when device, inode, size, mtime and ctime are what they were. A change in the same clock tick as the hashing
-would leave them alike, so a file that was touched less than two seconds before it was hashed is not kept (the "racy" problem that
-git's index has). ctime cannot be set back by its owner, which is what makes a forged mtime show. What this can't see: whoever can
-write to the raw disk or set the system's clock back. The cache belongs to one user; one that others may write is not used.
+would leave them alike, so a file that was touched less than two seconds before it was hashed is not kept (the "racy" problem
+that git's index has). ctime cannot be set back by its owner, which is what makes a forged mtime show. What this can't see:
+whoever can write to the raw disk or set the system's clock back. The cache belongs to one user; one that others may write is
+not used.
 """
 
 from __future__ import annotations

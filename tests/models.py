@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,8 +71,8 @@ class Bench:
         )  # fmt: skip
         return make_plan(request, load_policy(str(self.policy)))
 
-    def sign(self, model: Path) -> None:
-        sign(Sign(target=model, builder=BUILDER, source=SOURCE), settings=self.settings, signer=self.signer, now=CLOCK)
+    def sign(self, model: Path, *, now: datetime = CLOCK) -> None:
+        sign(Sign(target=model, builder=BUILDER, source=SOURCE), settings=self.settings, signer=self.signer, now=now)
 
     def open(self, artifact: Path) -> Report:
         return open_sealed(artifact.read_bytes(), [load_public_key(self.public.read_bytes(), where="bench")]).report
@@ -100,15 +100,16 @@ def safetensors(**tensors: int) -> bytes:
     return struct.pack("<Q", len(raw)) + raw + bytes(offset)
 
 
-def good_model(here: Bench, *, signed: bool = True) -> Path:
+def good_model(here: Bench, *, signed: bool = True, now: datetime = CLOCK) -> Path:
     """A small model that the bench's policy finds GREEN: weights, card, licence, SBOM, provenance and signature."""
     model = here.home.parent / "tiny"
     model.mkdir()
     (model / "model.safetensors").write_bytes(safetensors(weight=1000, bias=10))
     (model / "config.json").write_text('{"model_type": "tiny"}')
     (model / "README.md").write_text("---\nlicense: mit\nlanguage: en\n---\n# Tiny\n\nFor tests.\n")
-    settings = replace(here.settings)
-    make(MakeSbom(target=model, version="1.0", supplier="Tests", licence="MIT", author="Tests"), settings=settings, now=CLOCK)
+    make(
+        MakeSbom(target=model, version="1.0", supplier="Tests", licence="MIT", author="Tests"), settings=here.settings, now=now
+    )
     if signed:
-        here.sign(model)
+        here.sign(model, now=now)
     return model

@@ -149,7 +149,9 @@ def sbom(
 @keys_app.command("new")
 def keys_new(
     path: Annotated[Path | None, typer.Argument(help="Where the private key goes.", show_default="the default key")] = None,
-    algorithm: Annotated[AlgorithmName, typer.Option(help="The kind of key.")] = AlgorithmName.ed25519,
+    algorithm: Annotated[
+        AlgorithmName, typer.Option(help="The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only.")
+    ] = AlgorithmName.ecdsa_p256,
 ) -> None:
     """Make an encrypted signing key and its public half."""
     with said_in_one_sentence():
