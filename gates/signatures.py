@@ -20,57 +20,12 @@ from datetime import datetime, timedelta
 
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
-from arcops.finding import Finding, Rule
+from arcops.finding import Finding
 from arcops.gate import Example, gate
 from arcops.seen.signatures import RevocationsSeen, Revoked, Signatures, SignatureSeen
 from arcops.seen.tree import Tree
 from arcops.signer import Signer, SignerRule, allowed
-
-PROVEN = Rule(
-    id="signatures/proven",
-    asks="Does the cryptography of every signature that was found hold?",
-    fix="Get the signature again from whoever made it, or enrol the key or root that it needs; remove it if it is not yours.",
-)
-SIGNER = Rule(
-    id="signatures/signer",
-    asks="Are enough of the signers ones whom the policy allows to sign this subject?",
-    fix="Have an allowed signer sign it, or name the signer under 'signers' in the policy once you know whose key it is.",
-)
-TIME = Rule(
-    id="signatures/trusted-time",
-    asks="Was every certificate that counts valid at a time that somebody trusted vouches for?",
-    fix="Sign with a transparency log or a timestamp authority, or with an enrolled key.",
-)
-LIST = Rule(
-    id="signatures/revocation-list",
-    asks="Is there a recent revocation list, signed by somebody whom the policy allows?",
-    fix="Put a freshly signed revocation list into revocations/ of the trust directory, even one that revokes nothing.",
-)
-REVOKED = Rule(
-    id="signatures/revoked",
-    asks="Are the signers, and the files that they signed, free of revocations?",
-    fix="Find out why it was revoked; have the subject signed again by a signer in good standing.",
-)
-MATCHES = Rule(
-    id="signatures/matches",
-    asks="Is every file that was signed here, and unchanged?",
-    fix="Fetch the model again from where it was released; a changed or missing file is not what was signed.",
-)
-COMPLETE = Rule(
-    id="signatures/complete",
-    asks="Is every file here covered by enough distinct signers?",
-    fix="Remove the file if nobody can say where it is from; otherwise have the whole model signed again.",
-)
-IGNORED = Rule(
-    id="signatures/ignored-paths",
-    asks="Did the signers leave out nothing that is here, but for what the policy names?",
-    fix="Sign again without ignoring the path, remove the file, or name the path under 'unsignedPaths' in the policy.",
-)
-EXPECTED = Rule(
-    id="signatures/expected-digest",
-    asks="Is it the very model that the policy pins, where it pins one?",
-    fix="Fetch the pinned model, or pin the new digest after having reviewed the new model.",
-)
+from gates._signatures_rules import COMPLETE, EXPECTED, IGNORED, LIST, MATCHES, PROVEN, REVOKED, SIGNER, TIME
 
 _MOST = 100
 
@@ -278,9 +233,7 @@ def _signers(
     if distinct >= policy.threshold:
         yield SIGNER.passes(f"{distinct} distinct allowed signer(s) signed; {policy.threshold} needed.", found)
         for other in others:
-            yield SIGNER.warns(
-                f"{other} signed too, and does not count, for the policy does not name them.", found, about=other
-            )
+            yield SIGNER.warns(f"{other} signed too, and does not count: the policy does not name them.", found, about=other)
         return
     why = f"; the policy does not allow {', '.join(others)}" if others else ""
     none = "; the policy allows nobody to sign" if not policy.signers else ""

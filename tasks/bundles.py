@@ -18,7 +18,7 @@ from artifacts.envelope import IN_TOTO, Envelope, parse_envelope, strict_base64,
 from artifacts.public_key import PublicKey, public_key
 from tasks import second_opinion
 from tasks.blob import Blob
-from tasks.certificates import path_to, refuse_unfit, signer_of, verify_timestamped
+from tasks.certificates import load, path_to, refuse_unfit, signer_of, verify_timestamped
 from tasks.legacy import legacy_signed
 from tasks.timestamps import timestamps
 from tasks.transparency import LogEntry, Signed, parse_entry, verify_entry
@@ -148,11 +148,7 @@ def _certificates(material: dict[str, object]) -> tuple[x509.Certificate, ...]:
         listed = chain
     else:
         return ()
-    ders = [strict_base64(_object(value, "a certificate").get("rawBytes"), "a certificate") for value in listed]
-    try:
-        return tuple(x509.load_der_x509_certificate(der) for der in ders)
-    except ValueError as error:
-        raise Refused(f"it holds a certificate that cannot be read: {error}") from error
+    return tuple(load(strict_base64(_object(value, "a certificate").get("rawBytes"), "a certificate")) for value in listed)
 
 
 def _content(document: dict[str, object]) -> tuple[Envelope | None, bytes, bytes]:
@@ -256,7 +252,7 @@ def _path(root: Root, leaf: x509.Certificate, times: tuple[datetime, ...]) -> tu
     problems: list[str] = []
     for authority in root.authorities:
         if not all(moment in authority.window for moment in times):
-            problems.append(f"authority {authority.url or 'without a name'} counted from {authority.window} only")
+            problems.append(f"authority {authority.url or 'without a name'} counted from {authority.window}")
             continue
         try:
             return next(iter([path_to(authority.chain[-1:], leaf, authority.chain[:-1], at=moment) for moment in times]))
@@ -274,7 +270,7 @@ def _times(bundle: Bundle, root: Root, signed: Signed) -> tuple[datetime, ...]:
         for moment in sorted(times):
             if moment not in entry.log.window:
                 raise Refused(
-                    f"it was signed at {moment:%Y-%m-%dT%H:%M:%SZ}, and log {entry.log.url} counted {entry.log.window} only"
+                    f"it was signed at {moment:%Y-%m-%dT%H:%M:%SZ}, and log {entry.log.url} counted from {entry.log.window}"
                 )
     return tuple(sorted(times))
 

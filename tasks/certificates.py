@@ -26,6 +26,13 @@ _ISSUER_V1 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _OTHER_NAME_V1 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
 _CHECKED = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
 _LONGEST = 8
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def path_to(
@@ -55,6 +62,17 @@ def path_to(
             f" an authority that was trusted and valid at {at:%Y-%m-%dT%H:%M:%SZ}"
         )
     return path
+
+
+def load(data: bytes) -> x509.Certificate:
+    """The certificate in DER *data*, its key and extensions read once. Raises `Refused` where any of it cannot be read."""
+    try:
+        certificate = x509.load_der_x509_certificate(data)
+        public_key(certificate.public_key(), where="its certificate")
+        list(certificate.extensions)
+    except _UNREADABLE as error:
+        raise Refused(f"it holds a certificate that cannot be read: {error}") from error
+    return certificate
 
 
 def refuse_unfit(leaf: x509.Certificate, *, code_signing: bool) -> None:

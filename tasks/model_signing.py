@@ -127,10 +127,11 @@ def _rehashed(
     is reported as missing in the same way.
     """
     parts = sorted((_part(resource, sharded=sharded) for resource in resources), key=lambda part: part[:3])
+    here = {file.path: file for file in tree.files}
     covers: list[Covered] = []
     for path, shards in groupby(parts, key=lambda part: part[0]):
         spans = [(start, end, digest) for _, start, end, digest in shards]
-        file = tree.file(path)
+        file = here.get(path)
         fits = file is not None and _fits(file, target, spans, kind, sharded=sharded, progress=progress)
         covers.append(Covered(path=path, sha256=file.sha256 if file is not None and fits else "0" * 64))
     return tuple(sorted(covers, key=lambda covered: covered.path))

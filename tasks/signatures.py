@@ -67,15 +67,24 @@ def _candidates(request: Request, tree: Tree) -> list[_Candidate]:
                 data, problem = b"", str(error)
             found.append(_Candidate(path=file.path, data=data, attached=False, problem=problem, sha256=file.sha256))
     for path in sorted(request.attached):
-        if not path.name.endswith(SUFFIXES):
-            continue
+        named = path.name.endswith(SUFFIXES)
         try:
             data, problem = read_limited(path, _MOST), ""
         except Refused as error:
             data, problem = b"", str(error)
+        if not named and not _looks_signed(data):
+            continue  # an SBOM, say: attached for another collector
         digest = hashlib.sha256(data).hexdigest()
         found.append(_Candidate(path=path.name, data=data, attached=True, problem=problem, sha256=digest))
     return found
+
+
+def _looks_signed(data: bytes) -> bool:
+    try:
+        document = strict_json(data, "it")
+    except Refused:
+        return False
+    return isinstance(document, dict) and ("payloadType" in document or "verificationMaterial" in document)
 
 
 def _seen(candidate: _Candidate, request: Request, tree: Tree, trust: Trust) -> SignatureSeen | None:

@@ -9,7 +9,7 @@ import pytest
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.gate import Example, Gate
-from arcops.seen.signatures import Signatures
+from arcops.seen.signatures import Revoked, Signatures
 from arcops.seen.tree import LinkSeen, Tree, Trouble
 from arcops.signer import Signer, SignerRule
 from arcops.verdict import Verdict
@@ -91,15 +91,11 @@ def test_many_unsigned_files_are_summed_up() -> None:
 
 
 def test_a_revoked_identity_of_any_issuer_never_counts() -> None:
-    revoking = replace(LIST, revoked=(replace(_revoked(), identity="a@example.org"),))
+    revoking = replace(LIST, revoked=(Revoked(at=NOW, reason="left", identity="a@example.org"),))
     signed = replace(SIGNED, signers=(Signer(identity="a@example.org", issuer="CN=ca"),), trusted_time=NOW)
     policy = replace(POLICY, signers=(SignerRule(identity="a@example.org", issuer="CN=ca"),))
     assert not rules(TREE, replace(SEEN, signatures=(signed,)), policy)
     assert "signatures/revoked" in rules(TREE, Signatures(signatures=(signed,), revocations=(revoking,)), policy)
-
-
-def _revoked() -> module.Revoked:
-    return module.Revoked(at=NOW, reason="left")
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 0}, {"max_revocation_age_days": 0}, {"expected_digest": "abc"}])

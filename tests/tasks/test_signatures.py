@@ -285,6 +285,13 @@ def test_an_attestation_is_neither_counted_nor_called_broken(model: Path, key: K
     assert [signature.path for signature in seen.signatures] == ["model.sig"]
 
 
+def test_an_attached_signature_needs_no_special_name(model: Path, tmp_path: Path) -> None:
+    beside, sbom = tmp_path / "released", tmp_path / "sbom.json"
+    (model / "model.sig").rename(beside)
+    sbom.write_text("{}")
+    assert judge_on_disk(model, tmp_path / "trust", attached=(beside, sbom)).verdict is Verdict.GREEN
+
+
 # Single files.
 
 
