@@ -50,7 +50,7 @@ class Timeline:
         introduced = [key for turn, key, _ in turns if turn is Turn.INTRODUCED and key is not None]
         tied = any(turn is Turn.FIXED and key in introduced for turn, key, _ in turns)
         self._reversed = _sorted(turns, _REVERSED) if tied else None
-        self.fixes = [(key, version) for turn, key, version in self._turns if turn is Turn.FIXED]
+        self.fixes = [(key, version) for turn, key, version in self._turns if turn is Turn.FIXED and key is not None]
 
     def covers(self, key: Key) -> bool | None:
         """Is the version with *key* in the range? ``None`` where the range contradicts itself there."""
