@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: ready test lint bench clean
+.PHONY: ready test lint docs bench clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -16,6 +16,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m adapters.tools.gates_page > docs/gates.md
 
 bench: $(VENV)/.installed-dev
 	for bench in benches/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
