@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from artifacts.store import Store
-
 from arcops.errors import Refused
 from arcops.request import Request, silent
 from arcops.result import Report
 from artifacts.private_key import Signer
+from artifacts.store import Store
 from flows import direct
 from flows.conclude import conclude
 from flows.evaluation import seal_and_keep
