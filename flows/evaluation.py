@@ -27,4 +27,6 @@ def seal_and_keep(report: Report, collected: Mapping[str, Found], *, signer: Sig
     """Sign *report*, and put it with the evidence that it names into *store*. Nothing counts as kept unless everything is."""
     bundle = seal(report, signer)
     bodies = {found.digest: canonical(to_json(found.body)) for found in collected.values() if isinstance(found, Evidence)}
-    return Sealed(report=report, bundle=bundle, digest=store.put(bundle, bodies, at=report.judged_at).artifact)
+    entry = store.put(bundle, bodies, at=report.judged_at)
+    store.checkpoint(signer)
+    return Sealed(report=report, bundle=bundle, digest=entry.artifact)

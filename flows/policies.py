@@ -28,6 +28,7 @@ class _Head:
     name: str
     valid_for: timedelta
     waivers: tuple[Waiver, ...] = ()
+    amber_passes: bool = False
     description: str = ""
 
 
@@ -103,6 +104,7 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
         valid_for=head.valid_for,
         gates=MappingProxyType(values),
         waivers=head.waivers,
+        amber_passes=head.amber_passes,
     )
 
 

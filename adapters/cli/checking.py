@@ -19,7 +19,16 @@ from artifacts.private_key import load_signer
 from artifacts.writing import replace_whole
 
 
-def check(target: Path, policy: str, key: str, attached: tuple[Path, ...], output: Path | None, form: str, tier: str) -> int:
+def check(
+    target: Path,
+    policy: str,
+    key: str,
+    attached: tuple[Path, ...],
+    output: Path | None,
+    summary: Path | None,
+    form: str,
+    tier: str,
+) -> int:
     settings = surroundings.settings(tier)
     uri = key or settings.key
     signer = load_signer(uri, surroundings.passphrase(uri), environment=os.environ)
@@ -40,6 +49,8 @@ def check(target: Path, policy: str, key: str, attached: tuple[Path, ...], outpu
         checked = check_tool(ask, settings=settings, signer=signer, now=surroundings.now(), stop=stop, progress=progress)
     if output is not None:
         replace_whole(output, checked.bundle)
+    if summary is not None:
+        replace_whole(summary, checked.summary)
     _print(checked, form, output or checked.artifact)
     return BY_VERDICT[checked.report.verdict]
 

@@ -20,8 +20,9 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(name="keys", help="Make keys, and say which are trusted.", no_args_is_help=True)
 policy_app = typer.Typer(name="policy", help="Look at policies before anything stands on them.", no_args_is_help=True)
+store_app = typer.Typer(name="store", help="What was kept: list it, prove nothing is gone, carry it.", no_args_is_help=True)
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
-for group in (keys_app, policy_app, data_app):
+for group in (keys_app, policy_app, data_app, store_app):
     app.add_typer(group)
 
 
@@ -33,6 +34,7 @@ class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
     sarif = "sarif"
     junit = "junit"
     markdown = "markdown"
+    test_result = "test-result"
 
 
 class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
@@ -64,6 +66,7 @@ def check(
         typer.Option(help="A signature, SBOM or attestation that lies outside the model.", show_default=False),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the sealed artifact here, too.")] = None,
+    vsa: Annotated[Path | None, typer.Option(help="Write a sealed SLSA verification summary here, too.")] = None,
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
     tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
 ) -> None:
@@ -71,7 +74,7 @@ def check(
     with said_in_one_sentence():
         from adapters.cli import checking
 
-        code = checking.check(target, policy, key, tuple(attach or ()), output, form.value, tier.value if tier else "")
+        code = checking.check(target, policy, key, tuple(attach or ()), output, vsa, form.value, tier.value if tier else "")
     raise typer.Exit(code)
 
 
@@ -189,6 +192,52 @@ def data_import(
         from adapters.cli import making
 
         making.import_data(export)
+
+
+Signers = Annotated[list[Path], typer.Option("--key", help="Public key (PEM) of who signs here; may be repeated.")]
+
+
+@store_app.command("list")
+def store_list(
+    subject: Annotated[str, typer.Option(help="Only artifacts about the subject of this name.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)] = 50,
+) -> None:
+    """List the artifacts that were kept."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.listing(subject, limit)
+
+
+@store_app.command("check")
+def store_check(
+    key: Signers,
+    checkpoint: Annotated[Path | None, typer.Option(help="The last checkpoint that you kept outside of the store.")] = None,
+) -> None:
+    """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        code = keeping.check(tuple(key), checkpoint)
+    raise typer.Exit(code)
+
+
+@store_app.command("export")
+def store_export(mirror: Annotated[Path, typer.Argument(help="The new file.", show_default=False)], key: Signers) -> None:
+    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.export(mirror, tuple(key))
+
+
+@store_app.command("import")
+def store_import(mirror: Annotated[Path, typer.Argument(help="An exported file.", show_default=False)], key: Signers) -> None:
+    """Verify a mirror, whole, and keep what it carries."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.bring_in(mirror, tuple(key))
 
 
 def main() -> None:

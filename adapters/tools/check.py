@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from arcops.errors import Refused
 from arcops.request import Request, silent
 from arcops.result import Report
+from artifacts.bundle import seal_statement
 from artifacts.private_key import Signer
+from artifacts.projections.statements import to_vsa
 from artifacts.store import Store
 from flows import direct
 from flows.conclude import conclude
@@ -32,10 +35,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """``artifact`` is the sealed report in the store, ``digest`` its name there."""
+    """``artifact`` is the sealed report in the store, ``digest`` its name there; ``summary`` is it as a sealed SLSA VSA."""
 
     report: Report
     bundle: bytes
+    summary: bytes
     artifact: Path
     digest: str
 
@@ -72,4 +76,16 @@ def check(
     store = Store(settings.store)
     collected = direct.collect(plan, stop=stop)
     sealed = seal_and_keep(conclude(plan, collected, runner=direct.RUNNER), collected, signer=signer, store=store)
-    return Checked(report=sealed.report, bundle=sealed.bundle, artifact=store.path(sealed.digest), digest=sealed.digest)
+    summary = to_vsa(
+        sealed.report,
+        resource_uri=f"urn:arcops:{request.kind}:{quote(request.name, safe='')}",
+        artifact=sealed.digest,
+        amber_passes=plan.policy.amber_passes,
+    )
+    return Checked(
+        report=sealed.report,
+        bundle=sealed.bundle,
+        summary=seal_statement(summary, signer),
+        artifact=store.path(sealed.digest),
+        digest=sealed.digest,
+    )

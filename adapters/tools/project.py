@@ -7,11 +7,13 @@ from arcops.result import Report
 from artifacts.projections.junit import to_junit
 from artifacts.projections.markdown import to_markdown
 from artifacts.projections.sarif import to_sarif
+from artifacts.projections.statements import to_test_result
 from artifacts.statement import to_statement
 
 
 def project(report: Report, form: str) -> bytes:
-    """*report* as ``json`` (the statement itself), ``sarif``, ``junit`` or ``markdown``."""
+    """*report* as ``json`` (the statement itself), ``test-result`` (in-toto), ``sarif``, ``junit`` or
+    ``markdown``."""
     match form:
         case "json":
             return to_statement(report) + b"\n"
@@ -19,8 +21,10 @@ def project(report: Report, form: str) -> bytes:
             from flows.plan import all_gates  # imports every gate, which only this format needs: it describes the rules
 
             return to_sarif(report, [rule for gate in all_gates() for rule in gate.rules])
+        case "test-result":
+            return to_test_result(report) + b"\n"
         case "junit":
             return to_junit(report)
         case "markdown":
             return to_markdown(report)
-    raise Refused(f"there is no format {form!r}; use json, sarif, junit or markdown")
+    raise Refused(f"there is no format {form!r}; use json, test-result, sarif, junit or markdown")

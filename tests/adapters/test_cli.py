@@ -14,6 +14,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from artifacts.bundle import open_statement
+from artifacts.public_key import load_public_key
 from artifacts.store import Store
 from tests.models import Bench, bench, good_model
 
@@ -326,3 +328,40 @@ class TestKeys:
         assert run(here, "keys", "new", path).returncode == USAGE
         assert path.read_bytes() == before
         assert path.stat().st_mode & 0o077 == 0
+
+
+class TestStore:
+    def test_a_removed_artifact_shows(self, shared: tuple[Bench, Path], tmp_path: Path) -> None:
+        here, model = shared
+        own = {"ARCOPS_STORE": str(tmp_path / "store")}
+        assert check(here, model, **own).returncode == GREEN
+        assert run(here, "store", "check", "--key", here.public, **own).returncode == 0
+        (entry,) = Store(tmp_path / "store").entries()
+        Store(tmp_path / "store").path(entry.artifact).unlink()
+        done = run(here, "store", "check", "--key", here.public, **own)
+        assert done.returncode == RED
+        assert entry.artifact in done.stdout
+
+    def test_a_mirror_carries_artifacts_and_takes_no_other_key(self, shared: tuple[Bench, Path], tmp_path: Path) -> None:
+        here, model = shared
+        own, mirror = {"ARCOPS_STORE": str(tmp_path / "store")}, tmp_path / "mirror.tar"
+        assert check(here, model, **own).returncode == GREEN
+        assert run(here, "store", "export", mirror, "--key", here.public, **own).returncode == 0
+        elsewhere = {"ARCOPS_STORE": str(tmp_path / "elsewhere")}
+        stranger = bench(tmp_path / "stranger").public
+        assert run(here, "store", "import", mirror, "--key", stranger, **elsewhere).returncode == USAGE
+        assert run(here, "store", "import", mirror, "--key", here.public, **elsewhere).returncode == 0
+        assert "GREEN" in run(here, "store", "list", **elsewhere).stdout
+
+    def test_the_summary_is_sealed_and_passes_only_for_green(self, own: tuple[Bench, Path], tmp_path: Path) -> None:
+        here, model = own
+        keys = [load_public_key(here.public.read_bytes(), where="bench")]
+
+        def summary() -> str:
+            check(here, model, "--vsa", tmp_path / "vsa.json")
+            said = json.loads(open_statement((tmp_path / "vsa.json").read_bytes(), keys).statement)
+            return str(said["predicate"]["verificationResult"])
+
+        assert summary() == "PASSED"
+        (model / "config.json").chmod(0o755)
+        assert summary() == "FAILED"
