@@ -21,7 +21,7 @@ def printable(text: str, limit: int = 200) -> str:
 class Draft:
     """Mutable while one file is read; `done` makes the value."""
 
-    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers")
+    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "steps")
 
     def __init__(self, form: str) -> None:
         self.format = form
@@ -30,6 +30,8 @@ class Draft:
         self.refers: set[str] = set()
         self.operators: set[str] = set()
         self.notes: set[str] = set()
+        self.steps = 0
+        """Steps that readers took so far, for those whose time must be bounded by more than the size of the file."""
         self._problems: set[str] = set()
 
     def problem(self, text: str) -> None:

@@ -93,9 +93,16 @@ class Cursor:
 
     def line(self, limit: int) -> bytes:
         """The bytes up to the next newline, which is taken and left out; at most *limit*."""
-        data = self.window.upto(self._at, limit + 1)
-        end = data.find(b"\n")
+        start = self._at - self._start
+        if 0 <= start < len(self._buffer):
+            end = self._buffer.find(b"\n", start, start + limit + 1)
+            if end >= 0:
+                self._at += end + 1 - start
+                return self._buffer[start:end]
+        self._buffer = self.window.upto(self._at, max(self._chunk, limit + 1))
+        self._start = self._at
+        end = self._buffer.find(b"\n", 0, limit + 1)
         if end < 0:
             raise Malformed(f"a line at {self._at} has no end within {limit} bytes")
         self._at += end + 1
-        return data[:end]
+        return self._buffer[:end]
