@@ -1,19 +1,22 @@
-"""Integrity: is everything under the target a plain file that was read whole?
+"""Is the model a plain folder of plain files, all of which could be read?
 
-Why: what is linked, special, unreadable or changing can show the checker one thing and the loader another.
+Why: What a link points to, what changes while it is read, and what two systems see under one name is not what was hashed
+and signed. And a folder of weights has no use for programs.
 
-Judged: symbolic links (none are allowed unless the policy says so, and never one that leaves the target), entries that could
-not be read or changed meanwhile, files that may be executed, and names that could deceive: control characters, and names that
-differ only by case or Unicode form.
+Judged: links (none, or none that leaves the model); whatever could not be read or changed meanwhile; files that a system
+would execute, by format or by mode; names that hide something or collide on another system.
 
-Fix: replace links by the files, remove what does not belong to the model, and check again when nobody writes to it.
+Fix: Copy the model with its links resolved (`cp -rL`) to a place where nobody writes, take execute permission away
+(`chmod -x`), remove programs, and rename what is named confusingly.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
@@ -21,115 +24,139 @@ from arcops.gate import Example, gate
 from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
 from arcops.verdict import Verdict
+from gates._words import capped, shown
+
+LINKS = Rule(
+    id="integrity/links",
+    asks="Is the model free of links, at least of those that leave it?",
+    fix="Copy the model with its links resolved (cp -rL) and check the copy.",
+)
+TROUBLES = Rule(
+    id="integrity/troubles",
+    asks="Could everything be read, and did nothing change meanwhile?",
+    fix="Give read permission, remove what is no regular file, and check again when nobody writes to the folder.",
+)
+EXECUTABLES = Rule(
+    id="integrity/executables",
+    asks="Is there nothing that a system would execute?",
+    fix="Remove the program; if only the mode is wrong, take it away with chmod -x.",
+)
+NAMES = Rule(
+    id="integrity/names",
+    asks="Do all names mean the same to every system and every reader?",
+    fix="Rename the file to plain printable characters, unlike any other name in its folder.",
+)
+
+EXECUTABLE_FORMATS = frozenset(("elf", "pe", "mach-o", "wasm", "java-class", "script", "python-bytecode", "dos-executable"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrityPolicy:
-    """``allow_links`` makes links that stay inside a warning. ``executables`` are paths that may carry the executable bit."""
+    """``inner_links`` accepts links that stay inside the model (they are named, and warned of). ``executables`` are globs
+    over paths that may be executable.
+    """
 
-    allow_links: bool = False
+    inner_links: bool = False
     executables: tuple[str, ...] = ()
 
 
-LINKS = Rule(
-    id="integrity/links",
-    asks="Is every entry the file itself and not a link to one?",
-    fix="Replace the link by the file that it leads to.",
-)
-TROUBLES = Rule(
-    id="integrity/troubles",
-    asks="Could every entry be read whole, without changing meanwhile?",
-    fix="Make the file readable, or remove it, and check again when nobody writes to the model.",
-)
-EXECUTABLES = Rule(
-    id="integrity/executables",
-    asks="Is no file marked as a program that the policy does not name?",
-    fix="Remove the file, or its executable bit (chmod -x); a model has no use for it.",
-)
-NAMES = Rule(
-    id="integrity/names",
-    asks="Does every file have a plain name that no other can be mistaken for?",
-    fix="Rename the file.",
-)
+def examples() -> Iterable[Example[IntegrityPolicy]]:
+    plain = FileSeen(path="model.safetensors", size=8, sha256="5" * 64, executable=False, content=Content(format="safetensors"))
+    program = FileSeen(path="run", size=8, sha256="6" * 64, executable=True, content=Content(format="elf"))
+    inner = LinkSeen(path="latest.safetensors", target="model.safetensors", escapes=False)
+    outer = LinkSeen(path="config.json", target="/etc/passwd", escapes=True)
+    unread = Trouble(path="secret.bin", reason="it cannot be opened: Permission denied")
+
+    def example(name: str, verdict: Verdict, tree: Tree, policy: IntegrityPolicy) -> Example[IntegrityPolicy]:
+        return Example(name=name, verdict=verdict, evidence=(tree,), policy=policy)
+
+    default = IntegrityPolicy()
+    yield example("plain files only", Verdict.GREEN, Tree(root="9" * 64, files=(plain,)), default)
+    yield example(
+        "a link inside the model, which the policy accepts",
+        Verdict.AMBER,
+        Tree(root="9" * 64, files=(plain,), links=(inner,)),
+        IntegrityPolicy(inner_links=True),
+    )
+    yield example(
+        "a link out of the model",
+        Verdict.RED,
+        Tree(root="9" * 64, files=(plain,), links=(outer,)),
+        IntegrityPolicy(inner_links=True),
+    )
+    yield example("an unreadable file", Verdict.RED, Tree(root="9" * 64, files=(plain,), troubles=(unread,)), default)
+    yield example("a program among the weights", Verdict.RED, Tree(root="9" * 64, files=(plain, program)), default)
 
 
-def _examples() -> Iterator[Example[IntegrityPolicy]]:
-    file = FileSeen(path="a.json", size=2, sha256="00" * 32, executable=False, content=Content(format="json"))
-    link = LinkSeen(path="b.json", target="a.json", escapes=False)
-
-    def tree(*links: LinkSeen, troubles: tuple[Trouble, ...] = ()) -> Tree:
-        return Tree(root="00" * 32, files=(file,), links=links, troubles=troubles)
-
-    yield Example(name="plain files", verdict=Verdict.GREEN, evidence=(tree(),), policy=IntegrityPolicy())
-    yield Example(name="allowed link", verdict=Verdict.AMBER, evidence=(tree(link),), policy=IntegrityPolicy(allow_links=True))
-    yield Example(name="link", verdict=Verdict.RED, evidence=(tree(link),), policy=IntegrityPolicy())
-    unread = Trouble(path="c.bin", reason="It cannot be opened: Permission denied.")
-    yield Example(name="unreadable file", verdict=Verdict.RED, evidence=(tree(troubles=(unread,)),), policy=IntegrityPolicy())
-
-
-@gate(
-    "integrity",
-    needs=(Tree,),
-    policy=IntegrityPolicy,
-    rules=(LINKS, TROUBLES, EXECUTABLES, NAMES),
-    examples=_examples,
-)
+@gate("integrity", needs=(Tree,), policy=IntegrityPolicy, rules=(LINKS, TROUBLES, EXECUTABLES, NAMES), examples=examples)
 def integrity(seen: Seen, policy: IntegrityPolicy) -> Iterator[Finding]:
-    """The findings on the tree's entries."""
-    evidence = seen[Tree]
-    yield from _links(evidence, policy)
-    yield from _troubles(evidence)
-    yield from _executables(evidence, policy)
-    yield from _names(evidence)
+    tree = seen[Tree]
+    count = len(tree.body.files)
+    yield from _each(LINKS, tree, _links(tree, policy), "The model holds no links.")
+    yield from _each(TROUBLES, tree, _troubles(tree), f"All {count} files were read, and none changed meanwhile.")
+    yield from _each(EXECUTABLES, tree, _executables(tree, policy), f"None of {count} files is executable.")
+    yield from _each(NAMES, tree, _names(tree), f"All {count} names are plain and different on every system.")
 
 
-def _links(evidence: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
-    for link in evidence.body.links:
-        where = Location(path=link.path)
-        if link.escapes:
-            yield LINKS.fails(
-                f"{link.path} is a link that leaves the target: {link.target}.", evidence, about=link.path, location=where
+def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: str) -> Iterator[Finding]:
+    any_yet = False
+    for finding in capped(findings, "There are {count} more findings of this rule."):
+        any_yet = True
+        yield finding
+    if not any_yet:
+        yield rule.passes(good, tree)
+
+
+def _links(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
+    for link in tree.body.links:
+        path = shown(link.path)
+        says = "leaves the model" if link.escapes else "stays inside it"
+        text = f"{path} is a link to {shown(link.target) or 'somewhere unknown'}, which {says}."
+        answer = LINKS.warns if policy.inner_links and not link.escapes else LINKS.fails
+        yield answer(text, tree, about=path, location=Location(path=path))
+
+
+def _troubles(tree: Evidence[Tree]) -> Iterator[Finding]:
+    for trouble in tree.body.troubles:
+        path = shown(trouble.path)
+        yield TROUBLES.unknown(f"{path}: {trouble.reason}.", tree, about=path, location=Location(path=path))
+
+
+def _executables(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
+    for file in tree.body.files:
+        runs = file.content.format in EXECUTABLE_FORMATS
+        if not (runs or file.executable) or any(fnmatchcase(file.path, glob) for glob in policy.executables):
+            continue
+        path = shown(file.path)
+        what = f"is a program ({file.content.format})" if runs else "is marked executable"
+        yield EXECUTABLES.fails(f"{path} {what}.", tree, about=path, location=Location(path=path))
+
+
+def _names(tree: Evidence[Tree]) -> Iterator[Finding]:
+    folded: dict[str, set[str]] = defaultdict(set)
+    paths = [*(file.path for file in tree.body.files), *(link.path for link in tree.body.links)]
+    for whole in paths:
+        parts = whole.split("/")
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            folded[unicodedata.normalize("NFKC", path).casefold()].add(path)
+        fault = _fault(whole)
+        if fault:
+            yield NAMES.fails(f"{shown(whole)} {fault}.", tree, about=shown(whole), location=Location(path=shown(whole)))
+    for _, same in sorted(folded.items()):
+        if len(same) > 1:
+            first, *others = sorted(same)
+            listed = ", ".join(shown(other) for other in others)
+            yield NAMES.fails(
+                f"{shown(first)} and {listed} are one name where case or composition does not count.", tree, about=shown(first)
             )
-        elif policy.allow_links:
-            yield LINKS.warns(
-                f"{link.path} is a link to {link.target}, which the policy allows.", evidence, about=link.path, location=where
-            )
-        else:
-            yield LINKS.fails(f"{link.path} is a link to {link.target}.", evidence, about=link.path, location=where)
-    if not evidence.body.links:
-        yield LINKS.passes("There is no link.", evidence)
 
 
-def _troubles(evidence: Evidence[Tree]) -> Iterator[Finding]:
-    for trouble in evidence.body.troubles:
-        location = Location(path=trouble.path)
-        yield TROUBLES.unknown(f"{trouble.path}: {trouble.reason}", evidence, about=trouble.path, location=location)
-    if not evidence.body.troubles:
-        yield TROUBLES.passes(f"All {len(evidence.body.files)} files were read whole.", evidence)
-
-
-def _executables(evidence: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
-    marked = [file for file in evidence.body.files if file.executable and file.path not in policy.executables]
-    for file in marked:
-        location = Location(path=file.path)
-        yield EXECUTABLES.fails(f"{file.path} is marked executable.", evidence, about=file.path, location=location)
-    if not marked:
-        yield EXECUTABLES.passes("No file is marked executable without the policy naming it.", evidence)
-
-
-def _names(evidence: Evidence[Tree]) -> Iterator[Finding]:
-    known: dict[str, str] = {}
-    well = True
-    paths = [file.path for file in evidence.body.files] + [link.path for link in evidence.body.links]
-    for path in paths:
-        twin = known.setdefault(unicodedata.normalize("NFKC", path).casefold(), path)
-        location = Location(path=path)
-        if twin != path:
-            well = False
-            yield NAMES.fails(f"{path} can be mistaken for {twin}.", evidence, about=path, location=location)
-        if not path.isprintable():
-            well = False
-            shown = path.encode("unicode_escape").decode()
-            yield NAMES.fails(f"{shown} has characters that cannot be seen.", evidence, about=path, location=location)
-    if well:
-        yield NAMES.passes("Every name is plain and unlike every other.", evidence)
+def _fault(path: str) -> str:
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in path):
+        return "has control or invisible characters in its name"
+    if "\\" in path or ":" in path:
+        return "has a backslash or colon in its name, which other systems take for a folder or drive"
+    if any(part != part.strip() or part.endswith(".") for part in path.split("/")):
+        return "has a name that begins or ends with a blank, or ends with a dot, which other systems drop"
+    return ""

@@ -1,33 +1,70 @@
-"""Weights: can the model be loaded without running anything that it brought along?
+"""Can loading these weights do nothing but load weights?
 
-Why: a pickle runs whatever it says when it is loaded, and so do some archives, scripts and configurations; a header that lies
-makes a loader read what nobody checked. Lists of known-bad names miss most of what attackers use, so only named things pass.
+Why: Most formats for weights run code when they are loaded, and scanners that list what is bad miss what is new. So the
+question is turned round: a model passes only if every file is of a format, and every import of a name, that was allowed.
 
-Judged: each file's format by its bytes, what its pickles would import, whether the format runs code, and every place where it
-does not parse exactly as its format promises. There must be weights to judge.
+Judged: that there are weights; that every file's format, told by its bytes, is allowed; that nothing about any file is
+odd, cut off, lying or hidden; that pickles import only allowed names; that nothing runs code; that ONNX files pull in
+only files of the model.
 
-Fix: convert the weights to safetensors or GGUF, remove what is no part of the model, or name in the policy what you trust.
+Fix: Convert the weights to safetensors, GGUF or ONNX at a place you trust. Where a pickle must stay, allow the names that it
+needs one by one under `imports`; remove whatever is not needed to serve the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from arcops.beside import is_beside
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import Example, gate
-from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, Tree
-from arcops.verdict import Verdict
+from gates._words import capped, shown
 
-WEIGHT_FORMATS = frozenset(
-    {"safetensors", "gguf", "onnx", "numpy", "torch-zip", "torch-legacy", "torchscript", "pickle", "keras", "hdf5"}
+PRESENT = Rule(
+    id="weights/present",
+    asks="Is there at least one file of weights?",
+    fix="Name the folder that holds the weights, in a format that is known here.",
 )
-_PICKLED = frozenset({"pickle", "torch-zip", "torch-legacy"})
+READABLE = Rule(
+    id="weights/readable",
+    asks="Could every file be read to its end by its own rules, without anything odd?",
+    fix="Get the file again from its maker; if it is the same there, convert it at a place you trust, or leave it out.",
+)
+FORMATS = Rule(
+    id="weights/formats",
+    asks="Is every file of an allowed format?",
+    fix="Convert the file to an allowed format or remove it; allow its format under 'formats' only if you know what loads it.",
+)
+IMPORTS = Rule(
+    id="weights/imports",
+    asks="Does loading import only names that the policy allows?",
+    fix="Convert the weights to safetensors; or, if the name is harmless and needed, add it to 'imports'.",
+)
+CODE = Rule(
+    id="weights/code",
+    asks="Does loading run no code that the model brings?",
+    fix="Use weights that need no code of the model's own; 'code: true' accepts it, once someone has read that code.",
+)
+EXTERNAL = Rule(
+    id="weights/external",
+    asks="Is every file that a model file pulls in a part of the model?",
+    fix="Put the missing file beside the model, or export the model with its data inside.",
+)
+OPERATORS = Rule(
+    id="weights/operators",
+    asks="Do all operators belong to the standard, or to domains that the policy allows?",
+    fix="Export with standard operators, or name the domain under 'operatorDomains' if your runtime has it built in.",
+)
 
-# What torch.save of a plain state dict imports; a profile may allow exactly these.
+_PICKLED_FORMATS = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar", "torch-script")
+_PLAIN_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "keras", "keras-h5", "hdf5", "saved-model", "tflite")
+WEIGHT_FORMATS = frozenset((*_PICKLED_FORMATS, *_PLAIN_FORMATS))
+
+SAFE_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "sentencepiece", "json", "text", "image", "empty")
+"""Formats that hold data and nothing else."""
+
 TORCH_TENSOR_IMPORTS = (
     "collections.OrderedDict",
     "torch._utils._rebuild_parameter",
@@ -35,149 +72,144 @@ TORCH_TENSOR_IMPORTS = (
     "torch.BFloat16Storage",
     "torch.BoolStorage",
     "torch.ByteStorage",
+    "torch.CharStorage",
     "torch.DoubleStorage",
     "torch.FloatStorage",
     "torch.HalfStorage",
     "torch.IntStorage",
     "torch.LongStorage",
+    "torch.ShortStorage",
 )
+"""What a PyTorch state dictionary of plain tensors imports, for profiles that must take one."""
+
+_PICKLED_NAMES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill", ".p", ".pk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsPolicy:
-    """``formats`` may lie in the model; ``warn_formats`` may too, at the price of AMBER. ``imports`` are ``module.name``
-    globals that a pickle may import. ``code`` are paths of files that may run code when they are loaded.
+    """``formats`` and ``imports`` are allow-lists, matched exactly. ``code`` accepts formats and files that run code.
+    ``operator_domains`` are ONNX domains beyond the standard's own.
     """
 
-    formats: tuple[str, ...] = ("empty", "gguf", "image", "json", "numpy", "onnx", "safetensors", "text")
-    warn_formats: tuple[str, ...] = ()
+    formats: tuple[str, ...] = SAFE_FORMATS
     imports: tuple[str, ...] = ()
-    code: tuple[str, ...] = ()
+    code: bool = False
+    operator_domains: tuple[str, ...] = ()
 
 
-PRESENT = Rule(
-    id="weights/present",
-    asks="Is there at least one file of weights to judge?",
-    fix="Point at the directory that holds the weights.",
-)
-READABLE = Rule(
-    id="weights/readable",
-    asks="Does every file parse exactly as its format promises?",
-    fix="Fetch the file again from its publisher; if it is the same there, do not load it.",
-)
-FORMATS = Rule(
-    id="weights/formats",
-    asks="Is every file of a format that the policy allows?",
-    fix="Convert the weights to safetensors or GGUF, or remove the file; else add its format to 'formats' of gate 'weights'.",
-)
-IMPORTS = Rule(
-    id="weights/imports",
-    asks="Do the pickles import only what the policy names?",
-    fix="Convert the weights to safetensors; do not load the pickle to do so on a machine that matters.",
-)
-CODE = Rule(
-    id="weights/code",
-    asks="Can every file be loaded without running code that it brings along?",
-    fix="Remove the code, or read it and name the file under 'code' of gate 'weights'.",
-)
+def examples() -> Iterable[Example[WeightsPolicy]]:
+    from gates._weights_examples import examples as shown_examples  # the examples need the policy above
 
-
-def _file(path: str, content: Content) -> FileSeen:
-    return FileSeen(path=path, size=100, sha256="00" * 32, executable=False, content=content)
-
-
-def _examples() -> Iterator[Example[WeightsPolicy]]:
-    good = _file("model.safetensors", Content(format="safetensors"))
-    harmless = _file("model.bin", Content(format="torch-zip", imports=("collections.OrderedDict",), code=True))
-    hostile = _file("model.bin", Content(format="pickle", imports=("os.system",), code=True))
-    lying = _file("model.gguf", Content(format="gguf", problems=("Its tensors end at byte 9, but the file has 8.",)))
-
-    def tree(*files: FileSeen) -> Tree:
-        return Tree(root="00" * 32, files=files)
-
-    tolerant = WeightsPolicy(warn_formats=("torch-zip",), imports=TORCH_TENSOR_IMPORTS)
-    yield Example(name="safetensors", verdict=Verdict.GREEN, evidence=(tree(good),), policy=WeightsPolicy())
-    yield Example(name="plain PyTorch, tolerated", verdict=Verdict.AMBER, evidence=(tree(harmless),), policy=tolerant)
-    yield Example(name="hostile pickle", verdict=Verdict.RED, evidence=(tree(good, hostile),), policy=tolerant)
-    yield Example(name="lying header", verdict=Verdict.RED, evidence=(tree(lying),), policy=WeightsPolicy())
-    yield Example(name="no weights", verdict=Verdict.RED, evidence=(tree(),), policy=WeightsPolicy())
+    return shown_examples()
 
 
 @gate(
     "weights",
     needs=(Tree,),
     policy=WeightsPolicy,
-    rules=(PRESENT, READABLE, FORMATS, IMPORTS, CODE),
-    examples=_examples,
+    rules=(PRESENT, READABLE, FORMATS, IMPORTS, CODE, EXTERNAL, OPERATORS),
+    examples=examples,
 )
 def weights(seen: Seen, policy: WeightsPolicy) -> Iterator[Finding]:
-    """The findings on the content of the tree's files; SBOMs, signatures and attestations are others' to judge."""
-    evidence = seen[Tree]
-    files = [file for file in evidence.body.files if not is_beside(file)]
-    found = [file for file in files if file.content.format in WEIGHT_FORMATS]
-    if found:
-        yield PRESENT.passes(f"{len(found)} file(s) of weights were found.", evidence)
-    else:
-        yield PRESENT.fails(f"None of the {len(files)} files is of a format that holds weights.", evidence)
-    yield from _readable(evidence, files)
-    yield from _formats(evidence, files, policy)
-    yield from _imports(evidence, files, policy)
-    yield from _code(evidence, files, policy)
+    tree = seen[Tree]
+    yield _present(tree)
+    yield from _each(READABLE, tree, _problems(tree), "All {count} files read to their end by their own rules.")
+    yield from _each(FORMATS, tree, _formats(tree, policy), "All {count} files are of allowed formats.")
+    yield from _each(IMPORTS, tree, _imports(tree, policy), "None of {count} files imports a name that is not allowed.")
+    yield from _each(CODE, tree, _code(tree, policy), "None of {count} files runs code that was not accepted.")
+    yield from _each(EXTERNAL, tree, _external(tree), "Every file that one of {count} files pulls in is a part of the model.")
+    yield from _each(OPERATORS, tree, _operators(tree, policy), "None of {count} files needs operators that were not allowed.")
 
 
-def _readable(evidence: Evidence[Tree], files: list[FileSeen]) -> Iterator[Finding]:
-    well = True
-    for file in files:
+def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: str) -> Iterator[Finding]:
+    """*findings*, or one PASS that says how many files were looked at."""
+    any_yet = False
+    for finding in capped(findings, "There are {count} more findings of this rule."):
+        any_yet = True
+        yield finding
+    if not any_yet:
+        yield rule.passes(good.format(count=len(tree.body.files)), tree)
+
+
+def _present(tree: Evidence[Tree]) -> Finding:
+    found = [file for file in tree.body.files if file.content.format in WEIGHT_FORMATS]
+    if not found:
+        return PRESENT.fails(f"No weights were found among {len(tree.body.files)} files.", tree)
+    size = sum(file.size for file in found)
+    formats = ", ".join(sorted({file.content.format for file in found}))
+    return PRESENT.passes(f"{len(found)} files of weights ({formats}) hold {size:,} bytes.", tree)
+
+
+def _problems(tree: Evidence[Tree]) -> Iterator[Finding]:
+    for file in tree.body.files:
         for problem in file.content.problems:
-            well = False
-            yield READABLE.fails(
-                f"{file.path} ({file.content.format}): {problem}", evidence, about=file.path, location=Location(path=file.path)
-            )
-    if well:
-        yield READABLE.passes(f"All {len(files)} files parse as their format promises.", evidence)
+            name = shown(file.path)
+            yield READABLE.fails(f"{name}: {problem}.", tree, about=name, location=Location(path=name))
 
 
-def _formats(evidence: Evidence[Tree], files: list[FileSeen], policy: WeightsPolicy) -> Iterator[Finding]:
-    well = True
-    for file in files:
-        if file.content.format in policy.formats:
+def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
+    data = {path for file in tree.body.files if file.content.format == "onnx" for path in _referred(file)}
+    for file in tree.body.files:
+        form = file.content.format
+        if form in policy.formats:
             continue
-        well = False
-        location = Location(path=file.path)
-        if file.content.format in policy.warn_formats:
-            text = f"{file.path} is of the format {file.content.format}, which the policy only tolerates."
-            yield FORMATS.warns(text, evidence, about=file.path, location=location)
-        else:
-            text = f"{file.path} is of the format {file.content.format}, which the policy does not allow."
-            yield FORMATS.fails(text, evidence, about=file.path, location=location)
-    if well:
-        yield FORMATS.passes("Every file is of an allowed format.", evidence)
+        if form == "other" and file.path in data and not file.path.lower().endswith(_PICKLED_NAMES):
+            continue  # the raw data of an allowed ONNX file has no format of its own
+        name = shown(file.path)
+        what = "of no format that is known here" if form == "other" else f"of the format {form}, which is not allowed"
+        yield FORMATS.fails(f"{name} is {what}.", tree, about=name, location=Location(path=name))
 
 
-def _imports(evidence: Evidence[Tree], files: list[FileSeen], policy: WeightsPolicy) -> Iterator[Finding]:
-    well = True
-    for file in files:
-        strangers = [name for name in file.content.imports if name not in policy.imports]
-        if strangers:
-            well = False
-            more = f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""
-            text = f"{file.path} imports {', '.join(strangers[:5])}{more} when it is loaded."
-            yield IMPORTS.fails(text, evidence, about=file.path, location=Location(path=file.path))
-    if well:
-        pickled = sum(file.content.format in _PICKLED for file in files)
-        yield IMPORTS.passes(
-            f"The {pickled} pickled file(s) import only what is allowed." if pickled else "Nothing is pickled.", evidence
-        )
+def _imports(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
+    allowed = frozenset(policy.imports)
+    for file in tree.body.files:
+        for name in file.content.imports:
+            if name not in allowed:
+                path = shown(file.path)
+                yield IMPORTS.fails(
+                    f"Loading {path} imports {name}.", tree, about=f"{name} in {path}", location=Location(path=path)
+                )
 
 
-def _code(evidence: Evidence[Tree], files: list[FileSeen], policy: WeightsPolicy) -> Iterator[Finding]:
-    well = True
-    for file in files:
-        # A pickle's code is what it imports, and the rule before this one names each of those.
-        if not file.content.code or file.content.format in _PICKLED or file.path in policy.code:
-            continue
-        well = False
-        text = f"{file.path} ({file.content.format}) can run code when the model is loaded."
-        yield CODE.fails(text, evidence, about=file.path, location=Location(path=file.path))
-    if well:
-        yield CODE.passes("Nothing runs code when it is loaded.", evidence)
+def _code(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
+    for file in tree.body.files:
+        if file.content.code:
+            path = shown(file.path)
+            why = f" ({'; '.join(file.content.notes)})" if file.content.notes else ""
+            text = f"{path} ({file.content.format}) brings code that loading it can run{why}."
+            answer = CODE.warns if policy.code else CODE.fails
+            yield answer(text, tree, about=path, location=Location(path=path))
+
+
+def _external(tree: Evidence[Tree]) -> Iterator[Finding]:
+    there = {file.path for file in tree.body.files}
+    for file in tree.body.files:
+        path = shown(file.path)
+        for named, wanted in zip(file.content.refers, _referred(file), strict=True):
+            if wanted not in there:
+                yield EXTERNAL.fails(
+                    f"{path} pulls in {shown(named)}, which is no file of the model.",
+                    tree,
+                    about=f"{shown(named)} in {path}",
+                    location=Location(path=path),
+                )
+
+
+def _operators(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
+    for file in tree.body.files:
+        for domain in file.content.operators:
+            if domain not in policy.operator_domains:
+                path = shown(file.path)
+                yield OPERATORS.fails(
+                    f"{path} needs operators of the domain {domain}.",
+                    tree,
+                    about=f"{domain} in {path}",
+                    location=Location(path=path),
+                )
+
+
+def _referred(file: FileSeen) -> list[str]:
+    """The paths in the model that *file* names, each relative to its own folder."""
+    folder = file.path.rpartition("/")[0]
+    parts = ([part for part in named.split("/") if part not in ("", ".")] for named in file.content.refers)
+    return ["/".join([folder, *inner] if folder else inner) for inner in parts]

@@ -1,103 +1,103 @@
-"""Digests that need no second reading: kept by a file's identity, and believed only where nothing could have changed unseen.
+"""The digest cache: what was read of a file that the kernel says nobody has written since.
 
-An entry counts when device, inode, size, mtime and ctime are what they were. A change in the same clock tick as the hashing
-would leave them alike, so a file that was touched less than two seconds before it was hashed is not kept (the "racy" problem
-that git's index has). ctime cannot be set back by its owner, which is what makes a forged mtime show. What this can't see:
-whoever can write to the raw disk or set the system's clock back. The cache belongs to one user; one that others may write is
-not used.
+One file for each target, private to its owner, sealed by a checksum; anything odd about it and it counts as absent. An
+entry is found by absolute path, device, inode, size, modification and change time, and is kept only where both times lay
+`MARGIN_NS` before the reading began. The change time cannot be set by a program, so a file that was written, replaced,
+touched or had its time forged back is read again. The margin covers clocks of coarse resolution (the "racy git" problem)
+and stores through a memory map, whose pages a disk file system writes back, and stamps again, within about 30 seconds.
+Not seen: a store through a memory map that was already dirty on a file system without write-back (tmpfs), a clock that an
+administrator sets back, a file system that lies about its times, and bits that rot on the disk.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import sqlite3
 import stat
-import threading
-import time
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
-from arcops.errors import Refused
 from arcops.seen.content import Content
-from artifacts.wire import from_json, to_json
+from tasks.reading import read_limited
+from tasks.walk import Entry, Identity
 
-_QUIET_NS = 2_000_000_000
-_TABLE = """CREATE TABLE IF NOT EXISTS digests (
-    path BLOB PRIMARY KEY, version TEXT, device INTEGER, inode INTEGER, size INTEGER, mtime INTEGER, ctime INTEGER,
-    sha256 TEXT, content TEXT)"""
-_KNOWN = """SELECT sha256, content FROM digests
-    WHERE path = ? AND version = ? AND device = ? AND inode = ? AND size = ? AND mtime = ? AND ctime = ?"""
+MARGIN_NS = 60 * 1_000_000_000
+LIMIT = 512 * 1024 * 1024
+FORMAT = "arcops-digests-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an earlier reading found."""
+
+    sha256: str
+    content: Content
+
+
+def settled(identity: Identity, now_ns: int) -> bool:
+    """Was the file left alone for so long before *now_ns* that any later write must show in its times?"""
+    return max(identity.mtime_ns, identity.ctime_ns) < now_ns - MARGIN_NS
 
 
 class DigestCache:
-    """The cache in the file *path* for collectors of *version*. A cache that cannot be used is as good as an empty one."""
+    """The entries of one target (an absolute path), as read by readers of one *version*."""
 
-    def __init__(self, path: Path, *, version: str) -> None:
-        self._path = path
-        self._version = version
-        self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
+    __slots__ = ("_file", "_version")
 
-    def __enter__(self) -> DigestCache:
-        with suppress(OSError, sqlite3.Error):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not _ours_alone(self._path):
-                return self
-            try:
-                self._open()
-            except sqlite3.DatabaseError:
-                self._path.unlink()
-                self._open()
-        return self
+    def __init__(self, folder: Path, target: Path, version: str) -> None:
+        name = hashlib.sha256(os.fsencode(target)).hexdigest()[:40]
+        self._file = folder / "digests" / f"{name}.json"
+        self._version = f"{FORMAT} {version} {name}"
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._database is not None:
-            with suppress(sqlite3.Error):
-                self._database.commit()
-            self._database.close()
-
-    def _open(self) -> None:
-        with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)):
-            pass
-        self._database = sqlite3.connect(self._path, timeout=5, check_same_thread=False)
-        self._database.execute(_TABLE)
-        self._database.execute("PRAGMA synchronous = OFF")
-
-    def get(self, path: Path, status: os.stat_result) -> tuple[str, Content] | None:
-        """The digest and content of the file with this *status*, where both are certain."""
-        if self._database is None:
-            return None
+    def load(self) -> Mapping[tuple[str, Identity], Known]:
+        """Every entry, or nothing where the file is absent, foreign, damaged or could have been written by others."""
         try:
-            with self._lock:
-                row = self._database.execute(_KNOWN, (*self._key(path), *_identity(status))).fetchone()
-            if row is None or not isinstance(row[0], str) or len(row[0]) != 64:
-                return None
-            return row[0], from_json(Content, row[1])
-        except (sqlite3.Error, Refused):
-            return None
+            if not _private(self._file.parent.lstat(), stat.S_ISDIR) or not _private(self._file.lstat(), stat.S_ISREG):
+                return {}
+            version, seal, text = read_limited(self._file, LIMIT).split(b"\n", 2)
+            if version.decode() != self._version or hashlib.sha256(text).hexdigest().encode() != seal:
+                return {}
+            return {(path, Identity(*key)): Known(digest, _content(said)) for path, key, digest, said in json.loads(text)}
+        except Exception:  # a cache may be lost at any time: whatever is wrong with it, the files themselves are read
+            return {}
 
-    def put(self, path: Path, status: os.stat_result, sha256: str, content: Content) -> None:
-        """Remember what was read, unless the file is too young to tell a later change from it."""
-        if self._database is None or time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _QUIET_NS:
+    def save(self, entries: Iterable[tuple[Entry, Known]]) -> None:
+        """Replace the file by *entries*, whole or not at all; a folder that can't be written to is left alone."""
+        rows = [
+            (entry.path, [getattr(entry.identity, name) for name in Identity.__slots__], known.sha256, _said(known.content))
+            for entry, known in entries
+        ]
+        text = json.dumps(rows, separators=(",", ":")).encode()
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not _private(self._file.parent.lstat(), stat.S_ISDIR):
+                return
+            descriptor, name = tempfile.mkstemp(dir=self._file.parent)  # mode 0600
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(f"{self._version}\n{hashlib.sha256(text).hexdigest()}\n".encode() + text)
+                Path(name).replace(self._file)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError:
             return
-        row = (*self._key(path), *_identity(status), sha256, json.dumps(to_json(content)))
-        with self._lock, suppress(sqlite3.Error):
-            self._database.execute("INSERT OR REPLACE INTO digests VALUES (?,?,?,?,?,?,?,?,?)", row)
-
-    def _key(self, path: Path) -> tuple[bytes, str]:
-        return os.fsencode(path), self._version
 
 
-def _identity(status: os.stat_result) -> tuple[int, int, int, int, int]:
-    # SQLite's integers are signed; device and inode numbers may use all 64 bits.
-    return status.st_dev % 2**63, status.st_ino % 2**63, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+def _private(status: os.stat_result, kind: object) -> bool:
+    of_kind = kind(status.st_mode) if callable(kind) else False
+    return bool(of_kind) and status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
-def _ours_alone(path: Path) -> bool:
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return True
-    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+def _said(content: Content) -> dict[str, object]:
+    return {name: value for name, value in asdict(content).items() if value}
+
+
+def _content(said: dict[str, object]) -> Content:
+    if not isinstance(said["format"], str) or not isinstance(said.get("code", False), bool):
+        raise TypeError(said)
+    lists = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
+    return Content(format=said["format"], code=bool(said.get("code", False)), **lists)

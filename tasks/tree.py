@@ -1,4 +1,8 @@
-"""The tree: every file of the subject, read once for its digest and for what it is."""
+"""The tree: every file of the target hashed and described in one reading, by as many workers as there are cores.
+
+No link is followed and nothing but regular files is opened. A file or folder whose inode, size or times differ between the
+walk, the reading and the end of the run is trouble: what was read of it is then nobody's model.
+"""
 
 from __future__ import annotations
 
@@ -6,169 +10,228 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from arcops.collector import collector
-from arcops.errors import Refused, Unavailable
+from arcops.errors import Refused, Stopped, Unavailable
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
-from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
-from tasks.content import Window, inspect
-from tasks.digest_cache import DigestCache
+from arcops.seen.tree import FileSeen, Tree, Trouble
+from tasks.content import READERS, describe
+from tasks.content.window import Window
+from tasks.digest_cache import DigestCache, Known, settled
+from tasks.walk import Entry, Identity, Walked, encodable, shown, walk
 
 VERSION = "1"
-_BLOCK = 1024 * 1024
-_MOST_ENTRIES = 2_000_000
+CHUNK = 1024 * 1024
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+clock_ns: Callable[[], int] = time.time_ns
+"""The wall clock, beside which the kernel's file times are judged. A name of its own, so that tests can hold it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    path: str
-    size: int
+@collector(Tree, version=f"{VERSION}.{READERS}", deadline=timedelta(hours=6))
+def look(request: Request, seen: Seen) -> Sighting[Tree]:
+    """Read the target, a folder or a single file. Raises `Refused` where it is missing, empty or neither."""
+    with _opened(request.target) as (root, walked, base):
+        if base is None:
+            request.progress(0, 0)
+            walked = walk(root, lambda: request.progress(0, 0))
+        cache = DigestCache(request.cache, request.target.absolute(), look.version)
+        known = cache.load()
+        reading = _Reading(root, base, walked.files, known, request.progress)
+        reading.run(max(1, request.workers))
+        troubles = [*walked.troubles, *reading.troubles, *_changed(root, base, walked)]
+    if not walked.files and not walked.links and not troubles:
+        raise Refused(f"{request.target} holds no file, so there is nothing to judge; name the folder that holds the model")
+    fresh = [(entry, found) for entry, found in reading.done if settled(entry.identity, reading.began_ns)]
+    if any((entry.path, entry.identity) not in known for entry, _ in fresh) or len(fresh) != len(known):
+        cache.save(fresh)
+    return Sighting(body=_tree(reading.done, walked, troubles))
 
 
-@collector(Tree, version=VERSION, deadline=timedelta(hours=4))
-def tree(request: Request, seen: Seen) -> Sighting[Tree]:
-    """Walk the target without following a link, and read every file in it once, several at a time."""
-    target = request.target
-    if target.is_symlink():
-        raise Refused(f"{target} is a symbolic link; name the directory or file that it leads to")
-    if not target.exists():
-        raise Refused(f"{target} does not exist")
-    root = target if target.is_dir() else target.parent
-    entries: list[_Entry] = []
-    links: list[LinkSeen] = []
-    troubles: list[Trouble] = []
-    for found in _walk(target):
-        match found:
-            case _Entry():
-                entries.append(found)
-            case LinkSeen():
-                links.append(found)
-            case Trouble():
-                troubles.append(found)
-    if not entries and not links and not troubles:
-        raise Refused(f"{target} holds no file, so there is nothing to judge")
-    with DigestCache(request.cache / "digests.sqlite", version=VERSION) as cache:
-        reading = _Reading(request, root, cache, sum(entry.size for entry in entries))
-        with ThreadPoolExecutor(max_workers=request.workers) as pool:
-            answers = list(pool.map(reading.read, sorted(entries, key=lambda entry: -entry.size)))
-    files = sorted((one for one in answers if isinstance(one, FileSeen)), key=lambda file: file.path)
-    troubles += [one for one in answers if isinstance(one, Trouble)]
-    return Sighting(
-        body=Tree(
-            root=hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in files)).hexdigest(),
-            files=tuple(files),
-            links=tuple(sorted(links, key=lambda link: link.path)),
-            troubles=tuple(sorted(troubles, key=lambda trouble: trouble.path)),
+@contextmanager
+def _opened(target: Path) -> Iterator[tuple[int, Walked, Entry | None]]:
+    """A descriptor on *target*; for a single file, also its entry. The target itself may be a link that a person typed."""
+    try:
+        descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise Refused(f"{target} does not exist; name a model folder or file") from error
+    except OSError as error:
+        raise Unavailable(f"{target} cannot be opened: {error.strerror}") from error
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            yield descriptor, Walked(), None
+        elif stat.S_ISREG(status.st_mode):
+            name = target.resolve().name
+            if not encodable(name):
+                raise Refused(f"the name of {shown(str(target))} is not UTF-8; rename it and check again")
+            entry = Entry(target.name or name, Identity.of(status), bool(status.st_mode & 0o111))
+            yield descriptor, Walked(files=[entry]), entry
+        else:
+            raise Refused(f"{target} is neither a folder nor a regular file")
+    finally:
+        os.close(descriptor)
+
+
+def _changed(root: int, base: Entry | None, walked: Walked) -> Iterator[Trouble]:
+    """What is not, at the end, what the walk met at the beginning."""
+    for path, identity in walked.folders:
+        if _identity(root, path or ".") != identity:
+            yield Trouble(path=shown(path) or ".", reason="the folder changed while it was being read")
+    for entry in walked.files:
+        now = Identity.of(os.fstat(root)) if base else _identity(root, entry.path)
+        if now != entry.identity:
+            yield Trouble(path=entry.path, reason="it changed while the model was being read")
+
+
+def _identity(root: int, path: str) -> Identity | None:
+    try:
+        return Identity.of(os.stat(path, dir_fd=root, follow_symlinks=False))
+    except OSError:
+        return None
+
+
+def _tree(done: Iterable[tuple[Entry, Known]], walked: Walked, troubles: Iterable[Trouble]) -> Tree:
+    files = tuple(
+        FileSeen(
+            path=entry.path,
+            size=entry.identity.size,
+            sha256=found.sha256,
+            executable=entry.executable,
+            content=found.content,
         )
+        for entry, found in sorted(done, key=lambda pair: pair[0].path)
+    )
+    root = hashlib.sha256()
+    for file in files:
+        root.update(bytes.fromhex(file.sha256))
+    return Tree(
+        root=root.hexdigest(),
+        files=files,
+        links=tuple(sorted(walked.links, key=lambda link: link.path)),
+        troubles=tuple(sorted(set(troubles), key=lambda trouble: (trouble.path, trouble.reason))),
     )
 
 
-def _walk(target: Path) -> Iterator[_Entry | LinkSeen | Trouble]:
-    if target.is_file():
-        yield _Entry(path=target.name, size=target.stat().st_size)
-        return
-    pending = [""]
-    count = 0
-    while pending:
-        folder = pending.pop()
-        try:
-            found = list(os.scandir(target / folder))
-        except OSError as error:
-            yield Trouble(path=_printable(folder) or ".", reason=f"The folder cannot be listed: {error.strerror}.")
-            continue
-        for entry in found:
-            count += 1
-            if count > _MOST_ENTRIES:
-                raise Refused(f"{target} holds more than {_MOST_ENTRIES} entries; name the model's own directory")
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if _printable(path) != path:
-                yield Trouble(path=_printable(path), reason="Its name is not UTF-8, so no manifest could name it.")
-            elif entry.is_symlink():
-                leads_to = str(Path(entry.path).readlink())
-                yield LinkSeen(path=path, target=_printable(leads_to), escapes=_escapes(path, leads_to))
-            elif entry.is_dir(follow_symlinks=False):
-                pending.append(path)
-            elif entry.is_file(follow_symlinks=False):
-                yield _Entry(path=path, size=entry.stat(follow_symlinks=False).st_size)
-            else:
-                yield Trouble(path=path, reason="It is neither a file nor a folder (a pipe, a socket or a device).")
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="backslashreplace")
-
-
-def _escapes(path: str, leads_to: str) -> bool:
-    if leads_to.startswith("/"):
-        return True
-    depth = len(PurePosixPath(path).parts) - 1
-    for part in PurePosixPath(leads_to).parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return True
-    return False
-
-
 class _Reading:
-    """The reading of all files, which together report how far they are."""
+    """Files being read by workers, and what came of it. Workers take the largest file that is left."""
 
-    def __init__(self, request: Request, root: Path, cache: DigestCache, total: int) -> None:
-        self._request = request
+    def __init__(
+        self,
+        root: int,
+        base: Entry | None,
+        files: list[Entry],
+        known: object,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.began_ns = clock_ns()
+        self.done: list[tuple[Entry, Known]] = []
+        self.troubles: list[Trouble] = []
         self._root = root
-        self._cache = cache
-        self._total = total
-        self._done = 0
+        self._base = base
+        self._progress = progress
         self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._total = sum(entry.identity.size for entry in files)
+        self._read = 0
+        waiting = []
+        lookup = known if isinstance(known, dict) else {}
+        for entry in files:
+            found = lookup.get((entry.path, entry.identity))
+            if found is not None:
+                self.done.append((entry, found))
+                self._read += entry.identity.size
+            else:
+                waiting.append(entry)
+        self._waiting = sorted(waiting, key=lambda entry: entry.identity.size)
 
-    def read(self, entry: _Entry) -> FileSeen | Trouble:
+    def run(self, workers: int) -> None:
+        """Read everything. What *progress* raises ends all workers before it is raised here."""
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(workers, len(self._waiting)))]
+        for thread in threads:
+            thread.start()
         try:
-            descriptor = os.open(self._root / entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            return Trouble(path=entry.path, reason=f"It cannot be opened: {error.strerror}.")
-        try:
-            return self._read(entry, descriptor)
-        except (OSError, Unavailable) as error:
-            return Trouble(path=entry.path, reason=f"It cannot be read: {error}.")
+            for thread in threads:
+                while thread.is_alive():
+                    self._progress(self._read, self._total)
+                    thread.join(0.1)
         finally:
-            os.close(descriptor)
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+        if self._error is not None:
+            raise self._error
+        self._progress(self._total, self._total)
 
-    def _read(self, entry: _Entry, descriptor: int) -> FileSeen | Trouble:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            return Trouble(path=entry.path, reason="It stopped being a regular file while it was read.")
-        known = self._cache.get(self._root / entry.path, before)
-        if known is None:
-            sha256 = self._digest(descriptor)
-            content = inspect(Window(descriptor, before.st_size), entry.path)
-            if _identity(os.fstat(descriptor)) != _identity(before):
-                return Trouble(path=entry.path, reason="It changed while it was read.")
-            self._cache.put(self._root / entry.path, before, sha256, content)
-        else:
-            sha256, content = known
-            self._progress(before.st_size)
-        executable = bool(before.st_mode & 0o111)
-        return FileSeen(path=entry.path, size=before.st_size, sha256=sha256, executable=executable, content=content)
+    def _work(self) -> None:
+        buffer = memoryview(bytearray(CHUNK))
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    if not self._waiting:
+                        return
+                    entry = self._waiting.pop()
+                self._one(entry, buffer)
+        except Stopped:
+            return
+        except BaseException as error:  # carried to the caller's thread, where it ends the whole reading
+            self._error = error
+            self._stop.set()
 
-    def _digest(self, descriptor: int) -> str:
-        digest = hashlib.sha256()
-        buffer = memoryview(bytearray(_BLOCK))
-        while count := os.readv(descriptor, [buffer]):
-            digest.update(buffer[:count])
-            self._progress(count)
-        return digest.hexdigest()
-
-    def _progress(self, count: int) -> None:
+    def _one(self, entry: Entry, buffer: memoryview) -> None:
+        try:
+            descriptor = self._root if self._base else os.open(entry.path, _FLAGS, dir_fd=self._root)
+        except OSError as error:
+            self._trouble(entry, f"it cannot be opened: {error.strerror}")
+            return
+        try:
+            if Identity.of(os.fstat(descriptor)) != entry.identity:
+                self._trouble(entry, "it changed while the model was being read")
+                return
+            digest, size = self._hash(descriptor, buffer, entry.identity.size)
+            if size != entry.identity.size:
+                self._trouble(entry, f"it has {entry.identity.size} bytes, but {size} were read")
+                return
+            content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
+            if Identity.of(os.fstat(descriptor)) != entry.identity:
+                self._trouble(entry, "it changed while it was being read")
+                return
+        except OSError as error:
+            self._trouble(entry, f"it cannot be read: {error.strerror}")
+            return
+        finally:
+            if not self._base:
+                os.close(descriptor)
         with self._lock:
-            self._done += count
-            done = self._done
-        self._request.progress(done, self._total)
+            self.done.append((entry, Known(digest, content)))
 
+    def _hash(self, descriptor: int, buffer: memoryview, expected: int) -> tuple[str, int]:
+        digest = hashlib.sha256()
+        size = 0
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            while count := file.readinto(buffer):
+                if self._stop.is_set():
+                    raise Stopped("the reading was told to end")
+                digest.update(buffer if count == CHUNK else buffer[:count])
+                size += count
+                if size > expected:  # it grows as fast as it is read
+                    break
+                with self._lock:
+                    self._read += count
+        return digest.hexdigest(), size
 
-def _identity(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    def _pread(self, descriptor: int, offset: int, length: int) -> bytes:
+        if self._stop.is_set():
+            raise Stopped("the reading was told to end")
+        return os.pread(descriptor, length, offset)
+
+    def _trouble(self, entry: Entry, reason: str) -> None:
+        with self._lock:
+            self.troubles.append(Trouble(path=entry.path, reason=reason))

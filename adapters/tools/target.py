@@ -10,7 +10,7 @@ from arcops.evidence import Seen
 from arcops.request import Request
 from arcops.seen.tree import Tree
 from foundation.settings import Settings
-from tasks.tree import tree
+from tasks.tree import look
 
 
 def see_tree(target: Path, *, settings: Settings, now: datetime) -> Tree:
@@ -27,7 +27,7 @@ def see_tree(target: Path, *, settings: Settings, now: datetime) -> Tree:
         cache=settings.cache,
         workers=settings.workers,
     )
-    seen: Tree = tree.look(request, Seen({}, at=now, subject_name=request.name)).body
+    seen: Tree = look.look(request, Seen({}, at=now, subject_name=request.name)).body
     if seen.troubles:
         raise Refused(f"{target}: {seen.troubles[0].path}: {seen.troubles[0].reason}")
     return seen

@@ -1,6 +1,170 @@
-"""What a file is, decided by its bytes: one module a format, each bounded in time and memory whatever the header says."""
+"""What a file is and what loading it would do, from its bytes alone: one module a format, pure parsing, bounded reads.
 
-from tasks.content.inspection import inspect
-from tasks.content.window import Window
+`describe` decides by signature first, then by trying what has none: protobuf, tar, pickle, text. The name only adds: it
+says what the file should be, and a disagreement is a problem.
+"""
 
-__all__ = ["Window", "inspect"]
+from __future__ import annotations
+
+from arcops.errors import Stopped
+from arcops.seen.content import Content
+from tasks.content import (
+    arrays,
+    expected,
+    gguf,
+    hdf5,
+    keras,
+    onnx,
+    pickles,
+    protobuf,
+    safetensors,
+    signatures,
+    tars,
+    texts,
+    torch,
+    zips,
+)
+from tasks.content.draft import Draft, printable
+from tasks.content.window import Malformed, Window
+
+READERS = "1"
+"""Changes whenever the same bytes could be described in another way, so that a cached description is not believed."""
+
+HEAD = 4096
+_PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".p", ".pk")
+
+
+def describe(window: Window, path: str) -> Content:
+    """What the bytes of *window*, a file at *path* in the model, are. Raises nothing, whatever the bytes, but `Stopped`
+    and `OSError` from the window itself."""
+    name = path.rsplit("/", 1)[-1]
+    draft = Draft("empty" if window.size == 0 else "other")
+    try:
+        if window.size:
+            _read(window, name, draft)
+    except Malformed as fault:
+        draft.problem(f"{draft.format}: {fault}")
+    except (Stopped, OSError):
+        raise
+    except Exception as error:  # a reader that fails on some bytes has not read them: that is a problem of the file too
+        draft.problem(f"the {draft.format} reader failed: {type(error).__name__}: {printable(str(error))}")
+    promised = expected.formats_for(name)
+    if promised and draft.format not in promised:
+        draft.problem(f"it is named as {promised[0]}, but its bytes are {draft.format}")
+    return draft.done()
+
+
+def _read(window: Window, name: str, draft: Draft) -> None:
+    head = window.upto(0, HEAD)
+    form = signatures.of(head, window)
+    if not form and safetensors.looks_like(head):
+        form = "safetensors"
+    if not form and tars.looks_like(head):
+        form = "tar"
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        _zip(window, draft)
+        return
+    if zips.has_end(window):
+        draft.problem(f"it ends as a zip archive does, but begins as {form or 'something else'}")
+    if form:
+        draft.format = form
+        _by_signature(form, window, draft)
+    else:
+        _by_trial(head, window, name, draft)
+
+
+def _by_signature(form: str, window: Window, draft: Draft) -> None:
+    readers = {"safetensors": safetensors.read, "gguf": gguf.read, "numpy": arrays.read, "hdf5": hdf5.read, "tar": tars.read}
+    if form in readers:
+        readers[form](window, draft)
+    elif form in signatures.EXECUTABLES:
+        draft.code = True
+    elif form in signatures.ARCHIVES:
+        draft.problem(f"it is packed as {form}, which is not looked into")
+
+
+def _by_trial(head: bytes, window: Window, name: str, draft: Draft) -> None:
+    text = signatures.is_text(head, cut=window.size > len(head))
+    if _pickle(head, window, name, draft, text=text):
+        return
+    found = onnx.looks_like(window) if head[0] == 8 or name.lower().endswith((".onnx", ".pb")) else ""
+    if found or name.lower().endswith(".onnx"):
+        draft.format = found or "onnx"
+        if found == "saved-model":
+            draft.code = True
+            draft.notes.add("a TensorFlow graph, whose operations can read and write files")
+        else:
+            onnx.read(window, draft)
+    elif text:
+        draft.format = texts.form(head, name)
+        texts.read(window, name, draft)
+    elif head[0] == 0x0A and name.lower().endswith((".model", ".spm")):
+        draft.format = "sentencepiece" if _sentencepiece(window) else "other"
+
+
+def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool) -> bool:
+    """Read it as a pickle where any unpickler would take it for one that matters."""
+    named = name.lower().endswith(_PICKLE_NAMES)
+    marked = head[0] == 0x80 and len(head) > 1 and head[1] <= 5
+    if not marked and not named:
+        trial = Draft("pickle")
+        walked = pickles.walk(window, trial)
+        harmless = not trial.imports and not walked.called
+        if (text and harmless) or (not walked.stopped and not (walked.called and trial.imports)):
+            return False
+        if not text and harmless and walked.end < 16:
+            return False  # a few bytes of raw data that happen to be opcodes; nothing is imported or called by them
+    draft.format = "pickle"
+    if torch.is_legacy(window):
+        draft.format = "torch-legacy"
+        torch.read_legacy(window, draft)
+    else:
+        pickles.read(window, draft)
+    return True
+
+
+def _zip(window: Window, draft: Draft) -> None:
+    draft.format = "zip"
+    members = zips.members(window, draft)
+    if torch.is_torch(members):
+        torch.read_members(window, members, draft)
+    elif keras.is_keras(members):
+        keras.read_members(window, members, draft)
+    elif members and all(member.name.endswith(".npy") for member in members):
+        draft.format = "npz"
+        arrays.read_members(window, members, draft)
+    else:
+        _members(window, members, draft)
+
+
+def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
+    """An archive of no known purpose: what its members are, one level deep."""
+    for member in members:
+        if member.name.endswith("/") or not member.size:
+            continue
+        called = printable(member.name)
+        inner = Draft("other")
+        try:
+            head = zips.first_bytes(window, member, HEAD)
+            form = "zip" if head[:4] == b"PK\x03\x04" else signatures.of(head, Window.over(head))
+            if form in signatures.ARCHIVES:
+                inner.problem(f"it is an archive ({form}) inside an archive")
+            elif form in signatures.EXECUTABLES or member.name.lower().endswith((*texts.PYTHON, *texts.SCRIPTS)):
+                inner.code = True
+                inner.notes.add("is code")
+            elif not form and head:
+                inner.steps = draft.steps
+                text = signatures.is_text(head)
+                _pickle(head, zips.content_of(window, member), member.name, inner, text=text)
+                draft.steps = inner.steps
+        except Malformed as fault:
+            inner.problem(str(fault))
+        draft.absorb(inner, called)
+
+
+def _sentencepiece(window: Window) -> bool:
+    """A SentencePiece vocabulary: pieces (field 1), each with its own string, then trainer and normaliser settings."""
+    try:
+        return all(field.number <= 5 and field.size >= 0 for field in protobuf.fields(window, Draft("")))
+    except Malformed:
+        return False

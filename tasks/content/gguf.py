@@ -1,152 +1,172 @@
-"""GGUF (ggml-org/ggml, ``docs/gguf.md``), versions 1 to 3, read by its header alone.
+"""GGUF, versions 1 to 3: counts, key-value pairs, tensor descriptions, aligned data.
 
-Every count is checked against the bytes that are left before anything is read or allocated for it, so that no header can make
-the reader hang: an array of *n* elements needs at least *n* times the smallest element's bytes.
+Source: ``docs/gguf.md`` of ggml; block sizes from ``ggml.h`` and ``ggml-common.h``. Every count is held against the bytes
+that are left before it is believed, so a header can neither make this hang nor allocate.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 
-from arcops.seen.content import Content
-from tasks.content.window import Malformed, Window
+from tasks.content.draft import Draft, printable
+from tasks.content.window import Cursor, Malformed, Window
 
-FORMAT = "gguf"
-MAGIC = b"GGUF"
-_MOST_HEADER = 256 * 1024 * 1024
-_MOST_STEPS = 4_000_000
-_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+MOST_PAIRS = 65_536
+MOST_TENSORS = 1_000_000
+MOST_STRINGS = 8_000_000
+TEMPLATE_LIMIT = 4 * 1024 * 1024
+
 _STRING, _ARRAY = 8, 9
-# Block length and bytes a block by ggml type number (ggml.h, ``ggml_type`` and ``type_traits``).
-_BLOCKS = {
-    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36), 10: (256, 84),
-    11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74),
-    18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2),
-    26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+_WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+
+BLOCKS = {  # tensor type: (elements in a block, bytes of a block)
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
+    10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
+    16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82),
+    23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2),
+    34: (256, 54), 35: (256, 66), 39: (32, 17),
 }  # fmt: skip
 
+_ESCAPING = re.compile(
+    r"__\w+__|\bmro\b|\bsubclasses\b|\battr\s*\(|\|\s*attr\b|\bpopen\b|\bimport\s+os\b|\\x5f|\\u005f|%\s*(include|import|extends)\b"
+)
 
-class _Cursor:
-    def __init__(self, window: Window, wide: bool) -> None:
-        self._window = window
-        self._wide = wide
-        self.offset = 8
-        self._steps = 0
 
-    def take(self, length: int) -> bytes:
-        if self.offset + length > _MOST_HEADER:
-            raise Malformed(f"its header is longer than {_MOST_HEADER} bytes")
-        data = self._window.at(self.offset, length)
-        self.offset += length
-        return data
+def suspicious(template: str) -> bool:
+    """Does a Jinja template reach for what only an escape from its sandbox needs?"""
+    return _ESCAPING.search(template) is not None
 
-    def skip(self, length: int) -> None:
-        if length > min(_MOST_HEADER, self._window.size) - self.offset:
-            raise Malformed(f"it promises {length} bytes at offset {self.offset}, more than there are")
-        self.offset += length
 
-    def step(self) -> None:
-        self._steps += 1
-        if self._steps > _MOST_STEPS:
-            raise Malformed(f"its header has more than {_MOST_STEPS} entries")
+class _Reader:
+    """Numbers and strings of one file's version and byte order."""
 
-    def u32(self) -> int:
-        return int(struct.unpack("<I", self.take(4))[0])
-
-    def u64(self) -> int:
-        return int(struct.unpack("<Q", self.take(8))[0])
+    def __init__(self, window: Window) -> None:
+        version = window.read(4, 4)
+        self.order = "<" if int.from_bytes(version, "little") < 2**16 else ">"
+        self.version = struct.unpack(f"{self.order}I", version)[0]
+        if self.version not in (1, 2, 3):
+            raise Malformed(f"it is GGUF of version {self.version}; versions 1 to 3 are known")
+        self._length = struct.Struct(f"{self.order}{'I' if self.version == 1 else 'Q'}")
+        self._word = struct.Struct(f"{self.order}I")
+        self._long = struct.Struct(f"{self.order}Q")
+        self.cursor = Cursor(window, 8, chunk=1024 * 1024)
 
     def length(self) -> int:
-        return self.u64() if self._wide else self.u32()
+        return int(self._length.unpack(self.cursor.take(self._length.size))[0])
 
-    def string(self, most: int = 65535) -> str:
+    def word(self) -> int:
+        return int(self._word.unpack(self.cursor.take(4))[0])
+
+    def long(self) -> int:
+        return int(self._long.unpack(self.cursor.take(8))[0])
+
+    def string(self, limit: int) -> str:
         length = self.length()
-        if length > most:
-            raise Malformed(f"a name of {length} bytes stands in its header; at most {most} are accepted")
+        if length > limit:
+            raise Malformed(f"a string claims {length} bytes; at most {limit} are read there")
         try:
-            return self.take(length).decode("utf-8")
+            return self.cursor.take(length).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise Malformed("a name in its header is not UTF-8") from error
+            raise Malformed(f"a string before byte {self.cursor.at} is not UTF-8") from error
 
-    def value(self, kind: int, depth: int = 0) -> int | None:
-        """Pass over one value; the number itself where it is an unsigned 32-bit one."""
-        self.step()
-        if kind == 4:
-            return self.u32()
-        if kind in _SIZES:
-            self.skip(_SIZES[kind])
-        elif kind == _STRING:
-            self.skip(self.length())
-        elif kind == _ARRAY and depth < 4:
-            self._array(depth)
-        else:
-            raise Malformed(f"a value in its header has the unknown type {kind}")
-        return None
-
-    def _array(self, depth: int) -> None:
-        kind, count = self.u32(), self.length()
-        if kind in _SIZES:
-            self.skip(count * _SIZES[kind])
-            return
-        smallest = 8 if self._wide else 4
-        if count * smallest > self._window.size - self.offset:
-            raise Malformed(f"an array in its header claims {count} elements, more than the file has room for")
+    def strings(self, count: int) -> None:
+        """Pass over *count* strings."""
+        if count > MOST_STRINGS or count * self._length.size > self.cursor.left:
+            raise Malformed(f"a list claims {count} strings in {self.cursor.left} bytes")
+        cursor, unpack, width = self.cursor, self._length.unpack, self._length.size
         for _ in range(count):
-            self.value(kind, depth + 1)
+            cursor.skip(unpack(cursor.take(width))[0])
 
 
-def read(window: Window) -> Content:
-    """The header's facts. Raises `Malformed` naming the first lie."""
-    (version,) = struct.unpack("<I", window.at(4, 4))
-    if version not in (1, 2, 3):
-        raise Malformed(f"it is GGUF version {version}; versions 1 to 3 in little-endian order are known")
-    cursor = _Cursor(window, wide=version > 1)
-    tensors, pairs = cursor.length(), cursor.length()
-    if tensors * 24 > window.size or pairs * 12 > window.size:
-        raise Malformed(f"it claims {tensors} tensors and {pairs} values, more than the file has room for")
-    alignment, keys = 32, set()
-    for _ in range(pairs):
-        key = cursor.string()
+def read(window: Window, draft: Draft) -> None:
+    reader = _Reader(window)
+    tensors, pairs = reader.length(), reader.length()
+    if tensors > MOST_TENSORS or pairs > MOST_PAIRS:
+        raise Malformed(f"it claims {tensors} tensors and {pairs} keys; at most {MOST_TENSORS} and {MOST_PAIRS} are read")
+    if tensors * 24 + pairs * 12 > window.size:
+        raise Malformed(f"it claims {tensors} tensors and {pairs} keys in {window.size} bytes")
+    alignment = _pairs(reader, pairs, draft)
+    spans = _tensors(reader, tensors, alignment, draft)
+    start = -(-reader.cursor.at // alignment) * alignment
+    end = 0
+    for offset, size, name in sorted(spans):
+        if offset < end:
+            draft.problem(f"tensor {printable(name)!r} overlaps the one before it")
+        elif offset - end >= alignment:
+            draft.problem(f"tensor {printable(name)!r} leaves a hole of {offset - end} bytes before it")
+        end = max(end, offset + size)
+    data = window.size - start if spans else 0
+    if end > data:
+        draft.problem(f"its tensors need {end} bytes of data, but there are {max(data, 0)}")
+    elif data - end >= alignment or (not spans and window.size - reader.cursor.at >= alignment):
+        draft.problem("bytes that no tensor claims follow the last tensor")
+
+
+def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
+    alignment = 32
+    keys: set[str] = set()
+    for _ in range(count):
+        key = reader.string(65_535)
         if key in keys:
-            raise Malformed(f"its header has the key {key!r} twice")
+            draft.problem(f"the key {printable(key)!r} is there twice")
         keys.add(key)
-        value = cursor.value(cursor.u32())
-        if key == "general.alignment" and value is not None:
-            alignment = value
-    if alignment < 8 or alignment % 8 or alignment > 1 << 20:
-        raise Malformed(f"it asks for an alignment of {alignment} bytes")
-    spans = sorted(_tensor(cursor, alignment) for _ in range(tensors))
-    if len({name for _, _, name in spans}) != len(spans):
-        raise Malformed("two of its tensors have one name")
-    data = -(-cursor.offset // alignment) * alignment
-    reached = 0
-    for begin, end, name in spans:
-        if begin < reached:
-            raise Malformed(f"tensor {name!r} overlaps the tensor before it")
-        reached = end
-    if spans and data + reached > window.size:
-        raise Malformed(f"its tensors end at byte {data + reached}, but the file has {window.size}")
-    return Content(format=FORMAT)
+        kind = reader.word()
+        if key == "general.alignment":
+            alignment = reader.word() if kind == 4 else 0
+            if alignment < 8 or alignment > 65_536 or alignment & (alignment - 1):
+                raise Malformed("its alignment is not a power of two from 8 to 65536")
+        elif kind == _STRING and key.startswith("tokenizer.chat_template"):
+            draft.notes.add(f"carries a chat template ({printable(key)})")
+            if suspicious(reader.string(TEMPLATE_LIMIT)):
+                draft.problem(f"the chat template {printable(key)!r} reaches for Python internals")
+        elif kind == _STRING:
+            reader.cursor.skip(reader.length())
+        elif kind == _ARRAY:
+            _array(reader, key)
+        elif kind in _WIDTH:
+            reader.cursor.skip(_WIDTH[kind])
+        else:
+            raise Malformed(f"the key {printable(key)!r} has the unknown type {kind}")
+    return alignment
 
 
-def _tensor(cursor: _Cursor, alignment: int) -> tuple[int, int, str]:
-    cursor.step()
-    name = cursor.string(most=1024)
-    dimensions = cursor.u32()
-    if dimensions > 4:
-        raise Malformed(f"tensor {name!r} has {dimensions} dimensions; ggml knows at most 4")
-    shape = [cursor.length() for _ in range(dimensions)]
-    kind, offset = cursor.u32(), cursor.u64()
-    if kind not in _BLOCKS:
-        raise Malformed(f"tensor {name!r} has the unknown type {kind}")
-    if offset % alignment:
-        raise Malformed(f"tensor {name!r} begins at {offset}, which is not a multiple of {alignment}")
-    count = 1
-    for dimension in shape:
-        count *= dimension
-        if count >= 2**63:
-            raise Malformed(f"the shape of tensor {name!r} overflows")
-    block, size = _BLOCKS[kind]
-    if (shape[0] if shape else 1) % block:
-        raise Malformed(f"tensor {name!r} has rows of {shape[0]}, not a multiple of its block of {block}")
-    return offset, offset + count // block * size, name
+def _array(reader: _Reader, key: str) -> None:
+    kind = reader.word()
+    count = reader.length()
+    if kind == _STRING:
+        reader.strings(count)
+    elif kind in _WIDTH:
+        reader.cursor.skip(count * _WIDTH[kind])
+    else:
+        raise Malformed(f"the list {printable(key)!r} holds values of type {kind}, which no known reader takes")
+
+
+def _tensors(reader: _Reader, count: int, alignment: int, draft: Draft) -> list[tuple[int, int, str]]:
+    spans = []
+    names: set[str] = set()
+    for _ in range(count):
+        name = reader.string(1024)
+        if name in names:
+            draft.problem(f"the tensor {printable(name)!r} is there twice")
+        names.add(name)
+        dimensions = reader.word()
+        if dimensions > 8:
+            raise Malformed(f"tensor {printable(name)!r} claims {dimensions} dimensions")
+        elements, row = 1, 1
+        for index in range(dimensions):
+            size = reader.length()
+            row = size if index == 0 else row
+            elements *= size
+            if elements >= 2**63:
+                raise Malformed(f"tensor {printable(name)!r} has an impossible size")
+        kind, offset = reader.word(), reader.long()
+        block = BLOCKS.get(kind)
+        if block is None:
+            raise Malformed(f"tensor {printable(name)!r} has the unknown type {kind}")
+        if row % block[0]:
+            draft.problem(f"tensor {printable(name)!r} has rows of {row} elements, but its type packs {block[0]}")
+        if offset % alignment:
+            draft.problem(f"tensor {printable(name)!r} is not aligned to {alignment} bytes")
+        spans.append((offset, elements // block[0] * block[1], name))
+    return spans

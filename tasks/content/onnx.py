@@ -1,110 +1,113 @@
-"""ONNX (onnx/onnx, ``onnx/onnx.proto``): the protobuf walked by its wire format, for what points outside the file.
+"""ONNX: which files it pulls in beside itself, and which operators only an extension could run.
 
-Only the fields that lead to a tensor's external data are entered; weights are stepped over.
+Source: ``onnx/onnx.proto`` and ``docs/ExternalData.md`` of ONNX.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import PurePosixPath
-
-from arcops.seen.content import Content
+from tasks.content.draft import Draft, printable
+from tasks.content.names import fault_of
+from tasks.content.protobuf import Field, fields, text
 from tasks.content.window import Malformed, Window
 
-FORMAT = "onnx"
-_MOST_STEPS = 2_000_000
-_MOST_TEXT = 4096
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-# Message by message: the fields that hold another message, and which one (field numbers from onnx.proto).
-_INSIDE = {
+DEEPEST = 32
+STANDARD = frozenset(("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"))
+"""Operator domains that the ONNX specification itself defines."""
+
+_IR_VERSION, _PRODUCER, _GRAPH, _OPSETS, _FUNCTIONS, _TRAINING = 1, 2, 7, 8, 25, 20
+
+# Which fields of which message hold which messages; only what can lead to a tensor, a node or a domain.
+_INSIDE: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {13: "external"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "external": {},
 }
 
 
-class _Walker:
-    def __init__(self, window: Window) -> None:
-        self._window = window
-        self._steps = 0
-        self.locations: set[str] = set()
-        self.fields: set[int] = set()
-
-    def walk(self) -> None:
-        pending = [("model", 0, self._window.size)]
-        while pending:
-            message, begin, end = pending.pop()
-            entry: dict[int, str] = {}
-            for number, kind, start, stop in self._fields(begin, end):
-                if message == "model":
-                    self.fields.add(number)
-                inside = _INSIDE[message].get(number)
-                if inside is not None:
-                    if kind != _BYTES:
-                        raise Malformed(f"field {number} of its {message} has the wrong wire type")
-                    pending.append((inside, start, stop))
-                elif message == "external" and number in (1, 2):
-                    entry[number] = self._text(start, stop)
-            if entry.get(1) == "location":
-                self.locations.add(entry.get(2, ""))
-
-    def _fields(self, offset: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-        while offset < end:
-            self._steps += 1
-            if self._steps > _MOST_STEPS:
-                raise Malformed(f"it has more than {_MOST_STEPS} fields")
-            tag, offset = self._varint(offset, end)
-            number, kind = tag >> 3, tag & 7
-            if not number:
-                raise Malformed(f"a field at offset {offset} has the number 0")
-            start = offset
-            if kind == _VARINT:
-                _, stop = self._varint(offset, end)
-            elif kind == _BYTES:
-                length, start = self._varint(offset, end)
-                stop = start + length
-            elif kind in (_FIXED64, _FIXED32):
-                stop = offset + (8 if kind == _FIXED64 else 4)
-            else:
-                raise Malformed(f"a field at offset {offset} has the wire type {kind}")
-            if stop > end:
-                raise Malformed(f"a field at offset {offset} claims to reach past its message")
-            yield number, kind, start, stop
-            offset = stop
-
-    def _varint(self, offset: int, end: int) -> tuple[int, int]:
-        data = self._window.at(offset, min(10, end - offset))
-        value = 0
-        for index, byte in enumerate(data):
-            value |= (byte & 0x7F) << (7 * index)
-            if byte < 0x80:
-                return value, offset + index + 1
-        raise Malformed(f"a number at offset {offset} does not end")
-
-    def _text(self, start: int, stop: int) -> str:
-        if stop - start > _MOST_TEXT:
-            raise Malformed("an external data entry is longer than any path")
-        try:
-            return self._window.at(start, stop - start).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise Malformed("an external data entry is not UTF-8") from error
+def looks_like(window: Window) -> str:
+    """``onnx``, ``saved-model`` or nothing, for a file that begins as both do: with field 1, a small number."""
+    seen: set[int] = set()
+    draft = Draft("")
+    try:
+        for count, field in enumerate(fields(window, draft)):
+            seen.add(field.number)
+            if field.number > 25 or count > 4096:
+                return ""
+    except Malformed:
+        return "onnx" if _GRAPH in seen and seen <= set(range(1, 26)) else ""
+    if _GRAPH in seen:
+        return "onnx"
+    return "saved-model" if seen == {1, 2} else ""
 
 
-def read(window: Window) -> Content:
-    """The model's external data, each of which must stay inside the model's own folder."""
-    walker = _Walker(window)
-    walker.walk()
-    if 7 not in walker.fields or 1 not in walker.fields:
-        raise Malformed("it has no graph and IR version, so it is no ONNX model")
-    problems = tuple(
-        f"Its external data {location!r} lies outside the model's folder."
-        for location in sorted(walker.locations)
-        if not location or "\\" in location or location.startswith("/") or ".." in PurePosixPath(location).parts
-    )
-    return Content(format=FORMAT, problems=problems)
+def read(window: Window, draft: Draft) -> None:
+    graphs = 0
+    for field in fields(window, draft):
+        if field.number == _GRAPH:
+            graphs += 1
+        if field.number == _OPSETS:
+            _domain(window, field, 1, draft)
+        inside = _INSIDE["model"].get(field.number)
+        if inside:
+            _message(window, field, inside, draft, 0)
+    if graphs != 1:
+        draft.problem(f"it holds {graphs} graphs where one is expected")
+
+
+def _message(window: Window, outer: Field, kind: str, draft: Draft, depth: int) -> None:
+    if depth > DEEPEST:
+        raise Malformed("its graphs are nested too deep")
+    if outer.size < 0:
+        raise Malformed(f"field {outer.number} should be a message and is a number")
+    if kind == "tensor":
+        _tensor(window, outer, draft)
+        return
+    inside = _INSIDE[kind]
+    for field in fields(window, draft, outer.start, outer.start + outer.size):
+        if kind == "node" and field.number == 7:
+            _named(text(window, field), draft)
+        elif kind == "function" and field.number == 9:
+            _domain(window, field, 1, draft)
+        elif field.number in inside:
+            _message(window, field, inside[field.number], draft, depth + 1)
+
+
+def _domain(window: Window, outer: Field, number: int, draft: Draft) -> None:
+    for field in fields(window, draft, outer.start, outer.start + max(outer.size, 0)):
+        if field.number == number:
+            _named(text(window, field), draft)
+
+
+def _named(domain: str, draft: Draft) -> None:
+    if domain not in STANDARD:
+        draft.operators.add(printable(domain))
+
+
+def _tensor(window: Window, outer: Field, draft: Draft) -> None:
+    external = False
+    location = ""
+    for field in fields(window, draft, outer.start, outer.start + outer.size):
+        if field.number == 14:
+            external = field.value == 1
+        elif field.number == 13:
+            key = value = ""
+            for entry in fields(window, draft, field.start, field.start + max(field.size, 0)):
+                if entry.number == 1:
+                    key = text(window, entry)
+                elif entry.number == 2:
+                    value = text(window, entry)
+            if key == "location":
+                if location and location != value:
+                    draft.problem("a tensor names two external files")
+                location = value
+                fault = fault_of(value)
+                if fault:
+                    draft.problem(f"its external data {printable(value)!r} {fault}")
+                else:
+                    draft.referred(value)
+    if external and not location:
+        draft.problem("a tensor lies outside, but names no file")

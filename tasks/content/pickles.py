@@ -1,250 +1,360 @@
-"""Pickles, walked and never run: what a load would import, and whatever keeps us from being sure of it.
+"""Pickle, every protocol, walked and never run: what it would import and call, and every trick that hides it.
 
-The opcodes are those that ``pickletools`` documents; its table gives each one's argument and its effect on the stack. Strings
-are followed through stack and memo, so that STACK_GLOBAL shows what it imports. Long arguments are stepped over, not read, so
-memory does not grow with the file.
+The walk follows the machine's stack and memo as far as names are concerned: a string, a global, anything else. What can't
+be named without running it is a problem, and so is every place where unpicklers and scanners have been known to disagree:
+frames that lie, a second PROTO, data after STOP, a pickle inside a pickle, extension codes, out-of-band buffers, names
+that reach through attributes.
 """
 
 from __future__ import annotations
 
-import pickletools
-import struct
-from dataclasses import dataclass, field
+import codecs
+from dataclasses import dataclass
 
-from arcops.seen.content import Content
-from tasks.content.window import Malformed, Window
+from tasks.content.draft import Draft, printable
+from tasks.content.opcodes import OPCODES, Argument
+from tasks.content.window import Cursor, Malformed, Window
 
-FORMAT = "pickle"
-_MOST_STEPS = 3_000_000
-_MOST_NAME = 1000
-_MOST_IMPORTS = 10_000
-_OPS = {op.code.encode("latin-1")[0]: op for op in pickletools.opcodes}
-_FIXED = {"uint1": 1, "uint2": 2, "int4": 4, "uint4": 4, "uint8": 8, "float8": 8}
-_COUNTED = {
-    "string1": "<B", "string4": "<i", "bytes1": "<B", "bytes4": "<I", "bytes8": "<Q", "bytearray8": "<Q", "long1": "<B",
-    "long4": "<i", "unicodestring1": "<B", "unicodestring4": "<I", "unicodestring8": "<Q",
-}  # fmt: skip
-_LINE_KINDS = {"decimalnl_short", "decimalnl_long", "floatnl", "stringnl", "stringnl_noescape", "unicodestringnl"}
-_STRING_KINDS = {"string1", "string4", "unicodestring1", "unicodestring4", "unicodestring8", "unicodestringnl", "stringnl"}
-_MARK = object()
-_OTHER = object()
+MOST_OPCODES = 3_000_000
+LONGEST_LINE = 64 * 1024
+LONGEST_NAME = 1024
+MOST_TEXT = 64 * 1024 * 1024
+HIGHEST_MEMO = 20_000_000
+
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+"""The first pickle of a legacy torch file holds this number."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A name that the pickle imports."""
+
+    name: str
+
+
+Value = str | int | Global | None
+"""What the walk knows of a value on the stack; ``None`` is anything else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
-    """What one pickle would do: ``end`` is the offset behind its STOP."""
+    """How far a walk came: where it ended, whether STOP was reached, whether something would have been called, and the
+    number that it would have given, where it is one. ``fault`` says what broke it off."""
 
-    imports: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
-    persistent: bool = False
-    end: int = 0
-
-
-def walk(window: Window, offset: int = 0) -> Walk:
-    """Walk the pickle at *offset* to its STOP. Raises `Malformed` where it does not parse."""
-    return _Walker(window, offset).to_the_end()
+    end: int
+    stopped: bool
+    called: bool
+    value: Value
+    fault: str = ""
 
 
-def read(window: Window) -> Content:
-    """A file that is one pickle and nothing else."""
+_NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG4", "FLOAT", "BINFLOAT")
+_PUSHES = frozenset((*_NUMBERS, "NONE", "NEWTRUE", "NEWFALSE", "EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_DICT", "EMPTY_SET"))
+_BYTES = frozenset(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"))
+_TEXTS = frozenset(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"))
+_GATHERS = frozenset(("LIST", "DICT", "TUPLE", "FROZENSET"))
+_FEEDS_MANY = frozenset(("APPENDS", "SETITEMS", "ADDITEMS"))
+_FEEDS = {"APPEND": 1, "SETITEM": 2, "BUILD": 1}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_CALLS = {"REDUCE": 2, "NEWOBJ": 2, "NEWOBJ_EX": 3}
+_EXTENSIONS = frozenset(("EXT1", "EXT2", "EXT4"))
+_PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"))
+_GETS = frozenset(("GET", "BINGET", "LONG_BINGET"))
+
+
+def walk(window: Window, draft: Draft, *, at: int = 0, persistent: bool = False, nested: bool = False) -> Walk:
+    """Walk one pickle from *at* to its STOP. *persistent* says that the loader gives persistent ids a meaning (torch does).
+
+    Never raises on any bytes; a fault is in the result and, as all else, among the problems of *draft*.
+    """
+    machine = _Machine(window, draft, at, persistent, nested)
     try:
-        walked = walk(window)
-    except RecursionError as error:
-        raise Malformed("its nesting is too deep to follow") from error
-    problems = list(walked.problems)
-    if walked.persistent:
-        problems.append("It refers to objects outside itself (persistent ids), which only its own loader can explain.")
-    if walked.end != window.size:
-        problems.append(f"{window.size - walked.end} bytes follow the end of its pickle.")
-    return Content(format=FORMAT, imports=tuple(sorted(walked.imports)), problems=tuple(problems), code=bool(walked.imports))
+        machine.run()
+    except Malformed as fault:
+        draft.problem(f"the pickle breaks off at byte {machine.opcode_at}: {fault}")
+        return Walk(machine.cursor.at, False, machine.called, None, str(fault))
+    return Walk(machine.cursor.at, True, machine.called, machine.result)
 
 
-class _Walker:
-    def __init__(self, window: Window, offset: int) -> None:
-        self._window = window
-        self._offset = offset
-        self._buffer = b""
-        self._buffer_at = offset
-        self._stack: list[object] = []
-        self._memo: dict[int, object] = {}
-        self._frame_end: int | None = None
-        self._walk = Walk()
+def read(window: Window, draft: Draft) -> None:
+    """A file of nothing but pickle: one, or several one after another, which is a problem but is walked all the same."""
+    end, count = 0, 0
+    while end < window.size:
+        walked = walk(window, draft, at=end)
+        count += 1
+        if not walked.stopped:
+            if count > 1:
+                draft.problem(f"{window.size - end} bytes that are no pickle follow the pickle")
+            break
+        end = walked.end
+        if count == 1000:
+            draft.problem("more than 1000 pickles follow one another")
+            break
+    if count > 1:
+        draft.problem("more than one pickle, or other data, follows the first one")
+    if any(name.startswith("joblib.") for name in draft.imports):
+        draft.format = "joblib"
+        if not draft.clean:
+            draft.problem("joblib lays raw arrays between the opcodes, so what follows them cannot be checked")
 
-    def to_the_end(self) -> Walk:
-        for _ in range(_MOST_STEPS):
-            self._check_frame()
-            code = self._take(1)[0]
-            op = _OPS.get(code)
-            if op is None:
-                raise Malformed(f"byte {code:#04x} at offset {self._offset - 1} is no pickle opcode")
-            argument = self._argument(op.arg.name) if op.arg else None
-            if op.name == "STOP":
-                if self._frame_end is not None and self._offset != self._frame_end:
-                    self._walk.problems.append("Its last frame does not end where the pickle ends.")
-                self._walk.end = self._offset
-                return self._walk
-            self._obey(op, argument)
-        raise Malformed(f"it has more than {_MOST_STEPS} opcodes")
 
-    def _take(self, length: int) -> bytes:
-        start = self._offset - self._buffer_at
-        if start < 0 or start + length > len(self._buffer):
-            self._buffer_at = self._offset
-            left = self._window.size - self._offset
-            if length > left:
-                raise Malformed(f"it ends in the middle of an opcode at offset {self._offset}")
-            self._buffer = self._window.at(self._offset, min(max(length, 65536), left))
-            start = 0
-        self._offset += length
-        return self._buffer[start : start + length]
+class _Machine:
+    """The pickle machine with names for values."""
 
-    def _line(self) -> bytes:
-        start = self._offset
-        parts = bytearray()
-        while True:
-            byte = self._take(1)
-            if byte == b"\n":
-                return bytes(parts)
-            parts += byte
-            if len(parts) > 1 << 16:
-                raise Malformed(f"a line longer than {1 << 16} bytes stands at offset {start}")
+    def __init__(self, window: Window, draft: Draft, at: int, persistent: bool, nested: bool) -> None:
+        self.cursor = Cursor(window, at)
+        self.opcode_at = at
+        self.called = False
+        self.result: Value = None
+        self._start = at
+        self._draft = draft
+        self._persistent = persistent
+        self._nested = nested
+        self._stack: list[Value] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Value] = {}
+        self._frame_end = -1
+        self._kept = 0
 
-    def _argument(self, kind: str) -> object:
-        if kind in _FIXED:
-            return int.from_bytes(self._take(_FIXED[kind]), "little")
-        if kind == "stringnl_noescape_pair":
-            return self._line(), self._line()
-        if kind in _LINE_KINDS:
-            return self._line()
-        form = _COUNTED.get(kind)
-        if form is None:
-            raise Malformed(f"its opcodes use the argument kind {kind}, which is not known here")
-        (length,) = struct.unpack(form, self._take(struct.calcsize(form)))
-        if length < 0 or length > self._window.size - self._offset:
-            raise Malformed(f"an argument at offset {self._offset} claims {length} bytes, more than there are")
-        if kind in _STRING_KINDS and length <= _MOST_NAME:
-            return self._take(length)
-        self._offset += length
-        return _OTHER
-
-    def _check_frame(self) -> None:
-        if self._frame_end is not None and self._offset >= self._frame_end:
-            if self._offset > self._frame_end:
-                self._walk.problems.append(f"An opcode straddles the end of its frame at offset {self._frame_end}.")
-            self._frame_end = None
-
-    def _obey(self, op: pickletools.OpcodeInfo, argument: object) -> None:
-        match op.name:
-            case "FRAME":
-                self._frame(argument)
-            case "GLOBAL" | "INST":
-                module, name = argument if isinstance(argument, tuple) else (b"", b"")
-                self._import(_text(module), _text(name))
-            case "STACK_GLOBAL":
-                name_, module_ = self._pop(), self._pop()
-                self._import(module_ if isinstance(module_, str) else None, name_ if isinstance(name_, str) else None)
-                self._stack.append(_OTHER)
+    def run(self) -> None:
+        cursor = self.cursor
+        while self._draft.steps < MOST_OPCODES:
+            self._draft.steps += 1
+            self.opcode_at = cursor.at
+            found = OPCODES.get(cursor.take(1)[0])
+            if found is None:
+                raise Malformed("a byte that is no opcode")
+            name, argument = found
+            if name == "STOP":
+                self._framed()
+                self.result = self._pop()
+                if self._frame_end > cursor.at:
+                    self._draft.problem("a frame of the pickle reaches past its STOP")
                 return
-            case "EXT1" | "EXT2" | "EXT4":
-                self._walk.problems.append("It imports through the extension registry, which cannot be seen from the file.")
-            case "PERSID" | "BINPERSID":
-                self._walk.persistent = True
-            case "NEXT_BUFFER" | "READONLY_BUFFER":
-                self._walk.problems.append("It takes buffers from outside itself.")
-            case "PUT" | "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
-                self._remember(op.name, argument)
-                return
-            case "GET" | "BINGET" | "LONG_BINGET":
-                key = _number(argument)
-                if key not in self._memo:
-                    raise Malformed(f"it asks for memo {key}, which was never stored")
-                self._stack.append(self._memo[key])
-                return
-            case "DUP":
-                top = self._pop()
-                self._stack += [top, top]
-                return
-            case "POP":
-                self._pop(mark_too=True)
-                return
-        self._shift(op, argument)
+            given = self._argument(argument, name)
+            self._framed()
+            self._step(name, given)
+        raise Malformed(f"it has more than {MOST_OPCODES} opcodes, the most that are walked")
 
-    def _frame(self, argument: object) -> None:
-        length = _number(argument)
-        if self._frame_end is not None:
-            self._walk.problems.append(f"A frame begins inside another at offset {self._offset}.")
-        if length > self._window.size - self._offset:
-            raise Malformed(f"a frame at offset {self._offset} claims {length} bytes, more than there are")
-        self._frame_end = self._offset + length
+    def _framed(self) -> None:
+        """Unpicklers that read whole frames see other opcodes than those that do not, where one crosses a frame's end."""
+        if self._frame_end >= 0:
+            if self.cursor.at > self._frame_end:
+                raise Malformed("an opcode crosses the end of its frame")
+            if self.cursor.at == self._frame_end:
+                self._frame_end = -1
 
-    def _import(self, module: str | None, name: str | None) -> None:
-        if not module or not name:
-            self._walk.problems.append(
-                f"It imports something whose name cannot be told from the file, at offset {self._offset}."
-            )
+    def _argument(self, argument: Argument, name: str) -> bytes:
+        cursor = self.cursor
+        if argument is Argument.NONE:
+            return b""
+        if argument.value <= 8:
+            return cursor.take(argument.value)
+        if argument is Argument.LINE:
+            return cursor.line(LONGEST_LINE)
+        if argument is Argument.LINES:
+            return cursor.line(LONGEST_NAME) + b"\n" + cursor.line(LONGEST_NAME)
+        length = int.from_bytes(cursor.take(argument.value - 20), "little", signed=name in ("BINSTRING", "LONG4"))
+        if length < 0:
+            raise Malformed(f"{name} has a negative length")
+        if name in _BYTES or length > LONGEST_NAME:
+            self._opaque(length)
+            return b"" if name not in _TEXTS else b"\xff"  # no name is that long, and 0xff is no text
+        return cursor.take(length)
+
+    def _opaque(self, length: int) -> None:
+        """Pass over a value that is no name, but look whether it is another pickle."""
+        cursor = self.cursor
+        start = cursor.at
+        cursor.skip(length)
+        if length < 4:
             return
-        # A dotted name walks attributes, so it gets a form that no plain allow-list entry has.
-        self._walk.imports.add(f"{module}:{name}" if "." in name else f"{module}.{name}")
-        if len(self._walk.imports) > _MOST_IMPORTS:
-            raise Malformed(f"it imports more than {_MOST_IMPORTS} names")
+        first, last = cursor.window.read(start, 2), cursor.window.read(start + length - 1, 1)
+        if first[0] == 0x80 and 2 <= first[1] <= 5 and last == b".":
+            if self._nested:
+                raise Malformed("pickles are nested more than one deep")
+            inner = Draft("pickle")
+            inner.steps = self._draft.steps
+            ended = walk(cursor.window.part(start, length), inner, nested=True, persistent=self._persistent).end
+            self._draft.steps = inner.steps
+            if ended == length:
+                self._draft.problem("it holds another pickle inside, which only code that it runs could load")
+                self._draft.absorb(inner, "the pickle inside")
 
-    def _remember(self, how: str, argument: object) -> None:
-        if not self._stack or self._stack[-1] is _MARK:
-            raise Malformed("it stores to its memo from an empty stack")
-        key = len(self._memo) if how == "MEMOIZE" else _number(argument)
-        self._memo[key] = self._stack[-1]
+    def _step(self, name: str, given: bytes) -> None:
+        stack = self._stack
+        if name in _PUSHES:
+            stack.append(None)
+        elif name in _TEXTS or name in ("STRING", "UNICODE"):
+            self._keep(_text(name, given))
+        elif name in _BYTES:
+            stack.append(None)
+        elif name in _PUTS:
+            self._put(name, given)
+        elif name in _GETS:
+            index = _number(given) if name == "GET" else int.from_bytes(given, "little")
+            if index not in self._memo:
+                raise Malformed(f"it reads memo {index}, which nothing was put into")
+            stack.append(self._memo[index])
+        elif name == "MARK":
+            self._marks.append(len(stack))
+        elif name in _GATHERS:
+            self._to_mark()
+            stack.append(None)
+        elif name in _TUPLES:
+            self._pop(_TUPLES[name])
+            stack.append(None)
+        elif name in _FEEDS_MANY:
+            self._to_mark()
+            self._fed(name)
+        elif name in _FEEDS:
+            self._pop(_FEEDS[name])
+            self._fed(name)
+        elif name in _CALLS:
+            self._call(self._pop(_CALLS[name]))
+        elif name == "OBJ":
+            items = self._to_mark()
+            if not items:
+                raise Malformed("OBJ has no class")
+            self._call(items[0])
+        elif name == "LONG1":
+            stack.append(int.from_bytes(given, "little", signed=True))
+        else:
+            self._rare(name, given)
 
-    def _pop(self, *, mark_too: bool = False) -> object:
-        if not self._stack or (self._stack[-1] is _MARK and not mark_too):
-            raise Malformed(f"it takes from an empty stack at offset {self._offset}")
-        return self._stack.pop()
+    def _keep(self, text: Value) -> None:
+        """Push a string, as long as all strings together stay small."""
+        self._kept += len(text) if isinstance(text, str) else 0
+        self._stack.append(text if self._kept < MOST_TEXT else None)
 
-    def _shift(self, op: pickletools.OpcodeInfo, argument: object) -> None:
-        """The opcode's effect on the stack, as its table entry tells it."""
-        before = op.stack_before
-        if pickletools.stackslice in before:
-            while True:
-                if not self._stack:
-                    raise Malformed(f"it looks for a mark that is not there at offset {self._offset}")
-                if self._stack.pop() is _MARK:
-                    break
-            before = before[: before.index(pickletools.markobject)]
-        elif pickletools.markobject in before:
-            while self._pop(mark_too=True) is not _MARK:
-                pass
-            before = []
-        for _ in before:
-            self._pop()
-        for after in op.stack_after:
-            if after is pickletools.markobject:
-                self._stack.append(_MARK)
-            elif op.arg is not None and op.arg.name in _STRING_KINDS and isinstance(argument, bytes):
-                self._stack.append(_string(op.arg.name, argument))
+    def _rare(self, name: str, given: bytes) -> None:
+        stack = self._stack
+        if name in ("GLOBAL", "INST"):
+            module, attribute = given.split(b"\n")
+            found = self._import(_decoded(module), _decoded(attribute))
+            if name == "INST":
+                self._to_mark()
+                self._call(found)
             else:
-                self._stack.append(_OTHER)
+                stack.append(found)
+        elif name == "STACK_GLOBAL":
+            attribute_value = self._pop()
+            module_value = self._pop()
+            if not isinstance(module_value, str) or not isinstance(attribute_value, str):
+                self._draft.problem("it imports a name that is computed while loading")
+                stack.append(None)
+            else:
+                stack.append(self._import(module_value, attribute_value))
+        elif name in _EXTENSIONS:
+            self._draft.problem(f"it imports by extension code {int.from_bytes(given, 'little')}, which has no name here")
+            stack.append(None)
+        elif name in ("PERSID", "BINPERSID"):
+            if name == "BINPERSID":
+                self._pop()
+            if not self._persistent:
+                self._draft.problem("it asks its loader for a persistent object, which plain unpicklers do not know")
+            stack.append(None)
+        elif name == "POP":
+            if self._marks and self._marks[-1] == len(stack):
+                self._marks.pop()
+            else:
+                self._pop()
+        elif name == "POP_MARK":
+            self._to_mark()
+        elif name == "DUP":
+            value = self._pop()
+            stack += (value, value)
+        elif name == "PROTO":
+            if given[0] > 5:
+                raise Malformed(f"it claims protocol {given[0]}; 0 to 5 are known")
+            if self.opcode_at != self._start:
+                self._draft.problem("it says its protocol a second time, in the middle")
+        elif name == "FRAME":
+            length = int.from_bytes(given, "little")
+            if self._frame_end >= 0:
+                raise Malformed("a frame begins inside a frame")
+            if length > self.cursor.left:
+                raise Malformed(f"a frame claims {length} bytes, but only {self.cursor.left} are left")
+            self._frame_end = self.cursor.at + length
+        else:  # NEXT_BUFFER, READONLY_BUFFER
+            self._draft.problem("it takes buffers from outside the file")
+            if name == "NEXT_BUFFER":
+                stack.append(None)
+
+    def _put(self, name: str, given: bytes) -> None:
+        index = len(self._memo) if name == "MEMOIZE" else _number(given) if name == "PUT" else int.from_bytes(given, "little")
+        if index > HIGHEST_MEMO:
+            raise Malformed(f"it puts into memo {index}, for which an unpickler would allocate gigabytes")
+        value = self._pop()
+        self._stack.append(value)
+        self._memo[index] = value
+
+    def _import(self, module: str, attribute: str) -> Global:
+        name = f"{module}.{attribute}"
+        self._draft.imported(name)
+        if "." in attribute:
+            self._draft.problem(f"it reaches through attributes: {printable(attribute)!r} of {printable(module)!r}")
+        if not all(part.isidentifier() for part in name.split(".")):
+            self._draft.problem(f"it imports {printable(name)!r}, which is no name")
+        return Global(name)
+
+    def _call(self, target: Value) -> None:
+        self.called = True
+        if not isinstance(target, Global):
+            self._draft.problem("it calls something that is computed while loading")
+        self._stack.append(None)
+
+    def _fed(self, name: str) -> None:
+        """BUILD sets the state of what lies on top, the others call its methods: nothing that was imported may lie there."""
+        target = self._pop()
+        if isinstance(target, Global):
+            self._draft.problem(f"it changes {printable(target.name)!r} itself ({name})")
+        if name == "BUILD":
+            self.called = True
+        self._stack.append(target)
+
+    def _pop(self, count: int = 1) -> Value:
+        """Take *count* values off; the lowest of them."""
+        floor = self._marks[-1] if self._marks else 0
+        if len(self._stack) - count < floor:
+            raise Malformed("it takes more from its stack than is there")
+        lowest = self._stack[-count]
+        del self._stack[-count:]
+        return lowest
+
+    def _to_mark(self) -> list[Value]:
+        if not self._marks:
+            raise Malformed("it goes back to a mark that was never set")
+        mark = self._marks.pop()
+        items = self._stack[mark:]
+        del self._stack[mark:]
+        return items
 
 
-def _string(kind: str, raw: bytes) -> object:
-    if kind == "stringnl":
-        quoted = raw.strip()
-        if len(quoted) < 2 or quoted[:1] not in (b"'", b'"') or quoted[-1:] != quoted[:1] or b"\\" in quoted:
-            return _OTHER
-        raw = quoted[1:-1]
-    if kind == "unicodestringnl":
-        return _OTHER if b"\\" in raw else _text(raw)
-    return _text(raw) or _OTHER
-
-
-def _text(raw: bytes) -> str | None:
+def _text(name: str, given: bytes) -> Value:
+    """The string that an opcode makes, or ``None`` where unpicklers could differ on it."""
     try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
+        if name == "STRING":
+            body = given.strip()
+            if len(body) < 2 or body[:1] != body[-1:] or body[:1] not in (b"'", b'"'):
+                raise Malformed("a string of protocol 0 has no quotes")
+            return codecs.escape_decode(body[1:-1])[0].decode("ascii")
+        if name == "UNICODE":
+            return given.decode("raw-unicode-escape")
+        return given.decode("ascii" if "STRING" in name else "utf-8")
+    except ValueError:
         return None
 
 
-def _number(argument: object) -> int:
-    if isinstance(argument, int):
-        return argument
-    if isinstance(argument, bytes) and argument.strip().isdigit() and len(argument) < 20:
-        return int(argument)
-    raise Malformed(f"it has a number that is none: {argument!r}")
+def _decoded(name: bytes) -> str:
+    return name.decode("utf-8", "backslashreplace")
+
+
+def _number(given: bytes) -> int:
+    try:
+        index = int(given[:32])
+    except ValueError as error:
+        raise Malformed("a memo index is no number") from error
+    if index < 0:
+        raise Malformed("a memo index is negative")
+    return index

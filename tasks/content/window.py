@@ -1,55 +1,108 @@
-"""A file as a window that readers look through: small reads at any place, each checked against the size."""
+"""A window on bytes: what every reader reads through, so that no header can make one read past the end or without limit."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+
+READ_LIMIT = 64 * 1024 * 1024
+"""Bytes that one read may ask for; a reader that needs more has believed a header."""
 
 
 class Malformed(Exception):
-    """The bytes are not what the format promises. The message is a sentence for people."""
+    """These bytes are not what they claim to be. The message is a part of a sentence, for people."""
 
 
 class Window:
-    """*size* bytes behind the open descriptor *fd*. Reading past the end is `Malformed`, never a short answer."""
+    """*size* bytes behind a function that reads some of them. Reading past the end raises `Malformed`."""
 
-    __slots__ = ("_fd", "size")
+    __slots__ = ("_pread", "size")
 
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd = fd
+    def __init__(self, pread: Callable[[int, int], bytes], size: int) -> None:
+        self._pread = pread
         self.size = size
 
-    def at(self, offset: int, length: int) -> bytes:
+    @classmethod
+    def over(cls, data: bytes) -> Window:
+        return cls(lambda offset, length: data[offset : offset + length], len(data))
+
+    def read(self, offset: int, length: int) -> bytes:
         """Exactly *length* bytes from *offset*."""
         if offset < 0 or length < 0 or offset + length > self.size:
-            raise Malformed(f"it promises {length} bytes at offset {offset}, but has only {self.size} bytes")
-        parts = []
-        while length:
-            part = os.pread(self._fd, length, offset)
-            if not part:
-                raise Malformed("it became shorter while it was read")
-            parts.append(part)
-            offset += len(part)
-            length -= len(part)
-        return b"".join(parts)
+            raise Malformed(f"it names bytes {offset} to {offset + length}, but there are {self.size}")
+        if length > READ_LIMIT:
+            raise Malformed(f"it asks for a piece of {length} bytes, more than the {READ_LIMIT} that are read at once")
+        data = self._pread(offset, length)
+        if len(data) != length:
+            raise Malformed(f"only {len(data)} of {length} bytes could be read at {offset}")
+        return data
 
-    def head(self, most: int) -> bytes:
-        return self.at(0, min(most, self.size))
+    def upto(self, offset: int, length: int) -> bytes:
+        """At most *length* bytes from *offset*, fewer at the end."""
+        return self.read(offset, max(0, min(length, self.size - offset))) if offset < self.size else b""
 
-    def tail(self, most: int) -> bytes:
-        length = min(most, self.size)
-        return self.at(self.size - length, length)
+    def part(self, offset: int, size: int) -> Window:
+        """The window on *size* bytes from *offset* of this one."""
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise Malformed(f"it names bytes {offset} to {offset + size}, but there are {self.size}")
+        outer = self._pread
+        return Window(lambda inner, length: outer(offset + inner, length), size)
 
 
-class BytesWindow(Window):
-    """The same over bytes that are already in memory: a member of an archive."""
+class Cursor:
+    """A place in a window that moves on with each read, buffered, so that small reads are cheap."""
 
-    __slots__ = ("_data",)
+    __slots__ = ("_at", "_buffer", "_chunk", "_start", "window")
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(-1, len(data))
-        self._data = data
+    def __init__(self, window: Window, at: int = 0, chunk: int = 64 * 1024) -> None:
+        self.window = window
+        self._at = at
+        self._chunk = chunk
+        self._start = at
+        self._buffer = b""
 
-    def at(self, offset: int, length: int) -> bytes:
-        if offset < 0 or length < 0 or offset + length > self.size:
-            raise Malformed(f"it promises {length} bytes at offset {offset}, but has only {self.size} bytes")
-        return self._data[offset : offset + length]
+    @property
+    def at(self) -> int:
+        return self._at
+
+    @property
+    def left(self) -> int:
+        return self.window.size - self._at
+
+    def take(self, length: int) -> bytes:
+        """The next *length* bytes."""
+        start = self._at - self._start
+        end = start + length
+        if end > len(self._buffer) or start < 0:
+            if length > self.left:
+                raise Malformed(f"it ends in the middle of something: {length} bytes wanted at {self._at}, {self.left} there")
+            if length > self._chunk:
+                data = self.window.read(self._at, length)
+                self._at += length
+                return data
+            self._buffer = self.window.upto(self._at, self._chunk)
+            self._start = self._at
+            start, end = 0, length
+        self._at += length
+        return self._buffer[start:end]
+
+    def skip(self, length: int) -> None:
+        """Move on by *length* bytes without reading them."""
+        if length < 0 or length > self.left:
+            raise Malformed(f"it names {length} bytes at {self._at}, but only {self.left} are left")
+        self._at += length
+
+    def line(self, limit: int) -> bytes:
+        """The bytes up to the next newline, which is taken and left out; at most *limit*."""
+        start = self._at - self._start
+        if 0 <= start < len(self._buffer):
+            end = self._buffer.find(b"\n", start, start + limit + 1)
+            if end >= 0:
+                self._at += end + 1 - start
+                return self._buffer[start:end]
+        self._buffer = self.window.upto(self._at, max(self._chunk, limit + 1))
+        self._start = self._at
+        end = self._buffer.find(b"\n", 0, limit + 1)
+        if end < 0:
+            raise Malformed(f"a line at {self._at} has no end within {limit} bytes")
+        self._at += end + 1
+        return self._buffer[:end]

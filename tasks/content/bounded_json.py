@@ -1,0 +1,37 @@
+"""JSON, strictly: no key twice, no NaN, bounded in length and depth, errors said in words."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from tasks.content.draft import printable
+from tasks.content.window import Malformed
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+def parse(data: bytes) -> Json:
+    """The value that *data* says. Raises `Malformed`."""
+    try:
+        value: Json = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Malformed(f"its JSON is not UTF-8 at byte {error.start}") from error
+    except RecursionError as error:
+        raise Malformed("its JSON is nested too deep") from error
+    except ValueError as error:
+        raise Malformed(f"its JSON does not parse: {printable(str(error))}") from error
+    return value
+
+
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise Malformed(f"its JSON says {printable(twice)!r} twice, and readers differ on which one counts")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,77 @@
+"""A draft: what a reader has found so far, until it is `Content`."""
+
+from __future__ import annotations
+
+from arcops.seen.content import Content
+
+MOST = 50
+"""Entries of one list that are reported; a crafted file may hold a million, and nobody reads them."""
+
+MOST_IMPORTS = 5000
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """*text* for people: one line, control and undecodable characters escaped, cut at *limit*."""
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text[: limit + 1]
+    )
+    return shown if len(shown) <= limit else shown[:limit] + "…"
+
+
+class Draft:
+    """Mutable while one file is read; `done` makes the value."""
+
+    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "steps")
+
+    def __init__(self, form: str) -> None:
+        self.format = form
+        self.code = False
+        self.imports: set[str] = set()
+        self.refers: set[str] = set()
+        self.operators: set[str] = set()
+        self.notes: set[str] = set()
+        self.steps = 0
+        """Steps that readers took so far, for those whose time must be bounded by more than the size of the file."""
+        self._problems: set[str] = set()
+
+    def problem(self, text: str) -> None:
+        if len(self._problems) < MOST:
+            self._problems.add(text)
+
+    @property
+    def clean(self) -> bool:
+        return not self._problems
+
+    def imported(self, name: str) -> None:
+        if len(self.imports) < MOST_IMPORTS:
+            self.imports.add(printable(name, 512))
+        else:
+            self.problem(f"more than {MOST_IMPORTS} different names would be imported")
+
+    def referred(self, path: str) -> None:
+        if len(self.refers) < MOST_IMPORTS:
+            self.refers.add(path)
+        else:
+            self.problem(f"more than {MOST_IMPORTS} different files are named")
+
+    def absorb(self, inner: Draft, where: str = "") -> None:
+        """Take over what was found in a part of the file, called *where*."""
+        for name in inner.imports:
+            self.imported(name)
+        for text in inner._problems:
+            self.problem(f"{where}: {text}" if where else text)
+        self.code = self.code or inner.code
+        self.refers |= inner.refers
+        self.operators |= inner.operators
+        self.notes |= {f"{where}: {note}" if where else note for note in inner.notes}
+
+    def done(self) -> Content:
+        return Content(
+            format=self.format,
+            imports=tuple(sorted(self.imports)),
+            problems=tuple(sorted(self._problems)),
+            code=self.code,
+            refers=tuple(sorted(self.refers)),
+            operators=tuple(sorted(self.operators)[:MOST]),
+            notes=tuple(sorted(self.notes)[:MOST]),
+        )

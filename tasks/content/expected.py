@@ -1,0 +1,45 @@
+"""Which formats a file may have by its name; where name and bytes disagree, two programs will see two files."""
+
+from __future__ import annotations
+
+_PICKLED = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar", "torch-script")
+_TEXT = ("text", "json", "empty")
+
+_BY_ENDING: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (".safetensors.index.json", ("json",)),
+    (".safetensors", ("safetensors",)),
+    (".gguf", ("gguf",)),
+    (".onnx", ("onnx",)),
+    (".npy", ("numpy",)),
+    (".npz", ("npz",)),
+    (".json", ("json", "empty")),
+    (".jsonl", ("json", "text", "empty")),
+    (".h5", ("hdf5", "keras-h5")),
+    (".hdf5", ("hdf5", "keras-h5")),
+    (".keras", ("keras", "keras-h5")),
+    (".pt", _PICKLED),
+    (".pth", _PICKLED),
+    (".pkl", _PICKLED),
+    (".pickle", _PICKLED),
+    (".joblib", _PICKLED),
+    (".tflite", ("tflite",)),
+    (".zip", ("zip",)),
+    (".tar", ("tar",)),
+    (".gz", ("gzip",)),
+    (".tgz", ("gzip",)),
+    (".7z", ("7z",)),
+    (".png", ("image",)),
+    (".jpg", ("image",)),
+    (".jpeg", ("image",)),
+    (".gif", ("image",)),
+    (".webp", ("image",)),
+    (".pdf", ("pdf",)),
+    (".py", ("python", "script", "empty")),
+    *((ending, _TEXT) for ending in (".txt", ".md", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".xml", ".html", ".cfg", ".ini")),
+)
+
+
+def formats_for(name: str) -> tuple[str, ...]:
+    """The formats that *name* promises; empty where it promises nothing."""
+    lower = name.lower()
+    return next((formats for ending, formats in _BY_ENDING if lower.endswith(ending)), ())
