@@ -111,7 +111,7 @@ class TestCheck:
         (model / "passwords").symlink_to("/etc/passwd")
         done = check(here, model)
         assert done.returncode == RED
-        assert "leaves the target" in done.stdout
+        assert "leaves the model" in done.stdout
 
     def test_a_waived_failure_is_amber(self, own: tuple[Bench, Path], tmp_path: Path) -> None:
         here, model = own
