@@ -58,8 +58,8 @@ def _body(result: GateResult) -> Group:
         if fixes:
             parts.append(Text(f"→ {printable(fixes[0])}", style="cyan"))
     if good and not bad:
-        parts.extend(Text(printable(finding.text), style="dim") for finding in result.findings[:1])
-    if good:
+        parts.append(Text(f"{good} passed: {printable(result.findings[0].text)}", style="dim"))
+    elif good:
         parts.append(Text(f"{good} passed", style="dim"))
     return Group(*parts)
 
