@@ -18,7 +18,8 @@ T = TypeVar("T", bound=Body)
 class Collector(Generic[T]):
     """A plain function with its circumstances.
 
-    ``needs`` are collected first and handed in as `Seen`. ``version`` changes whenever the same input could give another
+    ``needs`` are collected first and handed in as `Seen`; without them this evidence is missing too. ``wants`` are handed in
+    where they could be collected. ``version`` changes whenever the same input could give another
     body. Past ``deadline`` the evidence is missing. ``isolated`` runs it in a process of its own that can be killed: for
     whatever could hang where no callback reaches.
     """
@@ -27,6 +28,7 @@ class Collector(Generic[T]):
     body: type[T]
     version: str
     needs: tuple[type[Body], ...]
+    wants: tuple[type[Body], ...]
     deadline: timedelta
     isolated: bool
     look: Callable[[Request, Seen], Sighting[T]]
@@ -37,19 +39,21 @@ def collector(
     *,
     version: str,
     needs: tuple[type[Body], ...] = (),
+    wants: tuple[type[Body], ...] = (),
     deadline: timedelta = timedelta(minutes=2),
     isolated: bool = False,
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*."""
 
     def declare(look: Callable[[Request, Seen], Sighting[T]]) -> Collector[T]:
-        if body in needs:
+        if body in needs or body in wants:
             raise Broken(f"collector of {body.KIND!r} needs its own evidence")
         return Collector(
             name=f"{look.__module__}.{look.__name__}",
             body=body,
             version=version,
             needs=needs,
+            wants=wants,
             deadline=deadline,
             isolated=isolated,
             look=look,

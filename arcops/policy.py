@@ -15,7 +15,8 @@ class Policy:
     """Which gates must answer, by which figures, with which waivers, and how long the answer holds.
 
     ``gates`` maps a gate id to that gate's own policy value; a gate that is not named is not asked, so a policy that names
-    none is refused. ``digest`` is ``sha256:…`` of the policy's own bytes as read.
+    none is refused. ``digest`` is ``sha256:…`` of the policy's own bytes as read. ``amber_passes`` says that AMBER counts as
+    PASSED where a format knows only PASSED and FAILED (SLSA's VSA).
     """
 
     name: str
@@ -23,6 +24,7 @@ class Policy:
     valid_for: timedelta
     gates: Mapping[str, object]
     waivers: tuple[Waiver, ...] = ()
+    amber_passes: bool = False
 
     def __post_init__(self) -> None:
         if not self.gates:

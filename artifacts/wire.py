@@ -10,13 +10,15 @@ from collections.abc import Hashable
 from functools import cache
 from typing import Any, NewType, TypeVar, cast
 
-import rfc8785
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from arcops.errors import Refused
+from artifacts.canonical import canonical
+from artifacts.typed import JSON
 
-JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
+__all__ = ["JSON", "canonical", "digest", "from_json", "to_json"]
+
 T = TypeVar("T")
 
 _renamed: Any = NewType
@@ -46,14 +48,6 @@ def from_json(kind: type[T], text: bytes | str) -> T:
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise Refused(f"{kind.__name__}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)") from error
     return value
-
-
-def canonical(value: JSON) -> bytes:
-    """The RFC 8785 bytes of *value*. Raises `Refused` on what JSON cannot say (a lone surrogate, an integer past 2**53)."""
-    try:
-        return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
-        raise Refused(f"this value has no canonical JSON form: {error}") from error
 
 
 def digest(value: object) -> str:

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.seen.signatures import RevocationsSeen
 from arcops.signer import Signer
+from arcops.slsa import Provenance, Summary
 from arcops.subject import Digest
 
 
@@ -23,8 +25,12 @@ class StatedSubject:
 class AttestationSeen:
     """One in-toto statement in one envelope.
 
-    ``signers`` are the proven ones; empty where nothing could be proven, and ``problem`` then says why. ``predicate`` is the
-    predicate's JSON text exactly as signed. ``trusted_time`` is from a log or a timestamp authority, never the local clock.
+    ``path`` is relative to the subject, or the file name alone where ``attached``; ``line`` counts from 1 in files with one
+    envelope a line, and is 0 elsewhere. ``sha256`` is that of the file. ``signers`` are the proven ones and ``keys`` the ids of
+    the keys behind them; empty where nothing could be proven: ``problem`` then says why, and what else is told is only
+    claimed. ``predicate`` is the predicate's JSON text exactly as signed; ``provenance`` and ``summary`` are the same as
+    values where it is SLSA's and sound, and ``misshapen`` says why where it is SLSA's and is not. ``trusted_time`` is from a
+    log or a timestamp authority, never the local clock.
     """
 
     path: str
@@ -33,14 +39,29 @@ class AttestationSeen:
     subjects: tuple[StatedSubject, ...] = ()
     predicate: str = ""
     signers: tuple[Signer, ...] = ()
+    keys: tuple[str, ...] = ()
     trusted_time: datetime | None = None
     problem: str = ""
+    line: int = 0
+    attached: bool = False
+    provenance: Provenance | None = None
+    summary: Summary | None = None
+    misshapen: str = ""
+
+    @property
+    def about(self) -> str:
+        """How findings name it."""
+        return f"{self.path}:{self.line}" if self.line else self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestations(Body):
-    """Every envelope found, sorted by path; never empty (a collector that finds none raises `arcops.errors.Refused`)."""
+    """Every envelope found, sorted by path and line, and the trust directory's revocation lists.
+
+    ``attestations`` is never empty: a collector that finds none raises `arcops.errors.Refused`.
+    """
 
     KIND: ClassVar[str] = "attestations"
 
     attestations: tuple[AttestationSeen, ...]
+    revocations: tuple[RevocationsSeen, ...] = ()

@@ -14,7 +14,8 @@ from arcops.subject import Digest
 class Component:
     """One component. ``ref`` is unique in its document; ``kind`` is CycloneDX's ``type`` (``library``,
     ``machine-learning-model``, ``file``…) or SPDX's purpose in lower case; ``licences`` are SPDX expressions as written;
-    ``path`` is the file it names relative to the subject, where it names one.
+    ``path`` is the file it names relative to the subject, where it names one; ``identifiers`` are its other unique
+    identifiers (CPE, SWID tag, SWHID, OmniBOR) beside ``purl``.
     """
 
     ref: str
@@ -26,11 +27,12 @@ class Component:
     licences: tuple[str, ...] = ()
     digests: tuple[Digest, ...] = ()
     path: str = ""
+    identifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """``ref`` depends directly on each of ``on``."""
+    """``ref`` depends directly on, or contains, each of ``on``; both are refs of components."""
 
     ref: str
     on: tuple[str, ...]
@@ -40,8 +42,11 @@ class Dependency:
 class SbomSeen:
     """One document. ``path`` is where it lies; ``problems`` are the specification's rules that it breaks, one sentence each.
 
-    ``root`` is the component that the document is about. A document with problems may still list components, so that the
-    gate can say more than "invalid"; nobody may match them as if they were sound.
+    ``format`` is ``CycloneDX``, ``SPDX`` or ``unknown``; ``encoding`` is ``json``, ``xml``, ``tag-value`` or ``json-ld``.
+    ``root`` is the component that the document is about; ``components`` are all the others, nested ones too, sorted by ref.
+    A document with problems may still list components, so that the gate can say more than "invalid"; nobody may match them
+    as if they were sound. ``contexts`` say when in the life of the subject it was made (CycloneDX lifecycle phases, SPDX 3
+    SBOM types). ``attached`` documents lie beside the subject, and ``path`` is then only their file name.
     """
 
     path: str
@@ -54,6 +59,11 @@ class SbomSeen:
     components: tuple[Component, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     problems: tuple[str, ...] = ()
+    serial: str = ""
+    tools: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    encoding: str = ""
+    attached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,65 @@
+"""``arcops check``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from adapters.cli import present, surroundings
+from adapters.cli.exits import BY_VERDICT
+from adapters.cli.plain import print_machine
+from adapters.tools.check import Check, Checked
+from adapters.tools.check import check as check_tool
+from arcops.request import silent
+from artifacts.private_key import load_signer
+from artifacts.writing import replace_whole
+
+
+def check(
+    target: Path,
+    policy: str,
+    key: str,
+    attached: tuple[Path, ...],
+    output: Path | None,
+    summary: Path | None,
+    form: str,
+    tier: str,
+) -> int:
+    settings = surroundings.settings(tier)
+    uri = key or settings.key
+    signer = load_signer(uri, surroundings.passphrase(uri), environment=os.environ)
+    stop = surroundings.stop_on_signals()
+    ask = Check(target=target, policy=policy, attached=attached)
+    errors = Console(stderr=True)
+    with Progress(
+        TextColumn("reading"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as bar:
+        task = bar.add_task("reading", total=None)
+        progress = silent if bar.disable else lambda done, total: bar.update(task, completed=done, total=total)
+        checked = check_tool(ask, settings=settings, signer=signer, now=surroundings.now(), stop=stop, progress=progress)
+    if output is not None:
+        replace_whole(output, checked.bundle)
+    if summary is not None:
+        replace_whole(summary, checked.summary)
+    _print(checked, form, output or checked.artifact)
+    return BY_VERDICT[checked.report.verdict]
+
+
+def _print(checked: Checked, form: str, artifact: Path) -> None:
+    if form != "text":
+        print_machine(checked.report, form)
+        return
+    console = Console()
+    present.report(checked.report, console)
+    console.print(f"artifact {artifact}", style="dim", highlight=False, soft_wrap=True)
+    sys.stdout.flush()

@@ -1,0 +1,244 @@
+"""``arcops``: exit 0 GREEN, 4 AMBER, 3 RED, 2 wrong usage, 1 could not judge."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.cli.exits import said_in_one_sentence
+
+app = typer.Typer(
+    name="arcops",
+    help="Is this model ready, trusted and safe? Evidence in, a signed GREEN, AMBER or RED out; offline unless told otherwise.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 GREEN, 4 AMBER, 3 RED, 2 wrong usage, 1 could not judge.",
+)
+keys_app = typer.Typer(name="keys", help="Make keys, and say which are trusted.", no_args_is_help=True)
+policy_app = typer.Typer(name="policy", help="Look at policies before anything stands on them.", no_args_is_help=True)
+store_app = typer.Typer(name="store", help="What was kept: list it, prove nothing is gone, carry it.", no_args_is_help=True)
+data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
+for group in (keys_app, policy_app, data_app, store_app):
+    app.add_typer(group)
+
+
+class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
+    """For people, or for which machine."""
+
+    text = "text"
+    json = "json"
+    sarif = "sarif"
+    junit = "junit"
+    markdown = "markdown"
+    test_result = "test-result"
+
+
+class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
+    air_gapped = "air-gapped"
+    restricted = "restricted"
+    connected = "connected"
+
+
+class AlgorithmName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
+    ed25519 = "ed25519"
+    ecdsa_p256 = "ecdsa-p256"
+
+
+Key = Annotated[
+    str,
+    typer.Option(
+        "--key", help="Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI.", envvar="ARCOPS_KEY", show_default=False
+    ),
+]
+
+
+@app.command()
+def check(
+    target: Annotated[Path, typer.Argument(help="The model: a directory, or one file.", show_default=False)],
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "sovereign",
+    key: Key = "",
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option(help="A signature, SBOM or attestation that lies outside the model.", show_default=False),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the sealed artifact here, too.")] = None,
+    vsa: Annotated[Path | None, typer.Option(help="Write a sealed SLSA verification summary here, too.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+    tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
+) -> None:
+    """Judge a model by a policy; print the verdict and keep a signed artifact of it."""
+    with said_in_one_sentence():
+        from adapters.cli import checking
+
+        code = checking.check(target, policy, key, tuple(attach or ()), output, vsa, form.value, tier.value if tier else "")
+    raise typer.Exit(code)
+
+
+@app.command()
+def verify(
+    artifact: Annotated[Path, typer.Argument(help="A sealed artifact.", show_default=False)],
+    key: Annotated[list[Path], typer.Option(help="Public key (PEM) of who should have signed; may be repeated.")],
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+) -> None:
+    """Verify an artifact offline. Exits by its verdict, and 3 where it is forged or no longer holds."""
+    with said_in_one_sentence():
+        from adapters.cli import verifying
+
+        code = verifying.verify(artifact, tuple(key), form.value)
+    raise typer.Exit(code)
+
+
+@app.command()
+def show(
+    artifact: Annotated[Path, typer.Argument(help="A sealed artifact.", show_default=False)],
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+) -> None:
+    """Show what an artifact says, without checking who said it."""
+    with said_in_one_sentence():
+        from adapters.cli import verifying
+
+        verifying.show(artifact, form.value)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="A gate or a rule, such as weights/imports; nothing lists them all.")] = "",
+) -> None:
+    """Say what a gate or a rule asks, why, and how to mend it."""
+    with said_in_one_sentence():
+        from adapters.cli import asking
+
+        asking.explain(name)
+
+
+@app.command()
+def sign(
+    target: Annotated[Path, typer.Argument(help="The model's directory.", show_default=False)],
+    key: Key = "",
+    builder: Annotated[
+        str, typer.Option(help="Also attest provenance, by this builder id; say who really made or fetched the model.")
+    ] = "",
+    source: Annotated[str, typer.Option(help="With --builder: the URI that the model was made or fetched from.")] = "",
+) -> None:
+    """Sign a model (OpenSSF Model Signing), and attest its provenance where a builder is named."""
+    with said_in_one_sentence():
+        from adapters.cli import making
+
+        making.sign(target, key, builder, source)
+
+
+@app.command()
+def sbom(
+    target: Annotated[Path, typer.Argument(help="The model's directory.", show_default=False)],
+    version: Annotated[str, typer.Option(help="The model's version.")],
+    supplier: Annotated[str, typer.Option(help="Who supplies the model.")],
+    licence: Annotated[str, typer.Option(help="The model's licence as an SPDX expression.")],
+    author: Annotated[str, typer.Option(help="Who writes this SBOM; the supplier where not given.")] = "",
+    python: Annotated[
+        Path | None, typer.Option(help="A site-packages directory whose distributions run the model.", show_default=False)
+    ] = None,
+) -> None:
+    """Make a CycloneDX SBOM of a model and of the Python environment that runs it."""
+    with said_in_one_sentence():
+        from adapters.cli import making
+
+        making.sbom(target, version, supplier, licence, author, python)
+
+
+@keys_app.command("new")
+def keys_new(
+    path: Annotated[Path | None, typer.Argument(help="Where the private key goes.", show_default="the default key")] = None,
+    algorithm: Annotated[
+        AlgorithmName, typer.Option(help="The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only.")
+    ] = AlgorithmName.ecdsa_p256,
+) -> None:
+    """Make an encrypted signing key and its public half."""
+    with said_in_one_sentence():
+        from adapters.cli import making
+
+        making.new_key(path, algorithm.value)
+
+
+@keys_app.command("trust")
+def keys_trust(public: Annotated[Path, typer.Argument(help="A public key in PEM.", show_default=False)]) -> None:
+    """Put a public key among the trusted ones; the policy says what it may sign."""
+    with said_in_one_sentence():
+        from adapters.cli import making
+
+        making.trust_key(public)
+
+
+@policy_app.command("check")
+def policy_check(
+    policy: Annotated[str, typer.Argument(help="A shipped policy's name, or a file.", show_default=False)],
+) -> None:
+    """Parse a policy strictly and print it with every default written out."""
+    with said_in_one_sentence():
+        from adapters.cli import asking
+
+        asking.policy_check(policy)
+
+
+@data_app.command("import")
+def data_import(
+    export: Annotated[Path, typer.Argument(help="An OSV ecosystem export (zip).", show_default=False)],
+) -> None:
+    """Import advisories for the offline vulnerability matcher."""
+    with said_in_one_sentence():
+        from adapters.cli import making
+
+        making.import_data(export)
+
+
+Signers = Annotated[list[Path], typer.Option("--key", help="Public key (PEM) of who signs here; may be repeated.")]
+
+
+@store_app.command("list")
+def store_list(
+    subject: Annotated[str, typer.Option(help="Only artifacts about the subject of this name.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)] = 50,
+) -> None:
+    """List the artifacts that were kept."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.listing(subject, limit)
+
+
+@store_app.command("check")
+def store_check(
+    key: Signers,
+    checkpoint: Annotated[Path | None, typer.Option(help="The last checkpoint that you kept outside of the store.")] = None,
+) -> None:
+    """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        code = keeping.check(tuple(key), checkpoint)
+    raise typer.Exit(code)
+
+
+@store_app.command("export")
+def store_export(mirror: Annotated[Path, typer.Argument(help="The new file.", show_default=False)], key: Signers) -> None:
+    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.export(mirror, tuple(key))
+
+
+@store_app.command("import")
+def store_import(mirror: Annotated[Path, typer.Argument(help="An exported file.", show_default=False)], key: Signers) -> None:
+    """Verify a mirror, whole, and keep what it carries."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.bring_in(mirror, tuple(key))
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,61 @@
+"""What the command line takes from its surroundings, once: environment, clock, secrets, signals."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+
+from arcops.errors import Refused
+from foundation.secrets import passphrase_source
+from foundation.settings import Settings, read_settings
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def settings(tier: str = "") -> Settings:
+    environment = dict(os.environ)
+    if tier:
+        environment["ARCOPS_TIER"] = tier
+    return read_settings(environment)
+
+
+def passphrase(key: str) -> Callable[[str], str]:
+    """Where the passphrase of *key* comes from; at last from the person at the terminal."""
+    return passphrase_source(os.environ, key, getpass_at_terminal if sys.stdin.isatty() else None)
+
+
+def getpass_at_terminal(what: str) -> str:
+    return getpass.getpass(f"{what}: ")
+
+
+def new_passphrase(key: str) -> str:
+    """The passphrase for a new key, asked twice where a person is asked."""
+
+    def twice(what: str) -> str:
+        first = getpass_at_terminal(what)
+        if getpass_at_terminal(f"{what}, again") != first:
+            raise Refused("the two passphrases differ; nothing was written")
+        return first
+
+    return passphrase_source(os.environ, key, twice if sys.stdin.isatty() else None)(f"passphrase for the new key {key}")
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set, so that a cancelled run still ends in an artifact. The second one kills."""
+    stop = threading.Event()
+
+    def told(number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, told)
+    return stop

@@ -1,0 +1,30 @@
+"""A report in the formats of others."""
+
+from __future__ import annotations
+
+from arcops.errors import Refused
+from arcops.result import Report
+from artifacts.projections.junit import to_junit
+from artifacts.projections.markdown import to_markdown
+from artifacts.projections.sarif import to_sarif
+from artifacts.projections.statements import to_test_result
+from artifacts.statement import to_statement
+
+
+def project(report: Report, form: str) -> bytes:
+    """*report* as ``json`` (the statement itself), ``test-result`` (in-toto), ``sarif``, ``junit`` or
+    ``markdown``."""
+    match form:
+        case "json":
+            return to_statement(report) + b"\n"
+        case "sarif":
+            from flows.plan import all_gates  # imports every gate, which only this format needs: it describes the rules
+
+            return to_sarif(report, [rule for gate in all_gates() for rule in gate.rules])
+        case "test-result":
+            return to_test_result(report) + b"\n"
+        case "junit":
+            return to_junit(report)
+        case "markdown":
+            return to_markdown(report)
+    raise Refused(f"there is no format {form!r}; use json, test-result, sarif, junit or markdown")

@@ -1,0 +1,42 @@
+"""What lies in a subject's directory but is no part of it: the SBOMs, signatures and attestations that speak about it.
+
+They are made after the subject and may be added later, so the digest that names the subject leaves them out. Both who makes
+an SBOM and who judges one need the same answer; that is why it is one of the words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from arcops.seen.tree import FileSeen
+
+_SBOM_NAME = re.compile(
+    r"(?:^|/)(?:s?bom\.(?:json|xml|spdx|cdx|yaml|yml|jsonld|rdf|tag)"
+    r"|[^/]*\.(?:cdx|s?bom|spdx3?)\.(?:json|xml|yaml|yml|jsonld|rdf)"
+    r"|[^/]*\.(?:spdx|cdx))\Z",
+    re.IGNORECASE,
+)
+_STATEMENT_NAME = re.compile(
+    r"\.(?:sig|asc|minisig|sigstore|sigstore\.json|bundle\.json|intoto\.jsonl?|dsse(?:\.json)?|att(?:\.json)?|(?:open)?vex\.json)\Z",
+    re.IGNORECASE,
+)
+
+
+def names_sbom(path: str) -> bool:
+    """Does the file name claim an SBOM, by the names that CycloneDX and SPDX recommend?"""
+    return _SBOM_NAME.search(path) is not None
+
+
+def is_beside(file: FileSeen) -> bool:
+    """Does *file* only speak about the subject? Never said of anything that could run, whatever its name."""
+    if file.executable or file.content.code:
+        return False
+    return names_sbom(file.path) or _STATEMENT_NAME.search(file.path) is not None
+
+
+def content_root(files: Iterable[FileSeen]) -> str:
+    """The digest of the subject without what lies beside it: `arcops.seen.tree.Tree.root`'s rule over the remaining files."""
+    kept = sorted((file for file in files if not is_beside(file)), key=lambda file: file.path)
+    return hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in kept)).hexdigest()

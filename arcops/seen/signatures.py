@@ -1,0 +1,83 @@
+"""Signatures over the subject's files, each with what was proven about it, and the signed revocation lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from arcops.evidence import Body
+from arcops.signer import Signer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """A file as it must be: its path relative to the target, and lower-case hex SHA-256."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureSeen:
+    """One signature. ``problem`` says why nothing is proven; where it is empty, the cryptography holds.
+
+    ``path`` is relative to the target, or the file's name where it was ``attached``. ``covers`` is what was signed, sorted by
+    path: for OpenSSF Model Signing the whole manifest. ``carriers`` are the files of the target that hold the signature itself.
+    ``model_digest`` is the hex digest that names all that was signed: Model Signing's root digest, a blob's or an image
+    manifest's SHA-256. ``ignored`` are paths that the signer left out. ``keys`` are the ids of the keys behind ``signers``.
+
+    ``trusted_time`` is from a log or a timestamp authority. A certificate without one is ``untimed``: it was valid from
+    ``not_before`` to ``not_after``, and nobody says when it was used.
+    """
+
+    path: str
+    sha256: str
+    attached: bool
+    format: str
+    signers: tuple[Signer, ...] = ()
+    keys: tuple[str, ...] = ()
+    trusted_time: datetime | None = None
+    untimed: bool = False
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    covers: tuple[Covered, ...] = ()
+    carriers: tuple[Covered, ...] = ()
+    model_digest: str = ""
+    ignored: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked:
+    """Something that must not count any more: a key (id), an identity (of ``issuer``, or of any when empty) or a SHA-256."""
+
+    at: datetime
+    reason: str
+    key: str = ""
+    identity: str = ""
+    issuer: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationsSeen:
+    """One revocation list of the trust directory. ``problem`` says why it proves nothing; ``issued_at`` is what it states."""
+
+    path: str
+    sha256: str
+    issued_at: datetime | None = None
+    signers: tuple[Signer, ...] = ()
+    keys: tuple[str, ...] = ()
+    revoked: tuple[Revoked, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signatures(Body):
+    """Every signature found, sorted by path; never empty (a collector that finds none raises `arcops.errors.Refused`)."""
+
+    KIND: ClassVar[str] = "signatures"
+
+    signatures: tuple[SignatureSeen, ...]
+    revocations: tuple[RevocationsSeen, ...] = ()

@@ -1,0 +1,89 @@
+"""What Trivy, run on this machine, reported about the subject, and how old the data was that it knew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import ClassVar
+
+from arcops.evidence import Body
+
+
+class Severity(Enum):
+    """Trivy's severities, least first."""
+
+    UNKNOWN = "UNKNOWN"
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """One run of Trivy: ``mode`` is ``fs`` or ``sbom``, ``path`` what it was pointed at, relative to the subject (``.``)."""
+
+    mode: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedTarget:
+    """One entry of ``Results``: what Trivy found to look at. ``packages`` is how many it listed, ``None`` where it listed none.
+
+    ``category`` is Trivy's ``Class``: ``os-pkgs`` and ``lang-pkgs`` hold packages; ``config``, ``secret`` and the rest do not.
+    """
+
+    scan: Scan
+    target: str
+    category: str
+    type: str = ""
+    packages: int | None = None
+
+    @property
+    def holds_packages(self) -> bool:
+        return self.category in ("os-pkgs", "lang-pkgs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrivyVulnerability:
+    """One vulnerable package in one target. ``fixed`` is empty where there is no fix; ``source`` is whose word the data is."""
+
+    id: str
+    package: str
+    installed: str
+    severity: Severity
+    target: str
+    purl: str = ""
+    fixed: str = ""
+    status: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrivyDatabase:
+    """A database that Trivy used, dated by its own ``metadata.json``; ``None`` where that does not say."""
+
+    name: str
+    updated: datetime | None = None
+    next_update: datetime | None = None
+    downloaded: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrivyScan(Body):
+    """All runs over the subject. ``targets`` is empty where Trivy found nothing to look at, which is not the same as clean.
+
+    ``misconfigurations`` and ``secrets`` are numbers of failed checks and of finds. ``tool`` is Trivy's version as it says it.
+    """
+
+    KIND: ClassVar[str] = "trivy"
+
+    tool: str
+    scans: tuple[Scan, ...]
+    targets: tuple[ScannedTarget, ...]
+    vulnerabilities: tuple[TrivyVulnerability, ...]
+    misconfigurations: int
+    secrets: int
+    databases: tuple[TrivyDatabase, ...]

@@ -1,0 +1,80 @@
+"""Which of the listed packages advisories name, by which data, and what could not be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import ClassVar
+
+from arcops.evidence import Body
+
+
+class Standing(Enum):
+    """``YES``: the advisory covers this version. ``UNKNOWN``: nobody could tell. There is no third: what is not covered is
+    not listed."""
+
+    YES = "yes"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """The advisories of one ecosystem, as imported. ``dated`` is the newest change among them, ``None`` where none says;
+    ``sha256`` is that of the export; ``advisories`` are those in force; ``unreadable`` could not be understood.
+    """
+
+    ecosystem: str
+    dated: datetime | None
+    imported: datetime
+    sha256: str
+    advisories: int
+    withdrawn: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One advisory and one package. ``purl`` is canonical and carries the version that was compared.
+
+    ``components`` name where the package is listed, as ``document#ref``. ``score`` is the CVSS base score in tenths (0 to
+    100) of ``vector``, ``None`` where the advisory gives none that could be read. ``fixed`` are later versions with the fix,
+    lowest first. ``reason`` says why the advisory covers the version, or why nobody could tell.
+    """
+
+    purl: str
+    version: str
+    ecosystem: str
+    components: tuple[str, ...]
+    advisory: str
+    aliases: tuple[str, ...]
+    vector: str
+    score: int | None
+    fixed: tuple[str, ...]
+    affected: Standing
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncompared:
+    """A component that was compared with no advisory. ``component`` is ``document#ref``."""
+
+    component: str
+    name: str
+    purl: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vulnerabilities(Body):
+    """Every component of every SBOM, accounted for once: ``compared`` of them met a database, ``unmatched`` should have and
+    could not, ``not_applicable`` are not packages (a file, a model). All lists are sorted.
+    """
+
+    KIND: ClassVar[str] = "vulnerabilities"
+
+    databases: tuple[Database, ...]
+    compared: int
+    matches: tuple[Match, ...] = ()
+    unmatched: tuple[Uncompared, ...] = ()
+    not_applicable: tuple[Uncompared, ...] = ()

@@ -1,0 +1,144 @@
+"""Merkle trees as in RFC 6962, section 2.1 (the same as RFC 9162, section 2.1): roots, and proofs of two kinds.
+
+A leaf is hashed as ``SHA-256(0x00 || data)`` and a node as ``SHA-256(0x01 || left || right)``, so no leaf can pass for a node.
+An inclusion proof shows that a leaf is in a tree; a consistency proof shows that a larger tree only added to a smaller one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from arcops.errors import Broken
+
+EMPTY = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontier:
+    """A tree as its complete subtrees, largest first: enough to append and to know the root, in ``O(log size)``."""
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+
+    def append(self, leaf: bytes) -> Frontier:
+        """This tree and one more *leaf* hash."""
+        peaks, carry = list(self.peaks), leaf
+        for _ in range((~self.size & self.size + 1).bit_length() - 1):
+            carry = node_hash(peaks.pop(), carry)
+        return Frontier(size=self.size + 1, peaks=(*peaks, carry))
+
+    @property
+    def root(self) -> bytes:
+        if not self.peaks:
+            return EMPTY
+        *rest, root = self.peaks
+        for peak in reversed(rest):
+            root = node_hash(peak, root)
+        return root
+
+
+def root(leaves: Iterable[bytes]) -> bytes:
+    """The root over *leaves*, which are leaf hashes."""
+    tree = Frontier()
+    for leaf in leaves:
+        tree = tree.append(leaf)
+    return tree.root
+
+
+def _split(size: int) -> int:
+    """The largest power of two below *size*."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    """The audit path of the leaf at *index* in the tree over *leaves* (leaf hashes), from the leaf upwards."""
+    if not 0 <= index < len(leaves):
+        raise Broken(f"there is no leaf {index} in a tree of {len(leaves)}")
+    path: list[bytes] = []
+    low, high = 0, len(leaves)
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(root(leaves[middle:high]))
+            high = middle
+        else:
+            path.append(root(leaves[low:middle]))
+            low = middle
+    return tuple(reversed(path))
+
+
+def consistency_proof(leaves: Sequence[bytes], first: int) -> tuple[bytes, ...]:
+    """The proof that the tree over *leaves* begins with the tree over its *first* leaves."""
+    if not 0 <= first <= len(leaves):
+        raise Broken(f"a tree of {len(leaves)} leaves does not hold one of {first}")
+    if first in (0, len(leaves)):
+        return ()
+    path: list[bytes] = []
+    low, high, whole = 0, len(leaves), True
+    while first != high:
+        middle = low + _split(high - low)
+        if first <= middle:
+            path.append(root(leaves[middle:high]))
+            high = middle
+        else:
+            path.append(root(leaves[low:middle]))
+            low, whole = middle, False
+    if not whole:
+        path.append(root(leaves[low:high]))
+    return tuple(reversed(path))
+
+
+def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
+    """Does *proof* show that *leaf* is at *index* of the tree of *size* leaves with this *root*? (RFC 9162, 2.1.3.2)"""
+    if not 0 <= index < size:
+        return False
+    node, last, value = index, size - 1, leaf
+    for sibling in proof:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            value = node_hash(sibling, value)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            value = node_hash(value, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and value == root
+
+
+def verify_consistency(*, first: int, second: int, proof: Sequence[bytes], first_root: bytes, second_root: bytes) -> bool:
+    """Does *proof* show that the tree of *second* leaves only added to the one of *first*? (RFC 9162, 2.1.4.2)"""
+    if not 0 <= first <= second:
+        return False
+    if first == second:
+        return not proof and first_root == second_root
+    if first == 0:
+        return not proof and first_root == EMPTY
+    path = list(proof) if first & (first - 1) else [first_root, *proof]
+    if not path:
+        return False
+    node, last = first - 1, second - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    old = new = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and old == first_root and new == second_root

@@ -1,0 +1,204 @@
+"""The mirror: one deterministic tar that carries artifacts across an air gap and is verified where it arrives.
+
+    mirror.json              the format's version and the log's name
+    checkpoint               the signed checkpoint over the log
+    entries/<position>.json  a log entry, exactly its line
+    proofs/<position>.json   its inclusion proof under the checkpoint
+    objects/<hex>            artifacts and evidence bodies
+    keys/<hex>.pem           public keys, for people; trust comes from the keys that the importer passes
+
+Same content, same bytes. Reading takes nothing on trust: names, kinds, order, sizes, digests, proofs and signatures are checked
+before anything is handed on, and nothing is unpacked to a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from arcops.errors import Refused, Unavailable
+from artifacts.bundle import MOST_BYTES, open_statement
+from artifacts.canonical import canonical
+from artifacts.entries import Entry, read_line
+from artifacts.envelope import strict_json
+from artifacts.ledger import Checkpoint, open_checkpoint
+from artifacts.merkle import leaf_hash, verify_inclusion
+from artifacts.public_key import PublicKey
+from artifacts.store import MOST_EVIDENCE, Store
+from artifacts.typed import dump, load
+
+FORMAT = "arcops-mirror-v1"
+MOST_MEMBERS = 1_000_000
+MOST_IN_ALL = 4 * 1024**3
+_SMALL = 1024 * 1024
+_NAME = re.compile(
+    r"(mirror\.json|checkpoint|entries/(?P<entry>[0-9]{12})\.json|keys/[0-9a-f]{64}\.pem|objects/(?P<object>[0-9a-f]{64})"
+    r"|proofs/(?P<proof>[0-9]{12})\.json)\Z"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    format: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The audit path of one entry, in hex, from the leaf upwards."""
+
+    position: int
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """One artifact that arrived whole: signed by a trusted key, and in the log that the checkpoint signs."""
+
+    position: int
+    entry: Entry
+    sealed: bytes
+    evidence: tuple[tuple[str, bytes], ...]
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """A verified mirror."""
+
+    checkpoint: Checkpoint
+    note: bytes
+    carried: tuple[Carried, ...]
+
+
+def export(store: Store, to: BinaryIO, *, checkpoint: bytes, keys: Sequence[PublicKey], artifacts: Iterable[str] = ()) -> int:
+    """Write a mirror of *artifacts* (digests; all where none is named) as far as *checkpoint* covers them; returns how many.
+
+    *keys* are the public keys that verify the artifacts and the checkpoint. Raises `Refused` where the store holds no such
+    artifact under that checkpoint, or where the store is not what the checkpoint signs.
+    """
+    signed = open_checkpoint(checkpoint, keys, origin=store.origin)
+    wanted = set(artifacts)
+    chosen = {
+        position: entry
+        for position, entry in enumerate(store.entries()[: signed.size])
+        if not wanted or entry.artifact in wanted
+    }
+    lost = wanted - {entry.artifact for entry in chosen.values()}
+    if lost:
+        raise Refused(
+            f"the artifact {min(lost)} is not in the part of the log that the checkpoint signs; sign a new checkpoint"
+        )
+    members: dict[str, bytes] = {
+        "mirror.json": canonical(dump(Header(format=FORMAT, origin=store.origin))),
+        "checkpoint": checkpoint,
+    }
+    for key in keys:
+        members[f"keys/{_hex(key.id)}.pem"] = key.pem
+    for position, entry in chosen.items():
+        path = store.inclusion(position, signed.size)
+        if not verify_inclusion(leaf=leaf_hash(entry.line), index=position, size=signed.size, proof=path, root=signed.root):
+            raise Refused(f"entry {position} of the store is not what the checkpoint signs; run 'arcops store check'")
+        proof = Proof(position=position, path=tuple(node.hex() for node in path))
+        members[f"entries/{position:012}.json"] = entry.line
+        members[f"proofs/{position:012}.json"] = canonical(dump(proof))
+    objects = {digest for entry in chosen.values() for digest in (entry.artifact, *entry.evidence)}
+    names = sorted([*members, *(f"objects/{_hex(digest)}" for digest in objects)])
+    with tarfile.open(fileobj=to, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name in names:
+            data = members[name] if name in members else store.get(f"sha256:{name.removeprefix('objects/')}")
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o644
+            tar.addfile(member, io.BytesIO(data))
+    return len(chosen)
+
+
+def read_mirror(path: Path, keys: Sequence[PublicKey]) -> Mirror:
+    """The mirror in the file *path*, verified with *keys*. Raises `Refused` on anything that is not exactly a sound mirror."""
+    try:
+        with path.open("rb") as file:
+            members = dict(_members(file))
+    except (tarfile.TarError, EOFError) as error:
+        raise Refused(f"{path} is not a readable tar: {error}") from error
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+    header = load(Header, strict_json(_member(members, "mirror.json"), "mirror.json"), "mirror.json")
+    if header.format != FORMAT:
+        raise Refused(f"the mirror has format {header.format[:80]!r}; only {FORMAT} is read")
+    note = _member(members, "checkpoint")
+    signed = open_checkpoint(note, keys, origin=header.origin)
+    positions = sorted(int(found["entry"]) for name in members if (found := _NAME.match(name)) and found["entry"])
+    carried = tuple(_carried(members, position, signed, keys) for position in positions)
+    used = {f"objects/{_hex(digest)}" for item in carried for digest in (item.entry.artifact, *item.entry.evidence)}
+    used |= {f"{kind}/{position:012}.json" for position in positions for kind in ("entries", "proofs")} | {
+        "mirror.json",
+        "checkpoint",
+    }
+    extra = {name for name in members if not name.startswith("keys/")} - used
+    if extra:
+        raise Refused(f"the mirror carries {min(extra)}, which none of its entries names")
+    return Mirror(checkpoint=signed, note=note, carried=carried)
+
+
+def import_mirror(path: Path, store: Store, keys: Sequence[PublicKey]) -> Mirror:
+    """Verify the mirror in *path* with *keys*, whole, and then put what it carries into *store*."""
+    mirror = read_mirror(path, keys)
+    for item in mirror.carried:
+        store.put(item.sealed, dict(item.evidence), at=item.entry.at)
+    return mirror
+
+
+def _carried(members: dict[str, bytes], position: int, signed: Checkpoint, keys: Sequence[PublicKey]) -> Carried:
+    line = _member(members, f"entries/{position:012}.json")
+    entry = read_line(line)
+    name = f"proofs/{position:012}.json"
+    proof = load(Proof, strict_json(_member(members, name), name), name)
+    try:
+        nodes = tuple(bytes.fromhex(node) for node in proof.path)
+    except ValueError as error:
+        raise Refused(f"{name} holds a node that is not hex") from error
+    sound = verify_inclusion(leaf=leaf_hash(line), index=position, size=signed.size, proof=nodes, root=signed.root)
+    if proof.position != position or not sound:
+        raise Refused(f"entry {position} of the mirror is not in the log that its checkpoint signs")
+    sealed = _member(members, f"objects/{_hex(entry.artifact)}")
+    opened = open_statement(sealed, keys)
+    evidence = tuple((digest, _member(members, f"objects/{_hex(digest)}")) for digest in entry.evidence)
+    return Carried(position=position, entry=entry, sealed=sealed, evidence=evidence, signers=opened.signers)
+
+
+def _members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    before, total = "", 0
+    with tarfile.open(fileobj=file, mode="r:", format=tarfile.USTAR_FORMAT) as tar:
+        for count, member in enumerate(tar):
+            found = _NAME.match(member.name)
+            if not found or member.type != tarfile.REGTYPE or member.pax_headers:
+                raise Refused(f"the mirror has a member {member.name[:100]!r} that no mirror has")
+            if member.name <= before:
+                raise Refused(f"the mirror's member {member.name} stands twice or out of order")
+            limit = max(MOST_EVIDENCE, MOST_BYTES) if found["object"] else _SMALL
+            before, total = member.name, total + member.size
+            if member.size > limit or total > MOST_IN_ALL or count >= MOST_MEMBERS:
+                raise Refused(f"the mirror is too large at {member.name}: {member.size} bytes, {total} in all")
+            content = tar.extractfile(member)
+            data = content.read() if content else b""
+            if len(data) != member.size:
+                raise Refused(f"the mirror ends in the middle of {member.name}")
+            if found["object"] and hashlib.sha256(data).hexdigest() != found["object"]:
+                raise Refused(f"the mirror's {member.name} has other content than its name says")
+            yield member.name, data
+
+
+def _member(members: dict[str, bytes], name: str) -> bytes:
+    if name not in members:
+        raise Refused(f"the mirror has no {name}")
+    return members[name]
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,174 @@
+"""The readiness report as an in-toto Statement v1 (in-toto/attestation, ``spec/v1/statement.md``), and strictly back.
+
+The predicate says everything that the report says, and gathers for a reader what lies deep in it: which trust roots the
+signatures were checked against, how old the data was, and which collector versions looked. What is gathered is checked against
+what it was gathered from on every load, so it can't say something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, cast
+
+from arcops.errors import Refused
+from arcops.evidence import Missing, SourceKind
+from arcops.result import EvidenceRecord, GateResult, Report
+from arcops.subject import Subject
+from arcops.tier import Tier
+from arcops.verdict import Verdict
+from artifacts.canonical import canonical
+from artifacts.envelope import strict_json
+from artifacts.typed import JSON, dump, load
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+READINESS = "https://arcops.dev/predicates/readiness-report/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyNamed:
+    """The policy that was applied: its name, and the digest of its own bytes."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustRoot:
+    """Something that signatures were checked against."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataDate:
+    """Data that was relied on, and when its content was made; null where nobody can tell."""
+
+    name: str
+    digest: str
+    dated: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorVersion:
+    """A collector that looked, and its version."""
+
+    collector: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadinessReport:
+    """The predicate: the judged subject, the verdict, how each gate came to it, and what everything rests on."""
+
+    subject: Subject
+    verdict: Verdict
+    results: tuple[GateResult, ...]
+    evidence: tuple[EvidenceRecord, ...]
+    missing: tuple[Missing, ...]
+    policy: PolicyNamed
+    tier: Tier
+    runner: str
+    judged_at: datetime
+    valid_until: datetime
+    trust_roots: tuple[TrustRoot, ...]
+    data_dates: tuple[DataDate, ...]
+    collectors: tuple[CollectorVersion, ...]
+
+
+def predicate(report: Report) -> ReadinessReport:
+    """*report* in the shape in which it is signed."""
+    sources = {source for record in report.evidence for source in record.sources}
+    return ReadinessReport(
+        subject=report.subject,
+        verdict=report.verdict,
+        results=report.results,
+        evidence=report.evidence,
+        missing=report.missing,
+        policy=PolicyNamed(name=report.policy_name, digest=report.policy_digest),
+        tier=report.tier,
+        runner=report.runner,
+        judged_at=report.judged_at,
+        valid_until=report.valid_until,
+        trust_roots=tuple(
+            TrustRoot(name=name, digest=digest)
+            for name, digest in sorted({(s.name, s.digest) for s in sources if s.kind is SourceKind.TRUST})
+        ),
+        data_dates=tuple(
+            DataDate(name=source.name, digest=source.digest, dated=source.dated)
+            for source in sorted(
+                {s for s in sources if s.kind is SourceKind.DATA},
+                key=lambda s: (s.name, s.digest, s.dated is not None, s.dated),
+            )
+        ),
+        collectors=tuple(
+            CollectorVersion(collector=name, version=version)
+            for name, version in sorted({(record.collector, record.version) for record in report.evidence})
+        ),
+    )
+
+
+def statement(predicate_type: str, subjects: Iterable[Subject], body: JSON) -> bytes:
+    """The canonical bytes of an in-toto Statement v1 that says *body*, of *predicate_type*, about *subjects*."""
+    described: list[JSON] = [
+        {"name": subject.name, "digest": {digest.algorithm: digest.value for digest in subject.digests}} for subject in subjects
+    ]
+    if not described:
+        raise Refused("a statement about no subject says nothing; name at least one")
+    return canonical({"_type": STATEMENT, "subject": described, "predicateType": predicate_type, "predicate": body})
+
+
+def to_statement(report: Report) -> bytes:
+    """The statement of *report*: the bytes that are signed."""
+    return statement(READINESS, [report.subject], dump(predicate(report)))
+
+
+def from_statement(data: bytes) -> Report:
+    """The report that the statement *data* makes.
+
+    Raises `Refused` where it breaks the published schema, where its verdict is not what its findings say, or where two of its
+    parts contradict each other.
+    """
+    document = strict_json(data, "the statement")
+    _check_schema(document)
+    members = cast(dict[str, Any], document)  # the schema holds it: an object with exactly these members
+    said = load(ReadinessReport, members["predicate"], "the predicate")
+    report = Report(
+        subject=said.subject,
+        verdict=said.verdict,
+        results=said.results,
+        evidence=said.evidence,
+        missing=said.missing,
+        policy_name=said.policy.name,
+        policy_digest=said.policy.digest,
+        tier=said.tier,
+        runner=said.runner,
+        judged_at=said.judged_at,
+        valid_until=said.valid_until,
+    )
+    outer = {"name": said.subject.name, "digest": {digest.algorithm: digest.value for digest in said.subject.digests}}
+    if members["subject"] != [outer]:
+        raise Refused(f"the statement's subject is not the {said.subject.name!r} that its predicate judges")
+    if predicate(report) != said:
+        raise Refused("the statement's trustRoots, dataDates or collectors are not what its evidence says")
+    return report
+
+
+@cache
+def _validator() -> Any:
+    # Imported here: only who opens a report pays for the schema library, not who seals one.
+    import jsonschema_rs
+
+    from artifacts.schemas import schema_text
+
+    return jsonschema_rs.validator_for(schema_text(READINESS), mask="the value", offline=True)
+
+
+def _check_schema(document: object) -> None:
+    problem = next(iter(_validator().iter_errors(document)), None)
+    if problem is not None:
+        where = ".".join(str(part) for part in problem.instance_path) or "the document"
+        raise Refused(f"the statement breaks its schema at {where[:200]}: {problem.message[:300]}")

@@ -1,0 +1,75 @@
+"""From collected evidence to the report: every gate of the plan is judged, and the subject is named by what was seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+
+from arcops.evidence import Evidence, Missing
+from arcops.judge import judge
+from arcops.result import EvidenceRecord, GateResult, Report
+from arcops.seen.tree import Tree
+from arcops.subject import Digest, Subject
+from arcops.verdict import worst
+from flows.looking import Found
+from flows.plan import Plan
+
+
+def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Report:
+    """Judge *collected* by *plan*. The moment of judging is the request's clock, so equal evidence gives equal bytes."""
+    at = plan.request.now
+    results = tuple(
+        judge(
+            gate,
+            plan.policy.gates[gate.id],
+            collected,
+            at=at,
+            subject_name=plan.request.name,
+            waivers=plan.policy.waivers,
+        )
+        for gate in plan.gates
+    )
+    answers = [collected[kind] for kind in sorted(collected)]
+    return Report(
+        subject=_subject(plan, collected),
+        verdict=worst(result.verdict for result in results),
+        results=results,
+        evidence=tuple(
+            EvidenceRecord(
+                kind=answer.kind,
+                digest=answer.digest,
+                collector=answer.collector,
+                version=answer.version,
+                at=answer.at,
+                tier=answer.tier,
+                sources=answer.sources,
+            )
+            for answer in answers
+            if isinstance(answer, Evidence)
+        ),
+        missing=tuple(answer for answer in answers if isinstance(answer, Missing)),
+        policy_name=plan.policy.name,
+        policy_digest=plan.policy.digest,
+        tier=plan.request.tier,
+        runner=runner,
+        judged_at=at,
+        valid_until=_valid_until(plan, results, at),
+    )
+
+
+def _subject(plan: Plan, collected: Mapping[str, Found]) -> Subject:
+    request = plan.request
+    tree = collected.get(Tree.KIND)
+    if isinstance(tree, Evidence) and isinstance(tree.body, Tree):
+        named = Digest(algorithm="sha256", value=tree.body.root)
+    else:
+        # Nobody saw the content, so the only honest name is the name; under its own algorithm it can match no real digest.
+        named = Digest(algorithm="arcopsUnseenName", value=hashlib.sha256(request.name.encode(errors="replace")).hexdigest())
+    return Subject(name=request.name, kind=request.kind, digests=(named,))
+
+
+def _valid_until(plan: Plan, results: tuple[GateResult, ...], at: datetime) -> datetime:
+    """The policy's term, or the first expiry among the waivers that the verdict stands on, whichever comes first."""
+    leaned_on = [finding.waiver.expires for result in results for finding in result.findings if finding.waiver is not None]
+    return min([at + plan.policy.valid_for, *leaned_on])

@@ -1,0 +1,32 @@
+"""An evaluation from request to sealed artifact, whichever runner collects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from arcops.evidence import Evidence
+from arcops.result import Report
+from artifacts.bundle import seal
+from artifacts.private_key import Signer
+from artifacts.store import Store
+from artifacts.wire import canonical, to_json
+from flows.looking import Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A report as it was signed and kept: ``bundle`` is the artifact's bytes, ``digest`` its name in the store."""
+
+    report: Report
+    bundle: bytes
+    digest: str
+
+
+def seal_and_keep(report: Report, collected: Mapping[str, Found], *, signer: Signer, store: Store) -> Sealed:
+    """Sign *report*, and put it with the evidence that it names into *store*. Nothing counts as kept unless everything is."""
+    bundle = seal(report, signer)
+    bodies = {found.digest: canonical(to_json(found.body)) for found in collected.values() if isinstance(found, Evidence)}
+    entry = store.put(bundle, bodies, at=report.judged_at)
+    store.checkpoint(signer)
+    return Sealed(report=report, bundle=bundle, digest=entry.artifact)

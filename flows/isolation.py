@@ -1,0 +1,103 @@
+"""A collector in a process of its own, which is killed at the deadline: for hostile input that could hold a thread for ever.
+
+The child gets the request and the evidence on its standard input, and answers with JSON: what it says is parsed as strictly as
+anything that comes from outside, so a child that hostile input took over can lie about its own evidence and do no more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from arcops.errors import ArcOpsError, Broken
+from arcops.evidence import Body, Cause, Evidence, Missing, Sighting, Source
+from arcops.request import Request, silent
+from artifacts.wire import from_json, to_json
+from flows.looking import Found, as_evidence, look, missing
+from flows.plan import AnyCollector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sources:
+    sources: tuple[Source, ...]
+
+
+def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
+    """As `flows.looking.look`, in a child process that does not outlive the collector's deadline."""
+    kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
+    given = {kind: answer for kind, answer in collected.items() if kind in kinds}
+    task = pickle.dumps((collector.name, replace(request, progress=silent), given))
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.isolation"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
+        start_new_session=True,
+    ) as child:
+        ended = threading.Event()
+        threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True).start()
+        try:
+            out, _ = child.communicate(task, timeout=collector.deadline.total_seconds())
+        except subprocess.TimeoutExpired:
+            _kill(child)
+            return missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {collector.deadline}")
+        finally:
+            ended.set()
+    if child.returncode != 0:
+        return missing(collector, Cause.BROKEN, f"{collector.name} ended with status {child.returncode} and no answer")
+    try:
+        return _answer(collector, request, out)
+    except (ArcOpsError, ValueError, KeyError, TypeError) as error:
+        return missing(collector, Cause.BROKEN, f"{collector.name} answered what cannot be read: {error}")
+
+
+def _kill_when_told(child: subprocess.Popen[bytes], request: Request, ended: threading.Event) -> None:
+    while not ended.wait(0.1):
+        try:
+            request.progress(0, 0)
+        except ArcOpsError:
+            _kill(child)
+            return
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _answer(collector: AnyCollector, request: Request, out: bytes) -> Found:
+    said = json.loads(out)
+    if "missing" in said:
+        return from_json(Missing, json.dumps(said["missing"]))
+    body: Body = from_json(collector.body, json.dumps(said["body"]))
+    sources = from_json(_Sources, json.dumps(said["rest"])).sources
+    return as_evidence(collector, Sighting(body=body, sources=sources), request, at=request.now)
+
+
+def _child() -> None:
+    name, request, collected = pickle.loads(sys.stdin.buffer.read())  # noqa: S301  # written by our own parent process
+    module, _, attribute = name.rpartition(".")
+    collector = getattr(importlib.import_module(module), attribute)
+    if collector.name != name:
+        raise Broken(f"{name} is not a collector")
+    found = look(collector, request, collected)
+    if isinstance(found, Evidence):
+        said = {"body": to_json(found.body), "rest": to_json(_Sources(sources=found.sources))}
+    else:
+        said = {"missing": to_json(found)}
+    sys.stdout.buffer.write(json.dumps(said).encode())
+
+
+if __name__ == "__main__":
+    _child()

@@ -1,0 +1,124 @@
+"""Policies: from YAML to a value, strictly. An unknown key, gate or rule is an error, never a default."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+
+import yaml
+
+from arcops.errors import Refused
+from arcops.finding import Waiver
+from arcops.policy import Policy
+from artifacts.wire import JSON, from_json
+from flows.plan import AnyGate, all_gates
+
+_MOST_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    name: str
+    valid_for: timedelta
+    waivers: tuple[Waiver, ...] = ()
+    amber_passes: bool = False
+    description: str = ""
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key counts once, aliases are refused (bombs), and only true/false are booleans."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.YAMLError(f"a key stands twice in the mapping that begins on line {node.start_mark.line + 1}")
+        return mapping
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _first in "tf":
+    _Loader.yaml_implicit_resolvers.setdefault(_first, []).append(("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$")))
+
+
+def shipped_policies() -> tuple[str, ...]:
+    """The names of the policies that come with ArcOps."""
+    files = resources.files("policies").iterdir()
+    return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
+
+
+def read_policy(name_or_path: str) -> bytes:
+    """The bytes of a policy by shipped name or by path. Raises `Refused` where neither exists."""
+    if name_or_path in shipped_policies():
+        return resources.files("policies").joinpath(f"{name_or_path}.yaml").read_bytes()
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise Refused(f"there is no policy {name_or_path!r}: give a file, or one of {', '.join(shipped_policies())}")
+    if path.stat().st_size > _MOST_BYTES:
+        raise Refused(f"policy {name_or_path} is larger than {_MOST_BYTES} bytes")
+    return path.read_bytes()
+
+
+def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None) -> Policy:
+    """The policy in *data*. Raises `Refused` naming *where* and the first thing that is wrong."""
+    known = {gate.id: gate for gate in (all_gates() if gates is None else gates)}
+    document = _document(data, where)
+    sections = document.pop("gates", None)
+    if not isinstance(sections, dict) or not sections:
+        raise Refused(f"{where}: 'gates:' must map at least one gate to its settings; known gates: {', '.join(sorted(known))}")
+    head = from_json(_Head, json.dumps(document))
+    strangers = sorted(set(map(str, sections)) - set(known))
+    if strangers:
+        raise Refused(f"{where}: there is no gate {strangers[0]!r}; known gates: {', '.join(sorted(known))}")
+    values: dict[str, object] = {}
+    for gate_id, section in sections.items():
+        try:
+            values[gate_id] = from_json(known[gate_id].policy, json.dumps(section if section is not None else {}))
+        except Refused as error:
+            raise Refused(f"{where}: gates.{gate_id}: {error}") from error
+    for waiver in head.waivers:
+        gate = known.get(waiver.rule.partition("/")[0])
+        if gate is None or gate.rule(waiver.rule) is None:
+            raise Refused(
+                f"{where}: a waiver names the rule {waiver.rule!r}, which no gate has; 'arcops explain' lists the rules"
+            )
+    return Policy(
+        name=head.name,
+        digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
+        valid_for=head.valid_for,
+        gates=MappingProxyType(values),
+        waivers=head.waivers,
+        amber_passes=head.amber_passes,
+    )
+
+
+def load_policy(name_or_path: str) -> Policy:
+    """Read and parse in one step."""
+    return parse_policy(read_policy(name_or_path), where=f"policy {name_or_path}")
+
+
+def _document(data: bytes, where: str) -> dict[str, JSON]:
+    try:
+        document = yaml.load(data.decode("utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader, made stricter above
+        json.dumps(document, allow_nan=False)
+    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        raise Refused(f"{where} is not a policy in YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise Refused(f"{where} is not a mapping with the keys name, validFor, gates and waivers")
+    return document

@@ -1,0 +1,53 @@
+"""Secrets, by reference: where a passphrase comes from, never a parameter, never in an artifact, never in a log line."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from arcops.errors import Refused
+
+_MOST_BYTES = 4096
+
+
+def passphrase_source(
+    environment: Mapping[str, str], key: str, ask: Callable[[str], str] | None = None
+) -> Callable[[str], str]:
+    """Where a passphrase is looked for, in this order: ``ARCOPS_PASSPHRASE``; the file that ``ARCOPS_PASSPHRASE_FILE`` names;
+    the file ``KEY.passphrase`` beside the key *key*; the person, by *ask*.
+
+    A file must belong to this user alone. What is returned raises `Refused` where nothing answers.
+    """
+
+    def passphrase(what: str) -> str:
+        given = environment.get("ARCOPS_PASSPHRASE")
+        if given:
+            return given
+        named = environment.get("ARCOPS_PASSPHRASE_FILE")
+        if named:
+            return _read(Path(named))
+        beside = Path(f"{key}.passphrase")
+        if beside.exists():
+            return _read(beside)
+        if ask is None:
+            raise Refused(f"the {what} is needed: set ARCOPS_PASSPHRASE or ARCOPS_PASSPHRASE_FILE")
+        return ask(what)
+
+    return passphrase
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            text = file.read(_MOST_BYTES).decode("utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"the passphrase file {path} cannot be read: {error}") from error
+    # A secret that Kubernetes mounts belongs to root and has its own protection; a loose file of one's own has none.
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
+        raise Refused(f"the passphrase file {path} can be read by others; run 'chmod 600 {path}'")
+    if not text:
+        raise Refused(f"the passphrase file {path} is empty")
+    return text

@@ -1,0 +1,76 @@
+"""Settings: where things live and how far a run may reach, read once from the environment.
+
+``ARCOPS_HOME`` moves every folder below one; otherwise the platform's own user folders are used. Nothing is ever written
+into the source tree.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.tier import Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Folders and limits.
+
+    ``trust`` holds what signatures are checked against, ``data`` the advisory databases, ``store`` the sealed artifacts,
+    ``cache`` what may be lost at any time, ``key`` the signing key's file or URI. ``workers`` is a number of threads.
+    """
+
+    tier: Tier
+    trust: Path
+    data: Path
+    store: Path
+    cache: Path
+    key: str
+    workers: int
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings that *environment* gives. Raises `Refused` naming the variable that cannot be understood."""
+    config, data, cache = _roots(environment)
+    return Settings(
+        tier=_tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value)),
+        trust=Path(environment.get("ARCOPS_TRUST") or config / "trust"),
+        data=Path(environment.get("ARCOPS_DATA") or data / "data"),
+        store=Path(environment.get("ARCOPS_STORE") or data / "store"),
+        cache=cache,
+        key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
+        workers=_workers(environment.get("ARCOPS_WORKERS", "")),
+    )
+
+
+def _roots(environment: Mapping[str, str]) -> tuple[Path, Path, Path]:
+    home = environment.get("ARCOPS_HOME")
+    if home:
+        root = Path(home).absolute()
+        return root, root, root / "cache"
+    import platformdirs  # read only where no ARCOPS_HOME answers: it costs start-up time
+
+    return (
+        platformdirs.user_config_path("arcops"),
+        platformdirs.user_data_path("arcops"),
+        platformdirs.user_cache_path("arcops"),
+    )
+
+
+def _tier(text: str) -> Tier:
+    try:
+        return Tier(text)
+    except ValueError as error:
+        known = ", ".join(tier.value for tier in Tier)
+        raise Refused(f"ARCOPS_TIER is {text!r}; use one of: {known}") from error
+
+
+def _workers(text: str) -> int:
+    if not text:
+        return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise Refused(f"ARCOPS_WORKERS is {text!r}; use a whole number of threads from 1 up")
+    return int(text)

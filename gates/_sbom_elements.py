@@ -1,0 +1,237 @@
+"""The minimum elements of an SBOM: who asks for each, of which components, and what is found wanting.
+
+Sources: NTIA, "The Minimum Elements For a Software Bill of Materials" (2021), section "Data Fields"; CISA, "2025 Minimum
+Elements for a Software Bill of Materials", which adds component hash, licence, tool name and generation context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Rule
+from arcops.seen.sboms import Component, Sboms, SbomSeen
+
+# A finding for each component of a document with thousands would drown what matters; the rest is one more, as bad.
+MOST_FINDINGS = 50
+
+
+class Level(Enum):
+    """What a missing element costs: the verdict, a warning, or nothing."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    OFF = "off"
+
+
+class Scope(Enum):
+    """Of which components an element is asked at its full level.
+
+    ``ROOT``: the subject itself. ``DELIVERED``: also its files, models and data. ``ALL``: libraries too.
+    """
+
+    ROOT = "root"
+    DELIVERED = "delivered"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """``level`` for the components in ``scope``; ``beyond`` for all others."""
+
+    level: Level = Level.FAIL
+    scope: Scope = Scope.ALL
+    beyond: Level = Level.OFF
+
+
+EVERYWHERE = Demand()
+WARNED = Demand(level=Level.WARN)
+DELIVERED = Demand(scope=Scope.DELIVERED)
+DELIVERED_ELSE_WARN = Demand(scope=Scope.DELIVERED, beyond=Level.WARN)
+
+SUPPLIER = Rule(
+    id="sbom/supplier",
+    asks="Does every component name its supplier (NTIA: supplier name)?",
+    fix="Add the supplier of the component to the SBOM, or ask who made it; NOASSERTION names nobody.",
+)
+NAME = Rule(
+    id="sbom/component-name",
+    asks="Does every component have a name (NTIA: component name)?",
+    fix="Make the SBOM again with a tool that names every component.",
+)
+VERSION = Rule(
+    id="sbom/version",
+    asks="Does every component have a version (NTIA: version of the component)?",
+    fix="Add the component's version to the SBOM; without one, no advisory can be matched.",
+)
+IDENTIFIER = Rule(
+    id="sbom/identifier",
+    asks="Can every component be looked up by a unique identifier (NTIA: other unique identifiers)?",
+    fix="Add a package URL, CPE or SWID to the component; for a file, its SHA-256.",
+)
+RELATIONSHIPS = Rule(
+    id="sbom/relationships",
+    asks="Is every component connected to the subject by what needs or contains it (NTIA: dependency relationship)?",
+    fix="Make the SBOM with a tool that writes the dependency graph, from the subject to every component.",
+)
+AUTHOR = Rule(
+    id="sbom/author",
+    asks="Does the document say which person or organisation made it (NTIA: author of SBOM data)?",
+    fix="Name the author in the SBOM; a tool is not one.",
+)
+TIMESTAMP = Rule(
+    id="sbom/timestamp",
+    asks="Does the document say when it was made (NTIA: timestamp)?",
+    fix="Make the SBOM with a time stamp that has a time zone.",
+)
+HASH = Rule(
+    id="sbom/hash",
+    asks="Does every delivered component carry its hash (CISA 2025: component hash)?",
+    fix="Add the SHA-256 of the component to the SBOM, so that it can be compared with what is on disk.",
+)
+LICENCE = Rule(
+    id="sbom/licence",
+    asks="Does every component name its licence (CISA 2025: licence)?",
+    fix="Add the component's licence to the SBOM as an SPDX expression.",
+)
+TOOL = Rule(
+    id="sbom/tool",
+    asks="Does the document name the tool that made it (CISA 2025: tool name)?",
+    fix="Name the tool in the SBOM's metadata.",
+)
+CONTEXT = Rule(
+    id="sbom/context",
+    asks="Does the document say at which stage of the subject's life it was made (CISA 2025: generation context)?",
+    fix="Add the lifecycle phase (CycloneDX 1.5 or newer) or the SBOM type (SPDX 3) to the SBOM.",
+)
+
+_Lacks = Callable[[Component], bool]
+
+
+def _is_file(component: Component) -> bool:
+    """A file is named by its path and its hash, and has no supplier, version or licence of its own."""
+    return component.kind == "file"
+
+
+# For each rule: what it is called, whether files are asked for it, and whether a component lacks it.
+OF_COMPONENTS: dict[Rule, tuple[str, bool, _Lacks]] = {
+    SUPPLIER: ("supplier", False, lambda one: not one.supplier),
+    NAME: ("name", True, lambda one: not one.name),
+    VERSION: ("version", False, lambda one: not one.version),
+    IDENTIFIER: (
+        "unique identifier",
+        True,
+        lambda one: not (one.purl or one.identifiers or (_is_file(one) and one.digests)),
+    ),
+    HASH: ("hash", True, lambda one: not one.digests),
+    LICENCE: ("licence", False, lambda one: not one.licences),
+}
+
+OF_DOCUMENTS: dict[Rule, tuple[str, Callable[[SbomSeen], bool]]] = {
+    AUTHOR: ("author", lambda one: bool(one.authors)),
+    TIMESTAMP: ("moment of making with a time zone", lambda one: one.created is not None),
+    TOOL: ("tool", lambda one: bool(one.tools)),
+    CONTEXT: ("generation context", lambda one: bool(one.contexts)),
+}
+
+
+def judge_components(rule: Rule, demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
+    """Is the element of *rule* there in every component that *demand* speaks of?"""
+    what, of_files, lacks = OF_COMPONENTS[rule]
+    wanting: list[tuple[Level, SbomSeen, Component]] = []
+    asked = 0
+    for document in documents:
+        if document.root is None:
+            wanting.extend(_rootless(document, demand))
+        for component in everything(document):
+            level = _level(component, document, demand)
+            if level is Level.OFF or (_is_file(component) and not of_files):
+                continue
+            asked += 1
+            if lacks(component):
+                wanting.append((level, document, component))
+    yield from told(
+        rule,
+        [
+            (level, f"{_called(component)} in {document.path} has no {what}.", component.name or component.ref)
+            for level, document, component in wanting
+        ],
+        seen,
+    )
+    if not wanting:
+        yield rule.passes(f"All {asked} components that the policy asks for it have a {what}.", seen)
+
+
+def _rootless(document: SbomSeen, demand: Demand) -> Iterator[tuple[Level, SbomSeen, Component]]:
+    if demand.level is not Level.OFF:
+        yield demand.level, document, Component(ref="", name=document.path, kind="the subject, which is not named at all,")
+
+
+def judge_documents(rule: Rule, level: Level, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
+    """Does every document say what *rule* asks?"""
+    what, has = OF_DOCUMENTS[rule]
+    wanting = [] if level is Level.OFF else [document for document in documents if not has(document)]
+    yield from told(rule, [(level, f"{document.path} names no {what}.", document.path) for document in wanting], seen)
+    if not wanting:
+        asked = "The policy does not ask for it" if level is Level.OFF else f"Every SBOM names its {what}"
+        yield rule.passes(f"{asked}.", seen)
+
+
+def judge_relationships(demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
+    """Does the graph say what the subject needs, and lead from it to every component?"""
+    wanting: list[tuple[Level, str, str]] = []
+    for document in documents:
+        edges = {dependency.ref: dependency.on for dependency in document.dependencies}
+        if document.root is None or document.root.ref not in edges:
+            text = f"{document.path} does not say what its subject needs or contains."
+            wanting.append((demand.level, text, document.path))
+            continue
+        level = demand.level if demand.scope is Scope.ALL else demand.beyond
+        reached = _reached(document.root.ref, edges)
+        for component in document.components:
+            if component.ref not in reached:
+                text = f"{_called(component)} in {document.path} is not connected to the subject."
+                wanting.append((level, text, component.name or component.ref))
+    wanting = [one for one in wanting if one[0] is not Level.OFF]
+    yield from told(RELATIONSHIPS, wanting, seen)
+    if not wanting:
+        yield RELATIONSHIPS.passes("Every component that the policy asks for it is connected to the subject.", seen)
+
+
+def _reached(root: str, edges: dict[str, tuple[str, ...]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [root]
+    while waiting:
+        ref = waiting.pop()
+        if ref not in reached:
+            reached.add(ref)
+            waiting.extend(edges.get(ref, ()))
+    return reached
+
+
+def told(rule: Rule, wanting: list[tuple[Level, str, str]], seen: Evidence[Sboms]) -> Iterator[Finding]:
+    """A finding for each of the first, the failing ones before the warnings, and one for all the rest together."""
+    ordered = sorted(wanting, key=lambda one: (one[0] is not Level.FAIL, one[2]))
+    for level, text, about in ordered[:MOST_FINDINGS]:
+        yield (rule.fails if level is Level.FAIL else rule.warns)(text, seen, about=about)
+    rest = ordered[MOST_FINDINGS:]
+    if rest:
+        worst = rule.fails if rest[0][0] is Level.FAIL else rule.warns
+        yield worst(f"{len(rest)} more components lack the same.", seen)
+
+
+def everything(document: SbomSeen) -> tuple[Component, ...]:
+    return document.components if document.root is None else (document.root, *document.components)
+
+
+def _level(component: Component, document: SbomSeen, demand: Demand) -> Level:
+    delivered = bool(component.path) or component.kind in ("file", "machine-learning-model", "data")
+    within = demand.scope is Scope.ALL or component is document.root or (demand.scope is Scope.DELIVERED and delivered)
+    return demand.level if within else demand.beyond
+
+
+def _called(component: Component) -> str:
+    kind = component.kind or "component"
+    return f"{kind[:1].upper()}{kind[1:]} {component.name or component.ref!r}"

@@ -1,0 +1,138 @@
+"""The advisory database: one SQLite file, read only, replaced as a whole.
+
+It is built beside its place, synced and renamed, so that whoever reads sees the old file or the new one and never half of
+one. A lock file keeps two imports from losing each other's ecosystem.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from arcops.errors import Refused, Unavailable
+
+NAME = "osv.sqlite"
+FORMAT = 1
+"""Raised whenever the tables, or the rules by which versions were compared at import, change."""
+
+_TABLES = f"""
+PRAGMA user_version = {FORMAT};
+CREATE TABLE ecosystem (
+    name TEXT PRIMARY KEY, dated TEXT, imported TEXT NOT NULL, sha256 TEXT NOT NULL,
+    advisories INTEGER NOT NULL, withdrawn INTEGER NOT NULL, unreadable INTEGER NOT NULL
+) STRICT;
+CREATE TABLE affected (
+    ecosystem TEXT NOT NULL, package TEXT NOT NULL, advisory TEXT NOT NULL, entry INTEGER NOT NULL, release TEXT NOT NULL,
+    aliases TEXT NOT NULL, vector TEXT NOT NULL, score INTEGER, ranges TEXT NOT NULL, versions TEXT NOT NULL,
+    enumerated INTEGER NOT NULL, PRIMARY KEY (ecosystem, package, advisory, entry)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE unreadable (
+    ecosystem TEXT NOT NULL, package TEXT NOT NULL, member TEXT NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (ecosystem, package, member)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE release (
+    ecosystem TEXT NOT NULL, release TEXT NOT NULL, PRIMARY KEY (ecosystem, release)
+) STRICT, WITHOUT ROWID;
+"""
+_COPIED = {"ecosystem": "name", "affected": "ecosystem", "unreadable": "ecosystem", "release": "ecosystem"}
+
+
+@contextmanager
+def replacing(data: Path) -> Iterator[sqlite3.Connection]:
+    """A new, empty database that takes the place of the one in *data* when the block ends well, and vanishes otherwise.
+
+    Raises `Unavailable` where the disk or another import stands in the way.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with _locked(data):
+            for stale in data.glob(".osv-*.part"):  # left by an import that was killed; the lock says that none is running
+                stale.unlink(missing_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=data, prefix=".osv-", suffix=".part")
+            os.fchmod(descriptor, 0o644)  # public facts: whoever may enter the directory may read them
+            os.close(descriptor)
+            part = Path(name)
+            try:
+                with closing(sqlite3.connect(part, isolation_level=None, uri=True)) as connection:
+                    # A crash loses only this unfinished file, so SQLite's own journal would guard nothing.
+                    connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
+                    connection.execute("BEGIN")
+                    yield connection
+                    connection.execute("COMMIT")
+                _sync(part)
+                part.replace(data / NAME)
+                _sync(data)
+            finally:
+                part.unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        raise Unavailable(f"{data / NAME} cannot be written ({error}); the database there is as it was before") from error
+
+
+def keep_others(connection: sqlite3.Connection, data: Path, replaced: str) -> None:
+    """Copy every ecosystem but *replaced* from the present database, if there is one and it is sound."""
+    if not (data / NAME).exists():
+        return
+    with closing(reading(data)):
+        pass  # refuses a database that cannot be carried over, before anything is built on it
+    connection.execute("COMMIT")
+    connection.execute("ATTACH ? AS old", (_uri(data / NAME),))
+    connection.execute("BEGIN")
+    for table, column in _COPIED.items():
+        connection.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table} WHERE {column} <> ?", (replaced,))  # noqa: S608  # names from the constant above
+    connection.execute("COMMIT")
+    connection.execute("DETACH old")
+    connection.execute("BEGIN")
+
+
+def reading(data: Path) -> sqlite3.Connection:
+    """A read-only connection whose schema ``osv`` is the database in *data*.
+
+    Raises `Refused` where there is none, or one that this version does not read.
+    """
+    path = data / NAME
+    if not path.is_file():
+        raise Refused(f"no advisory data: {path} does not exist; run 'arcops data import FILE' with an OSV ecosystem export")
+    connection = sqlite3.connect(":memory:", uri=True, isolation_level=None)
+    try:
+        connection.execute("ATTACH ? AS osv", (_uri(path),))
+        (found,) = connection.execute("PRAGMA osv.user_version").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        raise damaged(path, error) from error
+    if found != FORMAT:
+        connection.close()
+        raise Refused(f"{path} has format {found}, and {FORMAT} is read here; delete it and import the advisory data again")
+    return connection
+
+
+def damaged(path: Path, error: sqlite3.Error) -> Refused:
+    return Refused(f"{path} cannot be read as an advisory database ({error}); delete it and import the advisory data again")
+
+
+def _uri(path: Path) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+
+
+@contextmanager
+def _locked(data: Path) -> Iterator[None]:
+    with (data / "osv.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

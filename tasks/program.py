@@ -1,0 +1,93 @@
+"""Programs that others wrote: run with nothing of our environment, for a bounded time, with a bounded answer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcops.errors import Unavailable
+
+_LOOK_EVERY = 0.1  # seconds between two looks at the clock and at the size of the answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """``seconds`` from start to end; ``size`` is the most bytes that standard output and standard error may each have."""
+
+    seconds: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How a program ended: its exit code (negative: the signal that killed it) and what it wrote."""
+
+    code: int
+    output: bytes
+    errors: str
+
+
+def run(arguments: Sequence[str], *, scratch: Path, limits: Limits, alive: Callable[[], None]) -> Answer:
+    """Run *arguments* in the empty directory *scratch*, which is its home and its place for temporary files too.
+
+    *alive* is called ten times a second and may raise to end the program. Raises `Unavailable` where it cannot be started,
+    takes too long or writes too much. Whatever happens, nothing of its process group is left running.
+    """
+    name = Path(arguments[0]).name
+    home = scratch / "home"
+    home.mkdir()
+    environment = {"PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(home), "LC_ALL": "C.UTF-8"}
+    written, said = scratch / "output", scratch / "errors"
+    ends = time.monotonic() + limits.seconds
+    with written.open("wb") as output, said.open("wb") as errors:
+        try:
+            process = subprocess.Popen(
+                list(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=home,
+                env=environment,
+                start_new_session=True,
+                close_fds=True,
+            )
+        except OSError as error:
+            raise Unavailable(f"{name} cannot be started: {error.strerror}; install it anew or take it off the PATH") from error
+        try:
+            while True:
+                try:
+                    code = process.wait(timeout=_LOOK_EVERY)
+                    break
+                except subprocess.TimeoutExpired:
+                    alive()
+                _refuse_size(name, written, said, limits)
+                if time.monotonic() > ends:
+                    raise Unavailable(f"{name} did not end within {limits.seconds:g} seconds and was stopped")
+        finally:
+            _end(process)
+    _refuse_size(name, written, said, limits)
+    return Answer(code=code, output=written.read_bytes(), errors=_tail(said.read_bytes()))
+
+
+def _refuse_size(name: str, written: Path, said: Path, limits: Limits) -> None:
+    if max(written.stat().st_size, said.stat().st_size) > limits.size:
+        raise Unavailable(f"{name} wrote more than {limits.size} bytes and was stopped")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever is left of the group; its number is ours for as long as one of it lives."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(text: bytes) -> str:
+    """The end of what was said, in one printable line."""
+    line = " ".join(text[-2000:].decode("utf-8", "replace").split())
+    return "".join(character for character in line if character.isprintable())[-400:]

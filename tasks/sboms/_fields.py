@@ -1,0 +1,81 @@
+"""Values out of JSON that nobody has vouched for: each asked for by type, and empty where it is something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from arcops.errors import Refused
+from arcops.subject import Digest
+
+Table = dict[str, object]
+
+_MOST_PROBLEMS = 20
+_LONGEST = 240
+_ALGORITHM = re.compile(r"[^a-z0-9]")
+
+
+def table(value: object, key: str) -> Table:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def tables(value: object, key: str) -> Iterator[Table]:
+    found = value.get(key) if isinstance(value, dict) else None
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, dict):
+            yield item
+
+
+def text(value: object, key: str) -> str:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found.strip() if isinstance(found, str) else ""
+
+
+def texts(value: object, key: str) -> tuple[str, ...]:
+    found = value.get(key) if isinstance(value, dict) else None
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+
+
+def unique(values: Iterable[str]) -> tuple[str, ...]:
+    """The non-empty *values*, each once, sorted."""
+    return tuple(sorted({value for value in values if value}))
+
+
+def moment(stamp: str) -> datetime | None:
+    """*stamp* (RFC 3339) in UTC; ``None`` where it is no moment in time, which one without a time zone is not."""
+    try:
+        parsed = datetime.fromisoformat(stamp.strip().upper())
+        return parsed.astimezone(UTC) if parsed.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def digest(algorithm: str, value: str) -> Digest | None:
+    """A digest under in-toto's name for its algorithm (``SHA-256``, ``SHA256`` and ``sha256`` are ``sha256``)."""
+    name = _ALGORITHM.sub("", algorithm.lower())
+    if name.startswith("sha3") and name not in ("sha384", "sha3"):
+        name = f"sha3_{name[4:]}"
+    try:
+        return Digest(algorithm=name, value=value.strip().lower())
+    except Refused:
+        return None
+
+
+def digests(found: Iterable[Digest | None]) -> tuple[Digest, ...]:
+    return tuple(sorted({one for one in found if one is not None}, key=str))
+
+
+def short(message: str, most: int = _LONGEST) -> str:
+    """*message* on one line and short enough for a person."""
+    line = " ".join(message.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def few(problems: Iterable[str]) -> tuple[str, ...]:
+    """The first problems, and a word on how many more there are."""
+    listed = list(dict.fromkeys(short(problem) for problem in problems))
+    if len(listed) > _MOST_PROBLEMS:
+        listed = [*listed[:_MOST_PROBLEMS], f"and {len(listed) - _MOST_PROBLEMS} more problems of this document."]
+    return tuple(listed)

@@ -1,0 +1,135 @@
+"""Trivy's JSON report (``SchemaVersion`` 2, github.com/aquasecurity/trivy ``pkg/types/report.go``), read strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from arcops.errors import Refused
+from arcops.seen.trivy import Scan, ScannedTarget, Severity, TrivyDatabase, TrivyVulnerability
+from artifacts.envelope import strict_json
+
+_WHAT = "the report of trivy"
+_YEAR_OF_NEVER = 1  # Go's zero time, which Trivy writes where it has no date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """One report. ``targets`` is empty where ``Results`` was absent, null or empty: nothing was scanned."""
+
+    tool: str
+    targets: tuple[ScannedTarget, ...]
+    vulnerabilities: tuple[TrivyVulnerability, ...]
+    misconfigurations: int
+    secrets: int
+
+
+def parse_report(data: bytes, scan: Scan) -> Parsed:
+    """The report in *data*, which *scan* produced. Raises `Refused` on anything that is no such report."""
+    document = _object(strict_json(data, _WHAT), "document")
+    version = document.get("SchemaVersion")
+    if version != 2 or isinstance(version, bool):
+        raise Refused(f"{_WHAT} has SchemaVersion {version!r}; only 2 is understood")
+    _text(document, "ArtifactName", required=True)
+    results = [_object(entry, "entry of Results") for entry in _list(document, "Results")]
+    targets, vulnerabilities = [], []
+    misconfigurations = secrets = 0
+    for result in results:
+        target = _text(result, "Target", required=True)
+        packages = result.get("Packages")
+        targets.append(
+            ScannedTarget(
+                scan=scan,
+                target=target,
+                category=_text(result, "Class", required=True),
+                type=_text(result, "Type"),
+                packages=None if packages is None else len(_list(result, "Packages")),
+            )
+        )
+        vulnerabilities += [
+            _vulnerability(_object(entry, "vulnerability"), target) for entry in _list(result, "Vulnerabilities")
+        ]
+        misconfigurations += sum(_failed(_object(entry, "misconfiguration")) for entry in _list(result, "Misconfigurations"))
+        secrets += len(_list(result, "Secrets"))
+    return Parsed(
+        tool=_text(_object(document.get("Trivy") or {}, "Trivy"), "Version"),
+        targets=tuple(sorted(targets, key=lambda found: (found.target, found.category, found.type))),
+        vulnerabilities=tuple(
+            sorted(vulnerabilities, key=lambda found: (found.id, found.purl, found.package, found.installed, found.target))
+        ),
+        misconfigurations=misconfigurations,
+        secrets=secrets,
+    )
+
+
+def parse_metadata(name: str, data: bytes) -> TrivyDatabase:
+    """A database's ``metadata.json``. Raises `Refused` where it is no such file; a missing date is ``None``."""
+    document = _object(strict_json(data, f"the metadata of {name}"), "metadata")
+    return TrivyDatabase(
+        name=name,
+        updated=_moment(document, "UpdatedAt"),
+        next_update=_moment(document, "NextUpdate"),
+        downloaded=_moment(document, "DownloadedAt"),
+    )
+
+
+def _vulnerability(entry: dict[str, object], target: str) -> TrivyVulnerability:
+    severity = _text(entry, "Severity", required=True)
+    try:
+        level = Severity(severity)
+    except ValueError as error:
+        raise Refused(f"{_WHAT} has a vulnerability of severity {severity!r}, which trivy does not have") from error
+    source = _object(entry.get("DataSource") or {}, "DataSource")
+    return TrivyVulnerability(
+        id=_text(entry, "VulnerabilityID", required=True),
+        package=_text(entry, "PkgName", required=True),
+        installed=_text(entry, "InstalledVersion"),
+        severity=level,
+        target=target,
+        purl=_text(_object(entry.get("PkgIdentifier") or {}, "PkgIdentifier"), "PURL"),
+        fixed=_text(entry, "FixedVersion"),
+        status=_text(entry, "Status"),
+        source=_text(source, "ID") or _text(entry, "SeveritySource"),
+    )
+
+
+def _failed(entry: dict[str, object]) -> int:
+    """1 unless the check says that it passed or makes an exception: what is neither is not passed."""
+    return int(_text(entry, "Status") not in ("PASS", "EXCEPTION"))
+
+
+def _moment(document: dict[str, object], name: str) -> datetime | None:
+    text = document.get(name)
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None or moment.year == _YEAR_OF_NEVER:
+        return None
+    return moment.astimezone(UTC)
+
+
+def _object(value: object, what: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise Refused(f"{_WHAT} has a {what} that is not a JSON object")
+    return value
+
+
+def _list(entry: dict[str, object], name: str) -> list[object]:
+    value = entry.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Refused(f"{_WHAT} has a {name} that is not a list")
+    return value
+
+
+def _text(entry: dict[str, object], name: str, *, required: bool = False) -> str:
+    value = entry.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value):
+        raise Refused(f"{_WHAT} has a {name} that is not a text")
+    return value

@@ -1,0 +1,1 @@
+"""Artifacts, seen as a holder of a key and a file sees them."""

@@ -1,0 +1,94 @@
+"""Policies are read strictly: what an operator mistyped is an error that names the place, never a default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcops.errors import Refused
+from arcops.policy import Policy
+from flows.policies import load_policy, parse_policy, shipped_policies
+from tests.sketch import NUMBER, NumberPolicy
+
+pytestmark = pytest.mark.requirement("ARC-4", "ARC-C5")
+
+GOOD = """
+name: site
+validFor: P7D
+gates:
+  number:
+    most: 4
+waivers:
+  - rule: number/even
+    subject: model-*
+    owner: Ada
+    reason: accepted for the pilot
+    expires: 2027-01-31T00:00:00Z
+"""
+
+
+def parse(text: str) -> Policy:
+    return parse_policy(text.encode(), where="site.yaml", gates=[NUMBER])
+
+
+def test_a_policy_is_read_whole() -> None:
+    policy = parse(GOOD)
+    assert policy.gates == {"number": NumberPolicy(most=4)}
+    assert policy.valid_for == timedelta(days=7)
+    assert policy.waivers[0].owner == "Ada"
+
+
+def test_its_digest_is_of_its_bytes() -> None:
+    assert parse(GOOD).digest != parse(GOOD + "# a remark").digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("most: 4", "moist: 4", "moist"),
+        ("most: 4", "most: four", "most"),
+        ("most: 4", "most: '4'", "most"),
+        ("most: 4", "most: 4\n    most: 5", "twice"),
+        ("number:\n", "numbers:\n", "no gate 'numbers'"),
+        ("number/even", "number/evil", "no gate has"),
+        ("number/even", "other/even", "no gate has"),
+        ("owner: Ada", "owner: ''", "owner"),
+        ("    owner: Ada\n", "", "owner"),
+        ("2027-01-31T00:00:00Z", "2027-01-31T00:00:00", "time zone"),
+        ("P7D", "-P7D", "positive"),
+        ("validFor: P7D\n", "", "validFor"),
+        ("name: site", "name: site\ncolour: green", "colour"),
+        ("gates:\n  number:\n    most: 4", "gates: {}", "gates"),
+        ("name: site", "name: &a site\nother: *a", "aliases"),
+        ("name: site", "name: !!python/object/apply:os.system [id]", "YAML"),
+        ("name: site", "name: [", "YAML"),
+    ],
+)
+def test_a_mistake_is_refused_and_named(old: str, new: str, says: str) -> None:
+    assert old in GOOD
+    with pytest.raises(Refused, match=says):
+        parse(GOOD.replace(old, new))
+
+
+@given(st.text() | st.binary())
+def test_no_bytes_crash_the_reader(data: str | bytes) -> None:
+    raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
+    with pytest.raises(Refused):
+        parse_policy(raw, where="noise", gates=[NUMBER])
+
+
+def test_words_that_look_like_booleans_stay_words() -> None:
+    assert parse(GOOD.replace("name: site", "name: no")).name == "no"
+
+
+@pytest.mark.parametrize("name", shipped_policies())
+def test_every_shipped_policy_can_be_read(name: str) -> None:
+    assert load_policy(name).name == name
+
+
+def test_an_unknown_policy_is_refused_with_the_names_that_exist() -> None:
+    with pytest.raises(Refused, match="nonesuch"):
+        load_policy("nonesuch")

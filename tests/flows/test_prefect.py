@@ -1,0 +1,122 @@
+"""The same plan by Prefect, against a real server: equal artifacts but for the runner, and states that people can read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from arcops.verdict import Verdict
+from artifacts.wire import to_json
+from flows import direct
+from flows.conclude import conclude
+from tests.models import CLOCK, Bench, bench, good_model
+
+pytestmark = [
+    pytest.mark.requirement("ARC-0", "ARC-4"),
+    pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
+    pytest.mark.xdist_group("prefect"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prefect server on loopback with SQLite, up when its health page answers."""
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-services"]
+    log = home / "server.log"
+    with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
+        try:
+            _wait(port, process, log)
+            yield f"http://127.0.0.1:{port}/api"
+        finally:
+            process.terminate()
+
+
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                connection.sendall(b"GET /api/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+                if b"200" in connection.recv(64):
+                    return
+        except OSError:
+            process.poll()
+    pytest.fail(f"the Prefect server did not come up: {log.read_text()[-2000:]}")
+
+
+def run_flow(bench: Bench, model: Path, api: str, flow: str) -> dict[str, str]:
+    """Run *flow* in a process of its own, as a worker would, and tell its final state and where its artifact is."""
+    program = f"""
+import asyncio, json, sys
+from flows.{flow} import {flow}
+state = asyncio.run({flow}(sys.argv[1], policy=sys.argv[2], output=sys.argv[3], return_state=True))
+print("STATE " + json.dumps({{"name": state.name, "type": state.type.value, "message": state.message}}))
+"""
+    environment = {**os.environ, **bench.environment, "PREFECT_API_URL": api, "PREFECT_HOME": str(bench.home / "prefect")}
+    output = bench.home / f"{flow}.sigstore.json"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(model), str(bench.policy), str(output)],
+        env=environment, capture_output=True, text=True, check=False, timeout=180,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if line.startswith("STATE ")]
+    assert lines, done.stdout + done.stderr
+    said: dict[str, str] = json.loads(lines[0].removeprefix("STATE "))
+    return {**said, "output": str(output)}
+
+
+def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> None:
+    here = bench(tmp_path)
+    model = good_model(here)
+    plan = here.plan(model)
+    by_hand = conclude(plan, direct.collect(plan, stop=here.stop), runner="x")
+
+    os.environ["PREFECT_API_URL"] = server
+    try:
+        from flows import engine
+        from flows.prefect_api import flow
+
+        collected = asyncio.run(flow(engine.collect, name="collect")(plan))
+    finally:
+        del os.environ["PREFECT_API_URL"]
+    by_prefect = conclude(plan, collected, runner="x")
+    assert to_json(by_prefect) == to_json(by_hand)
+    assert by_hand.judged_at == CLOCK
+
+
+@pytest.mark.parametrize("flow", ["supply_chain", "readiness"])
+def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str, flow: str) -> None:
+    here = bench(tmp_path)
+    model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))  # the flow's own clock judges it
+    well = run_flow(here, model, server, flow)
+    assert (well["name"], well["type"]) == ("GREEN", "COMPLETED"), well["message"]
+    assert here.open(Path(well["output"])).verdict is Verdict[well["name"]]
+
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    ill = run_flow(here, model, server, flow)
+    assert (ill["name"], ill["type"]) == ("RED", "FAILED")
+    assert "signatures RED" in ill["message"]
+    report = here.open(Path(ill["output"]))
+    assert report.verdict is Verdict.RED
+    assert report.runner == "prefect"

@@ -1,0 +1,78 @@
+"""The house holds: floors are kept, gates are pure, and a planted import shows."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parents[2]
+ROOMS = ("arcops", "artifacts", "foundation", "tasks", "gates", "flows", "adapters", "policies")
+
+pytestmark = pytest.mark.requirement("ARC-0")
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()", "--no-cache"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "", "PYTHONPATH": str(folder), "COLUMNS": "200"},
+    )
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("house")
+    for room in ROOMS:
+        shutil.copytree(HOUSE / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(HOUSE / "pyproject.toml", folder)
+    return folder
+
+
+def test_every_floor_is_kept(house: Path) -> None:
+    result = lint(house)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("room", "planted"),
+    [
+        ("gates", "import subprocess"),
+        ("gates", "from os import environ"),
+        ("gates", "import prefect"),
+        ("gates", "import socket"),
+        ("gates", "import artifacts.wire"),
+        ("gates", "import tasks.reading"),
+        ("tasks", "import prefect"),
+        ("tasks", "import flows.plan"),
+        ("arcops", "import pydantic"),
+        ("arcops", "import artifacts.wire"),
+        ("artifacts", "import foundation.settings"),
+        ("flows", "import adapters.tools"),
+    ],
+)
+def test_a_planted_import_shows(house: Path, room: str, planted: str) -> None:
+    intruder = house / room / "intruder.py"
+    intruder.write_text(f'"""Planted."""\n\n{planted}\n')
+    try:
+        result = lint(house)
+    finally:
+        intruder.unlink()
+    assert result.returncode != 0
+    assert "intruder" in result.stdout
+
+
+def test_no_file_of_ours_grows_past_one_idea() -> None:
+    long = {
+        str(path.relative_to(HOUSE)): lines
+        for room in ROOMS
+        for path in (HOUSE / room).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long

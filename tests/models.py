@@ -1,0 +1,115 @@
+"""A bench to check models at: a home of its own with a key that is trusted there, and small models that are good."""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapters.tools.check import Check, Checked, check
+from adapters.tools.keys import NewKey, TrustKey, new_key, trust_key
+from adapters.tools.sbom import MakeSbom, make
+from adapters.tools.sign import Sign, sign
+from arcops.request import Request
+from arcops.result import Report
+from artifacts.bundle import open_sealed
+from artifacts.private_key import Signer, load_signer
+from artifacts.public_key import load_public_key
+from flows.plan import Plan, make_plan
+from flows.policies import load_policy
+from foundation.settings import Settings, read_settings
+
+CLOCK = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+PASSPHRASE = "for the tests alone"
+BUILDER = "https://arcops.dev/builders/local"
+SOURCE = "https://models.example/tiny"
+
+POLICY = f"""
+name: bench
+validFor: P7D
+gates:
+  integrity: {{}}
+  weights: {{}}
+  signatures: {{signers: [{{key: "*"}}], requireRevocations: false}}
+  provenance:
+    signers: [{{key: "*"}}]
+    builders: [{{id: "{BUILDER}", level: 1}}]
+    minimumBuildLevel: 1
+    buildTypes: [https://arcops.dev/build-types/signed-as-found/v1]
+    sources: [https://models.example]
+  sbom: {{}}
+  licence: {{allowed: [MIT], componentLicences: root-only, requiredCardFacts: [licence]}}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Everything that a check needs, below one folder."""
+
+    home: Path
+    settings: Settings
+    signer: Signer
+    public: Path
+    policy: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"ARCOPS_HOME": str(self.home), "ARCOPS_PASSPHRASE": PASSPHRASE, "ARCOPS_TIER": "air-gapped"}
+
+    def check(self, model: Path, *, policy: str = "", attached: tuple[Path, ...] = (), now: datetime = CLOCK) -> Checked:
+        ask = Check(target=model, policy=policy or str(self.policy), attached=attached)
+        return check(ask, settings=self.settings, signer=self.signer, now=now, stop=self.stop)
+
+    def plan(self, model: Path, *, now: datetime = CLOCK) -> Plan:
+        request = Request(
+            target=model, kind="model", tier=self.settings.tier, now=now, trust=self.settings.trust,
+            data=self.settings.data, cache=self.settings.cache, workers=2,
+        )  # fmt: skip
+        return make_plan(request, load_policy(str(self.policy)))
+
+    def sign(self, model: Path, *, now: datetime = CLOCK) -> None:
+        sign(Sign(target=model, builder=BUILDER, source=SOURCE), settings=self.settings, signer=self.signer, now=now)
+
+    def open(self, artifact: Path) -> Report:
+        return open_sealed(artifact.read_bytes(), [load_public_key(self.public.read_bytes(), where="bench")]).report
+
+
+def bench(folder: Path) -> Bench:
+    home = folder / "home"
+    home.mkdir(mode=0o700, parents=True)
+    settings = read_settings({"ARCOPS_HOME": str(home), "ARCOPS_WORKERS": "2"})
+    made = new_key(NewKey(path=Path(settings.key), passphrase=PASSPHRASE))
+    trust_key(TrustKey(public=made.public, trust=settings.trust))
+    policy = folder / "policy.yaml"
+    policy.write_text(POLICY)
+    signer = load_signer(settings.key, lambda what: PASSPHRASE)
+    return Bench(home=home, settings=settings, signer=signer, public=made.public, policy=policy)
+
+
+def safetensors(**tensors: int) -> bytes:
+    """A model file with tensors of so many float32 zeros."""
+    offset, header = 0, {}
+    for name, count in tensors.items():
+        header[name] = {"dtype": "F32", "shape": [count], "data_offsets": [offset, offset + 4 * count]}
+        offset += 4 * count
+    raw = json.dumps(header).encode()
+    return struct.pack("<Q", len(raw)) + raw + bytes(offset)
+
+
+def good_model(here: Bench, *, signed: bool = True, now: datetime = CLOCK) -> Path:
+    """A small model that the bench's policy finds GREEN: weights, card, licence, SBOM, provenance and signature."""
+    model = here.home.parent / "tiny"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(safetensors(weight=1000, bias=10))
+    (model / "config.json").write_text('{"model_type": "tiny"}')
+    (model / "README.md").write_text("---\nlicense: mit\nlanguage: en\n---\n# Tiny\n\nFor tests.\n")
+    make(
+        MakeSbom(target=model, version="1.0", supplier="Tests", licence="MIT", author="Tests"), settings=here.settings, now=now
+    )
+    if signed:
+        here.sign(model, now=now)
+    return model
