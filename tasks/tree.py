@@ -7,6 +7,7 @@ walk, the reading and the end of the run is trouble: what was read of it is then
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
 import threading
@@ -171,7 +172,8 @@ class _Reading:
         self._progress(self._total, self._total)
 
     def _work(self) -> None:
-        buffer = memoryview(bytearray(CHUNK))
+        # Page-aligned: the kernel copies into a bytearray's odd address at half the speed (measured, benches/tree.py).
+        buffer = memoryview(mmap.mmap(-1, CHUNK))
         try:
             while not self._stop.is_set():
                 with self._lock:
