@@ -23,7 +23,7 @@ from arcops.beside import content_root, is_beside
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Cited, Finding, Rule
-from arcops.gate import Example, gate
+from arcops.gate import gate
 from arcops.repository import repository
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.sboms import Sboms
@@ -136,19 +136,12 @@ class _Case:
     subject_name: str
 
 
-def _examples() -> Iterable[Example[ProvenancePolicy]]:
-    from gates._provenance_examples import examples
-
-    return examples()
-
-
 @gate(
     "provenance",
     needs=(Tree, Attestations),
     wants=(Sboms,),
     policy=ProvenancePolicy,
     rules=rules.RULES,
-    examples=_examples,
 )
 def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
     """Answer every rule about the attestations of one model."""

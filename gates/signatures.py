@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding
-from arcops.gate import Example, gate
+from arcops.gate import gate
 from arcops.seen.signatures import RevocationsSeen, Revoked, Signatures, SignatureSeen
 from arcops.seen.tree import Tree
 from arcops.signer import Signer, SignerRule, allowed
@@ -71,18 +71,11 @@ class _Counting:
     keys: frozenset[str]
 
 
-def _examples() -> tuple[Example[SignaturePolicy], ...]:
-    from gates._signatures_examples import examples
-
-    return examples()
-
-
 @gate(
     "signatures",
     needs=(Tree, Signatures),
     policy=SignaturePolicy,
     rules=(PROVEN, SIGNER, TIME, LIST, REVOKED, MATCHES, COMPLETE, IGNORED, EXPECTED),
-    examples=_examples,
 )
 def signatures(seen: Seen, policy: SignaturePolicy) -> Iterator[Finding]:
     """The findings on the signatures over the subject's files."""
