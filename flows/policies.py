@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
-
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import Policy
-from artifacts.wire import JSON, from_json
+from artifacts.wire import from_json
 from flows.plan import AnyGate, all_gates
+from foundation.strict_yaml import JSON, load_all
 
 _MOST_BYTES = 1024 * 1024
 
@@ -30,31 +28,6 @@ class _Head:
     waivers: tuple[Waiver, ...] = ()
     amber_passes: bool = False
     description: str = ""
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key counts once, aliases are refused (bombs), and only true/false are booleans."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed; write the value out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            raise yaml.YAMLError(f"a key stands twice in the mapping that begins on line {node.start_mark.line + 1}")
-        return mapping
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _first in "tf":
-    _Loader.yaml_implicit_resolvers.setdefault(_first, []).append(("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$")))
 
 
 def shipped_policies() -> tuple[str, ...]:
@@ -114,11 +87,7 @@ def load_policy(name_or_path: str) -> Policy:
 
 
 def _document(data: bytes, where: str) -> dict[str, JSON]:
-    try:
-        document = yaml.load(data.decode("utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader, made stricter above
-        json.dumps(document, allow_nan=False)
-    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise Refused(f"{where} is not a policy in YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-        raise Refused(f"{where} is not a mapping with the keys name, validFor, gates and waivers")
-    return document
+    documents = load_all(data, what=where)
+    if len(documents) != 1 or not isinstance(documents[0], dict) or not all(isinstance(key, str) for key in documents[0]):
+        raise Refused(f"{where} is not one YAML mapping with the keys name, validFor, gates and waivers")
+    return documents[0]

@@ -79,6 +79,21 @@ def check(
 
 
 @app.command()
+def admit(
+    manifest: Annotated[Path, typer.Argument(help="A manifest or AdmissionReview, YAML or JSON; - for standard input.")],
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "admission",
+    key: Key = "",
+    review: Annotated[bool, typer.Option("--review", help="Answer with an AdmissionReview, as an API server expects.")] = False,
+) -> None:
+    """Refuse workloads whose models have no valid GREEN artifact in the store."""
+    with said_in_one_sentence():
+        from adapters.cli import admitting
+
+        code = admitting.admit(manifest, policy, key, review=review)
+    raise typer.Exit(code)
+
+
+@app.command()
 def verify(
     artifact: Annotated[Path, typer.Argument(help="A sealed artifact.", show_default=False)],
     key: Annotated[list[Path], typer.Option(help="Public key (PEM) of who should have signed; may be repeated.")],

@@ -26,11 +26,14 @@ from foundation.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """``policy`` is the name of a shipped policy or a path; ``attached`` are evidence files that lie outside ``target``."""
+    """``policy`` is the name of a shipped policy or a path; ``attached`` are evidence files that lie outside ``target``;
+    ``kind`` is what the artifact calls its subject.
+    """
 
     target: Path
     policy: str
     attached: tuple[Path, ...] = ()
+    kind: str = "model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +62,16 @@ def check(
     """
     for path in (ask.target, *ask.attached):
         if not path.exists():
-            raise Refused(f"{path} does not exist; give the path of a model directory or file")
+            raise Refused(f"{path} does not exist; give the path of what is to be checked")
     request = Request(
         target=ask.target.absolute(),
-        kind="model",
+        kind=ask.kind,
         tier=settings.tier,
         now=now,
         trust=settings.trust,
         data=settings.data,
         cache=settings.cache,
+        store=settings.store,
         attached=tuple(path.absolute() for path in ask.attached),
         workers=settings.workers,
         progress=progress,

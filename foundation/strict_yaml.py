@@ -1,0 +1,47 @@
+"""YAML read strictly: safe types only, a key counts once, no aliases (bombs), and only true and false are booleans."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Hashable
+
+import yaml
+
+from arcops.errors import Refused
+
+JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.YAMLError(f"a key stands twice in the mapping that begins on line {node.start_mark.line + 1}")
+        return mapping
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _first in "tf":
+    _boolean = ("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"))
+    _Loader.yaml_implicit_resolvers.setdefault(_first, []).append(_boolean)
+
+
+def load_all(data: bytes, *, what: str) -> list[JSON]:
+    """Every document in *data*, which is UTF-8, as JSON values. Raises `Refused`, saying *what* it was to be."""
+    try:
+        documents: list[JSON] = list(yaml.load_all(data.decode("utf-8"), Loader=_Loader))  # a SafeLoader, made stricter
+        json.dumps(documents, allow_nan=False)
+    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        raise Refused(f"{what} in YAML cannot be read: {' '.join(str(error).split())}") from error
+    return documents
