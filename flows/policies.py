@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ import yaml
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import Policy
+from artifacts.reading import read_file
 from artifacts.wire import JSON, from_json
 from flows.plan import AnyGate, all_gates
 
 _MOST_BYTES = 1024 * 1024
+_MOST_VALUES = 20_000
+"""Values in a policy: the YAML reader needs some 50 µs and a kilobyte for each, however short it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,9 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed; write the value out")
+        self._values = getattr(self, "_values", 0) + 1
+        if self._values > _MOST_VALUES:
+            raise yaml.YAMLError(f"it has more than {_MOST_VALUES} values")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
@@ -68,11 +75,9 @@ def read_policy(name_or_path: str) -> bytes:
     if name_or_path in shipped_policies():
         return resources.files("policies").joinpath(f"{name_or_path}.yaml").read_bytes()
     path = Path(name_or_path)
-    if not path.is_file():
+    if not name_or_path or not os.path.lexists(path):
         raise Refused(f"there is no policy {name_or_path!r}: give a file, or one of {', '.join(shipped_policies())}")
-    if path.stat().st_size > _MOST_BYTES:
-        raise Refused(f"policy {name_or_path} is larger than {_MOST_BYTES} bytes")
-    return path.read_bytes()
+    return read_file(path, _MOST_BYTES)
 
 
 def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None) -> Policy:
@@ -82,7 +87,7 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
     sections = document.pop("gates", None)
     if not isinstance(sections, dict) or not sections:
         raise Refused(f"{where}: 'gates:' must map at least one gate to its settings; known gates: {', '.join(sorted(known))}")
-    head = from_json(_Head, json.dumps(document))
+    head = _head(document, where)
     strangers = sorted(set(map(str, sections)) - set(known))
     if strangers:
         raise Refused(f"{where}: there is no gate {strangers[0]!r}; known gates: {', '.join(sorted(known))}")
@@ -111,6 +116,16 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
 def load_policy(name_or_path: str) -> Policy:
     """Read and parse in one step."""
     return parse_policy(read_policy(name_or_path), where=f"policy {name_or_path}")
+
+
+def _head(document: dict[str, JSON], where: str) -> _Head:
+    try:
+        head = from_json(_Head, json.dumps(document))
+    except Refused as error:
+        raise Refused(f"{where}: {str(error).removeprefix('_Head: ')}") from error
+    if not head.name.strip():
+        raise Refused(f"{where}: 'name:' is empty; a report names the policy that it was judged by")
+    return head
 
 
 def _document(data: bytes, where: str) -> dict[str, JSON]:
