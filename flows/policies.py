@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,11 +15,13 @@ from types import MappingProxyType
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import Policy
+from artifacts.reading import read_file
 from artifacts.wire import from_json
 from flows.plan import AnyGate, all_gates
 from foundation.strict_yaml import JSON, load_all
 
 _MOST_BYTES = 1024 * 1024
+_MOST_VALUES = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +44,9 @@ def read_policy(name_or_path: str) -> bytes:
     if name_or_path in shipped_policies():
         return resources.files("policies").joinpath(f"{name_or_path}.yaml").read_bytes()
     path = Path(name_or_path)
-    if not path.is_file():
+    if not name_or_path or not os.path.lexists(path):
         raise Refused(f"there is no policy {name_or_path!r}: give a file, or one of {', '.join(shipped_policies())}")
-    if path.stat().st_size > _MOST_BYTES:
-        raise Refused(f"policy {name_or_path} is larger than {_MOST_BYTES} bytes")
-    return path.read_bytes()
+    return read_file(path, _MOST_BYTES)
 
 
 def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None) -> Policy:
@@ -55,7 +56,7 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
     sections = document.pop("gates", None)
     if not isinstance(sections, dict) or not sections:
         raise Refused(f"{where}: 'gates:' must map at least one gate to its settings; known gates: {', '.join(sorted(known))}")
-    head = from_json(_Head, json.dumps(document))
+    head = _head(document, where)
     strangers = sorted(set(map(str, sections)) - set(known))
     if strangers:
         raise Refused(f"{where}: there is no gate {strangers[0]!r}; known gates: {', '.join(sorted(known))}")
@@ -86,8 +87,18 @@ def load_policy(name_or_path: str) -> Policy:
     return parse_policy(read_policy(name_or_path), where=f"policy {name_or_path}")
 
 
+def _head(document: dict[str, JSON], where: str) -> _Head:
+    try:
+        head = from_json(_Head, json.dumps(document))
+    except Refused as error:
+        raise Refused(f"{where}: {str(error).removeprefix('_Head: ')}") from error
+    if not head.name.strip():
+        raise Refused(f"{where}: 'name:' is empty; a report names the policy that it was judged by")
+    return head
+
+
 def _document(data: bytes, where: str) -> dict[str, JSON]:
-    documents = load_all(data, what=where)
+    documents = load_all(data, what=where, most_values=_MOST_VALUES)
     if len(documents) != 1 or not isinstance(documents[0], dict) or not all(isinstance(key, str) for key in documents[0]):
         raise Refused(f"{where} is not one YAML mapping with the keys name, validFor, gates and waivers")
     return documents[0]

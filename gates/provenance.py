@@ -252,7 +252,7 @@ def _covered(case: _Case, beside: set[str]) -> Iterator[Finding]:
     if case.tree.troubles:
         for trouble in case.tree.troubles:
             yield rules.COVERED.unknown(
-                f"{trouble.path} could not be read ({trouble.reason}), so nobody knows if it is covered."
+                f"{trouble.path} could not be read ({trouble.reason.rstrip('.')}), so nobody knows if it is covered."
             )
         return
     stated = {sha256 for each in case.accepted for sha256 in stated_sha256(each)}

@@ -286,7 +286,7 @@ def _complete(
         if known[mark] < policy.threshold:
             bad[file.path] = f"{file.path} is covered by {known[mark]} signer(s) that count; {policy.threshold} needed."
     bad.update({link.path: f"{link.path} is a link, which no signature covers." for link in tree.body.links})
-    bad.update({one.path: f"{one.path} could not be read, so nothing covers it: {one.reason}." for one in tree.body.troubles})
+    bad.update({one.path: f"{one.path} could not be read, so nothing covers it: {one.reason}" for one in tree.body.troubles})
     for path in sorted(bad)[:_MOST]:
         yield COMPLETE.fails(bad[path], tree, found, about=path)
     if len(bad) > _MOST:

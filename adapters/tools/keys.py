@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from arcops.errors import Refused
 from artifacts.private_key import Algorithm, create, save, save_public
 from artifacts.public_key import load_public_key
 from artifacts.writing import write_new
@@ -32,6 +34,8 @@ def new_key(ask: NewKey) -> KeyMade:
     """Make a key pair. Raises `arcops.errors.Refused` where either file exists: a key is never overwritten."""
     key = create(ask.algorithm)
     public = ask.path.with_suffix(".pub")
+    if os.path.lexists(public):  # before anything is written, or a private key without its public half would stay behind
+        raise Refused(f"{public} exists already and is not overwritten; move it away or choose another name")
     ask.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     save(key, ask.path, ask.passphrase)
     save_public(key.public, public)
