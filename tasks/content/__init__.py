@@ -84,7 +84,7 @@ def _by_signature(form: str, window: Window, draft: Draft) -> None:
 
 
 def _by_trial(head: bytes, window: Window, name: str, draft: Draft) -> None:
-    text = signatures.is_text(head, cut=window.size > len(head))
+    text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
     if _pickle(head, window, name, draft, text=text):
         return
     found = onnx.looks_like(window) if head[0] == 8 or name.lower().endswith((".onnx", ".pb")) else ""
@@ -110,8 +110,10 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
         trial = Draft("pickle")
         walked = pickles.walk(window, trial)
         harmless = not trial.imports and not walked.called
-        if (text and harmless) or (not walked.stopped and not (walked.called and trial.imports)):
+        if text and harmless:
             return False
+        if not walked.stopped and not (trial.imports and (walked.called or not _prose(name))):
+            return False  # a word list may well begin with a line that imports; nobody takes it for a pickle
         if not text and harmless and walked.end < 16:
             return False  # a few bytes of raw data that happen to be opcodes; nothing is imported or called by them
     draft.format = "pickle"
@@ -121,6 +123,19 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
     else:
         pickles.read(window, draft)
     return True
+
+
+def _ends_as_text(window: Window) -> bool:
+    """Are the last bytes text too, so that nothing hangs on to it? The first few may continue a character."""
+    tail = window.upto(max(HEAD, window.size - HEAD), HEAD)
+    return signatures.is_text(tail[: min(3, len(tail))].lstrip(bytes(range(0x80, 0xC0))) + tail[3:], cut=False)
+
+
+def _prose(name: str) -> bool:
+    """May a file of this name be expected to hold words?"""
+    return (
+        "." not in name.lstrip(".") or "text" in expected.formats_for(name) or name.lower().endswith((".json", *texts.PYTHON))
+    )
 
 
 def _zip(window: Window, draft: Draft) -> None:
@@ -153,9 +168,10 @@ def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
                 inner.code = True
                 inner.notes.add("is code")
             elif not form and head:
+                content = zips.content_of(window, member, draft)
                 inner.steps = draft.steps
                 text = signatures.is_text(head)
-                _pickle(head, zips.content_of(window, member), member.name, inner, text=text)
+                _pickle(head, content, member.name, inner, text=text)
                 draft.steps = inner.steps
         except Malformed as fault:
             inner.problem(str(fault))

@@ -99,8 +99,23 @@ class _Literal:
             raise Malformed("its header is no plain literal")
 
 
+def holds_objects(window: Window) -> bool:
+    """Does the header speak of Python objects?"""
+    return _header(window)[2]
+
+
 def read(window: Window, draft: Draft) -> None:
     """One array."""
+    start, count, objects = _header(window)
+    if objects:
+        draft.problem("it is an array of Python objects, which is a pickle")
+        pickles.read(window.part(start, window.size - start), draft)
+    elif count != window.size - start:
+        draft.problem(f"its shape and type make {count} bytes, but there are {window.size - start}")
+
+
+def _header(window: Window) -> tuple[int, int, bool]:
+    """Where the data begin, how many bytes they should be, and whether Python objects are in them."""
     version = window.read(6, 2)
     if version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
         raise Malformed(f"it is of the unknown NumPy format version {version[0]}.{version[1]}")
@@ -119,13 +134,7 @@ def read(window: Window, draft: Draft) -> None:
     shape = header["shape"] if isinstance(header["shape"], list) else None
     if shape is None or len(shape) > 64 or not isinstance(header["fortran_order"], bool):
         raise Malformed("its header has no usable shape and order")
-    if objects:
-        draft.problem("it is an array of Python objects, which is a pickle")
-        pickles.read(window.part(start, window.size - start), draft)
-        return
-    total = size * prod(_whole(length) for length in shape)
-    if total != window.size - start:
-        draft.problem(f"its shape and type make {total} bytes, but there are {window.size - start}")
+    return start, size * prod(_whole(length) for length in shape), objects
 
 
 def _whole(value: Literal) -> int:
@@ -163,10 +172,13 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
     for member in members:
         inner = Draft("numpy")
         try:
-            content = zips.content_of(window, member)
-            if content.upto(0, 6) != b"\x93NUMPY":
+            head = zips.first_bytes(window, member, HEADER_LIMIT + 16)
+            if not head.startswith(b"\x93NUMPY"):
                 raise Malformed("it is no array")
-            read(content, inner)
+            if holds_objects(Window.over(head)):
+                read(zips.content_of(window, member, draft), inner)
+            else:
+                read(Window(lambda offset, length, head=head: head[offset : offset + length], member.size), inner)  # type: ignore[misc]  # binds this turn's head
         except Malformed as fault:
             inner.problem(str(fault))
         draft.absorb(inner, printable(member.name))

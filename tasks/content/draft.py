@@ -21,7 +21,7 @@ def printable(text: str, limit: int = 200) -> str:
 class Draft:
     """Mutable while one file is read; `done` makes the value."""
 
-    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "steps")
+    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "steps", "unpacked")
 
     def __init__(self, form: str) -> None:
         self.format = form
@@ -32,6 +32,8 @@ class Draft:
         self.notes: set[str] = set()
         self.steps = 0
         """Steps that readers took so far, for those whose time must be bounded by more than the size of the file."""
+        self.unpacked = 0
+        """Bytes that were unpacked so far, which the size of the file does not bound."""
         self._problems: set[str] = set()
 
     def problem(self, text: str) -> None:

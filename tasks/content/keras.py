@@ -43,7 +43,7 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
         if member.name == "config.json":
             if member.size > CONFIG_LIMIT:
                 raise Malformed(f"its config.json has {member.size} bytes; at most {CONFIG_LIMIT} are read")
-            content = zips.content_of(window, member, CONFIG_LIMIT)
+            content = zips.content_of(window, member, draft, CONFIG_LIMIT)
             built_by(parse(content.read(0, content.size)), draft)
         elif member.name == "metadata.json" or member.name.endswith("/"):
             continue

@@ -9,6 +9,7 @@ that reach through attributes.
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 
 from tasks.content.draft import Draft, printable
@@ -331,6 +332,9 @@ class _Machine:
         return items
 
 
+_ESCAPES = re.compile(rb"(?:[^\\]|\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}))*", re.DOTALL)
+
+
 def _text(name: str, given: bytes) -> Value:
     """The string that an opcode makes, or ``None`` where unpicklers could differ on it."""
     try:
@@ -338,6 +342,8 @@ def _text(name: str, given: bytes) -> Value:
             body = given.strip()
             if len(body) < 2 or body[:1] != body[-1:] or body[:1] not in (b"'", b'"'):
                 raise Malformed("a string of protocol 0 has no quotes")
+            if _ESCAPES.fullmatch(body[1:-1]) is None:
+                return None
             return codecs.escape_decode(body[1:-1])[0].decode("ascii")
         if name == "UNICODE":
             return given.decode("raw-unicode-escape")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks.content.bounded_json import Json, parse
 from tasks.content.draft import Draft, printable
 from tasks.content.gguf import suspicious
+from tasks.content.names import fault_of
 from tasks.content.window import Malformed, Window
 
 CONFIG_LIMIT = 16 * 1024 * 1024
@@ -52,8 +53,23 @@ def read(window: Window, name: str, draft: Draft) -> None:
         if window.size > CONFIG_LIMIT:
             raise Malformed(f"it has {window.size} bytes; at most {CONFIG_LIMIT} of a configuration are read")
         _config(parse(window.read(0, window.size)), base, draft)
+    elif draft.format == "json" and base.endswith(".index.json"):
+        _index(parse(window.read(0, min(window.size, CONFIG_LIMIT))), draft)
     elif base.endswith((".jinja", ".jinja2")) and suspicious(window.upto(0, CONFIG_LIMIT).decode("utf-8", "replace")):
         draft.problem("the template reaches for Python internals")
+
+
+def _index(index: Json, draft: Draft) -> None:
+    """The list of a model's shards: loaders open what it names."""
+    shards = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
+        raise Malformed("it does not map weights to the names of files")
+    for shard in sorted({str(shard) for shard in shards.values()}):
+        fault = fault_of(shard)
+        if fault:
+            draft.problem(f"the file {printable(shard)!r} that it names {fault}")
+        else:
+            draft.referred(shard)
 
 
 def _config(config: Json, base: str, draft: Draft) -> None:

@@ -50,7 +50,7 @@ def _pickle(window: Window, member: zips.Member, draft: Draft) -> None:
     inner = Draft("pickle")
     inner.steps = draft.steps
     try:
-        content = zips.content_of(window, member)
+        content = zips.content_of(window, member, draft)
         if pickles.walk(content, inner, persistent=True).end != content.size:
             inner.problem("bytes follow the pickle")
     except Malformed as fault:

@@ -16,6 +16,7 @@ from tasks.content.window import Malformed, Window
 MOST_MEMBERS = 200_000
 DIRECTORY_LIMIT = 64 * 1024 * 1024
 INFLATE_LIMIT = 64 * 1024 * 1024
+INFLATE_TOTAL = 256 * 1024 * 1024
 BOMB_RATIO = 500
 
 _END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
@@ -220,13 +221,17 @@ def _contiguous(extents: list[tuple[int, int, str]], limit: int, draft: Draft) -
         draft.problem("there are bytes between the last member and the directory")
 
 
-def content_of(window: Window, member: Member, limit: int = INFLATE_LIMIT) -> Window:
-    """The bytes of *member*: a view where it is stored, else unpacked, at most *limit* of them. Raises `Malformed`."""
+def content_of(window: Window, member: Member, draft: Draft, limit: int = INFLATE_LIMIT) -> Window:
+    """The bytes of *member*: a view where it is stored, else unpacked, at most *limit* of them. Raises `Malformed`, also
+    where all that was unpacked for *draft* exceeds `INFLATE_TOTAL`."""
     if member.method == 0:
         return window.part(member.data, member.size)
     if member.method != 8 or member.size > limit:
         raise Malformed(f"{printable(member.name)!r} unpacks to {member.size} bytes; at most {limit} are looked at")
-    data = _inflate(window, member, limit + 1)
+    draft.unpacked += member.size
+    if draft.unpacked > INFLATE_TOTAL:
+        raise Malformed(f"its members unpack to more than {INFLATE_TOTAL} bytes, the most that are looked at")
+    data = _inflate(window, member, member.size + 1)
     if len(data) != member.size or zlib.crc32(data) != member.crc:
         raise Malformed(f"{printable(member.name)!r} does not unpack to what the directory says")
     return Window.over(data)
