@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -13,15 +12,13 @@ from adapters.cli.plain import print_plain
 from adapters.tools.admit import admit as admit_tool
 from adapters.tools.admit import review_response
 from arcops.errors import Refused
-from artifacts.private_key import load_signer
 
 _MOST_BYTES = 16 * 1024 * 1024
 
 
 def admit(manifest: Path, policy: str, key: str, *, review: bool) -> int:
     settings = surroundings.settings()
-    uri = key or settings.key
-    signer = load_signer(uri, surroundings.passphrase(uri), environment=os.environ)
+    signer = surroundings.signer(key or settings.key)
     with tempfile.TemporaryDirectory() as folder:
         given = manifest
         if str(manifest) == "-":

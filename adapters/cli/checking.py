@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from adapters.cli.plain import print_machine, printable
 from adapters.tools.check import Check, Checked
 from adapters.tools.check import check as check_tool
 from arcops.request import silent
-from artifacts.private_key import load_signer
 from artifacts.writing import replace_whole, replaceable
 
 
@@ -31,8 +29,7 @@ def check(
     tier: str,
 ) -> int:
     settings = surroundings.settings(tier)
-    uri = key or settings.key
-    signer = load_signer(uri, surroundings.passphrase(uri), environment=os.environ)
+    signer = surroundings.signer(key or settings.key)
     for path in (output, summary):
         if path is not None:
             replaceable(path)  # now, not after hours of hashing

@@ -199,6 +199,19 @@ def keys_trust(public: Annotated[Path, typer.Argument(parser=path, help="A publi
         making.trust_key(public)
 
 
+@keys_app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(help="The key's id, sha256:…; without one the list is only issued anew.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; needed with a key id.")] = "",
+    key: Key = "",
+) -> None:
+    """Add a key to the signed list of revocations, or issue the list anew so that it is fresh."""
+    with said_in_one_sentence():
+        from adapters.cli import making
+
+        making.revoke_key(key_id, reason, key)
+
+
 @policy_app.command("check")
 def policy_check(
     policy: Annotated[str, typer.Argument(help="A shipped policy's name, or a file.", show_default=False)],

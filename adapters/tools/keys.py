@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from arcops.errors import Refused
-from artifacts.private_key import Algorithm, create, save, save_public
+from arcops.seen.signatures import Revoked
+from artifacts.bundle import open_statement, seal_statement
+from artifacts.private_key import Algorithm, Signer, create, save, save_public
 from artifacts.public_key import load_public_key
-from artifacts.writing import write_new
+from artifacts.reading import read_file
+from artifacts.revocation import RevocationList, parse_revocations, revocation_statement
+from artifacts.writing import replace_whole, write_new
 
 _MOST_BYTES = 64 * 1024
+_MOST_LIST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +73,35 @@ def trust_key(ask: TrustKey) -> KeyTrusted:
     if not path.exists():
         write_new(path, key.pem, mode=0o644)
     return KeyTrusted(key_id=key.id, path=path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeKey:
+    """``key`` is a key id (``sha256:…``). Empty: only say, as of now, what was revoked so far."""
+
+    trust: Path
+    key: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRevoked:
+    path: Path
+    count: int
+
+
+def revoke_key(ask: RevokeKey, *, signer: Signer, now: datetime) -> KeysRevoked:
+    """Issue the signed list of revocations again, with ``ask.key`` added.
+
+    Raises `arcops.errors.Refused` where the list that is there was not signed by *signer*: what others revoked is not dropped.
+    """
+    path = ask.trust / "revocations" / "arcops.sigstore.json"
+    earlier: tuple[Revoked, ...] = ()
+    if path.exists():
+        opened = open_statement(read_file(path, _MOST_LIST_BYTES), [signer.public])
+        earlier = parse_revocations(opened.statement).revoked
+    added = (Revoked(key=ask.key, at=now, reason=ask.reason),) if ask.key else ()
+    listed = RevocationList(issued_at=now, revoked=(*earlier, *added))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_whole(path, seal_statement(revocation_statement(listed), signer))
+    return KeysRevoked(path=path, count=len(listed.revoked))
