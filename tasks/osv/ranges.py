@@ -13,6 +13,7 @@ from typing import Any
 from arcops.seen.vulnerabilities import Standing
 from tasks.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.versions import Scheme, Unparsable, scheme
+from tasks.versions.semver import SEMVER
 
 Key = Any  # what a scheme sorts by: opaque here, comparable with keys of the same scheme
 
@@ -99,7 +100,7 @@ class Coverage:
             if entry.kind is RangeKind.GIT:
                 commits = True
                 continue
-            order = scheme("SemVer") if entry.kind is RangeKind.SEMVER else self._order
+            order = self._order or SEMVER if entry.kind is RangeKind.SEMVER else self._order
             if order is None:
                 self._strange.append(f"is of ecosystem {ecosystem}, whose version order is not known here")
                 continue
