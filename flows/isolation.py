@@ -1,5 +1,7 @@
 """A collector in a process of its own, which is killed at the deadline: for hostile input that could hold a thread for ever.
 
+It may also use only so much memory, for hostile input that asks for all of it: what it cannot have ends it, and nothing else.
+
 The child gets the request and the evidence on its standard input, and answers with JSON: what it says is parsed as strictly as
 anything that comes from outside, so a child that hostile input took over can lie about its own evidence and do no more.
 """
@@ -10,6 +12,7 @@ import importlib
 import json
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -24,6 +27,9 @@ from arcops.request import Request, silent
 from artifacts.wire import from_json, to_json
 from flows.looking import Found, as_evidence, look, missing
 from flows.plan import AnyCollector
+
+MOST_MEMORY = 2 * 1024**3
+"""Bytes of address space for the child: room for every document that is within the readers' own limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +60,11 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
         finally:
             ended.set()
     if child.returncode != 0:
-        return missing(collector, Cause.BROKEN, f"{collector.name} ended with status {child.returncode} and no answer")
+        told = "was told to end" if child.returncode == -signal.SIGKILL else f"ended with status {child.returncode}"
+        return missing(collector, Cause.BROKEN, f"{collector.name} {told} and gave no answer")
     try:
         return _answer(collector, request, out)
-    except (ArcOpsError, ValueError, KeyError, TypeError) as error:
+    except (ArcOpsError, ValueError, KeyError, TypeError, RecursionError) as error:
         return missing(collector, Cause.BROKEN, f"{collector.name} answered what cannot be read: {error}")
 
 
@@ -86,6 +93,7 @@ def _answer(collector: AnyCollector, request: Request, out: bytes) -> Found:
 
 
 def _child() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     name, request, collected = pickle.loads(sys.stdin.buffer.read())  # noqa: S301  # written by our own parent process
     module, _, attribute = name.rpartition(".")
     collector = getattr(importlib.import_module(module), attribute)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from arcops.collector import collector
+from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.sboms import Sboms
@@ -14,16 +15,21 @@ from arcops.seen.tree import Tree
 PATH_PROPERTY = "arcops:path"
 
 
-@collector(Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=5))
+@collector(Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True)
 def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
     """Read every SBOM of the subject. Raises `Refused` where there is none, or one larger than 64 MiB."""
     from tasks.sboms._candidates import candidates, nothing_found
+    from tasks.sboms._document import MOST_COMPONENTS
     from tasks.sboms._reading import read
 
     documents = []
     for document in candidates(request, seen[Tree].body):
         request.progress(0, 0)
         found = read(document)
+        if found is not None and len(found.components) > MOST_COMPONENTS:
+            raise Refused(
+                f"{document.path} lists {len(found.components)} components; at most {MOST_COMPONENTS} are read, so split it"
+            )
         if found is not None:
             documents.append(found)
     if not documents:

@@ -46,6 +46,10 @@ _PASSED = re.compile(
 )
 
 
+MOST_LINES = 500_000
+"""Every line may begin a package, which takes more than a kilobyte however short the line is."""
+
+
 def begins(data: bytes) -> bool:
     return re.match(rb"(?:\xef\xbb\xbf)?(?:\s*#[^\n]*\n|\s+)*SPDXVersion:", data[:4096]) is not None
 
@@ -72,6 +76,8 @@ def read_tag_value(document: Document) -> SbomSeen:
 def _entries(source: str) -> list[tuple[int, str, str]]:
     """Each tag with its value and its line; a value in ``<text>`` may have several lines."""
     found: list[tuple[int, str, str]] = []
+    if source.count("\n") > MOST_LINES:
+        raise ValueError(f"it has more than {MOST_LINES} lines, the most that are read; split it")
     lines = source.splitlines()
     index = 0
     while index < len(lines):
