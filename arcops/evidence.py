@@ -28,6 +28,11 @@ class Body:
 
     KIND: ClassVar[str]
 
+    @property
+    def names_subject(self) -> str:
+        """Lower-case hex SHA-256 that names the whole subject by its content; empty where this body sees only a side of it."""
+        return ""
+
 
 T = TypeVar("T", bound=Body)
 T_co = TypeVar("T_co", bound=Body, covariant=True)

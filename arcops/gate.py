@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from arcops.errors import Broken
@@ -62,9 +64,12 @@ def gate(
     wants: tuple[type[Body], ...] = (),
     policy: type[P],
     rules: tuple[Rule, ...],
-    examples: Callable[[], Iterable[Example[P]]],
+    examples: Callable[[], Iterable[Example[P]]] | None = None,
 ) -> Callable[[Callable[[Seen, P], Iterator[Finding]]], Gate[P]]:
     """Declare the decorated generator of findings as the gate *gate_id*.
+
+    *examples* that would crowd the module live beside it, in ``_NAME_examples.py`` as a function
+    ``examples``, and are found there.
 
     Raises `Broken` on a declaration that could fail open: no need, no rule, a foreign rule id, a mutable policy or one
     without defaults, a module docstring without *Why*, *Judged* and *Fix*.
@@ -74,10 +79,23 @@ def gate(
         doc = sys.modules[findings.__module__].__doc__ or ""
         _refuse_weak(gate_id, needs, policy, rules, doc)
         return Gate(
-            id=gate_id, needs=needs, wants=wants, policy=policy, rules=rules, examples=examples, findings=findings, doc=doc
+            id=gate_id,
+            needs=needs,
+            wants=wants,
+            policy=policy,
+            rules=rules,
+            examples=examples or partial(_beside, findings.__module__),
+            findings=findings,
+            doc=doc,
         )
 
     return declare
+
+
+def _beside(module: str) -> Iterable[Example[Any]]:
+    room, _, name = module.rpartition(".")
+    found: Iterable[Example[Any]] = importlib.import_module(f"{room}._{name}_examples").examples()
+    return found
 
 
 def _refuse_weak(gate_id: str, needs: tuple[type[Body], ...], policy: type[Any], rules: tuple[Rule, ...], doc: str) -> None:

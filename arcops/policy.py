@@ -9,6 +9,9 @@ from datetime import timedelta
 from arcops.errors import Refused
 from arcops.finding import Waiver
 
+MOST_VALID = timedelta(days=3660)
+"""Nobody knows what will be known of a model in ten years; and a term without an end would pass the last date that there is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -31,3 +34,7 @@ class Policy:
             raise Refused(f"policy {self.name!r} names no gate, so it would judge nothing; add at least one under 'gates:'")
         if self.valid_for <= timedelta(0):
             raise Refused(f"policy {self.name!r} makes results valid for {self.valid_for}; use a positive duration such as P7D")
+        if self.valid_for > MOST_VALID:
+            raise Refused(
+                f"policy {self.name!r} makes results valid for {self.valid_for.days} days; use at most {MOST_VALID.days}"
+            )

@@ -20,8 +20,9 @@ class Request:
     """Everything that a collector may know.
 
     ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it. ``trust`` holds keys, roots,
-    authorities and revocations; ``data`` holds advisory databases; ``cache`` may be lost at any time. ``progress`` is told
-    bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it at least every second.
+    authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be lost at
+    any time. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call
+    it at least every second.
     """
 
     target: Path
@@ -31,6 +32,7 @@ class Request:
     trust: Path
     data: Path
     cache: Path
+    store: Path | None = None
     attached: tuple[Path, ...] = ()
     workers: int = 1
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)

@@ -79,7 +79,7 @@ def save(key: PrivateKey, path: Path, passphrase: str) -> None:
     pem = key.raw.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase.encode()),
+        serialization.BestAvailableEncryption(_encoded(passphrase, str(path))),
     )
     write_new(path, pem, mode=0o600)
 
@@ -144,8 +144,15 @@ def _read(path: Path) -> bytes:
     return data
 
 
+def _encoded(passphrase: str, where: str) -> bytes:
+    try:
+        return passphrase.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Refused(f"the passphrase given for {where} is not text in UTF-8") from error
+
+
 def _from_pem(pem: bytes, passphrase: PassphraseSource, *, where: str) -> PrivateKey:
-    secret = passphrase(f"passphrase of {where}").encode() if b"ENCRYPTED" in pem else None
+    secret = _encoded(passphrase(f"passphrase of {where}"), where) if b"ENCRYPTED" in pem else None
     try:
         raw = serialization.load_pem_private_key(pem, password=secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

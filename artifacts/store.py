@@ -27,16 +27,27 @@ from artifacts.ledger import Checkpoint, open_checkpoint, sign_checkpoint
 from artifacts.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
+from artifacts.reading import read_file
 from artifacts.said import said
 from artifacts.writing import replace_whole, sync_folder, write_new
 
 MOST_EVIDENCE = 256 * 1024 * 1024
+_MOST_ORIGIN = 4096
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 def digest_of(data: bytes) -> str:
     """``sha256:…`` of *data*: the name under which the store keeps it."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _origin(path: Path) -> str:
+    try:
+        origin = read_file(path, _MOST_ORIGIN).decode("utf-8")
+        Checkpoint(origin=origin, size=0, root=bytes(32))
+    except (Refused, UnicodeDecodeError) as error:
+        raise Refused(f"{path} does not name the log of this store ({error}); put back what it said, it is one line") from error
+    return origin
 
 
 class Store:
@@ -51,9 +62,10 @@ class Store:
                 Checkpoint(origin=origin, size=0, root=bytes(32))  # refuses a name that no checkpoint could carry
                 with suppress(Refused):  # another process made the store at the same moment; its name holds
                     write_new(folder / "origin", origin.encode())
-            self.origin = (folder / "origin").read_text(encoding="utf-8")
+            self.origin = _origin(folder / "origin")
         except OSError as error:
-            raise Unavailable(f"the store {folder} cannot be used: {error.strerror}") from error
+            where = error.filename if isinstance(error.filename, str) else folder
+            raise Unavailable(f"the store {folder} cannot be used: {where}: {error.strerror}") from error
         self._index = Index(folder / "index.sqlite")
 
     def __enter__(self) -> Store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
@@ -35,7 +36,11 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def replace_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write *data* to *path*, in place of what was there. A reader sees the old bytes or the new ones, never a mixture."""
+    """Write *data* to *path*, in place of what was there. A reader sees the old bytes or the new ones, never a mixture.
+
+    Raises as `replaceable` does, and `Unavailable` where the disk or the permissions do not allow it.
+    """
+    replaceable(path)
     partial = path.parent / f"{PARTIAL}{secrets.token_hex(8)}"
     try:
         try:
@@ -46,6 +51,20 @@ def replace_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}; what was there before is unchanged") from error
+
+
+def replaceable(path: Path) -> None:
+    """Raise `Refused` where `replace_whole` could not write *path*: a link, device or folder is not replaced by a file."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise Refused(f"{path} cannot be written: {path.parent} is not a directory; make it first") from None
+        return
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise Refused(f"{path} is not a plain file and is not replaced by one; choose another name")
 
 
 def _write_synced(path: Path, data: bytes, mode: int) -> None:

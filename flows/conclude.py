@@ -9,7 +9,6 @@ from datetime import datetime
 from arcops.evidence import Evidence, Missing
 from arcops.judge import judge
 from arcops.result import EvidenceRecord, GateResult, Report
-from arcops.seen.tree import Tree
 from arcops.subject import Digest, Subject
 from arcops.verdict import worst
 from flows.looking import Found
@@ -60,9 +59,10 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
 
 def _subject(plan: Plan, collected: Mapping[str, Found]) -> Subject:
     request = plan.request
-    tree = collected.get(Tree.KIND)
-    if isinstance(tree, Evidence) and isinstance(tree.body, Tree):
-        named = Digest(algorithm="sha256", value=tree.body.root)
+    names = [found.body.names_subject for found in collected.values() if isinstance(found, Evidence)]
+    name = next(filter(None, names), "")
+    if name:
+        named = Digest(algorithm="sha256", value=name)
     else:
         # Nobody saw the content, so the only honest name is the name; under its own algorithm it can match no real digest.
         named = Digest(algorithm="arcopsUnseenName", value=hashlib.sha256(request.name.encode(errors="replace")).hexdigest())

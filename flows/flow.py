@@ -48,6 +48,7 @@ async def evaluate(
         trust=settings.trust,
         data=settings.data,
         cache=settings.cache,
+        store=settings.store,
         attached=tuple(Path(one).absolute() for one in attached),
         workers=settings.workers,
     )

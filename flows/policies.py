@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Hashable, Iterable
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
-
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import Policy
-from artifacts.wire import JSON, from_json
+from artifacts.reading import read_file
+from artifacts.wire import from_json
 from flows.plan import AnyGate, all_gates
+from foundation.strict_yaml import JSON, load_all
 
 _MOST_BYTES = 1024 * 1024
+_MOST_VALUES = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,31 +31,6 @@ class _Head:
     waivers: tuple[Waiver, ...] = ()
     amber_passes: bool = False
     description: str = ""
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key counts once, aliases are refused (bombs), and only true/false are booleans."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed; write the value out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            raise yaml.YAMLError(f"a key stands twice in the mapping that begins on line {node.start_mark.line + 1}")
-        return mapping
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _first in "tf":
-    _Loader.yaml_implicit_resolvers.setdefault(_first, []).append(("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$")))
 
 
 def shipped_policies() -> tuple[str, ...]:
@@ -68,11 +44,9 @@ def read_policy(name_or_path: str) -> bytes:
     if name_or_path in shipped_policies():
         return resources.files("policies").joinpath(f"{name_or_path}.yaml").read_bytes()
     path = Path(name_or_path)
-    if not path.is_file():
+    if not name_or_path or not os.path.lexists(path):
         raise Refused(f"there is no policy {name_or_path!r}: give a file, or one of {', '.join(shipped_policies())}")
-    if path.stat().st_size > _MOST_BYTES:
-        raise Refused(f"policy {name_or_path} is larger than {_MOST_BYTES} bytes")
-    return path.read_bytes()
+    return read_file(path, _MOST_BYTES)
 
 
 def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None) -> Policy:
@@ -82,7 +56,7 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
     sections = document.pop("gates", None)
     if not isinstance(sections, dict) or not sections:
         raise Refused(f"{where}: 'gates:' must map at least one gate to its settings; known gates: {', '.join(sorted(known))}")
-    head = from_json(_Head, json.dumps(document))
+    head = _head(document, where)
     strangers = sorted(set(map(str, sections)) - set(known))
     if strangers:
         raise Refused(f"{where}: there is no gate {strangers[0]!r}; known gates: {', '.join(sorted(known))}")
@@ -113,12 +87,18 @@ def load_policy(name_or_path: str) -> Policy:
     return parse_policy(read_policy(name_or_path), where=f"policy {name_or_path}")
 
 
-def _document(data: bytes, where: str) -> dict[str, JSON]:
+def _head(document: dict[str, JSON], where: str) -> _Head:
     try:
-        document = yaml.load(data.decode("utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader, made stricter above
-        json.dumps(document, allow_nan=False)
-    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise Refused(f"{where} is not a policy in YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-        raise Refused(f"{where} is not a mapping with the keys name, validFor, gates and waivers")
-    return document
+        head = from_json(_Head, json.dumps(document))
+    except Refused as error:
+        raise Refused(f"{where}: {str(error).removeprefix('_Head: ')}") from error
+    if not head.name.strip():
+        raise Refused(f"{where}: 'name:' is empty; a report names the policy that it was judged by")
+    return head
+
+
+def _document(data: bytes, where: str) -> dict[str, JSON]:
+    documents = load_all(data, what=where, most_values=_MOST_VALUES)
+    if len(documents) != 1 or not isinstance(documents[0], dict) or not all(isinstance(key, str) for key in documents[0]):
+        raise Refused(f"{where} is not one YAML mapping with the keys name, validFor, gates and waivers")
+    return documents[0]

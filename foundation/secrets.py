@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from arcops.errors import Refused
 
 _MOST_BYTES = 4096
+_PIPE_SECONDS = 10.0
 
 
 def passphrase_source(
@@ -40,11 +42,16 @@ def passphrase_source(
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            text = file.read(_MOST_BYTES).decode("utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"the passphrase file {path} cannot be read: {error}") from error
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            status = os.fstat(descriptor)
+            if stat.S_ISFIFO(status.st_mode):  # as a shell's <(command) makes one; the command needs a moment
+                select.select([descriptor], [], [], _PIPE_SECONDS)
+            text = (file.read(_MOST_BYTES) or b"").decode("utf-8").strip("\r\n")
+    except OSError as error:
+        raise Refused(f"the passphrase file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"the passphrase file {path} is not text in UTF-8") from error
     # A secret that Kubernetes mounts belongs to root and has its own protection; a loose file of one's own has none.
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
         raise Refused(f"the passphrase file {path} can be read by others; run 'chmod 600 {path}'")

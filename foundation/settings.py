@@ -7,12 +7,15 @@ into the source tree.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.tier import Tier
+
+_MOST_WORKERS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,6 @@ def _tier(text: str) -> Tier:
 def _workers(text: str) -> int:
     if not text:
         return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise Refused(f"ARCOPS_WORKERS is {text!r}; use a whole number of threads from 1 up")
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII) or int(text) > _MOST_WORKERS:
+        raise Refused(f"ARCOPS_WORKERS is {text[:50]!r}; use a whole number of threads from 1 to {_MOST_WORKERS}")
     return int(text)

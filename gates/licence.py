@@ -23,7 +23,7 @@ from itertools import pairwise
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Cited, Finding, Location
-from arcops.gate import Example, gate
+from arcops.gate import gate
 from arcops.licence import NOTHING, UNSAID, Licence, canonical_name, family, holds, named, parse_licence
 from arcops.seen.card import Card, CardSeen, Fact, LicenceSeen, LicenceSource
 from arcops.seen.sboms import Component, Sboms, SbomSeen
@@ -100,19 +100,12 @@ class _Statement:
     file: bool
 
 
-def _examples() -> Iterable[Example[LicencePolicy]]:
-    from gates._licence_examples import examples
-
-    return examples()
-
-
 @gate(
     "licence",
     needs=(Card,),
     wants=(Sboms,),
     policy=LicencePolicy,
     rules=(STATED, ALLOWED, COMPONENTS, AGREES, CARD, SOUND),
-    examples=_examples,
 )
 def licence(seen: Seen, policy: LicencePolicy) -> Iterator[Finding]:
     """Answer every rule about the licences of one model."""

@@ -23,7 +23,7 @@ from arcops.beside import content_root, is_beside
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Cited, Finding, Rule
-from arcops.gate import Example, gate
+from arcops.gate import gate
 from arcops.repository import repository
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.sboms import Sboms
@@ -136,19 +136,12 @@ class _Case:
     subject_name: str
 
 
-def _examples() -> Iterable[Example[ProvenancePolicy]]:
-    from gates._provenance_examples import examples
-
-    return examples()
-
-
 @gate(
     "provenance",
     needs=(Tree, Attestations),
     wants=(Sboms,),
     policy=ProvenancePolicy,
     rules=rules.RULES,
-    examples=_examples,
 )
 def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
     """Answer every rule about the attestations of one model."""
@@ -259,7 +252,7 @@ def _covered(case: _Case, beside: set[str]) -> Iterator[Finding]:
     if case.tree.troubles:
         for trouble in case.tree.troubles:
             yield rules.COVERED.unknown(
-                f"{trouble.path} could not be read ({trouble.reason}), so nobody knows if it is covered."
+                f"{trouble.path} could not be read ({trouble.reason.rstrip('.')}), so nobody knows if it is covered."
             )
         return
     stated = {sha256 for each in case.accepted for sha256 in stated_sha256(each)}

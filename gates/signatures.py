@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding
-from arcops.gate import Example, gate
+from arcops.gate import gate
 from arcops.seen.signatures import RevocationsSeen, Revoked, Signatures, SignatureSeen
 from arcops.seen.tree import Tree
 from arcops.signer import Signer, SignerRule, allowed
@@ -71,18 +71,11 @@ class _Counting:
     keys: frozenset[str]
 
 
-def _examples() -> tuple[Example[SignaturePolicy], ...]:
-    from gates._signatures_examples import examples
-
-    return examples()
-
-
 @gate(
     "signatures",
     needs=(Tree, Signatures),
     policy=SignaturePolicy,
     rules=(PROVEN, SIGNER, TIME, LIST, REVOKED, MATCHES, COMPLETE, IGNORED, EXPECTED),
-    examples=_examples,
 )
 def signatures(seen: Seen, policy: SignaturePolicy) -> Iterator[Finding]:
     """The findings on the signatures over the subject's files."""
@@ -293,7 +286,7 @@ def _complete(
         if known[mark] < policy.threshold:
             bad[file.path] = f"{file.path} is covered by {known[mark]} signer(s) that count; {policy.threshold} needed."
     bad.update({link.path: f"{link.path} is a link, which no signature covers." for link in tree.body.links})
-    bad.update({one.path: f"{one.path} could not be read, so nothing covers it: {one.reason}." for one in tree.body.troubles})
+    bad.update({one.path: f"{one.path} could not be read, so nothing covers it: {one.reason}" for one in tree.body.troubles})
     for path in sorted(bad)[:_MOST]:
         yield COMPLETE.fails(bad[path], tree, found, about=path)
     if len(bad) > _MOST:

@@ -23,7 +23,7 @@ from enum import Enum
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
-from arcops.gate import Example, gate
+from arcops.gate import gate
 from arcops.seen.sboms import Sboms
 from arcops.seen.vex import Vex
 from arcops.seen.vulnerabilities import Database, Standing, Vulnerabilities
@@ -106,19 +106,12 @@ VEX = Rule(
 )
 
 
-def _examples() -> Iterator[Example[VulnerabilitiesPolicy]]:
-    from gates._vulnerabilities_examples import examples  # they are made of the policy above
-
-    return examples()
-
-
 @gate(
     "vulnerabilities",
     needs=(Sboms, Vulnerabilities),
     wants=(Vex,),
     policy=VulnerabilitiesPolicy,
     rules=(KNOWN, UNDECIDED, COVERAGE, DATA_AGE, DATA_SIZE, DATA_SOUND, VEX),
-    examples=_examples,
 )
 def vulnerabilities(seen: Seen, policy: VulnerabilitiesPolicy) -> Iterator[Finding]:
     """Judge every advisory that is left after the VEX statements that count, then the data behind the answer."""

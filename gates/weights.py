@@ -13,12 +13,12 @@ needs one by one under `imports`; remove whatever is not needed to serve the mod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
-from arcops.gate import Example, gate
+from arcops.gate import gate
 from arcops.seen.tree import FileSeen, Tree
 from gates._words import capped, shown
 
@@ -97,18 +97,11 @@ class WeightsPolicy:
     operator_domains: tuple[str, ...] = ()
 
 
-def examples() -> Iterable[Example[WeightsPolicy]]:
-    from gates._weights_examples import examples as shown_examples  # the examples need the policy above
-
-    return shown_examples()
-
-
 @gate(
     "weights",
     needs=(Tree,),
     policy=WeightsPolicy,
     rules=(PRESENT, READABLE, FORMATS, IMPORTS, CODE, EXTERNAL, OPERATORS),
-    examples=examples,
 )
 def weights(seen: Seen, policy: WeightsPolicy) -> Iterator[Finding]:
     tree = seen[Tree]

@@ -7,6 +7,7 @@ A directory with four folders: ``keys/*.pub`` or ``*.pem`` (public keys), ``root
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +15,12 @@ from pathlib import Path
 
 from cryptography import x509
 
-from arcops.errors import Refused
+from arcops.errors import Refused, Unavailable
 from arcops.evidence import Source, SourceKind
 from artifacts.public_key import PublicKey, load_public_key
+from artifacts.reading import read_file
 from artifacts.wire import canonical
-from tasks.reading import MIB, read_limited
+from tasks.reading import MIB
 from tasks.trusted_root import Root, parse_root
 
 _SUFFIXES = {"keys": (".pub", ".pem"), "roots": (".json",), "authorities": (".pem", ".crt"), "revocations": ("",)}
@@ -54,9 +56,12 @@ def load_trust(folder: Path) -> Trust:
     Raises `Refused` where the folder is missing, where it holds nothing that could prove a signature, and for a file that
     is not what its place says (a private key among the public ones, say): trust is never guessed.
     """
-    if not folder.is_dir():
-        raise Refused(f"{folder} is not a directory of trust; make it and put public keys in {folder / 'keys'}")
-    files = {place: tuple(_files(folder, place, suffixes)) for place, suffixes in _SUFFIXES.items()}
+    try:
+        if not folder.is_dir():
+            raise Refused(f"{folder} is not a directory of trust; make it and put public keys in {folder / 'keys'}")
+        files = {place: tuple(_files(folder, place, suffixes)) for place, suffixes in _SUFFIXES.items()}
+    except OSError as error:
+        raise Unavailable(f"the trust in {error.filename or folder} cannot be read: {error.strerror}") from error
     keys = {key.id: key for key in (_key(file, folder) for file in files["keys"])}
     trust = Trust(
         digest=_digest(file for place in files.values() for file in place),
@@ -76,6 +81,8 @@ def load_trust(folder: Path) -> Trust:
 def _files(folder: Path, place: str, suffixes: tuple[str, ...]) -> Iterator[TrustFile]:
     inside = folder / place
     if not inside.is_dir():
+        if os.path.lexists(inside):  # passing over it in silence could pass over revocations
+            raise Refused(f"{inside} is not a directory; make it one, or remove it")
         return
     for path in sorted(inside.iterdir()):
         if path.name.startswith((".", "README")):
@@ -83,7 +90,7 @@ def _files(folder: Path, place: str, suffixes: tuple[str, ...]) -> Iterator[Trus
         if not path.name.endswith(suffixes):
             raise Refused(f"{path} is not trusted material: files in {place}/ end in {' or '.join(suffixes)}; move it away")
         # The directory is the operator's own and may be mounted through links (Kubernetes does), so links are followed here.
-        yield TrustFile(path=f"{place}/{path.name}", data=read_limited(path.resolve(), _MOST))
+        yield TrustFile(path=f"{place}/{path.name}", data=read_file(path, _MOST))
 
 
 def _digest(files: Iterator[TrustFile]) -> str:

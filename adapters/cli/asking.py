@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from adapters.cli import surroundings
+from adapters.cli.plain import printable
 from adapters.tools.explain import explain as explain_tool
 from adapters.tools.policy import check_policy
 from arcops.errors import Refused
@@ -26,14 +27,15 @@ def explain(name: str) -> None:
 
 def policy_check(name_or_path: str) -> None:
     checked = check_policy(name_or_path, now=surroundings.now())
-    print(f"policy {checked.policy.name} {checked.policy.digest}")
+    print(f"policy {printable(checked.policy.name)} {checked.policy.digest}")
     print(f"results hold for {checked.policy.valid_for}")
     for gate, settings in checked.gates:
-        print(f"{gate} {json.dumps(settings, ensure_ascii=False)}")
+        print(f"{gate} {printable(json.dumps(settings, ensure_ascii=False))}")
     for waiver in checked.policy.waivers:
         state = "expired" if waiver in checked.expired else "live"
-        print(
+        said = (
             f"waiver {waiver.rule} {waiver.about or '-'} for {waiver.subject} by {waiver.owner} until {waiver.expires}: {state}"
         )
+        print(printable(said))
     if checked.expired:
         raise Refused(f"{len(checked.expired)} waiver(s) of policy {checked.policy.name} expired; renew or remove them")

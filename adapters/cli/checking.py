@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.cli import present, surroundings
-from adapters.cli.exits import BY_VERDICT
-from adapters.cli.plain import print_machine
+from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
+from adapters.cli.plain import print_machine, printable
 from adapters.tools.check import Check, Checked
 from adapters.tools.check import check as check_tool
 from arcops.request import silent
-from artifacts.private_key import load_signer
-from artifacts.writing import replace_whole
+from artifacts.writing import replace_whole, replaceable
 
 
 def check(
@@ -30,8 +29,10 @@ def check(
     tier: str,
 ) -> int:
     settings = surroundings.settings(tier)
-    uri = key or settings.key
-    signer = load_signer(uri, surroundings.passphrase(uri), environment=os.environ)
+    signer = surroundings.signer(key or settings.key)
+    for path in (output, summary):
+        if path is not None:
+            replaceable(path)  # now, not after hours of hashing
     stop = surroundings.stop_on_signals()
     ask = Check(target=target, policy=policy, attached=attached)
     errors = Console(stderr=True)
@@ -45,13 +46,28 @@ def check(
         disable=not errors.is_terminal,
     ) as bar:
         task = bar.add_task("reading", total=None)
-        progress = silent if bar.disable else lambda done, total: bar.update(task, completed=done, total=total)
+
+        def shown(done: int, total: int) -> None:
+            if total:  # collectors that only ask whether to stop report 0 of 0
+                bar.update(task, completed=done, total=total)
+
+        progress = silent if bar.disable else shown
         checked = check_tool(ask, settings=settings, signer=signer, now=surroundings.now(), stop=stop, progress=progress)
     if output is not None:
         replace_whole(output, checked.bundle)
     if summary is not None:
         replace_whole(summary, checked.summary)
-    _print(checked, form, output or checked.artifact)
+    try:
+        _print(checked, form, output or checked.artifact)
+    except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit of its own
+        drop_standard_output()
+        why = error.strerror if isinstance(error, OSError) else "nobody reads it"
+        print(
+            f"arcops: the verdict is {checked.report.verdict.value}, but it could not be printed ({why}); "
+            f"the artifact is {checked.artifact}",
+            file=sys.stderr,
+        )
+        return CANNOT
     return BY_VERDICT[checked.report.verdict]
 
 
@@ -61,5 +77,5 @@ def _print(checked: Checked, form: str, artifact: Path) -> None:
         return
     console = Console()
     present.report(checked.report, console)
-    console.print(f"artifact {artifact}", style="dim", highlight=False, soft_wrap=True)
+    console.print(f"artifact {escape(printable(str(artifact)))}", style="dim", highlight=False, soft_wrap=True)
     sys.stdout.flush()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from adapters.cli.plain import printable
 from arcops.errors import ArcOpsError, Refused
 from arcops.verdict import Verdict
 
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
+
+_MOST = 2000
+"""Characters of a sentence: a name of megabytes must not drown a terminal."""
 
 BY_VERDICT = {Verdict.GREEN: GREEN, Verdict.AMBER: AMBER, Verdict.RED: RED}
 
@@ -20,15 +26,42 @@ def said_in_one_sentence() -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        print(f"arcops: {error}", file=sys.stderr)
+        _say(str(error))
         raise SystemExit(USAGE) from error
     except ArcOpsError as error:
-        print(f"arcops: {error}", file=sys.stderr)
+        _say(str(error))
         raise SystemExit(CANNOT) from error
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"arcops: {error.strerror or error}{where}; nothing was written that counts as an artifact", file=sys.stderr)
+        where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, (str, bytes)) else ""
+        _say(f"{error.strerror or error}{where}; nothing was written that counts as an artifact")
         raise SystemExit(CANNOT) from error
     except Exception as error:
-        print(f"arcops: this is a bug in arcops, please report it: {type(error).__name__}: {error}", file=sys.stderr)
+        _say(f"this is a bug in arcops, please report it: {type(error).__name__}: {error}")
         raise SystemExit(CANNOT) from error
+
+
+def _say(sentence: str) -> None:
+    """One line, whatever is in it: the names in it were chosen by whoever made the input."""
+    shown = printable(sentence)
+    print(f"arcops: {shown if len(shown) <= _MOST else f'{shown[: _MOST // 2]} … {shown[-_MOST // 2 :]}'}", file=sys.stderr)
+
+
+def open_the_standard_streams() -> None:
+    """Give the standard streams that the caller closed to the null device.
+
+    Otherwise the next file that is opened would get a stream's number, and what is printed would be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    null = Path(os.devnull)
+    sys.stdin = sys.stdin or null.open(encoding="utf-8")
+    sys.stdout = sys.stdout or null.open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or null.open("w", encoding="utf-8")
+
+
+def drop_standard_output() -> None:
+    """After a failed write: whatever is still in its buffer must not fail once more when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

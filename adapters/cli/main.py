@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli.exits import said_in_one_sentence
+from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
 
 app = typer.Typer(
     name="arcops",
@@ -24,6 +24,13 @@ store_app = typer.Typer(name="store", help="What was kept: list it, prove nothin
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
 for group in (keys_app, policy_app, data_app, store_app):
     app.add_typer(group)
+
+
+def path(text: str) -> Path:
+    """A path that was really given: the empty string, as an unset variable leaves it, would name the present directory."""
+    if not text:
+        raise typer.BadParameter("the path is empty; was a variable not set?")
+    return Path(text)
 
 
 class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
@@ -58,15 +65,17 @@ Key = Annotated[
 
 @app.command()
 def check(
-    target: Annotated[Path, typer.Argument(help="The model: a directory, or one file.", show_default=False)],
+    target: Annotated[Path, typer.Argument(parser=path, help="The model: a directory, or one file.", show_default=False)],
     policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "sovereign",
     key: Key = "",
     attach: Annotated[
         list[Path] | None,
-        typer.Option(help="A signature, SBOM or attestation that lies outside the model.", show_default=False),
+        typer.Option(parser=path, help="A signature, SBOM or attestation that lies outside the model.", show_default=False),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the sealed artifact here, too.")] = None,
-    vsa: Annotated[Path | None, typer.Option(help="Write a sealed SLSA verification summary here, too.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
+    ] = None,
+    vsa: Annotated[Path | None, typer.Option(parser=path, help="Write a sealed SLSA verification summary here, too.")] = None,
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
     tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
 ) -> None:
@@ -79,9 +88,24 @@ def check(
 
 
 @app.command()
+def admit(
+    manifest: Annotated[Path, typer.Argument(help="A manifest or AdmissionReview, YAML or JSON; - for standard input.")],
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "admission",
+    key: Key = "",
+    review: Annotated[bool, typer.Option("--review", help="Answer with an AdmissionReview, as an API server expects.")] = False,
+) -> None:
+    """Refuse workloads whose models have no valid GREEN artifact in the store."""
+    with said_in_one_sentence():
+        from adapters.cli import admitting
+
+        code = admitting.admit(manifest, policy, key, review=review)
+    raise typer.Exit(code)
+
+
+@app.command()
 def verify(
-    artifact: Annotated[Path, typer.Argument(help="A sealed artifact.", show_default=False)],
-    key: Annotated[list[Path], typer.Option(help="Public key (PEM) of who should have signed; may be repeated.")],
+    artifact: Annotated[Path, typer.Argument(parser=path, help="A sealed artifact.", show_default=False)],
+    key: Annotated[list[Path], typer.Option(parser=path, help="Public key (PEM) of who should have signed; may be repeated.")],
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
 ) -> None:
     """Verify an artifact offline. Exits by its verdict, and 3 where it is forged or no longer holds."""
@@ -94,7 +118,7 @@ def verify(
 
 @app.command()
 def show(
-    artifact: Annotated[Path, typer.Argument(help="A sealed artifact.", show_default=False)],
+    artifact: Annotated[Path, typer.Argument(parser=path, help="A sealed artifact.", show_default=False)],
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
 ) -> None:
     """Show what an artifact says, without checking who said it."""
@@ -117,7 +141,7 @@ def explain(
 
 @app.command()
 def sign(
-    target: Annotated[Path, typer.Argument(help="The model's directory.", show_default=False)],
+    target: Annotated[Path, typer.Argument(parser=path, help="The model's directory.", show_default=False)],
     key: Key = "",
     builder: Annotated[
         str, typer.Option(help="Also attest provenance, by this builder id; say who really made or fetched the model.")
@@ -133,13 +157,14 @@ def sign(
 
 @app.command()
 def sbom(
-    target: Annotated[Path, typer.Argument(help="The model's directory.", show_default=False)],
+    target: Annotated[Path, typer.Argument(parser=path, help="The model's directory.", show_default=False)],
     version: Annotated[str, typer.Option(help="The model's version.")],
     supplier: Annotated[str, typer.Option(help="Who supplies the model.")],
     licence: Annotated[str, typer.Option(help="The model's licence as an SPDX expression.")],
     author: Annotated[str, typer.Option(help="Who writes this SBOM; the supplier where not given.")] = "",
     python: Annotated[
-        Path | None, typer.Option(help="A site-packages directory whose distributions run the model.", show_default=False)
+        Path | None,
+        typer.Option(parser=path, help="A site-packages directory whose distributions run the model.", show_default=False),
     ] = None,
 ) -> None:
     """Make a CycloneDX SBOM of a model and of the Python environment that runs it."""
@@ -151,7 +176,9 @@ def sbom(
 
 @keys_app.command("new")
 def keys_new(
-    path: Annotated[Path | None, typer.Argument(help="Where the private key goes.", show_default="the default key")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(parser=path, help="Where the private key goes.", show_default="the default key")
+    ] = None,
     algorithm: Annotated[
         AlgorithmName, typer.Option(help="The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only.")
     ] = AlgorithmName.ecdsa_p256,
@@ -164,12 +191,25 @@ def keys_new(
 
 
 @keys_app.command("trust")
-def keys_trust(public: Annotated[Path, typer.Argument(help="A public key in PEM.", show_default=False)]) -> None:
+def keys_trust(public: Annotated[Path, typer.Argument(parser=path, help="A public key in PEM.", show_default=False)]) -> None:
     """Put a public key among the trusted ones; the policy says what it may sign."""
     with said_in_one_sentence():
         from adapters.cli import making
 
         making.trust_key(public)
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(help="The key's id, sha256:…; without one the list is only issued anew.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; needed with a key id.")] = "",
+    key: Key = "",
+) -> None:
+    """Add a key to the signed list of revocations, or issue the list anew so that it is fresh."""
+    with said_in_one_sentence():
+        from adapters.cli import making
+
+        making.revoke_key(key_id, reason, key)
 
 
 @policy_app.command("check")
@@ -185,7 +225,7 @@ def policy_check(
 
 @data_app.command("import")
 def data_import(
-    export: Annotated[Path, typer.Argument(help="An OSV ecosystem export (zip).", show_default=False)],
+    export: Annotated[Path, typer.Argument(parser=path, help="An OSV ecosystem export (zip).", show_default=False)],
 ) -> None:
     """Import advisories for the offline vulnerability matcher."""
     with said_in_one_sentence():
@@ -194,7 +234,7 @@ def data_import(
         making.import_data(export)
 
 
-Signers = Annotated[list[Path], typer.Option("--key", help="Public key (PEM) of who signs here; may be repeated.")]
+Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
 
 
 @store_app.command("list")
@@ -212,7 +252,9 @@ def store_list(
 @store_app.command("check")
 def store_check(
     key: Signers,
-    checkpoint: Annotated[Path | None, typer.Option(help="The last checkpoint that you kept outside of the store.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(parser=path, help="The last checkpoint that you kept outside of the store.")
+    ] = None,
 ) -> None:
     """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
     with said_in_one_sentence():
@@ -223,7 +265,9 @@ def store_check(
 
 
 @store_app.command("export")
-def store_export(mirror: Annotated[Path, typer.Argument(help="The new file.", show_default=False)], key: Signers) -> None:
+def store_export(
+    mirror: Annotated[Path, typer.Argument(parser=path, help="The new file.", show_default=False)], key: Signers
+) -> None:
     """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
     with said_in_one_sentence():
         from adapters.cli import keeping
@@ -232,7 +276,9 @@ def store_export(mirror: Annotated[Path, typer.Argument(help="The new file.", sh
 
 
 @store_app.command("import")
-def store_import(mirror: Annotated[Path, typer.Argument(help="An exported file.", show_default=False)], key: Signers) -> None:
+def store_import(
+    mirror: Annotated[Path, typer.Argument(parser=path, help="An exported file.", show_default=False)], key: Signers
+) -> None:
     """Verify a mirror, whole, and keep what it carries."""
     with said_in_one_sentence():
         from adapters.cli import keeping
@@ -241,4 +287,5 @@ def store_import(mirror: Annotated[Path, typer.Argument(help="An exported file."
 
 
 def main() -> None:
+    open_the_standard_streams()
     app()

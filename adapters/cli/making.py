@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.tools import keys
-from artifacts.private_key import Algorithm, load_signer
+from artifacts.private_key import Algorithm
 
 
 def new_key(path: Path | None, algorithm: str) -> None:
@@ -22,12 +21,18 @@ def trust_key(public: Path) -> None:
     print(f"{trusted.key_id} is trusted: {trusted.path}")
 
 
+def revoke_key(key_id: str, reason: str, key: str) -> None:
+    settings = surroundings.settings()
+    ask = keys.RevokeKey(trust=settings.trust, key=key_id, reason=reason)
+    revoked = keys.revoke_key(ask, signer=surroundings.signer(key or settings.key), now=surroundings.now())
+    print(f"{revoked.count} revoked as of now: {revoked.path}")
+
+
 def sign(target: Path, key: str, builder: str, source: str) -> None:
     from adapters.tools import sign as tool
 
     settings = surroundings.settings()
-    uri = key or settings.key
-    signer = load_signer(uri, surroundings.passphrase(uri), environment=os.environ)
+    signer = surroundings.signer(key or settings.key)
     ask = tool.Sign(target=target, builder=builder, source=source)
     signed = tool.sign(ask, settings=settings, signer=signer, now=surroundings.now())
     for path in signed.files:

@@ -35,7 +35,7 @@ def report(said: Report, console: Console) -> None:
     subject = f"{said.subject.kind} {printable(said.subject.name)} {said.subject.digests[0]}"
     console.print(Text.assemble(verdict(said.verdict), "  ", subject))
     console.print(
-        f"policy {escape(said.policy_name)}, tier {said.tier.value}, judged {said.judged_at:%Y-%m-%d %H:%M} UTC, "
+        f"policy {escape(printable(said.policy_name))}, tier {said.tier.value}, judged {said.judged_at:%Y-%m-%d %H:%M} UTC, "
         f"holds until {said.valid_until:%Y-%m-%d %H:%M} UTC",
         style="dim",
         highlight=False,
@@ -58,8 +58,8 @@ def _body(result: GateResult) -> Group:
         if fixes:
             parts.append(Text(f"→ {printable(fixes[0])}", style="cyan"))
     if good and not bad:
-        parts.extend(Text(printable(finding.text), style="dim") for finding in result.findings[:1])
-    if good:
+        parts.append(Text(f"{good} passed: {printable(result.findings[0].text)}", style="dim"))
+    elif good:
         parts.append(Text(f"{good} passed", style="dim"))
     return Group(*parts)
 
@@ -69,6 +69,7 @@ def _line(finding: Finding) -> Text:
     line = Text.assemble((finding.outcome.value, colour), " ", (finding.rule, "bold"), " ", printable(finding.text))
     if finding.waiver is not None:
         line.append(
-            f" (waived by {finding.waiver.owner} until {finding.waiver.expires:%Y-%m-%d}: {finding.waiver.reason})", style="dim"
+            printable(f" (waived by {finding.waiver.owner} until {finding.waiver.expires:%Y-%m-%d}: {finding.waiver.reason})"),
+            style="dim",
         )
     return line

@@ -9,11 +9,17 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 from arcops.errors import Refused
+from artifacts.private_key import Signer, load_signer
+from artifacts.public_key import load_public_key
+from artifacts.reading import read_file
 from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
+
+_MOST_KEY_BYTES = 64 * 1024
 
 
 def now() -> datetime:
@@ -46,6 +52,13 @@ def new_passphrase(key: str) -> str:
         return first
 
     return passphrase_source(os.environ, key, twice if sys.stdin.isatty() else None)(f"passphrase for the new key {key}")
+
+
+def signer(uri: str) -> Signer:
+    """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``."""
+    named = os.environ.get("ARCOPS_PUBLIC_KEY")
+    public = load_public_key(read_file(Path(named), _MOST_KEY_BYTES), where=named) if named else None
+    return load_signer(uri, passphrase(uri), environment=os.environ, public=public)
 
 
 def stop_on_signals() -> threading.Event:

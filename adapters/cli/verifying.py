@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.cli.exits import BY_VERDICT, RED
-from adapters.cli.plain import print_machine, print_plain
+from adapters.cli.plain import print_machine, print_plain, printable
 from adapters.tools.verify import NotVerified, Verify
 from adapters.tools.verify import show as show_tool
 from adapters.tools.verify import verify as verify_tool
@@ -18,7 +18,7 @@ def verify(artifact: Path, keys: tuple[Path, ...], form: str) -> int:
     try:
         verified = verify_tool(Verify(artifact=artifact, keys=keys), now=surroundings.now())
     except NotVerified as error:
-        print(f"NOT VERIFIED: {error}", file=sys.stderr)
+        print(f"NOT VERIFIED: {printable(str(error))}", file=sys.stderr)
         return RED
     _print(verified.report, form)
     if verified.expired:

@@ -56,4 +56,8 @@ def verify(ask: Verify, *, now: datetime) -> Verified:
 
 def show(artifact: Path) -> Report:
     """The report in *artifact*, whoever signed it. Raises `arcops.errors.Refused` where it is no artifact."""
-    return from_statement(read_envelope(read_file(artifact, MOST_BYTES)).payload)
+    data = read_file(artifact, MOST_BYTES)
+    try:
+        return from_statement(read_envelope(data).payload)
+    except Refused as error:
+        raise Refused(f"{artifact}: {error}") from error

@@ -54,3 +54,7 @@ class Tree(Body):
 
     def file(self, path: str) -> FileSeen | None:
         return next((file for file in self.files if file.path == path), None)
+
+    @property
+    def names_subject(self) -> str:
+        return self.root

@@ -111,7 +111,7 @@ class TestCheck:
         (model / "passwords").symlink_to("/etc/passwd")
         done = check(here, model)
         assert done.returncode == RED
-        assert "leaves the target" in done.stdout
+        assert "leaves the model" in done.stdout
 
     def test_a_waived_failure_is_amber(self, own: tuple[Bench, Path], tmp_path: Path) -> None:
         here, model = own
@@ -365,3 +365,25 @@ class TestStore:
         assert summary() == "PASSED"
         (model / "config.json").chmod(0o755)
         assert summary() == "FAILED"
+
+
+class TestRevocation:
+    def test_a_revoked_signer_is_red_and_a_stale_list_too(self, tmp_path: Path) -> None:
+        here = bench(tmp_path)
+        model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
+        other = bench(tmp_path / "other")
+        policy = here.policy.read_text().replace(
+            "requireRevocations: false", "requireRevocations: true, revocationSigners: [{key: '*'}]"
+        )
+        here.policy.write_text(policy)
+        assert check(here, model).returncode == RED, "no list at all"
+        assert run(here, "keys", "revoke").returncode == 0
+        assert check(here, model).returncode == GREEN, "a fresh list on which nobody stands"
+        stranger = load_public_key(other.public.read_bytes(), where="other").id
+        assert run(here, "keys", "revoke", stranger, "--reason", "lost").returncode == 0
+        assert check(here, model).returncode == GREEN, "somebody else was revoked"
+        signer = load_public_key(here.public.read_bytes(), where="bench").id
+        assert run(here, "keys", "revoke", signer, "--reason", "stolen").returncode == 0
+        done = check(here, model)
+        assert done.returncode == RED
+        assert "revoked" in done.stdout

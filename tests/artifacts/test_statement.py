@@ -21,7 +21,7 @@ from artifacts.projections.junit import to_junit
 from artifacts.projections.markdown import to_markdown
 from artifacts.projections.sarif import to_sarif
 from artifacts.projections.statements import to_test_result, to_vsa
-from artifacts.schemas import readiness_schema
+from artifacts.readiness_schema import readiness_schema
 from artifacts.statement import from_statement, to_statement
 from artifacts.typed import dump, moment
 from tests.artifacts.reports import full_report
