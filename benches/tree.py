@@ -3,7 +3,9 @@
     python -m benches.tree [GIB] [FOLDER]
 
 Writes GIB (default 2) of random safetensors files below FOLDER (default: the system's temporary folder), measures each
-contender in a process of its own, and prints ratios. CPU is user and system time of all threads.
+contender in a process of its own, and prints ratios. The peer model-signing (`pip install model-signing`, it is no
+dependency of ours) is left out where it is absent. Takes more than a minute: the cache believes only files that were left
+alone that long. CPU is user and system time of all threads.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 FILES = 4
@@ -112,9 +115,10 @@ def main(gib: float, folder: str | None) -> None:
         written = time.time()
         measured("bare", model, cache)  # warms the page cache for all
         # The contenders take turns, so that a busy neighbour slows all of them alike.
-        rounds: dict[str, list[tuple[float, float, int]]] = {name: [] for name in CONTENDERS}
+        contenders = [name for name in CONTENDERS if name != "model_signing" or find_spec("model_signing")]
+        rounds: dict[str, list[tuple[float, float, int]]] = {name: [] for name in contenders}
         for turn in range(5):
-            for name in CONTENDERS:
+            for name in contenders:
                 rounds[name].append(measured(name, model, Path(work, f"none-{name}-{turn}")))
         best = {name: (min(row[0] for row in rows), min(row[1] for row in rows)) for name, rows in rounds.items()}
         peak = max(row[2] for row in rounds["tree"])
@@ -126,12 +130,13 @@ def main(gib: float, folder: str | None) -> None:
         print(f"model: {gib:g} GiB in {FILES} files; best of 5")
         for name, (cpu_seconds, wall_seconds) in best.items():
             print(f"  {name:14} cpu {cpu_seconds:7.3f} s   wall {wall_seconds:7.3f} s")
-        cpu = {name: best[name][0] for name in CONTENDERS}
-        wall = {name: best[name][1] for name in CONTENDERS}
+        cpu = {name: best[name][0] for name in contenders}
+        wall = {name: best[name][1] for name in contenders}
         print(f"CPU, tree over bare SHA-256:           {cpu['tree'] / cpu['bare']:.3f}  (aim: at most 1.05)")
-        print(f"CPU, tree over model-signing:          {cpu['tree'] / cpu['model_signing']:.3f}")
         print(f"wall, two workers over one:            {wall['both_cores'] / wall['tree']:.3f}")
-        print(f"wall, two workers over model-signing:  {wall['both_cores'] / wall['model_signing']:.3f}  (aim: below 1)")
+        if "model_signing" in cpu:
+            print(f"CPU, tree over model-signing:          {cpu['tree'] / cpu['model_signing']:.3f}")
+            print(f"wall, two workers over model-signing:  {wall['both_cores'] / wall['model_signing']:.3f}  (aim: below 1)")
         print(f"CPU, second check over first:          {second[0] / first[0]:.4f}  (aim: below 0.02)")
         print(f"peak memory, {gib:g} GiB over 64 MiB:       {peak / small_peak:.3f}  ({peak} KiB, {small_peak} KiB)")
 
