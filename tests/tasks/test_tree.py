@@ -396,7 +396,7 @@ def sealed(file: Path, change: Callable[[bytes], bytes]) -> None:
 
 
 SPOILED: dict[str, Callable[[Path], object]] = {
-    "a flipped digit": lambda file: file.write_bytes(file.read_bytes()[:-100] + b"0" + file.read_bytes()[-99:]),
+    "a flipped bit": lambda file: file.write_bytes(file.read_bytes()[:-2] + bytes([file.read_bytes()[-2] ^ 1]) + b"]"),
     "cut off": lambda file: file.write_bytes(file.read_bytes()[:-20]),
     "empty": lambda file: file.write_bytes(b""),
     "noise": lambda file: file.write_bytes(b"\x00\xff" * 100),
