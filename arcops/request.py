@@ -10,6 +10,8 @@ from pathlib import Path
 from arcops.errors import Refused
 from arcops.tier import Tier
 
+_LAST_YEAR = 9000
+
 
 def silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
@@ -40,6 +42,8 @@ class Request:
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
             raise Refused("the request's clock has no time zone; pass an aware UTC datetime")
+        if self.now.year > _LAST_YEAR:
+            raise Refused(f"the clock says {self.now:%Y-%m-%d}, after which no term of a result could end; set the clock")
 
     @property
     def name(self) -> str:

@@ -83,10 +83,11 @@ def check(
     plan = make_plan(request, load_policy(ask.policy))
     with _kept_in(settings.store):
         store = Store(settings.store)
-    collected = direct.collect(plan, stop=stop)
-    report = conclude(plan, collected, runner=direct.RUNNER)
-    with _kept_in(settings.store):
-        sealed = seal_and_keep(report, collected, signer=signer, store=store)
+    with store:
+        collected = direct.collect(plan, stop=stop)
+        report = conclude(plan, collected, runner=direct.RUNNER)
+        with _kept_in(settings.store):
+            sealed = seal_and_keep(report, collected, signer=signer, store=store)
     summary = to_vsa(
         sealed.report,
         resource_uri=f"urn:arcops:{request.kind}:{quote(request.name, safe='')}",
