@@ -269,7 +269,7 @@ class TestPolicies:
             ("P7D", "P999999999D", "3660"),
             ("P7D", "-P7D", "positive"),
             ("validFor", f"waivers: [{'1,' * 30_000}]\nvalidFor", "values"),
-            ("name: bench", "name: \x1b[31m", "not a policy"),
+            ("name: bench", "name: \x1b[31m", "special characters"),
             ("name", "[" * 20_000, "recursion"),
         ],
     )
