@@ -24,7 +24,7 @@ from arcops.errors import Broken, Refused, Unavailable
 from artifacts.entries import Entry, append_line, read_line, read_lines
 from artifacts.index import Filter, Index, Listed, Row
 from artifacts.ledger import Checkpoint, open_checkpoint, sign_checkpoint
-from artifacts.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
+from artifacts.merkle import Frontier, inclusion_proof, leaf_hash
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.reading import read_file
@@ -154,10 +154,6 @@ class Store:
     def inclusion(self, position: int, size: int) -> tuple[bytes, ...]:
         """The proof that the entry at *position* is in the log's first *size* entries."""
         return inclusion_proof(self._leaves(size), position)
-
-    def consistency(self, first: int, second: int) -> tuple[bytes, ...]:
-        """The proof that the log's first *second* entries begin with its first *first*."""
-        return consistency_proof(self._leaves(second), first)
 
     def check(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> tuple[str, ...]:
         """Read everything again: one sentence for each thing that was removed, edited, moved or damaged; none when all is well.
