@@ -33,12 +33,13 @@ def report(said: Report, console: Console) -> None:
     console.print(table)
     console.print()
     subject = f"{said.subject.kind} {printable(said.subject.name)} {said.subject.digests[0]}"
-    console.print(Text.assemble(verdict(said.verdict), "  ", subject))
+    console.print(Text.assemble(verdict(said.verdict), "  ", subject), soft_wrap=True)
     console.print(
         f"policy {escape(printable(said.policy_name))}, tier {said.tier.value}, judged {said.judged_at:%Y-%m-%d %H:%M} UTC, "
         f"holds until {said.valid_until:%Y-%m-%d %H:%M} UTC",
         style="dim",
         highlight=False,
+        soft_wrap=True,
     )
 
 
