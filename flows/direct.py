@@ -71,7 +71,11 @@ class _Run:
             request.progress(done, total)
 
         looking = look_isolated if collector.isolated else look
-        answer = looking(collector, replace(request, progress=progress), collected)
+        answer: Found
+        try:
+            answer = looking(collector, replace(request, progress=progress), collected)
+        except Exception as error:  # a thread that ends without an answer would let everybody wait until the deadline
+            answer = missing(collector, Cause.BROKEN, f"{collector.name} was lost: {type(error).__name__}: {error}")
         with self._changed:
             if self._running.pop(collector.body.KIND, None) is not None:
                 self._answers[collector.body.KIND] = answer

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import pickle
 import resource
@@ -39,9 +40,20 @@ class _Sources:
 
 def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
     """As `flows.looking.look`, in a child process that does not outlive the collector's deadline."""
+    if any(not isinstance(collected.get(need.KIND), Evidence) for need in collector.needs):
+        return look(collector, request, collected)  # which only says what is missing; that needs no process
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
     task = pickle.dumps((collector.name, replace(request, progress=silent), given))
+    try:
+        return _asked(collector, request, task)
+    except OSError as error:
+        return missing(
+            collector, Cause.UNAVAILABLE, f"no process could be started for {collector.name} ({error.strerror}); check again"
+        )
+
+
+def _asked(collector: AnyCollector, request: Request, task: bytes) -> Found:
     with subprocess.Popen(
         [sys.executable, "-m", "flows.isolation"],
         stdin=subprocess.PIPE,
@@ -99,6 +111,8 @@ def _child() -> None:
     collector = getattr(importlib.import_module(module), attribute)
     if collector.name != name:
         raise Broken(f"{name} is not a collector")
+    seconds = math.ceil(collector.deadline.total_seconds())
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # so that it ends even where nobody is left to kill it
     found = look(collector, request, collected)
     if isinstance(found, Evidence):
         said = {"body": to_json(found.body), "rest": to_json(_Sources(sources=found.sources))}

@@ -63,10 +63,18 @@ def dies(asked: Request, seen: Seen) -> Sighting[Number]:
 
 DYING = collects(dies, isolated=True)
 
+
+def hoards(asked: Request, seen: Seen) -> Sighting[Number]:
+    return Sighting(body=Number(value=len(bytearray(64 * 2**30))))
+
+
+HOARDING = collects(hoards, isolated=True)
+
 # A child process finds a collector by its name, so the names must lead to the declared values.
 HANGING = replace(HANGING, name=f"{__name__}.HANGING")
 ISOLATED = replace(ISOLATED, name=f"{__name__}.ISOLATED")
 DYING = replace(DYING, name=f"{__name__}.DYING")
+HOARDING = replace(HOARDING, name=f"{__name__}.HOARDING")
 
 
 def test_what_was_seen_becomes_evidence_and_a_green_report(tmp_path: Path) -> None:
@@ -179,3 +187,26 @@ def test_an_isolated_collector_that_hangs_is_killed_at_its_deadline(tmp_path: Pa
 
 def test_an_isolated_collector_that_dies_without_an_answer_is_missing(tmp_path: Path) -> None:
     assert cause(run(plan(tmp_path, DYING))["number"]) is Cause.BROKEN
+
+
+def test_an_isolated_collector_gets_only_so_much_memory(tmp_path: Path) -> None:
+    found = run(plan(tmp_path, HOARDING))["number"]
+    assert cause(found) is Cause.BROKEN
+    assert isinstance(found, Missing)
+    assert "MemoryError" in found.reason
+
+
+def test_where_no_process_can_be_started_the_evidence_is_missing_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "nowhere"))
+    found = run(plan(tmp_path, replace(ISOLATED, deadline=timedelta(hours=1))))["number"]
+    assert cause(found) is Cause.UNAVAILABLE
+
+
+def test_what_a_runner_loses_is_missing_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> Found:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr("flows.direct.look", lost)
+    assert cause(run(plan(tmp_path, collects(two, deadline=timedelta(hours=1))))["number"]) is Cause.BROKEN
