@@ -8,17 +8,23 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from arcops.evidence import Body, Missing, Seen, Sighting
+from arcops.request import Request
+from arcops.seen.tree import Tree
 from arcops.verdict import Verdict
 from artifacts.wire import to_json
 from flows import direct
 from flows.conclude import conclude
+from flows.looking import Found
 from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = [
@@ -120,3 +126,32 @@ def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str
     report = here.open(Path(ill["output"]))
     assert report.verdict is Verdict.RED
     assert report.runner == "prefect"
+
+
+def test_a_cancelled_flow_still_has_an_answer_for_everything(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import engine
+
+    here = bench(tmp_path)
+    plan = here.plan(good_model(here))
+    asked = threading.Event()
+
+    def waits(request: Request, seen: Seen) -> Sighting[Body]:
+        asked.set()
+        while True:
+            request.progress(0, 0)
+
+    slow = tuple(replace(one, look=waits) if one.body is Tree else one for one in plan.collectors)
+
+    async def cancelled() -> Mapping[str, Found]:
+        running = asyncio.create_task(engine.collect(replace(plan, collectors=slow)))
+        await asyncio.to_thread(asked.wait, 60)
+        running.cancel()
+        return await running
+
+    monkeypatch.setenv("PREFECT_API_URL", server)
+    collected = asyncio.run(cancelled())
+    assert set(collected) == {one.body.KIND for one in slow}
+    assert all(isinstance(found, Missing) for found in collected.values())
+    assert conclude(plan, collected, runner="x").verdict is Verdict.RED
