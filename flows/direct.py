@@ -60,7 +60,12 @@ class _Run:
                 deadline = time.monotonic() + collector.deadline.total_seconds()
                 self._running[collector.body.KIND] = (collector, deadline, told)
                 arguments = (collector, told, dict(self._answers))
-                threading.Thread(target=self._work, args=arguments, name=collector.name, daemon=True).start()
+                try:
+                    threading.Thread(target=self._work, args=arguments, name=collector.name, daemon=True).start()
+                except RuntimeError as error:  # the system gives no more threads
+                    self._abandon(
+                        collector.body.KIND, missing(collector, Cause.UNAVAILABLE, f"{collector.name} did not run: {error}")
+                    )
 
     def _work(self, collector: AnyCollector, told: threading.Event, collected: Mapping[str, Found]) -> None:
         request = self._plan.request

@@ -8,6 +8,7 @@ anything that comes from outside, so a child that hostile input took over can li
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import math
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,7 +57,7 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
 
 def _asked(collector: AnyCollector, request: Request, task: bytes) -> Found:
     with subprocess.Popen(
-        [sys.executable, "-m", "flows.isolation"],
+        [sys.executable, "-m", "flows.isolation", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -104,15 +106,31 @@ def _answer(collector: AnyCollector, request: Request, out: bytes) -> Found:
     return as_evidence(collector, Sighting(body=body, sources=sources), request, at=request.now)
 
 
+def _limit(what: int, most: int) -> None:
+    """Lower the limit *what* to *most*; one that is lower already stays."""
+    _, hard = resource.getrlimit(what)
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (least, least))
+
+
+def _end_with(parent: int) -> None:
+    """Ask the kernel to end this process with the thread that waits for it, however that ends (Linux; prctl(2))."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
 def _child() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    _end_with(int(sys.argv[1]))
+    _limit(resource.RLIMIT_AS, MOST_MEMORY)
     name, request, collected = pickle.loads(sys.stdin.buffer.read())  # noqa: S301  # written by our own parent process
     module, _, attribute = name.rpartition(".")
     collector = getattr(importlib.import_module(module), attribute)
     if collector.name != name:
         raise Broken(f"{name} is not a collector")
     seconds = math.ceil(collector.deadline.total_seconds())
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # so that it ends even where nobody is left to kill it
+    _limit(resource.RLIMIT_CPU, seconds)  # so that it ends even where nobody is left to kill it
     found = look(collector, request, collected)
     if isinstance(found, Evidence):
         said = {"body": to_json(found.body), "rest": to_json(_Sources(sources=found.sources))}

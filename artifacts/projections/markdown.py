@@ -68,8 +68,13 @@ def _row(finding: Finding) -> str:
 
 
 def _text(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", _line(text))
 
 
 def _code(text: str) -> str:
-    return " ".join(text.split()).replace("`", "'").replace("|", "\\|")
+    return _line(text).replace("`", "'").replace("|", "\\|")
+
+
+def _line(text: str) -> str:
+    """*text* as one line that commands no terminal: Markdown is read there, too."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in " ".join(text.split()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 from adapters.cli.main import app
 from arcops.errors import Refused
 from arcops.verdict import Verdict
+from artifacts.public_key import load_public_key
 from artifacts.store import Store
 from tests.models import Bench, bench, good_model
 
@@ -122,6 +124,12 @@ class TestTargets:
         done = check(here, model)
         assert done.returncode == RED
         assert name[:3] in done.stdout
+
+    @pytest.mark.parametrize("form", ["json", "sarif", "junit", "markdown", "test-result"])
+    def test_no_format_lets_a_name_command_a_terminal(self, own: tuple[Bench, Path], form: str) -> None:
+        here, model = own
+        (model / "evil\x1b]0;t\x07.json").write_text("{}")
+        assert check(here, model, "--format", form).returncode == RED
 
     def test_thousands_of_links_are_red_and_none_is_followed(self, own: tuple[Bench, Path]) -> None:
         here, model = own
@@ -429,7 +437,8 @@ class TestOutput:
         )
         assert done.returncode == GREEN
         with Store(home / "store") as store:
-            assert not store.check([], None) or store.entries()
+            assert store.entries()
+            assert not store.check([load_public_key(here.public.read_bytes(), where="bench")])
 
     def test_a_pipe_for_the_passphrase_is_read_when_somebody_writes(self, shared: tuple[Bench, Path]) -> None:
         here, model = shared
@@ -446,6 +455,40 @@ class TestOutput:
         assert done.returncode == GREEN, done.stderr
 
 
+class TestIsolated:
+    @pytest.mark.requirement("ARC-A3")
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+    def test_no_child_outlives_a_check_that_was_ended(self, own: tuple[Bench, Path], number: signal.Signals) -> None:
+        here, model = own
+        component = b'<component type="library"><name>a</name></component>'
+        head = b'<bom xmlns="http://cyclonedx.org/schema/bom/1.6" version="1"><components>'
+        (model / "more.cdx.xml").write_bytes(head + component * 300_000 + b"</components></bom>")
+        command = [*ARCOPS, "check", str(model), "--policy", str(here.policy)]
+        environment = {**os.environ, **here.environment}
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+            children: list[str] = []
+            while not children and process.poll() is None:
+                listed = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
+                children = [child for line in listed for child in line.split()]
+            assert children, "the check ended before it could be stopped"
+            (child,) = map(os.pidfd_open, map(int, children))
+            process.send_signal(number)
+            process.wait(60)
+        assert select.select([child], [], [], 30)[0], "the child lives on"
+        os.close(child)
+
+    @pytest.mark.requirement("ARC-A3")
+    def test_a_lower_limit_of_the_system_is_no_trouble(self, shared: tuple[Bench, Path]) -> None:
+        here, model = shared
+        lower = "resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))"
+        limit = f"import os, resource, sys; {lower}; os.execv(sys.argv[1], sys.argv[1:])"
+        done = subprocess.run(
+            [sys.executable, "-c", limit, *ARCOPS, "check", str(model), "--policy", str(here.policy)],
+            capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **here.environment},
+        )  # fmt: skip
+        assert done.returncode == GREEN, done.stdout + done.stderr
+
+
 class TestTogether:
     def test_checks_at_once_on_one_store_all_count(self, shared: tuple[Bench, Path], home: Path) -> None:
         here, model = shared
@@ -457,7 +500,7 @@ class TestTogether:
         assert [process.wait(60) for process in running] == [GREEN] * 3
         with Store(home / "store") as store:
             assert len(store.entries()) > before
-            assert not [line for line in store.check([]) if "Entry" in line or "index" in line]
+            assert not store.check([load_public_key(here.public.read_bytes(), where="bench")])
 
 
 class TestClocks:

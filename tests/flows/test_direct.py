@@ -210,3 +210,13 @@ def test_what_a_runner_loses_is_missing_at_once(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("flows.direct.look", lost)
     assert cause(run(plan(tmp_path, collects(two, deadline=timedelta(hours=1))))["number"]) is Cause.BROKEN
+
+
+def test_where_no_thread_can_be_started_the_evidence_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    made = plan(tmp_path, collects(two), doubles(twice))
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    collected = run(made)
+    assert {cause(found) for found in collected.values()} == {Cause.UNAVAILABLE}
