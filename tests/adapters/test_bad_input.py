@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -456,6 +457,13 @@ class TestOutput:
 
 
 class TestIsolated:
+    def children(self, process: int) -> list[str]:
+        found: list[str] = []
+        for path in Path(f"/proc/{process}/task").glob("*/children"):
+            with suppress(OSError):  # the thread ended meanwhile
+                found += path.read_text().split()
+        return found
+
     @pytest.mark.requirement("ARC-A3")
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
     def test_no_child_outlives_a_check_that_was_ended(self, own: tuple[Bench, Path], number: signal.Signals) -> None:
@@ -468,8 +476,7 @@ class TestIsolated:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
             children: list[str] = []
             while not children and process.poll() is None:
-                listed = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
-                children = [child for line in listed for child in line.split()]
+                children = self.children(process.pid)
             assert children, "the check ended before it could be stopped"
             (child,) = map(os.pidfd_open, map(int, children))
             process.send_signal(number)
