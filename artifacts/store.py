@@ -41,6 +41,14 @@ def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
+def object_path(folder: Path, digest: str) -> Path:
+    """Where the store in *folder* keeps the bytes named *digest*. Raises `Refused` where that is no digest."""
+    if not _DIGEST.match(digest):
+        raise Refused(f"{digest[:100]!r} is not a digest; write 'sha256:' and 64 hex digits")
+    value = digest.removeprefix("sha256:")
+    return folder / "objects" / value[:2] / value[2:]
+
+
 def _origin(path: Path) -> str:
     try:
         origin = read_file(path, _MOST_ORIGIN).decode("utf-8")
@@ -246,10 +254,7 @@ class Store:
 
     def path(self, digest: str) -> Path:
         """Where the bytes named *digest* are kept, whether or not they are there yet."""
-        if not _DIGEST.match(digest):
-            raise Refused(f"{digest[:100]!r} is not a digest; write 'sha256:' and 64 hex digits")
-        value = digest.removeprefix("sha256:")
-        return self.folder / "objects" / value[:2] / value[2:]
+        return object_path(self.folder, digest)
 
     def _keep(self, digest: str, data: bytes) -> None:
         path = self.path(digest)

@@ -24,6 +24,8 @@ class Settings:
 
     ``trust`` holds what signatures are checked against, ``data`` the advisory databases, ``store`` the sealed artifacts,
     ``cache`` what may be lost at any time, ``key`` the signing key's file or URI. ``workers`` is a number of threads.
+    ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
+    over the network may name files; the person at the command line is not bound by them.
     """
 
     tier: Tier
@@ -33,23 +35,28 @@ class Settings:
     cache: Path
     key: str
     workers: int
+    prefect_api: str = ""
+    roots: tuple[Path, ...] = ()
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that *environment* gives. Raises `Refused` naming the variable that cannot be understood."""
-    config, data, cache = _roots(environment)
+    config, data, cache = _homes(environment)
+    tier = _tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value))
     return Settings(
-        tier=_tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value)),
+        tier=tier,
         trust=Path(environment.get("ARCOPS_TRUST") or config / "trust"),
         data=Path(environment.get("ARCOPS_DATA") or data / "data"),
         store=Path(environment.get("ARCOPS_STORE") or data / "store"),
         cache=cache,
         key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
         workers=_workers(environment.get("ARCOPS_WORKERS", "")),
+        prefect_api=_prefect_api(environment.get("PREFECT_API_URL", ""), tier),
+        roots=tuple(Path(one).absolute() for one in environment.get("ARCOPS_ROOTS", "").split(os.pathsep) if one),
     )
 
 
-def _roots(environment: Mapping[str, str]) -> tuple[Path, Path, Path]:
+def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path]:
     home = environment.get("ARCOPS_HOME")
     if home:
         root = Path(home).absolute()
@@ -69,6 +76,36 @@ def _tier(text: str) -> Tier:
     except ValueError as error:
         known = ", ".join(tier.value for tier in Tier)
         raise Refused(f"ARCOPS_TIER is {text!r}; use one of: {known}") from error
+
+
+def _prefect_api(url: str, tier: Tier) -> str:
+    if not url:
+        return ""
+    from urllib.parse import urlsplit  # read only where there is a URL: it costs start-up time
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Refused(
+            f"PREFECT_API_URL is {url[:100]!r}, which is no http URL; unset it, or use one like http://127.0.0.1:4200/api"
+        )
+    if tier is Tier.AIR_GAPPED and not is_loopback(parts.hostname):
+        raise Refused(
+            f"PREFECT_API_URL names the host {parts.hostname[:100]}, which the tier air-gapped does not reach; "
+            "unset it, or set ARCOPS_TIER to restricted"
+        )
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Does *host*, a name or an address as a URL writes it, mean this machine and nothing else?"""
+    if host == "localhost":
+        return True
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _workers(text: str) -> int:

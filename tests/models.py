@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.tools.check import Check, Checked, check
+from adapters.tools.check import Check, Checked, check_model
+from adapters.tools.contract import Place
 from adapters.tools.keys import NewKey, TrustKey, new_key, trust_key
-from adapters.tools.sbom import MakeSbom, make
-from adapters.tools.sign import Sign, sign
+from adapters.tools.sbom import MakeSbom, make_model_sbom
+from adapters.tools.sign import Sign, sign_model_files
 from arcops.request import Request
 from arcops.result import Report
 from artifacts.bundle import open_sealed
-from artifacts.private_key import Signer, load_signer
+from artifacts.private_key import Algorithm, Signer, load_signer
 from artifacts.public_key import load_public_key
 from flows.plan import Plan, make_plan
 from flows.policies import load_policy
@@ -61,8 +62,12 @@ class Bench:
         return {"ARCOPS_HOME": str(self.home), "ARCOPS_PASSPHRASE": PASSPHRASE, "ARCOPS_TIER": "air-gapped"}
 
     def check(self, model: Path, *, policy: str = "", attached: tuple[Path, ...] = (), now: datetime = CLOCK) -> Checked:
-        ask = Check(target=model, policy=policy or str(self.policy), attached=attached)
-        return check(ask, settings=self.settings, signer=self.signer, now=now, stop=self.stop)
+        return check_model(Check(target=model, policy=policy or str(self.policy), attached=attached), self.place(now=now))
+
+    def place(self, *, now: datetime = CLOCK) -> Place:
+        return Place(
+            settings=self.settings, now=lambda: now, signer=lambda: self.signer, secret=lambda path: PASSPHRASE, stop=self.stop
+        )
 
     def plan(self, model: Path, *, now: datetime = CLOCK) -> Plan:
         request = Request(
@@ -72,7 +77,7 @@ class Bench:
         return make_plan(request, load_policy(str(self.policy)))
 
     def sign(self, model: Path, *, now: datetime = CLOCK) -> None:
-        sign(Sign(target=model, builder=BUILDER, source=SOURCE), settings=self.settings, signer=self.signer, now=now)
+        sign_model_files(Sign(target=model, builder=BUILDER, source=SOURCE), self.place(now=now))
 
     def open(self, artifact: Path) -> Report:
         return open_sealed(artifact.read_bytes(), [load_public_key(self.public.read_bytes(), where="bench")]).report
@@ -82,12 +87,17 @@ def bench(folder: Path) -> Bench:
     home = folder / "home"
     home.mkdir(mode=0o700, parents=True)
     settings = read_settings({"ARCOPS_HOME": str(home), "ARCOPS_WORKERS": "2"})
-    made = new_key(NewKey(path=Path(settings.key), passphrase=PASSPHRASE))
-    trust_key(TrustKey(public=made.public, trust=settings.trust))
+    bare = Place(settings=settings, now=lambda: CLOCK, signer=_no_signer, secret=lambda path: PASSPHRASE)
+    made = new_key(NewKey(algorithm=Algorithm.ED25519), bare)
+    trust_key(TrustKey(public=made.public.read_text()), bare)
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
     signer = load_signer(settings.key, lambda what: PASSPHRASE)
     return Bench(home=home, settings=settings, signer=signer, public=made.public, policy=policy)
+
+
+def _no_signer() -> Signer:
+    raise AssertionError("making and trusting a key signs nothing")
 
 
 def safetensors(**tensors: int) -> bytes:
@@ -107,9 +117,7 @@ def good_model(here: Bench, *, signed: bool = True, now: datetime = CLOCK) -> Pa
     (model / "model.safetensors").write_bytes(safetensors(weight=1000, bias=10))
     (model / "config.json").write_text('{"model_type": "tiny"}')
     (model / "README.md").write_text("---\nlicense: mit\nlanguage: en\n---\n# Tiny\n\nFor tests.\n")
-    make(
-        MakeSbom(target=model, version="1.0", supplier="Tests", licence="MIT", author="Tests"), settings=here.settings, now=now
-    )
+    make_model_sbom(MakeSbom(target=model, version="1.0", supplier="Tests", licence="MIT"), here.place(now=now))
     if signed:
         here.sign(model, now=now)
     return model

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 from adapters.cli import surroundings
+from adapters.cli.answering import answer
 from adapters.cli.exits import BY_VERDICT
+from adapters.cli.files import text
 from adapters.cli.plain import print_plain
-from adapters.tools.admit import admit as admit_tool
-from adapters.tools.admit import review_response
+from adapters.tools.admit import Admit, admit_workload
 from arcops.errors import Refused
 
 _MOST_BYTES = 16 * 1024 * 1024
 
 
 def admit(manifest: Path, policy: str, key: str, *, review: bool) -> int:
-    settings = surroundings.settings()
-    signer = surroundings.signer(key or settings.key)
-    with tempfile.TemporaryDirectory() as folder:
-        given = manifest
-        if str(manifest) == "-":
-            given = Path(folder) / "manifest"
-            given.write_bytes(sys.stdin.buffer.read(_MOST_BYTES + 1))
-        checked = admit_tool(given, policy, settings=settings, signer=signer, now=surroundings.now())
-        if not review:
-            print_plain(checked.report)
-            return BY_VERDICT[checked.report.verdict]
-        try:
-            print(review_response(given.read_bytes(), checked.report))
-        except (ValueError, KeyError, TypeError) as error:
-            raise Refused(f"{manifest} is no AdmissionReview in JSON, so there is none to answer") from error
-    return BY_VERDICT[checked.report.verdict]
+    given = _standard_input() if str(manifest) == "-" else text(manifest, _MOST_BYTES)
+    name = "manifest" if str(manifest) == "-" else manifest.absolute().name
+    ask = Admit(manifest=given, policy=policy, review=review, name=name)
+    admitted = answer(admit_workload, ask, surroundings.place(key=key))
+    if review:
+        print(admitted.review)
+    else:
+        print_plain(admitted.report)
+    return BY_VERDICT[admitted.report.verdict]
+
+
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise Refused(f"the manifest has more than {_MOST_BYTES} bytes; no API server sends one so large")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(f"the manifest is not text in UTF-8 (byte {error.start})") from error

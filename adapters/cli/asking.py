@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from datetime import datetime
 
 from adapters.cli import surroundings
+from adapters.cli.answering import answer
 from adapters.cli.plain import printable
-from adapters.tools.explain import explain as explain_tool
-from adapters.tools.policy import check_policy
+from adapters.tools import policy as policies
+from adapters.tools.explain import Explain, explain_rule
 from arcops.errors import Refused
 
 
 def explain(name: str) -> None:
-    gates = explain_tool(name)
+    gates = answer(explain_rule, Explain(name=name), surroundings.place()).gates
     if not name:
         for gate in gates:
             print(f"{gate.gate}: {gate.doc.splitlines()[0]}")
@@ -26,16 +27,28 @@ def explain(name: str) -> None:
 
 
 def policy_check(name_or_path: str) -> None:
-    checked = check_policy(name_or_path, now=surroundings.now())
-    print(f"policy {printable(checked.policy.name)} {checked.policy.digest}")
-    print(f"results hold for {checked.policy.valid_for}")
-    for gate, settings in checked.gates:
-        print(f"{gate} {printable(json.dumps(settings, ensure_ascii=False))}")
-    for waiver in checked.policy.waivers:
+    checked = answer(policies.check_policy, policies.CheckPolicy(policy=name_or_path), surroundings.place())
+    print(f"policy {printable(checked.name)} {checked.digest}")
+    print(f"results hold for {checked.valid_for}")
+    for gate in checked.gates:
+        print(f"{gate.gate} {printable(gate.settings)}")
+    for waiver in checked.waivers:
         state = "expired" if waiver in checked.expired else "live"
         said = (
             f"waiver {waiver.rule} {waiver.about or '-'} for {waiver.subject} by {waiver.owner} until {waiver.expires}: {state}"
         )
         print(printable(said))
     if checked.expired:
-        raise Refused(f"{len(checked.expired)} waiver(s) of policy {checked.policy.name} expired; renew or remove them")
+        raise Refused(f"{len(checked.expired)} waiver(s) of policy {checked.name} expired; renew or remove them")
+
+
+def policy_list() -> None:
+    for name in answer(policies.list_policies, policies.ListPolicies(), surroundings.place()).names:
+        print(name)
+
+
+def policy_waive(policy: str, rule: str, subject: str, about: str, owner: str, reason: str, expires: datetime) -> None:
+    ask = policies.DraftWaiver(
+        policy=policy, rule=rule, subject=subject, about=about, owner=owner, reason=reason, expires=expires
+    )
+    print(answer(policies.draft_waiver, ask, surroundings.place()).yaml, end="")

@@ -10,11 +10,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.cli import present, surroundings
+from adapters.cli.answering import answer, server
 from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
 from adapters.cli.plain import print_machine, printable
-from adapters.tools.check import Check, Checked
-from adapters.tools.check import check as check_tool
+from adapters.tools.check import Check, Checked, check_model
+from adapters.tools.contract import Place
+from adapters.tools.verify import Fetch, fetch_artifact
 from arcops.request import silent
+from artifacts.store import object_path
 from artifacts.writing import replace_whole, replaceable
 
 
@@ -28,13 +31,11 @@ def check(
     form: str,
     tier: str,
 ) -> int:
-    settings = surroundings.settings(tier)
-    signer = surroundings.signer(key or settings.key)
     for path in (output, summary):
         if path is not None:
             replaceable(path)  # now, not after hours of hashing
     stop = surroundings.stop_on_signals()
-    ask = Check(target=target, policy=policy, attached=attached)
+    ask = Check(target=target, policy=policy, attached=attached, summary=summary is not None)
     errors = Console(stderr=True)
     with Progress(
         TextColumn("reading"),
@@ -51,31 +52,37 @@ def check(
             if total:  # collectors that only ask whether to stop report 0 of 0
                 bar.update(task, completed=done, total=total)
 
-        progress = silent if bar.disable else shown
-        checked = check_tool(ask, settings=settings, signer=signer, now=surroundings.now(), stop=stop, progress=progress)
+        at = surroundings.place(tier, key, stop, silent if bar.disable else shown)
+        checked = answer(check_model, ask, at)
     if output is not None:
-        replace_whole(output, checked.bundle)
+        replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
     if summary is not None:
-        replace_whole(summary, checked.summary)
+        replace_whole(summary, checked.summary.encode())
     try:
-        _print(checked, form, output or checked.artifact)
+        _print(checked, form, _where(checked, output, at))
     except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit of its own
         drop_standard_output()
         why = error.strerror if isinstance(error, OSError) else "nobody reads it"
         print(
             f"arcops: the verdict is {checked.report.verdict.value}, but it could not be printed ({why}); "
-            f"the artifact is {checked.artifact}",
+            f"the artifact is {_where(checked, output, at)}",
             file=sys.stderr,
         )
         return CANNOT
     return BY_VERDICT[checked.report.verdict]
 
 
-def _print(checked: Checked, form: str, artifact: Path) -> None:
+def _where(checked: Checked, output: Path | None, at: Place) -> str:
+    if output is not None:
+        return str(output)
+    return checked.artifact if server() else str(object_path(at.settings.store, checked.artifact))
+
+
+def _print(checked: Checked, form: str, artifact: str) -> None:
     if form != "text":
         print_machine(checked.report, form)
         return
     console = Console()
     present.report(checked.report, console)
-    console.print(f"artifact {escape(printable(str(artifact)))}", style="dim", highlight=False, soft_wrap=True)
+    console.print(f"artifact {escape(printable(artifact))}", style="dim", highlight=False, soft_wrap=True)
     sys.stdout.flush()

@@ -5,19 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.cli import surroundings
+from adapters.cli.answering import answer
 from adapters.cli.exits import GREEN, RED
+from adapters.cli.files import text
 from adapters.cli.plain import printable
-from adapters.tools import store as tool
+from adapters.tools import store as tools
+from artifacts.index import Filter
+
+_MOST_CHECKPOINT_BYTES = 64 * 1024
 
 
 def listing(subject: str, limit: int) -> None:
-    for one in tool.list_store(settings=surroundings.settings(), subject=subject, limit=limit):
+    for one in answer(tools.list_artifacts, Filter(subject=subject, limit=limit), surroundings.place()).artifacts:
         verdict = one.verdict.value if one.verdict else "-"
         print(f"{one.at:%Y-%m-%d %H:%M} {verdict:5} {printable(one.subject)} {printable(one.policy)} {one.artifact}")
 
 
 def check(keys: tuple[Path, ...], checkpoint: Path | None) -> int:
-    problems = tool.check_store(keys, settings=surroundings.settings(), checkpoint=checkpoint)
+    note = text(checkpoint, _MOST_CHECKPOINT_BYTES) if checkpoint is not None else ""
+    ask = tools.CheckStore(keys=_texts(keys), checkpoint=note)
+    problems = answer(tools.check_store, ask, surroundings.place()).problems
     for problem in problems:
         print(printable(problem))
     print(f"{len(problems)} problem(s)" if problems else "nothing was removed, edited or moved")
@@ -25,10 +32,14 @@ def check(keys: tuple[Path, ...], checkpoint: Path | None) -> int:
 
 
 def export(mirror: Path, keys: tuple[Path, ...]) -> None:
-    count = tool.export_store(mirror, keys, settings=surroundings.settings())
-    print(f"wrote {count} artifact(s) with evidence and proofs to {mirror}")
+    carried = answer(tools.export_store, tools.ExportStore(mirror=mirror, keys=_texts(keys)), surroundings.place())
+    print(f"wrote {carried.artifacts} artifact(s) with evidence and proofs to {mirror}")
 
 
 def bring_in(mirror: Path, keys: tuple[Path, ...]) -> None:
-    count = tool.import_store(mirror, keys, settings=surroundings.settings())
-    print(f"kept {count} artifact(s) from {mirror}")
+    carried = answer(tools.import_store, tools.ImportStore(mirror=mirror, keys=_texts(keys)), surroundings.place())
+    print(f"kept {carried.artifacts} artifact(s) from {mirror}")
+
+
+def _texts(keys: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(surroundings.key_text(key) for key in keys)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
 
 app = typer.Typer(
@@ -24,6 +28,17 @@ store_app = typer.Typer(name="store", help="What was kept: list it, prove nothin
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
 for group in (keys_app, policy_app, data_app, store_app):
     app.add_typer(group)
+
+
+@app.callback()
+def surroundings(
+    server: Annotated[
+        str,
+        typer.Option(help="Run the command's tool at this ArcOps server instead of here.", envvar=SERVER, show_default=False),
+    ] = "",
+) -> None:
+    """Take what holds for every command."""
+    os.environ[SERVER] = server
 
 
 def path(text: str) -> Path:
@@ -223,6 +238,32 @@ def policy_check(
         asking.policy_check(policy)
 
 
+@policy_app.command("list")
+def policy_list() -> None:
+    """Name the policies that come with ArcOps."""
+    with said_in_one_sentence():
+        from adapters.cli import asking
+
+        asking.policy_list()
+
+
+@policy_app.command("waive")
+def policy_waive(
+    policy: Annotated[str, typer.Argument(help="A shipped policy's name, or a file.", show_default=False)],
+    rule: Annotated[str, typer.Argument(help="The rule that fails: gate/rule.", show_default=False)],
+    subject: Annotated[str, typer.Option(help="The subjects that it holds for; * stands for any characters.")],
+    owner: Annotated[str, typer.Option(help="Who answers for it.")],
+    reason: Annotated[str, typer.Option(help="Why it is acceptable for now.")],
+    expires: Annotated[datetime, typer.Option(help="The day (UTC) from which on it counts no longer.", formats=["%Y-%m-%d"])],
+    about: Annotated[str, typer.Option(help="What in the subject it is about, exactly as the finding says it.")] = "",
+) -> None:
+    """Draft a waiver, tried on the policy; a person adds it to the file."""
+    with said_in_one_sentence():
+        from adapters.cli import asking
+
+        asking.policy_waive(policy, rule, subject, about, owner, reason, expires.replace(tzinfo=UTC))
+
+
 @data_app.command("import")
 def data_import(
     export: Annotated[Path, typer.Argument(parser=path, help="An OSV ecosystem export (zip).", show_default=False)],
@@ -288,4 +329,16 @@ def store_import(
 
 def main() -> None:
     open_the_standard_streams()
-    app()
+    app(_server_first(sys.argv[1:]))
+
+
+def _server_first(arguments: list[str]) -> list[str]:
+    """``--server URL`` holds for every command, so it may stand after one, too."""
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == "--server":
+            return [*arguments[number : number + 2], *arguments[:number], *arguments[number + 2 :]]
+        if argument.startswith("--server="):
+            return [argument, *arguments[:number], *arguments[number + 1 :]]
+    return arguments

@@ -5,54 +5,46 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.cli import surroundings
+from adapters.cli.answering import answer
 from adapters.tools import keys
 from artifacts.private_key import Algorithm
 
 
 def new_key(path: Path | None, algorithm: str) -> None:
-    target = path or Path(surroundings.settings().key)
-    secret = surroundings.new_passphrase(str(target))
-    made = keys.new_key(keys.NewKey(path=target, passphrase=secret, algorithm=Algorithm(algorithm)))
+    made = answer(keys.new_key, keys.NewKey(path=path, algorithm=Algorithm(algorithm)), surroundings.place())
     print(f"{made.key_id}\nprivate {made.private}\npublic  {made.public}")
 
 
 def trust_key(public: Path) -> None:
-    trusted = keys.trust_key(keys.TrustKey(public=public, trust=surroundings.settings().trust))
+    trusted = answer(keys.trust_key, keys.TrustKey(public=surroundings.key_text(public)), surroundings.place())
     print(f"{trusted.key_id} is trusted: {trusted.path}")
 
 
 def revoke_key(key_id: str, reason: str, key: str) -> None:
-    settings = surroundings.settings()
-    ask = keys.RevokeKey(trust=settings.trust, key=key_id, reason=reason)
-    revoked = keys.revoke_key(ask, signer=surroundings.signer(key or settings.key), now=surroundings.now())
+    revoked = answer(keys.revoke_key, keys.RevokeKey(key=key_id, reason=reason), surroundings.place(key=key))
     print(f"{revoked.count} revoked as of now: {revoked.path}")
 
 
 def sign(target: Path, key: str, builder: str, source: str) -> None:
-    from adapters.tools import sign as tool
+    from adapters.tools.sign import Sign, sign_model_files
 
-    settings = surroundings.settings()
-    signer = surroundings.signer(key or settings.key)
-    ask = tool.Sign(target=target, builder=builder, source=source)
-    signed = tool.sign(ask, settings=settings, signer=signer, now=surroundings.now())
+    signed = answer(sign_model_files, Sign(target=target, builder=builder, source=source), surroundings.place(key=key))
     for path in signed.files:
         print(f"wrote {path}")
     print(f"signed by {signed.key_id}")
 
 
 def sbom(target: Path, version: str, supplier: str, licence: str, author: str, python: Path | None) -> None:
-    from adapters.tools import sbom as tool
+    from adapters.tools.sbom import MakeSbom, make_model_sbom
 
-    ask = tool.MakeSbom(
-        target=target, version=version, supplier=supplier, licence=licence, author=author or supplier, python=python
-    )
-    print(f"wrote {tool.make(ask, settings=surroundings.settings(), now=surroundings.now())}")
+    ask = MakeSbom(target=target, version=version, supplier=supplier, licence=licence, author=author, python=python)
+    print(f"wrote {answer(make_model_sbom, ask, surroundings.place()).path}")
 
 
 def import_data(export: Path) -> None:
-    from adapters.tools import data as tool
+    from adapters.tools.data import ImportAdvisories, import_advisories
 
-    imported = tool.import_advisories(export, settings=surroundings.settings(), now=surroundings.now())
+    imported = answer(import_advisories, ImportAdvisories(export=export), surroundings.place())
     dated = f"{imported.dated:%Y-%m-%d}" if imported.dated else "unknown"
     print(
         f"{imported.ecosystem}: {imported.advisories} advisories on {imported.packages} packages, newest of {dated}, "

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from adapters.tools.contract import Place
 from arcops.errors import Refused
+from arcops.request import silent
 from artifacts.private_key import Signer, load_signer
 from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
@@ -33,32 +35,48 @@ def settings(tier: str = "") -> Settings:
     return read_settings(environment)
 
 
-def passphrase(key: str) -> Callable[[str], str]:
-    """Where the passphrase of *key* comes from; at last from the person at the terminal."""
-    return passphrase_source(os.environ, key, getpass_at_terminal if sys.stdin.isatty() else None)
+def place(
+    tier: str = "", key: str = "", stop: threading.Event | None = None, progress: Callable[[int, int], None] = silent
+) -> Place:
+    """Where the tools run when they run here: with this user's settings, files, keys and terminal."""
+    here = settings(tier)
+    return Place(
+        settings=here,
+        now=now,
+        signer=lambda: _signer(key or here.key),
+        secret=_new_passphrase,
+        stop=stop or threading.Event(),
+        progress=progress,
+    )
 
 
-def getpass_at_terminal(what: str) -> str:
+def _getpass_at_terminal(what: str) -> str:
     return getpass.getpass(f"{what}: ")
 
 
-def new_passphrase(key: str) -> str:
-    """The passphrase for a new key, asked twice where a person is asked."""
+def _new_passphrase(key: Path) -> str:
+    """The passphrase for the new key that will lie at *key*, asked twice where a person is asked."""
 
     def twice(what: str) -> str:
-        first = getpass_at_terminal(what)
-        if getpass_at_terminal(f"{what}, again") != first:
+        first = _getpass_at_terminal(what)
+        if _getpass_at_terminal(f"{what}, again") != first:
             raise Refused("the two passphrases differ; nothing was written")
         return first
 
-    return passphrase_source(os.environ, key, twice if sys.stdin.isatty() else None)(f"passphrase for the new key {key}")
+    return passphrase_source(os.environ, str(key), twice if sys.stdin.isatty() else None)(f"passphrase for the new key {key}")
 
 
-def signer(uri: str) -> Signer:
+def _signer(uri: str) -> Signer:
     """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``."""
     named = os.environ.get("ARCOPS_PUBLIC_KEY")
     public = load_public_key(read_file(Path(named), _MOST_KEY_BYTES), where=named) if named else None
-    return load_signer(uri, passphrase(uri), environment=os.environ, public=public)
+    passphrase = passphrase_source(os.environ, uri, _getpass_at_terminal if sys.stdin.isatty() else None)
+    return load_signer(uri, passphrase, environment=os.environ, public=public)
+
+
+def key_text(path: Path) -> str:
+    """The public key in the file *path* as PEM text. Raises `Refused`, naming the file, where it holds none."""
+    return load_public_key(read_file(path, _MOST_KEY_BYTES), where=str(path)).pem.decode()
 
 
 def stop_on_signals() -> threading.Event:

@@ -6,19 +6,21 @@ import sys
 from pathlib import Path
 
 from adapters.cli import surroundings
+from adapters.cli.answering import answer
 from adapters.cli.exits import BY_VERDICT, RED
+from adapters.cli.files import artifact_text
 from adapters.cli.plain import print_machine, print_plain, printable
-from adapters.tools.verify import NotVerified, Verify
-from adapters.tools.verify import show as show_tool
-from adapters.tools.verify import verify as verify_tool
+from adapters.tools.verify import Form, NotVerified, Show, Verify, show_artifact, verify_artifact
+from arcops.errors import Refused
 from arcops.result import Report
 
 
 def verify(artifact: Path, keys: tuple[Path, ...], form: str) -> int:
+    ask = Verify(artifact=artifact_text(artifact), keys=tuple(surroundings.key_text(key) for key in keys))
     try:
-        verified = verify_tool(Verify(artifact=artifact, keys=keys), now=surroundings.now())
+        verified = answer(verify_artifact, ask, surroundings.place())
     except NotVerified as error:
-        print(f"NOT VERIFIED: {printable(str(error))}", file=sys.stderr)
+        print(f"NOT VERIFIED: {printable(f'{artifact}: {error}')}", file=sys.stderr)
         return RED
     _print(verified.report, form)
     if verified.expired:
@@ -30,7 +32,16 @@ def verify(artifact: Path, keys: tuple[Path, ...], form: str) -> int:
 
 
 def show(artifact: Path, form: str) -> None:
-    _print(show_tool(artifact), form)
+    ask = Show(artifact=artifact_text(artifact), form=Form.NONE if form == "text" else Form(form))
+    try:
+        shown = answer(show_artifact, ask, surroundings.place())
+    except Refused as error:
+        raise Refused(f"{artifact}: {error}") from error
+    if form == "text":
+        print_plain(shown.report)
+    else:
+        sys.stdout.buffer.write(shown.written.encode())
+        sys.stdout.buffer.flush()
     print("The signature was not checked; 'arcops verify' does that.", file=sys.stderr)
 
 

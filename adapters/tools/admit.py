@@ -3,25 +3,65 @@
 from __future__ import annotations
 
 import json
-import threading
-from datetime import datetime
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Check, Checked, check
+from adapters.tools.check import evaluate
+from adapters.tools.contract import Place, Scope, tool
+from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
-from artifacts.private_key import Signer
-from foundation.settings import Settings
 
 
-def admit(manifest: Path, policy: str, *, settings: Settings, signer: Signer, now: datetime) -> Checked:
-    """Judge the workloads in *manifest*. The decision is kept as an artifact like any other."""
-    ask = Check(target=manifest, policy=policy, kind="workload")
-    return check(ask, settings=settings, signer=signer, now=now, stop=threading.Event())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admit:
+    """Workloads that ask to be let in."""
+
+    manifest: str
+    """The text of a manifest or AdmissionReview, in YAML or JSON."""
+    policy: str = "admission"
+    """The name of a shipped policy, or the path of one."""
+    review: bool = False
+    """The manifest is an AdmissionReview; answer it as an API server expects."""
+    name: str = "manifest"
+    """What the artifact calls its subject."""
 
 
-def review_response(review: bytes, report: Report) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The decision, which is kept as an artifact like any other."""
+
+    report: Report
+    artifact: str
+    """The digest under which the store keeps the sealed report."""
+    review: str = ""
+    """The AdmissionReview that answers the one in the request, as JSON, where it was asked for."""
+
+
+@tool(title="Admit workloads", scope=Scope.CHECK, reads_only=True)
+def admit_workload(ask: Admit, at: Place) -> Admitted:
+    """Decide whether workloads may run: each model and image that they name needs a valid GREEN artifact in the store.
+
+    What cannot be checked is not admitted.
+    """
+    if not ask.name or Path(ask.name).name != ask.name:
+        raise Refused(f"{ask.name[:100]!r} cannot name the manifest; use a plain name without slashes")
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = Path(folder) / ask.name
+        manifest.write_text(ask.manifest, encoding="utf-8", newline="")
+        report, digest = evaluate(manifest, "workload", ask.policy, (), at)
+    answer = ""
+    if ask.review:
+        try:
+            answer = review_response(ask.manifest, report)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused("this is no AdmissionReview in JSON, so there is none to answer") from error
+    return Admitted(report=report, artifact=digest, review=answer)
+
+
+def review_response(review: str, report: Report) -> str:
     """The AdmissionReview (``admission.k8s.io/v1``) that answers *review*: allowed unless RED, with the reasons."""
     asked = json.loads(review)
     bad = [finding for result in report.results for finding in result.findings if finding.outcome is not Outcome.PASS]

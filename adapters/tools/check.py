@@ -4,103 +4,126 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from adapters.tools.contract import Deployed, Place, Scope, tool
+from adapters.tools.kept import opened
 from arcops.errors import ArcOpsError, Refused
-from arcops.request import Request, silent
+from arcops.request import Request
 from arcops.result import Report
 from artifacts.bundle import seal_statement
-from artifacts.private_key import Signer
 from artifacts.projections.statements import to_vsa
 from artifacts.store import Store
 from flows import direct
 from flows.conclude import conclude
 from flows.evaluation import seal_and_keep
 from flows.plan import make_plan
-from flows.policies import load_policy
-from foundation.settings import Settings
+from flows.policies import load_policy, shipped_policies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """``policy`` is the name of a shipped policy or a path; ``attached`` are evidence files that lie outside ``target``;
-    ``kind`` is what the artifact calls its subject.
-    """
+    """What to judge, and by which policy."""
 
     target: Path
-    policy: str
+    """The model: a directory, or one file, on the machine where the check runs."""
+    policy: str = "sovereign"
+    """The name of a shipped policy, or the path of one."""
     attached: tuple[Path, ...] = ()
-    kind: str = "model"
+    """Signatures, SBOMs and attestations that lie outside of the target."""
+    summary: bool = False
+    """Also answer with a sealed SLSA verification summary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """``artifact`` is the sealed report in the store, ``digest`` its name there; ``summary`` is it as a sealed SLSA VSA."""
+    """What was found, and the name of the signed artifact that says so."""
 
     report: Report
-    bundle: bytes
-    summary: bytes
-    artifact: Path
-    digest: str
+    artifact: str
+    """The digest under which the store keeps the sealed report."""
+    summary: str = ""
+    """The sealed SLSA verification summary as JSON, where it was asked for."""
 
 
 class NotKept(ArcOpsError):
     """The store is damaged, so a result cannot be kept. Nothing is wrong with the request."""
 
 
-def check(
-    ask: Check,
-    *,
-    settings: Settings,
-    signer: Signer,
-    now: datetime,
-    stop: threading.Event,
-    progress: Callable[[int, int], None] = silent,
-) -> Checked:
-    """Check ``ask.target`` and seal the result. Raises `arcops.errors.Refused` where there is nothing to check.
+def _parameters(ask: Check, at: Place) -> Mapping[str, object]:
+    return {"target": str(at.reach(ask.target)), "policy": ask.policy, "attached": [str(at.reach(one)) for one in ask.attached]}
 
-    What goes wrong after that is in the report, and RED.
+
+def _answer(ask: Check, digest: str, at: Place) -> Checked:
+    report = opened(digest, at)
+    if report.subject.name != ask.target.name:
+        raise Refused(f"the run left an artifact about {report.subject.name!r}, not about {ask.target.name!r}")
+    return _checked(ask, report, digest, at)
+
+
+@tool(
+    title="Check a model",
+    scope=Scope.CHECK,
+    reads_only=True,
+    long=True,
+    deployed=Deployed(name="readiness/readiness", parameters=_parameters, answer=_answer),
+)
+def check_model(ask: Check, at: Place) -> Checked:
+    """Judge a model by a policy and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+
+    Collects evidence about the files, signatures, SBOM, advisories and licence; what could not be seen is RED. What goes wrong
+    after the check has begun is in the report. A check that is stopped leaves an artifact, too, and it is RED.
     """
+    report, digest = evaluate(ask.target, "model", ask.policy, ask.attached, at)
+    return _checked(ask, report, digest, at)
+
+
+def evaluate(target: Path, kind: str, policy: str, attached: tuple[Path, ...], at: Place) -> tuple[Report, str]:
+    """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store."""
+    signer = at.signer()
     request = Request(
-        target=_target(ask.target),
-        kind=ask.kind,
-        tier=settings.tier,
-        now=now,
-        trust=settings.trust,
-        data=settings.data,
-        cache=settings.cache,
-        store=settings.store,
-        attached=tuple(_attached(path) for path in ask.attached),
-        workers=settings.workers,
-        progress=progress,
+        target=_target(target),
+        kind=kind,
+        tier=at.settings.tier,
+        now=at.now(),
+        trust=at.settings.trust,
+        data=at.settings.data,
+        cache=at.settings.cache,
+        store=at.settings.store,
+        attached=tuple(_attached(path) for path in attached),
+        workers=at.settings.workers,
+        progress=at.progress,
     )
-    plan = make_plan(request, load_policy(ask.policy))
-    with _kept_in(settings.store):
-        store = Store(settings.store)
+    plan = make_plan(request, load_policy(allowed_policy(policy, at)))
+    with _kept_in(at.settings.store):
+        store = Store(at.settings.store)
     with store:
-        collected = direct.collect(plan, stop=stop)
+        collected = direct.collect(plan, stop=at.stop)
         report = conclude(plan, collected, runner=direct.RUNNER)
-        with _kept_in(settings.store):
+        with _kept_in(at.settings.store):
             sealed = seal_and_keep(report, collected, signer=signer, store=store)
+    return sealed.report, sealed.digest
+
+
+def allowed_policy(policy: str, at: Place) -> str:
+    """*policy*, where this place may read it. Raises `Refused` for a file outside of what is served."""
+    return policy if policy in shipped_policies() else str(at.reach(Path(policy))) if policy else policy
+
+
+def _checked(ask: Check, report: Report, digest: str, at: Place) -> Checked:
+    if not ask.summary:
+        return Checked(report=report, artifact=digest)
     summary = to_vsa(
-        sealed.report,
-        resource_uri=f"urn:arcops:{request.kind}:{quote(request.name, safe='')}",
-        artifact=sealed.digest,
-        amber_passes=plan.policy.amber_passes,
+        report,
+        resource_uri=f"urn:arcops:{report.subject.kind}:{quote(report.subject.name, safe='')}",
+        artifact=digest,
+        amber_passes=load_policy(allowed_policy(ask.policy, at)).amber_passes,
     )
-    return Checked(
-        report=sealed.report,
-        bundle=sealed.bundle,
-        summary=seal_statement(summary, signer),
-        artifact=store.path(sealed.digest),
-        digest=sealed.digest,
-    )
+    return Checked(report=report, artifact=digest, summary=seal_statement(summary, at.signer()).decode())
 
 
 def _target(path: Path) -> Path:

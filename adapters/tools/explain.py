@@ -5,12 +5,23 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 
+from adapters.tools.contract import Place, Scope, tool
 from arcops.errors import Refused
 from flows.plan import AnyGate, all_gates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explain:
+    """What to explain."""
+
+    name: str = ""
+    """A gate (`signatures`), a rule (`signatures/signed`), or nothing for every gate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleExplained:
+    """One rule: the question that it asks, phrased so that yes is good, and the advice where the answer is no."""
+
     rule: str
     asks: str
     fix: str
@@ -18,14 +29,27 @@ class RuleExplained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateExplained:
-    """``doc`` is the gate's own page: *Why*, *Judged*, *Fix*."""
+    """One gate. ``doc`` is its own page: *Why*, *Judged*, *Fix*."""
 
     gate: str
     doc: str
     rules: tuple[RuleExplained, ...]
 
 
-def explain(name: str = "") -> tuple[GateExplained, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """The gates that were asked for."""
+
+    gates: tuple[GateExplained, ...]
+
+
+@tool(title="Explain a gate or rule", scope=Scope.READ, reads_only=True)
+def explain_rule(ask: Explain, at: Place) -> Explained:
+    """Tell what a gate or a rule asks, why it matters, and how to mend a bad answer; without a name, every gate."""
+    return Explained(gates=explained(ask.name))
+
+
+def explained(name: str = "") -> tuple[GateExplained, ...]:
     """The gate *name*, the one rule *name* of its gate, or every gate. Raises `arcops.errors.Refused` for an unknown name."""
     known = sorted(all_gates(), key=lambda gate: gate.id)
     if not name:
@@ -33,10 +57,10 @@ def explain(name: str = "") -> tuple[GateExplained, ...]:
     gate_id, slash, _ = name.partition("/")
     for gate in known:
         if gate.id == gate_id:
-            explained = _explained(gate)
-            rules = tuple(rule for rule in explained.rules if not slash or rule.rule == name)
+            found = _explained(gate)
+            rules = tuple(rule for rule in found.rules if not slash or rule.rule == name)
             if rules:
-                return (GateExplained(gate=gate.id, doc=explained.doc, rules=rules),)
+                return (GateExplained(gate=gate.id, doc=found.doc, rules=rules),)
     raise Refused(f"there is no gate or rule {name!r}; 'arcops explain' without a name lists them")
 
 

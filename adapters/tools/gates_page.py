@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from adapters.tools.explain import explain
+from adapters.tools.explain import explained
 from artifacts.wire import to_json
 from flows.plan import all_gates
 
@@ -19,17 +19,13 @@ def gates_page() -> str:
     """Markdown: every gate's own words, its rules, its policy with the defaults, and its examples with their verdicts."""
     parts = [_HEAD]
     gates = {gate.id: gate for gate in all_gates()}
-    for explained in explain():
-        gate = gates[explained.gate]
+    for page in explained():
+        gate = gates[page.gate]
         needs = ", ".join(f"`{body.KIND}`" for body in gate.needs)
         wants = ", ".join(f"`{body.KIND}`" for body in gate.wants)
-        parts.append(
-            f"\n## {gate.id}\n\n{explained.doc}\n\nNeeds {needs}{f'; uses {wants} where collected' if wants else ''}.\n"
-        )
+        parts.append(f"\n## {gate.id}\n\n{page.doc}\n\nNeeds {needs}{f'; uses {wants} where collected' if wants else ''}.\n")
         parts.append("\n| rule | asks | fix |\n|---|---|---|\n")
-        parts += [
-            f"| `{rule.rule}` | {rule.asks} | {rule.fix} |\n" for rule in explained.rules if not rule.rule.endswith("/judged")
-        ]
+        parts += [f"| `{rule.rule}` | {rule.asks} | {rule.fix} |\n" for rule in page.rules if not rule.rule.endswith("/judged")]
         default = json.dumps(to_json(gate.policy()), indent=2, ensure_ascii=False)
         parts.append(f"\nPolicy, with its defaults:\n\n```json\n{default}\n```\n\nExamples:\n\n")
         parts += [f"- {example.name}: **{example.verdict.value}**\n" for example in gate.examples()]

@@ -4,70 +4,79 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
+from adapters.tools.contract import Place, Scope, tool
 from arcops.errors import Refused
 from arcops.seen.signatures import Revoked
 from artifacts.bundle import open_statement, seal_statement
-from artifacts.private_key import Algorithm, Signer, create, save, save_public
+from artifacts.private_key import Algorithm, create, save, save_public
 from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
 from artifacts.revocation import RevocationList, parse_revocations, revocation_statement
 from artifacts.writing import replace_whole, write_new
 
-_MOST_BYTES = 64 * 1024
 _MOST_LIST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """``path`` is where the encrypted private key goes; the public half goes beside it with the suffix ``.pub``."""
+    """Which key to make, and where."""
 
-    path: Path
-    passphrase: str
-    algorithm: Algorithm = Algorithm.ED25519
+    path: Path | None = None
+    """Where the encrypted private key goes (the default key where not given); the public half goes beside it as `.pub`."""
+    algorithm: Algorithm = Algorithm.ECDSA_P256
+    """The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyMade:
+    """The new key's id, and its two files."""
+
     key_id: str
     private: Path
     public: Path
 
 
-def new_key(ask: NewKey) -> KeyMade:
-    """Make a key pair. Raises `arcops.errors.Refused` where either file exists: a key is never overwritten."""
-    key = create(ask.algorithm)
-    public = ask.path.with_suffix(".pub")
+@tool(title="Make a key", scope=Scope.PUBLISH)
+def new_key(ask: NewKey, at: Place) -> KeyMade:
+    """Make a signing key pair; the private half is encrypted with the passphrase of the place where this runs.
+
+    Refused where either file exists: a key is never overwritten.
+    """
+    path = ask.path or Path(at.settings.key)
+    public = path.with_suffix(".pub")
     if os.path.lexists(public):  # before anything is written, or a private key without its public half would stay behind
         raise Refused(f"{public} exists already and is not overwritten; move it away or choose another name")
-    ask.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    save(key, ask.path, ask.passphrase)
+    secret = at.secret(path)
+    key = create(ask.algorithm)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    save(key, path, secret)
     save_public(key.public, public)
-    return KeyMade(key_id=key.public.id, private=ask.path, public=public)
+    return KeyMade(key_id=key.public.id, private=path, public=public)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustKey:
-    """``public`` is a PEM file; ``trust`` the folder of what signatures are checked against."""
+    """Which key to trust."""
 
-    public: Path
-    trust: Path
+    public: str
+    """A public key in PEM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyTrusted:
+    """The key's id, and where it is kept."""
+
     key_id: str
     path: Path
 
 
-def trust_key(ask: TrustKey) -> KeyTrusted:
+@tool(title="Trust a key", scope=Scope.PUBLISH, idempotent=True)
+def trust_key(ask: TrustKey, at: Place) -> KeyTrusted:
     """Put a public key among the trusted ones. What it may sign is still the policy's to say."""
-    from tasks.reading import read_limited
-
-    key = load_public_key(read_limited(ask.public, _MOST_BYTES), where=str(ask.public))
-    folder = ask.trust / "keys"
+    key = load_public_key(ask.public.encode(), where="the key")
+    folder = at.settings.trust / "keys"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{key.id.removeprefix('sha256:')[:16]}.pub"
     if not path.exists():
@@ -77,29 +86,34 @@ def trust_key(ask: TrustKey) -> KeyTrusted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeKey:
-    """``key`` is a key id (``sha256:…``). Empty: only say, as of now, what was revoked so far."""
+    """Which key to revoke, and why."""
 
-    trust: Path
     key: str = ""
+    """The key's id (sha256:…); without one the list is only issued anew, as of now."""
     reason: str = ""
+    """Why; needed with a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysRevoked:
+    """The signed list, and how many keys are on it."""
+
     path: Path
     count: int
 
 
-def revoke_key(ask: RevokeKey, *, signer: Signer, now: datetime) -> KeysRevoked:
-    """Issue the signed list of revocations again, with ``ask.key`` added.
+@tool(title="Revoke a key", scope=Scope.PUBLISH)
+def revoke_key(ask: RevokeKey, at: Place) -> KeysRevoked:
+    """Issue the signed list of revoked keys again, with one more on it where it is named.
 
-    Raises `arcops.errors.Refused` where the list that is there was not signed by *signer*: what others revoked is not dropped.
+    Refused where the list that is there was signed by another key: what others revoked is not dropped.
     """
-    path = ask.trust / "revocations" / "arcops.sigstore.json"
+    signer, now = at.signer(), at.now()
+    path = at.settings.trust / "revocations" / "arcops.sigstore.json"
     earlier: tuple[Revoked, ...] = ()
     if path.exists():
-        opened = open_statement(read_file(path, _MOST_LIST_BYTES), [signer.public])
-        earlier = parse_revocations(opened.statement).revoked
+        known = open_statement(read_file(path, _MOST_LIST_BYTES), [signer.public])
+        earlier = parse_revocations(known.statement).revoked
     added = (Revoked(key=ask.key, at=now, reason=ask.reason),) if ask.key else ()
     listed = RevocationList(issued_at=now, revoked=(*earlier, *added))
     path.parent.mkdir(parents=True, exist_ok=True)

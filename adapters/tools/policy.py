@@ -1,30 +1,143 @@
-"""Check a policy before anything stands on it: parsed strictly, with every default written out."""
+"""Policies before anything stands on them: parsed strictly, with every default written out; and a waiver, drafted."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from adapters.tools.check import allowed_policy
+from adapters.tools.contract import Place, Scope, tool
+from arcops.errors import Refused
 from arcops.finding import Waiver
-from arcops.policy import Policy
-from artifacts.wire import JSON, to_json
-from flows.policies import load_policy
+from artifacts.wire import to_json
+from flows.policies import load_policy, parse_policy, shipped_policies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPolicy:
+    """Which policy to look at."""
+
+    policy: str
+    """The name of a shipped policy, or the path of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """A gate's settings under a policy."""
+
+    gate: str
+    settings: str
+    """JSON, with every default filled in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyChecked:
-    """``gates`` holds each gate's settings as JSON with the defaults filled in."""
+    """A policy that parses, with all that it decides."""
 
-    policy: Policy
-    gates: tuple[tuple[str, JSON], ...]
+    name: str
+    digest: str
+    valid_for: timedelta
+    amber_passes: bool
+    gates: tuple[GateSettings, ...]
+    waivers: tuple[Waiver, ...]
     expired: tuple[Waiver, ...]
+    """Those of the waivers that count no longer."""
 
 
-def check_policy(name_or_path: str, *, now: datetime) -> PolicyChecked:
-    """Read and parse a policy. Raises `arcops.errors.Refused` naming the first thing that is wrong."""
-    policy = load_policy(name_or_path)
+@tool(title="Check a policy", scope=Scope.READ, reads_only=True)
+def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
+    """Parse a policy strictly, and tell everything that it decides. Refused with the first thing that is wrong."""
+    policy = load_policy(allowed_policy(ask.policy, at))
+    now = at.now()
     return PolicyChecked(
-        policy=policy,
-        gates=tuple((gate, to_json(value)) for gate, value in sorted(policy.gates.items())),
+        name=policy.name,
+        digest=policy.digest,
+        valid_for=policy.valid_for,
+        amber_passes=policy.amber_passes,
+        gates=tuple(
+            GateSettings(gate=gate, settings=json.dumps(to_json(value), ensure_ascii=False))
+            for gate, value in sorted(policy.gates.items())
+        ),
+        waivers=policy.waivers,
         expired=tuple(waiver for waiver in policy.waivers if waiver.expires <= now),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPolicies:
+    """Nothing needs to be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoliciesListed:
+    """The policies that come with ArcOps."""
+
+    names: tuple[str, ...]
+
+
+@tool(title="List policies", scope=Scope.READ, reads_only=True)
+def list_policies(ask: ListPolicies, at: Place) -> PoliciesListed:
+    """Name the policies that come with ArcOps; any of them can be checked, read and judged by."""
+    return PoliciesListed(names=shipped_policies())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftWaiver:
+    """A decision to live with one failing rule for a while, before a person takes it."""
+
+    policy: str
+    """The policy that the waiver is for: a shipped name, or a path."""
+    rule: str
+    """The rule that fails, as `gate/rule`."""
+    subject: str
+    """The subjects that it holds for, by name; * stands for any characters."""
+    owner: str
+    """Who answers for it."""
+    reason: str
+    """Why it is acceptable for now."""
+    expires: datetime
+    """The moment after which it counts no longer, with a time zone."""
+    about: str = ""
+    """What in the subject it is about, exactly as the finding says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverDrafted:
+    """A waiver that the policy would accept. Nothing was changed: a person adds it to the policy."""
+
+    yaml: str
+    """The lines to put under `waivers:`."""
+    policy: str
+    """The name of the policy that it was tried on."""
+
+
+@tool(title="Draft a waiver", scope=Scope.WAIVE, reads_only=True)
+def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
+    """Write a waiver for a failing rule, and try it on the policy. Nothing is changed: a person adds it, and answers for it.
+
+    A waiver turns FAIL into WARN until it expires. What is UNKNOWN cannot be waived, for nobody saw what it would waive.
+    """
+    waiver = Waiver(
+        rule=ask.rule, subject=ask.subject, owner=ask.owner, reason=ask.reason, expires=ask.expires, about=ask.about
+    )
+    if waiver.expires <= at.now():
+        raise Refused(f"the waiver would have expired at {waiver.expires}; give a moment that is yet to come")
+    members = {
+        "rule": waiver.rule,
+        "subject": waiver.subject,
+        **({"about": waiver.about} if waiver.about else {}),
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "expires": waiver.expires.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    # Each value as a JSON string is YAML that means the same to every reader, whatever is in it.
+    lines = [f"{name}: {json.dumps(value)}" for name, value in members.items()]
+    text = "- " + "\n  ".join(lines) + "\n"
+    policy = load_policy(allowed_policy(ask.policy, at))
+    gate = waiver.rule.partition("/")[0]
+    if gate not in policy.gates:
+        raise Refused(f"policy {policy.name!r} does not ask the gate {gate!r}, so nothing of it can be waived there")
+    trial = f"name: trial\nvalidFor: P1D\ngates: {{{json.dumps(gate)}: {{}}}}\nwaivers:\n{text}"
+    parse_policy(trial.encode(), where="the waiver")
+    return WaiverDrafted(yaml=text, policy=policy.name)

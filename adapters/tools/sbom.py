@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
+from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.target import see_tree
 from artifacts.writing import replace_whole
-from foundation.settings import Settings
 from tasks.make_sbom import make_sbom
 
 SBOM_FILE = "model.cdx.json"
@@ -16,29 +15,41 @@ SBOM_FILE = "model.cdx.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeSbom:
-    """``python`` is a site-packages directory whose distributions run the model; they are listed with it."""
+    """A model, and what only a person knows of it."""
 
     target: Path
+    """The model's directory."""
     version: str
     supplier: str
     licence: str
-    author: str
+    """An SPDX expression."""
+    author: str = ""
+    """Who writes this SBOM; the supplier where not given."""
     python: Path | None = None
+    """A site-packages directory whose distributions run the model; they are listed with it."""
 
 
-def make(ask: MakeSbom, *, settings: Settings, now: datetime) -> Path:
-    """Write the SBOM into the model's directory, so that the signature will cover it; returns where."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SbomMade:
+    """Where the SBOM was written."""
+
+    path: Path
+
+
+@tool(title="Make an SBOM", scope=Scope.PUBLISH, idempotent=True)
+def make_model_sbom(ask: MakeSbom, at: Place) -> SbomMade:
+    """Write a CycloneDX SBOM of a model into its directory, so that a signature made afterwards covers it."""
     target = ask.target.absolute()
     data = make_sbom(
-        see_tree(target, settings=settings, now=now),
+        see_tree(target, at),
         name=target.name,
         version=ask.version,
-        now=now,
+        now=at.now(),
         python_environment=ask.python,
         licence=ask.licence,
         supplier=ask.supplier,
-        author=ask.author,
+        author=ask.author or ask.supplier,
     )
     path = target / SBOM_FILE
     replace_whole(path, data)
-    return path
+    return SbomMade(path=path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.target import see_tree
 from arcops.beside import is_beside
 from arcops.errors import Refused
@@ -13,10 +14,8 @@ from arcops.seen.tree import Tree
 from arcops.subject import Digest, Subject
 from artifacts.bundle import seal_statement
 from artifacts.model_signature import SIGNATURE_FILE, sign_model
-from artifacts.private_key import Signer
 from artifacts.provenance import Build, provenance
 from artifacts.writing import replace_whole
-from foundation.settings import Settings
 
 PROVENANCE_FILE = "provenance.sigstore.json"
 BUILD_TYPE = "https://arcops.dev/build-types/signed-as-found/v1"
@@ -24,13 +23,14 @@ BUILD_TYPE = "https://arcops.dev/build-types/signed-as-found/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """``target`` is a model directory. ``builder`` is the id of who vouches for how it came to be (empty: no provenance), and
-    ``source`` the URI that they took it from.
-    """
+    """What to sign, and who vouches for it."""
 
     target: Path
+    """The model's directory."""
     builder: str = ""
+    """The id of who vouches for how the model came to be; without one, no provenance is made."""
     source: str = ""
+    """The URI that they took it from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +41,20 @@ class Signed:
     key_id: str
 
 
-def sign(ask: Sign, *, settings: Settings, signer: Signer, now: datetime) -> Signed:
-    """Sign everything under ``ask.target``. What we wrote there before is replaced, for it would no longer hold."""
+@tool(title="Sign a model", scope=Scope.PUBLISH, idempotent=True)
+def sign_model_files(ask: Sign, at: Place) -> Signed:
+    """Sign every file of a model, and write the signature into its directory.
+
+    What was written there before is replaced, for it would no longer hold.
+    """
+    signer, now = at.signer(), at.now()
     written: list[Path] = []
     target = ask.target.absolute()
     if ask.builder:
         path = target / PROVENANCE_FILE
-        replace_whole(path, seal_statement(_provenance(see_tree(target, settings=settings, now=now), ask, now), signer))
+        replace_whole(path, seal_statement(_provenance(see_tree(target, at), ask, now), signer))
         written.append(path)
-    tree = see_tree(target, settings=settings, now=now)
+    tree = see_tree(target, at)
     if tree.links:
         raise Refused(f"{target}: {tree.links[0].path} is a symbolic link, which no signature covers; replace it by the file")
     path = target / SIGNATURE_FILE

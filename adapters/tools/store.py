@@ -3,54 +3,102 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from adapters.tools.contract import Place, Scope, tool
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
 from artifacts.public_key import PublicKey, load_public_key
-from artifacts.reading import read_file
 from artifacts.store import Store
 from artifacts.writing import write_new
-from foundation.settings import Settings
-
-_MOST_KEY_BYTES = 64 * 1024
-_MOST_CHECKPOINT_BYTES = 64 * 1024
 
 
-def list_store(*, settings: Settings, subject: str = "", limit: int = 50) -> tuple[Listed, ...]:
-    """The newest *limit* artifacts, by their own words: nobody verified a signature to list them."""
-    with Store(settings.store) as store:
-        return store.list(Filter(subject=subject, limit=limit))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactsListed:
+    """What was found, the newest first, by the artifacts' own words: nobody verified a signature to list them."""
+
+    artifacts: tuple[Listed, ...]
 
 
-def check_store(keys: tuple[Path, ...], *, settings: Settings, checkpoint: Path | None = None) -> tuple[str, ...]:
-    """One sentence for each thing that was removed, edited, moved or damaged; none when all is well.
-
-    *checkpoint* is a copy kept outside of the store; it shows even a store that was put back whole to an older state.
-    """
-    note = read_file(checkpoint, _MOST_CHECKPOINT_BYTES) if checkpoint is not None else None
-    with Store(settings.store) as store:
-        return store.check(_keys(keys), note)
+@tool(title="List artifacts", scope=Scope.READ, reads_only=True)
+def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
+    """List the artifacts in the store, the newest first. Verify one before relying on it."""
+    with Store(at.settings.store) as store:
+        return ArtifactsListed(artifacts=store.list(ask))
 
 
-def export_store(mirror: Path, keys: tuple[Path, ...], *, settings: Settings) -> int:
-    """Write everything that the store's last checkpoint covers to the new file *mirror*; returns how many artifacts."""
-    with Store(settings.store) as store, tempfile.TemporaryFile() as file:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckStore:
+    """By which keys and up to which moment to check the store."""
+
+    keys: tuple[str, ...]
+    """Public keys (PEM) of who signs the store's checkpoints."""
+    checkpoint: str = ""
+    """The text of a checkpoint kept outside of the store; it shows even a store that was put back whole to an older state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChecked:
+    """One sentence for each thing that was removed, edited, moved or damaged; none when all is well."""
+
+    problems: tuple[str, ...]
+
+
+@tool(title="Check the store", scope=Scope.READ, reads_only=True, long=True)
+def check_store(ask: CheckStore, at: Place) -> StoreChecked:
+    """Read the whole store again, and tell what was removed, edited, moved or damaged since it was kept."""
+    with Store(at.settings.store) as store:
+        return StoreChecked(problems=store.check(_keys(ask.keys), ask.checkpoint.encode() or None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportStore:
+    """Where to write the store to."""
+
+    mirror: Path
+    """The new file."""
+    keys: tuple[str, ...]
+    """Public keys (PEM) of who signs the store's checkpoints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """How many artifacts were carried, with their evidence and proofs."""
+
+    artifacts: int
+
+
+@tool(title="Export the store", scope=Scope.PUBLISH)
+def export_store(ask: ExportStore, at: Place) -> Carried:
+    """Write all that the store's last checkpoint covers to one new file, to be carried across an air gap."""
+    with Store(at.settings.store) as store, tempfile.TemporaryFile() as file:
         checkpoint = store.last_checkpoint()
         if checkpoint is None:
-            raise Refused(f"the store {settings.store} has no checkpoint yet; 'arcops check' makes the first")
-        count = export(store, file, checkpoint=checkpoint, keys=_keys(keys))
+            raise Refused(f"the store {at.settings.store} has no checkpoint yet; 'arcops check' makes the first")
+        count = export(store, file, checkpoint=checkpoint, keys=_keys(ask.keys))
         file.seek(0)
-        write_new(mirror, file.read())
-    return count
+        write_new(ask.mirror, file.read())
+    return Carried(artifacts=count)
 
 
-def import_store(mirror: Path, keys: tuple[Path, ...], *, settings: Settings) -> int:
-    """Verify *mirror* and keep what it carries; returns how many artifacts."""
-    with Store(settings.store) as store:
-        return len(import_mirror(mirror, store, _keys(keys)).carried)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportStore:
+    """What to bring in, and who must have signed it."""
+
+    mirror: Path
+    """A file that was exported."""
+    keys: tuple[str, ...]
+    """Public keys (PEM) of who signs where it comes from."""
 
 
-def _keys(paths: tuple[Path, ...]) -> list[PublicKey]:
-    return [load_public_key(read_file(path, _MOST_KEY_BYTES), where=str(path)) for path in paths]
+@tool(title="Import a store", scope=Scope.PUBLISH, idempotent=True)
+def import_store(ask: ImportStore, at: Place) -> Carried:
+    """Verify an exported store, whole, and keep what it carries."""
+    with Store(at.settings.store) as store:
+        return Carried(artifacts=len(import_mirror(ask.mirror, store, _keys(ask.keys)).carried))
+
+
+def _keys(pems: tuple[str, ...]) -> list[PublicKey]:
+    return [load_public_key(pem.encode(), where=f"key {number}") for number, pem in enumerate(pems, 1)]

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
+from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.request import Request
 from arcops.seen.tree import Tree
-from foundation.settings import Settings
 from tasks.tree import look
 
 
-def see_tree(target: Path, *, settings: Settings, now: datetime) -> Tree:
+def see_tree(target: Path, at: Place) -> Tree:
     """What lies at *target*. Raises `arcops.errors.Refused` where it is no directory or not all of it can be read."""
     if not target.is_dir():
         raise Refused(f"{target} is not a directory; give the directory of a model")
+    now = at.now()
     request = Request(
         target=target.absolute(),
         kind="model",
-        tier=settings.tier,
+        tier=at.settings.tier,
         now=now,
-        trust=settings.trust,
-        data=settings.data,
-        cache=settings.cache,
-        workers=settings.workers,
+        trust=at.settings.trust,
+        data=at.settings.data,
+        cache=at.settings.cache,
+        workers=at.settings.workers,
+        progress=at.progress,
     )
     seen: Tree = look.look(request, Seen({}, at=now, subject_name=request.name)).body
     if seen.troubles:

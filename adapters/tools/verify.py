@@ -1,19 +1,17 @@
-"""Verify a sealed artifact, or show it: no engine, no network, nothing but the file and the keys."""
+"""Verify a sealed artifact, or show it: no engine, no network, nothing but the artifact and the keys."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from enum import Enum
 
+from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.kept import sealed_bytes, trusted_keys
 from arcops.errors import Refused
 from arcops.result import Report
-from artifacts.bundle import MOST_BYTES, open_sealed, read_envelope
+from artifacts.bundle import open_sealed, read_envelope
 from artifacts.public_key import load_public_key
-from artifacts.reading import read_file
 from artifacts.statement import from_statement
-
-_MOST_KEY_BYTES = 64 * 1024
 
 
 class NotVerified(Refused):
@@ -22,42 +20,99 @@ class NotVerified(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verify:
-    """``keys`` are PEM public keys, any of which may have signed."""
+    """An artifact, and who should have signed it."""
 
-    artifact: Path
-    keys: tuple[Path, ...]
+    artifact: str
+    """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A report that one of the keys signed. ``expired`` says that it no longer holds at the moment of asking."""
+    """A report that one of the keys signed."""
 
     report: Report
     signers: tuple[str, ...]
+    """The ids of the keys whose signatures hold."""
     expired: bool
+    """It no longer holds at the moment of asking: check again."""
 
 
-def verify(ask: Verify, *, now: datetime) -> Verified:
-    """Open ``ask.artifact`` and check its signature.
+@tool(title="Verify an artifact", scope=Scope.READ, reads_only=True)
+def verify_artifact(ask: Verify, at: Place) -> Verified:
+    """Check the signature of a sealed artifact offline, and tell what it says and whether it still holds.
 
-    Raises `NotVerified` where none of the keys signed it or it contradicts itself, and `arcops.errors.Refused` where a file
-    is missing or a key is none.
+    Refused where none of the keys signed it, or where it contradicts itself: then do not use it.
     """
-    if not ask.keys:
-        raise Refused("no key was given to verify with; pass --key FILE with the public key of whoever should have signed")
-    keys = [load_public_key(read_file(path, _MOST_KEY_BYTES), where=str(path)) for path in ask.keys]
-    data = read_file(ask.artifact, MOST_BYTES)
+    keys = [load_public_key(key.encode(), where=f"key {number}") for number, key in enumerate(ask.keys, 1)]
+    data = sealed_bytes(ask.artifact, at)
     try:
-        sealed = open_sealed(data, keys)
+        sealed = open_sealed(data, keys or trusted_keys(at))
     except Refused as error:
-        raise NotVerified(f"{ask.artifact}: {error}") from error
-    return Verified(report=sealed.report, signers=sealed.signers, expired=sealed.expired(now))
+        raise NotVerified(str(error)) from error
+    return Verified(report=sealed.report, signers=sealed.signers, expired=sealed.expired(at.now()))
 
 
-def show(artifact: Path) -> Report:
-    """The report in *artifact*, whoever signed it. Raises `arcops.errors.Refused` where it is no artifact."""
-    data = read_file(artifact, MOST_BYTES)
-    try:
-        return from_statement(read_envelope(data).payload)
-    except Refused as error:
-        raise Refused(f"{artifact}: {error}") from error
+class Form(Enum):
+    """The formats of others that a report can be written in."""
+
+    NONE = ""
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    TEST_RESULT = "test-result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """An artifact, and how to write it."""
+
+    artifact: str
+    """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
+    form: Form = Form.NONE
+    """Also write the report in this format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What an artifact says. Nobody checked who said it."""
+
+    report: Report
+    written: str = ""
+    """The report in the format that was asked for."""
+
+
+@tool(title="Show an artifact", scope=Scope.READ, reads_only=True)
+def show_artifact(ask: Show, at: Place) -> Shown:
+    """Tell what a sealed artifact says, without checking who signed it; verify it before relying on it."""
+    from adapters.tools.project import project
+
+    report = from_statement(read_envelope(sealed_bytes(ask.artifact, at)).payload)
+    return Shown(report=report, written=project(report, ask.form.value).decode() if ask.form is not Form.NONE else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """What to fetch."""
+
+    artifact: str
+    """The digest (sha256:…) of a sealed artifact, or of an evidence body, in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What the store keeps under a digest."""
+
+    text: str
+    """The exact bytes, which are UTF-8: a sealed artifact in JSON, or an evidence body in canonical JSON."""
+
+
+@tool(title="Fetch from the store", scope=Scope.READ, reads_only=True)
+def fetch_artifact(ask: Fetch, at: Place) -> Fetched:
+    """Give the exact bytes of a sealed artifact, or of an evidence body behind one, from the store."""
+    from artifacts.store import Store
+
+    with Store(at.settings.store) as store:
+        return Fetched(text=store.get(ask.artifact).decode())

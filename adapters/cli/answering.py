@@ -1,0 +1,29 @@
+"""Where a command's tool runs: here, or at the server that ``--server`` names. The answer is the same value either way."""
+
+from __future__ import annotations
+
+import os
+from typing import TypeVar
+
+from adapters.tools.contract import Place, Tool
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+SERVER = "ARCOPS_SERVER"
+"""The environment variable that names the server; ``--server`` sets it for one command."""
+
+
+def server() -> str:
+    """The URL of the server that the tools run at, or nothing where they run here."""
+    return os.environ.get(SERVER, "")
+
+
+def answer(tool: Tool[A, B], ask: A, at: Place) -> B:
+    """Call *tool*; raises what it raises, wherever it runs."""
+    url = server()
+    if not url:
+        return tool(ask, at)
+    from adapters.mcp.client import call
+
+    return call(url, tool, ask, settings=at.settings, environment=os.environ, stop=at.stop, progress=at.progress)

@@ -1,0 +1,42 @@
+"""What is in the store, opened: shared by the tools that are given an artifact by its digest."""
+
+from __future__ import annotations
+
+import re
+
+from adapters.tools.contract import Place
+from arcops.errors import Refused
+from arcops.result import Report
+from artifacts.bundle import MOST_BYTES, open_sealed
+from artifacts.public_key import PublicKey, load_public_key
+from artifacts.reading import read_file
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_MOST_KEY_BYTES = 64 * 1024
+
+
+def sealed_bytes(artifact: str, at: Place) -> bytes:
+    """The sealed artifact that a caller means: its digest in the store, or its own text."""
+    if not _DIGEST.match(artifact):
+        return artifact.encode()
+    from artifacts.store import Store
+
+    with Store(at.settings.store) as store:
+        return store.get(artifact)
+
+
+def trusted_keys(at: Place) -> tuple[PublicKey, ...]:
+    """The public keys that this machine trusts. Raises `Refused` where there are none: nothing could be verified."""
+    folder = at.settings.trust / "keys"
+    paths = sorted(folder.glob("*.pub")) if folder.is_dir() else []
+    if not paths:
+        raise Refused(f"no key is trusted here; 'arcops keys trust FILE' puts one into {folder}")
+    return tuple(load_public_key(read_file(path, _MOST_KEY_BYTES), where=path.name) for path in paths)
+
+
+def opened(digest: str, at: Place) -> Report:
+    """The report kept as *digest*, with the signature of a trusted key checked."""
+    return open_sealed(sealed_bytes(digest, at), trusted_keys(at)).report
+
+
+__all__ = ["MOST_BYTES", "opened", "sealed_bytes", "trusted_keys"]
