@@ -8,7 +8,7 @@ from pathlib import Path
 from adapters.cli import surroundings
 from adapters.cli.answering import answer
 from adapters.cli.exits import BY_VERDICT, RED
-from adapters.cli.files import artifact_text
+from adapters.cli.files import NotText, artifact_text
 from adapters.cli.plain import print_machine, print_plain, printable
 from adapters.tools.verify import Form, NotVerified, Show, Verify, show_artifact, verify_artifact
 from arcops.errors import Refused
@@ -16,10 +16,10 @@ from arcops.result import Report
 
 
 def verify(artifact: Path, keys: tuple[Path, ...], form: str) -> int:
-    ask = Verify(artifact=artifact_text(artifact), keys=tuple(surroundings.key_text(key) for key in keys))
+    given = tuple(surroundings.key_text(key) for key in keys)
     try:
-        verified = answer(verify_artifact, ask, surroundings.place())
-    except NotVerified as error:
+        verified = answer(verify_artifact, Verify(artifact=artifact_text(artifact), keys=given), surroundings.place())
+    except (NotVerified, NotText) as error:
         print(f"NOT VERIFIED: {printable(f'{artifact}: {error}')}", file=sys.stderr)
         return RED
     _print(verified.report, form)

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from artifacts.bundle import open_statement
+from artifacts.store import object_path
 from artifacts.public_key import load_public_key
 from artifacts.store import Store
 from tests.models import Bench, bench, good_model
@@ -276,16 +277,17 @@ class TestVerify:
         here, _ = shared
         data = bytearray(sealed.read_bytes())
         where = int(len(data) * place)
-        data[where] = ord("A") if data[where] != ord("A") else ord("B")
         forged = tmp_path / "forged.json"
-        forged.write_bytes(data)
-        assert run(here, "verify", forged, "--key", here.public).returncode == RED
+        for other in (ord("A") if data[where] != ord("A") else ord("B"), 0xFF):  # the second is no text at all
+            data[where] = other
+            forged.write_bytes(data)
+            assert run(here, "verify", forged, "--key", here.public).returncode == RED
 
     def test_what_no_longer_holds_is_red(self, own: tuple[Bench, Path], tmp_path: Path) -> None:
         here, model = own
         checked = here.check(model, now=datetime.now(UTC) - timedelta(days=30))
         old = tmp_path / "old.json"
-        old.write_bytes(checked.bundle)
+        old.write_bytes(object_path(here.settings.store, checked.artifact).read_bytes())
         done = run(here, "verify", old, "--key", here.public)
         assert done.returncode == RED
         assert "NO LONGER VALID" in done.stderr
