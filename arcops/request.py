@@ -17,6 +17,10 @@ def silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
+def unheard(sentence: str) -> None:
+    """A remark that nobody hears."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Everything that a collector may know.
@@ -24,7 +28,7 @@ class Request:
     ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it. ``trust`` holds keys, roots,
     authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be lost at
     any time. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call
-    it at least every second.
+    it at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     """
 
     target: Path
@@ -38,6 +42,7 @@ class Request:
     attached: tuple[Path, ...] = ()
     workers: int = 1
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
+    remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:
