@@ -1,0 +1,41 @@
+"""Check the GPUs of the machine where this runs."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.tools.check import evaluate
+from adapters.tools.contract import Place, Scope, tool
+from arcops.result import Report
+
+NODE = "gpu-node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuCheck:
+    """By which policy to judge the GPUs here."""
+
+    policy: str = "gpu"
+    """The name of a shipped policy, or the path of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuChecked:
+    """What was found, and the name of the signed artifact that says so."""
+
+    report: Report
+    artifact: str
+    """The digest under which the store keeps the sealed report."""
+
+
+@tool(title="Check the GPUs of this node", scope=Scope.CHECK, reads_only=True, long=True)
+def gpu_check(ask: GpuCheck, at: Place) -> GpuChecked:
+    """Judge every GPU of the machine where this runs, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+
+    Asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, and reads the kernel's
+    messages for faults since boot. A signal that could not be read is RED, and so is a machine without a GPU: BLOCKED.
+    """
+    report, digest = evaluate(Path("/"), NODE, ask.policy, (), at, named=socket.gethostname())
+    return GpuChecked(report=report, artifact=digest)

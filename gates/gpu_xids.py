@@ -1,0 +1,173 @@
+"""Did the driver report no fault of a GPU (XID) since the node was booted, and none while the check ran?
+
+Why: A GPU that fell off the bus, ran out of spare memory rows or lost a link says so once, in the kernel's messages, and may
+look healthy again a minute later. NVIDIA numbers these messages (XID) and says for each what it means.
+
+Judged: every XID in the kernel's messages since boot, and every one that the driver reported during the check, by the lists of
+the policy: some are faults of the hardware and fail, some are warnings, some are errors of an application and say nothing of
+the device. A number in no list is a warning. Where the messages cannot be read, or do not reach back to the boot, nobody knows.
+
+Fix: Follow NVIDIA's XID catalogue for the number: usually drain the node and reset the GPU; after repeated faults, run NVIDIA's
+field diagnosis and have the GPU replaced. The messages are those of this boot, so a reboot after the repair clears the finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.errors import Refused
+from arcops.evidence import Evidence, Seen
+from arcops.finding import Finding, Outcome, Rule
+from arcops.gate import Example, gate
+from arcops.seen.gpu import Gpus, Unread, XidEvent
+from arcops.seen.gpu_log import GpuLog, LogSource, XidLogged
+from arcops.verdict import Verdict
+from gates._gpu_words import Weight
+from gates._words import capped
+
+BOOT = Rule(
+    id="gpu-xids/boot",
+    asks="Do the kernel's messages since boot tell of no fault of a GPU?",
+    fix="Drain the node, follow NVIDIA's XID catalogue for the number, reset or replace the GPU, and reboot.",
+)
+WHOLE = Rule(
+    id="gpu-xids/whole",
+    asks="Do the kernel's messages reach back to the boot, and are all of them understood?",
+    fix="Keep the journal of the boot (journald, Storage=persistent) or a larger kernel buffer (log_buf_len), and reboot.",
+)
+RUN = Rule(
+    id="gpu-xids/run",
+    asks="Was no fault of a GPU reported while the check ran?",
+    fix="Drain the node, follow NVIDIA's XID catalogue for the number, and reset or replace the GPU.",
+)
+
+# What NVIDIA's XID catalogue says of these numbers, in a word or two, for the finding.
+_MEANINGS = {
+    13: "graphics engine exception",
+    31: "memory page fault of an application",
+    43: "an application's channel was reset",
+    45: "an application's channels were torn down",
+    48: "double-bit ECC error",
+    63: "a memory row was remapped or a page retired",
+    64: "remapping a memory row or retiring a page failed",
+    74: "NVLink error",
+    79: "the GPU has fallen off the bus",
+    94: "contained memory error",
+    95: "uncontained memory error",
+    119: "the GPU's system processor timed out",
+    120: "error of the GPU's system processor",
+    140: "unrecovered ECC error",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuXidsPolicy:
+    """``fail`` and ``warn`` are XID numbers; ``application`` are those that an application's own error causes, which pass. A
+    number in none of them is a warning. ``forgotten`` is what it becomes that the messages do not reach back to the boot.
+    """
+
+    fail: tuple[int, ...] = (48, 64, 74, 79, 95, 119, 120, 140)
+    warn: tuple[int, ...] = (63, 94)
+    application: tuple[int, ...] = (13, 31, 43, 45)
+    forgotten: Weight = Weight.FAIL
+
+    def __post_init__(self) -> None:
+        named = (*self.fail, *self.warn, *self.application)
+        twice = sorted({xid for xid in named if named.count(xid) > 1})
+        if twice:
+            raise Refused(f"the policy of gate 'gpu-xids' names XID {twice[0]} more than once; decide for one list")
+
+
+def examples() -> Iterator[Example[GpuXidsPolicy]]:
+    from gates._gpu_health_examples import healthy  # the one healthy device, which is long
+
+    calm = GpuLog(source=LogSource.BUFFER, since_boot=True, xids=(), unclear=0)
+    gpus, _ = healthy()
+    fallen = XidLogged(pci="00000000:3b:00.0", xid=79, count=1, seconds=90, text="pid='', GPU has fallen off the bus.")
+
+    def example(name: str, verdict: Verdict, log: GpuLog, seen: Gpus = gpus) -> Example[GpuXidsPolicy]:
+        return Example(name=name, verdict=verdict, evidence=(log, seen), policy=GpuXidsPolicy())
+
+    def said(*xids: XidLogged, since_boot: bool = True, unclear: int = 0) -> GpuLog:
+        return GpuLog(source=LogSource.BUFFER, since_boot=since_boot, xids=xids, unclear=unclear)
+
+    remapped = XidLogged(pci="00000000:3b:00.0", xid=63, count=2, seconds=90, text="Row remapper: new row marked for remapping")
+    page_fault = XidLogged(pci="00000000:3b:00.0", xid=31, count=2, seconds=90, text="MMU Fault")
+    yield example("No fault since boot", Verdict.GREEN, calm)
+    yield example("An application's page fault", Verdict.GREEN, said(page_fault))
+    yield example("A memory row was remapped", Verdict.AMBER, said(remapped))
+    yield example("The GPU fell off the bus an hour ago", Verdict.RED, said(fallen))
+    yield example("The kernel forgot the messages of the boot", Verdict.RED, said(since_boot=False))
+    yield example("A message about a fault that nobody understands", Verdict.RED, said(unclear=1))
+    event = XidEvent(pci="00000000:3b:00.0", xid=95)
+    during = Gpus(devices=gpus.devices, events=(event,), watched=True)
+    yield example("An uncontained memory error during the check", Verdict.RED, calm, during)
+
+
+@gate("gpu-xids", needs=(GpuLog, Gpus), policy=GpuXidsPolicy, rules=(BOOT, WHOLE, RUN), examples=examples)
+def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
+    log, gpus = seen[GpuLog], seen[Gpus]
+    yield from capped(_boot(log, policy), "There are {count} more faults since boot.")
+    yield from _whole(log, policy)
+    yield from capped(_run(gpus, policy), "There are {count} more faults during the check.")
+
+
+def _outcome(xid: int, policy: GpuXidsPolicy) -> Outcome:
+    if xid in policy.fail:
+        return Outcome.FAIL
+    return Outcome.PASS if xid in policy.application else Outcome.WARN
+
+
+def _named(xid: int) -> str:
+    return f"XID {xid} ({_MEANINGS[xid]})" if xid in _MEANINGS else f"XID {xid}"
+
+
+def _boot(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
+    graver = [fault for fault in log.body.xids if _outcome(fault.xid, policy) is not Outcome.PASS]
+    for fault in graver:
+        times = "once" if fault.count == 1 else f"{fault.count} times"
+        text = f"GPU {fault.pci} reported {_named(fault.xid)} {times} since boot, last {fault.seconds} s after it."
+        about = f"XID {fault.xid} of {fault.pci}"
+        if _outcome(fault.xid, policy) is Outcome.FAIL:
+            yield BOOT.fails(text, log, about=about)
+        else:
+            yield BOOT.warns(text, log, about=about)
+    if not graver:
+        others = sum(fault.count for fault in log.body.xids)
+        beside = f"; {others} error(s) of applications" if others else ""
+        yield BOOT.passes(f"The {log.body.source.value} tells of no fault of a GPU{beside}.", log)
+
+
+def _whole(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
+    if log.body.unclear:
+        yield WHOLE.unknown(f"{log.body.unclear} message(s) tell of a fault in words that are not understood.", log)
+    if log.body.since_boot:
+        if not log.body.unclear:
+            yield WHOLE.passes(f"The {log.body.source.value} reaches back to the boot.", log)
+        return
+    text = f"The {log.body.source.value} does not reach back to the boot, so older faults may be forgotten."
+    if policy.forgotten is Weight.FAIL:
+        yield WHOLE.unknown(text, log)
+    elif policy.forgotten is Weight.WARN:
+        yield WHOLE.warns(text, log)
+    elif not log.body.unclear:
+        yield WHOLE.passes(text, log)
+
+
+def _run(gpus: Evidence[Gpus], policy: GpuXidsPolicy) -> Iterator[Finding]:
+    watched = gpus.body.watched
+    if isinstance(watched, Unread):
+        yield RUN.unknown(f"Faults during the check could not be watched for: {watched.said}.", gpus)
+    quiet = not isinstance(watched, Unread)
+    for event in gpus.body.events:
+        outcome = _outcome(event.xid, policy)
+        if outcome is Outcome.PASS:
+            continue
+        quiet = False
+        place = "a GPU that is gone" if isinstance(event.pci, Unread) else f"GPU {event.pci}"
+        text = f"The driver reported {_named(event.xid)} of {place} during the check."
+        about = f"XID {event.xid} of {place}"
+        yield RUN.fails(text, gpus, about=about) if outcome is Outcome.FAIL else RUN.warns(text, gpus, about=about)
+    if quiet:
+        yield RUN.passes("No fault was reported during the check.", gpus)

@@ -1,0 +1,87 @@
+"""Every GPU of the node: what it says of itself, over a short watch in which faults may still appear."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from arcops.collector import collector
+from arcops.errors import Unavailable
+from arcops.evidence import Seen, Sighting
+from arcops.request import Request
+from arcops.seen.gpu import DriverState, Flag, Gpu, GpuDriver, Gpus, Unread, Why
+from tasks.gpu import links, memory, modes, strain
+from tasks.gpu.asking import Nvml, binding
+from tasks.gpu.device import Device
+from tasks.gpu.driver import refuse_other
+from tasks.gpu.watch import Watch
+
+SAMPLES = 3
+"""How often clocks and temperatures are looked at; after each sample the collector waits for faults."""
+
+_MOST_DEVICES = 64
+
+
+@collector(Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=2), isolated=True)
+def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
+    """Each device that the driver counts, whether it answers or not."""
+    refuse_other(request)
+    known = seen[GpuDriver].body
+    if known.state is not DriverState.ANSWERS:
+        raise Unavailable(f"BLOCKED: {known.said}")
+    nvml = Nvml(binding())
+    begun = nvml.ask("nvmlInit")
+    if isinstance(begun, Unread):
+        raise Unavailable(f"BLOCKED: the driver answered before and does no more: {begun.said}.")
+    count = nvml.count("nvmlDeviceGetCount", most=_MOST_DEVICES)
+    if isinstance(count, Unread):
+        raise Unavailable(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
+    if not count:
+        raise Unavailable("BLOCKED: the driver answers and has no GPU.")
+    body = _look([Device(nvml, nvml.ask("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)
+    nvml.ask("nvmlShutdown")
+    return Sighting(body=body)
+
+
+def _look(on: list[Device], nvml: Nvml) -> Gpus:
+    watch = Watch(nvml, on)
+    devices = [_first(index, device) for index, device in enumerate(on)]
+    for _ in range(SAMPLES - 1):
+        watch.wait()
+        devices = [
+            replace(known, heat=strain.hotter(known.heat, strain.heat(device)), clocks=strain.slower(known.clocks, strain.clocks(device)))
+            for known, device in zip(devices, on, strict=True)
+        ]
+    watch.wait()
+    devices = [replace(known, answers_still=_answers(known, device)) for known, device in zip(devices, on, strict=True)]
+    return Gpus(devices=tuple(devices), events=tuple(watch.events), watched=watch.end())
+
+
+def _first(index: int, on: Device) -> Gpu:
+    return Gpu(
+        index=index,
+        identity=modes.identity(on),
+        memory=memory.memory(on),
+        recovery=memory.recovery(on),
+        heat=strain.heat(on),
+        clocks=strain.clocks(on),
+        power=strain.power(on),
+        pcie=links.pcie(on),
+        nvlinks=links.nvlinks(on),
+        fabric=links.fabric(on),
+        mig=modes.mig(on),
+        persistence=on.flag("nvmlDeviceGetPersistenceMode"),
+        compute_mode=modes.compute_mode(on),
+        processes=modes.processes(on),
+        answers_still=True,
+    )
+
+
+def _answers(known: Gpu, on: Device) -> Flag:
+    """Is it the same device as before, and does it answer?"""
+    uuid = on.text("nvmlDeviceGetUUID")
+    if isinstance(uuid, Unread):
+        return uuid
+    if uuid != known.identity.uuid:
+        return Unread(why=Why.LOST, said="another device answers in its place")
+    return True
