@@ -17,6 +17,10 @@ def silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
+def unheard(sentence: str) -> None:
+    """A remark that nobody hears."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Everything that a collector may know.
@@ -25,7 +29,7 @@ class Request:
     authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be lost at
     any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its files.
     ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it at
-    least every second.
+    least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     """
 
     target: Path
@@ -40,6 +44,7 @@ class Request:
     workers: int = 1
     named: str = ""
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
+    remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.now.tzinfo is None:

@@ -14,12 +14,10 @@ from types import MappingProxyType
 
 from arcops.errors import Stopped
 from arcops.evidence import Cause
-from arcops.result import Report
-from arcops.verdict import Verdict
 from flows.isolation import look_isolated
 from flows.looking import Found, look, missing
 from flows.plan import AnyCollector, Plan
-from flows.prefect_api import NO_CACHE, Completed, Failed, State, task
+from flows.prefect_api import NO_CACHE, task
 
 RUNNER = "prefect"
 
@@ -66,12 +64,3 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
     finally:
         told.set()
     answers[collector.body.KIND].set_result(found)
-
-
-def as_state(report: Report) -> State[None]:
-    """The end state that people see: named by the verdict, and failed only for RED."""
-    worst_first = sorted(report.results, key=lambda result: result.verdict, reverse=True)
-    message = "; ".join(f"{result.gate} {result.verdict.value}" for result in worst_first)
-    if report.verdict is Verdict.RED:
-        return Failed(name=Verdict.RED.value, message=message)
-    return Completed(name=report.verdict.value, message=message)

@@ -1,61 +1,138 @@
-"""What the Prefect flows share: parameters to plan, plan to sealed artifact, artifact to the state that people see."""
+"""What the Prefect flows share: parameters to plan, plan to sealed artifact, artifact to the state that people see.
+
+A run always leaves an artifact, as long as its process lives and can sign: one that is refused, cancelled or broken by an
+error leaves a RED one. Where the process dies as well, `flows.account_for_run` leaves it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from arcops.errors import Refused
+from arcops.errors import ArcOpsError, Refused
+from arcops.evidence import Cause
 from arcops.request import Request
-from artifacts.private_key import load_signer
+from artifacts.private_key import Signer, load_signer
 from artifacts.store import Store
 from artifacts.writing import replace_whole
 from flows.conclude import conclude
-from flows.engine import RUNNER, as_state, collect
-from flows.evaluation import seal_and_keep
-from flows.plan import AnyGate, all_gates, make_plan
+from flows.engine import RUNNER, collect
+from flows.evaluation import Sealed, seal_and_keep
+from flows.evaluations import Evaluation
+from flows.looking import Found
+from flows.lost import nothing_seen, plan_or_all
+from flows.plan import AnyGate, Plan, all_gates, make_plan
 from flows.policies import load_policy
 from flows.prefect_api import State
+from flows.shown import as_state, show
 from foundation.secrets import passphrase_source
-from foundation.settings import read_settings
+from foundation.settings import Settings, read_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Where a flow works: the settings and the key of the worker's own environment, never of a flow parameter, which Prefect
+    stores.
+    """
+
+    settings: Settings
+    signer: Signer
+
+    @classmethod
+    def here(cls) -> Bench:
+        settings = read_settings(os.environ)
+        return cls(
+            settings=settings,
+            signer=load_signer(settings.key, passphrase_source(os.environ, settings.key), environment=os.environ),
+        )
+
+    def request(self, target: str, kind: str, attached: Iterable[str], now: datetime) -> Request:
+        return Request(
+            target=Path(target).absolute(),
+            kind=kind,
+            tier=self.settings.tier,
+            now=now,
+            trust=self.settings.trust,
+            data=self.settings.data,
+            cache=self.settings.cache,
+            store=self.settings.store,
+            attached=tuple(Path(one).absolute() for one in attached),
+            workers=self.settings.workers,
+        )
+
+    def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
+        report = conclude(plan, collected, runner=RUNNER)
+        with Store(self.settings.store) as store:
+            return seal_and_keep(report, collected, signer=self.signer, store=store)
 
 
 async def evaluate(
-    target: str,
-    policy: str,
-    attached: Iterable[str],
-    output: str,
-    *,
-    judges: Callable[[AnyGate], bool],
-    now: datetime | None = None,
+    what: Evaluation, target: str, policy: str, attached: Iterable[str], output: str, *, now: datetime | None = None
 ) -> State[None]:
-    """Run the plan of the gates that *judges* picks, keep the sealed artifact, and end in a state named by the verdict.
-
-    Settings, key and passphrase come from the worker's environment and never from a flow parameter, which Prefect stores.
-    """
-    settings = read_settings(os.environ)
-    signer = load_signer(settings.key, passphrase_source(os.environ, settings.key), environment=os.environ)
-    path = Path(target).absolute()
-    if not path.exists():
-        raise Refused(f"{path} does not exist on the machine where this flow runs")
-    request = Request(
-        target=path,
-        kind="model",
-        tier=settings.tier,
-        now=now or datetime.now(UTC).replace(microsecond=0),
-        trust=settings.trust,
-        data=settings.data,
-        cache=settings.cache,
-        store=settings.store,
-        attached=tuple(Path(one).absolute() for one in attached),
-        workers=settings.workers,
-    )
-    plan = make_plan(request, load_policy(policy), gates=[gate for gate in all_gates() if judges(gate)])
-    collected = await collect(plan)
-    report = conclude(plan, collected, runner=RUNNER)
-    sealed = seal_and_keep(report, collected, signer=signer, store=Store(settings.store))
+    """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict."""
+    bench = Bench.here()
+    remarks: list[str] = []
+    at = now or datetime.now(UTC).replace(microsecond=0)
+    request = replace(bench.request(target, what.kind, attached, at), remark=remarks.append)
+    gates = [gate for gate in all_gates() if what.judges(gate)]
+    try:
+        plan = _plan(request, policy, gates)
+    except (ArcOpsError, OSError) as error:
+        plan = plan_or_all(request, policy, gates)
+        collected = nothing_seen(plan, Cause.REFUSED, f"the run was refused: {error}")
+        cancelled = False
+    else:
+        with _termination() as terminated:
+            collected = await collect(plan)
+        cancelled = terminated.is_set()
+    sealed = await asyncio.to_thread(bench.keep, plan, collected)
     if output:
         replace_whole(Path(output), sealed.bundle)
-    return as_state(report)
+    await show(sealed, note=" ".join(remarks), public_url=bench.settings.public_url)
+    if cancelled:
+        raise asyncio.CancelledError  # the artifact is kept; now Prefect may do what it does with a terminated run
+    return as_state(sealed)
+
+
+def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
+    for path in (request.target, *request.attached):
+        if not path.exists():
+            raise Refused(f"{path} does not exist on the machine where this flow runs")
+    return make_plan(request, load_policy(policy), gates=gates)
+
+
+@contextmanager
+def _termination() -> Iterator[threading.Event]:
+    """While this lasts, SIGTERM cancels what the present task awaits instead of ending the process.
+
+    Prefect's own handler raises out of the event loop, which would leave no chance to seal what the run came to.
+    """
+    terminated = threading.Event()
+    task = asyncio.current_task()
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield terminated
+        return
+    loop = asyncio.get_running_loop()
+    earlier = signal.getsignal(signal.SIGTERM)
+
+    def told() -> None:
+        if not terminated.is_set():
+            terminated.set()
+            task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, told)
+    try:
+        yield terminated
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+        if terminated.is_set():
+            task.uncancel()  # what follows, sealing and keeping, is not to be cancelled
+        with suppress(TypeError):  # a handler that was not set from Python cannot be put back
+            signal.signal(signal.SIGTERM, earlier)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from arcops.errors import ArcOpsError, Broken
 from arcops.evidence import Body, Cause, Evidence, Missing, Sighting, Source
-from arcops.request import Request, silent
+from arcops.request import Request, silent, unheard
 from artifacts.wire import from_json, to_json
 from flows.looking import Found, as_evidence, look, missing
 from flows.plan import AnyCollector
@@ -46,7 +46,7 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
         return look(collector, request, collected)  # which only says what is missing; that needs no process
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
-    task = pickle.dumps((collector.name, replace(request, progress=silent), given))
+    task = pickle.dumps((collector.name, replace(request, progress=silent, remark=unheard), given))
     try:
         return _asked(collector, request, task)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -12,6 +13,11 @@ from artifacts.wire import digest
 from flows.plan import AnyCollector
 
 Found = Evidence[Body] | Missing
+
+RETRY_AFTER = (0.2, 1.0)
+"""Seconds before a collector that said `Unavailable` looks again. No other error is tried again: it would only repeat."""
+
+_TICK = 0.1
 
 
 def look(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
@@ -24,6 +30,19 @@ def look(collector: AnyCollector, request: Request, collected: Mapping[str, Foun
     bodies = (*collector.needs, *collector.wants)
     given = {body.KIND: collected[body.KIND] for body in bodies if body.KIND in collected}
     evidence = {kind: answer for kind, answer in given.items() if isinstance(answer, Evidence)}
+    found = _look_once(collector, request, evidence)
+    for seconds in RETRY_AFTER:
+        if not isinstance(found, Missing) or found.cause is not Cause.UNAVAILABLE:
+            break
+        try:
+            _wait(seconds, request)
+        except Stopped as error:
+            return missing(collector, Cause.CANCELLED, str(error))
+        found = _look_once(collector, request, evidence)
+    return found
+
+
+def _look_once(collector: AnyCollector, request: Request, evidence: Mapping[str, Evidence[Body]]) -> Found:
     try:
         sighting = collector.look(request, Seen(evidence, at=request.now, subject_name=request.name))
         return as_evidence(collector, sighting, request, at=request.now)
@@ -35,6 +54,15 @@ def look(collector: AnyCollector, request: Request, collected: Mapping[str, Foun
         return missing(collector, Cause.REFUSED, str(error))
     except (ArcOpsError, Exception) as error:
         return missing(collector, Cause.BROKEN, f"{collector.name} failed: {type(error).__name__}: {error}")
+
+
+def _wait(seconds: float, request: Request) -> None:
+    """Wait, but not longer than the run lasts. Raises `Stopped` when it ends meanwhile."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        request.progress(0, 0)
+        time.sleep(min(left, _TICK))
+    request.progress(0, 0)
 
 
 def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Request, *, at: datetime) -> Evidence[Body]:

@@ -91,3 +91,8 @@ def rests_on(gate: AnyGate, body: type[Body]) -> bool:
     """Does *gate* judge evidence that rests, directly or through other collectors, on *body*?"""
     by_kind = _by_kind(all_collectors())
     return body.KIND in {need.KIND for need in gate.needs} | {found.body.KIND for found in _closure([gate], by_kind)}
+
+
+def needs_kind(gate: AnyGate, prefix: str) -> bool:
+    """Does *gate* need evidence of a kind whose name begins with *prefix*?"""
+    return any(body.KIND.startswith(prefix) for body in gate.needs)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from flows.evaluations import READINESS
 from flows.flow import evaluate
+from flows.parameters import Attached, Output, PolicyName, Target
 from flows.prefect_api import State, flow
 
 
-@flow(name="readiness", persist_result=False, validate_parameters=True)
-async def readiness(target: str, policy: str = "sovereign", attached: tuple[str, ...] = (), output: str = "") -> State[None]:
+@flow(name=READINESS.flow, persist_result=False, validate_parameters=True)
+async def readiness(
+    target: Target, policy: PolicyName = READINESS.policy, attached: Attached = (), output: Output = ""
+) -> State[None]:
     """Judge the model at *target* by every gate of *policy*."""
-    return await evaluate(target, policy, attached, output, judges=lambda gate: True)
+    return await evaluate(READINESS, target, policy, attached, output)

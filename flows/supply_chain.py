@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from arcops.seen.tree import Tree
+from flows.evaluations import SUPPLY_CHAIN
 from flows.flow import evaluate
-from flows.plan import rests_on
+from flows.parameters import Attached, Output, PolicyName, Target
 from flows.prefect_api import State, flow
 
 
-@flow(name="supply-chain", persist_result=False, validate_parameters=True)
-async def supply_chain(target: str, policy: str = "sovereign", attached: tuple[str, ...] = (), output: str = "") -> State[None]:
+@flow(name=SUPPLY_CHAIN.flow, persist_result=False, validate_parameters=True)
+async def supply_chain(
+    target: Target, policy: PolicyName = SUPPLY_CHAIN.policy, attached: Attached = (), output: Output = ""
+) -> State[None]:
     """Judge the model at *target* by the gates of *policy* that rest on its files."""
-    return await evaluate(target, policy, attached, output, judges=lambda gate: rests_on(gate, Tree))
+    return await evaluate(SUPPLY_CHAIN, target, policy, attached, output)

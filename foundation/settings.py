@@ -25,7 +25,8 @@ class Settings:
     ``trust`` holds what signatures are checked against, ``data`` the advisory databases, ``store`` the sealed artifacts,
     ``cache`` what may be lost at any time, ``key`` the signing key's file or URI. ``workers`` is a number of threads.
     ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
-    over the network may name files; the person at the command line is not bound by them.
+    over the network may name files; the person at the command line is not bound by them. ``public_url`` is where people reach
+    the evidence page, or empty.
     """
 
     tier: Tier
@@ -37,6 +38,7 @@ class Settings:
     workers: int
     prefect_api: str = ""
     roots: tuple[Path, ...] = ()
+    public_url: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -53,6 +55,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         workers=_workers(environment.get("ARCOPS_WORKERS", "")),
         prefect_api=_prefect_api(environment.get("PREFECT_API_URL", ""), tier),
         roots=tuple(Path(one).absolute() for one in environment.get("ARCOPS_ROOTS", "").split(os.pathsep) if one),
+        public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
     )
 
 
@@ -93,6 +96,12 @@ def _prefect_api(url: str, tier: Tier) -> str:
             f"PREFECT_API_URL names the host {parts.hostname[:100]}, which the tier air-gapped does not reach; "
             "unset it, or set ARCOPS_TIER to restricted"
         )
+    return url
+
+
+def _public_url(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+        raise Refused(f"ARCOPS_PUBLIC_URL is {url[:100]!r}; use the page's own address, like https://arcops.example.org")
     return url
 
 

@@ -56,6 +56,12 @@ def look(request: Request, seen: Seen) -> Sighting[Tree]:
     fresh = [(entry, found) for entry, found in reading.done if settled(entry.identity, reading.began_ns)]
     if any((entry.path, entry.identity) not in known for entry, _ in fresh) or len(fresh) != len(known):
         cache.save(fresh)
+    remembered = [entry.identity.size for entry, _ in reading.done if (entry.path, entry.identity) in known]
+    if remembered:
+        request.remark(
+            f"{len(remembered)} of {len(reading.done)} files ({sum(remembered):,} bytes) were not read again: nobody has "
+            "written to them since their digests were taken."
+        )
     return Sighting(body=_tree(reading.done, walked, troubles))
 
 

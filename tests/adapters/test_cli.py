@@ -15,9 +15,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from artifacts.bundle import open_statement
-from artifacts.store import object_path
 from artifacts.public_key import load_public_key
-from artifacts.store import Store
+from artifacts.store import Store, object_path
 from tests.models import Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-1", "ARC-4", "ARC-D2")

@@ -1,0 +1,131 @@
+"""Evaluations that run as deployments of Prefect, followed from outside: begun, looked up, cancelled.
+
+A run's state says how far it is and nothing else. What it came to is the artifact whose digest its page names; whoever asks
+opens that in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from arcops.errors import Refused, Unavailable
+from flows.prefect_api import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    Cancelling,
+    FlowRun,
+    HTTPError,
+    ObjectNotFound,
+    PrefectClient,
+    PrefectHTTPStatusError,
+    arun_deployment,
+    get_client,
+)
+from flows.shown import REPORT, REPORT_TYPE, artifact_named
+
+_POLL_SECONDS = 0.5
+_ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as Prefect shows it. ``artifact`` is the digest of the sealed artifact, once the run named it, or empty."""
+
+    id: str
+    state: str
+    ended: bool
+    message: str
+    artifact: str = ""
+
+
+async def start(deployment: str, parameters: Mapping[str, object], *, key: str = "") -> Run:
+    """Begin a run of *deployment* (``flow/name``). A second start with the same *key* gives the first one's run.
+
+    Raises `Refused` where there is no such deployment or the parameters do not fit, `Unavailable` where Prefect's API is down.
+    """
+    async with _said(f"the deployment {deployment!r}") as client:
+        begun = await arun_deployment(
+            deployment, client=client, parameters=dict(parameters), timeout=0, as_subflow=False, idempotency_key=key or None
+        )
+        return await _run(client, begun)
+
+
+async def look_up(run_id: str) -> Run:
+    """The run as it is now. Raises `Refused` for an unknown id."""
+    async with _said(f"the run {run_id!r}") as client:
+        return await _run(client, await client.read_flow_run(_uuid(run_id)))
+
+
+async def cancel(run_id: str) -> Run:
+    """Ask the run to end; it leaves a RED artifact. One that has ended already stays as it is."""
+    async with _said(f"the run {run_id!r}") as client:
+        await client.set_flow_run_state(_uuid(run_id), Cancelling())
+        return await _run(client, await client.read_flow_run(_uuid(run_id)))
+
+
+async def follow(run_id: str, *, progress: Callable[[int, int], None], stop: threading.Event) -> Run:
+    """Wait until the run has ended and named its artifact. Once *stop* is set, the run is cancelled, and waited for.
+
+    *progress* is told 0 of 0 while nothing is known, for a run tells no bytes; it may raise to end the waiting.
+    """
+    asked = False
+    while True:
+        run = await look_up(run_id)
+        if run.ended:
+            return run
+        progress(0, 0)
+        if stop.is_set() and not asked:
+            asked = True
+            await cancel(run_id)
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _run(client: PrefectClient, run: FlowRun) -> Run:
+    state = run.state
+    ended = state is not None and state.type.value in _ENDED
+    artifact = ""
+    if ended:
+        reports = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(
+                flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]), type=ArtifactFilterType(any_=[REPORT_TYPE])
+            )
+        )
+        named = [artifact_named(one.description) for one in reports if (one.key or "").startswith(REPORT)]
+        artifact = next(filter(None, named), "")
+    return Run(
+        id=str(run.id),
+        state=(state.name or state.type.value) if state else "Pending",
+        ended=ended,
+        message=(state.message or "") if state else "",
+        artifact=artifact,
+    )
+
+
+def _uuid(run_id: str) -> UUID:
+    try:
+        return UUID(run_id)
+    except ValueError as error:
+        raise Refused(f"{run_id[:100]!r} is not the id of a run") from error
+
+
+@asynccontextmanager
+async def _said(what: str) -> AsyncIterator[PrefectClient]:
+    """A client whose errors are ours, in sentences without addresses or credentials."""
+    try:
+        async with get_client() as client:
+            yield client
+    except ObjectNotFound as error:
+        raise Refused(f"Prefect does not know {what}") from error
+    except PrefectHTTPStatusError as error:
+        code = error.response.status_code
+        if code in (400, 404, 409, 422):
+            raise Refused(f"Prefect refused {what} ({code}): {error.response.text[:300]}") from error
+        raise Unavailable(f"Prefect answered {code} for {what}; see its log, and try again") from error
+    except (HTTPError, OSError) as error:
+        raise Unavailable(f"Prefect's API does not answer ({type(error).__name__}); is its server running?") from error

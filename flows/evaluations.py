@@ -1,0 +1,40 @@
+"""What each evaluating flow judges: one value that its own run and the accounting for a lost run share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from arcops.errors import Refused
+from arcops.seen.tree import Tree
+from flows.plan import AnyGate, needs_kind, rests_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """``flow`` is the flow's name, ``kind`` what the artifact calls its subject, ``policy`` the one it uses if none is named;
+    ``judges`` picks its gates.
+    """
+
+    flow: str
+    kind: str
+    policy: str
+    judges: Callable[[AnyGate], bool]
+
+
+READINESS = Evaluation(flow="readiness", kind="model", policy="sovereign", judges=lambda gate: True)
+SUPPLY_CHAIN = Evaluation(flow="supply-chain", kind="model", policy="sovereign", judges=lambda gate: rests_on(gate, Tree))
+NETWORK_SAFETY = Evaluation(
+    flow="network-safety", kind="manifests", policy="network", judges=lambda gate: needs_kind(gate, "network")
+)
+GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
+
+ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, GPU_VALIDATION)
+
+
+def evaluation(flow: str) -> Evaluation:
+    """The evaluation that the flow of this name makes. Raises `Refused` where it makes none."""
+    for one in ALL:
+        if one.flow == flow:
+            return one
+    raise Refused(f"the flow {flow!r} evaluates nothing, so it has no artifact to leave")

@@ -1,0 +1,42 @@
+"""The plan of a run that could not be carried out: every collector's evidence is missing, for one reason, so it is RED."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from arcops.errors import ArcOpsError
+from arcops.evidence import Cause
+from arcops.policy import Policy
+from arcops.request import Request
+from flows.looking import Found, missing
+from flows.plan import AnyGate, Plan, make_plan
+from flows.policies import load_policy
+
+
+def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate]) -> Plan:
+    """The plan of *policy*; where that cannot be read, the plan of every one of *gates* with its own strict defaults.
+
+    Raises `arcops.errors.Refused` where there are no gates at all.
+    """
+    known = tuple(gates)
+    try:
+        return make_plan(request, load_policy(policy), gates=known)
+    except (ArcOpsError, OSError):
+        return make_plan(request, _unread(policy, known), gates=known)
+
+
+def nothing_seen(plan: Plan, cause: Cause, reason: str) -> Mapping[str, Found]:
+    """An answer for every collector of *plan*: nothing was seen, because of *reason*."""
+    return MappingProxyType({one.body.KIND: missing(one, cause, reason) for one in plan.collectors})
+
+
+def _unread(policy: str, gates: tuple[AnyGate, ...]) -> Policy:
+    return Policy(
+        name=f"{policy[:100]} (could not be read)",
+        digest=f"sha256:{hashlib.sha256(b'').hexdigest()}",
+        valid_for=timedelta(days=1),
+        gates=MappingProxyType({gate.id: gate.policy() for gate in gates}),
+    )

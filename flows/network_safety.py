@@ -1,0 +1,14 @@
+"""The flow ``network-safety``: what can talk to what, and whether anything may that should not."""
+
+from __future__ import annotations
+
+from flows.evaluations import NETWORK_SAFETY
+from flows.flow import evaluate
+from flows.parameters import Manifests, Output, PolicyName
+from flows.prefect_api import State, flow
+
+
+@flow(name=NETWORK_SAFETY.flow, persist_result=False, validate_parameters=True)
+async def network_safety(target: Manifests, policy: PolicyName = NETWORK_SAFETY.policy, output: Output = "") -> State[None]:
+    """Judge the manifests at *target* by the gates of *policy* that rest on evidence about the network."""
+    return await evaluate(NETWORK_SAFETY, target, policy, (), output)
