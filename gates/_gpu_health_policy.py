@@ -37,7 +37,7 @@ class MigMode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firmware:
-    """What the policy needs of the devices of one SKU: a VBIOS at least so new, and an InfoROM among these. Empty needs none."""
+    """What the policy needs of the devices of one SKU: a VBIOS so new or newer, and one of these InfoROMs. Empty needs none."""
 
     sku: str
     least_vbios: str = ""
@@ -51,7 +51,7 @@ class GpuHealthPolicy:
     ``profiles`` add to the capability profiles that ship with ArcOps, and win over them. ``optional`` signals may be unread;
     ``optional_in_mig`` as well while a device is divided, when drivers tell less.
 
-    Memory: ``least_memory_percent`` of the profile's size. Errors since the driver was loaded that could not be corrected always
+    Memory: ``least_memory_percent`` of the profile's size. Errors since the driver was loaded that were not corrected always
     fail; ``most_uncorrected_ever`` over the device's life fail beyond it; ``most_corrected`` since loading, and
     ``most_remapped_rows`` for errors that could not be corrected, warn beyond it; ``most_retired_pages`` fail beyond it.
 
@@ -60,8 +60,8 @@ class GpuHealthPolicy:
     ``most_memory_heat`` fails. A power limit below ``least_power_percent`` of the device's own fails.
 
     Links: ``narrow_slot`` is for a slot narrower or older than the device, ``slow_at_idle`` for a link that is slow while the
-    device rests, so that nobody can see whether it could be fast. ``most_replays`` of PCIe and ``most_link_errors`` of an NVLink
-    warn beyond it. ``bridged`` wants NVLink bridges that a kind may have; ``fabric`` wants the fabric that a kind may have.
+    device rests, so that nobody can see whether it could be fast. ``most_replays`` of PCIe and ``most_link_errors`` of an
+    NVLink warn beyond it. ``bridged`` wants the NVLink bridges that a kind may have, and ``fabric`` the fabric.
 
     Modes: ``persistence`` off, a ``compute`` mode that is not named, and ``processes`` on a device become this.
     """

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from arcops.seen.gpu import Unread
 from gates._gpu_device import Device, Problem
 from gates._gpu_health_policy import MigMode, Signal
-from gates._gpu_words import Weight, firmware as parsed
+from gates._gpu_words import Weight
+from gates._gpu_words import firmware as parsed
 
 
 def identity(at: Device) -> Iterator[Problem]:

@@ -151,7 +151,7 @@ def gpu_driver(seen: Seen, policy: GpuDriverPolicy) -> Iterator[Finding]:
     if body.state is not DriverState.ANSWERS:
         yield ANSWERS.unknown(f"BLOCKED: {body.said}", found)
         for rule in (DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL):
-            yield rule.unknown("BLOCKED: no driver answers, so this is not known.", found)
+            yield rule.unknown("BLOCKED: no driver answers, so this is not known.", found, fix=ANSWERS.fix)
         return
     yield ANSWERS.passes(body.said, found)
     yield _devices(found, policy)

@@ -4,9 +4,9 @@ Why: A GPU that lost memory rows, a link or half of its clocks still computes: s
 cannot or will not tell looks like zero errors to whoever does not ask whether it was told.
 
 Judged: nineteen questions of every device: identity, memory size, error correction and errors, spare rows and retired pages,
-wear, heat, reasons for lower clocks, power limit, PCIe and NVLink, the fabric, multi-instance mode, persistence and compute mode,
-processes, firmware. A signal that could not be read is UNKNOWN, so RED. Only the capability profile of the device's kind says
-what does not apply to it; the policy says what it does without. A kind without a profile is RED.
+wear, heat, reasons for lower clocks, power limit, PCIe and NVLink, the fabric, multi-instance mode, persistence and compute
+mode, processes, firmware. A signal that could not be read is UNKNOWN, so RED. Only the capability profile of the device's kind
+says what does not apply to it; the policy says what it does without. A kind without a profile is RED.
 
 Fix: Each finding names the device, what was seen and what to do. Errors that come back after a reset are of the hardware: run
 NVIDIA's field diagnosis and have the device replaced.
@@ -22,8 +22,8 @@ from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import gate
 from arcops.seen.gpu import Gpus, Unread
 from arcops.seen.gpu_profile import GpuProfiles, Profile
-from gates import _gpu_links, _gpu_memory, _gpu_modes, _gpu_strain
 from gates import _gpu_health_rules as rules
+from gates import _gpu_links, _gpu_memory, _gpu_modes, _gpu_strain
 from gates._gpu_device import Device, Problem
 from gates._gpu_health_policy import GpuHealthPolicy
 from gates._words import capped

@@ -105,12 +105,15 @@ def examples() -> Iterator[Example[GpuXidsPolicy]]:
     yield example("An uncontained memory error during the check", Verdict.RED, calm, during)
 
 
-@gate("gpu-xids", needs=(GpuLog, Gpus), policy=GpuXidsPolicy, rules=(BOOT, WHOLE, RUN), examples=examples)
+@gate("gpu-xids", needs=(GpuLog,), wants=(Gpus,), policy=GpuXidsPolicy, rules=(BOOT, WHOLE, RUN), examples=examples)
 def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
-    log, gpus = seen[GpuLog], seen[Gpus]
+    log, gpus = seen[GpuLog], seen.get(Gpus)
     yield from capped(_boot(log, policy), "There are {count} more faults since boot.")
     yield from _whole(log, policy)
-    yield from capped(_run(gpus, policy), "There are {count} more faults during the check.")
+    if gpus is None:
+        yield RUN.unknown("No GPU could be asked, so nobody watched for faults during the check.", log)
+    else:
+        yield from capped(_run(gpus, policy), "There are {count} more faults during the check.")
 
 
 def _outcome(xid: int, policy: GpuXidsPolicy) -> Outcome:

@@ -68,8 +68,8 @@ class Confidential:
 class GpuDriver(Body):
     """The driver, or what was found in its place.
 
-    ``cuda`` is the newest CUDA that it runs, as 1000 × major + 10 × minor. ``on_bus`` counts the NVIDIA GPUs on the PCI bus
-    that are not handed to virtual machines, as the kernel lists them; ``devices`` is what the driver counts.
+    ``cuda`` is the newest CUDA that it runs, as a thousand times major plus ten times minor. ``on_bus`` counts the NVIDIA GPUs
+    on the PCI bus that are not handed to virtual machines, as the kernel lists them; ``devices`` is what the driver counts.
     """
 
     KIND: ClassVar[str] = "gpu-driver"
@@ -156,7 +156,7 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
-    """Why clocks are lower than they could be, over every sample of the run; ``tells`` are the reasons that the device can tell.
+    """Why clocks are lower than they could be, over all samples of the run; ``tells`` are the reasons that the device can tell.
 
     ``performance`` is the P-state at the last sample, 0 the fastest.
     """
@@ -179,7 +179,7 @@ class Power:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pcie:
-    """The link to the host. ``slot_generation`` is the most that device and slot reach together, ``own_generation`` the device."""
+    """The link to the host. ``slot_generation`` is what device and slot reach together, ``own_generation`` the device alone."""
 
     generation: Count
     slot_generation: Count

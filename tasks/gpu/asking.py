@@ -1,7 +1,7 @@
 """Asking NVIDIA's library (NVML) through its binding: every answer is a value that may be one, or an `Unread` with the reason.
 
-A call into the driver may never return, so each is made in a thread that is left behind when it is late. Whatever would be asked
-after that is unread too: the library may hold a lock, and the process that asks is killed at its deadline anyway.
+A call into the driver may never return, so each is made in a thread that is left behind when it is late. Whatever would be
+asked after that is unread too: the library may hold a lock, and the process that asks is killed at its deadline anyway.
 """
 
 from __future__ import annotations

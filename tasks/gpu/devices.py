@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from arcops.collector import collector
-from arcops.errors import Unavailable
+from arcops.errors import Refused, Unavailable
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.gpu import DriverState, Flag, Gpu, GpuDriver, Gpus, Unread, Why
@@ -28,7 +28,7 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     refuse_other(request)
     known = seen[GpuDriver].body
     if known.state is not DriverState.ANSWERS:
-        raise Unavailable(f"BLOCKED: {known.said}")
+        raise Refused(f"BLOCKED: {known.said}")
     nvml = Nvml(binding())
     begun = nvml.ask("nvmlInit")
     if isinstance(begun, Unread):
@@ -37,7 +37,7 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     if isinstance(count, Unread):
         raise Unavailable(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
     if not count:
-        raise Unavailable("BLOCKED: the driver answers and has no GPU.")
+        raise Refused("BLOCKED: the driver answers and has no GPU.")
     body = _look([Device(nvml, nvml.ask("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)
     nvml.ask("nvmlShutdown")
     return Sighting(body=body)
@@ -49,7 +49,11 @@ def _look(on: list[Device], nvml: Nvml) -> Gpus:
     for _ in range(SAMPLES - 1):
         watch.wait()
         devices = [
-            replace(known, heat=strain.hotter(known.heat, strain.heat(device)), clocks=strain.slower(known.clocks, strain.clocks(device)))
+            replace(
+                known,
+                heat=strain.hotter(known.heat, strain.heat(device)),
+                clocks=strain.slower(known.clocks, strain.clocks(device)),
+            )
             for known, device in zip(devices, on, strict=True)
         ]
     watch.wait()

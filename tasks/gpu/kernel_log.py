@@ -13,14 +13,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from arcops.collector import collector
-from arcops.errors import Unavailable
+from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.gpu_log import GpuLog, LogSource, XidLogged
 from tasks.gpu.driver import refuse_other
 from tasks.program import Limits, run
 
-_XID = re.compile(r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F]{1,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?\): ([0-9]{1,6})\b[,:]?\s*(.*)")
+_XID = re.compile(
+    r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F]{1,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?\): ([0-9]{1,6})\b[,:]?\s*(.*)"
+)
 _CLAIMS = "NVRM: Xid"
 _RECORD = re.compile(r"[0-9]+,([0-9]+),([0-9]+),[^;]*;(.*)")
 _MOST = 64 * 1024 * 1024
@@ -34,7 +36,7 @@ Line = tuple[int, str]
 
 @collector(GpuLog, version="1", deadline=timedelta(minutes=1))
 def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
-    """Every fault that the messages tell of. Raises `Unavailable` where nobody lets us read them: silence proves nothing."""
+    """Every fault that the messages tell of. Raises `Refused` where nobody lets us read them: silence proves nothing."""
     refuse_other(request)
 
     def alive() -> None:
@@ -45,11 +47,11 @@ def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
         source, used = LogSource.BUFFER, Source(name="/dev/kmsg", kind=SourceKind.DATA)
     except OSError as error:
         if request.target != Path("/"):
-            raise Unavailable(f"the kernel's messages cannot be read (/dev/kmsg: {error.strerror})") from error
+            raise Refused(f"the kernel's messages cannot be read (/dev/kmsg: {error.strerror})") from error
         lines, whole = _journal(f"/dev/kmsg: {error.strerror}", alive)
         source, used = LogSource.JOURNAL, Source(name="journalctl", kind=SourceKind.TOOL)
     if not lines:
-        raise Unavailable("the kernel's messages are empty, so nobody can tell which faults there were")
+        raise Refused("the kernel's messages are empty, so nobody can tell which faults there were")
     xids, unclear = _xids(lines)
     return Sighting(body=GpuLog(source=source, since_boot=whole, xids=xids, unclear=unclear), sources=(used,))
 
@@ -60,7 +62,7 @@ def _buffer(path: Path, alive: Callable[[], None]) -> tuple[list[Line], bool]:
     try:
         mode = os.fstat(descriptor).st_mode
         if not (stat.S_ISCHR(mode) or stat.S_ISREG(mode)):
-            raise Unavailable(f"{path} is not the kernel's buffer of messages")
+            raise Refused(f"{path} is not the kernel's buffer of messages")
         text, lost = _drain(descriptor, alive)
     finally:
         os.close(descriptor)
@@ -85,19 +87,19 @@ def _drain(descriptor: int, alive: Callable[[], None]) -> tuple[bytes, bool]:
             return b"".join(parts), lost
         parts.append(part)
         size += len(part)
-    raise Unavailable(f"the kernel's messages do not end within {_MOST} bytes")
+    raise Refused(f"the kernel's messages do not end within {_MOST} bytes")
 
 
 def _journal(trouble: str, alive: Callable[[], None]) -> tuple[list[Line], bool]:
     program = shutil.which("journalctl")
     if program is None:
-        raise Unavailable(f"the kernel's messages cannot be read ({trouble}), and there is no journal")
+        raise Refused(f"the kernel's messages cannot be read ({trouble}), and there is no journal")
     with tempfile.TemporaryDirectory(prefix="arcops-") as scratch:
         answer = run((program, *_JOURNAL), scratch=Path(scratch), limits=Limits(seconds=40, size=_MOST), alive=alive)
     lines = list(_entries(answer.output.splitlines()))
     if answer.code or not lines:
         said = answer.errors or "it holds none of this boot"
-        raise Unavailable(f"the kernel's messages cannot be read ({trouble}), nor from the journal ({said})")
+        raise Refused(f"the kernel's messages cannot be read ({trouble}), nor from the journal ({said})")
     return lines, lines[0][1].startswith(_FIRST_WORDS)
 
 

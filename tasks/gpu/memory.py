@@ -8,7 +8,16 @@ from arcops.seen.gpu import Count, EccErrors, Flag, Memory, Pages, Rows, Text, U
 from tasks.gpu.asking import as_count, as_flag
 from tasks.gpu.device import Device
 
-_RECOVERY = ("none", "gpu-reset", "node-reboot", "drain-p2p", "drain-and-reset", "recover-imex-domain", "bus-reset", "system-reboot")
+_RECOVERY = (
+    "none",
+    "gpu-reset",
+    "node-reboot",
+    "drain-p2p",
+    "drain-and-reset",
+    "recover-imex-domain",
+    "bus-reset",
+    "system-reboot",
+)
 
 
 def memory(on: Device) -> Memory:
@@ -55,7 +64,9 @@ def _errors(on: Device) -> tuple[EccErrors, ...]:
     totals = [
         EccErrors(
             location="all",
-            corrected=on.count("nvmlDeviceGetTotalEccErrors", library.NVML_MEMORY_ERROR_TYPE_CORRECTED, library.NVML_VOLATILE_ECC),
+            corrected=on.count(
+                "nvmlDeviceGetTotalEccErrors", library.NVML_MEMORY_ERROR_TYPE_CORRECTED, library.NVML_VOLATILE_ECC
+            ),
             uncorrected=on.count(
                 "nvmlDeviceGetTotalEccErrors", library.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, library.NVML_VOLATILE_ECC
             ),
