@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from arcops.finding import Outcome
-from arcops.seen.gpu import Gpu, Unread
+from arcops.seen.gpu import Gpu, Unread, Why
 from arcops.seen.gpu_profile import Profile
 from gates._gpu_health_policy import GpuHealthPolicy, Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What is not well with a device. ``key`` tells apart two problems of one rule and one device, for waivers."""
+    """What is not well with a device. ``key`` tells apart two problems of one rule and one device, for waivers.
+
+    Where the outcome is UNKNOWN, ``text`` names what is not known, and ``why`` says why.
+    """
 
     outcome: Outcome
     text: str
     key: str = ""
+    why: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +54,50 @@ class Device:
         """A problem for each of *signals* that could not be read, unless the policy does without *spare*."""
         if self.spared(spare):
             return
-        for number, signal in enumerate(signals):
+        for signal in signals:
             if isinstance(signal, Unread):
-                yield Problem(outcome=Outcome.UNKNOWN, text=f"{what} is not known: {signal.said}", key=f"{what} {number}")
+                yield self.unknown(what, signal)
+
+    def unknown(self, what: str, why: Unread) -> Problem:
+        return Problem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
 
     def fails(self, text: str, key: str = "") -> Problem:
         return Problem(outcome=Outcome.FAIL, text=text, key=key)
 
     def warns(self, text: str, key: str = "") -> Problem:
         return Problem(outcome=Outcome.WARN, text=text, key=key)
+
+
+_MENDS = {
+    Why.UNSUPPORTED: "Install a driver that tells it, or do without it: 'optional' of gate 'gpu-health', or a profile.",
+    Why.FORBIDDEN: "Run the check as a user who may ask for it, usually root, and in a container with the node's devices.",
+    Why.LOST: "Look into dmesg for the XID, reset the GPU or reboot the node; have a GPU that is lost again replaced.",
+    Why.TIMED_OUT: "The driver hangs: look into dmesg, drain the node and reboot it.",
+    Why.NO_SYMBOL: "Install a newer driver, or do without it: 'optional' of gate 'gpu-health'.",
+    Why.BLANK: "Install another driver: this one answers without a value. Reset the GPU if it answered before.",
+    Why.FAILED: "Look into dmesg for what the driver says, and install another driver if it says nothing.",
+}
+
+
+def mend(problem: Problem) -> str:
+    """What to do about a signal that is not known; empty for a problem that was seen, which its rule knows how to mend."""
+    return "" if problem.why is None else _MENDS[problem.why.why]
+
+
+def said(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """*problems* as sentences without an end. What is unknown for one and the same reason becomes one sentence."""
+    blind: dict[Unread, list[str]] = {}
+    for problem in problems:
+        if problem.why is None:
+            yield problem
+            continue
+        names = blind.setdefault(problem.why, [])
+        if problem.text not in names:
+            names.append(problem.text)
+    for why, names in blind.items():
+        verb = "is" if len(names) == 1 else "are"
+        yield Problem(outcome=Outcome.UNKNOWN, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -101,7 +101,7 @@ def device(index: int = 0) -> Gpu:
         ),
         recovery="none",
         heat=Heat(gpu=34, memory=42, slows_at=90, margin=53),
-        clocks=Clocks(reasons=("gpu-idle",), tells=_TELLS, performance=0),
+        clocks=Clocks(reasons=("gpu-idle",), tells=_TELLS),
         power=Power(drawn=71_000, limit=700_000, standard=700_000, least=200_000, most=700_000),
         pcie=Pcie(generation=5, slot_generation=5, own_generation=5, width=16, most_width=16, replays=0, fatal=0, non_fatal=0),
         nvlinks=(link, replace(link, number=1)),

@@ -35,6 +35,14 @@ class MigMode(Enum):
     ANY = "any"
 
 
+class NvLinks(Enum):
+    """Which NVLinks must be up: all that a kind can have, all but those by bridges, or none. Those that are up are judged."""
+
+    ALL = "all"
+    BUILT_IN = "built-in"
+    ANY = "any"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firmware:
     """What the policy needs of the devices of one SKU: a VBIOS so new or newer, and one of these InfoROMs. Empty needs none."""
@@ -61,7 +69,7 @@ class GpuHealthPolicy:
 
     Links: ``narrow_slot`` is for a slot narrower or older than the device, ``slow_at_idle`` for a link that is slow while the
     device rests, so that nobody can see whether it could be fast. ``most_replays`` of PCIe and ``most_link_errors`` of an
-    NVLink warn beyond it. ``bridged`` wants the NVLink bridges that a kind may have, and ``fabric`` the fabric.
+    NVLink warn beyond it. ``nvlinks`` must be up, and ``fabric`` wants the fabric of the kinds that have one.
 
     Modes: ``persistence`` off, a ``compute`` mode that is not named, and ``processes`` on a device become this.
     """
@@ -93,7 +101,7 @@ class GpuHealthPolicy:
     slow_at_idle: Weight = Weight.WARN
     most_replays: int = 0
     most_link_errors: int = 0
-    bridged: bool = True
+    nvlinks: NvLinks = NvLinks.ALL
     fabric: bool = True
     mig: MigMode = MigMode.OFF
     least_instances: int = 1

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.finding import Outcome
-from arcops.seen.gpu import NvLink, Unread
+from arcops.seen.gpu import NvLink, Unread, Why
 from gates._gpu_device import Device, Problem
-from gates._gpu_health_policy import Signal
+from gates._gpu_health_policy import NvLinks, Signal
 from gates._gpu_words import Weight
 
 _RESTING = "gpu-idle"
@@ -69,18 +68,22 @@ def pcie_errors(at: Device) -> Iterator[Problem]:
 def nvlink(at: Device) -> Iterator[Problem]:
     links = at.gpu.nvlinks
     wanted = at.profile.nvlinks.value if at.profile is not None else None
-    by_bridge = at.profile is not None and at.profile.nvlink_bridge is not None and at.profile.nvlink_bridge.value
-    spared = wanted == 0 or (by_bridge and not at.policy.bridged)
+    spared = wanted == 0 or at.policy.nvlinks is NvLinks.ANY or (at.policy.nvlinks is NvLinks.BUILT_IN and _by_bridge(at))
     if isinstance(links, Unread):
         if not spared:
             yield from at.needs("which NVLinks it has", links)
         return
-    if spared and not any(link.active is True for link in links):
-        return
-    if wanted and len(links) != wanted:
+    up = [link for link in links if link.active is True]
+    if at.policy.nvlinks is NvLinks.ANY or (spared and not up):
+        links = tuple(up)
+    elif wanted and len(links) != wanted:
         yield at.fails(f"it has {len(links)} NVLink(s); a {at.profile.sku if at.profile else ''} has {wanted}", "count")
     for link in links:
         yield from _link(at, link)
+
+
+def _by_bridge(at: Device) -> bool:
+    return at.profile is not None and at.profile.nvlink_bridge is not None and at.profile.nvlink_bridge.value
 
 
 def _link(at: Device, link: NvLink) -> Iterator[Problem]:
@@ -96,8 +99,9 @@ def _link(at: Device, link: NvLink) -> Iterator[Problem]:
         yield at.fails(f"{name} runs as generation {link.generation // 10}", f"{name} generation")
     told = [(error.name, error.count) for error in link.errors if not isinstance(error.count, Unread)]
     if not told:
-        said = next((error.count.said for error in link.errors if isinstance(error.count, Unread)), "no counter was asked")
-        yield Problem(outcome=Outcome.UNKNOWN, text=f"the errors of {name} are not known: {said}", key=f"{name} errors")
+        unread = (error.count for error in link.errors if isinstance(error.count, Unread))
+        why = next(unread, Unread(why=Why.FAILED, said="no counter was asked"))
+        yield at.unknown(f"whether {name} has errors", why)
     for kind, count in told:
         if count > at.policy.most_link_errors:
             yield at.warns(f"{name} counts {count} {kind}", f"{name} {kind}")

@@ -68,7 +68,8 @@ class Confidentiality(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuDriverPolicy:
     """``devices`` is how many GPUs the node must have; 0 takes any number but none. ``least_driver`` (``580.65.06``) and
-    ``least_cuda`` (``12.4``) may be empty, for any. ``unseen_bus`` is what it becomes that the PCI bus cannot be looked at.
+    ``least_cuda`` (``12.4``) may be empty, for any. ``unseen_bus`` is what it becomes that the PCI bus cannot be looked at, and
+    ``more_on_bus`` that more GPUs are on it than the driver counts, as in a container that was given only some of them.
     """
 
     devices: int = 0
@@ -76,6 +77,7 @@ class GpuDriverPolicy:
     least_cuda: str = ""
     confidential: Confidentiality = Confidentiality.ANY
     unseen_bus: Weight = Weight.FAIL
+    more_on_bus: Weight = Weight.FAIL
 
     def __post_init__(self) -> None:
         if self.devices < 0:
@@ -182,7 +184,9 @@ def _bus(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
     if isinstance(count, Unread):
         return BUS.unknown(f"{on_bus} GPU(s) are on the PCI bus, and the driver cannot count its own: {count.said}.", found)
     if on_bus > count:
-        return BUS.fails(f"{on_bus} NVIDIA GPU(s) are on the PCI bus, and the driver counts {count}.", found)
+        text = f"{on_bus} NVIDIA GPU(s) are on the PCI bus, and the driver counts {count}."
+        say = {Weight.FAIL: BUS.fails, Weight.WARN: BUS.warns, Weight.PASS: BUS.passes}[policy.more_on_bus]
+        return say(text, found)
     if on_bus < count:
         return BUS.unknown(f"The driver counts {count} GPU(s), and the kernel lists {on_bus}; one of them is wrong.", found)
     return BUS.passes(f"The driver counts every one of the {on_bus} GPU(s) on the PCI bus.", found)

@@ -24,7 +24,7 @@ from arcops.seen.gpu import Gpus, Unread
 from arcops.seen.gpu_profile import GpuProfiles, Profile
 from gates import _gpu_health_rules as rules
 from gates import _gpu_links, _gpu_memory, _gpu_modes, _gpu_strain
-from gates._gpu_device import Device, Problem
+from gates._gpu_device import Device, Problem, mend, said
 from gates._gpu_health_policy import GpuHealthPolicy
 from gates._words import capped
 
@@ -89,19 +89,25 @@ def _each(
 def _findings(
     rule: Rule, check: Check, devices: list[Device], gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]
 ) -> Iterator[Finding]:
-    say = {Outcome.FAIL: rule.fails, Outcome.WARN: rule.warns, Outcome.UNKNOWN: rule.unknown, Outcome.PASS: rule.passes}
     for device in devices:
-        for problem in check(device):
+        for problem in said(check(device)):
             about = f"{device.label}: {problem.key}" if problem.key else device.label
-            yield say[problem.outcome](f"{device.label}: {problem.text}.", gpus, shipped, about=about)
+            text = f"{device.label}: {problem.text}."
+            if problem.outcome is Outcome.FAIL:
+                yield rule.fails(text, gpus, shipped, about=about)
+            elif problem.outcome is Outcome.WARN:
+                yield rule.warns(text, gpus, shipped, about=about)
+            else:
+                yield rule.unknown(text, gpus, shipped, about=about, fix=mend(problem))
 
 
 def _identities(devices: list[Device], gpus: Evidence[Gpus]) -> Iterator[Finding]:
     clean = True
     for device in devices:
-        for problem in _gpu_modes.identity(device):
+        for problem in said(_gpu_modes.identity(device)):
             clean = False
-            yield rules.IDENTITY.unknown(f"{device.label}: {problem.text}.", gpus, about=f"{device.label}: {problem.key}")
+            about = f"{device.label}: {problem.key}"
+            yield rules.IDENTITY.unknown(f"{device.label}: {problem.text}.", gpus, about=about, fix=mend(problem))
     for what in ("uuid", "pci"):
         told = [getattr(device.gpu.identity, what) for device in devices]
         for value, count in Counter(value for value in told if not isinstance(value, Unread)).items():
@@ -118,8 +124,8 @@ def _profiles(devices: list[Device], gpus: Evidence[Gpus], shipped: Evidence[Gpu
         name = device.gpu.identity.name
         if device.profile is None:
             clean = False
-            said = name.said if isinstance(name, Unread) else f"nobody knows what a {name!r} can do"
-            text = f"{device.label} has no capability profile: {said}."
+            why = name.said if isinstance(name, Unread) else f"nobody knows what a {name!r} can do"
+            text = f"{device.label} has no capability profile: {why}."
             yield rules.PROFILE.unknown(text, gpus, shipped, about=device.label)
     if clean:
         kinds = ", ".join(sorted({device.profile.sku for device in devices if device.profile is not None}))

@@ -156,14 +156,10 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
-    """Why clocks are lower than they could be, over all samples of the run; ``tells`` are the reasons that the device can tell.
-
-    ``performance`` is the P-state at the last sample, 0 the fastest.
-    """
+    """Why clocks are lower than they could be, over all samples; ``tells`` are the reasons that the device can tell."""
 
     reasons: Names
     tells: Names
-    performance: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import importlib.metadata
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from arcops.collector import collector
 from arcops.errors import Refused, Unavailable
-from arcops.evidence import Seen, Sighting
+from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.gpu import Confidential, Count, DriverState, Flag, GpuDriver, Text, Unread, Why
 from tasks.gpu.asking import Nvml, as_count, as_flag, binding
@@ -49,7 +51,7 @@ def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
         confidential=_confidential(nvml),
     )
     nvml.ask("nvmlShutdown")
-    return Sighting(body=body)
+    return Sighting(body=body, sources=_sources(nvml))
 
 
 def _diagnosis(nvml: Nvml, begun: Unread) -> tuple[DriverState, str]:
@@ -72,6 +74,28 @@ def _diagnosis(nvml: Nvml, begun: Unread) -> tuple[DriverState, str]:
         if begun == nvml.refusal("nvmlInit", code):
             return state, said
     return DriverState.FAILED, f"The NVIDIA driver could not be asked: {begun.said}."
+
+
+def _sources(nvml: Nvml) -> tuple[Source, ...]:
+    """The library that answered, as the kernel maps it into this process, and the binding that asked it."""
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        lines = []
+    paths = sorted({Path(line.split(maxsplit=5)[5]) for line in lines if "/libnvidia-ml.so" in line})
+    version = importlib.metadata.version("nvidia-ml-py")
+    return (
+        *(Source(name=str(path), kind=SourceKind.TOOL, digest=_digest(path)) for path in paths),
+        Source(name=f"nvidia-ml-py {version}", kind=SourceKind.TOOL),
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return ""
 
 
 def _without(state: DriverState, said: str, on_bus: Count) -> GpuDriver:

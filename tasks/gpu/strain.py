@@ -49,15 +49,12 @@ def clocks(on: Device) -> Clocks:
     return Clocks(
         reasons=_mask(on, "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"),
         tells=_mask(on, "nvmlDeviceGetSupportedClocksEventReasons", "nvmlDeviceGetSupportedClocksThrottleReasons"),
-        performance=on.count("nvmlDeviceGetPerformanceState", most=15),
     )
 
 
 def slower(one: Clocks, other: Clocks) -> Clocks:
     """Every reason of two samples, and what the device could tell in both."""
-    return Clocks(
-        reasons=_union(one.reasons, other.reasons), tells=_common(one.tells, other.tells), performance=other.performance
-    )
+    return Clocks(reasons=_union(one.reasons, other.reasons), tells=_common(one.tells, other.tells))
 
 
 def power(on: Device) -> Power:

@@ -30,7 +30,6 @@ H100 = {
     "margin": 53,
     "reasons": 1,
     "reasons.told": 0x1FF,
-    "pstate": 0,
     "power.drawn": 71000,
     "power.limit": 700000,
     "power.standard": 700000,
