@@ -65,7 +65,6 @@ def profile() -> Profile:
         pcie_generation=figure(5),
         pcie_width=figure(16),
         mig_instances=figure(7),
-        confidential=fact(True),
         power=figure(700_000),
         slows_at=figure(90),
     )

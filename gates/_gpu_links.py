@@ -39,12 +39,12 @@ def _slot(at: Device) -> Iterator[Problem]:
     if at.profile is None or at.policy.narrow_slot is Weight.PASS:
         return
     told = at.gpu.pcie
-    for what, have, wanted in (
-        ("width", told.most_width, at.profile.pcie_width.value),
-        ("generation", told.slot_generation, at.profile.pcie_generation.value),
+    for what, have, made in (
+        ("width", told.most_width, at.profile.pcie_width),
+        ("generation", told.slot_generation, at.profile.pcie_generation),
     ):
-        if not isinstance(have, Unread) and have < wanted:
-            text = f"its slot allows PCIe {what} {have}; a {at.profile.sku} is made for {wanted}"
+        if made is not None and not isinstance(have, Unread) and have < made.value:
+            text = f"its slot allows PCIe {what} {have}; a {at.profile.sku} is made for {made.value}"
             yield Problem(outcome=at.policy.narrow_slot.outcome, text=text, key=f"slot {what}")
 
 
@@ -74,11 +74,16 @@ def nvlink(at: Device) -> Iterator[Problem]:
             yield from at.needs("which NVLinks it has", links)
         return
     up = [link for link in links if link.active is True]
-    if at.policy.nvlinks is NvLinks.ANY or (spared and not up):
-        links = tuple(up)
-    elif wanted and len(links) != wanted:
-        yield at.fails(f"it has {len(links)} NVLink(s); a {at.profile.sku if at.profile else ''} has {wanted}", "count")
-    for link in links:
+    if at.policy.nvlinks is not NvLinks.ANY and not (spared and not up):
+        for link in links:
+            yield from at.needs(f"whether NVLink {link.number} is up", link.active)
+        down = ", ".join(str(link.number) for link in links if link.active is False)
+        if len(up) < (wanted if wanted is not None else len(links)):
+            made = f"; a {at.profile.sku} has {wanted}" if at.profile is not None else ""
+            yield at.fails(
+                f"{len(up)} of its {len(links)} NVLinks are up{made} (down: {down or 'none that it tells of'})", "down"
+            )
+    for link in up:
         yield from _link(at, link)
 
 
@@ -88,11 +93,6 @@ def _by_bridge(at: Device) -> bool:
 
 def _link(at: Device, link: NvLink) -> Iterator[Problem]:
     name = f"NVLink {link.number}"
-    yield from at.needs(f"whether {name} is up", link.active)
-    if link.active is False:
-        yield at.fails(f"{name} is down", f"{name} down")
-    if link.active is not True:
-        return
     yield from at.needs(f"the generation of {name}", link.generation)
     made = at.profile.nvlink_generation if at.profile is not None else None
     if made is not None and not isinstance(link.generation, Unread) and link.generation < made.value:

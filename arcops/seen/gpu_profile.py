@@ -46,7 +46,8 @@ class Profile:
     counted; ``row_remapping`` and ``page_retirement``: how failing memory is replaced; ``sram_threshold``: the
     device tells when errors in its SRAM pass the vendor's own threshold. ``nvlinks`` counts links, and
     ``nvlink_bridge`` says that they come by a bridge between cards, which may be absent; ``nvlink_generation`` is ten times the
-    version. ``fabric``: switches join the devices. ``mig_instances`` is 0 for a device that cannot be divided. ``power`` and
+    version. ``fabric``: switches join the devices. ``pcie_width`` is the
+    narrowest that the vendor supports. ``mig_instances`` is 0 for a device that cannot be divided. ``power`` and
     ``least_power`` bound the power limit in milliwatts. ``slows_at`` is in degrees Celsius.
     """
 
@@ -64,9 +65,8 @@ class Profile:
     nvlink_bridge: Fact | None = None
     fabric: Fact
     pcie_generation: Figure
-    pcie_width: Figure
+    pcie_width: Figure | None = None
     mig_instances: Figure
-    confidential: Fact
     power: Figure
     least_power: Figure | None = None
     slows_at: Figure | None = None

@@ -161,11 +161,12 @@ def library(without: tuple[str, ...] = ()) -> Path:
         return built
     folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        script = Path(scratch) / "symbols"
-        hidden = "".join(f"{symbol}; " for symbol in without)
-        script.write_text(f"{{ global: nvml*; local: {hidden}*; }};" if not without else f"{{ local: {hidden}}};")
         made = Path(scratch) / "made.so"
-        command = ["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", f"-Wl,--version-script={script}"]
+        command = ["cc", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-Wl,-soname,libnvidia-ml.so.1"]
+        if without:
+            script = Path(scratch) / "symbols"
+            script.write_text(f"{{ local: {' '.join(f'{symbol};' for symbol in without)} }};")
+            command.append(f"-Wl,--version-script={script}")
         subprocess.run([*command, "-o", str(made), str(_SOURCE)], check=True)
         made.replace(built)
     return built
