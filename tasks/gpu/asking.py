@@ -37,10 +37,10 @@ def binding() -> ModuleType:
 class Nvml:
     """The library, asked one call at a time. ``hung`` names the call that did not return; empty while all did."""
 
-    def __init__(self, library: Any, *, seconds: float = SECONDS_A_CALL) -> None:
+    def __init__(self, library: Any) -> None:
         self.library = library
         self.hung = ""
-        self._seconds = seconds
+        self._seconds = SECONDS_A_CALL
         self._asked: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._answered: queue.SimpleQueue[tuple[object, Exception | None]] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="nvml", daemon=True).start()

@@ -6,10 +6,10 @@
  *   key=value                     of the node
  *   gpu.key=value                 of every device, gpu3.key=value of device 3; the last line that fits wins
  *   gpu.ret.FUNCTION=15           FUNCTION returns 15 (ret.FUNCTION for functions without a device; * for every function)
- *   gpu.hang.FUNCTION=1           FUNCTION never returns
+ *   gpu.hang.FUNCTION=1           FUNCTION never returns; gpu.crash.FUNCTION=1: it ends the process
  *   gpu.field.94=7                a field value; gpu.fieldret.94=3 its own return code; gpu.fieldtype.94=0 its type;
  *                                 gpu.field.208.5=7 that of scope 5
- *   after FUNCTION N: LINE        LINE holds once FUNCTION was called N times
+ *   after FUNCTION N: LINE        LINE holds once FUNCTION was called N times since nvmlInit
  *
  * What no line answers is NVML_ERROR_NOT_SUPPORTED.
  */
@@ -31,6 +31,8 @@ typedef struct { int index; int instance; } device_t;
 static device_t devices[MOST_DEVICES], instances[MOST_DEVICES][16];
 
 static struct { char name[64]; int times; } calls[MOST_CALLS];
+
+static int told_events;
 
 static int called(const char *function, int more) {
     for (int i = 0; i < MOST_CALLS; i++) {
@@ -84,6 +86,7 @@ static ret_t begin(const char *function, int device) {
     called(function, 1);
     if (get(device, &value, "hang.%s", function))
         for (;;) pause();
+    if (get(device, &value, "crash.%s", function)) abort();
     if (get(device, &value, "ret.%s", function) || get(device, &value, "ret.*")) return (ret_t)value;
     return OK;
 }
@@ -119,6 +122,8 @@ static ret_t text(const char *function, int device, char *out, u32 size, const c
 ret_t nvmlInitWithFlags(u32 flags) {
     (void)flags;
     BEGIN(NODE);
+    memset(calls, 0, sizeof calls); /* counts begin with each use, so that many tests may share one process */
+    told_events = 0;
     for (int i = 0; i < MOST_DEVICES; i++) {
         devices[i] = (device_t){i, -1};
         for (int j = 0; j < 16; j++) instances[i][j] = (device_t){i, j};
@@ -402,7 +407,6 @@ ret_t nvmlDeviceGetGraphicsRunningProcesses_v3(device_t *d, u32 *count, process_
 /* Faults: event.N=XID on the device event.N.gpu is told at the N-th wait that finds it */
 
 typedef struct { device_t *device; u64 type, data; u32 gpu_instance, compute_instance; } event_t;
-static int told_events;
 ret_t nvmlEventSetCreate(void **out) { BEGIN(NODE); *out = &told_events; return OK; }
 ret_t nvmlDeviceRegisterEvents(device_t *d, u64 types, void *set) { (void)types; (void)set; BEGIN(d->index); return OK; }
 ret_t nvmlEventSetWait_v2(void *set, event_t *out, u32 milliseconds) {

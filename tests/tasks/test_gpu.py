@@ -1,0 +1,324 @@
+"""GPU evidence over NVIDIA's own binding and a fake driver: what is seen, and that each fault turns the node red."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from arcops.evidence import Cause, Evidence, Missing, SourceKind
+from arcops.finding import Outcome
+from arcops.seen.gpu import DriverState, GpuDriver, Gpus, Unread, Why
+from arcops.verdict import Verdict
+from artifacts.wire import from_json, to_json
+from flows.looking import look
+from tasks.gpu import driver as driver_collector
+from tests.gpu import bad, check, check_here, folder, outcome, plan
+from tests.simulators.nvml import T4, Driver
+
+pytestmark = pytest.mark.requirement("ARC-C1")
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    made = folder(tmp_path)
+    for name, value in made.environment().items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+class TestHealthy:
+    def test_a_healthy_node_is_green_by_the_shipped_policy(self, node: Driver) -> None:
+        node.count = 8
+        report, collected = check(node)
+        assert report.verdict is Verdict.GREEN, bad(report)
+        found = collected["gpus"]
+        assert isinstance(found, Evidence)
+        assert isinstance(found.body, Gpus)
+        assert len(found.body.devices) == 8
+        assert report.subject.kind == "gpu-node"
+        assert report.subject.name == "node-1"
+        assert report.subject.digests[0].algorithm == "sha256"
+
+    def test_the_artifact_names_the_library_and_the_profiles_that_it_stands_on(self, node: Driver) -> None:
+        report, _ = check(node)
+        sources = {record.kind: record.sources for record in report.evidence}
+        assert any(one.name.endswith("/libnvidia-ml.so.1") and one.digest for one in sources["gpu-driver"])
+        assert [one.name for one in sources["gpu-profiles"]] == ["skus/h100-sxm-80gb.yaml"]
+        assert all(one.kind is SourceKind.DATA and one.digest.startswith("sha256:") for one in sources["gpu-profiles"])
+
+    def test_the_node_is_named_by_its_devices_in_whatever_order(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        node.count = 2
+        first, _ = check_here(node, monkeypatch)
+        node.faults = [f"gpu{index}.uuid={node.uuid(1 - index)}" for index in range(2)]
+        swapped, _ = check_here(node, monkeypatch)
+        assert first.subject == swapped.subject
+        node.faults = ["gpu1.uuid=GPU-ffffffff-0000-0000-0000-000000000000"]
+        assert check_here(node, monkeypatch)[0].subject != first.subject
+
+    def test_a_kind_that_cannot_do_much_is_green_too(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        node.device = dict(T4)
+        report, _ = check_here(node, monkeypatch)
+        assert report.verdict is Verdict.GREEN, bad(report)
+
+    def test_what_a_poorer_kind_may_leave_out_a_richer_one_may_not(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        node.device = {**T4, "name": "NVIDIA H100 80GB HBM3"}
+        said = bad(check_here(node, monkeypatch)[0])
+        assert {"gpu-health/spares", "gpu-health/nvlink", "gpu-health/fabric", "gpu-health/mig", "gpu-health/wear"} <= set(said)
+
+    def test_evidence_crosses_the_wire_unchanged(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        node.faults = ["gpu0.ret.nvmlDeviceGetSerial=3", "gpu0.fieldret.91=15"]
+        found = check_here(node, monkeypatch)[1]["gpus"]
+        assert isinstance(found, Evidence)
+        assert from_json(Gpus, json.dumps(to_json(found.body))) == found.body
+
+    def test_mig_instances_are_seen(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        node.device |= {"mig": 1}
+        node.device |= {f"mig.{number}.uuid": f"MIG-{number}" for number in (0, 2)}
+        node.device |= {f"mig.{number}.megabytes": 9984 for number in (0, 2)}
+        # NVIDIA's library tells nothing of remapped rows while instances are active.
+        node.faults = ["gpu.ret.nvmlDeviceGetRemappedRows=3", "gpu.ret.nvmlDeviceGetRowRemapperHistogram=3"]
+        report, collected = check_here(node, monkeypatch)
+        assert report.verdict is Verdict.GREEN, bad(report)
+        found = collected["gpus"]
+        assert isinstance(found, Evidence)
+        assert isinstance(found.body, Gpus)
+        instances = found.body.devices[0].mig.instances
+        assert not isinstance(instances, Unread)
+        assert [instance.uuid for instance in instances] == ["MIG-0", "MIG-2"]
+        node.device |= {"mig": 0}
+        assert "gpu-health/spares" in bad(check_here(node, monkeypatch)[0])
+
+
+FAULTS = [
+    # A line of the fake driver's state, the rule that it must break, and how.
+    ("count=0", "gpu-driver/devices", Outcome.UNKNOWN),
+    ("ret.nvmlDeviceGetCount_v2=999", "gpu-driver/devices", Outcome.UNKNOWN),
+    ("ret.nvmlSystemGetDriverVersion=999", "gpu-driver/version", Outcome.UNKNOWN),
+    ("driver=N/A", "gpu-driver/version", Outcome.UNKNOWN),
+    ("ret.nvmlSystemGetCudaDriverVersion_v2=3", "gpu-driver/cuda", Outcome.UNKNOWN),
+    ("cuda=0", "gpu-driver/cuda", Outcome.UNKNOWN),
+    ("ret.nvmlSystemGetConfComputeSettings=999", "gpu-driver/confidential", Outcome.UNKNOWN),
+    ("cc.on=0xffffffff", "gpu-driver/confidential", Outcome.UNKNOWN),
+    ("gpu0.ret.*=15", "gpu-health/identity", Outcome.UNKNOWN),
+    ("gpu0.name=Some Other GPU", "gpu-health/profile", Outcome.UNKNOWN),
+    ("gpu0.name=", "gpu-health/identity", Outcome.UNKNOWN),
+    ("gpu0.uuid=N/A", "gpu-health/identity", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceGetPciInfo_v3=4", "gpu-health/identity", Outcome.UNKNOWN),
+    ("after nvmlEventSetWait_v2 1: gpu0.ret.*=15", "gpu-health/steady", Outcome.UNKNOWN),
+    ("after nvmlEventSetWait_v2 1: gpu0.uuid=GPU-another", "gpu-health/steady", Outcome.UNKNOWN),
+    ("gpu0.field.230=1", "gpu-health/steady", Outcome.FAIL),
+    ("gpu0.memory=64000000000", "gpu-health/memory-size", Outcome.FAIL),
+    ("gpu0.memory=0xffffffffffffffff", "gpu-health/memory-size", Outcome.UNKNOWN),
+    ("gpu0.memory=0", "gpu-health/memory-size", Outcome.UNKNOWN),
+    ("gpu0.ecc=0", "gpu-health/ecc-mode", Outcome.FAIL),
+    ("gpu0.ecc.pending=0", "gpu-health/ecc-mode", Outcome.FAIL),
+    ("gpu0.ret.nvmlDeviceGetEccMode=3", "gpu-health/ecc-mode", Outcome.UNKNOWN),
+    ("gpu0.errors.2.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
+    ("gpu0.errors.7.1.1=1", "gpu-health/ecc-errors", Outcome.FAIL),
+    ("gpu0.errors.1.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
+    ("gpu0.errors.all.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
+    ("gpu0.errors.2.0.0=101", "gpu-health/ecc-errors", Outcome.WARN),
+    ("gpu0.errors.2.1.0=0xffffffffffffffff", "gpu-health/ecc-errors", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceGetMemoryErrorCounter=3", "gpu-health/ecc-errors", Outcome.UNKNOWN),
+    ("gpu0.rows.failed=1", "gpu-health/spares", Outcome.FAIL),
+    ("gpu0.rows.pending=1", "gpu-health/spares", Outcome.FAIL),
+    ("gpu0.rows.failed=0xffffffff", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.rows.exhausted=1", "gpu-health/spares", Outcome.FAIL),
+    ("gpu0.rows.uncorrected=9", "gpu-health/spares", Outcome.WARN),
+    ("gpu0.ret.nvmlDeviceGetRemappedRows=3", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceGetRowRemapperHistogram=3", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.sram.exceeded=1", "gpu-health/wear", Outcome.FAIL),
+    ("gpu0.ret.nvmlDeviceGetSramEccErrorStatus=4", "gpu-health/wear", Outcome.UNKNOWN),
+    ("gpu0.unrepairable=1", "gpu-health/wear", Outcome.FAIL),
+    ("gpu0.repair.tpc=1", "gpu-health/wear", Outcome.FAIL),
+    ("gpu0.temperature=86", "gpu-health/heat", Outcome.FAIL),
+    ("gpu0.margin=1", "gpu-health/heat", Outcome.FAIL),
+    ("gpu0.margin=-2", "gpu-health/heat", Outcome.FAIL),
+    ("gpu0.margin=6", "gpu-health/heat", Outcome.WARN),
+    ("gpu0.field.82=100", "gpu-health/heat", Outcome.FAIL),
+    ("gpu0.ret.nvmlDeviceGetTemperatureV=999", "gpu-health/heat", Outcome.UNKNOWN),
+    ("after nvmlEventSetWait_v2 2: gpu0.temperature=86", "gpu-health/heat", Outcome.FAIL),
+    ("gpu0.reasons=0x40", "gpu-health/clocks", Outcome.FAIL),
+    ("gpu0.reasons=0x8", "gpu-health/clocks", Outcome.FAIL),
+    ("gpu0.reasons=0x20", "gpu-health/clocks", Outcome.FAIL),
+    ("gpu0.reasons=0x80", "gpu-health/clocks", Outcome.FAIL),
+    ("gpu0.reasons=0x200", "gpu-health/clocks", Outcome.FAIL),  # a bit that the binding's own mask of all leaves out
+    ("gpu0.reasons=0x400", "gpu-health/clocks", Outcome.FAIL),  # and the other one
+    ("gpu0.reasons=0x80000", "gpu-health/clocks", Outcome.FAIL),  # a bit that nobody knows
+    ("gpu0.reasons=0x4", "gpu-health/clocks", Outcome.WARN),
+    ("after nvmlEventSetWait_v2 1: gpu0.reasons=0x40", "gpu-health/clocks", Outcome.FAIL),
+    ("gpu0.reasons.told=0x1bf", "gpu-health/clocks", Outcome.FAIL),  # it cannot tell of heat
+    ("gpu0.ret.nvmlDeviceGetCurrentClocksEventReasons=3", "gpu-health/clocks", Outcome.UNKNOWN),
+    ("gpu0.power.limit=500000", "gpu-health/power", Outcome.FAIL),
+    ("gpu0.power.limit=800000", "gpu-health/power", Outcome.FAIL),
+    ("gpu0.power.standard=600000", "gpu-health/power", Outcome.WARN),
+    ("gpu0.ret.nvmlDeviceGetEnforcedPowerLimit=3", "gpu-health/power", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceGetPowerUsage=3", "gpu-health/power", Outcome.UNKNOWN),
+    ("gpu0.pcie.width=8", "gpu-health/pcie-link", Outcome.FAIL),
+    ("gpu0.pcie.slot=4", "gpu-health/pcie-link", Outcome.FAIL),
+    ("gpu0.ret.nvmlDeviceGetCurrPcieLinkWidth=3", "gpu-health/pcie-link", Outcome.UNKNOWN),
+    ("gpu0.pcie.replays=11", "gpu-health/pcie-errors", Outcome.WARN),
+    ("gpu0.field.180=1", "gpu-health/pcie-errors", Outcome.FAIL),
+    ("gpu0.ret.nvmlDeviceGetPcieReplayCounter=3", "gpu-health/pcie-errors", Outcome.UNKNOWN),
+    ("gpu0.nvlink.17.active=0", "gpu-health/nvlink", Outcome.FAIL),
+    ("gpu0.field.91=12", "gpu-health/nvlink", Outcome.FAIL),
+    ("gpu0.fieldret.91=3", "gpu-health/nvlink", Outcome.UNKNOWN),
+    ("gpu0.fieldtype.91=0", "gpu-health/nvlink", Outcome.UNKNOWN),  # left untouched: success, and a double
+    ("gpu0.nvlink.version=4", "gpu-health/nvlink", Outcome.FAIL),
+    ("gpu0.nvlink.3.errors.2=1", "gpu-health/nvlink", Outcome.WARN),
+    ("gpu0.field.208.5=1", "gpu-health/nvlink", Outcome.WARN),
+    ("gpu0.ret.nvmlDeviceGetNvLinkErrorCounter=3", "gpu-health/nvlink", Outcome.UNKNOWN),
+    ("gpu0.fabric.state=2", "gpu-health/fabric", Outcome.FAIL),
+    ("gpu0.fabric.status=999", "gpu-health/fabric", Outcome.FAIL),
+    ("gpu0.fabric.mask=1", "gpu-health/fabric", Outcome.FAIL),
+    ("gpu0.fabric.mask=0x100000", "gpu-health/fabric", Outcome.FAIL),
+    ("gpu0.fabric.summary=2", "gpu-health/fabric", Outcome.FAIL),
+    ("gpu0.ret.nvmlDeviceGetGpuFabricInfoV=3", "gpu-health/fabric", Outcome.UNKNOWN),
+    ("gpu0.mig.pending=1", "gpu-health/mig", Outcome.FAIL),
+    ("gpu0.mig=1", "gpu-health/mig", Outcome.FAIL),  # on, with no instance
+    ("gpu0.ret.nvmlDeviceGetMigMode=3", "gpu-health/mig", Outcome.UNKNOWN),
+    ("gpu0.persistence=0", "gpu-health/modes", Outcome.WARN),
+    ("gpu0.compute-mode=2", "gpu-health/modes", Outcome.FAIL),
+    ("gpu0.compute-mode=9", "gpu-health/modes", Outcome.UNKNOWN),
+    ("gpu0.processes.compute=2", "gpu-health/processes", Outcome.WARN),
+    ("gpu0.ret.nvmlDeviceGetComputeRunningProcesses_v3=4", "gpu-health/processes", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceValidateInforom=14", "gpu-health/firmware", Outcome.FAIL),
+    ("gpu0.ret.nvmlDeviceValidateInforom=3", "gpu-health/firmware", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceGetVbiosVersion=999", "gpu-health/firmware", Outcome.UNKNOWN),
+    ("event.0=79", "gpu-xids/run", Outcome.FAIL),
+    ("event.0=63", "gpu-xids/run", Outcome.WARN),
+    ("ret.nvmlEventSetCreate=3", "gpu-xids/run", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceRegisterEvents=3", "gpu-xids/run", Outcome.UNKNOWN),
+    ("ret.nvmlEventSetWait_v2=15", "gpu-xids/run", Outcome.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("fault", "rule", "expected"), FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_each_fault_breaks_its_rule(
+    node: Driver, monkeypatch: pytest.MonkeyPatch, fault: str, rule: str, expected: Outcome
+) -> None:
+    node.faults = [fault]
+    report, _ = check_here(node, monkeypatch)
+    assert outcome(report, rule) is expected, bad(report)
+    assert report.verdict is (Verdict.AMBER if expected is Outcome.WARN else Verdict.RED)
+
+
+def test_a_fault_of_one_of_eight_is_named(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.count = 8
+    node.faults = ["gpu5.rows.failed=1"]
+    said = bad(check_here(node, monkeypatch)[0])
+    assert list(said) == ["gpu-health/spares"]
+    assert said["gpu-health/spares"].startswith(f"GPU 5 ({node.uuid(5)}): ")
+
+
+def test_two_devices_that_claim_one_identity_are_refused(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.count = 2
+    node.faults = [f"gpu1.uuid={node.uuid(0)}"]
+    assert outcome(check_here(node, monkeypatch)[0], "gpu-health/identity") is Outcome.FAIL
+
+
+def test_a_gpu_that_only_the_bus_knows_is_red(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.count = 2
+    node.faults = ["count=1"]
+    said = bad(check_here(node, monkeypatch)[0])
+    assert said == {"gpu-driver/bus": "2 NVIDIA GPU(s) are on the PCI bus, and the driver counts 1."}
+
+
+def test_a_gpu_that_was_handed_to_a_virtual_machine_is_not_missed(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.count = 2
+    node.faults = ["count=1"]
+    node.write()
+    given = node.folder / "sys" / "bus" / "pci" / "devices" / node.pci(1).lower()
+    monkeypatch.setattr(node, "_write_bus", lambda: None)
+    (given / "driver").symlink_to("../../bus/pci/drivers/vfio-pci")
+    assert check_here(node, monkeypatch)[0].verdict is Verdict.GREEN
+
+
+class TestInItsOwnProcess:
+    def test_no_driver_library_is_blocked(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        broken = node.folder / "broken"
+        broken.mkdir()
+        (broken / "libnvidia-ml.so.1").write_bytes(b"no library")  # whatever this machine has, the loader finds this first
+        monkeypatch.setenv("LD_LIBRARY_PATH", str(broken))
+        report, collected = check(node)
+        assert report.verdict is Verdict.RED
+        said = bad(report)
+        assert said["gpu-driver/answers"].startswith("BLOCKED: There is no NVIDIA driver library")
+        assert "BLOCKED: There is no NVIDIA driver library" in said["gpu-health/judged"]
+        found = collected["gpu-driver"]
+        assert isinstance(found, Evidence)
+        assert isinstance(found.body, GpuDriver)
+        assert found.body.state is DriverState.NO_LIBRARY
+
+    @pytest.mark.parametrize(
+        ("code", "state"),
+        [(9, DriverState.NOT_LOADED), (4, DriverState.FORBIDDEN), (18, DriverState.MISMATCHED), (999, DriverState.FAILED)],
+    )
+    def test_what_keeps_the_driver_from_answering_is_said(
+        self, node: Driver, monkeypatch: pytest.MonkeyPatch, code: int, state: DriverState
+    ) -> None:
+        node.faults = [f"ret.nvmlInitWithFlags={code}"]
+        report, collected = check_here(node, monkeypatch)
+        found = collected["gpu-driver"]
+        assert isinstance(found, Evidence)
+        assert isinstance(found.body, GpuDriver)
+        assert found.body.state is state
+        assert report.verdict is Verdict.RED
+        assert bad(report)["gpu-driver/answers"].startswith("BLOCKED: ")
+
+    def test_a_call_that_never_returns_costs_one_signal_and_the_deadline_is_kept(
+        self, node: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tasks.gpu.asking.SECONDS_A_CALL", 0.3)
+        node.faults = ["gpu0.hang.nvmlDeviceGetMigMode=1"]
+        report, collected = check_here(node, monkeypatch)
+        found = collected["gpus"]
+        assert isinstance(found, Evidence)
+        assert isinstance(found.body, Gpus)
+        device = found.body.devices[0]
+        assert isinstance(device.mig.on, Unread)
+        assert device.mig.on.why is Why.TIMED_OUT
+        assert device.memory.total == 85520809984  # what was asked before is known
+        assert isinstance(device.answers_still, Unread)
+        assert "nvmlDeviceGetMigMode had not returned" in device.answers_still.said
+        assert report.verdict is Verdict.RED
+
+    def test_a_driver_that_hangs_is_red_within_its_deadline(self, node: Driver) -> None:
+        node.faults = ["hang.nvmlInitWithFlags=1"]
+        report, _ = check(node)
+        assert bad(report)["gpu-driver/answers"] == (
+            "BLOCKED: The NVIDIA driver does not answer: its first call has not returned."
+        )
+
+    def test_a_symbol_that_an_old_driver_lacks_is_missing_and_nothing_else(
+        self, node: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        symbols = ("nvmlDeviceGetRowRemapperHistogram", "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetTemperatureV")
+        for name, value in node.environment(without=symbols).items():
+            monkeypatch.setenv(name, value)
+        report, collected = check(node)
+        said = bad(report)
+        assert list(said) == ["gpu-health/spares"], "older names serve for clocks and temperature"
+        found = collected["gpus"]
+        assert isinstance(found, Evidence)
+        assert isinstance(found.body, Gpus)
+        banks = found.body.devices[0].memory.rows.exhausted_banks
+        assert isinstance(banks, Unread)
+        assert banks.why is Why.NO_SYMBOL
+
+    def test_a_library_that_crashes_takes_nobody_with_it(self, node: Driver) -> None:
+        node.faults = ["gpu0.crash.nvmlDeviceGetUUID=1"]
+        report, collected = check(node)
+        found = collected["gpus"]
+        assert isinstance(found, Missing)
+        assert found.cause is Cause.BROKEN
+        assert report.verdict is Verdict.RED
+
+
+def test_a_model_has_no_gpus(node: Driver, tmp_path: Path) -> None:
+    found = look(driver_collector, replace(plan(node).request, kind="model"), {})  # type: ignore[arg-type]  # of its own body
+    assert isinstance(found, Missing)
+    assert found.cause is Cause.REFUSED
