@@ -5,11 +5,25 @@
 
 from __future__ import annotations
 
-SHOWN = ("ARC-0", "ARC-1", "ARC-2", "ARC-4", "ARC-A1", "ARC-A2", "ARC-A3", "ARC-A4", "ARC-A5", "ARC-A6", "ARC-C5", "ARC-D2")
+SHOWN = (
+    "ARC-0",
+    "ARC-1",
+    "ARC-2",
+    "ARC-4",
+    "ARC-A1",
+    "ARC-A2",
+    "ARC-A3",
+    "ARC-A4",
+    "ARC-A5",
+    "ARC-A6",
+    "ARC-C1",
+    "ARC-C5",
+    "ARC-D2",
+)
 
 _MCP = "the MCP adapter is not built yet; the command line already calls the functions that it will serve"
 _NETWORK = "network safety is not built yet"
-_GPU = "GPU, inference and cluster readiness are not built yet"
+_GPU = "GPU benchmark, inference and cluster readiness are not built yet"
 _PREFECT = "flows run in Prefect, but deployments, schedules and work pools are not built yet"
 _PAGE = "the evidence page is not built yet; artifacts are in the store with their evidence"
 _HOST = "hosting MCP servers is not built yet"
@@ -20,7 +34,7 @@ _CONF = "configuration control for MCP clients is not built yet"
 DEFERRED = {
     "ARC-3": _MCP,
     **dict.fromkeys(("ARC-B1", "ARC-B2", "ARC-B3"), _NETWORK),
-    **dict.fromkeys(("ARC-C1", "ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
+    **dict.fromkeys(("ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
     "ARC-D1": _PREFECT,
     **dict.fromkeys(("ARC-D3", "ARC-D4"), _PAGE),
     **dict.fromkeys([f"HOST-{number:03}" for number in range(1, 30)], _HOST),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.check import evaluate
 from adapters.tools.contract import Place, Scope, tool
 from arcops.result import Report
+from flows.evaluations import GPU_VALIDATION, name_beside
 
-NODE = "gpu-node"
+_NODE = Path("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,5 +37,5 @@ def gpu_check(ask: GpuCheck, at: Place) -> GpuChecked:
     Asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, and reads the kernel's
     messages for faults since boot. A signal that could not be read is RED, and so is a machine without a GPU: BLOCKED.
     """
-    report, digest = evaluate(Path("/"), NODE, ask.policy, (), at, named=socket.gethostname())
+    report, digest = evaluate(_NODE, GPU_VALIDATION.kind, ask.policy, (), at, named=name_beside(_NODE))
     return GpuChecked(report=report, artifact=digest)

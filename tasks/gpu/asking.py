@@ -29,7 +29,7 @@ def binding() -> ModuleType:
     try:
         import pynvml  # type: ignore[import-untyped]  # NVIDIA ships no types
     except ImportError as error:
-        raise Unavailable("NVIDIA's binding is not installed (nvidia-ml-py); install arcops[gpu]") from error
+        raise Unavailable("NVIDIA's binding (nvidia-ml-py) cannot be imported; install ArcOps once more") from error
     module: ModuleType = pynvml
     return module
 
@@ -40,6 +40,11 @@ class Nvml:
     def __init__(self, library: Any) -> None:
         self.library = library
         self.hung = ""
+        self._codes: dict[int, str] = {
+            number: constant.removeprefix("NVML_ERROR_")
+            for constant, number in vars(library).items()
+            if constant.startswith("NVML_ERROR_")
+        }
         self._seconds = SECONDS_A_CALL
         self._asked: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._answered: queue.SimpleQueue[tuple[object, Exception | None]] = queue.SimpleQueue()
@@ -77,12 +82,8 @@ class Nvml:
 
     def refusal(self, name: str, code: int) -> Unread:
         """The return code *code*, which is not success, of the function *name* as a reason."""
-        names = {
-            number: constant.removeprefix("NVML_ERROR_")
-            for constant, number in vars(self.library).items()
-            if constant.startswith("NVML_ERROR_")
-        }
-        return Unread(why=_reason(self.library, code), said=f"{name} answered {names.get(code, 'an unknown code')} ({code})")
+        said = f"{name} answered {self._codes.get(code, 'an unknown code')} ({code})"
+        return Unread(why=_reason(self.library, code), said=said)
 
     def count(self, name: str, *arguments: object, least: int = 0, most: int = _LARGEST) -> Count:
         return as_count(self.ask(name, *arguments), name, least=least, most=most)

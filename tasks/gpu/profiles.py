@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 
 from arcops.collector import collector
@@ -28,11 +29,16 @@ def profiles(request: Request, seen: Seen) -> Sighting[GpuProfiles]:
     )
 
 
-def shipped_profiles() -> Iterator[tuple[Profile, Source]]:
+@cache
+def shipped_profiles() -> tuple[tuple[Profile, Source], ...]:
     """Every profile that ships with ArcOps, in the order of file names, and the file as a source.
 
     Raises `Broken` where a file is no profile, or where two of them claim one device.
     """
+    return tuple(_shipped())
+
+
+def _shipped() -> Iterator[tuple[Profile, Source]]:
     claimed: dict[str, str] = {}
     files = sorted(resources.files("policies").joinpath("skus").iterdir(), key=lambda file: file.name)
     for file in files:

@@ -1,0 +1,77 @@
+"""``arcops gpu check`` from the outside: a machine without a GPU is BLOCKED and RED, and its artifact says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arcops.verdict import Verdict
+from artifacts.bundle import open_sealed
+from artifacts.public_key import load_public_key
+from tests.models import Bench, bench
+from tests.simulators.nvml import Driver
+
+pytestmark = pytest.mark.requirement("ARC-C1")
+
+CANNOT, USAGE, RED = 1, 2, 3
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("bench"))
+
+
+def gpu_check(here: Bench, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "adapters.cli", "gpu", "check", *more],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **here.environment, "COLUMNS": "400", **environment},
+    )
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """An environment in which no driver's library can be loaded, whatever this machine has."""
+    (tmp_path / "libnvidia-ml.so.1").write_bytes(b"no library")
+    return {"LD_LIBRARY_PATH": str(tmp_path)}
+
+
+def test_a_machine_without_a_driver_is_blocked_and_red(here: Bench, bare: dict[str, str], tmp_path: Path) -> None:
+    sealed = tmp_path / "sealed.json"
+    answer = gpu_check(here, "--output", str(sealed), **bare)
+    assert answer.returncode == RED, answer.stderr
+    assert "BLOCKED: There is no NVIDIA driver library" in answer.stdout
+    report = open_sealed(sealed.read_bytes(), [load_public_key(here.public.read_bytes(), where="bench")]).report
+    assert report.verdict is Verdict.RED
+    assert report.subject.kind == "gpu-node"
+    assert report.subject.name
+    assert {result.gate for result in report.results} == {"gpu-driver", "gpu-health", "gpu-xids"}
+
+
+def test_machines_get_the_findings_of_a_driver_that_answers(here: Bench, tmp_path: Path) -> None:
+    driver = Driver(tmp_path)
+    driver.faults = ["gpu0.rows.failed=1"]
+    driver.write()
+    answer = gpu_check(here, "--format", "json", **driver.environment())
+    assert answer.returncode == RED, answer.stderr
+    results = json.loads(answer.stdout)["predicate"]["results"]
+    said = {finding["rule"]: finding["text"] for result in results for finding in result["findings"]}
+    assert said["gpu-driver/answers"] == "The driver answers."
+    assert said["gpu-health/spares"].endswith("remapping a memory row failed.")
+    assert said["gpu-health/nvlink"] == "Every NVLink that must be up is up and clean."
+
+
+def test_a_policy_that_judges_no_gpu_is_wrong_usage(here: Bench, bare: dict[str, str]) -> None:
+    answer = gpu_check(here, "--policy", "no-such-policy", **bare)
+    assert answer.returncode == USAGE
+    assert answer.stderr.startswith("arcops: ")
+    assert not answer.stdout
