@@ -59,15 +59,13 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
 
 
 def _asked(collector: AnyCollector, request: Request, task: bytes) -> Found:
-    child = (
-        subprocess.Popen(  # in no with statement: leaving that waits for the child, which no signal may end
-            [sys.executable, "-m", "flows.isolation", str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
-            start_new_session=True,
-        )
+    child = subprocess.Popen(  # in no with statement: leaving that waits for the child, which no signal may end
+        [sys.executable, "-m", "flows.isolation", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
+        start_new_session=True,
     )
     ended = threading.Event()
     threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True).start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arcops.finding import Outcome
 from arcops.seen.gpu import Gpu, Unread, Why
@@ -15,7 +15,8 @@ from gates._gpu_health_policy import GpuHealthPolicy, Signal
 class Problem:
     """What is not well with a device. ``key`` tells apart two problems of one rule and one device, for waivers.
 
-    Where the outcome is UNKNOWN, ``text`` names what is not known, and ``why`` says why.
+    Where ``why`` says why something is not known, ``text`` names it; the outcome is then UNKNOWN, or PASS where the policy does
+    without it.
     """
 
     outcome: Outcome
@@ -51,15 +52,20 @@ class Device:
         return signal in self.policy.optional or (self.divided and signal in self.policy.optional_in_mig)
 
     def needs(self, what: str, *signals: object, spare: Signal | None = None) -> Iterator[Problem]:
-        """A problem for each of *signals* that could not be read, unless the policy does without *spare*."""
-        if self.spared(spare):
-            return
+        """A problem for each of *signals* that could not be read. Where the policy does without *spare*, a signal that neither
+        the device nor its driver knows passes; one that should have come and did not never does.
+        """
+        spared = self.spared(spare)
         for signal in signals:
             if isinstance(signal, Unread):
-                yield self.unknown(what, signal)
+                yield self.without(what, signal) if spared and signal.why in _NEVER_TOLD else self.unknown(what, signal)
 
     def unknown(self, what: str, why: Unread) -> Problem:
         return Problem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
+
+    def without(self, what: str, why: Unread) -> Problem:
+        """*what* is not known, and the policy does without it."""
+        return Problem(outcome=Outcome.PASS, text=what, key=what, why=why)
 
     def fails(self, text: str, key: str = "") -> Problem:
         return Problem(outcome=Outcome.FAIL, text=text, key=key)
@@ -67,6 +73,8 @@ class Device:
     def warns(self, text: str, key: str = "") -> Problem:
         return Problem(outcome=Outcome.WARN, text=text, key=key)
 
+
+_NEVER_TOLD = (Why.UNSUPPORTED, Why.NO_SYMBOL)
 
 _MENDS = {
     Why.UNSUPPORTED: "Install a driver that tells it, or do without it: 'optional' of gate 'gpu-health', or a profile.",
@@ -86,17 +94,29 @@ def mend(problem: Problem) -> str:
 
 def said(problems: Iterable[Problem]) -> Iterator[Problem]:
     """*problems* as sentences without an end. What is unknown for one and the same reason becomes one sentence."""
-    blind: dict[Unread, list[str]] = {}
+    blind: dict[tuple[Outcome, Unread], list[str]] = {}
     for problem in problems:
         if problem.why is None:
             yield problem
             continue
-        names = blind.setdefault(problem.why, [])
+        names = blind.setdefault((problem.outcome, problem.why), [])
         if problem.text not in names:
             names.append(problem.text)
-    for why, names in blind.items():
+    for (outcome, why), names in blind.items():
         verb = "is" if len(names) == 1 else "are"
-        yield Problem(outcome=Outcome.UNKNOWN, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
+        yield Problem(outcome=outcome, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
+
+
+def over_time(first: Iterable[Problem], later: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems of two looks at one device, each once: as it was told last, unless it was graver before."""
+    known = {problem.key: problem for problem in first}
+    for problem in later:
+        before = known.get(problem.key)
+        if before is None and problem.why is None:
+            known[problem.key] = replace(problem, text=f"{problem.text} (new since the check began)")
+        elif before is None or before.outcome.verdict <= problem.outcome.verdict:
+            known[problem.key] = problem
+    yield from known.values()
 
 
 def _listed(names: list[str]) -> str:

@@ -109,14 +109,16 @@ def device(index: int = 0) -> Gpu:
         persistence=True,
         compute_mode="default",
         processes=0,
-        answers_still=True,
+        same=True,
     )
 
 
 def healthy(count: int = 1) -> tuple[Gpus, GpuProfiles]:
     """So many devices with which nothing is wrong, and the profile of their kind."""
-    gpus = Gpus(devices=tuple(device(index) for index in range(count)), events=(), watched=True)
-    return gpus, GpuProfiles(names=profile().names, profiles=(profile(),))
+    devices = tuple(device(index) for index in range(count))
+    return Gpus(devices=devices, later=devices, events=(), watched=True), GpuProfiles(
+        names=profile().names, profiles=(profile(),)
+    )
 
 
 def examples() -> Iterator[Example[GpuHealthPolicy]]:
@@ -124,9 +126,14 @@ def examples() -> Iterator[Example[GpuHealthPolicy]]:
     _, known = healthy()
 
     def example(
-        name: str, verdict: Verdict, *gpus: Gpu, policy: GpuHealthPolicy | None = None, profiles: GpuProfiles = known
+        name: str,
+        verdict: Verdict,
+        *gpus: Gpu,
+        later: tuple[Gpu, ...] = (),
+        policy: GpuHealthPolicy | None = None,
+        profiles: GpuProfiles = known,
     ) -> Example[GpuHealthPolicy]:
-        seen = Gpus(devices=gpus, events=(), watched=True)
+        seen = Gpus(devices=gpus, later=later or gpus, events=(), watched=True)
         return Example(name=name, verdict=verdict, evidence=(seen, profiles), policy=policy or GpuHealthPolicy())
 
     yield example("Eight GPUs with which nothing is wrong", Verdict.GREEN, *(device(index) for index in range(8)))
@@ -149,6 +156,8 @@ def examples() -> Iterator[Example[GpuHealthPolicy]]:
     slow = replace(good, clocks=replace(good.clocks, reasons=("hardware-thermal-slowdown",)))
     yield example("The hardware slows itself down for heat", Verdict.RED, slow)
     lost = Unread(why=Why.LOST, said="nvmlDeviceGetUUID answered GPU_IS_LOST (15)")
-    yield example("The GPU was lost during the check", Verdict.RED, replace(good, answers_still=lost))
+    yield example("The GPU was lost during the check", Verdict.RED, good, later=(replace(good, same=lost),))
+    hot = replace(good, heat=replace(good.heat, gpu=88, margin=2))
+    yield example("The GPU became hot during the check", Verdict.RED, good, later=(hot,))
     divided = replace(good, mig=replace(good.mig, on=True, on_after_reset=True))
     yield example("MIG is on without an instance", Verdict.RED, divided, policy=GpuHealthPolicy(mig=MigMode.ON))

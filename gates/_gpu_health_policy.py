@@ -60,7 +60,7 @@ class GpuHealthPolicy:
     ``optional_in_mig`` as well while a device is divided, when drivers tell less.
 
     Memory: ``least_memory_percent`` of the profile's size. Errors since the driver was loaded that were not corrected always
-    fail; ``most_uncorrected_ever`` over the device's life fail beyond it; ``most_corrected`` since loading, and
+    fail; those over the device's life warn, and fail beyond ``most_uncorrected_ever``; ``most_corrected`` since loading, and
     ``most_remapped_rows`` for errors that could not be corrected, warn beyond it; ``most_retired_pages`` fail beyond it.
 
     Strain: ``slow_fails`` and ``slow_warns`` are reasons for lower clocks; one in neither of these nor ``slow_passes`` fails.

@@ -10,7 +10,7 @@ IDENTITY = Rule(
 PROFILE = Rule(
     id="gpu-health/profile",
     asks="Is there a capability profile for every kind of GPU here?",
-    fix="Add a profile with sources under 'profiles' of gate 'gpu-health', as docs/gpu.md shows.",
+    fix="Add a profile with sources under 'profiles' of gate 'gpu-health', as docs/gpu-health.md shows.",
 )
 STEADY = Rule(
     id="gpu-health/steady",
@@ -55,7 +55,7 @@ CLOCKS = Rule(
 POWER = Rule(
     id="gpu-health/power",
     asks="May every GPU draw the power that its kind is made for?",
-    fix="Set the limit back with 'nvidia-smi -pl', or lower 'leastPower' if the cap is meant.",
+    fix="Set the limit back with 'nvidia-smi -pl', or lower 'leastPowerPercent' of gate 'gpu-health' if the cap is meant.",
 )
 PCIE_LINK = Rule(
     id="gpu-health/pcie-link",

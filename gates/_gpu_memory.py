@@ -57,9 +57,10 @@ def _errors_at(at: Device, found: EccErrors) -> Iterator[Problem]:
         text = f"{found.uncorrected} memory error(s) {place} could not be corrected since the driver was loaded"
         yield at.fails(text, f"{found.location} uncorrected")
     ever = found.uncorrected_ever
-    if not isinstance(ever, Unread) and ever > at.policy.most_uncorrected_ever:
-        text = f"{ever} memory error(s) {place} could not be corrected over its life; {at.policy.most_uncorrected_ever} may"
-        yield at.fails(text, f"{found.location} uncorrected ever")
+    if not isinstance(ever, Unread) and ever:
+        text, most = f"{ever} memory error(s) {place} could not be corrected over its life", at.policy.most_uncorrected_ever
+        key = f"{found.location} uncorrected ever"
+        yield at.fails(f"{text}; {most} may be", key) if ever > most else at.warns(text, key)
     if not isinstance(found.corrected, Unread) and found.corrected > at.policy.most_corrected:
         text = f"{found.corrected} memory error(s) {place} were corrected since the driver was loaded"
         yield at.warns(text, f"{found.location} corrected")

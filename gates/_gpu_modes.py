@@ -21,9 +21,9 @@ def identity(at: Device) -> Iterator[Problem]:
 
 
 def steady(at: Device) -> Iterator[Problem]:
-    yield from at.needs("whether it still answers", at.gpu.answers_still)
-    if at.gpu.answers_still is False:
-        yield at.fails("it answers no more")
+    yield from at.needs("whether it still answers", at.gpu.same)
+    if at.gpu.same is False:
+        yield at.fails("another device answers in its place")
     yield from at.needs("what it needs to recover", at.gpu.recovery, spare=Signal.RECOVERY)
     if not isinstance(at.gpu.recovery, Unread) and at.gpu.recovery != "none":
         yield at.fails(f"the driver asks for {at.gpu.recovery}", "recovery")

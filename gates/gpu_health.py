@@ -20,15 +20,18 @@ from collections.abc import Callable, Iterator
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import gate
-from arcops.seen.gpu import Gpus, Unread
+from arcops.seen.gpu import Gpu, Gpus, Unread
 from arcops.seen.gpu_profile import GpuProfiles, Profile
 from gates import _gpu_health_rules as rules
 from gates import _gpu_links, _gpu_memory, _gpu_modes, _gpu_strain
-from gates._gpu_device import Device, Problem, mend, said
+from gates._gpu_device import Device, Problem, mend, over_time, said
 from gates._gpu_health_policy import GpuHealthPolicy
 from gates._words import capped
 
 Check = Callable[[Device], Iterator[Problem]]
+
+Looks = tuple[Device, Device]
+"""One device as it was when the check began, and at its end."""
 
 _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
     (rules.STEADY, _gpu_modes.steady, "Every GPU answered to the end, and none needs to be reset."),
@@ -54,13 +57,16 @@ _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
 @gate("gpu-health", needs=(Gpus, GpuProfiles), policy=GpuHealthPolicy, rules=rules.RULES)
 def gpu_health(seen: Seen, policy: GpuHealthPolicy) -> Iterator[Finding]:
     gpus, shipped = seen[Gpus], seen[GpuProfiles]
-    devices = [
-        Device(gpu=gpu, profile=_profile(gpu.identity.name, shipped.body, policy), policy=policy) for gpu in gpus.body.devices
-    ]
+    pairs = zip(gpus.body.devices, gpus.body.later, strict=True)
+    devices = [(_device(first, shipped.body, policy), _device(later, shipped.body, policy)) for first, later in pairs]
     yield from _identities(devices, gpus)
-    yield from _profiles(devices, gpus, shipped)
+    yield from _profiles([first for first, _ in devices], gpus, shipped)
     for rule, check, good in _CHECKS:
         yield from _each(rule, check, good, devices, gpus, shipped)
+
+
+def _device(gpu: Gpu, shipped: GpuProfiles, policy: GpuHealthPolicy) -> Device:
+    return Device(gpu=gpu, profile=_profile(gpu.identity.name, shipped, policy), policy=policy)
 
 
 def _profile(name: object, shipped: GpuProfiles, policy: GpuHealthPolicy) -> Profile | None:
@@ -74,42 +80,51 @@ def _each(
     rule: Rule,
     check: Check,
     good: str,
-    devices: list[Device],
+    devices: list[Looks],
     gpus: Evidence[Gpus],
     shipped: Evidence[GpuProfiles],
 ) -> Iterator[Finding]:
-    any_yet = False
-    for finding in capped(_findings(rule, check, devices, gpus, shipped), "There are {count} more findings of this rule."):
-        any_yet = True
-        yield finding
-    if not any_yet:
-        yield rule.passes(good, gpus, shipped)
-
-
-def _findings(
-    rule: Rule, check: Check, devices: list[Device], gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]
-) -> Iterator[Finding]:
-    for device in devices:
-        for problem in said(check(device)):
-            about = f"{device.label}: {problem.key}" if problem.key else device.label
-            text = f"{device.label}: {problem.text}."
-            if problem.outcome is Outcome.FAIL:
-                yield rule.fails(text, gpus, shipped, about=about)
-            elif problem.outcome is Outcome.WARN:
-                yield rule.warns(text, gpus, shipped, about=about)
+    bad = False
+    without: Counter[str] = Counter()
+    problems: list[tuple[Device, Problem]] = []
+    for first, later in devices:
+        for problem in over_time(said(check(first)), said(check(later))):
+            if problem.outcome is Outcome.PASS:
+                without[problem.text] += 1
             else:
-                yield rule.unknown(text, gpus, shipped, about=about, fix=mend(problem))
+                problems.append((first, problem))
+    findings = (_finding(rule, device, problem, gpus, shipped) for device, problem in problems)
+    for finding in capped(findings, "There are {count} more findings of this rule."):
+        bad = True
+        yield finding
+    if not bad:
+        yield rule.passes(good, gpus, shipped)
+    for text, count in without.items():
+        yield rule.passes(f"Of {count} GPU(s) {text}; the policy does without.", gpus, shipped)
 
 
-def _identities(devices: list[Device], gpus: Evidence[Gpus]) -> Iterator[Finding]:
+def _finding(rule: Rule, device: Device, problem: Problem, gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]) -> Finding:
+    about = f"{device.label}: {problem.key}" if problem.key else device.label
+    text = f"{device.label}: {problem.text}."
+    if problem.outcome is Outcome.FAIL:
+        return rule.fails(text, gpus, shipped, about=about)
+    if problem.outcome is Outcome.WARN:
+        return rule.warns(text, gpus, shipped, about=about)
+    return rule.unknown(text, gpus, shipped, about=about, fix=mend(problem))
+
+
+def _identities(devices: list[Looks], gpus: Evidence[Gpus]) -> Iterator[Finding]:
     clean = True
-    for device in devices:
-        for problem in said(_gpu_modes.identity(device)):
+    for first, later in devices:
+        for problem in over_time(said(_gpu_modes.identity(first)), said(_gpu_modes.identity(later))):
+            if problem.outcome is Outcome.PASS:
+                yield rules.IDENTITY.passes(f"{first.label}: {problem.text}; the policy does without.", gpus)
+                continue
             clean = False
-            about = f"{device.label}: {problem.key}"
-            yield rules.IDENTITY.unknown(f"{device.label}: {problem.text}.", gpus, about=about, fix=mend(problem))
+            about = f"{first.label}: {problem.key}"
+            yield rules.IDENTITY.unknown(f"{first.label}: {problem.text}.", gpus, about=about, fix=mend(problem))
     for what in ("uuid", "pci"):
-        told = [getattr(device.gpu.identity, what) for device in devices]
+        told = [getattr(first.gpu.identity, what) for first, _ in devices]
         for value, count in Counter(value for value in told if not isinstance(value, Unread)).items():
             if count > 1:
                 clean = False

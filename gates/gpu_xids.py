@@ -14,13 +14,13 @@ field diagnosis and have the GPU replaced. The messages are those of this boot, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import Example, gate
-from arcops.seen.gpu import Gpus, Unread, XidEvent
+from arcops.seen.gpu import FaultEvent, FaultKind, Gpus, Unread
 from arcops.seen.gpu_log import GpuLog, LogSource, XidLogged
 from arcops.verdict import Verdict
 from gates._gpu_words import Weight
@@ -100,9 +100,8 @@ def examples() -> Iterator[Example[GpuXidsPolicy]]:
     yield example("The GPU fell off the bus an hour ago", Verdict.RED, said(fallen))
     yield example("The kernel forgot the messages of the boot", Verdict.RED, said(since_boot=False))
     yield example("A message about a fault that nobody understands", Verdict.RED, said(unclear=1))
-    event = XidEvent(pci="00000000:3b:00.0", xid=95)
-    during = Gpus(devices=gpus.devices, events=(event,), watched=True)
-    yield example("An uncontained memory error during the check", Verdict.RED, calm, during)
+    event = FaultEvent(pci="00000000:3b:00.0", kind=FaultKind.XID, xid=95)
+    yield example("An uncontained memory error during the check", Verdict.RED, calm, replace(gpus, events=(event,)))
 
 
 @gate("gpu-xids", needs=(GpuLog,), wants=(Gpus,), policy=GpuXidsPolicy, rules=(BOOT, WHOLE, RUN), examples=examples)
@@ -164,13 +163,14 @@ def _run(gpus: Evidence[Gpus], policy: GpuXidsPolicy) -> Iterator[Finding]:
         yield RUN.unknown(f"Faults during the check could not be watched for: {watched.said}.", gpus)
     quiet = not isinstance(watched, Unread)
     for event in gpus.body.events:
-        outcome = _outcome(event.xid, policy)
+        of_xid = event.kind is FaultKind.XID
+        outcome = _outcome(event.xid, policy) if of_xid else Outcome.FAIL
         if outcome is Outcome.PASS:
             continue
         quiet = False
         place = "a GPU that is gone" if isinstance(event.pci, Unread) else f"GPU {event.pci}"
-        text = f"The driver reported {_named(event.xid)} of {place} during the check."
-        about = f"XID {event.xid} of {place}"
+        text = f"The driver reported {_named(event.xid) if of_xid else event.kind.value} of {place} during the check."
+        about = f"XID {event.xid} of {place}" if of_xid else f"{event.kind.value} of {place}"
         yield RUN.fails(text, gpus, about=about) if outcome is Outcome.FAIL else RUN.warns(text, gpus, about=about)
     if quiet:
         yield RUN.passes("No fault was reported during the check.", gpus)

@@ -230,7 +230,7 @@ class Mig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One device, whether it still answers or not. ``answers_still`` was asked last of all."""
+    """One device, whether it still answers or not. ``same`` says that the UUID is the one that was told before."""
 
     index: int
     identity: Identity
@@ -246,33 +246,51 @@ class Gpu:
     persistence: Flag
     compute_mode: Text
     processes: Count
-    answers_still: Flag
+    same: Flag
+
+
+class FaultKind(Enum):
+    """What kind of fault the driver reported; ``XID`` is the one that has a number of its own."""
+
+    XID = "xid"
+    DOUBLE_BIT = "double-bit-ecc-error"
+    POISON = "fatal-poison-error"
+    RETIREMENT = "failed-memory-retirement"
+    UNAVAILABLE = "gpu-unavailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class XidEvent:
-    """A fault that the driver reported while the collector watched. ``pci`` is unread where the device was gone already."""
+class FaultEvent:
+    """A fault that the driver reported while the collector watched. ``pci`` is unread where the device was gone already;
+    ``xid`` is 0 for every other kind.
+    """
 
     pci: Text
-    xid: int
+    kind: FaultKind
+    xid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpus(Body):
     """Every GPU of the node, at least one: where there is none, this evidence is missing.
 
-    ``events`` are the faults that the driver reported meanwhile, ``watched`` whether it could have reported one of any device.
+    ``devices`` are what they said first, and ``later`` what they said at the end, in the same order, for faults that appear
+    meanwhile. ``events`` are the faults that the driver reported between the two, ``watched`` whether it could have reported an
+    XID of any device.
     """
 
     KIND: ClassVar[str] = "gpus"
 
     devices: tuple[Gpu, ...]
-    events: tuple[XidEvent, ...]
+    later: tuple[Gpu, ...]
+    events: tuple[FaultEvent, ...]
     watched: Flag
 
     def __post_init__(self) -> None:
         if not self.devices:
             raise Refused("a look at no GPU is no evidence of GPUs")
+        if [device.index for device in self.later] != [device.index for device in self.devices]:
+            raise Refused("the GPUs at the end of the look are not those of its beginning")
 
     @property
     def names_subject(self) -> str:

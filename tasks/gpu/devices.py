@@ -1,4 +1,4 @@
-"""Every GPU of the node: what it says of itself, over a short watch in which faults may still appear."""
+"""Every GPU of the node: what it says of itself at the beginning and at the end of a short watch for faults."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from arcops.collector import collector
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
-from arcops.seen.gpu import DriverState, Flag, Gpu, GpuDriver, Gpus, Unread, Why
+from arcops.seen.gpu import DriverState, Flag, Gpu, GpuDriver, Gpus, Unread
 from tasks.gpu import links, memory, modes, strain
 from tasks.gpu.asking import Nvml, binding
 from tasks.gpu.device import Device
 from tasks.gpu.driver import refuse_other
 from tasks.gpu.watch import Watch
 
-SAMPLES = 3
-"""How often clocks and temperatures are looked at; after each sample the collector waits for faults."""
+SAMPLES = 2
+"""How often clocks and temperatures are looked at between beginning and end; before each the collector waits for faults."""
+
+SECONDS_TO_WAKE = 15.0
+"""How much longer than others a call may take that wakes a device whose persistence mode is off."""
 
 _MOST_DEVICES = 64
 
 
-@collector(Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=2), isolated=True)
+@collector(Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True)
 def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     """Each device that the driver counts, whether it answers or not."""
     refuse_other(request)
@@ -30,7 +33,7 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     if known.state is not DriverState.ANSWERS:
         raise Refused(f"BLOCKED: {known.said}")
     nvml = Nvml(binding())
-    begun = nvml.ask("nvmlInit")
+    begun = nvml.ask("nvmlInit", waits=SECONDS_TO_WAKE)
     if isinstance(begun, Unread):
         raise Unavailable(f"BLOCKED: the driver answered before and does no more: {begun.said}.")
     count = nvml.count("nvmlDeviceGetCount", most=_MOST_DEVICES)
@@ -38,30 +41,34 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
         raise Unavailable(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
     if not count:
         raise Refused("BLOCKED: the driver answers and has no GPU.")
-    body = _look([Device(nvml, nvml.ask("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)
+    body = _look(
+        [Device(nvml, nvml.ask("nvmlDeviceGetHandleByIndex", index, waits=SECONDS_TO_WAKE)) for index in range(count)], nvml
+    )
     nvml.ask("nvmlShutdown")
     return Sighting(body=body)
 
 
 def _look(on: list[Device], nvml: Nvml) -> Gpus:
     watch = Watch(nvml, on)
-    devices = [_first(index, device) for index, device in enumerate(on)]
-    for _ in range(SAMPLES - 1):
+    first = [_told(index, device) for index, device in enumerate(on)]
+    for _ in range(SAMPLES):
         watch.wait()
-        devices = [
+        first = [
             replace(
                 known,
                 heat=strain.hotter(known.heat, strain.heat(device)),
                 clocks=strain.slower(known.clocks, strain.clocks(device)),
             )
-            for known, device in zip(devices, on, strict=True)
+            for known, device in zip(first, on, strict=True)
         ]
     watch.wait()
-    devices = [replace(known, answers_still=_answers(known, device)) for known, device in zip(devices, on, strict=True)]
-    return Gpus(devices=tuple(devices), events=tuple(watch.events), watched=watch.end())
+    later = [_told(index, device) for index, device in enumerate(on)]
+    later = [replace(now, same=_same(known, now)) for known, now in zip(first, later, strict=True)]
+    watch.take()
+    return Gpus(devices=tuple(first), later=tuple(later), events=tuple(watch.events), watched=watch.end())
 
 
-def _first(index: int, on: Device) -> Gpu:
+def _told(index: int, on: Device) -> Gpu:
     return Gpu(
         index=index,
         identity=modes.identity(on),
@@ -77,15 +84,14 @@ def _first(index: int, on: Device) -> Gpu:
         persistence=on.flag("nvmlDeviceGetPersistenceMode"),
         compute_mode=modes.compute_mode(on),
         processes=modes.processes(on),
-        answers_still=True,
+        same=True,
     )
 
 
-def _answers(known: Gpu, on: Device) -> Flag:
-    """Is it the same device as before, and does it answer?"""
-    uuid = on.text("nvmlDeviceGetUUID")
+def _same(before: Gpu, now: Gpu) -> Flag:
+    uuid = now.identity.uuid
     if isinstance(uuid, Unread):
         return uuid
-    if uuid != known.identity.uuid:
-        return Unread(why=Why.LOST, said="another device answers in its place")
-    return True
+    if isinstance(before.identity.uuid, Unread):
+        return before.identity.uuid
+    return uuid == before.identity.uuid

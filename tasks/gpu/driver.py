@@ -19,6 +19,9 @@ from tasks.gpu.asking import Nvml, as_count, as_flag, binding
 NODE = "gpu-node"
 """The kind of subject that these collectors look at; ``target`` is the root of the node's files, usually ``/``."""
 
+SECONDS_TO_LOAD = 10.0
+"""How much longer than others the first call may take, which loads the library and may start the driver."""
+
 _NVIDIA = "0x10de"
 _DISPLAY_CLASS = "0x03"
 
@@ -29,7 +32,7 @@ def refuse_other(request: Request) -> None:
         raise Refused(f"a {request.kind} has no GPUs; check the node itself with 'arcops gpu check'")
 
 
-@collector(GpuDriver, version="1", deadline=timedelta(seconds=30), isolated=True)
+@collector(GpuDriver, version="1", deadline=timedelta(minutes=1), isolated=True)
 def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
     """The driver's own words, or what was found in its place."""
     refuse_other(request)
@@ -38,7 +41,7 @@ def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
         nvml = Nvml(binding())
     except Unavailable as error:
         return Sighting(body=_without(DriverState.NO_BINDING, f"{error}.", on_bus))
-    begun = nvml.ask("nvmlInit")
+    begun = nvml.ask("nvmlInit", waits=SECONDS_TO_LOAD)
     if isinstance(begun, Unread):
         return Sighting(body=_without(*_diagnosis(nvml, begun), on_bus))
     body = GpuDriver(
@@ -46,7 +49,7 @@ def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
         said="The driver answers.",
         version=nvml.text("nvmlSystemGetDriverVersion"),
         cuda=nvml.count("nvmlSystemGetCudaDriverVersion_v2", least=1000),
-        devices=nvml.count("nvmlDeviceGetCount"),
+        devices=as_count(nvml.ask("nvmlDeviceGetCount", waits=SECONDS_TO_LOAD), "nvmlDeviceGetCount"),
         on_bus=on_bus,
         confidential=_confidential(nvml),
     )
@@ -61,7 +64,7 @@ def _diagnosis(nvml: Nvml, begun: Unread) -> tuple[DriverState, str]:
     known = {
         library.NVML_ERROR_LIBRARY_NOT_FOUND: (
             DriverState.NO_LIBRARY,
-            "There is no NVIDIA driver library (libnvidia-ml.so.1) on this node.",
+            "There is no NVIDIA driver library (libnvidia-ml.so.1) that can be loaded on this node.",
         ),
         library.NVML_ERROR_DRIVER_NOT_LOADED: (DriverState.NOT_LOADED, "The NVIDIA driver is installed but not loaded."),
         library.NVML_ERROR_NO_PERMISSION: (DriverState.FORBIDDEN, "This user may not talk to the NVIDIA driver."),
@@ -105,7 +108,7 @@ def _without(state: DriverState, said: str, on_bus: Count) -> GpuDriver:
 
 
 def gpus_on_bus(root: Path) -> Count:
-    """How many NVIDIA GPUs the kernel lists below *root*, without those that it handed to virtual machines."""
+    """How many NVIDIA GPUs the kernel lists below *root*, without their virtual functions and what virtual machines have."""
     name = "sys/bus/pci/devices"
     try:
         return sum(_is_gpu(entry) for entry in (root / name).iterdir())
@@ -119,6 +122,8 @@ def _is_gpu(entry: Path) -> bool:
     if (entry / "vendor").read_text().strip() != _NVIDIA:
         return False
     if not (entry / "class").read_text().strip().startswith(_DISPLAY_CLASS):
+        return False
+    if (entry / "physfn").is_symlink():
         return False
     bound = entry / "driver"
     return not (bound.is_symlink() and bound.readlink().name == "vfio-pci")

@@ -79,7 +79,9 @@ def _celsius(on: Device, name: str, older: str, sensor: int) -> Count:
 def _memory_celsius(on: Device) -> Count:
     found = on.fields({"memory": on.library.NVML_FI_DEV_MEMORY_TEMP})["memory"]
     name = "nvmlDeviceGetFieldValues[NVML_FI_DEV_MEMORY_TEMP]"
-    return as_count(found, name, least=1, most=_HOTTEST)  # zero is what devices without the sensor answer
+    if found == 0:
+        return Unread(why=Why.UNSUPPORTED, said=f"{name} answered 0, as a device without the sensor does")
+    return as_count(found, name, most=_HOTTEST)
 
 
 def _mask(on: Device, name: str, older: str) -> Names:

@@ -108,7 +108,7 @@ FAULTS = [
     ("gpu0.uuid=N/A", "gpu-health/identity", Outcome.UNKNOWN),
     ("gpu0.ret.nvmlDeviceGetPciInfo_v3=4", "gpu-health/identity", Outcome.UNKNOWN),
     ("after nvmlEventSetWait_v2 1: gpu0.ret.*=15", "gpu-health/steady", Outcome.UNKNOWN),
-    ("after nvmlEventSetWait_v2 1: gpu0.uuid=GPU-another", "gpu-health/steady", Outcome.UNKNOWN),
+    ("after nvmlEventSetWait_v2 1: gpu0.uuid=GPU-another", "gpu-health/steady", Outcome.FAIL),
     ("gpu0.field.230=1", "gpu-health/steady", Outcome.FAIL),
     ("gpu0.memory=64000000000", "gpu-health/memory-size", Outcome.FAIL),
     ("gpu0.memory=0xffffffffffffffff", "gpu-health/memory-size", Outcome.UNKNOWN),
@@ -117,7 +117,8 @@ FAULTS = [
     ("gpu0.ecc.pending=0", "gpu-health/ecc-mode", Outcome.FAIL),
     ("gpu0.ret.nvmlDeviceGetEccMode=3", "gpu-health/ecc-mode", Outcome.UNKNOWN),
     ("gpu0.errors.2.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
-    ("gpu0.errors.7.1.1=1", "gpu-health/ecc-errors", Outcome.FAIL),
+    ("gpu0.errors.7.1.1=1", "gpu-health/ecc-errors", Outcome.WARN),
+    ("gpu0.errors.7.1.1=9", "gpu-health/ecc-errors", Outcome.FAIL),
     ("gpu0.errors.1.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
     ("gpu0.errors.all.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
     ("gpu0.errors.2.0.0=101", "gpu-health/ecc-errors", Outcome.WARN),
@@ -131,6 +132,11 @@ FAULTS = [
     ("gpu0.ret.nvmlDeviceGetRemappedRows=3", "gpu-health/spares", Outcome.UNKNOWN),
     ("gpu0.ret.nvmlDeviceGetRowRemapperHistogram=3", "gpu-health/spares", Outcome.UNKNOWN),
     ("gpu0.sram.exceeded=1", "gpu-health/wear", Outcome.FAIL),
+    ("after nvmlEventSetWait_v2 1: gpu0.errors.2.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
+    ("after nvmlEventSetWait_v2 1: gpu0.rows.failed=1", "gpu-health/spares", Outcome.FAIL),
+    ("after nvmlEventSetWait_v2 1: gpu0.nvlink.4.active=0", "gpu-health/nvlink", Outcome.FAIL),
+    ("after nvmlEventSetWait_v2 1: gpu0.pcie.width=8", "gpu-health/pcie-link", Outcome.FAIL),
+    ("after nvmlEventSetWait_v2 1: gpu0.field.230=1", "gpu-health/steady", Outcome.FAIL),
     ("gpu0.ret.nvmlDeviceGetSramEccErrorStatus=4", "gpu-health/wear", Outcome.UNKNOWN),
     ("gpu0.unrepairable=1", "gpu-health/wear", Outcome.FAIL),
     ("gpu0.repair.tpc=1", "gpu-health/wear", Outcome.FAIL),
@@ -190,6 +196,12 @@ FAULTS = [
     ("gpu0.ret.nvmlDeviceGetVbiosVersion=999", "gpu-health/firmware", Outcome.UNKNOWN),
     ("event.0=79", "gpu-xids/run", Outcome.FAIL),
     ("event.0=63", "gpu-xids/run", Outcome.WARN),
+    ("event.0=1\nevent.0.type=0x2000", "gpu-xids/run", Outcome.FAIL),  # a poison error
+    ("event.0=1\nevent.0.type=0x4000", "gpu-xids/run", Outcome.FAIL),  # the device is not available any more
+    ("event.0=1\nevent.0.type=0x80000", "gpu-xids/run", Outcome.UNKNOWN),  # an event that nobody knows
+    ("after nvmlDeviceGetUUID 2: event.0=79", "gpu-xids/run", Outcome.FAIL),  # reported after the last wait
+    ("gpu0.events.told=0x17", "gpu-xids/run", Outcome.UNKNOWN),  # registering succeeds, and no XID is ever told
+    ("gpu0.ret.nvmlDeviceGetSupportedEventTypes=999", "gpu-xids/run", Outcome.UNKNOWN),
     ("ret.nvmlEventSetCreate=3", "gpu-xids/run", Outcome.UNKNOWN),
     ("gpu0.ret.nvmlDeviceRegisterEvents=3", "gpu-xids/run", Outcome.UNKNOWN),
     ("ret.nvmlEventSetWait_v2=15", "gpu-xids/run", Outcome.UNKNOWN),
@@ -282,8 +294,9 @@ class TestInItsOwnProcess:
         assert isinstance(device.mig.on, Unread)
         assert device.mig.on.why is Why.TIMED_OUT
         assert device.memory.total == 85520809984  # what was asked before is known
-        assert isinstance(device.answers_still, Unread)
-        assert "nvmlDeviceGetMigMode had not returned" in device.answers_still.said
+        same = found.body.later[0].same
+        assert isinstance(same, Unread)
+        assert "nvmlDeviceGetMigMode had not returned" in same.said
         assert report.verdict is Verdict.RED
 
     def test_a_driver_that_hangs_is_red_within_its_deadline(self, node: Driver) -> None:

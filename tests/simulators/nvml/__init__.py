@@ -53,6 +53,7 @@ H100 = {
     "mig.most": 7,
     "persistence": 1,
     "compute-mode": 0,
+    "events.told": 0x1F,
     "processes.compute": 0,
     "processes.graphics": 0,
     "field.82": 42,

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef unsigned int u32;
@@ -42,19 +43,39 @@ static int called(const char *function, int more) {
     return 0;
 }
 
+static char *state;
+
+/* The lines of the state file; it is read again whenever it was replaced. */
+static const char *lines(void) {
+    static struct stat known;
+    struct stat now;
+    const char *path = getenv("FAKE_NVML_STATE");
+    if (!path || stat(path, &now)) return NULL;
+    if (state && now.st_ino == known.st_ino && now.st_size == known.st_size &&
+        now.st_mtim.tv_sec == known.st_mtim.tv_sec && now.st_mtim.tv_nsec == known.st_mtim.tv_nsec)
+        return state;
+    FILE *file = fopen(path, "r");
+    if (!file) return NULL;
+    state = realloc(state, (size_t)now.st_size + 1);
+    state[fread(state, 1, (size_t)now.st_size, file)] = 0;
+    fclose(file);
+    known = now;
+    return state;
+}
+
 /* Does the state say something of key for this device? Then it is copied to value. */
 static int find(int device, const char *key, char *value) {
     char all[LINE], own[LINE], line[LINE];
     int found = 0;
-    const char *path = getenv("FAKE_NVML_STATE");
-    FILE *file = path ? fopen(path, "r") : NULL;
-    if (!file) return 0;
+    const char *next = lines();
     snprintf(all, sizeof all, device == NODE ? "%s=" : "gpu.%s=", key);
     snprintf(own, sizeof own, "gpu%d.%s=", device, key);
-    while (fgets(line, sizeof line, file)) {
+    while (next && *next) {
         char *text = line, function[64];
         int times, used = 0;
-        line[strcspn(line, "\n")] = 0;
+        size_t length = strcspn(next, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)length, next);
+        next += length + (next[length] == '\n');
         if (sscanf(line, "after %63s %d: %n", function, &times, &used) == 2 && used) {
             if (called(function, 0) < times) continue;
             text += used;
@@ -65,7 +86,6 @@ static int find(int device, const char *key, char *value) {
             found = 1;
         }
     }
-    fclose(file);
     return found;
 }
 
@@ -404,13 +424,14 @@ ret_t nvmlDeviceGetGraphicsRunningProcesses_v3(device_t *d, u32 *count, process_
     return processes(__func__, d, count, out, "processes.graphics");
 }
 
-/* Faults: event.N=XID on the device event.N.gpu is told at the N-th wait that finds it */
+/* Faults: event.N=XID on the device event.N.gpu, or of another event.N.type, is told at the N-th wait that finds it */
 
 typedef struct { device_t *device; u64 type, data; u32 gpu_instance, compute_instance; } event_t;
 ret_t nvmlEventSetCreate(void **out) { BEGIN(NODE); *out = &told_events; return OK; }
+ret_t nvmlDeviceGetSupportedEventTypes(device_t *d, u64 *out) { return wide(__func__, d, out, "events.told"); }
 ret_t nvmlDeviceRegisterEvents(device_t *d, u64 types, void *set) { (void)types; (void)set; BEGIN(d->index); return OK; }
 ret_t nvmlEventSetWait_v2(void *set, event_t *out, u32 milliseconds) {
-    u64 xid, device = 0;
+    u64 xid, device = 0, type = 8;
     (void)set;
     BEGIN(NODE);
     if (!get(NODE, &xid, "event.%d", told_events)) {
@@ -418,8 +439,9 @@ ret_t nvmlEventSetWait_v2(void *set, event_t *out, u32 milliseconds) {
         return TIMED_OUT;
     }
     get(NODE, &device, "event.%d.gpu", told_events);
+    get(NODE, &type, "event.%d.type", told_events);
     told_events++;
-    *out = (event_t){&devices[device % MOST_DEVICES], 8, xid, 0, 0};
+    *out = (event_t){&devices[device % MOST_DEVICES], type, xid, 0, 0};
     return OK;
 }
 ret_t nvmlEventSetFree(void *set) { (void)set; BEGIN(NODE); return OK; }
