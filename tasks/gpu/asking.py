@@ -18,6 +18,9 @@ from arcops.seen.gpu import Count, Flag, Text, Unread, Why
 T = TypeVar("T")
 
 SECONDS_A_CALL = 5.0
+SECONDS_TO_WAKE = 15.0
+"""How much longer a call may take that starts the driver, or wakes a device whose persistence mode is off."""
+
 _LARGEST = 2**53 - 1
 _BLANK_COUNTS = frozenset((0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF))
 _BLANK_TEXTS = frozenset(("", "n/a", "[n/a]", "unknown", "[unknown error]", "not available", "none", "0"))
@@ -45,7 +48,7 @@ class Nvml:
             for constant, number in vars(library).items()
             if constant.startswith("NVML_ERROR_")
         }
-        self._seconds = SECONDS_A_CALL
+        self._seconds, self._to_wake = SECONDS_A_CALL, SECONDS_TO_WAKE
         self._asked: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._answered: queue.SimpleQueue[tuple[object, Exception | None]] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="nvml", daemon=True).start()
@@ -70,8 +73,12 @@ class Nvml:
             value, error = self._answered.get(timeout=self._seconds + waits)
         except queue.Empty:
             self.hung = name
-            return Unread(why=Why.TIMED_OUT, said=f"{name} did not return within {self._seconds:g} s")
+            return Unread(why=Why.TIMED_OUT, said=f"{name} did not return within {self._seconds + waits:g} s")
         return value if error is None else self._unread(name, error)
+
+    def wake(self, name: str, *arguments: object) -> Any:
+        """As `ask`, for a call that may have to wait for the driver to start or for a device to wake."""
+        return self.ask(name, *arguments, waits=self._to_wake)
 
     def _unread(self, name: str, error: Exception) -> Unread:
         if isinstance(error, self.library.NVMLError):

@@ -19,9 +19,6 @@ from tasks.gpu.watch import Watch
 SAMPLES = 2
 """How often clocks and temperatures are looked at between beginning and end; before each the collector waits for faults."""
 
-SECONDS_TO_WAKE = 15.0
-"""How much longer than others a call may take that wakes a device whose persistence mode is off."""
-
 _MOST_DEVICES = 64
 
 
@@ -33,7 +30,7 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     if known.state is not DriverState.ANSWERS:
         raise Refused(f"BLOCKED: {known.said}")
     nvml = Nvml(binding())
-    begun = nvml.ask("nvmlInit", waits=SECONDS_TO_WAKE)
+    begun = nvml.wake("nvmlInit")
     if isinstance(begun, Unread):
         raise Unavailable(f"BLOCKED: the driver answered before and does no more: {begun.said}.")
     count = nvml.count("nvmlDeviceGetCount", most=_MOST_DEVICES)
@@ -41,9 +38,7 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
         raise Unavailable(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
     if not count:
         raise Refused("BLOCKED: the driver answers and has no GPU.")
-    body = _look(
-        [Device(nvml, nvml.ask("nvmlDeviceGetHandleByIndex", index, waits=SECONDS_TO_WAKE)) for index in range(count)], nvml
-    )
+    body = _look([Device(nvml, nvml.wake("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)
     nvml.ask("nvmlShutdown")
     return Sighting(body=body)
 

@@ -19,9 +19,6 @@ from tasks.gpu.asking import Nvml, as_count, as_flag, binding
 NODE = "gpu-node"
 """The kind of subject that these collectors look at; ``target`` is the root of the node's files, usually ``/``."""
 
-SECONDS_TO_LOAD = 10.0
-"""How much longer than others the first call may take, which loads the library and may start the driver."""
-
 _NVIDIA = "0x10de"
 _DISPLAY_CLASS = "0x03"
 
@@ -41,7 +38,7 @@ def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
         nvml = Nvml(binding())
     except Unavailable as error:
         return Sighting(body=_without(DriverState.NO_BINDING, f"{error}.", on_bus))
-    begun = nvml.ask("nvmlInit", waits=SECONDS_TO_LOAD)
+    begun = nvml.wake("nvmlInit")
     if isinstance(begun, Unread):
         return Sighting(body=_without(*_diagnosis(nvml, begun), on_bus))
     body = GpuDriver(
@@ -49,7 +46,7 @@ def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
         said="The driver answers.",
         version=nvml.text("nvmlSystemGetDriverVersion"),
         cuda=nvml.count("nvmlSystemGetCudaDriverVersion_v2", least=1000),
-        devices=as_count(nvml.ask("nvmlDeviceGetCount", waits=SECONDS_TO_LOAD), "nvmlDeviceGetCount"),
+        devices=as_count(nvml.wake("nvmlDeviceGetCount"), "nvmlDeviceGetCount"),
         on_bus=on_bus,
         confidential=_confidential(nvml),
     )

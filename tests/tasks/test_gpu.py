@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from arcops.finding import Outcome
 from arcops.seen.gpu import DriverState, GpuDriver, Gpus, Unread, Why
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
+from flows import direct
+from flows.conclude import conclude
 from flows.looking import look
 from tasks.gpu import driver as driver_collector
 from tests.gpu import bad, check, check_here, folder, outcome, plan
@@ -299,12 +303,31 @@ class TestInItsOwnProcess:
         assert "nvmlDeviceGetMigMode had not returned" in same.said
         assert report.verdict is Verdict.RED
 
-    def test_a_driver_that_hangs_is_red_within_its_deadline(self, node: Driver) -> None:
+    def test_a_driver_that_hangs_is_said_to(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tasks.gpu.asking.SECONDS_A_CALL", 0.2)
+        monkeypatch.setattr("tasks.gpu.asking.SECONDS_TO_WAKE", 0.1)
         node.faults = ["hang.nvmlInitWithFlags=1"]
-        report, _ = check(node)
+        report, _ = check_here(node, monkeypatch)
         assert bad(report)["gpu-driver/answers"] == (
             "BLOCKED: The NVIDIA driver does not answer: its first call has not returned."
         )
+        assert report.verdict is Verdict.RED
+
+    def test_a_library_that_hangs_the_process_costs_that_process_and_the_deadline_is_kept(
+        self, node: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FAKE_NVML_LOADING", "hang")  # not even a thread beside it gets a turn
+        node.write()
+        quick = replace(driver_collector, deadline=timedelta(seconds=1))
+        made = plan(node)
+        made = replace(made, collectors=tuple(quick if one.body is GpuDriver else one for one in made.collectors))  # type: ignore[arg-type]  # of its own body
+        collected = direct.collect(made, stop=threading.Event())
+        found = collected["gpu-driver"]
+        assert isinstance(found, Missing)
+        assert found.cause is Cause.DEADLINE
+        report = conclude(made, collected, runner="test")
+        assert report.verdict is Verdict.RED
+        assert {"gpu-driver/judged", "gpu-health/judged", "gpu-xids/run"} <= set(bad(report))
 
     def test_a_symbol_that_an_old_driver_lacks_is_missing_and_nothing_else(
         self, node: Driver, monkeypatch: pytest.MonkeyPatch
