@@ -5,7 +5,8 @@ look healthy again a minute later. NVIDIA numbers these messages (XID) and says 
 
 Judged: every XID in the kernel's messages since boot, and every one that the driver reported during the check, by the lists of
 the policy: some are faults of the hardware and fail, some are warnings, some are errors of an application and say nothing of
-the device. A number in no list is a warning. Where the messages cannot be read, or do not reach back to the boot, nobody knows.
+the device. A number in no list is a warning, and fails where the message itself calls it fatal. Faults of NVLink switches
+(SXids) fail or warn as they call themselves. Where the messages cannot be read, or do not reach back to the boot, nobody knows.
 
 Fix: Follow NVIDIA's XID catalogue for the number: usually drain the node and reset the GPU; after repeated faults, run NVIDIA's
 field diagnosis and have the GPU replaced. The messages are those of this boot, so a reboot after the repair clears the finding.
@@ -21,7 +22,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import Example, gate
 from arcops.seen.gpu import FaultEvent, FaultKind, Gpus, Unread
-from arcops.seen.gpu_log import GpuLog, LogSource, XidLogged
+from arcops.seen.gpu_log import GpuLog, LogSource, SxidLogged, XidLogged
 from arcops.verdict import Verdict
 from gates._gpu_words import Weight
 from gates._words import capped
@@ -48,6 +49,7 @@ _MEANINGS = {
     31: "memory page fault of an application",
     43: "an application's channel was reset",
     45: "an application's channels were torn down",
+    46: "the GPU stopped processing",
     48: "double-bit ECC error",
     63: "a memory row was remapped or a page retired",
     64: "remapping a memory row or retiring a page failed",
@@ -64,12 +66,14 @@ _MEANINGS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuXidsPolicy:
     """``fail`` and ``warn`` are XID numbers; ``application`` are those that an application's own error causes, which pass. A
-    number in none of them is a warning. ``forgotten`` is what it becomes that the messages do not reach back to the boot.
+    number in none of them is a warning. ``quiet_sxids`` are faults of switches that pass unless they are fatal. ``forgotten``
+    is what it becomes that the messages do not reach back to the boot.
     """
 
-    fail: tuple[int, ...] = (48, 64, 74, 79, 95, 119, 120, 140)
+    fail: tuple[int, ...] = (46, 48, 64, 74, 79, 95, 119, 120, 140)
     warn: tuple[int, ...] = (63, 94)
     application: tuple[int, ...] = (13, 31, 43, 45)
+    quiet_sxids: tuple[int, ...] = ()
     forgotten: Weight = Weight.FAIL
 
     def __post_init__(self) -> None:
@@ -82,24 +86,30 @@ class GpuXidsPolicy:
 def examples() -> Iterator[Example[GpuXidsPolicy]]:
     from gates._gpu_health_examples import healthy  # the one healthy device, which is long
 
-    calm = GpuLog(source=LogSource.BUFFER, since_boot=True, xids=(), unclear=0)
+    calm = GpuLog(source=LogSource.BUFFER, since_boot=True, xids=(), sxids=(), unclear=0)
     gpus, _ = healthy()
-    fallen = XidLogged(pci="00000000:3b:00.0", xid=79, count=1, seconds=90, text="pid='', GPU has fallen off the bus.")
+
+    def xid(number: int, text: str, *, fatal: bool = False) -> XidLogged:
+        return XidLogged(pci="00000000:3b:00.0", xid=number, fatal=fatal, count=2, seconds=90, text=text)
+
+    def sxid(*, fatal: bool) -> SxidLogged:
+        return SxidLogged(pci="00000000:c1:00.0", sxid=20034, fatal=fatal, count=1, seconds=90, text="Link 28 LTSSM Fault Up")
 
     def example(name: str, verdict: Verdict, log: GpuLog, seen: Gpus = gpus) -> Example[GpuXidsPolicy]:
         return Example(name=name, verdict=verdict, evidence=(log, seen), policy=GpuXidsPolicy())
 
-    def said(*xids: XidLogged, since_boot: bool = True, unclear: int = 0) -> GpuLog:
-        return GpuLog(source=LogSource.BUFFER, since_boot=since_boot, xids=xids, unclear=unclear)
+    def said(*xids: XidLogged) -> GpuLog:
+        return replace(calm, xids=xids)
 
-    remapped = XidLogged(pci="00000000:3b:00.0", xid=63, count=2, seconds=90, text="Row remapper: new row marked for remapping")
-    page_fault = XidLogged(pci="00000000:3b:00.0", xid=31, count=2, seconds=90, text="MMU Fault")
     yield example("No fault since boot", Verdict.GREEN, calm)
-    yield example("An application's page fault", Verdict.GREEN, said(page_fault))
-    yield example("A memory row was remapped", Verdict.AMBER, said(remapped))
-    yield example("The GPU fell off the bus an hour ago", Verdict.RED, said(fallen))
-    yield example("The kernel forgot the messages of the boot", Verdict.RED, said(since_boot=False))
-    yield example("A message about a fault that nobody understands", Verdict.RED, said(unclear=1))
+    yield example("An application's page fault", Verdict.GREEN, said(xid(31, "MMU Fault")))
+    yield example("A memory row was remapped", Verdict.AMBER, said(xid(63, "Row remapper: new row marked for remapping")))
+    yield example("The GPU fell off the bus an hour ago", Verdict.RED, said(xid(79, "GPU has fallen off the bus.")))
+    yield example("A fault in no list that calls itself fatal", Verdict.RED, said(xid(149, "NETIR Fatal XC0", fatal=True)))
+    yield example("A switch reports a fault that is not fatal", Verdict.AMBER, replace(calm, sxids=(sxid(fatal=False),)))
+    yield example("A switch reports a fatal fault", Verdict.RED, replace(calm, sxids=(sxid(fatal=True),)))
+    yield example("The kernel forgot the messages of the boot", Verdict.RED, replace(calm, since_boot=False))
+    yield example("A message about a fault that nobody understands", Verdict.RED, replace(calm, unclear=1))
     event = FaultEvent(pci="00000000:3b:00.0", kind=FaultKind.XID, xid=95)
     yield example("An uncontained memory error during the check", Verdict.RED, calm, replace(gpus, events=(event,)))
 
@@ -115,10 +125,12 @@ def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
         yield from capped(_run(gpus, policy), "There are {count} more faults during the check.")
 
 
-def _outcome(xid: int, policy: GpuXidsPolicy) -> Outcome:
+def _outcome(xid: int, policy: GpuXidsPolicy, *, fatal: bool = False) -> Outcome:
     if xid in policy.fail:
         return Outcome.FAIL
-    return Outcome.PASS if xid in policy.application else Outcome.WARN
+    if xid in policy.application:
+        return Outcome.PASS
+    return Outcome.FAIL if fatal and xid not in policy.warn else Outcome.WARN
 
 
 def _named(xid: int) -> str:
@@ -126,19 +138,30 @@ def _named(xid: int) -> str:
 
 
 def _boot(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
-    graver = [fault for fault in log.body.xids if _outcome(fault.xid, policy) is not Outcome.PASS]
-    for fault in graver:
+    quiet = True
+    for fault, name, about, outcome in _faults(log.body, policy):
+        if outcome is Outcome.PASS:
+            continue
+        quiet = False
         times = "once" if fault.count == 1 else f"{fault.count} times"
-        text = f"GPU {fault.pci} reported {_named(fault.xid)} {times} since boot, last {fault.seconds} s after it."
-        about = f"XID {fault.xid} of {fault.pci}"
-        if _outcome(fault.xid, policy) is Outcome.FAIL:
-            yield BOOT.fails(text, log, about=about)
-        else:
-            yield BOOT.warns(text, log, about=about)
-    if not graver:
+        text = f"{name}{', which it calls fatal,' if fault.fatal else ''} {times} since boot, last {fault.seconds} s after it."
+        say = BOOT.fails if outcome is Outcome.FAIL else BOOT.warns
+        yield say(text, log, about=about)
+    if quiet:
         others = sum(fault.count for fault in log.body.xids)
         beside = f"; {others} error(s) of applications" if others else ""
         yield BOOT.passes(f"The {log.body.source.value} tells of no fault of a GPU{beside}.", log)
+
+
+def _faults(log: GpuLog, policy: GpuXidsPolicy) -> Iterator[tuple[XidLogged | SxidLogged, str, str, Outcome]]:
+    """Each fault, what is said of it, what it is about, and how grave it is."""
+    for xid in log.xids:
+        name, about = f"GPU {xid.pci} reported {_named(xid.xid)}", f"XID {xid.xid} of {xid.pci}"
+        yield xid, name, about, _outcome(xid.xid, policy, fatal=xid.fatal)
+    for sxid in log.sxids:
+        mild = Outcome.PASS if sxid.sxid in policy.quiet_sxids else Outcome.WARN
+        name, about = f"NVLink switch {sxid.pci} reported SXid {sxid.sxid}", f"SXid {sxid.sxid} of {sxid.pci}"
+        yield sxid, name, about, Outcome.FAIL if sxid.fatal else mild
 
 
 def _whole(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from arcops.collector import collector
-from arcops.errors import Refused, Unavailable
+from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.gpu import DriverState, Flag, Gpu, GpuDriver, Gpus, Unread
 from tasks.gpu import links, memory, modes, strain
-from tasks.gpu.asking import Nvml, binding
+from tasks.gpu.asking import Nvml, as_count, binding
 from tasks.gpu.device import Device
 from tasks.gpu.driver import refuse_other
 from tasks.gpu.watch import Watch
@@ -24,7 +24,10 @@ _MOST_DEVICES = 64
 
 @collector(Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True)
 def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
-    """Each device that the driver counts, whether it answers or not."""
+    """Each device that the driver counts, whether it answers or not.
+
+    Raises `Refused` where the driver does not answer any more: asking until it does would hide that it did not.
+    """
     refuse_other(request)
     known = seen[GpuDriver].body
     if known.state is not DriverState.ANSWERS:
@@ -32,10 +35,10 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     nvml = Nvml(binding())
     begun = nvml.wake("nvmlInit")
     if isinstance(begun, Unread):
-        raise Unavailable(f"BLOCKED: the driver answered before and does no more: {begun.said}.")
-    count = nvml.count("nvmlDeviceGetCount", most=_MOST_DEVICES)
+        raise Refused(f"BLOCKED: the driver answered before and does no more: {begun.said}.")
+    count = as_count(nvml.wake("nvmlDeviceGetCount"), "nvmlDeviceGetCount", most=_MOST_DEVICES)
     if isinstance(count, Unread):
-        raise Unavailable(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
+        raise Refused(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
     if not count:
         raise Refused("BLOCKED: the driver answers and has no GPU.")
     body = _look([Device(nvml, nvml.wake("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)

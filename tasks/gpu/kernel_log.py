@@ -1,4 +1,4 @@
-"""The faults (XIDs) in the kernel's messages since boot: from its buffer, or where that may not be read from the journal."""
+"""The faults in the kernel's messages since boot: from its buffer, or where that may not be read from the journal."""
 
 from __future__ import annotations
 
@@ -16,22 +16,15 @@ from arcops.collector import collector
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
-from arcops.seen.gpu_log import GpuLog, LogSource, XidLogged
+from arcops.seen.gpu_log import GpuLog, LogSource
 from tasks.gpu.driver import refuse_other
+from tasks.gpu.kernel_faults import Line, faults
 from tasks.program import Limits, run
 
-_XID = re.compile(
-    r"NVRM: Xid \((?:PCI:)?([0-9a-fA-F]{1,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?\): ([0-9]{1,6})\b[,:]?\s*(.*)"
-)
-_CLAIMS = "NVRM: Xid"
 _RECORD = re.compile(r"[0-9]+,([0-9]+),([0-9]+),[^;]*;(.*)")
 _MOST = 64 * 1024 * 1024
-_MOST_TEXT = 120
 _JOURNAL = ("-k", "-b", "--no-pager", "-o", "json", "--output-fields=MESSAGE,_SOURCE_MONOTONIC_TIMESTAMP")
 _FIRST_WORDS = "Linux version "
-
-Line = tuple[int, str]
-"""Seconds since boot, and what was said."""
 
 
 @collector(GpuLog, version="1", deadline=timedelta(minutes=1))
@@ -52,8 +45,10 @@ def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
         source, used = LogSource.JOURNAL, Source(name="journalctl", kind=SourceKind.TOOL)
     if not lines:
         raise Refused("the kernel's messages are empty, so nobody can tell which faults there were")
-    xids, unclear = _xids(lines)
-    return Sighting(body=GpuLog(source=source, since_boot=whole, xids=xids, unclear=unclear), sources=(used,))
+    told = faults(lines)
+    return Sighting(
+        body=GpuLog(source=source, since_boot=whole, xids=told.xids, sxids=told.sxids, unclear=told.unclear), sources=(used,)
+    )
 
 
 def _buffer(path: Path, alive: Callable[[], None]) -> tuple[list[Line], bool]:
@@ -111,27 +106,3 @@ def _entries(lines: Iterable[bytes]) -> Iterator[Line]:
             message = bytes(message).decode("utf-8", "replace")
         if isinstance(message, str):
             yield (int(moment) // 1_000_000 if isinstance(moment, str) and moment.isdigit() else 0), message
-
-
-def _xids(lines: Iterable[Line]) -> tuple[tuple[XidLogged, ...], int]:
-    """The faults, one for each device and number, and how many lines claim one that cannot be read."""
-    found: dict[tuple[str, int], XidLogged] = {}
-    unclear = 0
-    for seconds, line in lines:
-        if _CLAIMS not in line:
-            continue
-        match = _XID.search(line)
-        if match is None:
-            unclear += 1
-            continue
-        domain, bus, slot, function, number, text = match.groups()
-        pci = f"{int(domain, 16):08x}:{bus.lower()}:{slot.lower()}.{function or 0}"
-        before = found.get((pci, int(number)))
-        found[pci, int(number)] = XidLogged(
-            pci=pci,
-            xid=int(number),
-            count=before.count + 1 if before else 1,
-            seconds=seconds,
-            text="".join(character for character in text if character.isprintable())[:_MOST_TEXT],
-        )
-    return tuple(found[key] for key in sorted(found)), unclear
