@@ -1,1 +1,1 @@
-"""Stand-ins behind real interfaces."""
+"""Stand-ins behind real interfaces for what cannot be had in a test: a driver's library, small servers."""
