@@ -14,7 +14,7 @@ _NODE = Path("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GpuCheck:
+class CheckGpus:
     """By which policy to judge the GPUs here."""
 
     policy: str = "gpu"
@@ -22,7 +22,7 @@ class GpuCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GpuChecked:
+class CheckedGpus:
     """What was found, and the name of the signed artifact that says so."""
 
     report: Report
@@ -30,12 +30,14 @@ class GpuChecked:
     """The digest under which the store keeps the sealed report."""
 
 
+# Not ``deployed``: that would judge the worker's machine, and whoever asks means this one. The flow ``gpu-validation`` does so.
 @tool(title="Check the GPUs of this node", scope=Scope.CHECK, reads_only=True, long=True)
-def gpu_check(ask: GpuCheck, at: Place) -> GpuChecked:
+def check_gpus(ask: CheckGpus, at: Place) -> CheckedGpus:
     """Judge every GPU of the machine where this runs, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 
-    Asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, and reads the kernel's
-    messages for faults since boot. A signal that could not be read is RED, and so is a machine without a GPU: BLOCKED.
+    Asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, twice, and watches for
+    faults meanwhile; reads the kernel's messages for faults since boot. A signal that could not be read is RED, and so is a
+    machine without a GPU: BLOCKED.
     """
     report, digest = evaluate(_NODE, GPU_VALIDATION.kind, ask.policy, (), at, named=name_beside(_NODE))
-    return GpuChecked(report=report, artifact=digest)
+    return CheckedGpus(report=report, artifact=digest)
