@@ -60,6 +60,12 @@ class Device:
             if isinstance(signal, Unread):
                 yield self.without(what, signal) if spared and signal.why in _NEVER_TOLD else self.unknown(what, signal)
 
+    def lacks(self, what: str, *signals: object) -> Iterator[Problem]:
+        """A problem for each of *signals* that this device may not have, and that was withheld, late or lost."""
+        for signal in signals:
+            if isinstance(signal, Unread) and signal.why in _WITHHELD:
+                yield self.unknown(what, signal)
+
     def unknown(self, what: str, why: Unread) -> Problem:
         return Problem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
 
@@ -75,6 +81,7 @@ class Device:
 
 
 _NEVER_TOLD = (Why.UNSUPPORTED, Why.NO_SYMBOL)
+_WITHHELD = (Why.FORBIDDEN, Why.LOST, Why.TIMED_OUT)
 
 _MENDS = {
     Why.UNSUPPORTED: "Install a driver that tells it, or do without it: 'optional' of gate 'gpu-health', or a profile.",

@@ -97,6 +97,7 @@ def _link(at: Device, link: NvLink) -> Iterator[Problem]:
     made = at.profile.nvlink_generation if at.profile is not None else None
     if made is not None and not isinstance(link.generation, Unread) and link.generation < made.value:
         yield at.fails(f"{name} runs as generation {link.generation // 10}", f"{name} generation")
+    yield from at.lacks(f"whether {name} has errors", *(error.count for error in link.errors))
     told = [(error.name, error.count) for error in link.errors if not isinstance(error.count, Unread)]
     if not told:
         unread = (error.count for error in link.errors if isinstance(error.count, Unread))

@@ -45,9 +45,9 @@ def errors(at: Device) -> Iterator[Problem]:
         if place not in counted:
             yield at.fails(f"nobody counted its memory errors in {place}", place)
     for place, found in counted.items():
-        if place in _NEEDED and not excused:
-            signals = (found.corrected, found.uncorrected, found.corrected_ever, found.uncorrected_ever)
-            yield from at.needs(f"the count of memory errors ({place})", *signals)
+        what = f"the count of memory errors ({place})"
+        signals = (found.corrected, found.uncorrected, found.corrected_ever, found.uncorrected_ever)
+        yield from at.needs(what, *signals) if place in _NEEDED and not excused else at.lacks(what, *signals)
         yield from _errors_at(at, found)
 
 
