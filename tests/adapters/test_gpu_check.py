@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from arcops.evidence import Cause
+from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
@@ -38,6 +41,10 @@ def gpu_check(here: Bench, *more: str, **environment: str) -> subprocess.Complet
     )
 
 
+def opened(here: Bench, sealed: Path) -> Report:
+    return open_sealed(sealed.read_bytes(), [load_public_key(here.public.read_bytes(), where="bench")]).report
+
+
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
     """An environment in which no driver's library can be loaded, whatever this machine has."""
@@ -50,11 +57,29 @@ def test_a_machine_without_a_driver_is_blocked_and_red(here: Bench, bare: dict[s
     answer = gpu_check(here, "--output", str(sealed), **bare)
     assert answer.returncode == RED, answer.stderr
     assert "BLOCKED: There is no NVIDIA driver library" in answer.stdout
-    report = open_sealed(sealed.read_bytes(), [load_public_key(here.public.read_bytes(), where="bench")]).report
+    report = opened(here, sealed)
     assert report.verdict is Verdict.RED
     assert report.subject.kind == "gpu-node"
     assert report.subject.name
     assert {result.gate for result in report.results} == {"gpu-driver", "gpu-health", "gpu-xids"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_check_that_is_stopped_while_the_driver_hangs_leaves_a_red_artifact(
+    here: Bench, tmp_path: Path, number: signal.Signals
+) -> None:
+    driver, hanging = Driver(tmp_path), tmp_path / "hanging"
+    driver.write()
+    environment = {**os.environ, **here.environment, **driver.environment(), "FAKE_NVML_HANG": str(hanging)}
+    command = [sys.executable, "-m", "adapters.cli", "gpu", "check", "--output", str(tmp_path / "sealed.json")]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not hanging.exists():
+            assert process.poll() is None, "the check ended before it could be stopped"
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == RED, out + errors
+    report = opened(here, tmp_path / "sealed.json")
+    assert {missing.cause for missing in report.missing} == {Cause.CANCELLED}
 
 
 def test_machines_get_the_findings_of_a_driver_that_answers(here: Bench, tmp_path: Path) -> None:

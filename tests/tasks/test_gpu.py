@@ -119,6 +119,9 @@ FAULTS = [
     ("gpu0.memory=0", "gpu-health/memory-size", Outcome.UNKNOWN),
     ("gpu0.ecc=0", "gpu-health/ecc-mode", Outcome.FAIL),
     ("gpu0.ecc.pending=0", "gpu-health/ecc-mode", Outcome.FAIL),
+    ("gpu0.ecc=0\ngpu0.ecc.pending=1", "gpu-health/ecc-mode", Outcome.FAIL),
+    ("gpu0.ecc=7\ngpu0.ecc.pending=1", "gpu-health/ecc-mode", Outcome.UNKNOWN),
+    ("gpu0.ecc.pending=7", "gpu-health/ecc-mode", Outcome.UNKNOWN),
     ("gpu0.ret.nvmlDeviceGetEccMode=3", "gpu-health/ecc-mode", Outcome.UNKNOWN),
     ("gpu0.errors.2.1.0=1", "gpu-health/ecc-errors", Outcome.FAIL),
     ("gpu0.errors.7.1.1=1", "gpu-health/ecc-errors", Outcome.WARN),
@@ -182,12 +185,15 @@ FAULTS = [
     ("gpu0.fieldret.91=3", "gpu-health/nvlink", Outcome.UNKNOWN),
     ("gpu0.fieldtype.91=0", "gpu-health/nvlink", Outcome.UNKNOWN),  # left untouched: success, and a double
     ("gpu0.nvlink.version=4", "gpu-health/nvlink", Outcome.FAIL),
+    ("gpu0.nvlink.version=99", "gpu-health/nvlink", Outcome.UNKNOWN),
     ("gpu0.nvlink.3.errors.2=1", "gpu-health/nvlink", Outcome.WARN),
     ("gpu0.field.208.5=1", "gpu-health/nvlink", Outcome.WARN),
     ("gpu0.fieldret.208=15", "gpu-health/nvlink", Outcome.UNKNOWN),  # other counters are told
     ("gpu0.ret.nvmlDeviceGetNvLinkErrorCounter=3", "gpu-health/nvlink", Outcome.UNKNOWN),
     ("gpu0.fabric.state=2", "gpu-health/fabric", Outcome.FAIL),
     ("gpu0.fabric.status=999", "gpu-health/fabric", Outcome.FAIL),
+    ("gpu0.fabric.status=0xffffffff", "gpu-health/fabric", Outcome.UNKNOWN),
+    ("gpu0.fabric.mask=0\ngpu0.fabric.summary=0", "gpu-health/fabric", Outcome.UNKNOWN),
     ("gpu0.fabric.mask=1", "gpu-health/fabric", Outcome.FAIL),
     ("gpu0.fabric.mask=0x100000", "gpu-health/fabric", Outcome.FAIL),
     ("gpu0.fabric.summary=2", "gpu-health/fabric", Outcome.FAIL),
@@ -321,7 +327,7 @@ class TestInItsOwnProcess:
     def test_a_library_that_hangs_the_process_costs_that_process_and_the_deadline_is_kept(
         self, node: Driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("FAKE_NVML_LOADING", "hang")  # not even a thread beside it gets a turn
+        monkeypatch.setenv("FAKE_NVML_HANG", str(node.folder / "loading"))  # not even a thread beside it gets a turn
         node.write()
         quick = replace(driver_collector, deadline=timedelta(seconds=1))
         made = plan(node)

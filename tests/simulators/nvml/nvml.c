@@ -137,11 +137,13 @@ static ret_t text(const char *function, int device, char *out, u32 size, const c
     return OK;
 }
 
-/* FAKE_NVML_LOADING=hang: whoever loads the library waits for ever, with whatever locks the loader holds. */
+/* FAKE_NVML_HANG names a file: whoever loads the library makes it and waits for ever, with the loader's locks held. */
 __attribute__((constructor)) static void loaded(void) {
-    const char *how = getenv("FAKE_NVML_LOADING");
-    if (how && !strcmp(how, "hang"))
-        for (;;) pause();
+    const char *mark = getenv("FAKE_NVML_HANG");
+    if (!mark) return;
+    FILE *file = fopen(mark, "w");
+    if (file) fclose(file);
+    for (;;) pause();
 }
 
 /* The node */
