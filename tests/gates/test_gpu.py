@@ -10,8 +10,9 @@ from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.verdict import Verdict
 from flows.policies import parse_policy
+from gates._gpu_health_policy import Signal
 from tests.gpu import bad, check_here, findings, folder, outcome
-from tests.simulators.nvml import Driver
+from tests.simulators.nvml import T4, Driver
 
 pytestmark = pytest.mark.requirement("ARC-C1")
 
@@ -140,6 +141,49 @@ def test_without_a_decision_a_healthy_node_is_green(node: Driver, monkeypatch: p
     for gate in ("gpu-driver", "gpu-health", "gpu-xids"):
         report, _ = check_here(node, monkeypatch, policy(gate))
         assert report.verdict is Verdict.GREEN, bad(report)
+
+
+OPTIONAL = [
+    # What is needed unless a policy does without it: the fault, the rule, and the name of the signal.
+    ("gpu0.ret.nvmlDeviceGetSerial=3", "identity", "serial"),
+    ("gpu0.ret.nvmlDeviceGetBoardPartNumber=3", "identity", "part-number"),
+    ("gpu0.ret.nvmlDeviceGetInforomImageVersion=3", "firmware", "inforom"),
+    ("gpu0.ret.nvmlDeviceValidateInforom=3", "firmware", "inforom"),
+    ("gpu0.ret.nvmlDeviceGetSramEccErrorStatus=3", "wear", "sram-threshold"),
+    ("gpu0.ret.nvmlDeviceGetUnrepairableMemoryFlag_v1=3", "wear", "unrepairable-memory"),
+    ("gpu0.ret.nvmlDeviceGetRepairStatus=3", "wear", "pending-repairs"),
+    ("gpu0.fieldret.230=3", "steady", "recovery-action"),
+    ("gpu0.ret.nvmlDeviceGetRowRemapperHistogram=3", "spares", "spare-rows"),
+    ("gpu0.ret.nvmlDeviceGetRemappedRows=3", "spares", "remapped-rows"),
+    ("gpu0.field.82=0", "heat", "memory-temperature"),  # as a device without the sensor answers
+    ("gpu0.fieldret.82=3", "heat", "memory-temperature"),
+    ("gpu0.fieldret.180=3", "pcie-errors", "pcie-errors"),
+    ("gpu0.ret.nvmlDeviceGetPowerManagementLimitConstraints=3", "power", "power-range"),
+]
+
+
+@pytest.mark.parametrize(("fault", "rule", "signal"), OPTIONAL, ids=[f"{one[2]} {one[0]}" for one in OPTIONAL])
+def test_each_signal_is_needed_unless_the_policy_does_without_it(
+    node: Driver, monkeypatch: pytest.MonkeyPatch, fault: str, rule: str, signal: str
+) -> None:
+    node.faults = [fault]
+    strict, _ = check_here(node, monkeypatch, policy("gpu-health"))
+    assert outcome(strict, f"gpu-health/{rule}") is Outcome.UNKNOWN
+    assert list(bad(strict)) == [f"gpu-health/{rule}"]
+    without, _ = check_here(node, monkeypatch, policy("gpu-health", optional=f"[{signal}]"))
+    assert without.verdict is Verdict.GREEN, bad(without)
+
+
+def test_every_optional_signal_is_tried_above() -> None:
+    assert {signal for _, _, signal in OPTIONAL} == {signal.value for signal in Signal}
+
+
+def test_a_kind_that_cannot_be_divided_cannot_be_what_a_policy_wants_divided(
+    node: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.device = dict(T4)
+    report, _ = check_here(node, monkeypatch, policy("gpu-health", mig="on"))
+    assert "its kind cannot be" in bad(report)["gpu-health/mig"]
 
 
 SPARED = "nvmlDeviceGetUnrepairableMemoryFlag_v1"

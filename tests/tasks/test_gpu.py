@@ -96,6 +96,8 @@ class TestHealthy:
         assert "gpu-health/spares" in bad(check_here(node, monkeypatch)[0])
 
 
+_EIGHT_INSTANCES = "".join(f"gpu0.mig.{number}.uuid=MIG-{number}\ngpu0.mig.{number}.megabytes=9\n" for number in range(8))
+
 FAULTS = [
     # A line of the fake driver's state, the rule that it must break, and how.
     ("count=0", "gpu-driver/devices", Outcome.UNKNOWN),
@@ -134,6 +136,10 @@ FAULTS = [
     ("gpu0.rows.failed=1", "gpu-health/spares", Outcome.FAIL),
     ("gpu0.rows.pending=1", "gpu-health/spares", Outcome.FAIL),
     ("gpu0.rows.failed=0xffffffff", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.rows.pending=0xffffffff", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.rows.corrected=0xffffffff", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.rows.uncorrected=0xffffffff", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.rows.corrected=9", "gpu-health/spares", Outcome.WARN),
     ("gpu0.rows.exhausted=1", "gpu-health/spares", Outcome.FAIL),
     ("gpu0.rows.uncorrected=9", "gpu-health/spares", Outcome.WARN),
     ("gpu0.ret.nvmlDeviceGetRemappedRows=3", "gpu-health/spares", Outcome.UNKNOWN),
@@ -200,8 +206,14 @@ FAULTS = [
     ("gpu0.ret.nvmlDeviceGetGpuFabricInfoV=3", "gpu-health/fabric", Outcome.UNKNOWN),
     ("gpu0.mig.pending=1", "gpu-health/mig", Outcome.FAIL),
     ("gpu0.mig=1", "gpu-health/mig", Outcome.FAIL),  # on, with no instance
+    ("gpu0.mig=7\ngpu0.mig.pending=0", "gpu-health/mig", Outcome.UNKNOWN),
+    ("gpu0.mig.pending=7", "gpu-health/mig", Outcome.UNKNOWN),
+    ("gpu0.mig=1\ngpu0.ret.nvmlDeviceGetMaxMigDeviceCount=999", "gpu-health/mig", Outcome.UNKNOWN),
+    ("gpu0.mig=1\ngpu0.mig.0.uuid=MIG-0", "gpu-health/mig", Outcome.UNKNOWN),  # of what size?
     ("gpu0.ret.nvmlDeviceGetMigMode=3", "gpu-health/mig", Outcome.UNKNOWN),
+    (f"{_EIGHT_INSTANCES}gpu0.mig.most=8\ngpu0.mig=1", "gpu-health/mig", Outcome.FAIL),  # more than its kind can have
     ("gpu0.persistence=0", "gpu-health/modes", Outcome.WARN),
+    ("gpu0.persistence=7", "gpu-health/modes", Outcome.UNKNOWN),
     ("gpu0.compute-mode=2", "gpu-health/modes", Outcome.FAIL),
     ("gpu0.compute-mode=9", "gpu-health/modes", Outcome.UNKNOWN),
     ("gpu0.processes.compute=2", "gpu-health/processes", Outcome.WARN),
@@ -223,7 +235,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "rule", "expected"), FAULTS, ids=[fault[0] for fault in FAULTS])
+@pytest.mark.parametrize(("fault", "rule", "expected"), FAULTS, ids=[fault[0][-60:] for fault in FAULTS])
 def test_each_fault_breaks_its_rule(
     node: Driver, monkeypatch: pytest.MonkeyPatch, fault: str, rule: str, expected: Outcome
 ) -> None:
@@ -231,6 +243,28 @@ def test_each_fault_breaks_its_rule(
     report, _ = check_here(node, monkeypatch)
     assert outcome(report, rule) is expected, bad(report)
     assert report.verdict is (Verdict.AMBER if expected is Outcome.WARN else Verdict.RED)
+
+
+OF_A_T4 = [
+    # What only kinds have that retire pages, as their profile says.
+    ("gpu0.pages.0=1", "gpu-health/spares", Outcome.FAIL),
+    ("gpu0.pages.1=1", "gpu-health/spares", Outcome.FAIL),
+    ("gpu0.pages.pending=1", "gpu-health/spares", Outcome.FAIL),
+    ("gpu0.pages.pending=0xffffffff", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceGetRetiredPages=999", "gpu-health/spares", Outcome.UNKNOWN),
+    ("gpu0.ret.nvmlDeviceGetRetiredPagesPendingStatus=3", "gpu-health/spares", Outcome.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("fault", "rule", "expected"), OF_A_T4, ids=[fault[0] for fault in OF_A_T4])
+def test_each_fault_of_an_older_kind_breaks_its_rule(
+    node: Driver, monkeypatch: pytest.MonkeyPatch, fault: str, rule: str, expected: Outcome
+) -> None:
+    node.device = dict(T4)
+    node.faults = [fault]
+    report, _ = check_here(node, monkeypatch)
+    assert outcome(report, rule) is expected, bad(report)
+    assert list(bad(report)) == [rule]
 
 
 def test_a_fault_of_one_of_eight_is_named(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
