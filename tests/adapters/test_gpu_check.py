@@ -16,6 +16,7 @@ from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
+from tests.adapters.test_air_gapped import alone
 from tests.models import Bench, bench
 from tests.simulators.nvml import Driver
 
@@ -93,6 +94,18 @@ def test_machines_get_the_findings_of_a_driver_that_answers(here: Bench, tmp_pat
     assert said["gpu-driver/answers"] == "The driver answers."
     assert said["gpu-health/spares"].endswith("remapping a memory row failed.")
     assert said["gpu-health/nvlink"] == "Every NVLink that must be up is up and clean."
+
+
+@pytest.mark.requirement("ARC-2")
+def test_gpus_are_judged_where_there_is_no_network(here: Bench, tmp_path: Path) -> None:
+    driver = Driver(tmp_path)
+    driver.write()
+    command = alone(sys.executable, "-m", "adapters.cli", "gpu", "check", "--format", "json")
+    environment = {**os.environ, **here.environment, **driver.environment()}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == RED, done.stderr  # this machine's bus and kernel know nothing of the device
+    colours = {result["gate"]: result["verdict"] for result in json.loads(done.stdout)["predicate"]["results"]}
+    assert colours["gpu-health"] == "GREEN"
 
 
 def test_a_policy_that_judges_no_gpu_is_wrong_usage(here: Bench, bare: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from arcops.evidence import Cause, Evidence, Missing, SourceKind
 from arcops.finding import Outcome
 from arcops.seen.gpu import DriverState, GpuDriver, Gpus, Unread, Why
 from arcops.verdict import Verdict
+from artifacts.statement import to_statement
 from artifacts.wire import from_json, to_json
 from flows import direct
 from flows.conclude import conclude
@@ -61,6 +62,13 @@ class TestHealthy:
         assert first.subject == swapped.subject
         node.faults = ["gpu1.uuid=GPU-ffffffff-0000-0000-0000-000000000000"]
         assert check_here(node, monkeypatch)[0].subject != first.subject
+
+    @pytest.mark.requirement("ARC-C5")
+    def test_the_same_node_gives_the_same_report_byte_for_byte(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        node.faults = ["gpu0.rows.failed=1", "gpu0.fieldret.91=15", "event.0=79"]
+        first, again = (check_here(node, monkeypatch)[0] for _ in range(2))
+        assert to_statement(first) == to_statement(again)
+        assert [record.digest for record in first.evidence] == [record.digest for record in again.evidence]
 
     def test_a_kind_that_cannot_do_much_is_green_too(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
         node.device = dict(T4)
