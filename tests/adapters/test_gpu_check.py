@@ -16,6 +16,7 @@ from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
+from tests.adapters.serving import served
 from tests.adapters.test_air_gapped import alone
 from tests.models import Bench, bench
 from tests.simulators.nvml import Driver
@@ -106,6 +107,19 @@ def test_gpus_are_judged_where_there_is_no_network(here: Bench, tmp_path: Path) 
     assert done.returncode == RED, done.stderr  # this machine's bus and kernel know nothing of the device
     colours = {result["gate"]: result["verdict"] for result in json.loads(done.stdout)["predicate"]["results"]}
     assert colours["gpu-health"] == "GREEN"
+
+
+@pytest.mark.requirement("ARC-3")
+def test_a_server_judges_its_own_gpus(here: Bench, bare: dict[str, str], tmp_path: Path) -> None:
+    driver, sealed = Driver(tmp_path / "server"), tmp_path / "sealed.json"
+    driver.folder.mkdir()
+    driver.faults = ["gpu0.rows.failed=1"]
+    driver.write()
+    with served("mcp", "--http", env={**here.environment, **driver.environment()}) as server:
+        answer = gpu_check(here, "--server", server.mcp, "--output", str(sealed), **bare)
+    assert answer.returncode == RED, answer.stderr
+    assert "remapping a memory row failed" in answer.stdout
+    assert opened(here, sealed).subject.kind == "gpu-node"
 
 
 def test_a_policy_that_judges_no_gpu_is_wrong_usage(here: Bench, bare: dict[str, str]) -> None:
