@@ -80,6 +80,7 @@ class Device:
         return Problem(outcome=Outcome.WARN, text=text, key=key)
 
 
+_MOST_NAMES = 4
 _NEVER_TOLD = (Why.UNSUPPORTED, Why.NO_SYMBOL)
 _WITHHELD = (Why.FORBIDDEN, Why.LOST, Why.TIMED_OUT)
 
@@ -100,16 +101,19 @@ def mend(problem: Problem) -> str:
 
 
 def said(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """*problems* as sentences without an end. What is unknown for one and the same reason becomes one sentence."""
-    blind: dict[tuple[Outcome, Unread], list[str]] = {}
+    """*problems* as sentences without an end. What is unknown for one reason is one sentence: for one answer of the driver,
+    or because the device is lost or hangs, whatever was asked.
+    """
+    blind: dict[tuple[Outcome, Unread | Why], tuple[Unread, list[str]]] = {}
     for problem in problems:
         if problem.why is None:
             yield problem
             continue
-        names = blind.setdefault((problem.outcome, problem.why), [])
+        reason = problem.why.why if problem.why.why in (Why.LOST, Why.TIMED_OUT) else problem.why
+        _, names = blind.setdefault((problem.outcome, reason), (problem.why, []))
         if problem.text not in names:
             names.append(problem.text)
-    for (outcome, why), names in blind.items():
+    for (outcome, _), (why, names) in blind.items():
         verb = "is" if len(names) == 1 else "are"
         yield Problem(outcome=outcome, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
 
@@ -127,4 +131,6 @@ def over_time(first: Iterable[Problem], later: Iterable[Problem]) -> Iterator[Pr
 
 
 def _listed(names: list[str]) -> str:
+    if len(names) > _MOST_NAMES:
+        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more signals"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -56,7 +56,7 @@ def _resting(at: Device) -> bool:
 def pcie_errors(at: Device) -> Iterator[Problem]:
     told = at.gpu.pcie
     yield from at.needs("how often PCIe sent again", told.replays)
-    yield from at.needs("its fatal PCIe errors", told.fatal, told.non_fatal, spare=Signal.PCIE_ERRORS)
+    yield from at.needs("the count of its PCIe errors", told.fatal, told.non_fatal, spare=Signal.PCIE_ERRORS)
     if not isinstance(told.fatal, Unread) and told.fatal:
         yield at.fails(f"its PCIe link had {told.fatal} fatal error(s)", "fatal")
     if not isinstance(told.non_fatal, Unread) and told.non_fatal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ class Watch:
         self.events: list[FaultEvent] = []
         self._nvml = nvml
         self._kinds = _kinds(nvml.library)
+        self._places = {_address(device.handle): pci(device) for device in devices}
         self._set: Any = nvml.ask("nvmlEventSetCreate")
         self._trouble: Unread | None = self._set if isinstance(self._set, Unread) else None
         for device in devices:
@@ -64,7 +66,7 @@ class Watch:
             milliseconds = 0
 
     def _add(self, event: Any) -> None:
-        place = pci(Device(self._nvml, event.device))
+        place = self._places.get(_address(event.device)) or pci(Device(self._nvml, event.device))
         kind = self._kinds.get(event.eventType)
         if kind is not FaultKind.XID:
             if kind is None:
@@ -83,6 +85,11 @@ class Watch:
         if not isinstance(self._set, Unread):
             self._nvml.ask("nvmlEventSetFree", self._set)
         return True if self._trouble is None else self._trouble
+
+
+def _address(handle: Any) -> int | None:
+    """What tells one handle from another; a device that is lost still has it, and answers no more."""
+    return None if isinstance(handle, Unread) else ctypes.cast(handle, ctypes.c_void_p).value
 
 
 def _kinds(library: Any) -> Mapping[int, FaultKind]:

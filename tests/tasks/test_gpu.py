@@ -20,7 +20,7 @@ from flows import direct
 from flows.conclude import conclude
 from flows.looking import look
 from tasks.gpu import driver as driver_collector
-from tests.gpu import bad, check, check_here, folder, outcome, plan
+from tests.gpu import bad, check, check_here, findings, folder, outcome, plan
 from tests.simulators.nvml import T4, Driver
 
 pytestmark = pytest.mark.requirement("ARC-C1")
@@ -281,6 +281,16 @@ def test_a_fault_of_one_of_eight_is_named(node: Driver, monkeypatch: pytest.Monk
     said = bad(check_here(node, monkeypatch)[0])
     assert list(said) == ["gpu-health/spares"]
     assert said["gpu-health/spares"].startswith(f"GPU 5 ({node.uuid(5)}): ")
+
+
+def test_a_gpu_that_is_lost_during_the_check_is_named_once_for_each_rule(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.count = 2
+    node.faults = ["after nvmlEventSetWait_v2 1: gpu1.ret.*=15", "event.0=79", "event.0.gpu=1"]
+    report, _ = check_here(node, monkeypatch)
+    said = [finding for finding in findings(report) if finding.outcome is not Outcome.PASS]
+    assert len({finding.rule for finding in said}) == len(said) > 15
+    assert all(finding.about.startswith(f"GPU 1 ({node.uuid(1)})") for finding in said if "gpu-health" in finding.rule)
+    assert f"of GPU {node.pci(1).lower()} during" in bad(report)["gpu-xids/run"]
 
 
 def test_two_devices_that_claim_one_identity_are_refused(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
