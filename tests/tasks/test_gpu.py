@@ -123,6 +123,7 @@ FAULTS = [
     ("gpu0.ret.nvmlDeviceGetPciInfo_v3=4", "gpu-health/identity", Outcome.UNKNOWN),
     ("after nvmlEventSetWait_v2 1: gpu0.ret.*=15", "gpu-health/steady", Outcome.UNKNOWN),
     ("after nvmlEventSetWait_v2 1: gpu0.uuid=GPU-another", "gpu-health/steady", Outcome.FAIL),
+    ("after nvmlEventSetWait_v2 1: gpu0.ret.nvmlDeviceGetUUID=15", "gpu-health/steady", Outcome.UNKNOWN),
     ("gpu0.field.230=1", "gpu-health/steady", Outcome.FAIL),
     ("gpu0.memory=64000000000", "gpu-health/memory-size", Outcome.FAIL),
     ("gpu0.memory=0xffffffffffffffff", "gpu-health/memory-size", Outcome.UNKNOWN),
@@ -199,6 +200,7 @@ FAULTS = [
     ("gpu0.fieldret.91=3", "gpu-health/nvlink", Outcome.UNKNOWN),
     ("gpu0.fieldtype.91=0", "gpu-health/nvlink", Outcome.UNKNOWN),  # left untouched: success, and a double
     ("gpu0.nvlink.version=4", "gpu-health/nvlink", Outcome.FAIL),
+    ("gpu0.field.91=19\ngpu0.nvlink.18.active=7", "gpu-health/nvlink", Outcome.UNKNOWN),  # one more than its kind has
     ("gpu0.nvlink.version=99", "gpu-health/nvlink", Outcome.UNKNOWN),
     ("gpu0.nvlink.3.errors.2=1", "gpu-health/nvlink", Outcome.WARN),
     ("gpu0.field.208.5=1", "gpu-health/nvlink", Outcome.WARN),
