@@ -26,7 +26,8 @@ keys_app = typer.Typer(name="keys", help="Make keys, and say which are trusted."
 policy_app = typer.Typer(name="policy", help="Look at policies before anything stands on them.", no_args_is_help=True)
 store_app = typer.Typer(name="store", help="What was kept: list it, prove nothing is gone, carry it.", no_args_is_help=True)
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
-for group in (keys_app, policy_app, data_app, store_app):
+gpu_app = typer.Typer(name="gpu", help="Look at the GPUs of this machine.", no_args_is_help=True)
+for group in (keys_app, policy_app, data_app, store_app, gpu_app):
     app.add_typer(group)
 
 
@@ -273,6 +274,23 @@ def data_import(
         from adapters.cli import making
 
         making.import_data(export)
+
+
+@gpu_app.command("check")
+def gpu_check(
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "gpu",
+    key: Key = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+) -> None:
+    """Judge every GPU of this machine; print the verdict and keep a signed artifact of it."""
+    with said_in_one_sentence():
+        from adapters.cli import gpu
+
+        code = gpu.check(policy, key, output, form.value)
+    raise typer.Exit(code)
 
 
 Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,17 @@ def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None
     assert report.verdict is Verdict.RED
     assert all("does not exist on the machine" in missing.reason for missing in report.missing)
     assert report.missing
+
+
+@pytest.mark.requirement("ARC-C1")
+def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> None:
+    done = here.run("gpu-validation/gpu-validation", watch=True)
+    (kept,) = here.kept(socket.gethostname())
+    report = here.report(kept)  # of whatever this machine has: without a GPU it is RED
+    assert report.verdict.value in done.stdout
+    assert (done.returncode == 0) is (report.verdict is not Verdict.RED), done.stdout + done.stderr + here.log()
+    assert report.subject.kind == "gpu-node"
+    assert {result.gate for result in report.results} == {"gpu-driver", "gpu-health", "gpu-xids"}
 
 
 def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> None:
