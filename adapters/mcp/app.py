@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http import EventStore
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from starlette.routing import BaseRoute, Route
 
@@ -32,13 +34,28 @@ class Endpoint:
 
 
 def endpoint(place: Place, *, tokens: Tokens | None, resource: str) -> Endpoint:
-    """The MCP endpoint at *place*. *resource* is the URL that clients know it by.
-
-    The front has checked Host and Origin before; the SDK's own check of them would need every name twice.
-    """
+    """The MCP endpoint at *place*. *resource* is the URL that clients know it by."""
     work = Work(long=place.settings.workers)
-    server = build(all_tools(), place, work, owner=_owner, hide=True)
-    manager = StreamableHTTPSessionManager(app=server, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS)
+    return over_http(build(all_tools(), place, work, owner=owner, hide=True), work, tokens=tokens, resource=resource)
+
+
+def over_http(
+    server: Server[Any],
+    work: Work,
+    *,
+    tokens: Tokens | None,
+    resource: str,
+    events: EventStore | None = None,
+    retry_ms: int | None = None,
+) -> Endpoint:
+    """The endpoint that serves *server*, whose tools are at work in *work*.
+
+    With *events*, a client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked
+    Host and Origin before; the SDK's own check of them would need every name twice.
+    """
+    manager = StreamableHTTPSessionManager(
+        app=server, event_store=events, retry_interval=retry_ms, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS
+    )
     guard = Guard(app=StreamableHTTPASGIApp(manager), tokens=tokens, resource=resource, needs=needed_by_call, limit=MOST_BODY)
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
     if tokens is not None:
@@ -59,7 +76,7 @@ async def _running(manager: StreamableHTTPSessionManager, work: Work) -> AsyncIt
                 await anyio.to_thread.run_sync(work.close)
 
 
-def _owner(ctx: ServerRequestContext[Any, Any]) -> str:
+def owner(ctx: ServerRequestContext[Any, Any]) -> str:
     """Who calls, so that nobody else sees his tasks."""
     request: Any = ctx.request
     return str(request.scope[CALLER].name) if request is not None and CALLER in request.scope else ""
