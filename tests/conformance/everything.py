@@ -7,6 +7,7 @@ no care of who calls.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -141,11 +142,14 @@ _AROUND: dict[str, Callable[[Context, Any, Handler], Awaitable[Any]]] = {
 
 
 def main() -> None:
-    """Serve at a free port of this machine until a signal ends it, and say where."""
+    """Serve at this machine's ``--port`` until a signal ends it, and say where."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    port = parser.parse_args().port
     with tempfile.TemporaryDirectory() as folder:
         place = bench(Path(folder)).place()
         work = Work(long=_AT_ONCE)
-        listening = listen("127.0.0.1", 0)
+        listening = listen("127.0.0.1", port)
         try:
             bound = bind(
                 "127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False
