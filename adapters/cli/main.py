@@ -364,6 +364,25 @@ def mcp(
             serving.stdio(key, named)
 
 
+@app.command("server")
+def server_(
+    host: Host = "127.0.0.1",
+    port: Port = 8420,
+    tls_cert: Certificate = None,
+    tls_key: CertificateKey = None,
+    behind_proxy: BehindProxy = False,
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run a Prefect worker on this machine.")] = True,
+    key: Key = "",
+    tier: Tier_ = None,
+) -> None:
+    """Serve everything at one address: MCP and Prefect, which long checks are then handed to."""
+    with said_in_one_sentence():
+        from adapters.cli import serving
+
+        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
+        serving.server(address, key, tier.value if tier else "", worker=worker)
+
+
 def main() -> None:
     open_the_standard_streams()
     app(_server_first(sys.argv[1:]))
