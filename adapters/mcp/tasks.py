@@ -19,9 +19,12 @@ import mcp_types as types
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.server.mcpserver import require_client_extension
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
-from adapters.mcp.errors import as_result
+from adapters.mcp.errors import as_failure, as_result
 from adapters.mcp.work import Work, told
 from adapters.tools.contract import Place, Tool
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
@@ -73,6 +76,16 @@ class _Task:
     said: dict[str, Any] = field(default_factory=dict)
 
 
+def _admit(ctx: Context, params: TaskParams) -> None:
+    """Raises where this request may not ask about tasks: in another era, under another name, without the extension."""
+    if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        raise MCPError(types.METHOD_NOT_FOUND, "Method not found", data=ctx.method)
+    request = ctx.request  # none over standard streams, where nobody routes by headers
+    if request is not None and decode_header_value(request.headers.get(MCP_NAME_HEADER)) != params.task_id:
+        raise MCPError(types.HEADER_MISMATCH, f"the header {MCP_NAME_HEADER} does not name the task that the body names")
+    require_client_extension(ctx, EXTENSION)
+
+
 class Tasks:
     """The tasks of this server, each seen only by who began it."""
 
@@ -87,20 +100,25 @@ class Tasks:
         """Does the client of this request take handles?"""
         capabilities = ctx.session.client_capabilities
         return (
-            capabilities is not None and EXTENSION in (capabilities.extensions or {}) and ctx.protocol_version >= "2026-07-28"
+            capabilities is not None
+            and EXTENSION in (capabilities.extensions or {})
+            and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
         )
 
     def serve(self, server: Server[Any], owner: Callable[[Context], str]) -> None:
         """Offer the extension's methods on *server*."""
 
         async def get(ctx: Context, params: TaskParams) -> dict[str, Any]:
+            _admit(ctx, params)
             return await self._state(self._find(params.task_id, owner(ctx)))
 
         async def update(ctx: Context, params: UpdateParams) -> dict[str, Any]:
+            _admit(ctx, params)
             self._find(params.task_id, owner(ctx))
             return {}
 
         async def cancel(ctx: Context, params: TaskParams) -> dict[str, Any]:
+            _admit(ctx, params)
             await self._cancel(self._find(params.task_id, owner(ctx)))
             return {}
 
@@ -177,6 +195,9 @@ class Tasks:
         task.updated = datetime.now(UTC)
         if isinstance(came, Stopped):
             task.said = self._head(task, "cancelled")
+        elif isinstance(came, Exception) and (failure := as_failure(came, self._hidden)) is not None:
+            task.message = "The server failed; there is no result."
+            task.said = {**self._head(task, "failed"), "error": failure}
         else:
             result = as_result(came, self._hidden) if isinstance(came, Exception) else answered(task.tool, came)
             task.message = "The result is here."
