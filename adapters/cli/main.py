@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from adapters.cli import doors
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
+from adapters.cli.options import AlgorithmName, Format, Key, TierName, path
 
 app = typer.Typer(
     name="arcops",
@@ -40,43 +41,6 @@ def surroundings(
 ) -> None:
     """Take what holds for every command."""
     os.environ[SERVER] = server
-
-
-def path(text: str) -> Path:
-    """A path that was really given: the empty string, as an unset variable leaves it, would name the present directory."""
-    if not text:
-        raise typer.BadParameter("the path is empty; was a variable not set?")
-    return Path(text)
-
-
-class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    """For people, or for which machine."""
-
-    text = "text"
-    json = "json"
-    sarif = "sarif"
-    junit = "junit"
-    markdown = "markdown"
-    test_result = "test-result"
-
-
-class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    air_gapped = "air-gapped"
-    restricted = "restricted"
-    connected = "connected"
-
-
-class AlgorithmName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    ed25519 = "ed25519"
-    ecdsa_p256 = "ecdsa-p256"
-
-
-Key = Annotated[
-    str,
-    typer.Option(
-        "--key", help="Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI.", envvar="ARCOPS_KEY", show_default=False
-    ),
-]
 
 
 @app.command()
@@ -345,60 +309,7 @@ def store_import(
         keeping.bring_in(mirror, tuple(key))
 
 
-Host = Annotated[str, typer.Option(help="The address to listen at; other machines reach it only with tokens.")]
-Port = Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")]
-Certificate = Annotated[
-    Path | None, typer.Option("--tls-cert", parser=path, help="The server's certificate chain, PEM.", show_default=False)
-]
-CertificateKey = Annotated[
-    Path | None, typer.Option("--tls-key", parser=path, help="The certificate's private key, PEM.", show_default=False)
-]
-BehindProxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")]
-Tier_ = Annotated[TierName | None, typer.Option("--tier", help="How far runs may reach.", show_default="air-gapped")]
-
-
-@app.command()
-def mcp(
-    http: Annotated[
-        bool, typer.Option("--http", help="Serve streamable HTTP at /mcp, instead of standard input and output.")
-    ] = False,
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    key: Key = "",
-    tier: Tier_ = None,
-) -> None:
-    """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
-
-        named = tier.value if tier else ""
-        if http:
-            address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-            serving.mcp(address, key, named)
-        else:
-            serving.stdio(key, named)
-
-
-@app.command("server")
-def server_(
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run a Prefect worker on this machine.")] = True,
-    key: Key = "",
-    tier: Tier_ = None,
-) -> None:
-    """Serve everything at one address: MCP and Prefect, which long checks are then handed to."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
-
-        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-        serving.server(address, key, tier.value if tier else "", worker=worker)
+app.add_typer(doors.app)
 
 
 def main() -> None:
