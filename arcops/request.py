@@ -29,6 +29,7 @@ class Request:
     authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be lost at
     any time. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call
     it at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
+    ``site`` is the name of the place where this runs, or empty.
     """
 
     target: Path
@@ -41,6 +42,7 @@ class Request:
     store: Path | None = None
     attached: tuple[Path, ...] = ()
     workers: int = 1
+    site: str = ""
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-SHOWN = ("ARC-0", "ARC-1", "ARC-2", "ARC-4", "ARC-A1", "ARC-A2", "ARC-A3", "ARC-A4", "ARC-A5", "ARC-A6", "ARC-C5", "ARC-D2")
+SHOWN = ("ARC-0", "ARC-1", "ARC-2", "ARC-4", "ARC-A1", "ARC-A2", "ARC-A3", "ARC-A4", "ARC-A5", "ARC-A6", "ARC-C5", "ARC-D2", "ARC-D3")
 
 _MCP = "the MCP adapter is not built yet; the command line already calls the functions that it will serve"
 _NETWORK = "network safety is not built yet"
@@ -22,7 +22,7 @@ DEFERRED = {
     **dict.fromkeys(("ARC-B1", "ARC-B2", "ARC-B3"), _NETWORK),
     **dict.fromkeys(("ARC-C1", "ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
     "ARC-D1": _PREFECT,
-    **dict.fromkeys(("ARC-D3", "ARC-D4"), _PAGE),
+    "ARC-D4": _PAGE,
     **dict.fromkeys([f"HOST-{number:03}" for number in range(1, 30)], _HOST),
     **dict.fromkeys(("HOST-META", "HOST-NFR"), _HOST),
     **dict.fromkeys([f"OPER-{number}" for number in range(1, 10)], _OPER),

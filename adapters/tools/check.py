@@ -96,6 +96,7 @@ def evaluate(target: Path, kind: str, policy: str, attached: tuple[Path, ...], a
         store=at.settings.store,
         attached=tuple(_attached(path) for path in attached),
         workers=at.settings.workers,
+        site=at.settings.site,
         progress=at.progress,
     )
     plan = make_plan(request, load_policy(allowed_policy(policy, at)))
