@@ -74,9 +74,10 @@ class Listed:
 class Filter:
     """What to list; an empty field asks for nothing. ``digest`` is ``sha256:…`` of a subject.
 
-    ``subject`` is a whole name, ``subject_part`` some of one, in any case. ``gate`` asks for artifacts of which the gate of this
-    id was asked, ``gate_verdict`` for those where it said so (any gate, where none is named). ``judged_from`` is the first moment,
-    ``judged_before`` the first one after the last, both to the second. ``offset`` passes over so many of the newest.
+    ``subject`` is a whole name, ``subject_part`` some of one, in any case. ``gate`` asks for artifacts for which the gate of
+    this id was asked, ``gate_verdict`` for those where it said so (any gate, where none is named). ``judged_from`` is the
+    first moment, ``judged_before`` the first one after the last, both to the second. ``offset`` passes over so many of the
+    newest.
     """
 
     subject: str = ""
