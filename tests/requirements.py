@@ -5,7 +5,21 @@
 
 from __future__ import annotations
 
-SHOWN = ("ARC-0", "ARC-1", "ARC-2", "ARC-4", "ARC-A1", "ARC-A2", "ARC-A3", "ARC-A4", "ARC-A5", "ARC-A6", "ARC-C5", "ARC-D2", "ARC-D3")
+SHOWN = (
+    "ARC-0",
+    "ARC-1",
+    "ARC-2",
+    "ARC-4",
+    "ARC-A1",
+    "ARC-A2",
+    "ARC-A3",
+    "ARC-A4",
+    "ARC-A5",
+    "ARC-A6",
+    "ARC-C5",
+    "ARC-D2",
+    "ARC-D3",
+)
 
 _MCP = "the MCP adapter is not built yet; the command line already calls the functions that it will serve"
 _NETWORK = "network safety is not built yet"
