@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import sealed_bytes
-from adapters.tools.standing import SignatureState, signature_of, trust_here
+from adapters.tools.standing import SignatureState, grounds, signature_of
 from arcops.errors import Refused
 from arcops.evidence import Missing
 from arcops.finding import Finding
@@ -19,7 +20,7 @@ from artifacts.envelope import strict_json
 from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of
 
-MOST_BODY = 1024 * 1024
+MOST_BODY = 4 * 1024 * 1024
 MOST_FIELDS = 200
 _MOST_VALUE = 300
 
@@ -113,7 +114,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
 
     Each side comes with the state of its signature; what an unverified one says is not to be relied on.
     """
-    trust = trust_here(at)
+    ground = grounds(at)
 
     def side(artifact: str, name: str) -> Side:
         data = sealed_bytes(artifact, at)
@@ -121,7 +122,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
             report = from_statement(read_envelope(data).payload)
         except Refused as error:
             raise Refused(f"{name} is no readiness report that can be compared: {error}") from error
-        return Side(artifact=digest_of(data), report=report, signature=signature_of(data, trust, at))
+        return Side(artifact=digest_of(data), report=report, signature=signature_of(data, ground, at.now()))
 
     a, b = side(ask.a, "A"), side(ask.b, "B")
     went, appeared, changed, unchanged = _findings(a.report, b.report)
@@ -200,36 +201,58 @@ def _evidence(a: Report, b: Report, store: Store) -> Iterator[EvidenceChanged]:
 
 
 def _inside(kind: str, old: EvidenceRecord, new: EvidenceRecord, store: Store) -> EvidenceChanged:
-    bodies: list[Mapping[str, str]] = []
+    bodies: list[Mapping[str, object]] = []
     for record in (old, new):
         try:
             data = store.get(record.digest)
-            if len(data) > MOST_BODY:
-                note = f"The body {record.digest} has {len(data)} bytes, too many to compare here."
-                return EvidenceChanged(kind=kind, a=old, b=new, note=note)
-            bodies.append(dict(_leaves(strict_json(data, "the evidence"), "")))
         except Refused:
             note = f"The body {record.digest} is not in this store, or was changed there."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
+        if len(data) > MOST_BODY:
+            note = f"The body {record.digest} has {len(data)} bytes, too many to compare here."
+            return EvidenceChanged(kind=kind, a=old, b=new, note=note)
+        try:
+            bodies.append(dict(_leaves(strict_json(data, "the evidence"), "")))
+        except Refused:
+            note = f"The body {record.digest} is no JSON, so its inside cannot be compared."
+            return EvidenceChanged(kind=kind, a=old, b=new, note=note)
     first, second = bodies
-    paths = [path for path in {**first, **second} if first.get(path) != second.get(path)]
+    paths = [path for path in {**first, **second} if _exact(first, path) != _exact(second, path)]
     fields = tuple(
-        FieldChanged(path=path[:_MOST_VALUE], a=first.get(path, "")[:_MOST_VALUE], b=second.get(path, "")[:_MOST_VALUE])
-        for path in paths[:MOST_FIELDS]
+        FieldChanged(path=_short(path), a=_shown(first, path), b=_shown(second, path)) for path in paths[:MOST_FIELDS]
     )
     return EvidenceChanged(kind=kind, a=old, b=new, fields=fields, more=max(0, len(paths) - MOST_FIELDS))
 
 
-def _leaves(value: object, where: str) -> Iterator[tuple[str, str]]:
+def _exact(body: Mapping[str, object], path: str) -> str:
+    """The value at *path* as JSON, by which 1 is not "1" nor ``true``; nothing where there is none."""
+    return json.dumps(body[path]) if path in body else ""
+
+
+def _shown(body: Mapping[str, object], path: str) -> str:
+    value = body.get(path, "")
+    return _short(value if isinstance(value, str) else json.dumps(value))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}… ({len(text)} characters)"
+
+
+def _leaves(value: object, where: str) -> Iterator[tuple[str, object]]:
     """Each leaf of a JSON value by its path. Objects in a list go by what names them, so that one more moves none."""
     if isinstance(value, dict) and value:
         for name, member in value.items():
-            yield from _leaves(member, f"{where}.{name}" if where else str(name))
+            yield from _leaves(member, f"{where}.{_plain(name)}" if where else _plain(name))
     elif isinstance(value, list) and value:
         for name, member in zip(_names(value), value, strict=True):
-            yield from _leaves(member, f"{where}[{name}]")
+            yield from _leaves(member, f"{where}[{_plain(name)}]")
     else:
-        yield where, {True: "true", False: "false", None: "null"}.get(value, str(value)) if not value else str(value)
+        yield where, value
+
+
+def _plain(name: str) -> str:
+    """*name* as part of a path, quoted where it could pass for more than one part."""
+    return json.dumps(name, ensure_ascii=False) if set('[]"') & set(name) else name
 
 
 def _names(values: list[object]) -> Iterable[str]:

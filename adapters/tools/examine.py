@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.standing import LedgerState, SignatureState, Standing, ledger_of, signature_of, trust_here
+from adapters.tools.standing import LedgerState, SignatureState, Standing, grounds, ledger_of, signature_of
 from arcops.errors import Refused
 from arcops.result import Report
 from artifacts.bundle import read_envelope
@@ -64,9 +64,8 @@ def examine_artifact(ask: Examine, at: Place) -> Examined:
         listed = store.list(Filter(artifact=ask.artifact, limit=1))
         if not listed and not store.path(ask.artifact).exists():
             raise NotThere(f"the store keeps nothing under {ask.artifact}; 'arcops store list' names what it keeps")
-        trust = trust_here(at)
-        keys = () if isinstance(trust, str) else trust.keys
-        ledger = ledger_of(ask.artifact, listed[0].position if listed else None, store, keys)
+        ground = grounds(at)
+        ledger = ledger_of(ask.artifact, listed[0].position if listed else None, store, ground.keys)
         try:
             data = store.get(ask.artifact)
         except Refused:
@@ -76,7 +75,7 @@ def examine_artifact(ask: Examine, at: Place) -> Examined:
             )
             changed = SignatureState(standing=Standing.CHANGED, said=said, checked_at=at.now())
             return Examined(artifact=ask.artifact, signature=changed, expired=False, ledger=ledger, report=None, problem=said)
-        signature = signature_of(data, trust, at)
+        signature = signature_of(data, ground, at.now())
         if not listed and signature.standing is Standing.UNREADABLE:
             raise NotThere(f"{ask.artifact} is kept here as evidence, not as an artifact; fetch it as evidence")
         kind = listed[0].predicate_type if listed else ""

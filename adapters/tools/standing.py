@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -13,12 +13,15 @@ from arcops.errors import Refused
 from arcops.seen.signatures import RevocationsSeen, Revoked
 from artifacts.bundle import read_envelope, verified_by
 from artifacts.entries import read_line, read_lines
+from artifacts.envelope import IN_TOTO
 from artifacts.ledger import Checkpoint, open_checkpoint
 from artifacts.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from tasks.revocations import revocations
-from tasks.trust import Trust, load_trust
+from tasks.trust import load_trust
+
+_MOST_HINT = 100
 
 
 class Standing(Enum):
@@ -90,17 +93,26 @@ class LedgerState:
     """The ids of the trusted keys that signed the checkpoint."""
 
 
-def trust_here(at: Place) -> Trust | str:
-    """What signatures are checked against here, or one sentence about why there is nothing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What signatures are checked against: keys and revocations as they lie here at one moment, or why there are none."""
+
+    keys: tuple[PublicKey, ...] = ()
+    revocations: tuple[RevocationsSeen, ...] = ()
+    problem: str = ""
+
+
+def grounds(at: Place) -> Grounds:
+    """Read what signatures are checked against at this place, now."""
     try:
-        return load_trust(at.settings.trust)
+        trust = load_trust(at.settings.trust)
     except Refused as error:
-        return str(error)
+        return Grounds(problem="its trust cannot be used; ask its operator" if at.roots is not None else str(error))
+    return Grounds(keys=trust.keys, revocations=revocations(trust))
 
 
-def signature_of(data: bytes, trust: Trust | str, at: Place) -> SignatureState:
-    """Check the signatures of the sealed artifact *data* now."""
-    now = at.now()
+def signature_of(data: bytes, ground: Grounds, now: datetime) -> SignatureState:
+    """Check the signatures of the sealed artifact *data* against *ground*, which was read at *now*."""
 
     def state(standing: Standing, said: str, **more: tuple[str, ...]) -> SignatureState:
         return SignatureState(standing=standing, said=said, checked_at=now, **more)
@@ -109,30 +121,35 @@ def signature_of(data: bytes, trust: Trust | str, at: Place) -> SignatureState:
         envelope = read_envelope(data)
     except Refused as error:
         return state(Standing.UNREADABLE, f"This is no sealed artifact: {error}.")
-    if isinstance(trust, str):
-        return state(Standing.UNCHECKED, f"Nothing can be verified here: {trust}.")
-    signers = verified_by(envelope, trust.keys)
+    if envelope.payload_type != IN_TOTO:
+        return state(Standing.UNREADABLE, f"What is sealed here is {envelope.payload_type[:_MOST_HINT]!r}, not a statement.")
+    if ground.problem:
+        return state(Standing.UNCHECKED, f"Nothing can be verified here: {ground.problem}.")
+    signers = verified_by(envelope, ground.keys)
     if not signers:
-        hint = envelope.signatures[0].keyid or "nobody that it names"
+        hint = envelope.signatures[0].keyid[:_MOST_HINT] or "nobody"
         return state(
             Standing.UNTRUSTED,
-            f"None of the {len(trust.keys)} key(s) that this machine trusts signed it. It names {hint} as its signer, "
+            f"None of the {len(ground.keys)} key(s) trusted here signed it. It names {hint} as its signer, "
             "which anybody can write.",
         )
-    lists = revocations(trust)
-    caveats = tuple(_caveats(lists))
-    entries = [entry for listed in lists if not listed.problem for entry in listed.revoked]
-    artifact = [entry for entry in entries if entry.sha256 and entry.sha256 == hashlib.sha256(data).hexdigest()]
-    keys = [entry for entry in entries if entry.key in signers and entry.key]
+    caveats = tuple(_caveats(ground.revocations))
+    entries = [entry for listed in ground.revocations if not listed.problem for entry in listed.revoked]
+    digest = hashlib.sha256(data).hexdigest()
+    artifact = [entry for entry in entries if entry.sha256 == digest]
+    keys = [entry for entry in entries if entry.key in signers]
     sentences = tuple(_sentence(entry) for entry in (*artifact, *keys))
     standing_keys = tuple(key for key in signers if key not in {entry.key for entry in keys})
     if artifact or not standing_keys:
         return state(Standing.REVOKED, "It was signed by a trusted key, and was revoked.", revoked=sentences, caveats=caveats)
-    said = f"Signed by {', '.join(standing_keys)}, which this machine trusts."
+    said = f"Signed by {', '.join(standing_keys)}, which is trusted here."
+    if any(listed.problem for listed in ground.revocations):
+        said = f"{said} Whether that was revoked cannot be seen, so it counts as not verified."
+        return state(Standing.UNCHECKED, said, revoked=sentences, caveats=caveats)
     return state(Standing.VERIFIED, said, signers=standing_keys, revoked=sentences, caveats=caveats)
 
 
-def _caveats(lists: tuple[RevocationsSeen, ...]) -> Iterable[str]:
+def _caveats(lists: tuple[RevocationsSeen, ...]) -> Iterator[str]:
     if not lists:
         yield "No revocation list lies here, so nobody knows of a revoked key."
     for listed in lists:
