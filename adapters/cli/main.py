@@ -59,6 +59,13 @@ class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
     test_result = "test-result"
 
 
+class TextOrJson(str, Enum):  # noqa: UP042  # typer shows str-enums by value
+    """For people, or for machines."""
+
+    text = "text"
+    json = "json"
+
+
 class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
     air_gapped = "air-gapped"
     restricted = "restricted"
@@ -141,6 +148,20 @@ def show(
         from adapters.cli import verifying
 
         verifying.show(artifact, form.value)
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(parser=path, help="Before, or here: a sealed artifact, or sha256:…", show_default=False)],
+    b: Annotated[Path, typer.Argument(parser=path, help="After, or there.", show_default=False)],
+    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
+) -> None:
+    """Tell what changed from artifact A to artifact B. Exits 3 where one of them is not verified here."""
+    with said_in_one_sentence():
+        from adapters.cli import comparing
+
+        code = comparing.compare(a, b, form.value)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -288,6 +309,50 @@ def store_list(
         from adapters.cli import keeping
 
         keeping.listing(subject, limit)
+
+
+@store_app.command("review")
+def store_review(
+    subject: Annotated[str, typer.Option(help="Only artifacts whose subject's name contains this.")] = "",
+    site: Annotated[str, typer.Option(help="Only artifacts that were judged at this site.")] = "",
+    gate: Annotated[str, typer.Option(help="Only artifacts that this gate judged.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1, max=200)] = 50,
+    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
+) -> None:
+    """List the artifacts that were kept, with each signature checked now."""
+    with said_in_one_sentence():
+        from adapters.cli import comparing
+
+        comparing.review(subject, site, gate, limit, form.value)
+
+
+@store_app.command("examine")
+def store_examine(
+    artifact: Annotated[str, typer.Argument(help="The digest of a kept artifact, sha256:…", show_default=False)],
+    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
+) -> None:
+    """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 where any of them is bad."""
+    with said_in_one_sentence():
+        from adapters.cli import comparing
+
+        code = comparing.examine(artifact, form.value)
+    raise typer.Exit(code)
+
+
+@store_app.command("figures")
+def store_figures(
+    days: Annotated[int, typer.Option(help="Over how many days before now.", min=1)] = 90,
+    production: Annotated[
+        list[str] | None,
+        typer.Option(help="A production namespace (* for any text); may be repeated.", show_default=False),
+    ] = None,
+    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
+) -> None:
+    """Measure the success figures from the artifacts whose signatures hold, each with its definition."""
+    with said_in_one_sentence():
+        from adapters.cli import comparing
+
+        comparing.figures(days, tuple(production or ()), form.value)
 
 
 @store_app.command("check")

@@ -64,7 +64,10 @@ def _signature(listed: Listed, store: Store, ground: Grounds, now: datetime) -> 
         return changed("Its bytes in the store are gone, or no longer those of this digest.")
     state = signature_of(data, ground, now)
     if state.standing is Standing.VERIFIED:
-        words = said(data)
+        try:
+            words = said(data)
+        except Refused as error:
+            return replace(state, standing=Standing.UNREADABLE, said=f"It was signed, but cannot be read: {error}.")
         verdict = listed.verdict.value if listed.verdict else ""
         if (words.subject, words.verdict, words.site) != (listed.subject, verdict, listed.site):
             return changed("The store's index says otherwise than the artifact; delete index.sqlite, and it is made anew.")
