@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.kept import NotThere
 from adapters.tools.standing import LedgerState, SignatureState, Standing, grounds, ledger_of, signature_of
 from arcops.errors import Refused
 from arcops.result import Report
@@ -12,10 +13,6 @@ from artifacts.bundle import read_envelope
 from artifacts.index import Filter
 from artifacts.statement import from_statement
 from artifacts.store import Store
-
-
-class NotThere(Refused):
-    """The store keeps nothing under this digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ import pytest
 
 from adapters.tools.compare import Compare, Compared, compare_artifacts
 from adapters.tools.contract import all_tools
-from adapters.tools.examine import Examine, Examined, NotThere, examine_artifact
+from adapters.tools.examine import Examine, Examined, examine_artifact
 from adapters.tools.figures import AskFigures, Figure, success_figures, worded
+from adapters.tools.kept import NotThere
 from adapters.tools.keys import RevokeKey, revoke_key
 from adapters.tools.review import review_artifacts
 from adapters.tools.standing import Ledgered, Standing
