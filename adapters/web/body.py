@@ -95,5 +95,6 @@ def _large(value: object) -> bool:
 def _leaf(value: object) -> Node:
     if isinstance(value, str):
         cut = f"{value[:_MOST_TEXT]}… ({len(value)} characters)" if len(value) > _MOST_TEXT else value
-        words = {"None": "nothing", "True": "yes", "False": "no"}
+        return Node(shape="text", text=cut)
+    words = {"None": "nothing", "True": "yes", "False": "no"}
     return Node(shape="number", text=words.get(str(value), str(value)))
