@@ -48,8 +48,12 @@ def first_inference(vouched: Vouched, production: tuple[str, ...]) -> Measured:
         took[model] = int((kept.report.judged_at - known[0].report.judged_at).total_seconds())
         rests.append(kept)
     if not took:
-        why = f"{alone} model(s) answered without an earlier artifact to measure from" if alone else "no artifact shows one"
-        return Measured(said=f"Not measured: {why}.{_cut(vouched)}")
+        why = (
+            f"{alone} model(s) answered without an earlier artifact to measure from"
+            if alone
+            else "No artifact shows a model answer"
+        )
+        return Measured(said=f"{why}.{_cut(vouched)}")
     ordered = sorted(took.values())
     middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
     passed = f" {alone} more had no earlier artifact to measure from." if alone else ""
@@ -76,7 +80,7 @@ def deployed_after_passing(vouched: Vouched, production: tuple[str, ...]) -> Mea
             elif finding.outcome is Outcome.UNKNOWN and finding.rule not in (f"{ADMISSION}/cleared", f"{ADMISSION}/named"):
                 asked.setdefault(("unseen", *where), finding.outcome)
     if not asked:
-        return Measured(said=f"Not measured: no workload was asked about at the admission check.{_cut(vouched)}")
+        return Measured(said=f"No workload was asked about at the admission check.{_cut(vouched)}")
     passed = sum(outcome is Outcome.PASS for outcome in asked.values())
     nameless = sum(kind == "workload" for kind, *_ in asked)
     unseen = sum(kind == "unseen" for kind, *_ in asked)
@@ -96,8 +100,8 @@ def wildcard_egress(vouched: Vouched, production: tuple[str, ...]) -> Measured:
     looked = {where: kept for where, kept in newest.items() if _wildcards(kept)}
     blind = len(newest) - len(looked)
     if not looked:
-        why = f"{blind} look(s) at networks could not answer the rule" if blind else "no network was looked at"
-        return Measured(said=f"Not measured: {why}.{_cut(vouched)}")
+        why = f"{blind} look(s) at networks could not answer the rule" if blind else "No network was looked at"
+        return Measured(said=f"{why}.{_cut(vouched)}")
     bad = {
         (site, namespace)
         for (site, _), kept in looked.items()
@@ -133,7 +137,7 @@ def gpu_reproduced(vouched: Vouched, production: tuple[str, ...]) -> Measured:
     pairs = {(policy, site) for policy, names in sites.items() if len(names) > 1 for site in names}
     left = f" {nowhere} artifact(s) name no site (ARCOPS_SITE) and were left out." if nowhere else ""
     if not pairs:
-        return Measured(said=f"Not measured: no two sites judged GPU nodes by the same policy.{left}{_cut(vouched)}")
+        return Measured(said=f"No two sites judged GPU nodes by the same policy.{left}{_cut(vouched)}")
     counted = {key: kept for key, kept in newest.items() if key[:2] in pairs}
     bad = {key[:2] for key, kept in counted.items() if kept.report.verdict is not Verdict.GREEN}
     return Measured(

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 MOST_LEAVES = 5000
-MOST_COLUMNS = 8
+MOST_COLUMNS = 9
 MOST_DEPTH = 12
+MOST_WORDS = 40
 _MOST_TEXT = 2000
+_HEX = re.compile(r"([a-z0-9]{1,10}:)?[0-9a-f]{32,128}\Z")
+_FIRST = ("path", "name", "id", "uuid", "purl", "kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """``shape`` is ``text``, ``number`` (also truth and nothing), ``fields``, ``table`` or ``items``.
+    """``shape`` is ``text``, ``hex`` (a digest), ``number`` (also yes and no), ``fields``, ``table``, ``items``
+    or ``words`` (a short list without anything inside).
 
-    ``fields`` and ``items`` have ``members`` by name, a ``table`` has ``columns`` and ``rows``. ``left`` is how many more
-    there are than are shown.
+    ``fields``, ``words`` and ``items`` have ``members`` by name, a ``table`` has ``columns`` and ``rows``. ``empty`` names
+    the fields with nothing in them, ``left`` is how many more members or rows there are than are shown.
     """
 
     shape: str
@@ -24,6 +29,7 @@ class Node:
     members: tuple[tuple[str, Node], ...] = ()
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Node, ...], ...] = ()
+    empty: tuple[str, ...] = ()
     left: int = 0
 
 
@@ -31,70 +37,83 @@ class Node:
 class _Budget:
     left: int = field(default=MOST_LEAVES)
 
-    def take(self) -> bool:
-        self.left -= 1
+    def take(self, count: int = 1) -> bool:
+        self.left -= count
         return self.left >= 0
 
 
 def lay_out(value: object) -> Node:
-    """*value*, parsed JSON, in at most `MOST_LEAVES` leaves."""
+    """*value*, parsed JSON, in at most about `MOST_LEAVES` leaves."""
     return _node(value, _Budget(), 0)
 
 
 def _node(value: object, budget: _Budget, depth: int) -> Node:
-    if depth >= MOST_DEPTH and isinstance(value, (dict, list)):
+    if not isinstance(value, (dict, list)):
+        return _leaf(value)
+    if depth >= MOST_DEPTH:
         return Node(shape="number", text=f"… {len(value)} more, too deep to be shown here")
-    if isinstance(value, dict):
-        shown = tuple(_members(value, budget, depth))
-        return Node(shape="fields", members=shown, left=len(value) - len(shown))
     if isinstance(value, list):
-        columns = _columns(value)
-        if columns:
-            rows = tuple(_rows(value, columns, budget, depth))
-            return Node(shape="table", columns=columns, rows=rows, left=len(value) - len(rows))
-        shown = tuple(_members({str(number): one for number, one in enumerate(value, 1)}, budget, depth))
-        return Node(shape="items", members=shown, left=len(value) - len(shown))
-    return _leaf(value)
+        if len(value) <= MOST_WORDS and not any(isinstance(one, (dict, list)) for one in value):
+            return _members("words", _numbered(value), budget, depth)
+        return _table(value, budget, depth) or _members("items", _numbered(value), budget, depth)
+    return _members("fields", value, budget, depth)
 
 
-def _members(value: Mapping[str, object], budget: _Budget, depth: int) -> Iterator[tuple[str, Node]]:
-    for name, member in value.items():
-        if not budget.take():
-            return
-        yield str(name), _node(member, budget, depth + 1)
+def _members(shape: str, value: Mapping[str, object], budget: _Budget, depth: int) -> Node:
+    empty = tuple(name for name, member in value.items() if _nothing(member)) if shape == "fields" else ()
+    full = {name: member for name, member in value.items() if name not in empty}
+    shown = tuple((name, _node(member, budget, depth + 1)) for name, member in full.items() if budget.take())
+    return Node(shape=shape, members=shown, empty=empty[:MOST_LEAVES], left=len(full) - len(shown))
 
 
-def _rows(value: list[object], columns: tuple[str, ...], budget: _Budget, depth: int) -> Iterator[tuple[Node, ...]]:
-    for row in value:
-        if not budget.take() or not isinstance(row, dict):
-            return
-        budget.left -= len(columns)
-        yield tuple(_node(row[name], budget, depth + 2) if name in row else Node(shape="number") for name in columns)
+def _numbered(value: list[object]) -> Mapping[str, object]:
+    return {str(number): one for number, one in enumerate(value, 1)}
 
 
-def _columns(value: list[object]) -> tuple[str, ...]:
-    """The columns of a table, where every item is an object and together they have few fields, none with much inside."""
-    names: dict[str, None] = {}
+def _table(value: list[object], budget: _Budget, depth: int) -> Node | None:
+    """A table, where every item is an object and they have few fields in common, with little inside each."""
+    flat: list[dict[str, object]] = []
     for row in value:
         if not isinstance(row, dict) or not row:
-            return ()
-        names |= dict.fromkeys(row)
-        if len(names) > MOST_COLUMNS or any(_large(member) for member in row.values()):
-            return ()
-    return tuple(names)
+            return None
+        flat.append(dict(_flat(row)))
+    names = {name: None for row in flat for name in row}
+    full = [name for name in names if not all(_nothing(row.get(name)) for row in flat)]
+    if not full or len(full) > MOST_COLUMNS or any(_large(member) for row in flat for member in row.values()):
+        return None
+    columns = tuple(sorted(full, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)))
+    rows = tuple(
+        tuple(_node(row[name], budget, depth + 2) if not _nothing(row.get(name)) else Node(shape="number") for name in columns)
+        for row in flat
+        if budget.take(len(columns))
+    )
+    empty = tuple(name for name in names if name not in full)
+    return Node(shape="table", columns=columns, rows=rows, empty=empty, left=len(flat) - len(rows))
+
+
+def _flat(row: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
+    """The fields of *row*, those of an object inside by ``outer.inner``."""
+    for name, member in row.items():
+        if isinstance(member, dict) and member and not before:
+            yield from _flat(member, f"{name}.")
+        else:
+            yield f"{before}{name}", member
+
+
+def _nothing(value: object) -> bool:
+    return value is None or value in ("", [], {})
 
 
 def _large(value: object) -> bool:
     if isinstance(value, dict):
-        return len(value) > 4 or any(isinstance(member, (dict, list)) and member for member in value.values())
-    if isinstance(value, list):
-        return len(value) > 6 or any(isinstance(member, (dict, list)) and member for member in value)
-    return False
+        return bool(value)
+    return isinstance(value, list) and (len(value) > 6 or any(isinstance(member, (dict, list)) and member for member in value))
 
 
 def _leaf(value: object) -> Node:
     if isinstance(value, str):
-        cut = f"{value[:_MOST_TEXT]}… ({len(value)} characters)" if len(value) > _MOST_TEXT else value
-        return Node(shape="text", text=cut)
+        if _HEX.match(value):
+            return Node(shape="hex", text=value)
+        return Node(shape="text", text=f"{value[:_MOST_TEXT]}… ({len(value)} characters)" if len(value) > _MOST_TEXT else value)
     words = {"None": "nothing", "True": "yes", "False": "no"}
     return Node(shape="number", text=words.get(str(value), str(value)))

@@ -119,7 +119,10 @@ def compare(asked: Asked) -> Reply:
         compared = compare_artifacts(Compare(a=a, b=b), asked.at)
     except Refused as error:
         raise _compare_problem(asked, a, b) from error
-    return Reply(body=render("compare.html", base=asked.base, here="compare", a=a, b=b, compared=compared))
+    turned = [one for one in compared.changed if one.a.outcome is not one.b.outcome]
+    reworded = [one for one in compared.changed if one.a.outcome is one.b.outcome]
+    values = {"a": a, "b": b, "compared": compared, "turned": turned, "reworded": reworded}
+    return Reply(body=render("compare.html", base=asked.base, here="compare", **values))
 
 
 def figures(asked: Asked) -> Reply:

@@ -75,7 +75,7 @@ def short(digest: str) -> str:
 
 
 def _day(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+    return f"{at.day} {at:%b %Y, %H:%M}"
 
 
 def _part(text: str) -> str:

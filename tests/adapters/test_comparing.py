@@ -298,7 +298,7 @@ class TestFigures:
     def test_an_empty_store_measures_nothing_and_never_says_zero(self, here: Bench) -> None:
         for figure in self.figures(here).values():
             assert figure.value is None
-            assert figure.said.startswith("Not measured")
+            assert figure.said.startswith("No ")
             assert worded(figure) == "not measured"
             assert len(figure.definition) > 80
         assert "not measured" in run(here, "store", "figures").stdout
