@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from arcops.evidence import Missing
 from arcops.finding import Finding, Outcome
@@ -17,7 +19,16 @@ from arcops.verdict import worst
 from artifacts.bundle import seal
 from artifacts.private_key import Signer
 from artifacts.store import Store, digest_of
+from foundation.settings import read_settings
 from tests.models import CLOCK, Bench
+
+
+def fresh(here: Bench, folder: Path) -> Bench:
+    """A copy of the bench *here*, home and all, in *folder*: making keys is slow, copying them is not."""
+    home = folder / "home"
+    shutil.copytree(here.home, home)
+    settings = read_settings({"ARCOPS_HOME": str(home), "ARCOPS_WORKERS": "2"})
+    return replace(here, home=home, settings=settings)
 
 
 def finding(rule: str, outcome: Outcome = Outcome.PASS, text: str = "All is well.", **more: str) -> Finding:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from starlette.applications import Starlette
 
 from adapters.tools.contract import Place
-from adapters.web.pages import not_found, routes
+from adapters.web.pages import error_page, routes
 
 
 def site(place: Callable[[], Place]) -> Starlette:
     """An application that serves only the pages. It checks no host name and nobody's identity: that is its front's part."""
-    return Starlette(routes=routes(place), exception_handlers={404: not_found, 405: not_found})
+    return Starlette(routes=routes(place), exception_handlers={404: error_page, 405: error_page})

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -21,7 +22,7 @@ from adapters.web.replies import HEADERS, Problem, Reply, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Unavailable
 
-__all__ = ["HEADERS", "not_found", "routes"]
+__all__ = ["HEADERS", "error_page", "routes"]
 
 _LOG = logging.getLogger("arcops.web")
 
@@ -56,12 +57,18 @@ def routes(place: Callable[[], Place]) -> list[BaseRoute]:
     ]
 
 
-async def not_found(request: Request, error: Exception) -> Response:
-    """The page for an address that no route has; a handler for Starlette's 404."""
-    problem = Problem(404, "There is nothing here", "No page has this address.", "Begin again from the list.")
-    return respond(request, _problem(request, problem))
+async def error_page(request: Request, error: Exception) -> Response:
+    """The page for what Starlette itself refuses: an address that no route has (404), a method that is not GET (405)."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    if status == 405:
+        problem = Problem(405, "Pages are only read", f"The method is {request.method[:20]!r}.", "Ask with GET. " + _AGAIN)
+    else:
+        problem = Problem(404, "There is nothing here", "No page has this address.", _AGAIN)
+    headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
+    return respond(request, replace(_problem(request, problem), more=headers))
 
 
+_AGAIN = "Begin again from the list."
 _NOT_NOW = Problem(503, "This cannot be shown now", "The store could not be read just now.", "Try again in a few seconds.")
 
 
@@ -103,7 +110,7 @@ def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]
 async def _static(request: Request) -> Response:
     name = str(request.path_params["name"])
     if name not in STATIC:
-        return await not_found(request, LookupError(name))
+        return await error_page(request, HTTPException(404))
     tag = static_tag(name)
     keep = "public, max-age=31536000, immutable" if request.query_params.get("v") == tag else "public, no-cache"
     return respond(request, Reply(body=static_bytes(name), kind=STATIC[name], keep=keep, tag=f'"{tag}"'))

@@ -30,7 +30,7 @@ from artifacts.index import Filter
 from artifacts.private_key import create
 from artifacts.store import Store, object_path
 from artifacts.wire import from_json, to_json
-from tests.kept import checkpoint, finding, keep, report, result
+from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-D3")
@@ -41,9 +41,14 @@ PASS, WARN, FAIL, UNKNOWN = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.UN
 GOOD = result("signatures", finding("signatures/signed"))
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("keys"))
+
+
 @pytest.fixture
-def here(tmp_path: Path) -> Bench:
-    return bench(tmp_path)
+def here(keys: Bench, tmp_path: Path) -> Bench:
+    return fresh(keys, tmp_path)
 
 
 def compared(here: Bench, a: str, b: str) -> Compared:
