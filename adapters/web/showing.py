@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +21,7 @@ from adapters.web.asked import PAGE, digest, listing, number, text
 from adapters.web.body import lay_out
 from adapters.web.replies import FOREVER, Problem, Reply
 from adapters.web.words import render
-from arcops.errors import Refused
+from arcops.errors import Refused, Unavailable
 from arcops.finding import Finding, Outcome
 from arcops.result import EvidenceRecord, GateResult, Report
 from artifacts.bundle import MEDIA_TYPE
@@ -28,7 +29,10 @@ from artifacts.bundle import MEDIA_TYPE
 MOST_SHOWN = 500
 """Findings of one gate on one page; the artifact itself has them all."""
 MOST_BODY = 8 * 1024 * 1024
+PATIENCE = 10.0
+"""Seconds to wait for a turn at measuring the figures, which reads thousands of artifacts."""
 _DAYS = 90
+_MEASURING = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +134,12 @@ def figures(asked: Asked) -> Reply:
     days = number(asked.query, "days", _DAYS, most=MOST_DAYS)
     production = text(asked.query, "production")
     ask = AskFigures(days=days, production=tuple(production.replace(",", " ").split()))
-    found = success_figures(ask, asked.at)
+    if not _MEASURING.acquire(timeout=PATIENCE):
+        raise Unavailable("too many measure the figures at once")
+    try:
+        found = success_figures(ask, asked.at)
+    finally:
+        _MEASURING.release()
     return Reply(body=render("figures.html", base=asked.base, here="figures", found=found, days=days, production=production))
 
 

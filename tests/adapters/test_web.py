@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 
 from adapters.tools.contract import Place
 from adapters.tools.keys import RevokeKey, revoke_key
+from adapters.web import showing
 from adapters.web.app import site
 from adapters.web.body import MOST_LEAVES, lay_out
 from adapters.web.pages import HEADERS, routes
@@ -370,6 +372,36 @@ def test_figures_come_with_their_definitions_and_never_guess(here: Bench, web: T
     keep(here, report("manifest", cleared, kind="workload"))
     assert "1 of 1" in words(web.get("/figures?days=30&production=shop-*").text)
     assert web.get("/figures?days=0").status_code == 400
+
+
+def test_many_who_ask_for_figures_leave_the_other_pages_alone(here: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(showing, "PATIENCE", 0.05)
+    begun, done = threading.Semaphore(0), threading.Event()
+
+    def slow() -> datetime:
+        if "figures" in threading.current_thread().name:
+            begun.release()
+            assert done.wait(60)
+        return CLOCK
+
+    def measure() -> None:
+        threading.current_thread().name = "figures"
+        showing.figures(showing.Asked(at=replace(here.place(), now=slow), base="/", query={}))
+
+    busy = [threading.Thread(target=measure) for _ in range(2)]
+    for one in busy:
+        one.start()
+    try:
+        for _ in busy:
+            assert begun.acquire(timeout=60)
+        client = TestClient(site(here.place))
+        assert client.get("/figures").status_code == 503
+        assert client.get("/").status_code == 200
+    finally:
+        done.set()
+        for one in busy:
+            one.join()
+    assert TestClient(site(here.place)).get("/figures").status_code == 200
 
 
 class TestHttp:
