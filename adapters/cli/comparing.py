@@ -17,12 +17,15 @@ from adapters.tools.examine import Examine, Examined, examine_artifact
 from adapters.tools.figures import AskFigures, success_figures, worded
 from adapters.tools.review import review_artifacts
 from adapters.tools.standing import Ledgered, Standing
+from arcops.errors import Refused
 from arcops.finding import Finding
 from artifacts.index import Filter
 
 
-def compare(a: Path, b: Path, form: str) -> int:
-    ask = Compare(a=artifact_text(a), b=artifact_text(b))
+def compare(a: str, b: str, form: str) -> int:
+    if not a or not b:
+        raise Refused("the name of an artifact is empty; was a variable not set?")
+    ask = Compare(a=artifact_text(Path(a)), b=artifact_text(Path(b)))
     compared = answer(compare_artifacts, ask, surroundings.place())
     if form == "json":
         _print_json(compared)

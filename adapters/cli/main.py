@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.cli import looking
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
 
@@ -28,6 +29,7 @@ store_app = typer.Typer(name="store", help="What was kept: list it, prove nothin
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
 for group in (keys_app, policy_app, data_app, store_app):
     app.add_typer(group)
+looking.add(app, store_app)
 
 
 @app.callback()
@@ -57,13 +59,6 @@ class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
     junit = "junit"
     markdown = "markdown"
     test_result = "test-result"
-
-
-class TextOrJson(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    """For people, or for machines."""
-
-    text = "text"
-    json = "json"
 
 
 class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
@@ -148,20 +143,6 @@ def show(
         from adapters.cli import verifying
 
         verifying.show(artifact, form.value)
-
-
-@app.command()
-def compare(
-    a: Annotated[Path, typer.Argument(parser=path, help="Before, or here: a sealed artifact, or sha256:…", show_default=False)],
-    b: Annotated[Path, typer.Argument(parser=path, help="After, or there.", show_default=False)],
-    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
-) -> None:
-    """Tell what changed from artifact A to artifact B. Exits 3 where one of them is not verified here."""
-    with said_in_one_sentence():
-        from adapters.cli import comparing
-
-        code = comparing.compare(a, b, form.value)
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -311,50 +292,6 @@ def store_list(
         keeping.listing(subject, limit)
 
 
-@store_app.command("review")
-def store_review(
-    subject: Annotated[str, typer.Option(help="Only artifacts whose subject's name contains this.")] = "",
-    site: Annotated[str, typer.Option(help="Only artifacts that were judged at this site.")] = "",
-    gate: Annotated[str, typer.Option(help="Only artifacts that this gate judged.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1, max=200)] = 50,
-    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
-) -> None:
-    """List the artifacts that were kept, with each signature checked now."""
-    with said_in_one_sentence():
-        from adapters.cli import comparing
-
-        comparing.review(subject, site, gate, limit, form.value)
-
-
-@store_app.command("examine")
-def store_examine(
-    artifact: Annotated[str, typer.Argument(help="The digest of a kept artifact, sha256:…", show_default=False)],
-    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
-) -> None:
-    """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 where any of them is bad."""
-    with said_in_one_sentence():
-        from adapters.cli import comparing
-
-        code = comparing.examine(artifact, form.value)
-    raise typer.Exit(code)
-
-
-@store_app.command("figures")
-def store_figures(
-    days: Annotated[int, typer.Option(help="Over how many days before now.", min=1)] = 90,
-    production: Annotated[
-        list[str] | None,
-        typer.Option(help="A production namespace (* for any text); may be repeated.", show_default=False),
-    ] = None,
-    form: Annotated[TextOrJson, typer.Option("--format", help="What to print.")] = TextOrJson.text,
-) -> None:
-    """Measure the success figures from the artifacts whose signatures hold, each with its definition."""
-    with said_in_one_sentence():
-        from adapters.cli import comparing
-
-        comparing.figures(days, tuple(production or ()), form.value)
-
-
 @store_app.command("check")
 def store_check(
     key: Signers,
@@ -390,6 +327,43 @@ def store_import(
         from adapters.cli import keeping
 
         keeping.bring_in(mirror, tuple(key))
+
+
+Host = Annotated[str, typer.Option(help="The address to listen at; other machines reach it only with tokens.")]
+Port = Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")]
+Certificate = Annotated[
+    Path | None, typer.Option("--tls-cert", parser=path, help="The server's certificate chain, PEM.", show_default=False)
+]
+CertificateKey = Annotated[
+    Path | None, typer.Option("--tls-key", parser=path, help="The certificate's private key, PEM.", show_default=False)
+]
+BehindProxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")]
+Tier_ = Annotated[TierName | None, typer.Option("--tier", help="How far runs may reach.", show_default="air-gapped")]
+
+
+@app.command()
+def mcp(
+    http: Annotated[
+        bool, typer.Option("--http", help="Serve streamable HTTP at /mcp, instead of standard input and output.")
+    ] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8420,
+    tls_cert: Certificate = None,
+    tls_key: CertificateKey = None,
+    behind_proxy: BehindProxy = False,
+    key: Key = "",
+    tier: Tier_ = None,
+) -> None:
+    """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
+    with said_in_one_sentence():
+        from adapters.cli import serving
+
+        named = tier.value if tier else ""
+        if http:
+            address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
+            serving.mcp(address, key, named)
+        else:
+            serving.stdio(key, named)
 
 
 def main() -> None:

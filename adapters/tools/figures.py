@@ -101,7 +101,8 @@ _WANTED = (
         name="wildcard-egress",
         title="Wildcard egress in production namespaces",
         definition=(
-            "Production namespaces in which a network gate's rule 'wildcard-egress' does not pass, waived or not, by the "
+            "Production namespaces from which pods may go anywhere: gate 'network' finds an egress rule that does not name "
+            "where to (network/egress), waived or not, or a pod that no policy closes for egress (network/isolated), by the "
             "newest artifact of each site and subject. Where nobody says which namespaces are production, every one counts. "
             "The goal is 0."
         ),

@@ -24,7 +24,6 @@ from adapters.tools.review import review_artifacts
 from adapters.tools.standing import Ledgered, Standing
 from arcops.errors import Refused
 from arcops.finding import Finding, Outcome
-from arcops.result import GateResult
 from arcops.verdict import Verdict
 from artifacts.index import Filter
 from artifacts.private_key import create
@@ -354,17 +353,25 @@ class TestFigures:
         assert "1 more had no earlier artifact" in figure.said
 
     def test_wildcard_egress_counts_production_by_the_newest_look(self, here: Bench) -> None:
-        def look(*findings: Finding) -> GateResult:
-            return result("network", *findings)
+        def look(*findings: Finding, name: str = "cluster", hours: int = 0) -> None:
+            judged = result("network", *findings, finding("network/ports"))
+            keep(here, report(name, judged, kind="manifests", site="north", at=CLOCK + timedelta(hours=hours)))
 
-        bad = [finding("network/wildcard-egress", FAIL, about=f"{space}/allow-all") for space in ("shop", "shop-db", "dev")]
-        keep(here, report("cluster", look(*bad), kind="network", site="n"))
-        assert self.figures(here)["wildcard-egress"].value == 3
+        closed = finding("network/egress", text="Every rule names its peers.")
+        bad = [finding("network/egress", FAIL, about=f"NetworkPolicy {space}/open") for space in ("shop", "shop-db", "dev")]
+        look(*bad, finding("network/isolated", FAIL, about="Deployment ops/agent egress"))
+        assert self.figures(here)["wildcard-egress"].value == 4
         assert self.figures(here, "shop*")["wildcard-egress"].value == 2
-        keep(here, report("cluster", look(bad[2]), kind="network", site="n", at=CLOCK + timedelta(hours=1)))
+        look(bad[2], finding("network/isolated", FAIL, about="Pod shop/x ingress"), hours=1)
         assert self.figures(here, "shop*")["wildcard-egress"].value == 0
-        keep(here, report("other", look(finding("network/judged", UNKNOWN)), kind="network", site="n"))
+        look(closed, finding("network/isolated", WARN, about="Namespace shop egress"), hours=2)
+        assert self.figures(here)["wildcard-egress"].value == 0
+        look(finding("network/egress", FAIL, about="something else"), hours=3)
+        assert self.figures(here, "shop")["wildcard-egress"].value == 1
+        look(closed, finding("network/egress", UNKNOWN), hours=4)
         assert "may be more" in self.figures(here)["wildcard-egress"].said
+        look(name="another")
+        assert self.figures(here)["wildcard-egress"].said.count("2 look(s) could not see everything") == 1
 
     def test_gpu_readiness_is_reproduced_where_every_node_is_green(self, here: Bench) -> None:
         ready, broken = result("gpu-health", finding("gpu-health/ecc")), result("gpu-health", finding("gpu-health/ecc", FAIL))
@@ -422,3 +429,4 @@ def test_a_person_reads_what_changed(here: Bench) -> None:
     assert run(here, "store", "examine", a).returncode == GREEN
     assert run(here, "store", "examine", b).returncode == RED
     assert run(here, "store", "examine", "nonsense").returncode == USAGE
+    assert run(here, "compare", a, "").returncode == USAGE
