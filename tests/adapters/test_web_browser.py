@@ -208,7 +208,7 @@ def test_a_person_finds_filters_reads_and_compares(world: World, browser: Browse
         expect(page.locator("tbody tr")).to_have_count(1)
         page.get_by_role("link", name="tiny").click()
         expect(page.get_by_text("config.json is not as it was signed")).to_be_visible()
-        passed = page.locator("#gate-integrity details")
+        passed = page.locator("#gate-integrity")
         expect(passed.get_by_role("listitem").first).to_be_hidden()
         passed.locator("summary").click()
         expect(passed.get_by_role("listitem").first).to_be_visible()
@@ -240,7 +240,7 @@ def test_paper_has_everything_unfolded_and_nothing_to_click(world: World, browse
     with watched(browser, theme="dark") as seen:
         page = seen.page
         page.goto(world.address + world.pages["green"])
-        passed = page.locator("#gate-integrity details .sentence").first
+        passed = page.locator("#gate-integrity .sentence").first
         shows = "(one) => one.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})"
         assert not passed.evaluate(shows)
         page.emulate_media(media="print")
@@ -248,6 +248,11 @@ def test_paper_has_everything_unfolded_and_nothing_to_click(world: World, browse
         expect(page.get_by_role("navigation", name="Pages")).to_be_hidden()
         expect(page.get_by_role("link", name="Download the signed artifact")).to_be_hidden()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        page.set_viewport_size({"width": 673, "height": 1000})  # A4 between margins of 16 mm
+        for path in world.pages.values():
+            page.goto(world.address + path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 673, path
+        page.goto(world.address + world.pages["red"])
         paper = page.pdf(format="A4")
         assert paper.startswith(b"%PDF")
         assert len(re.findall(rb"/Type\s*/Page\b", paper)) >= 2
