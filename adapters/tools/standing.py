@@ -12,7 +12,7 @@ from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.seen.signatures import RevocationsSeen, Revoked
 from artifacts.bundle import read_envelope, verified_by
-from artifacts.entries import read_line, read_lines
+from artifacts.entries import Entry, read_line, read_lines
 from artifacts.envelope import IN_TOTO
 from artifacts.ledger import Checkpoint, open_checkpoint
 from artifacts.merkle import inclusion_proof, leaf_hash, verify_inclusion
@@ -167,7 +167,7 @@ def ledger_of(digest: str, position: int | None, store: Store, keys: Sequence[Pu
     if position is None:
         return LedgerState(state=Ledgered.ABSENT, said="The log has no entry for it: it was never kept as an artifact.")
     lines = tuple(read_lines(store.folder / "log"))
-    entry = read_line(lines[position]) if position < len(lines) else None
+    entry = _entry(lines, position)
     if entry is None or entry.artifact != digest:
         return LedgerState(
             state=Ledgered.BROKEN, position=position, said="The log no longer has its entry where it was: the log was changed."
@@ -204,6 +204,13 @@ def ledger_of(digest: str, position: int | None, store: Store, keys: Sequence[Pu
     if not verify_inclusion(leaf=leaf_hash(entry.line), index=position, size=checkpoint.size, proof=path, root=checkpoint.root):
         return state(Ledgered.BROKEN, "The log is not the one that its checkpoint signs: an entry was edited or moved.", path)
     return state(Ledgered.PROVEN, f"Entry {position} is one of the {checkpoint.size} that the last checkpoint signs.", path)
+
+
+def _entry(lines: Sequence[bytes], position: int) -> Entry | None:
+    try:
+        return read_line(lines[position]) if position < len(lines) else None
+    except Refused:
+        return None
 
 
 def _checkpoint(note: bytes, key: PublicKey, origin: str) -> Checkpoint | None:

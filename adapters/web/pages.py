@@ -20,7 +20,7 @@ from adapters.tools.contract import Place
 from adapters.web import showing
 from adapters.web.replies import HEADERS, Problem, Reply, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
-from arcops.errors import Unavailable
+from arcops.errors import Refused, Unavailable
 
 __all__ = ["HEADERS", "error_page", "routes"]
 
@@ -71,6 +71,13 @@ async def error_page(request: Request, error: Exception) -> Response:
 _AGAIN = "Begin again from the list."
 _NOT_NOW = Problem(503, "This cannot be shown now", "The store could not be read just now.", "Try again in a few seconds.")
 
+_CHANGED = Problem(
+    409,
+    "This store cannot be relied on",
+    "Its log was changed, or what is in it cannot be read.",
+    "Tell its operator: 'arcops store check' names what was removed, edited or moved.",
+)
+
 
 def _failed(number: str) -> Problem:
     return Problem(
@@ -98,6 +105,9 @@ def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]
         except Unavailable as error:
             _LOG.warning("the store could not be read for a page: %s", error)
             reply = _problem(request, _NOT_NOW)
+        except Refused as error:
+            _LOG.warning("the store does not hold together: %s", error)
+            reply = _problem(request, _CHANGED)
         except Exception:  # whatever it was, the reader gets a page and no secrets, and the operator gets the rest
             number = secrets.token_hex(4)
             _LOG.exception("a page could not be made (%s)", number)

@@ -232,6 +232,7 @@ class TestExamine:
             ("nothing", Ledgered.UNPROVEN),
             ("older", Ledgered.NOT_YET),
             ("edit", Ledgered.BROKEN),
+            ("garble", Ledgered.BROKEN),
             ("stranger", Ledgered.UNPROVEN),
         ],
     )
@@ -246,6 +247,9 @@ class TestExamine:
                 assert examined(here, kept).ledger.state is Ledgered.PROVEN
                 log = here.settings.store / "log"
                 log.write_bytes(log.read_bytes().replace(first[7:].encode(), b"0" * 64, 1))
+            case "garble":
+                log = here.settings.store / "log"
+                log.write_bytes(log.read_bytes().replace(b'{"', b"{x", 2))
             case "stranger":
                 with Store(here.settings.store) as store:
                     store.checkpoint(create())

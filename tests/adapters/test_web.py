@@ -235,6 +235,18 @@ class TestArtifact:
         log.write_bytes(log.read_bytes().replace(first[7:].encode(), b"0" * 64, 1))
         assert "THE LOG WAS CHANGED" in words(web.get(f"/artifacts/{kept}").text)
 
+    def test_a_shortened_log_is_told_on_every_page(self, here: Bench, web: TestClient) -> None:
+        kept = keep(here, report("m", GOOD))
+        keep(here, report("n", GOOD))
+        web.get("/")
+        log = here.settings.store / "log"
+        log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:1]))
+        for path in ("/", f"/artifacts/{kept}", "/figures"):
+            page = web.get(path)
+            assert page.status_code == 409
+            assert "cannot be relied on" in words(page.text)
+            assert str(here.home) not in page.text
+
     def test_other_statements_are_shown_as_what_they_are(self, here: Bench, web: TestClient) -> None:
         from adapters.tools.check import Check, check_model
 
