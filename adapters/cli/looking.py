@@ -1,13 +1,16 @@
-"""The commands that look at what was kept: ``arcops compare`` and ``arcops store review``, ``examine`` and ``figures``."""
+"""The commands about what was kept: ``arcops compare`` and ``arcops store``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from adapters.cli.exits import said_in_one_sentence
+from adapters.cli.paths import path
 
 
 class TextOrJson(str, Enum):  # noqa: UP042  # typer shows str-enums by value
@@ -23,8 +26,17 @@ Form = Annotated[TextOrJson, typer.Option("--format", help="What to print.")]
 def add(app: typer.Typer, store: typer.Typer) -> None:
     """Put the commands into *app* and its group *store*."""
     app.command()(compare)
-    for command in (review, examine, figures):
-        store.command()(command)
+    named: dict[str, Callable[..., None]] = {
+        "list": list_,
+        "review": review,
+        "examine": examine,
+        "figures": figures,
+        "check": check,
+        "export": export,
+        "import": bring_in,
+    }
+    for name, command in named.items():
+        store.command(name)(command)
 
 
 def compare(
@@ -79,3 +91,51 @@ def figures(
         from adapters.cli import comparing
 
         comparing.figures(days, tuple(production or ()), form.value)
+
+
+Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
+
+
+def list_(
+    subject: Annotated[str, typer.Option(help="Only artifacts about the subject of this name.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)] = 50,
+) -> None:
+    """List the artifacts that were kept."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.listing(subject, limit)
+
+
+def check(
+    key: Signers,
+    checkpoint: Annotated[
+        Path | None, typer.Option(parser=path, help="The last checkpoint that you kept outside of the store.")
+    ] = None,
+) -> None:
+    """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        code = keeping.check(tuple(key), checkpoint)
+    raise typer.Exit(code)
+
+
+def export(
+    mirror: Annotated[Path, typer.Argument(parser=path, help="The new file.", show_default=False)], key: Signers
+) -> None:
+    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.export(mirror, tuple(key))
+
+
+def bring_in(
+    mirror: Annotated[Path, typer.Argument(parser=path, help="An exported file.", show_default=False)], key: Signers
+) -> None:
+    """Verify a mirror, whole, and keep what it carries."""
+    with said_in_one_sentence():
+        from adapters.cli import keeping
+
+        keeping.bring_in(mirror, tuple(key))

@@ -14,6 +14,7 @@ import typer
 from adapters.cli import looking
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
+from adapters.cli.paths import path
 
 app = typer.Typer(
     name="arcops",
@@ -41,13 +42,6 @@ def surroundings(
 ) -> None:
     """Take what holds for every command."""
     os.environ[SERVER] = server
-
-
-def path(text: str) -> Path:
-    """A path that was really given: the empty string, as an unset variable leaves it, would name the present directory."""
-    if not text:
-        raise typer.BadParameter("the path is empty; was a variable not set?")
-    return Path(text)
 
 
 class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
@@ -277,58 +271,6 @@ def data_import(
         making.import_data(export)
 
 
-Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
-
-
-@store_app.command("list")
-def store_list(
-    subject: Annotated[str, typer.Option(help="Only artifacts about the subject of this name.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)] = 50,
-) -> None:
-    """List the artifacts that were kept."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.listing(subject, limit)
-
-
-@store_app.command("check")
-def store_check(
-    key: Signers,
-    checkpoint: Annotated[
-        Path | None, typer.Option(parser=path, help="The last checkpoint that you kept outside of the store.")
-    ] = None,
-) -> None:
-    """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        code = keeping.check(tuple(key), checkpoint)
-    raise typer.Exit(code)
-
-
-@store_app.command("export")
-def store_export(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="The new file.", show_default=False)], key: Signers
-) -> None:
-    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.export(mirror, tuple(key))
-
-
-@store_app.command("import")
-def store_import(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="An exported file.", show_default=False)], key: Signers
-) -> None:
-    """Verify a mirror, whole, and keep what it carries."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.bring_in(mirror, tuple(key))
-
-
 Host = Annotated[str, typer.Option(help="The address to listen at; other machines reach it only with tokens.")]
 Port = Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")]
 Certificate = Annotated[
@@ -364,6 +306,25 @@ def mcp(
             serving.mcp(address, key, named)
         else:
             serving.stdio(key, named)
+
+
+@app.command("server")
+def server_(
+    host: Host = "127.0.0.1",
+    port: Port = 8420,
+    tls_cert: Certificate = None,
+    tls_key: CertificateKey = None,
+    behind_proxy: BehindProxy = False,
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run a Prefect worker on this machine.")] = True,
+    key: Key = "",
+    tier: Tier_ = None,
+) -> None:
+    """Serve everything at one address: MCP and Prefect, which long checks are then handed to."""
+    with said_in_one_sentence():
+        from adapters.cli import serving
+
+        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
+        serving.server(address, key, tier.value if tier else "", worker=worker)
 
 
 def main() -> None:

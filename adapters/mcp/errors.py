@@ -6,6 +6,7 @@ sentences name no folder of the server's own.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import mcp_types as types
@@ -14,6 +15,8 @@ from adapters.tools.check import NotKept
 from adapters.tools.verify import NotVerified
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from foundation.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 KIND = "dev.arcops/error"
 
@@ -31,6 +34,8 @@ _MOST = 4000
 def as_result(error: Exception, hidden: Settings | None) -> types.CallToolResult:
     """The result that tells of *error*; *hidden* are the settings whose folders it must not name."""
     kind, text = _said(error)
+    if kind == "broken":
+        _log.error("a tool broke", exc_info=error)  # the caller learns its kind alone, and whoever runs the server the rest
     if hidden is not None:
         text = without_folders(text, hidden)
     return types.CallToolResult(content=[types.TextContent(type="text", text=text[:_MOST])], is_error=True, _meta={KIND: kind})

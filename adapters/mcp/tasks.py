@@ -35,6 +35,8 @@ PROGRESS = "dev.arcops/progress"
 """In ``_meta`` of a task's state: bytes done, and bytes in all."""
 KEPT_MS = 7 * 24 * 3600 * 1000
 POLL_MS = 1000
+ACCOUNT_LOOKS = 180
+"""How often a run that has ended is looked at for its artifact before it counts as having none."""
 _MOST = 1000
 _MOST_NOTE = 16 * 1024 * 1024
 
@@ -67,7 +69,7 @@ class _Task:
     future: Future[Any] | None = None
     message: str = "The work has begun."
     progress: tuple[int, int] | None = None
-    cancelled: bool = False
+    patience: int = ACCOUNT_LOOKS
     said: dict[str, Any] = field(default_factory=dict)
 
 
@@ -157,8 +159,9 @@ class Tasks:
             task.message = f"{run.state}: {run.message}" if run.message else run.state
             if not run.ended:
                 return self._head(task, "working")
-            if not run.artifact and not task.cancelled:
-                # What accounts for a lost run takes a moment; until then nobody can say what it came to.
+            if not run.artifact and task.patience > 0:
+                # What accounts for a run that could not leave one takes a moment; until then nobody can say what it came to.
+                task.patience -= 1
                 return self._head(task, "working")
             deployed = task.tool.deployed
             if deployed is None or not run.artifact:
@@ -184,7 +187,6 @@ class Tasks:
     async def _cancel(self, task: _Task) -> None:
         if task.said:
             return
-        task.cancelled = True
         if task.future is not None:
             task.at.stop.set()
             return
