@@ -20,7 +20,7 @@ from adapters.tools.contract import Place
 from adapters.web import showing
 from adapters.web.replies import HEADERS, Problem, Reply, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
-from arcops.errors import Refused, Unavailable
+from arcops.errors import Refused, Stopped, Unavailable
 
 __all__ = ["HEADERS", "error_page", "routes"]
 
@@ -102,7 +102,7 @@ def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]
             reply = await run_in_threadpool(show, asked)
         except Problem as problem:
             reply = _problem(request, problem)
-        except Unavailable as error:
+        except (Unavailable, Stopped) as error:
             _LOG.warning("the store could not be read for a page: %s", error)
             reply = _problem(request, _NOT_NOW)
         except Refused as error:

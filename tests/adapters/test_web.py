@@ -524,6 +524,12 @@ class TestHttp:
         assert answer.headers["retry-after"]
         assert str(here.home) not in answer.text
 
+    def test_a_server_that_is_being_stopped_says_try_again(self, here: Bench) -> None:
+        keep(here, report("manifest", result("admission", finding("admission/named")), kind="workload"))
+        stopped = threading.Event()
+        stopped.set()
+        assert TestClient(site(lambda: replace(here.place(), stop=stopped))).get("/figures").status_code == 503
+
     def test_a_bug_is_a_page_with_a_number_and_no_secrets(self, caplog: pytest.LogCaptureFixture) -> None:
         def broken() -> Place:
             raise RuntimeError("the passphrase is hunter2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -256,6 +257,22 @@ def test_paper_has_everything_unfolded_and_nothing_to_click(world: World, browse
         paper = page.pdf(format="A4")
         assert paper.startswith(b"%PDF")
         assert len(re.findall(rb"/Type\s*/Page\b", paper)) >= 2
+
+
+def test_a_connection_goes_on_after_head_and_304(world: World) -> None:
+    connection = http.client.HTTPConnection(urlsplit(world.address).netloc, timeout=60)
+    download = f"{world.pages['green']}/download"
+    connection.request("HEAD", download)
+    head = connection.getresponse()
+    assert head.read() == b""
+    connection.request("GET", download)
+    got = connection.getresponse()
+    body = got.read()
+    assert int(head.headers["content-length"]) == len(body) > 1000
+    connection.request("GET", download, headers={"If-None-Match": got.headers["etag"]})
+    again = connection.getresponse()
+    assert (again.status, again.read()) == (304, b"")
+    connection.close()
 
 
 def test_a_copied_digest_is_whole(world: World, browser: Browser) -> None:
