@@ -30,6 +30,7 @@ class Request:
     any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its files.
     ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it at
     least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
+    ``site`` is the name of the place where this runs, or empty.
     """
 
     target: Path
@@ -43,6 +44,7 @@ class Request:
     attached: tuple[Path, ...] = ()
     workers: int = 1
     named: str = ""
+    site: str = ""
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 
