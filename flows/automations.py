@@ -19,46 +19,43 @@ from flows.prefect_api import ObjectNotFound, PrefectClient, get_client
 SILENCE = timedelta(seconds=90)
 """Three heartbeats."""
 
+UNBORN = timedelta(minutes=15)
+"""How long a run may be pending: an image is pulled, a process starts. After that its worker is taken to be gone."""
+
 LOST = "arcops: a run that fell silent is lost"
+STUCK = "arcops: a run that never began is lost"
 ACCOUNT = "arcops: a run without an artifact gets one"
 
-_LOST_STATES = ("Cancelled", "Crashed", "Failed", "TimedOut")
-_ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "TimedOut", *(verdict.value for verdict in Verdict))
+_RUNS: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
+_OURS: dict[str, str | list[str]] = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.arcops"}
+_LOST = {f"prefect.flow-run.{name}" for name in ("Cancelled", "Crashed", "Failed", "TimedOut")}
+_ENDS = {*_LOST, "prefect.flow-run.Completed", *(f"prefect.flow-run.{verdict.value}" for verdict in Verdict)}
 
 
 def automations(account_for_run: UUID, *, silence: timedelta = SILENCE) -> tuple[AutomationCore, ...]:
-    """Both, where *account_for_run* is the id of that deployment and *silence* how long a live run may say nothing."""
-    related = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.arcops"}
+    """All three, where *account_for_run* is the id of that deployment and *silence* how long a live run may say nothing."""
     return (
-        AutomationCore(
-            name=LOST,
-            description="A run whose worker and process died together would stay RUNNING for ever; this makes it Crashed.",
-            trigger=EventTrigger(
-                match={"prefect.resource.id": "prefect.flow-run.*"},  # type: ignore[arg-type]  # pydantic makes it one
-                match_related=related,
-                after={"prefect.flow-run.heartbeat"},
-                expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{name}" for name in _ENDS)},
-                for_each={"prefect.resource.id"},
-                posture=Posture.Proactive,
-                threshold=1,
-                within=silence,
-            ),
-            actions=[
-                ChangeFlowRunState(
-                    name="Crashed",
-                    state=StateType.CRASHED,
-                    message=f"the run said nothing for {silence.total_seconds():g} s: it is lost",
-                    force=False,
-                )
-            ],
+        _crashes(
+            LOST,
+            "A run whose worker and process died together would stay RUNNING for ever; this makes it Crashed.",
+            after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *_ENDS},
+            within=silence,
+        ),
+        _crashes(
+            STUCK,
+            "A run whose worker died before it began would stay PENDING for ever; this makes it Crashed.",
+            after={"prefect.flow-run.Pending"},
+            expect={"prefect.flow-run.Running", "prefect.flow-run.Scheduled", *_ENDS},
+            within=UNBORN,
         ),
         AutomationCore(
             name=ACCOUNT,
             description="A run that ended without a verdict left no artifact; this seals a RED one.",
             trigger=EventTrigger(
-                match={"prefect.resource.id": "prefect.flow-run.*"},  # type: ignore[arg-type]  # as above
-                match_related=related,
-                expect={f"prefect.flow-run.{name}" for name in _LOST_STATES},
+                match=_RUNS,
+                match_related=_OURS,
+                expect=_LOST,
                 for_each={"prefect.resource.id"},
                 posture=Posture.Reactive,
                 threshold=1,
@@ -73,6 +70,32 @@ def automations(account_for_run: UUID, *, silence: timedelta = SILENCE) -> tuple
                 )
             ],
         ),
+    )
+
+
+def _crashes(name: str, why: str, *, after: set[str], expect: set[str], within: timedelta) -> AutomationCore:
+    """A run of ours that, after one of *after*, shows none of *expect* for so long becomes Crashed."""
+    return AutomationCore(
+        name=name,
+        description=why,
+        trigger=EventTrigger(
+            match=_RUNS,
+            match_related=_OURS,
+            after=after,
+            expect=expect,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=within,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                name="Crashed",
+                state=StateType.CRASHED,
+                message=f"the run said nothing for {within.total_seconds():g} s: it is lost",
+                force=False,
+            )
+        ],
     )
 
 
@@ -99,4 +122,4 @@ async def _put(client: PrefectClient, automation: AutomationCore) -> None:
 
 if __name__ == "__main__":
     asyncio.run(apply())
-    print(f"put: {LOST}; {ACCOUNT}")
+    print(f"put: {LOST}; {STUCK}; {ACCOUNT}")

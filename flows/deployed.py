@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from arcops.errors import Refused, Unavailable
+from arcops.errors import Refused
 from flows.prefect_api import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     ArtifactFilterType,
     Cancelling,
     FlowRun,
-    HTTPError,
-    ObjectNotFound,
     PrefectClient,
-    PrefectHTTPStatusError,
     arun_deployment,
-    get_client,
 )
+from flows.prefect_client import asked
 from flows.shown import REPORT, REPORT_TYPE, artifact_named
 
 _POLL_SECONDS = 0.5
@@ -49,7 +45,7 @@ async def start(deployment: str, parameters: Mapping[str, object], *, key: str =
 
     Raises `Refused` where there is no such deployment or the parameters do not fit, `Unavailable` where Prefect's API is down.
     """
-    async with _said(f"the deployment {deployment!r}") as client:
+    async with asked(f"the deployment {deployment!r}") as client:
         begun = await arun_deployment(
             deployment, client=client, parameters=dict(parameters), timeout=0, as_subflow=False, idempotency_key=key or None
         )
@@ -58,13 +54,13 @@ async def start(deployment: str, parameters: Mapping[str, object], *, key: str =
 
 async def look_up(run_id: str) -> Run:
     """The run as it is now. Raises `Refused` for an unknown id."""
-    async with _said(f"the run {run_id!r}") as client:
+    async with asked(f"the run {run_id!r}") as client:
         return await _run(client, await client.read_flow_run(_uuid(run_id)))
 
 
 async def cancel(run_id: str) -> Run:
     """Ask the run to end; it leaves a RED artifact. One that has ended already stays as it is."""
-    async with _said(f"the run {run_id!r}") as client:
+    async with asked(f"the run {run_id!r}") as client:
         await client.set_flow_run_state(_uuid(run_id), Cancelling())
         return await _run(client, await client.read_flow_run(_uuid(run_id)))
 
@@ -112,20 +108,3 @@ def _uuid(run_id: str) -> UUID:
         return UUID(run_id)
     except ValueError as error:
         raise Refused(f"{run_id[:100]!r} is not the id of a run") from error
-
-
-@asynccontextmanager
-async def _said(what: str) -> AsyncIterator[PrefectClient]:
-    """A client whose errors are ours, in sentences without addresses or credentials."""
-    try:
-        async with get_client() as client:
-            yield client
-    except ObjectNotFound as error:
-        raise Refused(f"Prefect does not know {what}") from error
-    except PrefectHTTPStatusError as error:
-        code = error.response.status_code
-        if code in (400, 404, 409, 422):
-            raise Refused(f"Prefect refused {what} ({code}): {error.response.text[:300]}") from error
-        raise Unavailable(f"Prefect answered {code} for {what}; see its log, and try again") from error
-    except (HTTPError, OSError) as error:
-        raise Unavailable(f"Prefect's API does not answer ({type(error).__name__}); is its server running?") from error

@@ -1,0 +1,213 @@
+"""The deployments on a real site: Prefect's server on SQLite and on PostgreSQL, a worker, runs that end well, badly or not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from arcops.evidence import Cause
+from arcops.verdict import Verdict
+from tests.flows.site import Site, now, site, until
+from tests.models import good_model
+from tests.postgres import postgres
+
+pytestmark = [
+    pytest.mark.requirement("ARC-D1", "ARC-4"),
+    pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
+    pytest.mark.xdist_group("prefect"),
+]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        with site(folder, "") as found:
+            yield found
+    else:
+        with postgres() as database, site(folder, database) as found:
+            yield found
+
+
+@pytest.fixture(scope="module")
+def model(here: Site) -> Path:
+    return good_model(here.bench, now=now())
+
+
+@pytest.fixture(scope="module")
+def endless(here: Site) -> Path:
+    """A model that takes longer to read than any test waits; its file is sparse, so it costs no disk."""
+    folder = here.folder / "endless"
+    folder.mkdir()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(1 << 42)
+    return folder
+
+
+def test_a_green_run_shows_its_report_and_exits_well(here: Site, model: Path) -> None:
+    done = here.run("readiness/readiness", watch=True, target=str(model), policy=str(here.bench.policy))
+    assert done.returncode == 0, done.stdout + done.stderr + here.log()
+    assert "GREEN" in done.stdout
+    (kept,) = here.kept("tiny")
+    assert here.report(kept).verdict is Verdict.GREEN
+    shown = here.ask("/artifacts/filter", {"artifacts": {"key": {"like_": "arcops-%-tiny"}}})
+    by_key = {one["key"]: one for one in shown}
+    assert by_key["arcops-report-tiny"]["description"] == kept.artifact
+    assert "GREEN: tiny" in by_key["arcops-report-tiny"]["data"]
+    assert by_key["arcops-findings-tiny"]["type"] == "table"
+    assert f"https://arcops.example/artifacts/{kept.artifact}" in by_key["arcops-evidence-tiny"]["data"]
+
+
+def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None:
+    done = here.run("supply-chain/supply-chain", watch=True, target="/nowhere/gone", policy=str(here.bench.policy))
+    assert done.returncode != 0
+    assert "RED" in done.stdout
+    (kept,) = here.kept("gone")
+    report = here.report(kept)
+    assert report.verdict is Verdict.RED
+    assert all("does not exist on the machine" in missing.reason for missing in report.missing)
+    assert report.missing
+
+
+def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> None:
+    run = here.begin("readiness/readiness", target=str(endless), policy=str(here.bench.policy))
+    until(lambda: here.state(run) == "Running", "the run begins", log=here.log)
+    before = len(here.kept("endless"))
+    assert here.prefect("flow-run", "cancel", run).returncode == 0
+    until(lambda: here.state(run) == "Cancelled", "the run is cancelled", log=here.log)
+    until(lambda: len(here.kept("endless")) > before, "its artifact", log=here.log)
+    report = here.report(here.kept("endless")[0])
+    assert report.verdict is Verdict.RED
+    assert {missing.cause for missing in report.missing} == {Cause.CANCELLED}
+
+
+def test_a_run_that_loses_worker_and_process_leaves_a_red_artifact(here: Site, endless: Path) -> None:
+    run = here.begin("readiness/readiness", target=str(endless), policy=str(here.bench.policy))
+    until(lambda: here.state(run) == "Running", "the run begins", log=here.log)
+    before = len(here.kept("endless"))
+    here.kill_worker()
+    assert here.state(run) == "Running"  # nobody was left to say otherwise
+    try:
+        until(lambda: here.state(run) == "Crashed", "the automation notices", log=here.log)
+    finally:
+        here.start_worker()
+    until(lambda: len(here.kept("endless")) > before, "its artifact", log=here.log)
+    report = here.report(here.kept("endless")[0])
+    assert report.verdict is Verdict.RED
+    assert all(run in missing.reason for missing in report.missing)
+
+
+def test_a_run_that_was_refused_a_slot_leaves_a_red_artifact(here: Site, endless: Path) -> None:
+    deployment = here.ask("/deployments/name/gpu-validation/gpu-validation")
+    assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    name = "supply-chain/supply-chain"
+    found = here.ask(f"/deployments/name/{name}")["id"]
+    here.change(f"/deployments/{found}", {"concurrency_limit": 1, "concurrency_options": {"collision_strategy": "CANCEL_NEW"}})
+    first = here.begin(name, target=str(endless), policy=str(here.bench.policy))
+    until(lambda: here.state(first) == "Running", "the first run", log=here.log)
+    second = here.begin(name, target="/nowhere/second", policy=str(here.bench.policy))
+    until(lambda: here.state(second) == "Cancelled", "the second run is refused", log=here.log)
+    (kept,) = until(lambda: here.kept("second"), "its artifact", log=here.log)
+    assert here.report(kept).verdict is Verdict.RED
+    assert here.prefect("flow-run", "cancel", first).returncode == 0
+    until(lambda: here.state(first) == "Cancelled", "the first run ends", log=here.log)
+    here.change(f"/deployments/{found}", {"concurrency_limit": 4, "concurrency_options": {"collision_strategy": "ENQUEUE"}})
+
+
+def test_a_changed_model_is_checked_again(here: Site, model: Path) -> None:
+    before = len(here.kept("tiny"))
+    here.python(
+        "import asyncio; from flows.announce import announce; "
+        f"asyncio.run(announce('model', 'tiny', target={str(model)!r}, policy={str(here.bench.policy)!r}))"
+    )
+    until(lambda: len(here.kept("tiny")) > before, "the check that the event asked for", log=here.log)
+
+
+def test_what_expires_is_checked_again_once(here: Site, model: Path) -> None:
+    short = here.folder / "short.yaml"
+    short.write_text("name: short\nvalidFor: PT1H\ngates: {integrity: {}}\n")
+    assert here.run("readiness/readiness", watch=True, target=str(model), policy=str(short)).returncode == 0
+    ours = [one for one in here.kept("tiny") if one.policy == "short"]
+    done = here.run("recheck-expiring/recheck-expiring", watch=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    until(lambda: len([one for one in here.kept("tiny") if one.policy == "short"]) > len(ours), "again", log=here.log)
+
+
+def test_a_schedule_makes_runs(here: Site, model: Path) -> None:
+    before = len(here.kept("tiny"))
+    found = here.ask("/deployments/name/readiness/readiness")["id"]
+    soon = {"interval": 86400, "anchor_date": now().isoformat(), "timezone": "UTC"}
+    given = {"target": str(model), "policy": str(here.bench.policy)}
+    (made,) = here.ask(f"/deployments/{found}/schedules", [{"schedule": soon | {"interval": 3}, "parameters": given}])
+    try:
+        until(lambda: len(here.kept("tiny")) > before, "a scheduled run", log=here.log)
+    finally:
+        here.prefect("deployment", "schedule", "delete", "-y", "readiness/readiness", made["id"])
+
+
+class TestFollowed:
+    """A run followed from outside, as the MCP tools follow it."""
+
+    def test_to_its_artifact(self, here: Site, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PREFECT_API_URL", here.api)
+        from flows.deployed import follow, start
+
+        async def run() -> tuple[str, str]:
+            begun = await start("readiness/readiness", {"target": str(model), "policy": str(here.bench.policy)}, key="once")
+            again = await start("readiness/readiness", {"target": str(model), "policy": str(here.bench.policy)}, key="once")
+            assert again.id == begun.id
+            ended = await follow(begun.id, progress=lambda done, total: None, stop=threading.Event())
+            return ended.state, ended.artifact
+
+        state, artifact = asyncio.run(run())
+        assert state == "GREEN"
+        assert artifact in {one.artifact for one in here.kept("tiny")}
+
+    def test_and_stopped(self, here: Site, endless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PREFECT_API_URL", here.api)
+        from flows.deployed import follow, look_up, start
+
+        stop = threading.Event()
+
+        async def run() -> tuple[str, str]:
+            begun = await start("readiness/readiness", {"target": str(endless), "policy": str(here.bench.policy)})
+
+            def progress(done: int, total: int) -> None:
+                if here.state(begun.id) == "Running":
+                    stop.set()
+
+            await follow(begun.id, progress=progress, stop=stop)
+            while not (found := await look_up(begun.id)).artifact:
+                await asyncio.sleep(0.2)
+            return found.state, found.artifact
+
+        state, artifact = asyncio.run(asyncio.wait_for(run(), 90))
+        assert state in ("Cancelled", "Crashed")
+        (kept,) = [one for one in here.kept("endless") if one.artifact == artifact]
+        assert here.report(kept).verdict is Verdict.RED
+
+    def test_what_prefect_refuses_is_refused(self, here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PREFECT_API_URL", here.api)
+        from arcops.errors import Refused
+        from flows.deployed import look_up, start
+
+        with pytest.raises(Refused, match="does not know"):
+            asyncio.run(start("readiness/none", {}))
+        with pytest.raises(Refused, match="refused"):
+            asyncio.run(start("readiness/readiness", {"target": 7}))
+        with pytest.raises(Refused, match="is not the id of a run"):
+            asyncio.run(look_up("x"))
+
+
+def test_an_api_that_is_down_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    from arcops.errors import Unavailable
+    from flows.deployed import start
+
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
+    with pytest.raises(Unavailable, match="does not answer"):
+        asyncio.run(start("readiness/readiness", {}))

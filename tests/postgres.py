@@ -1,0 +1,82 @@
+"""A PostgreSQL server of the tests' own: a new cluster in a folder, on a free loopback port, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+USER = "arcops"
+
+
+def _programs() -> Path:
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists():
+            return folder
+    found = shutil.which("initdb")
+    if found is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+    return Path(found).parent
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The server's URL, ``postgresql+asyncpg://…``."""
+    programs = _programs()
+    with tempfile.TemporaryDirectory(prefix="arcops-pg-") as name:
+        folder = Path(name)
+        data = folder / "data"
+        as_user = _unprivileged(folder)
+        _run([*as_user, str(programs / "initdb"), "-D", str(data), "-U", USER, "--auth=trust", "-E", "UTF8", "--no-sync"])
+        port = free_port()
+        command = [
+            *as_user, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", name, "-h", "127.0.0.1",
+            "-c", "fsync=off", "-c", "max_connections=200",
+        ]  # fmt: skip
+        log = folder / "log"
+        with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as server:
+            try:
+                while subprocess.run(
+                    [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)], check=False
+                ).returncode:
+                    if server.poll() is not None:
+                        pytest.fail(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
+                _run([str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", USER, "prefect"])
+                yield f"postgresql+asyncpg://{USER}@127.0.0.1:{port}/prefect"
+            finally:
+                server.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _unprivileged(folder: Path) -> Sequence[str]:
+    """PostgreSQL refuses to run as root: what makes a command run as somebody else, to whom *folder* then belongs."""
+    if os.geteuid() != 0:
+        return ()
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        return ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+    pytest.skip("PostgreSQL does not run as root, and there is no other user here")
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    if done.returncode:
+        pytest.fail(f"{' '.join(command)}: {done.stdout}{done.stderr}")
