@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from arcops.evidence import Body
 from arcops.finding import Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
 from flows.plan import make_plan
 from gates.attachments import READ
+from tasks.attachments import look
 from tests.models import Bench, bench, good_model
 from tests.sketch import NUMBER, policy, request
 
@@ -58,6 +62,35 @@ def test_a_file_that_nothing_recognises_is_red_and_named(
     assert about.isprintable()
     assert about[:5] == name[:5]
     assert [result.gate for result in report.results if result.verdict is not Verdict.GREEN] == ["attachments"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.sig", b"no such thing"),
+        ("x.sigstore.json", b"{}"),
+        ("x.bundle", b'{"payloadType": 1}'),
+        ("x.att", b"no such thing"),
+        ("x.intoto.jsonl", b"{}\n"),
+        ("x.dsse.json", b'{"payloadType": 1}'),
+        ("x.vex.json", b"{}"),
+        ("bom.json", b"{}"),
+        ("x.spdx", b"no such thing"),
+        ("x.asc", b"no such thing"),
+    ],
+)
+def test_a_promising_name_over_nonsense_is_red(good: tuple[Bench, Path], tmp_path: Path, name: str, data: bytes) -> None:
+    here, model = good
+    assert here.check(model, attached=(written(tmp_path, name, data),)).report.verdict is Verdict.RED
+
+
+def test_every_body_that_may_hold_attached_files_is_asked() -> None:
+    import arcops.seen as room
+
+    for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+        importlib.import_module(module.name)
+    readers = {body for body in Body.__subclasses__() if "attached_read" in vars(body)}
+    assert {found.__name__ for found in readers} == {body.__name__ for body in look.wants}
 
 
 def moved(model: Path, folder: Path, *names: str) -> tuple[Path, Path, list[Path]]:
