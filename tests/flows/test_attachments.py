@@ -165,6 +165,23 @@ def test_a_file_larger_than_anybody_reads_is_known_without_reading_it(good: tupl
     assert unread(here.check(model, attached=(huge,)).report) == [(Outcome.UNKNOWN, "huge.txt")]
 
 
+@pytest.mark.parametrize("gate", ["signatures", "integrity"])
+def test_a_signature_longer_than_any_is_red_by_its_size_alone(good: tuple[Bench, Path], tmp_path: Path, gate: str) -> None:
+    here, model = good
+    copy, _, [signature] = moved(model, tmp_path, "model.sig")
+    with (copy / "model.sig").open("wb") as file:
+        file.truncate(8 * 2**40)
+    policy = tmp_path / "one.yaml"
+    settings = {"integrity": "{}", "signatures": '{signers: [{key: "*"}], requireRevocations: false}'}
+    policy.write_text(f"name: one\nvalidFor: P1D\ngates:\n  {gate}: {settings[gate]}\n")
+    report = here.check(copy, policy=str(policy)).report
+    assert report.verdict is Verdict.RED
+    said = [finding.text for result in report.results for finding in result.findings if finding.outcome is not Outcome.PASS]
+    assert any("model.sig" in text and str(8 * 2**40) in text for text in said), said
+    if gate == "signatures":
+        assert here.check(copy, policy=str(policy), attached=(signature,)).report.verdict is Verdict.RED
+
+
 def test_no_choice_of_gates_leaves_an_attached_file_without_an_answer(tmp_path: Path) -> None:
     from dataclasses import replace
 
