@@ -234,7 +234,7 @@ class TestImport:
         [
             ((), r"holds no advisory; give"),
             ((b"{ not json", b"{}"), r"none of its 2 members could be read as one \(A-0\.json: "),
-            ((advisory(affected=[{"package": {"ecosystem": "PyPI", "name": "x"}, "ranges": 7}]),), "could be read: 1 could not"),
+            ((advisory(affected=[{"package": {"ecosystem": "PyPI", "name": "x"}, "ranges": 7}]),), "read: 1 could not"),
             ((advisory(withdrawn="2024-01-01T00:00:00Z"),), "no advisory in force: all 1 of PyPI are withdrawn"),
         ],
     )  # fmt: skip
