@@ -168,7 +168,9 @@ class TestEveryPlatform:
         wheels = folder / "whe els"
         wheels.mkdir()
         with zipfile.ZipFile(wheels / "arcops-0.1.0-py3-none-any.whl", "w") as wheel:
-            wheel.writestr("arcops-0.1.0.data/scripts/arcops", launcher("python"))
+            program = zipfile.ZipInfo("arcops-0.1.0.data/scripts/arcops")
+            program.external_attr = 0o100755 << 16
+            wheel.writestr(program, launcher("python"))
             wheel.writestr("arcops-0.1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: arcops\nVersion: 0.1.0\n")
             wheel.writestr("arcops-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
             wheel.writestr("arcops-0.1.0.dist-info/RECORD", "")
