@@ -159,26 +159,24 @@ class TestEveryPlatform:
         assert "model.safetensors" in (folder / "arcops-out" / "result.sarif").read_text()
         assert "<failure" in (folder / "arcops-out" / "result.junit.xml").read_text()
 
-    def test_wheels_from_a_folder_are_installed_and_no_index_is_reached(
-        self, workspace: tuple[Bench, Path], platform: str
+    @pytest.mark.parametrize(
+        ("given", "where"),
+        [
+            ({"wheels": "whe els", "index-url": "https://i.example/"}, ["--no-index", "--find-links", "whe els"]),
+            ({"wheels": "", "index-url": "https://i.example/"}, ["--index-url", "https://i.example/"]),
+        ],
+    )
+    def test_pip_is_told_where_packages_come_from(
+        self, workspace: tuple[Bench, Path], platform: str, given: dict[str, str], where: list[str]
     ) -> None:
         here, folder = workspace
-        for place in ("temp/arcops", ".arcops-venv"):
-            shutil.rmtree(folder / place)
-        wheels = folder / "whe els"
-        wheels.mkdir()
-        with zipfile.ZipFile(wheels / "arcops-0.1.0-py3-none-any.whl", "w") as wheel:
-            program = zipfile.ZipInfo("arcops-0.1.0.data/scripts/arcops")
-            program.external_attr = 0o100755 << 16
-            wheel.writestr(program, launcher("python"))
-            wheel.writestr("arcops-0.1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: arcops\nVersion: 0.1.0\n")
-            wheel.writestr("arcops-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-            wheel.writestr("arcops-0.1.0.dist-info/RECORD", "")
-        one = job(platform, folder, inputs(here, wheels=str(wheels)))
-        installed = sh(one.runs_in, one.install, folder, one.environment[0])
-        assert installed.returncode == 0, installed.stdout + installed.stderr
-        done = sh(one.runs_in, f"{one.check}\narcops policy list", folder, one.environment[1])
-        assert done.returncode == GREEN, done.stderr
+        one = job(platform, folder, inputs(here, **given))
+        program = Path(one.environment[0]["ARCOPS_VENV"]) / "bin" / "python"
+        program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+        program.chmod(0o755)
+        done = sh(one.runs_in, f"python3() {{ :; }}\n{one.install}", folder, one.environment[0])
+        quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+        assert done.stdout.splitlines() == ["-m", "pip", "install", *quiet, *where, "--", "arcops==0.1.0"]
 
     def test_without_wheels_it_needs_an_index_of_ones_own(self, workspace: tuple[Bench, Path], platform: str) -> None:
         here, folder = workspace
@@ -213,6 +211,24 @@ class TestOneScript:
         for program in folder.glob("**/bin/arcops"):
             program.write_text("#!/bin/sh\nexit 0\n")
         assert checked("gitlab", here, folder).returncode == 1
+
+    def test_wheels_from_a_folder_are_installed_and_no_index_is_reached(self, workspace: tuple[Bench, Path]) -> None:
+        here, folder = workspace
+        shutil.rmtree(folder / ".arcops-venv")
+        wheels = folder / "whe els"
+        wheels.mkdir()
+        with zipfile.ZipFile(wheels / "arcops-0.1.0-py3-none-any.whl", "w") as wheel:
+            program = zipfile.ZipInfo("arcops-0.1.0.data/scripts/arcops")
+            program.external_attr = 0o100755 << 16
+            wheel.writestr(program, launcher("python"))
+            wheel.writestr("arcops-0.1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: arcops\nVersion: 0.1.0\n")
+            wheel.writestr("arcops-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr("arcops-0.1.0.dist-info/RECORD", "")
+        one = job("gitlab", folder, inputs(here, wheels=str(wheels)))
+        installed = sh(one.runs_in, one.install, folder, one.environment[0])
+        assert installed.returncode == 0, installed.stdout + installed.stderr
+        done = sh(one.runs_in, f"{one.check}\narcops policy list", folder, one.environment[1])
+        assert done.returncode == GREEN, done.stderr
 
 
 def test_what_the_pipeline_left_is_verified_as_the_readme_says(workspace: tuple[Bench, Path]) -> None:
