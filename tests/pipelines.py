@@ -110,7 +110,7 @@ def job(platform: str, folder: Path, given: Mapping[str, str]) -> Job:
     variables = {name: str(value).replace("$CI_PROJECT_DIR", str(folder)) for name, value in page["variables"].items()}
     variables |= {names[name]: value for name, value in given.items()}
     [install], [check] = page["before_script"], page["script"]
-    return Job(install=install, check=check, environment=(variables, variables), runs_in=("bash", "-eo", "pipefail"))
+    return Job(install=install, check=check, environment=(variables, variables), runs_in=("sh", "-e"))
 
 
 def filled(environment: Mapping[str, str], pattern: str, known: Mapping[str, str]) -> dict[str, str]:

@@ -231,6 +231,14 @@ class TestOneScript:
         assert done.returncode == GREEN, done.stderr
 
 
+def test_links_of_the_readme_lead_somewhere() -> None:
+    for page in (CI / "README.md", CI.parent / "kubernetes" / "README.md"):
+        links = re.findall(r"\]\(([^)]+)\)", page.read_text())
+        assert links
+        for link in links:
+            assert (page.parent / link).exists(), f"{page} links to {link}"
+
+
 def test_what_the_pipeline_left_is_verified_as_the_readme_says(workspace: tuple[Bench, Path]) -> None:
     here, folder = workspace
     assert checked("github", here, folder).returncode == GREEN
@@ -326,7 +334,10 @@ def test_results_are_kept_whatever_the_verdict() -> None:
     assert len(kept) == 4
     for step in kept:
         assert str(step.get("if", step.get("condition"))).startswith("always()"), step
-    assert read(GITLAB)[".arcops"]["artifacts"]["when"] == "always"
+    gitlab = read(GITLAB)[".arcops"]
+    assert gitlab["artifacts"]["when"] == "always"
+    assert gitlab["artifacts"]["paths"] == [f"{gitlab['variables']['ARCOPS_OUT']}/"]
+    assert gitlab["artifacts"]["reports"] == {"junit": f"{gitlab['variables']['ARCOPS_OUT']}/result.junit.xml"}
     assert not any("continue-on-error" in step or "continueOnError" in step for step in steps())
     assert read(GITLAB)[".arcops-amber-warns"]["allow_failure"] == {"exit_codes": [AMBER]}
     assert "pull_request_target" not in read(WORKFLOW)[True]
