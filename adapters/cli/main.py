@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from adapters.cli import doors
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
+from adapters.cli.options import AlgorithmName, Format, Key, TierName, path
 
 app = typer.Typer(
     name="arcops",
@@ -26,7 +27,8 @@ keys_app = typer.Typer(name="keys", help="Make keys, and say which are trusted."
 policy_app = typer.Typer(name="policy", help="Look at policies before anything stands on them.", no_args_is_help=True)
 store_app = typer.Typer(name="store", help="What was kept: list it, prove nothing is gone, carry it.", no_args_is_help=True)
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
-for group in (keys_app, policy_app, data_app, store_app):
+gpu_app = typer.Typer(name="gpu", help="Look at the GPUs of this machine.", no_args_is_help=True)
+for group in (keys_app, policy_app, data_app, store_app, gpu_app):
     app.add_typer(group)
 
 
@@ -39,43 +41,6 @@ def surroundings(
 ) -> None:
     """Take what holds for every command."""
     os.environ[SERVER] = server
-
-
-def path(text: str) -> Path:
-    """A path that was really given: the empty string, as an unset variable leaves it, would name the present directory."""
-    if not text:
-        raise typer.BadParameter("the path is empty; was a variable not set?")
-    return Path(text)
-
-
-class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    """For people, or for which machine."""
-
-    text = "text"
-    json = "json"
-    sarif = "sarif"
-    junit = "junit"
-    markdown = "markdown"
-    test_result = "test-result"
-
-
-class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    air_gapped = "air-gapped"
-    restricted = "restricted"
-    connected = "connected"
-
-
-class AlgorithmName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    ed25519 = "ed25519"
-    ecdsa_p256 = "ecdsa-p256"
-
-
-Key = Annotated[
-    str,
-    typer.Option(
-        "--key", help="Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI.", envvar="ARCOPS_KEY", show_default=False
-    ),
-]
 
 
 @app.command()
@@ -275,6 +240,23 @@ def data_import(
         making.import_data(export)
 
 
+@gpu_app.command("check")
+def gpu_check(
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "gpu",
+    key: Key = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+) -> None:
+    """Judge every GPU of this machine; print the verdict and keep a signed artifact of it."""
+    with said_in_one_sentence():
+        from adapters.cli import gpu
+
+        code = gpu.check(policy, key, output, form.value)
+    raise typer.Exit(code)
+
+
 Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
 
 
@@ -327,41 +309,7 @@ def store_import(
         keeping.bring_in(mirror, tuple(key))
 
 
-Host = Annotated[str, typer.Option(help="The address to listen at; other machines reach it only with tokens.")]
-Port = Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")]
-Certificate = Annotated[
-    Path | None, typer.Option("--tls-cert", parser=path, help="The server's certificate chain, PEM.", show_default=False)
-]
-CertificateKey = Annotated[
-    Path | None, typer.Option("--tls-key", parser=path, help="The certificate's private key, PEM.", show_default=False)
-]
-BehindProxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")]
-Tier_ = Annotated[TierName | None, typer.Option("--tier", help="How far runs may reach.", show_default="air-gapped")]
-
-
-@app.command()
-def mcp(
-    http: Annotated[
-        bool, typer.Option("--http", help="Serve streamable HTTP at /mcp, instead of standard input and output.")
-    ] = False,
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    key: Key = "",
-    tier: Tier_ = None,
-) -> None:
-    """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
-
-        named = tier.value if tier else ""
-        if http:
-            address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-            serving.mcp(address, key, named)
-        else:
-            serving.stdio(key, named)
+app.add_typer(doors.app)
 
 
 def main() -> None:
