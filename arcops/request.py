@@ -25,19 +25,11 @@ def unheard(sentence: str) -> None:
 class Request:
     """Everything that a collector may know.
 
-<<<<<<< HEAD
     ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it, each once. ``trust`` holds keys,
     roots, authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be
-    lost at any time. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must
-    end: call it at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no
-    evidence.
-=======
-    ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it. ``trust`` holds keys, roots,
-    authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be lost at
-    any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its files.
-    ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it at
-    least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
->>>>>>> main
+    lost at any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its
+    files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
+    at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     """
 
     target: Path
