@@ -26,7 +26,7 @@ DEADLINE = 8.0
 MOST_BYTES = 3 * 1024 * 1024
 """Twice the 1.5 MiB that etcd takes of an object, for a review may carry the object and what it was before."""
 _AT_ONCE = 8
-_MOST_WAITING = 64
+_MOST_WAITING = 128
 
 
 def routes(place: Callable[[], Place], *, policy: str = "admission", deadline: float = DEADLINE) -> list[BaseRoute]:
