@@ -13,7 +13,7 @@ import typer
 from adapters.cli import doors, looking
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
-from adapters.cli.options import AlgorithmName, Format, Key, TierName, path
+from adapters.cli.options import AlgorithmName, ChangedName, Format, Key, TierName, path
 
 app = typer.Typer(
     name="arcops",
@@ -81,6 +81,20 @@ def admit(
 
         code = admitting.admit(manifest, policy, key, review=review)
     raise typer.Exit(code)
+
+
+@app.command()
+def announce(
+    what: Annotated[ChangedName, typer.Argument(help="What changed.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    target: Annotated[Path, typer.Argument(parser=path, help="The model to judge again.", show_default=False)],
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "sovereign",
+) -> None:
+    """Tell Prefect that a model or a policy changed, so that it is judged again there."""
+    with said_in_one_sentence():
+        from adapters.cli import announcing
+
+        announcing.announce(what.value, name, target, policy)
 
 
 @app.command()

@@ -167,10 +167,9 @@ def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
 @ON_SQLITE
 def test_a_changed_model_is_checked_again(here: Site, model: Path) -> None:
     before = len(here.kept("tiny"))
-    here.python(
-        "import asyncio; from flows.announce import announce; "
-        f"asyncio.run(announce('model', 'tiny', target={str(model)!r}, policy={str(here.bench.policy)!r}))"
-    )
+    done = here.arcops("announce", "model", "tiny", str(model), "--policy", str(here.bench.policy))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("announced: the model tiny changed")
     until(lambda: len(here.kept("tiny")) > before, "the check that the event asked for", log=here.log)
 
 
