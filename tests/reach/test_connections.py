@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +28,34 @@ def shown(pods: PodSet) -> str:
 
 
 def connections(world: World) -> Iterator[str]:
-    """Every connection as the vectors print it: IPv4 only, and nothing between pods of one name."""
-    pods = world.network.pods
-    names = [shown(one) for one in pods]
-    spans = [one for one in world.terrain.outside.spans if one.version == 4]
-    classes = len(world.first_of_class)
-    ends = [(name, int(world.class_of[position])) for position, name in enumerate(names)]
-    ends += [(f"{one}[External]", classes + position) for position, one in enumerate(spans)]
+    """Every connection as the vectors print it: IPv4 only, nothing between pods of one name, and addresses beside each other
+    as one range where no pod tells them apart in that direction.
+    """
     allowed = np.array([world.pairs(one) for one in world.port_classes])
-    for source, row in ends:
-        for target, column in ends:
-            if source != target and allowed[:, row, column].any():
-                said = world.terrain.ports.said(world.pieces_of(np.flatnonzero(allowed[:, row, column]).tolist()))
-                yield f"{source} => {target} : {said.replace('all ports', 'All Connections')}"
+    pods = [(shown(one), int(world.class_of[position])) for position, one in enumerate(world.network.pods)]
+    into = ranges(world, allowed)
+    out = ranges(world, allowed.transpose(0, 2, 1))
+    for sources, targets in ((pods, pods), (pods, out), (into, pods)):
+        for source, row in sources:
+            for target, column in targets:
+                if source != target and allowed[:, row, column].any():
+                    said = world.terrain.ports.said(world.pieces_of(np.flatnonzero(allowed[:, row, column]).tolist()))
+                    yield f"{source} => {target} : {said.replace('all ports', 'All Connections')}"
+
+
+def ranges(world: World, allowed: np.ndarray) -> list[tuple[str, int]]:  # type: ignore[type-arg]  # flags by port, row and column
+    """The addresses outside in ranges that differ as rows of *allowed*: each with one of its ends."""
+    classes = len(world.first_of_class)
+    found: list[tuple[int, int, int]] = []
+    for position, one in enumerate(world.terrain.outside.spans):
+        if one.version != 4:
+            continue
+        end = classes + position
+        if found and (allowed[:, end] == allowed[:, found[-1][2]]).all():
+            found[-1] = (found[-1][0], one.last, end)
+        else:
+            found.append((one.first, one.last, end))
+    return [(f"{IPv4Address(first)}-{IPv4Address(last)}[External]", end) for first, last, end in found]
 
 
 def expected(folder: Path) -> set[str]:

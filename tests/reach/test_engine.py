@@ -1,0 +1,66 @@
+"""The engine against the naive reference, on networks of every shape."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from arcops.seen.network import Network, Protocol
+from reach.decision import decide
+from reach.world import World
+from tests.reach.naive import Naive
+from tests.reach.networks import ADDRESSES, NUMBERS, networks
+
+pytestmark = pytest.mark.requirement("ARC-B2")
+
+OUTSIDE = tuple(ip_address(text) for text in ADDRESSES)
+slow_to_draw = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+@slow_to_draw
+@given(network=networks(), data=st.data())
+def test_every_packet_fares_as_the_policies_say(network: Network, data: st.DataObject) -> None:
+    world, naive = World(network), Naive(network)
+    allowed = [world.pairs(one) for one in world.port_classes]
+    classes = len(world.first_of_class)
+    ends = [(pod, int(world.class_of[position])) for position, pod in enumerate(network.pods)]
+    ends += [(address, classes + world.terrain.outside.position(address)) for address in OUTSIDE]  # type: ignore[misc]  # both ends
+    protocol, port = data.draw(st.sampled_from(Protocol)), data.draw(st.sampled_from(NUMBERS))
+    port_class = int(world.port_class_of[world.terrain.ports.position(protocol, port)])
+    for source, row in ends:
+        for target, column in ends:
+            if row < classes or column < classes:
+                truth = naive.allowed(source, target, protocol, port)
+                assert bool(allowed[port_class][row, column]) is truth, (source, target, protocol, port)
+                assert decide(world, source, target, protocol, port).allowed is truth
+
+
+@slow_to_draw
+@given(network=networks(), data=st.data())
+def test_the_reasons_decide(network: Network, data: st.DataObject) -> None:
+    """A packet is let through exactly where no side has a reason against it, and each side that has pods has a reason."""
+    world = World(network)
+    ends = [*network.pods, *OUTSIDE]
+    source, target = data.draw(st.sampled_from(ends)), data.draw(st.sampled_from(network.pods))
+    found = decide(world, source, target, data.draw(st.sampled_from(Protocol)), data.draw(st.sampled_from(NUMBERS)))
+    assert found.reasons
+    assert found.allowed is all(reason.allows for reason in found.reasons)
+
+
+@slow_to_draw
+@given(network=networks())
+def test_the_order_of_manifests_changes_nothing(network: Network) -> None:
+    from dataclasses import replace
+
+    forward, backward = World(network), World(replace(network, policies=network.policies[::-1]))
+    for piece in range(len(forward.terrain.ports.pieces)):
+        one = forward.pairs(int(forward.port_class_of[piece]))
+        other = backward.pairs(int(backward.port_class_of[piece]))
+        rows = [*forward.class_of, *range(len(forward.first_of_class), forward.ends)]
+        columns = [*backward.class_of, *range(len(backward.first_of_class), backward.ends)]
+        assert (one[rows][:, rows] == other[columns][:, columns]).all()
