@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-SHOWN = ("ARC-0", "ARC-1", "ARC-2", "ARC-4", "ARC-A1", "ARC-A2", "ARC-A3", "ARC-A4", "ARC-A5", "ARC-A6", "ARC-C5", "ARC-D2")
+SHOWN = ("ARC-0", "ARC-1", "ARC-2", "ARC-3", "ARC-4", "ARC-A1", "ARC-A2", "ARC-A3", "ARC-A4", "ARC-A5", "ARC-A6", "ARC-C5", "ARC-D2")
 
-_MCP = "the MCP adapter is not built yet; the command line already calls the functions that it will serve"
 _NETWORK = "network safety is not built yet"
 _GPU = "GPU, inference and cluster readiness are not built yet"
 _PREFECT = "flows run in Prefect, but deployments, schedules and work pools are not built yet"
@@ -18,7 +17,6 @@ _BASE = "the enterprise foundation is not built yet"
 _CONF = "configuration control for MCP clients is not built yet"
 
 DEFERRED = {
-    "ARC-3": _MCP,
     **dict.fromkeys(("ARC-B1", "ARC-B2", "ARC-B3"), _NETWORK),
     **dict.fromkeys(("ARC-C1", "ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
     "ARC-D1": _PREFECT,

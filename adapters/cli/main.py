@@ -327,6 +327,43 @@ def store_import(
         keeping.bring_in(mirror, tuple(key))
 
 
+Host = Annotated[str, typer.Option(help="The address to listen at; other machines reach it only with tokens.")]
+Port = Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")]
+Certificate = Annotated[
+    Path | None, typer.Option("--tls-cert", parser=path, help="The server's certificate chain, PEM.", show_default=False)
+]
+CertificateKey = Annotated[
+    Path | None, typer.Option("--tls-key", parser=path, help="The certificate's private key, PEM.", show_default=False)
+]
+BehindProxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")]
+Tier_ = Annotated[TierName | None, typer.Option("--tier", help="How far runs may reach.", show_default="air-gapped")]
+
+
+@app.command()
+def mcp(
+    http: Annotated[
+        bool, typer.Option("--http", help="Serve streamable HTTP at /mcp, instead of standard input and output.")
+    ] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8420,
+    tls_cert: Certificate = None,
+    tls_key: CertificateKey = None,
+    behind_proxy: BehindProxy = False,
+    key: Key = "",
+    tier: Tier_ = None,
+) -> None:
+    """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
+    with said_in_one_sentence():
+        from adapters.cli import serving
+
+        named = tier.value if tier else ""
+        if http:
+            address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
+            serving.mcp(address, key, named)
+        else:
+            serving.stdio(key, named)
+
+
 def main() -> None:
     open_the_standard_streams()
     app(_server_first(sys.argv[1:]))

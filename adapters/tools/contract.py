@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from arcops.errors import Broken, Refused, Unavailable
 from arcops.request import silent
@@ -51,12 +51,16 @@ class Place:
     progress: Callable[[int, int], None] = silent
 
     def reach(self, path: Path) -> Path:
-        """*path*, absolute. Raises `Refused` where it lies outside the folders that this place serves."""
-        absolute = path.absolute()
-        if self.roots is not None:
-            real = absolute.resolve()
-            if not any(real.is_relative_to(root.resolve()) for root in self.roots):
-                raise Refused("the path lies outside the folders that this server serves; ask its operator (ARCOPS_ROOTS)")
+        """*path*, absolute; where folders are served, a relative one lies in the first of them.
+
+        Raises `Refused` where it lies outside of them.
+        """
+        if self.roots is None:
+            return path.absolute()
+        absolute = path if path.is_absolute() or not self.roots else self.roots[0] / path
+        real = absolute.resolve()
+        if not any(real.is_relative_to(root.resolve()) for root in self.roots):
+            raise Refused("the path lies outside the folders that this server serves; ask its operator (ARCOPS_ROOTS)")
         return absolute
 
 
@@ -96,8 +100,8 @@ class Tool(Generic[A, B]):
 
     def __call__(self, ask: A, at: Place) -> B:
         """The answer to *ask*. Raises `Refused` for what is wrong with it, `Unavailable` for what may be tried again."""
-        for path in _paths(ask):
-            at.reach(path)
+        if at.roots is not None:
+            ask = with_paths(ask, at.reach)
         if self.deployed is not None and at.settings.prefect_api:
             return _by_prefect(self, self.deployed, ask, at)
         return self.work(ask, at)
@@ -152,15 +156,19 @@ def all_tools() -> tuple[Tool[Any, Any], ...]:
     return tuple(sorted(declared(room, Tool), key=lambda one: one.name))
 
 
-def _paths(value: object) -> Iterator[Path]:
+V = TypeVar("V")
+
+
+def with_paths(value: V, reach: Callable[[Path], Path]) -> V:
+    """*value*, an ask, with each path in it as *reach* gives it."""
+    changed: Any = value
     if isinstance(value, Path):
-        yield value
+        changed = reach(value)
     elif isinstance(value, tuple):
-        for item in value:
-            yield from _paths(item)
+        changed = tuple(with_paths(item, reach) for item in value)
     elif is_dataclass(value) and not isinstance(value, type):
-        for one in fields(value):
-            yield from _paths(getattr(value, one.name))
+        changed = replace(value, **{one.name: with_paths(getattr(value, one.name), reach) for one in fields(value)})
+    return cast(V, changed)
 
 
 def _by_prefect(one: Tool[A, B], deployed: Deployed[A, B], ask: A, at: Place) -> B:

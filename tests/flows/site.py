@@ -86,12 +86,22 @@ class Site:
         return next(line.split()[-1] for line in done.stdout.splitlines() if "UUID" in line)
 
     def ask(self, path: str, body: object = None) -> Any:  # JSON as Prefect answers it
-        answer = httpx.request("GET" if body is None else "POST", self.api + path, json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
+        return self._answer("GET" if body is None else "POST", path, body).json()
 
     def change(self, path: str, changes: object) -> None:
-        httpx.patch(self.api + path, json=changes, timeout=30).raise_for_status()
+        self._answer("PATCH", path, changes)
+
+    def _answer(self, method: str, path: str, body: object) -> httpx.Response:
+        """The API's answer. On SQLite it says 503 while another writes, and every client of Prefect asks again then."""
+
+        def asked() -> httpx.Response | None:
+            answer = httpx.request(method, self.api + path, json=body, timeout=30)
+            return None if answer.status_code == 503 else answer
+
+        answer = until(asked, f"{method} {path}", log=self.log)
+        assert answer is not None
+        answer.raise_for_status()
+        return answer
 
     def state(self, run: str) -> str:
         state = self.ask(f"/flow_runs/{run}")["state"]

@@ -1,0 +1,64 @@
+"""Where the front is served: the address it listens at, and the names that it answers to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from arcops.errors import Refused
+from foundation.settings import Settings, is_loopback
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """``url`` is how people and clients reach the front; ``hosts`` are the values of ``Host`` that it answers to."""
+
+    host: str
+    port: int
+    url: str
+    hosts: frozenset[str]
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The web origins whose pages may call."""
+        return frozenset(f"{urlsplit(self.url).scheme}://{host}" for host in self.hosts) | {_origin(self.url)}
+
+
+def bind(host: str, port: int, settings: Settings, *, certificate: Path | None, key: Path | None, behind_proxy: bool) -> Bound:
+    """Where to listen. Raises `Refused` for what would serve strangers in the clear or under a name that nobody gave."""
+    if not 0 <= port <= 65535:
+        raise Refused(f"the port {port} is none; use one from 1 to 65535")
+    if (certificate is None) != (key is None):
+        raise Refused("TLS takes both a certificate and its key; give --tls-cert and --tls-key")
+    scheme = "https" if certificate else "http"
+    local = is_loopback(host)
+    if not local:
+        if not settings.public_url:
+            raise Refused(f"{host} is reached from other machines; set ARCOPS_PUBLIC_URL to the address that they use")
+        if certificate is None and not behind_proxy:
+            raise Refused(
+                f"{host} is reached from other machines, and without TLS tokens would cross the network in the clear; "
+                "give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS"
+            )
+    shown = f"[{host}]" if ":" in host else host
+    hosts = {f"{one}:{port}" for one in (_LOOPBACK if local else ())}
+    if settings.public_url:
+        hosts.add(urlsplit(settings.public_url).netloc.lower())
+    return Bound(
+        host=host,
+        port=port,
+        url=settings.public_url.rstrip("/") or f"{scheme}://{shown}:{port}",
+        hosts=frozenset(hosts),
+        certificate=certificate,
+        key=key,
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}"

@@ -1,0 +1,63 @@
+"""Probes: is the process alive, has it started, and can it do its work now?
+
+``/livez`` says only that the loop turns: restarting heals nothing else. ``/readyz`` names each thing that the work stands on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+Probe = Callable[[], str]
+"""Nothing where all is well, else what is wrong, in one sentence without folders or secrets."""
+_DEADLINE_SECONDS = 3.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Health:
+    """``probes`` are asked in threads, each within three seconds; ``started`` becomes true once everything is served."""
+
+    probes: Mapping[str, Probe]
+    started: bool = False
+    _busy: dict[str, asyncio.Task[str]] = field(default_factory=dict)
+
+    def routes(self) -> list[BaseRoute]:
+        """Where the probes are answered."""
+        return [Route("/livez", self._live), Route("/readyz", self._ready), Route("/startupz", self._startup)]
+
+    async def _live(self, _: Request) -> Response:
+        return _answer({"process": ""})
+
+    async def _startup(self, _: Request) -> Response:
+        return _answer({"startup": "" if self.started else "not everything is served yet"})
+
+    async def _ready(self, _: Request) -> Response:
+        names = list(self.probes)
+        said = await asyncio.gather(*(self._ask(name) for name in names))
+        return _answer(
+            dict(zip(names, said, strict=True)) | ({} if self.started else {"startup": "not everything is served yet"})
+        )
+
+    async def _ask(self, name: str) -> str:
+        # A probe that hangs is asked once, not once more each time somebody wants to know.
+        task = self._busy.get(name)
+        if task is None:
+            task = self._busy[name] = asyncio.ensure_future(asyncio.to_thread(self.probes[name]))
+            task.add_done_callback(lambda _: self._busy.pop(name, None))
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), _DEADLINE_SECONDS)
+        except TimeoutError:
+            return f"did not answer within {_DEADLINE_SECONDS:.0f} seconds"
+        except Exception as error:
+            return f"could not be asked: {type(error).__name__}"
+
+
+def _answer(said: Mapping[str, str]) -> Response:
+    ready = not any(said.values())
+    body = {"ready": ready, "parts": {name: what or "ok" for name, what in said.items()}}
+    return JSONResponse(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})

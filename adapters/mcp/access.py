@@ -1,0 +1,180 @@
+"""Who may call what: OAuth 2.1 bearer tokens in front of every part that shows or does something (RFC 6750, RFC 9728).
+
+Without an issuer only this machine is served, and only directly: a request that came through a proxy is another machine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.tools.contract import Scope as Permission
+from adapters.tools.contract import all_tools
+from arcops.errors import ArcOpsError
+from foundation.settings import is_loopback
+from foundation.tokens import PREFIX, Caller, NotAccepted, Tokens
+
+CALLER = "arcops.caller"
+"""Where in an ASGI scope the `Caller` is."""
+METADATA = "/.well-known/oauth-protected-resource"
+ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission))
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_BODY_SECONDS = 30.0
+_UNAUTHORIZED, _FORBIDDEN = -32001, -32003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Lets a request through to ``app`` with its `Caller`, or answers 401 or 403 itself.
+
+    ``resource`` is the URL that clients know this server by; ``needs`` says from method, path and body which scope a request
+    takes. ``limit`` is the most bytes of a body that is looked into.
+    """
+
+    app: ASGIApp
+    tokens: Tokens | None
+    resource: str
+    needs: Callable[[bytes], Permission]
+    limit: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = await self._identify(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body, again = await _read(receive, self.limit)
+        except TimeoutError:
+            await _answer(408, f"the body did not come within {_BODY_SECONDS:.0f} seconds")(scope, receive, send)
+            return
+        if body is None:
+            await _answer(413, f"the body is longer than {self.limit} bytes")(scope, again, send)
+            return
+        needed = self.needs(body)
+        caller: Caller = scope[CALLER]
+        if needed.value not in caller.scopes:
+            said = f"this takes the scope {PREFIX}{needed.value}, which the token does not grant"
+            challenge = (
+                f'Bearer error="insufficient_scope", scope="{PREFIX}{needed.value}", resource_metadata="{self._metadata()}"'
+            )
+            await _answer(403, said, challenge)(scope, again, send)
+            return
+        await self.app(scope, again, send)
+
+    async def _identify(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if self.tokens is None:
+            client = scope.get("client")
+            if client and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED):
+                scope[CALLER] = ANONYMOUS
+                return None
+            return _answer(
+                403, "no issuer of tokens is configured here, so only this machine itself is served, without a proxy"
+            )
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            return _answer(401, "a bearer token is needed", f'Bearer resource_metadata="{self._metadata()}"')
+        try:
+            scope[CALLER] = await asyncio.to_thread(self.tokens.caller, token.strip())
+        except NotAccepted as error:
+            said = str(error).replace('"', "'").encode("ascii", "replace").decode()
+            challenge = f'Bearer error="invalid_token", error_description="{said}", resource_metadata="{self._metadata()}"'
+            return _answer(401, str(error), challenge)
+        except ArcOpsError as error:
+            return _answer(503, str(error))
+        return None
+
+    def _metadata(self) -> str:
+        origin, path = _split(self.resource)
+        return f"{origin}{METADATA}{path}"
+
+
+def metadata(tokens: Tokens, resource: str) -> list[BaseRoute]:
+    """The protected resource's metadata (RFC 9728), where clients look for it."""
+    known = {
+        "resource": resource,
+        "authorization_servers": [tokens.issuer.name],
+        "scopes_supported": [f"{PREFIX}{one.value}" for one in Permission],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "ArcOps",
+    }
+
+    async def answer(_: object) -> Response:
+        return JSONResponse(known, headers={"Cache-Control": "max-age=3600", "Access-Control-Allow-Origin": "*"})
+
+    _, path = _split(resource)
+    return [Route(where, answer, methods=["GET"]) for where in dict.fromkeys((METADATA, f"{METADATA}{path}"))]
+
+
+def needed_by_call(body: bytes) -> Permission:
+    """The scope that an MCP message takes: a tool's own, and read for everything else."""
+    if not body:
+        return Permission.READ
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return Permission.READ  # it is no message, and is answered as such
+    if not isinstance(message, dict):
+        return Permission.READ
+    params = message.get("params")
+    name = params.get("name") if message.get("method") == "tools/call" and isinstance(params, dict) else None
+    if message.get("method") == "tasks/cancel":
+        return Permission.CHECK
+    return next((one.scope for one in all_tools() if one.name == name), Permission.READ)
+
+
+def needed_to_read(_: bytes) -> Permission:
+    return Permission.READ
+
+
+def _split(url: str) -> tuple[str, str]:
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}", f"{slash}{path}".rstrip("/")
+
+
+def _answer(status: int, said: str, challenge: str = "") -> Response:
+    code = {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(status, -32600)
+    body = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": said[:1000]}}
+    return JSONResponse(body, status_code=status, headers={"WWW-Authenticate": challenge} if challenge else {})
+
+
+async def _read(receive: Receive, limit: int) -> tuple[bytes | None, Receive]:
+    """The body, or nothing where it is longer than *limit*, and a `Receive` that gives it once more."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    last: Message = {"type": "http.request", "body": b"", "more_body": False}
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            last, more = message, False
+            continue
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            return None, receive
+        more = message.get("more_body", False)
+    body = b"".join(parts)
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if last["type"] != "http.request":
+            return last
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return body, again

@@ -1,0 +1,72 @@
+"""Errors across MCP: what a tool raised here is raised there as the same class, with the same sentence.
+
+A tool's error is a result with ``isError``, for the model to read; its kind is in ``_meta``, for programs. Over HTTP the
+sentences name no folder of the server's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import mcp_types as types
+
+from adapters.tools.check import NotKept
+from adapters.tools.verify import NotVerified
+from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
+from foundation.settings import Settings
+
+KIND = "dev.arcops/error"
+
+_KINDS: dict[str, type[ArcOpsError]] = {
+    "not-verified": NotVerified,
+    "not-kept": NotKept,
+    "refused": Refused,
+    "unavailable": Unavailable,
+    "stopped": Stopped,
+    "broken": Broken,
+}
+_MOST = 4000
+
+
+def as_result(error: Exception, hidden: Settings | None) -> types.CallToolResult:
+    """The result that tells of *error*; *hidden* are the settings whose folders it must not name."""
+    kind, text = _said(error)
+    if hidden is not None:
+        text = without_folders(text, hidden)
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text[:_MOST])], is_error=True, _meta={KIND: kind})
+
+
+def as_error(result: types.CallToolResult) -> ArcOpsError:
+    """The error that *result* tells of."""
+    text = " ".join(item.text for item in result.content if isinstance(item, types.TextContent)) or "the server said nothing"
+    meta: Mapping[str, object] = result.meta or {}
+    kind = meta.get(KIND)
+    return _KINDS.get(kind if isinstance(kind, str) else "", Broken)(text)
+
+
+def without_folders(text: str, settings: Settings) -> str:
+    """*text* with the server's own folders named by what they are for, and not by where they are."""
+    folders = {
+        "store": settings.store,
+        "trust": settings.trust,
+        "data": settings.data,
+        "cache": settings.cache,
+        "key": settings.key,
+    }
+    for name, folder in sorted(folders.items(), key=lambda pair: -len(str(pair[1]))):
+        text = text.replace(str(folder), f"({name})")
+    return text
+
+
+def _said(error: Exception) -> tuple[str, str]:
+    for kind, known in _KINDS.items():
+        if type(error) is known:
+            return kind, str(error)
+    if isinstance(error, ArcOpsError):
+        return "unavailable", str(error)
+    if isinstance(error, OSError):
+        return (
+            "unavailable",
+            f"{error.strerror or 'the system refused something'}; nothing was written that counts as an artifact",
+        )
+    return "broken", f"this is a bug in arcops, please report it: {type(error).__name__}"

@@ -1,0 +1,159 @@
+"""Resources: what is in the store, and what the gates, policies and schemas say of themselves.
+
+Everything under a digest never changes, so it may be cached for ever; what is listed may be another tomorrow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources as files
+
+import mcp_types as types
+
+from adapters.mcp.schemas import schema
+from adapters.tools.contract import Place, all_tools
+from adapters.tools.explain import Explain, explain_rule
+from adapters.tools.policy import ListPolicies, list_policies
+from adapters.tools.store import list_artifacts
+from adapters.tools.verify import Fetch, fetch_artifact
+from arcops.errors import Refused
+from artifacts.index import Filter
+from artifacts.wire import to_json
+from flows.policies import read_policy, shipped_policies
+
+SCHEME = "arcops://"
+FOR_EVER_MS = 365 * 24 * 3600 * 1000
+A_WHILE_MS = 60 * 1000
+_LISTED = 50
+_JSON, _MARKDOWN, _YAML = "application/json", "text/markdown", "application/yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What a resource holds, and for how many milliseconds it stays so."""
+
+    text: str
+    type: str
+    fresh_ms: int
+
+
+def listed(at: Place) -> list[types.Resource]:
+    """Every resource with a name of its own, and the newest artifacts."""
+    found = [
+        types.Resource(uri=f"{SCHEME}policies/{name}", name=f"policy {name}", mime_type=_YAML)
+        for name in list_policies(ListPolicies(), at).names
+    ]
+    found += [
+        types.Resource(uri=f"{SCHEME}gates/{gate.gate}", name=f"gate {gate.gate}", mime_type=_MARKDOWN)
+        for gate in explain_rule(Explain(), at).gates
+    ]
+    found += [
+        types.Resource(uri=f"{SCHEME}schemas/{name}", name=f"schema {name}", mime_type=_JSON) for name in sorted(_published())
+    ]
+    found += [
+        types.Resource(
+            uri=f"{SCHEME}artifacts/{one.artifact}",
+            name=f"{one.verdict.value if one.verdict else 'artifact'} {one.subject[:200]}",
+            description=f"judged by policy {one.policy[:200]} at {one.at:%Y-%m-%d %H:%M} UTC",
+            mime_type=_JSON,
+        )
+        for one in list_artifacts(Filter(limit=_LISTED), at).artifacts
+    ]
+    return found
+
+
+def templates() -> list[types.ResourceTemplate]:
+    """The resources that are found by a name that the caller knows."""
+    return [
+        types.ResourceTemplate(
+            uri_template=f"{SCHEME}artifacts/{{digest}}",
+            name="artifact",
+            description="A sealed artifact by its digest (sha256:…), byte for byte.",
+            mime_type=_JSON,
+        ),
+        types.ResourceTemplate(
+            uri_template=f"{SCHEME}evidence/{{digest}}",
+            name="evidence",
+            description="An evidence body that an artifact names, by its digest (sha256:…).",
+            mime_type=_JSON,
+        ),
+        types.ResourceTemplate(uri_template=f"{SCHEME}gates/{{gate}}", name="gate", mime_type=_MARKDOWN),
+        types.ResourceTemplate(uri_template=f"{SCHEME}policies/{{name}}", name="policy", mime_type=_YAML),
+        types.ResourceTemplate(
+            uri_template=f"{SCHEME}schemas/{{name}}",
+            name="schema",
+            description="A published predicate's schema, or a tool's as TOOL.ask and TOOL.answer.",
+            mime_type=_JSON,
+        ),
+    ]
+
+
+def read(uri: str, at: Place) -> Read:
+    """The resource *uri*. Raises `Refused` where there is none."""
+    kind, _, name = uri.removeprefix(SCHEME).partition("/")
+    reader = _READERS.get(kind) if uri.startswith(SCHEME) else None
+    if reader is None or not name:
+        raise Refused(f"there is no resource {uri[:200]!r}; 'resources/list' and 'resources/templates/list' name what there is")
+    return reader(name, at)
+
+
+def completions(kind: str, begun: str, at: Place) -> list[str]:
+    """Names that begin with *begun*, for the variable of a template or the argument of a prompt of this *kind*."""
+    known: Mapping[str, Callable[[], list[str]]] = {
+        "gate": lambda: [gate.gate for gate in explain_rule(Explain(), at).gates],
+        "rule": lambda: [rule.rule for gate in explain_rule(Explain(), at).gates for rule in gate.rules],
+        "policy": lambda: list(list_policies(ListPolicies(), at).names),
+        "digest": lambda: [one.artifact for one in list_artifacts(Filter(limit=_LISTED), at).artifacts],
+    }
+    found = known.get(kind)
+    return [name for name in found() if name.startswith(begun)][:100] if found else []
+
+
+def _kept(name: str, at: Place) -> Read:
+    return Read(text=fetch_artifact(Fetch(artifact=name), at).text, type=_JSON, fresh_ms=FOR_EVER_MS)
+
+
+def _gate(name: str, at: Place) -> Read:
+    (gate,) = explain_rule(Explain(name=name), at).gates
+    rules = "\n".join(f"- `{rule.rule}`: {rule.asks} {rule.fix}" for rule in gate.rules)
+    return Read(text=f"# {gate.gate}\n\n{gate.doc}\n\n{rules}\n", type=_MARKDOWN, fresh_ms=A_WHILE_MS)
+
+
+def _policy(name: str, at: Place) -> Read:
+    if name not in shipped_policies():
+        raise Refused(f"there is no shipped policy {name[:100]!r}; there are {', '.join(shipped_policies())}")
+    return Read(text=read_policy(name).decode(), type=_YAML, fresh_ms=A_WHILE_MS)
+
+
+def _schema(name: str, at: Place) -> Read:
+    published = _published()
+    if name in published:
+        return Read(text=published[name], type=_JSON, fresh_ms=A_WHILE_MS)
+    tool_name, _, side = name.partition(".")
+    for tool in all_tools():
+        if tool.name == tool_name and side in ("ask", "answer"):
+            found = schema(tool.ask, "validation") if side == "ask" else schema(tool.answer, "serialization")
+            return Read(text=json.dumps(found), type=_JSON, fresh_ms=A_WHILE_MS)
+    raise Refused(f"there is no schema {name[:100]!r}; there are {', '.join(sorted(published))}, and TOOL.ask and TOOL.answer")
+
+
+def _published() -> dict[str, str]:
+    folder = files.files("artifacts").joinpath("schemas")
+    return {
+        one.name.removesuffix(".schema.json").removesuffix(".json"): one.read_text(encoding="utf-8")
+        for one in folder.iterdir()
+        if one.name.endswith(".json")
+    }
+
+
+_READERS: Mapping[str, Callable[[str, Place], Read]] = {
+    "artifacts": _kept,
+    "evidence": _kept,
+    "gates": _gate,
+    "policies": _policy,
+    "schemas": _schema,
+}
+
+__all__ = ["Read", "completions", "listed", "read", "templates", "to_json"]

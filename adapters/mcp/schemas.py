@@ -1,0 +1,34 @@
+"""The JSON Schema of every ask and answer, from the types themselves (JSON Schema 2020-12, self-contained)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NewType
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaMode
+
+_renamed: Any = NewType
+
+_STRICT = ConfigDict(
+    alias_generator=to_camel,
+    extra="forbid",
+    strict=True,
+    validate_by_name=False,
+    validate_by_alias=True,
+    use_attribute_docstrings=True,
+)
+
+
+def schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:
+    """The schema of *kind* as it is asked with (``validation``) or answered with (``serialization``).
+
+    It describes what `artifacts.wire` accepts and writes; the docstrings under the fields are its descriptions.
+    """
+    return _schema(kind, mode)  # type: ignore[arg-type]  # every class is hashable; mypy does not believe it of a dataclass's
+
+
+@cache
+def _schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:
+    return TypeAdapter(_renamed(kind.__name__, kind), config=_STRICT).json_schema(by_alias=True, mode=mode)

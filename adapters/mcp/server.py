@@ -1,0 +1,231 @@
+"""The server: every capability as a tool, what the store and the gates hold as resources, and the prompts.
+
+One server object serves both eras of the protocol; what differs between them is the SDK's business.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import mcp_types as types
+from mcp import MCPError
+from mcp.server.caching import CacheHint
+from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp.server.lowlevel import Server
+
+from adapters.mcp import prompts, resources
+from adapters.mcp.errors import as_result
+from adapters.mcp.schemas import schema
+from adapters.mcp.tasks import Tasks
+from adapters.mcp.work import Work, told
+from adapters.tools.contract import Place, Tool
+from arcops.errors import ArcOpsError, Refused, Stopped
+from artifacts.wire import from_json, to_json
+
+Context = ServerRequestContext[Any, Any]
+Gate = Callable[[Context, Tool[Any, Any]], None]
+
+INSTRUCTIONS = """ArcOps says whether a model, a cluster or a client configuration is ready, trusted and safe: GREEN, AMBER,
+RED. What could not be seen is never GREEN. `check_model` judges and leaves a signed artifact; `verify_artifact` checks one
+offline; `explain_rule` says why a rule exists and how to mend what it found."""
+_EVERY_SECONDS = 0.25
+
+
+def build(
+    tools: Sequence[Tool[Any, Any]],
+    place: Place,
+    work: Work,
+    *,
+    allow: Gate | None = None,
+    owner: Callable[[Context], str] = lambda ctx: "",
+    hide: bool = False,
+) -> Server[Any]:
+    """The server of *tools* at *place*.
+
+    ``allow`` raises where the caller may not use a tool; ``owner`` names the caller, whose tasks nobody else sees; ``hide``
+    keeps the server's folders out of error messages.
+    """
+    by_name = {tool.name: tool for tool in tools}
+    shown = [_as_tool(tool) for tool in tools]
+    tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None)
+
+    async def list_tools(ctx: Context, params: object) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=shown)
+
+    async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> Any:
+        tool = by_name.get(params.name)
+        if tool is None:
+            raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' names them")
+        if allow is not None:
+            allow(ctx, tool)
+        hidden = place.settings if hide else None
+        try:
+            ask = from_json(tool.ask, json.dumps(params.arguments or {}))
+            if tool.long and tasks.wanted(ctx):
+                return await tasks.begin(tool, ask, owner(ctx))
+            at = told(place, _reporter(ctx))
+            answer = await work.finish(work.begin(tool, ask, at), at.stop)
+        except Exception as error:
+            return as_result(error, hidden)
+        return answered(tool, answer)
+
+    async def list_resources(ctx: Context, params: object) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, place))
+
+    async def list_templates(ctx: Context, params: object) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resource_templates=resources.templates())
+
+    async def read_resource(ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+        try:
+            found = await anyio.to_thread.run_sync(resources.read, str(params.uri), place)
+        except Refused as error:
+            raise MCPError(types.INVALID_PARAMS, str(error), {"uri": str(params.uri)[:500]}) from error
+        except ArcOpsError as error:
+            raise MCPError(types.INTERNAL_ERROR, as_text(as_result(error, place.settings if hide else None))) from error
+        return types.ReadResourceResult(
+            contents=[types.TextResourceContents(uri=params.uri, mime_type=found.type, text=found.text)],
+            ttl_ms=found.fresh_ms,
+            cache_scope="private",
+        )
+
+    async def list_prompts(ctx: Context, params: object) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=[_as_prompt(one) for one in prompts.PROMPTS])
+
+    async def get_prompt(ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        try:
+            found = prompts.prompt(params.name)
+            text = found.filled(params.arguments or {})
+        except Refused as error:
+            raise MCPError(types.INVALID_PARAMS, str(error)) from error
+        message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
+        return types.GetPromptResult(description=found.about, messages=[message])
+
+    async def complete(ctx: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
+        kind = params.argument.name
+        if isinstance(params.ref, types.PromptReference):
+            try:
+                arguments = prompts.prompt(params.ref.name).arguments
+            except Refused as error:
+                raise MCPError(types.INVALID_PARAMS, str(error)) from error
+            kind = next((one.completes for one in arguments if one.name == params.argument.name), "")
+        elif params.argument.name == "name":
+            kind = "policy" if "/policies/" in params.ref.uri else ""
+        found = await anyio.to_thread.run_sync(resources.completions, kind, params.argument.value, place)
+        return types.CompleteResult(completion=types.Completion(values=found, total=len(found), has_more=False))
+
+    @asynccontextmanager
+    async def lifespan(server: Server[Any]) -> AsyncIterator[dict[str, Any]]:
+        yield {}
+
+    server: Server[Any] = Server(
+        "arcops",
+        version=_version(),
+        title="ArcOps",
+        description="Readiness, trust and safety gates for AI on sovereign and edge Kubernetes.",
+        instructions=INSTRUCTIONS,
+        cache_hints={
+            "tools/list": CacheHint(ttl_ms=resources.A_WHILE_MS, scope="public"),
+            "prompts/list": CacheHint(ttl_ms=resources.A_WHILE_MS, scope="public"),
+            "resources/templates/list": CacheHint(ttl_ms=resources.A_WHILE_MS, scope="public"),
+        },
+        lifespan=lifespan,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        on_list_resources=list_resources,
+        on_list_resource_templates=list_templates,
+        on_read_resource=read_resource,
+        on_list_prompts=list_prompts,
+        on_get_prompt=get_prompt,
+        on_completion=complete,
+    )
+    tasks.serve(server, owner)
+    return server
+
+
+def answered(tool: Tool[Any, Any], answer: object) -> types.CallToolResult:
+    """The result that carries *answer*: its values for programs, and the same as text for models that read."""
+    values: Any = to_json(answer, tool.answer)
+    text = json.dumps(values, ensure_ascii=False)
+    headline = _headline(values)
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=part) for part in (headline, text) if part], structured_content=values
+    )
+
+
+def as_text(result: types.CallToolResult) -> str:
+    return " ".join(item.text for item in result.content if isinstance(item, types.TextContent))
+
+
+def _headline(values: Any) -> str:
+    """One line for who reads only the first: the verdict, on what, by which artifact."""
+    report = values.get("report")
+    if not isinstance(report, dict):
+        return ""
+    subject = report["subject"]
+    artifact = values.get("artifact", "")
+    return f"{report['verdict']}: {subject['kind']} {subject['name']}" + (f", artifact {artifact}" if artifact else "")
+
+
+def _as_tool(tool: Tool[Any, Any]) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.doc,
+        input_schema=schema(tool.ask, "validation"),
+        output_schema=schema(tool.answer, "serialization"),
+        annotations=types.ToolAnnotations(
+            title=tool.title,
+            read_only_hint=tool.reads_only,
+            destructive_hint=False,
+            idempotent_hint=tool.idempotent,
+            open_world_hint=False,
+        ),
+    )
+
+
+def _as_prompt(one: prompts.Prompt) -> types.Prompt:
+    return types.Prompt(
+        name=one.name,
+        title=one.title,
+        description=one.about,
+        arguments=[
+            types.PromptArgument(name=argument.name, description=argument.about, required=argument.required)
+            for argument in one.arguments
+        ],
+    )
+
+
+def _reporter(ctx: Context) -> Callable[[int, int], None]:
+    """Progress from a tool's thread to the client that waits for it, not more often than it can be read."""
+    loop = anyio.lowlevel.current_token()
+    last = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if total and (now - last >= _EVERY_SECONDS or done >= total):
+            last = now
+            try:
+                anyio.from_thread.run(ctx.session.report_progress, float(done), float(total), None, token=loop)
+            except (RuntimeError, anyio.ClosedResourceError, anyio.BrokenResourceError):
+                raise Stopped("nobody waits for this run any more") from None
+
+    return progress
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("arcops")
+    except PackageNotFoundError:  # run from a checkout that nobody installed
+        return "0.0.0"
+
+
+__all__ = ["HandlerResult", "answered", "build"]

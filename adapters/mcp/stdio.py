@@ -1,0 +1,25 @@
+"""The server on standard input and output, for a client that started it."""
+
+from __future__ import annotations
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+from adapters.mcp.server import build
+from adapters.mcp.work import Work
+from adapters.tools.contract import Place, all_tools
+
+
+def serve(place: Place) -> None:
+    """Serve until the client goes. What is at work then is told to stop, and seals what it has."""
+    work = Work(long=place.settings.workers)
+    try:
+        anyio.run(_serve, place, work)
+    finally:
+        work.close()
+
+
+async def _serve(place: Place, work: Work) -> None:
+    server = build(all_tools(), place, work)
+    async with stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())

@@ -1,0 +1,233 @@
+"""The tasks extension: a long tool answered by a handle at once, and asked for its result later.
+
+Specification: extension ``io.modelcontextprotocol/tasks`` of 2026-07-28. Where a Prefect API is configured, the task's id is
+the id of the flow run, and what is known of it survives this server: a note beside the cache says which tool asked what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import mcp_types as types
+from mcp import MCPError
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from pydantic import Field
+
+from adapters.mcp.errors import as_result
+from adapters.mcp.work import Work, told
+from adapters.tools.contract import Place, Tool
+from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
+from artifacts.reading import read_file
+from artifacts.wire import from_json, to_json
+from artifacts.writing import replace_whole
+from foundation.settings import Settings
+
+EXTENSION = "io.modelcontextprotocol/tasks"
+PROGRESS = "dev.arcops/progress"
+"""In ``_meta`` of a task's state: bytes done, and bytes in all."""
+KEPT_MS = 7 * 24 * 3600 * 1000
+POLL_MS = 1000
+_MOST = 1000
+_MOST_NOTE = 16 * 1024 * 1024
+
+Context = ServerRequestContext[Any, Any]
+
+
+class TaskParams(types.RequestParams):
+    """Which task is meant."""
+
+    task_id: str = Field(alias="taskId", min_length=1, max_length=100)
+
+
+class UpdateParams(TaskParams):
+    """Answers to what a task asked; ours ask nothing."""
+
+    input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Task:
+    """One task. ``future`` is its work where that is done here; without one it is a run of Prefect."""
+
+    id: str
+    tool: Tool[Any, Any]
+    ask: Any
+    owner: str
+    created: datetime
+    updated: datetime
+    at: Place
+    future: Future[Any] | None = None
+    message: str = "The work has begun."
+    progress: tuple[int, int] | None = None
+    cancelled: bool = False
+    said: dict[str, Any] = field(default_factory=dict)
+
+
+class Tasks:
+    """The tasks of this server, each seen only by who began it."""
+
+    def __init__(self, tools: Mapping[str, Tool[Any, Any]], place: Place, work: Work, *, hidden: Settings | None) -> None:
+        self._tools = tools
+        self._place = place
+        self._work = work
+        self._hidden = hidden
+        self._known: dict[str, _Task] = {}
+
+    def wanted(self, ctx: Context) -> bool:
+        """Does the client of this request take handles?"""
+        capabilities = ctx.session.client_capabilities
+        return (
+            capabilities is not None and EXTENSION in (capabilities.extensions or {}) and ctx.protocol_version >= "2026-07-28"
+        )
+
+    def serve(self, server: Server[Any], owner: Callable[[Context], str]) -> None:
+        """Offer the extension's methods on *server*."""
+
+        async def get(ctx: Context, params: TaskParams) -> dict[str, Any]:
+            return await self._state(self._find(params.task_id, owner(ctx)))
+
+        async def update(ctx: Context, params: UpdateParams) -> dict[str, Any]:
+            self._find(params.task_id, owner(ctx))
+            return {}
+
+        async def cancel(ctx: Context, params: TaskParams) -> dict[str, Any]:
+            await self._cancel(self._find(params.task_id, owner(ctx)))
+            return {}
+
+        server.extensions[EXTENSION] = {}
+        server.add_request_handler("tasks/get", TaskParams, get)
+        server.add_request_handler("tasks/update", UpdateParams, update)
+        server.add_request_handler("tasks/cancel", TaskParams, cancel)
+
+    async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str) -> dict[str, Any]:
+        """Begin *tool*, and give the handle. Raises what the tool raises before its work begins."""
+        now = datetime.now(UTC)
+        deployed = tool.deployed if self._place.settings.prefect_api else None
+        made: _Task | None = None
+
+        def progress(done: int, total: int) -> None:
+            if made is not None and total:
+                made.progress, made.message, made.updated = (done, total), f"{done} of {total} bytes", datetime.now(UTC)
+
+        at = told(self._place, progress)
+        made = _Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at)
+        if deployed is not None:
+            from flows.deployed import start
+
+            run = await start(deployed.name, deployed.parameters(ask, at))
+            made.id = run.id
+            self._note(made)
+        else:
+            made.id = str(uuid.uuid4())
+            made.future = self._work.begin(tool, ask, at)
+        self._remember(made)
+        return {"resultType": "task", **self._head(made, "working")}
+
+    def _remember(self, task: _Task) -> None:
+        self._known[task.id] = task
+        ended = [one.id for one in self._known.values() if one.future is not None and one.future.done()]
+        for old in ended[: max(0, len(self._known) - _MOST)]:
+            del self._known[old]
+
+    def _find(self, task_id: str, owner: str) -> _Task:
+        task = self._known.get(task_id) or self._noted(task_id)
+        if task is None or task.owner != owner:  # of another's task nothing is told, not even that it exists
+            raise MCPError(types.INVALID_PARAMS, f"there is no task {task_id[:100]!r}; it may have ended too long ago")
+        return task
+
+    async def _state(self, task: _Task) -> dict[str, Any]:
+        if task.said:
+            return task.said
+        if task.future is not None:
+            if not task.future.done():
+                return self._head(task, "working")
+            return self._ended(task, task.future.exception() or task.future.result())
+        from flows.deployed import look_up
+
+        try:
+            run = await look_up(task.id)
+            task.message = f"{run.state}: {run.message}" if run.message else run.state
+            if not run.ended:
+                return self._head(task, "working")
+            if not run.artifact and not task.cancelled:
+                # What accounts for a lost run takes a moment; until then nobody can say what it came to.
+                return self._head(task, "working")
+            deployed = task.tool.deployed
+            if deployed is None or not run.artifact:
+                raise Unavailable(f"the run ended {run.state} and left no artifact")
+            answer = await asyncio.to_thread(deployed.answer, task.ask, run.artifact, task.at)
+        except ArcOpsError as error:
+            return self._ended(task, error)
+        return self._ended(task, answer)
+
+    def _ended(self, task: _Task, came: object) -> dict[str, Any]:
+        from adapters.mcp.server import answered
+
+        task.updated = datetime.now(UTC)
+        if isinstance(came, Stopped):
+            task.said = self._head(task, "cancelled")
+        else:
+            result = as_result(came, self._hidden) if isinstance(came, Exception) else answered(task.tool, came)
+            task.message = "The result is here."
+            values = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+            task.said = {**self._head(task, "completed"), "result": values}
+        return task.said
+
+    async def _cancel(self, task: _Task) -> None:
+        if task.said:
+            return
+        task.cancelled = True
+        if task.future is not None:
+            task.at.stop.set()
+            return
+        from flows.deployed import cancel
+
+        await cancel(task.id)
+
+    def _head(self, task: _Task, status: str) -> dict[str, Any]:
+        return {
+            **({"_meta": {PROGRESS: list(task.progress)}} if task.progress else {}),
+            "taskId": task.id,
+            "status": status,
+            "statusMessage": task.message[:1000],
+            "createdAt": f"{task.created:%Y-%m-%dT%H:%M:%SZ}",
+            "lastUpdatedAt": f"{task.updated:%Y-%m-%dT%H:%M:%SZ}",
+            "ttlMs": KEPT_MS,
+            "pollIntervalMs": POLL_MS,
+        }
+
+    def _note(self, task: _Task) -> None:
+        folder = self._place.settings.cache / "tasks"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        note = {
+            "tool": task.tool.name,
+            "ask": to_json(task.ask),
+            "owner": task.owner,
+            "created": task.created.isoformat(),
+        }
+        replace_whole(folder / f"{task.id}.json", json.dumps(note).encode(), mode=0o600)
+
+    def _noted(self, task_id: str) -> _Task | None:
+        """A run of Prefect that an earlier life of this server began."""
+        try:
+            name = f"{uuid.UUID(task_id)}.json"
+            note = json.loads(read_file(self._place.settings.cache / "tasks" / name, _MOST_NOTE))
+            tool = self._tools[note["tool"]]
+            created = datetime.fromisoformat(note["created"])
+            ask = from_json(tool.ask, json.dumps(note["ask"]))
+        except (ValueError, KeyError, TypeError, OSError, Refused):
+            return None
+        at = told(replace(self._place), lambda done, total: None)
+        task = _Task(
+            id=task_id, tool=tool, ask=ask, owner=str(note["owner"]), created=created, updated=datetime.now(UTC), at=at
+        )
+        self._known[task_id] = task
+        return task

@@ -1,0 +1,319 @@
+"""MCP as its clients see it: the official SDK's client against the real process, over both transports, in both eras."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+import pytest
+from mcp import Client, MCPError, StdioServerParameters
+
+from adapters.mcp.client import call
+from adapters.tools.check import Check, check_model
+from adapters.tools.contract import all_tools
+from adapters.tools.explain import Explain, explain_rule
+from adapters.tools.store import list_artifacts
+from adapters.tools.verify import Verify, verify_artifact
+from arcops.errors import Refused, Unavailable
+from arcops.request import silent
+from arcops.tier import Tier
+from arcops.verdict import Verdict
+from artifacts.index import Filter
+from tests.adapters.serving import REPOSITORY, Served, environment, served
+from tests.models import Bench, bench, good_model
+
+pytestmark = pytest.mark.requirement("ARC-3")
+
+ERAS = ("2026-07-28", "legacy")
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("mcp"))
+
+
+@pytest.fixture(scope="module")
+def model(here: Bench) -> Path:
+    return good_model(here, now=datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture(scope="module")
+def http(here: Bench) -> Iterator[Served]:
+    with served("mcp", "--http", env=here.environment) as server:
+        yield server
+
+
+def there(server: Served, tool: Any, ask: Any, here: Bench, stop: threading.Event | None = None, env: Any = None) -> Any:
+    return call(
+        server.mcp, tool, ask, settings=here.settings, environment=env or {}, stop=stop or threading.Event(), progress=silent
+    )
+
+
+class TestWhatIsOffered:
+    @pytest.mark.parametrize("era", ERAS)
+    def test_each_capability_is_a_tool_with_schemas_and_hints(self, http: Served, era: str) -> None:
+        async def ask() -> Any:
+            async with Client(http.mcp, mode=era) as client:
+                return (await client.list_tools()).tools
+
+        shown = asyncio.run(ask())
+        assert [one.name for one in shown] == [one.name for one in all_tools()]
+        for one, tool in zip(shown, all_tools(), strict=True):
+            assert one.title == tool.title
+            assert one.description == tool.doc
+            assert one.annotations.read_only_hint is tool.reads_only
+            jsonschema_rs.meta.validate(one.input_schema)
+            jsonschema_rs.meta.validate(one.output_schema)
+
+    def test_over_standard_streams_as_over_http(self, here: Bench, http: Served) -> None:
+        stdio = StdioServerParameters(
+            command=sys.executable, args=["-m", "adapters.cli", "mcp"], env=environment(here.environment)
+        )
+
+        async def ask(where: Any) -> Any:
+            async with Client(where) as client:
+                tools = (await client.list_tools()).tools
+                said = await client.call_tool("explain_rule", {"name": "integrity"})
+                return [one.name for one in tools], said.structured_content, client.protocol_version
+
+        assert asyncio.run(ask(stdio)) == asyncio.run(ask(http.mcp))
+
+    @pytest.mark.parametrize("era", ERAS)
+    def test_resources_and_prompts(self, http: Served, here: Bench, model: Path, era: str) -> None:
+        checked = there(http, check_model, Check(target=model, policy=str(here.policy)), here)
+
+        async def ask() -> None:
+            async with Client(http.mcp, mode=era) as client:
+                listed = {str(one.uri) for one in (await client.list_resources()).resources}
+                assert f"arcops://artifacts/{checked.artifact}" in listed
+                for uri in sorted(listed):
+                    (content,) = (await client.read_resource(uri)).contents
+                    assert content.text
+                evidence = checked.report.evidence[0]
+                digest = evidence.digest
+                (body,) = (await client.read_resource(f"arcops://evidence/{digest}")).contents
+                assert json.loads(body.text)
+                templates = (await client.list_resource_templates()).resource_templates
+                assert {one.name for one in templates} == {"artifact", "evidence", "gate", "policy", "schema"}
+                prompts = {one.name for one in (await client.list_prompts()).prompts}
+                assert prompts == {"is_this_model_ready", "explain_this_red", "draft_a_waiver"}
+                got = await client.get_prompt("is_this_model_ready", {"target": "/models/x"})
+                assert "/models/x" in got.messages[0].content.text
+                for wrong in ({}, {"target": "x", "stranger": "y"}):
+                    with pytest.raises(MCPError, match="argument"):
+                        await client.get_prompt("is_this_model_ready", wrong)
+                for uri in ("arcops://artifacts/sha256:00", "arcops://nothing/x", "file:///etc/passwd"):
+                    with pytest.raises(MCPError):
+                        await client.read_resource(uri)
+
+        asyncio.run(ask())
+
+
+class TestCalls:
+    @pytest.mark.parametrize("era", ERAS)
+    def test_a_check_there_is_the_check_here(self, http: Served, here: Bench, model: Path, era: str) -> None:
+        seen: list[float] = []
+
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            seen.append(progress)
+
+        async def ask() -> Any:
+            async with Client(http.mcp, mode=era) as client:
+                arguments = {"target": str(model), "policy": str(here.policy)}
+                return await client.call_tool("check_model", arguments, progress_callback=told)
+
+        result = asyncio.run(ask())
+        assert not result.is_error
+        assert result.content[0].text.startswith("GREEN: model tiny, artifact sha256:")
+        assert result.structured_content["report"]["verdict"] == "GREEN"
+        verified = there(http, verify_artifact, Verify(artifact=result.structured_content["artifact"]), here)
+        assert verified.report.verdict is Verdict.GREEN
+        assert seen, "a client without tasks waits with progress"
+
+    def test_errors_cross_as_what_they_are(self, http: Served, here: Bench) -> None:
+        with pytest.raises(Refused, match="does not exist"):
+            there(http, check_model, Check(target=Path("/nowhere/at-all")), here)
+        with pytest.raises(Refused, match="no gate or rule"):
+            there(http, explain_rule, Explain(name="nonsense"), here)
+
+    def test_what_is_no_tool_or_no_ask_is_answered_by_the_rules(self, http: Served) -> None:
+        async def ask() -> None:
+            async with Client(http.mcp) as client:
+                with pytest.raises(MCPError, match="there is no tool 'rm'"):
+                    await client.call_tool("rm", {})
+                for wrong in ({"target": 5}, {}, {"target": "x", "stranger": 1}):
+                    result = await client.call_tool("check_model", wrong)
+                    assert result.is_error
+                    assert "target" in result.content[0].text or "stranger" in result.content[0].text
+
+        asyncio.run(ask())
+
+    def test_two_hundred_at_once(self, http: Served) -> None:
+        async def ask() -> None:
+            async with Client(http.mcp) as client:
+                answers = await asyncio.gather(*(client.call_tool("explain_rule", {"name": "integrity"}) for _ in range(200)))
+                assert all(not one.is_error for one in answers)
+                assert len({json.dumps(one.structured_content) for one in answers}) == 1
+
+        asyncio.run(ask())
+
+    def test_a_server_that_is_not_there(self, here: Bench) -> None:
+        nowhere = Served(url="http://127.0.0.1:9", process=None)  # type: ignore[arg-type]  # nothing runs there
+        with pytest.raises(Unavailable, match="no ArcOps server answers at"):
+            there(nowhere, explain_rule, Explain(), here)
+
+
+class TestBadInput:
+    HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}  # noqa: RUF012  # read only
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            (b"", 400),
+            (b"{", 400),
+            (b"[]", 400),
+            (b"null", 400),
+            (b"\xff\xfe", 400),
+            (b'{"jsonrpc": "1.0"}', 400),
+            (b"[" * 100_000, 400),
+        ],
+    )
+    def test_what_is_no_message(self, http: Served, body: bytes, status: int) -> None:
+        answer = httpx2.post(http.mcp, content=body, headers=self.HEADERS)
+        assert answer.status_code == status
+        assert "Traceback" not in answer.text
+        assert "/work" not in answer.text
+        assert httpx2.get(f"{http.url}/livez").status_code == 200
+
+    def test_what_is_too_long(self, http: Served) -> None:
+        try:
+            answer = httpx2.post(http.mcp, content=b" " * (5 * 1024 * 1024), headers=self.HEADERS)
+        except httpx2.WriteError:  # it was cut off while it still wrote
+            pass
+        else:
+            assert answer.status_code == 413
+        assert httpx2.get(f"{http.url}/livez").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({"host": "evil.example"}, 421),
+            ({"host": "127.0.0.1"}, 421),
+            ({"origin": "https://evil.example"}, 403),
+            ({"origin": "null"}, 403),
+            ({"x-forwarded-for": "10.0.0.1"}, 403),
+        ],
+    )
+    def test_strangers_who_come_through_a_browser_or_a_proxy(self, http: Served, headers: dict[str, str], status: int) -> None:
+        answer = httpx2.post(http.mcp, content=b"{}", headers={**self.HEADERS, **headers})
+        assert answer.status_code == status
+
+    def test_a_client_that_vanishes_stops_its_run(self, http: Served, here: Bench, tmp_path: Path) -> None:
+        big = tmp_path / "big"
+        big.mkdir()
+        with (big / "model.safetensors").open("wb") as file:
+            file.truncate(64 * 1024**3)  # hours of hashing, no disk
+        body = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {
+                "name": "check_model",
+                "arguments": {"target": str(big), "policy": str(here.policy)},
+                "_meta": {
+                    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                    "io.modelcontextprotocol/clientCapabilities": {},
+                    "progressToken": 1,
+                },
+            },
+        }
+        headers = {
+            **self.HEADERS,
+            "mcp-protocol-version": "2026-07-28",
+            "mcp-method": "tools/call",
+            "mcp-name": "check_model",
+        }
+        with httpx2.stream("POST", http.mcp, json=body, headers=headers, timeout=60) as answer:
+            assert answer.status_code == 200
+            assert next(answer.iter_lines())  # it has begun
+        # gone: the run must end by itself, with a RED artifact, and free its turn
+        for _ in range(600):
+            newest = there(http, list_artifacts, Filter(subject="big"), here).artifacts
+            if newest:
+                break
+        assert newest[0].verdict is Verdict.RED
+
+
+class TestStops:
+    def test_a_stop_here_brings_the_red_report_from_there(self, http: Served, here: Bench, tmp_path: Path) -> None:
+        big = tmp_path / "endless"
+        big.mkdir()
+        with (big / "model.safetensors").open("wb") as file:
+            file.truncate(64 * 1024**3)
+        stop = threading.Event()
+
+        def progress(done: int, total: int) -> None:
+            stop.set()
+
+        ask = Check(target=big, policy=str(here.policy))
+        checked = call(http.mcp, check_model, ask, settings=here.settings, environment={}, stop=stop, progress=progress)
+        assert checked.report.verdict is Verdict.RED
+
+
+class TestCommands:
+    def test_the_same_output_and_exit_code_as_here(self, http: Served, here: Bench, model: Path) -> None:
+        def run(*command: str, at: str = "") -> tuple[int, str]:
+            done = subprocess.run(
+                [sys.executable, "-m", "adapters.cli", *command, *(["--server", at] if at else [])],
+                env=environment(here.environment),
+                capture_output=True,
+                text=True,
+                cwd=model.parent,
+                timeout=120,
+            )
+            return done.returncode, done.stdout
+
+        for command in (
+            ("explain", "integrity"),
+            ("policy", "list"),
+            ("check", "tiny", "--policy", str(here.policy), "--format", "junit"),
+            ("check", "nowhere"),
+            ("verify", "sha256:" + "0" * 64),
+        ):
+            code, said = run(*command)
+            code_there, said_there = run(*command, at=http.mcp)
+            assert (code_there, _bare(said_there)) == (code, _bare(said)), command
+
+    def test_a_token_never_crosses_in_the_clear(self, here: Bench) -> None:
+        settings = here.settings
+        with pytest.raises(Refused, match="in the clear"):
+            call(
+                "http://arcops.example", explain_rule, Explain(), settings=replace(settings, tier=Tier.CONNECTED),
+                environment={"ARCOPS_TOKEN": "abc"}, stop=threading.Event(), progress=silent,
+            )  # fmt: skip
+        with pytest.raises(Refused, match="does not reach"):
+            call(
+                "https://arcops.example", explain_rule, Explain(), settings=settings, environment={},
+                stop=threading.Event(), progress=silent,
+            )  # fmt: skip
+
+
+def _bare(said: str) -> str:
+    return re.sub(r'sha256:[0-9a-f]{64}|time="[^"]*"|timestamp="[^"]*"|\d{4}-\d\d-\d\dT[0-9:]+Z?', "…", said)
+
+
+def test_nothing_of_the_protocol_is_read_before_it_is_needed() -> None:
+    late = ("mcp", "starlette", "uvicorn", "pydantic", "joserfc")
+    code = f"import sys; import adapters.cli.main; sys.exit(any(name in sys.modules for name in {late}))"
+    assert subprocess.run([sys.executable, "-c", code], env=environment({}), cwd=REPOSITORY).returncode == 0
