@@ -5,7 +5,21 @@
 
 from __future__ import annotations
 
-SHOWN = ("ARC-0", "ARC-1", "ARC-2", "ARC-3", "ARC-4", "ARC-A1", "ARC-A2", "ARC-A3", "ARC-A4", "ARC-A5", "ARC-A6", "ARC-C5", "ARC-D2")
+SHOWN = (
+    "ARC-0",
+    "ARC-1",
+    "ARC-2",
+    "ARC-3",
+    "ARC-4",
+    "ARC-A1",
+    "ARC-A2",
+    "ARC-A3",
+    "ARC-A4",
+    "ARC-A5",
+    "ARC-A6",
+    "ARC-C5",
+    "ARC-D2",
+)
 
 _NETWORK = "network safety is not built yet"
 _GPU = "GPU, inference and cluster readiness are not built yet"

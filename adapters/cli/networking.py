@@ -1,0 +1,65 @@
+"""``arcops network``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from adapters.cli import surroundings
+from adapters.cli.answering import answer, server
+from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
+from adapters.cli.plain import print_machine, printable
+from adapters.tools.network import CheckNetwork, Reached, ReachNetwork, check_network, reach_network
+from adapters.tools.verify import Fetch, fetch_artifact
+from artifacts.store import object_path
+from artifacts.writing import replace_whole, replaceable
+
+_MOST_DOUBTS = 10
+
+
+def check(target: Path, policy: str, key: str, output: Path | None, form: str, tier: str) -> int:
+    if output is not None:
+        replaceable(output)
+    at = surroundings.place(tier, key, surroundings.stop_on_signals())
+    checked = answer(check_network, CheckNetwork(target=target, policy=policy), at)
+    if output is not None:
+        replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
+    if form == "text":
+        from rich.console import Console
+
+        from adapters.cli import present
+
+        present.report(checked.report, Console())
+        where = output or (checked.artifact if server() else object_path(at.settings.store, checked.artifact))
+        print(f"artifact {printable(str(where))}")
+    else:
+        print_machine(checked.report, form)
+    return BY_VERDICT[checked.report.verdict]
+
+
+def reach(target: Path, source: str, to: str, form: str) -> int:
+    """0: it is reachable, 3: it is not, 1: one of the two, but not for certain."""
+    found = answer(reach_network, ReachNetwork(target=target, source=source, to=to), surroundings.place())
+    if form == "json":
+        from artifacts.wire import canonical, to_json
+
+        sys.stdout.buffer.write(canonical(to_json(found)) + b"\n")
+    else:
+        _print(found)
+    if not found.certain:
+        return CANNOT
+    return GREEN if found.allowed else RED
+
+
+def _print(found: Reached) -> None:
+    for one in found.connections:
+        word = "yes" if one.allowed else "no"
+        port = f"{one.protocol.value} {one.port}" if one.port else f"{one.protocol.value}, where it has no port of that name"
+        print(printable(f"{word}: {one.source} to {one.target}, {port}"))
+        for reason in one.reasons:
+            at = f"{reason.at.path}:{reason.at.line}: " if reason.at is not None else ""
+            print(printable(f"  {reason.direction.value.lower()}: {at}{reason.text}"))
+    for doubt in found.doubts[:_MOST_DOUBTS]:
+        print(printable(f"not certain: {doubt}"))
+    if len(found.doubts) > _MOST_DOUBTS:
+        print(f"not certain: {len(found.doubts) - _MOST_DOUBTS} more")

@@ -1,0 +1,84 @@
+"""*May this one talk to that one?* asked by name; answered with reasons, and with what keeps the answer from being certain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.seen.network import Network, PodSet, Protocol
+from reach.decision import End, Reason, decide
+from reach.doubts import doubts
+from reach.ends import doors, sources
+from reach.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One pair of ends that the question meant. ``port`` is 0 where the target has no port of the name that was asked for."""
+
+    source: str
+    target: str
+    protocol: Protocol
+    port: int
+    allowed: bool
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """``allowed`` where any of the connections is. ``doubts`` are sentences; an answer without doubts is certain."""
+
+    allowed: bool
+    connections: tuple[Connection, ...]
+    doubts: tuple[str, ...]
+
+
+def ask(network: Network, source: str, target: str) -> Answer:
+    """May *source* (``NAMESPACE/NAME``) open a connection to *target* (``NAME:PORT``)? Raises `Refused` for names of nothing.
+
+    Whether anything listens there is not asked.
+    """
+    origins = sources(network, source)
+    near = next((one.namespace for one in origins if isinstance(one, PodSet)), "")
+    found = doors(network, target, near)
+    addresses = {str(one) for one in (*origins, *(door.end for door in found)) if not isinstance(one, PodSet)}
+    world = World(network, points=sorted(addresses))
+    connections = []
+    for origin in origins:
+        for door in found:
+            if door.port:
+                decision = decide(world, origin, door.end, door.protocol, door.port)
+                allowed, reasons = decision.allowed, decision.reasons
+            else:
+                allowed, reasons = False, ()
+            connections.append(
+                Connection(
+                    source=_title(origin),
+                    target=_title(door.end),
+                    protocol=door.protocol,
+                    port=door.port,
+                    allowed=allowed,
+                    reasons=reasons,
+                )
+            )
+    ends = [one for one in (*origins, *(door.end for door in found)) if isinstance(one, PodSet)]
+    return Answer(
+        allowed=any(one.allowed for one in connections),
+        connections=tuple(connections),
+        doubts=tuple(_doubts(network, ends)),
+    )
+
+
+def _title(end: End) -> str:
+    return end.title if isinstance(end, PodSet) else str(end)
+
+
+def _doubts(network: Network, ends: list[PodSet]) -> Iterator[str]:
+    for one in (*network.unread, *network.refused, *doubts(network)):
+        place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
+        field = f"{one.about} {one.field}".strip() if one.field else ""
+        yield f"{place}: {f'{field}: ' if field else ''}{one.text}"
+    for pods in {id(one): one for one in ends}.values():
+        if pods.host_network:
+            where = f"{pods.at.path}:{pods.at.line}"
+            yield f"{where}: {pods.title} uses the network of its node, where policies do not reliably hold"
