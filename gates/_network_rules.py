@@ -10,7 +10,7 @@ READ = Rule(
 UNDERSTOOD = Rule(
     id="network/understood",
     asks="Is the meaning of every object that may move packets known?",
-    fix="Add what is not told (such as a Namespace with its labels), or say it with NetworkPolicy; where a kind moves no packet "
+    fix="Add what is not told (such as a Namespace with its labels), or say it with NetworkPolicy; where a kind moves nothing "
     "add 'Kind.group' to 'harmless' of gate 'network'.",
 )
 ACCEPTED = Rule(

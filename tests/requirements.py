@@ -17,11 +17,12 @@ SHOWN = (
     "ARC-A4",
     "ARC-A5",
     "ARC-A6",
+    "ARC-B2",
     "ARC-C5",
     "ARC-D2",
 )
 
-_NETWORK = "network safety is not built yet"
+_NETWORK = "manifests are judged, but neither generated nor compared with a cluster yet"
 _GPU = "GPU, inference and cluster readiness are not built yet"
 _PREFECT = "flows run in Prefect, but deployments, schedules and work pools are not built yet"
 _PAGE = "the evidence page is not built yet; artifacts are in the store with their evidence"
@@ -31,7 +32,7 @@ _BASE = "the enterprise foundation is not built yet"
 _CONF = "configuration control for MCP clients is not built yet"
 
 DEFERRED = {
-    **dict.fromkeys(("ARC-B1", "ARC-B2", "ARC-B3"), _NETWORK),
+    **dict.fromkeys(("ARC-B1", "ARC-B3"), _NETWORK),
     **dict.fromkeys(("ARC-C1", "ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
     "ARC-D1": _PREFECT,
     **dict.fromkeys(("ARC-D3", "ARC-D4"), _PAGE),

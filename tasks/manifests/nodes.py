@@ -92,7 +92,7 @@ def documents(data: bytes) -> Iterator[Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        raise Unreadable(_said(f"it is not YAML: {error.problem or error.context}", text, line), line) from None
+        raise _unreadable(f"it is not YAML: {error.problem or error.context}", text, line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position if isinstance(error.position, int) else 0) + 1
         raise Unreadable(f"it holds a character that YAML does not allow: {error.reason}", line) from None
@@ -104,12 +104,14 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark is not None else 0
 
 
-def _said(problem: str, text: str, line: int) -> str:
-    """*problem*, or that the file is a template where the line or the one before shows it."""
-    lines = text.splitlines()[max(0, line - 2) : line]
-    if any("{{" in one for one in lines):
-        return "it is a template that was not rendered ('{{'); render it first (helm template) and check what comes out"
-    return problem
+def _unreadable(problem: str, text: str, line: int) -> Unreadable:
+    """*problem* on *line*, or that the file is a template where the line or the one before shows it."""
+    before = max(0, line - 2)
+    for number, one in enumerate(text.splitlines()[before:line], start=before + 1):
+        if "{{" in one:
+            said = "it is a template that was not rendered ('{{'); render it first (helm template) and check what comes out"
+            return Unreadable(said, number)
+    return Unreadable(problem, line)
 
 
 def _documents(text: str) -> Iterator[Node]:
@@ -167,7 +169,7 @@ class _Builder:
         if len(self._stack) >= DEEPEST:
             raise Unreadable(f"values are nested more than {DEEPEST} deep", node.line)
         if self._stack and isinstance(self._stack[-1].node, Mapping) and self._stack[-1].key is None:
-            raise Unreadable(_said("a key is no plain value", self._text, node.line), node.line)
+            raise _unreadable("a key is no plain value", self._text, node.line)
         if event.tag and event.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!"):
             raise Unreadable(f"the tag {event.tag} has no meaning in a manifest", node.line)
         if event.anchor:
@@ -221,7 +223,7 @@ class _Builder:
 
     def _key(self, node: Node, line: int) -> str:
         if not isinstance(node, Scalar):
-            raise Unreadable(_said("a key is no plain value", self._text, line), line)
+            raise _unreadable("a key is no plain value", self._text, line)
         if isinstance(node.value, str) and not node.odd:
             return node.value
         raise Unreadable(f"the key {str(node.value)[:80]!r} is not a string to the API server; put it in quotes", line)
