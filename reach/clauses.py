@@ -63,6 +63,7 @@ class Terrain:
         self._by_pod_labels = Labelled(pod.labels for pod in network.pods)
         self._by_namespace_labels = Labelled(one.labels for one in network.namespaces)
         self._not_host = np.array([not pod.host_network for pod in network.pods], dtype=np.bool_)
+        self._named_by: dict[tuple[str, bool, tuple[object, ...]], Flags] = {}
         self._chosen: dict[tuple[str, Selector | None, Selector | None], Flags] = {}
         self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
         for policy in network.policies:
@@ -120,19 +121,26 @@ class Terrain:
         """A port by name is the destination's: the subject's for ingress, the peer's for egress. An address has no names."""
         for protocol in [port.protocol] if port.protocol else Protocol:
             for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
-                outside = np.zeros(len(self.outside.spans), dtype=np.bool_)
-                into = direction is Direction.INGRESS
-                yield Clause(
-                    policy=policy,
-                    rule=rule,
-                    direction=direction,
-                    subject=subject & having if into else subject,
-                    peers=peers if into else np.concatenate([peers[: len(self.pods)] & having, outside]),
-                    ports=self.ports.within(Ports(protocol=protocol, first=number, last=number)),
-                )
+                if direction is Direction.INGRESS:
+                    chosen, whom = subject & having, peers
+                else:
+                    chosen, whom = subject, np.zeros_like(peers)
+                    np.logical_and(peers[: len(self.pods)], having, out=whom[: len(self.pods)])
+                if chosen.any() and whom.any():
+                    ports = self.ports.within(Ports(protocol=protocol, first=number, last=number))
+                    yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=whom, ports=ports)
 
     def peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
         """Whom *rule* names: flags over pods, then over the ranges outside."""
+        words = tuple((peer.namespaces, peer.pods, peer.block, peer.nodes, peer.domain) for peer in rule.peers)
+        relative = any(peer.block is None and peer.namespaces is None for peer in rule.peers)
+        key = (policy.namespace if relative else "", policy.tier is Tier.NAMESPACE, words)
+        found = self._named_by.get(key)
+        if found is None:
+            found = self._named_by[key] = self._peers(policy, rule)
+        return found
+
+    def _peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
         inside = np.zeros(len(self.pods), dtype=np.bool_)
         outside = np.zeros(len(self.outside.spans), dtype=np.bool_)
         for peer in rule.peers:

@@ -104,7 +104,7 @@ class _Exposed:
                 self._outside[position] = self._outside[position] | opened.ports
         for peer in rule.peers:
             if peer.block is not None:
-                for position in np.flatnonzero(self._terrain.outside.of_block(peer.block)):
+                for position in np.flatnonzero(self._terrain.outside.of_block(peer.block)).tolist():
                     self._outside[position] = self._outside[position] | opened.ports
             elif policy is not None:
                 self._add(_stranger(policy.namespace, peer), opened)

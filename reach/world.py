@@ -38,10 +38,12 @@ class World:
         count = len(self.network.pods)
         if not count:
             return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
-        rows = [*self.terrain.isolated.values()]
-        for clause in self.clauses:
-            rows += [clause.subject, clause.peers[:count]]
-        return _alike(np.packbits(np.array(rows), axis=0).T)
+        rows = {np.packbits(one).tobytes() for one in self.terrain.isolated.values()}
+        # Many clauses share their arrays; each array is looked at once.
+        arrays = {id(one): one for clause in self.clauses for one in (clause.subject, clause.peers)}
+        rows |= {np.packbits(one[:count]).tobytes() for one in arrays.values()}
+        packed = np.frombuffer(b"".join(sorted(rows)), dtype=np.uint8).reshape(len(rows), -1)
+        return _alike(np.packbits(np.unpackbits(packed, axis=1, count=count), axis=0).T)
 
     def _port_classes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         count = len(self.terrain.ports.pieces)
