@@ -95,9 +95,8 @@ def main() -> None:
         return
     import tempfile
 
-    print(
-        f"{'':24} {'pods':>6} {'polic.':>6} {'class.':>6} {'ports':>5} {'read s':>7} {'pairs s':>7} {'peak MiB':>8} {'naive/ours':>12} {'allowed':>14}"
-    )
+    heads = f"{'pods':>6} {'polic.':>6} {'class.':>6} {'ports':>5} {'read s':>7} {'pairs s':>7} {'peak MiB':>8}"
+    print(f"{'':24} {heads} {'naive/ours':>12} {'allowed':>14}")
     for shape, sizes in SHAPES.items():
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "all.yaml").write_text("---\n".join(manifests(*sizes)))
