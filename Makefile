@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: ready test lint docs bench clean
+.PHONY: ready test lint docs bench conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -22,6 +22,20 @@ docs: $(VENV)/.installed
 
 bench: $(VENV)/.installed-dev
 	for bench in benches/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+# The official conformance suite and the inspector of MCP, with the Node that they take, below $(VENV). It takes npm.
+CONFORMANCE = node@22.23.3 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0
+KIT = $(VENV)/conformance
+
+conformance: $(VENV)/.installed-dev $(KIT)/.installed
+	$(BIN)/python -m tests.conformance.run --kit $(KIT)
+
+$(KIT)/.installed: Makefile
+	@command -v npm >/dev/null || { echo "make conformance takes npm; install Node.js, which brings it" >&2; exit 1; }
+	rm -rf $(KIT)
+	mkdir -p $(KIT)
+	npm install --prefix $(KIT) --no-save --no-audit --no-fund --loglevel=error $(CONFORMANCE)
+	touch $@
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ArcOps needs Python 3.11 or newer; set PYTHON=…")'

@@ -27,8 +27,9 @@ class Request:
 
     ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it. ``trust`` holds keys, roots,
     authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be lost at
-    any time. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call
-    it at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
+    any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its files.
+    ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it at
+    least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     """
 
     target: Path
@@ -41,6 +42,7 @@ class Request:
     store: Path | None = None
     attached: tuple[Path, ...] = ()
     workers: int = 1
+    named: str = ""
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 
@@ -52,5 +54,5 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The subject's name: the last part of the target's path."""
-        return self.target.name
+        """The subject's name: the one that was given, or the last part of the target's path."""
+        return self.named or self.target.name

@@ -1,32 +1,76 @@
 """The flow ``account-for-run``: the artifact of a run that could not leave one itself.
 
 A run that was refused a slot, cancelled before it began, crashed, or lost its worker and its process together sealed nothing.
-`flows.automations` sends each such run here, and what nobody saw is RED.
+`flows.automations` sends each such run here, and what nobody saw is RED. The accounting may be lost in the same way, so every
+hour it looks by itself for whom it missed. Two that account at the same moment may leave two artifacts; both are RED.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from arcops.errors import Refused
 from arcops.evidence import Cause
+from arcops.verdict import Verdict
 from flows.deployed import look_up
 from flows.evaluations import evaluation
 from flows.flow import Bench
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import all_gates
-from flows.prefect_api import Completed, State, flow, get_client
+from flows.prefect_api import (
+    Completed,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    State,
+    StateType,
+    flow,
+    get_client,
+)
 from flows.shown import as_state, show
+
+TAG = "arcops"
+"""What the deployments of evaluations carry (``prefect.yaml``), and their runs with them."""
+_LOOK_BACK, _MOST = timedelta(days=7), 200
 
 
 @flow(name="account-for-run", persist_result=False, validate_parameters=True)
-async def account_for_run(flow_run_id: UUID) -> State[None]:
-    """Seal a RED artifact for the run *flow_run_id*, unless it left one."""
+async def account_for_run(flow_run_id: UUID | None = None, after_minutes: int = 10) -> State[None]:
+    """Seal a RED artifact for the run *flow_run_id*, or for every run of the last week that left none.
+
+    What ended less than *after_minutes* ago is left to the automations.
+    """
+    if flow_run_id is not None:
+        return Completed(name="Accounted", message=await _account(flow_run_id))
+    said = [await _account(one) for one in await _missed(timedelta(minutes=after_minutes))]
+    return Completed(name="Accounted", message="; ".join(said)[:1000] or "every run left its artifact")
+
+
+async def _missed(later: timedelta) -> list[UUID]:
+    """Runs that ended badly longer than *later* ago."""
+    now = datetime.now(UTC)
+    states = [StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
+    async with get_client() as client:
+        found = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                tags=FlowRunFilterTags(all_=[TAG]),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
+                end_time=FlowRunFilterEndTime.model_validate({"after_": now - _LOOK_BACK, "before_": now - later}),
+            ),
+            limit=_MOST,
+        )
+    return [one.id for one in found if one.state is None or one.state.name != Verdict.RED.value]
+
+
+async def _account(flow_run_id: UUID) -> str:
+    """What was done for the run, in a sentence."""
     found = await look_up(str(flow_run_id))
     if found.artifact:
-        return Completed(name="Accounted", message=f"the run left the artifact {found.artifact}")
+        return f"the run {flow_run_id} left the artifact {found.artifact}"
     if not found.ended:
         raise Refused(f"the run {flow_run_id} has not ended, so there is nothing to account for yet")
     async with get_client() as client:
@@ -42,4 +86,4 @@ async def account_for_run(flow_run_id: UUID) -> State[None]:
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {found.message or 'nobody said why'}"
     sealed = await asyncio.to_thread(bench.keep, plan, nothing_seen(plan, Cause.CANCELLED, reason[:1000]))
     await show(sealed, note=f"For the run {flow_run_id}.", public_url=bench.settings.public_url, run=flow_run_id)
-    return Completed(name="Accounted", message=as_state(sealed).message)
+    return as_state(sealed).message or sealed.digest

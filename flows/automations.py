@@ -9,12 +9,19 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from prefect.client.schemas.objects import StateType
-from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, RunDeployment
-
 from arcops.errors import Refused
 from arcops.verdict import Verdict
-from flows.prefect_api import ObjectNotFound, PrefectClient, get_client
+from flows.prefect_api import (
+    AutomationCore,
+    ChangeFlowRunState,
+    EventTrigger,
+    ObjectNotFound,
+    Posture,
+    PrefectClient,
+    RunDeployment,
+    StateType,
+    get_client,
+)
 
 SILENCE = timedelta(seconds=90)
 """Three heartbeats."""

@@ -26,6 +26,7 @@ from flows.prefect_client import asked
 from flows.shown import REPORT, REPORT_TYPE, artifact_named
 
 _POLL_SECONDS = 0.5
+_ACCOUNT_SECONDS = 90.0
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 
@@ -68,12 +69,14 @@ async def cancel(run_id: str) -> Run:
 async def follow(run_id: str, *, progress: Callable[[int, int], None], stop: threading.Event) -> Run:
     """Wait until the run has ended and named its artifact. Once *stop* is set, the run is cancelled, and waited for.
 
-    *progress* is told 0 of 0 while nothing is known, for a run tells no bytes; it may raise to end the waiting.
+    *progress* is told 0 of 0 while nothing is known, for a run tells no bytes; it may raise to end the waiting. What accounts
+    for a run that could not name one itself gets a minute and a half.
     """
-    asked = False
+    asked, looks = False, 0
     while True:
         run = await look_up(run_id)
-        if run.ended:
+        looks += run.ended
+        if run.ended and (run.artifact or looks * _POLL_SECONDS > _ACCOUNT_SECONDS):
             return run
         progress(0, 0)
         if stop.is_set() and not asked:

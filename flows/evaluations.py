@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.seen.tree import Tree
@@ -30,6 +32,11 @@ NETWORK_SAFETY = Evaluation(
 GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
 
 ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, GPU_VALIDATION)
+
+
+def name_beside(target: Path) -> str:
+    """What a subject is called whose *target* does not name it: the whole machine, ``/``, by its host's name. Else empty."""
+    return "" if target.name else socket.gethostname()
 
 
 def evaluation(flow: str) -> Evaluation:

@@ -25,7 +25,7 @@ from artifacts.writing import replace_whole
 from flows.conclude import conclude
 from flows.engine import RUNNER, collect
 from flows.evaluation import Sealed, seal_and_keep
-from flows.evaluations import Evaluation
+from flows.evaluations import Evaluation, name_beside
 from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
@@ -54,8 +54,10 @@ class Bench:
         )
 
     def request(self, target: str, kind: str, attached: Iterable[str], now: datetime) -> Request:
+        path = Path(target).absolute()
         return Request(
-            target=Path(target).absolute(),
+            target=path,
+            named=name_beside(path),
             kind=kind,
             tier=self.settings.tier,
             now=now,

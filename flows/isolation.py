@@ -35,6 +35,9 @@ MOST_MEMORY = 2 * 1024**3
 """Bytes of address space for the child: room for every document that is within the readers' own limits."""
 
 
+_SECONDS_TO_DIE = 2.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sources:
     sources: tuple[Source, ...]
@@ -56,23 +59,27 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
 
 
 def _asked(collector: AnyCollector, request: Request, task: bytes) -> Found:
-    with subprocess.Popen(
+    child = subprocess.Popen(  # in no with statement: leaving that waits for the child, which no signal may end
         [sys.executable, "-m", "flows.isolation", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
         start_new_session=True,
-    ) as child:
-        ended = threading.Event()
-        threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True).start()
-        try:
+    )
+    ended = threading.Event()
+    threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True).start()
+    out: bytes | None = None
+    try:
+        with suppress(subprocess.TimeoutExpired):
             out, _ = child.communicate(task, timeout=collector.deadline.total_seconds())
-        except subprocess.TimeoutExpired:
-            _kill(child)
-            return missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {collector.deadline}")
-        finally:
-            ended.set()
+    finally:
+        ended.set()
+        died = _kill(child)
+        _close(child)
+    if out is None:
+        beside = "" if died else f"; its process {child.pid} hangs in the kernel, where no signal ends it"
+        return missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {collector.deadline}{beside}")
     if child.returncode != 0:
         told = "was told to end" if child.returncode == -signal.SIGKILL else f"ended with status {child.returncode}"
         return missing(collector, Cause.BROKEN, f"{collector.name} {told} and gave no answer")
@@ -91,10 +98,22 @@ def _kill_when_told(child: subprocess.Popen[bytes], request: Request, ended: thr
             return
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: subprocess.Popen[bytes]) -> bool:
+    """End *child*. Did it end? One that sleeps in a driver that does not answer ends when that does, which may be never."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    try:
+        child.wait(_SECONDS_TO_DIE)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _close(child: subprocess.Popen[bytes]) -> None:
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what the child did not read cannot be written any more
+                stream.close()
 
 
 def _answer(collector: AnyCollector, request: Request, out: bytes) -> Found:

@@ -9,15 +9,7 @@ from __future__ import annotations
 
 import os
 
-QUIET = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
-    # The ephemeral server costs more than a whole check and times out on a busy machine; a flow needs a real API.
-    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-    # A run that says nothing for three of these is lost (`flows.automations`). It is the shortest that Prefect allows.
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-}
+from flows.quiet import QUIET
 
 for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
@@ -31,11 +23,16 @@ from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
-from prefect.events import emit_event
+from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, RunDeployment, emit_event
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Cancelling, Completed, Failed
 
@@ -45,16 +42,27 @@ __all__ = [
     "ArtifactFilter",
     "ArtifactFilterFlowRunId",
     "ArtifactFilterType",
+    "AutomationCore",
     "Cancelling",
+    "ChangeFlowRunState",
     "Completed",
+    "EventTrigger",
     "Failed",
     "FlowRun",
     "FlowRunContext",
+    "FlowRunFilter",
+    "FlowRunFilterEndTime",
+    "FlowRunFilterState",
+    "FlowRunFilterStateType",
+    "FlowRunFilterTags",
     "HTTPError",
     "ObjectNotFound",
+    "Posture",
     "PrefectClient",
     "PrefectHTTPStatusError",
+    "RunDeployment",
     "State",
+    "StateType",
     "arun_deployment",
     "emit_event",
     "flow",

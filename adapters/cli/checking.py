@@ -13,10 +13,11 @@ from adapters.cli import present, surroundings
 from adapters.cli.answering import answer, server
 from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
 from adapters.cli.plain import print_machine, printable
-from adapters.tools.check import Check, Checked, check_model
+from adapters.tools.check import Check, check_model
 from adapters.tools.contract import Place
 from adapters.tools.verify import Fetch, fetch_artifact
 from arcops.request import silent
+from arcops.result import Report
 from artifacts.store import object_path
 from artifacts.writing import replace_whole, replaceable
 
@@ -58,31 +59,36 @@ def check(
         replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
     if summary is not None:
         replace_whole(summary, checked.summary.encode())
+    return tell(checked.report, checked.artifact, form, output, at)
+
+
+def tell(report: Report, artifact: str, form: str, output: Path | None, at: Place) -> int:
+    """Print *report* and where its artifact is; returns the exit code that its verdict stands for."""
+    where = _where(artifact, output, at)
     try:
-        _print(checked, form, _where(checked, output, at))
+        _print(report, form, where)
     except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit of its own
         drop_standard_output()
         why = error.strerror if isinstance(error, OSError) else "nobody reads it"
         print(
-            f"arcops: the verdict is {checked.report.verdict.value}, but it could not be printed ({why}); "
-            f"the artifact is {_where(checked, output, at)}",
+            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); the artifact is {where}",
             file=sys.stderr,
         )
         return CANNOT
-    return BY_VERDICT[checked.report.verdict]
+    return BY_VERDICT[report.verdict]
 
 
-def _where(checked: Checked, output: Path | None, at: Place) -> str:
+def _where(artifact: str, output: Path | None, at: Place) -> str:
     if output is not None:
         return str(output)
-    return checked.artifact if server() else str(object_path(at.settings.store, checked.artifact))
+    return artifact if server() else str(object_path(at.settings.store, artifact))
 
 
-def _print(checked: Checked, form: str, artifact: str) -> None:
+def _print(report: Report, form: str, artifact: str) -> None:
     if form != "text":
-        print_machine(checked.report, form)
+        print_machine(report, form)
         return
     console = Console()
-    present.report(checked.report, console)
+    present.report(report, console)
     console.print(f"artifact {escape(printable(artifact))}", style="dim", highlight=False, soft_wrap=True)
     sys.stdout.flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,8 @@ import typer
 
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
+from adapters.cli.network_commands import network_app
+from adapters.cli.options import AlgorithmName, Format, Key, TierName, path
 
 app = typer.Typer(
     name="arcops",
@@ -26,8 +27,8 @@ keys_app = typer.Typer(name="keys", help="Make keys, and say which are trusted."
 policy_app = typer.Typer(name="policy", help="Look at policies before anything stands on them.", no_args_is_help=True)
 store_app = typer.Typer(name="store", help="What was kept: list it, prove nothing is gone, carry it.", no_args_is_help=True)
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
-network_app = typer.Typer(name="network", help="What can talk to what, by Kubernetes manifests.", no_args_is_help=True)
-for group in (network_app, keys_app, policy_app, data_app, store_app):
+gpu_app = typer.Typer(name="gpu", help="Look at the GPUs of this machine.", no_args_is_help=True)
+for group in (keys_app, policy_app, data_app, store_app, gpu_app, network_app):
     app.add_typer(group)
 
 
@@ -40,43 +41,6 @@ def surroundings(
 ) -> None:
     """Take what holds for every command."""
     os.environ[SERVER] = server
-
-
-def path(text: str) -> Path:
-    """A path that was really given: the empty string, as an unset variable leaves it, would name the present directory."""
-    if not text:
-        raise typer.BadParameter("the path is empty; was a variable not set?")
-    return Path(text)
-
-
-class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    """For people, or for which machine."""
-
-    text = "text"
-    json = "json"
-    sarif = "sarif"
-    junit = "junit"
-    markdown = "markdown"
-    test_result = "test-result"
-
-
-class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    air_gapped = "air-gapped"
-    restricted = "restricted"
-    connected = "connected"
-
-
-class AlgorithmName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    ed25519 = "ed25519"
-    ecdsa_p256 = "ecdsa-p256"
-
-
-Key = Annotated[
-    str,
-    typer.Option(
-        "--key", help="Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI.", envvar="ARCOPS_KEY", show_default=False
-    ),
-]
 
 
 @app.command()
@@ -276,6 +240,23 @@ def data_import(
         making.import_data(export)
 
 
+@gpu_app.command("check")
+def gpu_check(
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "gpu",
+    key: Key = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+) -> None:
+    """Judge every GPU of this machine; print the verdict and keep a signed artifact of it."""
+    with said_in_one_sentence():
+        from adapters.cli import gpu
+
+        code = gpu.check(policy, key, output, form.value)
+    raise typer.Exit(code)
+
+
 Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
 
 
@@ -365,45 +346,23 @@ def mcp(
             serving.stdio(key, named)
 
 
-@network_app.command("check")
-def network_check(
-    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "network",
+@app.command("server")
+def server_(
+    host: Host = "127.0.0.1",
+    port: Port = 8420,
+    tls_cert: Certificate = None,
+    tls_key: CertificateKey = None,
+    behind_proxy: BehindProxy = False,
+    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run a Prefect worker on this machine.")] = True,
     key: Key = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
-    tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
+    tier: Tier_ = None,
 ) -> None:
-    """Judge manifests by what they let talk to what; print the verdict and keep a signed artifact of it."""
+    """Serve everything at one address: MCP and Prefect, which long checks are then handed to."""
     with said_in_one_sentence():
-        from adapters.cli import networking
+        from adapters.cli import serving
 
-        code = networking.check(target, policy, key, output, form.value, tier.value if tier else "")
-    raise typer.Exit(code)
-
-
-class AnswerFormat(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    """For people, or for machines."""
-
-    text = "text"
-    json = "json"
-
-
-@network_app.command("reach")
-def network_reach(
-    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
-    source: Annotated[str, typer.Option("--from", help="A pod or workload, NAMESPACE/NAME; an address; or internet.")],
-    to: Annotated[str, typer.Option("--to", help="NAME:PORT of a Service, pod, workload or address, such as db:5432.")],
-    form: Annotated[AnswerFormat, typer.Option("--format", help="What to print.")] = AnswerFormat.text,
-) -> None:
-    """Say whether one end reaches another, and which rules decide. Exits 0 for yes, 3 for no, 1 where it is not certain."""
-    with said_in_one_sentence():
-        from adapters.cli import networking
-
-        code = networking.reach(target, source, to, form.value)
-    raise typer.Exit(code)
+        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
+        serving.server(address, key, tier.value if tier else "", worker=worker)
 
 
 def main() -> None:

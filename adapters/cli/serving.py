@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from socket import socket
 
 from adapters.cli import surroundings
 from adapters.front.app import Part, front
 from adapters.front.bound import Bound, bind
-from adapters.front.serve import listen, serve
+from adapters.front.serve import free_port, listen, serve
 from adapters.tools.contract import Place
 from foundation.settings import is_loopback
 from foundation.tokens import Tokens, fetched, read_issuer
@@ -37,38 +39,65 @@ def stdio(key: str, tier: str) -> None:
 
 
 def mcp(address: Address, key: str, tier: str) -> None:
-    _serve(address, key, tier, "MCP", [_mcp])
+    _alone(address, key, tier, "MCP", [_mcp])
+
+
+def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
+    """Everything: the pages, MCP, and Prefect with a worker of its own."""
+    from adapters.front import prefect
+
+    at = surroundings.place(tier, key)
+    with _bound(address, at) as (bound, listening):
+        home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
+        site = prefect.site(home.absolute(), free_port(), bound.url, os.environ)
+        part = prefect.part(site, os.environ, worker=worker)
+        if worker:  # the tools hand long work to it
+            os.environ.update(prefect.client_environment(site, {}))
+            at = replace(at, settings=replace(at.settings, prefect_api=site.api))
+        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part])
 
 
 Maker = Callable[[Place, Bound, "Tokens | None"], Part]
 
 
-def _serve(address: Address, key: str, tier: str, what: str, makers: Sequence[Maker]) -> None:
+def _alone(address: Address, key: str, tier: str, what: str, makers: Sequence[Maker]) -> None:
     at = surroundings.place(tier, key)
+    with _bound(address, at) as (bound, listening):
+        _serve(at, bound, listening, what, makers)
+
+
+@contextmanager
+def _bound(address: Address, at: Place) -> Iterator[tuple[Bound, socket]]:
     listening = listen(address.host, address.port)
     try:
-        bound = bind(
-            address.host,
-            listening.getsockname()[1],
-            at.settings,
-            certificate=address.certificate,
-            key=address.key,
-            behind_proxy=address.behind_proxy,
+        yield (
+            bind(
+                address.host,
+                listening.getsockname()[1],
+                at.settings,
+                certificate=address.certificate,
+                key=address.key,
+                behind_proxy=address.behind_proxy,
+            ),
+            listening,
         )
-        issuer = read_issuer(os.environ, at.settings.tier, f"{bound.url}/mcp")
-        tokens = Tokens(issuer=issuer, now=time.time, fetch=fetched) if issuer else None
-        if tokens is None and not is_loopback(address.host):
-            print(
-                f"arcops: no ARCOPS_OIDC_ISSUER is set, so requests from other machines to {address.host} are refused",
-                file=sys.stderr,
-            )
-        # Whoever is on this machine without a token is taken for this user; who comes with one sees what the operator serves.
-        at = replace(at, roots=at.settings.roots if tokens else at.settings.roots or None)
-        app = front([make(at, bound, tokens) for make in makers], bound)
-        print(f"arcops: {what} at {bound.url}", file=sys.stderr, flush=True)
-        serve(app, bound, listening)
     finally:
         listening.close()
+
+
+def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:
+    issuer = read_issuer(os.environ, at.settings.tier, f"{bound.url}/mcp")
+    tokens = Tokens(issuer=issuer, now=time.time, fetch=fetched) if issuer else None
+    if tokens is None and not is_loopback(bound.host):
+        print(
+            f"arcops: no ARCOPS_OIDC_ISSUER is set, so what comes from other machines to {bound.host} is refused",
+            file=sys.stderr,
+        )
+    # Whoever is on this machine without a token is taken for this user; who comes with one sees what the operator serves.
+    at = replace(at, roots=at.settings.roots if tokens else at.settings.roots or None)
+    app = front([make(at, bound, tokens) for make in makers], bound)
+    print(f"arcops: {what} at {bound.url}", file=sys.stderr, flush=True)
+    serve(app, bound, listening)
 
 
 def _mcp(at: Place, bound: Bound, tokens: Tokens | None) -> Part:

@@ -28,12 +28,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def free_port() -> int:
+    """A loopback port that nobody has now."""
+    with listen("127.0.0.1", 0) as taken:
+        return int(taken.getsockname()[1])
+
+
 def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:
     """Serve until a signal ends it; what is under way then may take half a minute to seal what it has."""
     config = uvicorn.Config(
         app,
         http="h11",
-        ws="none",
+        ws="websockets-sansio",
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -7,15 +7,20 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
 from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http import EventStore
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.mcp.access import CALLER, Guard, metadata, needed_by_call
 from adapters.mcp.server import build
 from adapters.mcp.work import Work
 from adapters.tools.contract import Place, all_tools
-from foundation.tokens import Tokens
+from foundation.tokens import Caller, Tokens
 
 PATH = "/mcp"
 MOST_BODY = 4 * 1024 * 1024
@@ -32,18 +37,48 @@ class Endpoint:
 
 
 def endpoint(place: Place, *, tokens: Tokens | None, resource: str) -> Endpoint:
-    """The MCP endpoint at *place*. *resource* is the URL that clients know it by.
-
-    The front has checked Host and Origin before; the SDK's own check of them would need every name twice.
-    """
+    """The MCP endpoint at *place*. *resource* is the URL that clients know it by."""
     work = Work(long=place.settings.workers)
-    server = build(all_tools(), place, work, owner=_owner, hide=True)
-    manager = StreamableHTTPSessionManager(app=server, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS)
-    guard = Guard(app=StreamableHTTPASGIApp(manager), tokens=tokens, resource=resource, needs=needed_by_call, limit=MOST_BODY)
+    return over_http(build(all_tools(), place, work, owner=owner, hide=True), work, tokens=tokens, resource=resource)
+
+
+def over_http(
+    server: Server[Any],
+    work: Work,
+    *,
+    tokens: Tokens | None,
+    resource: str,
+    events: EventStore | None = None,
+    retry_ms: int | None = None,
+) -> Endpoint:
+    """The endpoint that serves *server*, whose tools are at work in *work*.
+
+    With *events*, a client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked
+    Host and Origin before; the SDK's own check of them would need every name twice.
+    """
+    manager = StreamableHTTPSessionManager(
+        app=server, event_store=events, retry_interval=retry_ms, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS
+    )
+    app = _Owned(app=StreamableHTTPASGIApp(manager))
+    guard = Guard(app=app, tokens=tokens, resource=resource, needs=needed_by_call, limit=MOST_BODY)
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
     if tokens is not None:
         routes += metadata(tokens, resource)
     return Endpoint(routes=routes, running=_running(manager, work), work=work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Owned:
+    """Tells the SDK who calls, so that a session of 2025-11-25 answers only to whoever opened it."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller: Caller | None = scope.get(CALLER)
+        if caller is not None and caller.name:
+            seen = AccessToken(token="", client_id=caller.name, scopes=sorted(caller.scopes))  # the token itself stays outside
+            scope["user"] = AuthenticatedUser(seen)
+        await self.app(scope, receive, send)
 
 
 @asynccontextmanager
@@ -59,7 +94,7 @@ async def _running(manager: StreamableHTTPSessionManager, work: Work) -> AsyncIt
                 await anyio.to_thread.run_sync(work.close)
 
 
-def _owner(ctx: ServerRequestContext[Any, Any]) -> str:
+def owner(ctx: ServerRequestContext[Any, Any]) -> str:
     """Who calls, so that nobody else sees his tasks."""
     request: Any = ctx.request
     return str(request.scope[CALLER].name) if request is not None and CALLER in request.scope else ""

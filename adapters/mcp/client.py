@@ -21,7 +21,7 @@ from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import Field
 
-from adapters.mcp.errors import as_error
+from adapters.mcp.errors import as_error, as_raised
 from adapters.mcp.tasks import EXTENSION, POLL_MS, PROGRESS, TaskParams
 from adapters.tools.contract import Tool, with_paths
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
@@ -195,6 +195,8 @@ class _Tasks(ClientExtension):
             state = await ctx.session.send_request(_Get(params=which), _State)
             if state.status == "completed" and state.result is not None:
                 return state.result
+            if state.status == "failed" and state.error is not None:
+                raise as_raised(state.error)
             if state.status == "cancelled":
                 raise Stopped("the run was stopped at the server")
             if state.status != "working":

@@ -1,12 +1,14 @@
 """Errors across MCP: what a tool raised here is raised there as the same class, with the same sentence.
 
 A tool's error is a result with ``isError``, for the model to read; its kind is in ``_meta``, for programs. Over HTTP the
-sentences name no folder of the server's own.
+sentences name no folder of the server's own. Of a task, what broke in the server itself is no result: the task has failed.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from typing import Any
 
 import mcp_types as types
 
@@ -14,6 +16,8 @@ from adapters.tools.check import NotKept
 from adapters.tools.verify import NotVerified
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from foundation.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 KIND = "dev.arcops/error"
 
@@ -31,6 +35,8 @@ _MOST = 4000
 def as_result(error: Exception, hidden: Settings | None) -> types.CallToolResult:
     """The result that tells of *error*; *hidden* are the settings whose folders it must not name."""
     kind, text = _said(error)
+    if kind == "broken":
+        _log.error("a tool broke", exc_info=error)  # the caller learns its kind alone, and whoever runs the server the rest
     if hidden is not None:
         text = without_folders(text, hidden)
     return types.CallToolResult(content=[types.TextContent(type="text", text=text[:_MOST])], is_error=True, _meta={KIND: kind})
@@ -42,6 +48,24 @@ def as_error(result: types.CallToolResult) -> ArcOpsError:
     meta: Mapping[str, object] = result.meta or {}
     kind = meta.get(KIND)
     return _KINDS.get(kind if isinstance(kind, str) else "", Broken)(text)
+
+
+def as_failure(error: Exception, hidden: Settings | None) -> dict[str, Any] | None:
+    """The JSON-RPC error that tells of *error* where it is the server's own and no tool's answer, else nothing."""
+    kind, text = _said(error)
+    if _KINDS[kind] is not Broken:
+        return None
+    if hidden is not None:
+        text = without_folders(text, hidden)
+    return {"code": types.INTERNAL_ERROR, "message": text[:_MOST], "data": {KIND: kind}}
+
+
+def as_raised(failure: Mapping[str, Any]) -> ArcOpsError:
+    """The error that a task failed with. Only a server of ours says which of ours it was."""
+    data = failure.get("data")
+    kind = data.get(KIND) if isinstance(data, Mapping) else None
+    text = str(failure.get("message", ""))[:_MOST] or "the server did not say why"
+    return _KINDS.get(kind if isinstance(kind, str) else "", Unavailable)(text)
 
 
 def without_folders(text: str, settings: Settings) -> str:

@@ -19,9 +19,12 @@ import mcp_types as types
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
+from mcp.server.mcpserver import require_client_extension
+from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
-from adapters.mcp.errors import as_result
+from adapters.mcp.errors import as_failure, as_result
 from adapters.mcp.work import Work, told
 from adapters.tools.contract import Place, Tool
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
@@ -35,6 +38,8 @@ PROGRESS = "dev.arcops/progress"
 """In ``_meta`` of a task's state: bytes done, and bytes in all."""
 KEPT_MS = 7 * 24 * 3600 * 1000
 POLL_MS = 1000
+ACCOUNT_LOOKS = 180
+"""How often a run that has ended is looked at for its artifact before it counts as having none."""
 _MOST = 1000
 _MOST_NOTE = 16 * 1024 * 1024
 
@@ -67,8 +72,18 @@ class _Task:
     future: Future[Any] | None = None
     message: str = "The work has begun."
     progress: tuple[int, int] | None = None
-    cancelled: bool = False
+    patience: int = ACCOUNT_LOOKS
     said: dict[str, Any] = field(default_factory=dict)
+
+
+def _admit(ctx: Context, params: TaskParams) -> None:
+    """Raises where this request may not ask about tasks: in another era, under another name, without the extension."""
+    if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
+        raise MCPError(types.METHOD_NOT_FOUND, "Method not found", data=ctx.method)
+    request = ctx.request  # none over standard streams, where nobody routes by headers
+    if request is not None and decode_header_value(request.headers.get(MCP_NAME_HEADER)) != params.task_id:
+        raise MCPError(types.HEADER_MISMATCH, f"the header {MCP_NAME_HEADER} does not name the task that the body names")
+    require_client_extension(ctx, EXTENSION)
 
 
 class Tasks:
@@ -85,20 +100,25 @@ class Tasks:
         """Does the client of this request take handles?"""
         capabilities = ctx.session.client_capabilities
         return (
-            capabilities is not None and EXTENSION in (capabilities.extensions or {}) and ctx.protocol_version >= "2026-07-28"
+            capabilities is not None
+            and EXTENSION in (capabilities.extensions or {})
+            and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
         )
 
     def serve(self, server: Server[Any], owner: Callable[[Context], str]) -> None:
         """Offer the extension's methods on *server*."""
 
         async def get(ctx: Context, params: TaskParams) -> dict[str, Any]:
+            _admit(ctx, params)
             return await self._state(self._find(params.task_id, owner(ctx)))
 
         async def update(ctx: Context, params: UpdateParams) -> dict[str, Any]:
+            _admit(ctx, params)
             self._find(params.task_id, owner(ctx))
             return {}
 
         async def cancel(ctx: Context, params: TaskParams) -> dict[str, Any]:
+            _admit(ctx, params)
             await self._cancel(self._find(params.task_id, owner(ctx)))
             return {}
 
@@ -157,8 +177,9 @@ class Tasks:
             task.message = f"{run.state}: {run.message}" if run.message else run.state
             if not run.ended:
                 return self._head(task, "working")
-            if not run.artifact and not task.cancelled:
-                # What accounts for a lost run takes a moment; until then nobody can say what it came to.
+            if not run.artifact and task.patience > 0:
+                # What accounts for a run that could not leave one takes a moment; until then nobody can say what it came to.
+                task.patience -= 1
                 return self._head(task, "working")
             deployed = task.tool.deployed
             if deployed is None or not run.artifact:
@@ -174,6 +195,9 @@ class Tasks:
         task.updated = datetime.now(UTC)
         if isinstance(came, Stopped):
             task.said = self._head(task, "cancelled")
+        elif isinstance(came, Exception) and (failure := as_failure(came, self._hidden)) is not None:
+            task.message = "The server failed; there is no result."
+            task.said = {**self._head(task, "failed"), "error": failure}
         else:
             result = as_result(came, self._hidden) if isinstance(came, Exception) else answered(task.tool, came)
             task.message = "The result is here."
@@ -184,7 +208,6 @@ class Tasks:
     async def _cancel(self, task: _Task) -> None:
         if task.said:
             return
-        task.cancelled = True
         if task.future is not None:
             task.at.stop.set()
             return

@@ -82,11 +82,17 @@ def check_model(ask: Check, at: Place) -> Checked:
     return _checked(ask, report, digest, at)
 
 
-def evaluate(target: Path, kind: str, policy: str, attached: tuple[Path, ...], at: Place) -> tuple[Report, str]:
-    """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store."""
+def evaluate(
+    target: Path, kind: str, policy: str, attached: tuple[Path, ...], at: Place, *, named: str = ""
+) -> tuple[Report, str]:
+    """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store.
+
+    A subject that is no path, such as a node, is *named*; its *target* is the root of its files.
+    """
     signer = at.signer()
     request = Request(
-        target=_target(target),
+        target=target if named else _target(target),
+        named=named,
         kind=kind,
         tier=at.settings.tier,
         now=at.now(),

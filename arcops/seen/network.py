@@ -12,6 +12,10 @@ from typing import ClassVar
 
 from arcops.evidence import Body
 from arcops.finding import Location
+from arcops.seen.labels import Label, Operator, Requirement, Selector
+from arcops.seen.mesh import MeshSeen
+
+__all__ = ["Label", "Operator", "Requirement", "Selector"]  # told on, for whoever reads networks reads labels
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server puts on every namespace: its name."""
@@ -51,44 +55,6 @@ class Protocol(Enum):
     TCP = "TCP"
     UDP = "UDP"
     SCTP = "SCTP"
-
-
-class Operator(Enum):
-    """How a requirement compares."""
-
-    IN = "In"
-    NOT_IN = "NotIn"
-    EXISTS = "Exists"
-    DOES_NOT_EXIST = "DoesNotExist"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Label:
-    """One label."""
-
-    key: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
-    """One entry of ``matchExpressions``. ``values`` are in their order, without repetitions."""
-
-    key: str
-    operator: Operator
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selector:
-    """A label selector: all of ``labels`` and all of ``expressions``. An empty one selects everything."""
-
-    labels: tuple[Label, ...] = ()
-    expressions: tuple[Requirement, ...] = ()
-
-    @property
-    def everything(self) -> bool:
-        return not self.labels and not self.expressions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +313,9 @@ class OtherObject:
     harmless: bool
 
 
+NO_MESH = MeshSeen()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network(Body):
     """The manifests as one value, each list in the order of files and lines.
@@ -369,6 +338,7 @@ class Network(Body):
     gateways: tuple[GatewaySeen, ...] = ()
     grants: tuple[GrantSeen, ...] = ()
     others: tuple[OtherObject, ...] = ()
+    mesh: MeshSeen = NO_MESH
 
     @property
     def names_subject(self) -> str:

@@ -37,10 +37,10 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def served(*command: str, env: Mapping[str, str]) -> Iterator[Served]:
+def served(*command: str, env: Mapping[str, str], module: str = "adapters.cli") -> Iterator[Served]:
     """``arcops COMMAND --port 0``, until the block ends; then it is told to end, and must."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "adapters.cli", *command, "--port", "0"],
+        [sys.executable, "-m", module, *command, "--port", "0"],
         env=environment(env),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -24,8 +24,8 @@ from tests.models import Bench, bench
 from tests.postgres import free_port
 
 HOUSE = Path(__file__).resolve().parents[2]
-SILENCE = 10
-"""Seconds; the shortest that Prefect's proactive triggers know."""
+PATIENT, IMPATIENT = 900, 10
+"""Seconds of silence after which a run is lost. The second is the shortest that Prefect's triggers know."""
 
 T = TypeVar("T")
 
@@ -59,6 +59,13 @@ class Site:
             [sys.executable, "-c", program], env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def silence(self, seconds: int) -> None:
+        """Put the automations, with so much patience."""
+        self.python(
+            "import asyncio; from datetime import timedelta; from flows.automations import apply; "
+            f"asyncio.run(apply(silence=timedelta(seconds={seconds})))"
+        )
 
     def start_worker(self) -> None:
         with (self.folder / "worker.log").open("a") as out:
@@ -152,10 +159,7 @@ def site(folder: Path, database: str) -> Iterator[Site]:
             for words in (("work-pool", "create", "arcops", "--type", "process"), ("deploy", "--all")):
                 done = found.prefect(*words)
                 assert done.returncode == 0, done.stdout + done.stderr
-            found.python(
-                "import asyncio; from datetime import timedelta; from flows.automations import apply; "
-                f"asyncio.run(apply(silence=timedelta(seconds={SILENCE})))"
-            )
+            found.silence(PATIENT)
             found.start_worker()
             yield found
         finally:

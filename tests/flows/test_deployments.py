@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from arcops.evidence import Cause
 from arcops.verdict import Verdict
-from tests.flows.site import Site, now, site, until
+from flows.automations import ACCOUNT
+from tests.flows.site import IMPATIENT, PATIENT, Site, now, site, until
 from tests.models import good_model
 from tests.postgres import postgres
 
@@ -20,6 +22,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
     pytest.mark.xdist_group("prefect"),
 ]
+
+
+ON_SQLITE = pytest.mark.parametrize("here", ["sqlite"], indirect=True)
+"""What does not depend on the database is shown on one of them: each of these runs takes processes that take seconds."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -62,6 +68,7 @@ def test_a_green_run_shows_its_report_and_exits_well(here: Site, model: Path) ->
     assert f"https://arcops.example/artifacts/{kept.artifact}" in by_key["arcops-evidence-tiny"]["data"]
 
 
+@ON_SQLITE
 def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None:
     done = here.run("supply-chain/supply-chain", watch=True, target="/nowhere/gone", policy=str(here.bench.policy))
     assert done.returncode != 0
@@ -71,6 +78,17 @@ def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None
     assert report.verdict is Verdict.RED
     assert all("does not exist on the machine" in missing.reason for missing in report.missing)
     assert report.missing
+
+
+@pytest.mark.requirement("ARC-C1")
+def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> None:
+    done = here.run("gpu-validation/gpu-validation", watch=True)
+    (kept,) = here.kept(socket.gethostname())
+    report = here.report(kept)  # of whatever this machine has: without a GPU it is RED
+    assert report.verdict.value in done.stdout
+    assert (done.returncode == 0) is (report.verdict is not Verdict.RED), done.stdout + done.stderr + here.log()
+    assert report.subject.kind == "gpu-node"
+    assert {result.gate for result in report.results} == {"gpu-driver", "gpu-health", "gpu-xids"}
 
 
 def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> None:
@@ -85,7 +103,9 @@ def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> Non
     assert {missing.cause for missing in report.missing} == {Cause.CANCELLED}
 
 
+@ON_SQLITE
 def test_a_run_that_loses_worker_and_process_leaves_a_red_artifact(here: Site, endless: Path) -> None:
+    here.silence(IMPATIENT)
     run = here.begin("readiness/readiness", target=str(endless), policy=str(here.bench.policy))
     until(lambda: here.state(run) == "Running", "the run begins", log=here.log)
     before = len(here.kept("endless"))
@@ -95,6 +115,7 @@ def test_a_run_that_loses_worker_and_process_leaves_a_red_artifact(here: Site, e
         until(lambda: here.state(run) == "Crashed", "the automation notices", log=here.log)
     finally:
         here.start_worker()
+        here.silence(PATIENT)
     until(lambda: len(here.kept("endless")) > before, "its artifact", log=here.log)
     report = here.report(here.kept("endless")[0])
     assert report.verdict is Verdict.RED
@@ -118,6 +139,30 @@ def test_a_run_that_was_refused_a_slot_leaves_a_red_artifact(here: Site, endless
     here.change(f"/deployments/{found}", {"concurrency_limit": 4, "concurrency_options": {"collision_strategy": "ENQUEUE"}})
 
 
+@ON_SQLITE
+def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
+    """As after an accounting that was lost itself: the run ended badly and left nothing, and nobody is told."""
+    (account,) = [one["id"] for one in here.ask("/automations/filter", {}) if one["name"] == ACCOUNT]
+    here.change(f"/automations/{account}", {"enabled": False})
+    flow = here.ask("/deployments/name/readiness/readiness")["flow_id"]
+    forgotten = {
+        "flow_id": flow,
+        "tags": ["arcops"],
+        "parameters": {"target": "/nowhere/forgotten"},
+        "state": {"type": "CRASHED"},
+    }
+    run = here.ask("/flow_runs/", forgotten)["id"]
+    for _ in range(2):  # the second time there is nothing left to do
+        done = here.run("account-for-run/account-for-run", watch=True, after_minutes="0")
+        assert done.returncode == 0, done.stdout + done.stderr
+        (kept,) = here.kept("forgotten")
+    report = here.report(kept)
+    assert report.verdict is Verdict.RED
+    assert all(run in missing.reason for missing in report.missing)
+    here.change(f"/automations/{account}", {"enabled": True})
+
+
+@ON_SQLITE
 def test_a_changed_model_is_checked_again(here: Site, model: Path) -> None:
     before = len(here.kept("tiny"))
     here.python(
@@ -127,6 +172,7 @@ def test_a_changed_model_is_checked_again(here: Site, model: Path) -> None:
     until(lambda: len(here.kept("tiny")) > before, "the check that the event asked for", log=here.log)
 
 
+@ON_SQLITE
 def test_what_expires_is_checked_again_once(here: Site, model: Path) -> None:
     short = here.folder / "short.yaml"
     short.write_text("name: short\nvalidFor: PT1H\ngates: {integrity: {}}\n")
@@ -149,6 +195,7 @@ def test_a_schedule_makes_runs(here: Site, model: Path) -> None:
         here.prefect("deployment", "schedule", "delete", "-y", "readiness/readiness", made["id"])
 
 
+@ON_SQLITE
 class TestFollowed:
     """A run followed from outside, as the MCP tools follow it."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from arcops.errors import Refused, Stopped, Unavailable
 from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting
 from arcops.request import Request
 from arcops.verdict import Verdict
+from flows import isolation
 from flows.conclude import conclude
 from flows.direct import collect
 from flows.looking import Found
@@ -183,6 +186,24 @@ def test_an_isolated_collector_answers_as_any_other(tmp_path: Path) -> None:
 
 def test_an_isolated_collector_that_hangs_is_killed_at_its_deadline(tmp_path: Path) -> None:
     assert cause(run(plan(tmp_path, HANGING))["number"]) is Cause.DEADLINE
+
+
+@pytest.mark.filterwarnings("ignore:subprocess [0-9]+ is still running:ResourceWarning")
+def test_an_isolated_collector_that_no_signal_ends_is_missing_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a call that sleeps in a driver; here the signal is withheld, for nobody can make such a sleep at will."""
+    asked: list[int] = []
+    kill = os.killpg
+    monkeypatch.setattr(os, "killpg", lambda group, number: asked.append(group))
+    monkeypatch.setattr(isolation, "_SECONDS_TO_DIE", 0.1)
+    found = isolation.look_isolated(HANGING, plan(tmp_path, HANGING).request, {})
+    try:
+        assert cause(found) is Cause.DEADLINE
+        assert isinstance(found, Missing)
+        assert f"process {asked[0]} hangs in the kernel" in found.reason
+    finally:
+        kill(asked[0], signal.SIGKILL)
 
 
 def test_an_isolated_collector_that_dies_without_an_answer_is_missing(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Small real servers that stand in for what cannot be had in a test."""
+"""Stand-ins behind real interfaces for what cannot be had in a test: a driver's library, small servers."""

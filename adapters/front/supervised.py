@@ -1,0 +1,132 @@
+"""A process that belongs to the server: begun with it, watched, begun again when it falls, and gone when the server goes.
+
+It may not outlive the server, not even one that is killed; and it may not take all of the machine's memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_LOOK_SECONDS = 1.0
+_GRACE_SECONDS = 20.0
+_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 60.0
+_WELL_SECONDS = 60.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Supervised:
+    """``ceiling`` is the most bytes of memory that it and its children may hold; above it they are begun anew.
+
+    ``said`` is empty while it runs well, and else what is the matter, in a sentence for probes.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    ceiling: int
+    ready: Callable[[], bool]
+    said: str = "not begun yet"
+    restarts: int = 0
+    _process: asyncio.subprocess.Process | None = field(default=None)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep it running until the block ends."""
+        watch = asyncio.ensure_future(self._watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+
+    async def _watch(self) -> None:
+        rest = _FIRST_REST_SECONDS
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                begun = loop.time()
+                await self._begin()
+                self.said = await self._until_it_falls()
+                rest = _FIRST_REST_SECONDS if loop.time() - begun > _WELL_SECONDS else min(rest * 2, _LONGEST_REST_SECONDS)
+                self.restarts += 1
+                print(f"arcops: {self.name}: {self.said}; its log is {self.log}", file=sys.stderr, flush=True)
+                await asyncio.sleep(rest)
+        finally:
+            await self._end()
+
+    async def _begin(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.log.open("ab") as out:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.command,
+                env=dict(self.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+        self.said = "begun, and does not answer yet"
+
+    async def _until_it_falls(self) -> str:
+        process = self._process
+        if process is None:
+            return "could not be begun"
+        ended = asyncio.ensure_future(process.wait())
+        while True:
+            await asyncio.wait({ended}, timeout=_LOOK_SECONDS)
+            if ended.done():
+                return f"ended with {ended.result()}"
+            well = await asyncio.to_thread(self.ready)
+            self.said = "" if well else self.said or "runs, and does not answer"
+            held = await asyncio.to_thread(memory_of, process.pid)
+            if held > self.ceiling:
+                await self._end()
+                return f"held {held} bytes of memory, more than the {self.ceiling} it may"
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if process.returncode is None:
+                process.terminate()
+            await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # whatever it left behind
+
+
+def memory_of(leader: int) -> int:
+    """Bytes of memory that the process *leader* and its descendants hold (resident, Linux; elsewhere 0)."""
+    parents: dict[int, int] = {}
+    pages: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        parents[int(entry.name)], pages[int(entry.name)] = int(stat[1]), int(stat[21])
+    found = {leader}
+    while grown := {child for child, parent in parents.items() if parent in found} - found:
+        found |= grown
+    return sum(pages.get(one, 0) for one in found) * os.sysconf("SC_PAGE_SIZE")
+
+
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes what it shall be: the kernel ends it when its parent is gone (prctl(2))."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -1,0 +1,99 @@
+"""What a kind of GPU (SKU) can do and is made for, by its vendor, with the source of every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from arcops.errors import Refused
+from arcops.evidence import Body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number, and where it stands: ``source`` names one of the profile's sources, ``where`` the place in it."""
+
+    value: int
+    source: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A yes or no, and where it stands."""
+
+    value: bool
+    source: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """A document of the vendor. ``revision`` is what it says of its own edition; empty where it says nothing."""
+
+    id: str
+    title: str
+    address: str
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One SKU. Only a profile can say that something does not apply to a device.
+
+    ``names`` are what the driver calls it. ``memory`` is in bytes, ``bandwidth`` in bytes a second. ``ecc``: errors can be
+    counted; ``row_remapping`` and ``page_retirement``: how failing memory is replaced; ``sram_threshold``: the
+    device tells when errors in its SRAM pass the vendor's own threshold. ``nvlinks`` counts links, and
+    ``nvlink_bridge`` says that they come by a bridge between cards, which may be absent; ``nvlink_generation`` is ten times the
+    version. ``fabric``: switches join the devices. ``pcie_width`` is the
+    narrowest that the vendor supports. ``mig_instances`` is 0 for a device that cannot be divided. ``power`` and
+    ``least_power`` bound the power limit in milliwatts. ``slows_at`` is in degrees Celsius.
+    """
+
+    sku: str
+    names: tuple[str, ...]
+    publications: tuple[Publication, ...]
+    memory: Figure
+    bandwidth: Figure
+    ecc: Fact
+    row_remapping: Fact
+    page_retirement: Fact
+    sram_threshold: Fact
+    nvlinks: Figure
+    nvlink_generation: Figure | None = None
+    nvlink_bridge: Fact | None = None
+    fabric: Fact
+    pcie_generation: Figure
+    pcie_width: Figure | None = None
+    mig_instances: Figure
+    power: Figure
+    least_power: Figure | None = None
+    slows_at: Figure | None = None
+
+    def __post_init__(self) -> None:
+        known = {publication.id for publication in self.publications}
+        for name, figure in self.figures():
+            if figure.source not in known or not figure.where:
+                raise Refused(f"the profile of {self.sku} does not say which of its publications gives {name}, and where in it")
+            if isinstance(figure, Figure) and figure.value < 0:
+                raise Refused(f"the profile of {self.sku} gives {name} as {figure.value}")
+        if not self.sku or not self.names or not all(self.names):
+            raise Refused(f"the profile {self.sku!r} names no device that it is for")
+
+    def figures(self) -> Iterator[tuple[str, Figure | Fact]]:
+        """Every figure that the profile gives, by its name."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Figure | Fact):
+                yield field.name, value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuProfiles(Body):
+    """The profiles that ship with ArcOps for ``names``, which are the names that the devices here gave, sorted."""
+
+    KIND: ClassVar[str] = "gpu-profiles"
+
+    names: tuple[str, ...]
+    profiles: tuple[Profile, ...]

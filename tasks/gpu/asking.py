@@ -1,0 +1,177 @@
+"""Asking NVIDIA's library (NVML) through its binding: every answer is a value that may be one, or an `Unread` with the reason.
+
+A call into the driver may never return, so each is made in a thread that is left behind when it is late. Whatever would be
+asked after that is unread too: the library may hold a lock, and the process that asks is killed at its deadline anyway.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, TypeVar
+
+from arcops.errors import Unavailable
+from arcops.seen.gpu import Count, Flag, Text, Unread, Why
+
+T = TypeVar("T")
+
+SECONDS_A_CALL = 5.0
+SECONDS_TO_WAKE = 15.0
+"""How much longer a call may take that starts the driver, or wakes a device whose persistence mode is off."""
+
+_LARGEST = 2**53 - 1
+_BLANK_COUNTS = frozenset((0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF))
+_BLANK_TEXTS = frozenset(("", "n/a", "[n/a]", "unknown", "[unknown error]", "not available", "none", "0"))
+_MOST_TEXT = 200
+
+
+def binding() -> ModuleType:
+    """NVIDIA's own binding. Raises `Unavailable` where it is not installed."""
+    try:
+        import pynvml  # type: ignore[import-untyped]  # NVIDIA ships no types
+    except ImportError as error:
+        raise Unavailable("NVIDIA's binding (nvidia-ml-py) cannot be imported; install ArcOps once more") from error
+    module: ModuleType = pynvml
+    return module
+
+
+class Nvml:
+    """The library, asked one call at a time. ``hung`` names the call that did not return; empty while all did."""
+
+    def __init__(self, library: Any) -> None:
+        self.library = library
+        self.hung = ""
+        self._codes: dict[int, str] = {
+            number: constant.removeprefix("NVML_ERROR_")
+            for constant, number in vars(library).items()
+            if constant.startswith("NVML_ERROR_")
+        }
+        self._seconds, self._to_wake = SECONDS_A_CALL, SECONDS_TO_WAKE
+        self._asked: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._answered: queue.SimpleQueue[tuple[object, Exception | None]] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="nvml", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            work = self._asked.get()
+            try:
+                self._answered.put((work(), None))
+            except Exception as error:  # whatever the binding raises is an answer, and the next call may still do
+                self._answered.put((None, error))
+
+    def ask(self, name: str, *arguments: object, waits: float = 0.0) -> Any:
+        """What the binding's function *name* answers, or an `Unread`. *waits* are seconds that it may rightly sleep."""
+        if self.hung:
+            return Unread(why=Why.TIMED_OUT, said=f"{name} was not asked, for {self.hung} had not returned")
+        function = getattr(self.library, name, None)
+        if function is None:
+            return Unread(why=Why.NO_SYMBOL, said=f"{name} is not known to the installed binding")
+        self._asked.put(lambda: function(*arguments))
+        try:
+            value, error = self._answered.get(timeout=self._seconds + waits)
+        except queue.Empty:
+            self.hung = name
+            return Unread(why=Why.TIMED_OUT, said=f"{name} did not return within {self._seconds + waits:g} s")
+        return value if error is None else self._unread(name, error)
+
+    def wake(self, name: str, *arguments: object) -> Any:
+        """As `ask`, for a call that may have to wait for the driver to start or for a device to wake."""
+        return self.ask(name, *arguments, waits=self._to_wake)
+
+    def _unread(self, name: str, error: Exception) -> Unread:
+        if isinstance(error, self.library.NVMLError):
+            return self.refusal(name, error.value)
+        if isinstance(error, self.library.NVMLLibraryMismatchError):
+            return Unread(why=Why.NO_SYMBOL, said=f"{name} is not in the driver's library")
+        return Unread(why=Why.FAILED, said=f"{name} answered what cannot be read ({type(error).__name__})")
+
+    def refusal(self, name: str, code: int) -> Unread:
+        """The return code *code*, which is not success, of the function *name* as a reason."""
+        said = f"{name} answered {self._codes.get(code, 'an unknown code')} ({code})"
+        return Unread(why=_reason(self.library, code), said=said)
+
+    def count(self, name: str, *arguments: object, least: int = 0, most: int = _LARGEST) -> Count:
+        return as_count(self.ask(name, *arguments), name, least=least, most=most)
+
+    def flag(self, name: str, *arguments: object) -> Flag:
+        return as_flag(self.ask(name, *arguments), name)
+
+    def text(self, name: str, *arguments: object) -> Text:
+        return as_text(self.ask(name, *arguments), name)
+
+    def fields(self, device: object, wanted: Mapping[str, int], *, scope: int | None = None) -> dict[str, Count]:
+        """Field values by our names for them. The call may succeed while any one of its values did not."""
+        if isinstance(device, Unread):
+            return dict.fromkeys(wanted, device)
+        name = "nvmlDeviceGetFieldValues"
+        ids = [number if scope is None else (number, scope) for number in wanted.values()]
+        answers = self.ask(name, device, ids)
+        if isinstance(answers, Unread):
+            return dict.fromkeys(wanted, answers)
+        return {
+            key: self._field(answer, f"{name}[{number}]") for (key, number), answer in zip(wanted.items(), answers, strict=True)
+        }
+
+    def _field(self, answer: Any, name: str) -> Count:
+        if answer.nvmlReturn != self.library.NVML_SUCCESS:
+            return self.refusal(name, answer.nvmlReturn)
+        members = {
+            self.library.NVML_VALUE_TYPE_UNSIGNED_INT: "uiVal",
+            self.library.NVML_VALUE_TYPE_UNSIGNED_LONG: "ulVal",
+            self.library.NVML_VALUE_TYPE_UNSIGNED_LONG_LONG: "ullVal",
+            self.library.NVML_VALUE_TYPE_SIGNED_LONG_LONG: "sllVal",
+            self.library.NVML_VALUE_TYPE_SIGNED_INT: "siVal",
+            self.library.NVML_VALUE_TYPE_UNSIGNED_SHORT: "usVal",
+        }
+        member = members.get(answer.valueType)
+        if member is None:  # an entry that the driver left untouched is all zeros: success, and of the type double
+            return Unread(why=Why.BLANK, said=f"{name} was left empty by the driver")
+        return as_count(getattr(answer.value, member), name, least=-_LARGEST)
+
+
+def _reason(library: Any, code: int) -> Why:
+    known = {
+        library.NVML_ERROR_NOT_SUPPORTED: Why.UNSUPPORTED,
+        library.NVML_ERROR_VGPU_ECC_NOT_SUPPORTED: Why.UNSUPPORTED,
+        library.NVML_ERROR_NO_PERMISSION: Why.FORBIDDEN,
+        library.NVML_ERROR_GPU_IS_LOST: Why.LOST,
+        library.NVML_ERROR_GPU_NOT_FOUND: Why.LOST,
+        library.NVML_ERROR_RESET_REQUIRED: Why.LOST,
+        library.NVML_ERROR_TIMEOUT: Why.TIMED_OUT,
+        library.NVML_ERROR_FUNCTION_NOT_FOUND: Why.NO_SYMBOL,
+        library.NVML_ERROR_ARGUMENT_VERSION_MISMATCH: Why.NO_SYMBOL,
+        library.NVML_ERROR_DEPRECATED: Why.UNSUPPORTED,
+        library.NVML_ERROR_NO_DATA: Why.BLANK,
+    }
+    return known.get(code, Why.FAILED)
+
+
+def as_count(value: Any, name: str, *, least: int = 0, most: int = _LARGEST) -> Count:
+    """*value* as a whole number between *least* and *most*, and none of those that stand for "not available"."""
+    if isinstance(value, Unread):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return Unread(why=Why.FAILED, said=f"{name} answered a {type(value).__name__} in place of a number")
+    if value in _BLANK_COUNTS or not least <= value <= most:
+        return Unread(why=Why.BLANK, said=f"{name} answered {value:#x}, which is no value")
+    return value
+
+
+def as_flag(value: Any, name: str) -> Flag:
+    """*value*, which must be 0 or 1, as yes or no."""
+    counted = as_count(value, name, most=1)
+    return counted if isinstance(counted, Unread) else bool(counted)
+
+
+def as_text(value: Any, name: str) -> Text:
+    """*value* as a printable name, and none of those that stand for "not available"."""
+    if isinstance(value, Unread):
+        return value
+    if not isinstance(value, str):
+        return Unread(why=Why.FAILED, said=f"{name} answered a {type(value).__name__} in place of a text")
+    text = value.strip()
+    if text.casefold() in _BLANK_TEXTS or not text.isprintable() or len(text) > _MOST_TEXT:
+        return Unread(why=Why.BLANK, said=f"{name} answered a text that names nothing")
+    return text

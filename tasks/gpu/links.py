@@ -1,0 +1,135 @@
+"""How the device is joined to the host and to other devices: PCIe, NVLink, and the fabric of the switches."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from arcops.seen.gpu import Count, Fabric, LinkErrors, Names, NvLink, Pcie, Text, Unread, Why
+from tasks.gpu.asking import as_count
+from tasks.gpu.device import Device
+
+_MOST_LINKS = 64
+_GENERATIONS = {1: 10, 2: 20, 3: 22, 4: 30, 5: 31, 6: 40, 7: 50, 8: 60}
+_FABRIC_STATES = ("not-supported", "not-started", "in-progress", "completed")
+# What each part of the fabric's health is called where it is bad, its place in the mask, and the values that say so. Zero
+# says that this part is not told; a value in neither list has no meaning that is known here, so it counts as bad.
+_HEALTH = (
+    ("degraded-bandwidth", 0, 0x3, (1,), (0, 2)),
+    ("route-recovery", 2, 0x3, (1,), (0, 2)),
+    ("route-unhealthy", 4, 0x3, (1,), (0, 2)),
+    ("access-timeout-recovery", 6, 0x3, (1,), (0, 2)),
+    ("incorrect-configuration", 8, 0xF, (2, 3, 4, 5, 6, 7, 8), (0, 1)),
+    ("no-partition", 12, 0x3, (2,), (0, 1)),
+    ("fabric-manager-disconnected", 14, 0x3, (2,), (0, 1)),
+)
+_HEALTH_BITS = 16
+_SUMMARIES = {1: (), 2: ("unhealthy",), 3: ("limited-capacity",)}
+
+
+def pcie(on: Device) -> Pcie:
+    library = on.library
+    errors = on.fields(
+        {"fatal": library.NVML_FI_DEV_PCIE_COUNT_FATAL_ERROR, "non-fatal": library.NVML_FI_DEV_PCIE_COUNT_NON_FATAL_ERROR}
+    )
+    return Pcie(
+        generation=on.count("nvmlDeviceGetCurrPcieLinkGeneration", least=1, most=16),
+        slot_generation=on.count("nvmlDeviceGetMaxPcieLinkGeneration", least=1, most=16),
+        own_generation=on.count("nvmlDeviceGetGpuMaxPcieLinkGeneration", least=1, most=16),
+        width=on.count("nvmlDeviceGetCurrPcieLinkWidth", least=1, most=32),
+        most_width=on.count("nvmlDeviceGetMaxPcieLinkWidth", least=1, most=32),
+        replays=on.count("nvmlDeviceGetPcieReplayCounter"),
+        fatal=errors["fatal"],
+        non_fatal=errors["non-fatal"],
+    )
+
+
+def nvlinks(on: Device) -> tuple[NvLink, ...] | Unread:
+    count = on.fields({"links": on.library.NVML_FI_DEV_NVLINK_LINK_COUNT})["links"]
+    count = as_count(count, "nvmlDeviceGetFieldValues[NVML_FI_DEV_NVLINK_LINK_COUNT]", most=_MOST_LINKS)
+    if isinstance(count, Unread):
+        return count
+    return tuple(_link(on, number) for number in range(count))
+
+
+def _link(on: Device, number: int) -> NvLink:
+    version = on.count("nvmlDeviceGetNvLinkVersion", number)
+    if not isinstance(version, Unread):
+        known = _GENERATIONS.get(version)
+        version = known or Unread(why=Why.BLANK, said=f"nvmlDeviceGetNvLinkVersion answered {version}, which has no name")
+    return NvLink(
+        number=number,
+        active=on.flag("nvmlDeviceGetNvLinkState", number),
+        generation=version,
+        errors=tuple(LinkErrors(name=name, count=count) for name, count in _link_errors(on, number).items()),
+    )
+
+
+def _link_errors(on: Device, number: int) -> dict[str, Count]:
+    """Counters as devices up to Hopper tell them, and as newer ones do; no device tells all of them."""
+    library = on.library
+    older = {
+        "replays": library.NVML_NVLINK_ERROR_DL_REPLAY,
+        "recoveries": library.NVML_NVLINK_ERROR_DL_RECOVERY,
+        "crc-flit": library.NVML_NVLINK_ERROR_DL_CRC_FLIT,
+        "crc-data": library.NVML_NVLINK_ERROR_DL_CRC_DATA,
+    }
+    newer = {
+        "malformed-packets": library.NVML_FI_DEV_NVLINK_COUNT_MALFORMED_PACKET_ERRORS,
+        "buffer-overruns": library.NVML_FI_DEV_NVLINK_COUNT_BUFFER_OVERRUN_ERRORS,
+        "receive-errors": library.NVML_FI_DEV_NVLINK_COUNT_RCV_ERRORS,
+        "link-integrity": library.NVML_FI_DEV_NVLINK_COUNT_LOCAL_LINK_INTEGRITY_ERRORS,
+        "failed-recoveries": library.NVML_FI_DEV_NVLINK_COUNT_LINK_RECOVERY_FAILED_EVENTS,
+        "effective-errors": library.NVML_FI_DEV_NVLINK_COUNT_EFFECTIVE_ERRORS,
+    }
+    counted = {name: on.count("nvmlDeviceGetNvLinkErrorCounter", number, counter) for name, counter in older.items()}
+    return counted | on.fields(newer, scope=number)
+
+
+def fabric(on: Device) -> Fabric:
+    name = "nvmlDeviceGetGpuFabricInfoV"
+    info = _fabric_info(on, name)
+    if isinstance(info, Unread):
+        return Fabric(state=info, status=info, ills=info)
+    return Fabric(state=_state(info.state, name), status=as_count(info.status, name), ills=_ills(info, name))
+
+
+def _fabric_info(on: Device, name: str) -> Any:
+    answer: Any = Unread(why=Why.NO_SYMBOL, said=f"{name} is not known to the installed binding")
+    for kind in ("c_nvmlGpuFabricInfo_v3_t", "c_nvmlGpuFabricInfo_v2_t"):
+        struct = getattr(on.library, kind, None)
+        if struct is None:
+            continue
+        info = struct()
+        answer = on.ask(name, ctypes.byref(info))
+        if not isinstance(answer, Unread):
+            return info
+        older = (on.library.NVML_ERROR_ARGUMENT_VERSION_MISMATCH, on.library.NVML_ERROR_INVALID_ARGUMENT)
+        if answer not in [on.nvml.refusal(name, code) for code in older]:
+            return answer
+    return answer
+
+
+def _state(value: object, name: str) -> Text:
+    number = as_count(value, name)
+    if isinstance(number, Unread):
+        return number
+    if number >= len(_FABRIC_STATES):
+        return Unread(why=Why.BLANK, said=f"{name} answered the state {number}, which has no name")
+    return _FABRIC_STATES[number]
+
+
+def _ills(info: Any, name: str) -> Names:
+    mask = as_count(info.healthMask, name)
+    if isinstance(mask, Unread):
+        return mask
+    summary = getattr(info, "healthSummary", 0)
+    if not mask and not summary:
+        return Unread(why=Why.UNSUPPORTED, said=f"{name} tells nothing of the fabric's health")
+    ills = [ill for ill, shift, width, bad, good in _HEALTH if _bad(mask >> shift & width, bad, good)]
+    ills += [f"bit-{bit}" for bit in range(_HEALTH_BITS, 32) if mask >> bit & 1]
+    return (*ills, *(_SUMMARIES.get(summary, (f"summary-{summary}",)) if summary else ()))
+
+
+def _bad(value: int, bad: tuple[int, ...], good: tuple[int, ...]) -> bool:
+    return value in bad or value not in good

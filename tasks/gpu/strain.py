@@ -1,0 +1,117 @@
+"""How hot, how slowed down and how powered a device is, sampled more than once."""
+
+from __future__ import annotations
+
+from arcops.seen.gpu import Clocks, Count, Heat, Names, Power, Unread, Why
+from tasks.gpu.asking import as_count
+from tasks.gpu.device import Device
+
+# By bit, from nvml.h. The binding's nvmlClocksEventReasonAll leaves out the last two, so a mask made with it hides them.
+_REASONS = (
+    "gpu-idle",
+    "applications-clocks-setting",
+    "software-power-cap",
+    "hardware-slowdown",
+    "sync-boost",
+    "software-thermal-slowdown",
+    "hardware-thermal-slowdown",
+    "hardware-power-brake",
+    "display-clock-setting",
+    "board-limit",
+    "reliability",
+)
+_COLDEST, _HOTTEST = -60, 200
+
+
+def heat(on: Device) -> Heat:
+    library = on.library
+    return Heat(
+        gpu=_celsius(on, "nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature", library.NVML_TEMPERATURE_GPU),
+        memory=_memory_celsius(on),
+        slows_at=on.count(
+            "nvmlDeviceGetTemperatureThreshold", library.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN, least=1, most=_HOTTEST
+        ),
+        margin=on.count("nvmlDeviceGetMarginTemperature", least=_COLDEST, most=_HOTTEST),
+    )
+
+
+def hotter(one: Heat, other: Heat) -> Heat:
+    """The worse of two samples; where one of them is unread, so is the answer."""
+    return Heat(
+        gpu=_most(one.gpu, other.gpu),
+        memory=_most(one.memory, other.memory),
+        slows_at=_least(one.slows_at, other.slows_at),
+        margin=_least(one.margin, other.margin),
+    )
+
+
+def clocks(on: Device) -> Clocks:
+    return Clocks(
+        reasons=_mask(on, "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"),
+        tells=_mask(on, "nvmlDeviceGetSupportedClocksEventReasons", "nvmlDeviceGetSupportedClocksThrottleReasons"),
+    )
+
+
+def slower(one: Clocks, other: Clocks) -> Clocks:
+    """Every reason of two samples, and what the device could tell in both."""
+    return Clocks(reasons=_union(one.reasons, other.reasons), tells=_common(one.tells, other.tells))
+
+
+def power(on: Device) -> Power:
+    limits = on.pair("nvmlDeviceGetPowerManagementLimitConstraints")
+    name = "nvmlDeviceGetPowerManagementLimitConstraints"
+    return Power(
+        drawn=on.count("nvmlDeviceGetPowerUsage"),
+        limit=on.count("nvmlDeviceGetEnforcedPowerLimit", least=1),
+        standard=on.count("nvmlDeviceGetPowerManagementDefaultLimit", least=1),
+        least=as_count(limits[0], name, least=1),
+        most=as_count(limits[1], name, least=1),
+    )
+
+
+def _celsius(on: Device, name: str, older: str, sensor: int) -> Count:
+    found = on.count(name, sensor, least=_COLDEST, most=_HOTTEST)
+    if isinstance(found, Unread) and found.why is Why.NO_SYMBOL:
+        return on.count(older, sensor, most=_HOTTEST)
+    return found
+
+
+def _memory_celsius(on: Device) -> Count:
+    found = on.fields({"memory": on.library.NVML_FI_DEV_MEMORY_TEMP})["memory"]
+    name = "nvmlDeviceGetFieldValues[NVML_FI_DEV_MEMORY_TEMP]"
+    if found == 0:
+        return Unread(why=Why.UNSUPPORTED, said=f"{name} answered 0, as a device without the sensor does")
+    return as_count(found, name, most=_HOTTEST)
+
+
+def _mask(on: Device, name: str, older: str) -> Names:
+    found = on.count(name)
+    if isinstance(found, Unread) and found.why is Why.NO_SYMBOL:
+        found = on.count(older)
+    if isinstance(found, Unread):
+        return found
+    return tuple(_REASONS[bit] if bit < len(_REASONS) else f"bit-{bit}" for bit in range(64) if found >> bit & 1)
+
+
+def _most(one: Count, other: Count) -> Count:
+    if isinstance(one, Unread):
+        return one
+    return other if isinstance(other, Unread) else max(one, other)
+
+
+def _least(one: Count, other: Count) -> Count:
+    if isinstance(one, Unread):
+        return one
+    return other if isinstance(other, Unread) else min(one, other)
+
+
+def _union(one: Names, other: Names) -> Names:
+    if isinstance(one, Unread):
+        return one
+    return other if isinstance(other, Unread) else tuple(dict.fromkeys((*one, *other)))
+
+
+def _common(one: Names, other: Names) -> Names:
+    if isinstance(one, Unread):
+        return one
+    return other if isinstance(other, Unread) else tuple(name for name in one if name in other)

@@ -1,0 +1,214 @@
+"""``arcops server``: Prefect behind the front, silent, with the tools' long work handed to it; real browser, real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from adapters.front.supervised import memory_of
+from adapters.mcp.client import call
+from adapters.tools.check import Check, check_model
+from arcops.request import silent
+from arcops.verdict import Verdict
+from tests.adapters.serving import Served, served
+from tests.flows.site import now, until
+from tests.models import Bench, bench, good_model
+
+pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("prefect")]
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+PAGES = (
+    "dashboard", "runs", "flows", "deployments", "work-pools", "blocks", "blocks/catalog", "variables", "automations",
+    "automations/create", "events", "concurrency-limits", "settings", "artifacts",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture(scope="module")
+def site(here: Bench) -> Iterator[Served]:
+    with served("server", env=here.environment) as server:
+        until(lambda: _ready(server), "everything is ready", log=(here.home / "prefect" / "server.log").read_text)
+        worker = here.home / "prefect" / "worker.log"
+        until(lambda: "are put" in worker.read_text(), "the deployments are put", log=worker.read_text)
+        yield server
+
+
+def _ready(server: Served) -> bool:
+    try:
+        return httpx2.get(f"{server.url}/readyz", timeout=5).status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+def _password(here: Bench) -> str:
+    return (here.home / "prefect" / "auth").read_text().strip()
+
+
+def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench) -> None:
+    model = good_model(here, now=now())
+    ask = Check(target=model, policy=str(here.policy))
+    checked = call(site.mcp, check_model, ask, settings=here.settings, environment={}, stop=threading.Event(), progress=silent)
+    assert checked.report.verdict is Verdict.GREEN
+    user, _, password = _password(here).partition(":")
+    runs = httpx2.post(f"{site.url}/prefect/api/flow_runs/filter", json={}, auth=(user, password)).json()
+    (ours,) = [run for run in runs if run["parameters"].get("target") == str(model)]
+    assert ours["state"]["name"] == "GREEN"
+    notes = list((here.home / "cache" / "tasks").glob("*.json"))
+    assert ours["id"] in {note.stem for note in notes}, "the task's id is the run's"
+
+
+def test_its_api_takes_the_password_and_is_served_nowhere_else(site: Served, here: Bench) -> None:
+    assert httpx2.post(f"{site.url}/prefect/api/flow_runs/filter", json={}).status_code == 401
+    assert httpx2.post(f"{site.url}/prefect/api/flow_runs/filter", json={}, auth=("arcops", "x")).status_code == 401
+    assert (here.home / "prefect" / "auth").stat().st_mode & 0o077 == 0
+    settings = httpx2.get(f"{site.url}/prefect/ui-settings").json()
+    assert settings["api_url"] == f"{site.url}/prefect/api"
+    assert settings["auth"] == "BASIC"
+    for path in ("/prefect/ui-settings", "/prefect/api/health"):
+        assert httpx2.get(site.url + path, headers={"host": "evil.example"}).status_code == 421
+        assert httpx2.get(site.url + path, headers={"origin": "https://evil.example"}).status_code == 403
+
+
+class TestPages:
+    def test_no_page_of_prefect_reaches_anybody(self, site: Served, here: Bench) -> None:
+        """Every name but ours leads the browser to a listener of this test, which nobody may reach."""
+        with listener() as (port, reached), browser(port) as page:
+            tried: list[str] = []
+            page.on("request", lambda request: tried.append(request.url))
+            page.goto(f"{site.url}/prefect/")
+            page.evaluate("said => localStorage.setItem('prefect-password', btoa(said))", _password(here))
+            for version in ("", "v2/"):
+                for name in PAGES:
+                    page.goto(f"{site.url}/prefect/{version}{name}")
+                    page.wait_for_load_state("networkidle")
+            assert "account-for-run" in _text(page, f"{site.url}/prefect/v2/deployments")
+            outside = {url for url in tried if not url.startswith((site.url, "blob:", "data:"))}
+            assert outside, "Prefect's pages no longer try: then nothing is shown here, and the policy may be too strict"
+            assert reached == []
+
+    def test_the_listener_would_have_noticed(self, site: Served) -> None:
+        with listener() as (port, reached), browser(port) as page:
+            page.goto(f"{site.url}/livez")
+            with pytest.raises(Exception, match="net::ERR"):
+                page.goto("http://somebody.example/")
+            assert reached
+
+
+@contextmanager
+def listener() -> Iterator[tuple[int, list[str]]]:
+    """A port that takes any connection, notes it and closes it."""
+    reached: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        closing = threading.Event()
+
+        def listen() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    if closing.is_set():
+                        return
+                    reached.append("somebody")
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield listening.getsockname()[1], reached
+        finally:
+            closing.set()
+            socket.create_connection(listening.getsockname()).close()
+            thread.join()
+
+
+@contextmanager
+def browser(port: int) -> Iterator[Page]:
+    """Chromium for which every host but loopback is the listener at *port*."""
+    assert CHROMIUM, "there is no Chromium; apt-get install chromium"
+    rules = f"MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1"
+    with sync_playwright() as engine:
+        started = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules={rules}"])
+        try:
+            yield started.new_page()
+        finally:
+            started.close()
+
+
+def _text(page: Page, url: str) -> str:
+    page.goto(url)
+    page.wait_for_selector("text=account-for-run")
+    return page.inner_text("body")
+
+
+class TestTheProcesses:
+    def test_a_server_that_falls_is_begun_again(self, site: Served, here: Bench) -> None:
+        (server,) = _children(site.process.pid, "server start")
+        os.kill(server, signal.SIGKILL)
+        until(lambda: _children(site.process.pid, "server start") not in ([], [server]), "it is begun again")
+        until(lambda: _ready(site), "it answers again")
+
+    def test_probes_name_what_the_work_stands_on(self, site: Served) -> None:
+        said = httpx2.get(f"{site.url}/readyz").json()
+        assert set(said["parts"]) >= {"prefect", "worker"}
+        assert httpx2.get(f"{site.url}/livez", headers={"host": "10.0.0.7:8420"}).status_code == 200
+
+    def test_memory_is_counted_with_the_children(self, site: Served) -> None:
+        assert memory_of(site.process.pid) > memory_of(_children(site.process.pid, "server start")[0]) > 0
+
+
+def _children(parent: int, words: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            above = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if above == parent and words in command:
+            found.append(int(entry.name))
+    return found
+
+
+def test_nothing_is_left_when_the_server_is_killed(tmp_path: Path) -> None:
+    here = bench(tmp_path)
+    with served("server", "--no-worker", env=here.environment) as server:
+        (child,) = until(lambda: _children(server.process.pid, "server start"), "Prefect's server is begun")
+        server.process.kill()
+        until(lambda: not Path(f"/proc/{child}").exists() or _zombie(child), "Prefect's server goes with it")
+
+
+def _zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_what_would_open_it_or_call_out_is_not_taken_from_outside(tmp_path: Path) -> None:
+    from adapters.front.prefect import server_environment
+    from adapters.front.prefect import site as place
+
+    where = place(tmp_path, 4200, "http://127.0.0.1:8420", {})
+    told = server_environment(where, {"PREFECT_SERVER_ANALYTICS_ENABLED": "true", "PREFECT_API_AUTH_STRING": "a:b"})
+    assert told["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert told["DO_NOT_TRACK"] == "1"
+    assert told["PREFECT_SERVER_API_AUTH_STRING"] == where.password
+    assert "PREFECT_API_AUTH_STRING" not in told
+    assert place(tmp_path, 4200, "http://127.0.0.1:8420", {}).password == where.password
+    assert json.dumps(told)

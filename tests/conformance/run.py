@@ -1,0 +1,71 @@
+"""``make conformance``: the official suite for both revisions, the tasks extension, and the inspector; then what was counted.
+
+There is no list of failures that are expected. It ends with 1 where anything is wrong, and where nothing ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.adapters.serving import served
+from tests.conformance.inspector import drive
+from tests.conformance.kit import Kit
+from tests.conformance.suite import Outcome, some, tasks_scenarios, whole
+from tests.models import bench, good_model
+
+REVISIONS = ("2025-11-25", "2026-07-28")
+OF_THE_REAL_SERVER = {
+    "2025-11-25": (
+        "server-initialize", "server-session-lifecycle", "ping", "tools-list", "resources-list", "prompts-list",
+        "server-sse-multiple-streams", "dns-rebinding-protection",
+    ),
+    "2026-07-28": (
+        "tools-list", "resources-list", "prompts-list", "sep-2164-resource-not-found", "caching", "http-header-validation",
+        "server-sse-multiple-streams", "dns-rebinding-protection", "input-required-result-unsupported-methods",
+    ),
+}  # fmt: skip
+"""The scenarios that need no tool of the fixture, and so can look at what is shipped."""
+
+
+def main() -> int:
+    """Run everything, and say what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kit", type=Path, required=True, help="the folder that npm installed the suite into")
+    kit_folder = parser.parse_args().kit.resolve()
+    out = kit_folder / "results"
+    shutil.rmtree(out, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        kit = Kit(folder=kit_folder, home=Path(folder))
+        print(f"Node {kit.check()}; what each check said is in {out}", flush=True)
+        outcomes = _all(kit, out, Path(folder))
+    good = bool(outcomes) and all(one.good for one in outcomes)
+    print("conformance: all passed" if good else "conformance: NOT passed")
+    return 0 if good else 1
+
+
+def _all(kit: Kit, out: Path, folder: Path) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+
+    def told(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        print("\n".join(outcome.lines()), flush=True)
+
+    with served(module="tests.conformance.everything", env={}) as fixture:
+        for revision in REVISIONS:
+            told(whole(kit, fixture.mcp, revision, out / revision))
+        told(some(kit, fixture.mcp, "tasks extension, everything", tasks_scenarios(kit), "", out / "tasks"))
+    here = bench(folder)
+    model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
+    with served("mcp", "--http", env=here.environment) as real:
+        for revision, names in OF_THE_REAL_SERVER.items():
+            told(some(kit, real.mcp, f"{revision}, arcops mcp --http", names, revision, out / f"real-{revision}"))
+        told(drive(kit, here, model, real))
+    return outcomes
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
