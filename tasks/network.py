@@ -70,6 +70,7 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
         gateways=tuple(objects.gateways),
         grants=tuple(objects.grants),
         others=tuple(objects.others),
+        mesh=objects.mesh.seen(),
     )
 
 

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer, server
-from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
-from adapters.cli.plain import print_machine, printable
+from adapters.cli.answering import answer
+from adapters.cli.checking import tell
+from adapters.cli.exits import CANNOT, GREEN, RED
+from adapters.cli.plain import printable
 from adapters.tools.network import CheckNetwork, Reached, ReachNetwork, check_network, reach_network
 from adapters.tools.verify import Fetch, fetch_artifact
-from artifacts.store import object_path
 from artifacts.writing import replace_whole, replaceable
 
 _MOST_DOUBTS = 10
@@ -24,17 +24,7 @@ def check(target: Path, policy: str, key: str, output: Path | None, form: str, t
     checked = answer(check_network, CheckNetwork(target=target, policy=policy), at)
     if output is not None:
         replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
-    if form == "text":
-        from rich.console import Console
-
-        from adapters.cli import present
-
-        present.report(checked.report, Console())
-        where = output or (checked.artifact if server() else object_path(at.settings.store, checked.artifact))
-        print(f"artifact {printable(str(where))}")
-    else:
-        print_machine(checked.report, form)
-    return BY_VERDICT[checked.report.verdict]
+    return tell(checked.report, checked.artifact, form, output, at)
 
 
 def reach(target: Path, source: str, to: str, form: str) -> int:

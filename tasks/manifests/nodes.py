@@ -226,7 +226,9 @@ class _Builder:
             raise _unreadable("a key is no plain value", self._text, line)
         if isinstance(node.value, str) and not node.odd:
             return node.value
-        raise Unreadable(f"the key {str(node.value)[:80]!r} is not a string to the API server; put it in quotes", line)
+        if isinstance(node.value, int) and not isinstance(node.value, bool):
+            return str(node.value)  # as kubectl writes it
+        raise Unreadable(f"the key {str(node.value)[:80]!r} is not what it looks like to kubectl; put it in quotes", line)
 
     def _merge(self, mapping: Mapping, merges: list[tuple[int, Node]]) -> None:
         """``<<``: the keys of other mappings, where the mapping has none of its own; the first that has a key gives it."""

@@ -20,6 +20,7 @@ from arcops.seen.network import (
 )
 from tasks.manifests import cluster_policy, policy, routes, workloads
 from tasks.manifests.fields import Complaints, Field, text_at
+from tasks.manifests.istio import NARROWING, Mesh
 from tasks.manifests.kinds import CLUSTER_WIDE, HARMLESS
 from tasks.manifests.names import dns_label, dns_subdomain, labels
 from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents
@@ -41,6 +42,7 @@ class Objects:
     gateways: list[GatewaySeen] = field(default_factory=list)
     grants: list[GrantSeen] = field(default_factory=list)
     others: list[OtherObject] = field(default_factory=list)
+    mesh: Mesh = field(default_factory=Mesh)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
 
     def read(self, path: str, data: bytes) -> None:
@@ -160,6 +162,8 @@ class Objects:
                 made = workloads.pod_set(found, group, kind, namespace, name)
                 if made is not None:
                     self.pods.append(made)
+            case _ if self.mesh.take(found, group, kind, namespace, name):
+                pass
             case _:
                 self.others.append(
                     OtherObject(
@@ -168,7 +172,7 @@ class Objects:
                         namespace=namespace,
                         name=name,
                         at=found.at,
-                        harmless=(group, kind) in HARMLESS,
+                        harmless=(group, kind) in HARMLESS or (group, kind) in NARROWING,
                     )
                 )
 
