@@ -42,7 +42,7 @@ class Clause:
 class Terrain:
     """Pods, addresses and ports as the clauses see them."""
 
-    def __init__(self, network: Network, points: Iterable[str] = ()) -> None:
+    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
         self.pods = network.pods
         self.policies = network.policies
         rules = [rule for policy in network.policies for rule in (*policy.ingress, *policy.egress)]
@@ -57,7 +57,7 @@ class Terrain:
             for protocol in ([port.protocol] if port.protocol else Protocol)
         ]
         behind = [Ports(protocol=key[1], first=number, last=number) for key, found in self._named.items() for number in found]
-        self.ports = PortSpace([*numbered, *behind])
+        self.ports = PortSpace([*numbered, *behind, *cuts])
         self._namespaces = {one.name: position for position, one in enumerate(network.namespaces)}
         self._where = np.array([self._namespaces[pod.namespace] for pod in network.pods], dtype=np.intp)
         self._by_pod_labels = Labelled(pod.labels for pod in network.pods)

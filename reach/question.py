@@ -65,7 +65,7 @@ def ask(network: Network, source: str, target: str) -> Answer:
     return Answer(
         allowed=any(one.allowed for one in connections),
         connections=tuple(connections),
-        doubts=tuple(_doubts(network, ends)),
+        doubts=(*said_doubts(network), *_of_nodes(ends)),
     )
 
 
@@ -73,11 +73,15 @@ def _title(end: End) -> str:
     return end.title if isinstance(end, PodSet) else str(end)
 
 
-def _doubts(network: Network, ends: list[PodSet]) -> Iterator[str]:
+def said_doubts(network: Network) -> Iterator[str]:
+    """In sentences, whatever keeps answers about *network* from being certain."""
     for one in (*network.unread, *network.refused, *doubts(network)):
         place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
         field = f"{one.about} {one.field}".strip() if one.field else ""
         yield f"{place}: {f'{field}: ' if field else ''}{one.text}"
+
+
+def _of_nodes(ends: list[PodSet]) -> Iterator[str]:
     for pods in {id(one): one for one in ends}.values():
         if pods.host_network:
             where = f"{pods.at.path}:{pods.at.line}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from arcops.seen.network import Action, Direction, Network, PodSet, Tier
 from reach.clauses import Clause, Terrain
+from reach.ports import Ports
 from reach.selectors import Flags
 
 Bits = NDArray[np.uint8]
@@ -21,12 +22,12 @@ class World:
 
     *Ends* are what talks: first the pods' classes, then the ranges of addresses outside. ``class_of`` gives each pod's class;
     pods of one class are selected by the same policies and named by the same peers, so no packet tells them apart. ``points``
-    are addresses about which the answer must be exact.
+    are addresses about which the answer must be exact, ``cuts`` ports.
     """
 
-    def __init__(self, network: Network, points: Iterable[str] = ()) -> None:
+    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
         self.network = network
-        self.terrain = Terrain(network, points)
+        self.terrain = Terrain(network, points, cuts)
         order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
         # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names stands for both.
         self.clauses = tuple(clause for policy in order for clause in self.terrain.clauses(policy))

@@ -53,3 +53,19 @@ def network_reach(
 
         code = networking.reach(target, source, to, form.value)
     raise typer.Exit(code)
+
+
+@network_app.command("diff")
+def network_diff(
+    declared: Annotated[Path, typer.Argument(parser=path, help="Manifests as they should be.", show_default=False)],
+    live: Annotated[
+        Path, typer.Argument(parser=path, help="Manifests as they are: what 'kubectl get -o yaml' prints.", show_default=False)
+    ],
+    form: Annotated[AnswerFormat, typer.Option("--format", help="What to print.")] = AnswerFormat.text,
+) -> None:
+    """Say what may talk in a cluster that was not declared, and the other way about. Exits 0, 4 or 3 by what changed."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        code = networking.diff(declared, live, form.value)
+    raise typer.Exit(code)

@@ -8,11 +8,20 @@ from pathlib import Path
 from adapters.cli import surroundings
 from adapters.cli.answering import answer
 from adapters.cli.checking import tell
-from adapters.cli.exits import CANNOT, GREEN, RED
+from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.plain import printable
-from adapters.tools.network import CheckNetwork, Reached, ReachNetwork, check_network, reach_network
+from adapters.tools.network import (
+    CheckNetwork,
+    DiffNetwork,
+    Reached,
+    ReachNetwork,
+    check_network,
+    diff_network,
+    reach_network,
+)
 from adapters.tools.verify import Fetch, fetch_artifact
 from artifacts.writing import replace_whole, replaceable
+from reach.drift import Way
 
 _MOST_DOUBTS = 10
 
@@ -39,6 +48,30 @@ def reach(target: Path, source: str, to: str, form: str) -> int:
     if not found.certain:
         return CANNOT
     return GREEN if found.allowed else RED
+
+
+def diff(declared: Path, live: Path, form: str) -> int:
+    """By verdict: GREEN where nothing else may talk, AMBER where less may, RED where more may or where it is not certain."""
+    found = answer(diff_network, DiffNetwork(declared=declared, live=live), surroundings.place())
+    if form == "json":
+        from artifacts.wire import canonical, to_json
+
+        sys.stdout.buffer.write(canonical(to_json(found)) + b"\n")
+        return BY_VERDICT[found.verdict]
+    for one in found.drift.reach:
+        print(printable(f"{'+' if one.way is Way.GAINED else '-'} {one.source} to {one.target}: {one.ports}"))
+    for other in found.drift.objects:
+        word = {Way.GAINED: "is not declared", Way.LOST: "is not there", None: "says something else"}[other.way]
+        print(printable(f"  {other.title} {word} ({other.at.path}:{other.at.line})"))
+    for doubt in found.doubts[:_MOST_DOUBTS]:
+        print(printable(f"not certain: {doubt}"))
+    if len(found.doubts) > _MOST_DOUBTS:
+        print(f"not certain: {len(found.doubts) - _MOST_DOUBTS} more")
+    gained = sum(one.way is Way.GAINED for one in found.drift.reach)
+    lost = len(found.drift.reach) - gained
+    differ = len(found.drift.objects)
+    print(f"{found.verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
+    return BY_VERDICT[found.verdict]
 
 
 def _print(found: Reached) -> None:

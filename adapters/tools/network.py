@@ -10,7 +10,9 @@ from adapters.tools.check import Checked, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import opened
 from arcops.errors import Refused
-from reach.question import Connection
+from arcops.verdict import Verdict
+from reach.drift import Drift, compare
+from reach.question import Connection, said_doubts
 from reach.question import ask as put
 from tasks.network import read_manifests
 
@@ -91,3 +93,33 @@ def reach_network(ask: ReachNetwork, at: Place) -> Reached:
         connections=found.connections,
         doubts=found.doubts,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffNetwork:
+    """Two sets of manifests to compare."""
+
+    declared: Path
+    """The folder or file that says how it should be."""
+    live: Path
+    """The folder or file that says how it is: a cluster's objects as 'kubectl get -o yaml' prints them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """What differs, and what that changes."""
+
+    verdict: Verdict
+    """RED where more may talk than was declared, or where anything could not be read; AMBER where less may."""
+    drift: Drift
+    doubts: tuple[str, ...]
+    """What keeps the answer from being certain, on either side."""
+
+
+@tool(title="Compare networks", scope=Scope.READ, reads_only=True)
+def diff_network(ask: DiffNetwork, at: Place) -> Differing:
+    """Compare declared Kubernetes manifests with those of a cluster by who may talk to whom, not only by their text."""
+    declared, live = read_manifests(ask.declared), read_manifests(ask.live)
+    found = compare(declared, live)
+    doubts = [f"declared: {one}" for one in said_doubts(declared)] + [f"live: {one}" for one in said_doubts(live)]
+    return Differing(verdict=found.verdict(certain=not doubts), drift=found, doubts=tuple(doubts))

@@ -159,7 +159,7 @@ class ContainerPort:
 class PodSet:
     """The pods that one object makes, all alike: a bare Pod, or those of a workload's template.
 
-    ``owner`` is ``Kind/name`` of the controller that made a bare Pod, or empty. ``replicas`` is as the manifest says.
+    ``owner`` is ``Kind/name`` of the controller that made the object, or empty.
     """
 
     kind: str

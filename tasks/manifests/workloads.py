@@ -50,7 +50,7 @@ def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> P
         labels=given,
         ports=ports,
         host_network=host,
-        owner=_owner(found) if kind == "Pod" else "",
+        owner=_owner(found),
     )
 
 

@@ -16,7 +16,7 @@ from arcops.verdict import Verdict
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3", "ARC-1")
 
 YES, NOT_CERTAIN, USAGE, NO = 0, 1, 2, 3
 
@@ -116,6 +116,19 @@ def test_targets_are_found_by_every_name_they_go_by(here: Bench, tmp_path: Path,
     found = reach_network(ReachNetwork(target=shop(tmp_path / "shop"), source="web", to=to), here.place())
     assert [(one.port, one.allowed) for one in found.connections] == [(port, allowed)]
     assert found.certain
+
+
+def test_diff_says_what_was_opened_and_exits_by_it(here: Bench, tmp_path: Path) -> None:
+    declared = shop(tmp_path / "declared")
+    assert arcops(here, "diff", declared, shop(tmp_path / "same")).returncode == 0
+    wide = changed(POLICIES, "from: [{podSelector: {matchLabels: {app: web}}}]\n      ports: [{port: postgres}]", "from: []")
+    done = arcops(here, "diff", declared, shop(tmp_path / "wide", policies=wide))
+    assert done.returncode == NO
+    assert "+ 0.0.0.0-255.255.255.255 to StatefulSet shop/db: all ports" in done.stdout
+    assert "NetworkPolicy shop/db says something else (policies.yaml:30)" in done.stdout
+    broken = arcops(here, "diff", declared, shop(tmp_path / "broken", "kind: [\n"))
+    assert broken.returncode == NO
+    assert "not certain: live: more-0.yaml:2" in broken.stdout
 
 
 def test_a_folder_that_is_gone_is_never_green(here: Bench, tmp_path: Path) -> None:
