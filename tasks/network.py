@@ -69,6 +69,7 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
         routes=tuple(objects.routes),
         gateways=tuple(objects.gateways),
         grants=tuple(objects.grants),
+        backend_tls=tuple(objects.backend_tls),
         others=tuple(objects.others),
         mesh=objects.mesh.seen(),
     )

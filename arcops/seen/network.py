@@ -302,6 +302,16 @@ class GrantSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackendTlsSeen:
+    """One target of a BackendTLSPolicy: the Service ``service`` of its namespace is spoken to by TLS."""
+
+    namespace: str
+    name: str
+    at: Location
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherObject:
     """An object of a kind that this evidence says nothing about. ``harmless``: its kind moves no packet."""
 
@@ -337,6 +347,7 @@ class Network(Body):
     routes: tuple[RouteSeen, ...] = ()
     gateways: tuple[GatewaySeen, ...] = ()
     grants: tuple[GrantSeen, ...] = ()
+    backend_tls: tuple[BackendTlsSeen, ...] = ()
     others: tuple[OtherObject, ...] = ()
     mesh: MeshSeen = NO_MESH
 

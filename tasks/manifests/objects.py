@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from arcops.finding import Location
 from arcops.seen.network import (
     NAMESPACE_NAME,
+    BackendTlsSeen,
     Complaint,
     GatewaySeen,
     GrantSeen,
@@ -41,6 +42,7 @@ class Objects:
     routes: list[RouteSeen] = field(default_factory=list)
     gateways: list[GatewaySeen] = field(default_factory=list)
     grants: list[GrantSeen] = field(default_factory=list)
+    backend_tls: list[BackendTlsSeen] = field(default_factory=list)
     others: list[OtherObject] = field(default_factory=list)
     mesh: Mesh = field(default_factory=Mesh)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
@@ -156,6 +158,8 @@ class Objects:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
                 self.gateways.append(routes.gateway(found, namespace, name))
+            case ("gateway.networking.k8s.io", _, "BackendTLSPolicy"):
+                self.backend_tls.extend(routes.backend_tls(found, namespace, name))
             case ("gateway.networking.k8s.io", _, "ReferenceGrant"):
                 self.grants.extend(routes.grants(found, namespace, name))
             case (_, "v1", _) if (group, kind) in workloads.TEMPLATES:

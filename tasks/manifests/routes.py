@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.seen.network import Backend, GatewaySeen, GrantSeen, ListenerSeen, ParentRef, RouteSeen
+from arcops.seen.network import Backend, BackendTlsSeen, GatewaySeen, GrantSeen, ListenerSeen, ParentRef, RouteSeen
 from tasks.manifests.fields import Field, text_at, whole_at
 from tasks.manifests.names import selector
 
@@ -133,6 +133,14 @@ def _listener(item: Field) -> ListenerSeen:
         namespaces=selector(allowed.within("namespaces", "selector")) if allowed else None,
         kinds=tuple(text_at(kind.get("kind")) for kind in allowed.items("kinds")) if allowed else (),
     )
+
+
+def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsSeen]:
+    """Each target of the BackendTLSPolicy at *found*."""
+    spec = found.get("spec")
+    for item in spec.items("targetRefs") if spec is not None else ():
+        if text_at(item.get("kind")) == "Service":
+            yield BackendTlsSeen(namespace=namespace, name=name, at=item.at, service=text_at(item.get("name")))
 
 
 def grants(found: Field, namespace: str, name: str) -> Iterator[GrantSeen]:
