@@ -98,9 +98,8 @@ def _listeners(evidence: Evidence[Network], *, plain: bool) -> Iterator[Finding]
                 text = f"{place(listener.at)}: listener {listener.name} of {one.title} takes routes from every namespace."
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
             if listener.protocol not in ("HTTPS", "TLS") and not plain:
-                text = (
-                    f"{place(listener.at)}: listener {listener.name} of {one.title} speaks {listener.protocol}, which is plain."
-                )
+                said = f"listener {listener.name} of {one.title} speaks {listener.protocol}, which is plain text."
+                text = f"{place(listener.at)}: {said}"
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
 
 

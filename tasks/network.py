@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -56,6 +56,20 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
         objects.read(path, data)
     if not files and not objects.unread:
         raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
+    return _network(objects, files)
+
+
+def network_of(files: Iterable[tuple[str, bytes]]) -> Network:
+    """The network that manifests in memory describe: each a name and its content."""
+    objects = Objects()
+    read: list[ManifestFile] = []
+    for name, data in files:
+        read.append(ManifestFile(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
+        objects.read(name, data)
+    return _network(objects, read)
+
+
+def _network(objects: Objects, files: list[ManifestFile]) -> Network:
     objects.complete()
     return Network(
         root=hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in files)).hexdigest(),

@@ -17,6 +17,7 @@ SHOWN = (
     "ARC-A4",
     "ARC-A5",
     "ARC-A6",
+    "ARC-B1",
     "ARC-B2",
     "ARC-B3",
     "ARC-C1",
@@ -26,7 +27,6 @@ SHOWN = (
     "BASE-7",
 )
 
-_NETWORK = "manifests are judged and compared, but not generated yet"
 _GPU = "GPU benchmark, inference and cluster readiness are not built yet"
 _PAGE = "the evidence page is not built yet; artifacts are in the store with their evidence"
 _HOST = "hosting MCP servers is not built yet"
@@ -35,7 +35,6 @@ _BASE = "the enterprise foundation is not built yet"
 _CONF = "configuration control for MCP clients is not built yet"
 
 DEFERRED = {
-    "ARC-B1": _NETWORK,
     **dict.fromkeys(("ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
     **dict.fromkeys(("ARC-D3", "ARC-D4"), _PAGE),
     **dict.fromkeys([f"HOST-{number:03}" for number in range(1, 30)], _HOST),

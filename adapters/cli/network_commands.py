@@ -69,3 +69,17 @@ def network_diff(
 
         code = networking.diff(declared, live, form.value)
     raise typer.Exit(code)
+
+
+@network_app.command("generate")
+def network_generate(
+    description: Annotated[Path, typer.Argument(parser=path, help="The description of a workload, YAML.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; made where it is not there.")
+    ],
+) -> None:
+    """Write deny-by-default manifests for a workload, proven GREEN before they are written."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        networking.generate(description, output)

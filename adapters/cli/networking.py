@@ -9,7 +9,9 @@ from adapters.cli import surroundings
 from adapters.cli.answering import answer
 from adapters.cli.checking import tell
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
+from adapters.cli.files import text
 from adapters.cli.plain import printable
+from adapters.tools.generate import GenerateNetwork, generate_network
 from adapters.tools.network import (
     CheckNetwork,
     DiffNetwork,
@@ -24,6 +26,7 @@ from artifacts.writing import replace_whole, replaceable
 from reach.drift import Way
 
 _MOST_DOUBTS = 10
+_MOST_DESCRIPTION = 1024 * 1024
 
 
 def check(target: Path, policy: str, key: str, output: Path | None, form: str, tier: str) -> int:
@@ -72,6 +75,17 @@ def diff(declared: Path, live: Path, form: str) -> int:
     differ = len(found.drift.objects)
     print(f"{found.verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
     return BY_VERDICT[found.verdict]
+
+
+def generate(description: Path, output: Path) -> None:
+    """All of the files, or, where one cannot be written, what was there before of the others."""
+    made = answer(generate_network, GenerateNetwork(description=text(description, _MOST_DESCRIPTION)), surroundings.place())
+    output.mkdir(parents=True, exist_ok=True)
+    for one in made.files:
+        replaceable(output / one.name)
+    for one in made.files:
+        replace_whole(output / one.name, one.text.encode())
+        print(printable(str(output / one.name)))
 
 
 def _print(found: Reached) -> None:

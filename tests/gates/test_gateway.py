@@ -82,7 +82,7 @@ FAIL, WARN, UNKNOWN = Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN
         ("from: Selector", "from: Same", {"gateway/attached": FAIL}),
         ("from: Selector", "from: None", {"gateway/attached": FAIL}),
         ("from: Selector", "from: All", {"gateway/listeners": FAIL}),
-        ("        namespaces: {from: Sel", "        kinds: [{kind: GRPCRoute}]\n        namespaces: {from: Sel", {"gateway/attached": FAIL}),
+        ("        namespaces: {", "        kinds: [{kind: GRPCRoute}]\n        namespaces: {", {"gateway/attached": FAIL}),
         ("protocol: HTTPS", "protocol: HTTP", {"gateway/listeners": FAIL}),
         ("protocol: HTTPS", "protocol: UDP", {"gateway/attached": FAIL, "gateway/listeners": FAIL}),
         ("[shop.example]", "[shop.elsewhere]", {"gateway/attached": FAIL}),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).resolve().parents[2]
-ROOMS = ("arcops", "artifacts", "foundation", "reach", "tasks", "gates", "flows", "adapters", "policies")
+ROOMS = ("arcops", "artifacts", "foundation", "reach", "manifests", "tasks", "gates", "flows", "adapters", "policies")
 
 pytestmark = pytest.mark.requirement("ARC-0")
 
