@@ -62,9 +62,9 @@ def _items(values: Sequence[Value], depth: int) -> Iterator[str]:
     for one in values:
         if isinstance(one, str | int):
             yield f"{pad}- {scalar(one)}"
-        elif isinstance(one, Mapping) and one:
-            first, *rest = _block(one, depth + 1)
+        elif one:
+            first, *rest = _block(one, depth + 1) if isinstance(one, Mapping) else _items(one, depth + 1)
             yield f"{pad}- {first.lstrip()}"
             yield from rest
         else:
-            yield f"{pad}- {{}}"
+            yield f"{pad}- {{}}" if isinstance(one, Mapping) else f"{pad}- []"
