@@ -30,7 +30,7 @@ def findings(
 ) -> Iterator[Finding]:
     world = World(seen.body, points=(*metadata, *api_server))
     out = _reached_outside(world)
-    yield from _listed(rules.ISOLATED, _open(seen, world), "Every pod is closed by default, both ways.", seen)
+    yield from _listed(rules.ISOLATED, _isolated(seen, world), "Every pod is closed by default, both ways.", seen)
     yield from _listed(rules.METADATA, _metadata(seen, world, out, metadata), _nobody(seen, "a metadata service"), seen)
     yield from _listed(rules.API_SERVER, _api_server(seen, world, out, api_server), _nobody(seen, "the API server"), seen)
     yield from _listed(rules.HOST, _host(seen), "No pod uses the network of its node.", seen)
@@ -58,6 +58,17 @@ def _reached_outside(world: World) -> dict[int, Flags]:
         one: np.unpackbits(world.may(Direction.EGRESS, one), axis=1, count=world.ends).view(np.bool_)[:, pods:]
         for one in world.port_classes
     }
+
+
+def _isolated(seen: Seen, world: World) -> Iterator[Finding]:
+    if seen.body.pods:
+        yield from _open(seen, world)
+        return
+    fix = "Check the workloads together with the policies that are meant to protect them."
+    if not seen.body.policies:
+        yield rules.ISOLATED.unknown("The manifests hold neither pods nor policies, so nothing was judged.", seen, fix=fix)
+    else:
+        yield rules.ISOLATED.warns("The manifests hold no pods, so nothing shows whom the policies protect.", seen, fix=fix)
 
 
 def _open(seen: Seen, world: World) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def findings(seen: Seen, *, dns_labels: tuple[str, ...], widest: dict[int, int])
         (policy, direction, rule)
         for policy in body.policies
         for direction, rule in _rules(policy)
-        if rule.action is not Action.DENY and _in_force(policy, direction)
+        if rule.action is Action.ALLOW and _in_force(policy, direction)
     ]
     wide = [(policy, direction, rule, why) for policy, direction, rule in letting for why in _wide(direction, rule, widest)]
     for asked, direction in ((rules.INGRESS, Direction.INGRESS), (rules.EGRESS, Direction.EGRESS)):

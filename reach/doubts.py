@@ -8,6 +8,22 @@ from collections.abc import Collection, Iterator
 from arcops.finding import Location
 from arcops.seen.network import NAMESPACE_NAME, Complaint, Network, PolicySeen, Selector, Tier
 
+LATER_LABELS = frozenset(
+    (
+        "pod-template-hash",
+        "controller-revision-hash",
+        "pod-template-generation",
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
+        "batch.kubernetes.io/job-completion-index",
+        "controller-uid",
+        "job-name",
+    )
+)
+"""Labels that workload controllers add to the pods they make (Kubernetes reference, well-known labels)."""
+
 
 def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complaint]:
     """Each doubt about what *network* means. ``harmless`` are kinds (``Kind.group``) that are known to move no packet."""
@@ -20,6 +36,8 @@ def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complai
     ranks: Counter[tuple[Tier, int]] = Counter((one.tier, one.priority) for one in network.policies)
     for policy in network.policies:
         yield from _peers(policy)
+        if any(pods.kind != "Pod" for pods in network.pods):
+            yield from _by_later_labels(policy)
         if policy.tier is not Tier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
             text = f"{policy.title} shares its priority {policy.priority} with another, so which of them decides is undefined"
             yield Complaint(at=policy.at, about=policy.title, field="spec.priority", text=text)
@@ -33,6 +51,16 @@ def _peers(policy: PolicySeen) -> Iterator[Complaint]:
             if what:
                 text = f"{policy.title} names {what}, whose addresses no manifest tells"
                 yield Complaint(at=peer.at, about=policy.title, field=rule.field, text=text)
+
+
+def _by_later_labels(policy: PolicySeen) -> Iterator[Complaint]:
+    """Selectors over labels that controllers put on pods, which no template shows."""
+    peers = [(peer.at, peer.pods) for rule in (*policy.ingress, *policy.egress) for peer in rule.peers]
+    for at, pods in [(policy.at, policy.pods), *peers]:
+        later = sorted(_keys(pods) & LATER_LABELS) if pods is not None else []
+        if later:
+            text = f"{policy.title} selects by {later[0]}, which controllers put on pods and no template shows"
+            yield Complaint(at=at, about=policy.title, field="", text=text)
 
 
 def _unlabelled(network: Network) -> Iterator[Complaint]:

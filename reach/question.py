@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arcops.seen.network import Network, PodSet, Protocol
+from arcops.seen.network import Direction, Network, PodSet, Protocol
 from reach.decision import End, Reason, decide
 from reach.doubts import doubts
-from reach.ends import doors, sources
+from reach.ends import Door, doors, sources
 from reach.world import World
 
 
@@ -61,11 +61,12 @@ def ask(network: Network, source: str, target: str) -> Answer:
                     reasons=reasons,
                 )
             )
+    by_address = [one for origin in origins for door in found for one in _may_be_addressed(world, origin, door)]
     ends = [one for one in (*origins, *(door.end for door in found)) if isinstance(one, PodSet)]
     return Answer(
         allowed=any(one.allowed for one in connections),
         connections=tuple(connections),
-        doubts=(*said_doubts(network), *_of_nodes(ends)),
+        doubts=tuple(dict.fromkeys((*said_doubts(network), *_of_nodes(ends), *by_address))),
     )
 
 
@@ -86,3 +87,21 @@ def _of_nodes(ends: list[PodSet]) -> Iterator[str]:
         if pods.host_network:
             where = f"{pods.at.path}:{pods.at.line}"
             yield f"{where}: {pods.title} uses the network of its node, where policies do not reliably hold"
+
+
+def _may_be_addressed(world: World, source: End, door: Door) -> Iterator[str]:
+    """Rules by address that would open a closed connection between pods, if a pod's address lies in their block."""
+    target = door.end
+    if not (isinstance(source, PodSet) and isinstance(target, PodSet) and door.port):
+        return
+    if decide(world, source, target, door.protocol, door.port).allowed:
+        return
+    piece = world.terrain.ports.position(door.protocol, door.port)
+    for direction, subject in ((Direction.EGRESS, source), (Direction.INGRESS, target)):
+        mine = world.position(subject)
+        for clause in world.clauses:
+            if clause.direction is direction and clause.subject[mine] and clause.ports[piece]:
+                for peer in clause.rule.peers:
+                    if peer.block is not None and peer.block.cidr:
+                        where = f"{peer.at.path}:{peer.at.line}"
+                        yield f"{where}: {clause.policy.title} names {peer.block.cidr}, in which pods may lie, too"

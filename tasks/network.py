@@ -19,6 +19,7 @@ from arcops.finding import Location
 from arcops.request import Request
 from arcops.seen.network import Complaint, ManifestFile, Network
 from artifacts.reading import read_file
+from tasks.manifests.nodes import idle
 from tasks.manifests.objects import Objects
 from tasks.walk import walk
 
@@ -35,10 +36,6 @@ def network(request: Request, seen: Seen) -> Sighting[Network]:
     return Sighting(body=read_manifests(request.target, tick=lambda: request.progress(0, 0)))
 
 
-def idle() -> None:
-    """Nobody waits to be told."""
-
-
 def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
     """The network that the manifests at *target* describe. Raises `Refused` where there is no manifest to read."""
     objects = Objects()
@@ -53,7 +50,7 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
             continue
         left -= len(data)
         files.append(ManifestFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
-        objects.read(path, data)
+        objects.read(path, data, tick)
     if not files and not objects.unread:
         raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
     return _network(objects, files)

@@ -17,11 +17,19 @@ HARMLESS = frozenset(
             "ComponentStatus",
             "Binding",
             "PodTemplate",
+            "Node",
+            "Endpoints",
         ]
     }
     | {("rbac.authorization.k8s.io", kind) for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")}
     | {
         ("policy", "PodDisruptionBudget"),
+        ("discovery.k8s.io", "EndpointSlice"),
+        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
+        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+        ("apiregistration.k8s.io", "APIService"),
+        ("certificates.k8s.io", "CertificateSigningRequest"),
+        ("events.k8s.io", "Event"),
         ("autoscaling", "HorizontalPodAutoscaler"),
         ("scheduling.k8s.io", "PriorityClass"),
         ("node.k8s.io", "RuntimeClass"),
@@ -45,6 +53,10 @@ CLUSTER_WIDE = frozenset(
     {
         "Namespace",
         "Node",
+        "FlowSchema",
+        "PriorityLevelConfiguration",
+        "APIService",
+        "CertificateSigningRequest",
         "PersistentVolume",
         "ClusterRole",
         "ClusterRoleBinding",

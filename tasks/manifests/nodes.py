@@ -8,7 +8,7 @@ key that is no scalar are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import yaml
@@ -19,6 +19,7 @@ DEEPEST = 100
 MOST_VALUES = 2_000_000
 """In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
 
+_EVENTS_PER_TICK = 10_000
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 _BOOL = re.compile(
@@ -81,14 +82,21 @@ class _Open:
     merges: list[tuple[int, Node]] = field(default_factory=list)
 
 
-def documents(data: bytes) -> Iterator[Node]:
-    """Every document in *data*, which is UTF-8, one at a time; empty ones are left out. Raises `Unreadable`."""
+def idle() -> None:
+    """Nobody waits to be told."""
+
+
+def documents(data: bytes, tick: Callable[[], None] = idle) -> Iterator[Node]:
+    """Every document in *data*, which is UTF-8, one at a time; empty ones are left out. *tick* is called often and may raise.
+
+    Raises `Unreadable`.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable("the file is not UTF-8 text", data.count(b"\n", 0, error.start) + 1) from None
     try:
-        yield from _documents(text)
+        yield from _documents(text, tick)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -114,9 +122,11 @@ def _unreadable(problem: str, text: str, line: int) -> Unreadable:
     return Unreadable(problem, line)
 
 
-def _documents(text: str) -> Iterator[Node]:
+def _documents(text: str, tick: Callable[[], None]) -> Iterator[Node]:
     builder = _Builder(text)
-    for event in yaml.parse(text, Loader=_Loader):
+    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if number % _EVENTS_PER_TICK == 0:
+            tick()
         done = builder.take(event)
         if done is not None:
             if not (isinstance(done, Scalar) and done.value is None):

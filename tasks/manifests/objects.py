@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from arcops.finding import Location
@@ -24,7 +25,7 @@ from tasks.manifests.fields import Complaints, Field, text_at
 from tasks.manifests.istio import NARROWING, Mesh
 from tasks.manifests.kinds import CLUSTER_WIDE, HARMLESS
 from tasks.manifests.names import dns_label, dns_subdomain, labels
-from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents
+from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
 
 _TEMPLATE_KINDS = {"Kustomization": "kustomize build", "Component": "kustomize build"}
 
@@ -47,10 +48,10 @@ class Objects:
     mesh: Mesh = field(default_factory=Mesh)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
 
-    def read(self, path: str, data: bytes) -> None:
-        """Take every object in *data*, the content of the file *path*."""
+    def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
+        """Take every object in *data*, the content of the file *path*. *tick* is called often and may raise."""
         try:
-            for document in documents(data):
+            for document in documents(data, tick):
                 self._take(path, document)
         except Unreadable as error:
             self._unread(path, error.line, str(error))

@@ -13,6 +13,8 @@ import pytest
 from adapters.tools.network import CheckNetwork, ReachNetwork, check_network, reach_network
 from arcops.errors import Refused
 from arcops.verdict import Verdict
+from flows.evaluations import NETWORK_SAFETY
+from flows.plan import all_gates
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
 
@@ -116,6 +118,25 @@ def test_targets_are_found_by_every_name_they_go_by(here: Bench, tmp_path: Path,
     found = reach_network(ReachNetwork(target=shop(tmp_path / "shop"), source="web", to=to), here.place())
     assert [(one.port, one.allowed) for one in found.connections] == [(port, allowed)]
     assert found.certain
+
+
+def test_an_address_block_may_hold_pods(here: Bench, tmp_path: Path) -> None:
+    """Some network plugins let an ipBlock match pods, so a no that hangs on it is not certain, and a yes is."""
+    ports = "      ports: [{port: 5432}]\n"
+    block = f"{ports}    - to: [{{ipBlock: {{cidr: 10.0.0.0/8}}}}]\n      ports: [{{port: 22}}]\n"
+    folder = shop(tmp_path / "shop", policies=changed(POLICIES, ports, block))
+
+    def certain(to: str) -> bool:
+        return reach_network(ReachNetwork(target=folder, source="shop/web", to=to), here.place()).certain
+
+    assert certain("db:5432")
+    assert not certain("db:22")
+    assert certain("db:23")
+    assert certain("10.0.0.1:22")
+
+
+def test_the_flow_judges_by_every_gate_of_the_network() -> None:
+    assert {gate.id for gate in all_gates() if NETWORK_SAFETY.judges(gate)} == {"network", "mesh", "gateway"}
 
 
 def test_diff_says_what_was_opened_and_exits_by_it(here: Bench, tmp_path: Path) -> None:

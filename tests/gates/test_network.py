@@ -292,3 +292,33 @@ def test_the_shipped_policy_is_usable(tmp_path: Path) -> None:
     shipped = load_policy("network").gates["network"]
     assert isinstance(shipped, NetworkSafetyPolicy)
     assert judge(shop(tmp_path / "shop"), shipped).verdict is Verdict.GREEN
+
+
+def test_nothing_is_not_sound(tmp_path: Path) -> None:
+    words = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\n"
+    (tmp_path / "words.yaml").write_text(words)
+    assert bad(judge(tmp_path)) == {"network/isolated": UNKNOWN}
+    (tmp_path / "policies.yaml").write_text(POLICIES)
+    assert bad(judge(tmp_path))["network/isolated"] is WARN
+
+
+def test_labels_that_only_controllers_know_are_unknown(tmp_path: Path) -> None:
+    both = "\n  policyTypes: [Ingress, Egress]"
+    hashed = f"podSelector: {{matchExpressions: [{{key: pod-template-hash, operator: DoesNotExist}}]}}{both}"
+    folder = shop(tmp_path / "shop", policies=changed(POLICIES, f"podSelector: {{}}{both}", hashed))
+    assert bad(judge(folder))["network/understood"] is UNKNOWN
+
+
+def test_a_rule_that_passes_on_opens_nothing(tmp_path: Path) -> None:
+    passing = """\
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {name: pass}
+spec:
+  priority: 5
+  subject: {namespaces: {}}
+  ingress: [{action: Pass, from: [{namespaces: {}}]}]
+"""
+    assert judge(shop(tmp_path / "pass", passing)).verdict is Verdict.GREEN
+    allowing = judge(shop(tmp_path / "allow", passing.replace("action: Pass", "action: Allow")))
+    assert bad(allowing) == {"network/ingress": FAIL, "network/ports": WARN}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from arcops.seen.network import Network
 from tasks.manifests import nodes
-from tasks.network import read_manifests
+from tasks.network import network_of, read_manifests
 from tests.manifests import POLICIES, SHOP, changed, shop
 
 pytestmark = pytest.mark.requirement("ARC-B2")
@@ -310,3 +312,20 @@ def test_an_admin_policy_without_mistakes_is_accepted(tmp_path: Path) -> None:
 )
 def test_admin_policies_that_the_server_refuses(tmp_path: Path, old: str, new: str, field: str) -> None:
     assert field in {one.field for one in read(tmp_path, changed(ADMIN, old, new)).refused}
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_text_breaks_the_reader(data: st.DataObject) -> None:
+    """Whatever is done to a manifest, the reader comes back, and the good policy beside it is what it was."""
+    text = data.draw(st.sampled_from((POLICY, SHOP, POLICIES, ADMIN)))
+    cut = data.draw(st.integers(0, len(text)))
+    until = data.draw(st.integers(cut, min(len(text), cut + 40)))
+    bits = st.sampled_from(
+        ("\n", "- ", "{", "}", "[", ": ", "&a ", "*a", "<<: ", "null", "'", '"', "\t", "---\n", "0x1", "| \n", "\x85")
+    )
+    broken = text[:cut] + "".join(data.draw(st.lists(bits | st.text(max_size=5), max_size=3))) + text[until:]
+    encoded = broken.encode("utf-8", "surrogatepass")
+    good = network_of([("good.yaml", POLICY.encode())])
+    network = network_of([("broken.yaml", encoded), ("good.yaml", POLICY.encode())])
+    assert good.policies[0] in network.policies
