@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
+from adapters.cli import doors, looking
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
 from adapters.cli.network_commands import network_app
-from adapters.cli.options import AlgorithmName, Format, Key, TierName, path
+from adapters.cli.options import AlgorithmName, ChangedName, Format, Key, TierName, path
 
 app = typer.Typer(
     name="arcops",
@@ -30,6 +31,7 @@ data_app = typer.Typer(name="data", help="Bring in the data that collectors look
 gpu_app = typer.Typer(name="gpu", help="Look at the GPUs of this machine.", no_args_is_help=True)
 for group in (keys_app, policy_app, data_app, store_app, gpu_app, network_app):
     app.add_typer(group)
+looking.add(app, store_app)
 
 
 @app.callback()
@@ -80,6 +82,20 @@ def admit(
 
         code = admitting.admit(manifest, policy, key, review=review)
     raise typer.Exit(code)
+
+
+@app.command()
+def announce(
+    what: Annotated[ChangedName, typer.Argument(help="What changed.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    target: Annotated[Path, typer.Argument(parser=path, help="The model to judge again.", show_default=False)],
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "sovereign",
+) -> None:
+    """Tell Prefect that a model or a policy changed, so that it is judged again there."""
+    with said_in_one_sentence():
+        from adapters.cli import announcing
+
+        announcing.announce(what.value, name, target, policy)
 
 
 @app.command()
@@ -257,112 +273,7 @@ def gpu_check(
     raise typer.Exit(code)
 
 
-Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
-
-
-@store_app.command("list")
-def store_list(
-    subject: Annotated[str, typer.Option(help="Only artifacts about the subject of this name.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)] = 50,
-) -> None:
-    """List the artifacts that were kept."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.listing(subject, limit)
-
-
-@store_app.command("check")
-def store_check(
-    key: Signers,
-    checkpoint: Annotated[
-        Path | None, typer.Option(parser=path, help="The last checkpoint that you kept outside of the store.")
-    ] = None,
-) -> None:
-    """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        code = keeping.check(tuple(key), checkpoint)
-    raise typer.Exit(code)
-
-
-@store_app.command("export")
-def store_export(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="The new file.", show_default=False)], key: Signers
-) -> None:
-    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.export(mirror, tuple(key))
-
-
-@store_app.command("import")
-def store_import(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="An exported file.", show_default=False)], key: Signers
-) -> None:
-    """Verify a mirror, whole, and keep what it carries."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.bring_in(mirror, tuple(key))
-
-
-Host = Annotated[str, typer.Option(help="The address to listen at; other machines reach it only with tokens.")]
-Port = Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")]
-Certificate = Annotated[
-    Path | None, typer.Option("--tls-cert", parser=path, help="The server's certificate chain, PEM.", show_default=False)
-]
-CertificateKey = Annotated[
-    Path | None, typer.Option("--tls-key", parser=path, help="The certificate's private key, PEM.", show_default=False)
-]
-BehindProxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")]
-Tier_ = Annotated[TierName | None, typer.Option("--tier", help="How far runs may reach.", show_default="air-gapped")]
-
-
-@app.command()
-def mcp(
-    http: Annotated[
-        bool, typer.Option("--http", help="Serve streamable HTTP at /mcp, instead of standard input and output.")
-    ] = False,
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    key: Key = "",
-    tier: Tier_ = None,
-) -> None:
-    """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
-
-        named = tier.value if tier else ""
-        if http:
-            address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-            serving.mcp(address, key, named)
-        else:
-            serving.stdio(key, named)
-
-
-@app.command("server")
-def server_(
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run a Prefect worker on this machine.")] = True,
-    key: Key = "",
-    tier: Tier_ = None,
-) -> None:
-    """Serve everything at one address: MCP and Prefect, which long checks are then handed to."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
-
-        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-        serving.server(address, key, tier.value if tier else "", worker=worker)
+app.add_typer(doors.app)
 
 
 def main() -> None:

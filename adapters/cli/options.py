@@ -1,4 +1,4 @@
-"""Options that more than one command takes."""
+"""The words that several commands share: paths, formats, tiers, keys."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
     air_gapped = "air-gapped"
     restricted = "restricted"
     connected = "connected"
+
+
+class ChangedName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
+    model = "model"
+    policy = "policy"
 
 
 class AlgorithmName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
