@@ -83,3 +83,18 @@ def network_generate(
         from adapters.cli import networking
 
         networking.generate(description, output)
+
+
+@network_app.command("snapshot")
+def network_snapshot(
+    output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; new or empty.")],
+    context: Annotated[str, typer.Option(help="The context of the kubeconfig.", show_default="the current one")] = "",
+    kubeconfig: Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")] = None,
+    tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
+) -> None:
+    """Save what a cluster holds about its network, to check and compare it. Exits 1 where the cluster did not show all of it."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        code = networking.snapshot(output, context, kubeconfig, tier.value if tier else "")
+    raise typer.Exit(code)

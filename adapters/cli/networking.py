@@ -21,7 +21,9 @@ from adapters.tools.network import (
     diff_network,
     reach_network,
 )
+from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
 from adapters.tools.verify import Fetch, fetch_artifact
+from arcops.errors import Refused
 from artifacts.writing import replace_whole, replaceable
 from reach.drift import Way
 
@@ -86,6 +88,21 @@ def generate(description: Path, output: Path) -> None:
     for one in made.files:
         replace_whole(output / one.name, one.text.encode())
         print(printable(str(output / one.name)))
+
+
+def snapshot(output: Path, context: str, kubeconfig: Path | None, tier: str) -> int:
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise Refused(f"{output} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
+    at = surroundings.place(tier, stop=surroundings.stop_on_signals())
+    found = answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig), at)
+    output.mkdir(parents=True, exist_ok=True)
+    for one in found.files:
+        replace_whole(output / one.name, one.text.encode())
+    missing = [one.missing for one in found.files if one.missing]
+    for sentence in missing:
+        print(printable(f"not seen: {sentence}"))
+    print(f"{len(found.files) - len(missing)} kind(s) of objects saved, {len(missing)} not seen")
+    return CANNOT if missing else GREEN
 
 
 def _print(found: Reached) -> None:

@@ -92,6 +92,10 @@ class Objects:
 
     def _object(self, path: str, node: Mapping, kind: str, version: str) -> None:
         group, _, number = version.rpartition("/")
+        if (version, kind) == ("arcops.dev/v1", "NotSeen"):
+            reason = _plain(node, "reason") or "nobody says why"
+            self._unread(path, node.line, f"it was not seen when this was saved: {reason}", _named_in(node))
+            return
         complaints = Complaints(path, kind)
         found = Field(node, "", complaints, node.line)
         metadata = found.get("metadata")
@@ -188,6 +192,11 @@ _CHECKED_NAMES = {"Namespace", "Service", "NetworkPolicy", "Ingress", *(kind for
 def _plain(node: Mapping, name: str) -> str:
     found = node.items.get(name)
     return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else ""
+
+
+def _named_in(node: Mapping) -> str:
+    metadata = node.items.get("metadata")
+    return _plain(metadata, "name") if isinstance(metadata, Mapping) else ""
 
 
 def _of_list(item: Node, kind: str, version: str) -> Node:
