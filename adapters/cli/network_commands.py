@@ -92,7 +92,7 @@ def network_snapshot(
     kubeconfig: Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")] = None,
     tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
 ) -> None:
-    """Save what a cluster holds about its network, to check and compare it. Exits 1 where the cluster did not show all of it."""
+    """Save what a cluster holds about its network, to check and compare it. Exits 1 where it did not show all of it."""
     with said_in_one_sentence():
         from adapters.cli import networking
 

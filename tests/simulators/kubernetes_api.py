@@ -52,7 +52,7 @@ class Cluster:
 
 @contextmanager
 def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
-    """Serve *cluster*; gives the path of a kubeconfig with the contexts ``good`` (current) and ``bad``, whose token is wrong."""
+    """Serve *cluster*; gives the path of a kubeconfig with the contexts ``good`` (current) and ``bad`` (its token is wrong)."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
