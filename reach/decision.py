@@ -50,8 +50,13 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     mine = world.position(subject)
     other = world.position(peer) if isinstance(peer, PodSet) else len(pods) + world.terrain.outside.position(peer)
     piece = world.terrain.ports.position(protocol, port)
-    hits = [clause for clause in world.clauses if clause.direction is direction]
-    hits = [clause for clause in hits if clause.subject[mine] and clause.peers[other] and clause.ports[piece]]
+    about = list(world.about(mine))
+    hits = [
+        clause
+        for _, clauses in about
+        for clause in clauses
+        if clause.direction is direction and clause.subject[mine] and clause.peers[other] and clause.ports[piece]
+    ]
     passed = None
     for clause in hits:
         if clause.policy.tier is Tier.ADMIN:
@@ -61,9 +66,7 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
             break
     before = [_by(passed)] if passed is not None else []
     own = [_by(clause) for clause in hits if clause.policy.tier is Tier.NAMESPACE]
-    isolating = [
-        policy for policy in world.network.policies if direction in policy.directions and world.terrain.subject(policy)[mine]
-    ]
+    isolating = [policy for policy, _ in about if direction in policy.directions]
     if own:
         return own
     if isolating:

@@ -34,9 +34,10 @@ def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complai
             text = f"nothing here knows what {kind} {name} does to the network"
             yield Complaint(at=one.at, about=f"{kind} {name}", field="", text=text)
     ranks: Counter[tuple[Tier, int]] = Counter((one.tier, one.priority) for one in network.policies)
+    templates = any(pods.kind != "Pod" for pods in network.pods)
     for policy in network.policies:
         yield from _peers(policy)
-        if any(pods.kind != "Pod" for pods in network.pods):
+        if templates:
             yield from _by_later_labels(policy)
         if policy.tier is not Tier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
             text = f"{policy.title} shares its priority {policy.priority} with another, so which of them decides is undefined"

@@ -99,7 +99,7 @@ def _may_be_addressed(world: World, source: End, door: Door) -> Iterator[str]:
     piece = world.terrain.ports.position(door.protocol, door.port)
     for direction, subject in ((Direction.EGRESS, source), (Direction.INGRESS, target)):
         mine = world.position(subject)
-        for clause in world.clauses:
+        for clause in (clause for _, clauses in world.about(mine) for clause in clauses):
             if clause.direction is direction and clause.subject[mine] and clause.ports[piece]:
                 for peer in clause.rule.peers:
                     if peer.block is not None and peer.block.cidr:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from arcops.seen.network import Action, Direction, Network, PodSet, Tier
+from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, Tier
 from reach.clauses import Clause, Terrain
 from reach.ports import Ports
 from reach.selectors import Flags
@@ -30,7 +30,9 @@ class World:
         self.terrain = Terrain(network, points, cuts)
         order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
         # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names stands for both.
-        self.clauses = tuple(clause for policy in order for clause in self.terrain.clauses(policy))
+        self._ordered_policies = tuple(order)
+        self._clauses_of = tuple(tuple(self.terrain.clauses(policy)) for policy in order)
+        self.clauses = tuple(clause for clauses in self._clauses_of for clause in clauses)
         self.class_of, self.first_of_class = self._classes()
         self.ends = len(self.first_of_class) + len(self.terrain.outside.spans)
         self.port_class_of, self.first_of_port_class = self._port_classes()
@@ -115,9 +117,24 @@ class World:
     def _unpacked(self, bits: Bits) -> Flags:
         return np.unpackbits(bits, axis=1, count=self.ends).view(np.bool_)
 
+    def about(self, position: int) -> Iterator[tuple[PolicySeen, tuple[Clause, ...]]]:
+        """The policies that select the pods at *position*, each with its clauses, in the order in which they decide."""
+        for number in np.flatnonzero(self._subjects[:, position]).tolist():
+            yield self._ordered_policies[number], self._clauses_of[number]
+
+    @cached_property
+    def _subjects(self) -> Flags:
+        """Which policy (row) selects which pods (column)."""
+        rows = [self.terrain.subject(policy) for policy in self._ordered_policies]
+        return np.array(rows, dtype=np.bool_).reshape(len(rows), len(self.network.pods))
+
+    @cached_property
+    def _positions(self) -> dict[int, int]:
+        return {id(pods): position for position, pods in enumerate(self.network.pods)}
+
     def position(self, pods: PodSet) -> int:
         """Where *pods*, one of the network's own, stands in it."""
-        return next(position for position, one in enumerate(self.network.pods) if one is pods)
+        return self._positions[id(pods)]
 
     @property
     def port_classes(self) -> range:

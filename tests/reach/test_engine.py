@@ -8,17 +8,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arcops.seen.network import Network, Protocol
+from arcops.seen.network import Action, NamespaceSeen, Network, Peer, PodSet, PolicyRule, PolicySeen, Protocol, Selector, Tier
 from reach.decision import decide
 from reach.world import World
 from tests.reach.naive import Naive
-from tests.reach.networks import ADDRESSES, NUMBERS, networks
+from tests.reach.networks import ADDRESSES, AT, NUMBERS, networks
 
 pytestmark = pytest.mark.requirement("ARC-B2")
 
 OUTSIDE = tuple(ip_address(text) for text in ADDRESSES)
 slow_to_draw = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -65,3 +65,36 @@ def test_the_order_of_manifests_changes_nothing(network: Network) -> None:
         rows = [*forward.class_of, *range(len(forward.first_of_class), forward.ends)]
         columns = [*backward.class_of, *range(len(backward.first_of_class), backward.ends)]
         assert (one[rows][:, rows] == other[columns][:, columns]).all()
+
+
+@pytest.mark.parametrize(
+    ("subject_on_node", "peer_on_node", "denied"), [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_policies_for_the_whole_cluster_leave_pods_in_their_nodes_network_alone(
+    subject_on_node: bool, peer_on_node: bool, denied: bool
+) -> None:
+    """As ``policy.networking.k8s.io`` defines it, for subjects and for peers."""
+
+    def pods(name: str, on_node: bool) -> PodSet:
+        return PodSet(kind="Pod", namespace="one", name=name, at=AT, labels=(), host_network=on_node)
+
+    everybody = Peer(at=AT, namespaces=Selector(), pods=Selector())
+    closed = PolicySeen(
+        kind="AdminNetworkPolicy",
+        namespace="",
+        name="closed",
+        at=AT,
+        tier=Tier.ADMIN,
+        pods=Selector(),
+        namespaces=Selector(),
+        ingress=(PolicyRule(at=AT, field="spec.ingress[0]", action=Action.DENY, peers=(everybody,)),),
+    )
+    source, target = pods("source", peer_on_node), pods("target", subject_on_node)
+    network = Network(
+        root="0" * 64,
+        files=(),
+        namespaces=(NamespaceSeen(name="one", labels=(), declared=True, at=AT),),
+        pods=(source, target),
+        policies=(closed,),
+    )
+    assert decide(World(network), source, target, Protocol.TCP, 80).allowed is not denied
