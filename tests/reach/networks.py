@@ -27,7 +27,7 @@ from arcops.seen.network import (
 )
 
 AT = Location(path="made.yaml", line=1)
-NAMESPACES = ("one", "two", "three")
+NAMESPACES = ("one", "two")
 KEYS = ("app", "tier")
 VALUES = ("a", "b")
 NUMBERS = (1, 53, 80, 81, 65535)
@@ -83,8 +83,9 @@ ports = st.one_of(
         st.sampled_from(Protocol),
         st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS)),
     ),
-    st.builds(PortRange, protocol=st.sampled_from([*Protocol, None]), name=st.sampled_from(("http", "dns"))),
+    st.builds(PortRange, protocol=st.sampled_from([*Protocol, None]), name=st.sampled_from(("http", "http", "dns"))),
 )
+some_ports = st.just(()) | st.lists(ports, min_size=1, max_size=2).map(tuple)
 pod_peers = st.builds(Peer, at=st.just(AT), namespaces=namespace_selectors, pods=selectors)
 own_peers = st.one_of(
     pod_peers,
@@ -97,7 +98,7 @@ rules = st.builds(
     at=st.just(AT),
     field=st.just("spec.rule"),
     peers=st.lists(own_peers, max_size=2).map(tuple),
-    ports=st.lists(ports, max_size=2).map(tuple),
+    ports=some_ports,
 )
 
 
@@ -109,9 +110,9 @@ def ordered_rules(actions: list[Action], outside: bool) -> st.SearchStrategy[tup
         field=st.just("spec.rule"),
         action=st.sampled_from(actions),
         peers=st.lists(whom, min_size=1, max_size=2).map(tuple),
-        ports=st.lists(ports, max_size=2).map(tuple),
+        ports=some_ports,
     )
-    return st.lists(one, max_size=3).map(tuple)
+    return st.lists(one, min_size=1, max_size=3).map(tuple)
 
 
 own_policies = st.builds(
@@ -123,8 +124,8 @@ own_policies = st.builds(
     tier=st.just(Tier.NAMESPACE),
     pods=selectors,
     directions=st.sampled_from(((Direction.INGRESS,), (Direction.EGRESS,), (Direction.INGRESS, Direction.EGRESS))),
-    ingress=st.lists(rules, max_size=2).map(tuple),
-    egress=st.lists(rules, max_size=2).map(tuple),
+    ingress=st.lists(rules, min_size=1, max_size=2).map(tuple),
+    egress=st.lists(rules, min_size=1, max_size=2).map(tuple),
 )
 
 
@@ -156,7 +157,7 @@ pods = st.builds(
             ContainerPort,
             protocol=st.sampled_from((Protocol.TCP, Protocol.UDP)),
             number=st.sampled_from(NUMBERS),
-            name=st.sampled_from(("http", "dns", "")),
+            name=st.sampled_from(("http", "http", "dns")),
         ),
         max_size=3,
     ).map(tuple),
@@ -169,8 +170,8 @@ _baseline = cluster_policies(Tier.BASELINE, [Action.ALLOW, Action.DENY])
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     """A network with up to six pods. Policies of one tier and priority do not occur: what they mean is undefined."""
-    policies = draw(st.lists(own_policies, max_size=4))
-    policies += draw(st.lists(_admin, max_size=3, unique_by=lambda one: one.priority))
+    policies = draw(st.lists(own_policies, min_size=1, max_size=4))
+    policies += draw(st.just([]) | st.lists(_admin, min_size=1, max_size=2, unique_by=lambda one: one.priority))
     policies += draw(st.lists(_baseline, max_size=1))
     return Network(
         root="0" * 64,

@@ -30,12 +30,12 @@ def test_every_packet_fares_as_the_policies_say(network: Network, data: st.DataO
     classes = len(world.first_of_class)
     ends = [(pod, int(world.class_of[position])) for position, pod in enumerate(network.pods)]
     ends += [(address, classes + world.terrain.outside.position(address)) for address in OUTSIDE]  # type: ignore[misc]  # both ends
-    source, row = data.draw(st.sampled_from(ends))
-    for target, column in ends:
-        for protocol in Protocol:
-            for port in NUMBERS:
+    asked = data.draw(st.lists(st.tuples(st.sampled_from(Protocol), st.sampled_from(NUMBERS)), min_size=2, max_size=2))
+    for protocol, port in asked:
+        port_class = int(world.port_class_of[world.terrain.ports.position(protocol, port)])
+        for source, row in ends:
+            for target, column in ends:
                 if row < classes or column < classes:
-                    port_class = int(world.port_class_of[world.terrain.ports.position(protocol, port)])
                     truth = naive.allowed(source, target, protocol, port)
                     assert bool(allowed[port_class][row, column]) is truth, (source, target, protocol, port)
                     assert decide(world, source, target, protocol, port).allowed is truth
