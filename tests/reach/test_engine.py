@@ -8,7 +8,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arcops.seen.network import Action, NamespaceSeen, Network, Peer, PodSet, PolicyRule, PolicySeen, Protocol, Selector, Tier
+from arcops.seen.network import (
+    Action,
+    ContainerPort,
+    Direction,
+    NamespaceSeen,
+    Network,
+    Peer,
+    PodSet,
+    PolicyRule,
+    PolicySeen,
+    PortRange,
+    Protocol,
+    Selector,
+    Tier,
+)
 from reach.decision import decide
 from reach.world import World
 from tests.reach.naive import Naive
@@ -31,6 +45,7 @@ def test_every_packet_fares_as_the_policies_say(network: Network, data: st.DataO
     ends = [(pod, int(world.class_of[position])) for position, pod in enumerate(network.pods)]
     ends += [(address, classes + world.terrain.outside.position(address)) for address in OUTSIDE]  # type: ignore[misc]  # both ends
     asked = data.draw(st.lists(st.tuples(st.sampled_from(Protocol), st.sampled_from(NUMBERS)), min_size=2, max_size=2))
+    asked += [(one.protocol, one.number) for pod in network.pods for one in pod.ports][:3]
     for protocol, port in asked:
         port_class = int(world.port_class_of[world.terrain.ports.position(protocol, port)])
         for source, row in ends:
@@ -98,3 +113,39 @@ def test_policies_for_the_whole_cluster_leave_pods_in_their_nodes_network_alone(
         policies=(closed,),
     )
     assert decide(World(network), source, target, Protocol.TCP, 80).allowed is not denied
+
+
+def test_a_port_by_name_is_the_number_that_the_target_gives_it_and_no_other_pods() -> None:
+    def pods(name: str, *ports: ContainerPort) -> PodSet:
+        return PodSet(kind="Pod", namespace="one", name=name, at=AT, labels=(), ports=ports)
+
+    rule = PolicyRule(at=AT, field="spec.ingress[0]", ports=(PortRange(name="http"),))
+    policy = PolicySeen(
+        kind="NetworkPolicy",
+        namespace="one",
+        name="http",
+        at=AT,
+        tier=Tier.NAMESPACE,
+        pods=Selector(),
+        directions=(Direction.INGRESS,),
+        ingress=(rule,),
+    )
+    low = pods("low", ContainerPort(protocol=Protocol.TCP, number=80, name="http"))
+    high = pods("high", ContainerPort(protocol=Protocol.TCP, number=8080, name="http"))
+    other = pods("other", ContainerPort(protocol=Protocol.UDP, number=80, name="http"))
+    nameless = pods("nameless", ContainerPort(protocol=Protocol.TCP, number=80))
+    namespace = NamespaceSeen(name="one", labels=(), declared=True, at=AT)
+    network = Network(root="0" * 64, files=(), namespaces=(namespace,), pods=(low, high, other, nameless), policies=(policy,))
+    world = World(network)
+    opened = {
+        (target.name, port)
+        for target in network.pods
+        for port in (80, 8080)
+        if decide(world, low, target, Protocol.TCP, port).allowed
+    }
+    assert opened == {("low", 80), ("high", 8080)}
+    for port in (80, 8080):
+        table = world.pairs(int(world.port_class_of[world.terrain.ports.position(Protocol.TCP, port)]))
+        row = int(world.class_of[0])
+        reached = {pod.name for number, pod in enumerate(network.pods) if table[row, int(world.class_of[number])]}
+        assert reached == {name for name, number in opened if number == port}
