@@ -68,14 +68,19 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     own = [_by(clause) for clause in hits if clause.policy.tier is Tier.NAMESPACE]
     isolating = [policy for policy, _ in about if direction in policy.directions]
     if own:
-        return own
+        return _by_place(own)
     if isolating:
-        return [_isolated(direction, subject, policy) for policy in isolating]
+        return _by_place([_isolated(direction, subject, policy) for policy in isolating])
     for clause in hits:
         if clause.policy.tier is Tier.BASELINE:
             return [_by(clause)]
     text = f"no policy isolates {subject.title} for {direction.value.lower()}, so it is open"
     return [Reason(direction=direction, allows=True, policy="", rule="", at=subject.at, text=text), *before]
+
+
+def _by_place(reasons: list[Reason]) -> list[Reason]:
+    """NetworkPolicies have no order among themselves, so they come in that of the manifests."""
+    return sorted(reasons, key=lambda one: (one.at.path, one.at.line) if one.at is not None else ("", 0))
 
 
 def _by(clause: Clause) -> Reason:
