@@ -83,6 +83,9 @@ def generate(description: Path, output: Path) -> None:
     """All of the files, or, where one cannot be written, what was there before of the others."""
     made = answer(generate_network, GenerateNetwork(description=text(description, _MOST_DESCRIPTION)), surroundings.place())
     output.mkdir(parents=True, exist_ok=True)
+    strangers = sorted({one.name for one in output.iterdir()} - {one.name for one in made.files})
+    if strangers:
+        raise Refused(f"{output} holds {strangers[0]}, which this description does not make and would be applied with it")
     for one in made.files:
         replaceable(output / one.name)
     for one in made.files:

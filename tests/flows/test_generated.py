@@ -160,6 +160,14 @@ def test_the_command_writes_what_check_finds_green(here: Bench, tmp_path: Path) 
         capture_output=True, text=True, check=False, timeout=60, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    (tmp_path / "out" / "20-mesh.yaml").write_text("# of an earlier description\n")
+    again = subprocess.run(
+        [*arcops, "generate", str(tmp_path / "web.yaml"), "-o", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False, timeout=60, env=environment,
+    )  # fmt: skip
+    assert again.returncode == 2
+    assert "20-mesh.yaml" in again.stderr
+    (tmp_path / "out" / "20-mesh.yaml").unlink()
     network = read_manifests(tmp_path / "out")
     assert [policy.name for policy in network.policies] == ["deny-all", "web-dns", "web-callers", "web-calls"]
     assert not any(isinstance(one, PodSet) for one in network.pods), "the stand-ins stay at home"
