@@ -17,6 +17,9 @@ SHOWN = (
     "ARC-A4",
     "ARC-A5",
     "ARC-A6",
+    "ARC-B1",
+    "ARC-B2",
+    "ARC-B3",
     "ARC-C1",
     "ARC-C5",
     "ARC-D1",
@@ -27,7 +30,6 @@ SHOWN = (
     "BASE-7",
 )
 
-_NETWORK = "network safety is not built yet"
 _GPU = "GPU benchmark, inference and cluster readiness are not built yet"
 _HOST = "hosting MCP servers is not built yet"
 _OPER = "the operator is not built yet"
@@ -35,7 +37,6 @@ _BASE = "the enterprise foundation is not built yet"
 _CONF = "configuration control for MCP clients is not built yet"
 
 DEFERRED = {
-    **dict.fromkeys(("ARC-B1", "ARC-B2", "ARC-B3"), _NETWORK),
     **dict.fromkeys(("ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
     **dict.fromkeys([f"HOST-{number:03}" for number in range(1, 30)], _HOST),
     **dict.fromkeys(("HOST-META", "HOST-NFR"), _HOST),

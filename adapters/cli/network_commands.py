@@ -1,0 +1,100 @@
+"""The commands of ``arcops network``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.cli.exits import said_in_one_sentence
+from adapters.cli.options import Format, Key, TierName, path
+
+network_app = typer.Typer(name="network", help="What can talk to what, by Kubernetes manifests.", no_args_is_help=True)
+
+
+@network_app.command("check")
+def network_check(
+    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "network",
+    key: Key = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+    tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
+) -> None:
+    """Judge manifests by what they let talk to what; print the verdict and keep a signed artifact of it."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        code = networking.check(target, policy, key, output, form.value, tier.value if tier else "")
+    raise typer.Exit(code)
+
+
+class AnswerFormat(str, Enum):  # noqa: UP042  # typer shows str-enums by value
+    """For people, or for machines."""
+
+    text = "text"
+    json = "json"
+
+
+@network_app.command("reach")
+def network_reach(
+    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
+    source: Annotated[str, typer.Option("--from", help="A pod or workload, NAMESPACE/NAME; an address; or internet.")],
+    to: Annotated[str, typer.Option("--to", help="NAME:PORT of a Service, pod, workload or address, such as db:5432.")],
+    form: Annotated[AnswerFormat, typer.Option("--format", help="What to print.")] = AnswerFormat.text,
+) -> None:
+    """Say whether one end reaches another, and which rules decide. Exits 0 for yes, 3 for no, 1 where it is not certain."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        code = networking.reach(target, source, to, form.value)
+    raise typer.Exit(code)
+
+
+@network_app.command("diff")
+def network_diff(
+    declared: Annotated[Path, typer.Argument(parser=path, help="Manifests as they should be.", show_default=False)],
+    live: Annotated[
+        Path, typer.Argument(parser=path, help="Manifests as they are: what 'kubectl get -o yaml' prints.", show_default=False)
+    ],
+    form: Annotated[AnswerFormat, typer.Option("--format", help="What to print.")] = AnswerFormat.text,
+) -> None:
+    """Say what may talk in a cluster that was not declared, and the other way about. Exits 0, 4 or 3 by what changed."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        code = networking.diff(declared, live, form.value)
+    raise typer.Exit(code)
+
+
+@network_app.command("generate")
+def network_generate(
+    description: Annotated[Path, typer.Argument(parser=path, help="The description of a workload, YAML.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; made where it is not there.")
+    ],
+) -> None:
+    """Write deny-by-default manifests for a workload, proven GREEN before they are written."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        networking.generate(description, output)
+
+
+@network_app.command("snapshot")
+def network_snapshot(
+    output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; new or empty.")],
+    context: Annotated[str, typer.Option(help="The context of the kubeconfig.", show_default="the current one")] = "",
+    kubeconfig: Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")] = None,
+    tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
+) -> None:
+    """Save what a cluster holds about its network, to check and compare it. Exits 1 where it did not show all of it."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        code = networking.snapshot(output, context, kubeconfig, tier.value if tier else "")
+    raise typer.Exit(code)

@@ -1,0 +1,122 @@
+"""``arcops network``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from adapters.cli import surroundings
+from adapters.cli.answering import answer
+from adapters.cli.checking import tell
+from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
+from adapters.cli.files import text
+from adapters.cli.plain import printable
+from adapters.tools.generate import GenerateNetwork, generate_network
+from adapters.tools.network import (
+    CheckNetwork,
+    DiffNetwork,
+    Reached,
+    ReachNetwork,
+    check_network,
+    diff_network,
+    reach_network,
+)
+from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
+from adapters.tools.verify import Fetch, fetch_artifact
+from arcops.errors import Refused
+from artifacts.writing import replace_whole, replaceable
+from reach.drift import Way
+
+_MOST_DOUBTS = 10
+_MOST_DESCRIPTION = 1024 * 1024
+
+
+def check(target: Path, policy: str, key: str, output: Path | None, form: str, tier: str) -> int:
+    if output is not None:
+        replaceable(output)
+    at = surroundings.place(tier, key, surroundings.stop_on_signals())
+    checked = answer(check_network, CheckNetwork(target=target, policy=policy), at)
+    if output is not None:
+        replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
+    return tell(checked.report, checked.artifact, form, output, at)
+
+
+def reach(target: Path, source: str, to: str, form: str) -> int:
+    """0: it is reachable, 3: it is not, 1: one of the two, but not for certain."""
+    found = answer(reach_network, ReachNetwork(target=target, source=source, to=to), surroundings.place())
+    if form == "json":
+        from artifacts.wire import canonical, to_json
+
+        sys.stdout.buffer.write(canonical(to_json(found)) + b"\n")
+    else:
+        _print(found)
+    if not found.certain:
+        return CANNOT
+    return GREEN if found.allowed else RED
+
+
+def diff(declared: Path, live: Path, form: str) -> int:
+    """By verdict: GREEN where nothing else may talk, AMBER where less may, RED where more may or where it is not certain."""
+    found = answer(diff_network, DiffNetwork(declared=declared, live=live), surroundings.place())
+    if form == "json":
+        from artifacts.wire import canonical, to_json
+
+        sys.stdout.buffer.write(canonical(to_json(found)) + b"\n")
+        return BY_VERDICT[found.verdict]
+    for one in found.drift.reach:
+        print(printable(f"{'+' if one.way is Way.GAINED else '-'} {one.source} to {one.target}: {one.ports}"))
+    for other in found.drift.objects:
+        word = {Way.GAINED: "is not declared", Way.LOST: "is not there", None: "says something else"}[other.way]
+        print(printable(f"  {other.title} {word} ({other.at.path}:{other.at.line})"))
+    for doubt in found.doubts[:_MOST_DOUBTS]:
+        print(printable(f"not certain: {doubt}"))
+    if len(found.doubts) > _MOST_DOUBTS:
+        print(f"not certain: {len(found.doubts) - _MOST_DOUBTS} more")
+    gained = sum(one.way is Way.GAINED for one in found.drift.reach)
+    lost = len(found.drift.reach) - gained
+    differ = len(found.drift.objects)
+    print(f"{found.verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
+    return BY_VERDICT[found.verdict]
+
+
+def generate(description: Path, output: Path) -> None:
+    """All of the files, or, where one cannot be written, what was there before of the others."""
+    made = answer(generate_network, GenerateNetwork(description=text(description, _MOST_DESCRIPTION)), surroundings.place())
+    output.mkdir(parents=True, exist_ok=True)
+    strangers = sorted({one.name for one in output.iterdir()} - {one.name for one in made.files})
+    if strangers:
+        raise Refused(f"{output} holds {strangers[0]}, which this description does not make and would be applied with it")
+    for one in made.files:
+        replaceable(output / one.name)
+    for one in made.files:
+        replace_whole(output / one.name, one.text.encode())
+        print(printable(str(output / one.name)))
+
+
+def snapshot(output: Path, context: str, kubeconfig: Path | None, tier: str) -> int:
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise Refused(f"{output} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
+    at = surroundings.place(tier, stop=surroundings.stop_on_signals())
+    found = answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig), at)
+    output.mkdir(parents=True, exist_ok=True)
+    for one in found.files:
+        replace_whole(output / one.name, one.text.encode())
+    missing = [one.missing for one in found.files if one.missing]
+    for sentence in missing:
+        print(printable(f"not seen: {sentence}"))
+    print(f"{len(found.files) - len(missing)} kind(s) of objects saved, {len(missing)} not seen")
+    return CANNOT if missing else GREEN
+
+
+def _print(found: Reached) -> None:
+    for one in found.connections:
+        word = "yes" if one.allowed else "no"
+        port = f"{one.protocol.value} {one.port}" if one.port else f"{one.protocol.value}, where it has no port of that name"
+        print(printable(f"{word}: {one.source} to {one.target}, {port}"))
+        for reason in one.reasons:
+            at = f"{reason.at.path}:{reason.at.line}: " if reason.at is not None else ""
+            print(printable(f"  {reason.direction.value.lower()}: {at}{reason.text}"))
+    for doubt in found.doubts[:_MOST_DOUBTS]:
+        print(printable(f"not certain: {doubt}"))
+    if len(found.doubts) > _MOST_DOUBTS:
+        print(f"not certain: {len(found.doubts) - _MOST_DOUBTS} more")

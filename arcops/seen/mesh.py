@@ -1,0 +1,133 @@
+"""What manifests say to a service mesh (Istio: ``networking.istio.io``, ``security.istio.io``), where safety hangs on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from arcops.finding import Location
+from arcops.seen.labels import Selector
+
+
+class MeshAction(Enum):
+    """What an AuthorizationPolicy does with requests that match."""
+
+    ALLOW = "ALLOW"
+    DENY = "DENY"
+    AUDIT = "AUDIT"
+    CUSTOM = "CUSTOM"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshRule:
+    """One rule of an AuthorizationPolicy. ``named``: it says who calls. ``identities`` are the principals, namespaces and
+    service accounts that it names. ``limited``: it says which operation or condition.
+    """
+
+    at: Location
+    field: str
+    named: bool
+    identities: tuple[str, ...] = ()
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationSeen:
+    """An AuthorizationPolicy. ``selector`` is `None` for the whole namespace; ``targeted``: it names targets by reference."""
+
+    namespace: str
+    name: str
+    at: Location
+    action: MeshAction
+    selector: Selector | None
+    targeted: bool
+    rules: tuple[MeshRule, ...]
+
+    @property
+    def title(self) -> str:
+        return f"AuthorizationPolicy {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAuthenticationSeen:
+    """A PeerAuthentication. ``mode`` is ``STRICT``, ``PERMISSIVE``, ``DISABLE`` or ``UNSET``; ``ports`` are those by port."""
+
+    namespace: str
+    name: str
+    at: Location
+    mode: str
+    selector: Selector | None
+    ports: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"PeerAuthentication {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarSeen:
+    """A Sidecar. ``outbound`` is its ``outboundTrafficPolicy.mode``, empty where it says none."""
+
+    namespace: str
+    name: str
+    at: Location
+    outbound: str
+    selector: Selector | None
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"Sidecar {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceEntrySeen:
+    """A ServiceEntry: hosts that become part of the mesh's registry, for the namespaces of ``exported`` (none: for all)."""
+
+    namespace: str
+    name: str
+    at: Location
+    hosts: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+    exported: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"ServiceEntry {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationRuleSeen:
+    """A DestinationRule and the TLS modes of its traffic policies, in their order."""
+
+    namespace: str
+    name: str
+    at: Location
+    host: str
+    modes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"DestinationRule {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshConfigSeen:
+    """The mesh's own settings, from the ConfigMap ``istio`` or an IstioOperator. What is not said is empty."""
+
+    at: Location
+    about: str
+    outbound: str
+    root_namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshSeen:
+    """Everything that the manifests say to the mesh, in the order of files and lines."""
+
+    authorizations: tuple[AuthorizationSeen, ...] = ()
+    peer_authentications: tuple[PeerAuthenticationSeen, ...] = ()
+    sidecars: tuple[SidecarSeen, ...] = ()
+    service_entries: tuple[ServiceEntrySeen, ...] = ()
+    destination_rules: tuple[DestinationRuleSeen, ...] = ()
+    configs: tuple[MeshConfigSeen, ...] = ()

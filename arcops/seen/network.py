@@ -1,0 +1,356 @@
+"""What Kubernetes manifests say about the network: namespaces, pods, policies, and the ways in from outside.
+
+Terms and defaults are those of the Kubernetes API (``networking.k8s.io/v1``, ``policy.networking.k8s.io/v1alpha1`` and
+``v1alpha2``, ``gateway.networking.k8s.io/v1``). Everything carries the file and line where it is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from arcops.evidence import Body
+from arcops.finding import Location
+from arcops.seen.labels import Label, Operator, Requirement, Selector
+from arcops.seen.mesh import MeshSeen
+
+__all__ = ["Label", "Operator", "Requirement", "Selector"]  # told on, for whoever reads networks reads labels
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that the API server puts on every namespace: its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestFile:
+    """One file that was read. ``path`` is relative to the target; ``sha256`` is lower-case hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """Something wrong. ``about`` names the object (``Kind namespace/name``) or is empty, ``field`` is the path in it as the
+    API server writes it.
+    """
+
+    at: Location
+    about: str
+    field: str
+    text: str
+
+
+class Direction(Enum):
+    """Seen from the pods that a policy selects."""
+
+    INGRESS = "Ingress"
+    EGRESS = "Egress"
+
+
+class Protocol(Enum):
+    """The protocols that a NetworkPolicy can name."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    SCTP = "SCTP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Addresses: a CIDR without those of ``excepts``."""
+
+    cidr: str
+    excepts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Whom a rule names: pods by namespace and pod labels, or addresses.
+
+    ``namespaces`` is ``None`` for the policy's own namespace; ``pods`` is ``None`` for every pod. With ``nodes`` it names the
+    cluster's nodes, with ``domain`` a host name.
+    """
+
+    at: Location
+    namespaces: Selector | None = None
+    pods: Selector | None = None
+    block: Block | None = None
+    nodes: Selector | None = None
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortRange:
+    """Ports ``first`` to ``last`` of one protocol, or the port that a pod calls ``name``. ``protocol`` ``None`` is any."""
+
+    protocol: Protocol | None = Protocol.TCP
+    first: int = 1
+    last: int = 65535
+    name: str = ""
+
+
+class Action(Enum):
+    """What a rule does. Rules of a NetworkPolicy only allow; ``PASS`` leaves the question to NetworkPolicies."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+    PASS = "Pass"  # noqa: S105  # an action, not a password
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRule:
+    """One rule. ``field`` is its path, such as ``spec.egress[0]``. No peers: anyone and anywhere. No ports: every port."""
+
+    at: Location
+    field: str
+    action: Action = Action.ALLOW
+    peers: tuple[Peer, ...] = ()
+    ports: tuple[PortRange, ...] = ()
+
+
+class Tier(Enum):
+    """In which order policies decide: admin before the namespaces' own, baseline after them."""
+
+    ADMIN = "admin"
+    NAMESPACE = "namespace"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySeen:
+    """A NetworkPolicy (tier ``NAMESPACE``) or one for the whole cluster.
+
+    ``pods`` and, for the whole cluster, ``namespaces`` select whom it is about. ``directions`` are those in which a
+    NetworkPolicy isolates its pods, after the API server's defaults; ``declared`` whether the manifest named them.
+    ``priority``: the lower decides first.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    at: Location
+    tier: Tier
+    pods: Selector
+    namespaces: Selector | None = None
+    priority: int = 0
+    directions: tuple[Direction, ...] = ()
+    declared: bool = False
+    ingress: tuple[PolicyRule, ...] = ()
+    egress: tuple[PolicyRule, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerPort:
+    """A port that a container declares. ``host_port`` is where the node listens for it, 0: nowhere."""
+
+    protocol: Protocol
+    number: int
+    name: str = ""
+    host_port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSet:
+    """The pods that one object makes, all alike: a bare Pod, or those of a workload's template.
+
+    ``owner`` is ``Kind/name`` of the controller that made the object, or empty.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    at: Location
+    labels: tuple[Label, ...]
+    ports: tuple[ContainerPort, ...] = ()
+    host_network: bool = False
+    owner: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceSeen:
+    """A namespace. ``declared``: a manifest makes it, so its labels are known; else only its name is."""
+
+    name: str
+    labels: tuple[Label, ...]
+    declared: bool
+    at: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePort:
+    """``target`` is the pods' port, by number (``target``) or name (``target_name``)."""
+
+    name: str
+    protocol: Protocol
+    port: int
+    target: int = 0
+    target_name: str = ""
+    node_port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSeen:
+    """A Service. ``selector`` is ``None`` where it selects no pods. ``external`` holds its external IPs or external name."""
+
+    namespace: str
+    name: str
+    at: Location
+    kind: str
+    selector: Selector | None
+    ports: tuple[ServicePort, ...] = ()
+    external: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"Service {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Where an Ingress or a route sends requests: a port of a Service, by number or name."""
+
+    at: Location
+    field: str
+    namespace: str
+    name: str
+    port: int = 0
+    port_name: str = ""
+    kind: str = "Service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentRef:
+    """The Gateway (or other object) that a route attaches to."""
+
+    at: Location
+    kind: str
+    namespace: str
+    name: str
+    section: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSeen:
+    """An Ingress, or a route of the Gateway API."""
+
+    kind: str
+    namespace: str
+    name: str
+    at: Location
+    hosts: tuple[str, ...] = ()
+    parents: tuple[ParentRef, ...] = ()
+    backends: tuple[Backend, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerSeen:
+    """One listener. ``routes_from`` is ``Same``, ``All``, ``Selector`` (by ``namespaces``) or ``None``."""
+
+    at: Location
+    name: str
+    hostname: str
+    port: int
+    protocol: str
+    routes_from: str
+    namespaces: Selector | None = None
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySeen:
+    """A Gateway of the Gateway API."""
+
+    namespace: str
+    name: str
+    at: Location
+    listeners: tuple[ListenerSeen, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"Gateway {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantSeen:
+    """One pair of a ReferenceGrant: objects of kind ``from_kind`` in ``from_namespace`` may refer to ``to_kind`` here.
+
+    ``to_name`` empty: to every one.
+    """
+
+    namespace: str
+    name: str
+    at: Location
+    from_kind: str
+    from_namespace: str
+    to_kind: str
+    to_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendTlsSeen:
+    """One target of a BackendTLSPolicy: the Service ``service`` of its namespace is spoken to by TLS."""
+
+    namespace: str
+    name: str
+    at: Location
+    service: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherObject:
+    """An object of a kind that this evidence says nothing about. ``harmless``: its kind moves no packet."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    at: Location
+    harmless: bool
+
+
+NO_MESH = MeshSeen()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network(Body):
+    """The manifests as one value, each list in the order of files and lines.
+
+    ``unread`` is what could not be read or understood, so that anything may be missing; ``refused`` is what an API server would
+    not accept. ``root`` is SHA-256 over the concatenated digests of ``files``.
+    """
+
+    KIND: ClassVar[str] = "network"
+
+    root: str
+    files: tuple[ManifestFile, ...]
+    unread: tuple[Complaint, ...] = ()
+    refused: tuple[Complaint, ...] = ()
+    namespaces: tuple[NamespaceSeen, ...] = ()
+    pods: tuple[PodSet, ...] = ()
+    policies: tuple[PolicySeen, ...] = ()
+    services: tuple[ServiceSeen, ...] = ()
+    routes: tuple[RouteSeen, ...] = ()
+    gateways: tuple[GatewaySeen, ...] = ()
+    grants: tuple[GrantSeen, ...] = ()
+    backend_tls: tuple[BackendTlsSeen, ...] = ()
+    others: tuple[OtherObject, ...] = ()
+    mesh: MeshSeen = NO_MESH
+
+    @property
+    def names_subject(self) -> str:
+        return self.root

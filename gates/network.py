@@ -1,0 +1,66 @@
+"""Can these pods talk to nobody but those that they were granted?
+
+Why: a pod that may open a connection anywhere carries data out, and one that anybody may call is where an attack goes on. What
+manifests allow is the sum of all policies, the defaults of the API server and what nobody wrote, so it has to be computed.
+
+Judged: the manifests as a cluster would hold them. Everything must be readable, understood and acceptable to an API server;
+each pod closed by default both ways; each rule must name peers and ports narrowly; the cloud's metadata service and the API
+server must be out of reach (computed, not guessed from the text); ways in must be known, and lead somewhere. An ipBlock is
+taken to mean addresses outside of the cluster, as Kubernetes advises.
+
+Fix: start each namespace with a policy that denies both ways, then allow single peers and ports by name. 'arcops network reach'
+says which rules decide about one connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.errors import Refused
+from arcops.evidence import Seen
+from arcops.finding import Finding
+from arcops.gate import gate
+from arcops.seen.network import Network
+from gates import _network_reached as reached
+from gates import _network_rules as rules
+from gates import _network_sound as sound
+from gates import _network_written as written
+from reach.addresses import span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSafetyPolicy:
+    """What the site says about itself, and what it grants.
+
+    ``enforcer`` is the network plugin. ``api_server`` are the API server's addresses or CIDRs, ``metadata`` those of metadata
+    services. ``entries`` are the objects that may let clients in, as ``Service shop/web``. ``dns_labels`` (``key=value``) mark
+    the DNS pods. ``harmless`` are kinds (``Kind.group``) that move no packet. An ipBlock with a shorter prefix than
+    ``widest_ipv4`` or ``widest_ipv6`` counts as open to anywhere. Raises `Refused` where an address or label is none.
+    """
+
+    enforcer: str = ""
+    api_server: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
+    entries: tuple[str, ...] = ()
+    dns_labels: tuple[str, ...] = ("k8s-app=kube-dns",)
+    harmless: tuple[str, ...] = ()
+    widest_ipv4: int = 16
+    widest_ipv6: int = 48
+
+    def __post_init__(self) -> None:
+        for text in (*self.metadata, *self.api_server):
+            if span(text) is None:
+                raise Refused(f"gate 'network': {text[:80]!r} is neither an address nor a CIDR")
+        for text in self.dns_labels:
+            if not all(text.partition("=")):
+                raise Refused(f"gate 'network': dnsLabels holds {text[:80]!r}; write a label as key=value")
+
+
+@gate("network", needs=(Network,), policy=NetworkSafetyPolicy, rules=rules.ALL)
+def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
+    """The findings on the manifests."""
+    evidence = seen[Network]
+    yield from sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless)
+    yield from written.findings(evidence, dns_labels=policy.dns_labels, widest={4: policy.widest_ipv4, 6: policy.widest_ipv6})
+    yield from reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries)

@@ -1,0 +1,1 @@
+"""What would be applied: Kubernetes objects made from a typed description, pure and in deterministic bytes."""

@@ -1,0 +1,86 @@
+"""Addresses outside of the cluster, cut into the ranges that no rule tells apart."""
+
+from __future__ import annotations
+
+import ipaddress
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from arcops.seen.network import Block
+from reach.selectors import Flags
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_END = {4: 1 << 32, 6: 1 << 128}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Span:
+    """The addresses *first* to *last*, of IP *version*."""
+
+    version: int
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{_address(self.version, self.first)}-{_address(self.version, self.last)}"
+
+    @property
+    def whole(self) -> bool:
+        """Is this every address of its version?"""
+        return self.first == 0 and self.last == _END[self.version] - 1
+
+
+def _address(version: int, value: int) -> Address:
+    return ipaddress.IPv4Address(value) if version == 4 else ipaddress.IPv6Address(value)
+
+
+def span(text: str) -> Span | None:
+    """The addresses of the CIDR or address *text*; `None` where it is neither."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    first = int(network.network_address)
+    return Span(version=network.version, first=first, last=int(network.broadcast_address))
+
+
+class Outside:
+    """Every address of both IP versions as ranges in order. ``points`` cut it, too, so that questions about them are exact."""
+
+    def __init__(self, blocks: Iterable[Block], points: Iterable[str] = ()) -> None:
+        cuts = {4: {0, _END[4]}, 6: {0, _END[6]}}
+        for text in (*(one for block in blocks for one in (block.cidr, *block.excepts)), *points):
+            found = span(text)
+            if found is not None:
+                cuts[found.version] |= {found.first, found.last + 1}
+        self._starts = {version: sorted(values)[:-1] for version, values in cuts.items()}
+        self._before = {4: 0, 6: len(self._starts[4])}
+        ends = {version: [*starts[1:], _END[version]] for version, starts in self._starts.items()}
+        self.spans = tuple(
+            Span(version=version, first=first, last=end - 1)
+            for version in (4, 6)
+            for first, end in zip(self._starts[version], ends[version], strict=True)
+        )
+
+    def within(self, text: str) -> Flags:
+        """Which ranges lie in the CIDR *text*, which must have cut them."""
+        flags = np.zeros(len(self.spans), dtype=np.bool_)
+        found = span(text)
+        if found is not None:
+            starts, before = self._starts[found.version], self._before[found.version]
+            flags[before + bisect_left(starts, found.first) : before + bisect_right(starts, found.last)] = True
+        return flags
+
+    def of_block(self, block: Block) -> Flags:
+        """Which ranges *block* holds."""
+        flags = self.within(block.cidr)
+        for one in block.excepts:
+            flags &= ~self.within(one)
+        return flags
+
+    def position(self, address: Address) -> int:
+        """Where the range is that holds *address*."""
+        return self._before[address.version] + bisect_right(self._starts[address.version], int(address)) - 1

@@ -1,0 +1,91 @@
+"""Which listeners of which Gateways a route of the Gateway API attaches to, and for which host names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.seen.network import GatewaySeen, ListenerSeen, NamespaceSeen, Network, ParentRef, RouteSeen, Selector
+from reach.selectors import Labelled
+
+_KINDS = {
+    "HTTP": ("HTTPRoute", "GRPCRoute"),
+    "HTTPS": ("HTTPRoute", "GRPCRoute"),
+    "TLS": ("TLSRoute", "TCPRoute"),
+    "TCP": ("TCPRoute",),
+    "UDP": ("UDPRoute",),
+}
+"""What each protocol of a listener takes where the listener names no kinds (Gateway API, ``allowedRoutes``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """What became of one parent that a route names: ``listeners`` that took it, with the hosts there; else why not.
+
+    ``unknown``: the Gateway is in no manifest.
+    """
+
+    route: RouteSeen
+    parent: ParentRef
+    gateway: GatewaySeen | None
+    listeners: tuple[tuple[ListenerSeen, tuple[str, ...]], ...] = ()
+    refusal: str = ""
+    unknown: bool = False
+
+
+def attachments(network: Network) -> Iterator[Attachment]:
+    """Every parent of every route of the Gateway API. Parents that are Services belong to a mesh and are left out."""
+    gateways = {(one.namespace, one.name): one for one in network.gateways}
+    namespaces = {one.name: one for one in network.namespaces}
+    for route in network.routes:
+        for parent in route.parents:
+            if parent.kind != "Gateway":
+                continue
+            gateway = gateways.get((parent.namespace, parent.name))
+            if gateway is None:
+                why = f"no manifest makes the Gateway {parent.namespace}/{parent.name}"
+                yield Attachment(route=route, parent=parent, gateway=None, refusal=why, unknown=True)
+            else:
+                yield _attach(route, parent, gateway, namespaces[route.namespace])
+
+
+def _attach(route: RouteSeen, parent: ParentRef, gateway: GatewaySeen, namespace: NamespaceSeen) -> Attachment:
+    named = [one for one in gateway.listeners if parent.section in ("", one.name) and parent.port in (0, one.port)]
+    if not named:
+        return Attachment(route=route, parent=parent, gateway=gateway, refusal=f"{gateway.title} has no such listener")
+    permitting = [one for one in named if _permits(one, gateway, namespace)]
+    if not permitting:
+        why = f"{gateway.title} takes no routes from namespace {route.namespace}"
+        return Attachment(route=route, parent=parent, gateway=gateway, refusal=why)
+    fitting = [one for one in permitting if route.kind in (one.kinds or _KINDS.get(one.protocol, ()))]
+    if not fitting:
+        why = f"{gateway.title} takes no {route.kind} there"
+        return Attachment(route=route, parent=parent, gateway=gateway, refusal=why)
+    taken = [(one, hosts) for one in fitting if (hosts := tuple(_common(one.hostname, route.hosts)))]
+    if not taken:
+        why = f"its host names are none of {gateway.title}'s"
+        return Attachment(route=route, parent=parent, gateway=gateway, refusal=why)
+    return Attachment(route=route, parent=parent, gateway=gateway, listeners=tuple(taken))
+
+
+def _permits(listener: ListenerSeen, gateway: GatewaySeen, namespace: NamespaceSeen) -> bool:
+    if listener.routes_from == "All":
+        return True
+    if listener.routes_from == "Same":
+        return namespace.name == gateway.namespace
+    if listener.routes_from == "Selector":
+        return bool(Labelled([namespace.labels]).select(listener.namespaces or Selector())[0])
+    return False
+
+
+def _common(listener: str, hosts: tuple[str, ...]) -> Iterator[str]:
+    """The host names that both mean: an exact one beats a wildcard, and the longer wildcard the shorter."""
+    for host in hosts:
+        if host == "*" or _covers(host, listener):
+            yield listener
+        elif listener == "*" or _covers(listener, host):
+            yield host
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    return wide == narrow or (wide.startswith("*.") and narrow.endswith(wide[1:]) and narrow != wide[1:])

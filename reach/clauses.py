@@ -1,0 +1,173 @@
+"""Policies flattened into clauses: these pods may (or may not) talk to those peers on these ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from arcops.seen.network import (
+    Direction,
+    Network,
+    Peer,
+    PodSet,
+    PolicyRule,
+    PolicySeen,
+    PortRange,
+    Protocol,
+    Selector,
+    Tier,
+)
+from reach.addresses import Outside
+from reach.ports import Ports, PortSpace
+from reach.selectors import Flags, Labelled
+
+
+@dataclass(slots=True, kw_only=True)
+class Clause:
+    """One rule of one policy for ports that mean the same everywhere: a port by name gives a clause for each number behind it.
+
+    ``subject`` are flags over pods, ``peers`` over pods and then the ranges of addresses outside, ``ports`` over port pieces.
+    """
+
+    policy: PolicySeen
+    rule: PolicyRule
+    direction: Direction
+    subject: Flags
+    peers: Flags
+    ports: Flags
+
+
+class Terrain:
+    """Pods, addresses and ports as the clauses see them."""
+
+    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
+        self.pods = network.pods
+        self.policies = network.policies
+        rules = [rule for policy in network.policies for rule in (*policy.ingress, *policy.egress)]
+        blocks = {peer.block for rule in rules for peer in rule.peers if peer.block is not None}
+        asked = {port for rule in rules for port in rule.ports}
+        self.outside = Outside(sorted(blocks, key=lambda one: (one.cidr, one.excepts)), points)
+        self._named = _named_ports(network.pods, {port.name for port in asked if port.name})
+        numbered = [
+            Ports(protocol=protocol, first=port.first, last=port.last)
+            for port in asked
+            if not port.name
+            for protocol in ([port.protocol] if port.protocol else Protocol)
+        ]
+        behind = [Ports(protocol=key[1], first=number, last=number) for key, found in self._named.items() for number in found]
+        self.ports = PortSpace([*numbered, *behind, *cuts])
+        self._namespaces = {one.name: position for position, one in enumerate(network.namespaces)}
+        self._where = np.array([self._namespaces[pod.namespace] for pod in network.pods], dtype=np.intp)
+        self._by_pod_labels = Labelled(pod.labels for pod in network.pods)
+        self._by_namespace_labels = Labelled(one.labels for one in network.namespaces)
+        self._not_host = np.array([not pod.host_network for pod in network.pods], dtype=np.bool_)
+        self._named_by: dict[tuple[str, bool, tuple[object, ...]], Flags] = {}
+        self._chosen: dict[tuple[str, Selector | None, Selector | None], Flags] = {}
+        self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
+        for policy in network.policies:
+            for direction in policy.directions:
+                self.isolated[direction] |= self.subject(policy)
+
+    def subject(self, policy: PolicySeen) -> Flags:
+        """Whom *policy* is about."""
+        if policy.tier is Tier.NAMESPACE:
+            return self.choose(policy.namespace, None, policy.pods)
+        # Policies for the whole cluster are defined to leave pods in their node's network alone.
+        return self.choose("", policy.namespaces or Selector(), policy.pods) & self._own_network()
+
+    def choose(self, namespace: str, namespaces: Selector | None, pods: Selector | None) -> Flags:
+        """The pods that the selectors name, seen from *namespace*."""
+        key = (namespace if namespaces is None else "", namespaces, pods)
+        found = self._chosen.get(key)
+        if found is None:
+            chosen = self._by_pod_labels.select(pods or Selector())
+            if namespaces is None:
+                position = self._namespaces.get(namespace)
+                chosen &= self._where == (-1 if position is None else position)
+            elif not namespaces.everything and self.pods:
+                chosen &= self._by_namespace_labels.select(namespaces)[self._where]
+            found = self._chosen[key] = chosen
+        return found
+
+    def clauses(self, policy: PolicySeen) -> Iterator[Clause]:
+        """The clauses of *policy* in the order of its rules; rules of a direction that it does not enforce give none."""
+        subject = self.subject(policy)
+        for direction, rules in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
+            if policy.tier is Tier.NAMESPACE and direction not in policy.directions:
+                continue
+            for rule in rules:
+                yield from self._of_rule(policy, rule, direction, subject)
+
+    def _of_rule(self, policy: PolicySeen, rule: PolicyRule, direction: Direction, subject: Flags) -> Iterator[Clause]:
+        peers = self.peers(policy, rule)
+        ports = np.zeros(len(self.ports.pieces), dtype=np.bool_)
+        for port in rule.ports:
+            if not port.name:
+                for protocol in [port.protocol] if port.protocol else Protocol:
+                    ports |= self.ports.within(Ports(protocol=protocol, first=port.first, last=port.last))
+        if not rule.ports:
+            ports[:] = True
+        if ports.any():
+            yield Clause(policy=policy, rule=rule, direction=direction, subject=subject, peers=peers, ports=ports)
+        for port in rule.ports:
+            if port.name:
+                yield from self._by_name(policy, rule, direction, port, subject, peers)
+
+    def _by_name(
+        self, policy: PolicySeen, rule: PolicyRule, direction: Direction, port: PortRange, subject: Flags, peers: Flags
+    ) -> Iterator[Clause]:
+        """A port by name is the destination's: the subject's for ingress, the peer's for egress. An address has no names."""
+        for protocol in [port.protocol] if port.protocol else Protocol:
+            for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
+                if direction is Direction.INGRESS:
+                    chosen, whom = subject & having, peers
+                else:
+                    chosen, whom = subject, np.zeros_like(peers)
+                    np.logical_and(peers[: len(self.pods)], having, out=whom[: len(self.pods)])
+                if chosen.any() and whom.any():
+                    ports = self.ports.within(Ports(protocol=protocol, first=number, last=number))
+                    yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=whom, ports=ports)
+
+    def peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
+        """Whom *rule* names: flags over pods, then over the ranges outside."""
+        words = tuple((peer.namespaces, peer.pods, peer.block, peer.nodes, peer.domain) for peer in rule.peers)
+        relative = any(peer.block is None and peer.namespaces is None for peer in rule.peers)
+        key = (policy.namespace if relative else "", policy.tier is Tier.NAMESPACE, words)
+        found = self._named_by.get(key)
+        if found is None:
+            found = self._named_by[key] = self._peers(policy, rule)
+        return found
+
+    def _peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
+        inside = np.zeros(len(self.pods), dtype=np.bool_)
+        outside = np.zeros(len(self.outside.spans), dtype=np.bool_)
+        for peer in rule.peers:
+            if peer.block is not None:
+                outside |= self.outside.of_block(peer.block)
+            elif peer.nodes is None and not peer.domain:
+                inside |= self._of_peer(policy, peer)
+        if not rule.peers:
+            inside[:] = True
+            outside[:] = True
+        return np.concatenate([inside, outside])
+
+    def _of_peer(self, policy: PolicySeen, peer: Peer) -> Flags:
+        chosen = self.choose(policy.namespace, peer.namespaces, peer.pods)
+        return chosen if policy.tier is Tier.NAMESPACE else chosen & self._own_network()
+
+    def _own_network(self) -> Flags:
+        return self._not_host
+
+
+def _named_ports(pods: tuple[PodSet, ...], names: set[str]) -> dict[tuple[str, Protocol], dict[int, Flags]]:
+    """For each asked name and protocol: the numbers behind it, each with the pods that have it."""
+    found: dict[tuple[str, Protocol], dict[int, Flags]] = {}
+    for position, pod in enumerate(pods):
+        for port in pod.ports:
+            if port.name in names:
+                having = found.setdefault((port.name, port.protocol), {})
+                flags = having.setdefault(port.number, np.zeros(len(pods), dtype=np.bool_))
+                flags[position] = True
+    return found

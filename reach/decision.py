@@ -1,0 +1,101 @@
+"""One question, answered with the rules that decide: may this end open a connection to that one, on this port?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arcops.finding import Location
+from arcops.seen.network import Action, Direction, PodSet, PolicySeen, Protocol, Tier
+from reach.addresses import Address
+from reach.clauses import Clause
+from reach.world import World
+
+End = PodSet | Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why one side lets a packet through or not. ``rule`` is the field of the rule, empty where a whole policy decides."""
+
+    direction: Direction
+    allows: bool
+    policy: str
+    rule: str
+    at: Location | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer, and the reasons on both sides. Every listed rule that allows would be enough for its side."""
+
+    allowed: bool
+    reasons: tuple[Reason, ...]
+
+
+def decide(world: World, source: End, target: End, protocol: Protocol, port: int) -> Decision:
+    """May *source* open a connection to *port* of *target*? Ends are pods of the world's network, or addresses outside."""
+    reasons: list[Reason] = []
+    if isinstance(source, PodSet):
+        reasons += _side(world, Direction.EGRESS, source, target, protocol, port)
+    if isinstance(target, PodSet):
+        reasons += _side(world, Direction.INGRESS, target, source, protocol, port)
+    sides = {direction: [one for one in reasons if one.direction is direction] for direction in Direction}
+    return Decision(allowed=all(found[0].allows for found in sides.values() if found), reasons=tuple(reasons))
+
+
+def _side(world: World, direction: Direction, subject: PodSet, peer: End, protocol: Protocol, port: int) -> list[Reason]:
+    """The reasons of one side, all of which agree."""
+    pods = world.network.pods
+    mine = world.position(subject)
+    other = world.position(peer) if isinstance(peer, PodSet) else len(pods) + world.terrain.outside.position(peer)
+    piece = world.terrain.ports.position(protocol, port)
+    about = list(world.about(mine))
+    hits = [
+        clause
+        for _, clauses in about
+        for clause in clauses
+        if clause.direction is direction and clause.subject[mine] and clause.peers[other] and clause.ports[piece]
+    ]
+    passed = None
+    for clause in hits:
+        if clause.policy.tier is Tier.ADMIN:
+            if clause.rule.action is not Action.PASS:
+                return [_by(clause)]
+            passed = clause
+            break
+    before = [_by(passed)] if passed is not None else []
+    own = [_by(clause) for clause in hits if clause.policy.tier is Tier.NAMESPACE]
+    isolating = [policy for policy, _ in about if direction in policy.directions]
+    if own:
+        return _by_place(own)
+    if isolating:
+        return _by_place([_isolated(direction, subject, policy) for policy in isolating])
+    for clause in hits:
+        if clause.policy.tier is Tier.BASELINE:
+            return [_by(clause)]
+    text = f"no policy isolates {subject.title} for {direction.value.lower()}, so it is open"
+    return [Reason(direction=direction, allows=True, policy="", rule="", at=subject.at, text=text), *before]
+
+
+def _by_place(reasons: list[Reason]) -> list[Reason]:
+    """NetworkPolicies have no order among themselves, so they come in that of the manifests."""
+    return sorted(reasons, key=lambda one: (one.at.path, one.at.line) if one.at is not None else ("", 0))
+
+
+def _by(clause: Clause) -> Reason:
+    allows = clause.rule.action is not Action.DENY
+    word = {Action.ALLOW: "allows it", Action.DENY: "denies it", Action.PASS: "passes it on"}[clause.rule.action]
+    return Reason(
+        direction=clause.direction,
+        allows=allows,
+        policy=clause.policy.title,
+        rule=clause.rule.field,
+        at=clause.rule.at,
+        text=f"{clause.policy.title} {word} by {clause.rule.field}",
+    )
+
+
+def _isolated(direction: Direction, subject: PodSet, policy: PolicySeen) -> Reason:
+    text = f"{policy.title} isolates {subject.title} for {direction.value.lower()}, and no rule allows it"
+    return Reason(direction=direction, allows=False, policy=policy.title, rule="", at=policy.at, text=text)

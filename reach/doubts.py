@@ -1,0 +1,88 @@
+"""What keeps an answer from being certain: objects that nobody here understands, and facts that no manifest tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from arcops.finding import Location
+from arcops.seen.network import NAMESPACE_NAME, Complaint, Network, PolicySeen, Selector, Tier
+
+LATER_LABELS = frozenset(
+    (
+        "pod-template-hash",
+        "controller-revision-hash",
+        "pod-template-generation",
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
+        "batch.kubernetes.io/job-completion-index",
+        "controller-uid",
+        "job-name",
+    )
+)
+"""Labels that workload controllers add to the pods they make (Kubernetes reference, well-known labels)."""
+
+
+def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complaint]:
+    """Each doubt about what *network* means. ``harmless`` are kinds (``Kind.group``) that are known to move no packet."""
+    for one in network.others:
+        kind = f"{one.kind}.{one.group}" if one.group else one.kind
+        if not one.harmless and kind not in harmless:
+            name = f"{one.namespace}/{one.name}" if one.namespace else one.name
+            text = f"nothing here knows what {kind} {name} does to the network"
+            yield Complaint(at=one.at, about=f"{kind} {name}", field="", text=text)
+    ranks: Counter[tuple[Tier, int]] = Counter((one.tier, one.priority) for one in network.policies)
+    templates = any(pods.kind != "Pod" for pods in network.pods)
+    for policy in network.policies:
+        yield from _peers(policy)
+        if templates:
+            yield from _by_later_labels(policy)
+        if policy.tier is not Tier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
+            text = f"{policy.title} shares its priority {policy.priority} with another, so which of them decides is undefined"
+            yield Complaint(at=policy.at, about=policy.title, field="spec.priority", text=text)
+    yield from _unlabelled(network)
+
+
+def _peers(policy: PolicySeen) -> Iterator[Complaint]:
+    for rule in (*policy.ingress, *policy.egress):
+        for peer in rule.peers:
+            what = "nodes of the cluster" if peer.nodes is not None else "host names" if peer.domain else ""
+            if what:
+                text = f"{policy.title} names {what}, whose addresses no manifest tells"
+                yield Complaint(at=peer.at, about=policy.title, field=rule.field, text=text)
+
+
+def _by_later_labels(policy: PolicySeen) -> Iterator[Complaint]:
+    """Selectors over labels that controllers put on pods, which no template shows."""
+    peers = [(peer.at, peer.pods) for rule in (*policy.ingress, *policy.egress) for peer in rule.peers]
+    for at, pods in [(policy.at, policy.pods), *peers]:
+        later = sorted(_keys(pods) & LATER_LABELS) if pods is not None else []
+        if later:
+            text = f"{policy.title} selects by {later[0]}, which controllers put on pods and no template shows"
+            yield Complaint(at=at, about=policy.title, field="", text=text)
+
+
+def _unlabelled(network: Network) -> Iterator[Complaint]:
+    """Namespaces whose labels decide, and that no manifest declares."""
+    asked = [where for policy in network.policies for where in _by_label(policy)]
+    used = {one.namespace for one in network.pods}
+    for namespace in network.namespaces:
+        if asked and not namespace.declared and namespace.name in used:
+            text = f"a rule selects namespaces by their labels, and no manifest says which labels {namespace.name} has"
+            yield Complaint(at=asked[0], about=f"Namespace {namespace.name}", field="", text=text)
+
+
+def _by_label(policy: PolicySeen) -> Iterator[Location]:
+    """Where *policy* selects namespaces by labels that not every namespace has by itself."""
+    if policy.namespaces is not None and _keys(policy.namespaces) - {NAMESPACE_NAME}:
+        yield policy.at
+    for rule in (*policy.ingress, *policy.egress):
+        for peer in rule.peers:
+            if peer.namespaces is not None and _keys(peer.namespaces) - {NAMESPACE_NAME}:
+                yield peer.at
+
+
+def _keys(selector: Selector) -> set[str]:
+    return {one.key for one in selector.labels} | {one.key for one in selector.expressions}

@@ -1,0 +1,119 @@
+"""Ways in from outside: which pods Services, Ingresses and routes of the Gateway API open to clients outside of the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.finding import Location
+from arcops.seen.network import Backend, ContainerPort, Network, PodSet, Protocol, RouteSeen, ServicePort, ServiceSeen
+from reach.selectors import Labelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One way in: by a route to a service's port, by the service itself (``route`` is `None`), or by a port of the node
+    (``service`` is `None`, too). ``how`` says it in words.
+    """
+
+    how: str
+    at: Location
+    protocol: Protocol
+    pods: tuple[PodSet, ...]
+    port: int = 0
+    port_name: str = ""
+    service: ServiceSeen | None = None
+    route: RouteSeen | None = None
+
+    def port_of(self, pods: PodSet) -> int:
+        """The port of *pods* that this way leads to; 0 where its name means nothing to them."""
+        if self.port:
+            return self.port
+        return next((one.number for one in pods.ports if one.name == self.port_name and one.protocol is self.protocol), 0)
+
+
+class Services:
+    """The services of a network, and the pods behind them."""
+
+    def __init__(self, network: Network) -> None:
+        self._pods = network.pods
+        self._labelled = Labelled(pod.labels for pod in network.pods)
+        self._by_name = {(one.namespace, one.name): one for one in network.services}
+
+    def find(self, backend: Backend) -> ServiceSeen | None:
+        """The service that *backend* names."""
+        return self._by_name.get((backend.namespace, backend.name)) if backend.kind == "Service" else None
+
+    @staticmethod
+    def port(service: ServiceSeen, backend: Backend) -> ServicePort | None:
+        """The port of *service* that *backend* names."""
+        for one in service.ports:
+            if one.port == backend.port if backend.port else one.name == backend.port_name:
+                return one
+        return None
+
+    def behind(self, service: ServiceSeen) -> tuple[PodSet, ...]:
+        """The pods that *service* selects."""
+        if service.selector is None:
+            return ()
+        chosen = self._labelled.select(service.selector)
+        return tuple(pod for pod, taken in zip(self._pods, chosen, strict=True) if taken and pod.namespace == service.namespace)
+
+
+def entries(network: Network) -> Iterator[Entry]:
+    """Every way in that *network* declares, in the order of the manifests."""
+    services = Services(network)
+    for service in network.services:
+        yield from _by_service(service, services)
+    for route in network.routes:
+        yield from _by_route(route, services)
+    for pod in network.pods:
+        for port in pod.ports:
+            if port.host_port:
+                yield _by_node(pod, port)
+
+
+def _by_service(service: ServiceSeen, services: Services) -> Iterator[Entry]:
+    outside = service.kind in ("NodePort", "LoadBalancer") or (service.external and service.kind != "ExternalName")
+    if not outside:
+        return
+    pods = services.behind(service)
+    word = service.kind if service.kind != "ClusterIP" else "external IP"
+    for port in service.ports:
+        yield Entry(
+            how=f"{service.title} ({word}) port {port.port}",
+            at=service.at,
+            protocol=port.protocol,
+            pods=pods,
+            port=port.target,
+            port_name=port.target_name,
+            service=service,
+        )
+
+
+def _by_route(route: RouteSeen, services: Services) -> Iterator[Entry]:
+    for backend in route.backends:
+        service = services.find(backend)
+        port = services.port(service, backend) if service is not None else None
+        if service is None or port is None:
+            continue
+        yield Entry(
+            how=f"{route.title} to {service.title} port {port.port}",
+            at=backend.at,
+            protocol=port.protocol,
+            pods=services.behind(service),
+            port=port.target,
+            port_name=port.target_name,
+            service=service,
+            route=route,
+        )
+
+
+def _by_node(pod: PodSet, port: ContainerPort) -> Entry:
+    return Entry(
+        how=f"{pod.title} port {port.host_port} of its node",
+        at=pod.at,
+        protocol=port.protocol,
+        pods=(pod,),
+        port=port.number,
+    )

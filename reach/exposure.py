@@ -1,0 +1,189 @@
+"""Whom pods are open to beyond those that the manifests make: pods that may come one day, and addresses outside.
+
+Read from the rules of NetworkPolicies as they are written: a rule for pods that do not exist yet is open to whoever makes one.
+Policies for the whole cluster may narrow or widen this, and are not taken into account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from arcops.seen.network import (
+    NAMESPACE_NAME,
+    Direction,
+    Network,
+    Peer,
+    PodSet,
+    PolicyRule,
+    PolicySeen,
+    Protocol,
+    Selector,
+    Tier,
+)
+from reach.addresses import Span
+from reach.clauses import Terrain
+from reach.ports import Ports
+from reach.selectors import Flags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """Pods that could exist. ``namespace`` is a name, or empty where ``namespaces`` selects; both empty: all namespaces."""
+
+    namespace: str
+    namespaces: Selector
+    pods: Selector
+
+    @property
+    def anybody(self) -> bool:
+        """Is this the whole cluster?"""
+        return not self.namespace and self.namespaces.everything and self.pods.everything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """To whom *pods* are open in *direction*, and on which ports: ``who`` is a kind of pods or a range of addresses.
+
+    ``names`` are ports by names that only the stranger could give a number. ``known``: pods of the manifests are all that
+    ``who`` could mean, as far as labels tell.
+    """
+
+    pods: PodSet
+    direction: Direction
+    who: Stranger | Span
+    ports: str
+    names: tuple[tuple[Protocol, str], ...] = ()
+    known: bool = False
+
+
+@dataclass(slots=True)
+class _Open:
+    ports: Flags
+    names: set[tuple[Protocol, str]] = field(default_factory=set)
+
+    def within(self, other: _Open) -> bool:
+        return not (self.ports & ~other.ports).any() and self.names <= other.names
+
+
+def exposures(network: Network) -> Iterator[Exposure]:
+    """Every exposure of every pod, in the order of the manifests."""
+    terrain = Terrain(network)
+    about = [
+        (policy, terrain.subject(policy)) for policy in terrain.policies if policy.tier is Tier.NAMESPACE and policy.directions
+    ]
+    for position, pods in enumerate(network.pods):
+        mine = [policy for policy, subject in about if subject[position]]
+        for direction in Direction:
+            yield from _Exposed(terrain, pods, direction, mine).rows()
+
+
+class _Exposed:
+    def __init__(self, terrain: Terrain, pods: PodSet, direction: Direction, mine: list[PolicySeen]) -> None:
+        self._terrain, self._pods, self._direction = terrain, pods, direction
+        self._strangers: dict[Stranger, _Open] = {}
+        self._shown: dict[Stranger, Stranger] = {}
+        self._outside: list[Flags] = [self._nothing().ports for _ in terrain.outside.spans]
+        enforcing = [policy for policy in mine if direction in policy.directions]
+        for policy in enforcing:
+            for rule in policy.ingress if direction is Direction.INGRESS else policy.egress:
+                self._rule(policy, rule)
+        if not enforcing:
+            self._rule(None, PolicyRule(at=pods.at, field=""))
+
+    def _nothing(self) -> _Open:
+        return _Open(np.zeros(len(self._terrain.ports.pieces), dtype=np.bool_))
+
+    def _rule(self, policy: PolicySeen | None, rule: PolicyRule) -> None:
+        opened = self._ports(rule)
+        if not rule.peers:
+            self._add(Stranger(namespace="", namespaces=Selector(), pods=Selector()), opened)
+            for position in range(len(self._outside)):
+                self._outside[position] = self._outside[position] | opened.ports
+        for peer in rule.peers:
+            if peer.block is not None:
+                for position in np.flatnonzero(self._terrain.outside.of_block(peer.block)).tolist():
+                    self._outside[position] = self._outside[position] | opened.ports
+            elif policy is not None:
+                self._add(_stranger(policy.namespace, peer), opened)
+
+    def _ports(self, rule: PolicyRule) -> _Open:
+        found = self._nothing()
+        space = self._terrain.ports
+        if not rule.ports:
+            found.ports[:] = True
+        for port in rule.ports:
+            for protocol in [port.protocol] if port.protocol else Protocol:
+                if not port.name:
+                    found.ports |= space.within(Ports(protocol=protocol, first=port.first, last=port.last))
+                elif self._direction is Direction.EGRESS:
+                    found.names.add((protocol, port.name))
+                else:
+                    for known in self._pods.ports:
+                        if (known.name, known.protocol) == (port.name, protocol):
+                            found.ports |= space.within(Ports(protocol=protocol, first=known.number, last=known.number))
+        return found
+
+    def _add(self, who: Stranger, opened: _Open) -> None:
+        shown = self._shown.setdefault(_canonical(who), who)
+        known = self._strangers.setdefault(shown, self._nothing())
+        known.ports = known.ports | opened.ports
+        known.names |= opened.names
+
+    def rows(self) -> Iterator[Exposure]:
+        for span, ports in zip(self._terrain.outside.spans, self._outside, strict=True):
+            if ports.any():
+                yield self._row(span, _Open(ports))
+        everybody = next((opened for who, opened in self._strangers.items() if who.anybody), self._nothing())
+        for who, opened in self._strangers.items():
+            if who.anybody:
+                if opened.ports.any() or opened.names:
+                    yield self._row(who, opened)
+            elif not opened.within(everybody):
+                yield self._row(who, _Open(opened.ports | everybody.ports, opened.names | everybody.names))
+
+    def _row(self, who: Stranger | Span, opened: _Open) -> Exposure:
+        return Exposure(
+            pods=self._pods,
+            direction=self._direction,
+            who=who,
+            ports=self._terrain.ports.said(opened.ports) if opened.ports.any() else "",
+            names=tuple(sorted(opened.names, key=lambda one: (one[0].value, one[1]))),
+            known=isinstance(who, Stranger) and self._known(who),
+        )
+
+    def _known(self, who: Stranger) -> bool:
+        """Does a pod of the manifests carry the very labels that *who* has, in the one namespace that it names?"""
+        if not who.namespace or who.pods.everything or who.pods.expressions:
+            return False
+        return bool(self._terrain.choose(who.namespace, None, who.pods).any())
+
+
+def _stranger(namespace: str, peer: Peer) -> Stranger:
+    pods = _sorted(peer.pods or Selector())
+    if peer.namespaces is None:
+        return Stranger(namespace=namespace, namespaces=Selector(), pods=pods)
+    labels = peer.namespaces.labels
+    if len(labels) == 1 and not peer.namespaces.expressions and labels[0].key == NAMESPACE_NAME:
+        return Stranger(namespace=labels[0].value, namespaces=Selector(), pods=pods)
+    return Stranger(namespace="", namespaces=_sorted(peer.namespaces), pods=pods)
+
+
+def _sorted(selector: Selector) -> Selector:
+    """*selector* with its requirements in the order of keys."""
+    order = sorted(selector.expressions, key=lambda one: (one.key, one.operator.value, sorted(one.values)))
+    return Selector(labels=selector.labels, expressions=tuple(order))
+
+
+def _canonical(who: Stranger) -> Stranger:
+    """*who* in the one form in which equal ones are equal, whatever the order of the values that people wrote."""
+
+    def plain(selector: Selector) -> Selector:
+        return Selector(
+            labels=selector.labels,
+            expressions=tuple(replace(one, values=tuple(sorted(one.values))) for one in selector.expressions),
+        )
+
+    return Stranger(namespace=who.namespace, namespaces=plain(who.namespaces), pods=plain(who.pods))

@@ -1,0 +1,107 @@
+"""*May this one talk to that one?* asked by name; answered with reasons, and with what keeps the answer from being certain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.seen.network import Direction, Network, PodSet, Protocol
+from reach.decision import End, Reason, decide
+from reach.doubts import doubts
+from reach.ends import Door, doors, sources
+from reach.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One pair of ends that the question meant. ``port`` is 0 where the target has no port of the name that was asked for."""
+
+    source: str
+    target: str
+    protocol: Protocol
+    port: int
+    allowed: bool
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """``allowed`` where any of the connections is. ``doubts`` are sentences; an answer without doubts is certain."""
+
+    allowed: bool
+    connections: tuple[Connection, ...]
+    doubts: tuple[str, ...]
+
+
+def ask(network: Network, source: str, target: str) -> Answer:
+    """May *source* (``NAMESPACE/NAME``) open a connection to *target* (``NAME:PORT``)? Raises `Refused` for names of nothing.
+
+    Whether anything listens there is not asked.
+    """
+    origins = sources(network, source)
+    near = next((one.namespace for one in origins if isinstance(one, PodSet)), "")
+    found = doors(network, target, near)
+    addresses = {str(one) for one in (*origins, *(door.end for door in found)) if not isinstance(one, PodSet)}
+    world = World(network, points=sorted(addresses))
+    connections = []
+    for origin in origins:
+        for door in found:
+            if door.port:
+                decision = decide(world, origin, door.end, door.protocol, door.port)
+                allowed, reasons = decision.allowed, decision.reasons
+            else:
+                allowed, reasons = False, ()
+            connections.append(
+                Connection(
+                    source=_title(origin),
+                    target=_title(door.end),
+                    protocol=door.protocol,
+                    port=door.port,
+                    allowed=allowed,
+                    reasons=reasons,
+                )
+            )
+    by_address = [one for origin in origins for door in found for one in _may_be_addressed(world, origin, door)]
+    ends = [one for one in (*origins, *(door.end for door in found)) if isinstance(one, PodSet)]
+    return Answer(
+        allowed=any(one.allowed for one in connections),
+        connections=tuple(connections),
+        doubts=tuple(dict.fromkeys((*said_doubts(network), *_of_nodes(ends), *by_address))),
+    )
+
+
+def _title(end: End) -> str:
+    return end.title if isinstance(end, PodSet) else str(end)
+
+
+def said_doubts(network: Network) -> Iterator[str]:
+    """In sentences, whatever keeps answers about *network* from being certain."""
+    for one in (*network.unread, *network.refused, *doubts(network)):
+        place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
+        field = f"{one.about} {one.field}".strip() if one.field else ""
+        yield f"{place}: {f'{field}: ' if field else ''}{one.text}"
+
+
+def _of_nodes(ends: list[PodSet]) -> Iterator[str]:
+    for pods in {id(one): one for one in ends}.values():
+        if pods.host_network:
+            where = f"{pods.at.path}:{pods.at.line}"
+            yield f"{where}: {pods.title} uses the network of its node, where policies do not reliably hold"
+
+
+def _may_be_addressed(world: World, source: End, door: Door) -> Iterator[str]:
+    """Rules by address that would open a closed connection between pods, if a pod's address lies in their block."""
+    target = door.end
+    if not (isinstance(source, PodSet) and isinstance(target, PodSet) and door.port):
+        return
+    if decide(world, source, target, door.protocol, door.port).allowed:
+        return
+    piece = world.terrain.ports.position(door.protocol, door.port)
+    for direction, subject in ((Direction.EGRESS, source), (Direction.INGRESS, target)):
+        mine = world.position(subject)
+        for clause in (clause for _, clauses in world.about(mine) for clause in clauses):
+            if clause.direction is direction and clause.subject[mine] and clause.ports[piece]:
+                for peer in clause.rule.peers:
+                    if peer.block is not None and peer.block.cidr:
+                        where = f"{peer.at.path}:{peer.at.line}"
+                        yield f"{where}: {clause.policy.title} names {peer.block.cidr}, in which pods may lie, too"

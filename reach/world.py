@@ -1,0 +1,158 @@
+"""The whole answer: who may talk to whom, for every pair of pods and addresses and for every port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, Tier
+from reach.clauses import Clause, Terrain
+from reach.ports import Ports
+from reach.selectors import Flags
+
+Bits = NDArray[np.uint8]
+"""Rows of flags, eight to a byte."""
+
+
+class World:
+    """The pods of a network, and what is outside of it, as the policies let them talk.
+
+    *Ends* are what talks: first the pods' classes, then the ranges of addresses outside. ``class_of`` gives each pod's class;
+    pods of one class are selected by the same policies and named by the same peers, so no packet tells them apart. ``points``
+    are addresses about which the answer must be exact, ``cuts`` ports.
+    """
+
+    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
+        self.network = network
+        self.terrain = Terrain(network, points, cuts)
+        order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
+        # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names stands for both.
+        self._ordered_policies = tuple(order)
+        self._clauses_of = tuple(tuple(self.terrain.clauses(policy)) for policy in order)
+        self.clauses = tuple(clause for clauses in self._clauses_of for clause in clauses)
+        self.class_of, self.first_of_class = self._classes()
+        self.ends = len(self.first_of_class) + len(self.terrain.outside.spans)
+        self.port_class_of, self.first_of_port_class = self._port_classes()
+
+    def _classes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        count = len(self.network.pods)
+        if not count:
+            return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+        rows = {np.packbits(one).tobytes() for one in self.terrain.isolated.values()}
+        # Many clauses share their arrays; each array is looked at once.
+        arrays = {id(one): one for clause in self.clauses for one in (clause.subject, clause.peers)}
+        rows |= {np.packbits(one[:count]).tobytes() for one in arrays.values()}
+        packed = np.frombuffer(b"".join(sorted(rows)), dtype=np.uint8).reshape(len(rows), -1)
+        return _alike(np.packbits(np.unpackbits(packed, axis=1, count=count), axis=0).T)
+
+    def _port_classes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        count = len(self.terrain.ports.pieces)
+        rows = [clause.ports for clause in self.clauses] or [np.ones(count, dtype=np.bool_)]
+        return _alike(np.packbits(np.array(rows), axis=0).T)
+
+    @cached_property
+    def _by_tier(self) -> dict[tuple[Tier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]]:
+        """Every clause with its subjects as classes and its peers as bits over ends."""
+        count = len(self.network.pods)
+        found: dict[tuple[Tier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]] = {}
+        for clause in self.clauses:
+            subject = np.flatnonzero(clause.subject[self.first_of_class])
+            peers = np.packbits(np.concatenate([clause.peers[:count][self.first_of_class], clause.peers[count:]]))
+            found.setdefault((clause.policy.tier, clause.direction), []).append((clause, subject, peers))
+        return found
+
+    def may(self, direction: Direction, port_class: int) -> Bits:
+        """For each class of pods (rows): with which ends policies let it talk in *direction*, on the ports of *port_class*."""
+        piece = int(self.first_of_port_class[port_class])
+        rows = len(self.first_of_class)
+        every = np.packbits(np.ones(self.ends, dtype=np.bool_))
+        blank = np.zeros((rows, len(every)), dtype=np.uint8)
+        isolated = self.terrain.isolated[direction][self.first_of_class]
+        allowed = blank.copy()
+        for clause, subject, peers in self._by_tier.get((Tier.NAMESPACE, direction), ()):
+            if clause.ports[piece]:
+                allowed[subject] |= peers
+        if not isolated.all():
+            allowed[~isolated] = self._ordered(Tier.BASELINE, direction, piece, otherwise=None)[~isolated]
+        return self._ordered(Tier.ADMIN, direction, piece, otherwise=allowed)
+
+    def _ordered(self, tier: Tier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
+        """What the clauses of *tier* decide one after the other; where none does, *otherwise* (`None`: allowed)."""
+        clauses = self._by_tier.get((tier, direction), ())
+        every = np.packbits(np.ones(self.ends, dtype=np.bool_))
+        open_to = np.tile(every, (len(self.first_of_class), 1))
+        rest = open_to.copy() if otherwise is None else otherwise
+        if not clauses:
+            return rest
+        allowed = np.zeros_like(open_to)
+        passed = np.zeros_like(open_to)
+        for clause, subject, peers in clauses:
+            if not clause.ports[piece]:
+                continue
+            hit = open_to[subject] & peers
+            if clause.rule.action is Action.ALLOW:
+                allowed[subject] |= hit
+            elif clause.rule.action is Action.PASS:
+                passed[subject] |= hit
+            open_to[subject] &= ~peers
+        return allowed | ((open_to | passed) & rest)
+
+    def pairs(self, port_class: int) -> Flags:
+        """Who may open a connection to whom on the ports of *port_class*: flags, rows from and columns to, over ends.
+
+        Between two addresses outside nothing is said (no).
+        """
+        pods = len(self.first_of_class)
+        out = self._unpacked(self.may(Direction.EGRESS, port_class))
+        into = self._unpacked(self.may(Direction.INGRESS, port_class))
+        found = np.zeros((self.ends, self.ends), dtype=np.bool_)
+        found[:pods, :pods] = out[:, :pods] & into[:, :pods].T
+        found[:pods, pods:] = out[:, pods:]
+        found[pods:, :pods] = into[:, pods:].T
+        return found
+
+    def _unpacked(self, bits: Bits) -> Flags:
+        return np.unpackbits(bits, axis=1, count=self.ends).view(np.bool_)
+
+    def about(self, position: int) -> Iterator[tuple[PolicySeen, tuple[Clause, ...]]]:
+        """The policies that select the pods at *position*, each with its clauses, in the order in which they decide."""
+        for number in np.flatnonzero(self._subjects[:, position]).tolist():
+            yield self._ordered_policies[number], self._clauses_of[number]
+
+    @cached_property
+    def _subjects(self) -> Flags:
+        """Which policy (row) selects which pods (column)."""
+        rows = [self.terrain.subject(policy) for policy in self._ordered_policies]
+        return np.array(rows, dtype=np.bool_).reshape(len(rows), len(self.network.pods))
+
+    @cached_property
+    def _positions(self) -> dict[int, int]:
+        return {id(pods): position for position, pods in enumerate(self.network.pods)}
+
+    def position(self, pods: PodSet) -> int:
+        """Where *pods*, one of the network's own, stands in it."""
+        return self._positions[id(pods)]
+
+    @property
+    def port_classes(self) -> range:
+        return range(len(self.first_of_port_class))
+
+    def pieces_of(self, port_classes: Iterable[int]) -> Flags:
+        """The port pieces of *port_classes*, as flags."""
+        return np.isin(self.port_class_of, list(port_classes))
+
+    def members(self, pod_class: int) -> Iterator[int]:
+        """The positions of the pods of a class."""
+        yield from (int(position) for position in np.flatnonzero(self.class_of == pod_class))
+
+
+def _alike(rows: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which rows are equal: each one's group, and the first row of each group; groups in the order of their first rows."""
+    packed = np.ascontiguousarray(rows)
+    whole = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    return rank[group], np.sort(first)

@@ -1,0 +1,225 @@
+"""What a cluster holds about its network, saved as manifests that everything here reads: by listing, page by page, and no more.
+
+Nothing is read that could hold a secret, and of pods only what packets care about is kept. What the cluster does not let us see
+becomes an object ``NotSeen`` (``arcops.dev/v1``), so that whoever reads the manifests later knows that something is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arcops.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
+
+PAGE = 500
+_TRIES = 3
+_TIMEOUT = (5, 60)
+"""Seconds to connect, and to wait for an answer."""
+
+Object = dict[str, Any]
+"""An object as the API server's JSON has it; it is pruned and written here, and no other room sees it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One kind of object. ``query`` narrows the list."""
+
+    version: str
+    kind: str
+    plural: str
+    query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def group(self) -> str:
+        return self.version.rpartition("/")[0]
+
+    @property
+    def path(self) -> str:
+        return f"/{'apis' if '/' in self.version else 'api'}/{self.version}/{self.plural}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+_RUNNING = (("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed"),)
+_ISTIO, _SECURITY, _GATEWAY = "networking.istio.io/v1", "security.istio.io/v1", "gateway.networking.k8s.io/v1"
+RESOURCES = (
+    Resource(version="v1", kind="Namespace", plural="namespaces"),
+    Resource(version="v1", kind="Pod", plural="pods", query=_RUNNING),
+    Resource(version="v1", kind="Service", plural="services"),
+    Resource(version="apps/v1", kind="Deployment", plural="deployments"),
+    Resource(version="apps/v1", kind="StatefulSet", plural="statefulsets"),
+    Resource(version="apps/v1", kind="DaemonSet", plural="daemonsets"),
+    Resource(version="batch/v1", kind="CronJob", plural="cronjobs"),
+    Resource(version="networking.k8s.io/v1", kind="NetworkPolicy", plural="networkpolicies"),
+    Resource(version="networking.k8s.io/v1", kind="Ingress", plural="ingresses"),
+    Resource(version="policy.networking.k8s.io/v1alpha1", kind="AdminNetworkPolicy", plural="adminnetworkpolicies"),
+    Resource(
+        version="policy.networking.k8s.io/v1alpha1", kind="BaselineAdminNetworkPolicy", plural="baselineadminnetworkpolicies"
+    ),
+    Resource(version="policy.networking.k8s.io/v1alpha2", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
+    Resource(version=_GATEWAY, kind="Gateway", plural="gateways"),
+    Resource(version=_GATEWAY, kind="HTTPRoute", plural="httproutes"),
+    Resource(version=_GATEWAY, kind="GRPCRoute", plural="grpcroutes"),
+    Resource(version=_GATEWAY, kind="BackendTLSPolicy", plural="backendtlspolicies"),
+    Resource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),
+    Resource(version=_SECURITY, kind="AuthorizationPolicy", plural="authorizationpolicies"),
+    Resource(version=_SECURITY, kind="PeerAuthentication", plural="peerauthentications"),
+    Resource(version=_ISTIO, kind="Sidecar", plural="sidecars"),
+    Resource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
+    Resource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
+    Resource(version=_ISTIO, kind="Gateway", plural="gateways"),
+    Resource(version="networking.istio.io/v1alpha3", kind="EnvoyFilter", plural="envoyfilters"),
+    Resource(version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
+    Resource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
+    Resource(version="crd.projectcalico.org/v1", kind="NetworkPolicy", plural="networkpolicies"),
+    Resource(version="crd.projectcalico.org/v1", kind="GlobalNetworkPolicy", plural="globalnetworkpolicies"),
+    Resource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
+    Resource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
+)
+"""What is listed. The last ones are not understood by the engine, and that they are there is what has to be known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """One file of a snapshot. ``missing`` says why it is not all there; empty where it is."""
+
+    name: str
+    text: str
+    missing: str = ""
+
+
+def connect(kubeconfig: Path | None, context: str) -> ApiClient:
+    """A client for *context* of *kubeconfig*, by default the user's own. Raises `Refused` where there is none."""
+    try:
+        from kubernetes.client import ApiClient as Client
+        from kubernetes.config import (  # type: ignore[import-untyped]  # the package brings no types
+            ConfigException,
+            new_client_from_config,
+        )
+    except ImportError as error:
+        raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
+    try:
+        client: Client = new_client_from_config(str(kubeconfig) if kubeconfig else None, context or None, persist_config=False)
+    except (ConfigException, OSError, TypeError, ValueError) as error:
+        raise Refused(f"the kubeconfig has no context that could be used: {' '.join(str(error).split())}") from error
+    return client
+
+
+def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
+    """Every kind of `RESOURCES` as one file; kinds that the cluster does not know are left out.
+
+    *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all.
+    """
+    for resource in RESOURCES:
+        saved = _one(client, resource, tick)
+        if saved is not None:
+            yield saved
+
+
+def _one(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> Saved | None:
+    from kubernetes.client import ApiException
+
+    name = f"{resource.title}.json"
+    try:
+        found = _list(client, resource, tick)
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        why = f"the API server answers {error.status} {error.reason}"
+        return Saved(name=name, text=_text([_not_seen(resource, why)]), missing=f"{resource.title}: {why}")
+    if not found:
+        return None
+    return Saved(name=name, text=_text(found))
+
+
+def _list(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> list[Object]:
+    """All objects, in the order of names. A list that expired on the way is begun again."""
+    from kubernetes.client import ApiException
+
+    for attempt in range(_TRIES):
+        found: list[Object] = []
+        following = ""
+        try:
+            while True:
+                tick()
+                page = _get(client, resource, following)
+                found += [_pruned(item, resource) for item in page.get("items") or []]
+                following = (page.get("metadata") or {}).get("continue") or ""
+                if not following:
+                    return sorted(found, key=_order)
+        except ApiException as error:
+            if error.status != 410 or attempt == _TRIES - 1:
+                raise
+    return []
+
+
+def _order(one: Object) -> tuple[str, str]:
+    return one["metadata"].get("namespace", ""), one["metadata"].get("name", "")
+
+
+def _get(client: ApiClient, resource: Resource, following: str) -> Object:
+    from urllib3.exceptions import HTTPError
+
+    query = [("limit", str(PAGE)), *resource.query]
+    if following:
+        query.append(("continue", following))
+    try:
+        answer: Object = client.call_api(
+            resource.path,
+            "GET",
+            query_params=query,
+            header_params={"Accept": "application/json"},
+            response_types_map={200: "object"},
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _request_timeout=_TIMEOUT,
+        )
+    except HTTPError as error:
+        raise Unavailable(f"the API server does not answer: {' '.join(str(error).split())}") from error
+    return answer
+
+
+def _not_seen(resource: Resource, why: str) -> Object:
+    return {"apiVersion": "arcops.dev/v1", "kind": "NotSeen", "metadata": {"name": resource.title}, "reason": why}
+
+
+def _pruned(item: Object, resource: Resource) -> Object:
+    metadata = item.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "ownerReferences") if metadata.get(key)}
+    spec = item.get("spec") or {}
+    if resource.kind == "Pod":
+        spec = _pod(spec)
+    elif resource.group in ("apps", "batch"):
+        spec = _workload(spec)
+    return {"apiVersion": resource.version, "kind": resource.kind, "metadata": kept, "spec": spec}
+
+
+def _workload(spec: Mapping[str, Any]) -> Object:
+    kept: Object = {"selector": spec["selector"]} if spec.get("selector") else {}
+    job = spec.get("jobTemplate")
+    if job:
+        return {"jobTemplate": {"spec": _workload(job.get("spec") or {})}}
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    return {**kept, "template": {"metadata": {"labels": labels}, "spec": _pod(template.get("spec") or {})}}
+
+
+def _pod(spec: Mapping[str, Any]) -> Object:
+    kept: Object = {"hostNetwork": True} if spec.get("hostNetwork") else {}
+    for name in ("containers", "initContainers"):
+        if spec.get(name):
+            keys = ("name", "ports", "restartPolicy")
+            kept[name] = [{key: one[key] for key in keys if one.get(key)} for one in spec[name]]
+    return kept
+
+
+def _text(items: list[Object]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

@@ -1,0 +1,83 @@
+"""Kinds of objects: which move no packet, so that it does no harm that nothing here reads them."""
+
+from __future__ import annotations
+
+HARMLESS = frozenset(
+    {
+        ("", kind)
+        for kind in [
+            "ConfigMap",
+            "Secret",
+            "ServiceAccount",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "LimitRange",
+            "ResourceQuota",
+            "Event",
+            "ComponentStatus",
+            "Binding",
+            "PodTemplate",
+            "Node",
+            "Endpoints",
+        ]
+    }
+    | {("rbac.authorization.k8s.io", kind) for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")}
+    | {
+        ("policy", "PodDisruptionBudget"),
+        ("discovery.k8s.io", "EndpointSlice"),
+        ("flowcontrol.apiserver.k8s.io", "FlowSchema"),
+        ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"),
+        ("apiregistration.k8s.io", "APIService"),
+        ("certificates.k8s.io", "CertificateSigningRequest"),
+        ("events.k8s.io", "Event"),
+        ("autoscaling", "HorizontalPodAutoscaler"),
+        ("scheduling.k8s.io", "PriorityClass"),
+        ("node.k8s.io", "RuntimeClass"),
+        ("coordination.k8s.io", "Lease"),
+        ("apps", "ControllerRevision"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        ("networking.k8s.io", "IngressClass"),
+        ("gateway.networking.k8s.io", "GatewayClass"),
+    }
+    | {
+        ("storage.k8s.io", kind)
+        for kind in ("StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "CSIStorageCapacity", "VolumeAttributesClass")
+    }
+)
+"""``(group, kind)`` of what neither makes pods nor lets anything through. Everything else that nothing reads is UNKNOWN."""
+
+CLUSTER_WIDE = frozenset(
+    {
+        "Namespace",
+        "Node",
+        "FlowSchema",
+        "PriorityLevelConfiguration",
+        "APIService",
+        "CertificateSigningRequest",
+        "PersistentVolume",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "PriorityClass",
+        "RuntimeClass",
+        "CustomResourceDefinition",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "MutatingWebhookConfiguration",
+        "IngressClass",
+        "GatewayClass",
+        "StorageClass",
+        "CSIDriver",
+        "CSINode",
+        "VolumeAttachment",
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+        "ClusterNetworkPolicy",
+        "CiliumClusterwideNetworkPolicy",
+        "GlobalNetworkPolicy",
+    }
+)
+"""Kinds without a namespace."""

@@ -1,0 +1,268 @@
+"""YAML and JSON as nodes that know their line, made from the parser's events with every amount bounded.
+
+Scalars mean what they mean to kubectl, which reads YAML 1.1: a plain ``yes`` is a boolean. Aliases are followed and charged at
+the size of what they repeat, so that a bomb runs into the bound; one inside of its own anchor, a key that stands twice, and a
+key that is no scalar are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import yaml
+
+from arcops.errors import Refused
+
+DEEPEST = 100
+MOST_VALUES = 2_000_000
+"""In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
+
+_EVENTS_PER_TICK = 10_000
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
+_BOOL = re.compile(
+    r"(?:y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)\Z"  # YAML 1.1
+)
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z")
+_NUMBER = re.compile(
+    r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|\.(?:inf|Inf|INF))\Z|\.(?:nan|NaN|NAN)\Z"
+)
+_TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
+
+
+class Unreadable(Refused):
+    """A document that cannot be read, with the line where that shows (from 1; 0: the whole file)."""
+
+    def __init__(self, text: str, line: int) -> None:
+        super().__init__(text)
+        self.line = line
+
+
+@dataclass(slots=True)
+class Scalar:
+    """A single value. ``value`` is a string, a whole number, a boolean, or `None`; ``odd`` marks a plain number that is not
+    written as a decimal whole number, whose text is then the value.
+    """
+
+    line: int
+    value: str | int | bool | None
+    odd: bool = False
+
+
+@dataclass(slots=True)
+class Mapping:
+    """``lines`` holds the line of each key."""
+
+    line: int
+    items: dict[str, Node] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Sequence:
+    line: int
+    items: list[Node] = field(default_factory=list)
+
+
+Node = Scalar | Mapping | Sequence
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection that is not closed yet. ``key`` is the mapping's key that waits for its value."""
+
+    node: Mapping | Sequence
+    anchor: str | None
+    began: int
+    key: str | None = None
+    key_line: int = 0
+    merges: list[tuple[int, Node]] = field(default_factory=list)
+
+
+def idle() -> None:
+    """Nobody waits to be told."""
+
+
+def documents(data: bytes, tick: Callable[[], None] = idle) -> Iterator[Node]:
+    """Every document in *data*, which is UTF-8, one at a time; empty ones are left out. *tick* is called often and may raise.
+
+    Raises `Unreadable`.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("the file is not UTF-8 text", data.count(b"\n", 0, error.start) + 1) from None
+    try:
+        yield from _documents(text, tick)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        raise _unreadable(f"it is not YAML: {error.problem or error.context}", text, line) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position if isinstance(error.position, int) else 0) + 1
+        raise Unreadable(f"it holds a character that YAML does not allow: {error.reason}", line) from None
+    except yaml.YAMLError as error:
+        raise Unreadable(f"it is not YAML: {' '.join(str(error).split())}", 0) from None
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark is not None else 0
+
+
+def _unreadable(problem: str, text: str, line: int) -> Unreadable:
+    """*problem* on *line*, or that the file is a template where the line or the one before shows it."""
+    before = max(0, line - 2)
+    for number, one in enumerate(text.splitlines()[before:line], start=before + 1):
+        if "{{" in one:
+            said = "it is a template that was not rendered ('{{'); render it first (helm template) and check what comes out"
+            return Unreadable(said, number)
+    return Unreadable(problem, line)
+
+
+def _documents(text: str, tick: Callable[[], None]) -> Iterator[Node]:
+    builder = _Builder(text)
+    for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
+        if number % _EVENTS_PER_TICK == 0:
+            tick()
+        done = builder.take(event)
+        if done is not None:
+            if not (isinstance(done, Scalar) and done.value is None):
+                yield done
+            builder = _Builder(text)
+
+
+class _Builder:
+    """One document, event by event, without recursion."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._stack: list[_Open] = []
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._opening: set[str] = set()
+        self._values = 0
+        self._root: Node | None = None
+
+    def take(self, event: yaml.Event) -> Node | None:
+        """The whole document when *event* ends it."""
+        match event:
+            case yaml.ScalarEvent():
+                self._count(event)
+                node = self._scalar(event)
+                if event.anchor:
+                    self._anchors[event.anchor] = (node, 1)
+                self._place(node, _line(event), event.tag)
+            case yaml.MappingStartEvent():
+                self._open(Mapping(_line(event)), event)
+            case yaml.SequenceStartEvent():
+                self._open(Sequence(_line(event)), event)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._close()
+            case yaml.AliasEvent():
+                self._alias(event)
+            case yaml.DocumentEndEvent():
+                return self._root if self._root is not None else Scalar(0, None)
+            case _:
+                pass
+        return None
+
+    def _count(self, event: yaml.Event, more: int = 1) -> None:
+        self._values += more
+        if self._values > MOST_VALUES:
+            line = _line(event)
+            raise Unreadable(f"a document has more than {MOST_VALUES:,} values, repetitions by aliases included", line)
+
+    def _open(self, node: Mapping | Sequence, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+        self._count(event)
+        if len(self._stack) >= DEEPEST:
+            raise Unreadable(f"values are nested more than {DEEPEST} deep", node.line)
+        if self._stack and isinstance(self._stack[-1].node, Mapping) and self._stack[-1].key is None:
+            raise _unreadable("a key is no plain value", self._text, node.line)
+        if event.tag and event.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!"):
+            raise Unreadable(f"the tag {event.tag} has no meaning in a manifest", node.line)
+        if event.anchor:
+            self._opening.add(event.anchor)
+        self._stack.append(_Open(node, event.anchor, self._values - 1))
+
+    def _close(self) -> None:
+        done = self._stack.pop()
+        node = done.node
+        if isinstance(node, Mapping):
+            self._merge(node, done.merges)
+        if done.anchor:
+            self._opening.discard(done.anchor)
+            self._anchors[done.anchor] = (node, self._values - done.began)
+        self._place(node, node.line, None)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        line = _line(event)
+        if event.anchor in self._opening:
+            raise Unreadable(f"the alias *{event.anchor} stands inside of what it repeats, so it would never end", line)
+        if event.anchor not in self._anchors:
+            raise Unreadable(f"the alias *{event.anchor} repeats nothing", line)
+        node, size = self._anchors[event.anchor]
+        self._count(event, size)
+        self._place(node, line, None)
+
+    def _place(self, node: Node, line: int, tag: str | None) -> None:
+        if not self._stack:
+            self._root = node
+            return
+        top = self._stack[-1]
+        if isinstance(top.node, Sequence):
+            top.node.items.append(node)
+        elif top.key is None:
+            top.key, top.key_line = self._key(node, line), line
+        else:
+            self._entry(top, top.node, node)
+
+    def _entry(self, top: _Open, mapping: Mapping, node: Node) -> None:
+        key = top.key
+        assert key is not None  # noqa: S101  # the caller has just looked
+        top.key = None
+        if key == "<<":
+            top.merges.append((top.key_line, node))
+        elif key in mapping.items:
+            first = mapping.lines[key]
+            raise Unreadable(f"the key {key[:80]!r} stands twice in one mapping, first on line {first}", top.key_line)
+        else:
+            mapping.items[key] = node
+            mapping.lines[key] = top.key_line
+
+    def _key(self, node: Node, line: int) -> str:
+        if not isinstance(node, Scalar):
+            raise _unreadable("a key is no plain value", self._text, line)
+        if isinstance(node.value, str) and not node.odd:
+            return node.value
+        if isinstance(node.value, int) and not isinstance(node.value, bool):
+            return str(node.value)  # as kubectl writes it
+        raise Unreadable(f"the key {str(node.value)[:80]!r} is not what it looks like to kubectl; put it in quotes", line)
+
+    def _merge(self, mapping: Mapping, merges: list[tuple[int, Node]]) -> None:
+        """``<<``: the keys of other mappings, where the mapping has none of its own; the first that has a key gives it."""
+        for line, node in merges:
+            for source in node.items if isinstance(node, Sequence) else [node]:
+                if not isinstance(source, Mapping):
+                    raise Unreadable("'<<' merges something that is no mapping", line)
+                self._values += len(source.items)
+                for key, value in source.items.items():
+                    if key not in mapping.items:
+                        mapping.items[key] = value
+                        mapping.lines[key] = source.lines[key]
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        line = _line(event)
+        text: str = event.value
+        if event.tag and event.tag not in ("!", "tag:yaml.org,2002:str"):
+            raise Unreadable(f"the tag {event.tag} has no meaning in a manifest", line)
+        if not event.implicit[0] or event.tag:
+            return Scalar(line, text)
+        if _NULL.match(text):
+            return Scalar(line, None)
+        if _BOOL.match(text):
+            return Scalar(line, text in _TRUE)
+        if _WHOLE.match(text):
+            return Scalar(line, int(text))
+        return Scalar(line, text, odd=_NUMBER.match(text) is not None)

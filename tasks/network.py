@@ -1,0 +1,116 @@
+"""The network as manifests describe it: every ``.yaml``, ``.yml`` and ``.json`` file below the target, as ``kubectl apply -R``
+would take them.
+
+No link is followed. What cannot be read is kept as a complaint with file and line, and the rest is read all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from arcops.collector import collector
+from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.evidence import Seen, Sighting
+from arcops.finding import Location
+from arcops.request import Request
+from arcops.seen.network import Complaint, ManifestFile, Network
+from artifacts.reading import read_file
+from tasks.manifests.nodes import idle
+from tasks.manifests.objects import Objects
+from tasks.walk import walk
+
+ENDINGS = (".yaml", ".yml", ".json")
+MOST_BYTES = 64 * 1024 * 1024
+"""In one file."""
+MOST_BYTES_IN_ALL = 512 * 1024 * 1024
+MOST_FILES = 50_000
+
+
+@collector(Network, version="1", deadline=timedelta(minutes=15))
+def network(request: Request, seen: Seen) -> Sighting[Network]:
+    """Read the manifests at the target, a folder or one file. Raises `Refused` where it holds none."""
+    return Sighting(body=read_manifests(request.target, tick=lambda: request.progress(0, 0)))
+
+
+def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
+    """The network that the manifests at *target* describe. Raises `Refused` where there is no manifest to read."""
+    objects = Objects()
+    files: list[ManifestFile] = []
+    left = MOST_BYTES_IN_ALL
+    for path, place in _paths(target, objects, tick):
+        tick()
+        try:
+            data = read_file(place, min(MOST_BYTES, left), follow=place == target)
+        except ArcOpsError as error:
+            objects.unread.append(_complaint(path, str(error).replace(str(place), "the file")))
+            continue
+        left -= len(data)
+        files.append(ManifestFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
+        objects.read(path, data, tick)
+    if not files and not objects.unread:
+        raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
+    return _network(objects, files)
+
+
+def network_of(files: Iterable[tuple[str, bytes]]) -> Network:
+    """The network that manifests in memory describe: each a name and its content."""
+    objects = Objects()
+    read: list[ManifestFile] = []
+    for name, data in files:
+        read.append(ManifestFile(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
+        objects.read(name, data)
+    return _network(objects, read)
+
+
+def _network(objects: Objects, files: list[ManifestFile]) -> Network:
+    objects.complete()
+    return Network(
+        root=hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in files)).hexdigest(),
+        files=tuple(files),
+        unread=tuple(objects.unread),
+        refused=tuple(objects.refused),
+        namespaces=tuple(objects.namespaces[name] for name in sorted(objects.namespaces)),
+        pods=tuple(objects.pods),
+        policies=tuple(objects.policies),
+        services=tuple(objects.services),
+        routes=tuple(objects.routes),
+        gateways=tuple(objects.gateways),
+        grants=tuple(objects.grants),
+        backend_tls=tuple(objects.backend_tls),
+        others=tuple(objects.others),
+        mesh=objects.mesh.seen(),
+    )
+
+
+def _paths(target: Path, objects: Objects, tick: Callable[[], None]) -> Iterator[tuple[str, Path]]:
+    """Every manifest's path relative to *target*, sorted, and where it is; what stands in the way becomes a complaint."""
+    try:
+        root = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise Refused(f"{target} does not exist; name a folder or a file with manifests") from error
+    except OSError as error:
+        raise Unavailable(f"{target} cannot be opened: {error.strerror}") from error
+    try:
+        if not target.is_dir():
+            yield target.name, target
+            return
+        found = walk(root, tick)
+    finally:
+        os.close(root)
+    for link in found.links:
+        objects.unread.append(_complaint(link.path, "it is a link, and links are not followed; put the file itself here"))
+    for trouble in found.troubles:
+        objects.unread.append(_complaint(trouble.path, trouble.reason))
+    names = sorted(entry.path for entry in found.files if entry.path.lower().endswith(ENDINGS))
+    if len(names) > MOST_FILES:
+        objects.unread.append(_complaint("", f"there are {len(names):,} manifests, of which {MOST_FILES:,} were read"))
+    for name in names[:MOST_FILES]:
+        yield name, target / name
+
+
+def _complaint(path: str, text: str) -> Complaint:
+    return Complaint(at=Location(path=path or "."), about="", field="", text=text)

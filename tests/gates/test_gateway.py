@@ -1,0 +1,121 @@
+"""The gate `gateway`: a route under an exact name, by TLS to the end, is GREEN, and each way to loosen it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arcops.finding import Outcome
+from arcops.result import GateResult
+from arcops.verdict import Verdict
+from gates.gateway import GatewayPolicy, gateway
+from tasks.network import read_manifests
+from tests.evidence import judged
+from tests.manifests import changed, shop
+
+pytestmark = pytest.mark.requirement("ARC-B2")
+
+EDGE = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: edge}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: edge}
+spec:
+  gatewayClassName: envoy
+  listeners:
+    - name: https
+      port: 443
+      protocol: HTTPS
+      hostname: "*.example"
+      allowedRoutes:
+        namespaces: {from: Selector, selector: {matchLabels: {kubernetes.io/metadata.name: shop}}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec:
+  parentRefs: [{name: edge, namespace: edge, sectionName: https}]
+  hostnames: [shop.example]
+  rules:
+    - backendRefs: [{name: web, port: 80}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  targetRefs: [{group: "", kind: Service, name: web}]
+  validation: {hostname: web.shop, wellKnownCACertificates: System}
+"""
+
+
+def judge(folder: Path, policy: GatewayPolicy | None = None) -> GateResult:
+    return judged(gateway, policy or GatewayPolicy(), [read_manifests(folder)])
+
+
+def bad(result: GateResult) -> dict[str, Outcome]:
+    return {finding.rule: finding.outcome for finding in result.findings if finding.outcome is not Outcome.PASS}
+
+
+def test_a_narrow_way_in_is_green(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop", EDGE)
+    network = read_manifests(folder)
+    assert (network.unread, network.refused, network.others) == ((), (), ())
+    result = judge(folder)
+    assert result.verdict is Verdict.GREEN, bad(result)
+
+
+FAIL, WARN, UNKNOWN = Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("sectionName: https", "sectionName: http", {"gateway/attached": FAIL}),
+        ("sectionName: https", "port: 8443", {"gateway/attached": FAIL}),
+        ("[{name: edge, namespace: edge, sec", "[{name: egde, namespace: edge, sec", {"gateway/attached": UNKNOWN}),
+        ("parentRefs: [{name: edge, namespace: edge, sectionName: https}]", "parentRefs: []", {"gateway/attached": WARN}),
+        ("metadata.name: shop}}", "metadata.name: other}}", {"gateway/attached": FAIL}),
+        ("from: Selector", "from: Same", {"gateway/attached": FAIL}),
+        ("from: Selector", "from: None", {"gateway/attached": FAIL}),
+        ("from: Selector", "from: All", {"gateway/listeners": FAIL}),
+        ("        namespaces: {", "        kinds: [{kind: GRPCRoute}]\n        namespaces: {", {"gateway/attached": FAIL}),
+        ("protocol: HTTPS", "protocol: HTTP", {"gateway/listeners": FAIL}),
+        ("protocol: HTTPS", "protocol: UDP", {"gateway/attached": FAIL, "gateway/listeners": FAIL}),
+        ("[shop.example]", "[shop.elsewhere]", {"gateway/attached": FAIL}),
+        ("[shop.example]", "['*.example']", {"gateway/hosts": FAIL}),
+        ("  hostnames: [shop.example]\n", "", {"gateway/hosts": FAIL}),
+        ("kind: Service, name: web", "kind: Service, name: wep", {"gateway/backend-tls": WARN}),
+    ],
+)  # fmt: skip
+def test_each_mutation_is_found(tmp_path: Path, old: str, new: str, expected: dict[str, Outcome]) -> None:
+    assert bad(judge(shop(tmp_path / "shop", changed(EDGE, old, new)))) == expected
+
+
+def test_a_route_without_names_takes_those_of_an_exact_listener(tmp_path: Path) -> None:
+    text = changed(changed(EDGE, "  hostnames: [shop.example]\n", ""), '"*.example"', "shop.example")
+    assert judge(shop(tmp_path / "shop", text)).verdict is Verdict.GREEN
+
+
+def test_two_namespaces_cannot_have_one_name(tmp_path: Path) -> None:
+    ingress = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: thief, namespace: other}
+spec:
+  rules: [{host: shop.example}]
+"""
+    result = judge(shop(tmp_path / "shop", EDGE, ingress))
+    found = [one for one in result.findings if one.rule == "gateway/hosts"]
+    assert [(one.outcome, one.about) for one in found] == [(FAIL, "Ingress other/thief")]
+    assert "more-0.yaml:18" in found[0].text, "the first to claim it is named with its place"
+
+
+def test_what_the_policy_accepts(tmp_path: Path) -> None:
+    text = changed(EDGE, "protocol: HTTPS", "protocol: HTTP").rpartition("---\n")[0]
+    lax = GatewayPolicy(plain_backends=True, plain_listeners=True)
+    assert set(bad(judge(shop(tmp_path / "a", text)))) == {"gateway/listeners", "gateway/backend-tls"}
+    assert judge(shop(tmp_path / "b", text), lax).verdict is Verdict.GREEN

@@ -1,0 +1,190 @@
+"""Small networks of every shape, for property tests: few labels, ports and addresses, so that rules meet what they name."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from arcops.finding import Location
+from arcops.seen.network import (
+    NAMESPACE_NAME,
+    Action,
+    Block,
+    ContainerPort,
+    Direction,
+    Label,
+    NamespaceSeen,
+    Network,
+    Operator,
+    Peer,
+    PodSet,
+    PolicyRule,
+    PolicySeen,
+    PortRange,
+    Protocol,
+    Requirement,
+    Selector,
+    Tier,
+)
+
+AT = Location(path="made.yaml", line=1)
+NAMESPACES = ("one", "two")
+KEYS = ("app", "tier")
+VALUES = ("a", "b")
+NUMBERS = (1, 53, 80, 81, 65535)
+ADDRESSES = (  # addresses to ask about; nobody binds to them
+    "0.0.0.0",  # noqa: S104  # an address to ask about, not to bind to
+    "9.255.255.255",
+    "10.0.0.0",
+    "10.1.2.3",
+    "10.255.255.255",
+    "11.0.0.0",
+    "169.254.169.254",
+    "::1",
+    "2001:db8::5",
+)
+
+labels = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES)).map(
+    lambda given: tuple(Label(key=key, value=value) for key, value in sorted(given.items()))
+)
+requirements = st.one_of(
+    st.builds(
+        Requirement,
+        key=st.sampled_from(KEYS),
+        operator=st.sampled_from((Operator.IN, Operator.NOT_IN)),
+        values=st.lists(st.sampled_from(VALUES), min_size=1, max_size=2, unique=True).map(tuple),
+    ),
+    st.builds(Requirement, key=st.sampled_from(KEYS), operator=st.sampled_from((Operator.EXISTS, Operator.DOES_NOT_EXIST))),
+)
+selectors = st.one_of(
+    st.just(Selector()),
+    st.builds(Selector, labels=labels),
+    st.builds(Selector, labels=labels, expressions=st.lists(requirements, min_size=1, max_size=1).map(tuple)),
+)
+namespace_selectors = st.one_of(
+    selectors,
+    st.sampled_from(NAMESPACES).map(lambda name: Selector(labels=(Label(key=NAMESPACE_NAME, value=name),))),
+)
+blocks = st.sampled_from(
+    (
+        Block(cidr="0.0.0.0/0"),
+        Block(cidr="::/0"),
+        Block(cidr="10.0.0.0/8"),
+        Block(cidr="10.0.0.0/8", excepts=("10.1.0.0/16",)),
+        Block(cidr="0.0.0.0/0", excepts=("169.254.169.254/32", "10.0.0.0/8")),
+        Block(cidr="10.1.2.3/32"),
+        Block(cidr="2001:db8::/32"),
+        Block(cidr=""),
+    )
+)
+ports = st.one_of(
+    st.builds(PortRange, protocol=st.sampled_from(Protocol)),
+    st.builds(
+        lambda protocol, pair: PortRange(protocol=protocol, first=min(pair), last=max(pair)),
+        st.sampled_from(Protocol),
+        st.tuples(st.sampled_from(NUMBERS), st.sampled_from(NUMBERS)),
+    ),
+    st.builds(PortRange, protocol=st.sampled_from([*Protocol, None]), name=st.sampled_from(("http", "http", "dns"))),
+)
+some_ports = st.just(()) | st.lists(ports, min_size=1, max_size=2).map(tuple)
+pod_peers = st.builds(Peer, at=st.just(AT), namespaces=namespace_selectors, pods=selectors)
+own_peers = st.one_of(
+    pod_peers,
+    st.builds(Peer, at=st.just(AT), pods=selectors),
+    st.builds(Peer, at=st.just(AT), namespaces=namespace_selectors),
+    st.builds(Peer, at=st.just(AT), block=blocks),
+)
+rules = st.builds(
+    PolicyRule,
+    at=st.just(AT),
+    field=st.just("spec.rule"),
+    peers=st.lists(own_peers, max_size=2).map(tuple),
+    ports=some_ports,
+)
+
+
+def ordered_rules(actions: list[Action], outside: bool) -> st.SearchStrategy[tuple[PolicyRule, ...]]:
+    whom = st.one_of(pod_peers, st.builds(Peer, at=st.just(AT), block=blocks)) if outside else pod_peers
+    one = st.builds(
+        PolicyRule,
+        at=st.just(AT),
+        field=st.just("spec.rule"),
+        action=st.sampled_from(actions),
+        peers=st.lists(whom, min_size=1, max_size=2).map(tuple),
+        ports=some_ports,
+    )
+    return st.lists(one, min_size=1, max_size=3).map(tuple)
+
+
+own_policies = st.builds(
+    PolicySeen,
+    kind=st.just("NetworkPolicy"),
+    namespace=st.sampled_from(NAMESPACES),
+    name=st.just("np"),
+    at=st.just(AT),
+    tier=st.just(Tier.NAMESPACE),
+    pods=selectors,
+    directions=st.sampled_from(((Direction.INGRESS,), (Direction.EGRESS,), (Direction.INGRESS, Direction.EGRESS))),
+    ingress=st.lists(rules, min_size=1, max_size=2).map(tuple),
+    egress=st.lists(rules, min_size=1, max_size=2).map(tuple),
+)
+
+
+def cluster_policies(tier: Tier, actions: list[Action]) -> st.SearchStrategy[PolicySeen]:
+    return st.builds(
+        PolicySeen,
+        kind=st.just("AdminNetworkPolicy"),
+        namespace=st.just(""),
+        name=st.sampled_from(("x", "y")),
+        at=st.just(AT),
+        tier=st.just(tier),
+        pods=selectors,
+        namespaces=namespace_selectors,
+        priority=st.integers(0, 3),
+        ingress=ordered_rules(actions, outside=False),
+        egress=ordered_rules(actions, outside=True),
+    )
+
+
+pods = st.builds(
+    PodSet,
+    kind=st.just("Pod"),
+    namespace=st.sampled_from(NAMESPACES),
+    name=st.just("p"),
+    at=st.just(AT),
+    labels=labels,
+    ports=st.lists(
+        st.builds(
+            ContainerPort,
+            protocol=st.sampled_from((Protocol.TCP, Protocol.UDP)),
+            number=st.sampled_from(NUMBERS),
+            name=st.sampled_from(("http", "http", "dns")),
+        ),
+        max_size=3,
+    ).map(tuple),
+    host_network=st.sampled_from((False, False, False, True)),
+)
+_admin = cluster_policies(Tier.ADMIN, [Action.ALLOW, Action.DENY, Action.PASS])
+_baseline = cluster_policies(Tier.BASELINE, [Action.ALLOW, Action.DENY])
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """A network with up to six pods. Policies of one tier and priority do not occur: what they mean is undefined."""
+    policies = draw(st.lists(own_policies, min_size=1, max_size=4))
+    policies += draw(st.just([]) | st.lists(_admin, min_size=1, max_size=2, unique_by=lambda one: one.priority))
+    policies += draw(st.lists(_baseline, max_size=1))
+    return Network(
+        root="0" * 64,
+        files=(),
+        namespaces=tuple(
+            NamespaceSeen(
+                name=name,
+                labels=tuple(sorted((*draw(labels), Label(key=NAMESPACE_NAME, value=name)))),
+                declared=True,
+                at=AT,
+            )
+            for name in NAMESPACES
+        ),
+        pods=tuple(draw(st.lists(pods, min_size=1, max_size=6))),
+        policies=tuple(draw(st.permutations(policies))),
+    )

@@ -1,0 +1,158 @@
+"""A cluster is read by listing alone, through the real client; what it does not show is never taken for absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from adapters.tools.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
+from arcops.errors import Refused, Unavailable
+from arcops.seen.network import Network
+from arcops.tier import Tier
+from reach.drift import compare
+from tasks.cluster import RESOURCES
+from tasks.network import network_of, read_manifests
+from tests.manifests import shop
+from tests.models import Bench, bench
+from tests.simulators.kubernetes_api import Cluster, serving
+
+pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3")
+
+
+def cluster_of_the_shop(tmp_path: Path) -> Cluster:
+    """The shop's manifests as a cluster would list them, with pods that its controllers made and words that are secret."""
+    paths = {(one.version, one.kind): one.path for one in RESOURCES}
+    objects: dict[str, list[dict[str, Any]]] = {one.path: [] for one in RESOURCES if one.group in ("", "apps", "batch")}
+    objects[paths["networking.k8s.io/v1", "NetworkPolicy"]] = []
+    for file in sorted(shop(tmp_path / "declared").iterdir()):
+        for one in yaml.safe_load_all(file.read_text()):
+            version, kind = one.pop("apiVersion"), one.pop("kind")
+            one["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+            objects[paths[version, kind]].append(one)
+    for kind, owner, name, app in (("ReplicaSet", "web-6b746f74dc", "x", "web"), ("StatefulSet", "db", "0", "db")):
+        labels = {"app": app, **({"pod-template-hash": "6b746f74dc"} if kind == "ReplicaSet" else {})}
+        port = {"containerPort": 8080, "name": "http"} if app == "web" else {"containerPort": 5432, "name": "postgres"}
+        metadata = {"name": f"{owner}-{name}", "namespace": "shop", "labels": labels}
+        metadata["ownerReferences"] = [{"kind": kind, "name": owner, "controller": True}]  # type: ignore[assignment]  # a list
+        container = {"name": app, "ports": [port], "env": [{"name": "PASSWORD", "value": "hunter2"}]}
+        objects["/api/v1/pods"].append(
+            {"metadata": metadata, "spec": {"containers": [container]}, "status": {"phase": "Running"}}
+        )
+    return Cluster(objects=objects)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Cluster:
+    return cluster_of_the_shop(tmp_path)
+
+
+@pytest.fixture
+def kubeconfig(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
+    with serving(cluster, tmp_path) as path:
+        yield path
+
+
+def saved(here: Bench, kubeconfig: Path, context: str = "", tier: Tier = Tier.RESTRICTED) -> Snapshotted:
+    place = replace(here.place(), settings=replace(here.settings, tier=tier))
+    return snapshot_network(SnapshotNetwork(context=context, kubeconfig=kubeconfig), place)
+
+
+def network(found: Snapshotted) -> Network:
+    return network_of([(one.name, one.text.encode()) for one in found.files])
+
+
+def test_a_cluster_as_declared_has_no_drift(here: Bench, cluster: Cluster, kubeconfig: Path, tmp_path: Path) -> None:
+    found = saved(here, kubeconfig)
+    live = network(found)
+    assert (live.unread, live.refused) == ((), ())
+    drift = compare(read_manifests(tmp_path / "declared"), live)
+    assert (drift.objects, drift.reach) == ((), ())
+    assert len(live.policies) == 4, "more than one page"
+    assert sum(one.startswith("/apis/networking.k8s.io/v1/networkpolicies") for one in cluster.asked) == 2
+
+
+def test_nothing_that_could_be_secret_is_kept(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    text = "".join(one.text for one in saved(here, kubeconfig).files)
+    assert "postgres" in text
+    assert "hunter2" not in text
+    assert "managedFields" not in text
+    assert not any("secrets" in one or "configmaps" in one for one in cluster.asked)
+
+
+def test_what_a_role_does_not_allow_is_not_seen_and_never_green(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    cluster.forbidden.add("/apis/networking.k8s.io/v1/networkpolicies")
+    found = saved(here, kubeconfig)
+    assert [one.missing for one in found.files if one.missing] == [
+        "networkpolicies.networking.k8s.io: the API server answers 403 Forbidden"
+    ]
+    assert [(one.about, "403" in one.text) for one in network(found).unread] == [("networkpolicies.networking.k8s.io", True)]
+
+
+def test_a_list_that_expires_on_the_way_is_begun_again(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    cluster.expires = 1
+    assert len(network(saved(here, kubeconfig)).policies) == 4
+    cluster.expires = 100
+    assert any("410" in one.missing for one in saved(here, kubeconfig).files)
+
+
+def test_policies_of_a_kind_that_is_not_understood_are_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    cluster.objects["/apis/cilium.io/v2/ciliumnetworkpolicies"] = [{"metadata": {"name": "x", "namespace": "shop"}, "spec": {}}]
+    assert [(one.kind, one.harmless) for one in network(saved(here, kubeconfig)).others] == [("CiliumNetworkPolicy", False)]
+
+
+def test_a_wrong_token_sees_nothing(here: Bench, kubeconfig: Path) -> None:
+    found = saved(here, kubeconfig, "bad")
+    assert len(found.files) == len(RESOURCES)
+    assert all("401" in one.missing for one in found.files)
+
+
+def test_no_connection_is_opened_where_none_is_allowed(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    with pytest.raises(Refused, match="air-gapped"):
+        saved(here, kubeconfig, tier=Tier.AIR_GAPPED)
+    assert not cluster.asked
+
+
+def test_no_such_context_and_no_such_server(here: Bench, kubeconfig: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no context"):
+        saved(here, kubeconfig, "elsewhere")
+    gone = tmp_path / "gone"
+    gone.write_text(kubeconfig.read_text().replace("http://127.0.0.1:", "http://127.0.0.1:1/x"))
+    with pytest.raises(Unavailable, match="does not answer"):
+        saved(here, gone)
+
+
+def test_the_role_that_ships_allows_what_is_listed_and_nothing_else() -> None:
+    house = Path(__file__).resolve().parents[2]
+    role = yaml.safe_load((house / "deployments" / "kubernetes" / "network-reader.yaml").read_text())
+    allowed = {(group, plural) for rule in role["rules"] for group in rule["apiGroups"] for plural in rule["resources"]}
+    assert allowed == {(one.group, one.plural) for one in RESOURCES}
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
+
+
+def test_the_command_saves_into_an_empty_folder_alone(here: Bench, kubeconfig: Path, cluster: Cluster, tmp_path: Path) -> None:
+    def arcops(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "adapters.cli", "network", "snapshot", "-o", str(tmp_path / "live")]
+        return subprocess.run(
+            [*command, "--kubeconfig", str(kubeconfig), *more],
+            capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **here.environment},
+        )  # fmt: skip
+
+    assert "air-gapped" in arcops().stderr
+    done = arcops("--tier", "restricted")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "live" / "networkpolicies.networking.k8s.io.json").read_text())["kind"] == "List"
+    assert "not an empty folder" in arcops("--tier", "restricted").stderr
