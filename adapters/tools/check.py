@@ -55,7 +55,11 @@ class NotKept(ArcOpsError):
 
 
 def _parameters(ask: Check, at: Place) -> Mapping[str, object]:
-    return {"target": str(at.reach(ask.target)), "policy": ask.policy, "attached": [str(at.reach(one)) for one in ask.attached]}
+    return {
+        "target": str(at.reach(ask.target)),
+        "policy": allowed_policy(ask.policy, at),
+        "attached": [str(at.reach(one)) for one in ask.attached],
+    }
 
 
 def _answer(ask: Check, digest: str, at: Place) -> Checked:
