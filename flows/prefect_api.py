@@ -36,6 +36,10 @@ from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Pos
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Cancelling, Completed, Failed, Scheduled
 
+from foundation.telemetry.logs import take_over
+
+take_over()  # what Prefect's client writes is a line like any other where this process keeps a log
+
 __all__ = [
     "NO_CACHE",
     "ArtifactCreate",

@@ -55,7 +55,7 @@ class Otel:
 
     def begin(self, name: str, parent: str, served: bool, what: Mapping[str, str]) -> OneSpan:
         """As `foundation.telemetry.spans.Tracer`. A *parent* that is no traceparent counts as none."""
-        context: Context | None = _w3c.extract({"traceparent": parent}) if parent else None
+        context = _w3c.extract({"traceparent": parent}, Context()) if parent else Context() if served else None
         kind = SpanKind.SERVER if served else SpanKind.INTERNAL
         return OneSpan(self._tracer.start_span(name, context=context, kind=kind, attributes=_attributes(what)))
 

@@ -97,10 +97,10 @@ def use(tracer: Tracer | None) -> None:
 def begin(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack[Known]) -> Span:
     """A new piece of work, part of the current one, which the caller ends.
 
-    *parent* is the traceparent of what asked for it in another process; *served* says that somebody waits there. *name* is one
-    of a few.
+    *parent* is the traceparent of what asked for it in another process. What is *served* to somebody there is part of nothing
+    here: a connection may serve many. *name* is one of a few.
     """
-    above, said = _current.get(), _said(what)
+    above, said = None if served else _current.get(), _said(what)
     traced = None
     if _tracer is not None:
         run = {"run": above.known["run"]} if above is not None and "run" in above.known else {}
@@ -123,6 +123,14 @@ def span(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack
         here.end(error)
 
 
+@contextmanager
+def about(**what: Unpack[Known]) -> Iterator[None]:
+    """What happens in the block is about this; it is no piece of work of its own."""
+    above = _current.get()
+    with Span({**(above.known if above is not None else {}), **_said(what)}, above).inside():
+        yield
+
+
 def learned(**what: Unpack[Known]) -> None:
     """Something became known of the current work, and of all that it is a part of: the run that it is, what it led to."""
     here = _current.get()
@@ -139,14 +147,21 @@ def known() -> Mapping[str, str]:
 
 def traceparent() -> str:
     """The current span, as W3C writes it for another process; empty where nobody traces."""
-    here = _current.get()
-    return here.traced.parent if here is not None and here.traced is not None else ""
+    traced = _traced()
+    return traced.parent if traced is not None else ""
 
 
 def trace() -> str:
     """The id of the current trace, or nothing."""
+    traced = _traced()
+    return traced.trace if traced is not None else ""
+
+
+def _traced() -> Traced | None:
     here = _current.get()
-    return here.traced.trace if here is not None and here.traced is not None else ""
+    while here is not None and here.traced is None:
+        here = here.above
+    return here.traced if here is not None else None
 
 
 def _said(what: Known) -> dict[str, str]:
