@@ -78,6 +78,10 @@ class Metrics:
         self._calls.labels(call.tool, call.outcome).inc()
         self._seconds.labels(call.tool, "long" if call.long else "short").observe(call.seconds)
 
+    def bounded(self, checks: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
+        """*checks* as they are told: by verdict, and by policies of which there are never too many."""
+        return self._now.bounded(checks)
+
     def requested(self, path: str, status: int) -> None:
         """A request was answered with *status*; 0 is no answer."""
         first = "/" + path.split("/", 2)[1] if path.startswith("/") else path
@@ -101,7 +105,7 @@ class Metrics:
         return [Route(METRICS, endpoint=self._guard(app), methods=["GET"])]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Now(Collector):
     """What is so at the moment of asking."""
 
@@ -109,7 +113,7 @@ class _Now(Collector):
     processes: list[Supervised] = field(default_factory=list)
     ready: Mapping[str, str] = field(default_factory=dict)
     looked: Looked = field(default_factory=Looked)
-    _policies: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, str] = field(default_factory=dict)
 
     def collect(self) -> Iterator[Metric]:
         loads = [work.load for work in self.works]
@@ -144,18 +148,18 @@ class _Now(Collector):
             about = "When the newest artifact was kept, in seconds since 1970."
             yield GaugeMetricFamily("arcops_newest_artifact_timestamp_seconds", about, stored.newest.timestamp())
         checks = CounterMetricFamily("arcops_checks", "Reports in the store.", labels=("verdict", "policy"))
-        for (verdict, policy), count in self._bounded(stored.checks).items():
+        for (verdict, policy), count in self.bounded(stored.checks).items():
             checks.add_metric((verdict, policy), count)
         yield checks
 
-    def _bounded(self, checks: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
+    def bounded(self, checks: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
         """*checks* by the shipped policies, the first few others, and the rest together."""
         shipped = shipped_policies()
         counted = {(verdict.value, policy): 0 for verdict in Verdict for policy in shipped}
         for (verdict, policy), count in sorted(checks.items()):
-            known = policy in shipped or policy in self._policies or len(self._policies) < _MOST_POLICIES
+            known = policy in shipped or policy in self.policies or len(self.policies) < _MOST_POLICIES
             label = policy[:100] if known else OTHER
             if known and policy not in shipped:
-                self._policies[policy] = label
+                self.policies[policy] = label
             counted[verdict, label] = counted.get((verdict, label), 0) + count
         return counted

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 
 from arcops.errors import ArcOpsError, Refused
 from artifacts.index import Filter
@@ -20,7 +19,6 @@ from artifacts.store import Store
 
 _WEIGH_SECONDS, _PATIENCE_SECONDS = 60.0, 2.0
 _SHARE = 20.0
-_NONE: Mapping[tuple[str, str], int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +28,7 @@ class Stored:
     artifacts: int = 0
     size: int | None = None
     newest: datetime | None = None
-    checks: Mapping[tuple[str, str], int] = _NONE
+    checks: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

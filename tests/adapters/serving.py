@@ -71,12 +71,12 @@ def served(*command: str, env: Mapping[str, str], module: str = "adapters.cli") 
 
 def _read(process: subprocess.Popen[str], log: list[str], said: threading.Condition) -> None:
     assert process.stderr is not None
-    for line in process.stderr:
+    for line in filter(str.strip, process.stderr):
         with said:
             log.append(line.rstrip("\n"))
             said.notify_all()
     with said:
-        log.append("")
+        log.append("")  # the end
         said.notify_all()
 
 
