@@ -39,23 +39,21 @@ def begin(environment: Mapping[str, str], stream: TextIO | None = None) -> None:
     form = environment.get(FORM, "") or ("text" if to.isatty() else "json")
     if form not in ("text", "json"):
         raise Refused(f"{FORM} is {form[:50]!r}; use json or text")
-    handler = _Ours(to)
+    handler = Lines(to)
     handler.setFormatter((_Json if form == "json" else _Text)(secrets(environment)))
     root = logging.getLogger()
     for before in list(root.handlers):
-        if isinstance(before, _Ours):
+        if isinstance(before, Lines):
             root.removeHandler(before)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    for name in _OURS:
-        logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(True)
     take_over()
 
 
 def take_over() -> None:
     """Take the lines of libraries that brought handlers of their own for a terminal; where no log was begun, leave them."""
-    if not any(isinstance(handler, _Ours) for handler in logging.getLogger().handlers):
+    if not any(isinstance(handler, Lines) for handler in logging.getLogger().handlers):
         return
     for name, logger in list(logging.root.manager.loggerDict.items()):
         if isinstance(logger, logging.Logger) and name.split(".")[0] in ("prefect", "uvicorn", "fastapi"):
@@ -63,6 +61,8 @@ def take_over() -> None:
                 if isinstance(handler, logging.StreamHandler):
                     logger.removeHandler(handler)
             logger.propagate = True
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -78,8 +78,8 @@ def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted((one for one in found if len(one) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
-class _Ours(logging.StreamHandler[TextIO]):
-    """The handler that `begin` puts in place."""
+class Lines(logging.StreamHandler[TextIO]):
+    """The handler that `begin` puts in place. With an underscore before its name, Prefect would take it away."""
 
 
 class _Formatter(logging.Formatter):

@@ -559,3 +559,24 @@ class TestLog:
         done = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert "use json or text" in done.stderr
+
+    def test_what_prefects_client_says_is_a_line_like_any_other(self) -> None:
+        program = """
+import logging, os
+from foundation.telemetry import logs
+logs.begin(os.environ)
+import flows.prefect_api
+from prefect.logging import get_logger
+get_logger("client").warning("the API does not answer")
+logging.getLogger("prefect._internal").error("inside")
+logging.getLogger("uvicorn.error").info("of the web server")
+logging.getLogger("adapters.x").info("ours")
+"""
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], env=environment({"ARCOPS_LOG": "json"}), cwd=REPOSITORY,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        said = [json.loads(line) for line in done.stderr.splitlines()]
+        assert [one["message"] for one in said] == ["the API does not answer", "inside", "of the web server", "ours"]
+        assert said[0]["logger"] == "prefect.client"
