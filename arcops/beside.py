@@ -12,6 +12,10 @@ from collections.abc import Iterable
 
 from arcops.seen.tree import FileSeen
 
+SIGNATURE_SUFFIXES = (".sigstore.json", ".sigstore", ".bundle", ".sig")
+LONGEST_SIGNATURE = 64 * 1024 * 1024
+"""Bytes. The manifest of a model with a hundred thousand files takes some 20 MiB; a longer signature is read by nobody."""
+
 _SBOM_NAME = re.compile(
     r"(?:^|/)(?:s?bom\.(?:json|xml|spdx|cdx|yaml|yml|jsonld|rdf|tag)"
     r"|[^/]*\.(?:cdx|s?bom|spdx3?)\.(?:json|xml|yaml|yml|jsonld|rdf)"

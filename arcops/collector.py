@@ -19,9 +19,10 @@ class Collector(Generic[T]):
     """A plain function with its circumstances.
 
     ``needs`` are collected first and handed in as `Seen`; without them this evidence is missing too. ``wants`` are handed in
-    where they could be collected. ``version`` changes whenever the same input could give another
-    body. Past ``deadline`` the evidence is missing. ``isolated`` runs it in a process of its own that can be killed: for
-    whatever could hang where no callback reaches.
+    where they could be collected. One that ``follows`` looks at what others made of the subject: what it wants is handed in
+    where somebody else has it collected, and is never collected for its sake. ``version`` changes whenever the same input
+    could give another body. Past ``deadline`` the evidence is missing. ``isolated`` runs it in a process of its own that can
+    be killed: for whatever could hang where no callback reaches.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Collector(Generic[T]):
     wants: tuple[type[Body], ...]
     deadline: timedelta
     isolated: bool
+    follows: bool
     look: Callable[[Request, Seen], Sighting[T]]
 
 
@@ -42,6 +44,7 @@ def collector(
     wants: tuple[type[Body], ...] = (),
     deadline: timedelta = timedelta(minutes=2),
     isolated: bool = False,
+    follows: bool = False,
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*."""
 
@@ -56,6 +59,7 @@ def collector(
             wants=wants,
             deadline=deadline,
             isolated=isolated,
+            follows=follows,
             look=look,
         )
 

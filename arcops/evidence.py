@@ -33,6 +33,14 @@ class Body:
         """Lower-case hex SHA-256 that names the whole subject by its content; empty where this body sees only a side of it."""
         return ""
 
+    @property
+    def attached_read(self) -> frozenset[str]:
+        """Lower-case hex SHA-256 of every file that this body was read from, where attached files may be among them.
+
+        What was attached and appears in no body was read by nobody, which is a finding (`gates.attachments`).
+        """
+        return frozenset()
+
 
 T = TypeVar("T", bound=Body)
 T_co = TypeVar("T_co", bound=Body, covariant=True)

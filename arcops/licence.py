@@ -115,7 +115,12 @@ def canonical_name(name: str) -> str:
 
 
 def family(name: str) -> str:
-    """The licence text that *name* stands for: "only" and "or later" are the same text."""
+    """The licence text that *name* stands for: "only" and "or later" are the same text, and so are a hub's name for a licence
+    that SPDX does not list and the ``LicenseRef-`` of that name, which is how an SPDX expression must spell it.
+    """
+    own = name.removeprefix("LicenseRef-")
+    if own.lower() not in _SPELLING:
+        name = own
     for ending in ("-only", "-or-later", "+"):
         name = name.removesuffix(ending)
     return name.lower()

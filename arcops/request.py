@@ -25,11 +25,12 @@ def unheard(sentence: str) -> None:
 class Request:
     """Everything that a collector may know.
 
-    ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it. ``trust`` holds keys, roots,
-    authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be lost at
-    any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its files.
-    ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it at
-    least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
+    ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it, each once. ``trust`` holds keys,
+    roots, authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be
+    lost at any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its
+    files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
+    at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
+    ``site`` is the name of the place where this runs, or empty.
     """
 
     target: Path
@@ -43,10 +44,12 @@ class Request:
     attached: tuple[Path, ...] = ()
     workers: int = 1
     named: str = ""
+    site: str = ""
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "attached", tuple(dict.fromkeys(self.attached)))
         if self.now.tzinfo is None:
             raise Refused("the request's clock has no time zone; pass an aware UTC datetime")
         if self.now.year > _LAST_YEAR:

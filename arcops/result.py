@@ -42,7 +42,10 @@ class EvidenceRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run: the subject, every gate's result, the evidence and what was missing, and how long it holds."""
+    """One run: the subject, every gate's result, the evidence and what was missing, and how long it holds.
+
+    ``site`` is the name of the place that judged, as its operator calls it, or empty where nobody named it.
+    """
 
     subject: Subject
     verdict: Verdict
@@ -55,6 +58,7 @@ class Report:
     runner: str
     judged_at: datetime
     valid_until: datetime
+    site: str = ""
 
     def __post_init__(self) -> None:
         said = worst(result.verdict for result in self.results)

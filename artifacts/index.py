@@ -19,28 +19,42 @@ from artifacts.entries import Entry
 from artifacts.merkle import Frontier, leaf_hash
 from artifacts.typed import moment
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 30.0
+_MOST_VARIABLES = 500
 
 _TABLES = """
 CREATE TABLE done (entries INTEGER NOT NULL, bytes INTEGER NOT NULL, peaks BLOB NOT NULL);
 INSERT INTO done VALUES (0, 0, x'');
 CREATE TABLE entry (
     position INTEGER PRIMARY KEY, artifact TEXT NOT NULL, at TEXT NOT NULL, predicate TEXT NOT NULL, subject TEXT NOT NULL,
-    verdict TEXT NOT NULL, policy TEXT NOT NULL, judged TEXT NOT NULL, until TEXT NOT NULL
+    verdict TEXT NOT NULL, policy TEXT NOT NULL, judged TEXT NOT NULL, until TEXT NOT NULL, site TEXT NOT NULL
 );
 CREATE INDEX entry_artifact ON entry (artifact);
 CREATE INDEX entry_subject ON entry (subject, position);
+CREATE INDEX entry_site ON entry (site, position);
 CREATE TABLE named (digest TEXT NOT NULL, position INTEGER NOT NULL REFERENCES entry);
 CREATE INDEX named_digest ON named (digest, position);
+CREATE TABLE gate (
+    position INTEGER NOT NULL REFERENCES entry, gate TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (position, gate)
+) WITHOUT ROWID;
+CREATE INDEX gate_verdict ON gate (gate, verdict, position);
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateListed:
+    """What one gate said, as a listing shows it."""
+
+    gate: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """One stored artifact as a listing shows it. These are the artifact's own words: nobody verified a signature to list them.
 
-    ``verdict`` and the moments are ``None`` where the artifact is no readiness report.
+    ``verdict`` and the moments are ``None`` where the artifact is no readiness report. ``gates`` are all that were asked.
     """
 
     position: int
@@ -52,18 +66,41 @@ class Listed:
     policy: str
     judged_at: datetime | None
     valid_until: datetime | None
+    site: str = ""
+    gates: tuple[GateListed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What to list; an empty field asks for nothing. ``digest`` is ``sha256:…`` of a subject."""
+    """What to list; an empty field asks for nothing. ``digest`` is ``sha256:…`` of a subject.
+
+    ``subject`` is a whole name, ``subject_part`` some of one, in any case. ``gate`` asks for artifacts for which the gate of
+    this id was asked, ``gate_verdict`` for those where it said so (any gate, where none is named). ``judged_from`` is the
+    first moment, ``judged_before`` the first one after the last, both to the second. ``offset`` passes over so many of the
+    newest.
+    """
 
     subject: str = ""
     digest: str = ""
     artifact: str = ""
     predicate_type: str = ""
     verdict: Verdict | None = None
+    subject_part: str = ""
+    site: str = ""
+    gate: str = ""
+    gate_verdict: Verdict | None = None
+    judged_from: datetime | None = None
+    judged_before: datetime | None = None
+    offset: int = 0
     limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What there is to filter by, each sorted."""
+
+    sites: tuple[str, ...]
+    gates: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +116,8 @@ class Row:
     policy: str = ""
     judged_at: str = ""
     valid_until: str = ""
+    site: str = ""
+    gates: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,26 +172,22 @@ class Index:
             done = self.done()
             tree, size = done.tree, done.bytes
             for row in rows:
-                database.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(tree.size, row))
+                database.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(tree.size, row))
                 database.executemany("INSERT INTO named VALUES (?, ?)", [(digest, tree.size) for digest in row.digests])
+                gates = [(tree.size, gate, verdict) for gate, verdict in dict(row.gates).items()]
+                database.executemany("INSERT INTO gate VALUES (?, ?, ?)", gates)
                 tree, size = tree.append(leaf_hash(row.line)), size + len(row.line) + 1
             database.execute("UPDATE done SET entries = ?, bytes = ?, peaks = ?", (tree.size, size, b"".join(tree.peaks)))
 
     def find(self, what: Filter) -> tuple[Listed, ...]:
         """What *what* asks for, newest first."""
-        wanted = {
-            "subject = ?": what.subject,
-            "artifact = ?": what.artifact,
-            "predicate = ?": what.predicate_type,
-            "verdict = ?": what.verdict.value if what.verdict else "",
-            "position IN (SELECT position FROM named WHERE digest = ?)": what.digest,
-        }
-        asked = {clause: value for clause, value in wanted.items() if value}
-        query = "SELECT position, artifact, at, predicate, subject, verdict, policy, judged, until FROM entry"
-        if asked:
-            query += " WHERE " + " AND ".join(asked)
+        clause, values = _clause(what)
+        query = "SELECT position, artifact, at, predicate, subject, verdict, policy, judged, until, site FROM entry"
         with self._said():
-            found = self._database.execute(f"{query} ORDER BY position DESC LIMIT ?", (*asked.values(), what.limit)).fetchall()
+            found = self._database.execute(
+                f"{query}{clause} ORDER BY position DESC LIMIT ? OFFSET ?", (*values, what.limit, max(0, what.offset))
+            ).fetchall()
+            gates = self._gates([row[0] for row in found])
         return tuple(
             Listed(
                 position=position,
@@ -164,9 +199,37 @@ class Index:
                 policy=policy,
                 judged_at=datetime.fromisoformat(judged) if judged else None,
                 valid_until=datetime.fromisoformat(until) if until else None,
+                site=site,
+                gates=tuple(gates.get(position, ())),
             )
-            for position, artifact, at, predicate, subject, verdict, policy, judged, until in found
+            for position, artifact, at, predicate, subject, verdict, policy, judged, until, site in found
         )
+
+    def count(self, what: Filter) -> int:
+        """How many artifacts *what* asks for, its limit and offset aside."""
+        clause, values = _clause(what)
+        with self._said():
+            counted: int = self._database.execute(f"SELECT count(*) FROM entry{clause}", values).fetchone()[0]  # noqa: S608  # the clause is made of texts of ours
+        return counted
+
+    def choices(self) -> Choices:
+        """The sites and gates that the artifacts name."""
+        with self._said():
+            sites = self._database.execute("SELECT DISTINCT site FROM entry WHERE site != '' ORDER BY site").fetchall()
+            gates = self._database.execute("SELECT DISTINCT gate FROM gate ORDER BY gate").fetchall()
+        return Choices(sites=tuple(site for (site,) in sites), gates=tuple(gate for (gate,) in gates))
+
+    def _gates(self, positions: list[int]) -> dict[int, list[GateListed]]:
+        found: dict[int, list[GateListed]] = {}
+        for start in range(0, len(positions), _MOST_VARIABLES):
+            some = positions[start : start + _MOST_VARIABLES]
+            marks = ", ".join("?" * len(some))
+            for position, gate, verdict in self._database.execute(
+                f"SELECT position, gate, verdict FROM gate WHERE position IN ({marks}) ORDER BY position, gate",  # noqa: S608  # question marks only
+                some,
+            ):
+                found.setdefault(position, []).append(GateListed(gate=gate, verdict=Verdict(verdict)))
+        return found
 
     @contextmanager
     def _said(self) -> Iterator[None]:
@@ -189,6 +252,37 @@ class Index:
             self._database.execute("COMMIT")
 
 
+def _clause(what: Filter) -> tuple[str, tuple[str, ...]]:
+    """The WHERE clause of *what*, made of texts of ours alone, and the values for its question marks."""
+    wanted = {
+        "subject = ?": what.subject,
+        "instr(lower(subject), lower(?)) > 0": what.subject_part,
+        "artifact = ?": what.artifact,
+        "predicate = ?": what.predicate_type,
+        "verdict = ?": _word(what.verdict),
+        "site = ?": what.site,
+        "position IN (SELECT position FROM named WHERE digest = ?)": what.digest,
+        "judged >= ?": _second(what.judged_from),
+        "judged != '' AND judged < ?": _second(what.judged_before),
+    }
+    asked = [(clause, value) for clause, value in wanted.items() if value]
+    gate = [(column, value) for column, value in (("gate", what.gate), ("verdict", _word(what.gate_verdict))) if value]
+    clauses = [clause for clause, _ in asked]
+    if gate:
+        columns = " AND ".join(f"{column} = ?" for column, _ in gate)
+        clauses.append(f"position IN (SELECT position FROM gate WHERE {columns})")  # noqa: S608  # columns of ours
+    return (f" WHERE {' AND '.join(clauses)}" if clauses else ""), tuple(value for _, value in asked + gate)
+
+
+def _word(verdict: Verdict | None) -> str:
+    return verdict.value if verdict else ""
+
+
+def _second(at: datetime | None) -> str:
+    """*at* to the second and without its Z, so that it sorts before each moment within that second."""
+    return moment(at.replace(microsecond=0)).removesuffix("Z") if at else ""
+
+
 def _values(position: int, row: Row) -> tuple[object, ...]:
     entry = row.entry
     return (
@@ -201,4 +295,5 @@ def _values(position: int, row: Row) -> tuple[object, ...]:
         row.policy,
         row.judged_at,
         row.valid_until,
+        row.site,
     )

@@ -23,8 +23,11 @@ def read_file(path: Path, limit: int, *, follow: bool = True) -> bytes:
     except OSError as error:
         raise Unavailable(f"{path} cannot be opened as a plain file: {error.strerror}") from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise Refused(f"{path} is not a regular file")
+        if status.st_size > limit:
+            raise _too_long(path, limit)
         return _read(descriptor, path, limit)
     finally:
         os.close(descriptor)
@@ -37,5 +40,9 @@ def _read(descriptor: int, path: Path, limit: int) -> bytes:
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
     if len(data) > limit:
-        raise Refused(f"{path} is larger than {limit} bytes, the most that is read of a file of this kind")
+        raise _too_long(path, limit)  # it grew, or it is one of those that the kernel makes up while they are read
     return data
+
+
+def _too_long(path: Path, limit: int) -> Refused:
+    return Refused(f"{path} is larger than {limit} bytes, the most that is read of a file of this kind")

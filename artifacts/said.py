@@ -13,7 +13,10 @@ from artifacts.typed import moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """``evidence`` is ``None`` where the predicate is not one that names evidence in a way known here."""
+    """``evidence`` is ``None`` where the predicate is not one that names evidence in a way known here.
+
+    ``gates`` are the ids of the gates that were asked, each with its verdict.
+    """
 
     predicate_type: str
     subject: str
@@ -23,6 +26,8 @@ class Said:
     policy: str = ""
     judged_at: str = ""
     valid_until: str = ""
+    site: str = ""
+    gates: tuple[tuple[str, str], ...] = ()
 
 
 def said(sealed: bytes) -> Said:
@@ -46,6 +51,8 @@ def said(sealed: bytes) -> Said:
         policy=report.policy_name,
         judged_at=moment(report.judged_at),
         valid_until=moment(report.valid_until),
+        site=report.site,
+        gates=tuple((result.gate, result.verdict.value) for result in report.results),
     )
 
 

@@ -8,7 +8,7 @@ what it was gathered from on every load, so it can't say something else.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, cast
@@ -21,7 +21,7 @@ from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.canonical import canonical
 from artifacts.envelope import strict_json
-from artifacts.typed import JSON, dump, load
+from artifacts.typed import JSON, LEFT_OUT, dump, load
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 READINESS = "https://arcops.dev/predicates/readiness-report/v1"
@@ -62,7 +62,10 @@ class CollectorVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadinessReport:
-    """The predicate: the judged subject, the verdict, how each gate came to it, and what everything rests on."""
+    """The predicate: the judged subject, the verdict, how each gate came to it, and what everything rests on.
+
+    Where the place that judged has no name, there is no site.
+    """
 
     subject: Subject
     verdict: Verdict
@@ -77,6 +80,7 @@ class ReadinessReport:
     trust_roots: tuple[TrustRoot, ...]
     data_dates: tuple[DataDate, ...]
     collectors: tuple[CollectorVersion, ...]
+    site: str = field(default="", metadata=LEFT_OUT)
 
 
 def predicate(report: Report) -> ReadinessReport:
@@ -108,6 +112,7 @@ def predicate(report: Report) -> ReadinessReport:
             CollectorVersion(collector=name, version=version)
             for name, version in sorted({(record.collector, record.version) for record in report.evidence})
         ),
+        site=report.site,
     )
 
 
@@ -148,6 +153,7 @@ def from_statement(data: bytes) -> Report:
         runner=said.runner,
         judged_at=said.judged_at,
         valid_until=said.valid_until,
+        site=said.site,
     )
     outer = {"name": said.subject.name, "digest": {digest.algorithm: digest.value for digest in said.subject.digests}}
     if members["subject"] != [outer]:

@@ -22,7 +22,7 @@ from types import TracebackType
 
 from arcops.errors import Broken, Refused, Unavailable
 from artifacts.entries import Entry, append_line, read_line, read_lines
-from artifacts.index import Filter, Index, Listed, Row
+from artifacts.index import Choices, Filter, Index, Listed, Row
 from artifacts.ledger import Checkpoint, open_checkpoint, sign_checkpoint
 from artifacts.merkle import Frontier, inclusion_proof, leaf_hash
 from artifacts.private_key import Signer
@@ -130,6 +130,16 @@ class Store:
         """The stored artifacts that *what* asks for, newest first. Their words are theirs: open one before relying on it."""
         self.refresh()
         return self._index.find(what or Filter())
+
+    def count(self, what: Filter) -> int:
+        """How many of the stored artifacts *what* asks for, its limit and offset aside."""
+        self.refresh()
+        return self._index.count(what)
+
+    def choices(self) -> Choices:
+        """The sites and gates that the stored artifacts name."""
+        self.refresh()
+        return self._index.choices()
 
     def entries(self) -> tuple[Entry, ...]:
         """The whole log, oldest first."""
@@ -249,6 +259,8 @@ class Store:
             policy=words.policy,
             judged_at=words.judged_at,
             valid_until=words.valid_until,
+            site=words.site,
+            gates=words.gates,
         )
 
     def _entry(self, position: int) -> Entry:

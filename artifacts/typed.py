@@ -3,13 +3,16 @@
 `artifacts.wire` does the same with pydantic, which costs more to import than a whole verification may. Here is the light
 path, for what is signed: every field is always written, no field may be absent, none may be extra. The same hints make the
 published JSON Schema, so code and schema have one source.
+
+A field that was added after its format was released is marked `LEFT_OUT`: empty, it is not written, so every value that could
+be said before is still said in the same bytes, and in no others.
 """
 
 from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -20,6 +23,9 @@ from arcops.errors import Broken, Refused
 
 JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 T = TypeVar("T")
+
+LEFT_OUT: Mapping[str, object] = {"arcops.left_out_when_empty": True}
+"""The metadata of a string field that is left out where it is empty."""
 
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
 _MOMENT = re.compile(MOMENT.removesuffix("$") + r"\Z")
@@ -44,6 +50,12 @@ def _members(kind: Any) -> tuple[tuple[str, str, Any], ...]:
     return tuple((field.name, camel(field.name), hints[field.name]) for field in fields(kind) if field.init)
 
 
+@cache
+def _left_out(kind: Any) -> frozenset[str]:
+    """The aliases of the fields of *kind* that are not written where they are empty."""
+    return frozenset(camel(field.name) for field in fields(kind) if LEFT_OUT.keys() <= field.metadata.keys())
+
+
 def dump(value: object) -> JSON:
     """*value* as JSON values. Raises `Broken` on a type that has no place in what is signed (floats, mappings)."""
     match value:
@@ -56,7 +68,9 @@ def dump(value: object) -> JSON:
         case tuple():
             return [dump(item) for item in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return {alias: dump(getattr(value, name)) for name, alias, _ in _members(cast(Hashable, type(value)))}
+            kind = cast(Hashable, type(value))
+            members = ((alias, getattr(value, name)) for name, alias, _ in _members(kind))
+            return {alias: dump(member) for alias, member in members if member != "" or alias not in _left_out(kind)}
         case _:
             raise Broken(f"a {type(value).__name__} cannot be part of what is signed")
 
@@ -139,14 +153,20 @@ def _object_reader(kind: type[Any]) -> Callable[[object, str], Any]:
     members = _members(cast(Hashable, kind))
     readers = [(name, alias, _reader(hint)) for name, alias, hint in members]
     aliases = {alias for _, alias, _ in members}
+    optional = _left_out(cast(Hashable, kind))
 
     def read(value: object, where: str) -> Any:
         if not isinstance(value, dict):
             raise _refuse(where, "an object", value)
-        if value.keys() != aliases:
-            strange = sorted(value.keys() ^ aliases)[0]
+        strangers = (value.keys() ^ aliases) - {alias for alias in optional if alias not in value}
+        if strangers:
+            strange = sorted(strangers)[0]
             raise Refused(f"{where}: {strange[:80]!r} is {'absent' if strange in aliases else 'not a known field'}")
-        return kind(**{name: reader(value[alias], f"{where}.{alias}") for name, alias, reader in readers})
+        for alias in optional:
+            if value.get(alias) == "":
+                raise Refused(f"{where}: {alias!r} is empty, and an empty one is left out")
+        present = (one for one in readers if one[1] in value)
+        return kind(**{name: reader(value[alias], f"{where}.{alias}") for name, alias, reader in present})
 
     return read
 
@@ -178,11 +198,14 @@ def _schema(kind: Any, definitions: dict[str, JSON]) -> JSON:
 
 
 def _object(kind: type[Any], definitions: dict[str, JSON]) -> JSON:
-    members = _members(cast(Hashable, kind))
+    members, left_out = _members(cast(Hashable, kind)), _left_out(cast(Hashable, kind))
     return {
         "type": "object",
         "description": " ".join((kind.__doc__ or "").split()),
-        "properties": {alias: _schema(hint, definitions) for _, alias, hint in members},
-        "required": [alias for _, alias, _ in members],
+        "properties": {
+            alias: {"type": "string", "minLength": 1} if alias in left_out else _schema(hint, definitions)
+            for _, alias, hint in members
+        },
+        "required": [alias for _, alias, _ in members if alias not in left_out],
         "additionalProperties": False,
     }

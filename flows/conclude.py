@@ -45,6 +45,7 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
         runner=runner,
         judged_at=at,
         valid_until=_valid_until(plan, results, at),
+        site=plan.request.site,
     )
 
 

@@ -70,6 +70,7 @@ class Bench:
             store=self.settings.store,
             attached=tuple(Path(one).absolute() for one in attached),
             workers=self.settings.workers,
+            site=self.settings.site,
         )
 
     def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import gates as gates_room
 import tasks as tasks_room
@@ -14,6 +15,7 @@ from arcops.evidence import Body
 from arcops.gate import Gate
 from arcops.policy import Policy
 from arcops.request import Request
+from gates.attachments import attachments
 
 AnyCollector = Collector[Body]
 AnyGate = Gate[object]
@@ -56,6 +58,11 @@ def make_plan(
     if not chosen:
         names = ", ".join(sorted(policy.gates))
         raise Refused(f"policy {policy.name!r} names only gates that do not judge this kind of subject ({names})")
+    if request.attached:
+        # Whoever attaches a file means it, so somebody must answer for it whatever the policy names.
+        policy = replace(policy, gates={attachments.id: attachments.policy(), **policy.gates})
+        others = (gate for gate in chosen if gate.id != attachments.id)
+        chosen = tuple(sorted((*others, cast(AnyGate, attachments)), key=lambda gate: gate.id))
     by_kind = _by_kind(all_collectors() if collectors is None else collectors)
     return Plan(request=request, policy=policy, collectors=_closure(chosen, by_kind), gates=chosen)
 
@@ -77,14 +84,15 @@ def _closure(gates: Iterable[AnyGate], by_kind: dict[str, AnyCollector]) -> tupl
             raise Broken(f"collectors need one another in a circle: {' → '.join((*asking, kind))}")
         if kind in ordered or kind not in by_kind:
             return
-        for need in (*by_kind[kind].needs, *by_kind[kind].wants):
+        found = by_kind[kind]
+        for need in found.needs if found.follows else (*found.needs, *found.wants):
             add(need.KIND, (*asking, kind))
-        ordered[kind] = by_kind[kind]
+        ordered[kind] = found
 
     for gate in gates:
         for body in (*gate.needs, *gate.wants):
             add(body.KIND, ())
-    return tuple(ordered.values())
+    return tuple(sorted(ordered.values(), key=lambda found: found.follows))
 
 
 def rests_on(gate: AnyGate, body: type[Body]) -> bool:

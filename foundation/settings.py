@@ -16,6 +16,7 @@ from arcops.errors import Refused
 from arcops.tier import Tier
 
 _MOST_WORKERS = 256
+_MOST_SITE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Settings:
     ``cache`` what may be lost at any time, ``key`` the signing key's file or URI. ``workers`` is a number of threads.
     ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
     over the network may name files; the person at the command line is not bound by them. ``public_url`` is where people reach
-    the evidence page, or empty.
+    the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty.
     """
 
     tier: Tier
@@ -39,6 +40,7 @@ class Settings:
     prefect_api: str = ""
     roots: tuple[Path, ...] = ()
     public_url: str = ""
+    site: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -56,6 +58,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         prefect_api=_prefect_api(environment.get("PREFECT_API_URL", ""), tier),
         roots=tuple(Path(one).absolute() for one in environment.get("ARCOPS_ROOTS", "").split(os.pathsep) if one),
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
+        site=_site(environment.get("ARCOPS_SITE", "")),
     )
 
 
@@ -103,6 +106,14 @@ def _public_url(url: str) -> str:
     if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
         raise Refused(f"ARCOPS_PUBLIC_URL is {url[:100]!r}; use the page's own address, like https://arcops.example.org")
     return url
+
+
+def _site(name: str) -> str:
+    if len(name) > _MOST_SITE or not name.isprintable() or name != name.strip():
+        raise Refused(
+            f"ARCOPS_SITE is {name[:_MOST_SITE]!r}; use at most {_MOST_SITE} printable characters without spaces around them"
+        )
+    return name
 
 
 def is_loopback(host: str) -> bool:

@@ -12,6 +12,7 @@ from arcops.finding import Finding, Rule
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from arcops.seen.tree import FileSeen, Tree
 from gates._sbom_elements import MOST_FINDINGS, Level, everything
+from gates._words import shown
 
 
 class Described(Enum):
@@ -136,11 +137,16 @@ def judge_described(
     paths = {component.path for component in listed if component.path}
     wanted = [file for file in tree.body.files if not is_beside(file) and (asked is Described.ALL or is_weights(file))]
     lost = [file for file in wanted if file.path not in paths and file.sha256 not in digests]
+    for trouble in tree.body.troubles[:MOST_FINDINGS]:
+        text = f"{shown(trouble.path)} could not be read, so nobody knows whether it is listed: {shown(trouble.reason)}."
+        yield DESCRIBED.unknown(text, seen, tree, about=shown(trouble.path))
+    if unread := tree.body.troubles[MOST_FINDINGS:]:
+        yield DESCRIBED.unknown(f"{len(unread)} more files could not be read.", seen, tree)
     for file in lost[:MOST_FINDINGS]:
         yield say(f"{file.path} is on disk, but no valid SBOM lists it.", seen, tree, about=file.path)
     if rest := lost[MOST_FINDINGS:]:
         yield say(f"{len(rest)} more files on disk are listed in no valid SBOM.", seen, tree)
-    if not lost:
+    if not lost and not tree.body.troubles:
         yield DESCRIBED.passes(f"All {len(wanted)} files that the policy asks for are listed in a valid SBOM.", seen, tree)
 
 

@@ -134,6 +134,9 @@ def _present(tree: Evidence[Tree]) -> Finding:
 
 
 def _problems(tree: Evidence[Tree]) -> Iterator[Finding]:
+    for trouble in tree.body.troubles:
+        name = shown(trouble.path)
+        yield READABLE.unknown(f"{name} could not be read, so it may hold anything: {shown(trouble.reason)}.", tree, about=name)
     for file in tree.body.files:
         for problem in file.content.problems:
             name = shown(file.path)

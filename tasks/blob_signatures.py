@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from arcops.beside import SIGNATURE_SUFFIXES
 from arcops.errors import Refused
 from arcops.seen.tree import FileSeen, Tree
 from arcops.signer import Signer
@@ -13,7 +14,6 @@ from tasks.bundles import Opened
 from tasks.reading import MIB, read_seen
 from tasks.trust import Trust
 
-SUFFIXES = (".sigstore.json", ".sigstore", ".bundle", ".sig")
 _IN_MEMORY = 256 * MIB
 
 
@@ -21,7 +21,7 @@ def signed_file(tree: Tree, path: str, stated_sha256: str = "") -> FileSeen:
     """The file that the signature at *path* is about: the tree's only file, the one of that name without the suffix, or the
     one with *stated_sha256*. Raises `Refused` where there is none.
     """
-    name = next((path.removesuffix(suffix) for suffix in SUFFIXES if path.endswith(suffix)), path)
+    name = next((path.removesuffix(suffix) for suffix in SIGNATURE_SUFFIXES if path.endswith(suffix)), path)
     if len(tree.files) == 1 and tree.files[0].path != path:
         return tree.files[0]
     file = tree.file(name) if name != path else None

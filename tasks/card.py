@@ -33,14 +33,20 @@ _MOST = 512
 _LONGEST = 8 * MIB
 
 
-@collector(Card, version="1", needs=(Tree,), deadline=timedelta(minutes=2))
+@collector(Card, version="2", needs=(Tree,), deadline=timedelta(minutes=2))
 def look(request: Request, seen: Seen) -> Sighting[Card]:
     """Read every card, licence file and configuration file that `Tree` lists.
 
     What one file hides or garbles becomes that file's problem. Raises `Refused` where there are more such files than anybody
-    would read, and `Unavailable` where a file changed since it was hashed.
+    would read or where something could not be read that may be one, and `Unavailable` where a file changed since it was hashed.
     """
     tree = seen[Tree].body
+    if tree.troubles:
+        first = tree.troubles[0]
+        raise Refused(
+            f"{len(tree.troubles)} thing(s) in {request.target} could not be read, first {first.path} ({first.reason}); "
+            "a card or a licence may be among them"
+        )
     cards = [file for file in tree.files if _name(file) in _CARD_NAMES]
     files = [file for file in tree.files if _is_licence(file)]
     configs = [file for file in tree.files if _name(file) in _CONFIG_NAMES]

@@ -18,6 +18,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 from arcops.beside import content_root, is_beside
 from arcops.errors import Refused
+from arcops.licence import NOTHING, UNSAID, named, parse_licence
 from arcops.seen.tree import FileSeen, Tree
 from tasks.python_distributions import Distribution, installed
 from tasks.sboms import PATH_PROPERTY
@@ -40,14 +41,16 @@ def make_sbom(
 ) -> bytes:
     """The SBOM of *tree* as CycloneDX 1.6 JSON.
 
-    *name* should be the subject's name, by which the gate recognises it. *licence* is an SPDX expression or the licence's
-    own name. *python_environment* is a site-packages folder whose distributions the model is run with. SBOMs, signatures
-    and attestations that already lie in the tree are left out. Raises `Refused` on an empty word, a clock without a time
-    zone, a tree without files or with files that could not be read, and as `installed` does.
+    *name* should be the subject's name, by which the gate recognises it. *licence* is an SPDX expression.
+    *python_environment* is a site-packages folder whose distributions the model is run with. SBOMs, signatures and
+    attestations that already lie in the tree are left out. Raises `Refused` on an empty word, a licence that is no SPDX
+    expression, a clock without a time zone, a tree without files or with files that could not be read, and as `installed`
+    does.
     """
     for what, word in (("name", name), ("version", version), ("licence", licence), ("supplier", supplier), ("author", author)):
         if not word.strip():
             raise Refused(f"an SBOM needs a {what}; say which, for nobody who reads the SBOM could guess it")
+    licence = _spdx(licence)
     if now.tzinfo is None:
         raise Refused("the SBOM's moment has no time zone; pass an aware UTC datetime")
     if tree.troubles:
@@ -151,6 +154,32 @@ def _purl(one: Distribution) -> str:
     return PackageURL(type="pypi", name=one.name, version=one.version).to_string()
 
 
+def _spdx(words: str) -> str:
+    """*words* in the canonical spelling of an SPDX expression. Raises `Refused` saying what keeps them from being one."""
+    expression = parse_licence(words)  # which says where the grammar breaks, and reads no expression without end
+    canonical = _canonical(words)
+    if canonical:
+        return canonical
+    said = f"{words[:100]!r} is no SPDX licence expression"
+    if any(licence.name in (UNSAID, NOTHING) for licence in named(expression)):
+        raise Refused(f"{said}: it says that nobody knows the licence, and who makes an SBOM must say which it is")
+    meant = _canonical(str(expression))
+    if meant:
+        raise Refused(f"{said}; write {meant!r} if you mean that")
+    unlisted = next((name for licence in named(expression) if not _canonical(name := str(licence))), words)
+    raise Refused(
+        f"{said}: {unlisted[:100]!r} is not on SPDX's lists; write LicenseRef- and a name for a licence that SPDX does not list"
+    )
+
+
+def _canonical(words: str) -> str:
+    """The canonical spelling of the SPDX expression *words*; empty where they are none."""
+    try:
+        return canonicalize_license_expression(words)
+    except InvalidLicenseExpression:
+        return ""
+
+
 def _licence(words: str) -> _Table:
     """A CycloneDX licence choice: an id where it is one of SPDX's, else an expression, else the name as it was given."""
     from tasks.sboms._schema import licence_ids
@@ -158,10 +187,8 @@ def _licence(words: str) -> _Table:
     known = licence_ids().get(words.lower())
     if known is not None:
         return {"license": {"id": known}}
-    try:
-        return {"expression": canonicalize_license_expression(words)}
-    except InvalidLicenseExpression:
-        return {"license": {"name": words}}
+    expression = _canonical(words)
+    return {"expression": expression} if expression else {"license": {"name": words}}
 
 
 def _own_version() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import PurePosixPath
 
+from arcops.beside import LONGEST_SIGNATURE, SIGNATURE_SUFFIXES
 from arcops.collector import collector
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
@@ -14,16 +15,14 @@ from arcops.request import Request
 from arcops.seen.signatures import Covered, Signatures, SignatureSeen
 from arcops.seen.tree import Tree
 from artifacts.envelope import IN_TOTO, parse_envelope, strict_base64, strict_json
-from tasks.blob_signatures import SUFFIXES, blob_of, open_detached, signed_file
+from tasks.blob_signatures import blob_of, open_detached, signed_file
 from tasks.bundles import Opened, open_bundle
 from tasks.legacy import PREDICATES
 from tasks.model_signing import parse_manifest, predicate_type
 from tasks.oci_layout import image_signatures
-from tasks.reading import MIB, read_limited, read_seen
+from tasks.reading import read_limited, read_seen
 from tasks.revocations import revocations
 from tasks.trust import Trust, load_trust
-
-_MOST = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +59,19 @@ def signatures(request: Request, seen: Seen) -> Sighting[Signatures]:
 def _candidates(request: Request, tree: Tree) -> list[_Candidate]:
     found: list[_Candidate] = []
     for file in tree.files:
-        if file.path.endswith(SUFFIXES) and (request.target.is_dir() or len(tree.files) > 1):
+        if file.path.endswith(SIGNATURE_SUFFIXES) and (request.target.is_dir() or len(tree.files) > 1):
             try:
-                data, problem = read_seen(request.target, file, _MOST), ""
+                data, problem = read_seen(request.target, file, LONGEST_SIGNATURE), ""
             except Refused as error:
                 data, problem = b"", str(error)
             found.append(_Candidate(path=file.path, data=data, attached=False, problem=problem, sha256=file.sha256))
+    for trouble in tree.troubles:
+        if trouble.path.endswith(SIGNATURE_SUFFIXES):
+            found.append(_Candidate(path=trouble.path, data=b"", attached=False, problem=f"{trouble.path}: {trouble.reason}"))
     for path in sorted(request.attached):
-        named = path.name.endswith(SUFFIXES)
+        named = path.name.endswith(SIGNATURE_SUFFIXES)
         try:
-            data, problem = read_limited(path, _MOST), ""
+            data, problem = read_limited(path, LONGEST_SIGNATURE), ""
         except Refused as error:
             data, problem = b"", str(error)
         if not named and not _looks_signed(data):
@@ -94,7 +96,7 @@ def _seen(candidate: _Candidate, request: Request, tree: Tree, trust: Trust) -> 
         sha256=candidate.sha256,
         attached=candidate.attached,
         format="unknown",
-        carriers=() if candidate.attached else (Covered(path=candidate.path, sha256=candidate.sha256),),
+        carriers=() if candidate.attached or not candidate.sha256 else (Covered(path=candidate.path, sha256=candidate.sha256),),
         problem=candidate.problem,
     )
     if candidate.problem:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from arcops.beside import LONGEST_SIGNATURE, SIGNATURE_SUFFIXES
 from arcops.collector import collector
 from arcops.errors import Refused, Stopped, Unavailable
 from arcops.evidence import Seen, Sighting
@@ -27,7 +28,7 @@ from tasks.content.window import Window
 from tasks.digest_cache import DigestCache, Known, settled
 from tasks.walk import Entry, Identity, Walked, encodable, shown, walk
 
-VERSION = "1"
+VERSION = "2"
 CHUNK = 1024 * 1024
 SMALL = 64 * 1024
 """Bytes below which a file costs more in Python than in SHA-256; one worker reads all of these, for two would only wait for
@@ -48,9 +49,11 @@ def look(request: Request, seen: Seen) -> Sighting[Tree]:
             walked = walk(root, lambda: request.progress(0, 0))
         cache = DigestCache(request.cache, request.target.absolute(), look.version)
         known = cache.load()
-        reading = _Reading(root, base, walked.files, known, request.progress)
+        endless = [] if base else [entry for entry in walked.files if _endless(entry)]
+        short = [entry for entry in walked.files if base or not _endless(entry)]
+        reading = _Reading(root, base, short, known, request.progress)
         reading.run(max(1, request.workers))
-        troubles = [*walked.troubles, *reading.troubles, *_changed(root, base, walked)]
+        troubles = [*walked.troubles, *map(_unread, endless), *reading.troubles, *_changed(root, base, walked)]
     if not walked.files and not walked.links and not troubles:
         raise Refused(f"{request.target} holds no file, so there is nothing to judge; name the folder that holds the model")
     fresh = [(entry, found) for entry, found in reading.done if settled(entry.identity, reading.began_ns)]
@@ -63,6 +66,19 @@ def look(request: Request, seen: Seen) -> Sighting[Tree]:
             "written to them since their digests were taken."
         )
     return Sighting(body=_tree(reading.done, walked, troubles))
+
+
+def _endless(entry: Entry) -> bool:
+    """Is it called a signature, and longer than one can be? Nobody will believe it, so nobody need wait for its digest."""
+    return entry.path.endswith(SIGNATURE_SUFFIXES) and entry.identity.size > LONGEST_SIGNATURE
+
+
+def _unread(entry: Entry) -> Trouble:
+    return Trouble(
+        path=entry.path,
+        reason=f"it is called a signature and has {entry.identity.size} bytes, of which none was read; "
+        f"no signature is longer than {LONGEST_SIGNATURE}",
+    )
 
 
 @contextmanager

@@ -21,12 +21,14 @@ SHOWN = (
     "ARC-C5",
     "ARC-D1",
     "ARC-D2",
+    "ARC-D3",
+    "ARC-D4",
+    "BASE-1",
     "BASE-7",
 )
 
 _NETWORK = "network safety is not built yet"
 _GPU = "GPU benchmark, inference and cluster readiness are not built yet"
-_PAGE = "the evidence page is not built yet; artifacts are in the store with their evidence"
 _HOST = "hosting MCP servers is not built yet"
 _OPER = "the operator is not built yet"
 _BASE = "the enterprise foundation is not built yet"
@@ -35,11 +37,10 @@ _CONF = "configuration control for MCP clients is not built yet"
 DEFERRED = {
     **dict.fromkeys(("ARC-B1", "ARC-B2", "ARC-B3"), _NETWORK),
     **dict.fromkeys(("ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
-    **dict.fromkeys(("ARC-D3", "ARC-D4"), _PAGE),
     **dict.fromkeys([f"HOST-{number:03}" for number in range(1, 30)], _HOST),
     **dict.fromkeys(("HOST-META", "HOST-NFR"), _HOST),
     **dict.fromkeys([f"OPER-{number}" for number in range(1, 10)], _OPER),
-    **dict.fromkeys([f"BASE-{number}" for number in (*range(1, 7), 8, 9)], _BASE),
+    **dict.fromkeys([f"BASE-{number}" for number in (*range(2, 7), 8, 9)], _BASE),
     **dict.fromkeys([f"CONF-{number}" for number in range(1, 16)], _CONF),
     **dict.fromkeys(("CONF-UC", "CONF-SEC", "CONF-NFR", "CONF-AC"), _CONF),
 }

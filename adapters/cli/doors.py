@@ -1,4 +1,4 @@
-"""The commands that stay open: ``mcp`` and ``server``."""
+"""The commands that stay open: ``mcp``, ``web`` and ``server``."""
 
 from __future__ import annotations
 
@@ -49,6 +49,22 @@ def mcp(
             serving.stdio(key, named)
 
 
+@app.command()
+def web(
+    host: Host = "127.0.0.1",
+    port: Port = 8420,
+    tls_cert: Certificate = None,
+    tls_key: CertificateKey = None,
+    behind_proxy: BehindProxy = False,
+) -> None:
+    """Serve the evidence pages: every artifact with its findings, evidence, signature and ledger proof."""
+    with said_in_one_sentence():
+        from adapters.cli import serving
+
+        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
+        serving.web(address, "")
+
+
 @app.command("server")
 def server_(
     host: Host = "127.0.0.1",
@@ -60,7 +76,7 @@ def server_(
     key: Key = "",
     tier: Tier = None,
 ) -> None:
-    """Serve everything at one address: MCP and Prefect, which long checks are then handed to."""
+    """Serve everything at one address: the evidence pages, MCP, and Prefect, which long checks are then handed to."""
     with said_in_one_sentence():
         from adapters.cli import serving
 

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli import doors
+from adapters.cli import doors, looking
 from adapters.cli.answering import SERVER
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
-from adapters.cli.options import AlgorithmName, Format, Key, TierName, path
+from adapters.cli.options import AlgorithmName, ChangedName, Format, Key, TierName, path
 
 app = typer.Typer(
     name="arcops",
@@ -30,6 +30,7 @@ data_app = typer.Typer(name="data", help="Bring in the data that collectors look
 gpu_app = typer.Typer(name="gpu", help="Look at the GPUs of this machine.", no_args_is_help=True)
 for group in (keys_app, policy_app, data_app, store_app, gpu_app):
     app.add_typer(group)
+looking.add(app, store_app)
 
 
 @app.callback()
@@ -80,6 +81,20 @@ def admit(
 
         code = admitting.admit(manifest, policy, key, review=review)
     raise typer.Exit(code)
+
+
+@app.command()
+def announce(
+    what: Annotated[ChangedName, typer.Argument(help="What changed.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
+    target: Annotated[Path, typer.Argument(parser=path, help="The model to judge again.", show_default=False)],
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "sovereign",
+) -> None:
+    """Tell Prefect that a model or a policy changed, so that it is judged again there."""
+    with said_in_one_sentence():
+        from adapters.cli import announcing
+
+        announcing.announce(what.value, name, target, policy)
 
 
 @app.command()
@@ -255,58 +270,6 @@ def gpu_check(
 
         code = gpu.check(policy, key, output, form.value)
     raise typer.Exit(code)
-
-
-Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
-
-
-@store_app.command("list")
-def store_list(
-    subject: Annotated[str, typer.Option(help="Only artifacts about the subject of this name.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many, the newest first.", min=1)] = 50,
-) -> None:
-    """List the artifacts that were kept."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.listing(subject, limit)
-
-
-@store_app.command("check")
-def store_check(
-    key: Signers,
-    checkpoint: Annotated[
-        Path | None, typer.Option(parser=path, help="The last checkpoint that you kept outside of the store.")
-    ] = None,
-) -> None:
-    """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        code = keeping.check(tuple(key), checkpoint)
-    raise typer.Exit(code)
-
-
-@store_app.command("export")
-def store_export(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="The new file.", show_default=False)], key: Signers
-) -> None:
-    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.export(mirror, tuple(key))
-
-
-@store_app.command("import")
-def store_import(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="An exported file.", show_default=False)], key: Signers
-) -> None:
-    """Verify a mirror, whole, and keep what it carries."""
-    with said_in_one_sentence():
-        from adapters.cli import keeping
-
-        keeping.bring_in(mirror, tuple(key))
 
 
 app.add_typer(doors.app)

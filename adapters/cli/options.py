@@ -33,6 +33,11 @@ class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
     connected = "connected"
 
 
+class ChangedName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
+    model = "model"
+    policy = "policy"
+
+
 class AlgorithmName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
     ed25519 = "ed25519"
     ecdsa_p256 = "ecdsa-p256"

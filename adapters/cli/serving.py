@@ -51,6 +51,10 @@ def mcp(address: Address, key: str, tier: str) -> None:
     _alone(address, key, tier, "MCP", [_mcp])
 
 
+def web(address: Address, tier: str) -> None:
+    _alone(address, "", tier, "the evidence pages", [_pages])
+
+
 def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
     """Everything: the pages, MCP, and Prefect with a worker of its own."""
     from adapters.front import prefect
@@ -59,11 +63,12 @@ def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
     with _bound(address, at) as (bound, listening):
         home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
         site = prefect.site(home.absolute(), free_port(), bound.url, os.environ)
+        os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
         part = prefect.part(site, os.environ, worker=worker)
         if worker:  # the tools hand long work to it
             os.environ.update(prefect.client_environment(site, {}))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api))
-        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part])
+        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _pages])
 
 
 Maker = Callable[[Place, Bound, "Tokens | None"], Part]
@@ -115,6 +120,16 @@ def _mcp(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
 
     found = endpoint(at, tokens=tokens, resource=f"{bound.url}/mcp")
     return Part(routes=found.routes, running=found.running, work=found.work)
+
+
+def _pages(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
+    from starlette.routing import Mount
+
+    from adapters.mcp.access import Guard, needed_to_read
+    from adapters.web.app import site
+
+    guard = Guard(app=site(lambda: at), tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)
+    return Part(routes=[Mount("/", app=guard)])
 
 
 def _metrics(at: Place, bound: Bound, tokens: Tokens | None) -> Metrics:

@@ -11,12 +11,12 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.server.streamable_http import EventStore
-from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.mcp.access import CALLER, Guard, metadata, needed_by_call
+from adapters.mcp.events import Sessions
 from adapters.mcp.server import build
 from adapters.mcp.work import Work
 from adapters.tools.contract import Place, all_tools
@@ -48,17 +48,14 @@ def over_http(
     *,
     tokens: Tokens | None,
     resource: str,
-    events: EventStore | None = None,
     retry_ms: int | None = None,
 ) -> Endpoint:
     """The endpoint that serves *server*, whose tools are at work in *work*.
 
-    With *events*, a client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked
-    Host and Origin before; the SDK's own check of them would need every name twice.
+    A client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked Host and Origin
+    before; the SDK's own check of them would need every name twice.
     """
-    manager = StreamableHTTPSessionManager(
-        app=server, event_store=events, retry_interval=retry_ms, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS
-    )
+    manager = Sessions(app=server, retry_interval=retry_ms, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS)
     app = _Owned(app=StreamableHTTPASGIApp(manager))
     guard = Guard(app=app, tokens=tokens, resource=resource, needs=needed_by_call, limit=MOST_BODY)
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
@@ -82,7 +79,7 @@ class _Owned:
 
 
 @asynccontextmanager
-async def _running(manager: StreamableHTTPSessionManager, work: Work) -> AsyncIterator[None]:
+async def _running(manager: Sessions, work: Work) -> AsyncIterator[None]:
     import anyio
 
     async with manager.run():

@@ -14,6 +14,9 @@ from arcops.finding import Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
 
+_MOST_MESSAGE = 4000
+"""Characters of the reasons in an AdmissionReview; the artifact has them all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
@@ -55,21 +58,24 @@ def admit_workload(ask: Admit, at: Place) -> Admitted:
     answer = ""
     if ask.review:
         try:
-            answer = review_response(ask.manifest, report)
+            answer = review_response(ask.manifest, report, folder=folder)
         except (ValueError, KeyError, TypeError) as error:
             raise Refused("this is no AdmissionReview in JSON, so there is none to answer") from error
     return Admitted(report=report, artifact=digest, review=answer)
 
 
-def review_response(review: str, report: Report) -> str:
-    """The AdmissionReview (``admission.k8s.io/v1``) that answers *review*: allowed unless RED, with the reasons."""
+def review_response(review: str, report: Report, *, folder: str) -> str:
+    """The AdmissionReview (``admission.k8s.io/v1``) that answers *review*: allowed unless RED, with the reasons.
+
+    *folder* is where the manifest lay while it was judged, which is nobody's business.
+    """
     asked = json.loads(review)
     bad = [finding for result in report.results for finding in result.findings if finding.outcome is not Outcome.PASS]
-    texts = [finding.text for finding in bad]
+    texts = [finding.text.replace(f"{folder}/", "") for finding in bad]
     allowed = report.verdict is not Verdict.RED
     response: dict[str, object] = {"uid": asked["request"]["uid"], "allowed": allowed}
     if not allowed:
-        response["status"] = {"code": 403, "reason": "Forbidden", "message": "arcops: " + " ".join(texts)}
+        response["status"] = {"code": 403, "reason": "Forbidden", "message": f"arcops: {' '.join(texts)}"[:_MOST_MESSAGE]}
     elif texts:
         response["warnings"] = texts
     return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})

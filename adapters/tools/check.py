@@ -104,6 +104,7 @@ def evaluate(
         store=at.settings.store,
         attached=tuple(_attached(path) for path in attached),
         workers=at.settings.workers,
+        site=at.settings.site,
         progress=at.progress,
     )
     plan = make_plan(request, load_policy(allowed_policy(policy, at)))

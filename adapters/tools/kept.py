@@ -15,14 +15,31 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _MOST_KEY_BYTES = 64 * 1024
 
 
+class NotThere(Refused):
+    """The store keeps nothing under this digest."""
+
+
+class Changed(Refused):
+    """What the store keeps under this digest is no longer what it was."""
+
+
 def sealed_bytes(artifact: str, at: Place) -> bytes:
     """The sealed artifact that a caller means: its digest in the store, or its own text."""
-    if not _DIGEST.match(artifact):
-        return artifact.encode()
+    return kept_bytes(artifact, at) if _DIGEST.match(artifact) else artifact.encode()
+
+
+def kept_bytes(digest: str, at: Place) -> bytes:
+    """What the store keeps under *digest*. Raises `NotThere` or `Changed`, which name no path of this machine."""
     from artifacts.store import Store
 
     with Store(at.settings.store) as store:
-        return store.get(artifact)
+        try:
+            return store.get(digest)
+        except Refused as error:
+            if store.path(digest).exists():
+                said = f"what the store keeps under {digest} was changed and is no longer that; 'arcops store check' tells more"
+                raise Changed(said) from error
+            raise NotThere(f"the store holds nothing with digest {digest}; 'arcops store list' names what it keeps") from error
 
 
 def trusted_keys(at: Place) -> tuple[PublicKey, ...]:
@@ -39,4 +56,4 @@ def opened(digest: str, at: Place) -> Report:
     return open_sealed(sealed_bytes(digest, at), trusted_keys(at)).report
 
 
-__all__ = ["MOST_BYTES", "opened", "sealed_bytes", "trusted_keys"]
+__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "opened", "sealed_bytes", "trusted_keys"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.kept import sealed_bytes, trusted_keys
+from adapters.tools.kept import kept_bytes, sealed_bytes, trusted_keys
 from arcops.errors import Refused
 from arcops.result import Report
 from artifacts.bundle import open_sealed, read_envelope
@@ -112,7 +112,4 @@ class Fetched:
 @tool(title="Fetch from the store", scope=Scope.READ, reads_only=True)
 def fetch_artifact(ask: Fetch, at: Place) -> Fetched:
     """Give the exact bytes of a sealed artifact, or of an evidence body behind one, from the store."""
-    from artifacts.store import Store
-
-    with Store(at.settings.store) as store:
-        return Fetched(text=store.get(ask.artifact).decode())
+    return Fetched(text=kept_bytes(ask.artifact, at).decode())

@@ -65,3 +65,7 @@ class Attestations(Body):
 
     attestations: tuple[AttestationSeen, ...]
     revocations: tuple[RevocationsSeen, ...] = ()
+
+    @property
+    def attached_read(self) -> frozenset[str]:
+        return frozenset(attestation.sha256 for attestation in self.attestations)

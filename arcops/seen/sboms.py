@@ -73,3 +73,7 @@ class Sboms(Body):
     KIND: ClassVar[str] = "sboms"
 
     documents: tuple[SbomSeen, ...]
+
+    @property
+    def attached_read(self) -> frozenset[str]:
+        return frozenset(document.sha256 for document in self.documents)

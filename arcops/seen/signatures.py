@@ -81,3 +81,7 @@ class Signatures(Body):
 
     signatures: tuple[SignatureSeen, ...]
     revocations: tuple[RevocationsSeen, ...] = ()
+
+    @property
+    def attached_read(self) -> frozenset[str]:
+        return frozenset(signature.sha256 for signature in self.signatures)

@@ -22,10 +22,14 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """One run of Trivy: ``mode`` is ``fs`` or ``sbom``, ``path`` what it was pointed at, relative to the subject (``.``)."""
+    """One run of Trivy: ``mode`` is ``fs`` or ``sbom``, ``path`` what it was pointed at, relative to the subject (``.``).
+
+    ``sha256`` names the bytes of an attached SBOM, which has no path in the subject; it is empty for all others.
+    """
 
     mode: str
     path: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +91,7 @@ class TrivyScan(Body):
     misconfigurations: int
     secrets: int
     databases: tuple[TrivyDatabase, ...]
+
+    @property
+    def attached_read(self) -> frozenset[str]:
+        return frozenset(scan.sha256 for scan in self.scans if scan.sha256)

@@ -63,3 +63,7 @@ class Vex(Body):
     KIND: ClassVar[str] = "vex"
 
     documents: tuple[VexSeen, ...]
+
+    @property
+    def attached_read(self) -> frozenset[str]:
+        return frozenset(document.sha256 for document in self.documents)

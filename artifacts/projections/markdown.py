@@ -48,6 +48,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
             f"{_text(report.subject.kind)} " + ", ".join(f"`{_code(str(digest))}`" for digest in report.subject.digests),
         ),
         ("Policy", f"{_text(report.policy_name)} `{_code(report.policy_digest)}`"),
+        *([("Site", _text(report.site))] if report.site else []),
         ("Tier", f"{report.tier.value}, runner {_text(report.runner)}"),
         ("Judged at", moment(report.judged_at)),
         ("Valid until", moment(report.valid_until)),

@@ -1,8 +1,13 @@
-"""The report as SARIF 2.1.0 (OASIS), which code hosts and editors show beside the files."""
+"""The report as SARIF 2.1.0 (OASIS, with errata 01), which code hosts and editors show beside the files.
+
+Section numbers below are that standard's. What passed is counted and not listed: hosts that show SARIF show every result as a
+problem, whatever its kind. For the same reason each result has a location, the subject where nothing inside it is to blame.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -11,24 +16,28 @@ from arcops.result import Report
 from artifacts.typed import JSON, moment
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-# UNKNOWN is an error: what could not be seen is as bad as what failed. PASS is kept, as SARIF's kind 'pass'.
-_LEVELS = {Outcome.PASS: "none", Outcome.WARN: "warning", Outcome.FAIL: "error", Outcome.UNKNOWN: "error"}
+# UNKNOWN is an error: what could not be seen is as bad as what failed.
+_LEVELS = {Outcome.WARN: "warning", Outcome.FAIL: "error", Outcome.UNKNOWN: "error"}
+_LINK = re.compile(r"](?=\()")
 
 
 def to_sarif(report: Report, rules: Iterable[Rule] = (), *, version: str = "1") -> bytes:
     """*report* as a SARIF log with one run. *rules* give each rule's question and fix; others get their id alone."""
     known = {rule.id: rule for rule in rules}
-    findings = [finding for result in report.results for finding in result.findings]
+    findings = [finding for result in report.results for finding in (result.findings or (_silent(result.gate),))]
+    findings = findings or [_silent("arcops")]
     ids = sorted({finding.rule for finding in findings})
+    at = {name: index for index, name in enumerate(ids)}
+    bad = [finding for finding in findings if finding.outcome is not Outcome.PASS]
     run: dict[str, JSON] = {
-        "tool": {
-            "driver": {"name": "ArcOps", "semanticVersion": version, "rules": [_rule(name, known.get(name)) for name in ids]}
-        },
+        # `version` is free text; a `semanticVersion` would have to be one by semver.org, which Python's need not be.
+        "tool": {"driver": {"name": "ArcOps", "version": version, "rules": [_rule(name, known.get(name)) for name in ids]}},
         "invocations": [{"executionSuccessful": not report.missing, "endTimeUtc": moment(report.judged_at)}],
-        "results": [_result(finding, ids.index(finding.rule)) for finding in findings],
+        "results": [_result(finding, at[finding.rule], report.subject.name) for finding in bad],
         "properties": {
             "subject": report.subject.name,
             "verdict": report.verdict.value,
+            "passed": len(findings) - len(bad),
             "policy": report.policy_name,
             "policyDigest": report.policy_digest,
             "tier": report.tier.value,
@@ -38,6 +47,11 @@ def to_sarif(report: Report, rules: Iterable[Rule] = (), *, version: str = "1") 
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False).encode()
 
 
+def _silent(gate: str) -> Finding:
+    """What a gate without findings says: its verdict is RED, and an empty list would look like a clean one."""
+    return Finding(rule=f"{gate}/judged", outcome=Outcome.UNKNOWN, text="Nothing was judged, so nothing is known.")
+
+
 def _rule(name: str, rule: Rule | None) -> JSON:
     described: dict[str, JSON] = {"id": name}
     if rule is not None:
@@ -45,22 +59,33 @@ def _rule(name: str, rule: Rule | None) -> JSON:
     return described
 
 
-def _result(finding: Finding, index: int) -> JSON:
+def _result(finding: Finding, index: int, subject: str) -> JSON:
+    place: dict[str, JSON] = {"artifactLocation": {"uri": _uri(finding.location.path if finding.location else subject)}}
+    if finding.location is not None and finding.location.line > 0:
+        place["region"] = {"startLine": finding.location.line}
     result: dict[str, JSON] = {
         "ruleId": finding.rule,
         "ruleIndex": index,
-        "kind": "pass" if finding.outcome is Outcome.PASS else "fail",
+        "kind": "fail",
         "level": _LEVELS[finding.outcome],
-        "message": {"text": f"{finding.text} {finding.fix}".rstrip()},
+        "message": {"text": _message(f"{finding.text} {finding.fix}".rstrip())},
+        "locations": [{"physicalLocation": place}],
         "properties": {"outcome": finding.outcome.value, "about": finding.about, "cites": list(finding.cites)},
     }
-    if finding.location is not None:
-        place: dict[str, JSON] = {"artifactLocation": {"uri": quote(finding.location.path)}}
-        if finding.location.line > 0:
-            place["region"] = {"startLine": finding.location.line}
-        result["locations"] = [{"physicalLocation": place}]
     if finding.waiver is not None:
         waiver = finding.waiver
         words = f"{waiver.reason} ({waiver.owner}, until {moment(waiver.expires)})"
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": words}]
     return result
+
+
+def _message(text: str) -> str:
+    """*text* as a plain text message: one line, braces doubled (3.11.5), and nothing that reads as a link (3.11.6)."""
+    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return _LINK.sub("] ", line).replace("{", "{{").replace("}", "}}")
+
+
+def _uri(path: str) -> str:
+    """*path* as a relative reference that stays one: a leading slash would make it another folder's, or another host's."""
+    inner = path.lstrip("/")
+    return "%2F" * (len(path) - len(inner)) + quote(inner)

@@ -102,7 +102,17 @@ def open_export(path: Path, limits: Limits = LIMITS) -> Iterator[Export]:
         raise Refused(f"{path} does not exist; give the path of an OSV ecosystem export") from error
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise Refused(_folder(path) if stat.S_ISDIR(mode) else f"{path} is not a regular file; give an OSV ecosystem export")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(f"{path} is not a regular file; give an OSV ecosystem export")
         yield Export(path, file, limits)
+
+
+def _folder(path: Path) -> str:
+    inside = any(_NAME.fullmatch(one.name) for one in path.iterdir())
+    found = (
+        "pack its advisories into one (python -m zipfile -c all.zip *.json)" if inside else "no advisory (ID.json) lies in it"
+    )
+    return f"{path} is a folder, and an OSV ecosystem export is a zip; {found}"

@@ -171,11 +171,27 @@ def _chosen(path: Path, tally: _Tally, wanted: str | None) -> str:
             found = ", ".join(sorted(named)[:5]) or "none at all"
             raise Refused(f"{path} holds no advisory in force for ecosystem {wanted!r}; it names {found}")
         return wanted
+    if not named:
+        raise Refused(f"{path} holds no advisory{_instead(tally)}; give an OSV ecosystem export such as PyPI's all.zip")
     everywhere = [name for name, count in named.items() if count == tally.readable]
-    if len(everywhere) != 1 or not tally.advisories[everywhere[0]]:
-        found = ", ".join(name for name, _ in named.most_common(5)) or "none at all"
+    if len(everywhere) == 1 and not tally.advisories[everywhere[0]]:
+        count = tally.withdrawn[everywhere[0]]
+        raise Refused(
+            f"{path} holds no advisory in force: all {count} of {everywhere[0]} are withdrawn; fetch the export again"
+        )
+    if len(everywhere) != 1:
+        found = ", ".join(name for name, _ in named.most_common(5))
         raise Refused(f"{path} is not about one ecosystem (it names {found}); say which one to import")
     return everywhere[0]
+
+
+def _instead(tally: _Tally) -> str:
+    """What the export holds where advisories should be; empty where it holds nothing."""
+    if tally.lost:
+        member, why = tally.lost[0]
+        return f": none of its {len(tally.lost)} members could be read as one ({member}: {why})"
+    unread = sum(tally.unreadable.values())
+    return f" that could be read: {unread} could not" if unread else ""
 
 
 def _settle(connection: sqlite3.Connection, tally: _Tally, chosen: str) -> int:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +19,11 @@ import httpx2
 import jsonschema_rs
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.server.streamable_http import EventMessage
+from mcp_types import JSONRPCNotification
 
 from adapters.mcp.client import call
+from adapters.mcp.events import Budget
 from adapters.tools.check import Check, check_model
 from adapters.tools.contract import all_tools
 from adapters.tools.explain import Explain, explain_rule
@@ -253,6 +257,77 @@ class TestBadInput:
             if newest:
                 break
         assert newest[0].verdict is Verdict.RED
+
+
+@pytest.mark.requirement("BASE-1")
+class TestResuming:
+    """A session of 2025-11-25 whose stream breaks while a tool is at work."""
+
+    ACCEPT = {"content-type": "application/json", "accept": "application/json, text/event-stream"}  # noqa: RUF012  # read only
+
+    def opened(self, http: Served) -> dict[str, str]:
+        """The headers of a new session."""
+        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+        body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}
+        answer = httpx2.post(http.mcp, json=body, headers=self.ACCEPT)
+        headers = {**self.ACCEPT, "mcp-session-id": answer.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
+        httpx2.post(http.mcp, json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
+        return headers
+
+    def events(self, answer: httpx2.Response) -> Iterator[tuple[str, Any]]:
+        number = ""
+        for line in answer.iter_lines():
+            if line.startswith("id:"):
+                number = line.removeprefix("id:").strip()
+            elif line.startswith("data:"):
+                said = line.removeprefix("data:").strip()
+                yield number, json.loads(said) if said else None
+
+    def test_gets_what_it_missed_and_nobody_else_does(self, http: Served, here: Bench, model: Path) -> None:
+        headers = self.opened(http)
+        arguments = {"target": str(model), "policy": str(here.policy)}
+        params = {"name": "check_model", "arguments": arguments, "_meta": {"progressToken": 1}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        with httpx2.stream("POST", http.mcp, json=body, headers=headers, timeout=60) as answer:
+            last, _ = next(self.events(answer))  # it has begun; now the stream breaks
+        stranger = self.opened(http)
+        with httpx2.stream("POST", http.mcp, json=body | {"method": "ping", "params": {}}, headers=stranger) as answer:
+            assert list(self.events(answer))
+        with httpx2.stream("GET", http.mcp, headers=headers | {"last-event-id": last}, timeout=60) as answer:
+            missed = next(said for _, said in self.events(answer) if said and said.get("id") == 1)
+        assert missed["result"]["structuredContent"]["report"]["verdict"] == "GREEN"
+        seen: list[Any] = []
+        patience = httpx2.Timeout(10, read=2)  # the stream stays open for what may come
+        with (
+            suppress(httpx2.ReadTimeout),
+            httpx2.stream("GET", http.mcp, headers=stranger | {"last-event-id": last}, timeout=patience) as answer,
+        ):
+            seen.extend(said for _, said in self.events(answer) if said)
+        assert all("structuredContent" not in json.dumps(said) for said in seen)
+
+
+def test_what_was_sent_is_kept_within_a_budget() -> None:
+    async def ask() -> None:
+        budget = Budget(most=2000)
+        ours, others = budget.session(), budget.session()
+        message = JSONRPCNotification(jsonrpc="2.0", method="x", params={"said": "y" * 300})
+        first = await ours.store_event("1", message)
+        assert await others.store_event("1", message) == first
+        sent: list[str | None] = []
+
+        async def send(event: EventMessage) -> None:
+            sent.append(event.event_id)
+
+        assert await ours.replay_events_after(first, send) == "1"
+        assert sent == []
+        for _ in range(10):
+            last = await ours.store_event("1", message)
+        assert await ours.replay_events_after(str(int(last) - 1), send) == "1"
+        assert sent == [last]
+        for wrong in (first, "0", "-1", "²", "x", "9" * 400, str(int(last) + 1)):
+            assert await ours.replay_events_after(wrong, send) is None
+
+    asyncio.run(ask())
 
 
 class TestStops:

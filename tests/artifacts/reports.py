@@ -112,4 +112,5 @@ def full_report() -> Report:
         runner="direct",
         judged_at=AT,
         valid_until=AT + timedelta(days=7),
+        site="plant-7",
     )

@@ -93,6 +93,16 @@ def test_it_comes_back_as_it_was() -> None:
     assert from_statement(to_statement(full_report())) == full_report()
 
 
+def test_a_report_without_a_site_says_so_by_saying_nothing() -> None:
+    from dataclasses import replace
+
+    nameless = replace(full_report(), site="")
+    document = json.loads(to_statement(nameless))
+
+    assert "site" not in document["predicate"]
+    assert from_statement(to_statement(nameless)) == nameless
+
+
 def test_the_light_path_writes_what_pydantic_writes() -> None:
     assert dump(full_report()) == wire.to_json(full_report())
 
@@ -138,6 +148,8 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "a number for a string": set_at("predicate.runner", 1),
     "true for a number": set_at("predicate.results.1.findings.0.location.line", True),
     "null for a list": set_at("predicate.missing", None),
+    "a site that is empty, which would be a second way to say none": set_at("predicate.site", ""),
+    "a site that is no text": set_at("predicate.site", 7),
     "a waiver of nobody": set_at("predicate.results.1.findings.0.waiver.owner", " "),
 }
 

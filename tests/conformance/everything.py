@@ -31,7 +31,6 @@ from adapters.tools.contract import Place, all_tools
 from tests.conformance import reading
 from tests.conformance.asking import ASKING, name_for_task
 from tests.conformance.content import CONTENT
-from tests.conformance.events import Kept
 from tests.conformance.offered import Context
 from tests.conformance.talking import SESSIONS, TALKING
 from tests.conformance.working import DESK, REQUIRED, WORKING, test_tool_with_task, with_ticket
@@ -155,7 +154,7 @@ def main() -> None:
                 "127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False
             )
             server = everything(place, work)
-            found = over_http(server, work, tokens=None, resource=f"{bound.url}/mcp", events=Kept(), retry_ms=_RETRY_MS)
+            found = over_http(server, work, tokens=None, resource=f"{bound.url}/mcp", retry_ms=_RETRY_MS)
             print(f"arcops: everything at {bound.url}", file=sys.stderr, flush=True)
             serve(front([Part(routes=found.routes, running=found.running)], bound), bound, listening)
         finally:

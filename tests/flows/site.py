@@ -54,6 +54,12 @@ class Site:
             env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False, timeout=180,
         )  # fmt: skip
 
+    def arcops(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "adapters.cli", *words],
+            env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False, timeout=180,
+        )  # fmt: skip
+
     def python(self, program: str) -> None:
         done = subprocess.run(
             [sys.executable, "-c", program], env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False

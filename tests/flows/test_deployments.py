@@ -6,6 +6,8 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -165,10 +167,9 @@ def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
 @ON_SQLITE
 def test_a_changed_model_is_checked_again(here: Site, model: Path) -> None:
     before = len(here.kept("tiny"))
-    here.python(
-        "import asyncio; from flows.announce import announce; "
-        f"asyncio.run(announce('model', 'tiny', target={str(model)!r}, policy={str(here.bench.policy)!r}))"
-    )
+    done = here.arcops("announce", "model", "tiny", str(model), "--policy", str(here.bench.policy))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("announced: the model tiny changed")
     until(lambda: len(here.kept("tiny")) > before, "the check that the event asked for", log=here.log)
 
 
@@ -186,9 +187,9 @@ def test_what_expires_is_checked_again_once(here: Site, model: Path) -> None:
 def test_a_schedule_makes_runs(here: Site, model: Path) -> None:
     before = len(here.kept("tiny"))
     found = here.ask("/deployments/name/readiness/readiness")["id"]
-    soon = {"interval": 86400, "anchor_date": now().isoformat(), "timezone": "UTC"}
+    soon = {"interval": 86400, "anchor_date": (now() + timedelta(seconds=5)).isoformat(), "timezone": "UTC"}
     given = {"target": str(model), "policy": str(here.bench.policy)}
-    (made,) = here.ask(f"/deployments/{found}/schedules", [{"schedule": soon | {"interval": 3}, "parameters": given}])
+    (made,) = here.ask(f"/deployments/{found}/schedules", [{"schedule": soon, "parameters": given}])
     try:
         until(lambda: len(here.kept("tiny")) > before, "a scheduled run", log=here.log)
     finally:
@@ -199,8 +200,12 @@ def test_a_schedule_makes_runs(here: Site, model: Path) -> None:
 class TestFollowed:
     """A run followed from outside, as the MCP tools follow it."""
 
-    def test_to_its_artifact(self, here: Site, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PREFECT_API_URL", here.api)
+    @pytest.fixture(autouse=True)
+    def reached(self, here: Site) -> Iterator[None]:
+        with api(here.api):
+            yield
+
+    def test_to_its_artifact(self, here: Site, model: Path) -> None:
         from flows.deployed import follow, start
 
         async def run() -> tuple[str, str]:
@@ -214,8 +219,7 @@ class TestFollowed:
         assert state == "GREEN"
         assert artifact in {one.artifact for one in here.kept("tiny")}
 
-    def test_and_stopped(self, here: Site, endless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PREFECT_API_URL", here.api)
+    def test_and_stopped(self, here: Site, endless: Path) -> None:
         from flows.deployed import follow, look_up, start
 
         stop = threading.Event()
@@ -237,8 +241,7 @@ class TestFollowed:
         (kept,) = [one for one in here.kept("endless") if one.artifact == artifact]
         assert here.report(kept).verdict is Verdict.RED
 
-    def test_what_prefect_refuses_is_refused(self, here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PREFECT_API_URL", here.api)
+    def test_what_prefect_refuses_is_refused(self) -> None:
         from arcops.errors import Refused
         from flows.deployed import look_up, start
 
@@ -250,11 +253,18 @@ class TestFollowed:
             asyncio.run(look_up("x"))
 
 
-def test_an_api_that_is_down_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def api(url: str) -> Iterator[None]:
+    """Prefect reached at *url* by this process, which may have asked another one before."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}):
+        yield
+
+
+def test_an_api_that_is_down_is_unavailable() -> None:
     from arcops.errors import Unavailable
     from flows.deployed import start
 
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
-    with pytest.raises(Unavailable, match="does not answer"):
+    with api("http://127.0.0.1:9/api"), pytest.raises(Unavailable, match="does not answer"):
         asyncio.run(start("readiness/readiness", {}))

@@ -196,6 +196,17 @@ def test_or_later_and_only_share_one_text() -> None:
     assert outcomes(card, with_root("GPL-3.0-only"), policy) == {}
 
 
+def test_a_hubs_own_licence_is_the_reference_of_that_name_and_no_listed_one_is() -> None:
+    policy = replace(POLICY, allowed=("llama3.1", "LicenseRef-llama3.1", "MIT", "LicenseRef-MIT"))
+    for said, written, fine in (
+        ("llama3.1", "LicenseRef-llama3.1", True),
+        ("llama3.1", "LicenseRef-llama3.2", False),
+        ("MIT", "LicenseRef-MIT", False),
+    ):
+        card = replace(CARD, licences=(replace(CLAIM, expression=said),))
+        assert ("licence/agrees" not in outcomes(card, with_root(written), policy)) is fine, (said, written)
+
+
 def test_a_choice_of_two_may_ship_both_texts() -> None:
     both = "Apache-2.0 OR BSD-3-Clause"
     other = replace(TEXT, path="LICENSE-BSD", expression="BSD-3-Clause")

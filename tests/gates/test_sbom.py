@@ -12,7 +12,7 @@ import pytest
 from arcops.finding import Outcome
 from arcops.seen.content import Content
 from arcops.seen.sboms import Component, Dependency, Sboms, SbomSeen
-from arcops.seen.tree import FileSeen, Tree
+from arcops.seen.tree import FileSeen, Tree, Trouble
 from arcops.subject import Digest
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
@@ -148,6 +148,16 @@ def test_nothing_that_could_run_hides_behind_such_a_name(hidden: FileSeen) -> No
     verdict, answers = outcomes(DOCUMENT, tree=plus(hidden))
     assert verdict is Verdict.RED
     assert answers["sbom/files-described"] is Outcome.FAIL
+
+
+@pytest.mark.parametrize("asked", [Described.ALL, Described.WEIGHTS])
+@pytest.mark.parametrize("level", [Level.FAIL, Level.WARN])
+def test_nobody_knows_whether_what_could_not_be_read_is_listed(asked: Described, level: Level) -> None:
+    policy = replace(POLICY, must_describe=asked, undescribed=level)
+    unread = replace(TREE, troubles=tuple(Trouble(path=f"pipe-{number}", reason="it is a pipe") for number in range(1000)))
+    answers = outcomes(DOCUMENT, tree=unread, policy=policy)[1]
+    assert answers == {rule.id: Outcome.PASS for rule in RULES} | {"sbom/files-described": Outcome.UNKNOWN}
+    assert outcomes(DOCUMENT, tree=unread, policy=replace(policy, must_describe=Described.NONE))[0] is Verdict.GREEN
 
 
 def test_only_weights_must_be_listed_where_the_policy_says_so() -> None:

@@ -9,7 +9,7 @@ import pytest
 from arcops.finding import Outcome
 from arcops.result import GateResult
 from arcops.seen.content import Content
-from arcops.seen.tree import FileSeen, Tree
+from arcops.seen.tree import FileSeen, Tree, Trouble
 from arcops.verdict import Verdict
 from gates._words import MOST
 from gates.weights import SAFE_FORMATS, TORCH_TENSOR_IMPORTS, WeightsPolicy, weights
@@ -50,6 +50,14 @@ def test_data_alone_passes_every_rule() -> None:
     result = verdict(file(), file("config.json", "json"))
     assert result.verdict is Verdict.GREEN
     assert [finding.rule for finding in result.findings] == [rule.id for rule in weights.rules]
+
+
+def test_what_could_not_be_read_is_unknown() -> None:
+    unread = replace(tree(file()), troubles=(Trouble(path="pipe\x1b.pkl", reason="it is a pipe"),))
+    result = judged(weights, WeightsPolicy(), [unread])
+    [said] = [finding for finding in result.findings if finding.outcome is not Outcome.PASS]
+    assert (said.rule, said.outcome) == ("weights/readable", Outcome.UNKNOWN)
+    assert said.text.isprintable()
 
 
 @pytest.mark.parametrize(

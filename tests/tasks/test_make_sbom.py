@@ -129,10 +129,40 @@ def test_what_cannot_be_listed_is_refused(model: Path, tmp_path: Path) -> None:
         made(model, now=NOW.replace(tzinfo=None))
 
 
-def test_licences_as_ids_expressions_or_names(model: Path) -> None:
+def test_licences_as_ids_and_expressions(model: Path) -> None:
     for given, expected in (
         ("mit", {"license": {"id": "MIT"}}),
         ("MIT or apache-2.0", {"expression": "MIT OR Apache-2.0"}),
-        ("The house's own", {"license": {"name": "The house's own"}}),
+        (" apache-2.0 with llvm-exception", {"expression": "Apache-2.0 WITH LLVM-exception"}),
+        ("LicenseRef-house", {"expression": "LicenseRef-house"}),
     ):
-        assert json.loads(made(model, licence=given))["metadata"]["component"]["licenses"] == [expected]
+        data = made(model, licence=given)
+        assert json.loads(data)["metadata"]["component"]["licenses"] == [expected]
+        (model / "sbom.cdx.json").write_bytes(data)
+        assert judge(model) == (Verdict.GREEN, []), given
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("The house's own", '"\'"|cannot stand there'),
+        ("MIT OR", "ends too early"),
+        ("(MIT", "too early"),
+        ("MIT Apache-2.0", "without AND or OR"),
+        ("MIT WITH", "ends too early"),
+        ("llama3.1", "'llama3.1' is not on SPDX's lists.*LicenseRef-"),
+        ("MIT AND llama3.1", "'llama3.1' is not on"),
+        ("MIT WITH MIT", "'MIT WITH MIT' is not on"),
+        ("MIT License", "write 'MIT'"),
+        ("NOASSERTION", "nobody knows"),
+        ("none", "nobody knows"),
+        ("M" * 4000, "is not on SPDX's lists"),
+        ("M" * 5000, "too long"),
+        ("(" * 2000 + "MIT" + ")" * 2000, "nests more"),
+    ],
+)
+def test_words_that_are_no_spdx_expression_are_refused_with_the_reason(model: Path, words: str, why: str) -> None:
+    with pytest.raises(Refused, match=why) as refusal:
+        made(model, licence=words)
+    assert len(str(refusal.value)) < 500
+    assert not list(model.glob("*.cdx.json"))

@@ -229,6 +229,30 @@ class TestImport:
             import_osv(wrong, tmp_path / "data", ecosystem=None, now=NOW)
         assert len(ask(tmp_path, "pkg:pypi/thing@1.5").matches) == 1
 
+    @pytest.mark.parametrize(
+        ("advisories", "why"),
+        [
+            ((), r"holds no advisory; give"),
+            ((b"{ not json", b"{}"), r"none of its 2 members could be read as one \(A-0\.json: "),
+            ((advisory(affected=[{"package": {"ecosystem": "PyPI", "name": "x"}, "ranges": 7}]),), "read: 1 could not"),
+            ((advisory(withdrawn="2024-01-01T00:00:00Z"),), "no advisory in force: all 1 of PyPI are withdrawn"),
+        ],
+    )  # fmt: skip
+    def test_an_export_without_advisories_says_so(self, tmp_path: Path, advisories: tuple[object, ...], why: str) -> None:
+        bring_in(tmp_path, advisory())
+        with pytest.raises(Refused, match=why):
+            bring_in(tmp_path, *advisories)  # type: ignore[arg-type]  # bytes where an advisory is due, too
+        assert len(ask(tmp_path, "pkg:pypi/thing@1.5").matches) == 1, "the old data stays"
+
+    def test_a_folder_is_refused_and_told_what_to_do(self, tmp_path: Path) -> None:
+        folder = tmp_path / "advisories"
+        folder.mkdir()
+        with pytest.raises(Refused, match=r"is a folder.*no advisory"):
+            import_osv(folder, tmp_path, ecosystem=None, now=NOW)
+        (folder / "PYSEC-1.json").write_text("{}")
+        with pytest.raises(Refused, match=r"is a folder.*pack"):
+            import_osv(folder, tmp_path, ecosystem=None, now=NOW)
+
     def test_a_bomb_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(Refused):
             bring_in(tmp_path, b" " * 300_000_000)

@@ -152,6 +152,26 @@ def test_special_files_are_trouble_and_do_not_hang(model: Path, look: Look) -> N
     assert len(body.files) == 5
 
 
+@pytest.mark.parametrize("name", ["model.sig", "deep/x.sigstore.json"])
+def test_a_signature_longer_than_any_is_trouble_by_its_size_alone(model: Path, look: Look, name: str) -> None:
+    with (model / name).open("wb") as file:
+        file.truncate(64 * 2**20)
+    assert name in [seen.path for seen in look(model).files]
+    with (model / name).open("wb") as file:
+        file.truncate(8 * 2**40)  # to hash this would take hours
+    body = look(model)
+    assert [trouble.path for trouble in body.troubles] == [name]
+    assert str(8 * 2**40) in body.troubles[0].reason
+    assert name not in [seen.path for seen in body.files]
+
+
+def test_a_subject_that_is_one_file_is_read_whatever_it_is_called(tmp_path: Path, look: Look) -> None:
+    single = tmp_path / "weights.bundle"
+    with single.open("wb") as file:
+        file.truncate(65 * 2**20)
+    assert [seen.size for seen in look(single).files] == [65 * 2**20]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_may_not_be_read_is_trouble(model: Path, look: Look) -> None:
     (model / "a.txt").chmod(0)

@@ -1,0 +1,77 @@
+"""``python -m adapters.admission``: the admission webhook as a server of its own, over TLS."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from adapters.admission.app import routes
+from adapters.cli import surroundings
+from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
+from adapters.front.app import Part, front
+from adapters.front.bound import bind
+from adapters.front.health import Probe
+from adapters.front.serve import listen, serve
+from adapters.tools.contract import Place
+from adapters.tools.kept import trusted_keys
+from arcops.errors import ArcOpsError
+from flows.policies import load_policy
+
+
+def part(at: Place, policy: str) -> Part:
+    """The webhook as a part of a front: its route, and what it must have before it is asked anything."""
+    return Part(
+        routes=routes(lambda: at, policy=policy), probes={"trust": _probe(lambda: trusted_keys(at)), "key": _probe(at.signer)}
+    )
+
+
+def _probe(look: Callable[[], object]) -> Probe:
+    def probe() -> str:
+        try:
+            look()
+        except (ArcOpsError, OSError) as error:
+            return f"cannot be used ({type(error).__name__})"
+        return ""
+
+    return probe
+
+
+def command_line() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    parser = argparse.ArgumentParser(prog="python -m adapters.admission", description=main.__doc__, allow_abbrev=False)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
+    parser.add_argument("--port", type=int, default=8443, help="the port to listen at; 0 takes a free one")
+    parser.add_argument("--tls-cert", type=Path, required=True, help="the certificate chain, PEM")
+    parser.add_argument("--tls-key", type=Path, required=True, help="its private key, PEM")
+    parser.add_argument("--policy", default="admission", help="a shipped policy's name, or a file")
+    return parser
+
+
+def main() -> None:
+    """Serve the admission webhook over TLS until a signal ends it."""
+    open_the_standard_streams()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="arcops: %(message)s")
+    given = command_line().parse_args()
+    with said_in_one_sentence():
+        here = surroundings.place()
+        at = replace(here, signer=cache(here.signer))  # deriving a key from its passphrase is slow, on purpose
+        at.signer()
+        load_policy(given.policy)  # now, and not when the first workload waits
+        listening = listen(given.host, given.port)
+        try:
+            port = listening.getsockname()[1]
+            bound = bind(given.host, port, at.settings, certificate=given.tls_cert, key=given.tls_key, behind_proxy=False)
+            app = front([part(at, given.policy)], bound)
+            print(f"arcops: admission at {bound.url}", file=sys.stderr, flush=True)
+            serve(app, bound, listening)
+        finally:
+            listening.close()
+
+
+if __name__ == "__main__":
+    main()

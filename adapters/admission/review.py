@@ -1,0 +1,104 @@
+"""AdmissionReview (``admission.k8s.io/v1``): reading one, and the answer to it, which is no unless a tool says yes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.tools.admit import Admit, admit_workload
+from adapters.tools.contract import Place
+from arcops.errors import ArcOpsError, Refused
+from artifacts.envelope import strict_json
+
+VERSION = "admission.k8s.io/v1"
+_MOST_UID = 256
+_MOST_MESSAGE = 4000
+_LOG = logging.getLogger("arcops.admission")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
+
+
+class NoReview(ArcOpsError):
+    """What came in is so far from a review that nobody can be answered by the protocol."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A review with a uid. ``problem`` says why it cannot be decided; ``text`` is the review as it came."""
+
+    uid: str
+    text: str
+    name: str = ""
+    problem: str = ""
+
+
+def read_review(data: bytes) -> Asked:
+    """The review in *data*. Raises `NoReview` where not even the uid can be read, which any answer must repeat."""
+    try:
+        document = strict_json(data, "the review")
+    except Refused as error:
+        raise NoReview(str(error)) from error
+    request = document.get("request") if isinstance(document, dict) else None
+    uid = request.get("uid") if isinstance(request, dict) else None
+    if not isinstance(document, dict) or not isinstance(request, dict) or not isinstance(uid, str) or not uid:
+        raise NoReview("this is no AdmissionReview: it has no request with a uid")
+    if len(uid) > _MOST_UID or not uid.isprintable():
+        raise NoReview("the uid of the request is none that an API server makes")
+    asked = Asked(uid=uid, text=data.decode(), name=_name(request))
+    if document.get("kind") != "AdmissionReview" or document.get("apiVersion") != VERSION:
+        return Asked(uid=uid, text="", problem=f"only AdmissionReview of {VERSION} is understood here")
+    if not isinstance(request.get("object"), dict):
+        return Asked(uid=uid, text="", problem="the request brings no object, so there is nothing to decide about")
+    return asked
+
+
+def _name(request: dict[str, object]) -> str:
+    """What the artifact that records the decision calls its subject: kind, namespace and name, where all are plain."""
+    kind = request.get("kind")
+    parts = (kind.get("kind") if isinstance(kind, dict) else None, request.get("namespace"), request.get("name"))
+    words = [part for part in parts if isinstance(part, str) and part]
+    return ".".join(words) if words and all(_PLAIN.fullmatch(word) for word in words) else "manifest"
+
+
+def answer(asked: Asked, policy: str, place: Callable[[], Place]) -> dict[str, object]:
+    """The AdmissionReview that answers *asked* by *policy*; never an exception."""
+    if asked.problem:
+        return refusal(asked.uid, 400, asked.problem)
+    at: Place | None = None
+    try:
+        at = place()
+        said = admit_workload(Admit(manifest=asked.text, policy=policy, review=True, name=asked.name), at)
+        found: dict[str, object] = json.loads(said.review)
+        return found
+    except ArcOpsError as error:
+        _LOG.warning("a review could not be decided: %s", json.dumps(str(error)))
+        return refusal(asked.uid, 500, f"this could not be decided: {_without_folders(str(error), at)}")
+    except Exception as error:
+        # Whatever went wrong, a workload that nobody judged is not let in; what it was is for the operator's eyes alone.
+        _LOG.error("a review could not be decided: %s: %s", type(error).__name__, json.dumps(str(error)))
+        return refusal(asked.uid, 500, f"this could not be decided ({type(error).__name__}); the operator's log says more")
+
+
+def refusal(uid: str, code: int, why: str) -> dict[str, object]:
+    """The AdmissionReview that says no, with *why* for whoever applied the object."""
+    status = {"code": code, "message": f"arcops: {why}"[:_MOST_MESSAGE]}
+    return {
+        "apiVersion": VERSION,
+        "kind": "AdmissionReview",
+        "response": {"uid": uid, "allowed": False, "status": status},
+    }
+
+
+def _without_folders(text: str, at: Place | None) -> str:
+    """*text* without the names of folders here: whoever applies an object need not know them."""
+    folders = {tempfile.gettempdir(): "temporary"}
+    if at is not None:
+        here = at.settings
+        folders |= {str(here.store): "store", str(here.trust): "trust", str(here.data): "data", str(here.cache): "cache"}
+        folders[here.key] = "key"
+    for folder, name in sorted(folders.items(), key=lambda pair: -len(pair[0])):
+        text = text.replace(folder, f"({name})")
+    return text

@@ -1,0 +1,111 @@
+"""What a query string asks for, read strictly: a value that cannot be understood is a problem, never another question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlencode
+
+from adapters.web.replies import Problem
+from arcops.verdict import Verdict
+from artifacts.index import Filter
+
+PAGE = 50
+_MOST_TEXT = 300
+_MOST_PAGE = 1_000_000
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_NAMES = ("q", "subject", "verdict", "gate", "gate_verdict", "site", "from", "to")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What the list page shows: the filter, the values as they were typed, and the page (the first is 1)."""
+
+    what: Filter
+    typed: Mapping[str, str]
+    page: int
+
+    def link(self, **changes: str) -> str:
+        """The query string of this listing with *changes*; an empty value drops its name."""
+        values = {**self.typed, **changes}
+        return "?" + urlencode({name: value for name, value in values.items() if value})
+
+
+def listing(query: Mapping[str, str]) -> Listing:
+    """The listing that *query* asks for. Raises `Problem` (400) naming the value that cannot be understood."""
+    typed = {name: text(query, name) for name in _NAMES}
+    begin, end = _day(typed, "from"), _day(typed, "to")
+    page = number(query, "page", 1, most=_MOST_PAGE)
+    what = Filter(
+        subject_part=typed["q"],
+        subject=typed["subject"],
+        verdict=_verdict(typed, "verdict"),
+        gate=typed["gate"],
+        gate_verdict=_verdict(typed, "gate_verdict"),
+        site=typed["site"],
+        judged_from=_midnight(begin),
+        judged_before=_midnight(end + timedelta(days=1)) if end and end < date.max else None,
+        offset=(page - 1) * PAGE,
+        limit=PAGE,
+    )
+    return Listing(what=what, typed={name: value for name, value in typed.items() if value}, page=page)
+
+
+def text(query: Mapping[str, str], name: str) -> str:
+    """The value of *name*, or nothing. Raises `Problem` (400) where it is too long."""
+    value = query.get(name, "").strip()
+    if len(value) > _MOST_TEXT:
+        raise _bad(f"'{name}' has {len(value)} characters; at most {_MOST_TEXT} are looked for.")
+    return value
+
+
+def number(query: Mapping[str, str], name: str, otherwise: int, *, most: int) -> int:
+    """The whole number *name* from 1 to *most*, or *otherwise*. Raises `Problem` (400) for anything else."""
+    value = query.get(name, "").strip()
+    if not value:
+        return otherwise
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", value, re.ASCII) or int(value) > most:
+        raise _bad(f"'{name}' is {value[:50]!r}; use a whole number from 1 to {most}.")
+    return int(value)
+
+
+def digest(value: str, name: str) -> str:
+    """*value* where it is a digest. Raises `Problem` (404) where it is none: nothing can be kept under it."""
+    if not _DIGEST.match(value):
+        raise Problem(
+            404,
+            "There is nothing here",
+            f"{value[:100]!r} is no digest, so {name} cannot be kept under it.",
+            "A digest is 'sha256:' and 64 hex digits. Pick one from the list.",
+        )
+    return value
+
+
+def _verdict(typed: Mapping[str, str], name: str) -> Verdict | None:
+    value = typed[name]
+    if not value:
+        return None
+    try:
+        return Verdict(value.upper())
+    except ValueError:
+        raise _bad(f"'{name}' is {value[:50]!r}; use GREEN, AMBER or RED.") from None
+
+
+def _day(typed: Mapping[str, str], name: str) -> date | None:
+    value = typed[name]
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise _bad(f"'{name}' is {value[:50]!r}; use a day like 2026-11-21.") from None
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
+
+
+def _bad(said: str) -> Problem:
+    return Problem(400, "This question was not understood", said, "Correct the address, or begin again from the list.")

@@ -1,0 +1,136 @@
+"""The pages: a list of what is kept, one artifact, one evidence body, two artifacts compared, and the success figures.
+
+Each is a view over a tool. Nothing here decides or remembers anything: what a page says was checked when it was asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from adapters.tools.contract import Place
+from adapters.web import showing
+from adapters.web.replies import HEADERS, Problem, Reply, respond
+from adapters.web.words import STATIC, render, static_bytes, static_tag
+from arcops.errors import Refused, Stopped, Unavailable
+
+__all__ = ["HEADERS", "error_page", "routes"]
+
+_LOG = logging.getLogger("arcops.web")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """A page's path, and the blocking work that makes it."""
+
+    path: str
+    show: Callable[[showing.Asked], Reply]
+
+
+_PAGES = (
+    _Page(path="/", show=showing.artifacts),
+    _Page(path="/artifacts/{digest}", show=showing.artifact),
+    _Page(path="/artifacts/{digest}/download", show=showing.artifact_bytes),
+    _Page(path="/evidence/{digest}", show=showing.evidence),
+    _Page(path="/evidence/{digest}/download", show=showing.evidence_bytes),
+    _Page(path="/compare", show=showing.compare),
+    _Page(path="/figures", show=showing.figures),
+)
+
+
+def routes(place: Callable[[], Place]) -> list[BaseRoute]:
+    """The pages as routes for any Starlette application, mounted anywhere. *place* is asked once a request.
+
+    Every answer carries `HEADERS`. Who may read is for the front to say, and so are the host names that it answers to.
+    """
+    return [
+        *(Route(page.path, _endpoint(page.show, place), methods=["GET"]) for page in _PAGES),
+        Route("/static/{name}", _static, methods=["GET"]),
+    ]
+
+
+async def error_page(request: Request, error: Exception) -> Response:
+    """The page for what Starlette itself refuses: an address that no route has (404), a method that is not GET (405)."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    if status == 405:
+        problem = Problem(405, "Pages are only read", f"The method is {request.method[:20]!r}.", "Ask with GET. " + _AGAIN)
+    else:
+        problem = Problem(404, "There is nothing here", "No page has this address.", _AGAIN)
+    headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
+    return respond(request, replace(_problem(request, problem), more=headers))
+
+
+_AGAIN = "Begin again from the list."
+_NOT_NOW = Problem(503, "This cannot be shown now", "The store could not be read just now.", "Try again in a few seconds.")
+
+_CHANGED = Problem(
+    409,
+    "This store cannot be relied on",
+    "Its log was changed, or what is in it cannot be read.",
+    "Tell its operator: 'arcops store check' names what was removed, edited or moved.",
+)
+
+
+def _failed(number: str) -> Problem:
+    return Problem(
+        500,
+        "This page could not be made",
+        "This is a bug in ArcOps, or a store that was damaged.",
+        f"Tell the operator of this site the number {number}; it is in the log.",
+    )
+
+
+def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]) -> Callable[..., object]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            at = place()
+            asked = showing.Asked(
+                at=at,
+                base=_base(request),
+                query=dict(request.query_params),
+                picked=tuple(request.query_params.getlist("pick")),
+                digest=str(request.path_params.get("digest", "")),
+            )
+            reply = await run_in_threadpool(show, asked)
+        except Problem as problem:
+            reply = _problem(request, problem)
+        except (Unavailable, Stopped) as error:
+            _LOG.warning("the store could not be read for a page: %s", error)
+            reply = _problem(request, _NOT_NOW)
+        except Refused as error:
+            _LOG.warning("the store does not hold together: %s", error)
+            reply = _problem(request, _CHANGED)
+        except Exception:  # whatever it was, the reader gets a page and no secrets, and the operator gets the rest
+            number = secrets.token_hex(4)
+            _LOG.exception("a page could not be made (%s)", number)
+            reply = _problem(request, _failed(number))
+        return respond(request, reply)
+
+    return endpoint
+
+
+async def _static(request: Request) -> Response:
+    name = str(request.path_params["name"])
+    if name not in STATIC:
+        return await error_page(request, HTTPException(404))
+    tag = static_tag(name)
+    keep = "public, max-age=31536000, immutable" if request.query_params.get("v") == tag else "public, no-cache"
+    return respond(request, Reply(body=static_bytes(name), kind=STATIC[name], keep=keep, tag=f'"{tag}"'))
+
+
+def _problem(request: Request, problem: Problem) -> Reply:
+    body = render("problem.html", base=_base(request), problem=problem, here="")
+    return Reply(body=body, status=problem.status, keep="no-store", more={"Retry-After": "5"} if problem.status == 503 else {})
+
+
+def _base(request: Request) -> str:
+    """What the addresses of the pages begin with, where they are mounted below the root."""
+    return str(request.scope.get("root_path", "")).rstrip("/") + "/"

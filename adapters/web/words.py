@@ -1,0 +1,103 @@
+"""Values as pages say them. Everything a template writes goes through here: escaped, and with no character left invisible."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from adapters.tools.figures import worded
+from adapters.tools.standing import Ledgered, Standing
+from artifacts.typed import moment
+
+_STATIC = files("adapters.web") / "static"
+STATIC: Mapping[str, str] = {
+    "arcops.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "mark.svg": "image/svg+xml",
+}
+"""The files that pages need, with their types. Nothing else is served as a file."""
+
+
+@cache
+def static_bytes(name: str) -> bytes:
+    return (_STATIC / name).read_bytes()
+
+
+@cache
+def static_tag(name: str) -> str:
+    """A name for the content of the file, so that it can be kept for ever."""
+    return hashlib.sha256(static_bytes(name)).hexdigest()[:16]
+
+
+def visible(value: object) -> object:
+    """*value* with what is not printable written out: what turns text around or hides it was chosen by somebody else."""
+    if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
+
+
+@cache
+def environment() -> Environment:
+    """The templates. Every expression is escaped and made visible; an unknown name is an error, never an empty place."""
+    made = Environment(
+        loader=PackageLoader("adapters.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"day": _day, "moment": moment, "short": short, "part": _part, "query": urlencode, "worded": worded}
+    made.globals |= {
+        "static": lambda name: f"static/{name}?v={static_tag(name)}",
+        "trusted": _TRUSTED,
+        "ledgered": _LEDGERED,
+    }
+    return made
+
+
+def render(name: str, **values: object) -> bytes:
+    """The template *name* with *values*."""
+    return environment().get_template(name).render(**values).encode("utf-8", "backslashreplace")
+
+
+def short(digest: str) -> str:
+    """Enough of *digest* for an eye to compare."""
+    head, colon, value = digest.partition(":")
+    return f"{head}{colon}{value[:12]}…" if len(value) > 13 else digest
+
+
+def _day(at: datetime) -> str:
+    return f"{at.day} {at:%b %Y, %H:%M}"
+
+
+def _part(text: str) -> str:
+    """*text* as one part of a path."""
+    return quote(text, safe=":")
+
+
+_TRUSTED = {
+    Standing.VERIFIED: ("good", "Verified"),
+    Standing.UNTRUSTED: ("bad", "NOT VERIFIED: nobody trusted here signed it"),
+    Standing.REVOKED: ("bad", "NOT VERIFIED: it was revoked"),
+    Standing.CHANGED: ("bad", "NOT VERIFIED: its bytes were changed"),
+    Standing.UNREADABLE: ("bad", "NOT VERIFIED: it is no sealed artifact"),
+    Standing.UNCHECKED: ("bad", "NOT VERIFIED: it could not be checked"),
+}
+"""How a page says the state of a signature: the look, and the words."""
+
+_LEDGERED = {
+    Ledgered.PROVEN: ("good", "Proven"),
+    Ledgered.NOT_YET: ("open", "Not yet signed for"),
+    Ledgered.UNPROVEN: ("open", "Not proven"),
+    Ledgered.BROKEN: ("bad", "THE LOG WAS CHANGED"),
+    Ledgered.ABSENT: ("bad", "Not in the log"),
+}
+"""How a page says the state of the ledger."""

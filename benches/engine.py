@@ -1,0 +1,176 @@
+"""What an engine costs: one plan as plain calls, by the direct runner, in a flow on SQLite and on PostgreSQL, and by a worker.
+
+    python -m benches.engine
+
+Prints wall and CPU as ratios to the plain calls of the same run, and the API calls that a run takes. The flows are warm: their
+process has imported Prefect and run once. A worker starts a process for each run, so its figure holds that start, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.flows.site import Site, now, site
+from tests.models import Bench, bench, good_model
+from tests.postgres import postgres
+
+ROUNDS = 9
+WEIGHTS = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """Seconds, the median of the rounds; ``calls`` are requests to Prefect's API in one run."""
+
+    wall: float
+    cpu: float
+    calls: int = 0
+
+
+def spent(work: Callable[[], object], rounds: int = ROUNDS) -> Spent:
+    """*work* measured after one round that does not count."""
+    walls, cpus, calls = [], [], []
+    for number in range(rounds + 1):
+        with counted() as count:
+            began, used = time.perf_counter(), _cpu()
+            work()
+            wall, cpu = time.perf_counter() - began, _cpu() - used
+        if number:
+            walls.append(wall)
+            cpus.append(cpu)
+            calls.append(count[0])
+    return Spent(wall=statistics.median(walls), cpu=statistics.median(cpus), calls=round(statistics.median(calls)))
+
+
+def _cpu() -> float:
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """The HTTP requests of this process while the block runs."""
+    count = [0]
+    plain, asynchronous = httpx.Client.send, httpx.AsyncClient.send
+
+    def send(self: httpx.Client, *words: object, **more: object) -> object:
+        count[0] += 1
+        return plain(self, *words, **more)  # type: ignore[arg-type]  # handed on as it came
+
+    async def send_async(self: httpx.AsyncClient, *words: object, **more: object) -> object:
+        count[0] += 1
+        return await asynchronous(self, *words, **more)  # type: ignore[arg-type]  # handed on as it came
+
+    httpx.Client.send, httpx.AsyncClient.send = send, send_async  # type: ignore[method-assign,assignment]  # for the count alone
+    try:
+        yield count
+    finally:
+        httpx.Client.send, httpx.AsyncClient.send = plain, asynchronous  # type: ignore[method-assign]
+
+
+def plain(here: Bench, model: Path) -> None:
+    """The same collectors, in a process of their own where they ask for one, and the same gates, called one after the other."""
+    from artifacts.store import Store
+    from flows.conclude import conclude
+    from flows.evaluation import seal_and_keep
+    from flows.isolation import look_isolated
+    from flows.looking import Found, look
+
+    plan = here.plan(model, now=now())
+    collected: dict[str, Found] = {}
+    for collector in plan.collectors:
+        looking = look_isolated if collector.isolated else look
+        collected[collector.body.KIND] = looking(collector, plan.request, collected)
+    with Store(here.settings.store) as store:
+        seal_and_keep(conclude(plan, collected, runner="plain"), collected, signer=here.signer, store=store)
+
+
+def direct(here: Bench, model: Path) -> None:
+    from artifacts.store import Store
+    from flows.conclude import conclude
+    from flows.direct import RUNNER, collect
+    from flows.evaluation import seal_and_keep
+
+    plan = here.plan(model, now=now())
+    collected = collect(plan, stop=threading.Event())
+    with Store(here.settings.store) as store:
+        seal_and_keep(conclude(plan, collected, runner=RUNNER), collected, signer=here.signer, store=store)
+
+
+def in_a_flow(at: Site, model: Path) -> Spent:
+    """In this process; the API is the site's."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.readiness import readiness
+
+    with temporary_settings({PREFECT_API_URL: at.api}):
+        return spent(lambda: asyncio.run(readiness(str(model), str(at.bench.policy), return_state=True)))
+
+
+def by_a_worker(at: Site, model: Path) -> Spent:
+    """From the request to the run's end; the CPU is not this process's, so it is not told."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.deployed import follow, start
+
+    async def run() -> None:
+        begun = await start("readiness/readiness", {"target": str(model), "policy": str(at.bench.policy)})
+        await follow(begun.id, progress=lambda done, total: None, stop=threading.Event())
+
+    with temporary_settings({PREFECT_API_URL: at.api}):
+        return spent(lambda: asyncio.run(run()), rounds=3)
+
+
+def make_model(here: Bench) -> Path:
+    model = good_model(here, signed=False, now=now())
+    with (model / "model.safetensors").open("ab") as weights:
+        weights.truncate(WEIGHTS)
+    return model
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="arcops-bench-") as name:
+        folder = Path(name)
+        here = bench(folder / "plain")
+        model = make_model(here)
+        collectors = len(here.plan(model, now=now()).collectors)
+        base = spent(lambda: plain(here, model))
+        print(
+            f"{collectors} collectors, a model of {WEIGHTS >> 20} MiB read once and then known; medians of {ROUNDS} warm rounds"
+        )
+        print(f"{'':28}{'wall':>8}{'CPU':>8}{'ms more':>10}{'API calls':>11}")
+        _tell("plain calls", base, base)
+        _tell("the direct runner", spent(lambda: direct(here, model)), base)
+        for database, opened in (("SQLite", lambda: nullcontext("")), ("PostgreSQL", postgres)):
+            with opened() as url, site(folder / database.lower(), url) as at:
+                os.environ.update({name: value for name, value in at.bench.environment.items() if name.startswith("ARCOPS_")})
+                served = make_model(at.bench)
+                flow = in_a_flow(at, served)
+                _tell(f"a flow on {database}", flow, base)
+                if database == "PostgreSQL":
+                    more = (flow.wall - base.wall) * 1000
+                    print(f"{'':28}allowed: 150 ms and 10 ms a collector = {150 + 10 * collectors} ms; spent {more:.0f} ms")
+                _tell(f"by a worker on {database}", by_a_worker(at, served), base)
+
+
+def _tell(what: str, one: Spent, base: Spent) -> None:
+    more = (one.wall - base.wall) * 1000
+    print(f"{what:28}{one.wall / base.wall:7.2f}x{one.cpu / base.cpu:7.2f}x{more:10.0f}{one.calls:11}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Was every file that somebody attached to this check read by something?
+
+Why: who attaches a signature, an SBOM or an attestation means it to count. If it is not recognised, or if the policy asks
+nothing that would read it, the check would answer as though it had never been given, and nobody would notice.
+
+Judged: that each attached file became part of some evidence. This gate is asked whenever a file is attached, whether the policy
+names it or not.
+
+Fix: Give the file the name and the form of what it is, name the gate that judges it in the policy, or leave it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.evidence import Seen
+from arcops.finding import Finding, Rule
+from arcops.gate import Example, gate
+from arcops.seen.attachments import Attachments, AttachmentSeen
+from arcops.verdict import Verdict
+from gates._words import capped, shown
+
+_RECOGNISED = (
+    "Signatures (*.sig, *.sigstore.json), SBOMs (CycloneDX, SPDX), attestations (*.intoto.jsonl, *.att, *.dsse.json) and"
+    " VEX documents are recognised, each where the policy asks a gate that judges them."
+)
+
+READ = Rule(
+    id="attachments/read",
+    asks="Was every attached file read by something that this policy asks?",
+    fix=f"Leave the file away, or mend its name, its form or the policy. {_RECOGNISED}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentsPolicy:
+    """``allow_unread`` lets attached files that nobody read pass with a warning."""
+
+    allow_unread: bool = False
+
+
+def examples() -> Iterator[Example[AttachmentsPolicy]]:
+    signature = AttachmentSeen(name="model.sig", size=900, sha256="5" * 64, read_as=("signatures",))
+    notes = AttachmentSeen(name="notes.txt", size=90, sha256="6" * 64)
+
+    def example(name: str, verdict: Verdict, *files: AttachmentSeen, allow: bool = False) -> Example[AttachmentsPolicy]:
+        body = Attachments(files=files)
+        return Example(name=name, verdict=verdict, evidence=(body,), policy=AttachmentsPolicy(allow_unread=allow))
+
+    yield example("nothing was attached", Verdict.GREEN)
+    yield example("an attached signature that was read", Verdict.GREEN, signature)
+    yield example("attached notes that nothing reads, which the policy lets pass", Verdict.AMBER, signature, notes, allow=True)
+    yield example("attached notes that nothing reads", Verdict.RED, signature, notes)
+
+
+@gate("attachments", needs=(Attachments,), policy=AttachmentsPolicy, rules=(READ,), examples=examples)
+def attachments(seen: Seen, policy: AttachmentsPolicy) -> Iterator[Finding]:
+    found = seen[Attachments]
+    bad = [file for file in found.body.files if file.problem or not file.read_as]
+    if not bad:
+        count = len(found.body.files)
+        yield READ.passes(f"All {count} attached file(s) were read." if count else "Nothing was attached.", found)
+        return
+
+    def findings() -> Iterator[Finding]:
+        for file in bad:
+            name = shown(file.name)
+            if file.problem:
+                yield READ.unknown(f"{name} was attached, and nothing read it: {shown(file.problem)}.", found, about=name)
+                continue
+            answer = READ.warns if policy.allow_unread else READ.fails
+            text = f"{name} was attached, and nothing read it: no gate of this policy recognises what it is."
+            yield answer(text, found, about=name)
+
+    yield from capped(findings(), "{count} more attached files were not read.")

@@ -1,0 +1,55 @@
+"""Which attached files anybody read. It looks after all the others have, and makes none of them look."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+from arcops.collector import collector
+from arcops.errors import Refused, Unavailable
+from arcops.evidence import Body, Seen, Sighting
+from arcops.request import Request
+from arcops.seen.attachments import Attachments, AttachmentSeen
+from arcops.seen.attestations import Attestations
+from arcops.seen.sboms import Sboms
+from arcops.seen.signatures import Signatures
+from arcops.seen.trivy import TrivyScan
+from arcops.seen.vex import Vex
+from tasks.reading import MIB, read_limited
+
+_READERS: tuple[type[Body], ...] = (Signatures, Sboms, Attestations, Vex, TrivyScan)
+_MOST = 64 * MIB
+"""The most that any collector reads of an attached file; of a larger one it is known without reading that nobody did."""
+
+
+@collector(Attachments, version="1", wants=_READERS, follows=True, deadline=timedelta(minutes=5))
+def look(request: Request, seen: Seen) -> Sighting[Attachments]:
+    """Each attached file with the kinds of evidence that its bytes became part of. A reader that failed read nothing.
+
+    Raises `Refused` where there is no subject for which they could have been read.
+    """
+    if not request.target.exists():
+        raise Refused(f"{request.target} is gone, so nothing was read for it")
+    read = [(body.KIND, found.body.attached_read) for body in _READERS if (found := seen.get(body)) is not None]
+    files = []
+    for at, path in enumerate(request.attached):
+        request.progress(at, len(request.attached))
+        files.append(_seen(path, read))
+    return Sighting(body=Attachments(files=tuple(files)))
+
+
+def _seen(path: Path, read: list[tuple[str, frozenset[str]]]) -> AttachmentSeen:
+    size = 0
+    try:
+        status = os.stat(path)  # noqa: PTH116  # one call for size and kind
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        sha256 = hashlib.sha256(read_limited(path, _MOST)).hexdigest()
+    except (Refused, Unavailable) as error:
+        return AttachmentSeen(name=path.name, size=size, problem=str(error))
+    except OSError as error:
+        return AttachmentSeen(name=path.name, size=size, problem=f"{path} cannot be read: {error.strerror}")
+    kinds = tuple(sorted(kind for kind, digests in read if sha256 in digests))
+    return AttachmentSeen(name=path.name, size=size, sha256=sha256, read_as=kinds)
