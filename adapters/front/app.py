@@ -54,7 +54,10 @@ def front(parts: Sequence[Part], bound: Bound, metrics: Metrics | None = None) -
             health.started = True
             yield
 
-    app = Starlette(routes=[*health.routes(), *routes], lifespan=lifespan)
+    routes = [*health.routes(), *routes]
+    if metrics is not None:
+        metrics.serve(routes)
+    app = Starlette(routes=routes, lifespan=lifespan)
     checked = Checked(app=app, hosts=bound.hosts, origins=bound.origins, secure=bound.url.startswith("https://"))
     return Watched(app=checked, tell=metrics.requested if metrics is not None else _unheard)
 

@@ -16,10 +16,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.front.checked import HEALTH
 from adapters.front.health import Health, Probe
 from adapters.front.stored import Looked, StoreWatch
 from adapters.front.supervised import Supervised
@@ -33,7 +32,6 @@ from flows.policies import shipped_policies
 OTHER = "other"
 _MOST_POLICIES = 50
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0)
-_PARTS = frozenset((METRICS, *HEALTH, "/mcp", "/prefect", "/artifacts", "/admit", "/.well-known"))
 
 
 class Metrics:
@@ -51,6 +49,7 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._parts: frozenset[str] = frozenset()
         self._requests = Counter("arcops_http_requests", "HTTP requests.", ("part", "status"), registry=self._registry)
         for tool in all_tools():  # from the beginning, so that a first failure is an increase
             for outcome in OUTCOMES:
@@ -73,6 +72,10 @@ class Metrics:
             self._now.works.append(work)
         self._now.processes.extend(processes)
 
+    def serve(self, routes: Sequence[BaseRoute]) -> None:
+        """Count requests by what *routes* serve; the pages, which take every address that is left, are among the others."""
+        self._parts = frozenset(_first(route.path) for route in routes if isinstance(route, (Mount, Route)) and route.path)
+
     def called(self, call: Called) -> None:
         """A call ended."""
         self._calls.labels(call.tool, call.outcome).inc()
@@ -84,8 +87,7 @@ class Metrics:
 
     def requested(self, path: str, status: int) -> None:
         """A request was answered with *status*; 0 is no answer."""
-        first = "/" + path.split("/", 2)[1] if path.startswith("/") else path
-        part = first if first in _PARTS else OTHER
+        part = _first(path) if _first(path) in self._parts else OTHER
         self._requests.labels(part, f"{status // 100}xx" if 100 <= status < 600 else "none").inc()
 
     def routes(self, health: Health) -> list[BaseRoute]:
@@ -103,6 +105,10 @@ class Metrics:
             await answer(scope, receive, send)
 
         return [Route(METRICS, endpoint=self._guard(app), methods=["GET"])]
+
+
+def _first(path: str) -> str:
+    return "/" + path.lstrip("/").partition("/")[0]
 
 
 @dataclass(slots=True, eq=False)
