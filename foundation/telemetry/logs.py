@@ -117,6 +117,10 @@ class _Text(_Formatter):
         said, raised = str(event.pop("message")), str(event.pop("raised", ""))
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         about = "".join(f" {name}={value}" for name, value in event.items())
-        # What callers wrote must not steer the terminal that shows it.
-        line = "".join(one if one.isprintable() else "?" for one in f"arcops: {level}{said}{about}")
-        return f"{line}\n{raised}" if raised else line
+        line = _harmless(f"arcops: {level}{said}{about}")
+        return "\n".join((line, *map(_harmless, raised.splitlines())))
+
+
+def _harmless(line: str) -> str:
+    """*line*, which may hold what callers wrote, without what would steer the terminal that shows it."""
+    return "".join(one if one.isprintable() else "?" for one in line)

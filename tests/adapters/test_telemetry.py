@@ -527,7 +527,7 @@ class TestLog:
         try:
             logs.begin(env, out)
             try:
-                raise ValueError("the passphrase is correct horse")
+                raise ValueError("the passphrase is \x1b[2J correct horse")
             except ValueError:
                 logging.getLogger("adapters.x").error("with %s", "Bearer abc.def-ghi", exc_info=True)
             logging.getLogger("uvicorn.error").info(
