@@ -40,6 +40,8 @@ ATTRIBUTES = {
     "outcome": "arcops.outcome",
 }
 """What `foundation.telemetry.spans.Known` is called in a trace."""
+_SECONDS = 3.0
+"""How long a batch is offered to the site's collector: a command that ends waits for it."""
 _w3c = TraceContextTextMapPropagator()
 
 
@@ -136,7 +138,8 @@ def _exporters(where: Traces) -> list[SpanExporter]:
     if where.endpoint:
         session = requests.Session()
         session.trust_env = not where.here  # what is for this machine goes through no proxy
-        found.append(OTLPSpanExporter(endpoint=where.endpoint, session=session))
+        given = any(os.environ.get(name) for name in ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"))
+        found.append(OTLPSpanExporter(endpoint=where.endpoint, session=session, timeout=None if given else _SECONDS))
     return found
 
 

@@ -224,6 +224,14 @@ class TestTraces:
         assert root["name"] == "tool check_model"
         assert int(root["kind"]) == 1
 
+    def test_a_collector_that_is_down_changes_no_verdict(self, here: Bench, model: Path) -> None:
+        command = [sys.executable, "-m", "adapters.cli", "check", str(model), "--policy", str(here.policy), "--format", "json"]
+        env = environment({**here.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
+        done = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["predicate"]["verdict"] == "GREEN"
+        assert "Failed to export" in done.stderr
+
 
 SPY = """
 import os, sys
