@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.flows.site import Site, now, site
+from tests.flows.site import Site, now, reaching, site
 from tests.models import Bench, bench, good_model
 from tests.postgres import postgres
 
@@ -113,25 +113,21 @@ def direct(here: Bench, model: Path) -> None:
 
 def in_a_flow(at: Site, model: Path) -> Spent:
     """In this process; the API is the site's."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
     from flows.readiness import readiness
 
-    with temporary_settings({PREFECT_API_URL: at.api}):
+    with reaching(at.api):
         return spent(lambda: asyncio.run(readiness(str(model), str(at.bench.policy), return_state=True)))
 
 
 def by_a_worker(at: Site, model: Path) -> Spent:
     """From the request to the run's end; the CPU is not this process's, so it is not told."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
     from flows.deployed import follow, start
 
     async def run() -> None:
         begun = await start("readiness/readiness", {"target": str(model), "policy": str(at.bench.policy)})
         await follow(begun.id, progress=lambda done, total: None, stop=threading.Event())
 
-    with temporary_settings({PREFECT_API_URL: at.api}):
+    with reaching(at.api):
         return spent(lambda: asyncio.run(run()), rounds=3)
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer
+from adapters.cli.answering import answer, policy_for
 from adapters.cli.exits import BY_VERDICT
 from adapters.cli.files import text
 from adapters.cli.plain import print_plain
@@ -19,7 +19,7 @@ _MOST_BYTES = 16 * 1024 * 1024
 def admit(manifest: Path, policy: str, key: str, *, review: bool) -> int:
     given = _standard_input() if str(manifest) == "-" else text(manifest, _MOST_BYTES)
     name = "manifest" if str(manifest) == "-" else manifest.absolute().name
-    ask = Admit(manifest=given, policy=policy, review=review, name=name)
+    ask = Admit(manifest=given, policy=policy_for(policy), review=review, name=name)
     admitted = answer(admit_workload, ask, surroundings.place(key=key))
     if review:
         print(admitted.review)

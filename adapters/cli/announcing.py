@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer
+from adapters.cli.answering import answer, policy_there
 from adapters.tools.announce import Announce, Changed, announce_change
 
 
 def announce(what: str, name: str, target: Path, policy: str) -> None:
-    ask = Announce(what=Changed(what), name=name, target=target, policy=policy)
+    ask = Announce(what=Changed(what), name=name, target=target.absolute(), policy=policy_there(policy))
     announced = answer(announce_change, ask, surroundings.place())
     print(f"announced: the {what} {name} changed (event {announced.event})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TypeVar
 
 from adapters.tools.contract import Place, Tool
@@ -32,3 +33,14 @@ def answer(tool: Tool[A, B], ask: A, at: Place) -> B:
 
     with span(f"call {tool.name}", tool=tool.name):
         return call(url, tool, ask, settings=at.settings, environment=os.environ, stop=at.stop, progress=at.progress)
+
+
+def policy_there(policy: str) -> str:
+    """*policy* as another process names it: a file by its whole path, a shipped one by its name."""
+    path = Path(policy)
+    return str(path.absolute()) if os.sep in policy or path.is_file() else policy
+
+
+def policy_for(policy: str) -> str:
+    """*policy* as the process names it that the tools run in."""
+    return policy_there(policy) if server() else policy

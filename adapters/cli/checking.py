@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adapters.cli import present, surroundings
-from adapters.cli.answering import answer, server
+from adapters.cli.answering import answer, policy_for, server
 from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
 from adapters.cli.plain import print_machine, printable
 from adapters.tools.check import Check, check_model
@@ -36,7 +36,7 @@ def check(
         if path is not None:
             replaceable(path)  # now, not after hours of hashing
     stop = surroundings.stop_on_signals()
-    ask = Check(target=target, policy=policy, attached=attached, summary=summary is not None)
+    ask = Check(target=target, policy=policy_for(policy), attached=attached, summary=summary is not None)
     errors = Console(stderr=True)
     with Progress(
         TextColumn("reading"),

@@ -362,7 +362,7 @@ class TestCommands:
         for command in (
             ("explain", "integrity"),
             ("policy", "list"),
-            ("check", "tiny", "--policy", str(here.policy), "--format", "junit"),
+            ("check", "tiny", "--policy", here.policy.name, "--format", "junit"),
             ("check", "nowhere"),
             ("verify", "sha256:" + "0" * 64),
         ):

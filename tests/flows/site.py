@@ -143,6 +143,18 @@ def until(found: Callable[[], T], what: str, *, seconds: float = 90, log: Callab
 
 
 @contextmanager
+def reaching(api: str, *, retries: int = 5) -> Iterator[None]:
+    """Prefect's API at *api* for what this process asks, whatever it asked before: Prefect reads its environment only once."""
+    from flows.prefect_api import PrefectClient  # before Prefect itself, which must be told first not to call out
+
+    assert PrefectClient
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: api, PREFECT_CLIENT_MAX_RETRIES: retries}):
+        yield
+
+
+@contextmanager
 def site(folder: Path, database: str) -> Iterator[Site]:
     """Everything up: the server answers, deployments and automations are put, and a worker runs."""
     port = free_port()

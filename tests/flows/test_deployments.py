@@ -6,7 +6,6 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +13,7 @@ import pytest
 
 from arcops.evidence import Cause
 from arcops.verdict import Verdict
-from flows.automations import ACCOUNT
-from tests.flows.site import IMPATIENT, PATIENT, Site, now, site, until
+from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site, until
 from tests.models import good_model
 from tests.postgres import postgres
 
@@ -144,6 +142,8 @@ def test_a_run_that_was_refused_a_slot_leaves_a_red_artifact(here: Site, endless
 @ON_SQLITE
 def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
     """As after an accounting that was lost itself: the run ended badly and left nothing, and nobody is told."""
+    from flows.automations import ACCOUNT
+
     (account,) = [one["id"] for one in here.ask("/automations/filter", {}) if one["name"] == ACCOUNT]
     here.change(f"/automations/{account}", {"enabled": False})
     flow = here.ask("/deployments/name/readiness/readiness")["flow_id"]
@@ -202,7 +202,7 @@ class TestFollowed:
 
     @pytest.fixture(autouse=True)
     def reached(self, here: Site) -> Iterator[None]:
-        with api(here.api):
+        with reaching(here.api):
             yield
 
     def test_to_its_artifact(self, here: Site, model: Path) -> None:
@@ -253,18 +253,9 @@ class TestFollowed:
             asyncio.run(look_up("x"))
 
 
-@contextmanager
-def api(url: str) -> Iterator[None]:
-    """Prefect reached at *url* by this process, which may have asked another one before."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}):
-        yield
-
-
 def test_an_api_that_is_down_is_unavailable() -> None:
     from arcops.errors import Unavailable
     from flows.deployed import start
 
-    with api("http://127.0.0.1:9/api"), pytest.raises(Unavailable, match="does not answer"):
+    with reaching("http://127.0.0.1:9/api", retries=0), pytest.raises(Unavailable, match="does not answer"):
         asyncio.run(start("readiness/readiness", {}))

@@ -25,6 +25,7 @@ from artifacts.wire import to_json
 from flows import direct
 from flows.conclude import conclude
 from flows.looking import Found
+from tests.flows.site import reaching
 from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = [
@@ -97,14 +98,11 @@ def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> Non
     plan = here.plan(model)
     by_hand = conclude(plan, direct.collect(plan, stop=here.stop), runner="x")
 
-    os.environ["PREFECT_API_URL"] = server
-    try:
+    with reaching(server):
         from flows import engine
         from flows.prefect_api import flow
 
         collected = asyncio.run(flow(engine.collect, name="collect")(plan))
-    finally:
-        del os.environ["PREFECT_API_URL"]
     by_prefect = conclude(plan, collected, runner="x")
     assert to_json(by_prefect) == to_json(by_hand)
     assert by_hand.judged_at == CLOCK
@@ -128,9 +126,7 @@ def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str
     assert report.runner == "prefect"
 
 
-def test_a_cancelled_flow_still_has_an_answer_for_everything(
-    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:
     from flows import engine
 
     here = bench(tmp_path)
@@ -141,6 +137,7 @@ def test_a_cancelled_flow_still_has_an_answer_for_everything(
         asked.set()
         while True:
             request.progress(0, 0)
+            time.sleep(0.01)  # as one that reads, and not one that takes a core
 
     slow = tuple(replace(one, look=waits) if one.body is Tree else one for one in plan.collectors)
 
@@ -150,8 +147,9 @@ def test_a_cancelled_flow_still_has_an_answer_for_everything(
         running.cancel()
         return await running
 
-    monkeypatch.setenv("PREFECT_API_URL", server)
-    collected = asyncio.run(cancelled())
+    with reaching(server):
+        collected = asyncio.run(cancelled())
+    assert asked.is_set()
     assert set(collected) == {one.body.KIND for one in slow}
     assert all(isinstance(found, Missing) for found in collected.values())
     assert conclude(plan, collected, runner="x").verdict is Verdict.RED
