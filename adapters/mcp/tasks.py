@@ -27,6 +27,7 @@ from pydantic import Field
 from adapters.mcp.errors import as_failure, as_result
 from adapters.mcp.work import Work, told
 from adapters.tools.contract import Place, Tool
+from adapters.tools.watching import ended_elsewhere
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
@@ -150,7 +151,7 @@ class Tasks:
             self._note(made)
         else:
             made.id = str(uuid.uuid4())
-            made.future = self._work.begin(tool, ask, at)
+            made.future = self._work.begin(tool, ask, at, run=made.id)
         self._known[made.id] = made
         return {"resultType": "task", **self._head(made, "working")}
 
@@ -204,6 +205,8 @@ class Tasks:
         from adapters.mcp.server import answered
 
         task.updated = datetime.now(UTC)
+        if task.future is None:
+            ended_elsewhere(task.tool, came, task.updated - task.created, run=task.id, tell=self._work.tell)
         if isinstance(came, Stopped):
             task.said = self._head(task, "cancelled")
         elif isinstance(came, Exception) and (failure := as_failure(came, self._hidden)) is not None:
