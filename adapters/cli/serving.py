@@ -125,7 +125,7 @@ def _mcp(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
 def _pages(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
     from starlette.routing import Mount
 
-    from adapters.mcp.access import Guard, needed_to_read
+    from adapters.front.access import Guard, needed_to_read
     from adapters.web.app import site
 
     guard = Guard(app=site(lambda: at), tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)
@@ -133,7 +133,7 @@ def _pages(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
 
 
 def _metrics(at: Place, bound: Bound, tokens: Tokens | None) -> Metrics:
-    from adapters.mcp.access import Guard, needed_to_read
+    from adapters.front.access import Guard, needed_to_read
 
     def guarded(app: ASGIApp) -> ASGIApp:
         return Guard(app=app, tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)

@@ -16,7 +16,7 @@ from adapters.front.health import Health, Probe
 from adapters.front.metrics import Metrics
 from adapters.front.supervised import Supervised
 from adapters.front.watched import Watched
-from adapters.mcp.work import Work
+from adapters.tools.work import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,9 @@ from adapters.front.health import Health, Probe
 from adapters.front.stored import Looked, StoreWatch
 from adapters.front.supervised import Supervised
 from adapters.front.watched import METRICS
-from adapters.mcp.work import Work
 from adapters.tools.contract import all_tools
 from adapters.tools.watching import OUTCOMES, Called
+from adapters.tools.work import Work
 from arcops.verdict import Verdict
 from flows.policies import shipped_policies
 

@@ -23,9 +23,9 @@ from adapters.mcp import prompts, resources
 from adapters.mcp.errors import KIND, as_result
 from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
-from adapters.mcp.work import Work, told
 from adapters.tools.contract import Place, Tool
 from adapters.tools.watching import UNKNOWN, unbegun
+from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json, to_json
 from foundation.telemetry.spans import REQUEST, span

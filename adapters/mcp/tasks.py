@@ -25,9 +25,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
 from adapters.mcp.errors import as_failure, as_result
-from adapters.mcp.work import Work, told
 from adapters.tools.contract import Place, Tool
 from adapters.tools.watching import ended_elsewhere
+from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json

@@ -434,7 +434,7 @@ class TestMetrics:
             assert str(here.home) not in answer.text
 
     def test_work_that_waits_is_seen(self, here: Bench) -> None:
-        from adapters.mcp.work import Work
+        from adapters.tools.work import Work
 
         work, at = Work(long=1), here.place()
         hold = threading.Event()
@@ -466,7 +466,7 @@ def _slow(hold: threading.Event) -> Any:
 
 
 def _told(at: Any) -> Any:
-    from adapters.mcp.work import told
+    from adapters.tools.work import told
 
     return told(at, silent)
 
