@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from adapters.front.supervised import memory_of
@@ -25,13 +24,13 @@ from adapters.tools.check import Check, check_model
 from arcops.request import silent
 from arcops.verdict import Verdict
 from tests.adapters.serving import Served, served
+from tests.browser import chromium
 from tests.flows.site import now, until
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
 
 pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("prefect")]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 PAGES = (
     "dashboard", "runs", "flows", "deployments", "work-pools", "blocks", "blocks/catalog", "variables", "automations",
     "automations/create", "events", "concurrency-limits", "settings", "artifacts",
@@ -206,14 +205,8 @@ def _meant_for(said: bytes) -> str:
 @contextmanager
 def browser(port: int) -> Iterator[Page]:
     """Chromium for which every host but loopback is the listener at *port*."""
-    assert CHROMIUM, "there is no Chromium; apt-get install chromium"
-    rules = f"MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1"
-    with sync_playwright() as engine:
-        started = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules={rules}"])
-        try:
-            yield started.new_page()
-        finally:
-            started.close()
+    with chromium(f"--host-resolver-rules=MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1") as started:
+        yield started.new_page()
 
 
 def _shows(page: Page, words: str) -> bool:
