@@ -31,7 +31,10 @@ def served(application: ASGIApp) -> Iterator[str]:
 
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
-    """The system's Chromium, begun with *arguments*. Fails, and says what to install, where there is none: a page that nobody opened is not tested."""
+    """The system's Chromium, begun with *arguments*.
+
+    Fails, and says what to install, where there is none: a page that nobody opened is not tested.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.fail("these tests need Chromium (Debian: apt-get install chromium)")
