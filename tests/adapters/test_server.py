@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 import re
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +20,7 @@ import pytest
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from adapters.front.supervised import memory_of
+from adapters.front.supervised import Supervised, memory_of
 from adapters.mcp.client import call
 from adapters.tools.check import Check, check_model
 from arcops.request import silent
@@ -233,6 +235,26 @@ class TestTheProcesses:
 
     def test_memory_is_counted_with_the_children(self, site: Served) -> None:
         assert memory_of(site.process.pid) > memory_of(_children(site.process.pid, "server start")[0]) > 0
+
+
+def test_what_takes_too_much_memory_is_begun_again(tmp_path: Path) -> None:
+    greedy = Supervised(
+        name="the greedy one",
+        command=(sys.executable, "-c", "held = bytearray(300 << 20); import time; time.sleep(600)"),
+        environment={},
+        log=tmp_path / "log",
+        ceiling=100 << 20,
+        ready=lambda: True,
+    )
+
+    async def watch() -> None:
+        async with greedy.running():
+            while not greedy.restarts:
+                await asyncio.sleep(0.05)
+            assert "more than the 104857600 it may" in greedy.said
+
+    asyncio.run(asyncio.wait_for(watch(), 60))
+    assert _children(os.getpid(), "held = bytearray") == []
 
 
 def _children(parent: int, words: str) -> list[int]:
