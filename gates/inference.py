@@ -144,7 +144,9 @@ def _listed(found: Evidence[Inference]) -> Iterator[Finding]:
         there = ", ".join(shown(name) for name in body.listed[:5]) or "none"
         yield LISTED.fails(f"{shown(model)} is not among the {len(body.listed)} model(s) listed: {there}.", found, about=model)
     if not absent:
-        yield LISTED.passes(f"{body.listing.value} lists every model that was asked for.", found)
+        yield LISTED.passes(
+            f"{body.listing.value} lists every model that was asked for; of what files they are made is not seen there.", found
+        )
 
 
 def _measured(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:

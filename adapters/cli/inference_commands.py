@@ -38,6 +38,10 @@ def inference_check(
         Path | None,
         typer.Option(parser=path, help="The endpoint's authorities (PEM).", show_default="the system's"),
     ] = None,
+    of: Annotated[
+        Path | None,
+        typer.Option(parser=path, help="The model's files, judged too where the policy says so.", show_default=False),
+    ] = None,
     key: Key = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
@@ -64,6 +68,7 @@ def inference_check(
             tokens=tokens,
             patience_ms=patience,
             budget_s=budget,
+            of=of,
             key=api_key,
             authorities=cafile,
         )

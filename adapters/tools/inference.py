@@ -42,6 +42,8 @@ class CheckInference:
     """Milliseconds that one request may take."""
     budget_s: int = 300
     """Seconds that the whole check may take."""
+    of: Path | None = None
+    """The files that the endpoint serves, by the caller's own word: they are the subject where the policy judges them, too."""
     key: str = ""
     """Where the API key is: env:NAME or file:PATH, on the machine where the check runs. Only for callers on that machine."""
     authorities: Path | None = None
@@ -76,7 +78,10 @@ def check_inference(ask: CheckInference, at: Place) -> Checked:
 
     refuse_beyond(load.url, at.settings.tier)
     endpoint = Endpoint(load=load, key=ask.key, authorities="" if ask.authorities is None else str(ask.authorities))
-    report, digest = evaluate(_ROOT, _KIND, ask.policy, (), at, named=load.url, endpoint=endpoint)
+    if ask.of is not None:
+        report, digest = evaluate(ask.of, "model", ask.policy, (), at, endpoint=endpoint)
+    else:
+        report, digest = evaluate(_ROOT, _KIND, ask.policy, (), at, named=load.url, endpoint=endpoint)
     return Checked(report=report, artifact=digest)
 
 

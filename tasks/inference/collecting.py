@@ -13,6 +13,7 @@ from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.inference import Fault, Inference, Listing
+from arcops.seen.tree import Tree
 from foundation.secrets import referred
 from tasks.inference.asking import Door, door, fetch
 from tasks.inference.events import BadAnswer
@@ -27,8 +28,9 @@ _NO_LIST = "what it answers is no list of models"
 
 
 # A process of its own: looking up a host's name can hang where no deadline of ours reaches, and a busy neighbour would be
-# measured as if it were the endpoint.
-@collector(Inference, version="1", deadline=timedelta(minutes=21), isolated=True)
+# measured as if it were the endpoint. It waits until a model's files were read, lest reading them be measured, too; and so it
+# is those files that name the subject, where a policy asks about both.
+@collector(Inference, version="1", wants=(Tree,), deadline=timedelta(minutes=21), isolated=True, follows=True)
 def inference(request: Request, seen: Seen) -> Sighting[Inference]:
     """Raises `Refused` where the request names no endpoint, or one that the tier does not reach."""
     endpoint = request.endpoint
