@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from arcops.endpoint import Endpoint
 from arcops.errors import Refused
 from arcops.tier import Tier
 
@@ -30,7 +31,8 @@ class Request:
     lost at any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its
     files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
     at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
-    ``site`` is the name of the place where this runs, or empty.
+    ``site`` is the name of the place where this runs, or empty. ``endpoint`` is the inference endpoint to load, where one is
+    the subject.
     """
 
     target: Path
@@ -45,6 +47,7 @@ class Request:
     workers: int = 1
     named: str = ""
     site: str = ""
+    endpoint: Endpoint | None = None
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

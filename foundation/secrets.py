@@ -40,7 +40,22 @@ def passphrase_source(
     return passphrase
 
 
-def _read(path: Path) -> str:
+def referred(environment: Mapping[str, str], reference: str, what: str) -> str:
+    """The secret that *reference* names: ``env:NAME`` or ``file:PATH``. *what* is its name in errors, such as ``API key``.
+
+    Raises `Refused`, which never holds the secret, where nothing is there; a file must belong to this user alone.
+    """
+    scheme, _, name = reference.partition(":")
+    if scheme == "env" and name:
+        if not environment.get(name):
+            raise Refused(f"the {what} is looked for in the environment variable {name[:100]}, which is not set")
+        return environment[name]
+    if scheme == "file" and name:
+        return _read(Path(name), what)
+    raise Refused(f"the {what} is referred to in no known way; use env:NAME or file:PATH")
+
+
+def _read(path: Path, what: str = "passphrase") -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
@@ -49,12 +64,12 @@ def _read(path: Path) -> str:
                 select.select([descriptor], [], [], _PIPE_SECONDS)
             text = (file.read(_MOST_BYTES) or b"").decode("utf-8").strip("\r\n")
     except OSError as error:
-        raise Refused(f"the passphrase file {path} cannot be read: {error.strerror}") from error
+        raise Refused(f"the {what} file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Refused(f"the passphrase file {path} is not text in UTF-8") from error
+        raise Refused(f"the {what} file {path} is not text in UTF-8") from error
     # A secret that Kubernetes mounts belongs to root and has its own protection; a loose file of one's own has none.
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
-        raise Refused(f"the passphrase file {path} can be read by others; run 'chmod 600 {path}'")
+        raise Refused(f"the {what} file {path} can be read by others; run 'chmod 600 {path}'")
     if not text:
-        raise Refused(f"the passphrase file {path} is empty")
+        raise Refused(f"the {what} file {path} is empty")
     return text

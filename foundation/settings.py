@@ -27,7 +27,8 @@ class Settings:
     ``cache`` what may be lost at any time, ``key`` the signing key's file or URI. ``workers`` is a number of threads.
     ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
     over the network may name files; the person at the command line is not bound by them. ``public_url`` is where people reach
-    the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty.
+    the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
+    are the inference endpoints that a caller over the network may have checked.
     """
 
     tier: Tier
@@ -41,6 +42,7 @@ class Settings:
     roots: tuple[Path, ...] = ()
     public_url: str = ""
     site: str = ""
+    endpoints: tuple[str, ...] = ()
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -59,6 +61,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         roots=tuple(Path(one).absolute() for one in environment.get("ARCOPS_ROOTS", "").split(os.pathsep) if one),
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
+        endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import opened
+from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
 from arcops.request import Request
 from arcops.result import Report
@@ -89,11 +90,19 @@ def check_model(ask: Check, at: Place) -> Checked:
 
 
 def evaluate(
-    target: Path, kind: str, policy: str, attached: tuple[Path, ...], at: Place, *, named: str = ""
+    target: Path,
+    kind: str,
+    policy: str,
+    attached: tuple[Path, ...],
+    at: Place,
+    *,
+    named: str = "",
+    endpoint: Endpoint | None = None,
 ) -> tuple[Report, str]:
     """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store.
 
     A subject that is no path, such as a node, is *named*; its *target* is the root of its files.
+    An *endpoint* is what an inference endpoint's collector loads.
     """
     signer = at.signer()
     request = Request(
@@ -109,6 +118,7 @@ def evaluate(
         attached=tuple(_attached(path) for path in attached),
         workers=at.settings.workers,
         site=at.settings.site,
+        endpoint=endpoint,
         progress=at.progress,
     )
     plan = make_plan(request, load_policy(allowed_policy(policy, at)))

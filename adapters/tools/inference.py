@@ -1,0 +1,93 @@
+"""Check an inference endpoint: let it bear a known load, judge what came, sign, keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.tools.check import Checked, evaluate
+from adapters.tools.contract import Place, Scope, tool
+from arcops.endpoint import Endpoint, Load, Route, parse_slo
+from arcops.errors import Refused
+
+_ROOT = Path("/")
+_KIND = "inference-endpoint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckInference:
+    """Which endpoint to load, how, and by which policy to judge it."""
+
+    url: str
+    """The address before /v1, such as http://127.0.0.1:8000."""
+    models: tuple[str, ...]
+    """The ids of the models, as the endpoint lists them."""
+    slo: str = ""
+    """Aims stricter than the policy's: ttft, itl, tpot, e2e, such as ttft=500ms,itl=50ms."""
+    policy: str = "inference"
+    """The name of a shipped policy, or the path of one."""
+    route: Route = Route.CHAT
+    """Ask for chat completions, or for completions."""
+    seed: int = 1
+    """Prompts, lengths and arrivals follow from it."""
+    each: int = 8
+    """How many requests each run makes."""
+    concurrencies: tuple[int, ...] = (1, 2, 4)
+    """How many requests are under way at once: a run for each; the first is used for all models together, too."""
+    rates: tuple[int, ...] = (2000,)
+    """How many requests arrive in 1000 seconds, at random: a run for each."""
+    tokens: int = 32
+    """How many tokens an answer may have at most."""
+    patience_ms: int = 30_000
+    """Milliseconds that one request may take."""
+    budget_s: int = 300
+    """Seconds that the whole check may take."""
+    of: Path | None = None
+    """The files that the endpoint serves, by the caller's own word: they are the subject where the policy judges them, too."""
+    key: str = ""
+    """Where the API key is: env:NAME or file:PATH, on the machine where the check runs. Only for callers on that machine."""
+    authorities: Path | None = None
+    """A file with the certificates (PEM) that the endpoint's own must come from; without it, those of the system."""
+
+
+@tool(title="Check an inference endpoint", scope=Scope.CHECK, reads_only=True, long=True)
+def check_inference(ask: CheckInference, at: Place) -> Checked:
+    """Load an OpenAI-compatible endpoint with a known load, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+
+    Measures time to first token, times between tokens, throughput and goodput under aims, at several concurrencies and with
+    random arrivals, for each model alone and for all together; tries whether greedy answers repeat. What could not be measured
+    is RED. In the tier air-gapped only this machine is asked. Each call makes the requests that it says, so it costs the
+    endpoint time.
+    """
+    load = Load(
+        url=ask.url,
+        models=ask.models,
+        route=ask.route,
+        slo=parse_slo(ask.slo),
+        seed=ask.seed,
+        each=ask.each,
+        concurrencies=ask.concurrencies,
+        rates=ask.rates,
+        tokens=ask.tokens,
+        patience=ask.patience_ms * 1000,
+        budget=ask.budget_s * 1_000_000,
+    )
+    if at.roots is not None:
+        _refuse_from_afar(load, ask, at)
+    from tasks.inference.asking import refuse_beyond  # the client, which only a check needs
+
+    refuse_beyond(load.url, at.settings.tier)
+    endpoint = Endpoint(load=load, key=ask.key, authorities="" if ask.authorities is None else str(ask.authorities))
+    if ask.of is not None:
+        report, digest = evaluate(ask.of, "model", ask.policy, (), at, endpoint=endpoint)
+    else:
+        report, digest = evaluate(_ROOT, _KIND, ask.policy, (), at, named=load.url, endpoint=endpoint)
+    return Checked(report=report, artifact=digest)
+
+
+def _refuse_from_afar(load: Load, ask: CheckInference, at: Place) -> None:
+    """A caller over the network must not have this machine talk to whom the operator did not name, nor hand out its secrets."""
+    if ask.key:
+        raise Refused("a caller over the network names no key of this server's; run the check on a machine that has it")
+    if load.url not in at.settings.endpoints:
+        raise Refused("this server checks only the endpoints that its operator named (ARCOPS_ENDPOINTS)")

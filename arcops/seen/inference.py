@@ -1,0 +1,164 @@
+"""What an inference endpoint did under a load: every request with its raw times, all in whole microseconds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from arcops.endpoint import Load
+from arcops.evidence import Body
+
+FORMULAS = (
+    "TTFT: from the moment when the request was due (open loop) or begun (closed loop) to the first event with text; "
+    "connecting is part of it, an event that carries only a role is not.",
+    "ITL: the times between events with text; of one request its 95th percentile by nearest rank.",
+    "TPOT: (e2e - TTFT) / (N - 1), where N is the number of tokens of the answer; none where N < 2.",
+    "e2e: from the moment when the request was due or begun to the last event with text.",
+    "N: completion_tokens as the server counts them, else the number of events with text.",
+    "Throughput: tokens of whole answers / (last end - first due).",
+    "Goodput: the requests of a run whose answer was whole and kept to every aim of the SLO, of all its requests.",
+    "Interference: the median of a model's TTFT, or TPOT, while all models work / the same at the same concurrency alone.",
+    "Arrivals of an open loop: the sum of -ln(1 - u) / rate over uniform u. Prompts, lengths and u come from Python's "
+    "random.Random, seeded with 'seed:kind:model:figure'.",
+)
+"""How figures are made from the raw times; each body carries them."""
+
+
+class Fault(Enum):
+    """What became of a request that brought no whole answer. ``NOT_RUN``: the check's time was over before its turn."""
+
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    REFUSED = "4xx"
+    THROTTLED = "429"
+    SERVER = "5xx"
+    REDIRECTED = "3xx"
+    MALFORMED = "malformed"
+    DISCONNECTED = "disconnected"
+    ENDLESS = "endless"
+    TOO_LARGE = "too-large"
+    EMPTY = "empty"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One request. ``due`` counts from the beginning of its run; ``late`` is how long after that it was sent.
+
+    ``connected``, ``first`` and ``ended`` count from ``due``; ``None`` where it did not come so far. ``gaps`` are the times
+    between events with text, ``tokens`` the server's own count of the answer, or ``None``. ``text`` is the SHA-256 of the
+    answer.
+    """
+
+    due: int
+    late: int
+    words: int
+    asked: int
+    connected: int | None
+    first: int | None
+    ended: int | None
+    gaps: tuple[int, ...]
+    tokens: int | None
+    text: str
+    finish: str
+    fault: Fault | None
+    said: str
+
+    @property
+    def whole(self) -> bool:
+        return self.fault is None and self.first is not None
+
+    @property
+    def count(self) -> int:
+        """Tokens of the answer."""
+        return self.tokens if self.tokens is not None else len(self.gaps) + (self.first is not None)
+
+    @property
+    def e2e(self) -> int | None:
+        return None if self.first is None else self.first + sum(self.gaps)
+
+    @property
+    def itl(self) -> int | None:
+        return percentile(self.gaps, 95)
+
+    @property
+    def tpot(self) -> int | None:
+        return sum(self.gaps) // (self.count - 1) if self.first is not None and self.count > 1 else None
+
+
+class RunKind(Enum):
+    """``REPEATED`` asks the same prompt twice, greedily; the others vary prompts and lengths."""
+
+    WARM_UP = "warm-up"
+    REPEATED = "repeated"
+    CLOSED = "closed"
+    OPEN = "open"
+    TOGETHER = "together"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A series of requests to one model. ``figure`` is the concurrency, or for an open loop the rate in 1000 seconds."""
+
+    kind: RunKind
+    model: str
+    figure: int
+    shots: tuple[Shot, ...]
+
+    @property
+    def title(self) -> str:
+        how = f"{self.figure / 1000:g} requests/s" if self.kind is RunKind.OPEN else f"concurrency {self.figure}"
+        return f"{self.model} {self.kind.value}, {how}"
+
+    @property
+    def throughput(self) -> int | None:
+        """Tokens in 1000 seconds."""
+        ends = [shot.due + shot.ended for shot in self.shots if shot.whole and shot.ended is not None]
+        took = max(ends, default=0) - min((shot.due for shot in self.shots), default=0)
+        return sum(shot.count for shot in self.shots if shot.whole) * 10**9 // took if took > 0 else None
+
+    def middle(self, name: str, percent: int = 50) -> int | None:
+        """The percentile of ``ttft``, ``itl``, ``tpot`` or ``e2e`` over whole answers."""
+        attribute = "first" if name == "ttft" else name
+        return percentile([one for shot in self.shots if shot.whole and (one := getattr(shot, attribute)) is not None], percent)
+
+
+class Listing(Enum):
+    """Where the endpoint lists its models: ``/v1/models``, or ``/models/loaded`` as Foundry Local has it on a device."""
+
+    OPENAI = "/v1/models"
+    LOADED = "/models/loaded"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference(Body):
+    """What was asked and what came of it. ``listed`` are the ids of the models that the endpoint names, sorted."""
+
+    KIND: ClassVar[str] = "inference"
+
+    load: Load
+    with_key: bool
+    listing: Listing
+    listing_said: str
+    listed: tuple[str, ...]
+    runs: tuple[Run, ...]
+    formulas: tuple[str, ...] = FORMULAS
+
+    @property
+    def names_subject(self) -> str:
+        """SHA-256 over the address and the models, a line each: an endpoint tells nothing of the content that it serves."""
+        lines = (self.load.url, *sorted(self.load.models))
+        return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+    def run(self, kind: RunKind, model: str, figure: int) -> Run | None:
+        return next((run for run in self.runs if (run.kind, run.model, run.figure) == (kind, model, figure)), None)
+
+
+def percentile(figures: Sequence[int], percent: int) -> int | None:
+    """The nearest-rank percentile; ``None`` of nothing."""
+    ordered = sorted(figures)
+    return ordered[max(0, -(-percent * len(ordered) // 100) - 1)] if ordered else None

@@ -1,0 +1,243 @@
+"""One request over a connection of its own, and the moments at which its answer came.
+
+No proxy, no redirect, no cookie and no retry: each of them would be measured as if it were the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import h11
+
+from arcops.endpoint import Load, Route
+from arcops.errors import Refused
+from arcops.seen.inference import Fault
+from arcops.tier import Tier
+from foundation.settings import is_loopback
+from tasks.inference.events import Answer, BadAnswer
+
+MOST_ANSWER = 8 * 1024 * 1024
+"""Bytes of one answer, with all that the stream wraps around its text."""
+
+_MOST_LIST = 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where requests go: ``hosts`` are tried in turn, the certificate must say ``name``, and ``path`` comes before ``/v1``."""
+
+    hosts: tuple[str, ...]
+    name: str
+    port: int
+    path: str
+    tls: ssl.SSLContext | None
+    key: str
+
+
+def door(load: Load, tier: Tier, *, key: str, authorities: str) -> Door:
+    """Raises `Refused` where *tier* does not reach the address, or where a key would travel in the clear."""
+    parts = urlsplit(load.url)
+    host = (parts.hostname or "").strip("[]")
+    refuse_beyond(load.url, tier)
+    if not is_loopback(host) and parts.scheme == "http" and key:
+        raise Refused(f"the API key would go to {host} in the clear; use https")
+    # "localhost" is whatever the machine's files say; the tier promises this machine.
+    hosts = ("127.0.0.1", "::1") if host == "localhost" else (host,)
+    tls = None
+    if parts.scheme == "https":
+        try:
+            tls = ssl.create_default_context(cafile=authorities or None)
+        except (OSError, ssl.SSLError) as error:
+            raise Refused(f"the certificates in {authorities} cannot be read: {error.strerror or error}") from error
+    elif authorities:
+        raise Refused("certificates of authorities are given, but the address is not https")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise Refused("the API key holds characters that no header carries; look for a line break in its file")
+    default = 443 if tls else 80
+    return Door(hosts=hosts, name=host, port=parts.port or default, path=parts.path.rstrip("/"), tls=tls, key=key)
+
+
+def refuse_beyond(url: str, tier: Tier) -> None:
+    """Raise `Refused` where *tier* is air-gapped and *url* is not this machine."""
+    host = urlsplit(url).hostname or ""
+    if tier is Tier.AIR_GAPPED and not is_loopback(host):
+        raise Refused(f"{host[:100]} is not this machine, and the tier air-gapped reaches no other; set --tier restricted")
+
+
+@dataclass(slots=True)
+class Answered:
+    """What came of a request; moments are nanoseconds of the clock, ``None`` where it did not come so far."""
+
+    answer: Answer
+    sent: int = 0
+    connected: int | None = None
+    ended: int | None = None
+    fault: Fault | None = None
+    said: str = ""
+
+
+async def ask(at: Door, load: Load, model: str, prompt: str, tokens: int) -> Answered:
+    """Stream one answer of *model*. Whatever goes wrong is in the answer; only being cancelled is raised."""
+    got = Answered(answer=Answer(route=load.route, most_events=4 * tokens + 64), sent=time.perf_counter_ns())
+    last = [0]
+    try:
+        async with asyncio.timeout(load.patience / 1e6):
+            await _stream(at, load, model, prompt, tokens, got, last)
+    except TimeoutError:
+        got.fault, got.said = _out_of_patience(got, load, last[0])
+    except BadAnswer as error:
+        got.fault, got.said = error.fault, error.said
+    if got.fault is None:
+        got.fault, got.said = _incomplete(got.answer)
+    return got
+
+
+def _out_of_patience(got: Answered, load: Load, last: int) -> tuple[Fault, str]:
+    seconds = f"{load.patience / 1e6:g} s"
+    if got.connected is None:
+        return Fault.CONNECT, f"no connection within {seconds}"
+    silent = (time.perf_counter_ns() - last) / 1000
+    if last and silent < load.patience / 4:
+        return Fault.ENDLESS, f"the stream did not end within {seconds}, and still brought something"
+    return Fault.TIMEOUT, f"{'nothing more' if last else 'nothing'} came within {seconds}"
+
+
+def _incomplete(answer: Answer) -> tuple[Fault | None, str]:
+    if not answer.done and not answer.finish:
+        return Fault.DISCONNECTED, "the stream ended before the answer did"
+    if not answer.moments:
+        return Fault.EMPTY, "the answer holds no text"
+    return None, ""
+
+
+async def _stream(at: Door, load: Load, model: str, prompt: str, tokens: int, got: Answered, last: list[int]) -> None:
+    body: dict[str, object] = {
+        "model": model,
+        "max_tokens": tokens,
+        "temperature": 0,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if load.route is Route.CHAT:
+        body["messages"] = [{"role": "user", "content": prompt}]
+    else:
+        body["prompt"] = prompt
+    route = "/v1/chat/completions" if load.route is Route.CHAT else "/v1/completions"
+    exchange = _exchange(at, "POST", route, json.dumps(body).encode(), got, "text/event-stream", MOST_ANSWER)
+    async with aclosing(exchange) as parts:
+        async for data, when in parts:
+            last[0] = when
+            got.answer.feed(data, when)
+            if got.answer.done:
+                got.ended = when
+                return
+    got.ended = time.perf_counter_ns()
+
+
+async def fetch(at: Door, path: str, seconds: float) -> bytes:
+    """The JSON at *path*. Raises `BadAnswer`."""
+    got = Answered(answer=Answer(route=Route.CHAT, most_events=0))
+    try:
+        async with asyncio.timeout(seconds):
+            async with aclosing(_exchange(at, "GET", path, b"", got, "application/json", _MOST_LIST)) as exchange:
+                parts = [data async for data, _ in exchange]
+    except TimeoutError as error:
+        raise BadAnswer(Fault.TIMEOUT, f"{path} did not answer within {seconds:g} s") from error
+    return b"".join(parts)
+
+
+async def _exchange(
+    at: Door, method: str, path: str, body: bytes, got: Answered, kind: str, most: int
+) -> AsyncGenerator[tuple[bytes, int], None]:
+    """The parts of the answer's body and the moment of each. Raises `BadAnswer`."""
+    reader, writer = await _connected(at)
+    try:
+        got.connected = time.perf_counter_ns()
+        wire = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=64 * 1024)
+        named = f"[{at.name}]" if ":" in at.name else at.name
+        headers = [("Host", f"{named}:{at.port}"), ("Accept", kind), ("User-Agent", "arcops"), ("Connection", "close")]
+        if body:
+            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        if at.key:
+            headers.append(("Authorization", f"Bearer {at.key}"))
+        request = wire.send(h11.Request(method=method, target=at.path + path, headers=headers)) or b""
+        writer.write(
+            request + ((wire.send(h11.Data(data=body)) or b"") if body else b"") + (wire.send(h11.EndOfMessage()) or b"")
+        )
+        await writer.drain()
+        size = 0
+        while True:
+            event, when = await _next(wire, reader)
+            if isinstance(event, h11.Response):
+                _refuse_status(event, kind, most)
+            elif isinstance(event, h11.Data):
+                size += len(event.data)
+                if size > most:
+                    raise BadAnswer(Fault.TOO_LARGE, f"the answer is larger than {most} bytes")
+                yield bytes(event.data), when
+            elif isinstance(event, h11.EndOfMessage):
+                return
+            elif isinstance(event, h11.ConnectionClosed):
+                raise BadAnswer(Fault.DISCONNECTED, "the connection was closed before the answer ended")
+    except OSError as error:
+        raise BadAnswer(Fault.DISCONNECTED, f"the connection broke: {error.strerror or type(error).__name__}") from error
+    finally:
+        writer.transport.abort()  # nothing is left to say, and a server that does not close must not hold the check
+
+
+async def _connected(at: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    said = ""
+    for host in at.hosts:
+        try:
+            return await asyncio.open_connection(
+                host, at.port, limit=_CHUNK, ssl=at.tls, server_hostname=at.name if at.tls else None
+            )
+        except ssl.SSLError as error:
+            said = f"no TLS with {at.name}: {error.reason or 'it failed'}"
+        except OSError as error:
+            said = f"no connection to {host} port {at.port}: {error.strerror or type(error).__name__}"
+    raise BadAnswer(Fault.CONNECT, said)
+
+
+async def _next(wire: h11.Connection, reader: asyncio.StreamReader) -> tuple[object, int]:
+    when = time.perf_counter_ns()
+    try:
+        while (event := wire.next_event()) is h11.NEED_DATA:
+            data = await reader.read(_CHUNK)
+            when = time.perf_counter_ns()
+            wire.receive_data(data)
+    except h11.RemoteProtocolError as error:
+        state = wire.their_state
+        with suppress(OSError):
+            if reader.at_eof():
+                raise BadAnswer(Fault.DISCONNECTED, "the connection was closed before the answer ended") from error
+        raise BadAnswer(Fault.MALFORMED, f"the answer is no HTTP ({state})") from error
+    return event, when
+
+
+def _refuse_status(response: h11.Response, kind: str, most: int) -> None:
+    status = response.status_code
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+    if status == 429:
+        raise BadAnswer(Fault.THROTTLED, "the server answered 429, too many requests")
+    for least, fault in ((500, Fault.SERVER), (400, Fault.REFUSED), (300, Fault.REDIRECTED)):
+        if status >= least:
+            raise BadAnswer(fault, f"the server answered {status}")
+    if status != 200:
+        raise BadAnswer(Fault.MALFORMED, f"the server answered {status}")
+    found = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if found != kind:
+        raise BadAnswer(Fault.MALFORMED, f"the answer is not {kind}")
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise BadAnswer(Fault.TOO_LARGE, f"the answer says that it is larger than {most} bytes")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise BadAnswer(Fault.MALFORMED, "the answer is compressed, which was not asked for")

@@ -1,0 +1,167 @@
+"""The load: which requests, when, and how many at once. Everything random follows from the seed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from arcops.endpoint import Load
+from arcops.seen.inference import Fault, Run, RunKind, Shot
+from tasks.inference.asking import Answered, Door, ask
+
+_WORDS = (
+    *("amber", "anchor", "basin", "bridge", "canal", "cedar", "copper", "delta", "ember", "fjord", "garden", "granite"),
+    *("harbour", "island", "jasper", "kelp", "lantern", "meadow", "north", "orchard", "pebble", "quarry", "river"),
+    *("saddle", "timber", "umbra", "valley", "willow", "yarrow", "zenith"),
+)
+_FEWEST_WORDS, _MOST_WORDS = 8, 64
+_FEWEST_TOKENS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A request that will be made: ``due`` in microseconds after its run began; 0 in a closed loop, where room decides."""
+
+    due: int
+    prompt: str
+    words: int
+    tokens: int
+
+
+def wanted(load: Load, kind: RunKind, model: str, figure: int) -> tuple[Wanted, ...]:
+    """The requests of one run, the same for the same seed."""
+    chance = random.Random(f"{load.seed}:{kind.value}:{model}:{figure}")  # noqa: S311  # a load, not a secret
+    many = {RunKind.WARM_UP: 1, RunKind.REPEATED: 2}.get(kind, load.each)
+    made, due = [], 0.0
+    for _ in range(many):
+        words = chance.randint(_FEWEST_WORDS, _MOST_WORDS)
+        prompt = "Write about: " + " ".join(chance.choice(_WORDS) for _ in range(words))
+        tokens = chance.randint(max(_FEWEST_TOKENS, load.tokens // 2), load.tokens)
+        if kind is RunKind.OPEN:
+            due += -math.log(1.0 - chance.random()) * 1e9 / figure
+        made.append(Wanted(due=round(due), prompt=prompt, words=words, tokens=tokens))
+    return (made[0], made[0]) if kind is RunKind.REPEATED else tuple(made)
+
+
+def plan(load: Load) -> tuple[tuple[tuple[RunKind, str, int], ...], ...]:
+    """The runs, in order; those of one step go at the same time."""
+    steps: list[tuple[tuple[RunKind, str, int], ...]] = []
+    for model in load.models:
+        steps.append(((RunKind.WARM_UP, model, 1),))
+        steps.append(((RunKind.REPEATED, model, 1),))
+        steps += [((RunKind.CLOSED, model, many),) for many in load.concurrencies]
+        steps += [((RunKind.OPEN, model, rate),) for rate in load.rates]
+    if len(load.models) > 1:
+        steps.append(tuple((RunKind.TOGETHER, model, load.concurrencies[0]) for model in load.models))
+    return tuple(steps)
+
+
+async def bear(at: Door, load: Load, alive: Callable[[], None]) -> tuple[Run, ...]:
+    """Every run of the plan. What the budget does not suffice for is NOT_RUN. *alive* is called several times a second, and
+    ends everything by what it raises.
+    """
+    shots: dict[tuple[RunKind, str, int], dict[int, Shot]] = {key: {} for step in plan(load) for key in step}
+
+    async def steps() -> None:
+        for step in plan(load):
+            async with asyncio.TaskGroup() as group:
+                for key in step:
+                    group.create_task(_run(at, load, key, shots[key]))
+
+    work = asyncio.ensure_future(steps())
+    end = time.monotonic() + load.budget / 1e6
+    try:
+        while not work.done() and (left := end - time.monotonic()) > 0:
+            await asyncio.wait([work], timeout=min(0.25, left))
+            alive()
+    finally:
+        work.cancel()
+        (failed,) = await asyncio.gather(work, return_exceptions=True)
+    if isinstance(failed, Exception):
+        raise failed
+    return tuple(
+        Run(
+            kind=key[0],
+            model=key[1],
+            figure=key[2],
+            shots=tuple(done.get(number) or _not_run(one) for number, one in enumerate(wanted(load, *key))),
+        )
+        for key, done in shots.items()
+    )
+
+
+async def _run(at: Door, load: Load, key: tuple[RunKind, str, int], done: dict[int, Shot]) -> None:
+    kind, model, figure = key
+    began = time.perf_counter_ns()
+    waiting = list(enumerate(wanted(load, *key)))[::-1]
+
+    async def one(number: int, want: Wanted, due: int) -> None:
+        got = await ask(at, load, model, want.prompt, want.tokens)
+        done[number] = _shot(want, got, began=began, due=due)
+
+    async def worker() -> None:
+        while waiting:
+            number, want = waiting.pop()
+            await one(number, want, time.perf_counter_ns())
+
+    async with asyncio.TaskGroup() as group:
+        if kind is not RunKind.OPEN:
+            for _ in range(figure):
+                group.create_task(worker())
+            return
+        async for number, want, due in _arrivals(waiting, began):
+            group.create_task(one(number, want, due))
+
+
+async def _arrivals(waiting: list[tuple[int, Wanted]], began: int) -> AsyncIterator[tuple[int, Wanted, int]]:
+    for number, want in reversed(waiting):
+        due = began + want.due * 1000
+        while (left := due - time.perf_counter_ns()) > 0:
+            await asyncio.sleep(left / 1e9)
+        yield number, want, due
+
+
+def _shot(want: Wanted, got: Answered, *, began: int, due: int) -> Shot:
+    def since(moment: int | None) -> int | None:
+        return None if moment is None else (moment - due) // 1000
+
+    moments = got.answer.moments
+    micro = [since(moment) or 0 for moment in moments]
+    return Shot(
+        due=(due - began) // 1000,
+        late=(got.sent - due) // 1000,
+        words=want.words,
+        asked=want.tokens,
+        connected=since(got.connected),
+        first=micro[0] if micro else None,
+        ended=since(got.ended),
+        gaps=tuple(later - earlier for earlier, later in pairwise(micro)),
+        tokens=got.answer.tokens,
+        text=got.answer.digest,
+        finish=got.answer.finish,
+        fault=got.fault,
+        said=got.said,
+    )
+
+
+def _not_run(want: Wanted) -> Shot:
+    return Shot(
+        due=want.due,
+        late=0,
+        words=want.words,
+        asked=want.tokens,
+        connected=None,
+        first=None,
+        ended=None,
+        gaps=(),
+        tokens=None,
+        text="",
+        finish="",
+        fault=Fault.NOT_RUN,
+        said="the check's time was over before this request had ended",
+    )

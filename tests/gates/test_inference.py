@@ -1,0 +1,162 @@
+"""What the gate makes of measured requests: each change turns the one rule that it is about, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from arcops.endpoint import Load, Slo, parse_slo
+from arcops.errors import Refused
+from arcops.finding import Outcome
+from arcops.seen.inference import Fault, Inference, Listing, RunKind, Shot
+from flows.policies import load_policy
+from gates._inference_examples import beside, changed, failed, good
+from gates.inference import InferencePolicy, aims, inference
+from tests.evidence import judged
+
+pytestmark = pytest.mark.requirement("ARC-C3")
+
+CLOSED, OPEN, TOGETHER, REPEATED = RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER, RunKind.REPEATED
+SHIPPED = load_policy("inference").gates["inference"]
+
+
+def worst(body: Inference, policy: object = None) -> dict[str, Outcome]:
+    """The worst outcome of every rule that is not passed."""
+    found = judged(inference, InferencePolicy() if policy is None else policy, [body])  # type: ignore[arg-type]  # any gate
+    bad: dict[str, Outcome] = {}
+    for one in sorted(found.findings, key=lambda finding: finding.outcome.verdict):
+        if one.outcome is not Outcome.PASS:
+            bad[one.rule.removeprefix("inference/")] = one.outcome
+    return bad
+
+
+def test_what_is_good_passes_every_rule() -> None:
+    assert worst(good("a")) == {}
+    assert worst(good("a", "b")) == {}
+    assert worst(good("a", "b"), SHIPPED) == {}
+
+
+def with_shot(kind: RunKind, only: int | None = None, **new: object) -> Callable[[Inference], Inference]:
+    def change(was: Shot) -> Shot:
+        return replace(was, **new)  # type: ignore[arg-type]  # each mutation names fields of its own
+
+    return lambda body: changed(body, kind, change, only=only)
+
+
+def with_fault(fault: Fault, kind: RunKind = CLOSED) -> Callable[[Inference], Inference]:
+    return lambda body: changed(body, kind, lambda was: failed(was, fault), only=0)
+
+
+MUTATIONS: list[tuple[str, Callable[[Inference], Inference], dict[str, Outcome]]] = [
+    ("not listed", lambda body: replace(body, listed=("a",)), {"listed": Outcome.FAIL}),
+    ("no list", lambda body: replace(body, listing=Listing.NONE), {"listed": Outcome.UNKNOWN}),
+    ("late", with_shot(OPEN, 0, late=50_001), {"measured": Outcome.UNKNOWN}),
+    ("one piece", with_shot(OPEN, gaps=()), {"measured": Outcome.UNKNOWN}),
+    ("not run", with_fault(Fault.NOT_RUN), {"measured": Outcome.UNKNOWN, "slo": Outcome.FAIL}),
+    ("ttft", with_shot(OPEN, 3, first=400_001), {"slo": Outcome.FAIL}),
+    ("itl", with_shot(OPEN, 3, gaps=(*(10_000,) * 6, 50_001)), {"slo": Outcome.FAIL}),
+    ("tpot", with_shot(OPEN, 3, gaps=(50_000,) * 7, tokens=7), {"slo": Outcome.FAIL}),
+    ("two answers", with_shot(REPEATED, 1, text="00" * 32), {"determinism": Outcome.FAIL}),
+    ("two ends", with_shot(REPEATED, 1, finish="stop"), {"determinism": Outcome.FAIL}),
+    ("uncounted", with_shot(OPEN, 0, tokens=None), {"counted": Outcome.FAIL}),
+    ("too many tokens", with_shot(OPEN, 0, tokens=9), {"counted": Outcome.FAIL}),
+    ("no tokens", with_shot(RunKind.WARM_UP, 0, tokens=0), {"counted": Outcome.FAIL}),
+    ("a neighbour that costs", lambda body: changed(body, TOGETHER, beside), {"interference": Outcome.FAIL}),
+    ("a fault of the first request", with_fault(Fault.SERVER, RunKind.WARM_UP), {"errors": Outcome.FAIL}),
+    ("asked once", with_fault(Fault.SERVER, REPEATED), {"errors": Outcome.FAIL, "determinism": Outcome.UNKNOWN}),
+    *(
+        (fault.value, with_fault(fault), {"errors": Outcome.FAIL, "slo": Outcome.FAIL})
+        for fault in Fault
+        if fault.value != "not-run"
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "bad"), [(change, bad) for _, change, bad in MUTATIONS], ids=[name for name, *_ in MUTATIONS]
+)
+def test_a_mutation_turns_its_rule(change: Callable[[Inference], Inference], bad: dict[str, Outcome]) -> None:
+    assert worst(change(good("a", "b"))) == bad
+
+
+@pytest.mark.parametrize("number", range(len(good("a", "b").runs)))
+def test_no_run_can_be_left_out(number: int) -> None:
+    body = good("a", "b")
+    assert worst(replace(body, runs=body.runs[:number] + body.runs[number + 1 :]))["measured"] is Outcome.UNKNOWN
+
+
+def test_too_few_requests_are_not_enough() -> None:
+    body = good("a")
+    cut = replace(body, runs=tuple(replace(run, shots=run.shots[:7]) if run.kind is OPEN else run for run in body.runs))
+    assert worst(cut) == {"measured": Outcome.UNKNOWN}
+
+
+def test_a_model_that_never_answers_is_no_fast_one() -> None:
+    body = good("a", "b")
+    runs = tuple(replace(run, shots=tuple(failed(one) for one in run.shots)) if run.model == "b" else run for run in body.runs)
+    bad = worst(replace(body, runs=runs), replace(InferencePolicy(), most_failed=99))
+    assert bad["slo"] is Outcome.UNKNOWN
+    assert bad["interference"] is Outcome.UNKNOWN
+    assert bad["errors"] is Outcome.FAIL
+
+
+def test_the_stricter_aim_counts() -> None:
+    policy = InferencePolicy(most_ttft=100, most_itl=0, most_tpot=50, most_e2e=0)
+    assert aims(policy, Slo(ttft=50_000, tpot=80_000, e2e=9)) == (("ttft", 50_000), ("tpot", 50_000), ("e2e", 9))
+
+
+def test_aims_are_read_with_their_units() -> None:
+    assert parse_slo("ttft=500ms, itl=50.5ms,e2e=5s,tpot=900us") == Slo(ttft=500_000, itl=50_500, e2e=5_000_000, tpot=900)
+    assert parse_slo("") == Slo()
+    for bad in ("ttft=500", "ttft", "ttft=-1ms", "ttft=1ms,ttft=2ms", "ttft=0ms", "ttft=1e3ms", "speed=1ms"):
+        with pytest.raises(Refused):
+            parse_slo(bad)
+
+
+@pytest.mark.parametrize(
+    "decided",
+    [
+        {"least_good": 0},
+        {"least_good": 90, "warn_good": 80},
+        {"most_failed": 100},
+        {"most_late": -1},
+        {"least_requests": 1},
+        {"warn_interference": 200},
+        {"most_ttft": 0, "most_itl": 0, "most_tpot": 0},
+    ],
+    ids=str,
+)
+def test_a_policy_that_could_not_fail_is_refused(decided: dict[str, int]) -> None:
+    with pytest.raises(Refused):
+        InferencePolicy(**decided)  # type: ignore[arg-type]  # each case names fields of its own
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"models": ()},
+        {"models": ("a", "a")},
+        {"models": ("a\n",)},
+        {"each": 1},
+        {"concurrencies": ()},
+        {"concurrencies": (0,)},
+        {"concurrencies": (2, 2)},
+        {"rates": (0,)},
+        {"tokens": 1},
+        {"patience": 400_000_000},
+        {"each": 256, "models": tuple("abcdefgh")},
+        {"url": "http://a:b@127.0.0.1"},
+        {"url": "http://127.0.0.1/?key=x"},
+        {"url": "http://127.0.0.1:1/\n"},
+    ],
+    ids=str,
+)
+def test_a_load_that_says_nothing_or_too_much_is_refused(asked: dict[str, object]) -> None:
+    with pytest.raises(Refused):
+        Load(**{"url": "http://127.0.0.1:1", "models": ("a",), **asked})  # type: ignore[arg-type]  # each case names its own
+
+
+def test_an_address_is_kept_without_the_version_of_the_api() -> None:
+    assert Load(url="http://127.0.0.1:8000/x/v1/", models=("a",)).url == "http://127.0.0.1:8000/x"

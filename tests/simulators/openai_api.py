@@ -1,0 +1,225 @@
+"""An OpenAI-compatible endpoint over real sockets, whose answers come exactly when they are planned to, or break as planned.
+
+Nothing is generated: a `Plan` says what bytes follow after which wait. Waits end at moments of the clock, not after sleeps, so
+that delays do not add up.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class Break(Enum):
+    """What happens instead of a whole answer, after half of it where it has halves."""
+
+    NONE = "none"
+    STATUS = "status"
+    DISCONNECT = "disconnect"
+    STALL = "stall"
+    MALFORMED = "malformed"
+    NOT_HTTP = "not-http"
+    NOT_STREAM = "not-stream"
+    HUGE = "huge"
+    HUGE_EVENT = "huge-event"
+    ENDLESS = "endless"
+    PINGS = "pings"
+    ERROR_EVENT = "error-event"
+    NO_TEXT = "no-text"
+    REDIRECT = "redirect"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Seconds from the request to the first text, and between events with text; ``words`` tokens in each event."""
+
+    first: float = 0.02
+    gap: float = 0.004
+    events: int | None = None
+    words: int = 1
+    role_first: bool = True
+    usage: bool = True
+    drift: bool = False
+    shared: float = 1.0
+    breaks: Break = Break.NONE
+    status: int = 503
+    only: int | None = None
+
+
+@dataclass
+class Api:
+    """``plans`` by model. ``seen`` are the bodies of the requests, ``headers`` their headers, ``longest`` how many at once."""
+
+    plans: dict[str, Plan]
+    url: str = ""
+    listed: list[str] | None = None
+    list_path: str = "/v1/models"
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    busy: dict[str, int] = field(default_factory=dict)
+    longest: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def serving(**plans: Plan) -> Iterator[Api]:
+    api = Api(plans=plans)
+
+    class Handler(_Handler):
+        here = api
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+    server = Server(("127.0.0.1", 0), Handler)
+    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield api
+    finally:
+        api.ended.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    here: Api
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+    def do_GET(self) -> None:
+        api = self.here
+        names = list(api.plans) if api.listed is None else api.listed
+        if self.path != api.list_path:
+            self._plain(404, b"{}")
+        elif self.path == "/v1/models":
+            self._plain(200, json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode())
+        else:
+            self._plain(200, json.dumps(names).encode())
+
+    def do_POST(self) -> None:
+        began = time.perf_counter()
+        api = self.here
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with api.lock:
+            number = sum(one["model"] == body["model"] for one in api.seen)
+            api.seen.append({**body, "path": self.path})
+            api.headers.append(dict(self.headers))
+            api.busy[body["model"]] = api.busy.get(body["model"], 0) + 1
+            api.longest = max(api.longest, sum(api.busy.values()))
+        try:
+            with suppress(ConnectionError):
+                self._answer(api.plans[body["model"]], body, number, began)
+        finally:
+            self.close_connection = True
+            with api.lock:
+                api.busy[body["model"]] -= 1
+
+    def _plain(self, status: int, data: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _answer(self, plan: Plan, body: dict[str, Any], number: int, began: float) -> None:
+        breaks = plan.breaks if plan.only in (None, number) else Break.NONE
+        if breaks is Break.STATUS:
+            self._plain(plan.status, f"echo {self.headers['Authorization']}".encode())
+            return
+        if breaks is Break.REDIRECT:
+            self._plain(307, b"", Location="http://127.0.0.1:1/elsewhere")
+            return
+        if breaks is Break.NOT_HTTP:
+            self.wfile.write(b"hello, this is another protocol\r\n\r\n")
+            return
+        if breaks is Break.NOT_STREAM:
+            self._plain(200, b'{"choices": [{"message": {"content": "all at once"}}]}')
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self._stream(plan, body, number, began, breaks)
+
+    def _stream(self, plan: Plan, body: dict[str, Any], number: int, began: float, breaks: Break) -> None:
+        chat = "messages" in body
+        others = sum(many > 0 for name, many in self.here.busy.items() if name != body["model"])
+        slow = plan.shared if others else 1.0
+        events = plan.events if plan.events is not None else -(-body["max_tokens"] // plan.words)
+        if plan.role_first and chat:
+            self._event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
+        due = began + plan.first * slow
+        for index in range(events):
+            self._until(due)
+            due += plan.gap * slow
+            if index == events // 2 and self._broken(breaks, chat):
+                return
+            text = "" if breaks is Break.NO_TEXT else "word " * plan.words
+            if plan.drift and index == 0:
+                text = f"{number} {text}"
+            self._event({"choices": [{"delta": {"content": text}} if chat else {"text": text}]})
+        self._event(
+            {"choices": [{"delta": {}, "finish_reason": "length"} if chat else {"text": "", "finish_reason": "length"}]}
+        )
+        if plan.usage:
+            self._event({"choices": [], "usage": {"completion_tokens": events * plan.words}})
+        self._write(b"data: [DONE]\n\n")
+        self._chunk(b"")
+
+    def _broken(self, breaks: Break, chat: bool) -> bool:
+        """Is this the end of the answer?"""
+        if breaks is Break.DISCONNECT:
+            return True
+        if breaks is Break.STALL:
+            self.here.ended.wait(60)
+            return True
+        if breaks is Break.MALFORMED:
+            self._write(b'data: {"choices": [{"delta": \n\n')
+        elif breaks is Break.ERROR_EVENT:
+            self._event({"error": {"message": "out of memory"}})
+        elif breaks is Break.HUGE:  # one gigabyte, in events that are each of a fair size
+            event = b": " + b"x" * 65000 + b"\n"
+            for _ in range(2**30 // len(event)):
+                self._write(event)
+        elif breaks is Break.HUGE_EVENT:
+            while not self.here.ended.is_set():
+                self._write(b"x" * 65536)
+        elif breaks in (Break.ENDLESS, Break.PINGS):
+            while not self.here.ended.wait(0.001):
+                if breaks is Break.PINGS:
+                    self._write(b": ping\n\n")
+                else:
+                    self._event({"choices": [{"delta": {"content": "more "}} if chat else {"text": "more "}]})
+        else:
+            return False
+        return True
+
+    def _until(self, due: float) -> None:
+        while (left := due - time.perf_counter()) > 0:
+            time.sleep(left)
+
+    def _event(self, said: dict[str, Any]) -> None:
+        self._write(f"data: {json.dumps(said)}\n\n".encode())
+
+    def _write(self, data: bytes) -> None:
+        self._chunk(data)
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
