@@ -21,6 +21,7 @@ SHOWN = (
     "ARC-B2",
     "ARC-B3",
     "ARC-C1",
+    "ARC-C4",
     "ARC-C5",
     "ARC-D1",
     "ARC-D2",
@@ -30,14 +31,14 @@ SHOWN = (
     "BASE-7",
 )
 
-_GPU = "GPU benchmark, inference and cluster readiness are not built yet"
+_GPU = "GPU benchmark and inference readiness are not built yet"
 _HOST = "hosting MCP servers is not built yet"
 _OPER = "the operator is not built yet"
 _BASE = "the enterprise foundation is not built yet"
 _CONF = "configuration control for MCP clients is not built yet"
 
 DEFERRED = {
-    **dict.fromkeys(("ARC-C2", "ARC-C3", "ARC-C4"), _GPU),
+    **dict.fromkeys(("ARC-C2", "ARC-C3"), _GPU),
     **dict.fromkeys([f"HOST-{number:03}" for number in range(1, 30)], _HOST),
     **dict.fromkeys(("HOST-META", "HOST-NFR"), _HOST),
     **dict.fromkeys([f"OPER-{number}" for number in range(1, 10)], _OPER),
