@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import Enum
 
 from arcops.finding import Finding
-from arcops.seen.cluster import quantity
+from arcops.seen.cluster import Amount, NodeSeen, quantity
 from gates import _cluster_rules as rules
 from gates._cluster_nodes import status
 from gates._cluster_words import DAEMON_SETS, OPERATORS, RUNTIMES, Seen, answer, unseen
@@ -83,28 +83,42 @@ def mig(seen: Seen, wanted: Mig, resource: str) -> Iterator[Finding]:
     if lacking:
         yield from lacking
         return
-    family = resource.partition("/")[0]
     found: list[Finding] = []
     for node in seen.body.nodes:
         if node.mig_state and node.mig_state != "success":
             text = f"MIG on node {node.name} is {node.mig_state!r}, not success."
             found.append(rules.MIG.fails(shown(text), seen, about=f"{node.name} state"))
-        if wanted is Mig.ANY or not (
-            node.mig_strategy or any(one.resource.startswith(f"{family}/") for one in node.allocatable)
-        ):
-            continue
-        if node.mig_strategy != wanted.value:
-            said = (
-                f"uses the MIG strategy {node.mig_strategy!r}"
-                if node.mig_strategy
-                else "does not say which MIG strategy it uses"
-            )
-            say = rules.MIG.fails if node.mig_strategy else rules.MIG.unknown
-            found.append(say(shown(f"Node {node.name} {said}; the policy wants {wanted.value!r}."), seen, about=node.name))
-    well = "The policy takes any MIG strategy, and no change is under way."
-    yield from answer(
-        rules.MIG, seen, found, well if wanted is Mig.ANY else f"Every GPU node uses the strategy {wanted.value!r}."
-    )
+    if wanted is Mig.ANY:
+        yield from answer(rules.MIG, seen, found, "The policy takes any MIG strategy, and no change is under way.")
+        return
+    vendor = resource.partition("/")[0]
+    nodes = [one for one in seen.body.nodes if one.mig_strategy or any(vendor == _vendor(two) for two in one.allocatable)]
+    if not nodes:
+        found.append(rules.MIG.unknown("No node has a GPU to give out, so how GPUs are cut is not known.", seen))
+    for node in nodes:
+        said = _strategy(node)
+        if said is None:
+            text = f"Node {node.name} does not say which MIG strategy it uses; the policy wants {wanted.value!r}."
+            found.append(rules.MIG.unknown(shown(text), seen, about=node.name))
+        elif said != wanted.value:
+            text = f"Node {node.name} uses the MIG strategy {said!r}; the policy wants {wanted.value!r}."
+            found.append(rules.MIG.fails(shown(text), seen, about=node.name))
+    yield from answer(rules.MIG, seen, found, f"Every GPU node uses the MIG strategy {wanted.value!r}.")
+
+
+def _vendor(one: Amount) -> str:
+    return one.resource.partition("/")[0]
+
+
+def _strategy(node: NodeSeen) -> str | None:
+    """What the node says; without a word of a strategy, that there is none, where its GPUs are named and are whole ones.
+
+    GPU feature discovery names a GPU that is cut after its part: ``A100-SXM4-40GB-MIG-1g.5gb``.
+    """
+    if node.mig_strategy:
+        return node.mig_strategy
+    parts = any("/mig-" in one.resource for one in node.allocatable)
+    return Mig.NONE.value if node.gpu_product and "-MIG-" not in node.gpu_product and not parts else None
 
 
 def runtime(seen: Seen, name: str) -> Iterator[Finding]:

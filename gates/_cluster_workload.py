@@ -13,6 +13,8 @@ from gates._words import shown
 
 _NO_IMAGE = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"))
 """Why a container waits when its image cannot be had (kubelet, ``pkg/kubelet/images/types.go``)."""
+_MUST_BE_SAID = frozenset(("cpu", "memory", "ephemeral-storage"))
+"""Where a quota counts one of these, a pod that names no amount of it is refused."""
 _DEFAULT_REGISTRY = "docker.io"
 
 
@@ -44,6 +46,9 @@ def _over(seen: Seen, one: QuotaLine, wanted: Mapping[str, Decimal]) -> Iterator
     need = Decimal(1) if one.resource in ("pods", "count/pods") else wanted.get(resource, Decimal(0))
     hard, used = quantity(one.hard), quantity(one.used)
     title = f"{one.namespace}/{one.quota} {one.resource}"
+    if not need and resource in _MUST_BE_SAID:
+        text = f"Quota {title} refuses pods that do not say how much {resource} they need, and 'asks' of the policy does not."
+        yield rules.QUOTAS.unknown(shown(text), seen, about=title)
     if not need:
         return
     if hard is None or used is None:

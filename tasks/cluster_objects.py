@@ -100,6 +100,7 @@ def _node(one: Field) -> Iterator[Item]:
         allocatable=_amounts(one.within("status", "allocatable")),
         mig_strategy=_label(one, "nvidia.com/mig.strategy"),
         mig_state=_label(one, "nvidia.com/mig.config.state"),
+        gpu_product=_label(one, "nvidia.com/gpu.product"),
     )
 
 

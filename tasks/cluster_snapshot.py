@@ -111,6 +111,7 @@ _LABELS = (
     "kubernetes.io/service-name",
     "nvidia.com/mig.strategy",
     "nvidia.com/mig.config.state",
+    "nvidia.com/gpu.product",
 )
 
 _DEPRECATED = re.compile(r"apiserver_requested_deprecated_apis\{([^}]*)\} ([0-9.e+]+)")

@@ -64,7 +64,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSeen:
-    """A node. ``mig_strategy`` and ``mig_state`` are its labels ``nvidia.com/mig.strategy`` and ``…/mig.config.state``."""
+    """A node. ``mig_strategy``, ``mig_state`` and ``gpu_product`` are its labels ``nvidia.com/mig.strategy``,
+    ``…/mig.config.state`` and ``…/gpu.product``.
+    """
 
     name: str
     conditions: tuple[Condition, ...]
@@ -74,6 +76,7 @@ class NodeSeen:
     allocatable: tuple[Amount, ...] = ()
     mig_strategy: str = ""
     mig_state: str = ""
+    gpu_product: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,7 @@ def without_istiod(cluster: Cluster) -> None:
     cluster.objects[at("endpointslices.discovery.k8s.io")] = [slice_of("kube-system", "kube-dns")]
 
 
+GATEWAYS = "gatewayclasses.gateway.networking.k8s.io"
 WEBHOOKS = "validatingwebhookconfigurations.admissionregistration.k8s.io"
 SLICES = "endpointslices.discovery.k8s.io"
 WAITING = {"waiting": {"reason": "ImagePullBackOff"}}
@@ -130,6 +131,8 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("device-plugin", "an operator at work", put("clusterpolicies.nvidia.com", "status", "state", value="notReady")),
     ("mig", "another strategy", put("nodes", "metadata", "labels", "nvidia.com/mig.strategy", value="mixed")),
     ("mig", "a change under way", put("nodes", "metadata", "labels", "nvidia.com/mig.config.state", value="pending")),
+    ("mig", "no word of a strategy", put("nodes", "metadata", "labels", value={})),
+    ("quotas", "an amount that must be said", put("resourcequotas", "status", "hard", "limits.ephemeral-storage", value="1Ti")),
     ("runtime-class", "no runtime class", empty("runtimeclasses.node.k8s.io")),
     ("storage-class", "no default", put("storageclasses.storage.k8s.io", "metadata", "annotations", value={})),
     ("free-storage", "too little", put("csistoragecapacities.storage.k8s.io", "capacity", value="99Gi")),
@@ -138,9 +141,9 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     (
         "gateway-class",
         "not accepted",
-        put("gatewayclasses.gateway.networking.k8s.io", "status", "conditions", "0", "status", value="Unknown"),
+        put(GATEWAYS, "status", "conditions", "0", "status", value="Unknown"),
     ),
-    ("gateway-class", "accepted before it changed", put("gatewayclasses.gateway.networking.k8s.io", "metadata", "generation", value=2)),
+    ("gateway-class", "accepted before it changed", put(GATEWAYS, "metadata", "generation", value=2)),
     ("mesh", "no control plane", put("deployments.apps", "status", "availableReplicas", value=0)),
     ("dns", "no DNS", put(SLICES, "endpoints", value=[])),
     ("dns", "DNS that is not ready", put(SLICES, "endpoints", "0", "conditions", "ready", value=False)),
@@ -213,6 +216,16 @@ def test_a_mirror_set_lets_foreign_names_pass(here: Bench, cluster: Cluster, kub
         {"metadata": {"name": "site"}, "spec": {"imageDigestMirrors": mirrors}}
     ]
     assert checked(here, kubeconfig, policy).verdict is Verdict.GREEN
+
+
+@pytest.mark.parametrize(("product", "well"), [("A100-SXM4-40GB", True), ("A100-SXM4-40GB-MIG-1g.5gb", False)])
+def test_whole_gpus_are_told_from_parts(
+    here: Bench, cluster: Cluster, kubeconfig: Path, policy: Path, product: str, well: bool
+) -> None:
+    for one in cluster.objects[at("nodes")]:
+        one["metadata"]["labels"] = {"nvidia.com/gpu.product": product}
+    policy.write_text(POLICY.replace("mig: single", "mig: none"))
+    assert bad(checked(here, kubeconfig, policy)) == ({} if well else {"mig": {Outcome.UNKNOWN}})
 
 
 def test_a_wrong_token_sees_nothing(here: Bench, kubeconfig: Path, policy: Path) -> None:

@@ -21,8 +21,8 @@ TOKEN = "a-token-for-tests"
 @dataclass
 class Cluster:
     """``objects`` by list path, such as ``/api/v1/pods``; ``forbidden`` paths answer 403; ``expires`` is how many continued
-    pages answer 410 before one is given. ``texts`` and ``documents`` answer at paths that list nothing, such as ``/metrics`` and
-    ``/version``. ``asked`` is every request line.
+    pages answer 410 before one is given. ``texts`` and ``documents`` answer at paths that list nothing, such as
+    ``/metrics`` and ``/version``. ``asked`` is every request line.
     """
 
     objects: dict[str, list[dict[str, Any]]]
