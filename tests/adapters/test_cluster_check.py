@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -323,6 +324,7 @@ def test_every_list_is_read_and_the_role_that_ships_allows_those_and_nothing_els
     assert {one.title for one in RESOURCES} | {"deprecated-apis"} == set(READERS)
     house = Path(__file__).resolve().parents[2]
     role = yaml.safe_load((house / "deployments" / "kubernetes" / "cluster-reader.yaml").read_text())
+    kubernetes_validate.validate(role, "1.34", strict=True)
     *lists, paths = role["rules"]
     allowed = {(group, plural) for rule in lists for group in rule["apiGroups"] for plural in rule["resources"]}
     assert allowed == {(one.group, one.plural) for one in RESOURCES}
