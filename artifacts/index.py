@@ -158,6 +158,14 @@ class Index:
         hashes = tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
         return Done(bytes=size, tree=Frontier(size=entries, peaks=hashes))
 
+    def totals(self) -> dict[tuple[str, str], int]:
+        """How many reports there are of each verdict and policy."""
+        with self._said():
+            found = self._database.execute(
+                "SELECT verdict, policy, count(*) FROM entry WHERE verdict != '' GROUP BY verdict, policy"
+            ).fetchall()
+        return {(verdict, policy): count for verdict, policy, count in found}
+
     def add(self, rows: Iterator[Row]) -> None:
         """Index the log's next *rows*, all of them or, after a crash, none."""
         with self._transaction() as database:

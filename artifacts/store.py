@@ -151,6 +151,17 @@ class Store:
             with self._locked():
                 self._catch_up()
 
+    def totals(self) -> dict[tuple[str, str], int]:
+        """How many reports are stored of each verdict and policy, by their own words."""
+        self.refresh()
+        return self._index.totals()
+
+    @property
+    def size(self) -> int:
+        """How many artifacts are stored."""
+        self.refresh()
+        return self._index.done().tree.size
+
     def checkpoint(self, signer: Signer) -> bytes:
         """Sign what the log holds now, keep the checkpoint and return it: a copy kept elsewhere shows every later removal."""
         with self._locked():

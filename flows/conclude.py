@@ -12,23 +12,14 @@ from arcops.result import EvidenceRecord, GateResult, Report
 from arcops.subject import Digest, Subject
 from arcops.verdict import worst
 from flows.looking import Found
-from flows.plan import Plan
+from flows.plan import AnyGate, Plan
+from foundation.telemetry.spans import span
 
 
 def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Report:
     """Judge *collected* by *plan*. The moment of judging is the request's clock, so equal evidence gives equal bytes."""
     at = plan.request.now
-    results = tuple(
-        judge(
-            gate,
-            plan.policy.gates[gate.id],
-            collected,
-            at=at,
-            subject_name=plan.request.name,
-            waivers=plan.policy.waivers,
-        )
-        for gate in plan.gates
-    )
+    results = tuple(_judged(gate, plan, collected) for gate in plan.gates)
     answers = [collected[kind] for kind in sorted(collected)]
     return Report(
         subject=_subject(plan, collected),
@@ -56,6 +47,20 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
         valid_until=_valid_until(plan, results, at),
         site=plan.request.site,
     )
+
+
+def _judged(gate: AnyGate, plan: Plan, collected: Mapping[str, Found]) -> GateResult:
+    with span(f"gate {gate.id}", gate=gate.id) as here:
+        result = judge(
+            gate,
+            plan.policy.gates[gate.id],
+            collected,
+            at=plan.request.now,
+            subject_name=plan.request.name,
+            waivers=plan.policy.waivers,
+        )
+        here.say(verdict=result.verdict.value)
+    return result
 
 
 def _subject(plan: Plan, collected: Mapping[str, Found]) -> Subject:

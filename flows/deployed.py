@@ -20,11 +20,14 @@ from flows.prefect_api import (
     Cancelling,
     FlowRun,
     PrefectClient,
-    arun_deployment,
+    Scheduled,
 )
 from flows.prefect_client import asked
 from flows.shown import REPORT, REPORT_TYPE, artifact_named
+from foundation.telemetry.spans import learned, traceparent
 
+TRACEPARENT = "arcops.traceparent"
+"""The label of a run that names the span which asked for it. No parameter, so nothing that an artifact stands on differs."""
 _POLL_SECONDS = 0.5
 _ACCOUNT_SECONDS = 90.0
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
@@ -47,9 +50,15 @@ async def start(deployment: str, parameters: Mapping[str, object], *, key: str =
     Raises `Refused` where there is no such deployment or the parameters do not fit, `Unavailable` where Prefect's API is down.
     """
     async with asked(f"the deployment {deployment!r}") as client:
-        begun = await arun_deployment(
-            deployment, client=client, parameters=dict(parameters), timeout=0, as_subflow=False, idempotency_key=key or None
+        found = await client.read_deployment_by_name(deployment)
+        begun = await client.create_flow_run_from_deployment(
+            found.id,
+            parameters=dict(parameters),
+            state=Scheduled(),
+            idempotency_key=key or None,
+            labels={TRACEPARENT: parent} if (parent := traceparent()) else None,
         )
+        learned(run=str(begun.id))
         return await _run(client, begun)
 
 

@@ -6,6 +6,7 @@ the next time it reports progress it is told to stop. What could hang beyond rea
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections.abc import Mapping
@@ -15,8 +16,9 @@ from types import MappingProxyType
 from arcops.errors import Stopped
 from arcops.evidence import Cause
 from flows.isolation import look_isolated
-from flows.looking import Found, look, missing
+from flows.looking import Found, look, missing, outcome
 from flows.plan import AnyCollector, Plan
+from foundation.telemetry import spans
 
 RUNNER = "direct"
 _TICK = 0.1
@@ -38,6 +40,7 @@ class _Run:
         self._answers: dict[str, Found] = {}
         self._waiting = list(plan.collectors)
         self._running: dict[str, tuple[AnyCollector, float, threading.Event]] = {}
+        self._spans: dict[str, spans.Span] = {}
 
     def to_the_end(self) -> Mapping[str, Found]:
         with self._changed:
@@ -59,9 +62,12 @@ class _Run:
                 told = threading.Event()
                 deadline = time.monotonic() + collector.deadline.total_seconds()
                 self._running[collector.body.KIND] = (collector, deadline, told)
-                arguments = (collector, told, dict(self._answers))
+                here = self._spans[collector.body.KIND] = spans.begin(f"collector {collector.name}", collector=collector.name)
+                with here.inside():
+                    context = contextvars.copy_context()
+                arguments = (self._work, collector, told, dict(self._answers))
                 try:
-                    threading.Thread(target=self._work, args=arguments, name=collector.name, daemon=True).start()
+                    threading.Thread(target=context.run, args=arguments, name=collector.name, daemon=True).start()
                 except RuntimeError as error:  # the system gives no more threads
                     self._abandon(
                         collector.body.KIND, missing(collector, Cause.UNAVAILABLE, f"{collector.name} did not run: {error}")
@@ -83,7 +89,7 @@ class _Run:
             answer = missing(collector, Cause.BROKEN, f"{collector.name} was lost: {type(error).__name__}: {error}")
         with self._changed:
             if self._running.pop(collector.body.KIND, None) is not None:
-                self._answers[collector.body.KIND] = answer
+                self._answered(collector.body.KIND, answer)
                 self._changed.notify_all()
 
     def _give_up_on_the_late(self) -> None:
@@ -105,4 +111,10 @@ class _Run:
     def _abandon(self, kind: str, answer: Found) -> None:
         _, _, told = self._running.pop(kind)
         told.set()
+        self._answered(kind, answer)
+
+    def _answered(self, kind: str, answer: Found) -> None:
         self._answers[kind] = answer
+        here = self._spans.pop(kind)
+        here.say(outcome=outcome(answer))
+        here.end()

@@ -15,9 +15,10 @@ from types import MappingProxyType
 from arcops.errors import Stopped
 from arcops.evidence import Cause
 from flows.isolation import look_isolated
-from flows.looking import Found, look, missing
+from flows.looking import Found, look, missing, outcome
 from flows.plan import AnyCollector, Plan
 from flows.prefect_api import NO_CACHE, task
+from foundation.telemetry.spans import span
 
 RUNNER = "prefect"
 
@@ -55,12 +56,14 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
 
     as_task = task(name=collector.name, cache_policy=NO_CACHE, persist_result=False, retries=0)(work)
     seconds = collector.deadline.total_seconds()
-    try:
-        found = await asyncio.wait_for(as_task(), timeout=seconds)
-    except TimeoutError:
-        found = missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {seconds:g} s")
-    except Exception as error:  # whatever the engine throws, the plan still lists this collector, so its evidence is missing
-        found = missing(collector, Cause.BROKEN, f"the engine lost {collector.name}: {type(error).__name__}: {error}")
-    finally:
-        told.set()
+    with span(f"collector {collector.name}", collector=collector.name) as here:
+        try:
+            found = await asyncio.wait_for(as_task(), timeout=seconds)
+        except TimeoutError:
+            found = missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {seconds:g} s")
+        except Exception as error:  # whatever the engine throws, this collector is in the plan, so its evidence is missing
+            found = missing(collector, Cause.BROKEN, f"the engine lost {collector.name}: {type(error).__name__}: {error}")
+        finally:
+            told.set()
+        here.say(outcome=outcome(found))
     answers[collector.body.KIND].set_result(found)

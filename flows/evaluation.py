@@ -12,6 +12,7 @@ from artifacts.private_key import Signer
 from artifacts.store import Store
 from artifacts.wire import canonical, to_json
 from flows.looking import Found
+from foundation.telemetry.spans import learned, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,10 @@ class Sealed:
 
 def seal_and_keep(report: Report, collected: Mapping[str, Found], *, signer: Signer, store: Store) -> Sealed:
     """Sign *report*, and put it with the evidence that it names into *store*. Nothing counts as kept unless everything is."""
-    bundle = seal(report, signer)
-    bodies = {found.digest: canonical(to_json(found.body)) for found in collected.values() if isinstance(found, Evidence)}
-    entry = store.put(bundle, bodies, at=report.judged_at)
-    store.checkpoint(signer)
+    with span("seal and keep"):
+        bundle = seal(report, signer)
+        bodies = {found.digest: canonical(to_json(found.body)) for found in collected.values() if isinstance(found, Evidence)}
+        entry = store.put(bundle, bodies, at=report.judged_at)
+        store.checkpoint(signer)
+        learned(artifact=entry.artifact, verdict=report.verdict.value)
     return Sealed(report=report, bundle=bundle, digest=entry.artifact)

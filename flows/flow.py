@@ -23,6 +23,7 @@ from artifacts.private_key import Signer, load_signer
 from artifacts.store import Store
 from artifacts.writing import replace_whole
 from flows.conclude import conclude
+from flows.deployed import TRACEPARENT
 from flows.engine import RUNNER, collect
 from flows.evaluation import Sealed, seal_and_keep
 from flows.evaluations import Evaluation, name_beside
@@ -30,10 +31,12 @@ from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
 from flows.policies import load_policy
-from flows.prefect_api import State
+from flows.prefect_api import FlowRunContext, State
 from flows.shown import as_state, show
 from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
+from foundation.telemetry import traces
+from foundation.telemetry.spans import span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,32 @@ async def evaluate(
 ) -> State[None]:
     """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict."""
     bench = Bench.here()
+    traces.begin(os.environ, bench.settings.tier)
+    run, asked = _begun()
+    try:
+        with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
+            return await _evaluate(bench, what, target, policy, attached, output, now=now)
+    finally:
+        await asyncio.to_thread(traces.flush)
+
+
+def _begun() -> tuple[str, str]:
+    """The id of the run that this is, and the traceparent of what asked for it, where there are these."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    return (str(run.id), str(run.labels.get(TRACEPARENT, ""))) if run is not None else ("", "")
+
+
+async def _evaluate(
+    bench: Bench,
+    what: Evaluation,
+    target: str,
+    policy: str,
+    attached: Iterable[str],
+    output: str,
+    *,
+    now: datetime | None,
+) -> State[None]:
     remarks: list[str] = []
     at = now or datetime.now(UTC).replace(microsecond=0)
     request = replace(bench.request(target, what.kind, attached, at), remark=remarks.append)

@@ -81,5 +81,10 @@ def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Requ
     )
 
 
+def outcome(found: Found) -> str:
+    """What came of looking, in a word: ``seen``, or the cause why not."""
+    return found.cause.value if isinstance(found, Missing) else "seen"
+
+
 def missing(collector: AnyCollector, cause: Cause, reason: str) -> Missing:
     return Missing(kind=collector.body.KIND, collector=collector.name, cause=cause, reason=reason)

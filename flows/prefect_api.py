@@ -34,7 +34,11 @@ from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, RunDeployment, emit_event
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.states import Cancelling, Completed, Failed
+from prefect.states import Cancelling, Completed, Failed, Scheduled
+
+from foundation.telemetry.logs import take_over
+
+take_over()  # what Prefect's client writes is a line like any other where this process keeps a log
 
 __all__ = [
     "NO_CACHE",
@@ -61,6 +65,7 @@ __all__ = [
     "PrefectClient",
     "PrefectHTTPStatusError",
     "RunDeployment",
+    "Scheduled",
     "State",
     "StateType",
     "arun_deployment",

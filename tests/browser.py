@@ -30,14 +30,17 @@ def served(application: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium. Fails, and says what to install, where there is none: a page that nobody opened is not tested."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """The system's Chromium, begun with *arguments*.
+
+    Fails, and says what to install, where there is none: a page that nobody opened is not tested.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.fail("these tests need Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root can have no sandbox, and the pages are our own
-        browser = playwright.chromium.launch(executable_path=program, args=sandbox)
+        browser = playwright.chromium.launch(executable_path=program, args=[*sandbox, *arguments])
         try:
             yield browser
         finally:

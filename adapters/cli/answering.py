@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from adapters.tools.contract import Place, Tool
+from adapters.tools.watching import watched
+from foundation.telemetry import traces
+from foundation.telemetry.spans import span
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -22,12 +25,14 @@ def server() -> str:
 
 def answer(tool: Tool[A, B], ask: A, at: Place) -> B:
     """Call *tool*; raises what it raises, wherever it runs."""
+    traces.begin(os.environ, at.settings.tier)
     url = server()
     if not url:
-        return tool(ask, at)
+        return watched(tool, ask, at)
     from adapters.mcp.client import call
 
-    return call(url, tool, ask, settings=at.settings, environment=os.environ, stop=at.stop, progress=at.progress)
+    with span(f"call {tool.name}", tool=tool.name):
+        return call(url, tool, ask, settings=at.settings, environment=os.environ, stop=at.stop, progress=at.progress)
 
 
 def policy_there(policy: str) -> str:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from socket import socket
 
+from starlette.types import ASGIApp
+
 from adapters.cli import surroundings
 from adapters.front.app import Part, front
 from adapters.front.bound import Bound, bind
+from adapters.front.metrics import Metrics
 from adapters.front.serve import free_port, listen, serve
+from adapters.front.stored import StoreWatch
 from adapters.tools.contract import Place
 from foundation.settings import is_loopback
+from foundation.telemetry import logs, traces
 from foundation.tokens import Tokens, fetched, read_issuer
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,7 @@ def stdio(key: str, tier: str) -> None:
     from adapters.mcp.stdio import serve as serve_stdio
 
     at = surroundings.place(tier, key)
+    traces.begin(os.environ, at.settings.tier)
     serve_stdio(replace(at, roots=at.settings.roots or None))
 
 
@@ -91,17 +100,18 @@ def _bound(address: Address, at: Place) -> Iterator[tuple[Bound, socket]]:
 
 
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:
+    logs.begin(os.environ)
+    traces.begin(os.environ, at.settings.tier)
     issuer = read_issuer(os.environ, at.settings.tier, f"{bound.url}/mcp")
     tokens = Tokens(issuer=issuer, now=time.time, fetch=fetched) if issuer else None
     if tokens is None and not is_loopback(bound.host):
-        print(
-            f"arcops: no ARCOPS_OIDC_ISSUER is set, so what comes from other machines to {bound.host} is refused",
-            file=sys.stderr,
-        )
+        _log.warning("no ARCOPS_OIDC_ISSUER is set, so what comes from other machines to %s is refused", bound.host)
     # Whoever is on this machine without a token is taken for this user; who comes with one sees what the operator serves.
     at = replace(at, roots=at.settings.roots if tokens else at.settings.roots or None)
-    app = front([make(at, bound, tokens) for make in makers], bound)
-    print(f"arcops: {what} at {bound.url}", file=sys.stderr, flush=True)
+    app = front(
+        [Part(routes=(), running=_traced()), *(make(at, bound, tokens) for make in makers)], bound, _metrics(at, bound, tokens)
+    )
+    _log.info("%s at %s", what, bound.url)
     serve(app, bound, listening)
 
 
@@ -109,14 +119,32 @@ def _mcp(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
     from adapters.mcp.app import endpoint
 
     found = endpoint(at, tokens=tokens, resource=f"{bound.url}/mcp")
-    return Part(routes=found.routes, running=found.running)
+    return Part(routes=found.routes, running=found.running, work=found.work)
 
 
 def _pages(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
     from starlette.routing import Mount
 
-    from adapters.mcp.access import Guard, needed_to_read
+    from adapters.front.access import Guard, needed_to_read
     from adapters.web.app import site
 
     guard = Guard(app=site(lambda: at), tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)
     return Part(routes=[Mount("/", app=guard)])
+
+
+def _metrics(at: Place, bound: Bound, tokens: Tokens | None) -> Metrics:
+    from adapters.front.access import Guard, needed_to_read
+
+    def guarded(app: ASGIApp) -> ASGIApp:
+        return Guard(app=app, tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)
+
+    return Metrics(StoreWatch(at.settings.store), guarded)
+
+
+@asynccontextmanager
+async def _traced() -> AsyncIterator[None]:
+    """Hand over the last spans before a signal ends the process, which leaves no other moment to do so."""
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(traces.flush)

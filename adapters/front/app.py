@@ -13,20 +13,37 @@ from starlette.types import ASGIApp
 from adapters.front.bound import Bound
 from adapters.front.checked import Checked
 from adapters.front.health import Health, Probe
+from adapters.front.metrics import Metrics
+from adapters.front.supervised import Supervised
+from adapters.front.watched import Watched
+from adapters.tools.work import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one door adds: its routes, what must run meanwhile, and what it stands on."""
+    """What one door adds: its routes, what must run meanwhile, and what it stands on.
+
+    ``work`` is where its tools are at work, ``processes`` what it keeps running; both are measured.
+    """
 
     routes: Sequence[BaseRoute]
     running: AbstractAsyncContextManager[None] | None = None
     probes: dict[str, Probe] = field(default_factory=dict)
+    work: Work | None = None
+    processes: Sequence[Supervised] = ()
 
 
-def front(parts: Sequence[Part], bound: Bound) -> ASGIApp:
-    """The application that serves *parts* at *bound*."""
-    health = Health(probes={name: probe for part in parts for name, probe in part.probes.items()})
+def front(parts: Sequence[Part], bound: Bound, metrics: Metrics | None = None) -> ASGIApp:
+    """The application that serves *parts* at *bound*, and *metrics* of them."""
+    probes = {name: probe for part in parts for name, probe in part.probes.items()}
+    if metrics is not None:
+        probes |= metrics.probes
+    health = Health(probes=probes)
+    routes = [route for part in parts for route in part.routes]
+    if metrics is not None:
+        routes = [*metrics.routes(health), *routes]
+        for part in parts:
+            metrics.measure(part.work, part.processes)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -37,5 +54,13 @@ def front(parts: Sequence[Part], bound: Bound) -> ASGIApp:
             health.started = True
             yield
 
-    app = Starlette(routes=[*health.routes(), *(route for part in parts for route in part.routes)], lifespan=lifespan)
-    return Checked(app=app, hosts=bound.hosts, origins=bound.origins, secure=bound.url.startswith("https://"))
+    routes = [*health.routes(), *routes]
+    if metrics is not None:
+        metrics.serve(routes)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    checked = Checked(app=app, hosts=bound.hosts, origins=bound.origins, secure=bound.url.startswith("https://"))
+    return Watched(app=checked, tell=metrics.requested if metrics is not None else _unheard)
+
+
+def _unheard(path: str, status: int) -> None:
+    """Nobody counts."""

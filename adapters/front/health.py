@@ -37,11 +37,12 @@ class Health:
         return _answer({"startup": "" if self.started else "not everything is served yet"})
 
     async def _ready(self, _: Request) -> Response:
+        return _answer(await self.said() | ({} if self.started else {"startup": "not everything is served yet"}))
+
+    async def said(self) -> dict[str, str]:
+        """What each probe says now."""
         names = list(self.probes)
-        said = await asyncio.gather(*(self._ask(name) for name in names))
-        return _answer(
-            dict(zip(names, said, strict=True)) | ({} if self.started else {"startup": "not everything is served yet"})
-        )
+        return dict(zip(names, await asyncio.gather(*(self._ask(name) for name in names)), strict=True))
 
     async def _ask(self, name: str) -> str:
         # A probe that hangs is asked once, not once more each time somebody wants to know.

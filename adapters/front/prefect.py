@@ -75,6 +75,7 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
     )
     running = [server.running()]
     probes = {"prefect": lambda: server.said}
+    processes = [server]
     if worker:
         at_work = Supervised(
             name="Prefect's worker",
@@ -85,6 +86,7 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
             ready=lambda: True,
         )
         running.append(at_work.running())
+        processes.append(at_work)
         probes["worker"] = lambda: at_work.said
     pages = Proxied(f"http://127.0.0.1:{where.port}", _behind)
     running.append(pages.running())
@@ -97,7 +99,7 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
             yield
 
     routes: list[BaseRoute] = [Mount(PATH, app=pages)]
-    return Part(routes=routes, running=everything(), probes=probes)
+    return Part(routes=routes, running=everything(), probes=probes, processes=processes)
 
 
 def _behind(path: str) -> str:

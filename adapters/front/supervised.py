@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ _GRACE_SECONDS = 20.0
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 60.0
 _WELL_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +63,7 @@ class Supervised:
                 self.said = await self._until_it_falls()
                 rest = _FIRST_REST_SECONDS if loop.time() - begun > _WELL_SECONDS else min(rest * 2, _LONGEST_REST_SECONDS)
                 self.restarts += 1
-                print(f"arcops: {self.name}: {self.said}; its log is {self.log}", file=sys.stderr, flush=True)
+                _log.error("%s: %s; its log is %s", self.name, self.said, self.log)
                 await asyncio.sleep(rest)
         finally:
             await self._end()

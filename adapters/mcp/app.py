@@ -15,11 +15,12 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.mcp.access import CALLER, Guard, metadata, needed_by_call
+from adapters.front.access import CALLER, Guard, metadata
 from adapters.mcp.events import Sessions
+from adapters.mcp.needs import needed_by_call
 from adapters.mcp.server import build
-from adapters.mcp.work import Work
 from adapters.tools.contract import Place, all_tools
+from adapters.tools.work import Work
 from foundation.tokens import Caller, Tokens
 
 PATH = "/mcp"

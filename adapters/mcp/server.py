@@ -20,13 +20,15 @@ from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 
 from adapters.mcp import prompts, resources
-from adapters.mcp.errors import as_result
+from adapters.mcp.errors import KIND, as_result
 from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
-from adapters.mcp.work import Work, told
 from adapters.tools.contract import Place, Tool
+from adapters.tools.watching import UNKNOWN, unbegun
+from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json, to_json
+from foundation.telemetry.spans import REQUEST, span
 
 Context = ServerRequestContext[Any, Any]
 Gate = Callable[[Context, Tool[Any, Any]], None]
@@ -60,7 +62,16 @@ def build(
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> Any:
         tool = by_name.get(params.name)
+        asked, request = _asked(ctx)
+        with span("tools/call", parent=asked, served=True, tool=tool.name if tool else UNKNOWN, request=request) as here:
+            answer = await called(ctx, params, tool)
+            if isinstance(answer, types.CallToolResult) and answer.is_error:
+                here.say(outcome=str((answer.meta or {}).get(KIND, "")))
+            return answer
+
+    async def called(ctx: Context, params: types.CallToolRequestParams, tool: Tool[Any, Any] | None) -> Any:
         if tool is None:
+            unbegun(UNKNOWN, Refused("there is no such tool"), work.tell)
             raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' names them")
         if allow is not None:
             allow(ctx, tool)
@@ -70,7 +81,12 @@ def build(
             if tool.long and tasks.wanted(ctx):
                 return await tasks.begin(tool, ask, owner(ctx))
             at = told(place, _reporter(ctx))
-            answer = await work.finish(work.begin(tool, ask, at), at.stop)
+            begun = work.begin(tool, ask, at)
+        except Exception as error:
+            unbegun(tool.name, error, work.tell)
+            return as_result(error, hidden)
+        try:
+            answer = await work.finish(begun, at.stop)
         except Exception as error:
             return as_result(error, hidden)
         return answered(tool, answer)
@@ -199,6 +215,14 @@ def _as_prompt(one: prompts.Prompt) -> types.Prompt:
             for argument in one.arguments
         ],
     )
+
+
+def _asked(ctx: Context) -> tuple[str, str]:
+    """What asks for this: its W3C traceparent (in the message, or else in the header), and the id of the HTTP request."""
+    meta: Any = ctx.meta or {}
+    request: Any = ctx.request  # none over standard streams
+    parent = meta.get("traceparent") or (request.headers.get("traceparent") if request is not None else "")
+    return parent if isinstance(parent, str) else "", str(request.scope.get(REQUEST, "")) if request is not None else ""
 
 
 def _reporter(ctx: Context) -> Callable[[int, int], None]:

@@ -6,8 +6,8 @@ import anyio
 from mcp.server.stdio import stdio_server
 
 from adapters.mcp.server import build
-from adapters.mcp.work import Work
 from adapters.tools.contract import Place, all_tools
+from adapters.tools.work import Work
 
 
 def serve(place: Place) -> None:

@@ -11,8 +11,8 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import mcp_types as types
@@ -25,8 +25,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
 from adapters.mcp.errors import as_failure, as_result
-from adapters.mcp.work import Work, told
 from adapters.tools.contract import Place, Tool
+from adapters.tools.watching import ended_elsewhere
+from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
@@ -37,6 +38,8 @@ EXTENSION = "io.modelcontextprotocol/tasks"
 PROGRESS = "dev.arcops/progress"
 """In ``_meta`` of a task's state: bytes done, and bytes in all."""
 KEPT_MS = 7 * 24 * 3600 * 1000
+HERE_MS = 3600 * 1000
+"""How long a task is known after its last change: as a run of Prefect, and where it is work of this process."""
 POLL_MS = 1000
 ACCOUNT_LOOKS = 180
 """How often a run that has ended is looked at for its artifact before it counts as having none."""
@@ -130,6 +133,7 @@ class Tasks:
     async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str) -> dict[str, Any]:
         """Begin *tool*, and give the handle. Raises what the tool raises before its work begins."""
         now = datetime.now(UTC)
+        self._make_room(now)
         deployed = tool.deployed if self._place.settings.prefect_api else None
         made: _Task | None = None
 
@@ -147,15 +151,17 @@ class Tasks:
             self._note(made)
         else:
             made.id = str(uuid.uuid4())
-            made.future = self._work.begin(tool, ask, at)
-        self._remember(made)
+            made.future = self._work.begin(tool, ask, at, run=made.id)
+        self._known[made.id] = made
         return {"resultType": "task", **self._head(made, "working")}
 
-    def _remember(self, task: _Task) -> None:
-        self._known[task.id] = task
-        ended = [one.id for one in self._known.values() if one.future is not None and one.future.done()]
-        for old in ended[: max(0, len(self._known) - _MOST)]:
-            del self._known[old]
+    def _make_room(self, now: datetime) -> None:
+        """Forget what may be forgotten. Raises `Unavailable` where too many results are still owed to somebody."""
+        for old in [one for one in self._known.values() if one.future is None or one.future.done()]:
+            if now - old.updated > timedelta(milliseconds=HERE_MS):
+                del self._known[old.id]  # one that is a run of Prefect is found again by its note
+        if len(self._known) >= _MOST:
+            raise Unavailable(f"{_MOST} tasks are under way or keep their results for an hour; try again later")
 
     def _find(self, task_id: str, owner: str) -> _Task:
         task = self._known.get(task_id) or self._noted(task_id)
@@ -174,6 +180,12 @@ class Tasks:
 
         try:
             run = await look_up(task.id)
+        except Unavailable as error:  # what cannot be asked now has not ended for that
+            task.message = str(error)
+            return self._head(task, "working")
+        except ArcOpsError as error:
+            return self._ended(task, error)
+        try:
             task.message = f"{run.state}: {run.message}" if run.message else run.state
             if not run.ended:
                 return self._head(task, "working")
@@ -193,6 +205,8 @@ class Tasks:
         from adapters.mcp.server import answered
 
         task.updated = datetime.now(UTC)
+        if task.future is None:
+            ended_elsewhere(task.tool, came, task.updated - task.created, run=task.id, tell=self._work.tell)
         if isinstance(came, Stopped):
             task.said = self._head(task, "cancelled")
         elif isinstance(came, Exception) and (failure := as_failure(came, self._hidden)) is not None:
@@ -210,6 +224,9 @@ class Tasks:
             return
         if task.future is not None:
             task.at.stop.set()
+            if task.future.cancel():  # it still waited for its turn, and now it never gets one
+                task.updated, task.message = datetime.now(UTC), "It was stopped before it began."
+                task.said = self._head(task, "cancelled")
             return
         from flows.deployed import cancel
 
@@ -223,7 +240,7 @@ class Tasks:
             "statusMessage": task.message[:1000],
             "createdAt": f"{task.created:%Y-%m-%dT%H:%M:%SZ}",
             "lastUpdatedAt": f"{task.updated:%Y-%m-%dT%H:%M:%SZ}",
-            "ttlMs": KEPT_MS,
+            "ttlMs": KEPT_MS if task.future is None else HERE_MS,
             "pollIntervalMs": POLL_MS,
         }
 
@@ -237,6 +254,9 @@ class Tasks:
             "created": task.created.isoformat(),
         }
         replace_whole(folder / f"{task.id}.json", json.dumps(note).encode(), mode=0o600)
+        for old in folder.glob("*.json"):
+            if task.created.timestamp() - old.stat().st_mtime > KEPT_MS / 1000:
+                old.unlink(missing_ok=True)
 
     def _noted(self, task_id: str) -> _Task | None:
         """A run of Prefect that an earlier life of this server began."""
@@ -248,7 +268,7 @@ class Tasks:
             ask = from_json(tool.ask, json.dumps(note["ask"]))
         except (ValueError, KeyError, TypeError, OSError, Refused):
             return None
-        at = told(replace(self._place), lambda done, total: None)
+        at = told(self._place, lambda done, total: None)
         task = _Task(
             id=task_id, tool=tool, ask=ask, owner=str(note["owner"]), created=created, updated=datetime.now(UTC), at=at
         )

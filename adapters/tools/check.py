@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from flows.conclude import conclude
 from flows.evaluation import seal_and_keep
 from flows.plan import make_plan
 from flows.policies import load_policy, shipped_policies
+from foundation.telemetry.spans import known, learned, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,11 @@ class NotKept(ArcOpsError):
 
 
 def _parameters(ask: Check, at: Place) -> Mapping[str, object]:
-    return {"target": str(at.reach(ask.target)), "policy": ask.policy, "attached": [str(at.reach(one)) for one in ask.attached]}
+    return {
+        "target": str(at.reach(ask.target)),
+        "policy": allowed_policy(ask.policy, at),
+        "attached": [str(at.reach(one)) for one in ask.attached],
+    }
 
 
 def _answer(ask: Check, digest: str, at: Place) -> Checked:
@@ -108,7 +114,8 @@ def evaluate(
     plan = make_plan(request, load_policy(allowed_policy(policy, at)))
     with _kept_in(at.settings.store):
         store = Store(at.settings.store)
-    with store:
+    with store, span(f"flow {kind}", flow=direct.RUNNER):
+        learned(run=known().get("run") or str(uuid.uuid4()))
         collected = direct.collect(plan, stop=at.stop)
         report = conclude(plan, collected, runner=direct.RUNNER)
         with _kept_in(at.settings.store):

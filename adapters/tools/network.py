@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Checked, evaluate
+from adapters.tools.check import Checked, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import opened
 from arcops.errors import Refused
@@ -28,7 +28,7 @@ class CheckNetwork:
 
 
 def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
-    return {"target": str(at.reach(ask.target)), "policy": ask.policy}
+    return {"target": str(at.reach(ask.target)), "policy": allowed_policy(ask.policy, at)}
 
 
 def _answer(ask: CheckNetwork, digest: str, at: Place) -> Checked:

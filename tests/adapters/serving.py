@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -20,10 +20,11 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """``url`` is where the front answers; ``log`` what it has printed when it ended."""
+    """``url`` is where the front answers; ``log`` the lines that it has written to standard error so far."""
 
     url: str
     process: subprocess.Popen[str]
+    log: list[str] = field(default_factory=list)
 
     @property
     def mcp(self) -> str:
@@ -46,28 +47,46 @@ def served(*command: str, env: Mapping[str, str], module: str = "adapters.cli") 
         stdout=subprocess.DEVNULL,
         text=True,
     )
+    log: list[str] = []
+    said = threading.Condition()
+    reading = threading.Thread(target=_read, args=(process, log, said), daemon=True)
+    reading.start()  # all along, for a server whose lines nobody reads stands still
     try:
-        yield Served(url=_url(process), process=process)
+        yield Served(url=_url(process, log, said), process=process, log=log)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.communicate(timeout=40)
+            process.wait(timeout=40)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
+            process.wait()
             raise
+        finally:
+            reading.join(timeout=10)
+            assert process.stderr is not None
+            if not reading.is_alive():
+                process.stderr.close()
 
 
-def _url(process: subprocess.Popen[str]) -> str:
+def _read(process: subprocess.Popen[str], log: list[str], said: threading.Condition) -> None:
     assert process.stderr is not None
-    said, until = "", time.monotonic() + _START_SECONDS
-    while time.monotonic() < until:
-        if select.select([process.stderr], [], [], 0.2)[0]:
-            line = process.stderr.readline()
-            said += line
-            if found := re.search(r" at (https?://\S+)$", line.strip()):
-                return found.group(1)
-            if not line:
+    for line in filter(str.strip, process.stderr):
+        with said:
+            log.append(line.rstrip("\n"))
+            said.notify_all()
+    with said:
+        log.append("")  # the end
+        said.notify_all()
+
+
+def _url(process: subprocess.Popen[str], log: list[str], said: threading.Condition) -> str:
+    """Where the server says that it is, as text or as the message of a line in JSON."""
+    until = time.monotonic() + _START_SECONDS
+    with said:
+        while not log or log[-1]:
+            if found := [one for line in log if (one := re.search(r' at (https?://[^\s"]+)("\})?$', line))]:
+                return found[0].group(1)
+            if not said.wait(until - time.monotonic()):
                 break
-    raise AssertionError(f"the server did not start: {said}")
+    raise AssertionError(f"the server did not start: {log}")

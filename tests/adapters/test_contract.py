@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 
 import jsonschema_rs
@@ -91,6 +91,20 @@ class TestReach:
         }[way]
         with pytest.raises(Refused, match="outside the folders"):
             check_model(ask, at)
+        elsewhere = check_model.deployed
+        assert elsewhere is not None
+        with pytest.raises(Refused, match="outside the folders"):
+            elsewhere.parameters(ask, at)
+
+    def test_no_deployment_is_told_of_a_policy_outside(self, here: Bench, tmp_path: Path) -> None:
+        """Whatever runs elsewhere runs as the operator, who reads more than the caller may name."""
+        (tmp_path / "served").mkdir()
+        at = replace(here.place(), roots=(tmp_path / "served",))
+        for one in (found for found in all_tools() if found.deployed is not None):
+            asked = {field.name: tmp_path / "served" for field in fields(one.ask) if field.default is MISSING}
+            ask = one.ask(**asked, policy=str(here.policy))
+            with pytest.raises(Refused, match="outside the folders"):
+                one.deployed.parameters(ask, at)
 
     def test_below_the_roots_all_is_well(self, here: Bench, tmp_path: Path) -> None:
         model = good_model(here)

@@ -388,6 +388,14 @@ def _bare(said: str) -> str:
     return re.sub(r'sha256:[0-9a-f]{64}|time="[^"]*"|timestamp="[^"]*"|\d{4}-\d\d-\d\dT[0-9:]+Z?', "…", said)
 
 
+def test_a_prefect_that_is_down_is_said_and_nothing_else_suffers(here: Bench, model: Path) -> None:
+    gone = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    with served("mcp", "--http", env={**here.environment, **gone}) as server:
+        with pytest.raises(Unavailable, match="Prefect's API does not answer"):
+            there(server, check_model, Check(target=model, policy=str(here.policy)), here)
+        assert there(server, explain_rule, Explain(name="integrity"), here).gates
+
+
 def test_nothing_of_the_protocol_is_read_before_it_is_needed() -> None:
     late = ("mcp", "starlette", "uvicorn", "pydantic", "joserfc")
     code = f"import sys; import adapters.cli.main; sys.exit(any(name in sys.modules for name in {late}))"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 import re
-import shutil
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,21 +17,22 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from adapters.front.supervised import memory_of
+from adapters.front.supervised import Supervised, memory_of
 from adapters.mcp.client import call
 from adapters.tools.check import Check, check_model
 from arcops.request import silent
 from arcops.verdict import Verdict
 from tests.adapters.serving import Served, served
+from tests.browser import chromium
 from tests.flows.site import now, until
 from tests.models import Bench, bench, good_model
+from tests.simulators.otlp import Collected, collecting
 
 pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("prefect")]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 PAGES = (
     "dashboard", "runs", "flows", "deployments", "work-pools", "blocks", "blocks/catalog", "variables", "automations",
     "automations/create", "events", "concurrency-limits", "settings", "artifacts",
@@ -43,8 +45,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def site(here: Bench) -> Iterator[Served]:
-    with served("server", env=here.environment) as server:
+def otlp() -> Iterator[Collected]:
+    with collecting() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def site(here: Bench, otlp: Collected) -> Iterator[Served]:
+    with served("server", env={**here.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint}) as server:
         until(lambda: _ready(server), "everything is ready", log=(here.home / "prefect" / "server.log").read_text)
         worker = here.home / "prefect" / "worker.log"
         until(lambda: "are put" in worker.read_text(), "the deployments are put", log=worker.read_text)
@@ -73,6 +81,35 @@ def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench) -> None
     assert ours["state"]["name"] == "GREEN"
     notes = list((here.home / "cache" / "tasks").glob("*.json"))
     assert ours["id"] in {note.stem for note in notes}, "the task's id is the run's"
+
+
+def test_the_run_is_part_of_the_trace_and_the_log_of_the_call(site: Served, here: Bench, otlp: Collected) -> None:
+    model = here.home.parent / "tiny"
+    ask = Check(target=model, policy=str(here.policy))
+    checked = call(site.mcp, check_model, ask, settings=here.settings, environment={}, stop=threading.Event(), progress=silent)
+
+    def ours() -> list[dict[str, object]]:
+        return [line for line in map(json.loads, filter(None, site.log)) if line.get("artifact") == checked.artifact]
+
+    (line,) = until(ours, "the line about the artifact")
+    assert (line["message"], line["verdict"]) == ("tool check_model: answered", "GREEN")
+    spans = otlp.until(
+        lambda spans: any(one.attributes.get("arcops.run.id") == line["run"] and "flow" in one.name for one in spans)
+    )
+    flow = next(one for one in spans if one.name == "flow readiness" and one.attributes["arcops.run.id"] == line["run"])
+    (begun,) = [one for one in spans if one.id == flow.parent]
+    assert (begun.name, begun.trace) == ("tools/call", flow.trace)
+    below = {one.name for one in spans if one.parent == flow.id}
+    assert {f"gate {one.gate}" for one in checked.report.results} <= below
+    assert {f"collector {one.collector}" for one in checked.report.evidence} <= below
+    assert "/" not in "".join(value for one in spans if one.trace == flow.trace for value in one.attributes.values())
+
+
+def test_its_processes_are_measured(site: Served) -> None:
+    said = httpx2.get(f"{site.url}/metrics").text
+    for process in ("Prefect's server", "Prefect's worker"):
+        assert f'arcops_process_restarts_total{{process="{process}"}} 0.0' in said
+    assert 'arcops_ready{part="prefect"} 1.0' in said
 
 
 def test_its_api_takes_the_password_and_is_served_nowhere_else(site: Served, here: Bench) -> None:
@@ -170,14 +207,8 @@ def _meant_for(said: bytes) -> str:
 @contextmanager
 def browser(port: int) -> Iterator[Page]:
     """Chromium for which every host but loopback is the listener at *port*."""
-    assert CHROMIUM, "there is no Chromium; apt-get install chromium"
-    rules = f"MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1"
-    with sync_playwright() as engine:
-        started = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", f"--host-resolver-rules={rules}"])
-        try:
-            yield started.new_page()
-        finally:
-            started.close()
+    with chromium(f"--host-resolver-rules=MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1") as started:
+        yield started.new_page()
 
 
 def _shows(page: Page, words: str) -> bool:
@@ -204,6 +235,26 @@ class TestTheProcesses:
 
     def test_memory_is_counted_with_the_children(self, site: Served) -> None:
         assert memory_of(site.process.pid) > memory_of(_children(site.process.pid, "server start")[0]) > 0
+
+
+def test_what_takes_too_much_memory_is_begun_again(tmp_path: Path) -> None:
+    greedy = Supervised(
+        name="the greedy one",
+        command=(sys.executable, "-c", "held = bytearray(300 << 20); import time; time.sleep(600)"),
+        environment={},
+        log=tmp_path / "log",
+        ceiling=100 << 20,
+        ready=lambda: True,
+    )
+
+    async def watch() -> None:
+        async with greedy.running():
+            while not greedy.restarts:
+                await asyncio.sleep(0.05)
+            assert "more than the 104857600 it may" in greedy.said
+
+    asyncio.run(asyncio.wait_for(watch(), 60))
+    assert _children(os.getpid(), "held = bytearray") == []
 
 
 def _children(parent: int, words: str) -> list[int]:

@@ -26,8 +26,8 @@ from adapters.front.serve import listen, serve
 from adapters.mcp.app import over_http, owner
 from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION, TaskParams, UpdateParams
-from adapters.mcp.work import Work
 from adapters.tools.contract import Place, all_tools
+from adapters.tools.work import Work
 from tests.conformance import reading
 from tests.conformance.asking import ASKING, name_for_task
 from tests.conformance.content import CONTENT

@@ -6,7 +6,6 @@ Without an issuer only this machine is served, and only directly: a request that
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.tools.contract import Scope as Permission
-from adapters.tools.contract import all_tools
 from arcops.errors import ArcOpsError
 from foundation.settings import is_loopback
 from foundation.tokens import PREFIX, Caller, NotAccepted, Tokens
@@ -115,23 +113,6 @@ def metadata(tokens: Tokens, resource: str) -> list[BaseRoute]:
 
     _, path = _split(resource)
     return [Route(where, answer, methods=["GET"]) for where in dict.fromkeys((METADATA, f"{METADATA}{path}"))]
-
-
-def needed_by_call(body: bytes) -> Permission:
-    """The scope that an MCP message takes: a tool's own, and read for everything else."""
-    if not body:
-        return Permission.READ
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return Permission.READ  # it is no message, and is answered as such
-    if not isinstance(message, dict):
-        return Permission.READ
-    params = message.get("params")
-    name = params.get("name") if message.get("method") == "tools/call" and isinstance(params, dict) else None
-    if message.get("method") == "tasks/cancel":
-        return Permission.CHECK
-    return next((one.scope for one in all_tools() if one.name == name), Permission.READ)
 
 
 def needed_to_read(_: bytes) -> Permission:

@@ -1,0 +1,24 @@
+"""Which scope an MCP message takes."""
+
+from __future__ import annotations
+
+import json
+
+from adapters.tools.contract import Scope, all_tools
+
+
+def needed_by_call(body: bytes) -> Scope:
+    """The scope that an MCP message takes: a tool's own, and read for everything else."""
+    if not body:
+        return Scope.READ
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return Scope.READ  # it is no message, and is answered as such
+    if not isinstance(message, dict):
+        return Scope.READ
+    params = message.get("params")
+    name = params.get("name") if message.get("method") == "tools/call" and isinstance(params, dict) else None
+    if message.get("method") == "tasks/cancel":
+        return Scope.CHECK
+    return next((one.scope for one in all_tools() if one.name == name), Scope.READ)

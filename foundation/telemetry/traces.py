@@ -1,0 +1,95 @@
+"""Traces by OpenTelemetry, where a site asked for them: to a collector over OTLP/HTTP, or to a file to be carried out.
+
+The SDK is imported only then. Its provider is ours alone and never the process's global one: other libraries write sentences of
+errors into their spans, and these name paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcops.errors import Refused
+from arcops.tier import Tier
+from foundation.settings import is_loopback
+from foundation.telemetry import spans
+
+if TYPE_CHECKING:
+    from foundation.telemetry.otel import Otel
+
+ENDPOINT, SIGNAL_ENDPOINT, FILE = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ARCOPS_TRACES"
+_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """Where traces go. ``endpoint`` is the URL that takes them, ``here`` says that it is on this machine."""
+
+    endpoint: str = ""
+    here: bool = False
+    file: Path | None = None
+
+
+def read_traces(environment: Mapping[str, str], tier: Tier) -> Traces | None:
+    """Where the environment sends traces, or nothing. Raises `Refused` for what is no URL and what *tier* does not reach."""
+    endpoint = environment.get(SIGNAL_ENDPOINT, "")
+    if not endpoint and environment.get(ENDPOINT):
+        endpoint = f"{environment[ENDPOINT].rstrip('/')}/v1/traces"
+    file = environment.get(FILE, "")
+    if not endpoint and not file:
+        return None
+    return Traces(
+        endpoint=endpoint,
+        here=bool(endpoint) and _on_this_machine(endpoint, environment, tier),
+        file=Path(file).absolute() if file else None,
+    )
+
+
+def begin(environment: Mapping[str, str], tier: Tier) -> None:
+    """Trace what this process does, where the environment says so; a second time changes nothing. Raises as `read_traces`."""
+    global _begun
+    where = read_traces(environment, tier)
+    if where is None or _begun is not None:
+        return
+    from foundation.telemetry.otel import Otel
+
+    _begun = Otel(where)
+    spans.use(_begun)
+
+
+def flush() -> None:
+    """Hand over what waits, for a process that may end without warning. It takes some seconds at most, and never raises."""
+    if _begun is not None:
+        _begun.flush(_SECONDS)
+
+
+def _on_this_machine(url: str, environment: Mapping[str, str], tier: Tier) -> bool:
+    from urllib.parse import urlsplit  # read only where there is a URL: it costs start-up time
+
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise Refused(f"{ENDPOINT} is no plain http URL; use one like http://127.0.0.1:4318, or unset it")
+    for name in _PROTOCOLS:
+        if environment.get(name, "http/protobuf") not in ("", "http/protobuf"):
+            raise Refused(f"{name} is {environment[name][:50]!r}; traces are sent as http/protobuf, so unset it")
+    if is_loopback(host):
+        return True
+    if tier is Tier.AIR_GAPPED:
+        raise Refused(
+            f"{ENDPOINT} names the host {host[:100]}, which the tier air-gapped does not reach; unset it, set ARCOPS_TRACES to "
+            "a file, or set ARCOPS_TIER to restricted"
+        )
+    if parts.scheme != "https" and any(environment.get(name) for name in _HEADERS):
+        raise Refused(f"{ENDPOINT} is not https, so {_HEADERS[0]} would cross the network in the clear; use https")
+    return False
+
+
+_begun: Otel | None = None
