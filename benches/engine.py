@@ -112,11 +112,20 @@ def direct(here: Bench, model: Path) -> None:
 
 
 def in_a_flow(at: Site, model: Path) -> Spent:
-    """In this process; the API is the site's."""
+    """In this process, whose loop runs and whose client of the API is open, as in a worker that serves flows."""
     from flows.readiness import readiness
 
+    loop = asyncio.new_event_loop()
     with reaching(at.api):
-        return spent(lambda: asyncio.run(readiness(str(model), str(at.bench.policy), return_state=True)))
+        from prefect.context import AsyncClientContext
+
+        client = AsyncClientContext.get_or_create()
+        loop.run_until_complete(client.__aenter__())
+        try:
+            return spent(lambda: loop.run_until_complete(readiness(str(model), str(at.bench.policy), return_state=True)))
+        finally:
+            loop.run_until_complete(client.__aexit__(None, None, None))
+            loop.close()
 
 
 def by_a_worker(at: Site, model: Path) -> Spent:

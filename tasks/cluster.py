@@ -129,7 +129,7 @@ def _one(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> Sav
 
     name = f"{resource.title}.json"
     try:
-        found = _list(client, resource, tick)
+        found = listed(client, resource, tick)
     except ApiException as error:
         if error.status == 404:
             return None
@@ -140,18 +140,31 @@ def _one(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> Sav
     return Saved(name=name, text=_text(found))
 
 
-def _list(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> list[Object]:
-    """All objects, in the order of names. A list that expired on the way is begun again."""
+def listed(
+    client: ApiClient,
+    resource: Resource,
+    tick: Callable[[], None],
+    *,
+    pruned: Callable[[Object, Resource], Object] | None = None,
+    heard: Callable[[Mapping[str, str]], None] | None = None,
+) -> list[Object]:
+    """All objects as *pruned*, in the order of names; *heard* is told the headers of every first page.
+
+    A list that expired on the way is begun again. Raises the client's ``ApiException``, and `Unavailable`.
+    """
     from kubernetes.client import ApiException
 
+    pruned = pruned or _pruned
     for attempt in range(_TRIES):
         found: list[Object] = []
         following = ""
         try:
             while True:
                 tick()
-                page = _get(client, resource, following)
-                found += [_pruned(item, resource) for item in page.get("items") or []]
+                page, headers = _get(client, resource, following)
+                if heard is not None and not following:
+                    heard(headers)
+                found += [pruned(item, resource) for item in page.get("items") or []]
                 following = (page.get("metadata") or {}).get("continue") or ""
                 if not following:
                     return sorted(found, key=_order)
@@ -165,26 +178,34 @@ def _order(one: Object) -> tuple[str, str]:
     return one["metadata"].get("namespace", ""), one["metadata"].get("name", "")
 
 
-def _get(client: ApiClient, resource: Resource, following: str) -> Object:
-    from urllib3.exceptions import HTTPError
-
+def _get(client: ApiClient, resource: Resource, following: str) -> tuple[Object, Mapping[str, str]]:
     query = [("limit", str(PAGE)), *resource.query]
     if following:
         query.append(("continue", following))
+    answer: tuple[Object, Mapping[str, str]] = asked(client, resource.path, query, "object")
+    return answer
+
+
+def asked(client: ApiClient, path: str, query: list[tuple[str, str]], form: str) -> tuple[Any, Mapping[str, str]]:
+    """What the API server answers to one GET, as *form* (``object`` or ``str``), and its headers.
+
+    Raises the client's ``ApiException``, and `Unavailable` where nobody answers.
+    """
+    from urllib3.exceptions import HTTPError
+
     try:
-        answer: Object = client.call_api(
-            resource.path,
+        data, _, headers = client.call_api(
+            path,
             "GET",
             query_params=query,
-            header_params={"Accept": "application/json"},
-            response_types_map={200: "object"},
+            header_params={"Accept": "application/json" if form == "object" else "text/plain"},
+            response_types_map={200: form},
             auth_settings=["BearerToken"],
-            _return_http_data_only=True,
             _request_timeout=_TIMEOUT,
         )
     except HTTPError as error:
         raise Unavailable(f"the API server does not answer: {' '.join(str(error).split())}") from error
-    return answer
+    return data, headers
 
 
 def _not_seen(resource: Resource, why: str) -> Object:

@@ -12,6 +12,7 @@ import typer
 
 from adapters.cli import doors, looking
 from adapters.cli.answering import SERVER
+from adapters.cli.clustering import cluster_app
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
 from adapters.cli.inference_commands import inference_app
 from adapters.cli.network_commands import network_app
@@ -30,7 +31,7 @@ policy_app = typer.Typer(name="policy", help="Look at policies before anything s
 store_app = typer.Typer(name="store", help="What was kept: list it, prove nothing is gone, carry it.", no_args_is_help=True)
 data_app = typer.Typer(name="data", help="Bring in the data that collectors look things up in.", no_args_is_help=True)
 gpu_app = typer.Typer(name="gpu", help="Look at the GPUs of this machine.", no_args_is_help=True)
-for group in (keys_app, policy_app, data_app, store_app, gpu_app, inference_app, network_app):
+for group in (keys_app, policy_app, data_app, store_app, gpu_app, inference_app, network_app, cluster_app):
     app.add_typer(group)
 looking.add(app, store_app)
 

@@ -21,7 +21,8 @@ TOKEN = "a-token-for-tests"
 @dataclass
 class Cluster:
     """``objects`` by list path, such as ``/api/v1/pods``; ``forbidden`` paths answer 403; ``expires`` is how many continued
-    pages answer 410 before one is given. ``asked`` is every request line.
+    pages answer 410 before one is given. ``texts`` and ``documents`` answer at paths that list nothing, such as
+    ``/metrics`` and ``/version``. ``asked`` is every request line.
     """
 
     objects: dict[str, list[dict[str, Any]]]
@@ -29,12 +30,18 @@ class Cluster:
     expires: int = 0
     page: int = 2
     asked: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def answer(self, path: str, query: dict[str, list[str]], token: str) -> tuple[int, dict[str, Any]]:
+    def answer(self, path: str, query: dict[str, list[str]], token: str) -> tuple[int, dict[str, Any] | str]:
         if token != f"Bearer {TOKEN}":
             return 401, {"kind": "Status", "message": "Unauthorized"}
         if path in self.forbidden:
             return 403, {"kind": "Status", "message": "forbidden"}
+        if path in self.texts:
+            return 200, self.texts[path]
+        if path in self.documents:
+            return 200, self.documents[path]
         if path not in self.objects:
             return 404, {"kind": "Status", "message": "the server could not find the requested resource"}
         start = int(query.get("continue", ["0"])[0])
@@ -59,9 +66,9 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
             parts = urlsplit(self.path)
             cluster.asked.append(self.path)
             status, body = cluster.answer(parts.path, parse_qs(parts.query), self.headers.get("Authorization", ""))
-            data = json.dumps(body).encode()
+            data = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/plain" if isinstance(body, str) else "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

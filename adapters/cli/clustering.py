@@ -1,0 +1,83 @@
+"""``arcops cluster``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.cli.exits import CANNOT, GREEN, said_in_one_sentence
+from adapters.cli.options import Format, Key, TierName, path
+
+cluster_app = typer.Typer(name="cluster", help="Is a Kubernetes cluster ready for a model?", no_args_is_help=True)
+
+Context = Annotated[str, typer.Option(help="The context of the kubeconfig.", show_default="the current one")]
+Kubeconfig = Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")]
+HowFar = Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")]
+
+
+@cluster_app.command("check")
+def check(
+    saved: Annotated[
+        Path | None,
+        typer.Argument(parser=path, help="The folder of a snapshot; a live cluster without it.", show_default=False),
+    ] = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "cluster",
+    key: Key = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+    tier: HowFar = None,
+) -> None:
+    """Judge a cluster, live or saved, by what a workload needs; print the verdict and keep a signed artifact of it."""
+    with said_in_one_sentence():
+        from adapters.cli import surroundings
+        from adapters.cli.answering import answer, policy_for
+        from adapters.cli.checking import tell
+        from adapters.tools.cluster import CheckCluster, check_cluster
+        from adapters.tools.verify import Fetch, fetch_artifact
+        from artifacts.writing import replace_whole, replaceable
+
+        if output is not None:
+            replaceable(output)
+        at = surroundings.place(tier.value if tier else "", key, surroundings.stop_on_signals())
+        asked = CheckCluster(saved=saved, context=context, kubeconfig=kubeconfig, policy=policy_for(policy))
+        checked = answer(check_cluster, asked, at)
+        if output is not None:
+            replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
+        code = tell(checked.report, checked.artifact, form.value, output, at)
+    raise typer.Exit(code)
+
+
+@cluster_app.command("snapshot")
+def snapshot(
+    output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The folder for the files; new or empty.")],
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    tier: HowFar = None,
+) -> None:
+    """Save what a cluster says about being ready, to check it elsewhere. Exits 1 where it did not show all of it."""
+    with said_in_one_sentence():
+        from adapters.cli import surroundings
+        from adapters.cli.answering import answer
+        from adapters.cli.plain import printable
+        from adapters.tools.cluster import SnapshotCluster, snapshot_cluster
+        from arcops.errors import Refused
+        from artifacts.writing import replace_whole
+
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise Refused(f"{output} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
+        at = surroundings.place(tier.value if tier else "", stop=surroundings.stop_on_signals())
+        found = answer(snapshot_cluster, SnapshotCluster(context=context, kubeconfig=kubeconfig), at)
+        output.mkdir(parents=True, exist_ok=True)
+        for one in found.files:
+            replace_whole(output / one.name, one.text.encode())
+        missing = [one.missing for one in found.files if one.missing]
+        for sentence in missing:
+            print(printable(f"not seen: {sentence}"))
+        print(f"{found.name}: saved in {output}, {len(missing)} list(s) not seen")
+    raise typer.Exit(CANNOT if missing else GREEN)

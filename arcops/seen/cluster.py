@@ -1,0 +1,257 @@
+"""What a Kubernetes cluster said of itself, list by list, at one moment of its API server's clock.
+
+A list that was not given is named in ``unlisted`` with the reason, and none of its items are here: a reader that forgets to ask
+finds nothing, which must never pass for "nothing is wrong". A kind that the cluster does not serve is named in ``absent``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from arcops.evidence import Body
+
+_QUANTITY = re.compile(
+    r"([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))(?:([eE][+-]?[0-9]{1,2})|([KMGTPE]i|[numkMGTPE]))?\Z"
+)
+_SUFFIX = {
+    **{
+        suffix: Decimal(1000) ** power
+        for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), start=-3)
+    },
+    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)},
+}
+
+
+def quantity(text: str) -> Decimal | None:
+    """The number that a Kubernetes quantity stands for, such as ``1500m`` or ``40Gi``; `None` where it is none.
+
+    Source: the grammar in ``k8s.io/apimachinery/pkg/api/resource/quantity.go``.
+    """
+    found = _QUANTITY.match(text)
+    if found is None:
+        return None
+    number, exponent, suffix = found.groups()
+    return Decimal(number + exponent) if exponent else Decimal(number) * _SUFFIX[suffix or ""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """So much of a resource, as a quantity in the API server's own words."""
+
+    resource: str
+    quantity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlisted:
+    """A list that could not be had, or not be read, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A condition of an object. ``status`` is ``True``, ``False``, or anything else."""
+
+    kind: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSeen:
+    """A node. ``mig_strategy``, ``mig_state`` and ``gpu_product`` are its labels ``nvidia.com/mig.strategy``,
+    ``…/mig.config.state`` and ``…/gpu.product``.
+    """
+
+    name: str
+    conditions: tuple[Condition, ...]
+    schedulable: bool
+    kernel: str
+    kubelet: str
+    allocatable: tuple[Amount, ...] = ()
+    mig_strategy: str = ""
+    mig_state: str = ""
+    gpu_product: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A node's heartbeat. ``renewed`` is by the node's own clock; ``duration`` are the seconds that it counts for."""
+
+    node: str
+    renewed: datetime | None
+    duration: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSeen:
+    """A pod that has not ended: its images, and what its containers wait for (``ImagePullBackOff``)."""
+
+    namespace: str
+    name: str
+    images: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadSeen:
+    """A Deployment or DaemonSet: how many pods it should have, and how many are available. ``stale``: its controller has not
+    yet seen the newest version, so the numbers are about an older one.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    component: str
+    wanted: int
+    available: int
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSeen:
+    """A ClusterPolicy of NVIDIA's GPU operator, and the state that the operator says it is in."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageClassSeen:
+    name: str
+    provisioner: str
+    default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsiDriverSeen:
+    """``capacity``: does it publish what it has free?"""
+
+    name: str
+    capacity: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """Free room of a storage class in one part of the cluster, and the largest volume that fits; empty where nobody says."""
+
+    storage_class: str
+    free: str
+    largest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayClassSeen:
+    """``accepted`` is the status of the condition ``Accepted``; ``stale`` says that it is about an older version."""
+
+    name: str
+    controller: str
+    accepted: str
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """How many endpoints of a Service are ready, in one slice."""
+
+    namespace: str
+    service: str
+    ready: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSeen:
+    """An admission webhook; ``service`` is empty where it is called by URL."""
+
+    configuration: str
+    name: str
+    fails_closed: bool
+    namespace: str = ""
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaLine:
+    """One line of a ResourceQuota. ``scoped``: it counts only some pods."""
+
+    namespace: str
+    quota: str
+    resource: str
+    hard: str
+    used: str
+    scoped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitLine:
+    """What a LimitRange says of one resource of a ``Container`` or ``Pod``; empty where it says nothing."""
+
+    namespace: str
+    limits: str
+    kind: str
+    resource: str
+    least: str = ""
+    most: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSeen:
+    """A service account, and the secrets that its pods' images are pulled with, by name."""
+
+    namespace: str
+    name: str
+    pull_secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeprecatedApi:
+    """A deprecated API that somebody asked this API server for since it started. ``removed`` is the release without it."""
+
+    group: str
+    version: str
+    resource: str
+    removed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster(Body):
+    """The whole. ``root`` is the SHA-256 over the snapshot's files; ``served`` is the API server's clock, ``heartbeats`` the
+    same when it listed the leases; ``version`` is its release.
+    """
+
+    KIND: ClassVar[str] = "cluster"
+
+    root: str
+    served: datetime | None
+    heartbeats: datetime | None
+    version: str
+    unlisted: tuple[Unlisted, ...] = ()
+    absent: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    nodes: tuple[NodeSeen, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    pods: tuple[PodSeen, ...] = ()
+    workloads: tuple[WorkloadSeen, ...] = ()
+    operators: tuple[OperatorSeen, ...] = ()
+    runtime_classes: tuple[str, ...] = ()
+    storage_classes: tuple[StorageClassSeen, ...] = ()
+    csi_drivers: tuple[CsiDriverSeen, ...] = ()
+    capacities: tuple[Capacity, ...] = ()
+    gateway_classes: tuple[GatewayClassSeen, ...] = ()
+    endpoints: tuple[Endpoints, ...] = ()
+    webhooks: tuple[WebhookSeen, ...] = ()
+    quotas: tuple[QuotaLine, ...] = ()
+    limits: tuple[LimitLine, ...] = ()
+    accounts: tuple[AccountSeen, ...] = ()
+    mirrored: tuple[str, ...] = ()
+    """The registries, or parts of them, that the cluster is told to pull from elsewhere."""
+    deprecated: tuple[DeprecatedApi, ...] = ()
+
+    @property
+    def names_subject(self) -> str:
+        return self.root
