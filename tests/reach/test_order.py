@@ -107,16 +107,16 @@ def test_the_reason_names_the_rule_that_passed_it_on() -> None:
     assert "passes it on" in found.reasons[-1].text
 
 
-def test_a_port_by_name_is_the_targets_on_the_way_out_too() -> None:
+@pytest.mark.parametrize("direction", Direction)
+def test_a_port_by_name_is_the_targets_both_ways(direction: Direction) -> None:
     """Two targets call different numbers ``http``; a rule about ``http`` opens to each only its own."""
 
     def serving(name: str, number: int, protocol: Protocol = Protocol.TCP) -> PodSet:
         port = ContainerPort(protocol=protocol, number=number, name="http")
         return replace(TARGET, name=name, ports=(port,))
 
-    policy = own(
-        PolicyRule(at=AT, field="spec.egress[0]", peers=(ANYBODY,), ports=(PortRange(name="http"),)), direction=Direction.EGRESS
-    )
+    rule = PolicyRule(at=AT, field="spec.rule[0]", peers=(ANYBODY,), ports=(PortRange(name="http"),))
+    policy = own(rule, direction=direction)
     low, high, datagrams = serving("low", 80), serving("high", 8080), serving("datagrams", 80, Protocol.UDP)
     source = replace(SOURCE, ports=(ContainerPort(protocol=Protocol.TCP, number=9090, name="http"),))
 
