@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DEFINITION = """\
+DEFINITION = '''\
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: httproutes.gateway.networking.k8s.io}
@@ -45,5 +45,17 @@ spec:
                       - {rule: "!has(self.__namespace__) || self.__namespace__ != 'none'", message: no such namespace}
                 weight: {type: integer, minimum: 0, exclusiveMinimum: true}
                 rules: {type: array, items: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+                address:
+                  type: object
+                  oneOf:
+                    - properties: {type: {enum: [IP]}, value: {anyOf: [{format: ipv4}, {format: ipv6}]}}
+                    - properties: {type: {not: {enum: [IP]}}}
+                  properties: {type: {type: string, default: IP}, value: {type: string}}
+                  x-kubernetes-validations:
+                    - message: no host name
+                      rule: >-
+                        self.type == "Host" ? self.value.matches(r"""^(\\*\\.)?[a-z0-9.]*$""") : true
+                block: {type: string, format: cidr}
+                small: {type: integer, format: int32}
                 free: {type: object, x-kubernetes-preserve-unknown-fields: true}
-"""
+'''

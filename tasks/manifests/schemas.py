@@ -7,6 +7,7 @@ a change (``oldSelf``) hold nothing then.
 from __future__ import annotations
 
 import copy
+import ipaddress
 import re
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -41,6 +42,9 @@ _KEPT = frozenset(
         "required",
     )
 )
+_FORMATS = frozenset(("ipv4", "ipv6", "cidr", "uri", "email", "hostname", "uuid", "date", "date-time"))
+"""Those that mean the same to the API server and to JSON Schema, and ``cidr``, which only the API server has."""
+_WHOLE = {"int32": 1 << 31, "int64": 1 << 63}
 _OWN = {"apiVersion", "kind", "metadata"}
 
 
@@ -80,7 +84,9 @@ class Schema:
         self._schema = schema
         self._evaluator = Evaluator()
         try:
-            self._validator = jsonschema_rs.Draft202012Validator(_whole(schema))
+            self._validator = jsonschema_rs.Draft202012Validator(
+                _whole(schema), validate_formats=True, formats={"cidr": _is_cidr}
+            )
         except (ValueError, jsonschema_rs.ValidationError) as error:
             raise Unusable(" ".join(str(error).split())[:_MOST_TEXT]) from error
 
@@ -172,6 +178,12 @@ def _standard(schema: Plain, *, root: bool = False, structural: bool = True) -> 
     if not isinstance(schema, dict):
         return True
     made: dict[str, Plain] = {name: one for name, one in schema.items() if name in _KEPT}
+    form = schema.get("format")
+    if form in _FORMATS:
+        made["format"] = form
+    if isinstance(form, str) and form in _WHOLE:
+        most = _WHOLE[form]
+        made["allOf"] = [{"type": "integer", "minimum": -most, "maximum": most - 1}]
     either = schema.get("x-kubernetes-int-or-string") is True
     if either:
         made["type"] = ["integer", "string"]
@@ -184,7 +196,9 @@ def _standard(schema: Plain, *, root: bool = False, structural: bool = True) -> 
     for name in ("allOf", "anyOf", "oneOf"):
         parts = schema.get(name)
         if isinstance(parts, list) and not (either and name == "anyOf"):
-            made[name] = [_standard(one, structural=False) for one in parts]
+            before = made.get(name)
+            bounds = before if isinstance(before, list) else []
+            made[name] = [*bounds, *(_standard(one, structural=False) for one in parts)]
     if "not" in schema:
         made["not"] = _standard(schema["not"], structural=False)
     if "items" in schema:
@@ -203,6 +217,14 @@ def _standard(schema: Plain, *, root: bool = False, structural: bool = True) -> 
     elif structural and schema.get("type") == "object" and schema.get("x-kubernetes-preserve-unknown-fields") is not True:
         made["additionalProperties"] = False
     return made
+
+
+def _is_cidr(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
 
 
 def _repeated(value: Plain, schema: dict[str, Plain]) -> Iterator[str]:

@@ -41,6 +41,14 @@ def with_spec(more: str) -> str:
 def test_what_the_definition_allows_is_accepted() -> None:
     assert refused(with_spec("port: http\n  weight: 1\n  free: {anything: [1]}")) == []
     assert refused(with_spec("port: 80")) == []
+    assert refused(with_spec("address: {value: '2001:db8::1'}\n  block: 192.0.2.0/24\n  small: 2147483647")) == []
+    assert refused(with_spec("address: {type: Host, value: '*.shop.example'}")) == []
+
+
+def test_a_version_that_is_not_served_is_none() -> None:
+    ((_, field, text),) = refused(ROUTE, DEFINITION.replace("served: true", "served: false"))
+    assert field == "apiVersion"
+    assert "serves no version 'v1'" in text
 
 
 @pytest.mark.parametrize(
@@ -55,6 +63,10 @@ def test_what_the_definition_allows_is_accepted() -> None:
         (ROUTE.replace("shop.example", "shop.test"), 4, "spec", "host names end in .example"),
         (ROUTE.replace("name: entry", "group: other"), 8, "spec.parentRefs[0]", "the group is another"),
         (ROUTE.replace("name: entry", "namespace: none"), 8, "spec.parentRefs[0]", "no such namespace"),
+        (with_spec("address: {value: somewhere}"), 9, "spec.address", "oneOf"),
+        (with_spec("address: {type: Host, value: UP}"), 9, "spec.address", "no host name"),
+        (with_spec("block: 192.0.2.0"), 9, "spec.block", "cidr"),
+        (with_spec("small: 2147483648"), 9, "spec.small", "maximum"),
         (ROUTE.replace("networking.k8s.io/v1", "networking.k8s.io/v1beta1"), 1, "apiVersion", "serves no version 'v1beta1'"),
     ],
 )
