@@ -18,6 +18,12 @@ ACCEPTED = Rule(
     asks="Would an API server accept every object?",
     fix="Change the named field; an object that is refused protects nobody.",
 )
+SCHEMA = Rule(
+    id="network/schema",
+    asks="Was every object of the mesh, the Gateway API and the network plugin held against the site's own definition of it?",
+    fix="Put the site's CustomResourceDefinitions beside the manifests ('kubectl get crd -o yaml'); where they are checked "
+    "elsewhere, set 'schemas: false' under gate 'network'.",
+)
 ENFORCED = Rule(
     id="network/enforced",
     asks="Does something at the site enforce these policies, whole?",
@@ -88,6 +94,7 @@ ALL = (
     READ,
     UNDERSTOOD,
     ACCEPTED,
+    SCHEMA,
     ENFORCED,
     ISOLATED,
     INGRESS,

@@ -32,7 +32,7 @@ _NEEDS = {
 Seen = Evidence[Network]
 
 
-def findings(seen: Seen, *, enforcer: str, harmless: tuple[str, ...]) -> Iterator[Finding]:
+def findings(seen: Seen, *, enforcer: str, harmless: tuple[str, ...], schemas: bool) -> Iterator[Finding]:
     body = seen.body
     rest = "{count} more are not listed here."
     yield from capped((rules.READ.unknown(_said(one), seen, about=_about(one), location=one.at) for one in body.unread), rest)
@@ -44,7 +44,22 @@ def findings(seen: Seen, *, enforcer: str, harmless: tuple[str, ...]) -> Iterato
     )
     if not body.refused:
         yield rules.ACCEPTED.passes("No object breaks a rule of the API server that is known here.", seen)
+    yield from _held(seen, schemas, harmless)
     yield _enforced(seen, enforcer)
+
+
+def _held(seen: Seen, schemas: bool, harmless: tuple[str, ...]) -> Iterator[Finding]:
+    """Custom objects against their definitions; kinds that move no packet need none."""
+    spared = {one.at for one in seen.body.others if f"{one.kind}.{one.group}" in harmless}
+    missing = [one for one in seen.body.unchecked if one.at not in spared]
+    if missing and schemas:
+        found = (rules.SCHEMA.unknown(_said(one), seen, about=_about(one), location=one.at) for one in missing)
+        yield from capped(found, "{count} more are not listed here.")
+    elif missing:
+        text = f"The policy asks for no definitions, and {len(missing)} object(s) or rule(s) were not checked by one."
+        yield rules.SCHEMA.passes(text, seen)
+    else:
+        yield rules.SCHEMA.passes("Every object that has a definition of its own was held against it.", seen)
 
 
 def _said(one: Complaint) -> str:

@@ -36,7 +36,8 @@ class NetworkSafetyPolicy:
     ``enforcer`` is the network plugin. ``api_server`` are the API server's addresses or CIDRs, ``metadata`` those of metadata
     services. ``entries`` are the objects that may let clients in, as ``Service shop/web``. ``dns_labels`` (``key=value``) mark
     the DNS pods. ``harmless`` are kinds (``Kind.group``) that move no packet. An ipBlock with a shorter prefix than
-    ``widest_ipv4`` or ``widest_ipv6`` counts as open to anywhere. Raises `Refused` where an address or label is none.
+    ``widest_ipv4`` or ``widest_ipv6`` counts as open to anywhere. ``schemas``: custom objects are to be held against their
+    definitions; where these are not there, that is UNKNOWN. Raises `Refused` where an address or label is none.
     """
 
     enforcer: str = ""
@@ -47,6 +48,7 @@ class NetworkSafetyPolicy:
     harmless: tuple[str, ...] = ()
     widest_ipv4: int = 16
     widest_ipv6: int = 48
+    schemas: bool = True
 
     def __post_init__(self) -> None:
         for text in (*self.metadata, *self.api_server):
@@ -61,6 +63,6 @@ class NetworkSafetyPolicy:
 def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     """The findings on the manifests."""
     evidence = seen[Network]
-    yield from sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless)
+    yield from sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas)
     yield from written.findings(evidence, dns_labels=policy.dns_labels, widest={4: policy.widest_ipv4, 6: policy.widest_ipv6})
     yield from reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused, Unavailable
+from tasks.manifests.custom import is_checked
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
@@ -52,6 +53,7 @@ _RUNNING = (("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed"),)
 _ISTIO, _SECURITY, _GATEWAY = "networking.istio.io/v1", "security.istio.io/v1", "gateway.networking.k8s.io/v1"
 RESOURCES = (
     Resource(version="v1", kind="Namespace", plural="namespaces"),
+    Resource(version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", plural="customresourcedefinitions"),
     Resource(version="v1", kind="Pod", plural="pods", query=_RUNNING),
     Resource(version="v1", kind="Service", plural="services"),
     Resource(version="apps/v1", kind="Deployment", plural="deployments"),
@@ -164,7 +166,7 @@ def listed(
                 page, headers = _get(client, resource, following)
                 if heard is not None and not following:
                     heard(headers)
-                found += [pruned(item, resource) for item in page.get("items") or []]
+                found += [pruned(item, resource) for item in page.get("items") or [] if _wanted(item, resource)]
                 following = (page.get("metadata") or {}).get("continue") or ""
                 if not following:
                     return sorted(found, key=_order)
@@ -210,6 +212,11 @@ def asked(client: ApiClient, path: str, query: list[tuple[str, str]], form: str)
 
 def _not_seen(resource: Resource, why: str) -> Object:
     return {"apiVersion": "arcops.dev/v1", "kind": "NotSeen", "metadata": {"name": resource.title}, "reason": why}
+
+
+def _wanted(item: Object, resource: Resource) -> bool:
+    """Of definitions only those by which something here is checked: a cluster may have hundreds of others."""
+    return resource.kind != "CustomResourceDefinition" or is_checked((item.get("spec") or {}).get("group") or "")
 
 
 def _pruned(item: Object, resource: Resource) -> Object:

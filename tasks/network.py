@@ -30,7 +30,7 @@ MOST_BYTES_IN_ALL = 512 * 1024 * 1024
 MOST_FILES = 50_000
 
 
-@collector(Network, version="1", deadline=timedelta(minutes=15))
+@collector(Network, version="2", deadline=timedelta(minutes=15))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
     """Read the manifests at the target, a folder or one file. Raises `Refused` where it holds none."""
     return Sighting(body=read_manifests(request.target, tick=lambda: request.progress(0, 0)))
@@ -53,7 +53,7 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
         objects.read(path, data, tick)
     if not files and not objects.unread:
         raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
-    return _network(objects, files)
+    return _network(objects, files, tick)
 
 
 def network_of(files: Iterable[tuple[str, bytes]]) -> Network:
@@ -63,16 +63,17 @@ def network_of(files: Iterable[tuple[str, bytes]]) -> Network:
     for name, data in files:
         read.append(ManifestFile(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
         objects.read(name, data)
-    return _network(objects, read)
+    return _network(objects, read, idle)
 
 
-def _network(objects: Objects, files: list[ManifestFile]) -> Network:
-    objects.complete()
+def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], None]) -> Network:
+    objects.complete(tick)
     return Network(
         root=hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in files)).hexdigest(),
         files=tuple(files),
         unread=tuple(objects.unread),
         refused=tuple(objects.refused),
+        unchecked=tuple(objects.custom.unchecked),
         namespaces=tuple(objects.namespaces[name] for name in sorted(objects.namespaces)),
         pods=tuple(objects.pods),
         policies=tuple(objects.policies),

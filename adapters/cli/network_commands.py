@@ -71,6 +71,19 @@ def network_diff(
     raise typer.Exit(code)
 
 
+@network_app.command("map")
+def network_map(
+    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The SVG file to write.")],
+) -> None:
+    """Draw namespaces, workloads and what may talk to what. Exits 1 where the picture is not certain; it says so itself."""
+    with said_in_one_sentence():
+        from adapters.cli import networking
+
+        code = networking.draw(target, output)
+    raise typer.Exit(code)
+
+
 @network_app.command("generate")
 def network_generate(
     description: Annotated[Path, typer.Argument(parser=path, help="The description of a workload, YAML.", show_default=False)],

@@ -12,6 +12,7 @@ from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
 from adapters.tools.generate import GenerateNetwork, generate_network
+from adapters.tools.map import MapNetwork, map_network
 from adapters.tools.network import (
     CheckNetwork,
     DiffNetwork,
@@ -68,15 +69,22 @@ def diff(declared: Path, live: Path, form: str) -> int:
     for other in found.drift.objects:
         word = {Way.GAINED: "is not declared", Way.LOST: "is not there", None: "says something else"}[other.way]
         print(printable(f"  {other.title} {word} ({other.at.path}:{other.at.line})"))
-    for doubt in found.doubts[:_MOST_DOUBTS]:
-        print(printable(f"not certain: {doubt}"))
-    if len(found.doubts) > _MOST_DOUBTS:
-        print(f"not certain: {len(found.doubts) - _MOST_DOUBTS} more")
+    _doubts(found.doubts)
     gained = sum(one.way is Way.GAINED for one in found.drift.reach)
     lost = len(found.drift.reach) - gained
     differ = len(found.drift.objects)
     print(f"{found.verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
     return BY_VERDICT[found.verdict]
+
+
+def draw(target: Path, output: Path) -> int:
+    """0, or 1 where the picture is not certain; it is written all the same, and says so itself."""
+    replaceable(output)
+    found = answer(map_network, MapNetwork(target=target), surroundings.place())
+    replace_whole(output, found.svg.encode())
+    _doubts(found.doubts)
+    print(printable(f"{output}: {found.workloads} workload(s), {found.lines} line(s)"))
+    return CANNOT if found.doubts else GREEN
 
 
 def generate(description: Path, output: Path) -> None:
@@ -116,7 +124,11 @@ def _print(found: Reached) -> None:
         for reason in one.reasons:
             at = f"{reason.at.path}:{reason.at.line}: " if reason.at is not None else ""
             print(printable(f"  {reason.direction.value.lower()}: {at}{reason.text}"))
-    for doubt in found.doubts[:_MOST_DOUBTS]:
+    _doubts(found.doubts)
+
+
+def _doubts(doubts: tuple[str, ...]) -> None:
+    for doubt in doubts[:_MOST_DOUBTS]:
         print(printable(f"not certain: {doubt}"))
-    if len(found.doubts) > _MOST_DOUBTS:
-        print(f"not certain: {len(found.doubts) - _MOST_DOUBTS} more")
+    if len(doubts) > _MOST_DOUBTS:
+        print(f"not certain: {len(doubts) - _MOST_DOUBTS} more")

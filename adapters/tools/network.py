@@ -9,6 +9,7 @@ from pathlib import Path
 from adapters.tools.check import Checked, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import opened
+from adapters.tools.patience import patience
 from arcops.errors import Refused
 from arcops.verdict import Verdict
 from reach.drift import Drift, compare
@@ -86,7 +87,7 @@ def reach_network(ask: ReachNetwork, at: Place) -> Reached:
 
     It is computed from all policies together; whether anything listens there is not asked.
     """
-    found = put(read_manifests(ask.target), ask.source, ask.to)
+    found = put(read_manifests(ask.target, tick=patience(at)), ask.source, ask.to)
     return Reached(
         allowed=found.allowed,
         certain=not found.doubts,
@@ -119,7 +120,8 @@ class Differing:
 @tool(title="Compare networks", scope=Scope.READ, reads_only=True)
 def diff_network(ask: DiffNetwork, at: Place) -> Differing:
     """Compare declared Kubernetes manifests with those of a cluster by who may talk to whom, not only by their text."""
-    declared, live = read_manifests(ask.declared), read_manifests(ask.live)
+    tick = patience(at)
+    declared, live = read_manifests(ask.declared, tick=tick), read_manifests(ask.live, tick=tick)
     found = compare(declared, live)
     doubts = [f"declared: {one}" for one in said_doubts(declared)] + [f"live: {one}" for one in said_doubts(live)]
     return Differing(verdict=found.verdict(certain=not doubts), drift=found, doubts=tuple(doubts))

@@ -331,7 +331,8 @@ class Network(Body):
     """The manifests as one value, each list in the order of files and lines.
 
     ``unread`` is what could not be read or understood, so that anything may be missing; ``refused`` is what an API server would
-    not accept. ``root`` is SHA-256 over the concatenated digests of ``files``.
+    not accept; ``unchecked`` are objects, or rules about them, without a definition to check by. ``root`` is SHA-256 over the
+    concatenated digests of ``files``.
     """
 
     KIND: ClassVar[str] = "network"
@@ -340,6 +341,7 @@ class Network(Body):
     files: tuple[ManifestFile, ...]
     unread: tuple[Complaint, ...] = ()
     refused: tuple[Complaint, ...] = ()
+    unchecked: tuple[Complaint, ...] = ()
     namespaces: tuple[NamespaceSeen, ...] = ()
     pods: tuple[PodSet, ...] = ()
     policies: tuple[PolicySeen, ...] = ()

@@ -21,6 +21,7 @@ from arcops.seen.network import (
     ServiceSeen,
 )
 from tasks.manifests import cluster_policy, policy, routes, workloads
+from tasks.manifests.custom import Custom
 from tasks.manifests.fields import Complaints, Field, text_at
 from tasks.manifests.istio import NARROWING, Mesh
 from tasks.manifests.kinds import CLUSTER_WIDE, HARMLESS
@@ -46,6 +47,7 @@ class Objects:
     backend_tls: list[BackendTlsSeen] = field(default_factory=list)
     others: list[OtherObject] = field(default_factory=list)
     mesh: Mesh = field(default_factory=Mesh)
+    custom: Custom = field(default_factory=Custom)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
 
     def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
@@ -56,8 +58,13 @@ class Objects:
         except Unreadable as error:
             self._unread(path, error.line, str(error))
 
-    def complete(self) -> None:
-        """Add the namespaces that are used and that no manifest makes: of these only the name is known."""
+    def complete(self, tick: Callable[[], None] = idle) -> None:
+        """Hold custom objects against their definitions, now that all are known, and add the namespaces that are used and that
+        no manifest makes: of these only the name is known.
+        """
+        self.custom.complete(tick)
+        self.refused.extend(self.custom.refused)
+        self.unread.extend(self.custom.unread)
         used: list[PodSet | ServiceSeen | RouteSeen | GatewaySeen | PolicySeen] = []
         used += [*self.pods, *self.services, *self.routes, *self.gateways, *(one for one in self.policies if one.namespace)]
         for one in used:
@@ -119,6 +126,7 @@ class Objects:
                 f"the object stands twice, first at {earlier.path}:{earlier.line}; the later one counts",
                 complaints.about,
             )
+        self.custom.take(node, group, number, kind, complaints.about, at)
         self._sort(found, (group, number, kind), namespace, name, given)
         self.refused.extend(complaints.found)
 

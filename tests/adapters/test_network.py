@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.tools.network import CheckNetwork, ReachNetwork, check_network, reach_network
-from arcops.errors import Refused
+from adapters.tools.patience import patience
+from arcops.errors import Refused, Unavailable
 from arcops.verdict import Verdict
 from flows.evaluations import NETWORK_SAFETY
 from flows.plan import all_gates
@@ -155,3 +158,22 @@ def test_diff_says_what_was_opened_and_exits_by_it(here: Bench, tmp_path: Path) 
 def test_a_folder_that_is_gone_is_never_green(here: Bench, tmp_path: Path) -> None:
     with pytest.raises(Refused):
         check_network(CheckNetwork(target=tmp_path / "gone"), here.place())
+
+
+def test_map_draws_a_picture_and_says_where_it_is_not_certain(here: Bench, tmp_path: Path) -> None:
+    picture = tmp_path / "map.svg"
+    done = arcops(here, "map", shop(tmp_path / "shop"), "-o", picture)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "<title>shop web (Deployment) to shop db (StatefulSet): TCP 5432</title>" in picture.read_text()
+    done = arcops(here, "map", shop(tmp_path / "broken", "kind: [\n"), "-o", picture)
+    assert done.returncode == NOT_CERTAIN
+    assert "Not certain: more-0.yaml:2" in picture.read_text()
+
+
+def test_a_question_has_an_end(here: Bench, tmp_path: Path) -> None:
+    at = replace(here.place(), stop=threading.Event())
+    at.stop.set()
+    with pytest.raises(Unavailable, match="stopped"):
+        reach_network(ReachNetwork(target=shop(tmp_path / "shop"), source="shop/web", to="db:5432"), at)
+    with pytest.raises(Unavailable, match="no answer within 0 s"):
+        patience(here.place(), 0)()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from arcops.verdict import Verdict
 from flows.policies import load_policy
 from gates.network import NetworkSafetyPolicy, network
 from tasks.network import read_manifests
+from tests.definitions import DEFINITION
 from tests.evidence import judged
 from tests.manifests import POLICIES, SHOP, changed, shop
 
@@ -248,7 +250,7 @@ spec:
 
 
 def test_routes_lead_somewhere(tmp_path: Path) -> None:
-    granted = NetworkSafetyPolicy(enforcer="calico", entries=("Ingress shop/web", "HTTPRoute front/web"))
+    granted = NetworkSafetyPolicy(enforcer="calico", entries=("Ingress shop/web", "HTTPRoute front/web"), schemas=False)
 
     def found(name: str, *manifests: str) -> dict[str, Outcome]:
         return bad(judge(shop(tmp_path / name, *manifests), granted))
@@ -322,3 +324,18 @@ spec:
     assert judge(shop(tmp_path / "pass", passing)).verdict is Verdict.GREEN
     allowing = judge(shop(tmp_path / "allow", passing.replace("action: Pass", "action: Allow")))
     assert bad(allowing) == {"network/ingress": FAIL, "network/ports": WARN}
+
+
+def test_custom_objects_need_a_definition_unless_the_policy_asks_for_none(tmp_path: Path) -> None:
+    """What was not held against its own schema is UNKNOWN; a policy may do without, and the answer says so."""
+    route = ROUTE.replace("namespace: front", "namespace: shop").replace("namespace: shop, port", "port")
+    asks = NetworkSafetyPolicy(enforcer="calico", entries=("HTTPRoute shop/web",))
+    without = replace(asks, schemas=False)
+    folder = shop(tmp_path / "shop", route)
+    assert bad(judge(folder, asks)) == {"network/schema": UNKNOWN}
+    (said,) = [one.text for one in judge(folder, without).findings if one.rule == "network/schema"]
+    assert "1 object(s) or rule(s) were not checked" in said
+    assert not bad(judge(folder, without))
+    assert not bad(judge(shop(tmp_path / "defined", route, DEFINITION), asks))
+    refuses = DEFINITION.replace("endsWith('.example')", "endsWith('.test')")
+    assert bad(judge(shop(tmp_path / "refused", route, refuses), without)) == {"network/accepted": FAIL}

@@ -21,6 +21,7 @@ from arcops.tier import Tier
 from reach.drift import compare
 from tasks.cluster import RESOURCES
 from tasks.network import network_of, read_manifests
+from tests.definitions import DEFINITION
 from tests.manifests import shop
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
@@ -112,6 +113,19 @@ def test_a_list_that_expires_on_the_way_is_begun_again(here: Bench, cluster: Clu
 def test_policies_of_a_kind_that_is_not_understood_are_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
     cluster.objects["/apis/cilium.io/v2/ciliumnetworkpolicies"] = [{"metadata": {"name": "x", "namespace": "shop"}, "spec": {}}]
     assert [(one.kind, one.harmless) for one in network(saved(here, kubeconfig)).others] == [("CiliumNetworkPolicy", False)]
+
+
+def test_definitions_are_saved_where_something_is_checked_by_them(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    other = DEFINITION.replace("gateway.networking.k8s.io", "velero.io")
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    cluster.objects[path] = [yaml.safe_load(one) for one in (DEFINITION, other)]
+    spec = {"hostnames": ["shop.test"]}
+    cluster.objects["/apis/gateway.networking.k8s.io/v1/httproutes"] = [
+        {"metadata": {"name": "x", "namespace": "shop"}, "spec": spec}
+    ]
+    found = saved(here, kubeconfig)
+    assert not any("velero.io" in one.text for one in found.files)
+    assert [one.text for one in network(found).refused] == ["host names end in .example"]
 
 
 def test_a_wrong_token_sees_nothing(here: Bench, kubeconfig: Path) -> None:

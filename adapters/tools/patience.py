@@ -1,0 +1,25 @@
+"""How long a question may take that nobody keeps an artifact of: a deadline, and the caller's own wish to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from adapters.tools.contract import Place
+from arcops.errors import Unavailable
+
+SECONDS = 120.0
+"""For one question about manifests; reading the largest network that is measured takes a fraction of it."""
+
+
+def patience(at: Place, seconds: float = SECONDS) -> Callable[[], None]:
+    """What a long reader calls often: it raises `Unavailable` once *seconds* have passed, or the caller has stopped."""
+    end = time.monotonic() + seconds
+
+    def tick() -> None:
+        if at.stop.is_set():
+            raise Unavailable("the question was stopped before it was answered; ask again")
+        if time.monotonic() > end:
+            raise Unavailable(f"no answer within {seconds:g} s; ask about fewer manifests, or when the machine is less busy")
+
+    return tick

@@ -1,0 +1,163 @@
+"""A network gathered into what fits on one picture: groups of workloads that nothing tells apart, and who may call whom.
+
+Gathering goes only as far as it must: first every workload stands for itself, then workloads of one namespace that may do
+the same, then those of all namespaces, at last whole namespaces, of which any pod speaks for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from arcops.seen.network import Network
+from reach.addresses import Span
+from reach.drift import root
+from reach.selectors import Flags
+from reach.world import World
+
+MOST_GROUPS = 60
+MOST_LINKS = 300
+
+
+class Gathered(Enum):
+    """What one group stands for."""
+
+    WORKLOAD = "one workload"
+    ALIKE = "workloads of one namespace that may do the same"
+    ALIKE_ANYWHERE = "workloads that may do the same"
+    NAMESPACE = "a namespace; a line means that some pod of it may"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Ends that are drawn as one. ``namespace`` is empty for addresses outside and where several are gathered.
+
+    ``members`` are titles of workloads, or ranges of addresses, in order.
+    """
+
+    title: str
+    namespace: str
+    outside: bool
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """``source`` may open connections to ``target`` (positions of groups) on ``ports``."""
+
+    source: int
+    target: int
+    ports: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Groups in the order of namespaces, what is outside last; links in the order of groups."""
+
+    gathered: Gathered
+    workloads: int
+    groups: tuple[Group, ...]
+    links: tuple[Link, ...]
+
+
+def picture(network: Network) -> Picture:
+    """The picture of *network*, with as little gathered as leaves it readable."""
+    world = World(network)
+    tables = [world.pairs(one) for one in world.port_classes]
+    workloads: dict[str, list[int]] = {}
+    for position, pods in enumerate(network.pods):
+        workloads.setdefault(root(pods, network), []).append(position)
+    classes = {title: tuple(sorted({int(world.class_of[one]) for one in found})) for title, found in workloads.items()}
+    where = {title: network.pods[found[0]].namespace for title, found in workloads.items()}
+    keys: dict[Gathered, Callable[[str], Hashable]] = {
+        Gathered.WORKLOAD: lambda title: title,
+        Gathered.ALIKE: lambda title: (where[title], classes[title]),
+        Gathered.ALIKE_ANYWHERE: lambda title: classes[title],
+        Gathered.NAMESPACE: lambda title: where[title],
+    }
+    outside = _outside(world, tables)
+    for gathered, key in keys.items():
+        last = gathered is Gathered.NAMESPACE
+        inside: dict[Hashable, list[str]] = {}
+        for title in sorted(workloads, key=lambda one: (where[one], one)):
+            inside.setdefault(key(title), []).append(title)
+        if len(inside) > MOST_GROUPS and not last:
+            continue
+        groups = [
+            (_named(titles, where, whole=last), sorted({c for one in titles for c in classes[one]}))
+            for titles in inside.values()
+        ]
+        groups = sorted(groups, key=lambda one: (one[0].namespace, one[0].title)) + outside
+        links = _links(world, tables, groups)
+        if len(links) <= MOST_LINKS or last:
+            break
+    return Picture(gathered=gathered, workloads=len(workloads), groups=tuple(group for group, _ in groups), links=links)
+
+
+def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> Group:
+    spaces = sorted({where[one] for one in titles})
+    namespace = spaces[0] if len(spaces) == 1 else ""
+    if whole:
+        title = f"{len(titles)} workload{'s' if len(titles) > 1 else ''}"
+    else:
+        first = _short(titles[0]) if namespace else titles[0]
+        more = f" and {len(titles) - 1} alike" if len(titles) > 1 else ""
+        title = f"{first}{more}" + ("" if namespace else f" in {len(spaces)} namespaces")
+    return Group(title=title, namespace=namespace, outside=False, members=tuple(titles))
+
+
+def _short(title: str) -> str:
+    """``Deployment shop/web`` as it is called within its namespace."""
+    kind, _, name = title.partition(" ")
+    return f"{name.rpartition('/')[2]} ({kind})"
+
+
+def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]:
+    """Ranges of addresses, those together that no pod tells apart, the most addresses last."""
+    pods = len(world.first_of_class)
+    alike: dict[bytes, list[int]] = {}
+    for number in range(len(world.terrain.outside.spans)):
+        end = pods + number
+        profile = b"".join(np.packbits(np.concatenate([table[end], table[:, end]])).tobytes() for table in tables)
+        alike.setdefault(profile, []).append(end)
+    found = []
+    for ends in alike.values():
+        spans = [world.terrain.outside.spans[one - pods] for one in ends]
+        found.append((_of_addresses(spans, all_of_them=len(alike) == 1), ends))
+    return sorted(found, key=lambda one: (one[0].title.startswith("any"), one[0].title))
+
+
+def _of_addresses(spans: list[Span], *, all_of_them: bool) -> Group:
+    widest = max(one.last - one.first + 1 if one.version == 4 else 0 for one in spans)
+    if all_of_them:
+        title = "any address"
+    elif widest > 1 << 24:
+        title = "any other address"
+    else:
+        title = f"{spans[0]}" + (f" and {len(spans) - 1} more" if len(spans) > 1 else "")
+    return Group(title=title, namespace="", outside=True, members=tuple(str(one) for one in spans))
+
+
+def _links(world: World, tables: list[Flags], groups: list[tuple[Group, list[int]]]) -> tuple[Link, ...]:
+    members = np.zeros((len(groups), world.ends), dtype=np.float32)
+    for row, (_, ends) in enumerate(groups):
+        members[row, ends] = 1
+    opened: dict[tuple[int, int], list[int]] = {}
+    for port_class, table in enumerate(tables):
+        for source, target in np.argwhere((members @ table.astype(np.float32) @ members.T) > 0).tolist():
+            opened.setdefault((source, target), []).append(port_class)
+    return tuple(
+        Link(source=source, target=target, ports=_ports(world, classes)) for (source, target), classes in sorted(opened.items())
+    )
+
+
+def _ports(world: World, classes: Iterable[int]) -> str:
+    return (
+        world.terrain.ports.said(world.pieces_of(classes))
+        .replace(",TCP", ", TCP")
+        .replace(",UDP", ", UDP")
+        .replace(",SCTP", ", SCTP")
+    )
