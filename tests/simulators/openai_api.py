@@ -7,6 +7,7 @@ that delays do not add up.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Break(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Seconds from the request to the first text, and between events with text; ``words`` tokens in each event."""
+    """Seconds from accepting the connection to the first text, and between events with text; ``words`` tokens in each event."""
 
     first: float = 0.02
     gap: float = 0.004
@@ -65,6 +66,7 @@ class Api:
     headers: list[dict[str, str]] = field(default_factory=list)
     busy: dict[str, int] = field(default_factory=dict)
     longest: int = 0
+    accepted: dict[Any, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -79,6 +81,11 @@ def serving(**plans: Plan) -> Iterator[Api]:
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 128
+
+        def get_request(self) -> tuple[socket.socket, Any]:
+            connection, address = super().get_request()
+            api.accepted[address] = time.perf_counter()
+            return connection, address
 
     server = Server(("127.0.0.1", 0), Handler)
     api.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -111,8 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._plain(200, json.dumps(names).encode())
 
     def do_POST(self) -> None:
-        began = time.perf_counter()
         api = self.here
+        began = api.accepted.pop(self.client_address)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with api.lock:
             number = sum(one["model"] == body["model"] for one in api.seen)
