@@ -45,7 +45,7 @@ def arcops(here: Bench, *arguments: str | Path) -> subprocess.CompletedProcess[s
 
 def test_check_is_green_and_leaves_an_artifact(here: Bench, tmp_path: Path) -> None:
     artifact = tmp_path / "network.sigstore.json"
-    done = arcops(here, "check", shop(tmp_path / "shop"), "--output", artifact)
+    done = arcops(here, "check", shop(tmp_path / "shop"), "--policy", "network-aks-arc", "--output", artifact)
     assert done.returncode == 0, done.stdout + done.stderr
     report = here.open(artifact)
     assert (report.verdict, report.subject.kind, report.subject.name) == (Verdict.GREEN, "manifests", "shop")

@@ -290,10 +290,16 @@ def test_a_policy_with_nonsense_is_refused(given: dict[str, tuple[str, ...]]) ->
         NetworkSafetyPolicy(**given)  # type: ignore[arg-type]  # one field at a time
 
 
-def test_the_shipped_policy_is_usable(tmp_path: Path) -> None:
-    shipped = load_policy("network").gates["network"]
+def test_the_shipped_policy_for_a_known_site_is_usable(tmp_path: Path) -> None:
+    shipped = load_policy("network-aks-arc").gates["network"]
     assert isinstance(shipped, NetworkSafetyPolicy)
     assert judge(shop(tmp_path / "shop"), shipped).verdict is Verdict.GREEN
+
+
+def test_the_shipped_policy_for_any_site_waits_for_the_plugin_s_name(tmp_path: Path) -> None:
+    shipped = load_policy("network").gates["network"]
+    assert isinstance(shipped, NetworkSafetyPolicy)
+    assert bad(judge(shop(tmp_path / "shop"), shipped)) == {"network/enforced": Outcome.UNKNOWN}
 
 
 def test_nothing_is_not_sound(tmp_path: Path) -> None:
