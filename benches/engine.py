@@ -3,7 +3,8 @@
     python -m benches.engine
 
 Prints wall and CPU as ratios to the plain calls of the same run, and the API calls that a run takes. The flows are warm: their
-process has imported Prefect and run once. A worker starts a process for each run, so its figure holds that start, too.
+process has imported Prefect, has its client open, and has run once. A worker starts a process for each run, so its figure holds
+that start, too.
 """
 
 from __future__ import annotations
@@ -39,19 +40,32 @@ class Spent:
     calls: int = 0
 
 
-def spent(work: Callable[[], object], rounds: int = ROUNDS) -> Spent:
-    """*work* measured after one round that does not count."""
-    walls, cpus, calls = [], [], []
-    for number in range(rounds + 1):
+class Rounds:
+    """Rounds of some work, each measured, and the first forgotten."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, float, int]] = []
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
         with counted() as count:
             began, used = time.perf_counter(), _cpu()
+            yield
+            self._seen.append((time.perf_counter() - began, _cpu() - used, count[0]))
+
+    @property
+    def spent(self) -> Spent:
+        walls, cpus, calls = zip(*self._seen[1:], strict=True)
+        return Spent(wall=statistics.median(walls), cpu=statistics.median(cpus), calls=round(statistics.median(calls)))
+
+
+def spent(work: Callable[[], object], rounds: int = ROUNDS) -> Spent:
+    """*work* measured after one round that does not count."""
+    measured = Rounds()
+    for _ in range(rounds + 1):
+        with measured.one():
             work()
-            wall, cpu = time.perf_counter() - began, _cpu() - used
-        if number:
-            walls.append(wall)
-            cpus.append(cpu)
-            calls.append(count[0])
-    return Spent(wall=statistics.median(walls), cpu=statistics.median(cpus), calls=round(statistics.median(calls)))
+    return measured.spent
 
 
 def _cpu() -> float:
@@ -112,20 +126,22 @@ def direct(here: Bench, model: Path) -> None:
 
 
 def in_a_flow(at: Site, model: Path) -> Spent:
-    """In this process, whose loop runs and whose client of the API is open, as in a worker that serves flows."""
+    """In this process, whose loop runs and whose client of the API is open, as in one that serves flows."""
     from flows.readiness import readiness
 
-    loop = asyncio.new_event_loop()
-    with reaching(at.api):
+    measured = Rounds()
+
+    async def rounds() -> None:
         from prefect.context import AsyncClientContext
 
-        client = AsyncClientContext.get_or_create()
-        loop.run_until_complete(client.__aenter__())
-        try:
-            return spent(lambda: loop.run_until_complete(readiness(str(model), str(at.bench.policy), return_state=True)))
-        finally:
-            loop.run_until_complete(client.__aexit__(None, None, None))
-            loop.close()
+        async with AsyncClientContext.get_or_create():
+            for _ in range(ROUNDS + 1):
+                with measured.one():
+                    await readiness(str(model), str(at.bench.policy), return_state=True)
+
+    with reaching(at.api):
+        asyncio.run(rounds())
+    return measured.spent
 
 
 def by_a_worker(at: Site, model: Path) -> Spent:
