@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 _renamed: Any = NewType
 
-_STRICT = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False, validate_by_alias=True)
+STRICT = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False, validate_by_alias=True)
 
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     # pydantic refuses a config beside a bare dataclass, which could carry its own; behind a new name it takes it, and hands
     # it on to every dataclass inside, so the words in `arcops` need not know pydantic.
-    return TypeAdapter(_renamed("Wire", kind), config=_STRICT)
+    return TypeAdapter(_renamed("Wire", kind), config=STRICT)
 
 
 def to_json(value: object, kind: Any = None) -> JSON:

@@ -65,6 +65,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
 
 
+def without_folders(text: str, settings: Settings) -> str:
+    """*text* with the server's own folders named by what they are for, and not by where they are."""
+    folders = {
+        "store": settings.store,
+        "trust": settings.trust,
+        "data": settings.data,
+        "cache": settings.cache,
+        "key": settings.key,
+    }
+    for name, folder in sorted(folders.items(), key=lambda pair: -len(str(pair[1]))):
+        text = text.replace(str(folder), f"({name})")
+    return text
+
+
 def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path]:
     home = environment.get("ARCOPS_HOME")
     if home:

@@ -13,6 +13,7 @@ from adapters.tools.admit import Admit, admit_workload
 from adapters.tools.contract import Place
 from arcops.errors import ArcOpsError, Refused
 from artifacts.envelope import strict_json
+from foundation.settings import without_folders
 
 VERSION = "admission.k8s.io/v1"
 _MOST_UID = 256
@@ -94,11 +95,6 @@ def refusal(uid: str, code: int, why: str) -> dict[str, object]:
 
 def _without_folders(text: str, at: Place | None) -> str:
     """*text* without the names of folders here: whoever applies an object need not know them."""
-    folders = {tempfile.gettempdir(): "temporary"}
     if at is not None:
-        here = at.settings
-        folders |= {str(here.store): "store", str(here.trust): "trust", str(here.data): "data", str(here.cache): "cache"}
-        folders[here.key] = "key"
-    for folder, name in sorted(folders.items(), key=lambda pair: -len(pair[0])):
-        text = text.replace(folder, f"({name})")
-    return text
+        text = without_folders(text, at.settings)
+    return text.replace(tempfile.gettempdir(), "(temporary)")

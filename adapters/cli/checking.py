@@ -55,11 +55,16 @@ def check(
 
         at = surroundings.place(tier, key, stop, silent if bar.disable else shown)
         checked = answer(check_model, ask, at)
-    if output is not None:
-        replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
+    keep(checked.artifact, output, at)
     if summary is not None:
         replace_whole(summary, checked.summary.encode())
     return tell(checked.report, checked.artifact, form, output, at)
+
+
+def keep(artifact: str, output: Path | None, at: Place) -> None:
+    """Write the sealed *artifact* of the store to *output*, too, where one is named."""
+    if output is not None:
+        replace_whole(output, answer(fetch_artifact, Fetch(artifact=artifact), at).text.encode())
 
 
 def tell(report: Report, artifact: str, form: str, output: Path | None, at: Place) -> int:

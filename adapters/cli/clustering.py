@@ -37,18 +37,16 @@ def check(
     with said_in_one_sentence():
         from adapters.cli import surroundings
         from adapters.cli.answering import answer, policy_for
-        from adapters.cli.checking import tell
+        from adapters.cli.checking import keep, tell
         from adapters.tools.cluster import CheckCluster, check_cluster
-        from adapters.tools.verify import Fetch, fetch_artifact
-        from artifacts.writing import replace_whole, replaceable
+        from artifacts.writing import replaceable
 
         if output is not None:
             replaceable(output)
         at = surroundings.place(tier.value if tier else "", key, surroundings.stop_on_signals())
         asked = CheckCluster(saved=saved, context=context, kubeconfig=kubeconfig, policy=policy_for(policy))
         checked = answer(check_cluster, asked, at)
-        if output is not None:
-            replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
+        keep(checked.artifact, output, at)
         code = tell(checked.report, checked.artifact, form.value, output, at)
     raise typer.Exit(code)
 
@@ -64,20 +62,12 @@ def snapshot(
     with said_in_one_sentence():
         from adapters.cli import surroundings
         from adapters.cli.answering import answer
-        from adapters.cli.plain import printable
+        from adapters.cli.saving import refuse_unless_new, save
         from adapters.tools.cluster import SnapshotCluster, snapshot_cluster
-        from arcops.errors import Refused
-        from artifacts.writing import replace_whole
 
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise Refused(f"{output} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
+        refuse_unless_new(output)
         at = surroundings.place(tier.value if tier else "", stop=surroundings.stop_on_signals())
         found = answer(snapshot_cluster, SnapshotCluster(context=context, kubeconfig=kubeconfig), at)
-        output.mkdir(parents=True, exist_ok=True)
-        for one in found.files:
-            replace_whole(output / one.name, one.text.encode())
-        missing = [one.missing for one in found.files if one.missing]
-        for sentence in missing:
-            print(printable(f"not seen: {sentence}"))
-        print(f"{found.name}: saved in {output}, {len(missing)} list(s) not seen")
+        missing = save(found, output)
+        print(f"{found.name}: saved in {output}, {missing} list(s) not seen")
     raise typer.Exit(CANNOT if missing else GREEN)

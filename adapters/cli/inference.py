@@ -8,11 +8,10 @@ from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_for
-from adapters.cli.checking import tell
+from adapters.cli.checking import keep, tell
 from adapters.tools.inference import CheckInference, check_inference
-from adapters.tools.verify import Fetch, fetch_artifact
 from arcops.errors import Refused
-from artifacts.writing import replace_whole, replaceable
+from artifacts.writing import replaceable
 
 
 def check(ask: CheckInference, key: str, output: Path | None, form: str, tier: str) -> int:
@@ -20,8 +19,7 @@ def check(ask: CheckInference, key: str, output: Path | None, form: str, tier: s
         replaceable(output)
     at = surroundings.place(tier, key, surroundings.stop_on_signals())
     checked = answer(check_inference, replace(ask, policy=policy_for(ask.policy)), at)
-    if output is not None:
-        replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
+    keep(checked.artifact, output, at)
     return tell(checked.report, checked.artifact, form, output, at)
 
 

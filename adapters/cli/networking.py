@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer
-from adapters.cli.checking import tell
+from adapters.cli.answering import answer, policy_for
+from adapters.cli.checking import keep, tell
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
+from adapters.cli.saving import refuse_unless_new, save
 from adapters.tools.generate import GenerateNetwork, generate_network
 from adapters.tools.map import MapNetwork, map_network
 from adapters.tools.network import (
@@ -23,7 +24,6 @@ from adapters.tools.network import (
     reach_network,
 )
 from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
-from adapters.tools.verify import Fetch, fetch_artifact
 from arcops.errors import Refused
 from artifacts.writing import replace_whole, replaceable
 from reach.drift import Way
@@ -36,9 +36,8 @@ def check(target: Path, policy: str, key: str, output: Path | None, form: str, t
     if output is not None:
         replaceable(output)
     at = surroundings.place(tier, key, surroundings.stop_on_signals())
-    checked = answer(check_network, CheckNetwork(target=target, policy=policy), at)
-    if output is not None:
-        replace_whole(output, answer(fetch_artifact, Fetch(artifact=checked.artifact), at).text.encode())
+    checked = answer(check_network, CheckNetwork(target=target, policy=policy_for(policy)), at)
+    keep(checked.artifact, output, at)
     return tell(checked.report, checked.artifact, form, output, at)
 
 
@@ -102,17 +101,11 @@ def generate(description: Path, output: Path) -> None:
 
 
 def snapshot(output: Path, context: str, kubeconfig: Path | None, tier: str) -> int:
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise Refused(f"{output} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
+    refuse_unless_new(output)
     at = surroundings.place(tier, stop=surroundings.stop_on_signals())
     found = answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig), at)
-    output.mkdir(parents=True, exist_ok=True)
-    for one in found.files:
-        replace_whole(output / one.name, one.text.encode())
-    missing = [one.missing for one in found.files if one.missing]
-    for sentence in missing:
-        print(printable(f"not seen: {sentence}"))
-    print(f"{len(found.files) - len(missing)} kind(s) of objects saved, {len(missing)} not seen")
+    missing = save(found, output)
+    print(f"{len(found.files) - missing} kind(s) of objects saved, {missing} not seen")
     return CANNOT if missing else GREEN
 
 

@@ -71,7 +71,7 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
         environment=server_environment(where, environment),
         log=where.home / "server.log",
         ceiling=int(environment.get("ARCOPS_PREFECT_MEMORY", "") or _CEILING),
-        ready=lambda: _answers(where),
+        ready=lambda: answers(where.api),
     )
     running = [server.running()]
     probes = {"prefect": lambda: server.said}
@@ -140,8 +140,9 @@ def client_environment(where: Site, environment: Mapping[str, str]) -> dict[str,
     }
 
 
-def _answers(where: Site) -> bool:
+def answers(api: str) -> bool:
+    """Is Prefect's API up at *api*?"""
     try:
-        return httpx2.get(f"{where.api}/health", timeout=2.0, trust_env=False).status_code == 200
+        return httpx2.get(f"{api}/health", timeout=2.0, trust_env=False).status_code == 200
     except httpx2.HTTPError:
         return False

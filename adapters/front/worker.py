@@ -13,9 +13,7 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-import httpx2
-
-from adapters.front.prefect import POOL
+from adapters.front.prefect import POOL, answers
 
 _WAIT_SECONDS = 120.0
 
@@ -43,11 +41,8 @@ def prefect_file() -> Path:
 def _wait(api: str) -> None:
     until = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < until:
-        try:
-            if httpx2.get(f"{api}/health", timeout=2.0, trust_env=False).status_code == 200:
-                return
-        except httpx2.HTTPError:
-            pass
+        if answers(api):
+            return
         time.sleep(0.5)
     raise SystemExit(f"Prefect's server did not answer within {_WAIT_SECONDS:.0f} seconds")
 

@@ -15,7 +15,7 @@ import mcp_types as types
 from adapters.tools.check import NotKept
 from adapters.tools.verify import NotVerified
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
-from foundation.settings import Settings
+from foundation.settings import Settings, without_folders
 
 _log = logging.getLogger(__name__)
 
@@ -66,20 +66,6 @@ def as_raised(failure: Mapping[str, Any]) -> ArcOpsError:
     kind = data.get(KIND) if isinstance(data, Mapping) else None
     text = str(failure.get("message", ""))[:_MOST] or "the server did not say why"
     return _KINDS.get(kind if isinstance(kind, str) else "", Unavailable)(text)
-
-
-def without_folders(text: str, settings: Settings) -> str:
-    """*text* with the server's own folders named by what they are for, and not by where they are."""
-    folders = {
-        "store": settings.store,
-        "trust": settings.trust,
-        "data": settings.data,
-        "cache": settings.cache,
-        "key": settings.key,
-    }
-    for name, folder in sorted(folders.items(), key=lambda pair: -len(str(pair[1]))):
-        text = text.replace(str(folder), f"({name})")
-    return text
 
 
 def _said(error: Exception) -> tuple[str, str]:

@@ -6,19 +6,13 @@ from functools import cache
 from typing import Any, NewType
 
 from pydantic import ConfigDict, TypeAdapter
-from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaMode
+
+from artifacts.wire import STRICT
 
 _renamed: Any = NewType
 
-_STRICT = ConfigDict(
-    alias_generator=to_camel,
-    extra="forbid",
-    strict=True,
-    validate_by_name=False,
-    validate_by_alias=True,
-    use_attribute_docstrings=True,
-)
+_STRICT = ConfigDict(**STRICT, use_attribute_docstrings=True)
 
 
 def schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:

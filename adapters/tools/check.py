@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from adapters.tools.contract import Deployed, Place, Scope, tool
-from adapters.tools.kept import opened
+from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
 from arcops.request import Request
@@ -43,12 +43,18 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class Judged:
     """What was found, and the name of the signed artifact that says so."""
 
     report: Report
     artifact: str
     """The digest under which the store keeps the sealed report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked(Judged):
+    """What was found about a model, and the name of the signed artifact that says so."""
+
     summary: str = ""
     """The sealed SLSA verification summary as JSON, where it was asked for."""
 
@@ -66,10 +72,7 @@ def _parameters(ask: Check, at: Place) -> Mapping[str, object]:
 
 
 def _answer(ask: Check, digest: str, at: Place) -> Checked:
-    report = opened(digest, at)
-    if report.subject.name != ask.target.name:
-        raise Refused(f"the run left an artifact about {report.subject.name!r}, not about {ask.target.name!r}")
-    return _checked(ask, report, digest, at)
+    return _checked(ask, left_about(ask.target.name, digest, at), digest, at)
 
 
 @tool(

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import evaluate
+from adapters.tools.check import Judged, evaluate
 from adapters.tools.contract import Place, Scope, tool
 from arcops.errors import Refused
-from arcops.result import Report
 from arcops.tier import Tier
 from artifacts.writing import replace_whole
 from tasks.cluster import Saved, connect
@@ -74,17 +73,8 @@ class CheckCluster:
     """The name of a shipped policy, or the path of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedCluster:
-    """What was found, and the name of the signed artifact that says so."""
-
-    report: Report
-    artifact: str
-    """The digest under which the store keeps the sealed report."""
-
-
 @tool(title="Check a cluster", scope=Scope.CHECK, reads_only=True, long=True)
-def check_cluster(ask: CheckCluster, at: Place) -> CheckedCluster:
+def check_cluster(ask: CheckCluster, at: Place) -> Judged:
     """Judge whether a Kubernetes cluster is ready for a workload, and keep a signed artifact: GREEN, AMBER or RED.
 
     Looks at a live cluster by listing alone, or at a saved snapshot. What could not be listed is RED where the policy needs it.
@@ -93,10 +83,10 @@ def check_cluster(ask: CheckCluster, at: Place) -> CheckedCluster:
         if ask.context or ask.kubeconfig is not None:
             raise Refused("both a saved snapshot and a live cluster are named; name one of them")
         report, digest = evaluate(ask.saved, KIND, ask.policy, (), at)
-        return CheckedCluster(report=report, artifact=digest)
+        return Judged(report=report, artifact=digest)
     with _looked_at(ask, at) as (folder, name):
         report, digest = evaluate(folder, KIND, ask.policy, (), at, named=name)
-    return CheckedCluster(report=report, artifact=digest)
+    return Judged(report=report, artifact=digest)
 
 
 @contextmanager

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import evaluate
+from adapters.tools.check import Judged, evaluate
 from adapters.tools.contract import Place, Scope, tool
-from arcops.result import Report
 from flows.evaluations import GPU_VALIDATION, name_beside
 
 _NODE = Path("/")
@@ -21,18 +20,9 @@ class CheckGpus:
     """The name of a shipped policy, or the path of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedGpus:
-    """What was found, and the name of the signed artifact that says so."""
-
-    report: Report
-    artifact: str
-    """The digest under which the store keeps the sealed report."""
-
-
 # Not ``deployed``: that would judge the worker's machine, and whoever asks means this one. The flow ``gpu-validation`` does so.
 @tool(title="Check the GPUs of this node", scope=Scope.CHECK, reads_only=True, long=True)
-def check_gpus(ask: CheckGpus, at: Place) -> CheckedGpus:
+def check_gpus(ask: CheckGpus, at: Place) -> Judged:
     """Judge every GPU of the machine where this runs, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 
     Asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, twice, and watches for
@@ -40,4 +30,4 @@ def check_gpus(ask: CheckGpus, at: Place) -> CheckedGpus:
     machine without a GPU: BLOCKED.
     """
     report, digest = evaluate(_NODE, GPU_VALIDATION.kind, ask.policy, (), at, named=name_beside(_NODE))
-    return CheckedGpus(report=report, artifact=digest)
+    return Judged(report=report, artifact=digest)

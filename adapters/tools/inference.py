@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Checked, evaluate
+from adapters.tools.check import Judged, evaluate
 from adapters.tools.contract import Place, Scope, tool
 from arcops.endpoint import Endpoint, Load, Route, parse_slo
 from arcops.errors import Refused
@@ -51,7 +51,7 @@ class CheckInference:
 
 
 @tool(title="Check an inference endpoint", scope=Scope.CHECK, reads_only=True, long=True)
-def check_inference(ask: CheckInference, at: Place) -> Checked:
+def check_inference(ask: CheckInference, at: Place) -> Judged:
     """Load an OpenAI-compatible endpoint with a known load, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 
     Measures time to first token, times between tokens, throughput and goodput under aims, at several concurrencies and with
@@ -82,7 +82,7 @@ def check_inference(ask: CheckInference, at: Place) -> Checked:
         report, digest = evaluate(ask.of, "model", ask.policy, (), at, endpoint=endpoint)
     else:
         report, digest = evaluate(_ROOT, _KIND, ask.policy, (), at, named=load.url, endpoint=endpoint)
-    return Checked(report=report, artifact=digest)
+    return Judged(report=report, artifact=digest)
 
 
 def _refuse_from_afar(load: Load, ask: CheckInference, at: Place) -> None:

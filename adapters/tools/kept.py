@@ -56,4 +56,12 @@ def opened(digest: str, at: Place) -> Report:
     return open_sealed(sealed_bytes(digest, at), trusted_keys(at)).report
 
 
-__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "opened", "sealed_bytes", "trusted_keys"]
+def left_about(subject: str, digest: str, at: Place) -> Report:
+    """The report that a run elsewhere left as *digest*. Raises `Refused` where it is not about *subject*."""
+    report = opened(digest, at)
+    if report.subject.name != subject:
+        raise Refused(f"the run left an artifact about {report.subject.name!r}, not about {subject!r}")
+    return report
+
+
+__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "left_about", "opened", "sealed_bytes", "trusted_keys"]

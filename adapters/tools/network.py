@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Checked, allowed_policy, evaluate
+from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
-from adapters.tools.kept import opened
+from adapters.tools.kept import left_about
 from adapters.tools.patience import patience
-from arcops.errors import Refused
 from arcops.verdict import Verdict
 from reach.drift import Drift, compare
 from reach.question import Connection, said_doubts
@@ -32,11 +31,8 @@ def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
     return {"target": str(at.reach(ask.target)), "policy": allowed_policy(ask.policy, at)}
 
 
-def _answer(ask: CheckNetwork, digest: str, at: Place) -> Checked:
-    report = opened(digest, at)
-    if report.subject.name != ask.target.name:
-        raise Refused(f"the run left an artifact about {report.subject.name!r}, not about {ask.target.name!r}")
-    return Checked(report=report, artifact=digest)
+def _answer(ask: CheckNetwork, digest: str, at: Place) -> Judged:
+    return Judged(report=left_about(ask.target.name, digest, at), artifact=digest)
 
 
 @tool(
@@ -46,13 +42,13 @@ def _answer(ask: CheckNetwork, digest: str, at: Place) -> Checked:
     long=True,
     deployed=Deployed(name="network-safety/network-safety", parameters=_parameters, answer=_answer),
 )
-def check_network(ask: CheckNetwork, at: Place) -> Checked:
+def check_network(ask: CheckNetwork, at: Place) -> Judged:
     """Judge Kubernetes manifests by what they let talk to what, and keep a signed artifact: GREEN, AMBER or RED.
 
     What cannot be read or understood is RED. Every finding names file and line.
     """
     report, digest = evaluate(ask.target, "manifests", ask.policy, (), at)
-    return Checked(report=report, artifact=digest)
+    return Judged(report=report, artifact=digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,11 @@ def site(here: Bench, otlp: Collected) -> Iterator[Served]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def model(here: Bench) -> Path:
+    return good_model(here, now=now())
+
+
 def _ready(server: Served) -> bool:
     try:
         return httpx2.get(f"{server.url}/readyz", timeout=5).status_code == 200
@@ -70,8 +75,7 @@ def _password(here: Bench) -> str:
     return (here.home / "prefect" / "auth").read_text().strip()
 
 
-def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench) -> None:
-    model = good_model(here, now=now())
+def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench, model: Path) -> None:
     ask = Check(target=model, policy=str(here.policy))
     checked = call(site.mcp, check_model, ask, settings=here.settings, environment={}, stop=threading.Event(), progress=silent)
     assert checked.report.verdict is Verdict.GREEN
@@ -83,8 +87,7 @@ def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench) -> None
     assert ours["id"] in {note.stem for note in notes}, "the task's id is the run's"
 
 
-def test_the_run_is_part_of_the_trace_and_the_log_of_the_call(site: Served, here: Bench, otlp: Collected) -> None:
-    model = here.home.parent / "tiny"
+def test_the_run_is_part_of_the_trace_and_the_log_of_the_call(site: Served, here: Bench, otlp: Collected, model: Path) -> None:
     ask = Check(target=model, policy=str(here.policy))
     checked = call(site.mcp, check_model, ask, settings=here.settings, environment={}, stop=threading.Event(), progress=silent)
 
