@@ -165,5 +165,7 @@ def examples() -> Iterator[Example[NetworkSafetyPolicy]]:
     yield example("a file that cannot be read", Verdict.RED, replace(_SHOP, unread=(broken,)))
     refused = Complaint(at=_at(52), about="NetworkPolicy shop/web", field="spec.egress[0].to[0]", text="it names nobody")
     yield example("an object that the API server refuses", Verdict.RED, replace(_SHOP, refused=(refused,)))
-    other = OtherObject(group="cilium.io", kind="CiliumNetworkPolicy", namespace="shop", name="x", at=_at(95), harmless=False)
+    other = OtherObject(
+        group="cilium.io", kind="CiliumLocalRedirectPolicy", namespace="shop", name="x", at=_at(95), harmless=False
+    )
     yield example("a policy of a kind that is not understood", Verdict.RED, replace(_SHOP, others=(other,)))

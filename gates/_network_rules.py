@@ -44,6 +44,11 @@ EGRESS = Rule(
     asks="Does every egress rule name where pods may go?",
     fix="Name the peers by namespaceSelector and podSelector, or the addresses by a narrow ipBlock.",
 )
+HOSTS = Rule(
+    id="network/hosts",
+    asks="Is every host that a rule names by its name an exact one?",
+    fix="List the exact host names: 'matchName' of Cilium's 'toFQDNs', 'domainNames' without '*'.",
+)
 PORTS = Rule(
     id="network/ports",
     asks="Does every rule name its ports?",
@@ -99,6 +104,7 @@ ALL = (
     ISOLATED,
     INGRESS,
     EGRESS,
+    HOSTS,
     PORTS,
     DNS,
     EFFECTIVE,

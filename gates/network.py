@@ -22,6 +22,7 @@ from arcops.evidence import Seen
 from arcops.finding import Finding
 from arcops.gate import gate
 from arcops.seen.network import Network
+from gates import _network_hosts as hosts
 from gates import _network_reached as reached
 from gates import _network_rules as rules
 from gates import _network_sound as sound
@@ -65,4 +66,5 @@ def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     evidence = seen[Network]
     yield from sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas)
     yield from written.findings(evidence, dns_labels=policy.dns_labels, widest={4: policy.widest_ipv4, 6: policy.widest_ipv6})
+    yield from hosts.findings(evidence)
     yield from reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries)
