@@ -21,7 +21,7 @@ from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Finding
 from arcops.gate import gate
-from arcops.seen.network import Network
+from arcops.seen.network import METADATA_SERVICES, Network
 from gates import _network_hosts as hosts
 from gates import _network_reached as reached
 from gates import _network_rules as rules
@@ -43,7 +43,7 @@ class NetworkSafetyPolicy:
 
     enforcer: str = ""
     api_server: tuple[str, ...] = ()
-    metadata: tuple[str, ...] = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
+    metadata: tuple[str, ...] = METADATA_SERVICES
     entries: tuple[str, ...] = ()
     dns_labels: tuple[str, ...] = ("k8s-app=kube-dns",)
     harmless: tuple[str, ...] = ()

@@ -20,6 +20,9 @@ __all__ = ["Label", "Operator", "Requirement", "Selector"]  # told on, for whoev
 CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
 """Kinds of policies that are evaluated together with NetworkPolicies, by the rules of the network plugin Cilium."""
 
+METADATA_SERVICES = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
+"""Where clouds tell a machine its secrets: most of them, AWS by IPv6, and Azure's WireServer."""
+
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server puts on every namespace: its name."""
 
