@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from adapters.tools._places import FieldChanged, differing
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import sealed_bytes
 from adapters.tools.standing import SignatureState, grounds, signature_of
@@ -21,8 +21,6 @@ from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of
 
 MOST_BODY = 4 * 1024 * 1024
-MOST_FIELDS = 200
-_MOST_VALUE = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +57,6 @@ class FindingChanged:
 
     a: Finding
     b: Finding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChanged:
-    """One place in an evidence body. ``a`` or ``b`` is empty where the place is not there."""
-
-    path: str
-    a: str
-    b: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +190,7 @@ def _evidence(a: Report, b: Report, store: Store) -> Iterator[EvidenceChanged]:
 
 
 def _inside(kind: str, old: EvidenceRecord, new: EvidenceRecord, store: Store) -> EvidenceChanged:
-    bodies: list[Mapping[str, object]] = []
+    bodies: list[object] = []
     for record in (old, new):
         try:
             data = store.get(record.digest)
@@ -212,52 +201,9 @@ def _inside(kind: str, old: EvidenceRecord, new: EvidenceRecord, store: Store) -
             note = f"The body {record.digest} has {len(data)} bytes, too many to compare here."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
         try:
-            bodies.append(dict(_leaves(strict_json(data, "the evidence"), "")))
+            bodies.append(strict_json(data, "the evidence"))
         except Refused:
             note = f"The body {record.digest} is no JSON, so its inside cannot be compared."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
-    first, second = bodies
-    paths = [path for path in {**first, **second} if _exact(first, path) != _exact(second, path)]
-    fields = tuple(
-        FieldChanged(path=_short(path), a=_shown(first, path), b=_shown(second, path)) for path in paths[:MOST_FIELDS]
-    )
-    return EvidenceChanged(kind=kind, a=old, b=new, fields=fields, more=max(0, len(paths) - MOST_FIELDS))
-
-
-def _exact(body: Mapping[str, object], path: str) -> str:
-    """The value at *path* as JSON, by which 1 is not "1" nor ``true``; nothing where there is none."""
-    return json.dumps(body[path]) if path in body else ""
-
-
-def _shown(body: Mapping[str, object], path: str) -> str:
-    value = body.get(path, "")
-    return _short(value if isinstance(value, str) else json.dumps(value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}… ({len(text)} characters)"
-
-
-def _leaves(value: object, where: str) -> Iterator[tuple[str, object]]:
-    """Each leaf of a JSON value by its path. Objects in a list go by what names them, so that one more moves none."""
-    if isinstance(value, dict) and value:
-        for name, member in value.items():
-            yield from _leaves(member, f"{where}.{_plain(name)}" if where else _plain(name))
-    elif isinstance(value, list) and value:
-        for name, member in zip(_names(value), value, strict=True):
-            yield from _leaves(member, f"{where}[{_plain(name)}]")
-    else:
-        yield where, value
-
-
-def _plain(name: str) -> str:
-    """*name* as part of a path, quoted where it could pass for more than one part."""
-    return json.dumps(name, ensure_ascii=False) if set('[]"') & set(name) else name
-
-
-def _names(values: list[object]) -> Iterable[str]:
-    for field in ("path", "name", "id", "uuid", "purl"):
-        names = [value.get(field) if isinstance(value, dict) else None for value in values]
-        if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
-            return [str(name) for name in names]
-    return [str(number) for number in range(len(values))]
+    fields, more = differing(*bodies)
+    return EvidenceChanged(kind=kind, a=old, b=new, fields=fields, more=more)
