@@ -3,8 +3,8 @@
     python -m benches.engine
 
 Prints wall and CPU as ratios to the plain calls of the same run, and the API calls that a run takes. The flows are warm: their
-process has imported Prefect, has its clients open, and has run once. A worker starts a process for each run, so its figure holds
-that start, too.
+process has imported Prefect, has its clients open, and has run once. A worker starts a process for each run, so its figure
+holds that start, too.
 """
 
 from __future__ import annotations
