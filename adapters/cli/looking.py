@@ -43,13 +43,14 @@ def add(app: typer.Typer, store: typer.Typer) -> None:
 def compare(
     a: Annotated[str, typer.Argument(help="Before, or here: a sealed artifact, or sha256:…", show_default=False)],
     b: Annotated[str, typer.Argument(help="After, or there.", show_default=False)],
+    tolerance: Annotated[int, typer.Option(help="By how many percent measured times may differ and be the same.")] = 5,
     form: Form = TextOrJson.text,
 ) -> None:
-    """Tell what changed from artifact A to artifact B. Exits 3 where one of them is not verified here."""
+    """Tell what changed from artifact A to B, and whether B is slower or faster. Exits 3 where one is not verified here."""
     with said_in_one_sentence():
         from adapters.cli import comparing
 
-        code = comparing.compare(a, b, form.value)
+        code = comparing.compare(a, b, tolerance, form.value)
     raise typer.Exit(code)
 
 

@@ -19,8 +19,11 @@ from artifacts.bundle import read_envelope
 from artifacts.envelope import strict_json
 from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of
+from flows.significance import FigureCompared, differences, measures
 
 MOST_BODY = 4 * 1024 * 1024
+_MOST_MEASURED = 64 * 1024 * 1024
+"""An inference check of 2,000 requests with 512 tokens each has some 8 MiB of raw times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,8 @@ class Compare:
     """The digest (sha256:…) of an artifact in the store, or the text of a sealed one."""
     b: str
     """The other, likewise."""
+    tolerance: int = 5
+    """By how many percent two measured times may differ and still be the same; 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,16 @@ class EvidenceChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuresCompared:
+    """What evidence of one kind measured on both sides, and whether the difference is significant."""
+
+    kind: str
+    figures: tuple[FigureCompared, ...]
+    note: str = ""
+    """Why nothing is compared, where nothing is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """What differs. Where a list is empty, nothing of its kind does."""
 
@@ -93,6 +108,8 @@ class Compared:
     unchanged: int
     """How many findings say the same on both sides."""
     evidence: tuple[EvidenceChanged, ...]
+    measured: tuple[MeasuresCompared, ...]
+    """Measured times of both sides. Empty where neither measured anything, or where the evidence is the same to the byte."""
     missing_appeared: tuple[Missing, ...]
     missing_went: tuple[Missing, ...]
 
@@ -101,8 +118,11 @@ class Compared:
 def compare_artifacts(ask: Compare, at: Place) -> Compared:
     """Tell what changed from artifact A to artifact B: verdicts, findings, evidence down to the field, and the policy.
 
+    Of measured times it tells whether B is slower or faster than A beyond the tolerance, by a 95 percent interval.
     Each side comes with the state of its signature; what an unverified one says is not to be relied on.
     """
+    if not 0 <= ask.tolerance <= 100:
+        raise Refused(f"the tolerance is {ask.tolerance} percent; use 0 to 100")
     ground = grounds(at)
 
     def side(artifact: str, name: str) -> Side:
@@ -118,6 +138,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
     gates = {side: {result.gate: result.verdict for result in one.report.results} for side, one in (("a", a), ("b", b))}
     with Store(at.settings.store) as store:
         evidence = tuple(_evidence(a.report, b.report, store))
+        measured = tuple(_measured(a.report, b.report, store, ask.tolerance))
     return Compared(
         a=a,
         b=b,
@@ -132,6 +153,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
         changed=changed,
         unchanged=unchanged,
         evidence=evidence,
+        measured=measured,
         missing_appeared=tuple(one for one in b.report.missing if one not in a.report.missing),
         missing_went=tuple(one for one in a.report.missing if one not in b.report.missing),
     )
@@ -207,3 +229,30 @@ def _inside(kind: str, old: EvidenceRecord, new: EvidenceRecord, store: Store) -
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
     fields, more = differing(*bodies)
     return EvidenceChanged(kind=kind, a=old, b=new, fields=fields, more=more)
+
+
+def _measured(a: Report, b: Report, store: Store, tolerance: int) -> Iterator[MeasuresCompared]:
+    before, after = ({record.kind: record for record in report.evidence if measures(record.kind)} for report in (a, b))
+    for kind in sorted(before.keys() | after.keys()):
+        old, new = before.get(kind), after.get(kind)
+        if old is None or new is None:
+            yield MeasuresCompared(kind=kind, figures=(), note=f"Only {'A' if new is None else 'B'} measured this.")
+        elif old.digest != new.digest:
+            try:
+                bodies = _whole(old, "A", store), _whole(new, "B", store)
+                yield MeasuresCompared(kind=kind, figures=differences(kind, *bodies, tolerance))
+            except Refused as error:
+                yield MeasuresCompared(kind=kind, figures=(), note=f"Nothing is compared: {error}.")
+
+
+def _whole(record: EvidenceRecord, name: str, store: Store) -> bytes:
+    try:
+        data = store.get(record.digest)
+    except Refused:
+        raise Refused(
+            f"what {name} measured is not in this store, or was changed there ({record.digest}); "
+            "a sealed file names its evidence and does not hold it, so bring it in with 'arcops store import'"
+        ) from None
+    if len(data) > _MOST_MEASURED:
+        raise Refused(f"what {name} measured has {len(data)} bytes, too many to compare here")
+    return data
