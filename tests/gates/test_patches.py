@@ -15,9 +15,11 @@ from gates.mesh import MeshPolicy, mesh
 from gates.network import NetworkSafetyPolicy, network
 from tasks.network import read_manifests
 from tests.evidence import judged
+from tests.gates.test_gateway import EDGE
+from tests.gates.test_mesh import MESH
 from tests.gates.test_network import GRANT, ROUTE
 from tests.manifests import POLICIES, SHOP, changed, shop
-from tests.patching import applied, assert_better
+from tests.patching import applied, assert_better, bad
 
 pytestmark = pytest.mark.requirement("ARC-B2")
 
@@ -262,6 +264,53 @@ def _rule(chance: random.Random, word: str) -> list[str]:
         *([f"      ports: {ports}"] if ports else []),
         "    # next",
     ]
+
+
+IN_MESH = changed(SHOP, "metadata: {name: shop}", "metadata: {name: shop, labels: {istio-injection: enabled}}")
+PARTS = MESH.split("---\n")
+MESHES = {
+    "sound": ((), {}),
+    "nobody says that TLS is strict": ((PARTS[0], ""), {"mesh/mtls": 1}),
+    "plain text is taken": (("STRICT", "PERMISSIVE"), {"mesh/mtls": 1}),
+    "for one workload": (
+        ("spec: {mtls: {mode: STRICT}}\n", "spec: {mtls: {mode: STRICT}}\n---\n" + PARTS[0].replace("strict", "x").replace(
+            "{mtls: {mode: STRICT}}", "\n  selector: {matchLabels: {app: db}}\n  mtls:\n    mode: PERMISSIVE # for now")),
+        {"mesh/mtls": 1},
+    ),
+    "nothing denies": ((PARTS[1], ""), {"mesh/deny": 1}),
+    "no Sidecar": ((PARTS[3], ""), {"mesh/outbound": 1}),
+    "a Sidecar that says nothing": (("  outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n", ""), {"mesh/outbound": 1}),
+    "a Sidecar that lets everything out": (("REGISTRY_ONLY", "ALLOW_ANY"), {"mesh/outbound": 1}),
+    "registered for everybody": (("  exportTo: [.]\n", ""), {"mesh/registry": 1}),
+    "registered for others": (("exportTo: [.]", "exportTo: [other]"), {}),
+    "an exception by port": (("mtls: {mode: STRICT}", "mtls: {mode: PERMISSIVE}, portLevelMtls: {80: {mode: DISABLE}}"), {}),
+    "TLS turned off": (("ISTIO_MUTUAL", "DISABLE"), {}),
+    "whoever calls": (("from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]\n      to", "to"), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "patches"), MESHES.values(), ids=MESHES)
+def test_meshes(tmp_path: Path, change: tuple[str, ...], patches: dict[str, int]) -> None:
+    """Where it cannot be said what would be right, there is no patch, and the finding stands as before."""
+    text = changed(MESH, *change) if change else MESH
+    text = text.removeprefix("---\n").replace("---\n---\n", "---\n")
+    folder = shop(tmp_path / "shop", text, manifests=IN_MESH)
+    assert mended(folder, tmp_path / "after") == patches
+    assert bool(bad(findings(folder))) == bool(change)
+
+
+@pytest.mark.parametrize(
+    ("route", "says"), [("edge", "from: Same"), ("shop", "from: Selector, selector: {matchExpressions:"), ("", "from: Same")]
+)
+def test_listeners_take_routes_from_those_who_use_them(tmp_path: Path, route: str, says: str) -> None:
+    gateway, http, tls = EDGE.split("---\n")[1:]
+    text = changed(gateway, "{from: Selector, selector: {matchLabels: {kubernetes.io/metadata.name: shop}}}", "{from: All}")
+    if route:
+        text += "---\n" + changed(http, "name: web, namespace: shop", f"name: web, namespace: {route}") + "---\n" + tls
+    folder = shop(tmp_path / "shop", text)
+    assert mended(folder, tmp_path / "after")["gateway/listeners"] == 1
+    (patch,) = [one.patch for one in findings(folder) if one.rule == "gateway/listeners" and one.patch]
+    assert says in patch
 
 
 def test_shipped_policies_say_nothing_of_patches(tmp_path: Path) -> None:
