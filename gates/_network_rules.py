@@ -21,8 +21,8 @@ ACCEPTED = Rule(
 SCHEMA = Rule(
     id="network/schema",
     asks="Was every object of the mesh, the Gateway API and the network plugin held against the site's own definition of it?",
-    fix="Put the site's CustomResourceDefinitions beside the manifests ('arcops network snapshot' saves them, or 'kubectl get crd "
-    "-o yaml'); where they are checked elsewhere, set 'schemas: false' under gate 'network'.",
+    fix="Put the site's CustomResourceDefinitions beside the manifests ('arcops network snapshot' saves them, or 'kubectl get "
+    "crd -o yaml'); where they are checked elsewhere, set 'schemas: false' under gate 'network'.",
 )
 ENFORCED = Rule(
     id="network/enforced",
