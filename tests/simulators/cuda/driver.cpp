@@ -321,6 +321,8 @@ result cuLaunchKernel(Function *function, u32 x, u32 y, u32 z, u32 bx, u32 by, u
     }
     return OK;
 }
+/* NVRTC asks for tables of its own when it finds a driver; there are none. */
+result cuGetExportTable(const void **out, const void *) { BEGIN; *out = nullptr; return NOT_FOUND; }
 result cuGetProcAddress(const char *, void **, int, unsigned long long, int *);
 
 static const struct { const char *name; void *at; } KNOWN[] = {
