@@ -84,7 +84,7 @@ def _meant(ask: CheckCluster, at: Place) -> Meant:
 
 
 def _parameters(ask: CheckCluster, at: Place) -> Mapping[str, object]:
-    return {**parameters(_meant(ask, at), at), "policy": allowed_policy(ask.policy, at)}
+    return {"policy": allowed_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
 
 
 def _answer(ask: CheckCluster, digest: str, at: Place) -> Judged:

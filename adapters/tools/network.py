@@ -33,8 +33,9 @@ class CheckNetwork:
 
 
 def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
+    policy = allowed_policy(ask.policy, at)
     what = meant(at, target=ask.target, context=ask.context, kubeconfig=ask.kubeconfig)
-    return {**parameters(what, at), "policy": allowed_policy(ask.policy, at)}
+    return {**parameters(what, at), "policy": policy}
 
 
 def _answer(ask: CheckNetwork, digest: str, at: Place) -> Judged:
