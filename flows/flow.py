@@ -111,7 +111,7 @@ class Bench:
     def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
         report = conclude(plan, collected, runner=RUNNER)
         with Store(self.settings.store) as store:
-            return seal_and_keep(report, collected, signer=self.signer, store=store)
+            return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store)
 
 
 async def evaluate(

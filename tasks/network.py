@@ -33,7 +33,7 @@ MOST_BYTES_IN_ALL = 512 * 1024 * 1024
 MOST_FILES = 50_000
 
 
-@collector(Network, version="2", deadline=timedelta(minutes=15))
+@collector(Network, version="3", deadline=timedelta(minutes=15))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
     """List what the request's cluster holds, or read the manifests at the target, a folder or one file.
 
@@ -124,6 +124,7 @@ def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], Non
         backend_tls=tuple(objects.backend_tls),
         others=tuple(objects.others),
         mesh=objects.mesh.seen(),
+        passages=tuple(objects.passages.found),
     )
 
 

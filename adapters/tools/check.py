@@ -138,7 +138,7 @@ def evaluate(
         collected = direct.collect(plan, stop=at.stop)
         report = conclude(plan, collected, runner=direct.RUNNER)
         with _kept_in(at.settings.store):
-            sealed = seal_and_keep(report, collected, signer=signer, store=store)
+            sealed = seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store)
     return sealed.report, sealed.digest
 
 
