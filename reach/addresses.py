@@ -68,17 +68,21 @@ class Outside:
     def within(self, text: str) -> Flags:
         """Which ranges lie in the CIDR *text*, which must have cut them."""
         flags = np.zeros(len(self.spans), dtype=np.bool_)
-        found = span(text)
-        if found is not None:
-            starts, before = self._starts[found.version], self._before[found.version]
-            flags[before + bisect_left(starts, found.first) : before + bisect_right(starts, found.last)] = True
+        flags[self._reach_of(text)] = True
         return flags
+
+    def _reach_of(self, text: str) -> slice:
+        found = span(text)
+        if found is None:
+            return slice(0)
+        starts, before = self._starts[found.version], self._before[found.version]
+        return slice(before + bisect_left(starts, found.first), before + bisect_right(starts, found.last))
 
     def of_block(self, block: Block) -> Flags:
         """Which ranges *block* holds."""
         flags = self.within(block.cidr)
         for one in block.excepts:
-            flags &= ~self.within(one)
+            flags[self._reach_of(one)] = False
         return flags
 
     def position(self, address: Address) -> int:

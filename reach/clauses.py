@@ -16,10 +16,12 @@ from arcops.seen.network import (
     PolicySeen,
     PortRange,
     Protocol,
+    Requirement,
     Selector,
     Tier,
 )
 from reach.addresses import Outside
+from reach.effort import Effort
 from reach.ports import Ports, PortSpace
 from reach.selectors import Flags, Labelled
 
@@ -43,13 +45,14 @@ class Terrain:
     """Pods, addresses and ports as the clauses see them."""
 
     def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
+        self.effort = Effort()
         self.pods = network.pods
         self.policies = network.policies
         rules = [rule for policy in network.policies for rule in (*policy.ingress, *policy.egress)]
         blocks = {peer.block for rule in rules for peer in rule.peers if peer.block is not None}
         asked = {port for rule in rules for port in rule.ports}
         self.outside = Outside(sorted(blocks, key=lambda one: (one.cidr, one.excepts)), points)
-        self._named = _named_ports(network.pods, {port.name for port in asked if port.name})
+        self._named = _named_ports(network.pods, {port.name for port in asked if port.name}, self.effort)
         numbered = [
             Ports(protocol=protocol, first=port.first, last=port.last)
             for port in asked
@@ -58,6 +61,7 @@ class Terrain:
         ]
         behind = [Ports(protocol=key[1], first=number, last=number) for key, found in self._named.items() for number in found]
         self.ports = PortSpace([*numbered, *behind, *cuts])
+        self.effort.hold(200 * len(self.ports.pieces) + 400 * len(self.outside.spans))
         self._namespaces = {one.name: position for position, one in enumerate(network.namespaces)}
         self._where = np.array([self._namespaces[pod.namespace] for pod in network.pods], dtype=np.intp)
         self._by_pod_labels = Labelled(pod.labels for pod in network.pods)
@@ -67,6 +71,7 @@ class Terrain:
         self._chosen: dict[tuple[str, Selector | None, Selector | None], Flags] = {}
         self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
         for policy in network.policies:
+            self.effort.spend(2 * len(self.pods))
             for direction in policy.directions:
                 self.isolated[direction] |= self.subject(policy)
 
@@ -82,6 +87,7 @@ class Terrain:
         key = (namespace if namespaces is None else "", namespaces, pods)
         found = self._chosen.get(key)
         if found is None:
+            self._count(pods, namespaces)
             chosen = self._by_pod_labels.select(pods or Selector())
             if namespaces is None:
                 position = self._namespaces.get(namespace)
@@ -90,6 +96,13 @@ class Terrain:
                 chosen &= self._by_namespace_labels.select(namespaces)[self._where]
             found = self._chosen[key] = chosen
         return found
+
+    def _count(self, pods: Selector | None, namespaces: Selector | None) -> None:
+        terms = [term for one in (pods, namespaces) if one is not None for term in (*one.labels, *one.expressions)]
+        values = sum(len(one.values) for one in terms if isinstance(one, Requirement))
+        self.effort.spend((len(terms) + 2) * len(self.pods), steps=len(terms) + values + 2)
+        # The answer is kept, and so may be that to each term.
+        self.effort.hold((len(terms) + 1) * len(self.pods))
 
     def clauses(self, policy: PolicySeen) -> Iterator[Clause]:
         """The clauses of *policy* in the order of its rules; rules of a direction that it does not enforce give none."""
@@ -102,6 +115,8 @@ class Terrain:
 
     def _of_rule(self, policy: PolicySeen, rule: PolicyRule, direction: Direction, subject: Flags) -> Iterator[Clause]:
         peers = self.peers(policy, rule)
+        self.effort.spend(3 * len(rule.ports) * len(self.ports.pieces), steps=3 * len(rule.ports) + 1)
+        self.effort.hold(len(self.ports.pieces))
         ports = np.zeros(len(self.ports.pieces), dtype=np.bool_)
         for port in rule.ports:
             if not port.name:
@@ -121,6 +136,7 @@ class Terrain:
         """A port by name is the destination's: the subject's for ingress, the peer's for egress. An address has no names."""
         for protocol in [port.protocol] if port.protocol else Protocol:
             for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
+                self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
                 if direction is Direction.INGRESS:
                     chosen, whom = subject & having, peers
                 else:
@@ -141,6 +157,10 @@ class Terrain:
         return found
 
     def _peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
+        self.effort.hold(len(self.pods) + len(self.outside.spans))
+        excepts = sum(len(peer.block.excepts) for peer in rule.peers if peer.block is not None)
+        each = len(self.pods) + 3 * len(self.outside.spans)
+        self.effort.spend(len(rule.peers) * each + excepts * 64, steps=5 * (len(rule.peers) + excepts))
         inside = np.zeros(len(self.pods), dtype=np.bool_)
         outside = np.zeros(len(self.outside.spans), dtype=np.bool_)
         for peer in rule.peers:
@@ -161,13 +181,15 @@ class Terrain:
         return self._not_host
 
 
-def _named_ports(pods: tuple[PodSet, ...], names: set[str]) -> dict[tuple[str, Protocol], dict[int, Flags]]:
+def _named_ports(pods: tuple[PodSet, ...], names: set[str], effort: Effort) -> dict[tuple[str, Protocol], dict[int, Flags]]:
     """For each asked name and protocol: the numbers behind it, each with the pods that have it."""
     found: dict[tuple[str, Protocol], dict[int, Flags]] = {}
     for position, pod in enumerate(pods):
         for port in pod.ports:
             if port.name in names:
                 having = found.setdefault((port.name, port.protocol), {})
-                flags = having.setdefault(port.number, np.zeros(len(pods), dtype=np.bool_))
-                flags[position] = True
+                if port.number not in having:
+                    effort.hold(len(pods))
+                    having[port.number] = np.zeros(len(pods), dtype=np.bool_)
+                having[port.number][position] = True
     return found

@@ -25,8 +25,9 @@ TOKEN = "a-token-for-tests"
 class Cluster:
     """``objects`` by list path, such as ``/api/v1/pods``; ``forbidden`` paths answer 403; ``expires`` is how many continued
     pages answer 410 before one is given. ``texts`` and ``documents`` answer at paths that list nothing, such as
-    ``/metrics`` and ``/version``. ``asked`` is every request line. ``breaks`` are paths at which the server fails, in the way
-    that is named; once it did, it fails so for good where ``for_good``. ``broke`` is set when it first did.
+    ``/metrics`` and ``/version``; ``broken`` paths end the connection without an answer. ``asked`` is every request line.
+    ``breaks`` are paths at which the server fails in the way that is named; once it did, it fails so for good where
+    ``for_good``. ``broke`` is set when it first did.
     """
 
     objects: dict[str, list[dict[str, Any]]]
@@ -36,11 +37,12 @@ class Cluster:
     asked: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
     breaks: dict[str, str] = field(default_factory=dict)
     for_good: bool = True
     broke: threading.Event = field(default_factory=threading.Event)
 
-    def broken(self, path: str) -> str:
+    def failure(self, path: str) -> str:
         """How the answer at *path* fails: ``reset``, ``hang``, ``cut``, ``drip``, ``garbage``, or a status. Empty: not."""
         if self.broke.is_set() and self.for_good:
             return next(iter(self.breaks.values()))
@@ -63,13 +65,19 @@ class Cluster:
         if start and self.expires:
             self.expires -= 1
             return 410, {"kind": "Status", "reason": "Expired", "message": "The provided continue parameter is too old"}
-        items = self.objects[path]
+        items = [one for one in self.objects[path] if _chosen(one, query)]
         size = min(self.page, int(query.get("limit", [str(len(items) or 1)])[0]))
         metadata = {"resourceVersion": "1"}
         if start + size < len(items):
             metadata["continue"] = str(start + size)
         # Items of a list carry neither kind nor version, as with a real server.
         return 200, {"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items[start : start + size]}
+
+
+def _chosen(item: dict[str, Any], query: dict[str, list[str]]) -> bool:
+    """Does the field selector name *item*? Of all that it may ask, names alone are told apart here."""
+    asked = query.get("fieldSelector", [""])[0].partition("metadata.name=")[2]
+    return not asked or item["metadata"]["name"] == asked
 
 
 @contextmanager
@@ -80,7 +88,10 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             cluster.asked.append(self.path)
-            how = cluster.broken(parts.path)
+            if parts.path in cluster.broken:
+                self.close_connection = True
+                return
+            how = cluster.failure(parts.path)
             if how and not how.isdigit():
                 self.fail(how)
                 return
