@@ -42,9 +42,12 @@ NETWORK_SAFETY = Evaluation(
 NETWORK_DRIFT = Evaluation(
     flow="network-drift", kind="network", policy="network-drift", judges=lambda gate: needs_kind(gate, "declared")
 )
+CLUSTER_READINESS = Evaluation(
+    flow="cluster-readiness", kind="cluster", policy="cluster", judges=lambda gate: needs_kind(gate, "cluster")
+)
 GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
 
-ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, NETWORK_DRIFT, GPU_VALIDATION)
+ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, NETWORK_DRIFT, CLUSTER_READINESS, GPU_VALIDATION)
 
 
 def name_beside(target: Path) -> str:

@@ -24,6 +24,15 @@ Manifests = Annotated[
         max_length=4096,
     ),
 ]
+Snapshot = Annotated[
+    str,
+    Field(
+        title="Snapshot",
+        description="The path of a saved cluster ('arcops cluster snapshot') on the machine where the worker runs. Empty where "
+        "a context is named.",
+        max_length=4096,
+    ),
+]
 Declared = Annotated[
     str,
     Field(
