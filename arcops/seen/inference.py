@@ -28,9 +28,12 @@ FORMULAS = (
 
 
 class Fault(Enum):
-    """What became of a request that brought no whole answer. ``NOT_RUN``: the check's time was over before its turn."""
+    """What became of a request that brought no whole answer. ``UNTRUSTED``: the server's certificate was refused, so nothing
+    was asked. ``NOT_RUN``: the check's time was over before its turn.
+    """
 
     CONNECT = "connect"
+    UNTRUSTED = "untrusted"
     TIMEOUT = "timeout"
     REFUSED = "4xx"
     THROTTLED = "429"

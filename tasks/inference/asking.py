@@ -200,6 +200,9 @@ async def _connected(at: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
             return await asyncio.open_connection(
                 host, at.port, limit=_CHUNK, ssl=at.tls, server_hostname=at.name if at.tls else None
             )
+        except ssl.SSLCertVerificationError as error:
+            # The words are OpenSSL's about the certificate, and hold no more of it than the name that was asked for.
+            raise BadAnswer(Fault.UNTRUSTED, f"the certificate is refused: {error.verify_message}") from error
         except ssl.SSLError as error:
             said = f"no TLS with {at.name}: {error.reason or 'it failed'}"
         except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -72,8 +74,13 @@ class Api:
 
 
 @contextmanager
-def serving(**plans: Plan) -> Iterator[Api]:
+def serving(tls: tuple[Path, Path] | None = None, **plans: Plan) -> Iterator[Api]:
+    """Serve *plans* by model; over TLS with the certificate and the key of *tls*."""
     api = Api(plans=plans)
+    secured = None
+    if tls is not None:
+        secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        secured.load_cert_chain(*tls)
 
     class Handler(_Handler):
         here = api
@@ -85,10 +92,15 @@ def serving(**plans: Plan) -> Iterator[Api]:
         def get_request(self) -> tuple[socket.socket, Any]:
             connection, address = super().get_request()
             api.accepted[address] = time.perf_counter()
+            if secured is not None:  # the handshake is left to the connection's own thread
+                connection = secured.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             return connection, address
 
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that breaks off, as one does that refuses the certificate."""
+
     server = Server(("127.0.0.1", 0), Handler)
-    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    api.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
