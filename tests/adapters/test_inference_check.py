@@ -20,6 +20,7 @@ from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
 from tests.adapters.serving import served
 from tests.models import POLICY, Bench, bench, good_model
+from tests.simulators.inference_servers import Foundry, foundry
 from tests.simulators.openai_api import Api, Break, Plan, serving
 
 pytestmark = pytest.mark.requirement("ARC-C3")
@@ -167,6 +168,28 @@ def test_a_key_is_named_and_never_in_an_artifact(here: Bench, tmp_path: Path) ->
     assert not [path for path in kept if b"very-secret" in path.read_bytes()]
 
 
+def test_foundry_local_on_this_device_is_judged_by_its_own_policy(here: Bench, tmp_path: Path) -> None:
+    asked = ("--models", "a,b", "--policy", "inference-foundry", "--format", "json")
+    server = Foundry(aliases=("a", "b"), takes=0.3)
+    with foundry(server, QUICK) as api:
+        unloaded = check(here, api, *asked)
+        assert not server.loaded
+        measured = check(here, api, *asked, "--load")
+    assert unloaded.returncode == RED, unloaded.stderr
+    told = {one["rule"]: one for one in findings(measured)}
+    assert told["inference/load-time"]["outcome"] == "PASS", measured.stderr
+    assert "was loaded in 0." in told["inference/load-time"]["text"]
+    assert told["inference/ready"]["outcome"] == told["inference/listed"]["outcome"] == "PASS"
+    assert "of the host" in told["inference/headroom"]["text"]
+    unmeasured = {one["rule"]: one["outcome"] for one in findings(unloaded)}
+    assert unmeasured["inference/load-time"] == "UNKNOWN"
+    assert unmeasured["inference/listed"] == "FAIL"
+
+
+def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
+    return [one for result in json.loads(done.stdout)["predicate"]["results"] for one in result["findings"]]
+
+
 @pytest.mark.requirement("ARC-3")
 def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_path: Path) -> None:
     environment = {**here.environment, "ARCOPS_ROOTS": str(tmp_path)}
@@ -175,10 +198,13 @@ def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_p
             named = check(here, api, "--models", "a", "--server", server.mcp)
             unnamed = check(here, other, "--models", "a", "--server", server.mcp)
             keyed = check(here, api, "--models", "a", "--server", server.mcp, "--api-key", "env:PATH")
+            token = check(here, api, "--models", "a", "--server", server.mcp, "--token", "env:PATH")
+            loading = check(here, api, "--models", "a", "--server", server.mcp, "--load")
         assert named.returncode in (OK, AMBER), named.stdout + named.stderr
         assert unnamed.returncode == USAGE, unnamed.stdout + unnamed.stderr
         assert "ARCOPS_ENDPOINTS" in unnamed.stderr
-        assert keyed.returncode == USAGE, keyed.stdout + keyed.stderr
+        for refused in (keyed, token, loading):
+            assert refused.returncode == USAGE, refused.stdout + refused.stderr
         assert not other.seen
         assert not any("Authorization" in one for one in api.headers)
 
@@ -195,7 +221,8 @@ def test_with_the_model_s_files_it_counts_for_the_time_to_first_inference(here: 
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
     first = opened(here, checked(here, model, tmp_path))
     policy = tmp_path / "both.yaml"
-    policy.write_text(f"{POLICY.rstrip()}\n  inference: {{mostTtft: 5000, mostItl: 1000, mostTpot: 1000, mostLate: 1000}}\n")
+    wide = "mostTtft: 5000, mostItl: 1000, mostTpot: 1000, mostLate: 1000, withoutHealth: pass, mostLoad: 0, leastHeadroom: 0"
+    policy.write_text(f"{POLICY.rstrip()}\n  inference: {{{wide}}}\n")
     with serving(a=QUICK) as api:
         done = check(here, api, "--models", "a", "--of", str(model), "--policy", str(policy), "--output", str(tmp_path / "o"))
     report = opened(here, tmp_path / "o")
