@@ -99,7 +99,7 @@ def _named(service: ServiceSeen, route: RouteSeen | None) -> tuple[str, str, str
         word = f"by {service.kind}" if service.kind != "ClusterIP" else "by an external IP"
         return "Service", service.namespace, service.title, word
     at = " and ".join(f"{one.kind} {one.namespace}/{one.name}" for one in route.parents)
-    hosts = ", ".join(route.hosts)
+    hosts = "" if "*" in route.hosts else ", ".join(route.hosts)
     detail = ", ".join(filter(None, (f"at {at}" if at else "", f"for {hosts}" if hosts else "for every host name")))
     return route.kind, route.namespace, route.title, detail
 

@@ -63,7 +63,8 @@ def map_network(ask: MapNetwork, at: Place) -> MappedNetwork:
     digest = next((one.digest for one in report.evidence if one.kind == ask.kind), "")
     if not digest:
         raise Refused(f"the artifact rests on no evidence of kind {ask.kind[:80]!r}, so there is nothing to draw")
-    return drawn(kept_network(ask.kind, digest, at), report.subject.name)
+    name = f"{report.subject.name}, as declared" if ask.kind == Declared.KIND else report.subject.name
+    return drawn(kept_network(ask.kind, digest, at), name)
 
 
 def kept_network(kind: str, digest: str, at: Place) -> Network:

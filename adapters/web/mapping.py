@@ -13,6 +13,7 @@ from adapters.web.replies import Problem, Reply
 from adapters.web.showing import Asked, owner_of
 from adapters.web.words import short
 from arcops.errors import Refused, Unavailable
+from arcops.seen.declared import Declared
 from reach.drawing import STYLE_DIGEST
 
 KINDS = frozenset(BODIES)
@@ -30,6 +31,7 @@ def evidence_map(asked: Asked) -> Reply:
     owner, record = owner_of(asked)
     kind = record.kind if record is not None else "network"
     name = owner.report.subject.name if owner is not None and owner.report is not None else short(asked.digest)
+    name = f"{name}, as declared" if kind == Declared.KIND else name
     try:
         svg = _drawn(asked.digest, kind, name, asked.at)
     except Changed as error:
