@@ -80,10 +80,10 @@ def diff(ask: DiffNetwork, key: str, output: Path | None, form: str, tier: str) 
     return BY_VERDICT[verdict]
 
 
-def draw(target: Path, output: Path) -> int:
+def draw(ask: MapNetwork, output: Path) -> int:
     """0, or 1 where the picture is not certain; it is written all the same, and says so itself."""
     replaceable(output)
-    found = answer(map_network, MapNetwork(target=target), surroundings.place())
+    found = answer(map_network, ask, surroundings.place())
     replace_whole(output, found.svg.encode())
     _doubts(found.doubts)
     print(printable(f"{output}: {found.workloads} workload(s), {found.lines} line(s)"))
