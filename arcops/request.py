@@ -9,6 +9,7 @@ from pathlib import Path
 
 from arcops.endpoint import Endpoint
 from arcops.errors import Refused
+from arcops.exercise import Exercise
 from arcops.tier import Tier
 
 _LAST_YEAR = 9000
@@ -32,7 +33,7 @@ class Request:
     files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
     at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     ``site`` is the name of the place where this runs, or empty. ``endpoint`` is the inference endpoint to load, where one is
-    the subject.
+    the subject; ``exercise`` is what a machine is to do, where it is to be measured.
     """
 
     target: Path
@@ -48,6 +49,7 @@ class Request:
     named: str = ""
     site: str = ""
     endpoint: Endpoint | None = None
+    exercise: Exercise | None = None
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

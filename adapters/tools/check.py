@@ -15,6 +15,7 @@ from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
+from arcops.exercise import Exercise
 from arcops.request import Request
 from arcops.result import Report
 from artifacts.bundle import seal_statement
@@ -101,11 +102,12 @@ def evaluate(
     *,
     named: str = "",
     endpoint: Endpoint | None = None,
+    exercise: Exercise | None = None,
 ) -> tuple[Report, str]:
     """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store.
 
     A subject that is no path, such as a node, is *named*; its *target* is the root of its files.
-    An *endpoint* is what an inference endpoint's collector loads.
+    An *endpoint* is what an inference endpoint's collector loads; an *exercise* is what a machine does to be measured.
     """
     signer = at.signer()
     request = Request(
@@ -122,6 +124,7 @@ def evaluate(
         workers=at.settings.workers,
         site=at.settings.site,
         endpoint=endpoint,
+        exercise=exercise,
         progress=at.progress,
     )
     plan = make_plan(request, load_policy(allowed_policy(policy, at)))
