@@ -160,9 +160,8 @@ def held() -> None:
         while (zone := zones.compare(here, there).zone(TOLERANCE)) is zones.Zone.UNDECIDED and len(here) < EXERCISE.most:
             here.append(_drifting(draw) * (100 + TOLERANCE) // 100)
         red += zone is zones.Zone.BEYOND
-    print(
-        f"{EXERCISE.least} to {EXERCISE.most} until decided, against a baseline of {EXERCISE.least}: RED {100 * red / TRIES:.1f} %"
-    )
+    many = f"{EXERCISE.least} to {EXERCISE.most} until decided"
+    print(f"{many}, against a baseline of {EXERCISE.least}: RED at the edge {100 * red / TRIES:.1f} %")
 
 
 def _drifting(draw: random.Random) -> int:

@@ -24,7 +24,7 @@ class Calm:
 
     def __init__(self, body: Benchmark, drift: int) -> None:
         self._body, self._drift = body, drift
-        self._songs: dict[str, list[int]] = {machine.device: [] for machine in body.machines}
+        self._songs: dict[str, list[int]] = {device: [] for device in singles(body)}
         for figure in body.figures:
             for session in figure.sessions:
                 if session.canary:
@@ -81,6 +81,11 @@ class Calm:
                     f"The canary takes {percent(ratio)} of its time in the baseline on {shown(here.model)}; {more}.",
                     here.model,
                 )
+
+
+def singles(body: Benchmark) -> list[str]:
+    """The devices, without the pairs of them between which copies go."""
+    return [machine.device for machine in body.machines if ">" not in machine.device]
 
 
 def _singer(figure: Measured) -> str:

@@ -60,7 +60,7 @@ def run(*figures: Measured) -> Benchmark:
     return Benchmark(
         exercise=Exercise(),
         machines=(Machine(device=DEVICE, model="NVIDIA H200", software="driver 580.95.05"),),
-        figures=figures or (figure("copy", 500_000), figure("gemm-bf16", 900_000, unit=Unit.OPERATIONS)),
+        figures=figures or (figure("memory-copy", 500_000), figure("gemm-bf16", 900_000, unit=Unit.OPERATIONS)),
         sustained=(kept_up(),),
         decided=True,
     )
@@ -102,7 +102,7 @@ def examples() -> Iterator[Example[BenchmarkPolicy]]:
         return Example(name=name, verdict=verdict, evidence=evidence, policy=policy)
 
     yield example("as fast as in the baseline, and right", Verdict.GREEN, well, then)
-    yield example("three percent slower, which is inside", Verdict.GREEN, slower(well, "copy", 3), then)
+    yield example("three percent slower, which is inside", Verdict.GREEN, slower(well, "memory-copy", 3), then)
     yield example(
         "no baseline, by a policy that asks for none",
         Verdict.GREEN,
@@ -111,9 +111,9 @@ def examples() -> Iterator[Example[BenchmarkPolicy]]:
         policy=replace(POLICY, without_baseline=Weight.PASS),
     )
     yield example("no baseline", Verdict.AMBER, well, Baselines())
-    yield example("so near to the tolerance that nobody can say", Verdict.AMBER, slower(well, "copy", 5), then)
+    yield example("so near to the tolerance that nobody can say", Verdict.AMBER, slower(well, "memory-copy", 5), then)
     yield example("slow only while something else ran", Verdict.AMBER, _disturbed(well), then)
-    yield example("much faster than in the baseline", Verdict.AMBER, well, known(slower(well, "copy", 60)))
+    yield example("much faster than in the baseline", Verdict.AMBER, well, known(slower(well, "memory-copy", 60)))
     yield example("power was capped", Verdict.AMBER, _load(well, reasons=("software-power-cap",)), then)
     yield example("ten percent slower", Verdict.RED, slower(well, "gemm-bf16", 10), then)
     yield example("one wrong result", Verdict.RED, _wrong(well), then)

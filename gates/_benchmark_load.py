@@ -8,6 +8,7 @@ from arcops.evidence import Evidence
 from arcops.finding import Finding
 from arcops.seen.benchmark import Benchmark, Moment, Sustained
 from arcops.zones import PPM, median
+from gates._benchmark_calm import singles
 from gates._benchmark_policy import BenchmarkPolicy
 from gates._benchmark_rules import SUSTAINED
 from gates._benchmark_words import percent, weighed
@@ -24,7 +25,7 @@ def kept_up(found: Evidence[Benchmark], policy: BenchmarkPolicy) -> Iterator[Fin
         yield SUSTAINED.passes("No load was kept up, and the policy asks for none.", found)
         return
     told = {one.device for one in found.body.sustained}
-    for device in sorted({machine.device for machine in found.body.machines} - told):
+    for device in sorted({*singles(found.body)} - told):
         yield SUSTAINED.unknown(f"No load was kept up on {shown(device)}.", found, about=shown(device))
     for one in found.body.sustained:
         problem = _too_little(one, policy)

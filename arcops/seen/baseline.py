@@ -96,7 +96,7 @@ class Baselines(Body):
 def model_of(device: str, machines: Iterable[Machine]) -> str:
     """The model of *device*, or the two models of a copy between two devices, joined by ``>`` as these are."""
     models = {machine.device: machine.model for machine in machines}
-    return ">".join(models.get(one, "") for one in device.split(">"))
+    return models.get(device) or ">".join(models.get(one, "") for one in device.split(">"))
 
 
 def known_figures(body: Benchmark) -> tuple[Known, ...]:

@@ -38,7 +38,8 @@ class _Course:
 class Sessions:
     """What *devices* do in *exercise*. *alive* is called between visits, and ends everything by what it raises.
 
-    *clock* tells seconds. A device that raises is left alone from then on, and its figures say why.
+    *clock* tells seconds. A device whose name holds a ``>`` is a pair, and no load of its own is kept up on it. A device that
+    raises is left alone from then on, and its figures say why.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Sessions:
         self._alive, self._clock = alive, clock
         self._end = clock() + (exercise.budget - exercise.sustained) / 1e6
         self._gone: dict[str, str] = {}
+        self._canaries = {device.machine.device: device.canary() for device in devices}
         self._courses = [_course(device, drill) for device in devices for drill in device.drills()]
 
     def run(self) -> Benchmark:
@@ -67,7 +69,8 @@ class Sessions:
         for course in self._courses:
             if not course.lost:
                 self._check(course)
-        sustained = tuple(self._kept_up(device) for device in self._devices) if self._exercise.sustained else ()
+        singles = [device for device in self._devices if ">" not in device.machine.device]
+        sustained = tuple(self._kept_up(device) for device in singles) if self._exercise.sustained else ()
         return Benchmark(
             exercise=self._exercise,
             machines=tuple(device.machine for device in self._devices),
@@ -94,7 +97,7 @@ class Sessions:
 
     def _visit(self, course: _Course) -> None:
         def session() -> Session:
-            canary = course.device.canary()
+            canary = self._canaries[course.device.machine.device]
             before = canary.time(_CANARIES)
             samples = course.drill.time(SAMPLES)
             return Session(samples=tuple(samples), canary=(*before, *canary.time(_CANARIES)))

@@ -61,8 +61,8 @@ class Arrays:
     def drills(self) -> tuple[Drill, Drill]:
         array = 8 * self.length
         return (
-            Drill(name="copy", unit=Unit.BYTES, work=2 * array, time=self._copies, check=self._check_copy),
-            Drill(name="triad", unit=Unit.BYTES, work=3 * array, time=self._triads, check=self._check_triad),
+            Drill(name="memory-copy", unit=Unit.BYTES, work=2 * array, time=self._copies, check=self._check_copy),
+            Drill(name="memory-triad", unit=Unit.BYTES, work=3 * array, time=self._triads, check=self._check_triad),
         )
 
     def _next(self) -> tuple[Array, Array, Array]:
