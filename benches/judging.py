@@ -22,6 +22,7 @@ from statistics import fmean
 
 from arcops import zones
 from arcops.exercise import Exercise
+from arcops.finding import Outcome
 from arcops.seen.baseline import Baselines
 from arcops.seen.benchmark import Benchmark
 from arcops.verdict import Verdict
@@ -102,6 +103,15 @@ def measured(device: Planned, then: Baselines | None) -> Benchmark:
     return Sessions([device], EXERCISE, then.baseline if then else None, lambda: None).run()
 
 
+def undisturbed(machine: Machine, draw: random.Random) -> tuple[Benchmark, Baselines]:
+    """A run that may become a baseline, as `adapters.tools.bench.make_baseline` asks: tried again until the canary passes."""
+    while True:
+        body = measured(times(machine, draw, 1), None)
+        found = judged(benchmark, JUDGES, [body, Baselines()])  # type: ignore[arg-type]  # a gate of its own policy
+        if all(one.outcome is Outcome.PASS for one in found.findings if one.rule == "benchmark/canary"):
+            return body, known(body)
+
+
 def samples(body: Benchmark) -> list[int]:
     return [took for figure in body.figures for session in figure.sessions for took in session.samples]
 
@@ -128,8 +138,7 @@ def tried(machine: Machine, factor: float) -> dict[str, dict[Verdict, int]]:
     sessions = 0
     for number in range(MACHINES):
         draw = random.Random(number)  # noqa: S311  # no secret: the same machines every time
-        before = measured(times(machine, draw, 1), None)
-        then = known(before)
+        before, then = undisturbed(machine, draw)
         after = measured(times(machine, draw, factor), then)
         sessions += len(after.figures[0].sessions)
         found = judged(benchmark, JUDGES, [after, then])  # type: ignore[arg-type]  # a gate of its own policy

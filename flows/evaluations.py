@@ -57,6 +57,10 @@ def evaluation(flow: str) -> Evaluation:
 
 
 def as_strict(asked: Exercise, policy: Policy) -> Exercise:
-    """*asked* with the tolerance by which *policy* judges, where that is stricter: it decides when enough was measured."""
+    """*asked* with the tolerance by which *policy* judges, where that is stricter, and with its drift: they decide when enough
+    was measured.
+    """
     judged = policy.gates.get("benchmark")
-    return replace(asked, tolerance=min(asked.tolerance, judged.tolerance)) if isinstance(judged, benchmark.policy) else asked
+    if not isinstance(judged, benchmark.policy):
+        return asked
+    return replace(asked, tolerance=min(asked.tolerance, judged.tolerance), drift=judged.most_drift)

@@ -15,7 +15,7 @@ from gates._benchmark_calm import Calm
 from gates._benchmark_policy import BenchmarkPolicy
 from gates._benchmark_results import excused, whole
 from gates._benchmark_rules import BASELINE
-from gates._benchmark_words import label, percent, rate, said, weighed
+from gates._benchmark_words import label, rate, said, weighed
 from gates._words import shown
 
 _MAKE_ONE = "Make one of the artifact of a machine that is well ('arcops gpu baseline ARTIFACT -o site.json'), and give it."
@@ -106,28 +106,23 @@ def _compared(
     policy: BenchmarkPolicy,
     calm: Calm,
 ) -> Finding:
+    """By the sessions that nothing disturbed; by all of them where these are too few, and then it is never called slow."""
     tolerance = min(policy.tolerance, found.body.exercise.tolerance)
-    about, interval = label(figure), compare(figure.times, known.times)
-    fast = rate(figure.rate or 0, figure.unit)
+    left = calm.sessions(figure)
+    enough = len(left) >= LEAST_SESSIONS
+    interval = compare([session.middle for session in left] if enough else figure.times, known.times)
+    about, fast = label(figure), rate(figure.rate or 0, figure.unit)
     text = f"{about}: {fast}, in {said(interval)} of the baseline's time, of at most {100 + tolerance} %"
-    match interval.zone(tolerance):
-        case Zone.BEYOND:
-            left = calm.sessions(figure)
-            if len(left) == len(figure.sessions):
-                return BASELINE.fails(f"{text}: it is slower than it was.", found, given, about=about)
-            many = f"{len(figure.sessions) - len(left)} of {len(figure.sessions)} sessions were disturbed"
-            if len(left) < LEAST_SESSIONS:
-                rest = f"{many}, and the {len(left)} others are too few to call it slow by"
-                return BASELINE.warns(f"{text}; but {rest}.", found, given, about=about)
-            alone = compare([session.middle for session in left], known.times)
-            if alone.zone(tolerance) is Zone.BEYOND:
-                rest = f"{many}, and it is too slow in the others, too ({percent(alone.ratio)})"
-                return BASELINE.fails(f"{text}; {rest}.", found, given, about=about)
-            rest = f"{many}, and the others alone do not show that it is slow ({percent(alone.ratio)})"
-            return BASELINE.warns(f"{text}; but {rest}.", found, given, about=about)
-        case Zone.UNDECIDED:
-            rest = f"after {len(figure.sessions)} sessions nobody can say on which side it is"
-            return BASELINE.warns(f"{text}; {rest}.", found, given, about=about)
+    if len(left) < len(figure.sessions):
+        many = f"{len(figure.sessions) - len(left)} of {len(figure.sessions)} sessions were disturbed"
+        text += f"; {many} and {'left out' if enough else f'the {len(left)} others are too few to judge by'}"
+    zone = interval.zone(tolerance)
+    if zone is Zone.BEYOND and enough:
+        return BASELINE.fails(f"{text}; it is slower than it was.", found, given, about=about)
+    if zone is Zone.BEYOND:
+        return BASELINE.warns(f"{text}; so nobody can say whether it is slow or was disturbed.", found, given, about=about)
+    if zone is Zone.UNDECIDED:
+        return BASELINE.warns(f"{text}; nobody can say yet on which side it is.", found, given, about=about)
     if interval.high * 100 < PPM * (100 - policy.most_faster):
         rest = "so much faster that the baseline was taken from a machine that was not well, or is of another kind"
         return BASELINE.warns(f"{text}; {rest}.", found, given, about=about, fix=_MAKE_ONE)

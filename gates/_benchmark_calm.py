@@ -1,13 +1,10 @@
-"""Of the gate `benchmark`: which sessions were disturbed, by the canary that sang around them.
-
-Calm is what the canary takes in a quarter of the sessions or less. It is taken from this run alone: against the baseline, a
-device that lost half of its clocks would have no calm session at all, and its slowness would pass for a disturbance.
-"""
+"""Of the gate `benchmark`: was the machine left alone, by the canary (`arcops.calm`)?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.calm import calm, singer, undisturbed
 from arcops.evidence import Evidence
 from arcops.finding import Finding
 from arcops.seen.baseline import Baselines, Song, known_songs
@@ -24,38 +21,29 @@ class Calm:
 
     def __init__(self, body: Benchmark, drift: int) -> None:
         self._body, self._drift = body, drift
-        self._songs: dict[str, list[int]] = {device: [] for device in singles(body)}
+        self._sessions: dict[str, list[Session]] = {device: [] for device in singles(body)}
         for figure in body.figures:
-            for session in figure.sessions:
-                if session.canary:
-                    self._songs.setdefault(_singer(figure), []).append(median(session.canary))
-        self._calm = {device: sorted(songs)[len(songs) // 4] for device, songs in self._songs.items() if songs}
+            self._sessions.setdefault(singer(figure.device), []).extend(figure.sessions)
+        self._calm = {device: calm(sessions) for device, sessions in self._sessions.items()}
 
     def sessions(self, figure: Measured) -> tuple[Session, ...]:
         """Those of *figure* that nothing disturbed."""
-        return tuple(
-            session
-            for session in figure.sessions
-            if session.canary and not self._disturbed(_singer(figure), median(session.canary))
-        )
-
-    def _disturbed(self, device: str, song: int) -> bool:
-        return song * 100 > self._calm[device] * (100 + self._drift)
+        return undisturbed(figure.sessions, self._calm[singer(figure.device)], self._drift)
 
     def findings(self, found: Evidence[Benchmark], given: Evidence[Baselines], policy: BenchmarkPolicy) -> Iterator[Finding]:
         clean = True
-        for device, songs in self._songs.items():
-            name = shown(device)
-            if not songs:
+        for device, sessions in self._sessions.items():
+            name, calmly = shown(device), self._calm[device]
+            if not calmly:
                 clean = False
                 yield CANARY.unknown(f"No canary sang on {name}, so nobody knows what else ran.", found, about=name)
                 continue
-            bad = sum(self._disturbed(device, song) for song in songs)
-            if bad * 100 > policy.most_disturbed * len(songs):
+            bad = len(sessions) - len(undisturbed(sessions, calmly, self._drift))
+            if bad * 100 > policy.most_disturbed * len(sessions):
                 clean = False
-                worst = percent(max(songs) * PPM // self._calm[device])
+                worst = percent(max(median(one.canary) for one in sessions if one.canary) * PPM // calmly)
                 yield CANARY.warns(
-                    f"{bad} of {len(songs)} sessions on {name} were disturbed: the canary took up to {worst} of its calm time.",
+                    f"{bad} of {len(sessions)} sessions on {name} were disturbed: the canary took up to {worst} of calm.",
                     found,
                     about=name,
                 )
@@ -86,8 +74,3 @@ class Calm:
 def singles(body: Benchmark) -> list[str]:
     """The devices, without the pairs of them between which copies go."""
     return [machine.device for machine in body.machines if ">" not in machine.device]
-
-
-def _singer(figure: Measured) -> str:
-    """Between two devices, the canary sings on the first."""
-    return figure.device.partition(">")[0]

@@ -6,8 +6,9 @@ ruled out.
 
 Judged: results against exact references; every figure's sessions against the signed baseline, in three zones: RED where even
 the good end of the 95 percent interval is beyond the tolerance, GREEN where even the bad end is inside, else AMBER; a canary
-that sings between all sessions; and a load that is kept up. Sessions in which the canary was slow are disturbed: a figure that
-is beyond only with them is AMBER. A canary that is slow all the time disturbs nothing: then it is the device that is slow.
+that sings between all sessions; and a load that is kept up. Sessions in which the canary was slow are left out, and where too
+few remain no figure is called slow. Calm is taken from the run itself: a canary that is slow all the time disturbs nothing, for
+then it is the device that is slow.
 
 Fix: Let nothing else run, and measure again. What stays slow or wrong is cooling, power, clocks or the device itself. A machine
 that is well makes the baseline: 'arcops gpu baseline ARTIFACT -o site.json'.
@@ -29,6 +30,10 @@ from gates._benchmark_load import kept_up
 from gates._benchmark_policy import BenchmarkPolicy
 from gates._benchmark_results import correct, measured
 
+_UNBLOCK = (
+    "Make the device available to this process, or name the processor ('--cpu') on a node without a GPU; then measure again."
+)
+
 
 @gate("benchmark", needs=(Benchmark, Baselines), policy=BenchmarkPolicy, rules=rules.RULES)
 def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
@@ -46,4 +51,4 @@ def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
 
 def _blocked(found: Evidence[Benchmark]) -> Iterator[Finding]:
     for rule in rules.RULES:
-        yield rule.unknown(f"{found.body.said}.", found)
+        yield rule.unknown(f"{found.body.said}.", found, fix=_UNBLOCK)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import cast
 
 from arcops.collector import collector
 from arcops.errors import Refused, Unavailable
@@ -18,8 +16,6 @@ from arcops.seen.gpu import Gpus
 from arcops.seen.gpu_profile import GpuProfiles
 from tasks.bench.drills import Device
 from tasks.bench.sessions import Sessions
-
-_GPUS = "tasks.bench.cuda"
 
 
 # A process of its own, for a driver that hangs takes along whoever called it, and a busy neighbour would be measured. It waits
@@ -60,8 +56,9 @@ def _devices(exercise: Exercise) -> Sequence[Device]:
         from tasks.bench.cpu import processors
 
         return processors(exercise)
-    opening = cast("Callable[[Exercise], Sequence[Device]]", importlib.import_module(_GPUS).gpus)
-    devices = opening(exercise)
+    from tasks.bench.cuda import gpus
+
+    devices = gpus(exercise)
     if not devices:
         raise Refused("there is no GPU that can be measured; say --cpu for a node without one")
     return devices

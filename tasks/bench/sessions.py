@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from arcops.calm import calm, singer, undisturbed
 from arcops.errors import ArcOpsError, Stopped
 from arcops.exercise import Exercise
 from arcops.seen.baseline import Baseline, model_of
@@ -84,16 +85,21 @@ class Sessions:
         return self._clock() < self._end
 
     def _decided(self, course: _Course) -> bool:
-        """Enough sessions to know the zone, or to know that there is nothing to compare with."""
+        """Enough sessions that nothing disturbed to know the zone, or to know that there is nothing to compare with."""
         if len(course.sessions) < self._exercise.least:
             return False
-        known = self._baseline and self._baseline.figure(
-            course.drill.name, model_of(course.device.machine.device, [one.machine for one in self._devices])
-        )
-        if not known or known.work != course.drill.work or len(known.times) < LEAST_SESSIONS:
+        device = course.device.machine.device
+        machines = [one.machine for one in self._devices]
+        known = self._baseline and self._baseline.figure(course.drill.name, model_of(device, machines))
+        if not known or known.work != course.drill.work:
             return True
-        times = [session.middle for session in course.sessions]
-        return compare(times, known.times).zone(self._exercise.tolerance) is not Zone.UNDECIDED
+        around = (one.sessions for one in self._courses if singer(one.device.machine.device) == singer(device))
+        quiet = calm(session for sessions in around for session in sessions)
+        left = undisturbed(course.sessions, quiet, self._exercise.drift)
+        if len(left) < LEAST_SESSIONS:
+            return False
+        interval = compare([session.middle for session in left], known.times)
+        return interval.zone(self._exercise.tolerance) is not Zone.UNDECIDED
 
     def _visit(self, course: _Course) -> None:
         def session() -> Session:

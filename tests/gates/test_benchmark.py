@@ -177,19 +177,20 @@ class TestDisturbed:
             lambda one: replace(one, sessions=(*quiet, *noise)),
         )
 
-    def test_slow_only_while_disturbed_is_amber(self) -> None:
-        found = said(judge(self.body(slow=0, calm=5, loud=20)), "baseline")
-        assert "the others alone do not show" in found[Outcome.WARN]
-        assert Outcome.FAIL not in found
+    def test_slow_only_while_disturbed_is_not_slow(self) -> None:
+        result = judge(self.body(slow=0, calm=5, loud=10))
+        assert list(said(result, "baseline")) == [Outcome.PASS]
+        assert "10 of 15 sessions were disturbed and left out" in said(result, "baseline")[Outcome.PASS]
+        assert result.verdict is Verdict.AMBER  # the canary tells of the neighbour
 
-    def test_slow_in_the_calm_sessions_too_is_red(self) -> None:
+    def test_slow_in_the_calm_sessions_is_red(self) -> None:
         found = said(judge(self.body(slow=12, calm=6, loud=9)), "baseline")
-        assert "it is too slow in the others, too" in found[Outcome.FAIL]
+        assert "9 of 15 sessions were disturbed and left out" in found[Outcome.FAIL]
 
-    def test_too_few_calm_sessions_are_amber(self) -> None:
-        found = said(judge(self.body(slow=12, calm=4, loud=11)), "baseline")
-        assert "too few to call it slow" in found[Outcome.WARN]
-        assert judge(self.body(slow=12, calm=4, loud=11)).verdict is Verdict.AMBER
+    def test_too_few_calm_sessions_are_amber_and_never_red(self) -> None:
+        result = judge(self.body(slow=12, calm=4, loud=11))
+        assert "the 4 others are too few" in said(result, "baseline")[Outcome.WARN]
+        assert result.verdict is Verdict.AMBER
 
     def test_a_canary_that_is_slow_all_the_time_excuses_nothing(self) -> None:
         """Half of the clocks lost: everything is slower, the canary too, and no session is calm by the baseline's measure."""
