@@ -114,9 +114,7 @@ def _build(scratch: Path, sources: dict[str, str], made: Path) -> None:
         defined = [f"-D{macro}" for macro in (*macros, *([f"multiply={name}"] if name != "plain" else []))]
         running.append(subprocess.Popen(["c++", *_FLAGS, *defined, "-c", str(text), "-o", str(scratch / f"{name}.o")]))
     for name in ("emulated", "kernels", "driver"):
-        running.append(
-            subprocess.Popen(["c++", *_FLAGS, "-c", str(_HERE / f"{name}.cpp"), "-o", str(scratch / f"{name}.o")])
-        )
+        running.append(subprocess.Popen(["c++", *_FLAGS, "-c", str(_HERE / f"{name}.cpp"), "-o", str(scratch / f"{name}.o")]))
     if any(one.wait() for one in running):
         raise AssertionError("the fake driver does not compile")
     library = scratch / "made.so"
