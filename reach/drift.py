@@ -10,8 +10,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from arcops.finding import Location
-from arcops.seen.mesh import AuthorizationSeen, DestinationRuleSeen, PeerAuthenticationSeen, ServiceEntrySeen, SidecarSeen
-from arcops.seen.network import BackendTlsSeen, GatewaySeen, GrantSeen, Network, RouteSeen
+from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
 from reach.addresses import Domain, Span
 from reach.entries import entries
@@ -21,7 +20,6 @@ from reach.roots import roots
 from reach.selectors import Flags
 from reach.world import World
 
-MeshObject = AuthorizationSeen | PeerAuthenticationSeen | SidecarSeen | ServiceEntrySeen | DestinationRuleSeen
 Said = dict[str, tuple[Location, object]]
 """By the title of an object: where it stands, and what it says."""
 
@@ -94,7 +92,7 @@ def compare(declared: Network, live: Network, as_found: Collection[str] = ()) ->
 
 def declared_namespaces(declared: Network) -> frozenset[str]:
     """The namespaces that *declared* says anything about."""
-    return frozenset((*(one.name for one in declared.namespaces), *(one.namespace for one in _mesh_objects(declared))))
+    return frozenset((*(one.name for one in declared.namespaces), *(_namespace(one) for one in _above(declared)))) - {""}
 
 
 def taken_as_found(declared: Network, live: Network, patterns: Collection[str]) -> Iterator[str]:
@@ -143,16 +141,17 @@ _PLACES = ("at", "field", "declared", "node_port")
 """Fields that say where or how something is written, not what, and what the API server picks by itself."""
 
 
+_ENDS, _ABOUT = ("namespaces", "pods", "policies", "services"), ("root", "files", "unread", "refused", "unchecked", "passages")
+_COMPUTED = frozenset((*_ENDS, *_ABOUT, "others", "mesh"))
+"""Of a network what is compared by its effect, or is no object. Everything else is a layer above, whoever adds it."""
+
+
 def layers(network: Network, apart: frozenset[str]) -> Said:
     """What the mesh and the gateways are told in all namespaces but those *apart*, and who is in the mesh."""
     parts: dict[str, list[tuple[Location, object]]] = {}
-    told: list[MeshObject | RouteSeen | GatewaySeen | GrantSeen | BackendTlsSeen] = [*_mesh_objects(network), *network.routes]
-    for one in [*told, *network.gateways, *network.grants, *network.backend_tls]:
-        if one.namespace not in apart:
-            parts.setdefault(_title(one), []).append((one.at, _words(one)))
-    for config in network.mesh.configs:
-        if config.about.partition(" ")[2].partition("/")[0] not in apart:
-            parts.setdefault(config.about, []).append((config.at, _words(config)))
+    for one in _above(network):
+        if _namespace(one) not in apart:
+            parts.setdefault(_title(one), []).append((getattr(one, "at"), _words(one)))  # noqa: B009  # each has its place
     inside = {id(one.pods): one.ambient for one in meshed(network)}
     for pods, title in zip(network.pods, roots(network), strict=True):
         if id(pods) in inside and pods.namespace not in apart:
@@ -160,18 +159,26 @@ def layers(network: Network, apart: frozenset[str]) -> Said:
     return {title: (said[0][0], tuple(sorted((one for _, one in said), key=repr))) for title, said in parts.items()}
 
 
-def _title(one: MeshObject | RouteSeen | GatewaySeen | GrantSeen | BackendTlsSeen) -> str:
-    if isinstance(one, GrantSeen):
-        return f"ReferenceGrant {one.namespace}/{one.name}"
-    if isinstance(one, BackendTlsSeen):
-        return f"BackendTLSPolicy {one.namespace}/{one.name}"
-    return one.title
+def _above(network: Network) -> Iterator[object]:
+    for part in fields(network):
+        if part.name not in _COMPUTED:
+            yield from getattr(network, part.name)
+    for part in fields(network.mesh):
+        yield from getattr(network.mesh, part.name)
 
 
-def _mesh_objects(network: Network) -> list[MeshObject]:
-    said = network.mesh
-    first: list[MeshObject] = [*said.authorizations, *said.peer_authentications, *said.sidecars]
-    return [*first, *said.service_entries, *said.destination_rules]
+def _namespace(one: object) -> str:
+    """The namespace of an object; of the mesh's settings, which only say what they are about, from that."""
+    return str(getattr(one, "namespace", "") or getattr(one, "about", "").partition(" ")[2].partition("/")[0])
+
+
+def _title(one: object) -> str:
+    kind = _KINDS.get(type(one), type(one).__name__.removesuffix("Seen"))
+    own = getattr(one, "title", "") or getattr(one, "about", "")
+    return str(own or f"{kind} {_namespace(one)}/{getattr(one, 'name', '')}")
+
+
+_KINDS: dict[type, str] = {GrantSeen: "ReferenceGrant", BackendTlsSeen: "BackendTLSPolicy"}
 
 
 def _objects(declared: Said, live: Said) -> Iterator[Difference]:

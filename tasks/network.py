@@ -21,6 +21,7 @@ from arcops.seen.network import Complaint, ManifestFile, Network
 from arcops.tier import Tier
 from artifacts.reading import read_file
 from tasks.cluster import open_to, snapshot
+from tasks.cluster_index import INDEX, Index, read_index
 from tasks.manifests.nodes import idle
 from tasks.manifests.objects import Objects
 from tasks.walk import walk
@@ -51,7 +52,8 @@ def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] =
     """The network that *cluster* holds now; what it does not let us see is in it as unread."""
     client = open_to(cluster, tier)
     try:
-        return network_of(((one.name, one.text.encode()) for one in snapshot(client, tick)), tick=tick)
+        files = [(one.name, one.text.encode()) for one in snapshot(client, tick)]
+        return network_of(sorted(files), tick=tick)  # in the order of a folder, so that a saved cluster has the same name
     finally:
         client.close()
 
@@ -60,6 +62,7 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
     """The network that the manifests at *target* describe. Raises `Refused` where there is no manifest to read."""
     objects = Objects()
     files: list[ManifestFile] = []
+    indexes: dict[str, Index] = {}
     left = MOST_BYTES_IN_ALL
     for path, place in _paths(target, objects, tick):
         tick()
@@ -69,11 +72,28 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
             objects.unread.append(_complaint(path, str(error).replace(str(place), "the file")))
             continue
         left -= len(data)
+        if path.rpartition("/")[2] == INDEX and _index(path, data, objects, indexes):
+            continue
         files.append(ManifestFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
         objects.read(path, data, tick)
+    for folder, index in indexes.items():
+        beside = {one.path.removeprefix(folder): one.sha256 for one in files if one.path.startswith(folder)}
+        objects.unread.extend(_complaint(f"{folder}{path}", text) for path, text in index.complaints(beside))
     if not files and not objects.unread:
         raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
     return _network(objects, files, tick)
+
+
+def _index(path: str, data: bytes, objects: Objects, indexes: dict[str, Index]) -> bool:
+    """Is *data* the index of a saved cluster? It holds no object, and is no part of what names the network."""
+    try:
+        found = read_index(data)
+    except Refused as error:
+        objects.unread.append(_complaint(path, str(error)))
+        return True
+    if found is not None:
+        indexes[path.removesuffix(INDEX)] = found
+    return found is not None
 
 
 def network_of(files: Iterable[tuple[str, bytes]], *, tick: Callable[[], None] = idle) -> Network:

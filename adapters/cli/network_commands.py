@@ -25,6 +25,7 @@ def network_check(
     target: Annotated[
         Path | None, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)
     ] = None,
+    saved: Annotated[Path | None, typer.Option(parser=path, help="A snapshot's folder.", show_default=False)] = None,
     context: Context = "",
     kubeconfig: Kubeconfig = None,
     policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "network",
@@ -38,7 +39,7 @@ def network_check(
         from adapters.cli import networking
         from adapters.tools.network import CheckNetwork
 
-        ask = CheckNetwork(target=target, context=context, kubeconfig=kubeconfig, policy=policy)
+        ask = CheckNetwork(target=target, saved=saved, context=context, kubeconfig=kubeconfig, policy=policy)
         code = networking.check(ask, key, output, form.value, tier.value if tier else "")
     raise typer.Exit(code)
 
@@ -97,14 +98,21 @@ def network_diff(
 
 @network_app.command("map")
 def network_map(
-    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The SVG file to write.")],
+    target: Annotated[
+        Path | None, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)
+    ] = None,
+    artifact: Annotated[
+        str, typer.Option(help="Draw what this artifact in the store was judged by: sha256:….", show_default=False)
+    ] = "",
+    kind: Annotated[str, typer.Option(help="Of the artifact's evidence: network, or declared.")] = "network",
 ) -> None:
     """Draw namespaces, workloads and what may talk to what. Exits 1 where the picture is not certain; it says so itself."""
     with said_in_one_sentence():
         from adapters.cli import networking
+        from adapters.tools.map import MapNetwork
 
-        code = networking.draw(target, output)
+        code = networking.draw(MapNetwork(target=target, artifact=artifact, kind=kind), output)
     raise typer.Exit(code)
 
 
@@ -132,12 +140,18 @@ def network_generate(
 
 @network_app.command("snapshot")
 def network_snapshot(
-    output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; new or empty.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", parser=path, help="The folder for the manifests: new, or one that was cut off."),
+    ],
     context: Annotated[str, typer.Option(help="The context of the kubeconfig.", show_default="the current one")] = "",
     kubeconfig: Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")] = None,
     tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
 ) -> None:
-    """Save what a cluster holds about its network, to check and compare it. Exits 1 where it did not show all of it."""
+    """Save what a cluster holds about its network, to check and compare it; the same command continues one that was cut off.
+
+    Exits 1 where the cluster did not show all of it.
+    """
     with said_in_one_sentence():
         from adapters.cli import networking
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_for
 from adapters.cli.checking import keep, tell, where
+from adapters.cli.continuing import SECONDS, begin, take
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
-from adapters.cli.saving import refuse_unless_new, save
 from adapters.tools.drift import DiffNetwork, diff_network
 from adapters.tools.generate import GenerateNetwork, generate_network
 from adapters.tools.map import MapNetwork, map_network
@@ -23,7 +23,7 @@ from adapters.tools.network import (
     check_network,
     reach_network,
 )
-from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
+from adapters.tools.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from arcops.errors import Refused
 from artifacts.writing import replace_whole, replaceable
 from reach.drift import Way
@@ -80,10 +80,10 @@ def diff(ask: DiffNetwork, key: str, output: Path | None, form: str, tier: str) 
     return BY_VERDICT[verdict]
 
 
-def draw(target: Path, output: Path) -> int:
+def draw(ask: MapNetwork, output: Path) -> int:
     """0, or 1 where the picture is not certain; it is written all the same, and says so itself."""
     replaceable(output)
-    found = answer(map_network, MapNetwork(target=target), surroundings.place())
+    found = answer(map_network, ask, surroundings.place())
     replace_whole(output, found.svg.encode())
     _doubts(found.doubts)
     print(printable(f"{output}: {found.workloads} workload(s), {found.lines} line(s)"))
@@ -123,11 +123,19 @@ def _texts(folder: Path | None) -> str:
 
 
 def snapshot(output: Path, context: str, kubeconfig: Path | None, tier: str) -> int:
-    refuse_unless_new(output)
+    """0, or 1 where the cluster did not show all. What was complete when it was cut off is continued with."""
     at = surroundings.place(tier, stop=surroundings.stop_on_signals())
-    found = answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig), at)
-    missing = save(found, output)
-    print(f"{len(found.files) - missing} kind(s) of objects saved, {missing} not seen")
+    index = begin(output, context, at.now())
+
+    def ask(have: tuple[str, ...]) -> Snapshotted:
+        return answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig, have=have, seconds=SECONDS), at)
+
+    index = take(output, index, ask, at.now)
+    missing = [one.missing for one in index.looked if one.missing]
+    for sentence in missing:
+        print(printable(f"not seen: {sentence}"))
+    saved = sum(bool(one.sha256) and not one.missing for one in index.looked)
+    print(f"{saved} kind(s) of objects saved, {len(missing)} not seen")
     return CANNOT if missing else GREEN
 
 

@@ -10,6 +10,7 @@ from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.request import LiveCluster
 from arcops.tier import Tier
+from tasks.cluster_index import index_of
 
 ROOT = Path("/")
 """The target of a request whose subject is a live cluster: nothing is read from it."""
@@ -29,8 +30,22 @@ class Meant:
         return self.named or self.target.absolute().name
 
 
-def meant(at: Place, *, target: Path | None, context: str, kubeconfig: Path | None) -> Meant:
-    """Either the manifests at *target* or the cluster at *context*. Raises `Refused` for neither and for both."""
+def meant(at: Place, *, target: Path | None, context: str, kubeconfig: Path | None, saved: Path | None = None) -> Meant:
+    """The manifests at *target*, the cluster *saved* in a folder, or the live one at *context*.
+
+    Raises `Refused` unless it is one of them, and for a saved cluster that is not whole.
+    """
+    if saved is not None:
+        if target is not None:
+            raise Refused("both manifests and a saved cluster are named; name one of them")
+        index = index_of(saved)
+        if index is None:
+            raise Refused(
+                f"{saved} holds no snapshot that 'arcops network snapshot' saved; without --saved it is read as manifests"
+            )
+        if index.left:
+            raise Refused(f"the snapshot in {saved} was cut off; 'arcops network snapshot -o {saved}' continues it")
+        target = saved
     if target is not None:
         if context or kubeconfig is not None:
             raise Refused("both manifests and a live cluster are named; name one of them")

@@ -9,7 +9,7 @@ from pathlib import Path
 from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
-from adapters.tools.live import meant, parameters
+from adapters.tools.live import Meant, meant, parameters
 from adapters.tools.patience import patience
 from flows.evaluations import NETWORK_SAFETY
 from flows.plan import all_gates
@@ -24,6 +24,8 @@ class CheckNetwork:
 
     target: Path | None = None
     """A folder with Kubernetes manifests, or one file, on the machine where the check runs; none where a context is named."""
+    saved: Path | None = None
+    """The folder of a snapshot, which has to be whole; for what was put together by hand name it as the target."""
     context: str = ""
     """The context of the kubeconfig: the cluster to look at."""
     kubeconfig: Path | None = None
@@ -32,13 +34,16 @@ class CheckNetwork:
     """The name of a shipped policy, or the path of one."""
 
 
+def _meant(ask: CheckNetwork, at: Place) -> Meant:
+    return meant(at, target=ask.target, context=ask.context, kubeconfig=ask.kubeconfig, saved=ask.saved)
+
+
 def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
-    what = meant(at, target=ask.target, context=ask.context, kubeconfig=ask.kubeconfig)
-    return {**parameters(what, at), "policy": allowed_policy(ask.policy, at)}
+    return {"policy": allowed_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
 
 
 def _answer(ask: CheckNetwork, digest: str, at: Place) -> Judged:
-    what = meant(at, target=ask.target, context=ask.context, kubeconfig=ask.kubeconfig)
+    what = _meant(ask, at)
     return Judged(report=left_about(what.name, digest, at), artifact=digest)
 
 
@@ -54,7 +59,7 @@ def check_network(ask: CheckNetwork, at: Place) -> Judged:
 
     The verdict is GREEN, AMBER or RED. What cannot be read, seen or understood is RED. Every finding names file and line.
     """
-    what = meant(at, target=ask.target, context=ask.context, kubeconfig=ask.kubeconfig)
+    what = _meant(ask, at)
     if what.cluster is None:
         report, digest = evaluate(what.target, NETWORK_SAFETY.kind, ask.policy, (), at)
     else:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +14,8 @@ from arcops.errors import Refused, Unavailable
 from arcops.seen.network import Network
 from arcops.tier import Tier
 from reach.drift import compare
-from tasks.cluster import RESOURCES
+from tasks.cluster import RESOURCES, TITLES
+from tasks.cluster_mesh import NAME, NAMESPACE, PATH
 from tasks.network import network_of, read_manifests
 from tests.clusters import cluster_of_the_shop
 from tests.definitions import DEFINITION
@@ -94,6 +91,46 @@ def test_policies_of_a_kind_that_is_not_understood_are_seen(here: Bench, cluster
     assert [(one.about, one.field) for one in found.refused] == [("CiliumNetworkPolicy shop/x", "spec.endpointSelector")]
 
 
+MESH = """\
+outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+rootNamespace: istio-config
+defaultConfig: {tracing: {zipkin: {address: "tracing.internal:9411"}}}
+"""
+
+
+def test_the_mesh_s_own_settings_are_read_and_nothing_else_of_them(
+    here: Bench, cluster: Cluster, kubeconfig: Path, tmp_path: Path
+) -> None:
+    cluster.objects["/api/v1/namespaces"].append({"metadata": {"name": NAMESPACE}, "spec": {}})
+    cluster.documents[PATH] = {"metadata": {"name": NAME}, "data": {"mesh": MESH, "meshNetworks": "networks: {}"}}
+    found = saved(here, kubeconfig)
+    (config,) = network(found).mesh.configs
+    assert (config.outbound, config.root_namespace) == ("REGISTRY_ONLY", "istio-config")
+    text = "".join(one.text for one in found.files)
+    assert "tracing.internal" not in text
+    assert "meshNetworks" not in text
+    assert [one for one in cluster.asked if "configmaps" in one] == [PATH]
+
+
+@pytest.mark.parametrize(
+    ("mesh", "why"), [("outboundTrafficPolicy: [", "cannot be read"), ("- a\n", "is not one mapping"), (None, "403 Forbidden")]
+)
+def test_settings_that_cannot_be_read_are_not_seen(
+    here: Bench, cluster: Cluster, kubeconfig: Path, mesh: str | None, why: str
+) -> None:
+    cluster.objects["/api/v1/namespaces"].append({"metadata": {"name": NAMESPACE}, "spec": {}})
+    cluster.documents[PATH] = {"metadata": {"name": NAME}, "data": {"mesh": mesh}}
+    if mesh is None:
+        cluster.forbidden.add(PATH)
+    unread = network(saved(here, kubeconfig)).unread
+    assert [(one.about, why in one.text) for one in unread] == [("configmaps.istio-system.istio", True)], unread
+
+
+def test_a_cluster_that_lists_no_namespace_was_not_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    cluster.objects["/api/v1/namespaces"] = []
+    assert [one.about for one in network(saved(here, kubeconfig)).unread] == ["namespaces"]
+
+
 def test_definitions_are_saved_where_something_is_checked_by_them(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
     other = DEFINITION.replace("gateway.networking.k8s.io", "velero.io")
     path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -109,7 +146,7 @@ def test_definitions_are_saved_where_something_is_checked_by_them(here: Bench, c
 
 def test_a_wrong_token_sees_nothing(here: Bench, kubeconfig: Path) -> None:
     found = saved(here, kubeconfig, "bad")
-    assert len(found.files) == len(RESOURCES)
+    assert len(found.files) == len(TITLES)
     assert all("401" in one.missing for one in found.files)
 
 
@@ -128,24 +165,12 @@ def test_no_such_context_and_no_such_server(here: Bench, kubeconfig: Path, tmp_p
         saved(here, gone)
 
 
-def test_the_role_that_ships_allows_what_is_listed_and_nothing_else() -> None:
+def test_the_roles_that_ship_allow_what_is_read_and_nothing_else() -> None:
     house = Path(__file__).resolve().parents[2]
-    role = yaml.safe_load((house / "deployments" / "kubernetes" / "network-reader.yaml").read_text())
-    allowed = {(group, plural) for rule in role["rules"] for group in rule["apiGroups"] for plural in rule["resources"]}
+    text = (house / "deployments" / "kubernetes" / "network-reader.yaml").read_text()
+    everywhere, mesh = yaml.safe_load_all(text)
+    allowed = {(group, plural) for rule in everywhere["rules"] for group in rule["apiGroups"] for plural in rule["resources"]}
     assert allowed == {(one.group, one.plural) for one in RESOURCES}
-    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
-
-
-def test_the_command_saves_into_an_empty_folder_alone(here: Bench, kubeconfig: Path, cluster: Cluster, tmp_path: Path) -> None:
-    def arcops(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "adapters.cli", "network", "snapshot", "-o", str(tmp_path / "live")]
-        return subprocess.run(
-            [*command, "--kubeconfig", str(kubeconfig), *more],
-            capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **here.environment},
-        )  # fmt: skip
-
-    assert "air-gapped" in arcops().stderr
-    done = arcops("--tier", "restricted")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((tmp_path / "live" / "networkpolicies.networking.k8s.io.json").read_text())["kind"] == "List"
-    assert "not an empty folder" in arcops("--tier", "restricted").stderr
+    assert {verb for rule in everywhere["rules"] for verb in rule["verbs"]} == {"list"}
+    assert (mesh["kind"], mesh["metadata"]["namespace"]) == ("Role", NAMESPACE)
+    assert mesh["rules"] == [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [NAME], "verbs": ["get"]}]
