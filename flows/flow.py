@@ -18,6 +18,7 @@ from pathlib import Path
 
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
+from arcops.exercise import Exercise
 from arcops.request import LiveCluster, Request
 from artifacts.private_key import Signer, load_signer
 from artifacts.store import Store
@@ -26,7 +27,7 @@ from flows.conclude import conclude
 from flows.deployed import TRACEPARENT
 from flows.engine import RUNNER, collect
 from flows.evaluation import Sealed, seal_and_keep
-from flows.evaluations import Evaluation, name_beside
+from flows.evaluations import Evaluation, as_strict, name_beside
 from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
@@ -123,14 +124,18 @@ async def evaluate(
     *,
     now: datetime | None = None,
     aside: Aside = NOTHING_ASIDE,
+    exercise: Exercise | None = None,
 ) -> State[None]:
-    """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict."""
+    """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict.
+
+    An *exercise* is what the worker's machine does to be measured.
+    """
     bench = Bench.here()
     traces.begin(os.environ, bench.settings.tier)
     run, asked = _begun()
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
-            return await _evaluate(bench, what, target, policy, attached, output, now=now, aside=aside)
+            return await _evaluate(bench, what, target, policy, attached, output, now=now, aside=aside, exercise=exercise)
     finally:
         await asyncio.to_thread(traces.flush)
 
@@ -152,10 +157,12 @@ async def _evaluate(
     *,
     now: datetime | None,
     aside: Aside,
+    exercise: Exercise | None,
 ) -> State[None]:
     remarks: list[str] = []
     at = now or datetime.now(UTC).replace(microsecond=0)
-    request = replace(bench.request(target, what.kind_of(aside.cluster), attached, at, aside), remark=remarks.append)
+    request = bench.request(target, what.kind_of(aside.cluster), attached, at, aside)
+    request = replace(request, remark=remarks.append, exercise=exercise)
     gates = [gate for gate in all_gates() if what.judges(gate)]
     try:
         aside.refuse_unless_one(target)
@@ -182,7 +189,10 @@ def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
     for path in (request.target, *request.attached, *declared):
         if not path.exists():
             raise Refused(f"{path} does not exist on the machine where this flow runs")
-    return make_plan(request, load_policy(policy), gates=gates)
+    read = load_policy(policy)
+    if request.exercise is not None:
+        request = replace(request, exercise=as_strict(request.exercise, read))
+    return make_plan(request, read, gates=gates)
 
 
 @contextmanager

@@ -24,6 +24,15 @@ Manifests = Annotated[
         max_length=4096,
     ),
 ]
+Snapshot = Annotated[
+    str,
+    Field(
+        title="Snapshot",
+        description="The path of a saved cluster ('arcops cluster snapshot') on the machine where the worker runs. Empty where "
+        "a context is named.",
+        max_length=4096,
+    ),
+]
 Declared = Annotated[
     str,
     Field(
@@ -61,4 +70,18 @@ Attached = Annotated[
 Output = Annotated[
     str,
     Field(title="Output", description="Also write the sealed artifact to this file on the worker's machine.", max_length=4096),
+]
+BaselineFile = Annotated[
+    str,
+    Field(title="Baseline", description="The site's signed baseline: a file on the worker's machine.", max_length=4096),
+]
+Tolerance = Annotated[
+    int,
+    Field(
+        title="Tolerance", description="Percent slower that is still the same, where the policy is not stricter.", ge=1, le=50
+    ),
+]
+Budget = Annotated[int, Field(title="Budget", description="Seconds that the whole benchmark may take.", ge=20, le=3600)]
+Size = Annotated[
+    int, Field(title="Size", description="Thousandths of the full size; less than all is only for trying out.", ge=1, le=1000)
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from arcops.finding import Location
 from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
-from reach.addresses import Span
+from reach.addresses import Domain, Span
 from reach.entries import entries
 from reach.meshed import meshed
 from reach.ports import Ports
@@ -33,7 +33,9 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, or a way in from there."""
+    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, host names, or a way in
+    from outside.
+    """
 
     way: Way
     source: str
@@ -211,7 +213,7 @@ def _reach(declared: Network, live: Network) -> Iterator[Change]:
     cuts = [*World(declared).terrain.ports.pieces, *World(live).terrain.ports.pieces]
     points = sorted({*_addresses(declared), *_addresses(live)})
     sides = [_Side(one, points, cuts) for one in (declared, live)]
-    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, Span), str(one)))
+    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, Span | Domain), str(one)))
     declared_side, live_side = sides
     space = declared_side.world.terrain.ports
     both = np.array([declared_side.world.port_class_of, live_side.world.port_class_of])
@@ -240,15 +242,15 @@ class _Side:
 
     def __init__(self, network: Network, points: Iterable[str], cuts: Iterable[Ports]) -> None:
         self.world = World(network, points, cuts)
-        self.ends: dict[str | Span, list[int]] = {}
+        self.ends: dict[str | Span | Domain, list[int]] = {}
         titles = roots(network)
         for position in range(len(network.pods)):
             self.ends.setdefault(titles[position], []).append(int(self.world.class_of[position]))
         classes = len(self.world.first_of_class)
-        for number, span in enumerate(self.world.terrain.outside.spans):
+        for number, span in enumerate(self.world.terrain.outside.ends):
             self.ends[span] = [classes + number]
 
-    def table(self, ends: list[str | Span], port_class: int) -> Flags:
+    def table(self, ends: list[str | Span | Domain], port_class: int) -> Flags:
         """May an end of *ends* (row) reach another (column)? For a workload, any of its pods."""
         members = np.zeros((len(ends), self.world.ends), dtype=np.float32)
         for row, end in enumerate(ends):

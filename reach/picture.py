@@ -14,7 +14,7 @@ from enum import Enum
 import numpy as np
 
 from arcops.seen.network import Network
-from reach.addresses import Span
+from reach.addresses import Domain, Span
 from reach.roots import roots
 from reach.selectors import Flags
 from reach.ways import Served, served
@@ -144,17 +144,18 @@ def _short(title: str) -> str:
 
 
 def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]:
-    """Ranges of addresses, those together that no pod tells apart, the most addresses last."""
+    """Ranges of addresses and host names, those together that no pod tells apart, the most addresses last."""
     pods = len(world.first_of_class)
-    alike: dict[bytes, list[int]] = {}
-    for number in range(len(world.terrain.outside.spans)):
+    alike: dict[tuple[bool, bytes], list[int]] = {}
+    for number, one in enumerate(world.terrain.outside.ends):
         end = pods + number
         profile = b"".join(np.packbits(np.concatenate([table[end], table[:, end]])).tobytes() for table in tables)
-        alike.setdefault(profile, []).append(end)
+        alike.setdefault((isinstance(one, Domain), profile), []).append(end)
     found = []
-    for ends in alike.values():
-        spans = [world.terrain.outside.spans[one - pods] for one in ends]
-        found.append((_of_addresses(spans, all_of_them=len(alike) == 1), ends))
+    ranges = sum(not by_name for by_name, _ in alike)
+    for (by_name, _), ends in alike.items():
+        spans = [world.terrain.outside.ends[one - pods] for one in ends]
+        found.append((_of_addresses(spans, all_of_them=ranges == 1 and not by_name), ends))
     return sorted(found, key=lambda one: (one[0].title.startswith("any"), one[0].title))
 
 
@@ -169,8 +170,8 @@ def _fewer(found: list[tuple[Group, list[int]]], most: int) -> list[tuple[Group,
     return [*found[: most - 2], (gathered, sorted(end for _, ends in middle for end in ends)), found[-1]]
 
 
-def _of_addresses(spans: list[Span], *, all_of_them: bool) -> Group:
-    widest = max(one.last - one.first + 1 if one.version == 4 else 0 for one in spans)
+def _of_addresses(spans: list[Span | Domain], *, all_of_them: bool) -> Group:
+    widest = max(one.last - one.first + 1 if isinstance(one, Span) and one.version == 4 else 0 for one in spans)
     if all_of_them:
         title = "any address"
     elif widest > 1 << 24:

@@ -82,6 +82,7 @@ RESOURCES = (
     Resource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
     Resource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
     Resource(version=_ISTIO, kind="Gateway", plural="gateways"),
+    Resource(version=_ISTIO, kind="VirtualService", plural="virtualservices"),
     Resource(version="networking.istio.io/v1alpha3", kind="EnvoyFilter", plural="envoyfilters"),
     Resource(version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
     Resource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
@@ -115,13 +116,29 @@ def connect(kubeconfig: Path | None, context: str) -> ApiClient:
             ConfigException,
             new_client_from_config,
         )
+        from urllib3 import Retry
     except ImportError as error:
         raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
     try:
         client: Client = new_client_from_config(str(kubeconfig) if kubeconfig else None, context or None, persist_config=False)
     except (ConfigException, OSError, TypeError, ValueError) as error:
         raise Refused(f"the kubeconfig has no context that could be used: {' '.join(str(error).split())}") from error
+    # Once more and no oftener, so that a server which hangs costs two waits and not four; and a token follows no redirect.
+    client.rest_client.pool_manager.connection_pool_kw["retries"] = Retry(total=1, redirect=0)
     return client
+
+
+def current_context(kubeconfig: Path | None) -> str:
+    """The name of the context that *kubeconfig*, by default the user's own, calls its current one. Raises `Refused`."""
+    try:
+        from kubernetes.config import ConfigException, list_kube_config_contexts
+    except ImportError as error:
+        raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
+    try:
+        _, current = list_kube_config_contexts(str(kubeconfig) if kubeconfig else None)
+    except (ConfigException, OSError, TypeError, ValueError) as error:
+        raise Refused(f"the kubeconfig has no context that could be used: {' '.join(str(error).split())}") from error
+    return str(current["name"])
 
 
 def open_to(cluster: LiveCluster, tier: Tier) -> ApiClient:
@@ -209,8 +226,11 @@ def _get(client: ApiClient, resource: Resource, following: str) -> tuple[Object,
     query = [("limit", str(PAGE)), *resource.query]
     if following:
         query.append(("continue", following))
-    answer: tuple[Object, Mapping[str, str]] = asked(client, resource.path, query, "object")
-    return answer
+    page, headers = asked(client, resource.path, query, "object")
+    items = (page.get("items") or []) if isinstance(page, dict) else None
+    if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+        raise Unavailable(f"what answers at {resource.path} is no list, so it is no API server, or its answer was cut")
+    return page, headers
 
 
 def asked(client: ApiClient, path: str, query: list[tuple[str, str]], form: str) -> tuple[Any, Mapping[str, str]]:

@@ -122,12 +122,20 @@ def network_generate(
     output: Annotated[
         Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; made where it is not there.")
     ],
+    definitions: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path,
+            help="A folder with the site's CustomResourceDefinitions, to hold custom objects against.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Write deny-by-default manifests for a workload, proven GREEN before they are written."""
     with said_in_one_sentence():
         from adapters.cli import networking
 
-        networking.generate(description, output)
+        networking.generate(description, output, definitions)
 
 
 @network_app.command("snapshot")

@@ -54,9 +54,9 @@ class Differing(Judged):
 
 
 def _parameters(ask: DiffNetwork, at: Place) -> Mapping[str, object]:
+    policy = allowed_policy(ask.policy, at)
     what = meant(at, target=ask.live, context=ask.context, kubeconfig=ask.kubeconfig)
-    declared = str(at.reach(ask.declared))
-    return {**parameters(what, at), "declared": declared, "policy": allowed_policy(ask.policy, at)}
+    return {**parameters(what, at), "declared": str(at.reach(ask.declared)), "policy": policy}
 
 
 def _answer(ask: DiffNetwork, digest: str, at: Place) -> Differing:

@@ -39,8 +39,7 @@ def _meant(ask: CheckNetwork, at: Place) -> Meant:
 
 
 def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
-    what = _meant(ask, at)
-    return {**parameters(what, at), "policy": allowed_policy(ask.policy, at)}
+    return {"policy": allowed_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
 
 
 def _answer(ask: CheckNetwork, digest: str, at: Place) -> Judged:

@@ -86,7 +86,7 @@ def test_every_line_is_a_connection_and_every_connection_is_on_a_line(network: N
     group = {title: number for members, number in titles.items() for title in members}
     classes = len(world.first_of_class)
     ends = [(int(world.class_of[number]), group[pods.title]) for number, pods in enumerate(network.pods)]
-    ends += [(classes + number, group[str(span)]) for number, span in enumerate(world.terrain.outside.spans)]
+    ends += [(classes + number, group[str(span)]) for number, span in enumerate(world.terrain.outside.ends)]
     for port_class in world.port_classes:
         table = world.pairs(port_class)
         open_pairs |= {(one, other) for row, one in ends for column, other in ends if table[row, column]}
