@@ -16,7 +16,8 @@ from flows.plan import AnyGate, needs_kind, rests_on
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """``flow`` is the flow's name, ``kind`` what the artifact calls its subject, ``policy`` the one it uses if none is named;
-    ``judges`` picks its gates. ``live`` is the kind where a live cluster is the subject; empty: the same.
+    ``judges`` picks its gates. ``live`` is the kind where the subject answers from elsewhere, a live cluster or an endpoint;
+    empty: the same.
     """
 
     flow: str
@@ -25,9 +26,9 @@ class Evaluation:
     judges: Callable[[AnyGate], bool]
     live: str = ""
 
-    def kind_of(self, cluster: LiveCluster | None) -> str:
-        """What a subject is called that is *cluster*, or else no live one."""
-        return self.live if cluster is not None and self.live else self.kind
+    def kind_of(self, elsewhere: LiveCluster | str | None) -> str:
+        """What a subject is called that is *elsewhere*, a cluster or the name of what answers; or else no live one."""
+        return self.live if elsewhere and self.live else self.kind
 
 
 READINESS = Evaluation(flow="readiness", kind="model", policy="sovereign", judges=lambda gate: True)
@@ -45,9 +46,12 @@ NETWORK_DRIFT = Evaluation(
 CLUSTER_READINESS = Evaluation(
     flow="cluster-readiness", kind="cluster", policy="cluster", judges=lambda gate: needs_kind(gate, "cluster")
 )
+INFERENCE_VALIDATION = Evaluation(
+    flow="inference-validation", kind="model", live="inference-endpoint", policy="inference", judges=lambda gate: True
+)
 GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
 
-ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, NETWORK_DRIFT, CLUSTER_READINESS, GPU_VALIDATION)
+ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, NETWORK_DRIFT, CLUSTER_READINESS, INFERENCE_VALIDATION, GPU_VALIDATION)
 
 
 def name_beside(target: Path) -> str:
