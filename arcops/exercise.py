@@ -16,7 +16,8 @@ class Exercise:
     """``cpu``: measure the processor, on a node without a GPU. It goes into the evidence as it stands.
 
     Between ``least`` and ``most`` sessions are made: more until every figure is decided against the baseline by ``tolerance``
-    (percent), or ``budget`` is spent. ``sustained`` is how long one load is kept up to watch clocks and throttling; 0: not.
+    (percent), of sessions that are not disturbed (the canary at most ``drift`` percent above calm), or ``budget`` is spent.
+    ``sustained`` is how long one load is kept up to watch clocks and throttling; 0: not.
     Operands follow from ``seed``. ``size`` scales every buffer and matrix: 1 is for production, tests use less (in 1/1000).
     """
 
@@ -24,6 +25,7 @@ class Exercise:
     least: int = LEAST_SESSIONS
     most: int = 15
     tolerance: int = 5
+    drift: int = 10
     sustained: int = 10_000_000
     budget: int = 600_000_000
     seed: int = 1
@@ -34,6 +36,7 @@ class Exercise:
             ("the least number of sessions", self.least, LEAST_SESSIONS, _MOST_SESSIONS),
             ("the greatest number of sessions", self.most, self.least, _MOST_SESSIONS),
             ("the tolerance in percent", self.tolerance, 1, 50),
+            ("the drift in percent", self.drift, 1, 100),
             ("the sustained load in microseconds", self.sustained, 0, self.budget),
             ("the budget in microseconds", self.budget, 1_000_000, _MOST_BUDGET),
             ("the seed", self.seed, 0, 2**31),

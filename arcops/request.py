@@ -9,6 +9,7 @@ from pathlib import Path
 
 from arcops.endpoint import Endpoint
 from arcops.errors import Refused
+from arcops.exercise import Exercise
 from arcops.tier import Tier
 
 _LAST_YEAR = 9000
@@ -47,8 +48,9 @@ class Request:
     files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
     at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     ``site`` is the name of the place where this runs, or empty. ``endpoint`` is the inference endpoint to load, where one is
-    the subject. ``cluster`` is the cluster to ask, where the subject is a live one; nothing is read from ``target`` then.
-    ``declared`` is what the subject is held against: the folder or file that says how it should be.
+    the subject; ``exercise`` is what a machine is to do, where it is to be measured. ``cluster`` is the cluster to ask, where
+    the subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the folder
+    or file that says how it should be.
     """
 
     target: Path
@@ -66,6 +68,7 @@ class Request:
     endpoint: Endpoint | None = None
     cluster: LiveCluster | None = None
     declared: Path | None = None
+    exercise: Exercise | None = None
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

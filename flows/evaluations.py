@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.exercise import Exercise
+from arcops.policy import Policy
 from arcops.request import LiveCluster
 from arcops.seen.tree import Tree
 from flows.plan import AnyGate, needs_kind, rests_on
+from gates.benchmark import benchmark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +53,24 @@ INFERENCE_VALIDATION = Evaluation(
     flow="inference-validation", kind="model", live="inference-endpoint", policy="inference", judges=lambda gate: True
 )
 GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
+GPU_BENCHMARK = Evaluation(
+    flow="gpu-benchmark", kind="gpu-node", policy="gpu-bench", judges=lambda gate: needs_kind(gate, "benchmark")
+)
+NODE_BENCHMARK = Evaluation(
+    flow="node-benchmark", kind="node", policy="cpu-bench", judges=lambda gate: needs_kind(gate, "benchmark")
+)
 
-ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, NETWORK_DRIFT, CLUSTER_READINESS, INFERENCE_VALIDATION, GPU_VALIDATION)
+ALL = (
+    READINESS,
+    SUPPLY_CHAIN,
+    NETWORK_SAFETY,
+    NETWORK_DRIFT,
+    CLUSTER_READINESS,
+    INFERENCE_VALIDATION,
+    GPU_VALIDATION,
+    GPU_BENCHMARK,
+    NODE_BENCHMARK,
+)
 
 
 def name_beside(target: Path) -> str:
@@ -65,3 +84,13 @@ def evaluation(flow: str) -> Evaluation:
         if one.flow == flow:
             return one
     raise Refused(f"the flow {flow!r} evaluates nothing, so it has no artifact to leave")
+
+
+def as_strict(asked: Exercise, policy: Policy) -> Exercise:
+    """*asked* with the tolerance by which *policy* judges, where that is stricter, and with its drift: they decide when enough
+    was measured.
+    """
+    judged = policy.gates.get("benchmark")
+    if not isinstance(judged, benchmark.policy):
+        return asked
+    return replace(asked, tolerance=min(asked.tolerance, judged.tolerance), drift=judged.most_drift)

@@ -19,6 +19,7 @@ from pathlib import Path
 from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
+from arcops.exercise import Exercise
 from arcops.request import LiveCluster, Request
 from arcops.seen.tree import Tree
 from artifacts.private_key import Signer, load_signer
@@ -28,7 +29,7 @@ from flows.conclude import conclude
 from flows.deployed import TRACEPARENT
 from flows.engine import RUNNER, collect
 from flows.evaluation import Sealed, seal_and_keep
-from flows.evaluations import Evaluation, name_beside
+from flows.evaluations import Evaluation, as_strict, name_beside
 from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
@@ -134,17 +135,21 @@ async def evaluate(
     now: datetime | None = None,
     aside: Aside = NOTHING_ASIDE,
     endpoint: Callable[[Settings], Endpoint] | None = None,
+    exercise: Exercise | None = None,
 ) -> State[None]:
     """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict.
 
-    *endpoint* makes the inference endpoint to load, where one is asked for; what it raises refuses the run, which is RED.
+    *endpoint* makes the inference endpoint to load, where one is asked for; what it raises refuses the run, which is RED. An
+    *exercise* is what the worker's machine does to be measured.
     """
     bench = Bench.here()
     traces.begin(os.environ, bench.settings.tier)
     run, asked = _begun()
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
-            return await _evaluate(bench, what, target, policy, attached, output, now=now, aside=aside, endpoint=endpoint)
+            return await _evaluate(
+                bench, what, target, policy, attached, output, now=now, aside=aside, endpoint=endpoint, exercise=exercise
+            )
     finally:
         await asyncio.to_thread(traces.flush)
 
@@ -167,11 +172,12 @@ async def _evaluate(
     now: datetime | None,
     aside: Aside,
     endpoint: Callable[[Settings], Endpoint] | None,
+    exercise: Exercise | None,
 ) -> State[None]:
     remarks: list[str] = []
     at = now or datetime.now(UTC).replace(microsecond=0)
     kind = what.kind_of(aside.named(target))
-    request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append)
+    request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append, exercise=exercise)
     gates = [gate for gate in all_gates() if what.judges(gate)]
     try:
         aside.refuse_unless_one(target)
@@ -200,7 +206,10 @@ def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
     for path in (request.target, *request.attached, *declared):
         if not path.exists():
             raise Refused(f"{path} does not exist on the machine where this flow runs")
-    plan = make_plan(request, load_policy(policy), gates=gates)
+    read = load_policy(policy)
+    if request.exercise is not None:
+        request = replace(request, exercise=as_strict(request.exercise, read))
+    plan = make_plan(request, read, gates=gates)
     if request.endpoint is not None and request.named and any(one.body is Tree for one in plan.collectors):
         raise Refused(f"policy {plan.policy.name!r} judges a model's files, and none are named; name them as the target")
     return plan

@@ -14,6 +14,7 @@ from flows.parameters import (
     Budget,
     Concurrencies,
     Each,
+    Metrics,
     Models,
     Output,
     Patience,
@@ -47,7 +48,9 @@ async def inference_validation(
     tokens: Tokens = 32,
     patience_ms: Patience = 30_000,
     budget_s: Budget = 300,
+    metrics: Metrics = False,
     key: WorkerKey = "",
+    token: WorkerKey = "",
     authorities: Authorities = "",
     output: Output = "",
 ) -> State[None]:
@@ -69,11 +72,13 @@ async def inference_validation(
             tokens=tokens,
             patience=patience_ms * 1000,
             budget=budget_s * 1_000_000,
+            metrics=metrics,
         )
         if load.url not in settings.endpoints:
             raise Refused(f"this worker loads only the endpoints that its operator named (ARCOPS_ENDPOINTS), not {load.url}")
         refuse_other_keys(key)
-        return Endpoint(load=load, key=key, authorities=authorities)
+        refuse_other_keys(token)
+        return Endpoint(load=load, key=key, token=token, authorities=authorities)
 
     return await evaluate(INFERENCE_VALIDATION, target, policy, (), output, aside=Aside(url=url), endpoint=endpoint)
 

@@ -78,10 +78,11 @@ Rates = Annotated[
 Tokens = Annotated[int, Field(title="Tokens", description="The most tokens of an answer.", ge=2, le=512)]
 Patience = Annotated[int, Field(title="Patience", description="Milliseconds that one request may take.", ge=100)]
 Budget = Annotated[int, Field(title="Budget", description="Seconds that the whole check may take.", ge=1, le=1200)]
+Metrics = Annotated[bool, Field(title="Metrics", description="Read the server's own /metrics meanwhile (vLLM, llama.cpp).")]
 WorkerKey = Annotated[
     str,
     Field(
-        title="API key",
+        title="API key or token",
         description="Which variable of the worker's environment holds it: env:ARCOPS_ENDPOINT_KEY, or one that begins so.",
         pattern=r"^(env:ARCOPS_ENDPOINT_KEY[A-Z0-9_]*)?$",
         max_length=200,
@@ -123,4 +124,18 @@ Attached = Annotated[
 Output = Annotated[
     str,
     Field(title="Output", description="Also write the sealed artifact to this file on the worker's machine.", max_length=4096),
+]
+BaselineFile = Annotated[
+    str,
+    Field(title="Baseline", description="The site's signed baseline: a file on the worker's machine.", max_length=4096),
+]
+Tolerance = Annotated[
+    int,
+    Field(
+        title="Tolerance", description="Percent slower that is still the same, where the policy is not stricter.", ge=1, le=50
+    ),
+]
+Budget = Annotated[int, Field(title="Budget", description="Seconds that the whole benchmark may take.", ge=20, le=3600)]
+Size = Annotated[
+    int, Field(title="Size", description="Thousandths of the full size; less than all is only for trying out.", ge=1, le=1000)
 ]

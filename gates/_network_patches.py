@@ -24,7 +24,6 @@ from arcops.seen.network import (
     PortRange,
     Protocol,
     Selector,
-    Tier,
 )
 from gates import _network_rules as rules
 from gates._network_used import contains, selects_all_of
@@ -68,7 +67,7 @@ class _Patches:
     def __init__(self, body: Network, site: Site) -> None:
         self._body, self._site = body, site
         self._words = Words(body)
-        self._policies = {one.title: one for one in body.policies if one.tier is Tier.NAMESPACE}
+        self._policies = {one.title: one for one in body.policies if one.plain}
         self._pods = {one.title: one for one in body.pods}
 
     def isolated(self, finding: Finding) -> str:
@@ -179,7 +178,7 @@ class _Patches:
     def out_of_reach(self, finding: Finding, addresses: tuple[str, ...]) -> str:
         """The *addresses* as exceptions of every block by which the pod reaches one of them."""
         pod = self._pods.get(finding.about.rpartition(" ")[0])
-        if pod is None or any(one.tier is not Tier.NAMESPACE for one in self._body.policies):
+        if pod is None or any(not one.plain for one in self._body.policies):
             return ""
         changes: list[Change] = []
         for policy in self._about(pod):

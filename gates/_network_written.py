@@ -19,7 +19,6 @@ from arcops.seen.network import (
     PolicySeen,
     Protocol,
     Selector,
-    Tier,
 )
 from gates import _network_rules as rules
 from gates._network_sound import place
@@ -98,7 +97,7 @@ def _rules(policy: PolicySeen) -> Iterator[tuple[Direction, PolicyRule]]:
 
 
 def in_force(policy: PolicySeen, direction: Direction) -> bool:
-    return policy.tier is not Tier.NAMESPACE or direction in policy.directions
+    return policy.counts(direction)
 
 
 def wide_places(direction: Direction, rule: PolicyRule, widest: dict[int, int]) -> Iterator[tuple[Location, str]]:

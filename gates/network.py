@@ -22,7 +22,8 @@ from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Finding
 from arcops.gate import gate
-from arcops.seen.network import Label, Network
+from arcops.seen.network import METADATA_SERVICES, Label, Network
+from gates import _network_hosts as hosts
 from gates import _network_reached as reached
 from gates import _network_rules as rules
 from gates import _network_sound as sound
@@ -45,7 +46,7 @@ class NetworkSafetyPolicy:
 
     enforcer: str = ""
     api_server: tuple[str, ...] = ()
-    metadata: tuple[str, ...] = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
+    metadata: tuple[str, ...] = METADATA_SERVICES
     entries: tuple[str, ...] = ()
     dns_labels: tuple[str, ...] = ("k8s-app=kube-dns",)
     harmless: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     found = (
         sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas),
         written.findings(evidence, dns_labels=labels, widest=widest),
+        hosts.findings(evidence),
         reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries),
     )
     yield from patched(chain.from_iterable(found), makers(evidence.body, site))

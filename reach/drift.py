@@ -10,10 +10,9 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from arcops.finding import Location
-from arcops.seen.mesh import AuthorizationSeen, DestinationRuleSeen, PeerAuthenticationSeen, ServiceEntrySeen, SidecarSeen
-from arcops.seen.network import BackendTlsSeen, GatewaySeen, GrantSeen, Network, RouteSeen
+from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
-from reach.addresses import Span
+from reach.addresses import Domain, Span
 from reach.entries import entries
 from reach.meshed import meshed
 from reach.ports import Ports
@@ -21,7 +20,6 @@ from reach.roots import roots
 from reach.selectors import Flags
 from reach.world import World
 
-MeshObject = AuthorizationSeen | PeerAuthenticationSeen | SidecarSeen | ServiceEntrySeen | DestinationRuleSeen
 Said = dict[str, tuple[Location, object]]
 """By the title of an object: where it stands, and what it says."""
 
@@ -35,7 +33,9 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, or a way in from there."""
+    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, host names, or a way in
+    from outside.
+    """
 
     way: Way
     source: str
@@ -92,7 +92,7 @@ def compare(declared: Network, live: Network, as_found: Collection[str] = ()) ->
 
 def declared_namespaces(declared: Network) -> frozenset[str]:
     """The namespaces that *declared* says anything about."""
-    return frozenset((*(one.name for one in declared.namespaces), *(one.namespace for one in _mesh_objects(declared))))
+    return frozenset((*(one.name for one in declared.namespaces), *(_namespace(one) for one in _above(declared)))) - {""}
 
 
 def taken_as_found(declared: Network, live: Network, patterns: Collection[str]) -> Iterator[str]:
@@ -141,16 +141,17 @@ _PLACES = ("at", "field", "declared", "node_port")
 """Fields that say where or how something is written, not what, and what the API server picks by itself."""
 
 
+_ENDS, _ABOUT = ("namespaces", "pods", "policies", "services"), ("root", "files", "unread", "refused", "unchecked", "passages")
+_COMPUTED = frozenset((*_ENDS, *_ABOUT, "others", "mesh"))
+"""Of a network what is compared by its effect, or is no object. Everything else is a layer above, whoever adds it."""
+
+
 def layers(network: Network, apart: frozenset[str]) -> Said:
     """What the mesh and the gateways are told in all namespaces but those *apart*, and who is in the mesh."""
     parts: dict[str, list[tuple[Location, object]]] = {}
-    told: list[MeshObject | RouteSeen | GatewaySeen | GrantSeen | BackendTlsSeen] = [*_mesh_objects(network), *network.routes]
-    for one in [*told, *network.gateways, *network.grants, *network.backend_tls]:
-        if one.namespace not in apart:
-            parts.setdefault(_title(one), []).append((one.at, _words(one)))
-    for config in network.mesh.configs:
-        if config.about.partition(" ")[2].partition("/")[0] not in apart:
-            parts.setdefault(config.about, []).append((config.at, _words(config)))
+    for one in _above(network):
+        if _namespace(one) not in apart:
+            parts.setdefault(_title(one), []).append((getattr(one, "at"), _words(one)))  # noqa: B009  # each has its place
     inside = {id(one.pods): one.ambient for one in meshed(network)}
     for pods, title in zip(network.pods, roots(network), strict=True):
         if id(pods) in inside and pods.namespace not in apart:
@@ -158,18 +159,26 @@ def layers(network: Network, apart: frozenset[str]) -> Said:
     return {title: (said[0][0], tuple(sorted((one for _, one in said), key=repr))) for title, said in parts.items()}
 
 
-def _title(one: MeshObject | RouteSeen | GatewaySeen | GrantSeen | BackendTlsSeen) -> str:
-    if isinstance(one, GrantSeen):
-        return f"ReferenceGrant {one.namespace}/{one.name}"
-    if isinstance(one, BackendTlsSeen):
-        return f"BackendTLSPolicy {one.namespace}/{one.name}"
-    return one.title
+def _above(network: Network) -> Iterator[object]:
+    for part in fields(network):
+        if part.name not in _COMPUTED:
+            yield from getattr(network, part.name)
+    for part in fields(network.mesh):
+        yield from getattr(network.mesh, part.name)
 
 
-def _mesh_objects(network: Network) -> list[MeshObject]:
-    said = network.mesh
-    first: list[MeshObject] = [*said.authorizations, *said.peer_authentications, *said.sidecars]
-    return [*first, *said.service_entries, *said.destination_rules]
+def _namespace(one: object) -> str:
+    """The namespace of an object; of the mesh's settings, which only say what they are about, from that."""
+    return str(getattr(one, "namespace", "") or getattr(one, "about", "").partition(" ")[2].partition("/")[0])
+
+
+def _title(one: object) -> str:
+    kind = _KINDS.get(type(one), type(one).__name__.removesuffix("Seen"))
+    own = getattr(one, "title", "") or getattr(one, "about", "")
+    return str(own or f"{kind} {_namespace(one)}/{getattr(one, 'name', '')}")
+
+
+_KINDS: dict[type, str] = {GrantSeen: "ReferenceGrant", BackendTlsSeen: "BackendTLSPolicy"}
 
 
 def _objects(declared: Said, live: Said) -> Iterator[Difference]:
@@ -204,7 +213,7 @@ def _reach(declared: Network, live: Network) -> Iterator[Change]:
     cuts = [*World(declared).terrain.ports.pieces, *World(live).terrain.ports.pieces]
     points = sorted({*_addresses(declared), *_addresses(live)})
     sides = [_Side(one, points, cuts) for one in (declared, live)]
-    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, Span), str(one)))
+    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, Span | Domain), str(one)))
     declared_side, live_side = sides
     space = declared_side.world.terrain.ports
     both = np.array([declared_side.world.port_class_of, live_side.world.port_class_of])
@@ -233,15 +242,15 @@ class _Side:
 
     def __init__(self, network: Network, points: Iterable[str], cuts: Iterable[Ports]) -> None:
         self.world = World(network, points, cuts)
-        self.ends: dict[str | Span, list[int]] = {}
+        self.ends: dict[str | Span | Domain, list[int]] = {}
         titles = roots(network)
         for position in range(len(network.pods)):
             self.ends.setdefault(titles[position], []).append(int(self.world.class_of[position]))
         classes = len(self.world.first_of_class)
-        for number, span in enumerate(self.world.terrain.outside.spans):
+        for number, span in enumerate(self.world.terrain.outside.ends):
             self.ends[span] = [classes + number]
 
-    def table(self, ends: list[str | Span], port_class: int) -> Flags:
+    def table(self, ends: list[str | Span | Domain], port_class: int) -> Flags:
         """May an end of *ends* (row) reach another (column)? For a workload, any of its pods."""
         members = np.zeros((len(ends), self.world.ends), dtype=np.float32)
         for row, end in enumerate(ends):

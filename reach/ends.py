@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from arcops.errors import Refused
 from arcops.seen.network import Network, PodSet, Protocol, ServicePort, ServiceSeen
+from reach.addresses import Domain
 from reach.decision import End
 from reach.entries import Services
 
@@ -56,6 +57,10 @@ def doors(network: Network, text: str, near: str) -> tuple[Door, ...]:
         if not number:
             raise Refused(f"the port {port!r} of an address outside has no number; write it as a number")
         return (Door(end=address, protocol=protocol, port=number),)
+    if any(peer.domain == name for policy in network.policies for rule in policy.egress for peer in rule.peers):
+        if not number:
+            raise Refused(f"the port {port!r} of a host outside has no number; write it as a number")
+        return (Door(end=Domain(name=name), protocol=protocol, port=number),)
     found = [door for service in _services(network, name, near) for door in _behind(network, service, port, protocol)]
     if not found:
         found = [

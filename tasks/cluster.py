@@ -82,6 +82,7 @@ RESOURCES = (
     Resource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
     Resource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
     Resource(version=_ISTIO, kind="Gateway", plural="gateways"),
+    Resource(version=_ISTIO, kind="VirtualService", plural="virtualservices"),
     Resource(version="networking.istio.io/v1alpha3", kind="EnvoyFilter", plural="envoyfilters"),
     Resource(version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
     Resource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),

@@ -98,14 +98,21 @@ def network_diff(
 
 @network_app.command("map")
 def network_map(
-    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The SVG file to write.")],
+    target: Annotated[
+        Path | None, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)
+    ] = None,
+    artifact: Annotated[
+        str, typer.Option(help="Draw what this artifact in the store was judged by: sha256:….", show_default=False)
+    ] = "",
+    kind: Annotated[str, typer.Option(help="Of the artifact's evidence: network, or declared.")] = "network",
 ) -> None:
     """Draw namespaces, workloads and what may talk to what. Exits 1 where the picture is not certain; it says so itself."""
     with said_in_one_sentence():
         from adapters.cli import networking
+        from adapters.tools.map import MapNetwork
 
-        code = networking.draw(target, output)
+        code = networking.draw(MapNetwork(target=target, artifact=artifact, kind=kind), output)
     raise typer.Exit(code)
 
 
@@ -115,12 +122,20 @@ def network_generate(
     output: Annotated[
         Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; made where it is not there.")
     ],
+    definitions: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path,
+            help="A folder with the site's CustomResourceDefinitions, to hold custom objects against.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Write deny-by-default manifests for a workload, proven GREEN before they are written."""
     with said_in_one_sentence():
         from adapters.cli import networking
 
-        networking.generate(description, output)
+        networking.generate(description, output, definitions)
 
 
 @network_app.command("snapshot")

@@ -30,6 +30,7 @@ from reach.drift import Way
 
 _MOST_DOUBTS = 10
 _MOST_DESCRIPTION = 1024 * 1024
+_MOST_DEFINITIONS = 64 * 1024 * 1024
 
 
 def check(ask: CheckNetwork, key: str, output: Path | None, form: str, tier: str) -> int:
@@ -79,19 +80,20 @@ def diff(ask: DiffNetwork, key: str, output: Path | None, form: str, tier: str) 
     return BY_VERDICT[verdict]
 
 
-def draw(target: Path, output: Path) -> int:
+def draw(ask: MapNetwork, output: Path) -> int:
     """0, or 1 where the picture is not certain; it is written all the same, and says so itself."""
     replaceable(output)
-    found = answer(map_network, MapNetwork(target=target), surroundings.place())
+    found = answer(map_network, ask, surroundings.place())
     replace_whole(output, found.svg.encode())
     _doubts(found.doubts)
     print(printable(f"{output}: {found.workloads} workload(s), {found.lines} line(s)"))
     return CANNOT if found.doubts else GREEN
 
 
-def generate(description: Path, output: Path) -> None:
+def generate(description: Path, output: Path, definitions: Path | None) -> None:
     """All of the files, or, where one cannot be written, what was there before of the others."""
-    made = answer(generate_network, GenerateNetwork(description=text(description, _MOST_DESCRIPTION)), surroundings.place())
+    asked = GenerateNetwork(description=text(description, _MOST_DESCRIPTION), definitions=_texts(definitions))
+    made = answer(generate_network, asked, surroundings.place())
     output.mkdir(parents=True, exist_ok=True)
     strangers = sorted({one.name for one in output.iterdir()} - {one.name for one in made.files})
     if strangers:
@@ -101,6 +103,23 @@ def generate(description: Path, output: Path) -> None:
     for one in made.files:
         replace_whole(output / one.name, one.text.encode())
         print(printable(str(output / one.name)))
+    custom = [one.name for one in made.files if one.custom]
+    if custom:
+        held = "were held against the definitions given" if definitions is not None else "were held against no definitions"
+        print(
+            f"The custom objects in {', '.join(custom)} {held}; 'check' asks for them again: put the site's "
+            "CustomResourceDefinitions ('arcops network snapshot', or 'kubectl get crd -o yaml') beside these files."
+        )
+
+
+def _texts(folder: Path | None) -> str:
+    """The YAML files of *folder*, one after the other. Raises `Refused` where there is none."""
+    if folder is None:
+        return ""
+    found = sorted(one for one in folder.rglob("*") if one.suffix in (".yaml", ".yml", ".json") and one.is_file())
+    if not found:
+        raise Refused(f"{folder} holds no YAML or JSON file, so no definitions")
+    return "\n---\n".join(text(one, _MOST_DEFINITIONS) for one in found)
 
 
 def snapshot(output: Path, context: str, kubeconfig: Path | None, tier: str) -> int:

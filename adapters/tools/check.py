@@ -15,6 +15,7 @@ from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
+from arcops.exercise import Exercise
 from arcops.request import LiveCluster, Request
 from arcops.result import Report
 from artifacts.bundle import seal_statement
@@ -104,12 +105,13 @@ def evaluate(
     cluster: LiveCluster | None = None,
     declared: Path | None = None,
     gates: Iterable[AnyGate] | None = None,
+    exercise: Exercise | None = None,
 ) -> tuple[Report, str]:
     """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store.
 
     A subject that is no path, such as a node, is *named*; its *target* is the root of its files.
-    An *endpoint* is what an inference endpoint's collector loads, a *cluster* what is asked instead of the target, and
-    *declared* what the subject is held against. Only *gates* judge, where any are given.
+    An *endpoint* is what an inference endpoint's collector loads, an *exercise* what a machine does to be measured, a *cluster*
+    what is asked instead of the target, and *declared* what the subject is held against. Only *gates* judge, where any are given.
     """
     signer = at.signer()
     request = Request(
@@ -128,6 +130,7 @@ def evaluate(
         endpoint=endpoint,
         cluster=cluster,
         declared=declared,
+        exercise=exercise,
         progress=at.progress,
     )
     plan = make_plan(request, load_policy(allowed_policy(policy, at)), gates=gates)

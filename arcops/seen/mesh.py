@@ -112,6 +112,50 @@ class DestinationRuleSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeshGatewaySeen:
+    """Istio's own Gateway, of the one form that is read: every server asks for a certificate of the mesh, and names its hosts.
+
+    ``selector`` selects its pods, in its own namespace.
+    """
+
+    namespace: str
+    name: str
+    at: Location
+    selector: Selector
+    hosts: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return f"Gateway.networking.istio.io {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leads:
+    """One route of a VirtualService: for requests that come by ``gateways`` (``mesh`` is the sidecars), to ``hosts``."""
+
+    at: Location
+    gateways: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualServiceSeen:
+    """A VirtualService and its routes. Gateways are ``namespace/name``. ``unclear`` names what in it is not understood."""
+
+    namespace: str
+    name: str
+    at: Location
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...]
+    routes: tuple[Leads, ...] = ()
+    unclear: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"VirtualService {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeshConfigSeen:
     """The mesh's own settings, from the ConfigMap ``istio`` or an IstioOperator. What is not said is empty."""
 
@@ -131,3 +175,5 @@ class MeshSeen:
     service_entries: tuple[ServiceEntrySeen, ...] = ()
     destination_rules: tuple[DestinationRuleSeen, ...] = ()
     configs: tuple[MeshConfigSeen, ...] = ()
+    gateways: tuple[MeshGatewaySeen, ...] = ()
+    virtual_services: tuple[VirtualServiceSeen, ...] = ()

@@ -11,19 +11,21 @@ from arcops.seen.mesh import (
     DestinationRuleSeen,
     MeshAction,
     MeshConfigSeen,
+    MeshGatewaySeen,
     MeshRule,
     MeshSeen,
     PeerAuthenticationSeen,
     ServiceEntrySeen,
     SidecarSeen,
+    VirtualServiceSeen,
 )
 from tasks.manifests.fields import Field, text_at
+from tasks.manifests.istio_routes import mesh_gateway, virtual_service
 from tasks.manifests.names import labels
 from tasks.manifests.nodes import Unreadable, documents
 
 NARROWING = frozenset(
     {
-        ("networking.istio.io", "VirtualService"),
         ("networking.istio.io", "WorkloadEntry"),
         ("networking.istio.io", "WorkloadGroup"),
         ("networking.istio.io", "ProxyConfig"),
@@ -46,6 +48,8 @@ class Mesh:
     service_entries: list[ServiceEntrySeen] = field(default_factory=list)
     destination_rules: list[DestinationRuleSeen] = field(default_factory=list)
     configs: list[MeshConfigSeen] = field(default_factory=list)
+    gateways: list[MeshGatewaySeen] = field(default_factory=list)
+    virtual_services: list[VirtualServiceSeen] = field(default_factory=list)
 
     def seen(self) -> MeshSeen:
         return MeshSeen(
@@ -55,6 +59,8 @@ class Mesh:
             service_entries=tuple(self.service_entries),
             destination_rules=tuple(self.destination_rules),
             configs=tuple(self.configs),
+            gateways=tuple(self.gateways),
+            virtual_services=tuple(self.virtual_services),
         )
 
     def take(self, found: Field, group: str, kind: str, namespace: str, name: str) -> bool:
@@ -70,6 +76,13 @@ class Mesh:
                 self.service_entries.append(_service_entry(found, namespace, name))
             case ("networking.istio.io", "DestinationRule"):
                 self.destination_rules.append(_destination_rule(found, namespace, name))
+            case ("networking.istio.io", "VirtualService"):
+                self.virtual_services.append(virtual_service(found, namespace, name))
+            case ("networking.istio.io", "Gateway"):
+                made = mesh_gateway(found, namespace, name)
+                if made is None:
+                    return False  # it may let anybody in, and nothing here knows whom
+                self.gateways.append(made)
             case ("install.istio.io", "IstioOperator"):
                 config = found.within("spec", "meshConfig")
                 if config is not None:

@@ -20,7 +20,7 @@ from arcops.seen.network import (
     RouteSeen,
     ServiceSeen,
 )
-from tasks.manifests import cluster_policy, policy, routes, workloads
+from tasks.manifests import cilium, cluster_policy, policy, routes, workloads
 from tasks.manifests.custom import Custom
 from tasks.manifests.fields import Complaints, Field, text_at
 from tasks.manifests.istio import NARROWING, Mesh
@@ -170,6 +170,10 @@ class Objects:
                 self.routes.append(routes.ingress(found, namespace, name))
             case ("policy.networking.k8s.io", _, _) if (version, kind) in cluster_policy.KINDS:
                 self.policies.append(cluster_policy.cluster_policy(found, version, kind, name))
+            case ("cilium.io", "v2", _) if kind in cilium.KINDS:
+                policies, unclear = cilium.cilium_policies(found, kind, namespace, name)
+                self.policies.extend(policies)
+                self.unread.extend(unclear)
             case ("gateway.networking.k8s.io", _, _) if kind in routes.ROUTES:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):

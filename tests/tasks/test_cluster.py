@@ -87,7 +87,8 @@ def test_a_list_that_expires_on_the_way_is_begun_again(here: Bench, cluster: Clu
 
 def test_policies_of_a_kind_that_is_not_understood_are_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
     cluster.objects["/apis/cilium.io/v2/ciliumnetworkpolicies"] = [{"metadata": {"name": "x", "namespace": "shop"}, "spec": {}}]
-    assert [(one.kind, one.harmless) for one in network(saved(here, kubeconfig)).others] == [("CiliumNetworkPolicy", False)]
+    found = network(saved(here, kubeconfig))
+    assert [(one.about, one.field) for one in found.refused] == [("CiliumNetworkPolicy shop/x", "spec.endpointSelector")]
 
 
 MESH = """\
