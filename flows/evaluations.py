@@ -19,7 +19,8 @@ from gates.benchmark import benchmark
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """``flow`` is the flow's name, ``kind`` what the artifact calls its subject, ``policy`` the one it uses if none is named;
-    ``judges`` picks its gates. ``live`` is the kind where a live cluster is the subject; empty: the same.
+    ``judges`` picks its gates. ``live`` is the kind where the subject answers from elsewhere, a live cluster or an endpoint;
+    empty: the same.
     """
 
     flow: str
@@ -28,9 +29,9 @@ class Evaluation:
     judges: Callable[[AnyGate], bool]
     live: str = ""
 
-    def kind_of(self, cluster: LiveCluster | None) -> str:
-        """What a subject is called that is *cluster*, or else no live one."""
-        return self.live if cluster is not None and self.live else self.kind
+    def kind_of(self, elsewhere: LiveCluster | str | None) -> str:
+        """What a subject is called that is *elsewhere*, a cluster or the name of what answers; or else no live one."""
+        return self.live if elsewhere and self.live else self.kind
 
 
 READINESS = Evaluation(flow="readiness", kind="model", policy="sovereign", judges=lambda gate: True)
@@ -48,6 +49,9 @@ NETWORK_DRIFT = Evaluation(
 CLUSTER_READINESS = Evaluation(
     flow="cluster-readiness", kind="cluster", policy="cluster", judges=lambda gate: needs_kind(gate, "cluster")
 )
+INFERENCE_VALIDATION = Evaluation(
+    flow="inference-validation", kind="model", live="inference-endpoint", policy="inference", judges=lambda gate: True
+)
 GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
 GPU_BENCHMARK = Evaluation(
     flow="gpu-benchmark", kind="gpu-node", policy="gpu-bench", judges=lambda gate: needs_kind(gate, "benchmark")
@@ -62,6 +66,7 @@ ALL = (
     NETWORK_SAFETY,
     NETWORK_DRIFT,
     CLUSTER_READINESS,
+    INFERENCE_VALIDATION,
     GPU_VALIDATION,
     GPU_BENCHMARK,
     NODE_BENCHMARK,

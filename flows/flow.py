@@ -10,16 +10,18 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
 from arcops.exercise import Exercise
 from arcops.request import LiveCluster, Request
+from arcops.seen.tree import Tree
 from artifacts.private_key import Signer, load_signer
 from artifacts.store import Store
 from artifacts.writing import replace_whole
@@ -45,11 +47,13 @@ class Aside:
     """What a flow is told beside its target, under the names of its parameters; empty where it is not told.
 
     ``context`` of ``kubeconfig`` is a cluster to ask instead of the target, ``declared`` the folder to hold it against.
+    ``url`` is the address of an inference endpoint, whose files the target is where it is named, too.
     """
 
     context: str = ""
     kubeconfig: str = ""
     declared: str = ""
+    url: str = ""
 
     @classmethod
     def of(cls, parameters: Mapping[str, object]) -> Aside:
@@ -62,8 +66,14 @@ class Aside:
         kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
         return LiveCluster(context=self.context, kubeconfig=kubeconfig) if self.context else None
 
+    def named(self, target: str) -> str:
+        """What the subject is called that no *target* names; empty where that does."""
+        return self.context or ("" if target else self.url.rstrip("/").removesuffix("/v1").rstrip("/"))
+
     def refuse_unless_one(self, target: str) -> None:
-        """Raises `Refused` unless either *target* or a cluster is named, and not both."""
+        """Raises `Refused` unless either *target* or a cluster is named, and not both; or else an endpoint."""
+        if self.url:
+            return
         if bool(target) is bool(self.context):
             raise Refused("name either a target on the machine where this flow runs, or the context of a cluster")
         if self.kubeconfig and not self.context:
@@ -94,7 +104,7 @@ class Bench:
         path = Path(target or "/").absolute()
         return Request(
             target=path,
-            named=aside.context or name_beside(path),
+            named=aside.named(target) or name_beside(path),
             kind=kind,
             tier=self.settings.tier,
             now=now,
@@ -124,18 +134,22 @@ async def evaluate(
     *,
     now: datetime | None = None,
     aside: Aside = NOTHING_ASIDE,
+    endpoint: Callable[[Settings], Endpoint] | None = None,
     exercise: Exercise | None = None,
 ) -> State[None]:
     """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict.
 
-    An *exercise* is what the worker's machine does to be measured.
+    *endpoint* makes the inference endpoint to load, where one is asked for; what it raises refuses the run, which is RED. An
+    *exercise* is what the worker's machine does to be measured.
     """
     bench = Bench.here()
     traces.begin(os.environ, bench.settings.tier)
     run, asked = _begun()
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
-            return await _evaluate(bench, what, target, policy, attached, output, now=now, aside=aside, exercise=exercise)
+            return await _evaluate(
+                bench, what, target, policy, attached, output, now=now, aside=aside, endpoint=endpoint, exercise=exercise
+            )
     finally:
         await asyncio.to_thread(traces.flush)
 
@@ -157,15 +171,18 @@ async def _evaluate(
     *,
     now: datetime | None,
     aside: Aside,
+    endpoint: Callable[[Settings], Endpoint] | None,
     exercise: Exercise | None,
 ) -> State[None]:
     remarks: list[str] = []
     at = now or datetime.now(UTC).replace(microsecond=0)
-    request = bench.request(target, what.kind_of(aside.cluster), attached, at, aside)
-    request = replace(request, remark=remarks.append, exercise=exercise)
+    kind = what.kind_of(aside.named(target))
+    request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append, exercise=exercise)
     gates = [gate for gate in all_gates() if what.judges(gate)]
     try:
         aside.refuse_unless_one(target)
+        if endpoint is not None:
+            request = replace(request, endpoint=endpoint(bench.settings))
         plan = _plan(request, policy, gates)
     except (ArcOpsError, OSError) as error:
         plan = plan_or_all(request, policy, gates)
@@ -192,7 +209,10 @@ def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
     read = load_policy(policy)
     if request.exercise is not None:
         request = replace(request, exercise=as_strict(request.exercise, read))
-    return make_plan(request, read, gates=gates)
+    plan = make_plan(request, read, gates=gates)
+    if request.endpoint is not None and request.named and any(one.body is Tree for one in plan.collectors):
+        raise Refused(f"policy {plan.policy.name!r} judges a model's files, and none are named; name them as the target")
+    return plan
 
 
 @contextmanager

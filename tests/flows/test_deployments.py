@@ -16,6 +16,8 @@ from arcops.verdict import Verdict
 from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site, until
 from tests.models import good_model
 from tests.postgres import postgres
+from tests.simulators.kubernetes_api import serving
+from tests.simulators.ready_cluster import ready_cluster
 
 pytestmark = [
     pytest.mark.requirement("ARC-D1", "ARC-4"),
@@ -89,6 +91,25 @@ def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> 
     assert (done.returncode == 0) is (report.verdict is not Verdict.RED), done.stdout + done.stderr + here.log()
     assert report.subject.kind == "gpu-node"
     assert {result.gate for result in report.results} == {"gpu-driver", "gpu-health", "gpu-xids"}
+
+
+@ON_SQLITE
+@pytest.mark.requirement("ARC-C3", "ARC-C4")
+def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_operator_lets_it(here: Site) -> None:
+    """The worker of this site is air-gapped and names no endpoint, so both are RED, with the reason, by its own artifact."""
+    with serving(ready_cluster(), here.folder) as kubeconfig:
+        looked = ("cluster", "check", "--context", "good", "--kubeconfig", str(kubeconfig), "--tier", "restricted")
+        loaded = ("inference", "check", "http://127.0.0.1:9/v1", "--models", "a")
+        for words, name, kind, why in (
+            (looked, "good", "cluster", "air-gapped"),
+            (loaded, "http://127.0.0.1:9", "inference-endpoint", "ARCOPS_ENDPOINTS"),
+        ):
+            done = here.arcops(*words)
+            assert done.returncode == 3, done.stdout + done.stderr + here.log()
+            (kept,) = here.kept(name)
+            report = here.report(kept)
+            assert (report.verdict, report.subject.kind, report.runner) == (Verdict.RED, kind, "prefect")
+            assert {why in one.reason for one in report.missing} == {True}
 
 
 def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> None:

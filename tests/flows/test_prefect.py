@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from adapters.tools.drift import DiffNetwork, diff_network
+from arcops.errors import Refused
 from arcops.evidence import Body, Missing, Seen, Sighting
 from arcops.request import Request
 from arcops.seen.tree import Tree
@@ -31,6 +32,9 @@ from tests.flows.site import reaching
 from tests.manifests import POLICIES, shop
 from tests.models import CLOCK, Bench, bench, good_model
 from tests.simulators.kubernetes_api import serving
+from tests.simulators.openai_api import Plan
+from tests.simulators.openai_api import serving as api
+from tests.simulators.ready_cluster import ready_cluster
 
 pytestmark = [
     pytest.mark.requirement("ARC-0", "ARC-4"),
@@ -76,7 +80,9 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the Prefect server did not come up: {log.read_text()[-2000:]}")
 
 
-def run_flow(bench: Bench, api: str, flow: str, more: Mapping[str, str] | None = None, /, **parameters: str) -> dict[str, str]:
+def run_flow(
+    bench: Bench, api: str, flow: str, more: Mapping[str, str] | None = None, /, **parameters: object
+) -> dict[str, str]:
     """Run *flow* in a process of its own, as a worker would, and tell its final state and where its artifact is."""
     program = f"""
 import asyncio, json, sys
@@ -163,6 +169,91 @@ def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, server: str
     report = here.open(Path(done["output"]))
     assert (report.subject.name, report.subject.kind) == ("good", "network")
     assert here.open(Path(refused["output"])).subject.name == "good"
+
+
+@pytest.mark.requirement("ARC-C4")
+def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None:
+    here = bench(tmp_path)
+    cluster = ready_cluster()
+    with serving(cluster, tmp_path) as kubeconfig:
+        asked = {"context": "good", "kubeconfig": str(kubeconfig)}
+        refused = run_flow(here, server, "cluster_readiness", **asked)
+        assert not cluster.asked, "the bench is air-gapped"
+        assert here.open(Path(refused["output"])).subject.name == "good"
+        cluster.breaks = {"/api/v1/pods": "reset"}
+        silent = run_flow(here, server, "cluster_readiness", {"ARCOPS_TIER": "restricted"}, **asked)
+        cluster.breaks = {}
+        cluster.broke.clear()
+        cluster.objects = ready_cluster().objects  # whose heartbeats are of now
+        done = run_flow(here, server, "cluster_readiness", {"ARCOPS_TIER": "restricted"}, **asked)
+    assert (refused["name"], silent["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
+    report = here.open(Path(done["output"]))
+    assert (report.subject.name, report.subject.kind, report.runner) == ("good", "cluster", "prefect")
+
+
+@pytest.mark.requirement("ARC-C3")
+def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_named_it(tmp_path: Path, server: str) -> None:
+    here = bench(tmp_path)
+    slow = tmp_path / "slow.yaml"
+    # The aims are wide: what is shown is who may ask whom, and this machine is busy.
+    aims = "mostTtft: 20000, mostItl: 20000, mostTpot: 20000, leastRequests: 2, mostLate: 20000, determinism: warn"
+    slow.write_text(f"name: slow\nvalidFor: P1D\ngates: {{inference: {{{aims}}}}}\n")
+    with api(a=Plan()) as endpoint:
+        asked: dict[str, object] = {
+            "url": f"{endpoint.url}/v1", "models": ["a"], "policy": str(slow),
+            "concurrencies": [1], "rates": [], "each": 2, "tokens": 4,
+        }  # fmt: skip
+        named = {"ARCOPS_ENDPOINTS": endpoint.url}
+        refused = run_flow(here, server, "inference_validation", **asked)
+        assert not endpoint.seen, "nobody named it"
+        unnamed = here.open(Path(refused["output"])).missing
+        files = run_flow(here, server, "inference_validation", named, **{**asked, "policy": str(here.policy)})
+        assert not endpoint.seen, "the policy judges files, and none are named"
+        done = run_flow(here, server, "inference_validation", named, **asked)
+    assert (refused["name"], files["name"]) == ("RED", "RED")
+    report = here.open(Path(done["output"]))
+    assert done["name"] == report.verdict.value
+    assert report.verdict is not Verdict.RED, done["message"]
+    assert (report.subject.name, report.subject.kind) == (endpoint.url, "inference-endpoint")
+    assert {"ARCOPS_ENDPOINTS" in one.reason for one in unnamed} == {True}
+
+
+def test_a_run_names_no_secret_but_the_one_that_was_put_there_for_it() -> None:
+    from flows.inference_validation import refuse_other_keys
+
+    for good in ("", "env:ARCOPS_ENDPOINT_KEY", "env:ARCOPS_ENDPOINT_KEY_2"):
+        refuse_other_keys(good)
+    for bad in (
+        "env:ARCOPS_PASSPHRASE",
+        "env:HOME",
+        "file:/etc/passwd",
+        "env:ARCOPS_ENDPOINT_KEYx",
+        "env:ARCOPS_ENDPOINT_KEY\n",
+    ):
+        with pytest.raises(Refused):
+            refuse_other_keys(bad)
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters", "name", "kind"),
+    [
+        ("cluster-readiness", {"context": "edge", "kubeconfig": "/x"}, "edge", "cluster"),
+        ("cluster-readiness", {"target": "/srv/saved"}, "saved", "cluster"),
+        ("inference-validation", {"url": "http://127.0.0.1:1/v1", "models": ["a"]}, "http://127.0.0.1:1", "inference-endpoint"),
+        ("inference-validation", {"url": "http://127.0.0.1:1", "models": ["a"], "target": "/srv/tiny"}, "tiny", "model"),
+    ],
+)
+def test_a_lost_run_is_accounted_for_by_the_name_of_what_it_was_to_look_at(
+    tmp_path: Path, flow: str, parameters: dict[str, object], name: str, kind: str
+) -> None:
+    from flows.account_for_run import request_of
+    from flows.evaluations import evaluation
+    from flows.flow import Bench as FlowBench
+
+    here = bench(tmp_path)
+    bare = FlowBench(settings=here.settings, signer=here.signer)
+    request = request_of(evaluation(flow), parameters, bare, CLOCK)
+    assert (request.name, request.kind) == (name, kind)
 
 
 def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:
