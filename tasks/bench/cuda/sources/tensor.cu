@@ -7,6 +7,10 @@
  */
 #include "machine.cuh"
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800 && KIND != FP16
+#error "Turing multiplies half precision alone"
+#endif
+
 #define TALL 128
 #define SLICE 64 /* bytes */
 #define EACH_WARP (WIDE / 4)
