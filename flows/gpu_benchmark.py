@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from arcops.exercise import Exercise
+from arcops.exercise import FOR_A_BASELINE, Exercise
+from arcops.zones import LEAST_SESSIONS
 from flows.evaluations import GPU_BENCHMARK
 from flows.flow import evaluate
 from flows.parameters import BaselineFile, Budget, Output, PolicyName, Tolerance
@@ -18,5 +19,6 @@ async def gpu_benchmark(
     output: Output = "",
 ) -> State[None]:
     """Measure the GPUs of the machine where the worker runs, by the gates of *policy* that rest on a benchmark."""
-    exercise = Exercise(tolerance=tolerance, budget=budget_s * 1_000_000)
+    least = LEAST_SESSIONS if baseline else FOR_A_BASELINE
+    exercise = Exercise(least=least, tolerance=tolerance, budget=budget_s * 1_000_000)
     return await evaluate(GPU_BENCHMARK, "/", policy, (baseline,) if baseline else (), output, exercise=exercise)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from arcops.exercise import Exercise
+from arcops.exercise import FOR_A_BASELINE, Exercise
+from arcops.zones import LEAST_SESSIONS
 from flows.evaluations import NODE_BENCHMARK
 from flows.flow import evaluate
 from flows.parameters import BaselineFile, Budget, Output, PolicyName, Size, Tolerance
@@ -19,5 +20,12 @@ async def node_benchmark(
     output: Output = "",
 ) -> State[None]:
     """Measure the processor of the machine where the worker runs, by the gates of *policy* that rest on a benchmark."""
-    exercise = Exercise(cpu=True, tolerance=tolerance, budget=budget_s * 1_000_000, size=size)
+    least = LEAST_SESSIONS if baseline else FOR_A_BASELINE
+    exercise = Exercise(
+        cpu=True,
+        least=least,
+        tolerance=tolerance,
+        budget=budget_s * 1_000_000,
+        size=size,
+    )
     return await evaluate(NODE_BENCHMARK, "/", policy, (baseline,) if baseline else (), output, exercise=exercise)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _KERNELS = _HERE.parents[2] / "tasks" / "bench" / "cuda" / "sources"
+_COMPILER = shutil.which("c++") or "c++"
 _FLAGS = ("-std=c++17", "-O1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", f"-I{_HERE}")
 
 _VARIANTS: dict[str, tuple[str, ...]] = {
@@ -78,7 +79,7 @@ def forget() -> None:
 
 
 def can_be_built() -> bool:
-    return shutil.which("c++") is not None
+    return shutil.which(_COMPILER) is not None
 
 
 def built(broken: tuple[str, str, str] = ("", "", "")) -> Path:
@@ -112,12 +113,14 @@ def _build(scratch: Path, sources: dict[str, str], made: Path) -> None:
         text = scratch / f"{name}.cpp"
         text.write_text(sources[source])
         defined = [f"-D{macro}" for macro in (*macros, *([f"multiply={name}"] if name != "plain" else []))]
-        running.append(subprocess.Popen(["c++", *_FLAGS, *defined, "-c", str(text), "-o", str(scratch / f"{name}.o")]))
+        running.append(subprocess.Popen([_COMPILER, *_FLAGS, *defined, "-c", str(text), "-o", str(scratch / f"{name}.o")]))
     for name in ("emulated", "kernels", "driver"):
-        running.append(subprocess.Popen(["c++", *_FLAGS, "-c", str(_HERE / f"{name}.cpp"), "-o", str(scratch / f"{name}.o")]))
+        running.append(
+            subprocess.Popen([_COMPILER, *_FLAGS, "-c", str(_HERE / f"{name}.cpp"), "-o", str(scratch / f"{name}.o")])
+        )
     if any(one.wait() for one in running):
         raise AssertionError("the fake driver does not compile")
     library = scratch / "made.so"
     objects = [str(path) for path in sorted(scratch.glob("*.o"))]
-    subprocess.run(["c++", "-shared", "-Wl,-soname,libcuda.so.1", "-o", str(library), *objects, "-ldl"], check=True)
+    subprocess.run([_COMPILER, "-shared", "-Wl,-soname,libcuda.so.1", "-o", str(library), *objects, "-ldl"], check=True)
     library.replace(made)

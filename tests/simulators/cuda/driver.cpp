@@ -7,7 +7,7 @@
  *   devices=1   name=NVIDIA H200   major=9   minor=0   memory=…   free=…   multiprocessors=…   cache=…   driver=13000
  *   ret.FUNCTION=2                FUNCTION returns 2; after FUNCTION N: ret.OTHER=719 once FUNCTION was called N times
  *   launch.KERNEL=1000000         how many nanoseconds a kernel takes
- *   rate.toDevice=50              bytes a nanosecond; also fromDevice, peer
+ *   rate.toDevice=200             bytes a microsecond; also fromDevice, peer
  *   asleep=1                      no event ever ends
  *   idle=1                        kernels take their time and do nothing
  *   wrong.KERNEL=N                the Nth word of what the kernel's first argument points to is changed after it ran
@@ -124,7 +124,7 @@ template <class T> bool drop(std::vector<void *> &from, T *what) {
 }
 
 void move(Stream *stream, const char *way, size_t bytes, const void *host) {
-    double rate = (double)number(std::string("rate.") + way, 50);
+    double rate = (double)number(std::string("rate.") + way, 200) / 1000;
     bool slow = host && !pinned(host, bytes);
     stream->clock += (double)bytes / (slow ? rate / 4 : rate);
     book << "copy " << way << (host ? slow ? " pageable " : " pinned " : " ") << bytes << "\n";
