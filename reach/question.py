@@ -9,6 +9,7 @@ from arcops.seen.network import Direction, Network, PodSet, Protocol
 from reach.decision import End, Reason, decide
 from reach.doubts import doubts
 from reach.ends import Door, doors, sources
+from reach.mesh_layer import MeshLayer
 from reach.world import World
 
 
@@ -42,13 +43,16 @@ def ask(network: Network, source: str, target: str) -> Answer:
     near = next((one.namespace for one in origins if isinstance(one, PodSet)), "")
     found = doors(network, target, near)
     addresses = {str(one) for one in (*origins, *(door.end for door in found)) if not isinstance(one, PodSet)}
-    world = World(network, points=sorted(addresses))
+    world, mesh = World(network, points=sorted(addresses)), MeshLayer(network)
     connections = []
+    of_mesh: list[str] = []
     for origin in origins:
         for door in found:
             if door.port:
                 decision = decide(world, origin, door.end, door.protocol, door.port)
-                allowed, reasons = decision.allowed, decision.reasons
+                said = mesh.say(origin, door.end, door.protocol, door.port, door.service)
+                allowed, reasons = decision.allowed and said.allowed, (*decision.reasons, *said.reasons)
+                of_mesh += said.doubts if decision.allowed else ()
             else:
                 allowed, reasons = False, ()
             connections.append(
@@ -66,7 +70,7 @@ def ask(network: Network, source: str, target: str) -> Answer:
     return Answer(
         allowed=any(one.allowed for one in connections),
         connections=tuple(connections),
-        doubts=tuple(dict.fromkeys((*said_doubts(network), *_of_nodes(ends), *by_address))),
+        doubts=tuple(dict.fromkeys((*said_doubts(network), *_of_nodes(ends), *by_address, *of_mesh))),
     )
 
 
