@@ -25,7 +25,7 @@ class Inbound:
         self._services = Services(network)
 
     def say(
-        self, source: End, called: Meshed, port: int, service: ServiceSeen | None, *, inside: Sure, known: Sure
+        self, source: End | None, called: Meshed, port: int, service: ServiceSeen | None, *, inside: Sure, known: Sure
     ) -> Iterator[Part]:
         """What is said of a connection to *port* of *called*, by *service* where that is not `None`.
 
@@ -77,7 +77,7 @@ class Inbound:
                     return mode, one, doubts
         return "PERMISSIVE", None, doubts
 
-    def _tls(self, source: End, target: PodSet, service: ServiceSeen | None) -> list[str]:
+    def _tls(self, source: End | None, target: PodSet, service: ServiceSeen | None) -> list[str]:
         """DestinationRules that may have the caller speak something else than mutual TLS of the mesh."""
         names = {host_of(service)} if service is not None else {host_of(one) for one in self._services_of(target)}
         near = (source.namespace if isinstance(source, PodSet) else "", target.namespace, self._root)
@@ -93,7 +93,7 @@ class Inbound:
             if any(target is one for one in self._services.behind(service)):
                 yield service
 
-    def _authorized(self, source: End, called: Meshed, port: int, proven: Sure, doubts: list[str]) -> Iterator[Part]:
+    def _authorized(self, source: End | None, called: Meshed, port: int, proven: Sure, doubts: list[str]) -> Iterator[Part]:
         target = called.pods
         pod = source if isinstance(source, PodSet) else None
         caller = Caller(
@@ -166,5 +166,5 @@ def by(one: AuthorizationSeen, rule: str, at: Location, allows: bool, words: str
     return Reason(layer=Layer.MESH, direction=Direction.INGRESS, allows=allows, policy=one.title, rule=rule, at=at, text=text)
 
 
-def named(end: End) -> str:
-    return end.title if isinstance(end, PodSet) else str(end)
+def named(end: End | None) -> str:
+    return end.title if isinstance(end, PodSet) else str(end or "a client outside")

@@ -31,8 +31,11 @@ class MeshLayer:
         self._root = next((one.root_namespace for one in self._mesh.configs if one.root_namespace), ROOT)
         self._outbound, self._inbound = Outbound(network, self._root), Inbound(network, self._root)
 
-    def say(self, source: End, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> Said:
-        """May *source* open a connection to *port* of *target*, which it calls by *service* where that is not `None`?"""
+    def say(self, source: End | None, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> Said:
+        """May *source* open a connection to *port* of *target*, which it calls by *service* where that is not `None`?
+
+        No *source* is somebody outside, whose address nobody knows.
+        """
         if protocol is not Protocol.TCP:
             return Said(allowed=True)
         calling, called = self._inside.get(id(source)), self._inside.get(id(target))
@@ -47,14 +50,14 @@ class MeshLayer:
         parts += self._bypassed(one for one in (calling, called) if one is not None)
         return together(parts)
 
-    def _sure(self, end: End) -> Sure:
+    def _sure(self, end: End | None) -> Sure:
         """Is *end* in the mesh?"""
         if id(end) in self._inside:
             return Sure.YES
         told = not isinstance(end, PodSet) or end.host_network or end.namespace in self._declared
         return Sure.NO if told else Sure.PERHAPS
 
-    def _perhaps_inside(self, source: End, target: End) -> Iterator[Part]:
+    def _perhaps_inside(self, source: End | None, target: End) -> Iterator[Part]:
         """Pods of which nobody says whether they are in the mesh, where what holds for all of it would hold for them, too."""
         said = self._mesh
         rules = [one.namespace for one in said.peer_authentications] + [one.namespace for one in said.authorizations]
