@@ -1,0 +1,1 @@
+"""Collect what a machine can do: drills on its processor or its GPUs, in sessions, beside a canary."""
