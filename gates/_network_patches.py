@@ -24,7 +24,6 @@ from arcops.seen.network import (
     PortRange,
     Protocol,
     Selector,
-    Tier,
 )
 from gates import _network_rules as rules
 from gates._network_used import contains, selects_all_of
@@ -34,6 +33,8 @@ from reach.addresses import span
 from reach.entries import Services
 from reach.selectors import Labelled
 
+_KIND = "NetworkPolicy"
+"""The only kind whose words are changed here; where others decide, too, what reaches an address is not mended in these."""
 _LISTS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
 Rules = list[tuple[int, PolicyRule]]
 
@@ -68,7 +69,7 @@ class _Patches:
     def __init__(self, body: Network, site: Site) -> None:
         self._body, self._site = body, site
         self._words = Words(body)
-        self._policies = {one.title: one for one in body.policies if one.tier is Tier.NAMESPACE}
+        self._policies = {one.title: one for one in body.policies if one.kind == _KIND}
         self._pods = {one.title: one for one in body.pods}
 
     def isolated(self, finding: Finding) -> str:
@@ -82,7 +83,7 @@ class _Patches:
             f"deny-{word}-{namespace}",
             f"Nothing goes {way} the pods of {namespace} but what other policies allow.",
             "networking.k8s.io/v1",
-            "NetworkPolicy",
+            _KIND,
             {"name": free(f"deny-{word}", names), "namespace": namespace},
             {"podSelector": {}, "policyTypes": [kind]},
         )
@@ -179,7 +180,7 @@ class _Patches:
     def out_of_reach(self, finding: Finding, addresses: tuple[str, ...]) -> str:
         """The *addresses* as exceptions of every block by which the pod reaches one of them."""
         pod = self._pods.get(finding.about.rpartition(" ")[0])
-        if pod is None or any(one.tier is not Tier.NAMESPACE for one in self._body.policies):
+        if pod is None or any(one.kind != _KIND for one in self._body.policies):
             return ""
         changes: list[Change] = []
         for policy in self._about(pod):
