@@ -6,7 +6,7 @@ from arcops.exercise import FOR_A_BASELINE, Exercise
 from arcops.zones import LEAST_SESSIONS
 from flows.evaluations import NODE_BENCHMARK
 from flows.flow import evaluate
-from flows.parameters import BaselineFile, Budget, Output, PolicyName, Size, Tolerance
+from flows.parameters import BaselineFile, BenchmarkBudget, Output, PolicyName, Size, Tolerance
 from flows.prefect_api import State, flow
 
 
@@ -15,7 +15,7 @@ async def node_benchmark(
     policy: PolicyName = NODE_BENCHMARK.policy,
     baseline: BaselineFile = "",
     tolerance: Tolerance = 50,
-    budget_s: Budget = 600,
+    budget_s: BenchmarkBudget = 600,
     size: Size = 1000,
     output: Output = "",
 ) -> State[None]:

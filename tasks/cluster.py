@@ -305,6 +305,8 @@ def _workload(spec: Mapping[str, Any]) -> Object:
 
 def _pod(spec: Mapping[str, Any]) -> Object:
     kept: Object = {"hostNetwork": True} if spec.get("hostNetwork") else {}
+    if spec.get("serviceAccountName"):
+        kept["serviceAccountName"] = spec["serviceAccountName"]  # who the pods are to a mesh
     for name in ("containers", "initContainers"):
         if spec.get(name):
             keys = ("name", "ports", "restartPolicy")
