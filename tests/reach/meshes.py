@@ -23,7 +23,8 @@ from tests.reach.networks import AT
 NAMESPACES = ("one", "two", ROOT)
 PORTS = (80, 5432)
 ADDRESSES = ("192.0.2.7", "198.51.100.9")
-_MARKS = ((), (Label(key="istio-injection", value="enabled"),), (Label(key="istio.io/dataplane-mode", value="ambient"),))
+_INJECTED, _AMBIENT = (Label(key="istio-injection", value="enabled"),), (Label(key="istio.io/dataplane-mode", value="ambient"),)
+_MARKS = (_INJECTED, _INJECTED, _AMBIENT, ())
 _namespace, _app = st.sampled_from(("one", "two")), st.sampled_from(("a", "b"))
 _selector = st.none() | _app.map(lambda app: Selector(labels=(Label(key="app", value=app),)))
 

@@ -43,7 +43,7 @@ FACTS = [
 ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_what_is_certain_holds_whatever_manifests_do_not_tell(data: st.DataObject) -> None:
     network = data.draw(meshed_networks(told=False))
@@ -60,28 +60,32 @@ def test_what_is_certain_holds_whatever_manifests_do_not_tell(data: st.DataObjec
                 assert said.allowed or said.reasons, "a no has its reason"
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.data())
-def test_what_manifests_tell_is_certain(data: st.DataObject) -> None:
+@settings(max_examples=100, deadline=None)
+@given(meshed_networks(told=True))
+def test_what_manifests_tell_is_certain(network: Network) -> None:
     """Where every fact is told but one (what a sidecar sends to whom it does not know), only that one makes doubts."""
-    network = data.draw(meshed_networks(told=True))
     layer = MeshLayer(network)
-    for source, target, port in asked(network, data):
-        said = layer.say(source, target, Protocol.TCP, port, None)
-        answers = {NaiveMesh(network, facts).allowed(source, target, port, None) for facts in FACTS}
-        if len(answers) == 2:
-            assert said.allowed
-            assert said.doubts
-        elif not said.doubts:
-            assert answers == {said.allowed}
-        else:
-            assert any("may send plain text" in one or "hangs on" in one for one in said.doubts)
+    references = [NaiveMesh(network, Facts(encrypts_what_it_does_not_know=encrypts)) for encrypts in (False, True)]
+    for source, target in pairs(network):
+        for port in PORTS:
+            said = layer.say(source, target, Protocol.TCP, port, None)
+            answers = {one.allowed(source, target, port, None) for one in references}
+            if len(answers) == 2:
+                assert said.allowed
+                assert said.doubts
+            elif not said.doubts:
+                assert answers == {said.allowed}
+            else:
+                assert any("may send plain text" in one or "hangs on" in one for one in said.doubts)
+
+
+def pairs(network: Network) -> list[tuple[End, End]]:
+    ends: list[End] = [*network.pods, *map(ip_address, ADDRESSES)]
+    return [(a, b) for a in ends for b in ends if a is not b and (a in network.pods or b in network.pods)]
 
 
 def asked(network: Network, data: st.DataObject) -> list[tuple[End, End, int]]:
-    ends: list[End] = [*network.pods, *map(ip_address, ADDRESSES)]
-    pairs = [(a, b) for a in ends for b in ends if a is not b and (a in network.pods or b in network.pods)]
-    chosen = data.draw(st.lists(st.sampled_from(pairs), min_size=1, max_size=4)) if pairs else []
+    chosen = data.draw(st.lists(st.sampled_from(pairs(network)), min_size=1, max_size=4))
     return [(a, b, port) for a, b in chosen for port in PORTS]
 
 
@@ -128,7 +132,7 @@ metadata: {name: nobody, namespace: shop}
 spec:
   action: DENY
   rules:
-    - from: [{source: {serviceAccounts: [web]}}]
+    - from: [{source: {serviceAccounts: [shop/web]}}]
 """
 WHOM = "{principals: [cluster.local/ns/shop/sa/web]}"
 GUARDS = ["mesh.yaml:6 AuthorizationPolicy shop/deny", "mesh.yaml:11 AuthorizationPolicy shop/db"]
@@ -143,7 +147,18 @@ CASES = {
     "by a token": ((WHOM, "{requestPrincipals: ['*']}"), WEB, None, []),
     "somebody else decides": (("action: DENY", "action: CUSTOM"), WEB, None, []),
     "denied": (("action: DENY", "action: DENY "), WEB, False, ["mesh.yaml:47 AuthorizationPolicy shop/nobody spec.rules[0]"]),
-    "denied to others": (("[web]", "[other/web]"), WEB, True, [LISTS, STRICT, LET_IN]),
+    "denied for the whole mesh": (
+        ("{name: nobody, namespace: shop}", "{name: nobody, namespace: istio-system}"), WEB, False,
+        ["mesh.yaml:47 AuthorizationPolicy istio-system/nobody spec.rules[0]"],
+    ),
+    "denied in another namespace": (
+        ("{name: nobody, namespace: shop}", "{name: nobody, namespace: x}"), WEB, True, [LISTS, STRICT, LET_IN],
+    ),
+    "denied by the account's short name": (
+        ("[shop/web]", "[web]"), WEB, False, ["mesh.yaml:47 AuthorizationPolicy shop/nobody spec.rules[0]"],
+    ),
+    "plain text alone, so nobody is known": (("STRICT", "DISABLE"), WEB, False, GUARDS),
+    "denied to others": (("[shop/web]", "[other/web]"), WEB, True, [LISTS, STRICT, LET_IN]),
     "not listed": (("hosts: [./*]", "hosts: [istio-system/*]"), WEB, False, [LISTS]),
     "not listed, and let out all the same": (
         ("{mode: REGISTRY_ONLY}\n  egress: [{hosts: [./*]}]", "{mode: ALLOW_ANY}\n  egress: [{hosts: [istio-system/*]}]"),
@@ -158,7 +173,7 @@ CASES = {
 @pytest.mark.parametrize(("change", "shop", "allowed", "deciding"), CASES.values(), ids=CASES)
 def test_both_layers_must_let_it_through(change: tuple[str, ...], shop: str, allowed: bool | None, deciding: list[str]) -> None:
     """`None`: not for certain, and then it is said to be open."""
-    text = MESH + DENY if change and ("DENY" in change[0] or change[0] == "[web]") else MESH
+    text = MESH + DENY if change and ("DENY" in change[0] or "nobody" in change[0] or change[0] == "[shop/web]") else MESH
     found = answer(changed(text, *change) if change else text, shop=shop)
     assert found.allowed is (allowed is not False), said(found)
     assert bool(found.doubts) is (allowed is None), found.doubts
@@ -188,8 +203,26 @@ def test_addresses_outside_must_be_registered_for_those_who_call_them() -> None:
     assert reach(by_address, "192.0.2.7:5432") == (True, True)
     assert reach(by_address, "192.0.2.8:5432") == (False, True)
     assert reach(MESH, "192.0.2.8:5432") == (True, False), "a name may stand for any address"
+    assert reach(by_address.replace("number: 5432", "number: 443"), "192.0.2.7:5432") == (False, True)
     assert reach(by_address.replace("exportTo: [.]", "exportTo: [other]"), "192.0.2.7:5432") == (False, True)
     assert reach(by_address.replace("REGISTRY_ONLY", "ALLOW_ANY"), "192.0.2.8:5432") == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "allowed"),
+    [
+        ("{mtls: {mode: STRICT}}", False),
+        ("{mtls: {mode: STRICT}, portLevelMtls: {5432: {mode: PERMISSIVE}}}", False),
+        ("{selector: {matchLabels: {app: db}}, mtls: {mode: STRICT}, portLevelMtls: {5432: {mode: PERMISSIVE}}}", True),
+        ("{selector: {matchLabels: {app: db}}, mtls: {mode: STRICT}, portLevelMtls: {5433: {mode: PERMISSIVE}}}", False),
+        ("{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}}", True),
+        ("{mtls: {mode: PERMISSIVE}}", True),
+    ],
+)
+def test_a_client_without_a_sidecar_comes_in_where_plain_text_is_taken(spec: str, allowed: bool) -> None:
+    peer = changed(MESH.partition("---\n")[0], "{mtls: {mode: STRICT}}", spec)
+    found = answer(peer, shop=OUTSIDE)
+    assert (found.allowed, found.doubts) == (allowed, ())
 
 
 def test_a_namespace_of_which_nobody_says_whether_it_is_in_the_mesh() -> None:
