@@ -194,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream; charset=utf-8")
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")
         self.end_headers()
         self._stream(plan, body, number, began, breaks)
 
@@ -255,6 +256,9 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(left)
 
     def _event(self, said: dict[str, Any]) -> None:
+        if "choices" in said:
+            chat = not any("text" in choice for choice in said["choices"])
+            said = {"id": "1", "object": "chat.completion.chunk" if chat else "text_completion", **said}
         self._write(f"data: {json.dumps(said)}\n\n".encode())
 
     def _write(self, data: bytes) -> None:
