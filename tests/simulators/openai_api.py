@@ -64,7 +64,8 @@ Routes = Callable[[str], tuple[int, str, bytes] | None]
 class Api:
     """``plans`` by model. ``routes`` come before the list of models; a model that may not answer is refused with 400.
 
-    ``seen`` are the bodies of the requests, ``headers`` their headers, ``longest`` how many at once.
+    ``seen`` are the bodies of the requests, ``headers`` their headers, ``longest`` how many at once,
+    ``written`` the moments of each answer: when its connection was accepted, and when each text was written.
     """
 
     plans: dict[str, Plan]
@@ -79,6 +80,7 @@ class Api:
     busy: dict[str, int] = field(default_factory=dict)
     longest: int = 0
     accepted: dict[Any, float] = field(default_factory=dict)
+    written: list[list[float]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -206,6 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
         if plan.role_first and chat:
             self._event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
         due = began + plan.first * slow
+        moments = [began]
+        self.here.written.append(moments)
         for index in range(events):
             self._until(due)
             due += plan.gap * slow
@@ -214,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
             text = "" if breaks is Break.NO_TEXT else "word " * plan.words
             if plan.drift and index == 0:
                 text = f"{number} {text}"
+            moments.append(time.perf_counter())
             self._event({"choices": [{"delta": {"content": text}} if chat else {"text": text}]})
         self._event(
             {"choices": [{"delta": {}, "finish_reason": "length"} if chat else {"text": "", "finish_reason": "length"}]}
