@@ -110,7 +110,7 @@ def plain(here: Bench, model: Path) -> None:
         looking = look_isolated if collector.isolated else look
         collected[collector.body.KIND] = looking(collector, plan.request, collected)
     with Store(here.settings.store) as store:
-        seal_and_keep(conclude(plan, collected, runner="plain"), collected, signer=here.signer, store=store)
+        seal_and_keep(conclude(plan, collected, runner="plain"), collected, policy=plan.policy, signer=here.signer, store=store)
 
 
 def direct(here: Bench, model: Path) -> None:
@@ -122,7 +122,7 @@ def direct(here: Bench, model: Path) -> None:
     plan = here.plan(model, now=now())
     collected = collect(plan, stop=threading.Event())
     with Store(here.settings.store) as store:
-        seal_and_keep(conclude(plan, collected, runner=RUNNER), collected, signer=here.signer, store=store)
+        seal_and_keep(conclude(plan, collected, runner=RUNNER), collected, policy=plan.policy, signer=here.signer, store=store)
 
 
 def in_a_flow(at: Site, model: Path) -> Spent:

@@ -16,7 +16,7 @@ from arcops.evidence import Cause
 from arcops.verdict import Verdict
 from flows.deployed import look_up
 from flows.evaluations import evaluation
-from flows.flow import Bench
+from flows.flow import Aside, Bench
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import all_gates
 from flows.prefect_api import (
@@ -79,9 +79,10 @@ async def _account(flow_run_id: UUID) -> str:
     what = evaluation(name)
     bench = Bench.here()
     asked = run.parameters
-    request = bench.request(
-        str(asked.get("target", "/")), what.kind, asked.get("attached", ()), datetime.now(UTC).replace(microsecond=0)
-    )
+    aside = Aside.of(asked)
+    at = datetime.now(UTC).replace(microsecond=0)
+    kind = what.kind_of(aside.cluster)
+    request = bench.request(str(asked.get("target", "/")), kind, asked.get("attached", ()), at, aside)
     plan = plan_or_all(request, str(asked.get("policy", what.policy)), [gate for gate in all_gates() if what.judges(gate)])
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {found.message or 'nobody said why'}"
     sealed = await asyncio.to_thread(bench.keep, plan, nothing_seen(plan, Cause.CANCELLED, reason[:1000]))

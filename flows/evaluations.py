@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.request import LiveCluster
 from arcops.seen.tree import Tree
 from flows.plan import AnyGate, needs_kind, rests_on
 
@@ -15,23 +16,35 @@ from flows.plan import AnyGate, needs_kind, rests_on
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """``flow`` is the flow's name, ``kind`` what the artifact calls its subject, ``policy`` the one it uses if none is named;
-    ``judges`` picks its gates.
+    ``judges`` picks its gates. ``live`` is the kind where a live cluster is the subject; empty: the same.
     """
 
     flow: str
     kind: str
     policy: str
     judges: Callable[[AnyGate], bool]
+    live: str = ""
+
+    def kind_of(self, cluster: LiveCluster | None) -> str:
+        """What a subject is called that is *cluster*, or else no live one."""
+        return self.live if cluster is not None and self.live else self.kind
 
 
 READINESS = Evaluation(flow="readiness", kind="model", policy="sovereign", judges=lambda gate: True)
 SUPPLY_CHAIN = Evaluation(flow="supply-chain", kind="model", policy="sovereign", judges=lambda gate: rests_on(gate, Tree))
 NETWORK_SAFETY = Evaluation(
-    flow="network-safety", kind="manifests", policy="network", judges=lambda gate: needs_kind(gate, "network")
+    flow="network-safety",
+    kind="manifests",
+    live="network",
+    policy="network",
+    judges=lambda gate: needs_kind(gate, "network") and not needs_kind(gate, "declared"),
+)
+NETWORK_DRIFT = Evaluation(
+    flow="network-drift", kind="network", policy="network-drift", judges=lambda gate: needs_kind(gate, "declared")
 )
 GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
 
-ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, GPU_VALIDATION)
+ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, NETWORK_DRIFT, GPU_VALIDATION)
 
 
 def name_beside(target: Path) -> str:

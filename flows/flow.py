@@ -12,13 +12,13 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
-from arcops.request import Request
+from arcops.request import LiveCluster, Request
 from artifacts.private_key import Signer, load_signer
 from artifacts.store import Store
 from artifacts.writing import replace_whole
@@ -40,6 +40,39 @@ from foundation.telemetry.spans import span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What a flow is told beside its target, under the names of its parameters; empty where it is not told.
+
+    ``context`` of ``kubeconfig`` is a cluster to ask instead of the target, ``declared`` the folder to hold it against.
+    """
+
+    context: str = ""
+    kubeconfig: str = ""
+    declared: str = ""
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, object]) -> Aside:
+        """What a run with *parameters* was told."""
+        return cls(**{one.name: str(parameters.get(one.name) or "") for one in fields(cls)})
+
+    @property
+    def cluster(self) -> LiveCluster | None:
+        """The cluster to ask, where one is named."""
+        kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
+        return LiveCluster(context=self.context, kubeconfig=kubeconfig) if self.context else None
+
+    def refuse_unless_one(self, target: str) -> None:
+        """Raises `Refused` unless either *target* or a cluster is named, and not both."""
+        if bool(target) is bool(self.context):
+            raise Refused("name either a target on the machine where this flow runs, or the context of a cluster")
+        if self.kubeconfig and not self.context:
+            raise Refused("a kubeconfig is named without a context of it, and no cluster is asked by accident")
+
+
+NOTHING_ASIDE = Aside()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """Where a flow works: the settings and the key of the worker's own environment, never of a flow parameter, which Prefect
     stores.
@@ -56,11 +89,11 @@ class Bench:
             signer=load_signer(settings.key, passphrase_source(os.environ, settings.key), environment=os.environ),
         )
 
-    def request(self, target: str, kind: str, attached: Iterable[str], now: datetime) -> Request:
-        path = Path(target).absolute()
+    def request(self, target: str, kind: str, attached: Iterable[str], now: datetime, aside: Aside = NOTHING_ASIDE) -> Request:
+        path = Path(target or "/").absolute()
         return Request(
             target=path,
-            named=name_beside(path),
+            named=aside.context or name_beside(path),
             kind=kind,
             tier=self.settings.tier,
             now=now,
@@ -71,16 +104,25 @@ class Bench:
             attached=tuple(Path(one).absolute() for one in attached),
             workers=self.settings.workers,
             site=self.settings.site,
+            cluster=aside.cluster,
+            declared=Path(aside.declared).absolute() if aside.declared else None,
         )
 
     def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
         report = conclude(plan, collected, runner=RUNNER)
         with Store(self.settings.store) as store:
-            return seal_and_keep(report, collected, signer=self.signer, store=store)
+            return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store)
 
 
 async def evaluate(
-    what: Evaluation, target: str, policy: str, attached: Iterable[str], output: str, *, now: datetime | None = None
+    what: Evaluation,
+    target: str,
+    policy: str,
+    attached: Iterable[str],
+    output: str,
+    *,
+    now: datetime | None = None,
+    aside: Aside = NOTHING_ASIDE,
 ) -> State[None]:
     """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict."""
     bench = Bench.here()
@@ -88,7 +130,7 @@ async def evaluate(
     run, asked = _begun()
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
-            return await _evaluate(bench, what, target, policy, attached, output, now=now)
+            return await _evaluate(bench, what, target, policy, attached, output, now=now, aside=aside)
     finally:
         await asyncio.to_thread(traces.flush)
 
@@ -109,12 +151,14 @@ async def _evaluate(
     output: str,
     *,
     now: datetime | None,
+    aside: Aside,
 ) -> State[None]:
     remarks: list[str] = []
     at = now or datetime.now(UTC).replace(microsecond=0)
-    request = replace(bench.request(target, what.kind, attached, at), remark=remarks.append)
+    request = replace(bench.request(target, what.kind_of(aside.cluster), attached, at, aside), remark=remarks.append)
     gates = [gate for gate in all_gates() if what.judges(gate)]
     try:
+        aside.refuse_unless_one(target)
         plan = _plan(request, policy, gates)
     except (ArcOpsError, OSError) as error:
         plan = plan_or_all(request, policy, gates)
@@ -134,7 +178,8 @@ async def _evaluate(
 
 
 def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
-    for path in (request.target, *request.attached):
+    declared = (request.declared,) if request.declared is not None else ()
+    for path in (request.target, *request.attached, *declared):
         if not path.exists():
             raise Refused(f"{path} does not exist on the machine where this flow runs")
     return make_plan(request, load_policy(policy), gates=gates)

@@ -19,10 +19,31 @@ Manifests = Annotated[
     str,
     Field(
         title="Manifests",
-        description="The path of a directory with Kubernetes manifests on the machine where the worker runs.",
+        description="The path of a directory with Kubernetes manifests, or of a saved cluster, on the machine where the worker "
+        "runs. Empty where a context is named.",
+        max_length=4096,
+    ),
+]
+Declared = Annotated[
+    str,
+    Field(
+        title="Declared",
+        description="The path of a directory with the manifests that say how it should be, on the worker's machine.",
         min_length=1,
         max_length=4096,
     ),
+]
+Context = Annotated[
+    str,
+    Field(
+        title="Context",
+        description="The context of a kubeconfig: the cluster is asked by listing alone. The worker's tier must allow it.",
+        max_length=253,
+    ),
+]
+Kubeconfig = Annotated[
+    str,
+    Field(title="Kubeconfig", description="Its path on the worker's machine; empty for the worker's own.", max_length=4096),
 ]
 PolicyName = Annotated[
     str,

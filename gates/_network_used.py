@@ -39,7 +39,7 @@ def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterat
     told: set[Location] = set()
     for policy, rule in listed:
         for other, larger in listed:
-            if larger is rule or larger.at in told or not _contains(other, larger, policy, rule):
+            if larger is rule or larger.at in told or not contains(other, larger, policy, rule):
                 continue
             told.add(rule.at)
             text = (
@@ -50,10 +50,10 @@ def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterat
             break
 
 
-def _contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: PolicyRule) -> bool:
+def contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: PolicyRule) -> bool:
     """Does *large* allow, for any pods that may ever come, all that *small* allows?"""
     return (
-        _selects_all_of(policy.pods, other.pods)
+        selects_all_of(policy.pods, other.pods)
         and (
             not large.peers
             or (bool(small.peers) and all(any(_names(one, peer) for one in large.peers) for peer in small.peers))
@@ -65,7 +65,7 @@ def _contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: P
     )
 
 
-def _selects_all_of(large: Selector, small: Selector) -> bool:
+def selects_all_of(large: Selector, small: Selector) -> bool:
     return set(large.labels) <= set(small.labels) and set(large.expressions) <= set(small.expressions)
 
 
@@ -76,9 +76,9 @@ def _names(large: Peer, small: Peer) -> bool:
         spaces = small.namespaces is None
     else:
         spaces = large.namespaces.everything or (
-            small.namespaces is not None and _selects_all_of(large.namespaces, small.namespaces)
+            small.namespaces is not None and selects_all_of(large.namespaces, small.namespaces)
         )
-    return spaces and _selects_all_of(large.pods or Selector(), small.pods or Selector())
+    return spaces and selects_all_of(large.pods or Selector(), small.pods or Selector())
 
 
 def _block_in(large: Block, small: Block) -> bool:

@@ -22,7 +22,9 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshSeen
 from arcops.seen.network import Network
+from gates._mesh_patches import makers
 from gates._network_sound import place
+from gates._patching import patched
 from gates._words import capped, shown
 from reach.meshed import Meshed, meshed
 
@@ -94,7 +96,7 @@ def _answer(
     rule: Rule, found: Iterable[Finding], well: str, inside: tuple[Meshed, ...], evidence: Evidence[Network]
 ) -> Iterator[Finding]:
     listed = list(capped(found, "{count} more are not listed here."))
-    yield from listed
+    yield from patched(listed, makers(evidence.body))
     if not listed:
         yield rule.passes(f"{well} {len(inside)} workload(s) in a mesh.", evidence)
 

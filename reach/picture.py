@@ -14,7 +14,7 @@ import numpy as np
 
 from arcops.seen.network import Network
 from reach.addresses import Span
-from reach.drift import root
+from reach.roots import roots
 from reach.selectors import Flags
 from reach.world import World
 
@@ -68,8 +68,8 @@ def picture(network: Network) -> Picture:
     world = World(network)
     tables = [world.pairs(one) for one in world.port_classes]
     workloads: dict[str, list[int]] = {}
-    for position, pods in enumerate(network.pods):
-        workloads.setdefault(root(pods, network), []).append(position)
+    for position, title in enumerate(roots(network)):
+        workloads.setdefault(title, []).append(position)
     classes = {title: tuple(sorted({int(world.class_of[one]) for one in found})) for title, found in workloads.items()}
     where = {title: network.pods[found[0]].namespace for title, found in workloads.items()}
     keys: dict[Gathered, Callable[[str], Hashable]] = {

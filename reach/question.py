@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from arcops.seen.network import Direction, Network, PodSet, Protocol
@@ -74,9 +74,9 @@ def _title(end: End) -> str:
     return end.title if isinstance(end, PodSet) else str(end)
 
 
-def said_doubts(network: Network) -> Iterator[str]:
-    """In sentences, whatever keeps answers about *network* from being certain."""
-    for one in (*network.unread, *network.refused, *doubts(network)):
+def said_doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[str]:
+    """In sentences, whatever keeps answers about *network* from being certain. *harmless* kinds are known to move no packet."""
+    for one in (*network.unread, *network.refused, *doubts(network, harmless)):
         place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
         field = f"{one.about} {one.field}".strip() if one.field else ""
         yield f"{place}: {f'{field}: ' if field else ''}{one.text}"

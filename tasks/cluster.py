@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused, Unavailable
+from arcops.request import LiveCluster
+from arcops.tier import Tier
 from tasks.manifests.custom import is_checked
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ RESOURCES = (
     Resource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
 )
 """What is listed. The last ones are not understood by the engine, and that they are there is what has to be known."""
+_ALWAYS_SERVED = ("", "apps", "batch", "networking.k8s.io", "apiextensions.k8s.io")
+"""Groups that every API server serves: where they are not found, something else answers, and nothing was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +119,15 @@ def connect(kubeconfig: Path | None, context: str) -> ApiClient:
     return client
 
 
+def open_to(cluster: LiveCluster, tier: Tier) -> ApiClient:
+    """A client for *cluster*. Raises `Refused` where *tier* lets no connection leave, or where there is no such context."""
+    if tier is Tier.AIR_GAPPED:
+        raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
+    return connect(cluster.kubeconfig, cluster.context)
+
+
 def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
-    """Every kind of `RESOURCES` as one file; kinds that the cluster does not know are left out.
+    """Every kind of `RESOURCES` as one file; kinds of extensions that the cluster does not know are left out.
 
     *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all.
     """
@@ -133,7 +144,7 @@ def _one(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> Sav
     try:
         found = listed(client, resource, tick)
     except ApiException as error:
-        if error.status == 404:
+        if error.status == 404 and resource.group not in _ALWAYS_SERVED:
             return None
         why = f"the API server answers {error.status} {error.reason}"
         return Saved(name=name, text=_text([_not_seen(resource, why)]), missing=f"{resource.title}: {why}")

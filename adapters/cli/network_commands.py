@@ -14,22 +14,32 @@ from adapters.cli.options import Format, Key, TierName, path
 network_app = typer.Typer(name="network", help="What can talk to what, by Kubernetes manifests.", no_args_is_help=True)
 
 
+Context = Annotated[str, typer.Option(help="Look at the live cluster at this context of the kubeconfig.", show_default=False)]
+Kubeconfig = Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")]
+HowFar = Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")]
+
+
 @network_app.command("check")
 def network_check(
-    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
+    target: Annotated[
+        Path | None, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)
+    ] = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
     policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "network",
     key: Key = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
-    ] = None,
+    output: Output = None,
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
-    tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
+    tier: HowFar = None,
 ) -> None:
-    """Judge manifests by what they let talk to what; print the verdict and keep a signed artifact of it."""
+    """Judge manifests, or a live cluster, by what they let talk to what; print the verdict and keep a signed artifact of it."""
     with said_in_one_sentence():
         from adapters.cli import networking
+        from adapters.tools.network import CheckNetwork
 
-        code = networking.check(target, policy, key, output, form.value, tier.value if tier else "")
+        ask = CheckNetwork(target=target, context=context, kubeconfig=kubeconfig, policy=policy)
+        code = networking.check(ask, key, output, form.value, tier.value if tier else "")
     raise typer.Exit(code)
 
 
@@ -59,15 +69,29 @@ def network_reach(
 def network_diff(
     declared: Annotated[Path, typer.Argument(parser=path, help="Manifests as they should be.", show_default=False)],
     live: Annotated[
-        Path, typer.Argument(parser=path, help="Manifests as they are: what 'kubectl get -o yaml' prints.", show_default=False)
-    ],
-    form: Annotated[AnswerFormat, typer.Option("--format", help="What to print.")] = AnswerFormat.text,
+        Path | None,
+        typer.Argument(
+            parser=path, help="Manifests as they are: a snapshot, or what 'kubectl get -o yaml' prints.", show_default=False
+        ),
+    ] = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "network-drift",
+    key: Key = "",
+    output: Output = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+    tier: HowFar = None,
 ) -> None:
-    """Say what may talk in a cluster that was not declared, and the other way about. Exits 0, 4 or 3 by what changed."""
+    """Say what may talk in a cluster that was not declared, and the other way about; keep a signed artifact of it.
+
+    Exits 0, 4 or 3 by what changed.
+    """
     with said_in_one_sentence():
         from adapters.cli import networking
+        from adapters.tools.drift import DiffNetwork
 
-        code = networking.diff(declared, live, form.value)
+        ask = DiffNetwork(declared=declared, live=live, context=context, kubeconfig=kubeconfig, policy=policy)
+        code = networking.diff(ask, key, output, form.value, tier.value if tier else "")
     raise typer.Exit(code)
 
 

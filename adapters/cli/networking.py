@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_for
-from adapters.cli.checking import keep, tell
+from adapters.cli.checking import keep, tell, where
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
 from adapters.cli.saving import refuse_unless_new, save
+from adapters.tools.drift import DiffNetwork, diff_network
 from adapters.tools.generate import GenerateNetwork, generate_network
 from adapters.tools.map import MapNetwork, map_network
 from adapters.tools.network import (
     CheckNetwork,
-    DiffNetwork,
     Reached,
     ReachNetwork,
     check_network,
-    diff_network,
     reach_network,
 )
 from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
@@ -32,11 +32,11 @@ _MOST_DOUBTS = 10
 _MOST_DESCRIPTION = 1024 * 1024
 
 
-def check(target: Path, policy: str, key: str, output: Path | None, form: str, tier: str) -> int:
+def check(ask: CheckNetwork, key: str, output: Path | None, form: str, tier: str) -> int:
     if output is not None:
         replaceable(output)
     at = surroundings.place(tier, key, surroundings.stop_on_signals())
-    checked = answer(check_network, CheckNetwork(target=target, policy=policy_for(policy)), at)
+    checked = answer(check_network, replace(ask, policy=policy_for(ask.policy)), at)
     keep(checked.artifact, output, at)
     return tell(checked.report, checked.artifact, form, output, at)
 
@@ -55,25 +55,28 @@ def reach(target: Path, source: str, to: str, form: str) -> int:
     return GREEN if found.allowed else RED
 
 
-def diff(declared: Path, live: Path, form: str) -> int:
+def diff(ask: DiffNetwork, key: str, output: Path | None, form: str, tier: str) -> int:
     """By verdict: GREEN where nothing else may talk, AMBER where less may, RED where more may or where it is not certain."""
-    found = answer(diff_network, DiffNetwork(declared=declared, live=live), surroundings.place())
-    if form == "json":
-        from artifacts.wire import canonical, to_json
-
-        sys.stdout.buffer.write(canonical(to_json(found)) + b"\n")
-        return BY_VERDICT[found.verdict]
+    if output is not None:
+        replaceable(output)
+    at = surroundings.place(tier, key, surroundings.stop_on_signals())
+    found = answer(diff_network, replace(ask, policy=policy_for(ask.policy)), at)
+    keep(found.artifact, output, at)
+    if form != "text":
+        return tell(found.report, found.artifact, form, output, at)
     for one in found.drift.reach:
         print(printable(f"{'+' if one.way is Way.GAINED else '-'} {one.source} to {one.target}: {one.ports}"))
-    for other in found.drift.objects:
+    for other in (*found.drift.layers, *found.drift.objects):
         word = {Way.GAINED: "is not declared", Way.LOST: "is not there", None: "says something else"}[other.way]
         print(printable(f"  {other.title} {word} ({other.at.path}:{other.at.line})"))
-    _doubts(found.doubts)
+    _doubts((*found.doubts, *(f"what this changes: {one.title}" for one in found.drift.layers)))
     gained = sum(one.way is Way.GAINED for one in found.drift.reach)
     lost = len(found.drift.reach) - gained
-    differ = len(found.drift.objects)
-    print(f"{found.verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
-    return BY_VERDICT[found.verdict]
+    differ = len(found.drift.objects) + len(found.drift.layers)
+    verdict = found.report.verdict
+    print(f"{verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
+    print(printable(f"artifact {where(found.artifact, output, at)}"))
+    return BY_VERDICT[verdict]
 
 
 def draw(target: Path, output: Path) -> int:

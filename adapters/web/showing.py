@@ -120,12 +120,13 @@ def compare(asked: Asked) -> Reply:
     for one in (a, b):
         digest(one, "an artifact")
     try:
-        compared = compare_artifacts(Compare(a=a, b=b), asked.at)
+        ask = Compare(a=a, b=b)
+        compared = compare_artifacts(ask, asked.at)
     except Refused as error:
         raise _compare_problem(asked, a, b) from error
     turned = [one for one in compared.changed if one.a.outcome is not one.b.outcome]
     reworded = [one for one in compared.changed if one.a.outcome is one.b.outcome]
-    values = {"a": a, "b": b, "compared": compared, "turned": turned, "reworded": reworded}
+    values = {"a": a, "b": b, "compared": compared, "turned": turned, "reworded": reworded, "tolerance": ask.tolerance}
     return Reply(body=render("compare.html", base=asked.base, here="compare", **values))
 
 

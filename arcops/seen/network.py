@@ -42,6 +42,21 @@ class Complaint:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """The lines of a file in which one object stands alone, so that a fix can be written into them.
+
+    ``at`` is where the object begins. ``text`` are whole lines, the first of them number ``first``: the object's own, and the
+    line ``---`` before and after it. ``opens`` and ``ends``: the file begins, and ends, with them.
+    """
+
+    at: Location
+    first: int
+    text: str
+    opens: bool
+    ends: bool
+
+
 class Direction(Enum):
     """Seen from the pods that a policy selects."""
 
@@ -332,7 +347,7 @@ class Network(Body):
 
     ``unread`` is what could not be read or understood, so that anything may be missing; ``refused`` is what an API server would
     not accept; ``unchecked`` are objects, or rules about them, without a definition to check by. ``root`` is SHA-256 over the
-    concatenated digests of ``files``.
+    concatenated digests of ``files``. ``passages`` hold the words of objects that a fix may change.
     """
 
     KIND: ClassVar[str] = "network"
@@ -352,6 +367,7 @@ class Network(Body):
     backend_tls: tuple[BackendTlsSeen, ...] = ()
     others: tuple[OtherObject, ...] = ()
     mesh: MeshSeen = NO_MESH
+    passages: tuple[Passage, ...] = ()
 
     @property
     def names_subject(self) -> str:

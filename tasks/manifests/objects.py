@@ -27,6 +27,7 @@ from tasks.manifests.istio import NARROWING, Mesh
 from tasks.manifests.kinds import CLUSTER_WIDE, HARMLESS
 from tasks.manifests.names import dns_label, dns_subdomain, labels
 from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
+from tasks.manifests.passages import Passages
 
 _TEMPLATE_KINDS = {"Kustomization": "kustomize build", "Component": "kustomize build"}
 
@@ -48,6 +49,7 @@ class Objects:
     others: list[OtherObject] = field(default_factory=list)
     mesh: Mesh = field(default_factory=Mesh)
     custom: Custom = field(default_factory=Custom)
+    passages: Passages = field(default_factory=Passages)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
 
     def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
@@ -55,6 +57,7 @@ class Objects:
         try:
             for document in documents(data, tick):
                 self._take(path, document)
+                self.passages.take(path, data, document)
         except Unreadable as error:
             self._unread(path, error.line, str(error))
 
