@@ -64,7 +64,8 @@ Routes = Callable[[str], tuple[int, str, bytes] | None]
 class Api:
     """``plans`` by model. ``routes`` come before the list of models; a model that may not answer is refused with 400.
 
-    ``seen`` are the bodies of the requests, ``headers`` their headers, ``longest`` how many at once.
+    ``seen`` are the bodies of the requests, ``headers`` their headers, ``longest`` how many at once,
+    ``written`` the moments of each answer: when its connection was accepted, and when each text was written.
     """
 
     plans: dict[str, Plan]
@@ -79,6 +80,7 @@ class Api:
     busy: dict[str, int] = field(default_factory=dict)
     longest: int = 0
     accepted: dict[Any, float] = field(default_factory=dict)
+    written: list[list[float]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -194,6 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream; charset=utf-8")
         self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")
         self.end_headers()
         self._stream(plan, body, number, began, breaks)
 
@@ -205,6 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
         if plan.role_first and chat:
             self._event({"choices": [{"delta": {"role": "assistant", "content": ""}}]})
         due = began + plan.first * slow
+        moments = [began]
+        self.here.written.append(moments)
         for index in range(events):
             self._until(due)
             due += plan.gap * slow
@@ -213,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
             text = "" if breaks is Break.NO_TEXT else "word " * plan.words
             if plan.drift and index == 0:
                 text = f"{number} {text}"
+            moments.append(time.perf_counter())
             self._event({"choices": [{"delta": {"content": text}} if chat else {"text": text}]})
         self._event(
             {"choices": [{"delta": {}, "finish_reason": "length"} if chat else {"text": "", "finish_reason": "length"}]}
@@ -255,6 +261,9 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(left)
 
     def _event(self, said: dict[str, Any]) -> None:
+        if "choices" in said:
+            chat = not any("text" in choice for choice in said["choices"])
+            said = {"id": "1", "object": "chat.completion.chunk" if chat else "text_completion", **said}
         self._write(f"data: {json.dumps(said)}\n\n".encode())
 
     def _write(self, data: bytes) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -71,6 +73,22 @@ class TestTimes:
         assert abs(middle - 30_000) < 6_000
         paths = {one["path"] for one in api.seen}
         assert paths == {"/v1/chat/completions" if route is Route.CHAT else "/v1/completions"}
+
+    def test_what_was_written_is_what_was_measured_within_five_percent_or_two_milliseconds(self) -> None:
+        """Medians, against the moments at which the endpoint wrote: a busy machine may keep it from its plan, too."""
+        with serving(a=Plan(first=0.1, gap=0.02)) as api:
+            body = looked(small(api, tokens=8, each=7))
+        run = body.run(RunKind.CLOSED, "a", 1)
+        assert run is not None
+        written = api.written[-len(run.shots) :]  # one after the other, and nothing came after them
+        firsts = [(shot.first or 0) - (moments[1] - moments[0]) * 1e6 for shot, moments in zip(run.shots, written, strict=True)]
+        gaps = [
+            abs(gap - (later - earlier) * 1e6)
+            for shot, moments in zip(run.shots, written, strict=True)
+            for gap, (earlier, later) in zip(shot.gaps, pairwise(moments[1:]), strict=True)
+        ]
+        assert 0 <= median(firsts) <= 0.05 * 100_000
+        assert median(gaps) <= 2_000
 
     def test_several_tokens_in_an_event_count_as_the_server_counts_them(self) -> None:
         with serving(a=Plan(first=0.05, gap=0.04, events=3, words=4)) as api:
