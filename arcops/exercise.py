@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from arcops.errors import Refused
 from arcops.zones import LEAST_SESSIONS
 
+FOR_A_BASELINE = 9
+"""Sessions of a run that may become a baseline: whatever it is unsure of, every later run is, too (``benches/judging.py``)."""
 _MOST_SESSIONS = 40
 _MOST_BUDGET = 3_600_000_000
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from arcops import zones
-from arcops.exercise import Exercise
+from arcops.exercise import FOR_A_BASELINE, Exercise
 from arcops.finding import Outcome
 from arcops.seen.baseline import Baselines
 from arcops.seen.benchmark import Benchmark
@@ -38,6 +38,7 @@ SLOWER = 1.10
 TOLERANCE = 5
 NORMAL = 1_000_000
 EXERCISE = Exercise(sustained=0, tolerance=TOLERANCE)
+FIRST = replace(EXERCISE, least=FOR_A_BASELINE)
 JUDGES = replace(POLICY, least_sustained=0)
 
 
@@ -100,7 +101,8 @@ def times(machine: Machine, draw: random.Random, factor: float) -> Planned:
 
 
 def measured(device: Planned, then: Baselines | None) -> Benchmark:
-    return Sessions([device], EXERCISE, then.baseline if then else None, lambda: None).run()
+    exercise, baseline = (EXERCISE, then.baseline) if then else (FIRST, None)
+    return Sessions([device], exercise, baseline, lambda: None).run()
 
 
 def undisturbed(machine: Machine, draw: random.Random) -> tuple[Benchmark, Baselines]:
@@ -164,13 +166,13 @@ def held() -> None:
         print(f"{count:9} {100 - 100 * (low + high) / TRIES:23.1f} % {100 * low / TRIES:6.1f} % {100 * high / TRIES:27.1f} %")
     draw, red = random.Random(0), 0  # noqa: S311  # no secret
     for _ in range(TRIES):
-        there = [_drifting(draw) for _ in range(EXERCISE.least)]
+        there = [_drifting(draw) for _ in range(FOR_A_BASELINE)]
         here = [_drifting(draw) * (100 + TOLERANCE) // 100 for _ in range(EXERCISE.least)]
         while (zone := zones.compare(here, there).zone(TOLERANCE)) is zones.Zone.UNDECIDED and len(here) < EXERCISE.most:
             here.append(_drifting(draw) * (100 + TOLERANCE) // 100)
         red += zone is zones.Zone.BEYOND
     many = f"{EXERCISE.least} to {EXERCISE.most} until decided"
-    print(f"{many}, against a baseline of {EXERCISE.least}: RED at the edge {100 * red / TRIES:.1f} %")
+    print(f"{many}, against a baseline of {FOR_A_BASELINE}: RED at the edge {100 * red / TRIES:.1f} %")
 
 
 def _drifting(draw: random.Random) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from arcops.exercise import Exercise
+from arcops.exercise import FOR_A_BASELINE, Exercise
+from arcops.zones import LEAST_SESSIONS
 from flows.evaluations import GPU_BENCHMARK
 from flows.flow import evaluate
-from flows.parameters import BaselineFile, Budget, Output, PolicyName, Tolerance
+from flows.parameters import BaselineFile, BenchmarkBudget, Output, PolicyName, Tolerance
 from flows.prefect_api import State, flow
 
 
@@ -14,9 +15,10 @@ async def gpu_benchmark(
     policy: PolicyName = GPU_BENCHMARK.policy,
     baseline: BaselineFile = "",
     tolerance: Tolerance = 50,
-    budget_s: Budget = 600,
+    budget_s: BenchmarkBudget = 600,
     output: Output = "",
 ) -> State[None]:
     """Measure the GPUs of the machine where the worker runs, by the gates of *policy* that rest on a benchmark."""
-    exercise = Exercise(tolerance=tolerance, budget=budget_s * 1_000_000)
+    least = LEAST_SESSIONS if baseline else FOR_A_BASELINE
+    exercise = Exercise(least=least, tolerance=tolerance, budget=budget_s * 1_000_000)
     return await evaluate(GPU_BENCHMARK, "/", policy, (baseline,) if baseline else (), output, exercise=exercise)

@@ -135,7 +135,9 @@ Tolerance = Annotated[
         title="Tolerance", description="Percent slower that is still the same, where the policy is not stricter.", ge=1, le=50
     ),
 ]
-Budget = Annotated[int, Field(title="Budget", description="Seconds that the whole benchmark may take.", ge=20, le=3600)]
+BenchmarkBudget = Annotated[
+    int, Field(title="Budget", description="Seconds that the whole benchmark may take.", ge=20, le=3600)
+]
 Size = Annotated[
     int, Field(title="Size", description="Thousandths of the full size; less than all is only for trying out.", ge=1, le=1000)
 ]

@@ -14,6 +14,7 @@ from gates.gpu_datasheet import GpuDatasheetPolicy
 
 _GIB = 2**30
 _BANDWIDTH = 4_800_000_000_000
+_BF16 = 989_500_000_000_000
 
 
 def profile() -> Profile:
@@ -31,6 +32,7 @@ def profile() -> Profile:
         ),
         memory=number(141_000_000_000),
         bandwidth=number(_BANDWIDTH),
+        bf16=number(_BF16),
         ecc=no,
         row_remapping=no,
         page_retirement=no,
@@ -48,6 +50,13 @@ def reaching(per_cent: int) -> Benchmark:
     return run(figure("memory-copy", _GIB * 10**9 * 100 // (_BANDWIDTH * per_cent), work=_GIB))
 
 
+def multiplying(per_cent: int) -> Benchmark:
+    """A run whose products in bfloat16 reach so much of the data sheet, and its copy 92 percent."""
+    work = 2 * 8192**3
+    product = figure("gemm-bf16", work * 10**9 * 100 // (_BF16 * per_cent), unit=Unit.OPERATIONS, work=work)
+    return run(*reaching(92).figures, product)
+
+
 def examples() -> Iterator[Example[GpuDatasheetPolicy]]:
     shipped = GpuProfiles(names=("NVIDIA H200",), profiles=(profile(),))
     own = figure("gemm-bf16-own", 900_000, unit=Unit.OPERATIONS)
@@ -57,6 +66,9 @@ def examples() -> Iterator[Example[GpuDatasheetPolicy]]:
 
     yield example("92 percent of the data sheet", Verdict.GREEN, reaching(92))
     yield example("78 percent of it", Verdict.AMBER, reaching(78))
+    yield example("products at 90 percent", Verdict.GREEN, multiplying(90))
+    yield example("products at 75 percent", Verdict.AMBER, multiplying(75))
+    yield example("products at 60 percent", Verdict.RED, multiplying(60))
     yield example("products by our own kernels", Verdict.AMBER, run(*reaching(92).figures, own))
     yield example("half of the data sheet", Verdict.RED, reaching(50))
     yield example("a device without a profile", Verdict.RED, reaching(92), GpuProfiles(names=("NVIDIA H200",), profiles=()))

@@ -33,6 +33,8 @@ from reach.addresses import span
 from reach.entries import Services
 from reach.selectors import Labelled
 
+_KIND = "NetworkPolicy"
+"""The only kind whose words are changed here; where others decide, too, what reaches an address is not mended in these."""
 _LISTS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
 Rules = list[tuple[int, PolicyRule]]
 
@@ -81,7 +83,7 @@ class _Patches:
             f"deny-{word}-{namespace}",
             f"Nothing goes {way} the pods of {namespace} but what other policies allow.",
             "networking.k8s.io/v1",
-            "NetworkPolicy",
+            _KIND,
             {"name": free(f"deny-{word}", names), "namespace": namespace},
             {"podSelector": {}, "policyTypes": [kind]},
         )

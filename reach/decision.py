@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from arcops.finding import Location
 from arcops.seen.network import Action, Direction, PodSet, PolicySeen, Protocol, Tier
@@ -11,6 +12,13 @@ from reach.clauses import Clause
 from reach.world import World
 
 End = PodSet | Address | Domain
+
+
+class Layer(Enum):
+    """Who decides: policies of the network, by addresses and labels, or the mesh, by identities."""
+
+    NETWORK = "network"
+    MESH = "mesh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +31,7 @@ class Reason:
     rule: str
     at: Location | None
     text: str
+    layer: Layer = Layer.NETWORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,16 @@ _TARGET = re.compile(r"(?P<name>.+):(?P<port>[A-Za-z0-9-]+)(?:/(?P<protocol>[A-Z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Where a connection would end: an end, and the port there. ``port`` is 0 where the name means nothing to these pods."""
+    """Where a connection would end: an end, and the port there. ``port`` is 0 where the name means nothing to these pods.
+
+    ``service`` is the Service by which it is called, where it was named by one.
+    """
 
     end: End
     protocol: Protocol
     port: int
     port_name: str = ""
+    service: ServiceSeen | None = None
 
 
 def sources(network: Network, text: str) -> tuple[End, ...]:
@@ -138,7 +142,7 @@ def _behind(network: Network, service: ServiceSeen, port: str, protocol: Protoco
     if asked is None:
         return []
     return [
-        Door(end=pods, protocol=protocol, port=_target(pods, asked), port_name=asked.target_name)
+        Door(end=pods, protocol=protocol, port=_target(pods, asked), port_name=asked.target_name, service=service)
         for pods in Services(network).behind(service)
     ]
 

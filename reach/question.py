@@ -10,6 +10,7 @@ from reach.addresses import Domain
 from reach.decision import End, Reason, decide
 from reach.doubts import doubts
 from reach.ends import Door, doors, sources
+from reach.mesh_layer import MeshLayer
 from reach.world import World
 
 
@@ -44,13 +45,16 @@ def ask(network: Network, source: str, target: str) -> Answer:
     found = doors(network, target, near)
     ends = (*origins, *(door.end for door in found))
     addresses = {str(one) for one in ends if not isinstance(one, PodSet | Domain)}
-    world = World(network, points=sorted(addresses))
+    world, mesh = World(network, points=sorted(addresses)), MeshLayer(network)
     connections = []
+    of_mesh: list[str] = []
     for origin in origins:
         for door in found:
             if door.port:
                 decision = decide(world, origin, door.end, door.protocol, door.port)
-                allowed, reasons = decision.allowed, decision.reasons
+                said = mesh.say(origin, door.end, door.protocol, door.port, door.service)
+                allowed, reasons = decision.allowed and said.allowed, (*decision.reasons, *said.reasons)
+                of_mesh += said.doubts if decision.allowed else ()
             else:
                 allowed, reasons = False, ()
             connections.append(
@@ -69,7 +73,14 @@ def ask(network: Network, source: str, target: str) -> Answer:
         allowed=any(one.allowed for one in connections),
         connections=tuple(connections),
         doubts=tuple(
-            dict.fromkeys((*said_doubts(network), *_of_nodes([one for one in ends if isinstance(one, PodSet)]), *by_address))
+            dict.fromkeys(
+                (
+                    *said_doubts(network),
+                    *_of_nodes([one for one in ends if isinstance(one, PodSet)]),
+                    *by_address,
+                    *of_mesh,
+                )
+            )
         ),
     )
 

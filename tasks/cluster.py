@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +33,13 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One kind of object. ``query`` narrows the list."""
+    """One kind of object. ``query`` narrows the list; ``otherwise`` is the version that a cluster may serve instead."""
 
     version: str
     kind: str
     plural: str
     query: tuple[tuple[str, str], ...] = ()
+    otherwise: str = ""
 
     @property
     def group(self) -> str:
@@ -70,7 +71,12 @@ RESOURCES = (
     Resource(
         version="policy.networking.k8s.io/v1alpha1", kind="BaselineAdminNetworkPolicy", plural="baselineadminnetworkpolicies"
     ),
-    Resource(version="policy.networking.k8s.io/v1alpha2", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
+    Resource(
+        version="policy.networking.k8s.io/v1alpha2",
+        kind="ClusterNetworkPolicy",
+        plural="clusternetworkpolicies",
+        otherwise="policy.networking.k8s.io/v1beta1",
+    ),
     Resource(version=_GATEWAY, kind="Gateway", plural="gateways"),
     Resource(version=_GATEWAY, kind="HTTPRoute", plural="httproutes"),
     Resource(version=_GATEWAY, kind="GRPCRoute", plural="grpcroutes"),
@@ -170,7 +176,7 @@ def look(client: ApiClient, title: str, tick: Callable[[], None]) -> Saved | Non
             told = cluster_mesh.settings(client, asked, tick)
             found = [told] if told is not None else []
         else:
-            found = listed(client, resource, tick)
+            found = _listed_by_version(client, resource, tick)
             if resource.kind == "Namespace" and not found:
                 raise Refused("it lists not one namespace, which no cluster does")
     except ApiException as error:
@@ -182,6 +188,18 @@ def look(client: ApiClient, title: str, tick: Callable[[], None]) -> Saved | Non
     else:
         return Saved(name=name, text=_text(found)) if found else None
     return Saved(name=name, text=_text([_not_seen(title, why)]), missing=f"{title}: {why}")
+
+
+def _listed_by_version(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> list[Object]:
+    """All objects, by the other version of their kind where the cluster does not serve the first."""
+    from kubernetes.client import ApiException
+
+    try:
+        return listed(client, resource, tick)
+    except ApiException as error:
+        if error.status != 404 or not resource.otherwise:
+            raise
+    return listed(client, replace(resource, version=resource.otherwise, otherwise=""), tick)
 
 
 def listed(
@@ -287,6 +305,8 @@ def _workload(spec: Mapping[str, Any]) -> Object:
 
 def _pod(spec: Mapping[str, Any]) -> Object:
     kept: Object = {"hostNetwork": True} if spec.get("hostNetwork") else {}
+    if spec.get("serviceAccountName"):
+        kept["serviceAccountName"] = spec["serviceAccountName"]  # who the pods are to a mesh
     for name in ("containers", "initContainers"):
         if spec.get(name):
             keys = ("name", "ports", "restartPolicy")

@@ -28,6 +28,9 @@ def bench(
     tolerance: Annotated[
         int, typer.Option(help="Percent slower that is still the same, where the policy is not stricter.")
     ] = 50,
+    least: Annotated[
+        int, typer.Option(help="The least sessions of each figure.", show_default="5, or 9 without a baseline")
+    ] = 0,
     most: Annotated[int, typer.Option(help="The most sessions of each figure, where fewer do not decide.")] = 15,
     sustained: Annotated[int, typer.Option(help="Seconds that one load is kept up.")] = 10,
     budget: Annotated[int, typer.Option(help="Seconds that the whole benchmark may take.")] = 600,
@@ -48,6 +51,7 @@ def bench(
             cpu=cpu,
             baseline=baseline,
             policy=policy,
+            least=least,
             most=most,
             tolerance=tolerance,
             sustained_s=sustained,

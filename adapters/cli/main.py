@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli import bench_commands, doors, looking
+from adapters.cli import bench_commands, doors, exposing, looking
 from adapters.cli.answering import SERVER
 from adapters.cli.clustering import cluster_app
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
@@ -35,6 +35,7 @@ for group in (keys_app, policy_app, data_app, store_app, gpu_app, inference_app,
     app.add_typer(group)
 looking.add(app, store_app)
 bench_commands.add(gpu_app)
+exposing.add(network_app)
 
 
 @app.callback()

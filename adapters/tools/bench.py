@@ -9,8 +9,9 @@ from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import kept_bytes, sealed_bytes, trusted_keys
 from arcops.errors import Refused
-from arcops.exercise import Exercise
+from arcops.exercise import FOR_A_BASELINE, Exercise
 from arcops.finding import Outcome
+from arcops.zones import LEAST_SESSIONS
 from flows.evaluations import GPU_BENCHMARK, NODE_BENCHMARK, as_strict, name_beside
 from flows.policies import load_policy
 
@@ -27,6 +28,8 @@ class BenchNode:
     """The site's signed baseline, on the machine where the benchmark runs."""
     policy: str = ""
     """The name of a shipped policy, or the path of one; gpu-bench or cpu-bench where none is named."""
+    least: int = 0
+    """The least sessions of each figure; 0: five, or nine where no baseline is given, for such a run may become one."""
     most: int = 15
     """The most sessions of each figure, when fewer do not decide."""
     tolerance: int = 50
@@ -75,6 +78,7 @@ def bench_node(ask: BenchNode, at: Place) -> Judged:
     policy = ask.policy or ("cpu-bench" if ask.cpu else "gpu-bench")
     asked = Exercise(
         cpu=ask.cpu,
+        least=ask.least or (LEAST_SESSIONS if ask.baseline else FOR_A_BASELINE),
         most=ask.most,
         tolerance=ask.tolerance,
         sustained=ask.sustained_s * 1_000_000,

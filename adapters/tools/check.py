@@ -110,8 +110,9 @@ def evaluate(
     """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store.
 
     A subject that is no path, such as a node, is *named*; its *target* is the root of its files.
-    An *endpoint* is what an inference endpoint's collector loads, an *exercise* what a machine does to be measured, a *cluster*
-    what is asked instead of the target, and *declared* what the subject is held against. Only *gates* judge, where any are given.
+    An *endpoint* is what an inference endpoint's collector loads, an *exercise* what a machine does to be measured, a
+    *cluster* what is asked instead of the target, and *declared* what the subject is held against. Only *gates* judge, where
+    any are given.
     """
     signer = at.signer()
     request = Request(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from arcops.calm import calm, singer, undisturbed
 from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.exercise import Exercise
@@ -100,14 +101,16 @@ def model_of(device: str, machines: Iterable[Machine]) -> str:
 
 
 def known_figures(body: Benchmark) -> tuple[Known, ...]:
-    """Every figure that was measured, the sessions of equal devices together.
+    """Every figure that was measured, the sessions of equal devices together, without those that were disturbed.
+
+    Where too few of a figure are left, it is in with all of them.
 
     Raises `Refused` where two devices of one model did different work, whose times do not compare.
     """
     found: dict[tuple[str, str], Known] = {}
     for figure in body.figures:
         if figure.sessions:
-            one = _known(figure, model_of(figure.device, body.machines))
+            one = _known(figure, body)
             before = found.get((one.name, one.model))
             if before is not None and before.work != one.work:
                 raise Refused(f"two devices did different work for {one.name!r}, so they make no baseline together")
@@ -125,5 +128,14 @@ def known_songs(body: Benchmark) -> tuple[Song, ...]:
     return tuple(Song(model=model, times=tuple(times)) for model, times in found.items())
 
 
-def _known(figure: Measured, model: str) -> Known:
-    return Known(name=figure.name, model=model, unit=figure.unit, work=figure.work, times=figure.times)
+def _known(figure: Measured, body: Benchmark) -> Known:
+    around = (one.sessions for one in body.figures if singer(one.device) == singer(figure.device))
+    quiet = calm(session for sessions in around for session in sessions)
+    left = undisturbed(figure.sessions, quiet, body.exercise.drift)
+    return Known(
+        name=figure.name,
+        model=model_of(figure.device, body.machines),
+        unit=figure.unit,
+        work=figure.work,
+        times=tuple(session.middle for session in (left if len(left) >= LEAST_SESSIONS else figure.sessions)),
+    )

@@ -192,7 +192,8 @@ class ContainerPort:
 class PodSet:
     """The pods that one object makes, all alike: a bare Pod, or those of a workload's template.
 
-    ``owner`` is ``Kind/name`` of the controller that made the object, or empty.
+    ``owner`` is ``Kind/name`` of the controller that made the object, or empty. ``account`` is their service account, empty
+    where nobody says which. ``bypasses`` are the annotations that keep packets away from the mesh's sidecar.
     """
 
     kind: str
@@ -203,6 +204,8 @@ class PodSet:
     ports: tuple[ContainerPort, ...] = ()
     host_network: bool = False
     owner: str = ""
+    account: str = "default"
+    bypasses: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

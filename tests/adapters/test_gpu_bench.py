@@ -73,7 +73,9 @@ def arcops(here: Bench, *command: str, **environment: str) -> subprocess.Complet
 
 def quick(here: Bench, *more: str) -> subprocess.CompletedProcess[str]:
     policy = str(here.home / "quick.yaml")
-    return arcops(here, "bench", "--cpu", "--size", "1", "--sustained", "0", "--most", "5", "--policy", policy, *more)
+    return arcops(
+        here, "bench", "--cpu", "--size", "1", "--sustained", "0", "--least", "5", "--most", "5", "--policy", policy, *more
+    )
 
 
 def opened(here: Bench, sealed: Path) -> Report:
@@ -127,7 +129,7 @@ def test_a_baseline_of_a_stranger_is_red_with_the_reason(here: Bench, tmp_path: 
     (artifact,) = stored(stranger)
     (tmp_path / "site.json").write_text(make_baseline(MakeBaseline(artifact=artifact), stranger.place()).text)
     ask = BenchNode(
-        cpu=True, size=1, most=5, sustained_s=0, baseline=tmp_path / "site.json", policy=str(here.home / "quick.yaml")
+        cpu=True, size=1, least=5, most=5, sustained_s=0, baseline=tmp_path / "site.json", policy=str(here.home / "quick.yaml")
     )
     report = bench_node(ask, here.place()).report
     assert report.verdict is Verdict.RED

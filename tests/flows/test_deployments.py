@@ -112,6 +112,19 @@ def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_oper
             assert {why in one.reason for one in report.missing} == {True}
 
 
+@ON_SQLITE
+@pytest.mark.requirement("ARC-C2")
+def test_the_processor_of_the_worker_s_machine_is_measured(here: Site) -> None:
+    done = here.run("node-benchmark/node-benchmark", watch=True, size="1", budget_s="60")
+    report = here.report(here.kept(socket.gethostname())[0])
+    assert done.returncode != 0
+    assert report.verdict.value in done.stdout, done.stdout + done.stderr + here.log()
+    said = [finding.text for result in report.results for finding in result.findings]
+    assert report.subject.kind == "node"
+    assert any("size of 1 thousandths" in text for text in said), said  # no policy that ships takes so small a run for one
+    assert any("results that were looked at are right" in text for text in said), said
+
+
 def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> None:
     run = here.begin("readiness/readiness", target=str(endless), policy=str(here.bench.policy))
     until(lambda: here.state(run) == "Running", "the run begins", log=here.log)

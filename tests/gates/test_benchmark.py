@@ -20,7 +20,7 @@ from arcops.signer import Signer, SignerRule
 from arcops.verdict import Verdict
 from gates._benchmark_examples import DEVICE, KEY, POLICY, figure, kept_up, known, run, session, slower
 from gates._benchmark_policy import BenchmarkPolicy
-from gates._gpu_datasheet_examples import profile, reaching
+from gates._gpu_datasheet_examples import multiplying, profile, reaching
 from gates._gpu_words import Weight
 from gates.benchmark import benchmark
 from gates.gpu_datasheet import GpuDatasheetPolicy, gpu_datasheet
@@ -325,6 +325,12 @@ class TestDatasheet:
     def test_both_shares_are_the_policy_s(self) -> None:
         assert self.judge(reaching(60), GpuDatasheetPolicy(red_below=40, amber_below=50)).verdict is Verdict.GREEN
         assert self.judge(reaching(92), GpuDatasheetPolicy(red_below=95, amber_below=95)).verdict is Verdict.RED
+
+    def test_products_have_shares_of_their_own(self) -> None:
+        eased = GpuDatasheetPolicy(arithmetic_red_below=60, arithmetic_amber_below=70)
+        for reached, strictly, easily in ((75, "AMBER", "GREEN"), (65, "RED", "AMBER"), (55, "RED", "RED")):
+            assert self.judge(multiplying(reached)).verdict is Verdict(strictly)
+            assert self.judge(multiplying(reached), eased).verdict is Verdict(easily)
 
     def test_a_product_without_a_figure_is_as_grave_as_the_policy_says(self) -> None:
         body = run(*reaching(92).figures, figure("gemm-int4", 1000, unit=Unit.OPERATIONS))

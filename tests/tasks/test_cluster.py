@@ -91,6 +91,16 @@ def test_policies_of_a_kind_that_is_not_understood_are_seen(here: Bench, cluster
     assert [(one.about, one.field) for one in found.refused] == [("CiliumNetworkPolicy shop/x", "spec.endpointSelector")]
 
 
+def test_a_version_that_the_cluster_serves_instead_is_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    everybody = {"namespaces": {}}
+    spec = {"tier": "Admin", "priority": 1, "subject": everybody, "egress": [{"action": "Deny", "to": [everybody]}]}
+    item = {"metadata": {"name": "shut"}, "spec": spec}
+    cluster.objects["/apis/policy.networking.k8s.io/v1beta1/clusternetworkpolicies"] = [item]
+    found = network(saved(here, kubeconfig))
+    assert "ClusterNetworkPolicy shut" in {one.title for one in found.policies}
+    assert not found.unread
+
+
 MESH = """\
 outboundTrafficPolicy: {mode: REGISTRY_ONLY}
 rootNamespace: istio-config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,7 @@ class Stopwatch:
             took = self.batch(size)
             spent += max(took, 1000.0)
             if took < BATCH and size < _MOST:
-                size = min(_MOST, 2 * size if took < BATCH / 2 else size + 1)
+                size = min(_MOST, 2 * size, math.ceil(size * BATCH / max(took, 1.0)))
         return size
 
     def batch(self, size: int) -> float:

@@ -340,6 +340,9 @@ ret_t nvmlDeviceGetCurrentClocksEventReasons(device_t *d, u64 *out) { return wid
 ret_t nvmlDeviceGetSupportedClocksEventReasons(device_t *d, u64 *out) { return wide(__func__, d, out, "reasons.told"); }
 ret_t nvmlDeviceGetCurrentClocksThrottleReasons(device_t *d, u64 *out) { return wide(__func__, d, out, "reasons"); }
 ret_t nvmlDeviceGetSupportedClocksThrottleReasons(device_t *d, u64 *out) { return wide(__func__, d, out, "reasons.told"); }
+ret_t nvmlDeviceGetClockInfo(device_t *d, u32 which, u32 *out) {
+    return number(__func__, d, out, which == 1 ? "clock.sm" : "clock.other");
+}
 ret_t nvmlDeviceGetPowerUsage(device_t *d, u32 *out) { return number(__func__, d, out, "power.drawn"); }
 ret_t nvmlDeviceGetEnforcedPowerLimit(device_t *d, u32 *out) { return number(__func__, d, out, "power.limit"); }
 ret_t nvmlDeviceGetPowerManagementDefaultLimit(device_t *d, u32 *out) { return number(__func__, d, out, "power.standard"); }
