@@ -77,7 +77,7 @@ Rates = Annotated[
 ]
 Tokens = Annotated[int, Field(title="Tokens", description="The most tokens of an answer.", ge=2, le=512)]
 Patience = Annotated[int, Field(title="Patience", description="Milliseconds that one request may take.", ge=100)]
-Budget = Annotated[int, Field(title="Budget", description="Seconds that the whole check may take.", ge=1, le=1200)]
+LoadBudget = Annotated[int, Field(title="Budget", description="Seconds that the whole check may take.", ge=1, le=1200)]
 Metrics = Annotated[bool, Field(title="Metrics", description="Read the server's own /metrics meanwhile (vLLM, llama.cpp).")]
 WorkerKey = Annotated[
     str,

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count
 
+from arcops.calm import calm, singer, undisturbed
 from arcops.errors import Refused
-from arcops.seen.benchmark import Benchmark
+from arcops.seen.benchmark import Benchmark, Measured, Session
 from arcops.seen.inference import Inference, Run, RunKind, Shot
-from arcops.zones import PPM, Interval, compare, median
+from arcops.zones import LEAST_SESSIONS, PPM, Interval, compare, median
 from artifacts.wire import from_json
 
 _COMPARED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
@@ -109,7 +110,7 @@ def _compared(name: str, a: _Series | None, b: _Series | None, tolerance: int) -
     try:
         interval = compare(other.values, one.values)
     except Refused as error:
-        return replace(found, said=f"{error}.")
+        return replace(found, said=doubts or f"{error}.")
     difference = Difference.UNDECIDED if doubts else decided(interval, tolerance)
     return replace(
         found, ratio=interval.ratio, low=interval.low, high=interval.high, difference=difference, said=doubts
@@ -157,16 +158,33 @@ _TIMES: tuple[tuple[str, Callable[[Shot], int | None]], ...] = (
 
 
 def _sessions(data: bytes) -> _Measured:
-    """By the name of the figure and the model of the device, for two sites have no device in common."""
+    """By the name of the figure and the model of the device, for two sites have no device in common.
+
+    Sessions that something disturbed are left out, as the gate does.
+    """
     body = from_json(Benchmark, data)
+    songs: dict[str, list[Session]] = {}
+    for one in body.figures:
+        songs.setdefault(singer(one.device), []).extend(one.sessions)
+    quiet = {device: calm(sessions) for device, sessions in songs.items()}
     models = {machine.device: machine.model for machine in body.machines}
     found: dict[str, _Series] = {}
     for one in body.figures:
         device = ">".join(models.get(part, part) for part in one.device.split(">"))
         title = f"{one.name} on {device}"
         name = next(name for number in count(1) if (name := title if number == 1 else f"{title} #{number}") not in found)
-        found[name] = _Series(unit="ns", values=one.times, work=one.work, doubt=one.said)
+        left = undisturbed(one.sessions, quiet[singer(one.device)], body.exercise.drift)
+        doubt = one.said or _doubted(one, left)
+        found[name] = _Series(unit="ns", values=tuple(one.middle for one in left) or one.times, work=one.work, doubt=doubt)
     return _Measured(series=found)
+
+
+def _doubted(figure: Measured, left: tuple[Session, ...]) -> str:
+    if figure.checked is not None and figure.checked.wrong:
+        return f"{figure.checked.wrong} of {figure.checked.compared} results were wrong, so its time is of other work"
+    if len(left) < min(LEAST_SESSIONS, len(figure.sessions)):
+        return f"{len(figure.sessions) - len(left)} of {len(figure.sessions)} sessions were disturbed"
+    return ""
 
 
 _NOTHING = _Series(unit="")

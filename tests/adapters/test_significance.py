@@ -21,7 +21,7 @@ from arcops.endpoint import Route
 from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.exercise import Exercise
-from arcops.seen.benchmark import Benchmark, Machine, Measured, Session, Unit
+from arcops.seen.benchmark import Benchmark, Checked, Machine, Measured, Session, Unit
 from arcops.seen.inference import Inference, RunKind, Shot
 from arcops.zones import PPM, Interval
 from artifacts.store import object_path
@@ -196,6 +196,20 @@ class TestBenchmark:
         none = replace(none, figures=(replace(none.figures[0], sessions=(), said="out of memory"),))
         (figure,) = compared(here, benchmark(100_000), none).figures
         assert (figure.difference, figure.said) == (UNDECIDED, "B: out of memory.")
+
+    def test_sessions_that_were_disturbed_are_left_out_and_wrong_results_are_no_time(self, here: Bench) -> None:
+        a, b = benchmark(100_000), benchmark(100_000, device="GPU-2", sessions=9)
+        (figure,) = b.figures
+        loud = tuple(Session(samples=(300_000,) * 5, canary=(9000,)) for _ in range(4))
+        assert differences(compared(here, a, replace(b, figures=(replace(figure, sessions=figure.sessions + loud),)))) == {
+            "copy on H200": NONE
+        }
+        drowned = replace(b, figures=(replace(figure, sessions=figure.sessions[:4] + loud),))
+        (one,) = compared(here, a, drowned).figures
+        assert (one.difference, one.said) == (UNDECIDED, "B: 4 of 8 sessions were disturbed.")
+        wrong = replace(figure, checked=Checked(how="NumPy", compared=100, wrong=3))
+        (one,) = compared(here, a, replace(b, figures=(wrong,))).figures
+        assert (one.difference, "3 of 100 results were wrong" in one.said) == (UNDECIDED, True)
 
     def test_a_second_device_of_a_model_is_another_figure(self, here: Bench) -> None:
         one, two = benchmark(100_000), benchmark(200_000, device="GPU-2")

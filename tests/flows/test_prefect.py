@@ -196,7 +196,8 @@ def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_name
     here = bench(tmp_path)
     slow = tmp_path / "slow.yaml"
     # The aims are wide: what is shown is who may ask whom, and this machine is busy.
-    aims = "mostTtft: 20000, mostItl: 20000, mostTpot: 20000, leastRequests: 2, mostLate: 20000, determinism: warn"
+    aims = "mostTtft: 20000, mostItl: 20000, mostTpot: 20000, leastRequests: 2, mostLate: 20000"
+    aims += ", determinism: warn, withoutHealth: pass, mostLoad: 0, leastHeadroom: 0"
     slow.write_text(f"name: slow\nvalidFor: P1D\ngates: {{inference: {{{aims}}}}}\n")
     with api(a=Plan()) as endpoint:
         asked: dict[str, object] = {
