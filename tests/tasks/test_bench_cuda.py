@@ -256,9 +256,9 @@ class TestErrors:
         assert "cuDevicePrimaryCtxRetain is not in the driver's library; update the driver" in done
 
 
-def run_with_driver(code: str, gpu: FakeGpu | None, *, path: Path | None = None) -> str:
+def run_with_driver(code: str, gpu: FakeGpu | None, *, path: Path | None = None, **more: str) -> str:
     """The last line that Python says of *code* in a process of its own, with or without the fake driver."""
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2]), "HOME": "/nonexistent"}
+    environment = {**more, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2]), "HOME": "/nonexistent"}
     if gpu is not None:
         environment |= {"LD_LIBRARY_PATH": str((path or fake.built()).parent), "FAKE_CUDA_STATE": str(gpu.state)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, ClassVar
 
 from arcops.errors import Broken, Refused
 from tasks.bench.cuda.driver import bound
@@ -33,7 +33,9 @@ class Architecture:
 
 
 class Compiler:
-    """NVRTC. Raises `Refused` where it is not installed."""
+    """NVRTC. Raises `Refused` where it is not installed. What was compiled once is kept for the next device of its kind."""
+
+    _made: ClassVar[dict[tuple[object, ...], Compiled]] = {}
 
     def __init__(self) -> None:
         self._nvrtc = bound("cuda.bindings.nvrtc")
@@ -56,6 +58,12 @@ class Compiler:
 
     def compile(self, source: str, option: str, given: Mapping[str, str | int], *, more: Sequence[str] = ()) -> Compiled:
         """The kernels in the file *source* for the architecture *option* (``sm_90``), with the macros *given*."""
+        key = (source, option, *sorted(given.items()), *more)
+        if key not in self._made:
+            self._made[key] = self._compile(source, option, given, more)
+        return self._made[key]
+
+    def _compile(self, source: str, option: str, given: Mapping[str, str | int], more: Sequence[str]) -> Compiled:
         options = [f"--gpu-architecture={option}", "--std=c++17", *(f"-D{key}={value}" for key, value in given.items()), *more]
         program = self._ask("nvrtcCreateProgram", _text(source), source.encode(), 1, [_text(_HEADER)], [_HEADER.encode()])
         try:

@@ -105,9 +105,9 @@ class Room:
         self.record(self._mark, other)
         self.ask("cuStreamWaitEvent", stream, self._mark, 0)
 
-    def wait(self, event: object, seconds: float = SECONDS_TO_WAIT) -> None:
+    def wait(self, event: object) -> None:
         """Until *event* has come. It is asked for, and never waited for in the driver, where a hung load would keep us."""
-        end, pause = time.monotonic() + seconds, _SHORTEST
+        end, pause = time.monotonic() + SECONDS_TO_WAIT, _SHORTEST
         not_ready = "CUDA_ERROR_NOT_READY"
         while True:
             try:
@@ -118,7 +118,9 @@ class Room:
                     self.lost = str(error)
                     raise
             if time.monotonic() > end:
-                self.lost = f"what was started on the GPU had not ended after {seconds:g} s; see 'arcops gpu check' for XIDs"
+                self.lost = (
+                    f"what was started on the GPU had not ended after {SECONDS_TO_WAIT:g} s; see 'arcops gpu check' for XIDs"
+                )
                 raise CudaError(self.lost, "CUDA_ERROR_LAUNCH_TIMEOUT")
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST)

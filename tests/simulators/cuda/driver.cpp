@@ -9,7 +9,7 @@
  *   launch.KERNEL=1000000         how many nanoseconds a kernel takes
  *   rate.toDevice=200             bytes a microsecond; also fromDevice, peer
  *   asleep=1                      no event ever ends
- *   idle=1                        kernels take their time and do nothing
+ *   idle=1                        kernels take their time and do nothing; idle=2: those that multiply
  *   wrong.KERNEL=N                the Nth word of what the kernel's first argument points to is changed after it ran
  */
 #include "kernels.hpp"
@@ -229,7 +229,7 @@ result cuMemcpyHtoDAsync(void *to, const void *from, size_t size, Stream *stream
 result cuMemcpyDtoHAsync(void *to, const void *from, size_t size, Stream *stream) {
     BEGIN;
     if (!inside(from, size, true)) return INVALID_VALUE;
-    if (!number("idle", 0)) memcpy(to, from, size);
+    if (number("idle", 0) != 1) memcpy(to, from, size);
     move(stream, "fromDevice", size, to);
     return OK;
 }
@@ -314,11 +314,10 @@ result cuLaunchKernel(Function *function, u32 x, u32 y, u32 z, u32 bx, u32 by, u
     book << "launch " << function->name << " " << x << "x" << y << " of " << bx << "\n";
     void *first = *(void **)given[0];
     if (!inside(first, 4, true)) return 700; /* illegal address */
-    if (!number("idle", 0)) {
-        function->kernel->run == nullptr ? void() : run_grid({x, y, 1}, {bx, 1, 1}, function->kernel->meeting, [&] { function->kernel->run(given); });
-        long long wrong = number("wrong." + function->name, -1);
-        if (wrong >= 0) ((u32 *)first)[wrong] ^= 0x00400000;
-    }
+    const Kernel *kernel = function->kernel;
+    long long idle = number("idle", 0), wrong = number("wrong." + function->name, -1);
+    if (!idle || (idle == 2 && !kernel->meeting)) run_grid({x, y, 1}, {bx, 1, 1}, kernel->meeting, [&] { kernel->run(given); });
+    if (wrong >= 0) ((u32 *)first)[wrong] += 0x00400000;
     return OK;
 }
 /* NVRTC asks for tables of its own when it finds a driver; there are none. */
