@@ -20,7 +20,7 @@ class Exercise:
     Between ``least`` and ``most`` sessions are made: more until every figure is decided against the baseline by ``tolerance``
     (percent), of sessions that are not disturbed (the canary at most ``drift`` percent above calm), or ``budget`` is spent.
     ``sustained`` is how long one load is kept up to watch clocks and throttling; 0: not.
-    Operands follow from ``seed``. ``size`` scales every buffer and matrix: 1 is for production, tests use less (in 1/1000).
+    Operands follow from ``seed``. ``size`` scales every buffer and matrix, in thousandths: 1000 to measure, less to try out.
     """
 
     cpu: bool = False

@@ -42,7 +42,8 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One figure of one device. ``work`` is what a sample does; ``said`` is why there are no sessions, else empty.
+    """One figure of one device. ``work`` is what a sample does; ``said`` is why there are no sessions, or too few, else
+    empty.
 
     ``device`` is the UUID of a GPU (two joined by ``>`` for copies between them), or ``cpu``.
     """

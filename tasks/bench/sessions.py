@@ -53,7 +53,8 @@ class Sessions:
     ) -> None:
         self._devices, self._exercise, self._baseline = devices, exercise, baseline
         self._alive, self._clock = alive, clock
-        self._end = clock() + (exercise.budget - exercise.sustained) / 1e6
+        self._singles = [device for device in devices if ">" not in device.machine.device]
+        self._end = clock() + (exercise.budget - exercise.sustained * len(self._singles)) / 1e6
         self._gone: dict[str, str] = {}
         self._canaries = {device.machine.device: device.canary() for device in devices}
         self._courses = [_course(device, drill) for device in devices for drill in device.drills()]
@@ -70,8 +71,7 @@ class Sessions:
         for course in self._courses:
             if not course.lost:
                 self._check(course)
-        singles = [device for device in self._devices if ">" not in device.machine.device]
-        sustained = tuple(self._kept_up(device) for device in singles) if self._exercise.sustained else ()
+        sustained = tuple(self._kept_up(device) for device in self._singles) if self._exercise.sustained else ()
         return Benchmark(
             exercise=self._exercise,
             machines=tuple(device.machine for device in self._devices),

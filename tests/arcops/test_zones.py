@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +60,25 @@ def test_the_median_of_an_even_number_lies_between() -> None:
     assert compare(STEADY, STEADY).ratio == PPM
     with pytest.raises(Refused):
         median(())
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_the_interval_is_what_all_resamples_together_say(count: int) -> None:
+    """Every resample there is, one by one, of five times at once: an even number is resampled one fewer at a time."""
+    here, there = [1000 + 37 * number * number for number in range(count)], [1100 + 11 * number for number in range(5)]
+
+    def medians(times: list[int]) -> Counter[int]:
+        return Counter(sorted(drawn)[2] for drawn in product(times, repeat=5))
+
+    ratios: Counter[int] = Counter()
+    for ours, many in medians(here).items():
+        for theirs, more in medians(there).items():
+            ratios[ours * PPM // theirs] += many * more
+    whole, below, least = ratios.total(), 0, {}
+    for ratio, many in sorted(ratios.items()):
+        below += many
+        for share in (25, 975):
+            if below * 1000 >= share * whole:
+                least.setdefault(share, ratio)
+    found = compare(here, there)
+    assert (found.low, found.high) == (least[25], least[975])

@@ -161,7 +161,7 @@ def site(folder: Path, database: str) -> Iterator[Site]:
     here = bench(folder)
     api = f"http://127.0.0.1:{port}/api"
     environment = {
-        **os.environ, **here.environment, **QUICK,
+        **os.environ, **here.environment, **QUICK, "OPENBLAS_NUM_THREADS": "1",
         "PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api, "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false",
         "PYTHONPATH": str(HOUSE), "ARCOPS_PUBLIC_URL": "https://arcops.example",
