@@ -181,9 +181,7 @@ class Terrain:
         return self._not_host
 
 
-def _named_ports(
-    pods: tuple[PodSet, ...], names: set[str], effort: Effort
-) -> dict[tuple[str, Protocol], dict[int, Flags]]:
+def _named_ports(pods: tuple[PodSet, ...], names: set[str], effort: Effort) -> dict[tuple[str, Protocol], dict[int, Flags]]:
     """For each asked name and protocol: the numbers behind it, each with the pods that have it."""
     found: dict[tuple[str, Protocol], dict[int, Flags]] = {}
     for position, pod in enumerate(pods):

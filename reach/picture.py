@@ -66,6 +66,7 @@ class Picture:
 def picture(network: Network) -> Picture:
     """The picture of *network*, with as little gathered as leaves it readable."""
     world = World(network)
+    world.effort.hold(world.ends**2 * len(world.port_classes))
     tables = [world.pairs(one) for one in world.port_classes]
     workloads: dict[str, list[int]] = {}
     for position, pods in enumerate(network.pods):
@@ -119,7 +120,9 @@ def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]
     """Ranges of addresses, those together that no pod tells apart, the most addresses last."""
     pods = len(world.first_of_class)
     alike: dict[bytes, list[int]] = {}
-    for number in range(len(world.terrain.outside.spans)):
+    spans = len(world.terrain.outside.spans)
+    world.effort.spend(2 * spans * world.ends * len(tables), steps=5 * spans * len(tables))
+    for number in range(spans):
         end = pods + number
         profile = b"".join(np.packbits(np.concatenate([table[end], table[:, end]])).tobytes() for table in tables)
         alike.setdefault(profile, []).append(end)
@@ -146,6 +149,8 @@ def _links(world: World, tables: list[Flags], groups: list[tuple[Group, list[int
     for row, (_, ends) in enumerate(groups):
         members[row, ends] = 1
     opened: dict[tuple[int, int], list[int]] = {}
+    # A product of matrices makes some ten steps in a nanosecond.
+    world.effort.spend(len(tables) * (world.ends**2 * (len(groups) // 10 + 5)), steps=10 * len(tables) * len(groups))
     for port_class, table in enumerate(tables):
         for source, target in np.argwhere((members @ table.astype(np.float32) @ members.T) > 0).tolist():
             opened.setdefault((source, target), []).append(port_class)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.patience import patience
+from adapters.tools.patience import patient
 from reach.drawing import draw
 from reach.picture import picture
 from reach.question import said_doubts
@@ -39,8 +39,9 @@ def map_network(ask: MapNetwork, at: Place) -> MappedNetwork:
 
     It is computed from all policies together. Equal manifests give equal bytes.
     """
-    network = read_manifests(ask.target, tick=patience(at))
-    doubts = tuple(said_doubts(network))
-    found = picture(network)
+    with patient(at) as tick:
+        network = read_manifests(ask.target, tick=tick)
+        doubts = tuple(said_doubts(network))
+        found = picture(network)
     svg = draw(found, name=ask.target.absolute().name, doubts=doubts)
     return MappedNetwork(svg=svg, workloads=found.workloads, lines=len(found.links), doubts=doubts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
-from adapters.tools.patience import patience
+from adapters.tools.patience import patient
 from arcops.verdict import Verdict
 from reach.drift import Drift, compare
 from reach.question import Connection, said_doubts
@@ -83,7 +83,8 @@ def reach_network(ask: ReachNetwork, at: Place) -> Reached:
 
     It is computed from all policies together; whether anything listens there is not asked.
     """
-    found = put(read_manifests(ask.target, tick=patience(at)), ask.source, ask.to)
+    with patient(at) as tick:
+        found = put(read_manifests(ask.target, tick=tick), ask.source, ask.to)
     return Reached(
         allowed=found.allowed,
         certain=not found.doubts,
@@ -116,8 +117,8 @@ class Differing:
 @tool(title="Compare networks", scope=Scope.READ, reads_only=True)
 def diff_network(ask: DiffNetwork, at: Place) -> Differing:
     """Compare declared Kubernetes manifests with those of a cluster by who may talk to whom, not only by their text."""
-    tick = patience(at)
-    declared, live = read_manifests(ask.declared, tick=tick), read_manifests(ask.live, tick=tick)
-    found = compare(declared, live)
+    with patient(at) as tick:
+        declared, live = read_manifests(ask.declared, tick=tick), read_manifests(ask.live, tick=tick)
+        found = compare(declared, live)
     doubts = [f"declared: {one}" for one in said_doubts(declared)] + [f"live: {one}" for one in said_doubts(live)]
     return Differing(verdict=found.verdict(certain=not doubts), drift=found, doubts=tuple(doubts))
