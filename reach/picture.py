@@ -120,9 +120,9 @@ def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]
     """Ranges of addresses, those together that no pod tells apart, the most addresses last."""
     pods = len(world.first_of_class)
     alike: dict[bytes, list[int]] = {}
-    spans = len(world.terrain.outside.spans)
-    world.effort.spend(2 * spans * world.ends * len(tables), steps=5 * spans * len(tables))
-    for number in range(spans):
+    count = len(world.terrain.outside.spans)
+    world.effort.spend(2 * count * world.ends * len(tables), steps=5 * count * len(tables))
+    for number in range(count):
         end = pods + number
         profile = b"".join(np.packbits(np.concatenate([table[end], table[:, end]])).tobytes() for table in tables)
         alike.setdefault(profile, []).append(end)

@@ -136,4 +136,4 @@ def test_rules_that_were_not_compared_are_told() -> None:
     found = judged(NETWORK, SITE, [seen("peers", 60)]).findings
     (one,) = [one for one in found if "were not compared with the others" in one.text]
     assert (one.rule, one.outcome) == ("network/used", Outcome.WARN)
-    assert "16 of 40 rules for egress in namespace ns0" in one.text
+    assert "17 of 40 rules for egress in namespace ns0" in one.text
