@@ -49,8 +49,8 @@ class Request:
     at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     ``site`` is the name of the place where this runs, or empty. ``endpoint`` is the inference endpoint to load, where one is
     the subject; ``exercise`` is what a machine is to do, where it is to be measured. ``cluster`` is the cluster to ask, where
-    the subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the folder
-    or file that says how it should be.
+    the subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the
+    folder or file that says how it should be.
     """
 
     target: Path
