@@ -80,6 +80,7 @@ def _listed(rule: Rule, found: Iterator[Finding], well: str, seen: Seen) -> Iter
 def _reached_outside(world: World) -> dict[int, Flags]:
     """For each class of ports: which classes of pods (rows) may go to which ranges of addresses outside (columns)."""
     pods = len(world.first_of_class)
+    world.effort.hold(len(world.port_classes) * pods * (world.ends - pods))
     return {
         one: np.unpackbits(world.may(Direction.EGRESS, one), axis=1, count=world.ends).view(np.bool_)[:, pods:]
         for one in world.port_classes
@@ -99,9 +100,11 @@ def _isolated(seen: Seen, world: World) -> Iterator[Finding]:
 
 def _open(seen: Seen, world: World) -> Iterator[Finding]:
     body = seen.body
+    first = {pod.namespace: pod.at for pod in reversed(body.pods)}
     for direction in Direction:
         idle = _may_nothing(world, direction)
         covered = _covered(body, direction)
+        silent = _all_idle(body, idle)
         bare: dict[str, list[PodSet]] = {}
         for pod, isolated, nothing in zip(body.pods, world.terrain.isolated[direction], idle, strict=True):
             if not isolated and not nothing:
@@ -112,14 +115,16 @@ def _open(seen: Seen, world: World) -> Iterator[Finding]:
             for pod in bare.get(namespace, ()):
                 text = f"{place(pod.at)}: no policy closes {pod.title} for {word}, so everything is open."
                 yield rules.ISOLATED.fails(shown(text), seen, about=f"{pod.title} {word}", location=pod.at, fix=fix)
-            if namespace not in bare and namespace not in covered and not _all(body, namespace, idle):
+            if namespace not in bare and namespace not in covered and namespace not in silent:
                 text = f"Every pod in namespace {namespace} is closed for {word}, but the next one will not be."
-                at = next(pod.at for pod in body.pods if pod.namespace == namespace)
+                at = first[namespace]
                 yield rules.ISOLATED.warns(shown(text), seen, about=f"Namespace {namespace} {word}", location=at, fix=fix)
 
 
-def _all(body: Network, namespace: str, idle: Flags) -> bool:
-    return all(nothing for pod, nothing in zip(body.pods, idle, strict=True) if pod.namespace == namespace)
+def _all_idle(body: Network, idle: Flags) -> set[str]:
+    """The namespaces in which every pod is idle."""
+    busy = {pod.namespace for pod, nothing in zip(body.pods, idle, strict=True) if not nothing}
+    return {pod.namespace for pod in body.pods} - busy
 
 
 def _deny_all(namespace: str, direction: Direction) -> str:
@@ -184,15 +189,22 @@ def _who_reaches(
     spans = world.terrain.outside.spans
     space = world.terrain.ports
     asked = ports or tuple(piece.first for piece in space.pieces if piece.protocol is Protocol.TCP)
-    classes = [(int(world.port_class_of[space.position(Protocol.TCP, port)]), port) for port in asked]
+    wanted = np.flatnonzero(within)
+    # Ports of one class are alike, so the first of each speaks for all; and so are pods of one class.
+    classes: dict[int, int] = {}
+    for port in asked:
+        classes.setdefault(int(world.port_class_of[space.position(Protocol.TCP, port)]), port)
+    found: dict[int, tuple[Address, int]] = {}
+    for port_class, port in classes.items():
+        hits = out[port_class][:, wanted]
+        for row in np.flatnonzero(hits.any(axis=1)).tolist():
+            if row not in found:
+                first = spans[int(wanted[int(hits[row].argmax())])]
+                found[row] = _address(first.version, first.first), port
     for position, pod in enumerate(world.network.pods):
         row = int(world.class_of[position])
-        for port_class, port in classes:
-            hit = out[port_class][row] & within
-            if hit.any():
-                first = spans[int(hit.argmax())]
-                yield pod, _address(first.version, first.first), port
-                break
+        if row in found:
+            yield pod, *found[row]
 
 
 def _address(version: int, value: int) -> Address:
@@ -233,9 +245,13 @@ def _entries(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
 def _backends(seen: Seen) -> Iterator[Finding]:
     body = seen.body
     services = Services(body)
+    grants: dict[tuple[str, str, str, str], list[GrantSeen]] = {}
+    for one in body.grants:
+        grants.setdefault((one.namespace, one.from_namespace, one.from_kind, one.to_kind), []).append(one)
     for route in body.routes:
         for backend in route.backends:
-            why = _wrong(backend, route, services, body.grants)
+            known = (backend.namespace, route.namespace, route.kind, backend.kind)
+            why = _wrong(backend, route, services, {one.to_name for one in grants.get(known, ())})
             if why:
                 text = f"{place(backend.at)}: {backend.field} of {route.title} names {backend.kind} "
                 text += f"{backend.namespace}/{backend.name}, {why}."
@@ -244,8 +260,9 @@ def _backends(seen: Seen) -> Iterator[Finding]:
                 )
 
 
-def _wrong(backend: Backend, route: RouteSeen, services: Services, grants: tuple[GrantSeen, ...]) -> str:
-    if backend.namespace != route.namespace and not any(_grants(one, backend, route) for one in grants):
+def _wrong(backend: Backend, route: RouteSeen, services: Services, granted: set[str]) -> str:
+    """*granted* are names that grants between these namespaces and kinds permit; an empty one permits all."""
+    if backend.namespace != route.namespace and not granted & {"", backend.name}:
         return "in another namespace, which no ReferenceGrant permits"
     if backend.kind != "Service":
         return "which is no Service, so nothing here knows where it leads"
@@ -255,13 +272,3 @@ def _wrong(backend: Backend, route: RouteSeen, services: Services, grants: tuple
     if services.port(service, backend) is None:
         return f"which has no port {backend.port or backend.port_name or '(none is named)'}"
     return ""
-
-
-def _grants(grant: GrantSeen, backend: Backend, route: RouteSeen) -> bool:
-    return (
-        grant.namespace == backend.namespace
-        and grant.from_namespace == route.namespace
-        and grant.from_kind == route.kind
-        and grant.to_kind == backend.kind
-        and grant.to_name in ("", backend.name)
-    )

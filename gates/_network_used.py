@@ -16,6 +16,10 @@ from reach.clauses import Terrain
 Seen = Evidence[Network]
 _MOST_COMPARED = 400
 """Rules of one namespace and direction that are compared with one another; a comparison costs a microsecond or so."""
+_MOST_WORDS = 1500
+"""Peers and ports in these rules, each of which is compared with each."""
+_MOST_COMPARISONS = 20_000_000
+"""Over all namespaces: about a minute."""
 
 
 def unused(seen: Seen) -> Iterator[Finding]:
@@ -32,8 +36,29 @@ def unused(seen: Seen) -> Iterator[Finding]:
                 if policy.counts(direction):
                     letting = ((policy, rule) for rule in found if rule.action is Action.ALLOW)
                     live.setdefault((policy.namespace, direction), []).extend(letting)
-    for listed in live.values():
-        yield from _shadowed(seen, listed[:_MOST_COMPARED])
+    left = _MOST_COMPARISONS
+    for (namespace, direction), listed in live.items():
+        many, cost = _affordable(listed, left)
+        left -= cost
+        yield from _shadowed(seen, listed[:many])
+        if many < len(listed):
+            policy, rule = listed[many]
+            text = (
+                f"{place(rule.at)}: {len(listed) - many} of {len(listed)} rules for {direction.value.lower()} in namespace "
+                f"{namespace} were not compared with the others, for there are too many, so some may add nothing."
+            )
+            yield rules.USED.warns(shown(text), seen, about=policy.title, location=rule.at)
+
+
+def _affordable(listed: list[tuple[PolicySeen, PolicyRule]], left: int) -> tuple[int, int]:
+    """How many of *listed*, from the first, can be compared with one another for *left* steps, and what that costs."""
+    words = 0
+    for number, (_, rule) in enumerate(listed[:_MOST_COMPARED]):
+        more = words + 1 + len(rule.peers) + len(rule.ports)
+        if more > _MOST_WORDS or more**2 > left:
+            return number, words**2
+        words = more
+    return min(len(listed), _MOST_COMPARED), words**2
 
 
 def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterator[Finding]:

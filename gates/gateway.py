@@ -124,7 +124,7 @@ def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Ite
 def _backends(evidence: Evidence[Network]) -> Iterator[Finding]:
     body = evidence.body
     by_tls = {(one.namespace, one.service) for one in body.backend_tls}
-    inside = [one.pods for one in meshed(body)]
+    inside = {id(one.pods) for one in meshed(body)}
     services = Services(body)
     for route in body.routes:
         for backend in route.backends:
@@ -132,7 +132,7 @@ def _backends(evidence: Evidence[Network]) -> Iterator[Finding]:
             if service is None or (service.namespace, service.name) in by_tls:
                 continue
             behind = services.behind(service)
-            if behind and all(any(pods is one for one in inside) for pods in behind):
+            if behind and all(id(pods) in inside for pods in behind):
                 continue
             text = f"{place(backend.at)}: nothing says that {route.title} speaks TLS to {service.title}."
             yield BACKEND_TLS.warns(shown(text), evidence, about=route.title, location=backend.at)

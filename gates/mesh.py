@@ -76,7 +76,8 @@ def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
     root = next((one.root_namespace for one in said.configs if one.root_namespace), policy.root_namespace)
     inside = meshed(evidence.body)
     if policy.required:
-        strangers = [one for one in evidence.body.pods if not any(one is pods.pods for pods in inside)]
+        known = {id(one.pods) for one in inside}
+        strangers = [one for one in evidence.body.pods if id(one) not in known]
         yield from capped(
             (
                 MTLS.fails(

@@ -62,6 +62,7 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     other = world.position(peer) if isinstance(peer, PodSet) else len(pods) + world.terrain.outside.position(peer)
     piece = world.terrain.ports.position(protocol, port)
     about = list(world.about(mine))
+    world.effort.spend(len(world.network.policies), steps=2 * sum(len(clauses) for _, clauses in about) + len(about) + 10)
     hits = [
         clause
         for _, clauses in about

@@ -218,15 +218,22 @@ def _reach(declared: Network, live: Network) -> Iterator[Change]:
     space = declared_side.world.terrain.ports
     both = np.array([declared_side.world.port_class_of, live_side.world.port_class_of])
     found: dict[tuple[Way, int, int], Flags] = {}
+    said: dict[bytes, str] = {}
     for one, other in np.unique(both, axis=1).T.tolist():
         pieces = (both[0] == one) & (both[1] == other)
         was, now = declared_side.table(ends, one), live_side.table(ends, other)
+        space_needed = int(np.count_nonzero(was != now))
+        declared_side.world.effort.spend(space_needed * len(pieces), steps=20 * space_needed)
+        declared_side.world.effort.hold(space_needed * (len(pieces) + 300))
         for way, changed in ((Way.GAINED, now & ~was), (Way.LOST, was & ~now)):
             for source, target in np.argwhere(changed).tolist():
                 known = found.setdefault((way, source, target), np.zeros_like(pieces))
                 known |= pieces
     for (way, source, target), ports in sorted(found.items(), key=lambda item: (item[0][0].value, *item[0][1:])):
-        yield Change(way=way, source=str(ends[source]), target=str(ends[target]), ports=space.said(ports))
+        words = ports.tobytes()
+        if words not in said:
+            said[words] = space.said(ports)
+        yield Change(way=way, source=str(ends[source]), target=str(ends[target]), ports=said[words])
 
 
 def _addresses(network: Network) -> Iterator[str]:
@@ -243,17 +250,25 @@ class _Side:
     def __init__(self, network: Network, points: Iterable[str], cuts: Iterable[Ports]) -> None:
         self.world = World(network, points, cuts)
         self.ends: dict[str | Span | Domain, list[int]] = {}
-        titles = roots(network)
-        for position in range(len(network.pods)):
-            self.ends.setdefault(titles[position], []).append(int(self.world.class_of[position]))
+        alike: dict[str, set[int]] = {}
+        for title, pod_class in zip(roots(network), self.world.class_of.tolist(), strict=True):
+            alike.setdefault(title, set()).add(pod_class)
+        self.ends.update((title, sorted(found)) for title, found in alike.items())
         classes = len(self.world.first_of_class)
         for number, span in enumerate(self.world.terrain.outside.ends):
             self.ends[span] = [classes + number]
 
     def table(self, ends: list[str | Span | Domain], port_class: int) -> Flags:
         """May an end of *ends* (row) reach another (column)? For a workload, any of its pods."""
-        members = np.zeros((len(ends), self.world.ends), dtype=np.float32)
-        for row, end in enumerate(ends):
-            members[row, self.ends.get(end, [])] = 1
-        reached: Flags = (members @ self.world.pairs(port_class).astype(np.float32) @ members.T) > 0
+        known = [(row, self.ends[end]) for row, end in enumerate(ends) if end in self.ends]
+        rows = np.array([row for row, _ in known], dtype=np.intp)
+        members = np.array([one for _, found in known for one in found], dtype=np.intp)
+        starts = np.cumsum([0, *(len(found) for _, found in known)])[:-1]
+        size = len(members) * self.world.ends + len(members) * len(known) + len(ends) ** 2
+        self.world.effort.hold(size)
+        self.world.effort.release(size)
+        reached: Flags = np.zeros((len(ends), len(ends)), dtype=np.bool_)
+        if known:
+            sources = np.logical_or.reduceat(self.world.pairs(port_class)[members], starts, axis=0)
+            reached[np.ix_(rows, rows)] = np.logical_or.reduceat(sources[:, members], starts, axis=1)
         return reached

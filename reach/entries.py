@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from arcops.finding import Location
 from arcops.seen.network import Backend, ContainerPort, Network, PodSet, Protocol, RouteSeen, ServicePort, ServiceSeen
 from reach.selectors import Labelled
@@ -39,6 +41,10 @@ class Services:
         self._pods = network.pods
         self._labelled = Labelled(pod.labels for pod in network.pods)
         self._by_name = {(one.namespace, one.name): one for one in network.services}
+        inside: dict[str, list[int]] = {}
+        for position, pod in enumerate(network.pods):
+            inside.setdefault(pod.namespace, []).append(position)
+        self._inside = {name: np.array(found, dtype=np.intp) for name, found in inside.items()}
 
     def find(self, backend: Backend) -> ServiceSeen | None:
         """The service that *backend* names."""
@@ -56,8 +62,10 @@ class Services:
         """The pods that *service* selects."""
         if service.selector is None:
             return ()
-        chosen = self._labelled.select(service.selector)
-        return tuple(pod for pod, taken in zip(self._pods, chosen, strict=True) if taken and pod.namespace == service.namespace)
+        here = self._inside.get(service.namespace)
+        if here is None:
+            return ()
+        return tuple(self._pods[one] for one in here[self._labelled.select(service.selector)[here]].tolist())
 
 
 def entries(network: Network) -> Iterator[Entry]:

@@ -85,6 +85,7 @@ class _Exposed:
         self._terrain, self._pods, self._direction = terrain, pods, direction
         self._strangers: dict[Stranger, _Open] = {}
         self._shown: dict[Stranger, Stranger] = {}
+        terrain.effort.spend(len(terrain.outside.ends) * len(terrain.ports.pieces), steps=3 * len(terrain.outside.ends))
         self._outside: list[Flags] = [self._nothing().ports for _ in terrain.outside.ends]
         enforcing = [policy for policy in mine if direction in policy.directions]
         for policy in mine if enforcing else ():
@@ -99,6 +100,9 @@ class _Exposed:
         return _Open(np.zeros(len(self._terrain.ports.pieces), dtype=np.bool_))
 
     def _rule(self, policy: PolicySeen | None, rule: PolicyRule) -> None:
+        width, spans = len(self._terrain.ports.pieces), len(self._terrain.outside.spans)
+        size = 3 * (len(rule.ports) + 1) * width + 2 * len(rule.peers) * spans
+        self._terrain.effort.spend(size, steps=3 * len(rule.ports) + 5 * len(rule.peers) + 5)
         opened = self._ports(rule)
         if not rule.peers:
             self._add(Stranger(namespace="", namespaces=Selector(), pods=Selector()), opened)
@@ -106,7 +110,9 @@ class _Exposed:
                 self._outside[position] = self._outside[position] | opened.ports
         for peer in rule.peers:
             if peer.block is not None:
-                for position in np.flatnonzero(self._terrain.outside.of_block(peer.block)).tolist():
+                inside = np.flatnonzero(self._terrain.outside.of_block(peer.block)).tolist()
+                self._terrain.effort.spend(len(inside) * width, steps=len(inside))
+                for position in inside:
                     self._outside[position] = self._outside[position] | opened.ports
             elif peer.domain:
                 position = self._terrain.outside.position(Domain(name=peer.domain))

@@ -72,6 +72,7 @@ class Picture:
 def picture(network: Network) -> Picture:
     """The picture of *network*, with as little gathered as leaves it readable."""
     world = World(network)
+    world.effort.hold(world.ends**2 * len(world.port_classes))
     tables = [world.pairs(one) for one in world.port_classes]
     workloads: dict[str, list[int]] = {}
     for position, title in enumerate(roots(network)):
@@ -147,6 +148,8 @@ def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]
     """Ranges of addresses and host names, those together that no pod tells apart, the most addresses last."""
     pods = len(world.first_of_class)
     alike: dict[tuple[bool, bytes], list[int]] = {}
+    count = len(world.terrain.outside.ends)
+    world.effort.spend(2 * count * world.ends * len(tables), steps=5 * count * len(tables))
     for number, one in enumerate(world.terrain.outside.ends):
         end = pods + number
         profile = b"".join(np.packbits(np.concatenate([table[end], table[:, end]])).tobytes() for table in tables)
@@ -186,6 +189,8 @@ def _links(world: World, tables: list[Flags], groups: list[tuple[Group, list[int
     for row, (_, ends) in enumerate(groups):
         members[row, ends] = 1
     opened: dict[tuple[int, int], list[int]] = {}
+    # A product of matrices makes some ten steps in a nanosecond.
+    world.effort.spend(len(tables) * (world.ends**2 * (len(groups) // 10 + 5)), steps=10 * len(tables) * len(groups))
     for port_class, table in enumerate(tables):
         for source, target in np.argwhere((members @ table.astype(np.float32) @ members.T) > 0).tolist():
             opened.setdefault((source, target), []).append(port_class)

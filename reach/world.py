@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, Tier
 from reach.clauses import Clause, Terrain
-from reach.effort import Effort
+from reach.effort import STEP, Effort
 from reach.ports import Ports
 from reach.selectors import Flags
 
@@ -98,8 +98,9 @@ class World:
         self.effort.release(6 * len(self.first_of_class) * width)
         for tier in Tier:
             clauses = self._by_tier.get((tier, direction), ())
-            many = sum(len(subject) for clause, subject, _ in clauses if clause.ports[piece])
-            self.effort.spend(2 * many * width * (1 if tier is Tier.NAMESPACE else 3), steps=3 * len(clauses))
+            hit = [len(subject) for clause, subject, _ in clauses if clause.ports[piece]]
+            size = 2 * sum(hit) * width * (1 if tier is Tier.NAMESPACE else 3)
+            self.effort.spend(size + len(clauses) * STEP // 4, steps=3 * len(hit))
 
     def _ordered(self, tier: Tier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
         """What the clauses of *tier* decide one after the other; where none does, *otherwise* (`None`: allowed)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from urllib.parse import quote
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint
-from arcops.errors import ArcOpsError, Refused
+from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.exercise import Exercise
 from arcops.request import LiveCluster, Request
 from arcops.result import Report
@@ -27,6 +28,7 @@ from flows.evaluation import seal_and_keep
 from flows.plan import AnyGate, make_plan
 from flows.policies import load_policy, shipped_policies
 from foundation.telemetry.spans import known, learned, span
+from reach.effort import told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +142,17 @@ def evaluate(
     with store, span(f"flow {kind}", flow=direct.RUNNER):
         learned(run=known().get("run") or str(uuid.uuid4()))
         collected = direct.collect(plan, stop=at.stop)
-        report = conclude(plan, collected, runner=direct.RUNNER)
+        with told(lambda: _unless(at.stop)):
+            report = conclude(plan, collected, runner=direct.RUNNER)
         with _kept_in(at.settings.store):
             sealed = seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store)
     return sealed.report, sealed.digest
+
+
+def _unless(stop: threading.Event) -> None:
+    """Raise where the caller has stopped: a gate that judges for long ends then, and what it had not judged is UNKNOWN."""
+    if stop.is_set():
+        raise Stopped("the run was told to end")
 
 
 def allowed_policy(policy: str, at: Place) -> str:

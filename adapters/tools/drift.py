@@ -11,7 +11,8 @@ from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import kept_bytes, left_about
 from adapters.tools.live import meant, parameters
-from arcops.errors import Refused
+from adapters.tools.patience import patient
+from arcops.errors import Refused, Unavailable
 from arcops.evidence import Body
 from arcops.result import Report
 from arcops.seen.declared import Declared
@@ -104,7 +105,12 @@ def _differing(ask: DiffNetwork, report: Report, digest: str, at: Place) -> Diff
     judged = own if isinstance(own, DriftPolicy) else DriftPolicy()
     doubts = [f"declared: {one}" for one in said_doubts(declared.network, judged.harmless)]
     doubts += [f"live: {one}" for one in said_doubts(live, judged.harmless)]
-    found = compare(declared.network, live, judged.as_found)
+    try:
+        with patient(at):
+            found = compare(declared.network, live, judged.as_found)
+    except (Refused, Unavailable) as error:  # the artifact is kept and stands; only its spelling out is left off
+        found = Drift(objects=(), reach=())
+        doubts.append(f"what differs is not listed here: {error}")
     return Differing(report=report, artifact=digest, drift=found, doubts=tuple(doubts))
 
 

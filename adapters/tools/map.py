@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import kept_bytes, opened
-from adapters.tools.patience import patience
+from adapters.tools.patience import patient
 from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.seen.declared import Declared
@@ -58,13 +58,15 @@ def map_network(ask: MapNetwork, at: Place) -> MappedNetwork:
     if bool(ask.artifact) is (ask.target is not None):
         raise Refused("name either manifests or an artifact to draw")
     if ask.target is not None:
-        return drawn(read_manifests(ask.target, tick=patience(at)), ask.target.absolute().name)
+        with patient(at) as tick:
+            return drawn(read_manifests(ask.target, tick=tick), ask.target.absolute().name)
     report = opened(ask.artifact, at)
     digest = next((one.digest for one in report.evidence if one.kind == ask.kind), "")
     if not digest:
         raise Refused(f"the artifact rests on no evidence of kind {ask.kind[:80]!r}, so there is nothing to draw")
     name = f"{report.subject.name}, as declared" if ask.kind == Declared.KIND else report.subject.name
-    return drawn(kept_network(ask.kind, digest, at), name)
+    with patient(at):
+        return drawn(kept_network(ask.kind, digest, at), name)
 
 
 def kept_network(kind: str, digest: str, at: Place) -> Network:

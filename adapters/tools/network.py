@@ -10,7 +10,7 @@ from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
 from adapters.tools.live import Meant, meant, parameters
-from adapters.tools.patience import patience
+from adapters.tools.patience import patient
 from flows.evaluations import NETWORK_SAFETY
 from flows.plan import all_gates
 from reach.question import Connection
@@ -108,7 +108,8 @@ def reach_network(ask: ReachNetwork, at: Place) -> Reached:
 
     It is computed from all policies together; whether anything listens there is not asked.
     """
-    found = put(read_manifests(ask.target, tick=patience(at)), ask.source, ask.to)
+    with patient(at) as tick:
+        found = put(read_manifests(ask.target, tick=tick), ask.source, ask.to)
     return Reached(
         allowed=found.allowed,
         certain=not found.doubts,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from adapters.tools.contract import Place
 from arcops.errors import Unavailable
+from reach.effort import told
 
 SECONDS = 120.0
 """For one question about manifests; reading the largest network that is measured takes a fraction of it."""
@@ -23,3 +25,11 @@ def patience(at: Place, seconds: float = SECONDS) -> Callable[[], None]:
             raise Unavailable(f"no answer within {seconds:g} s; ask about fewer manifests, or when the machine is less busy")
 
     return tick
+
+
+@contextmanager
+def patient(at: Place, seconds: float = SECONDS) -> Iterator[Callable[[], None]]:
+    """`patience` for readers, and within it for the engine that answers, too."""
+    tick = patience(at, seconds)
+    with told(tick):
+        yield tick

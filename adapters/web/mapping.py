@@ -8,6 +8,7 @@ from collections import OrderedDict
 from adapters.tools.contract import Place
 from adapters.tools.kept import Changed, kept_bytes
 from adapters.tools.map import BODIES, drawn, kept_network
+from adapters.tools.patience import patient
 from adapters.web.asked import digest
 from adapters.web.replies import Problem, Reply
 from adapters.web.showing import Asked, owner_of
@@ -78,7 +79,8 @@ def _drawn(evidence: str, kind: str, name: str, at: Place) -> bytes:
     if not _DRAWING.acquire(timeout=PATIENCE):
         raise Unavailable("too many maps are drawn at once")
     try:
-        svg = drawn(kept_network(kind, evidence, at), name).svg.encode()
+        with patient(at):
+            svg = drawn(kept_network(kind, evidence, at), name).svg.encode()
     finally:
         _DRAWING.release()
     _MAPS.put((evidence, kind, name), svg)

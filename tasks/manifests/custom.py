@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from arcops.finding import Location
 from arcops.seen.network import Complaint
 from tasks.manifests.nodes import Mapping, Node, Sequence, idle
-from tasks.manifests.schemas import Plain, Schema, Unusable, plain
+from tasks.manifests.schemas import Schema, Unusable, plain
+from tasks.manifests.values import Plain
 
 CHECKED_GROUPS = ("gateway.networking.k8s.io", "istio.io", "cilium.io")
 """Groups, with those below them, whose objects move packets and have no schema here unless a definition is given."""
@@ -74,7 +75,7 @@ class Custom:
             if isinstance(schema, Complaint):
                 self.refused.append(Complaint(at=one.at, about=one.about, field=schema.field, text=schema.text))
                 continue
-            for path, text, certain in schema.problems(plain(one.node), budget):
+            for path, text, certain in schema.problems(plain(one.node), budget, tick):
                 at = Location(path=one.at.path, line=_line(one.node, path))
                 if certain:
                     self.refused.append(Complaint(at=at, about=one.about, field=_said(path), text=text))

@@ -7,16 +7,12 @@ a change (``oldSelf``) hold nothing then.
 from __future__ import annotations
 
 import copy
-import ipaddress
 import re
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
 
-from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence
+from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence, idle
 from tasks.manifests.rules import Evaluator, NotChecked
-
-Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
-"""JSON in memory, kept in this room."""
+from tasks.manifests.values import Plain, for_cel, inside, is_bytes, is_cidr, is_duration
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str, bool]
@@ -42,8 +38,10 @@ _KEPT = frozenset(
         "required",
     )
 )
-_FORMATS = frozenset(("ipv4", "ipv6", "cidr", "uri", "email", "hostname", "uuid", "date", "date-time"))
-"""Those that mean the same to the API server and to JSON Schema, and ``cidr``, which only the API server has."""
+_FORMATS = frozenset(("ipv4", "ipv6", "uri", "email", "hostname", "uuid", "date", "date-time"))
+"""Those that mean the same to the API server and to JSON Schema."""
+_OWN_FORMATS = frozenset(("cidr", "byte", "duration"))
+"""Those that only the API server has, or that it means differently."""
 _WHOLE = {"int32": 1 << 31, "int64": 1 << 63}
 _OWN = {"apiVersion", "kind", "metadata"}
 
@@ -83,15 +81,24 @@ class Schema:
             raise Unusable("it has no schema (openAPIV3Schema)")
         self._schema = schema
         self._evaluator = Evaluator()
+        self._tick: Callable[[], None] = idle
         try:
             self._validator = jsonschema_rs.Draft202012Validator(
-                _whole(schema), validate_formats=True, formats={"cidr": _is_cidr}
+                _whole(schema),
+                validate_formats=True,
+                formats={"cidr": is_cidr, "byte": is_bytes, "duration": is_duration},
+                # As the API server's: linear in time, whatever the pattern.
+                pattern_options=jsonschema_rs.RegexOptions(),
             )
         except (ValueError, jsonschema_rs.ValidationError) as error:
             raise Unusable(" ".join(str(error).split())[:_MOST_TEXT]) from error
 
-    def problems(self, value: Plain, budget: list[int]) -> Iterator[Problem]:
-        """What *value*, a whole object, breaks. *budget* holds how many CEL rules may still be evaluated."""
+    def problems(self, value: Plain, budget: list[int], tick: Callable[[], None] = idle) -> Iterator[Problem]:
+        """What *value*, a whole object, breaks. *budget* holds how many CEL rules may still be evaluated.
+
+        *tick* is called for each of them and may raise.
+        """
+        self._tick = tick
         whole = copy.deepcopy(value)
         _default(whole, self._schema)
         found = 0
@@ -111,7 +118,7 @@ class Schema:
         # Like the API server, rules are asked only of what the schema allows.
         for rule in rules if sound and isinstance(rules, list) else ():
             yield from self._rule(value, schema, rule, path, budget)
-        for name, one, inner in _inside(value, schema):
+        for name, one, inner in inside(value, schema):
             yield from self._walk(one, inner, (*path, name), budget, sound=sound)
 
     def _rule(self, value: Plain, schema: dict[str, Plain], rule: Plain, path: Path, budget: list[int]) -> Iterator[Problem]:
@@ -119,8 +126,10 @@ class Schema:
             yield path, "its definition holds a rule that is none", False
             return
         text = str(rule["rule"])
-        if re.search(r"\boldSelf\b", text) and rule.get("optionalOldSelf") is not True:
+        new = rule.get("optionalOldSelf") is True
+        if re.search(r"\boldSelf\b", text) and not new:
             return
+        self._tick()
         budget[0] -= 1
         if budget[0] < 0:
             if budget[0] == -1:
@@ -128,31 +137,30 @@ class Schema:
             else:
                 yield path, "its rules were not checked, for too many were before it", False
             return
+        seen = for_cel(value, schema)
         try:
-            holds = self._evaluator.holds(text, _for_cel(value, schema))
+            holds = self._evaluator.holds(text, seen, new=new)
         except NotChecked as error:
             yield path, _cut(f"the rule {text!r} of its definition was not checked: {error}"), False
             return
         if holds is not True:
-            said = rule.get("message") if isinstance(rule.get("message"), str) else f"the rule {text!r} does not hold"
-            yield path, _cut(f"{said}{f' ({holds})' if isinstance(holds, str) else ''}"), True
+            composed = rule.get("messageExpression")
+            told = self._evaluator.says(composed, seen, new=new) if isinstance(composed, str) and holds is False else ""
+            said = told or (rule.get("message") if isinstance(rule.get("message"), str) else f"the rule {text!r} does not hold")
+            where = (*path, *_field_path(rule.get("fieldPath")))
+            yield where, _cut(f"{said}{f' ({holds})' if isinstance(holds, str) else ''}"), True
+
+
+def _field_path(text: Plain) -> list[str]:
+    """``.spec.name['a.b']`` as names of fields: where a rule says that its failure belongs."""
+    if not isinstance(text, str):
+        return []
+    return [quoted or name for name, quoted in re.findall(r"\.([A-Za-z_][A-Za-z0-9_]*)|\['([^']*)'\]", text[:_MOST_TEXT])]
 
 
 def _cut(text: str) -> str:
     plain_text = " ".join(text.split())
     return plain_text if len(plain_text) <= _MOST_TEXT else f"{plain_text[: _MOST_TEXT - 1]}…"
-
-
-def _inside(value: Plain, schema: dict[str, Plain]) -> Iterator[tuple[str | int, Plain, Plain]]:
-    """The members of *value*, each with its own schema."""
-    if isinstance(value, dict):
-        properties, more = schema.get("properties"), schema.get("additionalProperties")
-        for name, one in value.items():
-            known = properties.get(name) if isinstance(properties, dict) else None
-            yield name, one, known if known is not None else more
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield number, one, schema.get("items")
 
 
 def _default(value: Plain, schema: Plain) -> None:
@@ -164,7 +172,7 @@ def _default(value: Plain, schema: Plain) -> None:
         for name, inner in properties.items():
             if name not in value and isinstance(inner, dict) and inner.get("default") is not None:
                 value[name] = copy.deepcopy(inner["default"])
-    for _, one, inner in _inside(value, schema):
+    for _, one, inner in inside(value, schema):
         _default(one, inner)
 
 
@@ -179,7 +187,7 @@ def _standard(schema: Plain, *, root: bool = False, structural: bool = True) -> 
         return True
     made: dict[str, Plain] = {name: one for name, one in schema.items() if name in _KEPT}
     form = schema.get("format")
-    if form in _FORMATS:
+    if form in _FORMATS or form in _OWN_FORMATS:
         made["format"] = form
     if isinstance(form, str) and form in _WHOLE:
         most = _WHOLE[form]
@@ -219,14 +227,6 @@ def _standard(schema: Plain, *, root: bool = False, structural: bool = True) -> 
     return made
 
 
-def _is_cidr(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return "/" in text
-
-
 def _repeated(value: Plain, schema: dict[str, Plain]) -> Iterator[str]:
     """Items that stand twice in a list that is a set, or a map by some keys."""
     kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys")
@@ -241,58 +241,3 @@ def _repeated(value: Plain, schema: dict[str, Plain]) -> Iterator[str]:
         if words in seen:
             yield f"duplicate value in a list that is a {kind}: {words}"
         seen.add(words)
-
-
-_WORDS = frozenset(
-    (
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    )
-)
-"""Names that CEL keeps for itself."""
-
-
-def _for_cel(value: Plain, schema: Plain) -> Plain:
-    """*value* as CEL sees it: names of fields escaped, ``number`` as a double."""
-    form = schema if isinstance(schema, dict) else {}
-    if isinstance(value, dict):
-        fields = form.get("properties")
-        known = fields if isinstance(fields, dict) else {}
-        return {
-            _escaped(name) if name in known else name: _for_cel(value[name], inner)
-            for name, _, inner in _inside(value, form)
-            if isinstance(name, str)
-        }
-    if isinstance(value, list):
-        return [_for_cel(one, form.get("items")) for one in value]
-    if form.get("type") == "number" and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return value
-
-
-def _escaped(name: str) -> str:
-    if name in _WORDS:
-        return f"__{name}__"
-    text = name.replace("__", "__underscores__")
-    for sign, word in ((".", "dot"), ("-", "dash"), ("/", "slash")):
-        text = text.replace(sign, f"__{word}__")
-    return text

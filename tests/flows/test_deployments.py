@@ -180,21 +180,24 @@ def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
 
     (account,) = [one["id"] for one in here.ask("/automations/filter", {}) if one["name"] == ACCOUNT]
     here.change(f"/automations/{account}", {"enabled": False})
-    flow = here.ask("/deployments/name/readiness/readiness")["flow_id"]
-    forgotten = {
-        "flow_id": flow,
-        "tags": ["arcops"],
-        "parameters": {"target": "/nowhere/forgotten"},
-        "state": {"type": "CRASHED"},
+    asked = {
+        "readiness/readiness": {"target": "/nowhere/forgotten"},
+        "network-drift/network-drift": {"declared": "/nowhere/declared", "context": "a-lost-site"},
     }
-    run = here.ask("/flow_runs/", forgotten)["id"]
+    runs = []
+    for deployment, parameters in asked.items():
+        flow = here.ask(f"/deployments/name/{deployment}")["flow_id"]
+        forgotten = {"flow_id": flow, "tags": ["arcops"], "parameters": parameters, "state": {"type": "CRASHED"}}
+        runs.append(here.ask("/flow_runs/", forgotten)["id"])
     for _ in range(2):  # the second time there is nothing left to do
         done = here.run("account-for-run/account-for-run", watch=True, after_minutes="0")
         assert done.returncode == 0, done.stdout + done.stderr
-        (kept,) = here.kept("forgotten")
-    report = here.report(kept)
-    assert report.verdict is Verdict.RED
-    assert all(run in missing.reason for missing in report.missing)
+        found = [*here.kept("forgotten"), *here.kept("a-lost-site")]
+        assert len(found) == 2
+    for run, kept, kind in zip(runs, found, ("model", "network"), strict=True):
+        report = here.report(kept)
+        assert (report.verdict, report.subject.kind) == (Verdict.RED, kind)
+        assert all(run in missing.reason for missing in report.missing)
     here.change(f"/automations/{account}", {"enabled": True})
 
 

@@ -98,10 +98,44 @@ def test_a_rule_that_would_run_for_ever_is_ended_and_refuses() -> None:
 
 
 def test_a_rule_that_nothing_here_can_ask_is_not_checked() -> None:
-    definition = DEFINITION.replace("self.group == 'gateway.networking.k8s.io'", "isURL(self.group)")
+    definition = DEFINITION.replace("self.group == 'gateway.networking.k8s.io'", "self.group.find('a') == 'a'")
     ((one),) = seen(ROUTE, definition).unchecked
     assert (one.at.line, one.field) == (8, "spec.parentRefs[0]")
-    assert "isURL" in one.text
+    assert "find" in one.text
+
+
+def with_rule(rule: str) -> str:
+    return DEFINITION.replace('- rule: "self.weight >= oldSelf.weight"', rule)
+
+
+def test_a_rule_says_what_is_wrong_and_where() -> None:
+    rule = "- {rule: '!has(self.weight) || self.weight < 5', fieldPath: .weight, message: too heavy, messageExpression: \"%s\"}"
+    composed = with_rule(rule % "string(self.weight) + ' is too heavy'")
+    assert refused(with_spec("weight: 7"), composed) == [(9, "spec.weight", "7 is too heavy")]
+    for failing in ("self.nothing", "1 +", "' '", "'a\\nb'"):
+        assert refused(with_spec("weight: 7"), with_rule(rule % failing)) == [(9, "spec.weight", "too heavy")]
+
+
+def test_a_rule_that_asks_what_was_before_is_asked_of_a_new_object_too_where_it_says_so() -> None:
+    rule = "- {rule: 'oldSelf.hasValue() || self.weight < 5', optionalOldSelf: true, message: too heavy at first}"
+    assert refused(with_spec("weight: 7"), with_rule(rule)) == [(4, "spec", "too heavy at first")]
+    assert refused(with_spec("weight: 4"), with_rule(rule)) == []
+
+
+def test_times_are_times_to_rules() -> None:
+    rule = "self.wait > duration('90s') && self.since < timestamp('2027-01-01T00:00:00Z')"
+    fields = "wait: {type: string, format: duration}, since: {type: string, format: date-time}"
+    timed = f'{{type: object, properties: {{{fields}}}, x-kubernetes-validations: [{{rule: "{rule}"}}]}}'
+    definition = DEFINITION.replace("free: {", f"timed: {timed}\n                free: {{")
+    given = "timed: {{wait: {}, since: '{}'}}"
+    assert refused(with_spec(given.format("2m", "2026-01-01T00:00:00Z")), definition) == []
+    for wait, since in (("1m30s", "2026-01-01T00:00:00Z"), ("2h", "2027-01-01T00:00:00Z"), ("soon", "2026-01-01T00:00:00Z")):
+        assert len(refused(with_spec(given.format(wait, since)), definition)) == 1
+
+
+def test_a_pattern_that_would_take_for_ever_does_not() -> None:
+    definition = DEFINITION.replace("pattern: '^[a-z.]+$'", "pattern: '^(([a-z])+.)+[A-Z]([a-z])+$'")
+    assert refused(ROUTE.replace("shop.example", "a" * 3000), definition)
 
 
 def test_without_a_definition_nothing_is_said_to_be_checked() -> None:
