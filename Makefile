@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: ready test lint docs bench conformance clean
+.PHONY: ready test lint docs bench bench-gpu conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -22,6 +22,11 @@ docs: $(VENV)/.installed
 
 bench: $(VENV)/.installed-dev
 	for bench in benches/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+# On a machine with a GPU: its figures against the vendor's. `pip install nvidia-cublas` beside it brings cuBLASLt.
+bench-gpu: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[gpu]'
+	$(BIN)/python benches/gpu.py --required
 
 # The official conformance suite and the inspector of MCP, with the Node that they take, below $(VENV). It takes npm.
 CONFORMANCE = node@22.23.3 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0
