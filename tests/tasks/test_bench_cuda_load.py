@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,36 @@ def test_none_is_said_to_be_none(gpu: FakeGpu) -> None:
     with opened(Exercise(size=1)) as (device,):
         assert device.machine.software.endswith("matrices by ArcOps' own kernels")
     assert cuda.gpus(TINY)[0].close() is None
+
+
+class TestTheScript:
+    """benches/gpu.py, which a person runs on a machine with a GPU."""
+
+    def lines(self, gpu: FakeGpu | None, *arguments: str) -> tuple[int, str]:
+        root = Path(__file__).parents[2]
+        environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root)}
+        if gpu is not None:
+            environment |= {"LD_LIBRARY_PATH": str(fake.built().parent), "FAKE_CUDA_STATE": str(gpu.state)}
+        command = [sys.executable, str(root / "benches" / "gpu.py"), "--size", "1", "--sustained", "1", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_it_holds_figures_against_the_published_ones(self, gpu: FakeGpu) -> None:
+        gpu.tell(idle=2, **{"launch.copy": 120_000})
+        code, said = self.lines(gpu)
+        (copy,) = [line for line in said.splitlines() if "memory-copy" in line]
+        assert code == 1  # for matrices that were not multiplied are wrong
+        assert "of 4,800 (floor 0.000 ms, " in copy
+        assert "aim 88 %" in copy
+        assert copy.endswith("right")
+        (own,) = [line for line in said.splitlines() if "gemm-bf16-own" in line]
+        assert "of 989,500" in own
+        assert "WRONG" in own
+
+    def test_without_a_gpu_it_says_so(self) -> None:
+        assert self.lines(None) == (
+            0,
+            "no GPU was measured: there is no NVIDIA driver here: libcuda.so.1 was not found;"
+            " install the driver, or say --cpu\n",
+        )
+        assert self.lines(None, "--required")[0] == 1
