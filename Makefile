@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: ready test lint docs bench conformance clean
+.PHONY: ready test lint docs bench definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -22,6 +22,11 @@ docs: $(VENV)/.installed
 
 bench: $(VENV)/.installed-dev
 	for bench in benches/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+# Definitions as their makers publish them, whole: make definitions CRDS=DIR, with what 'kubectl get crd -o yaml' saves.
+definitions: $(VENV)/.installed-dev
+	@test -d "$(CRDS)" || { echo "name a folder with CustomResourceDefinitions: make definitions CRDS=DIR" >&2; exit 1; }
+	ARCOPS_DEFINITIONS="$(abspath $(CRDS))" $(BIN)/python -m pytest -q -rP tests/tasks/test_real_definitions.py
 
 # The official conformance suite and the inspector of MCP, with the Node that they take, below $(VENV). It takes npm.
 CONFORMANCE = node@22.23.3 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0

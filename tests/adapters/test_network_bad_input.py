@@ -64,7 +64,7 @@ def test_no_file_hides_another_and_nothing_is_green(here: Bench, tmp_path: Path)
     (folder / "link.yaml").symlink_to("/etc/passwd")
     (folder / "zz.yaml").write_text(OPEN % "last")
     done = subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "network", "check", folder, "--policy", "network-aks-arc"],
+        [sys.executable, "-m", "adapters.cli", "network", "check", folder, "--policy", "network-aks-arc", "--format", "sarif"],
         capture_output=True,
         text=True,
         check=False,
