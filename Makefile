@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: ready test test-foundry lint docs bench bench-gpu conformance clean
+.PHONY: ready test test-foundry lint docs bench bench-gpu definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -34,10 +34,16 @@ $(FOUNDRY)/.installed: Makefile | $(VENV)/bin/python
 	$(BIN)/python -m venv $(FOUNDRY)
 	$(FOUNDRY)/bin/python -m pip install --quiet --disable-pip-version-check 'foundry-local-sdk>=2.2.1,<2.3' 'onnx>=1.23,<2' 'tokenizers>=0.23,<1'
 	touch $@
+
 # On a machine with a GPU: its figures against the vendor's. `pip install nvidia-cublas` beside it brings cuBLASLt.
 bench-gpu: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[gpu]'
 	$(BIN)/python benches/gpu.py --required
+
+# Definitions as their makers publish them, whole: make definitions CRDS=DIR, with what 'kubectl get crd -o yaml' saves.
+definitions: $(VENV)/.installed-dev
+	@test -d "$(CRDS)" || { echo "name a folder with CustomResourceDefinitions: make definitions CRDS=DIR" >&2; exit 1; }
+	ARCOPS_DEFINITIONS="$(abspath $(CRDS))" $(BIN)/python -m pytest -q -rP tests/tasks/test_real_definitions.py
 
 # The official conformance suite and the inspector of MCP, with the Node that they take, below $(VENV). It takes npm.
 CONFORMANCE = node@22.23.3 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -29,6 +30,9 @@ from tasks.manifests.names import dns_label, dns_subdomain, labels
 from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
 from tasks.manifests.passages import Passages
 
+_MOST_BROKEN = 20
+"""Documents in one file that cannot be read; a file is read anew after each."""
+_MARK = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _TEMPLATE_KINDS = {"Kustomization": "kustomize build", "Component": "kustomize build"}
 
 
@@ -54,12 +58,21 @@ class Objects:
 
     def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
         """Take every object in *data*, the content of the file *path*. *tick* is called often and may raise."""
-        try:
-            for document in documents(data, tick):
-                self._take(path, document)
-                self.passages.take(path, data, document)
-        except Unreadable as error:
-            self._unread(path, error.line, str(error))
+        before = 0
+        for _ in range(_MOST_BROKEN):
+            try:
+                for document in documents(b"\n" * before + _from_line(data, before), tick):
+                    self._take(path, document)
+                    self.passages.take(path, data, document)
+                return
+            except Unreadable as error:
+                self._unread(path, error.line, str(error))
+                # What stands after a broken document is read all the same, so that it hides nothing.
+                following = _next_document(data, max(error.line - 1, before + 1)) if error.line else None
+            if following is None:
+                return
+            before = following
+        self._unread(path, before + 1, f"{_MOST_BROKEN} documents of this file cannot be read; from here on, none was")
 
     def complete(self, tick: Callable[[], None] = idle) -> None:
         """Hold custom objects against their definitions, now that all are known, and add the namespaces that are used and that
@@ -202,6 +215,24 @@ class Objects:
 
 
 _CHECKED_NAMES = {"Namespace", "Service", "NetworkPolicy", "Ingress", *(kind for _, kind in workloads.TEMPLATES)}
+
+
+def _from_line(data: bytes, number: int) -> bytes:
+    """*data* without its first *number* lines."""
+    position = 0
+    for _ in range(number):
+        position = data.index(b"\n", position) + 1
+    return data[position:]
+
+
+def _next_document(data: bytes, number: int) -> int | None:
+    """How many lines stand before the first ``---`` that has *number* lines or more before it."""
+    lines = last = 0
+    for mark in _MARK.finditer(data):
+        lines, last = lines + data.count(b"\n", last, mark.start()), mark.start()
+        if lines >= number:
+            return lines
+    return None
 
 
 def _plain(node: Mapping, name: str) -> str:

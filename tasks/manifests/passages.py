@@ -40,7 +40,7 @@ class Passages:
         if path.lower().endswith(".json") or data.startswith(_MARK):
             return
         if self._path != path:
-            self._path, self._lines = path, data.decode("utf-8").split("\n")  # it was read, so it is UTF-8
+            self._path, self._lines = path, data.decode("utf-8", "replace").split("\n")  # elsewhere it may be no text
         passage = self._cut(path, document.line)
         if passage is not None and len(passage.text) <= self._left:
             self._left -= len(passage.text)
