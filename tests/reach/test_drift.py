@@ -111,3 +111,13 @@ def test_gained_one_way_is_lost_the_other(one: Network, other: Network) -> None:
         (found.way, found.source, found.target, found.ports) for found in back.reach
     }
     assert not compare(one, one).reach
+
+
+def test_one_pod_of_a_workload_that_may_more_is_drift_of_the_workload(tmp_path: Path) -> None:
+    owner = "ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: db, controller: true}]"
+    marked = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: db-0, namespace: shop, labels: {{app: web}}, {owner}}}\n"
+    found = compare(*networks_of(tmp_path, POLICIES, marked + "spec: {containers: []}\n"))
+    assert [(one.way, one.source, one.target, one.ports) for one in found.reach] == [
+        (Way.GAINED, "StatefulSet shop/db", "StatefulSet shop/db", "TCP 5432")
+    ]
+    assert not found.objects
