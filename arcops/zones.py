@@ -3,22 +3,27 @@
 The unit is the session, not the sample: samples of one session share its heat, its clocks and its neighbours, so they are no
 independent witnesses. Percentiles keep their order under the logarithm, so the interval of the log-ratio is the logarithm of
 this one; staying with the ratio keeps every step in whole numbers, and the answer the same on every machine.
+
+Nor are dice thrown: how often each of the times is the median of a resample is known exactly (B. Efron, "Bootstrap Methods:
+Another Look at the Jackknife", 1979, section 2), so what a bootstrap only samples is counted here. An even number of times is
+resampled one fewer at a time, so that a median is always one of them; the interval is a little wider for it.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
+from math import comb
 
 from arcops.errors import Refused
 
 PPM = 1_000_000
 LEAST_SESSIONS = 5
-"""Below five, the interval that a bootstrap gives for a median holds the true one less often than it says."""
+"""With five, the 95 percent interval held the true ratio in 96.8 of 100 simulated cases; with four in 94.0, with three in 90.7
+(``benches/judging.py``)."""
 
-_RESAMPLES = 2000
 _OUTSIDE = 25
 """Of 1000 resamples, how many lie below the interval, and how many above: 95 percent lie inside."""
 
@@ -56,7 +61,7 @@ def median(figures: Sequence[int]) -> int:
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) // 2
 
 
-def compare(here: Sequence[int], there: Sequence[int], *, seed: int = 0) -> Interval:
+def compare(here: Sequence[int], there: Sequence[int]) -> Interval:
     """How *here* stands to *there*: each the positive medians of sessions, in one unit of time.
 
     Raises `Refused` where either has fewer than `LEAST_SESSIONS` sessions, or a time that is not positive.
@@ -66,20 +71,44 @@ def compare(here: Sequence[int], there: Sequence[int], *, seed: int = 0) -> Inte
             raise Refused(f"{len(times)} session(s) {name} are too few to compare; measure at least {LEAST_SESSIONS}")
         if min(times) <= 0:
             raise Refused(f"a session {name} took {min(times)}, which no clock tells; measure again")
-    draw = random.Random(seed)  # noqa: S311  # no secret: the same seed must draw the same again
-    ratios = sorted(_ratio(_drawn(here, draw), _drawn(there, draw)) for _ in range(_RESAMPLES))
-    outside = _RESAMPLES * _OUTSIDE // 1000
-    return Interval(ratio=_ratio(here, there), low=ratios[outside], high=ratios[_RESAMPLES - 1 - outside])
+    ours, theirs = sorted(here), sorted(there)
+    return Interval(
+        ratio=median(here) * PPM // median(there),
+        low=_percentile(ours, theirs, _OUTSIDE),
+        high=_percentile(ours, theirs, 1000 - _OUTSIDE),
+    )
 
 
-def against(here: Sequence[int], figure: int, *, seed: int = 0) -> Interval:
+def against(here: Sequence[int], figure: int) -> Interval:
     """How *here*, the medians of sessions, stands to a *figure* without any doubt of its own, such as a data sheet's."""
-    return compare(here, (figure,) * LEAST_SESSIONS, seed=seed)
+    return compare(here, (figure,) * LEAST_SESSIONS)
 
 
-def _drawn(times: Sequence[int], draw: random.Random) -> list[int]:
-    return [times[int(draw.random() * len(times))] for _ in times]
+@cache
+def _reached(count: int) -> tuple[int, ...]:
+    """Of all resamples of *count* times, how many have a median that is at most the k-th smallest: for k from 0 to *count*."""
+    drawn = count - 1 + count % 2
+    half = drawn // 2 + 1
+    return tuple(
+        sum(comb(drawn, low) * k**low * (count - k) ** (drawn - low) for low in range(half, drawn + 1))
+        for k in range(count + 1)
+    )
 
 
-def _ratio(here: Sequence[int], there: Sequence[int]) -> int:
-    return median(here) * PPM // median(there)
+def _percentile(ours: Sequence[int], theirs: Sequence[int], per_mille: int) -> int:
+    """The least ratio that at least so many of 1000 pairs of resamples do not pass."""
+    reached, weights = _reached(len(ours)), _reached(len(theirs))
+    needed = per_mille * reached[-1] * weights[-1]
+    least, most = ours[0] * PPM // theirs[-1], ours[-1] * PPM // theirs[0]
+    while least < most:
+        tried = (least + most) // 2
+        below = at = 0
+        for number, other in enumerate(theirs):
+            while at < len(ours) and ours[at] * PPM < (tried + 1) * other:
+                at += 1
+            below += reached[at] * (weights[number + 1] - weights[number])
+        if below * 1000 >= needed:
+            most = tried
+        else:
+            least = tried + 1
+    return least

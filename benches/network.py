@@ -1,28 +1,40 @@
-"""The all-pairs answer for large clusters, each in a process of its own: time, memory, and the growth of both with size.
+"""The all-pairs answer for clusters of several sizes: what a whole process costs, and how that grows with size.
 
-The peer is the naive reference of the tests, which looks at one packet after the other; it is timed on a sample of pairs.
+Each shape is read from YAML and answered for every pair of ends on every port in a process of its own, by the functions that
+`arcops network check` uses. The peers, in the same run: `python -c pass`, whole process against whole process, and the naive
+reference of the tests, which looks at one packet after the other: all pairs of the smallest shape, a sample of the others,
+whose answers must agree.
+
+Run: ``python benches/network.py``; with ``check`` also the whole command (`arcops network check`: gates, signature and store).
 """
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import random
-import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-SHAPES = {
-    # pods, policies, namespaces, pods that one policy selects (about), rules in a policy
-    "400 workloads, sparse": (400, 160, 20, 2, 2),
-    "800 workloads, sparse": (800, 320, 40, 2, 2),
-    "5,000 pods, sparse": (5000, 2000, 250, 4, 2),
-    "5,000 pods, dense": (5000, 2000, 10, 50, 4),
+Shape = tuple[int, int, int, int, int]
+"""Pods, policies, namespaces, pods that one policy selects (about), rules in a policy."""
+
+FAMILIES: dict[str, tuple[Shape, ...]] = {
+    "sparse": ((60, 24, 3, 2, 2), (400, 160, 20, 2, 2), (800, 320, 40, 2, 2), (2500, 1000, 125, 4, 2), (5000, 2000, 250, 4, 2)),
+    "dense": ((60, 24, 2, 15, 4), (400, 160, 4, 20, 4), (800, 320, 4, 25, 4), (2500, 1000, 8, 40, 4), (5000, 2000, 10, 50, 4)),
 }
+AIM = 10.0, 1024.0
+"""Seconds and MiB for 5,000 pods under 2,000 policies, all pairs, on two cores."""
+WHOLE = 100
+"""Up to so many pods the naive reference answers for every pair; above, for a sample."""
 
 
 def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int) -> Iterator[str]:
@@ -58,50 +70,120 @@ def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int
         yield text
 
 
-def one(shape: str, folder: Path) -> None:
-    """In a process of its own: read, compile, answer for all pairs; then sample the peer."""
+def answer(folder: Path) -> None:
+    """In a process of its own: read, compile, answer for all pairs."""
+    from reach.world import World
+    from tasks.network import read_manifests
+
+    began = time.process_time()
+    network = read_manifests(folder)
+    read = time.process_time()
+    world = World(network)
+    allowed = sum(int(world.pairs(one).sum()) for one in world.port_classes)
+    found = {
+        "read": read - began,
+        "pairs": time.process_time() - read,
+        "classes": len(world.first_of_class),
+        "ports": len(world.port_classes),
+        "allowed": allowed,
+    }
+    print(json.dumps(found))
+
+
+def peer(folder: Path, sample: int) -> None:
+    """In a process of its own: seconds of the naive reference for all pairs (by *sample* pairs, where it is not 0)."""
     from reach.world import World
     from tasks.network import read_manifests
     from tests.reach.naive import Naive
 
-    began = time.perf_counter()
     network = read_manifests(folder)
-    read = time.perf_counter()
-    world = World(network)
-    allowed = sum(int(world.pairs(one).sum()) for one in world.port_classes)
-    done = time.perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    naive, draw = Naive(network), random.Random(3)  # noqa: S311  # a sample, not a secret
-    sample = [
-        (draw.choice(network.pods), draw.choice(network.pods), draw.choice(world.terrain.ports.pieces)) for _ in range(200)
-    ]
-    start = time.perf_counter()
-    truths = [naive.allowed(source, target, piece.protocol, piece.first) for source, target, piece in sample]
-    each = (time.perf_counter() - start) / len(sample)
-    for (source, target, piece), truth in list(zip(sample, truths, strict=True))[:20]:
+    world, naive = World(network), Naive(network)
+    space = world.terrain.ports
+    pieces = [space.pieces[int(world.first_of_port_class[one])] for one in world.port_classes]
+    count = len(network.pods) ** 2 * len(pieces)
+    draw = random.Random(3)  # noqa: S311  # a sample, not a secret
+    if sample:
+        asked = [(draw.choice(network.pods), draw.choice(network.pods), draw.choice(pieces)) for _ in range(sample)]
+    else:
+        asked = [(source, target, piece) for source in network.pods for target in network.pods for piece in pieces]
+    start = time.process_time()
+    truths = [naive.allowed(source, target, piece.protocol, piece.first) for source, target, piece in asked]
+    each = (time.process_time() - start) / len(asked)
+    tables = {one: world.pairs(one) for one in world.port_classes}
+    for (source, target, piece), truth in zip(asked, truths, strict=True):
         row, column = (int(world.class_of[world.position(pods)]) for pods in (source, target))
-        port_class = int(world.port_class_of[world.terrain.ports.position(piece.protocol, piece.first)])
-        assert truth is bool(world.pairs(port_class)[row, column]), "the engine and the naive reference disagree"
-    pairs = len(network.pods) ** 2 * len(world.port_classes)
-    print(
-        f"{shape:24} {len(network.pods):6} {len(network.policies):6} {len(world.first_of_class):6} {len(world.port_classes):5} "
-        f"{read - began:7.2f} {done - read:7.2f} {peak:8.0f} {each * pairs / (done - read):12,.0f} {allowed:14,}"
-    )
+        table = tables[int(world.port_class_of[space.position(piece.protocol, piece.first)])]
+        assert truth is bool(table[row, column]), "the engine and the naive reference disagree"
+    print(json.dumps({"naive": each * count}))
 
 
-def main() -> None:
-    if len(sys.argv) == 3:
-        one(sys.argv[1], Path(sys.argv[2]))
-        return
-    import tempfile
+def process(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> tuple[str, float, float, float]:
+    """What *command* prints, its wall and CPU seconds, and the most memory that it held, in MiB. Raises where it fails."""
+    start = time.perf_counter()
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as running:
+        assert running.stdout is not None
+        said = running.stdout.read()
+        _, status, used = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - start
+    if running.returncode not in (0, 3):  # 3: a verdict, which is an answer
+        raise SystemExit(f"{command} exited with {running.returncode}")
+    return said, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
-    heads = f"{'pods':>6} {'polic.':>6} {'class.':>6} {'ports':>5} {'read s':>7} {'pairs s':>7} {'peak MiB':>8}"
-    print(f"{'':24} {heads} {'naive/ours':>12} {'allowed':>14}")
-    for shape, sizes in SHAPES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "all.yaml").write_text("---\n".join(manifests(*sizes)))
-            subprocess.run([sys.executable, __file__, shape, folder], check=True)
+
+def checked(folder: Path, home: Path) -> tuple[float, float, float]:
+    """`arcops network check` of *folder*, whole process."""
+    environment = {**os.environ, "ARCOPS_HOME": str(home), "ARCOPS_PASSPHRASE": "a benchmark's own"}
+    arcops = [sys.executable, "-m", "adapters.cli"]
+    if not home.exists():
+        subprocess.run([*arcops, "keys", "new"], check=True, cwd=ROOT, env=environment, capture_output=True)
+    return process([*arcops, "network", "check", folder, "--policy", "network-aks-arc"], environment)[1:]
+
+
+def main(whole_command: bool) -> None:
+    bare = [process([sys.executable, "-c", "pass"]) for _ in range(5)]
+    floor_cpu, floor_memory = sorted(one[2] for one in bare)[2], sorted(one[3] for one in bare)[2]
+    print(f"'python -c pass': {floor_cpu * 1000:.0f} ms CPU, {floor_memory:.0f} MiB; 'x' below are multiples of that")
+    heads = f"{'pods':>6} {'polic.':>6} {'class.':>6} {'ports':>5} {'wall s':>7} {'CPU s':>6} {'x':>6} {'MiB':>5} {'x':>5}"
+    print("read and pairs in CPU seconds; growth: the exponent of CPU and memory from one size to the next")
+    print(f"{'':8} {heads} {'read s':>7} {'pairs s':>7} {'naive/ours':>10} {'growth':>6} {'memory':>6}")
+    with tempfile.TemporaryDirectory() as made:
+        for family, shapes in FAMILIES.items():
+            before: tuple[int, float, float] | None = None
+            for shape in shapes:
+                folder = Path(made, f"{family}-{shape[0]}")
+                folder.mkdir()
+                (folder / "all.yaml").write_text("---\n".join(manifests(*shape)))
+                said, wall, cpu, memory = process([sys.executable, __file__, "answer", folder])
+                found = json.loads(said)
+                sample = "0" if shape[0] <= WHOLE else "200"
+                naive = json.loads(process([sys.executable, __file__, "peer", folder, sample])[0])["naive"]
+                growth = ""
+                if before is not None:
+                    size = math.log(shape[0] / before[0])
+                    growth = f"{math.log(cpu / before[1]) / size:6.2f} {math.log(memory / before[2]) / size:6.2f}"
+                before = shape[0], cpu, memory
+                print(
+                    f"{family:8} {shape[0]:6} {shape[1]:6} {found['classes']:6} {found['ports']:5} {wall:7.2f} {cpu:6.2f} "
+                    f"{cpu / floor_cpu:6.0f} {memory:5.0f} {memory / floor_memory:5.1f} {found['read']:7.2f} "
+                    f"{found['pairs']:7.2f} {naive / found['pairs']:10,.0f} {growth}",
+                    flush=True,
+                )
+                if shape[0] == 5000:
+                    print(
+                        f"{'':8} aim: {AIM[0]:.0f} s ({wall / AIM[0]:.0%} by the clock, {cpu / AIM[0]:.0%} by CPU), "
+                        f"{AIM[1]:.0f} MiB ({memory / AIM[1]:.0%})"
+                    )
+                if whole_command:
+                    wall, cpu, memory = checked(folder, Path(made, "home"))
+                    print(f"{'':8} arcops network check: {wall:.2f} s, {cpu:.2f} s CPU, {memory:.0f} MiB", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    match sys.argv[1:]:
+        case ["answer", folder]:
+            answer(Path(folder))
+        case ["peer", folder, sample]:
+            peer(Path(folder), int(sample))
+        case options:
+            main("check" in options)

@@ -16,10 +16,11 @@ from arcops.seen.network import (
     PolicySeen,
     PortRange,
     Protocol,
+    Requirement,
     Selector,
-    Tier,
 )
 from reach.addresses import Outside
+from reach.effort import Effort
 from reach.ports import Ports, PortSpace
 from reach.selectors import Flags, Labelled
 
@@ -28,7 +29,8 @@ from reach.selectors import Flags, Labelled
 class Clause:
     """One rule of one policy for ports that mean the same everywhere: a port by name gives a clause for each number behind it.
 
-    ``subject`` are flags over pods, ``peers`` over pods and then the ranges of addresses outside, ``ports`` over port pieces.
+    ``subject`` are flags over pods, ``peers`` over pods and then what is outside (ranges of addresses, then host names),
+    ``ports`` over port pieces.
     """
 
     policy: PolicySeen
@@ -40,16 +42,24 @@ class Clause:
 
 
 class Terrain:
-    """Pods, addresses and ports as the clauses see them."""
+    """Pods, addresses and ports as the clauses see them.
 
-    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
+    ``names_anywhere``: a rule by host name is taken to mean every address outside, for any of them may be the answer to it.
+    """
+
+    def __init__(
+        self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = (), *, names_anywhere: bool = False
+    ) -> None:
+        self.effort = Effort()
         self.pods = network.pods
         self.policies = network.policies
         rules = [rule for policy in network.policies for rule in (*policy.ingress, *policy.egress)]
         blocks = {peer.block for rule in rules for peer in rule.peers if peer.block is not None}
         asked = {port for rule in rules for port in rule.ports}
-        self.outside = Outside(sorted(blocks, key=lambda one: (one.cidr, one.excepts)), points)
-        self._named = _named_ports(network.pods, {port.name for port in asked if port.name})
+        domains = {peer.domain for rule in rules for peer in rule.peers if peer.domain}
+        self.outside = Outside(sorted(blocks, key=lambda one: (one.cidr, one.excepts)), points, domains)
+        self._names_anywhere = names_anywhere
+        self._named = _named_ports(network.pods, {port.name for port in asked if port.name}, self.effort)
         numbered = [
             Ports(protocol=protocol, first=port.first, last=port.last)
             for port in asked
@@ -58,6 +68,7 @@ class Terrain:
         ]
         behind = [Ports(protocol=key[1], first=number, last=number) for key, found in self._named.items() for number in found]
         self.ports = PortSpace([*numbered, *behind, *cuts])
+        self.effort.hold(200 * len(self.ports.pieces) + 400 * len(self.outside.ends))
         self._namespaces = {one.name: position for position, one in enumerate(network.namespaces)}
         self._where = np.array([self._namespaces[pod.namespace] for pod in network.pods], dtype=np.intp)
         self._by_pod_labels = Labelled(pod.labels for pod in network.pods)
@@ -67,21 +78,25 @@ class Terrain:
         self._chosen: dict[tuple[str, Selector | None, Selector | None], Flags] = {}
         self.isolated = {direction: np.zeros(len(self.pods), dtype=np.bool_) for direction in Direction}
         for policy in network.policies:
+            self.effort.spend(2 * len(self.pods))
             for direction in policy.directions:
                 self.isolated[direction] |= self.subject(policy)
 
     def subject(self, policy: PolicySeen) -> Flags:
         """Whom *policy* is about."""
-        if policy.tier is Tier.NAMESPACE:
+        if policy.plain:
             return self.choose(policy.namespace, None, policy.pods)
-        # Policies for the whole cluster are defined to leave pods in their node's network alone.
-        return self.choose("", policy.namespaces or Selector(), policy.pods) & self._own_network()
+        # Policies for the whole cluster are defined to leave pods in their node's network alone, and to Cilium these are no
+        # endpoints of their own.
+        spaces = policy.namespaces if policy.namespaces is not None or policy.namespace else Selector()
+        return self.choose(policy.namespace, spaces, policy.pods) & self._own_network()
 
     def choose(self, namespace: str, namespaces: Selector | None, pods: Selector | None) -> Flags:
         """The pods that the selectors name, seen from *namespace*."""
         key = (namespace if namespaces is None else "", namespaces, pods)
         found = self._chosen.get(key)
         if found is None:
+            self._count(pods, namespaces)
             chosen = self._by_pod_labels.select(pods or Selector())
             if namespaces is None:
                 position = self._namespaces.get(namespace)
@@ -91,17 +106,26 @@ class Terrain:
             found = self._chosen[key] = chosen
         return found
 
+    def _count(self, pods: Selector | None, namespaces: Selector | None) -> None:
+        terms = [term for one in (pods, namespaces) if one is not None for term in (*one.labels, *one.expressions)]
+        values = sum(len(one.values) for one in terms if isinstance(one, Requirement))
+        self.effort.spend((len(terms) + 2) * len(self.pods), steps=len(terms) + values + 2)
+        # The answer is kept, and so may be that to each term.
+        self.effort.hold((len(terms) + 1) * len(self.pods))
+
     def clauses(self, policy: PolicySeen) -> Iterator[Clause]:
         """The clauses of *policy* in the order of its rules; rules of a direction that it does not enforce give none."""
         subject = self.subject(policy)
         for direction, rules in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
-            if policy.tier is Tier.NAMESPACE and direction not in policy.directions:
+            if not policy.counts(direction):
                 continue
             for rule in rules:
                 yield from self._of_rule(policy, rule, direction, subject)
 
     def _of_rule(self, policy: PolicySeen, rule: PolicyRule, direction: Direction, subject: Flags) -> Iterator[Clause]:
         peers = self.peers(policy, rule)
+        self.effort.spend(3 * len(rule.ports) * len(self.ports.pieces), steps=3 * len(rule.ports) + 1)
+        self.effort.hold(len(self.ports.pieces))
         ports = np.zeros(len(self.ports.pieces), dtype=np.bool_)
         for port in rule.ports:
             if not port.name:
@@ -121,6 +145,7 @@ class Terrain:
         """A port by name is the destination's: the subject's for ingress, the peer's for egress. An address has no names."""
         for protocol in [port.protocol] if port.protocol else Protocol:
             for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
+                self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
                 if direction is Direction.INGRESS:
                     chosen, whom = subject & having, peers
                 else:
@@ -134,19 +159,25 @@ class Terrain:
         """Whom *rule* names: flags over pods, then over the ranges outside."""
         words = tuple((peer.namespaces, peer.pods, peer.block, peer.nodes, peer.domain) for peer in rule.peers)
         relative = any(peer.block is None and peer.namespaces is None for peer in rule.peers)
-        key = (policy.namespace if relative else "", policy.tier is Tier.NAMESPACE, words)
+        key = (policy.namespace if relative else "", policy.plain, words)
         found = self._named_by.get(key)
         if found is None:
             found = self._named_by[key] = self._peers(policy, rule)
         return found
 
     def _peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
+        self.effort.hold(len(self.pods) + len(self.outside.ends))
+        excepts = sum(len(peer.block.excepts) for peer in rule.peers if peer.block is not None)
+        each = len(self.pods) + 3 * len(self.outside.ends)
+        self.effort.spend(len(rule.peers) * each + excepts * 64, steps=5 * (len(rule.peers) + excepts))
         inside = np.zeros(len(self.pods), dtype=np.bool_)
-        outside = np.zeros(len(self.outside.spans), dtype=np.bool_)
+        outside = np.zeros(len(self.outside.ends), dtype=np.bool_)
         for peer in rule.peers:
             if peer.block is not None:
                 outside |= self.outside.of_block(peer.block)
-            elif peer.nodes is None and not peer.domain:
+            elif peer.domain:
+                outside |= np.ones_like(outside) if self._names_anywhere else self.outside.of_domain(peer.domain)
+            elif peer.nodes is None:
                 inside |= self._of_peer(policy, peer)
         if not rule.peers:
             inside[:] = True
@@ -155,19 +186,21 @@ class Terrain:
 
     def _of_peer(self, policy: PolicySeen, peer: Peer) -> Flags:
         chosen = self.choose(policy.namespace, peer.namespaces, peer.pods)
-        return chosen if policy.tier is Tier.NAMESPACE else chosen & self._own_network()
+        return chosen if policy.plain else chosen & self._own_network()
 
     def _own_network(self) -> Flags:
         return self._not_host
 
 
-def _named_ports(pods: tuple[PodSet, ...], names: set[str]) -> dict[tuple[str, Protocol], dict[int, Flags]]:
+def _named_ports(pods: tuple[PodSet, ...], names: set[str], effort: Effort) -> dict[tuple[str, Protocol], dict[int, Flags]]:
     """For each asked name and protocol: the numbers behind it, each with the pods that have it."""
     found: dict[tuple[str, Protocol], dict[int, Flags]] = {}
     for position, pod in enumerate(pods):
         for port in pod.ports:
             if port.name in names:
                 having = found.setdefault((port.name, port.protocol), {})
-                flags = having.setdefault(port.number, np.zeros(len(pods), dtype=np.bool_))
-                flags[position] = True
+                if port.number not in having:
+                    effort.hold(len(pods))
+                    having[port.number] = np.zeros(len(pods), dtype=np.bool_)
+                having[port.number][position] = True
     return found

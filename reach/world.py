@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, Tier
 from reach.clauses import Clause, Terrain
+from reach.effort import Effort
 from reach.ports import Ports
 from reach.selectors import Flags
 
@@ -20,36 +21,44 @@ Bits = NDArray[np.uint8]
 class World:
     """The pods of a network, and what is outside of it, as the policies let them talk.
 
-    *Ends* are what talks: first the pods' classes, then the ranges of addresses outside. ``class_of`` gives each pod's class;
-    pods of one class are selected by the same policies and named by the same peers, so no packet tells them apart. ``points``
-    are addresses about which the answer must be exact, ``cuts`` ports.
+    *Ends* are what talks: first the pods' classes, then the ranges of addresses outside and the host names in rules.
+    ``class_of`` gives each pod's class; pods of one class are selected by the same policies and named by the same peers, so no
+    packet tells them apart. ``points`` are addresses about which the answer must be exact, ``cuts`` ports. ``names_anywhere``:
+    as though every host name in a rule stood for every address outside.
     """
 
-    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
+    def __init__(
+        self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = (), *, names_anywhere: bool = False
+    ) -> None:
         self.network = network
-        self.terrain = Terrain(network, points, cuts)
+        self.terrain = Terrain(network, points, cuts, names_anywhere=names_anywhere)
         order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
         # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names stands for both.
         self._ordered_policies = tuple(order)
         self._clauses_of = tuple(tuple(self.terrain.clauses(policy)) for policy in order)
         self.clauses = tuple(clause for clauses in self._clauses_of for clause in clauses)
         self.class_of, self.first_of_class = self._classes()
-        self.ends = len(self.first_of_class) + len(self.terrain.outside.spans)
+        self.ends = len(self.first_of_class) + len(self.terrain.outside.ends)
         self.port_class_of, self.first_of_port_class = self._port_classes()
 
     def _classes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         count = len(self.network.pods)
         if not count:
             return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+        self.effort.spend(2 * count * len(self.clauses), steps=2 * len(self.clauses))
         rows = {np.packbits(one).tobytes() for one in self.terrain.isolated.values()}
         # Many clauses share their arrays; each array is looked at once.
         arrays = {id(one): one for clause in self.clauses for one in (clause.subject, clause.peers)}
         rows |= {np.packbits(one[:count]).tobytes() for one in arrays.values()}
+        self.effort.hold(len(rows) * count)
+        self.effort.release(len(rows) * count)
         packed = np.frombuffer(b"".join(sorted(rows)), dtype=np.uint8).reshape(len(rows), -1)
         return _alike(np.packbits(np.unpackbits(packed, axis=1, count=count), axis=0).T)
 
     def _port_classes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         count = len(self.terrain.ports.pieces)
+        self.effort.hold(len(self.clauses) * count)
+        self.effort.release(len(self.clauses) * count)
         rows = [clause.ports for clause in self.clauses] or [np.ones(count, dtype=np.bool_)]
         return _alike(np.packbits(np.array(rows), axis=0).T)
 
@@ -57,9 +66,11 @@ class World:
     def _by_tier(self) -> dict[tuple[Tier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]]:
         """Every clause with its subjects as classes and its peers as bits over ends."""
         count = len(self.network.pods)
+        self.effort.spend(3 * self.ends * len(self.clauses), steps=5 * len(self.clauses))
         found: dict[tuple[Tier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]] = {}
         for clause in self.clauses:
             subject = np.flatnonzero(clause.subject[self.first_of_class])
+            self.effort.hold(8 * len(subject) + self.ends // 8)
             peers = np.packbits(np.concatenate([clause.peers[:count][self.first_of_class], clause.peers[count:]]))
             found.setdefault((clause.policy.tier, clause.direction), []).append((clause, subject, peers))
         return found
@@ -68,16 +79,27 @@ class World:
         """For each class of pods (rows): with which ends policies let it talk in *direction*, on the ports of *port_class*."""
         piece = int(self.first_of_port_class[port_class])
         rows = len(self.first_of_class)
-        every = np.packbits(np.ones(self.ends, dtype=np.bool_))
-        blank = np.zeros((rows, len(every)), dtype=np.uint8)
+        self._count(direction, piece)
+        blank = np.zeros((rows, (self.ends + 7) // 8), dtype=np.uint8)
         isolated = self.terrain.isolated[direction][self.first_of_class]
-        allowed = blank.copy()
+        allowed, denied = blank.copy(), blank
         for clause, subject, peers in self._by_tier.get((Tier.NAMESPACE, direction), ()):
             if clause.ports[piece]:
-                allowed[subject] |= peers
+                (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
         if not isolated.all():
             allowed[~isolated] = self._ordered(Tier.BASELINE, direction, piece, otherwise=None)[~isolated]
+        allowed &= ~denied
         return self._ordered(Tier.ADMIN, direction, piece, otherwise=allowed)
+
+    def _count(self, direction: Direction, piece: int) -> None:
+        """Pay for one table of bits, and for each clause that is written into it."""
+        width = (self.ends + 7) // 8
+        self.effort.hold(6 * len(self.first_of_class) * width)
+        self.effort.release(6 * len(self.first_of_class) * width)
+        for tier in Tier:
+            clauses = self._by_tier.get((tier, direction), ())
+            many = sum(len(subject) for clause, subject, _ in clauses if clause.ports[piece])
+            self.effort.spend(2 * many * width * (1 if tier is Tier.NAMESPACE else 3), steps=3 * len(clauses))
 
     def _ordered(self, tier: Tier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
         """What the clauses of *tier* decide one after the other; where none does, *otherwise* (`None`: allowed)."""
@@ -106,6 +128,8 @@ class World:
         Between two addresses outside nothing is said (no).
         """
         pods = len(self.first_of_class)
+        self.effort.hold(self.ends * (self.ends + 3 * pods))
+        self.effort.release(self.ends * (self.ends + 3 * pods))
         out = self._unpacked(self.may(Direction.EGRESS, port_class))
         into = self._unpacked(self.may(Direction.INGRESS, port_class))
         found = np.zeros((self.ends, self.ends), dtype=np.bool_)
@@ -125,6 +149,7 @@ class World:
     @cached_property
     def _subjects(self) -> Flags:
         """Which policy (row) selects which pods (column)."""
+        self.effort.hold(2 * len(self._ordered_policies) * len(self.network.pods))
         rows = [self.terrain.subject(policy) for policy in self._ordered_policies]
         return np.array(rows, dtype=np.bool_).reshape(len(rows), len(self.network.pods))
 
@@ -135,6 +160,11 @@ class World:
     def position(self, pods: PodSet) -> int:
         """Where *pods*, one of the network's own, stands in it."""
         return self._positions[id(pods)]
+
+    @property
+    def effort(self) -> Effort:
+        """What this network may still cost."""
+        return self.terrain.effort
 
     @property
     def port_classes(self) -> range:

@@ -30,6 +30,7 @@ SHOWN = (
     "ARC-D3",
     "ARC-D4",
     "BASE-1",
+    "BASE-6",
     "BASE-7",
 )
 
@@ -42,7 +43,7 @@ DEFERRED = {
     **dict.fromkeys([f"HOST-{number:03}" for number in range(1, 30)], _HOST),
     **dict.fromkeys(("HOST-META", "HOST-NFR"), _HOST),
     **dict.fromkeys([f"OPER-{number}" for number in range(1, 10)], _OPER),
-    **dict.fromkeys([f"BASE-{number}" for number in (*range(2, 7), 8, 9)], _BASE),
+    **dict.fromkeys([f"BASE-{number}" for number in (*range(2, 6), 8, 9)], _BASE),
     **dict.fromkeys([f"CONF-{number}" for number in range(1, 16)], _CONF),
     **dict.fromkeys(("CONF-UC", "CONF-SEC", "CONF-NFR", "CONF-AC"), _CONF),
 }

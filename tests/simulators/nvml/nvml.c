@@ -240,7 +240,11 @@ ret_t nvmlDeviceGetPciInfo_v3(device_t *d, pci_t *out) {
 /* Memory */
 
 typedef struct { u64 total, free, used; } memory_t;
-ret_t nvmlDeviceGetMemoryInfo(device_t *d, memory_t *out) { return wide(__func__, d, &out->total, "memory"); }
+ret_t nvmlDeviceGetMemoryInfo(device_t *d, memory_t *out) {
+    ret_t told = wide(__func__, d, &out->total, "memory");
+    if (told == OK && get(d->index, &out->free, "memory.free")) out->used = out->total - out->free;
+    return told;
+}
 ret_t nvmlDeviceGetEccMode(device_t *d, u32 *now, u32 *pending) {
     u64 value;
     ret_t told = number(__func__, d, now, "ecc");
