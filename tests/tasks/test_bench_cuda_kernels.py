@@ -50,6 +50,9 @@ def test_the_plain_kernels(architecture: str) -> None:
     assert [name for name in PLAIN if f".entry {name}(" in made.ptx] == list(PLAIN)
     copy = made.ptx.partition(".entry copy(")[2].partition(".entry")[0]
     assert copy.count("ld.global.cs.v4") == copy.count("st.global.cs.v4") == 4  # four loads of 16 bytes in flight
+    canary = made.ptx.partition(".entry canary(")[2]
+    assert canary.count("mad.lo") >= 16  # the compiler has not folded the steps into one
+    assert canary.count("shr.u32") >= 16
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -13,7 +13,7 @@ from tasks.bench.drills import Drill
 
 PLAIN = "plain.cu"
 _BLOCK = 256
-_CANARY_STEPS = 1 << 18
+_CANARY_STEPS = 1 << 17
 
 
 class Filling:
@@ -58,4 +58,4 @@ def canary(room: Room) -> Drill:
             watch = Stopwatch(room, lambda _: start((blocks, 1), _BLOCK, long(to), *words(_CANARY_STEPS)))
             return watch.samples(samples)
 
-    return Drill(name="canary", unit=Unit.OPERATIONS, work=2 * blocks * _BLOCK * _CANARY_STEPS, time=time, check=None)
+    return Drill(name="canary", unit=Unit.OPERATIONS, work=4 * blocks * _BLOCK * _CANARY_STEPS, time=time, check=None)

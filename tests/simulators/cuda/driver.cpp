@@ -167,7 +167,8 @@ void fake_forget(void) {
     book.str("");
 }
 
-result cuInit(unsigned) { BEGIN; return number("devices", 1) ? OK : NO_DEVICE; }
+/* Without a state there is no device, so that a test of another kind in the same process finds none. */
+result cuInit(unsigned) { BEGIN; return getenv("FAKE_CUDA_STATE") && number("devices", 1) ? OK : NO_DEVICE; }
 result cuDriverGetVersion(int *out) { BEGIN; *out = (int)number("driver", 13000); return OK; }
 result cuDeviceGetCount(int *out) { BEGIN; *out = (int)number("devices", 1); return OK; }
 result cuDeviceGet(int *out, int index) { BEGIN; *out = index; return OK; }
