@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: ready test lint docs bench definitions conformance clean
+.PHONY: ready test test-foundry lint docs bench definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -27,6 +27,18 @@ bench: $(VENV)/.installed-dev
 definitions: $(VENV)/.installed-dev
 	@test -d "$(CRDS)" || { echo "name a folder with CustomResourceDefinitions: make definitions CRDS=DIR" >&2; exit 1; }
 	ARCOPS_DEFINITIONS="$(abspath $(CRDS))" $(BIN)/python -m pytest -q -rP tests/tasks/test_real_definitions.py
+
+# The real engine of Foundry Local on the processor, in an environment of its own (some 350 MB) that ArcOps never imports. It is
+# asked without any network but loopback.
+FOUNDRY = $(VENV)/foundry
+
+test-foundry: $(VENV)/.installed-dev $(FOUNDRY)/.installed
+	ARCOPS_FOUNDRY="$(CURDIR)/$(FOUNDRY)/bin/python" sh tests/foundry/alone.sh $(BIN)/python -m pytest -q tests/foundry
+
+$(FOUNDRY)/.installed: Makefile | $(VENV)/bin/python
+	$(BIN)/python -m venv $(FOUNDRY)
+	$(FOUNDRY)/bin/python -m pip install --quiet --disable-pip-version-check 'foundry-local-sdk>=2.2.1,<2.3' 'onnx>=1.23,<2' 'tokenizers>=0.23,<1'
+	touch $@
 
 # The official conformance suite and the inspector of MCP, with the Node that they take, below $(VENV). It takes npm.
 CONFORMANCE = node@22.23.3 @modelcontextprotocol/conformance@0.2.0-alpha.12 @modelcontextprotocol/inspector@2.12.0

@@ -22,7 +22,8 @@ class Collector(Generic[T]):
     where they could be collected. One that ``follows`` looks at what others made of the subject: what it wants is handed in
     where somebody else has it collected, and is never collected for its sake. ``version`` changes whenever the same input
     could give another body. Past ``deadline`` the evidence is missing. ``isolated`` runs it in a process of its own that can
-    be killed: for whatever could hang where no callback reaches.
+    be killed: for whatever could hang where no callback reaches. One that ``measures`` gets there all the memory and processor
+    time that it takes: limits guard against hostile input, and hardware that is measured is none.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Collector(Generic[T]):
     deadline: timedelta
     isolated: bool
     follows: bool
+    measures: bool
     look: Callable[[Request, Seen], Sighting[T]]
 
 
@@ -45,6 +47,7 @@ def collector(
     deadline: timedelta = timedelta(minutes=2),
     isolated: bool = False,
     follows: bool = False,
+    measures: bool = False,
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*."""
 
@@ -60,6 +63,7 @@ def collector(
             deadline=deadline,
             isolated=isolated,
             follows=follows,
+            measures=measures,
             look=look,
         )
 

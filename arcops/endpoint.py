@@ -45,7 +45,8 @@ class Load:
     Each of ``models`` bears ``each`` requests alone at every one of ``concurrencies`` (closed loop: an answer makes room for
     the next request) and of ``rates`` (open loop, Poisson arrivals; requests in 1000 seconds); then all bear the first of
     ``concurrencies`` together. Prompts and the ``tokens`` asked for follow from ``seed``. ``patience`` is for one request,
-    ``budget`` for the whole check.
+    ``budget`` for the whole check. ``reload`` unloads and loads every model first, where the server can, and measures it;
+    ``metrics`` reads the server's own ``/metrics`` meanwhile.
     """
 
     url: str
@@ -59,6 +60,8 @@ class Load:
     tokens: int = 32
     patience: int = 30_000_000
     budget: int = 300_000_000
+    reload: bool = False
+    metrics: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "url", _url(self.url))
@@ -93,13 +96,18 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """How to reach it: ``key`` refers to an API key (``env:NAME`` or ``file:PATH``), ``authorities`` to a file with the CA
-    certificates that its own must come from. Neither is part of any evidence.
+    """How to reach it: ``key`` refers to an API key, or ``token`` to an access token of Microsoft Entra (``env:NAME`` or
+    ``file:PATH``), ``authorities`` to a file with the CA certificates that its own must come from. No evidence holds them.
     """
 
     load: Load
     key: str = ""
+    token: str = ""
     authorities: str = ""
+
+    def __post_init__(self) -> None:
+        if self.key and self.token:
+            raise Refused("both a key and a token are named; a request carries one: --api-key or --token")
 
 
 def parse_slo(text: str) -> Slo:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from arcops.errors import Refused
+from arcops.left_out import LEFT_OUT
 from arcops.verdict import Verdict
 
 
@@ -56,10 +57,10 @@ class Waiver:
     about: str = ""
 
     def __post_init__(self) -> None:
-        for field in ("rule", "subject", "owner", "reason"):
-            if not getattr(self, field).strip():
+        for name in ("rule", "subject", "owner", "reason"):
+            if not getattr(self, name).strip():
                 raise Refused(
-                    f"a waiver of rule {self.rule!r} has no {field}; a waiver names rule, subject, owner, reason and expiry"
+                    f"a waiver of rule {self.rule!r} has no {name}; a waiver names rule, subject, owner, reason and expiry"
                 )
         if self.expires.tzinfo is None:
             raise Refused(f"the waiver of rule {self.rule!r} expires at {self.expires}, which has no time zone")
@@ -70,7 +71,8 @@ class Finding:
     """What one rule says of one thing.
 
     ``cites`` holds evidence digests. ``about`` names the thing inside the subject (a file, a component, an advisory).
-    ``fix`` says what to do next. ``waiver`` is set by `arcops.judge` alone.
+    ``fix`` says what to do next. ``waiver`` is set by `arcops.judge` alone. ``patch`` is the fix as a unified diff of files
+    below the subject, for ``patch -p1``; empty where nobody can say safely what would have to be written.
     """
 
     rule: str
@@ -81,6 +83,7 @@ class Finding:
     location: Location | None = None
     fix: str = ""
     waiver: Waiver | None = None
+    patch: str = field(default="", metadata=LEFT_OUT)
 
 
 class Cited(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from arcops.errors import Refused
@@ -19,7 +19,8 @@ class Policy:
 
     ``gates`` maps a gate id to that gate's own policy value; a gate that is not named is not asked, so a policy that names
     none is refused. ``digest`` is ``sha256:…`` of the policy's own bytes as read. ``amber_passes`` says that AMBER counts as
-    PASSED where a format knows only PASSED and FAILED (SLSA's VSA).
+    PASSED where a format knows only PASSED and FAILED (SLSA's VSA). ``written`` are those bytes, which the store keeps beside
+    what they judged; empty where nobody could read any.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Policy:
     gates: Mapping[str, object]
     waivers: tuple[Waiver, ...] = ()
     amber_passes: bool = False
+    written: bytes = field(default=b"", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.gates:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from arcops.endpoint import Endpoint
 from arcops.errors import Refused
+from arcops.exercise import Exercise
 from arcops.tier import Tier
 
 _LAST_YEAR = 9000
@@ -23,6 +24,21 @@ def unheard(sentence: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCluster:
+    """A Kubernetes cluster that an operator named, and that may be asked because of that: a *context* of a kubeconfig.
+
+    ``kubeconfig`` is ``None`` for the user's own. Raises `Refused` without a context: no cluster is asked by accident.
+    """
+
+    context: str
+    kubeconfig: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.context:
+            raise Refused("no context of a kubeconfig is named; 'kubectl config get-contexts' lists them")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Everything that a collector may know.
 
@@ -32,7 +48,9 @@ class Request:
     files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
     at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
     ``site`` is the name of the place where this runs, or empty. ``endpoint`` is the inference endpoint to load, where one is
-    the subject.
+    the subject; ``exercise`` is what a machine is to do, where it is to be measured. ``cluster`` is the cluster to ask, where
+    the subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the
+    folder or file that says how it should be.
     """
 
     target: Path
@@ -48,6 +66,9 @@ class Request:
     named: str = ""
     site: str = ""
     endpoint: Endpoint | None = None
+    cluster: LiveCluster | None = None
+    declared: Path | None = None
+    exercise: Exercise | None = None
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

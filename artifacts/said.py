@@ -13,7 +13,8 @@ from artifacts.typed import moment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """``evidence`` is ``None`` where the predicate is not one that names evidence in a way known here.
+    """``evidence`` are the digests of what the artifact stands on, evidence bodies and its policy; ``None`` where the predicate
+    is not one that names them in a way known here.
 
     ``gates`` are the ids of the gates that were asked, each with its verdict.
     """
@@ -46,7 +47,7 @@ def said(sealed: bytes) -> Said:
         predicate_type=kind,
         subject=report.subject.name,
         digests=tuple(str(digest) for digest in report.subject.digests),
-        evidence=frozenset(record.digest for record in report.evidence),
+        evidence=frozenset((report.policy_digest, *(record.digest for record in report.evidence))),
         verdict=report.verdict.value,
         policy=report.policy_name,
         judged_at=moment(report.judged_at),

@@ -15,13 +15,14 @@ from typing import Any, cast
 
 from arcops.errors import Refused
 from arcops.evidence import Missing, SourceKind
+from arcops.left_out import LEFT_OUT
 from arcops.result import EvidenceRecord, GateResult, Report
 from arcops.subject import Subject
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.canonical import canonical
 from artifacts.envelope import strict_json
-from artifacts.typed import JSON, LEFT_OUT, dump, load
+from artifacts.typed import JSON, dump, load
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 READINESS = "https://arcops.dev/predicates/readiness-report/v1"

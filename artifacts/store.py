@@ -86,7 +86,7 @@ class Store:
         self._index.close()
 
     def put(self, sealed: bytes, evidence: Mapping[str, bytes], *, at: datetime) -> Entry:
-        """Keep the artifact *sealed* with the *evidence* bodies behind it (canonical bytes by their digest).
+        """Keep the artifact *sealed* with the *evidence* behind it, by digest: the bodies' canonical bytes, the policy's own.
 
         Signatures are the reader's business, but what is not a sealed statement, or evidence that the artifact does not name,
         is refused. Putting the same again changes nothing. Raises `Unavailable`, with nothing stored, where the disk is full.

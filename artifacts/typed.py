@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -20,12 +20,10 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from arcops.errors import Broken, Refused
+from arcops.left_out import LEFT_OUT
 
 JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 T = TypeVar("T")
-
-LEFT_OUT: Mapping[str, object] = {"arcops.left_out_when_empty": True}
-"""The metadata of a string field that is left out where it is empty."""
 
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
 _MOMENT = re.compile(MOMENT.removesuffix("$") + r"\Z")

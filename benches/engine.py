@@ -3,8 +3,8 @@
     python -m benches.engine
 
 Prints wall and CPU as ratios to the plain calls of the same run, and the API calls that a run takes. The flows are warm: their
-process has imported Prefect, has its client open, and has run once. A worker starts a process for each run, so its figure holds
-that start, too.
+process has imported Prefect, has its clients open, and has run once. A worker starts a process for each run, so its figure
+holds that start, too.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def plain(here: Bench, model: Path) -> None:
         looking = look_isolated if collector.isolated else look
         collected[collector.body.KIND] = looking(collector, plan.request, collected)
     with Store(here.settings.store) as store:
-        seal_and_keep(conclude(plan, collected, runner="plain"), collected, signer=here.signer, store=store)
+        seal_and_keep(conclude(plan, collected, runner="plain"), collected, policy=plan.policy, signer=here.signer, store=store)
 
 
 def direct(here: Bench, model: Path) -> None:
@@ -122,22 +122,23 @@ def direct(here: Bench, model: Path) -> None:
     plan = here.plan(model, now=now())
     collected = collect(plan, stop=threading.Event())
     with Store(here.settings.store) as store:
-        seal_and_keep(conclude(plan, collected, runner=RUNNER), collected, signer=here.signer, store=store)
+        seal_and_keep(conclude(plan, collected, runner=RUNNER), collected, policy=plan.policy, signer=here.signer, store=store)
 
 
 def in_a_flow(at: Site, model: Path) -> Spent:
-    """In this process, whose loop runs and whose client of the API is open, as in one that serves flows."""
+    """In this process, whose loop runs and whose two clients of the API are open, as in one that serves flows."""
     from flows.readiness import readiness
 
     measured = Rounds()
 
     async def rounds() -> None:
-        from prefect.context import AsyncClientContext
+        from prefect.context import AsyncClientContext, SyncClientContext
 
-        async with AsyncClientContext.get_or_create():
-            for _ in range(ROUNDS + 1):
-                with measured.one():
-                    await readiness(str(model), str(at.bench.policy), return_state=True)
+        with SyncClientContext.get_or_create():  # Prefect asks for its default result storage by this one
+            async with AsyncClientContext.get_or_create():
+                for _ in range(ROUNDS + 1):
+                    with measured.one():
+                        await readiness(str(model), str(at.bench.policy), return_state=True)
 
     with reaching(at.api):
         asyncio.run(rounds())

@@ -8,15 +8,18 @@ hour it looks by itself for whom it missed. Two that account at the same moment 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from arcops.errors import Refused
 from arcops.evidence import Cause
+from arcops.request import Request
 from arcops.verdict import Verdict
 from flows.deployed import look_up
-from flows.evaluations import evaluation
-from flows.flow import Bench
+from flows.evaluations import Evaluation, evaluation
+from flows.flow import Aside, Bench
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import all_gates
 from flows.prefect_api import (
@@ -78,12 +81,17 @@ async def _account(flow_run_id: UUID) -> str:
         name = (await client.read_flow(run.flow_id)).name
     what = evaluation(name)
     bench = Bench.here()
-    asked = run.parameters
-    request = bench.request(
-        str(asked.get("target", "/")), what.kind, asked.get("attached", ()), datetime.now(UTC).replace(microsecond=0)
-    )
-    plan = plan_or_all(request, str(asked.get("policy", what.policy)), [gate for gate in all_gates() if what.judges(gate)])
+    request = request_of(what, run.parameters, bench, datetime.now(UTC).replace(microsecond=0))
+    policy = str(run.parameters.get("policy", what.policy))
+    plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)])
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {found.message or 'nobody said why'}"
     sealed = await asyncio.to_thread(bench.keep, plan, nothing_seen(plan, Cause.CANCELLED, reason[:1000]))
     await show(sealed, note=f"For the run {flow_run_id}.", public_url=bench.settings.public_url, run=flow_run_id)
     return as_state(sealed).message or sealed.digest
+
+
+def request_of(what: Evaluation, parameters: Mapping[str, Any], bench: Bench, at: datetime) -> Request:
+    """What a run with *parameters* was to look at, by the name that its own artifact would have had."""
+    aside = Aside.of(parameters)
+    target = str(parameters.get("target") or "")
+    return bench.request(target, what.kind_of(aside.named(target)), parameters.get("attached", ()), at, aside)

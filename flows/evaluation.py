@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from arcops.evidence import Evidence
+from arcops.policy import Policy
 from arcops.result import Report
 from artifacts.bundle import seal
 from artifacts.private_key import Signer
@@ -24,11 +25,16 @@ class Sealed:
     digest: str
 
 
-def seal_and_keep(report: Report, collected: Mapping[str, Found], *, signer: Signer, store: Store) -> Sealed:
-    """Sign *report*, and put it with the evidence that it names into *store*. Nothing counts as kept unless everything is."""
+def seal_and_keep(report: Report, collected: Mapping[str, Found], *, policy: Policy, signer: Signer, store: Store) -> Sealed:
+    """Sign *report*, and put it into *store* with the evidence that it names and the *policy* that judged it.
+
+    So whoever has the store can judge again (`flows.rejudge`). Nothing counts as kept unless everything is.
+    """
     with span("seal and keep"):
         bundle = seal(report, signer)
         bodies = {found.digest: canonical(to_json(found.body)) for found in collected.values() if isinstance(found, Evidence)}
+        if policy.written:
+            bodies[policy.digest] = policy.written
         entry = store.put(bundle, bodies, at=report.judged_at)
         store.checkpoint(signer)
         learned(artifact=entry.artifact, verdict=report.verdict.value)

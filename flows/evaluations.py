@@ -4,34 +4,73 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.exercise import Exercise
+from arcops.policy import Policy
+from arcops.request import LiveCluster
 from arcops.seen.tree import Tree
 from flows.plan import AnyGate, needs_kind, rests_on
+from gates.benchmark import benchmark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """``flow`` is the flow's name, ``kind`` what the artifact calls its subject, ``policy`` the one it uses if none is named;
-    ``judges`` picks its gates.
+    ``judges`` picks its gates. ``live`` is the kind where the subject answers from elsewhere, a live cluster or an endpoint;
+    empty: the same.
     """
 
     flow: str
     kind: str
     policy: str
     judges: Callable[[AnyGate], bool]
+    live: str = ""
+
+    def kind_of(self, elsewhere: LiveCluster | str | None) -> str:
+        """What a subject is called that is *elsewhere*, a cluster or the name of what answers; or else no live one."""
+        return self.live if elsewhere and self.live else self.kind
 
 
 READINESS = Evaluation(flow="readiness", kind="model", policy="sovereign", judges=lambda gate: True)
 SUPPLY_CHAIN = Evaluation(flow="supply-chain", kind="model", policy="sovereign", judges=lambda gate: rests_on(gate, Tree))
 NETWORK_SAFETY = Evaluation(
-    flow="network-safety", kind="manifests", policy="network", judges=lambda gate: needs_kind(gate, "network")
+    flow="network-safety",
+    kind="manifests",
+    live="network",
+    policy="network",
+    judges=lambda gate: needs_kind(gate, "network") and not needs_kind(gate, "declared"),
+)
+NETWORK_DRIFT = Evaluation(
+    flow="network-drift", kind="network", policy="network-drift", judges=lambda gate: needs_kind(gate, "declared")
+)
+CLUSTER_READINESS = Evaluation(
+    flow="cluster-readiness", kind="cluster", policy="cluster", judges=lambda gate: needs_kind(gate, "cluster")
+)
+INFERENCE_VALIDATION = Evaluation(
+    flow="inference-validation", kind="model", live="inference-endpoint", policy="inference", judges=lambda gate: True
 )
 GPU_VALIDATION = Evaluation(flow="gpu-validation", kind="gpu-node", policy="gpu", judges=lambda gate: needs_kind(gate, "gpu"))
+GPU_BENCHMARK = Evaluation(
+    flow="gpu-benchmark", kind="gpu-node", policy="gpu-bench", judges=lambda gate: needs_kind(gate, "benchmark")
+)
+NODE_BENCHMARK = Evaluation(
+    flow="node-benchmark", kind="node", policy="cpu-bench", judges=lambda gate: needs_kind(gate, "benchmark")
+)
 
-ALL = (READINESS, SUPPLY_CHAIN, NETWORK_SAFETY, GPU_VALIDATION)
+ALL = (
+    READINESS,
+    SUPPLY_CHAIN,
+    NETWORK_SAFETY,
+    NETWORK_DRIFT,
+    CLUSTER_READINESS,
+    INFERENCE_VALIDATION,
+    GPU_VALIDATION,
+    GPU_BENCHMARK,
+    NODE_BENCHMARK,
+)
 
 
 def name_beside(target: Path) -> str:
@@ -45,3 +84,13 @@ def evaluation(flow: str) -> Evaluation:
         if one.flow == flow:
             return one
     raise Refused(f"the flow {flow!r} evaluates nothing, so it has no artifact to leave")
+
+
+def as_strict(asked: Exercise, policy: Policy) -> Exercise:
+    """*asked* with the tolerance by which *policy* judges, where that is stricter, and with its drift: they decide when enough
+    was measured.
+    """
+    judged = policy.gates.get("benchmark")
+    if not isinstance(judged, benchmark.policy):
+        return asked
+    return replace(asked, tolerance=min(asked.tolerance, judged.tolerance), drift=judged.most_drift)

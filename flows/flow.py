@@ -10,15 +10,18 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
-from arcops.request import Request
+from arcops.exercise import Exercise
+from arcops.request import LiveCluster, Request
+from arcops.seen.tree import Tree
 from artifacts.private_key import Signer, load_signer
 from artifacts.store import Store
 from artifacts.writing import replace_whole
@@ -26,7 +29,7 @@ from flows.conclude import conclude
 from flows.deployed import TRACEPARENT
 from flows.engine import RUNNER, collect
 from flows.evaluation import Sealed, seal_and_keep
-from flows.evaluations import Evaluation, name_beside
+from flows.evaluations import Evaluation, as_strict, name_beside
 from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
@@ -37,6 +40,47 @@ from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
 from foundation.telemetry import traces
 from foundation.telemetry.spans import span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What a flow is told beside its target, under the names of its parameters; empty where it is not told.
+
+    ``context`` of ``kubeconfig`` is a cluster to ask instead of the target, ``declared`` the folder to hold it against.
+    ``url`` is the address of an inference endpoint, whose files the target is where it is named, too.
+    """
+
+    context: str = ""
+    kubeconfig: str = ""
+    declared: str = ""
+    url: str = ""
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, object]) -> Aside:
+        """What a run with *parameters* was told."""
+        return cls(**{one.name: str(parameters.get(one.name) or "") for one in fields(cls)})
+
+    @property
+    def cluster(self) -> LiveCluster | None:
+        """The cluster to ask, where one is named."""
+        kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
+        return LiveCluster(context=self.context, kubeconfig=kubeconfig) if self.context else None
+
+    def named(self, target: str) -> str:
+        """What the subject is called that no *target* names; empty where that does."""
+        return self.context or ("" if target else self.url.rstrip("/").removesuffix("/v1").rstrip("/"))
+
+    def refuse_unless_one(self, target: str) -> None:
+        """Raises `Refused` unless either *target* or a cluster is named, and not both; or else an endpoint."""
+        if self.url:
+            return
+        if bool(target) is bool(self.context):
+            raise Refused("name either a target on the machine where this flow runs, or the context of a cluster")
+        if self.kubeconfig and not self.context:
+            raise Refused("a kubeconfig is named without a context of it, and no cluster is asked by accident")
+
+
+NOTHING_ASIDE = Aside()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +100,11 @@ class Bench:
             signer=load_signer(settings.key, passphrase_source(os.environ, settings.key), environment=os.environ),
         )
 
-    def request(self, target: str, kind: str, attached: Iterable[str], now: datetime) -> Request:
-        path = Path(target).absolute()
+    def request(self, target: str, kind: str, attached: Iterable[str], now: datetime, aside: Aside = NOTHING_ASIDE) -> Request:
+        path = Path(target or "/").absolute()
         return Request(
             target=path,
-            named=name_beside(path),
+            named=aside.named(target) or name_beside(path),
             kind=kind,
             tier=self.settings.tier,
             now=now,
@@ -71,24 +115,41 @@ class Bench:
             attached=tuple(Path(one).absolute() for one in attached),
             workers=self.settings.workers,
             site=self.settings.site,
+            cluster=aside.cluster,
+            declared=Path(aside.declared).absolute() if aside.declared else None,
         )
 
     def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
         report = conclude(plan, collected, runner=RUNNER)
         with Store(self.settings.store) as store:
-            return seal_and_keep(report, collected, signer=self.signer, store=store)
+            return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store)
 
 
 async def evaluate(
-    what: Evaluation, target: str, policy: str, attached: Iterable[str], output: str, *, now: datetime | None = None
+    what: Evaluation,
+    target: str,
+    policy: str,
+    attached: Iterable[str],
+    output: str,
+    *,
+    now: datetime | None = None,
+    aside: Aside = NOTHING_ASIDE,
+    endpoint: Callable[[Settings], Endpoint] | None = None,
+    exercise: Exercise | None = None,
 ) -> State[None]:
-    """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict."""
+    """Run the plan of the gates that *what* picks, keep the sealed artifact, and end in a state named by the verdict.
+
+    *endpoint* makes the inference endpoint to load, where one is asked for; what it raises refuses the run, which is RED. An
+    *exercise* is what the worker's machine does to be measured.
+    """
     bench = Bench.here()
     traces.begin(os.environ, bench.settings.tier)
     run, asked = _begun()
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
-            return await _evaluate(bench, what, target, policy, attached, output, now=now)
+            return await _evaluate(
+                bench, what, target, policy, attached, output, now=now, aside=aside, endpoint=endpoint, exercise=exercise
+            )
     finally:
         await asyncio.to_thread(traces.flush)
 
@@ -109,12 +170,19 @@ async def _evaluate(
     output: str,
     *,
     now: datetime | None,
+    aside: Aside,
+    endpoint: Callable[[Settings], Endpoint] | None,
+    exercise: Exercise | None,
 ) -> State[None]:
     remarks: list[str] = []
     at = now or datetime.now(UTC).replace(microsecond=0)
-    request = replace(bench.request(target, what.kind, attached, at), remark=remarks.append)
+    kind = what.kind_of(aside.named(target))
+    request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append, exercise=exercise)
     gates = [gate for gate in all_gates() if what.judges(gate)]
     try:
+        aside.refuse_unless_one(target)
+        if endpoint is not None:
+            request = replace(request, endpoint=endpoint(bench.settings))
         plan = _plan(request, policy, gates)
     except (ArcOpsError, OSError) as error:
         plan = plan_or_all(request, policy, gates)
@@ -134,10 +202,17 @@ async def _evaluate(
 
 
 def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
-    for path in (request.target, *request.attached):
+    declared = (request.declared,) if request.declared is not None else ()
+    for path in (request.target, *request.attached, *declared):
         if not path.exists():
             raise Refused(f"{path} does not exist on the machine where this flow runs")
-    return make_plan(request, load_policy(policy), gates=gates)
+    read = load_policy(policy)
+    if request.exercise is not None:
+        request = replace(request, exercise=as_strict(request.exercise, read))
+    plan = make_plan(request, read, gates=gates)
+    if request.endpoint is not None and request.named and any(one.body is Tree for one in plan.collectors):
+        raise Refused(f"policy {plan.policy.name!r} judges a model's files, and none are named; name them as the target")
+    return plan
 
 
 @contextmanager

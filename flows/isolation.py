@@ -49,7 +49,8 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
         return look(collector, request, collected)  # which only says what is missing; that needs no process
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
-    task = pickle.dumps((collector.name, replace(request, progress=silent, remark=unheard), given))
+    asked = (replace(request, progress=silent, remark=unheard), given)
+    task = pickle.dumps((collector.name, collector.measures)) + pickle.dumps(asked)
     try:
         return _asked(collector, request, task)
     except OSError as error:
@@ -142,14 +143,18 @@ def _end_with(parent: int) -> None:
 
 def _child() -> None:
     _end_with(int(sys.argv[1]))
-    _limit(resource.RLIMIT_AS, MOST_MEMORY)
-    name, request, collected = pickle.loads(sys.stdin.buffer.read())  # noqa: S301  # written by our own parent process
+    # Before the collector's own modules are imported, for what they import is not ours alone.
+    name, measures = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by our own parent process
+    if not measures:
+        _limit(resource.RLIMIT_AS, MOST_MEMORY)
+    request, collected = pickle.load(sys.stdin.buffer)  # noqa: S301  # the same
     module, _, attribute = name.rpartition(".")
     collector = getattr(importlib.import_module(module), attribute)
     if collector.name != name:
         raise Broken(f"{name} is not a collector")
     seconds = math.ceil(collector.deadline.total_seconds())
-    _limit(resource.RLIMIT_CPU, seconds)  # so that it ends even where nobody is left to kill it
+    # So that it ends even where nobody is left to kill it. What measures uses every processor at once.
+    _limit(resource.RLIMIT_CPU, seconds * (os.cpu_count() or 1) if measures else seconds)
     found = look(collector, request, collected)
     if isinstance(found, Evidence):
         said = {"body": to_json(found.body), "rest": to_json(_Sources(sources=found.sources))}

@@ -15,6 +15,9 @@ from flows.looking import Found, missing
 from flows.plan import AnyGate, Plan, make_plan
 from flows.policies import load_policy
 
+UNREAD = " (could not be read)"
+"""How the name of such a policy ends."""
+
 
 def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate]) -> Plan:
     """The plan of *policy*; where that cannot be read, the plan of every one of *gates* with its own strict defaults.
@@ -25,7 +28,7 @@ def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate]) -> Plan
     try:
         return make_plan(request, load_policy(policy), gates=known)
     except (ArcOpsError, OSError):
-        return make_plan(request, _unread(policy, known), gates=known)
+        return make_plan(request, unread(f"{policy[:100]}{UNREAD}", known), gates=known)
 
 
 def nothing_seen(plan: Plan, cause: Cause, reason: str) -> Mapping[str, Found]:
@@ -33,9 +36,10 @@ def nothing_seen(plan: Plan, cause: Cause, reason: str) -> Mapping[str, Found]:
     return MappingProxyType({one.body.KIND: missing(one, cause, reason) for one in plan.collectors})
 
 
-def _unread(policy: str, gates: tuple[AnyGate, ...]) -> Policy:
+def unread(name: str, gates: Iterable[AnyGate]) -> Policy:
+    """What stands for a policy that nobody could read: every one of *gates* by its own strict defaults."""
     return Policy(
-        name=f"{policy[:100]} (could not be read)",
+        name=name,
         digest=f"sha256:{hashlib.sha256(b'').hexdigest()}",
         valid_for=timedelta(days=1),
         gates=MappingProxyType({gate.id: gate.policy() for gate in gates}),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from flows.evaluations import NETWORK_SAFETY
-from flows.flow import evaluate
-from flows.parameters import Manifests, Output, PolicyName
+from flows.flow import Aside, evaluate
+from flows.parameters import Context, Kubeconfig, Manifests, Output, PolicyName
 from flows.prefect_api import State, flow
 
 
 @flow(name=NETWORK_SAFETY.flow, persist_result=False, validate_parameters=True)
-async def network_safety(target: Manifests, policy: PolicyName = NETWORK_SAFETY.policy, output: Output = "") -> State[None]:
-    """Judge the manifests at *target* by the gates of *policy* that rest on evidence about the network."""
-    return await evaluate(NETWORK_SAFETY, target, policy, (), output)
+async def network_safety(
+    target: Manifests = "",
+    policy: PolicyName = NETWORK_SAFETY.policy,
+    output: Output = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> State[None]:
+    """Judge the manifests at *target*, or the cluster at *context*, by the gates of *policy* that rest on the network."""
+    return await evaluate(NETWORK_SAFETY, target, policy, (), output, aside=Aside(context=context, kubeconfig=kubeconfig))

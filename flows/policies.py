@@ -79,6 +79,7 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
         gates=MappingProxyType(values),
         waivers=head.waivers,
         amber_passes=head.amber_passes,
+        written=data,
     )
 
 

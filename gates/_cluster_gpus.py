@@ -13,6 +13,9 @@ from gates._cluster_nodes import status
 from gates._cluster_words import DAEMON_SETS, OPERATORS, RUNTIMES, Seen, answer, unseen
 from gates._words import shown
 
+_CUT_UNLIKE = "-MIG-INVALID"
+"""How GPU feature discovery ends the product's name where, under the strategy single, not all GPUs are cut into like parts."""
+
 
 class Mig(Enum):
     """What the policy wants of MIG: any strategy, or the one that it names."""
@@ -88,6 +91,11 @@ def mig(seen: Seen, wanted: Mig, resource: str) -> Iterator[Finding]:
         if node.mig_state and node.mig_state != "success":
             text = f"MIG on node {node.name} is {node.mig_state!r}, not success."
             found.append(rules.MIG.fails(shown(text), seen, about=f"{node.name} state"))
+        if node.gpu_product.endswith(_CUT_UNLIKE):
+            text = (
+                f"GPUs on node {node.name} are cut in ways that the MIG strategy single cannot hand out ({node.gpu_product})."
+            )
+            found.append(rules.MIG.fails(shown(text), seen, about=f"{node.name} parts"))
     if wanted is Mig.ANY:
         yield from answer(rules.MIG, seen, found, "The policy takes any MIG strategy, and no change is under way.")
         return

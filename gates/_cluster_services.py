@@ -11,6 +11,7 @@ from gates import _cluster_rules as rules
 from gates._cluster_words import (
     CAPACITIES,
     CLASSES,
+    DAEMON_SETS,
     DEPLOYMENTS,
     DRIVERS,
     GATEWAYS,
@@ -34,11 +35,18 @@ class Mesh(Enum):
 
     NONE = "none"
     ISTIO = "istio"
+    ISTIO_AMBIENT = "istio-ambient"
     LINKERD = "linkerd"
 
 
-_CONTROL_PLANES = {Mesh.ISTIO: ("istiod",), Mesh.LINKERD: ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector")}
+_CONTROL_PLANES = {
+    Mesh.ISTIO: ("istiod",),
+    Mesh.ISTIO_AMBIENT: ("istiod",),
+    Mesh.LINKERD: ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"),
+}
 """Deployments by the beginning of their names: an Istio of a revision is ``istiod-REVISION``."""
+_ON_EVERY_NODE = {Mesh.ISTIO_AMBIENT: ("ztunnel", "istio-cni-node")}
+"""DaemonSets without which a mesh carries nothing on a node, by name, as Istio's charts ``ztunnel`` and ``cni`` make them."""
 
 
 def storage_class(seen: Seen, name: str) -> Iterator[Finding]:
@@ -110,7 +118,8 @@ def gateway_class(seen: Seen, name: str) -> Iterator[Finding]:
 
 
 def mesh(seen: Seen, wanted: Mesh) -> Iterator[Finding]:
-    lacking = unseen(rules.MESH, seen, DEPLOYMENTS)
+    every = _ON_EVERY_NODE.get(wanted, ())
+    lacking = unseen(rules.MESH, seen, DEPLOYMENTS, *((DAEMON_SETS,) if every else ()))
     if wanted is Mesh.NONE:
         yield rules.MESH.passes("The policy requires no mesh.", seen)
     elif lacking:
@@ -121,6 +130,9 @@ def mesh(seen: Seen, wanted: Mesh) -> Iterator[Finding]:
         for part in _CONTROL_PLANES[wanted]:
             running = [one for one in deployments if one.name == part or one.name.startswith(f"{part}-")]
             found += _available(rules.MESH, seen, running, f"Deployment of {part}")
+        for part in every:
+            running = [one for one in seen.body.workloads if one.kind == "DaemonSet" and one.name == part]
+            found += _available(rules.MESH, seen, running, f"DaemonSet {part}")
         yield from answer(rules.MESH, seen, found, f"The control plane of {wanted.value} is available.")
 
 
@@ -145,7 +157,7 @@ def _available(rule: Rule, seen: Seen, running: list[WorkloadSeen], what: str) -
     for one in running:
         if one.stale or not one.wanted or one.available < one.wanted:
             old = ", by an old status" if one.stale else ""
-            text = f"Deployment {one.namespace}/{one.name} has {one.available} of {one.wanted} pod(s) available{old}."
+            text = f"{one.kind} {one.namespace}/{one.name} has {one.available} of {one.wanted} pod(s) available{old}."
             yield rule.fails(shown(text), seen, about=f"{one.namespace}/{one.name}")
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from arcops.endpoint import Load, Slo
 from arcops.gate import Example
-from arcops.seen.inference import Fault, Inference, Listing, Run, RunKind, Shot
+from arcops.seen.inference import Credential, Fault, Inference, Listing, Run, RunKind, Shot
+from arcops.seen.inference_server import Flavour, Memory, Probe, Process, Room, RoomKind, Served, Server, When
 from arcops.verdict import Verdict
 from gates._gpu_words import Weight
 from gates.inference import InferencePolicy
@@ -48,12 +49,48 @@ def good(*models: str) -> Inference:
         ]
     return Inference(
         load=load,
-        with_key=False,
-        listing=Listing.OPENAI,
+        credential=Credential.NONE,
+        listing=Listing.LOADED,
         listing_said="",
-        listed=tuple(sorted(models)),
+        listed=tuple(sorted(f"{model}:1" for model in models)),
+        server=server(*models),
         runs=tuple(runs),
     )
+
+
+def server(*models: str) -> Server:
+    """Foundry Local on a device: well, loaded within two seconds, with a third of the host's memory and half a GPU's left."""
+    rooms = [
+        Room(kind=kind, name=name, total=16 * 2**30, least=percent * 2**30 * 16 // 100, percent=percent, samples=20, said="")
+        for kind, name, percent in ((RoomKind.HOST, "this machine", 33), (RoomKind.DEVICE, "GPU-0", 50))
+    ]
+    return Server(
+        flavour=Flavour.FOUNDRY,
+        probes=tuple(Probe(path="/status", when=when, status=200, said="") for when in When),
+        served=tuple(Served(model=model, id=f"{model}:1", was_loaded=True, cold=2_000 * _MS, said="") for model in models),
+        memory=Memory(rooms=tuple(rooms), process=Process(many=1, most=2**30, said=""), said=""),
+    )
+
+
+def with_room(body: Inference, kind: RoomKind, **new: object) -> Inference:
+    """*body* with the fields *new* in its room of *kind*."""
+    memory = body.server.memory
+    rooms = tuple(replace(room, **new) if room.kind is kind else room for room in memory.rooms)  # type: ignore[arg-type]  # each use names fields of its own
+    return replace(body, server=replace(body.server, memory=replace(memory, rooms=rooms)))
+
+
+def with_served(body: Inference, **new: object) -> Inference:
+    """*body* with the fields *new* in its first model."""
+    first, *others = body.server.served
+    return replace(body, server=replace(body.server, served=(replace(first, **new), *others)))  # type: ignore[arg-type]  # the same
+
+
+def plain(body: Inference) -> Inference:
+    """The same from a server that lists its models, and tells nothing else of itself."""
+    served = tuple(Served(model=one, id=one, was_loaded=None, cold=None, said="not asked for") for one in body.load.models)
+    memory = Memory(rooms=(), process=Process(many=0, most=0, said="another machine"), said="another machine")
+    told = Server(flavour=Flavour.OPENAI, probes=(), served=served, memory=memory)
+    return replace(body, listing=Listing.OPENAI, listed=tuple(sorted(body.load.models)), server=told)
 
 
 def changed(body: Inference, kind: RunKind, change: Callable[[Shot], Shot], *, only: int | None = None) -> Inference:
@@ -121,6 +158,20 @@ def examples() -> Iterator[Example[InferencePolicy]]:
     uncounted = changed(one, closed, lambda was: replace(was, tokens=None))
     yield example("The server counts no tokens", Verdict.RED, uncounted)
     yield example("The server counts no tokens, which is a warning", Verdict.AMBER, uncounted, uncounted=Weight.WARN)
+    ill = Probe(path="/status", when=When.AFTER, status=503, said="the server answered 503")
+    yield example(
+        "The server says after the load that it is ill",
+        Verdict.RED,
+        replace(one, server=replace(one.server, probes=(*one.server.probes[:1], ill))),
+    )
+    yield example("Loading takes two minutes", Verdict.RED, with_served(one, cold=120_000 * _MS))
+    yield example("A fiftieth of the GPU's memory is left", Verdict.RED, with_room(one, RoomKind.DEVICE, percent=2))
+    yield example("The driver does not answer", Verdict.RED, with_room(one, RoomKind.DEVICE, percent=None, said="it hangs"))
+    yield example("A server that tells nothing of itself", Verdict.RED, plain(one))
+    unasked: dict[str, object] = {"most_load": 0, "least_headroom": 0}
+    yield example("It tells nothing, and the policy asks for its health alone", Verdict.RED, plain(one), **unasked)
+    yield example("It tells nothing, which is a warning", Verdict.AMBER, plain(one), without_health=Weight.WARN, **unasked)
+    yield example("It tells nothing, and nobody asks", Verdict.GREEN, plain(one), without_health=Weight.PASS, **unasked)
     yield example("More tokens than were asked for", Verdict.RED, changed(one, closed, lambda was: replace(was, tokens=80)))
 
 

@@ -7,17 +7,20 @@ from dataclasses import replace
 
 from arcops.finding import Location
 from arcops.gate import Example
-from arcops.seen.labels import Label
+from arcops.seen.labels import Label, Selector
 from arcops.seen.mesh import (
     AuthorizationSeen,
     DestinationRuleSeen,
+    Leads,
     MeshAction,
     MeshConfigSeen,
+    MeshGatewaySeen,
     MeshRule,
     MeshSeen,
     PeerAuthenticationSeen,
     ServiceEntrySeen,
     SidecarSeen,
+    VirtualServiceSeen,
 )
 from arcops.seen.network import ManifestFile, NamespaceSeen, Network, PodSet
 from arcops.verdict import Verdict
@@ -78,3 +81,51 @@ def examples() -> Iterator[Example[MeshPolicy]]:
     yield example("the whole mesh is registry only", Verdict.GREEN, replace(_MESH, sidecars=(), configs=(config,)))
     loose = replace(_SIDECAR, outbound="ALLOW_ANY")
     yield example("a Sidecar that lets everything out", Verdict.RED, replace(_MESH, sidecars=(loose,), configs=(config,)))
+    yield from (Example(name=name, verdict=verdict, evidence=one, policy=MeshPolicy()) for name, verdict, one in _egress())
+
+
+def _egress() -> Iterator[tuple[str, Verdict, tuple[Network]]]:
+    """A gateway out of the mesh, guarded by identity, through which one registered host is led."""
+    gateway = MeshGatewaySeen(
+        namespace="egress",
+        name="pay",
+        at=_at(80),
+        selector=Selector(labels=(Label(key="istio", value="egress"),)),
+        hosts=("pay.example",),
+    )
+    guard = replace(_DB, namespace="egress", name="pay", at=_at(90), selector=gateway.selector)
+    home = Leads(at=_at(105), gateways=("egress/pay",), hosts=("pay.example",))
+    led = VirtualServiceSeen(
+        namespace="shop",
+        name="pay",
+        at=_at(100),
+        hosts=("pay.example",),
+        gateways=("mesh", "egress/pay"),
+        routes=(replace(home, gateways=("mesh",), hosts=("egress.egress.svc",)), home),
+    )
+    through = replace(
+        _MESH,
+        authorizations=(_DENY, _DB, guard),
+        service_entries=(replace(_ENTRY, exported=(".", "egress")),),
+        gateways=(gateway,),
+        virtual_services=(led,),
+    )
+
+    def shop(mesh: MeshSeen) -> tuple[Network]:
+        return (replace(_SHOP, mesh=mesh),)
+
+    yield "an egress gateway for one identity and one host", Verdict.GREEN, shop(through)
+    entry = replace(_ENTRY, hosts=("api.example",))
+    unknown = replace(
+        through, service_entries=(*through.service_entries, entry), gateways=(replace(gateway, hosts=("x.example",)),)
+    )
+    yield "an egress gateway for a host that nobody registered", Verdict.AMBER, shop(unknown)
+    yield "an egress gateway for the whole mesh", Verdict.RED, shop(replace(through, authorizations=(_DENY, _DB)))
+    astray = replace(led, routes=(replace(home, hosts=("db.shop.svc",)),))
+    yield "an egress gateway that leads somewhere else", Verdict.RED, shop(replace(through, virtual_services=(astray,)))
+    strange = replace(led, unclear="http")
+    yield (
+        "an egress gateway with routes that are not understood",
+        Verdict.RED,
+        shop(replace(through, virtual_services=(strange,))),
+    )

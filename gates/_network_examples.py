@@ -8,7 +8,9 @@ from dataclasses import replace
 from arcops.finding import Location
 from arcops.gate import Example
 from arcops.seen.network import (
+    METADATA_SERVICES,
     NAMESPACE_NAME,
+    Action,
     Block,
     Complaint,
     ContainerPort,
@@ -165,5 +167,27 @@ def examples() -> Iterator[Example[NetworkSafetyPolicy]]:
     yield example("a file that cannot be read", Verdict.RED, replace(_SHOP, unread=(broken,)))
     refused = Complaint(at=_at(52), about="NetworkPolicy shop/web", field="spec.egress[0].to[0]", text="it names nobody")
     yield example("an object that the API server refuses", Verdict.RED, replace(_SHOP, refused=(refused,)))
-    other = OtherObject(group="cilium.io", kind="CiliumNetworkPolicy", namespace="shop", name="x", at=_at(95), harmless=False)
+    other = OtherObject(
+        group="cilium.io", kind="CiliumLocalRedirectPolicy", namespace="shop", name="x", at=_at(95), harmless=False
+    )
     yield example("a policy of a kind that is not understood", Verdict.RED, replace(_SHOP, others=(other,)))
+    yield from (Example(name=name, verdict=verdict, evidence=(one,), policy=site) for name, verdict, one, site in _by_name())
+
+
+def _by_name() -> Iterator[tuple[str, Verdict, Network, NetworkSafetyPolicy]]:
+    """The shop, whose web pods may also go to hosts by name, as Cilium has it."""
+    site = replace(_SITE, enforcer="cilium")
+    https = (PortRange(first=443, last=443),)
+    shut = tuple(Peer(at=_at(64), block=Block(cidr=one)) for one in (*METADATA_SERVICES, "10.96.0.1"))
+    deny = PolicyRule(at=_at(63), field="spec.egressDeny[0]", action=Action.DENY, peers=shut)
+
+    def shop(name: str, *rules: PolicyRule) -> Network:
+        rule = PolicyRule(at=_at(60), field="spec.egress[0]", peers=(Peer(at=_at(61), domain=name),), ports=https)
+        hosts = replace(_policy("hosts", _named(app="web"), 58, egress=(rule, *rules)), kind="CiliumNetworkPolicy")
+        return replace(_SHOP, policies=(*_SHOP.policies, hosts))
+
+    yield "one host by its exact name, which can never be the metadata service", Verdict.GREEN, shop("pay.example", deny), site
+    yield "every host of a domain", Verdict.AMBER, shop("*.pay.example", deny), site
+    yield "every host of the world", Verdict.RED, shop("*", deny), site
+    yield "a host whose name may be answered with the metadata service", Verdict.RED, shop("pay.example"), site
+    yield "a host by name, where the plugin knows addresses alone", Verdict.RED, shop("pay.example", deny), _SITE

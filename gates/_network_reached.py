@@ -10,6 +10,7 @@ import numpy as np
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.network import Backend, Direction, GrantSeen, Network, PodSet, Protocol, RouteSeen, Tier
+from gates import _network_hosts as hosts
 from gates import _network_rules as rules
 from gates._network_sound import place
 from gates._words import capped, shown
@@ -31,13 +32,38 @@ def findings(
     world = World(seen.body, points=(*metadata, *api_server))
     out = _reached_outside(world)
     yield from _listed(rules.ISOLATED, _isolated(seen, world), "Every pod is closed by default, both ways.", seen)
-    yield from _listed(rules.METADATA, _metadata(seen, world, out, metadata), _nobody(seen, "a metadata service"), seen)
-    yield from _listed(rules.API_SERVER, _api_server(seen, world, out, api_server), _nobody(seen, "the API server"), seen)
+    near, asked = _metadata(seen, world, out, metadata), _api_server(seen, world, out, api_server)
+    if hosts.named(seen.body):
+        near, asked = _with_names(seen, near, asked, metadata, api_server)
+    yield from _listed(rules.METADATA, near, _nobody(seen, "a metadata service"), seen)
+    yield from _listed(rules.API_SERVER, asked, _nobody(seen, "the API server"), seen)
     yield from _listed(rules.HOST, _host(seen), "No pod uses the network of its node.", seen)
     yield from _listed(
         rules.ENTRIES, _entries(seen, entries), "There is no way in from outside but those that were granted.", seen
     )
     yield from _listed(rules.BACKENDS, _backends(seen), "Every Ingress and route leads somewhere.", seen)
+
+
+def _with_names(
+    seen: Seen, near: Iterator[Finding], asked: Iterator[Finding], metadata: tuple[str, ...], api_server: tuple[str, ...]
+) -> tuple[Iterator[Finding], Iterator[Finding]]:
+    """*near* and *asked*, and what would be reached, too, if a name service answered with the worst address."""
+    worst = World(seen.body, points=(*metadata, *api_server), names_anywhere=True)
+    out = _reached_outside(worst)
+
+    def more(
+        rule: Rule, found: Iterator[Finding], addresses: tuple[str, ...], ports: tuple[int, ...], what: str
+    ) -> Iterator[Finding]:
+        certain = list(found)
+        yield from certain
+        known = {one.about for one in certain}
+        reached = (hit for text in addresses for hit in _who_reaches(worst, out, text, ports))
+        yield from hosts.perhaps(rule, seen, known, reached, what)
+
+    return (
+        more(rules.METADATA, near, metadata, _METADATA_PORTS, "the metadata service"),
+        more(rules.API_SERVER, asked, api_server, (), "the API server"),
+    )
 
 
 def _nobody(seen: Seen, what: str) -> str:
@@ -112,11 +138,14 @@ def _deny_all(namespace: str, direction: Direction) -> str:
 
 def _covered(body: Network, direction: Direction) -> set[str]:
     """The namespaces in which a policy closes whatever pod comes."""
-    return {
-        policy.namespace
+    closing = [
+        policy
         for policy in body.policies
         if policy.tier is Tier.NAMESPACE and policy.pods.everything and direction in policy.directions
-    }
+    ]
+    if any(policy.namespaces is not None and policy.namespaces.everything for policy in closing):
+        return {one.name for one in body.namespaces}
+    return {policy.namespace for policy in closing if policy.namespaces is None}
 
 
 def _may_nothing(world: World, direction: Direction) -> Flags:

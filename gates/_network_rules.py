@@ -21,8 +21,8 @@ ACCEPTED = Rule(
 SCHEMA = Rule(
     id="network/schema",
     asks="Was every object of the mesh, the Gateway API and the network plugin held against the site's own definition of it?",
-    fix="Put the site's CustomResourceDefinitions beside the manifests ('kubectl get crd -o yaml'); where they are checked "
-    "elsewhere, set 'schemas: false' under gate 'network'.",
+    fix="Put the site's CustomResourceDefinitions beside the manifests ('arcops network snapshot' saves them, or 'kubectl get "
+    "crd -o yaml'); where they are checked elsewhere, set 'schemas: false' under gate 'network'.",
 )
 ENFORCED = Rule(
     id="network/enforced",
@@ -43,6 +43,11 @@ EGRESS = Rule(
     id="network/egress",
     asks="Does every egress rule name where pods may go?",
     fix="Name the peers by namespaceSelector and podSelector, or the addresses by a narrow ipBlock.",
+)
+HOSTS = Rule(
+    id="network/hosts",
+    asks="Is every host that a rule names by its name an exact one?",
+    fix="List the exact host names: 'matchName' of Cilium's 'toFQDNs', 'domainNames' without '*'.",
 )
 PORTS = Rule(
     id="network/ports",
@@ -99,6 +104,7 @@ ALL = (
     ISOLATED,
     INGRESS,
     EGRESS,
+    HOSTS,
     PORTS,
     DNS,
     EFFECTIVE,

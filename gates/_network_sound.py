@@ -16,18 +16,21 @@ ENFORCERS: dict[str, frozenset[str]] = {
     "aws-vpc-cni": frozenset(("ports",)),
     "azure-npm": frozenset(),
     "calico": frozenset(("ports", "sctp", "cluster")),
-    "cilium": frozenset(("ports", "sctp")),
-    "kube-network-policies": frozenset(("ports", "sctp", "cluster")),
+    "cilium": frozenset(("ports", "sctp", "cilium", "domains")),
+    "kube-network-policies": frozenset(("ports", "sctp", "cluster", "domains")),
     "kube-router": frozenset(("ports", "sctp")),
     "ovn-kubernetes": frozenset(("ports", "sctp", "cluster")),
 }
 """Network plugins that enforce NetworkPolicy, each with what else it enforces, from their own pages: port ranges (``endPort``),
-SCTP, and ``policy.networking.k8s.io``. What is not listed here is not believed to."""
+SCTP, ``policy.networking.k8s.io``, policies of its own that are read here, and rules by host name. What is not listed here is
+not believed to."""
 
 _NEEDS = {
     "ports": "port ranges (endPort)",
     "sctp": "SCTP",
     "cluster": "policies for the whole cluster (policy.networking.k8s.io)",
+    "cilium": "policies of Cilium",
+    "domains": "rules by host name",
 }
 Seen = Evidence[Network]
 
@@ -113,7 +116,11 @@ def _needed(body: Network) -> Iterator[str]:
     for policy in body.policies:
         if policy.tier is not Tier.NAMESPACE:
             yield "cluster"
+        elif not policy.plain:
+            yield "cilium"
         for rule in (*policy.ingress, *policy.egress):
+            if any(peer.domain for peer in rule.peers):
+                yield "domains"
             for port in rule.ports:
                 if port.protocol is Protocol.SCTP:
                     yield "sctp"

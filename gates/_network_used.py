@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Location
-from arcops.seen.network import Block, Direction, Network, Peer, PolicyRule, PolicySeen, PortRange, Selector, Tier
+from arcops.seen.network import Action, Block, Direction, Network, Peer, PolicyRule, PolicySeen, PortRange, Selector, Tier
 from gates import _network_rules as rules
 from gates._network_sound import place
 from gates._words import shown
@@ -33,8 +33,9 @@ def unused(seen: Seen) -> Iterator[Finding]:
             yield rules.USED.warns(shown(text), seen, about=policy.title, location=policy.at)
         elif policy.tier is Tier.NAMESPACE:
             for direction, found in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
-                if direction in policy.directions:
-                    live.setdefault((policy.namespace, direction), []).extend((policy, rule) for rule in found)
+                if policy.counts(direction):
+                    letting = ((policy, rule) for rule in found if rule.action is Action.ALLOW)
+                    live.setdefault((policy.namespace, direction), []).extend(letting)
     left = _MOST_COMPARISONS
     for (namespace, direction), listed in live.items():
         many, cost = _affordable(listed, left)
@@ -64,7 +65,7 @@ def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterat
     told: set[Location] = set()
     for policy, rule in listed:
         for other, larger in listed:
-            if larger is rule or larger.at in told or not _contains(other, larger, policy, rule):
+            if larger is rule or larger.at in told or not contains(other, larger, policy, rule):
                 continue
             told.add(rule.at)
             text = (
@@ -75,10 +76,11 @@ def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterat
             break
 
 
-def _contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: PolicyRule) -> bool:
+def contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: PolicyRule) -> bool:
     """Does *large* allow, for any pods that may ever come, all that *small* allows?"""
     return (
-        _selects_all_of(policy.pods, other.pods)
+        selects_all_of(policy.pods, other.pods)
+        and policy.namespaces == other.namespaces
         and (
             not large.peers
             or (bool(small.peers) and all(any(_names(one, peer) for one in large.peers) for peer in small.peers))
@@ -90,20 +92,22 @@ def _contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: P
     )
 
 
-def _selects_all_of(large: Selector, small: Selector) -> bool:
+def selects_all_of(large: Selector, small: Selector) -> bool:
     return set(large.labels) <= set(small.labels) and set(large.expressions) <= set(small.expressions)
 
 
 def _names(large: Peer, small: Peer) -> bool:
+    if large.domain or small.domain or large.nodes is not None or small.nodes is not None:
+        return (large.domain, large.nodes) == (small.domain, small.nodes)
     if large.block is not None or small.block is not None:
         return large.block is not None and small.block is not None and _block_in(large.block, small.block)
     if large.namespaces is None:
         spaces = small.namespaces is None
     else:
         spaces = large.namespaces.everything or (
-            small.namespaces is not None and _selects_all_of(large.namespaces, small.namespaces)
+            small.namespaces is not None and selects_all_of(large.namespaces, small.namespaces)
         )
-    return spaces and _selects_all_of(large.pods or Selector(), small.pods or Selector())
+    return spaces and selects_all_of(large.pods or Selector(), small.pods or Selector())
 
 
 def _block_in(large: Block, small: Block) -> bool:

@@ -19,7 +19,6 @@ from arcops.seen.network import (
     PolicySeen,
     Protocol,
     Selector,
-    Tier,
 )
 from gates import _network_rules as rules
 from gates._network_sound import place
@@ -31,15 +30,17 @@ Seen = Evidence[Network]
 _SYSTEM = "kube-system"
 
 
-def findings(seen: Seen, *, dns_labels: tuple[str, ...], widest: dict[int, int]) -> Iterator[Finding]:
+def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int]) -> Iterator[Finding]:
     body = seen.body
     letting = [
         (policy, direction, rule)
         for policy in body.policies
         for direction, rule in _rules(policy)
-        if rule.action is Action.ALLOW and _in_force(policy, direction)
+        if rule.action is Action.ALLOW and in_force(policy, direction)
     ]
-    wide = [(policy, direction, rule, why) for policy, direction, rule in letting for why in _wide(direction, rule, widest)]
+    wide = [
+        (policy, direction, rule, why) for policy, direction, rule in letting for why in wide_places(direction, rule, widest)
+    ]
     for asked, direction in ((rules.INGRESS, Direction.INGRESS), (rules.EGRESS, Direction.EGRESS)):
         yield from _answer(
             seen,
@@ -58,20 +59,19 @@ def findings(seen: Seen, *, dns_labels: tuple[str, ...], widest: dict[int, int])
         if not rule.ports and rule.peers
     )
     yield from _answer(seen, rules.PORTS, portless, "Every rule names its ports.")
-    marks = tuple(Label(key=key, value=value) for key, _, value in (text.partition("=") for text in dns_labels))
     dns = (
         _fails(seen, rules.DNS, policy, rule, peer.at, "opens DNS to every pod there, not to the DNS pods alone")
         for policy, direction, rule in letting
         if direction is Direction.EGRESS and _for_dns(rule)
         for peer in rule.peers
-        if _all_of_system(body, peer, policy, marks)
+        if all_of_system(body, peer, policy, dns_labels)
     )
     yield from _answer(seen, rules.DNS, dns, "No rule for DNS opens more than the DNS pods.")
     idle = (
         _fails(seen, rules.EFFECTIVE, policy, rule, rule.at, f"is not enforced, for policyTypes leaves {direction.value} out")
         for policy in body.policies
         for direction, rule in _rules(policy)
-        if not _in_force(policy, direction)
+        if not in_force(policy, direction)
     )
     yield from _answer(seen, rules.EFFECTIVE, idle, "Every rule is enforced.")
     yield from _answer(seen, rules.USED, unused(seen), "Every policy selects pods, and every rule adds something.")
@@ -96,11 +96,11 @@ def _rules(policy: PolicySeen) -> Iterator[tuple[Direction, PolicyRule]]:
         yield Direction.EGRESS, rule
 
 
-def _in_force(policy: PolicySeen, direction: Direction) -> bool:
-    return policy.tier is not Tier.NAMESPACE or direction in policy.directions
+def in_force(policy: PolicySeen, direction: Direction) -> bool:
+    return policy.counts(direction)
 
 
-def _wide(direction: Direction, rule: PolicyRule, widest: dict[int, int]) -> Iterator[tuple[Location, str]]:
+def wide_places(direction: Direction, rule: PolicyRule, widest: dict[int, int]) -> Iterator[tuple[Location, str]]:
     """Where *rule* lets in or out more than it could mean to, and how."""
     into = direction is Direction.INGRESS
     if not rule.peers:
@@ -131,7 +131,7 @@ def _for_dns(rule: PolicyRule) -> bool:
     )
 
 
-def _all_of_system(body: Network, peer: Peer, policy: PolicySeen, marks: tuple[Label, ...]) -> bool:
+def all_of_system(body: Network, peer: Peer, policy: PolicySeen, marks: tuple[Label, ...]) -> bool:
     """Does *peer* take in pods of kube-system that are not marked as DNS pods?"""
     if peer.block is not None or peer.nodes is not None or peer.domain:
         return False

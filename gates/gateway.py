@@ -21,7 +21,9 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.network import Network, RouteSeen
+from gates._gateway_patches import makers
 from gates._network_sound import place
+from gates._patching import patched
 from gates._words import capped, shown
 from reach.attachment import Attachment, attachments
 from reach.entries import Services
@@ -73,7 +75,7 @@ def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
 
 def _answer(rule: Rule, found: Iterable[Finding], well: str, evidence: Evidence[Network]) -> Iterator[Finding]:
     listed = list(capped(found, "{count} more are not listed here."))
-    yield from listed
+    yield from patched(listed, makers(evidence.body))
     if not listed:
         yield rule.passes(well, evidence)
 

@@ -4,7 +4,8 @@ Why: A model that was checked and placed is of use only where it answers. One sl
 at once, of what a second model on the same device costs the first, or of answers that break off.
 
 Judged: requests that follow from a seed, at several concurrencies and arriving at random; every one counts, failed ones too.
-The aims are the policy's, or those of the check where they are stricter. A run that could not be made or timed is unknown.
+The aims are the policy's, or those of the check where they are stricter. A run that could not be made or timed is unknown. What
+the server says of its models and health, how long it takes to load one, and the memory that is left meanwhile.
 
 Fix: Read the runs in the evidence: errors first, then the lowest concurrency that misses an aim. Give the model more of the
 device, limit what the server takes at once, or place models apart; then check again with the same seed.
@@ -21,15 +22,12 @@ from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import gate
-from arcops.seen.inference import Fault, Inference, Listing, Run, RunKind, Shot
+from arcops.seen.inference import Fault, Inference, Run, RunKind, Shot
+from gates import _inference_server as server
 from gates._gpu_words import Weight
+from gates._inference_server import HEADROOM, LISTED, LOAD_TIME, READY
 from gates._words import shown
 
-LISTED = Rule(
-    id="inference/listed",
-    asks="Does the endpoint itself list every model that was asked for?",
-    fix="Name the models by their ids as the endpoint lists them, and load those that are missing.",
-)
 MEASURED = Rule(
     id="inference/measured",
     asks="Was every planned request made, on time, and often enough, and could its answer be timed?",
@@ -70,7 +68,9 @@ class InferencePolicy:
     """Times are milliseconds, shares percent; an aim of 0 is none. Fewer than ``least_good`` percent of requests that keep to
     every aim is RED, fewer than ``warn_good`` AMBER, in runs up to ``most_concurrency`` and ``most_rate`` (requests in 1000
     seconds; 0: in all). ``most_failed`` errors warn, more fail. ``most_late`` is how late this machine may send a request.
-    Interference is in percent of the time alone.
+    Interference is in percent of the time alone. ``most_load`` is how long loading a model may take, ``least_headroom`` the
+    percent of memory that must stay free; 0 is none, else what was not measured is unknown. ``without_health`` is what it means
+    that a server has no route for its health: 'fail' is unknown, so RED.
     """
 
     most_ttft: int = 500
@@ -88,6 +88,9 @@ class InferencePolicy:
     warn_interference: int = 120
     determinism: Weight = Weight.FAIL
     uncounted: Weight = Weight.FAIL
+    without_health: Weight = Weight.FAIL
+    most_load: int = 60_000
+    least_headroom: int = 10
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -100,6 +103,8 @@ class InferencePolicy:
             raise Refused("the policy of gate 'inference' needs 100 <= warnInterference <= mostInterference")
         if self.most_failed >= 100 or self.least_requests < 2:
             raise Refused("the policy of gate 'inference' needs mostFailed < 100 and leastRequests of 2 or more")
+        if self.least_headroom >= 100:
+            raise Refused("the policy of gate 'inference' needs leastHeadroom < 100")
         if not (self.most_ttft or self.most_itl or self.most_tpot or self.most_e2e):
             raise Refused("the policy of gate 'inference' has no aim; give mostTtft, mostItl, mostTpot or mostE2e")
 
@@ -108,11 +113,12 @@ class InferencePolicy:
     "inference",
     needs=(Inference,),
     policy=InferencePolicy,
-    rules=(LISTED, MEASURED, ERRORS, SLO, INTERFERENCE, DETERMINISM, COUNTED),
+    rules=(LISTED, READY, MEASURED, ERRORS, SLO, INTERFERENCE, DETERMINISM, COUNTED, LOAD_TIME, HEADROOM),
 )
 def inference(seen: Seen, policy: InferencePolicy) -> Iterator[Finding]:
     found = seen[Inference]
-    yield from _listed(found)
+    yield from server.listed(found)
+    yield from server.ready(found, policy)
     yield from _measured(found, policy)
     for model in found.body.load.models:
         yield from _errors(found, model, policy)
@@ -121,6 +127,8 @@ def inference(seen: Seen, policy: InferencePolicy) -> Iterator[Finding]:
         for run in _runs(found.body, model, _LOADED):
             yield from _kept(found, run, policy)
     yield from _interference(found, policy)
+    yield from server.load_time(found, policy)
+    yield from server.headroom(found, policy)
 
 
 def aims(policy: InferencePolicy, slo: Slo) -> tuple[tuple[str, int], ...]:
@@ -132,21 +140,6 @@ def aims(policy: InferencePolicy, slo: Slo) -> tuple[tuple[str, int], ...]:
 
 def _runs(body: Inference, model: str, kinds: tuple[RunKind, ...]) -> list[Run]:
     return [run for run in body.runs if run.model == model and run.kind in kinds]
-
-
-def _listed(found: Evidence[Inference]) -> Iterator[Finding]:
-    body = found.body
-    if body.listing is Listing.NONE:
-        yield LISTED.unknown(f"The endpoint lists no models: {shown(body.listing_said)}.", found)
-        return
-    absent = [model for model in body.load.models if model not in body.listed]
-    for model in absent:
-        there = ", ".join(shown(name) for name in body.listed[:5]) or "none"
-        yield LISTED.fails(f"{shown(model)} is not among the {len(body.listed)} model(s) listed: {there}.", found, about=model)
-    if not absent:
-        yield LISTED.passes(
-            f"{body.listing.value} lists every model that was asked for; of what files they are made is not seen there.", found
-        )
 
 
 def _measured(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ host or allows what no policy names gives neither.
 
 Judged: where manifests put pods into an Istio mesh, for each of their namespaces: mutual TLS is STRICT everywhere, an empty
 AuthorizationPolicy denies by default, no rule lets in whoever comes, sidecars send nothing to hosts that nobody registered, and
-what is registered is exact and for one namespace. In ambient mode there is no sidecar that could hold back what goes out;
-there gate 'network' is what holds. A mesh never stands in for NetworkPolicies.
+what is registered is exact and for one namespace, besides that of an egress gateway. Such a gateway (one of Istio's own that
+takes only certificates of the mesh) admits named identities and leads to registered hosts. In ambient mode there is no sidecar
+that could hold back what goes out; there gate 'network' is what holds. A mesh never stands in for NetworkPolicies.
 
 Fix: PeerAuthentication with mode STRICT, an AuthorizationPolicy with 'spec: {}', a Sidecar with
 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}' in each namespace, and ServiceEntries with exact hosts and 'exportTo: ["."]'.
@@ -22,7 +23,11 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshSeen
 from arcops.seen.network import Network
+from gates import _mesh_egress as egress
+from gates._mesh_egress import EGRESS
+from gates._mesh_patches import makers
 from gates._network_sound import place
+from gates._patching import patched
 from gates._words import capped, shown
 from reach.meshed import Meshed, meshed
 
@@ -63,7 +68,7 @@ class MeshPolicy:
     root_namespace: str = "istio-system"
 
 
-@gate("mesh", needs=(Network,), policy=MeshPolicy, rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY))
+@gate("mesh", needs=(Network,), policy=MeshPolicy, rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS))
 def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
     """The findings on the mesh."""
     evidence = seen[Network]
@@ -89,13 +94,14 @@ def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
         OUTBOUND, _outbound(evidence, said, inside, root), "Only registered hosts are open to all", inside, evidence
     )
     yield from _answer(REGISTRY, _registry(evidence, said), "Every registered host is exact, for all", inside, evidence)
+    yield from _answer(EGRESS, egress.findings(evidence, said), "Every gateway outwards is narrow, for all", inside, evidence)
 
 
 def _answer(
     rule: Rule, found: Iterable[Finding], well: str, inside: tuple[Meshed, ...], evidence: Evidence[Network]
 ) -> Iterator[Finding]:
     listed = list(capped(found, "{count} more are not listed here."))
-    yield from listed
+    yield from patched(listed, makers(evidence.body))
     if not listed:
         yield rule.passes(f"{well} {len(inside)} workload(s) in a mesh.", evidence)
 
@@ -177,7 +183,8 @@ def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
         if wide:
             text = f"{place(one.at)}: {one.title} registers {wide[0]}."
             yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)
-        if one.exported != (".",):
-            for_whom = ", ".join(one.exported) or "every namespace"
+        beyond = [space for space in one.exported if space not in egress.permitted(one, said)]
+        if beyond or not one.exported:
+            for_whom = ", ".join(beyond) or "every namespace"
             text = f"{place(one.at)}: {one.title} is registered for {for_whom}, not for its own namespace alone."
             yield REGISTRY.warns(shown(text), evidence, about=one.title, location=one.at)

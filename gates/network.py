@@ -16,16 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Finding
 from arcops.gate import gate
-from arcops.seen.network import Network
+from arcops.seen.network import METADATA_SERVICES, Label, Network
+from gates import _network_hosts as hosts
 from gates import _network_reached as reached
 from gates import _network_rules as rules
 from gates import _network_sound as sound
 from gates import _network_written as written
+from gates._network_patches import Site, makers
+from gates._patching import patched
 from reach.addresses import span
 
 
@@ -42,7 +46,7 @@ class NetworkSafetyPolicy:
 
     enforcer: str = ""
     api_server: tuple[str, ...] = ()
-    metadata: tuple[str, ...] = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
+    metadata: tuple[str, ...] = METADATA_SERVICES
     entries: tuple[str, ...] = ()
     dns_labels: tuple[str, ...] = ("k8s-app=kube-dns",)
     harmless: tuple[str, ...] = ()
@@ -63,6 +67,13 @@ class NetworkSafetyPolicy:
 def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     """The findings on the manifests."""
     evidence = seen[Network]
-    yield from sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas)
-    yield from written.findings(evidence, dns_labels=policy.dns_labels, widest={4: policy.widest_ipv4, 6: policy.widest_ipv6})
-    yield from reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries)
+    widest = {4: policy.widest_ipv4, 6: policy.widest_ipv6}
+    labels = tuple(Label(key=key, value=value) for key, _, value in (text.partition("=") for text in policy.dns_labels))
+    site = Site(dns=labels, metadata=policy.metadata, api_server=policy.api_server, widest=widest)
+    found = (
+        sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas),
+        written.findings(evidence, dns_labels=labels, widest=widest),
+        hosts.findings(evidence),
+        reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries),
+    )
+    yield from patched(chain.from_iterable(found), makers(evidence.body, site))

@@ -5,37 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from manifests.description import Addresses, Description, Entry, Mesh, Pods, Port
+from manifests.description import Addresses, Description, Entry, Host, Mesh, Names, Pods, Port
+from manifests.egress_gateway import through_gateway
+from manifests.hosts import by_cilium, by_cluster_policy
+from manifests.shapes import LONGEST, made, ordered, pods, rule
 from manifests.text import Value, document, documents
-
-_NAMESPACE = "kubernetes.io/metadata.name"
-_LONGEST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestText:
-    """One file of the bundle."""
+    """One file of the bundle. ``custom``: it holds objects of kinds that a CustomResourceDefinition defines."""
 
     name: str
     text: str
+    custom: bool = False
 
 
 def bundle(description: Description) -> tuple[ManifestText, ...]:
     """The files, in the order in which they are to be applied. Equal descriptions give equal bytes."""
-    files = [ManifestText(name="10-network-policies.yaml", text=documents(tuple(_policies(description))))]
-    if description.site.mesh is Mesh.ISTIO:
-        files.append(ManifestText(name="20-mesh.yaml", text=documents(tuple(_mesh(description)))))
+    site = description.site
+    by_name = bool(description.hosts) and site.names in (Names.CILIUM, Names.CLUSTER_POLICY)
+    policies = documents(tuple(_policies(description)))
+    files = [ManifestText(name="10-network-policies.yaml", text=policies, custom=by_name)]
+    if site.mesh is Mesh.ISTIO:
+        files.append(ManifestText(name="20-mesh.yaml", text=documents(tuple(_mesh(description))), custom=True))
     if description.entry is not None:
-        files.append(ManifestText(name="30-gateway.yaml", text=documents(tuple(_gateway(description, description.entry)))))
+        text = documents(tuple(_gateway(description, description.entry)))
+        files.append(ManifestText(name="30-gateway.yaml", text=text, custom=True))
     return tuple(files)
 
 
-def _object(api: str, kind: str, name: str, namespace: str, spec: Value) -> dict[str, Value]:
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name[:63], "namespace": namespace}, "spec": spec}
-
-
 def _policy(description: Description, name: str, spec: dict[str, Value]) -> dict[str, Value]:
-    return _object("networking.k8s.io/v1", "NetworkPolicy", name, description.namespace, spec)
+    return made("networking.k8s.io/v1", "NetworkPolicy", name, description.namespace, spec)
 
 
 def _policies(description: Description) -> Iterator[str]:
@@ -49,49 +50,62 @@ def _policies(description: Description) -> Iterator[str]:
         labels=description.site.dns_labels,
         ports=(Port(port=53, protocol="TCP"), Port(port=53, protocol="UDP")),
     )
-    yield document(
-        "Names are asked of the DNS pods alone, not of all of kube-system.",
-        _policy(
-            description,
-            f"{description.name[:_LONGEST]}-dns",
-            {**own, "policyTypes": ["Egress"], "egress": [_rule("to", _pods(dns, description), dns.ports)]},
-        ),
-    )
-    callers = [_rule("from", _pods(one, description), one.ports) for one in _callers(description)]
+    if not (description.hosts and description.site.names is Names.CILIUM):
+        yield document(
+            "Names are asked of the DNS pods alone, not of all of kube-system.",
+            _policy(
+                description,
+                f"{description.name[:LONGEST]}-dns",
+                {**own, "policyTypes": ["Egress"], "egress": [rule("to", pods(dns, description), dns.ports)]},
+            ),
+        )
+    callers = [rule("from", pods(one, description), one.ports) for one in _callers(description)]
     if callers:
         yield document(
             "Who may call it, by namespace, labels and port.",
             _policy(
                 description,
-                f"{description.name[:_LONGEST]}-callers",
+                f"{description.name[:LONGEST]}-callers",
                 {**own, "policyTypes": ["Ingress"], "ingress": callers},
             ),
         )
-    calls = [_rule("to", _pods(one, description), one.ports) for one in description.calls]
-    calls += [_rule("to", _block(one), one.ports) for one in description.addresses]
+    calls = [rule("to", pods(one, description), one.ports) for one in description.calls]
+    calls += [rule("to", _block(one), one.ports) for one in description.addresses]
     if calls:
         yield document(
             "What it may call, by namespace, labels or address, and port.",
-            _policy(description, f"{description.name[:_LONGEST]}-calls", {**own, "policyTypes": ["Egress"], "egress": calls}),
+            _policy(description, f"{description.name[:LONGEST]}-calls", {**own, "policyTypes": ["Egress"], "egress": calls}),
         )
+    if description.site.mesh is Mesh.ISTIO:
+        plane = description.site.control_plane
+        istiod = Pods(namespace=plane.namespace, labels=plane.labels, ports=(Port(port=plane.port),))
+        egress = [rule("to", pods(istiod, description), istiod.ports)]
+        through = egress_pods(description)
+        if through is not None:
+            egress.append(rule("to", pods(through, description), through.ports))
+        yield document(
+            "Sidecars get certificates and settings from the mesh's control plane"
+            + (",\nand go to hosts outside through the egress gateway alone." if through is not None else "."),
+            _policy(description, f"{description.name[:LONGEST]}-mesh", {**own, "policyTypes": ["Egress"], "egress": egress}),
+        )
+    if description.hosts and description.site.names is Names.CILIUM:
+        yield from by_cilium(description)
+    elif description.hosts and description.site.domain_names is not None and description.site.names is Names.CLUSTER_POLICY:
+        yield from by_cluster_policy(description, description.site.domain_names)
+
+
+def egress_pods(description: Description) -> Pods | None:
+    """The pods of the egress gateway, where the hosts of *description* are led through it."""
+    gateway = description.site.egress_gateway
+    if gateway is None or not description.hosts:
+        return None
+    return Pods(namespace=gateway.namespace, labels=gateway.labels, ports=(Port(port=gateway.target_port),))
 
 
 def _callers(description: Description) -> Iterable[Pods]:
     yield from description.callers
     if description.entry is not None:
         yield description.entry.gateway_pods
-
-
-def _rule(side: str, peer: dict[str, Value], ports: Iterable[Port]) -> Value:
-    ordered = sorted({(one.protocol, one.port) for one in ports})
-    return {side: [peer], "ports": [{"protocol": protocol, "port": port} for protocol, port in ordered]}
-
-
-def _pods(pods: Pods, description: Description) -> dict[str, Value]:
-    peer: dict[str, Value] = {"podSelector": {"matchLabels": dict(sorted(pods.labels.items()))}}
-    if pods.namespace != description.namespace:
-        peer = {"namespaceSelector": {"matchLabels": {_NAMESPACE: pods.namespace}}, **peer}
-    return peer
 
 
 def _block(addresses: Addresses) -> dict[str, Value]:
@@ -103,11 +117,11 @@ def _mesh(description: Description) -> Iterator[str]:
     namespace = description.namespace
     yield document(
         "Nobody is believed by address alone: mutual TLS, always.",
-        _object(security, "PeerAuthentication", "strict", namespace, {"mtls": {"mode": "STRICT"}}),
+        made(security, "PeerAuthentication", "strict", namespace, {"mtls": {"mode": "STRICT"}}),
     )
     yield document(
         "Every request is refused, unless another policy allows it.",
-        _object(security, "AuthorizationPolicy", "deny-all", namespace, {}),
+        made(security, "AuthorizationPolicy", "deny-all", namespace, {}),
     )
     rules: list[Value] = [
         {
@@ -120,19 +134,23 @@ def _mesh(description: Description) -> Iterator[str]:
         chosen: dict[str, Value] = {"matchLabels": dict(sorted(description.labels.items()))}
         yield document(
             "Who may call it, by identity and port.",
-            _object(
+            made(
                 security,
                 "AuthorizationPolicy",
-                f"{description.name[:_LONGEST]}-callers",
+                f"{description.name[:LONGEST]}-callers",
                 namespace,
                 {"selector": chosen, "action": "ALLOW", "rules": rules},
             ),
         )
     spaces = sorted({one.namespace for one in description.calls} - {namespace})
+    gateway = description.site.egress_gateway
     hosts: list[Value] = ["./*", *(f"{one}/*" for one in spaces)]
+    if gateway is not None and description.hosts and gateway.namespace not in spaces:
+        domain = description.site.cluster_domain
+        hosts.append(f"{gateway.namespace}/{gateway.service}.{gateway.namespace}.svc.{domain}")
     yield document(
         "Sidecars know only their own namespace and those that are called, and send nothing to hosts that nobody registered.",
-        _object(
+        made(
             networking,
             "Sidecar",
             "default",
@@ -143,7 +161,15 @@ def _mesh(description: Description) -> Iterator[str]:
     for number, one in enumerate(description.addresses):
         yield document(
             f"{one.cidr}, which it may call, is registered for this namespace alone.",
-            _object(networking, "ServiceEntry", f"{description.name[:_LONGEST]}-{number}", namespace, _registered(one, number)),
+            made(networking, "ServiceEntry", f"{description.name[:LONGEST]}-{number}", namespace, _registered(one, number)),
+        )
+    if gateway is not None and description.hosts:
+        yield from through_gateway(description, gateway)
+        return
+    for number, host in enumerate(sorted(description.hosts, key=lambda one: (one.name, ordered(one.ports)))):
+        yield document(
+            f"{host.name}, which it may call, is registered for this namespace alone.",
+            made(networking, "ServiceEntry", f"{description.name[:LONGEST]}-host-{number}", namespace, _named(host)),
         )
 
 
@@ -163,12 +189,22 @@ def _registered(addresses: Addresses, number: int) -> Value:
     }
 
 
+def _named(host: Host) -> Value:
+    return {
+        "hosts": [host.name],
+        "ports": [{"number": port, "name": f"tls-{port}", "protocol": "TLS"} for _, port in ordered(host.ports)],
+        "location": "MESH_EXTERNAL",
+        "resolution": "DNS",
+        "exportTo": ["."],
+    }
+
+
 def _principal(pods: Pods, description: Description) -> str:
     return f"{description.site.trust_domain}/ns/{pods.namespace}/sa/{pods.service_account}"
 
 
 def _gateway(description: Description, entry: Entry) -> Iterator[str]:
-    api, namespace, name = "gateway.networking.k8s.io/v1", description.namespace, description.name[:_LONGEST]
+    api, namespace, name = "gateway.networking.k8s.io/v1", description.namespace, description.name[:LONGEST]
     listeners: list[Value] = [
         {
             "name": f"https-{number}",
@@ -182,11 +218,11 @@ def _gateway(description: Description, entry: Entry) -> Iterator[str]:
     ]
     yield document(
         "Clients come in by TLS, under exact names, and only routes of this namespace may use it.",
-        _object(api, "Gateway", name, namespace, {"gatewayClassName": description.site.gateway_class, "listeners": listeners}),
+        made(api, "Gateway", name, namespace, {"gatewayClassName": description.site.gateway_class, "listeners": listeners}),
     )
     yield document(
         "The names lead to one Service and port.",
-        _object(
+        made(
             api,
             "HTTPRoute",
             name,
@@ -200,7 +236,7 @@ def _gateway(description: Description, entry: Entry) -> Iterator[str]:
     )
     yield document(
         "The Gateway speaks TLS to the workload, too, and checks whom it speaks to.",
-        _object(
+        made(
             api,
             "BackendTLSPolicy",
             name,

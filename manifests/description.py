@@ -68,14 +68,21 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A host outside by its name."""
+    """A host outside by its name. ``wildcard``: ``name`` is meant to begin with ``*.``, which nobody should write by chance."""
 
     name: str
     ports: tuple[Port, ...]
+    wildcard: bool = False
 
     def __post_init__(self) -> None:
-        if not _HOST.match(self.name):
-            raise Refused(f"{self.name!r} is no exact host name")
+        exact = self.name.removeprefix("*.") if self.wildcard else self.name
+        if self.wildcard and exact == self.name:
+            raise Refused(f"{self.name!r} is no wildcard; write it as '*.example.com', or leave 'wildcard' away")
+        if not _HOST.match(exact) or len(exact) > 253:
+            more = "; where every host of a domain is meant, say 'wildcard: true'" if self.name.startswith("*.") else ""
+            raise Refused(f"{self.name!r} is no exact host name{more}")
+        if not self.ports:
+            raise Refused(f"nothing says on which ports {self.name} is meant; give 'ports'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,20 +113,99 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EgressGateway:
+    """Istio's gateway for what leaves the mesh: its pods, its Service, the Service's port and the pods' port behind it."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    service: str
+    port: int = 443
+    target_port: int = 8443
+
+    def __post_init__(self) -> None:
+        _named(self.namespace, "a namespace")
+        _named(self.service, "a name")
+        _labelled(self.labels)
+        Port(port=self.port)
+        Port(port=self.target_port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainNames:
+    """The site's plugin knows host names in ClusterNetworkPolicy (experimental there).
+
+    ``version`` of ``policy.networking.k8s.io`` is the one that is served; ``priority`` is this workload's own, 0 to 1000.
+    """
+
+    version: str
+    priority: int
+
+    def __post_init__(self) -> None:
+        if self.version not in ("v1alpha2", "v1beta1"):
+            raise Refused(f"{self.version!r} of policy.networking.k8s.io is not known here; v1alpha2 and v1beta1 are")
+        if not 0 <= self.priority <= 1000:
+            raise Refused(f"{self.priority} is no priority; these go from 0 to 1000, and the lower decides first")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlane:
+    """The pods of Istio's control plane, from which every sidecar gets its certificate and settings."""
+
+    namespace: str = "istio-system"
+    labels: Mapping[str, str] = field(default_factory=lambda: {"app": "istiod"})
+    port: int = 15012
+
+
+class Names(Enum):
+    """What at a site holds pods to host names."""
+
+    EGRESS_GATEWAY = "an egress gateway of the mesh"
+    CILIUM = "Cilium"
+    CLUSTER_POLICY = "domain names in ClusterNetworkPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where it runs. ``cni`` is the network plugin; ``gateway_class`` is needed for an entry; ``api_server`` are addresses."""
+    """Where it runs.
+
+    ``cni`` is the network plugin; ``gateway_class`` is needed for an entry; ``api_server`` are addresses, and
+    ``metadata`` are those of metadata services besides the ones that everybody knows.
+    """
 
     cni: str
     mesh: Mesh = Mesh.NONE
     gateway_class: str = ""
     trust_domain: str = "cluster.local"
+    cluster_domain: str = "cluster.local"
     api_server: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
     dns_labels: Mapping[str, str] = field(default_factory=lambda: {"k8s-app": "kube-dns"})
+    control_plane: ControlPlane = field(default_factory=ControlPlane)
+    egress_gateway: EgressGateway | None = None
+    domain_names: DomainNames | None = None
+
+    def __post_init__(self) -> None:
+        for text in (*self.api_server, *self.metadata):
+            try:
+                ipaddress.ip_network(text, strict=False)
+            except ValueError as error:
+                raise Refused(f"{text!r} is neither an address nor a CIDR: {error}") from error
+        if self.egress_gateway is not None and self.mesh is not Mesh.ISTIO:
+            raise Refused("an egress gateway is one of a mesh; say 'mesh: istio', or leave 'egressGateway' away")
+
+    @property
+    def names(self) -> Names | None:
+        """What here holds pods to host names; `None` where nothing does."""
+        if self.egress_gateway is not None:
+            return Names.EGRESS_GATEWAY
+        if self.cni.lower() == "cilium":
+            return Names.CILIUM
+        return Names.CLUSTER_POLICY if self.domain_names is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """The whole. ``labels`` select the workload's own pods."""
+    """The whole. ``labels`` select the workload's own pods; ``service_account`` is their identity in a mesh."""
 
     name: str
     namespace: str
@@ -130,22 +216,48 @@ class Description:
     addresses: tuple[Addresses, ...] = ()
     hosts: tuple[Host, ...] = ()
     entry: Entry | None = None
+    service_account: str = ""
 
     def __post_init__(self) -> None:
         _named(self.name, "a name")
         _named(self.namespace, "a namespace")
         _labelled(self.labels)
         if self.hosts:
-            names = ", ".join(host.name for host in self.hosts)
-            raise Refused(
-                f"{names}: nothing that is understood here can hold a pod to host names; give their addresses under 'addresses'"
-            )
+            self._hosts_can_be_held()
         if self.entry is not None and not self.site.gateway_class:
             raise Refused("an entry needs a Gateway; say which 'gatewayClass' the site has")
         if self.site.mesh is Mesh.ISTIO:
             lacking = [one.namespace for one in self._peers() if not one.service_account]
             if lacking:
                 raise Refused(f"in a mesh callers are known by identity; give the 'serviceAccount' of the one in {lacking[0]}")
+
+    def _hosts_can_be_held(self) -> None:
+        site, names = self.site, ", ".join(host.name for host in self.hosts[:5])
+        if site.names is None:
+            raise Refused(
+                f"{names}: nothing that this site declares holds a pod to host names (its network plugin is "
+                f"{site.cni or 'not named'}); Cilium does, so does a plugin with domain names in ClusterNetworkPolicy "
+                "('domainNames'), and so does an egress gateway of Istio ('egressGateway'); or give 'addresses'"
+            )
+        if site.mesh is not Mesh.ISTIO:
+            return
+        wild = [host.name for host in self.hosts if host.wildcard]
+        if wild:
+            raise Refused(f"{wild[0]}: in a mesh hosts are registered one by one; give their exact names")
+        lacking = [host.name for host in self.hosts for port in host.ports if port.protocol != "TCP"]
+        if lacking:
+            raise Refused(
+                f"{lacking[0]}: a mesh takes host names from TLS, so only on TCP; give its 'addresses' for other protocols"
+            )
+        if site.names is Names.EGRESS_GATEWAY:
+            if not _NAME.match(self.service_account):
+                raise Refused("the egress gateway admits by identity; give the workload's own 'serviceAccount'")
+            several = [host.name for host in self.hosts if len({port.port for port in host.ports}) > 1]
+            several += [one.name for one in self.hosts if sum(one.name == host.name for host in self.hosts) > 1]
+            if several:
+                raise Refused(
+                    f"{several[0]}: the egress gateway leads each name to one port; give only one, or its 'addresses'"
+                )
 
     def _peers(self) -> tuple[Pods, ...]:
         return (*self.callers, *((self.entry.gateway_pods,) if self.entry is not None else ()))

@@ -33,6 +33,16 @@ class Span:
         return self.first == 0 and self.last == _END[self.version] - 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Domain:
+    """The addresses outside that a host name stands for, or all names that fit a pattern: nobody knows which they are."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def _address(version: int, value: int) -> Address:
     return ipaddress.IPv4Address(value) if version == 4 else ipaddress.IPv6Address(value)
 
@@ -48,9 +58,13 @@ def span(text: str) -> Span | None:
 
 
 class Outside:
-    """Every address of both IP versions as ranges in order. ``points`` cut it, too, so that questions about them are exact."""
+    """Every address of both IP versions as ranges in order, and then the host names that rules name.
 
-    def __init__(self, blocks: Iterable[Block], points: Iterable[str] = ()) -> None:
+    ``points`` cut it, too, so that questions about them are exact. No range of addresses holds a host name, nor the other way
+    about.
+    """
+
+    def __init__(self, blocks: Iterable[Block], points: Iterable[str] = (), domains: Iterable[str] = ()) -> None:
         cuts = {4: {0, _END[4]}, 6: {0, _END[6]}}
         for text in (*(one for block in blocks for one in (block.cidr, *block.excepts)), *points):
             found = span(text)
@@ -64,10 +78,13 @@ class Outside:
             for version in (4, 6)
             for first, end in zip(self._starts[version], ends[version], strict=True)
         )
+        self.domains = tuple(Domain(name=one) for one in sorted(set(domains)))
+        self.ends: tuple[Span | Domain, ...] = (*self.spans, *self.domains)
+        self._of_name = {one.name: len(self.spans) + number for number, one in enumerate(self.domains)}
 
     def within(self, text: str) -> Flags:
         """Which ranges lie in the CIDR *text*, which must have cut them."""
-        flags = np.zeros(len(self.spans), dtype=np.bool_)
+        flags = np.zeros(len(self.ends), dtype=np.bool_)
         flags[self._reach_of(text)] = True
         return flags
 
@@ -85,6 +102,14 @@ class Outside:
             flags[self._reach_of(one)] = False
         return flags
 
-    def position(self, address: Address) -> int:
-        """Where the range is that holds *address*."""
+    def of_domain(self, name: str) -> Flags:
+        """The host name *name*, which a rule must name."""
+        flags = np.zeros(len(self.ends), dtype=np.bool_)
+        flags[self._of_name[name]] = True
+        return flags
+
+    def position(self, address: Address | Domain) -> int:
+        """Where the range is that holds *address*, or where that host name stands."""
+        if isinstance(address, Domain):
+            return self._of_name[address.name]
         return self._before[address.version] + bisect_right(self._starts[address.version], int(address)) - 1

@@ -18,7 +18,6 @@ from arcops.seen.network import (
     Protocol,
     Requirement,
     Selector,
-    Tier,
 )
 from reach.addresses import Outside
 from reach.effort import Effort
@@ -30,7 +29,8 @@ from reach.selectors import Flags, Labelled
 class Clause:
     """One rule of one policy for ports that mean the same everywhere: a port by name gives a clause for each number behind it.
 
-    ``subject`` are flags over pods, ``peers`` over pods and then the ranges of addresses outside, ``ports`` over port pieces.
+    ``subject`` are flags over pods, ``peers`` over pods and then what is outside (ranges of addresses, then host names),
+    ``ports`` over port pieces.
     """
 
     policy: PolicySeen
@@ -42,16 +42,23 @@ class Clause:
 
 
 class Terrain:
-    """Pods, addresses and ports as the clauses see them."""
+    """Pods, addresses and ports as the clauses see them.
 
-    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
+    ``names_anywhere``: a rule by host name is taken to mean every address outside, for any of them may be the answer to it.
+    """
+
+    def __init__(
+        self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = (), *, names_anywhere: bool = False
+    ) -> None:
         self.effort = Effort()
         self.pods = network.pods
         self.policies = network.policies
         rules = [rule for policy in network.policies for rule in (*policy.ingress, *policy.egress)]
         blocks = {peer.block for rule in rules for peer in rule.peers if peer.block is not None}
         asked = {port for rule in rules for port in rule.ports}
-        self.outside = Outside(sorted(blocks, key=lambda one: (one.cidr, one.excepts)), points)
+        domains = {peer.domain for rule in rules for peer in rule.peers if peer.domain}
+        self.outside = Outside(sorted(blocks, key=lambda one: (one.cidr, one.excepts)), points, domains)
+        self._names_anywhere = names_anywhere
         self._named = _named_ports(network.pods, {port.name for port in asked if port.name}, self.effort)
         numbered = [
             Ports(protocol=protocol, first=port.first, last=port.last)
@@ -61,7 +68,7 @@ class Terrain:
         ]
         behind = [Ports(protocol=key[1], first=number, last=number) for key, found in self._named.items() for number in found]
         self.ports = PortSpace([*numbered, *behind, *cuts])
-        self.effort.hold(200 * len(self.ports.pieces) + 400 * len(self.outside.spans))
+        self.effort.hold(200 * len(self.ports.pieces) + 400 * len(self.outside.ends))
         self._namespaces = {one.name: position for position, one in enumerate(network.namespaces)}
         self._where = np.array([self._namespaces[pod.namespace] for pod in network.pods], dtype=np.intp)
         self._by_pod_labels = Labelled(pod.labels for pod in network.pods)
@@ -77,10 +84,12 @@ class Terrain:
 
     def subject(self, policy: PolicySeen) -> Flags:
         """Whom *policy* is about."""
-        if policy.tier is Tier.NAMESPACE:
+        if policy.plain:
             return self.choose(policy.namespace, None, policy.pods)
-        # Policies for the whole cluster are defined to leave pods in their node's network alone.
-        return self.choose("", policy.namespaces or Selector(), policy.pods) & self._own_network()
+        # Policies for the whole cluster are defined to leave pods in their node's network alone, and to Cilium these are no
+        # endpoints of their own.
+        spaces = policy.namespaces if policy.namespaces is not None or policy.namespace else Selector()
+        return self.choose(policy.namespace, spaces, policy.pods) & self._own_network()
 
     def choose(self, namespace: str, namespaces: Selector | None, pods: Selector | None) -> Flags:
         """The pods that the selectors name, seen from *namespace*."""
@@ -108,7 +117,7 @@ class Terrain:
         """The clauses of *policy* in the order of its rules; rules of a direction that it does not enforce give none."""
         subject = self.subject(policy)
         for direction, rules in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
-            if policy.tier is Tier.NAMESPACE and direction not in policy.directions:
+            if not policy.counts(direction):
                 continue
             for rule in rules:
                 yield from self._of_rule(policy, rule, direction, subject)
@@ -150,23 +159,25 @@ class Terrain:
         """Whom *rule* names: flags over pods, then over the ranges outside."""
         words = tuple((peer.namespaces, peer.pods, peer.block, peer.nodes, peer.domain) for peer in rule.peers)
         relative = any(peer.block is None and peer.namespaces is None for peer in rule.peers)
-        key = (policy.namespace if relative else "", policy.tier is Tier.NAMESPACE, words)
+        key = (policy.namespace if relative else "", policy.plain, words)
         found = self._named_by.get(key)
         if found is None:
             found = self._named_by[key] = self._peers(policy, rule)
         return found
 
     def _peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
-        self.effort.hold(len(self.pods) + len(self.outside.spans))
+        self.effort.hold(len(self.pods) + len(self.outside.ends))
         excepts = sum(len(peer.block.excepts) for peer in rule.peers if peer.block is not None)
-        each = len(self.pods) + 3 * len(self.outside.spans)
+        each = len(self.pods) + 3 * len(self.outside.ends)
         self.effort.spend(len(rule.peers) * each + excepts * 64, steps=5 * (len(rule.peers) + excepts))
         inside = np.zeros(len(self.pods), dtype=np.bool_)
-        outside = np.zeros(len(self.outside.spans), dtype=np.bool_)
+        outside = np.zeros(len(self.outside.ends), dtype=np.bool_)
         for peer in rule.peers:
             if peer.block is not None:
                 outside |= self.outside.of_block(peer.block)
-            elif peer.nodes is None and not peer.domain:
+            elif peer.domain:
+                outside |= np.ones_like(outside) if self._names_anywhere else self.outside.of_domain(peer.domain)
+            elif peer.nodes is None:
                 inside |= self._of_peer(policy, peer)
         if not rule.peers:
             inside[:] = True
@@ -175,7 +186,7 @@ class Terrain:
 
     def _of_peer(self, policy: PolicySeen, peer: Peer) -> Flags:
         chosen = self.choose(policy.namespace, peer.namespaces, peer.pods)
-        return chosen if policy.tier is Tier.NAMESPACE else chosen & self._own_network()
+        return chosen if policy.plain else chosen & self._own_network()
 
     def _own_network(self) -> Flags:
         return self._not_host

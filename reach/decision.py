@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from arcops.finding import Location
 from arcops.seen.network import Action, Direction, PodSet, PolicySeen, Protocol, Tier
-from reach.addresses import Address
+from reach.addresses import Address, Domain
 from reach.clauses import Clause
 from reach.world import World
 
-End = PodSet | Address
+End = PodSet | Address | Domain
+
+
+class Layer(Enum):
+    """Who decides: policies of the network, by addresses and labels, or the mesh, by identities."""
+
+    NETWORK = "network"
+    MESH = "mesh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +31,7 @@ class Reason:
     rule: str
     at: Location | None
     text: str
+    layer: Layer = Layer.NETWORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +43,9 @@ class Decision:
 
 
 def decide(world: World, source: End, target: End, protocol: Protocol, port: int) -> Decision:
-    """May *source* open a connection to *port* of *target*? Ends are pods of the world's network, or addresses outside."""
+    """May *source* open a connection to *port* of *target*? Ends are pods of the world's network, addresses
+    outside, or host names that its rules name.
+    """
     reasons: list[Reason] = []
     if isinstance(source, PodSet):
         reasons += _side(world, Direction.EGRESS, source, target, protocol, port)
@@ -68,7 +79,10 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     before = [_by(passed)] if passed is not None else []
     own = [_by(clause) for clause in hits if clause.policy.tier is Tier.NAMESPACE]
     isolating = [policy for policy, _ in about if direction in policy.directions]
-    if own:
+    denying = [one for one in own if not one.allows]
+    if denying:
+        return _by_place(denying)
+    if isolating and own:
         return _by_place(own)
     if isolating:
         return _by_place([_isolated(direction, subject, policy) for policy in isolating])

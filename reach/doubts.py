@@ -48,9 +48,8 @@ def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complai
 def _peers(policy: PolicySeen) -> Iterator[Complaint]:
     for rule in (*policy.ingress, *policy.egress):
         for peer in rule.peers:
-            what = "nodes of the cluster" if peer.nodes is not None else "host names" if peer.domain else ""
-            if what:
-                text = f"{policy.title} names {what}, whose addresses no manifest tells"
+            if peer.nodes is not None:
+                text = f"{policy.title} names nodes of the cluster, whose addresses no manifest tells"
                 yield Complaint(at=peer.at, about=policy.title, field=rule.field, text=text)
 
 

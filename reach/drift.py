@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from arcops.finding import Location
-from arcops.seen.network import Network, PodSet
+from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
-from reach.addresses import Span
+from reach.addresses import Domain, Span
+from reach.entries import entries
+from reach.meshed import meshed
 from reach.ports import Ports
+from reach.roots import roots
 from reach.selectors import Flags
 from reach.world import World
+
+Said = dict[str, tuple[Location, object]]
+"""By the title of an object: where it stands, and what it says."""
 
 
 class Way(Enum):
@@ -27,7 +33,9 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A connection that only one of the two allows. Ends are workloads or ranges of addresses outside."""
+    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, host names, or a way in
+    from outside.
+    """
 
     way: Way
     source: str
@@ -46,57 +54,76 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """``objects`` differ by what they say, wherever and in whatever order they are written; ``reach`` is what that changes."""
+    """``objects`` differ by what they say, wherever and in whatever order they are written; ``reach`` is what that changes.
+
+    ``layers`` differ above the policies, in the mesh or at gateways, where nothing here computes what that changes.
+    ``as_found`` are namespaces of the cluster that were taken as they are.
+    """
 
     objects: tuple[Difference, ...]
     reach: tuple[Change, ...]
+    layers: tuple[Difference, ...] = ()
+    as_found: tuple[str, ...] = ()
 
     def verdict(self, *, certain: bool) -> Verdict:
         """RED where more may talk than was declared, or nobody can be sure; AMBER where less may; else GREEN."""
         ways = {one.way for one in self.reach}
-        if not certain or Way.GAINED in ways:
+        if not certain or self.layers or Way.GAINED in ways:
             return Verdict.RED
         return Verdict.AMBER if ways else Verdict.GREEN
 
 
-def compare(declared: Network, live: Network) -> Drift:
-    """What *live* has, and lets through, that *declared* does not, and the other way about."""
-    objects = [*_objects(_policies(declared), _policies(live)), *_objects(_workloads(declared), _workloads(live))]
-    return Drift(objects=tuple(objects), reach=tuple(_reach(declared, live)))
+def compare(declared: Network, live: Network, as_found: Collection[str] = ()) -> Drift:
+    """What *live* has, and lets through, that *declared* does not, and the other way about.
+
+    *as_found* are patterns of namespaces (``kube-*``). Of those that match and that nobody declared, everything is taken as the
+    cluster has it: their pods are peers of what was declared, and nothing in them is drift.
+    """
+    found = frozenset(taken_as_found(declared, live, as_found))
+    whole = _with_found(declared, live, found)
+    changes = [*_reach(whole, live), *_ways(whole, live)]
+    return Drift(
+        objects=tuple(_objects(_texts(whole), _texts(live))),
+        reach=tuple(sorted(changes, key=lambda one: one.way.value)),
+        layers=tuple(_objects(layers(whole, frozenset()), layers(live, found))),
+        as_found=tuple(sorted(found)),
+    )
 
 
-def root(pods: PodSet, network: Network) -> str:
-    """The workload that *pods* come from in the end: Pods and ReplicaSets are made by what their owners name."""
-    by_name = {f"{one.kind}/{one.namespace}/{one.name}": one for one in network.pods}
-    found, seen = pods, 0
-    while found.owner and seen < 5:
-        kind, _, name = found.owner.partition("/")
-        above = by_name.get(f"{kind}/{pods.namespace}/{name}")
-        if above is None:
-            return f"{_without_hash(found, kind, name)}"
-        found, seen = above, seen + 1
-    return found.title
+def declared_namespaces(declared: Network) -> frozenset[str]:
+    """The namespaces that *declared* says anything about."""
+    return frozenset((*(one.name for one in declared.namespaces), *(_namespace(one) for one in _above(declared)))) - {""}
 
 
-def _without_hash(pods: PodSet, kind: str, name: str) -> str:
-    """The owner that is not among the objects; a ReplicaSet named by a template's hash is its Deployment's."""
-    hashed = next((label.value for label in pods.labels if label.key == "pod-template-hash"), "")
-    if kind == "ReplicaSet" and hashed and name.endswith(f"-{hashed}"):
-        return f"Deployment {pods.namespace}/{name.removesuffix(f'-{hashed}')}"
-    if kind == "Job" and re.fullmatch(r".+-[0-9]{8}", name):
-        return f"CronJob {pods.namespace}/{name.rpartition('-')[0]}"
-    return f"{kind} {pods.namespace}/{name}"
+def taken_as_found(declared: Network, live: Network, patterns: Collection[str]) -> Iterator[str]:
+    """The namespaces of *live* that match and that *declared* says nothing about."""
+    known = declared_namespaces(declared)
+    for name in sorted(declared_namespaces(live) - known):
+        if any(fnmatchcase(name, pattern) for pattern in patterns):
+            yield name
 
 
-def _policies(network: Network) -> dict[str, tuple[Location, object]]:
-    return {one.title: (one.at, _words(one)) for one in network.policies}
+def _with_found(declared: Network, live: Network, found: frozenset[str]) -> Network:
+    """*declared*, and what *live* has in the namespaces *found*."""
+    if not found:
+        return declared
+    return replace(
+        declared,
+        namespaces=(*declared.namespaces, *(one for one in live.namespaces if one.name in found)),
+        pods=(*declared.pods, *(one for one in live.pods if one.namespace in found)),
+        policies=(*declared.policies, *(one for one in live.policies if one.namespace in found)),
+        services=(*declared.services, *(one for one in live.services if one.namespace in found)),
+        routes=(*declared.routes, *(one for one in live.routes if one.namespace in found)),
+    )
 
 
-def _workloads(network: Network) -> dict[str, tuple[Location, object]]:
-    """Each workload, for being there; what its pods are like shows in what they reach."""
-    found: dict[str, tuple[Location, object]] = {}
-    for one in network.pods:
-        found.setdefault(root(one, network), (one.at, ""))
+def _texts(network: Network) -> Said:
+    """What objects say that the engine reads, and that workloads are there; what their pods are like shows in their reach."""
+    found: Said = {one.title: (one.at, _words(one)) for one in network.policies}
+    found |= {one.title: (one.at, _words(one)) for one in network.services}
+    found |= {f"Namespace {one.name}": (one.at, _words(one.labels)) for one in network.namespaces if one.declared}
+    for pods, title in zip(network.pods, roots(network), strict=True):
+        found.setdefault(title, (pods.at, ""))
     return found
 
 
@@ -110,11 +137,51 @@ def _words(value: object) -> object:
     return value
 
 
-_PLACES = ("at", "field", "declared")
-"""Fields that say where or how something is written, not what."""
+_PLACES = ("at", "field", "declared", "node_port")
+"""Fields that say where or how something is written, not what, and what the API server picks by itself."""
 
 
-def _objects(declared: dict[str, tuple[Location, object]], live: dict[str, tuple[Location, object]]) -> Iterator[Difference]:
+_ENDS, _ABOUT = ("namespaces", "pods", "policies", "services"), ("root", "files", "unread", "refused", "unchecked", "passages")
+_COMPUTED = frozenset((*_ENDS, *_ABOUT, "others", "mesh"))
+"""Of a network what is compared by its effect, or is no object. Everything else is a layer above, whoever adds it."""
+
+
+def layers(network: Network, apart: frozenset[str]) -> Said:
+    """What the mesh and the gateways are told in all namespaces but those *apart*, and who is in the mesh."""
+    parts: dict[str, list[tuple[Location, object]]] = {}
+    for one in _above(network):
+        if _namespace(one) not in apart:
+            parts.setdefault(_title(one), []).append((getattr(one, "at"), _words(one)))  # noqa: B009  # each has its place
+    inside = {id(one.pods): one.ambient for one in meshed(network)}
+    for pods, title in zip(network.pods, roots(network), strict=True):
+        if id(pods) in inside and pods.namespace not in apart:
+            parts.setdefault(f"The place in the mesh of {title}", [(pods.at, inside[id(pods)])])
+    return {title: (said[0][0], tuple(sorted((one for _, one in said), key=repr))) for title, said in parts.items()}
+
+
+def _above(network: Network) -> Iterator[object]:
+    for part in fields(network):
+        if part.name not in _COMPUTED:
+            yield from getattr(network, part.name)
+    for part in fields(network.mesh):
+        yield from getattr(network.mesh, part.name)
+
+
+def _namespace(one: object) -> str:
+    """The namespace of an object; of the mesh's settings, which only say what they are about, from that."""
+    return str(getattr(one, "namespace", "") or getattr(one, "about", "").partition(" ")[2].partition("/")[0])
+
+
+def _title(one: object) -> str:
+    kind = _KINDS.get(type(one), type(one).__name__.removesuffix("Seen"))
+    own = getattr(one, "title", "") or getattr(one, "about", "")
+    return str(own or f"{kind} {_namespace(one)}/{getattr(one, 'name', '')}")
+
+
+_KINDS: dict[type, str] = {GrantSeen: "ReferenceGrant", BackendTlsSeen: "BackendTLSPolicy"}
+
+
+def _objects(declared: Said, live: Said) -> Iterator[Difference]:
     for title in sorted({*declared, *live}):
         if title not in declared:
             yield Difference(way=Way.GAINED, title=title, at=live[title][0])
@@ -124,11 +191,29 @@ def _objects(declared: dict[str, tuple[Location, object]], live: dict[str, tuple
             yield Difference(way=None, title=title, at=live[title][0])
 
 
+def _ways(declared: Network, live: Network) -> Iterator[Change]:
+    """Ways past the policies that only one has: Services and routes that let clients in, and pods on the network of a node."""
+    was, now = _ways_of(declared), _ways_of(live)
+    for way, only in ((Way.GAINED, now - was), (Way.LOST, was - now)):
+        for source, target, ports in sorted(only):
+            yield Change(way=way, source=source, target=target, ports=ports)
+
+
+def _ways_of(network: Network) -> set[tuple[str, str, str]]:
+    title = {id(pods): name for pods, name in zip(network.pods, roots(network), strict=True)}
+    found = {
+        (entry.how, title[id(pods)], f"{entry.protocol.value} {entry.port_of(pods) or entry.port_name}")
+        for entry in entries(network)
+        for pods in entry.pods
+    }
+    return found | {(title[id(one)], "the network of its node", "all ports") for one in network.pods if one.host_network}
+
+
 def _reach(declared: Network, live: Network) -> Iterator[Change]:
     cuts = [*World(declared).terrain.ports.pieces, *World(live).terrain.ports.pieces]
     points = sorted({*_addresses(declared), *_addresses(live)})
     sides = [_Side(one, points, cuts) for one in (declared, live)]
-    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, Span), str(one)))
+    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, Span | Domain), str(one)))
     declared_side, live_side = sides
     space = declared_side.world.terrain.ports
     both = np.array([declared_side.world.port_class_of, live_side.world.port_class_of])
@@ -164,14 +249,15 @@ class _Side:
 
     def __init__(self, network: Network, points: Iterable[str], cuts: Iterable[Ports]) -> None:
         self.world = World(network, points, cuts)
-        self.ends: dict[str | Span, list[int]] = {}
-        for position, pods in enumerate(network.pods):
-            self.ends.setdefault(root(pods, network), []).append(int(self.world.class_of[position]))
+        self.ends: dict[str | Span | Domain, list[int]] = {}
+        titles = roots(network)
+        for position in range(len(network.pods)):
+            self.ends.setdefault(titles[position], []).append(int(self.world.class_of[position]))
         classes = len(self.world.first_of_class)
-        for number, span in enumerate(self.world.terrain.outside.spans):
+        for number, span in enumerate(self.world.terrain.outside.ends):
             self.ends[span] = [classes + number]
 
-    def table(self, ends: list[str | Span], port_class: int) -> Flags:
+    def table(self, ends: list[str | Span | Domain], port_class: int) -> Flags:
         """May an end of *ends* (row) reach another (column)? For a workload, any of its pods."""
         known = [(row, self.ends[end]) for row, end in enumerate(ends) if end in self.ends]
         rows = np.array([row for row, _ in known], dtype=np.intp)

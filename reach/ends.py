@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from arcops.errors import Refused
 from arcops.seen.network import Network, PodSet, Protocol, ServicePort, ServiceSeen
+from reach.addresses import Domain
 from reach.decision import End
 from reach.entries import Services
 
@@ -19,12 +20,16 @@ _TARGET = re.compile(r"(?P<name>.+):(?P<port>[A-Za-z0-9-]+)(?:/(?P<protocol>[A-Z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Where a connection would end: an end, and the port there. ``port`` is 0 where the name means nothing to these pods."""
+    """Where a connection would end: an end, and the port there. ``port`` is 0 where the name means nothing to these pods.
+
+    ``service`` is the Service by which it is called, where it was named by one.
+    """
 
     end: End
     protocol: Protocol
     port: int
     port_name: str = ""
+    service: ServiceSeen | None = None
 
 
 def sources(network: Network, text: str) -> tuple[End, ...]:
@@ -56,6 +61,10 @@ def doors(network: Network, text: str, near: str) -> tuple[Door, ...]:
         if not number:
             raise Refused(f"the port {port!r} of an address outside has no number; write it as a number")
         return (Door(end=address, protocol=protocol, port=number),)
+    if any(peer.domain == name for policy in network.policies for rule in policy.egress for peer in rule.peers):
+        if not number:
+            raise Refused(f"the port {port!r} of a host outside has no number; write it as a number")
+        return (Door(end=Domain(name=name), protocol=protocol, port=number),)
     found = [door for service in _services(network, name, near) for door in _behind(network, service, port, protocol)]
     if not found:
         found = [
@@ -133,7 +142,7 @@ def _behind(network: Network, service: ServiceSeen, port: str, protocol: Protoco
     if asked is None:
         return []
     return [
-        Door(end=pods, protocol=protocol, port=_target(pods, asked), port_name=asked.target_name)
+        Door(end=pods, protocol=protocol, port=_target(pods, asked), port_name=asked.target_name, service=service)
         for pods in Services(network).behind(service)
     ]
 

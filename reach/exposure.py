@@ -1,7 +1,7 @@
 """Whom pods are open to beyond those that the manifests make: pods that may come one day, and addresses outside.
 
 Read from the rules of NetworkPolicies as they are written: a rule for pods that do not exist yet is open to whoever makes one.
-Policies for the whole cluster may narrow or widen this, and are not taken into account.
+Policies for the whole cluster may narrow or widen this, and rules that deny may narrow it; neither is taken into account.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from arcops.seen.network import (
     NAMESPACE_NAME,
+    Action,
     Direction,
     Network,
     Peer,
@@ -23,7 +24,7 @@ from arcops.seen.network import (
     Selector,
     Tier,
 )
-from reach.addresses import Span
+from reach.addresses import Domain, Span
 from reach.clauses import Terrain
 from reach.ports import Ports
 from reach.selectors import Flags
@@ -45,7 +46,8 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """To whom *pods* are open in *direction*, and on which ports: ``who`` is a kind of pods or a range of addresses.
+    """To whom *pods* are open in *direction*, and on which ports: ``who`` is a kind of pods, a range of addresses or
+    a host name.
 
     ``names`` are ports by names that only the stranger could give a number. ``known``: pods of the manifests are all that
     ``who`` could mean, as far as labels tell.
@@ -53,7 +55,7 @@ class Exposure:
 
     pods: PodSet
     direction: Direction
-    who: Stranger | Span
+    who: Stranger | Span | Domain
     ports: str
     names: tuple[tuple[Protocol, str], ...] = ()
     known: bool = False
@@ -71,9 +73,7 @@ class _Open:
 def exposures(network: Network) -> Iterator[Exposure]:
     """Every exposure of every pod, in the order of the manifests."""
     terrain = Terrain(network)
-    about = [
-        (policy, terrain.subject(policy)) for policy in terrain.policies if policy.tier is Tier.NAMESPACE and policy.directions
-    ]
+    about = [(policy, terrain.subject(policy)) for policy in terrain.policies if policy.tier is Tier.NAMESPACE]
     for position, pods in enumerate(network.pods):
         mine = [policy for policy, subject in about if subject[position]]
         for direction in Direction:
@@ -85,12 +85,14 @@ class _Exposed:
         self._terrain, self._pods, self._direction = terrain, pods, direction
         self._strangers: dict[Stranger, _Open] = {}
         self._shown: dict[Stranger, Stranger] = {}
-        terrain.effort.spend(len(terrain.outside.spans) * len(terrain.ports.pieces), steps=3 * len(terrain.outside.spans))
-        self._outside: list[Flags] = [self._nothing().ports for _ in terrain.outside.spans]
+        terrain.effort.spend(len(terrain.outside.ends) * len(terrain.ports.pieces), steps=3 * len(terrain.outside.ends))
+        self._outside: list[Flags] = [self._nothing().ports for _ in terrain.outside.ends]
         enforcing = [policy for policy in mine if direction in policy.directions]
-        for policy in enforcing:
-            for rule in policy.ingress if direction is Direction.INGRESS else policy.egress:
-                self._rule(policy, rule)
+        for policy in mine if enforcing else ():
+            if policy.counts(direction):
+                for rule in policy.ingress if direction is Direction.INGRESS else policy.egress:
+                    if rule.action is Action.ALLOW:
+                        self._rule(policy, rule)
         if not enforcing:
             self._rule(None, PolicyRule(at=pods.at, field=""))
 
@@ -112,7 +114,10 @@ class _Exposed:
                 self._terrain.effort.spend(len(inside) * width, steps=len(inside))
                 for position in inside:
                     self._outside[position] = self._outside[position] | opened.ports
-            elif policy is not None:
+            elif peer.domain:
+                position = self._terrain.outside.position(Domain(name=peer.domain))
+                self._outside[position] = self._outside[position] | opened.ports
+            elif policy is not None and peer.nodes is None:
                 self._add(_stranger(policy.namespace, peer), opened)
 
     def _ports(self, rule: PolicyRule) -> _Open:
@@ -139,7 +144,7 @@ class _Exposed:
         known.names |= opened.names
 
     def rows(self) -> Iterator[Exposure]:
-        for span, ports in zip(self._terrain.outside.spans, self._outside, strict=True):
+        for span, ports in zip(self._terrain.outside.ends, self._outside, strict=True):
             if ports.any():
                 yield self._row(span, _Open(ports))
         everybody = next((opened for who, opened in self._strangers.items() if who.anybody), self._nothing())
@@ -150,7 +155,7 @@ class _Exposed:
             elif not opened.within(everybody):
                 yield self._row(who, _Open(opened.ports | everybody.ports, opened.names | everybody.names))
 
-    def _row(self, who: Stranger | Span, opened: _Open) -> Exposure:
+    def _row(self, who: Stranger | Span | Domain, opened: _Open) -> Exposure:
         return Exposure(
             pods=self._pods,
             direction=self._direction,

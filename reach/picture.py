@@ -1,7 +1,8 @@
 """A network gathered into what fits on one picture: groups of workloads that nothing tells apart, and who may call whom.
 
 Gathering goes only as far as it must: first every workload stands for itself, then workloads of one namespace that may do
-the same, then those of all namespaces, at last whole namespaces, of which any pod speaks for all.
+the same, then those of all namespaces, then whole namespaces, of which any pod speaks for all, at last the first of these and
+all others as one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from enum import Enum
 import numpy as np
 
 from arcops.seen.network import Network
-from reach.addresses import Span
-from reach.drift import root
+from reach.addresses import Domain, Span
+from reach.roots import roots
 from reach.selectors import Flags
+from reach.ways import Served, served
 from reach.world import World
 
 MOST_GROUPS = 60
@@ -29,6 +31,7 @@ class Gathered(Enum):
     ALIKE = "workloads of one namespace that may do the same"
     ALIKE_ANYWHERE = "workloads that may do the same"
     NAMESPACE = "a namespace; a line means that some pod of it may"
+    REST = "a namespace, the last one all others; a line means that some pod of it may"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +58,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Groups in the order of namespaces, what is outside last; links in the order of groups."""
+    """Groups in the order of namespaces, what is outside last; links in the order of groups. ``served`` are the Services
+    beneath the groups, and the ways in.
+    """
 
     gathered: Gathered
     workloads: int
     groups: tuple[Group, ...]
     links: tuple[Link, ...]
+    served: Served
 
 
 def picture(network: Network) -> Picture:
@@ -69,8 +75,8 @@ def picture(network: Network) -> Picture:
     world.effort.hold(world.ends**2 * len(world.port_classes))
     tables = [world.pairs(one) for one in world.port_classes]
     workloads: dict[str, list[int]] = {}
-    for position, pods in enumerate(network.pods):
-        workloads.setdefault(root(pods, network), []).append(position)
+    for position, title in enumerate(roots(network)):
+        workloads.setdefault(title, []).append(position)
     classes = {title: tuple(sorted({int(world.class_of[one]) for one in found})) for title, found in workloads.items()}
     where = {title: network.pods[found[0]].namespace for title, found in workloads.items()}
     keys: dict[Gathered, Callable[[str], Hashable]] = {
@@ -78,24 +84,45 @@ def picture(network: Network) -> Picture:
         Gathered.ALIKE: lambda title: (where[title], classes[title]),
         Gathered.ALIKE_ANYWHERE: lambda title: classes[title],
         Gathered.NAMESPACE: lambda title: where[title],
+        Gathered.REST: lambda title: where[title],
     }
     outside = _outside(world, tables)
-    for gathered, key in keys.items():
-        last = gathered is Gathered.NAMESPACE
+    for gathered, most, most_outside in _LEVELS:
         inside: dict[Hashable, list[str]] = {}
         for title in sorted(workloads, key=lambda one: (where[one], one)):
-            inside.setdefault(key(title), []).append(title)
-        if len(inside) > MOST_GROUPS and not last:
+            inside.setdefault(keys[gathered](title), []).append(title)
+        if len(inside) > most and gathered is not Gathered.REST:
             continue
-        groups = [
-            (_named(titles, where, whole=last), sorted({c for one in titles for c in classes[one]}))
-            for titles in inside.values()
-        ]
-        groups = sorted(groups, key=lambda one: (one[0].namespace, one[0].title)) + outside
+        rest = [one for titles in list(inside.values())[most:] for one in titles]
+        whole = gathered in (Gathered.NAMESPACE, Gathered.REST)
+        known = [_named(titles, where, whole=whole) for titles in list(inside.values())[:most]]
+        known.sort(key=lambda one: (one.namespace, one.title))
+        known += [_named(rest, where, whole=True)] if rest else []
+        groups = [(one, sorted({c for title in one.members for c in classes[title]})) for one in known]
+        groups += _fewer(outside, most_outside)
         links = _links(world, tables, groups)
-        if len(links) <= MOST_LINKS or last:
+        if len(links) <= MOST_LINKS:
             break
-    return Picture(gathered=gathered, workloads=len(workloads), groups=tuple(group for group, _ in groups), links=links)
+    drawn = tuple(group for group, _ in groups)
+    numbers = {title: number for number, group in enumerate(drawn) if not group.outside for title in group.members}
+    return Picture(
+        gathered=gathered,
+        workloads=len(workloads),
+        groups=drawn,
+        links=links,
+        served=served(network, numbers, len(drawn)),
+    )
+
+
+_LEVELS = (
+    (Gathered.WORKLOAD, MOST_GROUPS, 20),
+    (Gathered.ALIKE, MOST_GROUPS, 20),
+    (Gathered.ALIKE_ANYWHERE, MOST_GROUPS, 20),
+    (Gathered.NAMESPACE, MOST_GROUPS, 20),
+    (Gathered.REST, 30, 12),
+    (Gathered.REST, 8, 8),
+)
+"""How far to gather: groups of workloads, and of addresses, at most. Between the last no more than `MOST_LINKS` links fit."""
 
 
 def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> Group:
@@ -103,6 +130,7 @@ def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> Group:
     namespace = spaces[0] if len(spaces) == 1 else ""
     if whole:
         title = f"{len(titles)} workload{'s' if len(titles) > 1 else ''}"
+        title += "" if namespace else f" of {len(spaces)} namespaces"
     else:
         first = _short(titles[0]) if namespace else titles[0]
         more = f" and {len(titles) - 1} alike" if len(titles) > 1 else ""
@@ -117,24 +145,36 @@ def _short(title: str) -> str:
 
 
 def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]:
-    """Ranges of addresses, those together that no pod tells apart, the most addresses last."""
+    """Ranges of addresses and host names, those together that no pod tells apart, the most addresses last."""
     pods = len(world.first_of_class)
-    alike: dict[bytes, list[int]] = {}
-    count = len(world.terrain.outside.spans)
+    alike: dict[tuple[bool, bytes], list[int]] = {}
+    count = len(world.terrain.outside.ends)
     world.effort.spend(2 * count * world.ends * len(tables), steps=5 * count * len(tables))
-    for number in range(count):
+    for number, one in enumerate(world.terrain.outside.ends):
         end = pods + number
         profile = b"".join(np.packbits(np.concatenate([table[end], table[:, end]])).tobytes() for table in tables)
-        alike.setdefault(profile, []).append(end)
+        alike.setdefault((isinstance(one, Domain), profile), []).append(end)
     found = []
-    for ends in alike.values():
-        spans = [world.terrain.outside.spans[one - pods] for one in ends]
-        found.append((_of_addresses(spans, all_of_them=len(alike) == 1), ends))
+    ranges = sum(not by_name for by_name, _ in alike)
+    for (by_name, _), ends in alike.items():
+        spans = [world.terrain.outside.ends[one - pods] for one in ends]
+        found.append((_of_addresses(spans, all_of_them=ranges == 1 and not by_name), ends))
     return sorted(found, key=lambda one: (one[0].title.startswith("any"), one[0].title))
 
 
-def _of_addresses(spans: list[Span], *, all_of_them: bool) -> Group:
-    widest = max(one.last - one.first + 1 if one.version == 4 else 0 for one in spans)
+def _fewer(found: list[tuple[Group, list[int]]], most: int) -> list[tuple[Group, list[int]]]:
+    """*found*, where it is more than *most* with the middle as one, for which a line means that some of its addresses may."""
+    if len(found) <= most:
+        return found
+    middle = found[most - 2 : -1]
+    members = tuple(one for group, _ in middle for one in group.members)
+    title = f"{len(members)} more, of which some may"
+    gathered = Group(title=title, namespace="", outside=True, members=members)
+    return [*found[: most - 2], (gathered, sorted(end for _, ends in middle for end in ends)), found[-1]]
+
+
+def _of_addresses(spans: list[Span | Domain], *, all_of_them: bool) -> Group:
+    widest = max(one.last - one.first + 1 if isinstance(one, Span) and one.version == 4 else 0 for one in spans)
     if all_of_them:
         title = "any address"
     elif widest > 1 << 24:

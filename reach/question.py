@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from arcops.seen.network import Direction, Network, PodSet, Protocol
+from arcops.seen.network import Action, Direction, Network, PodSet, Protocol
+from reach.addresses import Domain
 from reach.decision import End, Reason, decide
 from reach.doubts import doubts
 from reach.ends import Door, doors, sources
+from reach.mesh_layer import MeshLayer
 from reach.world import World
 
 
@@ -41,14 +43,18 @@ def ask(network: Network, source: str, target: str) -> Answer:
     origins = sources(network, source)
     near = next((one.namespace for one in origins if isinstance(one, PodSet)), "")
     found = doors(network, target, near)
-    addresses = {str(one) for one in (*origins, *(door.end for door in found)) if not isinstance(one, PodSet)}
-    world = World(network, points=sorted(addresses))
+    ends = (*origins, *(door.end for door in found))
+    addresses = {str(one) for one in ends if not isinstance(one, PodSet | Domain)}
+    world, mesh = World(network, points=sorted(addresses)), MeshLayer(network)
     connections = []
+    of_mesh: list[str] = []
     for origin in origins:
         for door in found:
             if door.port:
                 decision = decide(world, origin, door.end, door.protocol, door.port)
-                allowed, reasons = decision.allowed, decision.reasons
+                said = mesh.say(origin, door.end, door.protocol, door.port, door.service)
+                allowed, reasons = decision.allowed and said.allowed, (*decision.reasons, *said.reasons)
+                of_mesh += said.doubts if decision.allowed else ()
             else:
                 allowed, reasons = False, ()
             connections.append(
@@ -62,11 +68,20 @@ def ask(network: Network, source: str, target: str) -> Answer:
                 )
             )
     by_address = [one for origin in origins for door in found for one in _may_be_addressed(world, origin, door)]
-    ends = [one for one in (*origins, *(door.end for door in found)) if isinstance(one, PodSet)]
+    by_address += [one for origin in origins for door in found for one in _may_be_answered(world, origin, door)]
     return Answer(
         allowed=any(one.allowed for one in connections),
         connections=tuple(connections),
-        doubts=tuple(dict.fromkeys((*said_doubts(network), *_of_nodes(ends), *by_address))),
+        doubts=tuple(
+            dict.fromkeys(
+                (
+                    *said_doubts(network),
+                    *_of_nodes([one for one in ends if isinstance(one, PodSet)]),
+                    *by_address,
+                    *of_mesh,
+                )
+            )
+        ),
     )
 
 
@@ -74,9 +89,9 @@ def _title(end: End) -> str:
     return end.title if isinstance(end, PodSet) else str(end)
 
 
-def said_doubts(network: Network) -> Iterator[str]:
-    """In sentences, whatever keeps answers about *network* from being certain."""
-    for one in (*network.unread, *network.refused, *doubts(network)):
+def said_doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[str]:
+    """In sentences, whatever keeps answers about *network* from being certain. *harmless* kinds are known to move no packet."""
+    for one in (*network.unread, *network.refused, *doubts(network, harmless)):
         place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
         field = f"{one.about} {one.field}".strip() if one.field else ""
         yield f"{place}: {f'{field}: ' if field else ''}{one.text}"
@@ -105,3 +120,20 @@ def _may_be_addressed(world: World, source: End, door: Door) -> Iterator[str]:
                     if peer.block is not None and peer.block.cidr:
                         where = f"{peer.at.path}:{peer.at.line}"
                         yield f"{where}: {clause.policy.title} names {peer.block.cidr}, in which pods may lie, too"
+
+
+def _may_be_answered(world: World, source: End, door: Door) -> Iterator[str]:
+    """Rules by host name that would open a closed connection to an address, if a name is answered with it."""
+    if not isinstance(source, PodSet) or isinstance(door.end, PodSet | Domain) or not door.port:
+        return
+    decision = decide(world, source, door.end, door.protocol, door.port)
+    if decision.allowed or any(one.rule for one in decision.reasons):
+        return  # open, or denied by a rule of its own, whatever the name stands for
+    mine = world.position(source)
+    piece = world.terrain.ports.position(door.protocol, door.port)
+    for clause in (clause for _, clauses in world.about(mine) for clause in clauses):
+        if clause.direction is Direction.EGRESS and clause.subject[mine] and clause.ports[piece]:
+            for peer in clause.rule.peers:
+                if peer.domain and clause.rule.action is not Action.DENY:
+                    where = f"{peer.at.path}:{peer.at.line}"
+                    yield f"{where}: {clause.policy.title} names {peer.domain}, which may be at {door.end}"

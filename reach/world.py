@@ -21,21 +21,24 @@ Bits = NDArray[np.uint8]
 class World:
     """The pods of a network, and what is outside of it, as the policies let them talk.
 
-    *Ends* are what talks: first the pods' classes, then the ranges of addresses outside. ``class_of`` gives each pod's class;
-    pods of one class are selected by the same policies and named by the same peers, so no packet tells them apart. ``points``
-    are addresses about which the answer must be exact, ``cuts`` ports.
+    *Ends* are what talks: first the pods' classes, then the ranges of addresses outside and the host names in rules.
+    ``class_of`` gives each pod's class; pods of one class are selected by the same policies and named by the same peers, so no
+    packet tells them apart. ``points`` are addresses about which the answer must be exact, ``cuts`` ports. ``names_anywhere``:
+    as though every host name in a rule stood for every address outside.
     """
 
-    def __init__(self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = ()) -> None:
+    def __init__(
+        self, network: Network, points: Iterable[str] = (), cuts: Iterable[Ports] = (), *, names_anywhere: bool = False
+    ) -> None:
         self.network = network
-        self.terrain = Terrain(network, points, cuts)
+        self.terrain = Terrain(network, points, cuts, names_anywhere=names_anywhere)
         order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
         # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names stands for both.
         self._ordered_policies = tuple(order)
         self._clauses_of = tuple(tuple(self.terrain.clauses(policy)) for policy in order)
         self.clauses = tuple(clause for clauses in self._clauses_of for clause in clauses)
         self.class_of, self.first_of_class = self._classes()
-        self.ends = len(self.first_of_class) + len(self.terrain.outside.spans)
+        self.ends = len(self.first_of_class) + len(self.terrain.outside.ends)
         self.port_class_of, self.first_of_port_class = self._port_classes()
 
     def _classes(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -77,15 +80,15 @@ class World:
         piece = int(self.first_of_port_class[port_class])
         rows = len(self.first_of_class)
         self._count(direction, piece)
-        every = np.packbits(np.ones(self.ends, dtype=np.bool_))
-        blank = np.zeros((rows, len(every)), dtype=np.uint8)
+        blank = np.zeros((rows, (self.ends + 7) // 8), dtype=np.uint8)
         isolated = self.terrain.isolated[direction][self.first_of_class]
-        allowed = blank.copy()
+        allowed, denied = blank.copy(), blank
         for clause, subject, peers in self._by_tier.get((Tier.NAMESPACE, direction), ()):
             if clause.ports[piece]:
-                allowed[subject] |= peers
+                (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
         if not isolated.all():
             allowed[~isolated] = self._ordered(Tier.BASELINE, direction, piece, otherwise=None)[~isolated]
+        allowed &= ~denied
         return self._ordered(Tier.ADMIN, direction, piece, otherwise=allowed)
 
     def _count(self, direction: Direction, piece: int) -> None:

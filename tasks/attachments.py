@@ -14,18 +14,19 @@ from arcops.evidence import Body, Seen, Sighting
 from arcops.request import Request
 from arcops.seen.attachments import Attachments, AttachmentSeen
 from arcops.seen.attestations import Attestations
+from arcops.seen.baseline import Baselines
 from arcops.seen.sboms import Sboms
 from arcops.seen.signatures import Signatures
 from arcops.seen.trivy import TrivyScan
 from arcops.seen.vex import Vex
 from tasks.reading import MIB, read_limited
 
-_READERS: tuple[type[Body], ...] = (Signatures, Sboms, Attestations, Vex, TrivyScan)
+_READERS: tuple[type[Body], ...] = (Signatures, Sboms, Attestations, Vex, TrivyScan, Baselines)
 _MOST = 64 * MIB
 """The most that any collector reads of an attached file; of a larger one it is known without reading that nobody did."""
 
 
-@collector(Attachments, version="1", wants=_READERS, follows=True, deadline=timedelta(minutes=5))
+@collector(Attachments, version="2", wants=_READERS, follows=True, deadline=timedelta(minutes=5))
 def look(request: Request, seen: Seen) -> Sighting[Attachments]:
     """Each attached file with the kinds of evidence that its bytes became part of. A reader that failed read nothing.
 

@@ -1,6 +1,7 @@
 """What a cluster holds about its network, saved as manifests that everything here reads: by listing, page by page, and no more.
 
-Nothing is read that could hold a secret, and of pods only what packets care about is kept. What the cluster does not let us see
+Nothing is read that could hold a secret, and of pods only what packets care about is kept; of one ConfigMap, the mesh's own,
+what is judged. What the cluster does not let us see
 becomes an object ``NotSeen`` (``arcops.dev/v1``), so that whoever reads the manifests later knows that something is missing.
 """
 
@@ -8,11 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused, Unavailable
+from arcops.request import LiveCluster
+from arcops.tier import Tier
+from tasks import cluster_mesh
 from tasks.manifests.custom import is_checked
 
 if TYPE_CHECKING:
@@ -29,12 +33,13 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One kind of object. ``query`` narrows the list."""
+    """One kind of object. ``query`` narrows the list; ``otherwise`` is the version that a cluster may serve instead."""
 
     version: str
     kind: str
     plural: str
     query: tuple[tuple[str, str], ...] = ()
+    otherwise: str = ""
 
     @property
     def group(self) -> str:
@@ -66,7 +71,12 @@ RESOURCES = (
     Resource(
         version="policy.networking.k8s.io/v1alpha1", kind="BaselineAdminNetworkPolicy", plural="baselineadminnetworkpolicies"
     ),
-    Resource(version="policy.networking.k8s.io/v1alpha2", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
+    Resource(
+        version="policy.networking.k8s.io/v1alpha2",
+        kind="ClusterNetworkPolicy",
+        plural="clusternetworkpolicies",
+        otherwise="policy.networking.k8s.io/v1beta1",
+    ),
     Resource(version=_GATEWAY, kind="Gateway", plural="gateways"),
     Resource(version=_GATEWAY, kind="HTTPRoute", plural="httproutes"),
     Resource(version=_GATEWAY, kind="GRPCRoute", plural="grpcroutes"),
@@ -78,6 +88,7 @@ RESOURCES = (
     Resource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
     Resource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
     Resource(version=_ISTIO, kind="Gateway", plural="gateways"),
+    Resource(version=_ISTIO, kind="VirtualService", plural="virtualservices"),
     Resource(version="networking.istio.io/v1alpha3", kind="EnvoyFilter", plural="envoyfilters"),
     Resource(version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
     Resource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
@@ -87,6 +98,11 @@ RESOURCES = (
     Resource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
 )
 """What is listed. The last ones are not understood by the engine, and that they are there is what has to be known."""
+_BY_TITLE = {one.title: one for one in RESOURCES}
+TITLES = (*_BY_TITLE, cluster_mesh.TITLE)
+"""What is looked at, in this order."""
+_ALWAYS_SERVED = ("", "apps", "batch", "networking.k8s.io", "apiextensions.k8s.io")
+"""Groups that every API server serves: where they are not found, something else answers, and nothing was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,40 +122,84 @@ def connect(kubeconfig: Path | None, context: str) -> ApiClient:
             ConfigException,
             new_client_from_config,
         )
+        from urllib3 import Retry
     except ImportError as error:
         raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
     try:
         client: Client = new_client_from_config(str(kubeconfig) if kubeconfig else None, context or None, persist_config=False)
     except (ConfigException, OSError, TypeError, ValueError) as error:
         raise Refused(f"the kubeconfig has no context that could be used: {' '.join(str(error).split())}") from error
+    # Once more and no oftener, so that a server which hangs costs two waits and not four; and a token follows no redirect.
+    client.rest_client.pool_manager.connection_pool_kw["retries"] = Retry(total=1, redirect=0)
     return client
 
 
+def current_context(kubeconfig: Path | None) -> str:
+    """The name of the context that *kubeconfig*, by default the user's own, calls its current one. Raises `Refused`."""
+    try:
+        from kubernetes.config import ConfigException, list_kube_config_contexts
+    except ImportError as error:
+        raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
+    try:
+        _, current = list_kube_config_contexts(str(kubeconfig) if kubeconfig else None)
+    except (ConfigException, OSError, TypeError, ValueError) as error:
+        raise Refused(f"the kubeconfig has no context that could be used: {' '.join(str(error).split())}") from error
+    return str(current["name"])
+
+
+def open_to(cluster: LiveCluster, tier: Tier) -> ApiClient:
+    """A client for *cluster*. Raises `Refused` where *tier* lets no connection leave, or where there is no such context."""
+    if tier is Tier.AIR_GAPPED:
+        raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
+    return connect(cluster.kubeconfig, cluster.context)
+
+
 def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
-    """Every kind of `RESOURCES` as one file; kinds that the cluster does not know are left out.
+    """Everything in `TITLES` that the cluster has, each as one file; kinds of extensions that it does not know are left out.
 
     *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all.
     """
-    for resource in RESOURCES:
-        saved = _one(client, resource, tick)
+    for title in TITLES:
+        saved = look(client, title, tick)
         if saved is not None:
             yield saved
 
 
-def _one(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> Saved | None:
+def look(client: ApiClient, title: str, tick: Callable[[], None]) -> Saved | None:
+    """What the cluster has of *title*, one of `TITLES`; `None` where it has none."""
     from kubernetes.client import ApiException
 
-    name = f"{resource.title}.json"
+    name = f"{title}.json"
+    resource = _BY_TITLE.get(title)
     try:
-        found = listed(client, resource, tick)
+        if resource is None:
+            told = cluster_mesh.settings(client, asked, tick)
+            found = [told] if told is not None else []
+        else:
+            found = _listed_by_version(client, resource, tick)
+            if resource.kind == "Namespace" and not found:
+                raise Refused("it lists not one namespace, which no cluster does")
     except ApiException as error:
-        if error.status == 404:
+        if error.status == 404 and resource is not None and resource.group not in _ALWAYS_SERVED:
             return None
         why = f"the API server answers {error.status} {error.reason}"
-        return Saved(name=name, text=_text([_not_seen(resource, why)]), missing=f"{resource.title}: {why}")
-    if not found:
-        return None
-    return Saved(name=name, text=_text(found))
+    except Refused as error:
+        why = str(error)
+    else:
+        return Saved(name=name, text=_text(found)) if found else None
+    return Saved(name=name, text=_text([_not_seen(title, why)]), missing=f"{title}: {why}")
+
+
+def _listed_by_version(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> list[Object]:
+    """All objects, by the other version of their kind where the cluster does not serve the first."""
+    from kubernetes.client import ApiException
+
+    try:
+        return listed(client, resource, tick)
+    except ApiException as error:
+        if error.status != 404 or not resource.otherwise:
+            raise
+    return listed(client, replace(resource, version=resource.otherwise, otherwise=""), tick)
 
 
 def listed(
@@ -184,8 +244,11 @@ def _get(client: ApiClient, resource: Resource, following: str) -> tuple[Object,
     query = [("limit", str(PAGE)), *resource.query]
     if following:
         query.append(("continue", following))
-    answer: tuple[Object, Mapping[str, str]] = asked(client, resource.path, query, "object")
-    return answer
+    page, headers = asked(client, resource.path, query, "object")
+    items = (page.get("items") or []) if isinstance(page, dict) else None
+    if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+        raise Unavailable(f"what answers at {resource.path} is no list, so it is no API server, or its answer was cut")
+    return page, headers
 
 
 def asked(client: ApiClient, path: str, query: list[tuple[str, str]], form: str) -> tuple[Any, Mapping[str, str]]:
@@ -210,8 +273,8 @@ def asked(client: ApiClient, path: str, query: list[tuple[str, str]], form: str)
     return data, headers
 
 
-def _not_seen(resource: Resource, why: str) -> Object:
-    return {"apiVersion": "arcops.dev/v1", "kind": "NotSeen", "metadata": {"name": resource.title}, "reason": why}
+def _not_seen(title: str, why: str) -> Object:
+    return {"apiVersion": "arcops.dev/v1", "kind": "NotSeen", "metadata": {"name": title}, "reason": why}
 
 
 def _wanted(item: Object, resource: Resource) -> bool:
@@ -242,6 +305,8 @@ def _workload(spec: Mapping[str, Any]) -> Object:
 
 def _pod(spec: Mapping[str, Any]) -> Object:
     kept: Object = {"hostNetwork": True} if spec.get("hostNetwork") else {}
+    if spec.get("serviceAccountName"):
+        kept["serviceAccountName"] = spec["serviceAccountName"]  # who the pods are to a mesh
     for name in ("containers", "initContainers"):
         if spec.get(name):
             keys = ("name", "ports", "restartPolicy")

@@ -1,4 +1,4 @@
-"""A saved cluster, read: every list that its index vouches for, and the reason for every other."""
+"""A cluster, saved or live, read: every list that its index vouches for, and the reason for every other."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from arcops.collector import collector
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Seen, Sighting
-from arcops.request import Request
+from arcops.request import LiveCluster, Request
 from arcops.seen.cluster import Cluster, Unlisted
+from arcops.tier import Tier
 from artifacts.reading import read_file
+from tasks.cluster import open_to
 from tasks.cluster_objects import READERS, Item, moment
-from tasks.cluster_snapshot import ABSENT, INDEX, LISTED, OPTIONAL, VERSION
+from tasks.cluster_snapshot import ABSENT, INDEX, LISTED, OPTIONAL, VERSION, snapshot
 from tasks.manifests.fields import Complaints, Field, text_at
 from tasks.manifests.nodes import Unreadable, documents, idle
 
@@ -25,10 +28,31 @@ MOST_BYTES = 256 * 1024 * 1024
 _MOST_INDEX = 1024 * 1024
 
 
-@collector(Cluster, version="1", deadline=timedelta(minutes=15))
+@collector(Cluster, version="2", deadline=timedelta(minutes=15))
 def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
-    """Read the snapshot at the target, a folder. Raises `Refused` where it is none."""
-    return Sighting(body=read_cluster(request.target, tick=lambda: request.progress(0, 0)))
+    """Ask the request's cluster, or read the snapshot at the target, a folder.
+
+    Raises `Refused` where that is none, and where the tier allows no connection; `Unavailable` where no cluster answers.
+    """
+
+    def tick() -> None:
+        request.progress(0, 0)
+
+    if request.cluster is None:
+        return Sighting(body=read_cluster(request.target, tick=tick))
+    return Sighting(body=ask_cluster(request.cluster, request.tier, tick=tick))
+
+
+def ask_cluster(live: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Cluster:
+    """What *live* says now, by way of the very files that a snapshot of it would be."""
+    client = open_to(live, tier)
+    try:
+        with TemporaryDirectory(prefix="arcops-cluster-") as folder:
+            for one in snapshot(client, tick):
+                (Path(folder) / one.name).write_text(one.text, encoding="utf-8")
+            return read_cluster(Path(folder), tick=tick)
+    finally:
+        client.close()
 
 
 def read_cluster(target: Path, *, tick: Callable[[], None] = idle) -> Cluster:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from arcops.errors import Broken
+from arcops.errors import Broken, Unavailable
 from tasks.cluster import Object, Resource, Saved, asked, listed
 
 if TYPE_CHECKING:
@@ -114,6 +117,9 @@ _LABELS = (
     "nvidia.com/gpu.product",
 )
 
+MOST_SECONDS = 300.0
+"""For one look. What was not asked for by then is named in the index as not seen."""
+
 _DEPRECATED = re.compile(r"apiserver_requested_deprecated_apis\{([^}]*)\} ([0-9.e+]+)")
 _PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
@@ -121,22 +127,22 @@ _PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
     """One file for every list that the cluster gave, and the index.
 
-    *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all.
+    *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all. One
+    that falls silent on the way is not asked again: what it gave is kept, and the rest is named as not seen.
     """
+    look = _Look(client=client, tick=tick)
     entries: list[Object] = []
-    tick()
-    version, entry = _answer(client, "/version", VERSION, "object")
+    version, entry = look.at(VERSION, lambda: asked(client, "/version", [], "object"))
     entry["release"] = version.get("gitVersion", "") if isinstance(version, dict) else ""
     entries.append(entry)
     for resource in RESOURCES:
-        items, entry = _list(client, resource, tick)
+        items, entry = look.at(resource.title, partial(_list, client, resource, tick), optional=resource.title in OPTIONAL)
         entries.append(entry)
         if entry["state"] == LISTED:
             yield Saved(name=f"{resource.title}.json", text=_text(items))
         elif entry["state"] == REFUSED:
             yield Saved(name=f"{resource.title}.json", text=_text([]), missing=f"{resource.title}: {entry['why']}")
-    tick()
-    metrics, entry = _answer(client, "/metrics", METRICS, "str")
+    metrics, entry = look.at(METRICS, lambda: asked(client, "/metrics", [], "str"))
     entries.append(entry)
     yield Saved(
         name=f"{METRICS}.json",
@@ -147,25 +153,44 @@ def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
     yield Saved(name=INDEX, text=json.dumps(index, indent=1, sort_keys=True) + "\n")
 
 
-def _list(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> tuple[list[Object], Object]:
-    from kubernetes.client import ApiException
+@dataclass(slots=True)
+class _Look:
+    """One look at a cluster. ``ended`` says why nothing more is asked, once that is so."""
 
-    served: list[str] = []
-    try:
-        items = listed(client, resource, tick, pruned=_pruned, heard=lambda headers: served.append(_date(headers)))
-    except ApiException as error:
-        return [], _refused(resource.title, error.status, error.reason, optional=resource.title in OPTIONAL)
-    return items, {"title": resource.title, "state": LISTED, "served": served[-1]}
+    client: ApiClient
+    tick: Callable[[], None]
+    until: float = field(default_factory=lambda: time.monotonic() + MOST_SECONDS)
+    answered: bool = False
+    ended: str = ""
+
+    def at(self, title: str, ask: Callable[[], tuple[Any, Mapping[str, str]]], *, optional: bool = False) -> tuple[Any, Object]:
+        """What *ask* gives, and the entry of the index that says how that went."""
+        from kubernetes.client import ApiException
+
+        self.tick()
+        if not self.ended and time.monotonic() > self.until:
+            self.ended = f"the look took longer than {MOST_SECONDS:g} s"
+        if self.ended:
+            return None, {"title": title, "state": REFUSED, "why": f"it was not asked for, since {self.ended}"}
+        try:
+            data, headers = ask()
+        except ApiException as error:
+            self.answered = True
+            return None, _refused(title, error.status, error.reason, optional=optional)
+        except Unavailable as error:
+            if not self.answered:
+                raise
+            self.ended = str(error)
+            return None, {"title": title, "state": REFUSED, "why": self.ended}
+        self.answered = True
+        return data, {"title": title, "state": LISTED, "served": _date(headers)}
 
 
-def _answer(client: ApiClient, path: str, title: str, form: str) -> tuple[Any, Object]:
-    from kubernetes.client import ApiException
-
-    try:
-        data, headers = asked(client, path, [], form)
-    except ApiException as error:
-        return None, _refused(title, error.status, error.reason, optional=False)
-    return data, {"title": title, "state": LISTED, "served": _date(headers)}
+def _list(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> tuple[list[Object], Mapping[str, str]]:
+    """The items, and the headers that came with the first page of the list that was finished."""
+    served: list[Mapping[str, str]] = []
+    items = listed(client, resource, tick, pruned=_pruned, heard=served.append)
+    return items, served[-1]
 
 
 def _refused(title: str, status: int, reason: str, *, optional: bool) -> Object:

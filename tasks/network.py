@@ -1,5 +1,5 @@
 """The network as manifests describe it: every ``.yaml``, ``.yml`` and ``.json`` file below the target, as ``kubectl apply -R``
-would take them.
+would take them; or as a live cluster lists it.
 
 No link is followed. What cannot be read is kept as a complaint with file and line, and the rest is read all the same.
 """
@@ -16,9 +16,12 @@ from arcops.collector import collector
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.evidence import Seen, Sighting
 from arcops.finding import Location
-from arcops.request import Request
+from arcops.request import LiveCluster, Request
 from arcops.seen.network import Complaint, ManifestFile, Network
+from arcops.tier import Tier
 from artifacts.reading import read_file
+from tasks.cluster import open_to, snapshot
+from tasks.cluster_index import INDEX, Index, read_index
 from tasks.manifests.nodes import idle
 from tasks.manifests.objects import Objects
 from tasks.walk import walk
@@ -30,16 +33,36 @@ MOST_BYTES_IN_ALL = 512 * 1024 * 1024
 MOST_FILES = 50_000
 
 
-@collector(Network, version="2", deadline=timedelta(minutes=15))
+@collector(Network, version="3", deadline=timedelta(minutes=15))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
-    """Read the manifests at the target, a folder or one file. Raises `Refused` where it holds none."""
-    return Sighting(body=read_manifests(request.target, tick=lambda: request.progress(0, 0)))
+    """List what the request's cluster holds, or read the manifests at the target, a folder or one file.
+
+    Raises `Refused` where there are none, and where the tier allows no connection; `Unavailable` where no cluster answers.
+    """
+
+    def tick() -> None:
+        request.progress(0, 0)
+
+    if request.cluster is None:
+        return Sighting(body=read_manifests(request.target, tick=tick))
+    return Sighting(body=read_cluster(request.cluster, request.tier, tick=tick))
+
+
+def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Network:
+    """The network that *cluster* holds now; what it does not let us see is in it as unread."""
+    client = open_to(cluster, tier)
+    try:
+        files = [(one.name, one.text.encode()) for one in snapshot(client, tick)]
+        return network_of(sorted(files), tick=tick)  # in the order of a folder, so that a saved cluster has the same name
+    finally:
+        client.close()
 
 
 def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
     """The network that the manifests at *target* describe. Raises `Refused` where there is no manifest to read."""
     objects = Objects()
     files: list[ManifestFile] = []
+    indexes: dict[str, Index] = {}
     left = MOST_BYTES_IN_ALL
     for path, place in _paths(target, objects, tick):
         tick()
@@ -49,21 +72,38 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
             objects.unread.append(_complaint(path, str(error).replace(str(place), "the file")))
             continue
         left -= len(data)
+        if path.rpartition("/")[2] == INDEX and _index(path, data, objects, indexes):
+            continue
         files.append(ManifestFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
         objects.read(path, data, tick)
+    for folder, index in indexes.items():
+        beside = {one.path.removeprefix(folder): one.sha256 for one in files if one.path.startswith(folder)}
+        objects.unread.extend(_complaint(f"{folder}{path}", text) for path, text in index.complaints(beside))
     if not files and not objects.unread:
         raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
     return _network(objects, files, tick)
 
 
-def network_of(files: Iterable[tuple[str, bytes]]) -> Network:
+def _index(path: str, data: bytes, objects: Objects, indexes: dict[str, Index]) -> bool:
+    """Is *data* the index of a saved cluster? It holds no object, and is no part of what names the network."""
+    try:
+        found = read_index(data)
+    except Refused as error:
+        objects.unread.append(_complaint(path, str(error)))
+        return True
+    if found is not None:
+        indexes[path.removesuffix(INDEX)] = found
+    return found is not None
+
+
+def network_of(files: Iterable[tuple[str, bytes]], *, tick: Callable[[], None] = idle) -> Network:
     """The network that manifests in memory describe: each a name and its content."""
     objects = Objects()
     read: list[ManifestFile] = []
     for name, data in files:
         read.append(ManifestFile(path=name, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
-        objects.read(name, data)
-    return _network(objects, read, idle)
+        objects.read(name, data, tick)
+    return _network(objects, read, tick)
 
 
 def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], None]) -> Network:
@@ -84,6 +124,7 @@ def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], Non
         backend_tls=tuple(objects.backend_tls),
         others=tuple(objects.others),
         mesh=objects.mesh.seen(),
+        passages=tuple(objects.passages.found),
     )
 
 

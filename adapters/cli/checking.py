@@ -69,21 +69,22 @@ def keep(artifact: str, output: Path | None, at: Place) -> None:
 
 def tell(report: Report, artifact: str, form: str, output: Path | None, at: Place) -> int:
     """Print *report* and where its artifact is; returns the exit code that its verdict stands for."""
-    where = _where(artifact, output, at)
+    place = where(artifact, output, at)
     try:
-        _print(report, form, where)
+        _print(report, form, place)
     except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit of its own
         drop_standard_output()
         why = error.strerror if isinstance(error, OSError) else "nobody reads it"
         print(
-            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); the artifact is {where}",
+            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); the artifact is {place}",
             file=sys.stderr,
         )
         return CANNOT
     return BY_VERDICT[report.verdict]
 
 
-def _where(artifact: str, output: Path | None, at: Place) -> str:
+def where(artifact: str, output: Path | None, at: Place) -> str:
+    """Where the sealed *artifact* is, for people."""
     if output is not None:
         return str(output)
     return artifact if server() else str(object_path(at.settings.store, artifact))

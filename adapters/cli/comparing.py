@@ -15,6 +15,7 @@ from adapters.cli.plain import print_plain, printable
 from adapters.tools.compare import Compare, Compared, Side, compare_artifacts
 from adapters.tools.examine import Examine, Examined, examine_artifact
 from adapters.tools.figures import AskFigures, success_figures, worded
+from adapters.tools.measured_words import in_words
 from adapters.tools.review import review_artifacts
 from adapters.tools.standing import Ledgered, Standing
 from arcops.errors import Refused
@@ -22,15 +23,15 @@ from arcops.finding import Finding
 from artifacts.index import Filter
 
 
-def compare(a: str, b: str, form: str) -> int:
+def compare(a: str, b: str, tolerance: int, form: str) -> int:
     if not a or not b:
         raise Refused("the name of an artifact is empty; was a variable not set?")
-    ask = Compare(a=artifact_text(Path(a)), b=artifact_text(Path(b)))
+    ask = Compare(a=artifact_text(Path(a)), b=artifact_text(Path(b)), tolerance=tolerance)
     compared = answer(compare_artifacts, ask, surroundings.place())
     if form == "json":
         _print_json(compared)
     else:
-        _print_compared(compared)
+        _print_compared(compared, tolerance)
     unverified = [side for side in (compared.a, compared.b) if side.signature.standing is not Standing.VERIFIED]
     for side in unverified:
         print(f"NOT VERIFIED: {printable(f'{side.artifact}: {side.signature.said}')}", file=sys.stderr)
@@ -103,7 +104,7 @@ def _standing(examined: Examined) -> Iterable[str]:
     yield f"ledger: {examined.ledger.state.value}. {examined.ledger.said}"
 
 
-def _print_compared(compared: Compared) -> None:
+def _print_compared(compared: Compared, tolerance: int) -> None:
     for name, side in (("A", compared.a), ("B", compared.b)):
         print(printable(f"{name}  {_side(side)}"))
     print(f"   the subject is {'the same' if compared.same_subject else 'NOT the same'} by its digests")
@@ -120,6 +121,10 @@ def _print_compared(compared: Compared) -> None:
         print(printable(f"~ {_finding(changed.a)}"))
         print(printable(f"→ {_finding(changed.b)}"))
     print(f"  {compared.unchanged} finding(s) say the same on both sides")
+    for measured in compared.measured:
+        print(printable(f"measured {measured.kind}: {measured.note or _how(tolerance)}"))
+        for figure in measured.figures:
+            print(printable(f"    {in_words(figure)}"))
     for evidence in compared.evidence:
         where = "differs" if evidence.a and evidence.b else "is in B only" if evidence.b else "is in A only"
         print(printable(f"evidence {evidence.kind} {where}. {evidence.note}".rstrip()))
@@ -130,6 +135,10 @@ def _print_compared(compared: Compared) -> None:
     for sign, gaps in (("+", compared.missing_appeared), ("-", compared.missing_went)):
         for gap in gaps:
             print(printable(f"{sign} missing {gap.kind} ({gap.cause.value}): {gap.reason}"))
+
+
+def _how(tolerance: int) -> str:
+    return f"time at B over time at A with its 95 % interval; within {tolerance} % is the same"
 
 
 def _side(side: Side) -> str:

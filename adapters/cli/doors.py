@@ -21,6 +21,7 @@ CertificateKey = Annotated[
     Path | None, typer.Option("--tls-key", parser=path, help="The certificate's private key, PEM.", show_default=False)
 ]
 BehindProxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")]
+Reload = Annotated[bool, typer.Option("--reload", help="Begin anew when the source changes: for development.")]
 Tier = Annotated[TierName | None, typer.Option("--tier", help="How far runs may reach.", show_default="air-gapped")]
 
 
@@ -34,6 +35,7 @@ def mcp(
     tls_cert: Certificate = None,
     tls_key: CertificateKey = None,
     behind_proxy: BehindProxy = False,
+    reload: Reload = False,
     key: Key = "",
     tier: Tier = None,
 ) -> None:
@@ -44,7 +46,7 @@ def mcp(
         named = tier.value if tier else ""
         if http:
             address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-            serving.mcp(address, key, named)
+            serving.mcp(address, key, named, reload=reload)
         else:
             serving.stdio(key, named)
 
@@ -56,13 +58,14 @@ def web(
     tls_cert: Certificate = None,
     tls_key: CertificateKey = None,
     behind_proxy: BehindProxy = False,
+    reload: Reload = False,
 ) -> None:
     """Serve the evidence pages: every artifact with its findings, evidence, signature and ledger proof."""
     with said_in_one_sentence():
         from adapters.cli import serving
 
         address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-        serving.web(address, "")
+        serving.web(address, "", reload=reload)
 
 
 @app.command("server")

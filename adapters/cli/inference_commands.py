@@ -34,6 +34,11 @@ def inference_check(
     patience: Annotated[int, typer.Option(help="Milliseconds that one request may take.")] = 30_000,
     budget: Annotated[int, typer.Option(help="Seconds that the whole check may take.")] = 300,
     api_key: Annotated[str, typer.Option(help="Where the API key is: env:NAME or file:PATH.", show_default=False)] = "",
+    token: Annotated[
+        str, typer.Option(help="Where an access token of Microsoft Entra is: env:NAME or file:PATH.", show_default=False)
+    ] = "",
+    load: Annotated[bool, typer.Option("--load", help="Unload and load each model first, by alias, and measure it.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="Read the server's own /metrics meanwhile.")] = False,
     cafile: Annotated[
         Path | None,
         typer.Option(parser=path, help="The endpoint's authorities (PEM).", show_default="the system's"),
@@ -69,7 +74,10 @@ def inference_check(
             patience_ms=patience,
             budget_s=budget,
             of=of,
+            load=load,
+            metrics=metrics,
             key=api_key,
+            token=token,
             authorities=cafile,
         )
         code = inference.check(ask, key, output, form.value, tier.value if tier else "")

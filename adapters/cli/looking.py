@@ -1,4 +1,4 @@
-"""The commands about what was kept: ``arcops compare`` and ``arcops store``."""
+"""The commands about what was kept: ``arcops compare``, ``arcops rejudge`` and ``arcops store``."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ Form = Annotated[TextOrJson, typer.Option("--format", help="What to print.")]
 def add(app: typer.Typer, store: typer.Typer) -> None:
     """Put the commands into *app* and its group *store*."""
     app.command()(compare)
+    app.command()(rejudge)
     named: dict[str, Callable[..., None]] = {
         "list": list_,
         "review": review,
@@ -42,13 +43,27 @@ def add(app: typer.Typer, store: typer.Typer) -> None:
 def compare(
     a: Annotated[str, typer.Argument(help="Before, or here: a sealed artifact, or sha256:…", show_default=False)],
     b: Annotated[str, typer.Argument(help="After, or there.", show_default=False)],
+    tolerance: Annotated[int, typer.Option(help="By how many percent measured times may differ and be the same.")] = 5,
     form: Form = TextOrJson.text,
 ) -> None:
-    """Tell what changed from artifact A to artifact B. Exits 3 where one of them is not verified here."""
+    """Tell what changed from artifact A to B, and whether B is slower or faster. Exits 3 where one is not verified here."""
     with said_in_one_sentence():
         from adapters.cli import comparing
 
-        code = comparing.compare(a, b, form.value)
+        code = comparing.compare(a, b, tolerance, form.value)
+    raise typer.Exit(code)
+
+
+def rejudge(
+    artifact: Annotated[str, typer.Argument(help="A sealed artifact, or sha256:…", show_default=False)],
+    policy: Annotated[str, typer.Option(help="The policy that judged it, where the store does not keep it.")] = "",
+    form: Form = TextOrJson.text,
+) -> None:
+    """Judge an artifact's kept evidence again by its own policy and clock. Exits 0 where the same bytes come out, else 3."""
+    with said_in_one_sentence():
+        from adapters.cli import rejudging
+
+        code = rejudging.rejudge(artifact, policy, form.value)
     raise typer.Exit(code)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli import doors, looking
+from adapters.cli import bench_commands, doors, exposing, looking
 from adapters.cli.answering import SERVER
 from adapters.cli.clustering import cluster_app
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
@@ -34,6 +34,8 @@ gpu_app = typer.Typer(name="gpu", help="Look at the GPUs of this machine.", no_a
 for group in (keys_app, policy_app, data_app, store_app, gpu_app, inference_app, network_app, cluster_app):
     app.add_typer(group)
 looking.add(app, store_app)
+bench_commands.add(gpu_app)
+exposing.add(network_app)
 
 
 @app.callback()

@@ -14,22 +14,33 @@ from adapters.cli.options import Format, Key, TierName, path
 network_app = typer.Typer(name="network", help="What can talk to what, by Kubernetes manifests.", no_args_is_help=True)
 
 
+Context = Annotated[str, typer.Option(help="Look at the live cluster at this context of the kubeconfig.", show_default=False)]
+Kubeconfig = Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")]
+HowFar = Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")]
+
+
 @network_app.command("check")
 def network_check(
-    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
+    target: Annotated[
+        Path | None, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)
+    ] = None,
+    saved: Annotated[Path | None, typer.Option(parser=path, help="A snapshot's folder.", show_default=False)] = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
     policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "network",
     key: Key = "",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")
-    ] = None,
+    output: Output = None,
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
-    tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
+    tier: HowFar = None,
 ) -> None:
-    """Judge manifests by what they let talk to what; print the verdict and keep a signed artifact of it."""
+    """Judge manifests, or a live cluster, by what they let talk to what; print the verdict and keep a signed artifact of it."""
     with said_in_one_sentence():
         from adapters.cli import networking
+        from adapters.tools.network import CheckNetwork
 
-        code = networking.check(target, policy, key, output, form.value, tier.value if tier else "")
+        ask = CheckNetwork(target=target, saved=saved, context=context, kubeconfig=kubeconfig, policy=policy)
+        code = networking.check(ask, key, output, form.value, tier.value if tier else "")
     raise typer.Exit(code)
 
 
@@ -59,28 +70,49 @@ def network_reach(
 def network_diff(
     declared: Annotated[Path, typer.Argument(parser=path, help="Manifests as they should be.", show_default=False)],
     live: Annotated[
-        Path, typer.Argument(parser=path, help="Manifests as they are: what 'kubectl get -o yaml' prints.", show_default=False)
-    ],
-    form: Annotated[AnswerFormat, typer.Option("--format", help="What to print.")] = AnswerFormat.text,
+        Path | None,
+        typer.Argument(
+            parser=path, help="Manifests as they are: a snapshot, or what 'kubectl get -o yaml' prints.", show_default=False
+        ),
+    ] = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "network-drift",
+    key: Key = "",
+    output: Output = None,
+    form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+    tier: HowFar = None,
 ) -> None:
-    """Say what may talk in a cluster that was not declared, and the other way about. Exits 0, 4 or 3 by what changed."""
+    """Say what may talk in a cluster that was not declared, and the other way about; keep a signed artifact of it.
+
+    Exits 0, 4 or 3 by what changed.
+    """
     with said_in_one_sentence():
         from adapters.cli import networking
+        from adapters.tools.drift import DiffNetwork
 
-        code = networking.diff(declared, live, form.value)
+        ask = DiffNetwork(declared=declared, live=live, context=context, kubeconfig=kubeconfig, policy=policy)
+        code = networking.diff(ask, key, output, form.value, tier.value if tier else "")
     raise typer.Exit(code)
 
 
 @network_app.command("map")
 def network_map(
-    target: Annotated[Path, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The SVG file to write.")],
+    target: Annotated[
+        Path | None, typer.Argument(parser=path, help="A folder with manifests, or one file.", show_default=False)
+    ] = None,
+    artifact: Annotated[
+        str, typer.Option(help="Draw what this artifact in the store was judged by: sha256:….", show_default=False)
+    ] = "",
+    kind: Annotated[str, typer.Option(help="Of the artifact's evidence: network, or declared.")] = "network",
 ) -> None:
     """Draw namespaces, workloads and what may talk to what. Exits 1 where the picture is not certain; it says so itself."""
     with said_in_one_sentence():
         from adapters.cli import networking
+        from adapters.tools.map import MapNetwork
 
-        code = networking.draw(target, output)
+        code = networking.draw(MapNetwork(target=target, artifact=artifact, kind=kind), output)
     raise typer.Exit(code)
 
 
@@ -90,22 +122,36 @@ def network_generate(
     output: Annotated[
         Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; made where it is not there.")
     ],
+    definitions: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path,
+            help="A folder with the site's CustomResourceDefinitions, to hold custom objects against.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Write deny-by-default manifests for a workload, proven GREEN before they are written."""
     with said_in_one_sentence():
         from adapters.cli import networking
 
-        networking.generate(description, output)
+        networking.generate(description, output, definitions)
 
 
 @network_app.command("snapshot")
 def network_snapshot(
-    output: Annotated[Path, typer.Option("--output", "-o", parser=path, help="The folder for the manifests; new or empty.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", parser=path, help="The folder for the manifests: new, or one that was cut off."),
+    ],
     context: Annotated[str, typer.Option(help="The context of the kubeconfig.", show_default="the current one")] = "",
     kubeconfig: Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")] = None,
     tier: Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")] = None,
 ) -> None:
-    """Save what a cluster holds about its network, to check and compare it. Exits 1 where it did not show all of it."""
+    """Save what a cluster holds about its network, to check and compare it; the same command continues one that was cut off.
+
+    Exits 1 where the cluster did not show all of it.
+    """
     with said_in_one_sentence():
         from adapters.cli import networking
 

@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_for
-from adapters.cli.checking import keep, tell
+from adapters.cli.checking import keep, tell, where
+from adapters.cli.continuing import SECONDS, begin, take
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
-from adapters.cli.saving import refuse_unless_new, save
+from adapters.tools.drift import DiffNetwork, diff_network
 from adapters.tools.generate import GenerateNetwork, generate_network
 from adapters.tools.map import MapNetwork, map_network
 from adapters.tools.network import (
     CheckNetwork,
-    DiffNetwork,
     Reached,
     ReachNetwork,
     check_network,
-    diff_network,
     reach_network,
 )
-from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
+from adapters.tools.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from arcops.errors import Refused
 from artifacts.writing import replace_whole, replaceable
 from reach.drift import Way
 
 _MOST_DOUBTS = 10
 _MOST_DESCRIPTION = 1024 * 1024
+_MOST_DEFINITIONS = 64 * 1024 * 1024
 
 
-def check(target: Path, policy: str, key: str, output: Path | None, form: str, tier: str) -> int:
+def check(ask: CheckNetwork, key: str, output: Path | None, form: str, tier: str) -> int:
     if output is not None:
         replaceable(output)
     at = surroundings.place(tier, key, surroundings.stop_on_signals())
-    checked = answer(check_network, CheckNetwork(target=target, policy=policy_for(policy)), at)
+    checked = answer(check_network, replace(ask, policy=policy_for(ask.policy)), at)
     keep(checked.artifact, output, at)
     return tell(checked.report, checked.artifact, form, output, at)
 
@@ -55,40 +56,44 @@ def reach(target: Path, source: str, to: str, form: str) -> int:
     return GREEN if found.allowed else RED
 
 
-def diff(declared: Path, live: Path, form: str) -> int:
+def diff(ask: DiffNetwork, key: str, output: Path | None, form: str, tier: str) -> int:
     """By verdict: GREEN where nothing else may talk, AMBER where less may, RED where more may or where it is not certain."""
-    found = answer(diff_network, DiffNetwork(declared=declared, live=live), surroundings.place())
-    if form == "json":
-        from artifacts.wire import canonical, to_json
-
-        sys.stdout.buffer.write(canonical(to_json(found)) + b"\n")
-        return BY_VERDICT[found.verdict]
+    if output is not None:
+        replaceable(output)
+    at = surroundings.place(tier, key, surroundings.stop_on_signals())
+    found = answer(diff_network, replace(ask, policy=policy_for(ask.policy)), at)
+    keep(found.artifact, output, at)
+    if form != "text":
+        return tell(found.report, found.artifact, form, output, at)
     for one in found.drift.reach:
         print(printable(f"{'+' if one.way is Way.GAINED else '-'} {one.source} to {one.target}: {one.ports}"))
-    for other in found.drift.objects:
+    for other in (*found.drift.layers, *found.drift.objects):
         word = {Way.GAINED: "is not declared", Way.LOST: "is not there", None: "says something else"}[other.way]
         print(printable(f"  {other.title} {word} ({other.at.path}:{other.at.line})"))
-    _doubts(found.doubts)
+    _doubts((*found.doubts, *(f"what this changes: {one.title}" for one in found.drift.layers)))
     gained = sum(one.way is Way.GAINED for one in found.drift.reach)
     lost = len(found.drift.reach) - gained
-    differ = len(found.drift.objects)
-    print(f"{found.verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
-    return BY_VERDICT[found.verdict]
+    differ = len(found.drift.objects) + len(found.drift.layers)
+    verdict = found.report.verdict
+    print(f"{verdict.value}  {gained} connection(s) more than declared, {lost} fewer, {differ} object(s) differ")
+    print(printable(f"artifact {where(found.artifact, output, at)}"))
+    return BY_VERDICT[verdict]
 
 
-def draw(target: Path, output: Path) -> int:
+def draw(ask: MapNetwork, output: Path) -> int:
     """0, or 1 where the picture is not certain; it is written all the same, and says so itself."""
     replaceable(output)
-    found = answer(map_network, MapNetwork(target=target), surroundings.place())
+    found = answer(map_network, ask, surroundings.place())
     replace_whole(output, found.svg.encode())
     _doubts(found.doubts)
     print(printable(f"{output}: {found.workloads} workload(s), {found.lines} line(s)"))
     return CANNOT if found.doubts else GREEN
 
 
-def generate(description: Path, output: Path) -> None:
+def generate(description: Path, output: Path, definitions: Path | None) -> None:
     """All of the files, or, where one cannot be written, what was there before of the others."""
-    made = answer(generate_network, GenerateNetwork(description=text(description, _MOST_DESCRIPTION)), surroundings.place())
+    asked = GenerateNetwork(description=text(description, _MOST_DESCRIPTION), definitions=_texts(definitions))
+    made = answer(generate_network, asked, surroundings.place())
     output.mkdir(parents=True, exist_ok=True)
     strangers = sorted({one.name for one in output.iterdir()} - {one.name for one in made.files})
     if strangers:
@@ -98,14 +103,39 @@ def generate(description: Path, output: Path) -> None:
     for one in made.files:
         replace_whole(output / one.name, one.text.encode())
         print(printable(str(output / one.name)))
+    custom = [one.name for one in made.files if one.custom]
+    if custom:
+        held = "were held against the definitions given" if definitions is not None else "were held against no definitions"
+        print(
+            f"The custom objects in {', '.join(custom)} {held}; 'check' asks for them again: put the site's "
+            "CustomResourceDefinitions ('arcops network snapshot', or 'kubectl get crd -o yaml') beside these files."
+        )
+
+
+def _texts(folder: Path | None) -> str:
+    """The YAML files of *folder*, one after the other. Raises `Refused` where there is none."""
+    if folder is None:
+        return ""
+    found = sorted(one for one in folder.rglob("*") if one.suffix in (".yaml", ".yml", ".json") and one.is_file())
+    if not found:
+        raise Refused(f"{folder} holds no YAML or JSON file, so no definitions")
+    return "\n---\n".join(text(one, _MOST_DEFINITIONS) for one in found)
 
 
 def snapshot(output: Path, context: str, kubeconfig: Path | None, tier: str) -> int:
-    refuse_unless_new(output)
+    """0, or 1 where the cluster did not show all. What was complete when it was cut off is continued with."""
     at = surroundings.place(tier, stop=surroundings.stop_on_signals())
-    found = answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig), at)
-    missing = save(found, output)
-    print(f"{len(found.files) - missing} kind(s) of objects saved, {missing} not seen")
+    index = begin(output, context, at.now())
+
+    def ask(have: tuple[str, ...]) -> Snapshotted:
+        return answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig, have=have, seconds=SECONDS), at)
+
+    index = take(output, index, ask, at.now)
+    missing = [one.missing for one in index.looked if one.missing]
+    for sentence in missing:
+        print(printable(f"not seen: {sentence}"))
+    saved = sum(bool(one.sha256) and not one.missing for one in index.looked)
+    print(f"{saved} kind(s) of objects saved, {len(missing)} not seen")
     return CANNOT if missing else GREEN
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
@@ -58,11 +60,23 @@ def _body(result: GateResult) -> Group:
         fixes = list(dict.fromkeys(finding.fix for finding in findings if finding.fix))
         if fixes:
             parts.append(Text(f"→ {printable(fixes[0])}", style="cyan"))
+        parts.extend(_patches(findings))
     if good and not bad:
         parts.append(Text(f"{good} passed: {printable(result.findings[0].text)}", style="dim"))
     elif good:
         parts.append(Text(f"{good} passed", style="dim"))
     return Group(*parts)
+
+
+def _patches(findings: list[Finding]) -> Iterator[Text]:
+    """The patches, each once, as they would be given to ``patch -p1``."""
+    patches = list(dict.fromkeys(finding.patch for finding in findings if finding.patch))
+    for patch in patches[:_SHOWN_PER_RULE]:
+        for line in patch.splitlines():
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
+            yield Text(f"  {printable(line)}", style=style)
+    if len(patches) > _SHOWN_PER_RULE:
+        yield Text(f"… and {len(patches) - _SHOWN_PER_RULE} more patches; the artifact has them all", style="dim")
 
 
 def _line(finding: Finding) -> Text:

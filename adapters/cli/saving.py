@@ -6,7 +6,6 @@ from pathlib import Path
 
 from adapters.cli.plain import printable
 from adapters.tools.cluster import SavedCluster
-from adapters.tools.snapshot import Snapshotted
 from arcops.errors import Refused
 from artifacts.writing import replace_whole
 
@@ -17,7 +16,7 @@ def refuse_unless_new(folder: Path) -> None:
         raise Refused(f"{folder} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
 
 
-def save(found: SavedCluster | Snapshotted, folder: Path) -> int:
+def save(found: SavedCluster, folder: Path) -> int:
     """Write the files of *found* and say what is missing from them; returns how many of them miss something."""
     folder.mkdir(parents=True, exist_ok=True)
     for one in found.files:

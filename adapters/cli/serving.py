@@ -6,9 +6,10 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from socket import socket
 
@@ -47,12 +48,12 @@ def stdio(key: str, tier: str) -> None:
     serve_stdio(replace(at, roots=at.settings.roots or None))
 
 
-def mcp(address: Address, key: str, tier: str) -> None:
-    _alone(address, key, tier, "MCP", [_mcp])
+def mcp(address: Address, key: str, tier: str, *, reload: bool = False) -> None:
+    _alone(address, partial(_serve_mcp, address, key, tier), reload=reload)
 
 
-def web(address: Address, tier: str) -> None:
-    _alone(address, "", tier, "the evidence pages", [_pages])
+def web(address: Address, tier: str, *, reload: bool = False) -> None:
+    _alone(address, partial(_serve_web, address, tier), reload=reload)
 
 
 def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
@@ -60,7 +61,8 @@ def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
     from adapters.front import prefect
 
     at = surroundings.place(tier, key)
-    with _bound(address, at) as (bound, listening):
+    with closing(listen(address.host, address.port)) as listening:
+        bound = _bound(address, at, listening)
         home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
         site = prefect.site(home.absolute(), free_port(), bound.url, os.environ)
         os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
@@ -74,29 +76,36 @@ def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
 Maker = Callable[[Place, Bound, "Tokens | None"], Part]
 
 
-def _alone(address: Address, key: str, tier: str, what: str, makers: Sequence[Maker]) -> None:
+def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bool) -> None:
+    with closing(listen(address.host, address.port)) as listening:
+        if reload:
+            from adapters.front.reloading import serve_anew
+
+            serve_anew(work, listening)
+        else:
+            work([listening])
+
+
+# Functions of the module, each of which can begin in a process of its own.
+def _serve_mcp(address: Address, key: str, tier: str, sockets: list[socket]) -> None:
     at = surroundings.place(tier, key)
-    with _bound(address, at) as (bound, listening):
-        _serve(at, bound, listening, what, makers)
+    _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [_mcp])
 
 
-@contextmanager
-def _bound(address: Address, at: Place) -> Iterator[tuple[Bound, socket]]:
-    listening = listen(address.host, address.port)
-    try:
-        yield (
-            bind(
-                address.host,
-                listening.getsockname()[1],
-                at.settings,
-                certificate=address.certificate,
-                key=address.key,
-                behind_proxy=address.behind_proxy,
-            ),
-            listening,
-        )
-    finally:
-        listening.close()
+def _serve_web(address: Address, tier: str, sockets: list[socket]) -> None:
+    at = surroundings.place(tier)
+    _serve(at, _bound(address, at, sockets[0]), sockets[0], "the evidence pages", [_pages])
+
+
+def _bound(address: Address, at: Place, listening: socket) -> Bound:
+    return bind(
+        address.host,
+        listening.getsockname()[1],
+        at.settings,
+        certificate=address.certificate,
+        key=address.key,
+        behind_proxy=address.behind_proxy,
+    )
 
 
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,8 @@ from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused, Stopped
-from arcops.request import Request
+from arcops.exercise import Exercise
+from arcops.request import LiveCluster, Request
 from arcops.result import Report
 from artifacts.bundle import seal_statement
 from artifacts.projections.statements import to_vsa
@@ -24,7 +25,7 @@ from artifacts.store import Store
 from flows import direct
 from flows.conclude import conclude
 from flows.evaluation import seal_and_keep
-from flows.plan import make_plan
+from flows.plan import AnyGate, make_plan
 from flows.policies import load_policy, shipped_policies
 from foundation.telemetry.spans import known, learned, span
 from reach.effort import told
@@ -103,11 +104,17 @@ def evaluate(
     *,
     named: str = "",
     endpoint: Endpoint | None = None,
+    cluster: LiveCluster | None = None,
+    declared: Path | None = None,
+    gates: Iterable[AnyGate] | None = None,
+    exercise: Exercise | None = None,
 ) -> tuple[Report, str]:
     """Run the plan of *policy* on *target* here; returns the report as it was signed, and its digest in the store.
 
     A subject that is no path, such as a node, is *named*; its *target* is the root of its files.
-    An *endpoint* is what an inference endpoint's collector loads.
+    An *endpoint* is what an inference endpoint's collector loads, an *exercise* what a machine does to be measured, a
+    *cluster* what is asked instead of the target, and *declared* what the subject is held against. Only *gates* judge, where
+    any are given.
     """
     signer = at.signer()
     request = Request(
@@ -124,9 +131,12 @@ def evaluate(
         workers=at.settings.workers,
         site=at.settings.site,
         endpoint=endpoint,
+        cluster=cluster,
+        declared=declared,
+        exercise=exercise,
         progress=at.progress,
     )
-    plan = make_plan(request, load_policy(allowed_policy(policy, at)))
+    plan = make_plan(request, load_policy(allowed_policy(policy, at)), gates=gates)
     with _kept_in(at.settings.store):
         store = Store(at.settings.store)
     with store, span(f"flow {kind}", flow=direct.RUNNER):
@@ -135,7 +145,7 @@ def evaluate(
         with told(lambda: _unless(at.stop)):
             report = conclude(plan, collected, runner=direct.RUNNER)
         with _kept_in(at.settings.store):
-            sealed = seal_and_keep(report, collected, signer=signer, store=store)
+            sealed = seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store)
     return sealed.report, sealed.digest
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Judged, evaluate
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.check import Judged, allowed_policy, evaluate
+from adapters.tools.contract import Deployed, Place, Scope, tool
+from adapters.tools.kept import left_about
+from adapters.tools.live import Meant, allowed, meant, parameters
 from arcops.errors import Refused
 from arcops.tier import Tier
-from artifacts.writing import replace_whole
-from tasks.cluster import Saved, connect
+from flows.evaluations import CLUSTER_READINESS
+from flows.plan import all_gates
+from tasks.cluster import Saved, connect, current_context
 from tasks.cluster_snapshot import snapshot
-
-KIND = "cluster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,27 +72,49 @@ class CheckCluster:
     """The name of a shipped policy, or the path of one."""
 
 
-@tool(title="Check a cluster", scope=Scope.CHECK, reads_only=True, long=True)
+def _meant(ask: CheckCluster, at: Place) -> Meant:
+    """The saved cluster, or the live one at the context: the current one of the kubeconfig where none is named."""
+    context = ask.context
+    if ask.saved is None and not context:
+        if at.settings.prefect_api:
+            raise Refused("a worker checks no cluster by accident: name the --context of its kubeconfig")
+        allowed(at, context="current", kubeconfig=ask.kubeconfig)
+        context = current_context(ask.kubeconfig)
+    return meant(at, target=ask.saved, context=context, kubeconfig=ask.kubeconfig)
+
+
+def _parameters(ask: CheckCluster, at: Place) -> Mapping[str, object]:
+    return {"policy": allowed_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
+
+
+def _answer(ask: CheckCluster, digest: str, at: Place) -> Judged:
+    return Judged(report=left_about(_meant(ask, at).name, digest, at), artifact=digest)
+
+
+@tool(
+    title="Check a cluster",
+    scope=Scope.CHECK,
+    reads_only=True,
+    long=True,
+    deployed=Deployed(name="cluster-readiness/cluster-readiness", parameters=_parameters, answer=_answer),
+)
 def check_cluster(ask: CheckCluster, at: Place) -> Judged:
     """Judge whether a Kubernetes cluster is ready for a workload, and keep a signed artifact: GREEN, AMBER or RED.
 
-    Looks at a live cluster by listing alone, or at a saved snapshot. What could not be listed is RED where the policy needs it.
+    Looks at a live cluster by listing alone, or at a saved snapshot. What could not be listed is RED where the policy needs it,
+    and so is a cluster that does not answer or falls silent on the way: its artifact says why.
     """
-    if ask.saved is not None:
-        if ask.context or ask.kubeconfig is not None:
-            raise Refused("both a saved snapshot and a live cluster are named; name one of them")
-        report, digest = evaluate(ask.saved, KIND, ask.policy, (), at)
-        return Judged(report=report, artifact=digest)
-    with _looked_at(ask, at) as (folder, name):
-        report, digest = evaluate(folder, KIND, ask.policy, (), at, named=name)
+    what = _meant(ask, at)
+    if what.cluster is not None:
+        connect(what.cluster.kubeconfig, what.cluster.context).close()  # a context that is not there is nobody's cluster
+    report, digest = evaluate(
+        what.target,
+        CLUSTER_READINESS.kind,
+        ask.policy,
+        (),
+        at,
+        named=what.named,
+        cluster=what.cluster,
+        gates=[gate for gate in all_gates() if CLUSTER_READINESS.judges(gate)],
+    )
     return Judged(report=report, artifact=digest)
-
-
-@contextmanager
-def _looked_at(ask: CheckCluster, at: Place) -> Iterator[tuple[Path, str]]:
-    """A folder with what the cluster says now, and the cluster's name."""
-    found = snapshot_cluster.work(SnapshotCluster(context=ask.context, kubeconfig=ask.kubeconfig), at)
-    with tempfile.TemporaryDirectory(prefix="arcops-cluster-") as folder:
-        for one in found.files:
-            replace_whole(Path(folder) / one.name, one.text.encode())
-        yield Path(folder), found.name

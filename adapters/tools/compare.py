@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from adapters.tools._places import FieldChanged, differing
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import sealed_bytes
 from adapters.tools.standing import SignatureState, grounds, signature_of
@@ -19,10 +19,11 @@ from artifacts.bundle import read_envelope
 from artifacts.envelope import strict_json
 from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of
+from flows.significance import FigureCompared, differences, measures
 
 MOST_BODY = 4 * 1024 * 1024
-MOST_FIELDS = 200
-_MOST_VALUE = 300
+_MOST_MEASURED = 64 * 1024 * 1024
+"""An inference check of 2,000 requests with 512 tokens each has some 8 MiB of raw times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Compare:
     """The digest (sha256:…) of an artifact in the store, or the text of a sealed one."""
     b: str
     """The other, likewise."""
+    tolerance: int = 5
+    """By how many percent two measured times may differ and still be the same; 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +65,6 @@ class FindingChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChanged:
-    """One place in an evidence body. ``a`` or ``b`` is empty where the place is not there."""
-
-    path: str
-    a: str
-    b: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceChanged:
     """Evidence of one kind that is not the same on both sides."""
 
@@ -83,6 +77,16 @@ class EvidenceChanged:
     """How many more places differ."""
     note: str = ""
     """Why the inside is not shown, where it is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuresCompared:
+    """What evidence of one kind measured on both sides, and whether the difference is significant."""
+
+    kind: str
+    figures: tuple[FigureCompared, ...]
+    note: str = ""
+    """Why nothing is compared, where nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,8 @@ class Compared:
     unchanged: int
     """How many findings say the same on both sides."""
     evidence: tuple[EvidenceChanged, ...]
+    measured: tuple[MeasuresCompared, ...]
+    """Measured times of both sides. Empty where neither measured anything, or where the evidence is the same to the byte."""
     missing_appeared: tuple[Missing, ...]
     missing_went: tuple[Missing, ...]
 
@@ -112,8 +118,11 @@ class Compared:
 def compare_artifacts(ask: Compare, at: Place) -> Compared:
     """Tell what changed from artifact A to artifact B: verdicts, findings, evidence down to the field, and the policy.
 
+    Of measured times it tells whether B is slower or faster than A beyond the tolerance, by a 95 percent interval.
     Each side comes with the state of its signature; what an unverified one says is not to be relied on.
     """
+    if not 0 <= ask.tolerance <= 100:
+        raise Refused(f"the tolerance is {ask.tolerance} percent; use 0 to 100")
     ground = grounds(at)
 
     def side(artifact: str, name: str) -> Side:
@@ -129,6 +138,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
     gates = {side: {result.gate: result.verdict for result in one.report.results} for side, one in (("a", a), ("b", b))}
     with Store(at.settings.store) as store:
         evidence = tuple(_evidence(a.report, b.report, store))
+        measured = tuple(_measured(a.report, b.report, store, ask.tolerance))
     return Compared(
         a=a,
         b=b,
@@ -143,6 +153,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
         changed=changed,
         unchanged=unchanged,
         evidence=evidence,
+        measured=measured,
         missing_appeared=tuple(one for one in b.report.missing if one not in a.report.missing),
         missing_went=tuple(one for one in a.report.missing if one not in b.report.missing),
     )
@@ -201,7 +212,7 @@ def _evidence(a: Report, b: Report, store: Store) -> Iterator[EvidenceChanged]:
 
 
 def _inside(kind: str, old: EvidenceRecord, new: EvidenceRecord, store: Store) -> EvidenceChanged:
-    bodies: list[Mapping[str, object]] = []
+    bodies: list[object] = []
     for record in (old, new):
         try:
             data = store.get(record.digest)
@@ -212,52 +223,36 @@ def _inside(kind: str, old: EvidenceRecord, new: EvidenceRecord, store: Store) -
             note = f"The body {record.digest} has {len(data)} bytes, too many to compare here."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
         try:
-            bodies.append(dict(_leaves(strict_json(data, "the evidence"), "")))
+            bodies.append(strict_json(data, "the evidence"))
         except Refused:
             note = f"The body {record.digest} is no JSON, so its inside cannot be compared."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
-    first, second = bodies
-    paths = [path for path in {**first, **second} if _exact(first, path) != _exact(second, path)]
-    fields = tuple(
-        FieldChanged(path=_short(path), a=_shown(first, path), b=_shown(second, path)) for path in paths[:MOST_FIELDS]
-    )
-    return EvidenceChanged(kind=kind, a=old, b=new, fields=fields, more=max(0, len(paths) - MOST_FIELDS))
+    fields, more = differing(*bodies)
+    return EvidenceChanged(kind=kind, a=old, b=new, fields=fields, more=more)
 
 
-def _exact(body: Mapping[str, object], path: str) -> str:
-    """The value at *path* as JSON, by which 1 is not "1" nor ``true``; nothing where there is none."""
-    return json.dumps(body[path]) if path in body else ""
+def _measured(a: Report, b: Report, store: Store, tolerance: int) -> Iterator[MeasuresCompared]:
+    before, after = ({record.kind: record for record in report.evidence if measures(record.kind)} for report in (a, b))
+    for kind in sorted(before.keys() | after.keys()):
+        old, new = before.get(kind), after.get(kind)
+        if old is None or new is None:
+            yield MeasuresCompared(kind=kind, figures=(), note=f"Only {'A' if new is None else 'B'} measured this.")
+        elif old.digest != new.digest:
+            try:
+                bodies = _whole(old, "A", store), _whole(new, "B", store)
+                yield MeasuresCompared(kind=kind, figures=differences(kind, *bodies, tolerance))
+            except Refused as error:
+                yield MeasuresCompared(kind=kind, figures=(), note=f"Nothing is compared: {error}.")
 
 
-def _shown(body: Mapping[str, object], path: str) -> str:
-    value = body.get(path, "")
-    return _short(value if isinstance(value, str) else json.dumps(value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}… ({len(text)} characters)"
-
-
-def _leaves(value: object, where: str) -> Iterator[tuple[str, object]]:
-    """Each leaf of a JSON value by its path. Objects in a list go by what names them, so that one more moves none."""
-    if isinstance(value, dict) and value:
-        for name, member in value.items():
-            yield from _leaves(member, f"{where}.{_plain(name)}" if where else _plain(name))
-    elif isinstance(value, list) and value:
-        for name, member in zip(_names(value), value, strict=True):
-            yield from _leaves(member, f"{where}[{_plain(name)}]")
-    else:
-        yield where, value
-
-
-def _plain(name: str) -> str:
-    """*name* as part of a path, quoted where it could pass for more than one part."""
-    return json.dumps(name, ensure_ascii=False) if set('[]"') & set(name) else name
-
-
-def _names(values: list[object]) -> Iterable[str]:
-    for field in ("path", "name", "id", "uuid", "purl"):
-        names = [value.get(field) if isinstance(value, dict) else None for value in values]
-        if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
-            return [str(name) for name in names]
-    return [str(number) for number in range(len(values))]
+def _whole(record: EvidenceRecord, name: str, store: Store) -> bytes:
+    try:
+        data = store.get(record.digest)
+    except Refused:
+        raise Refused(
+            f"what {name} measured is not in this store, or was changed there ({record.digest}); "
+            "a sealed file names its evidence and does not hold it, so bring it in with 'arcops store import'"
+        ) from None
+    if len(data) > _MOST_MEASURED:
+        raise Refused(f"what {name} measured has {len(data)} bytes, too many to compare here")
+    return data

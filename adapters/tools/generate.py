@@ -19,6 +19,10 @@ class GenerateNetwork:
     description: str
     """The text of a description, in YAML or JSON: who may call the workload, what it calls, and what its site can enforce."""
 
+    definitions: str = ""
+    """The site's own CustomResourceDefinitions, as one text of YAML documents, to hold the made objects against. Without them
+    the schema of custom objects stays unchecked here, and 'check' asks for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedNetwork:
@@ -41,4 +45,5 @@ def generate_network(ask: GenerateNetwork, at: Place) -> GeneratedNetwork:
     documents = load_all(ask.description.encode(), what="the description", most_values=_MOST_VALUES)
     if len(documents) != 1:
         raise Refused("the description is not one YAML document")
-    return GeneratedNetwork(files=generate(from_json(Description, json.dumps(documents[0])), now=at.now()))
+    described = from_json(Description, json.dumps(documents[0]))
+    return GeneratedNetwork(files=generate(described, now=at.now(), definitions=ask.definitions))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Judged, evaluate
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.check import Judged, allowed_policy, evaluate
+from adapters.tools.contract import Deployed, Place, Scope, tool
+from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint, Load, Route, parse_slo
 from arcops.errors import Refused
 
@@ -44,21 +46,21 @@ class CheckInference:
     """Seconds that the whole check may take."""
     of: Path | None = None
     """The files that the endpoint serves, by the caller's own word: they are the subject where the policy judges them, too."""
+    load: bool = False
+    """Unload and load each model first, where the server can (Foundry Local on a device, by alias), and measure how long it
+    takes. Whoever else uses the model waits. Only for callers on that machine."""
+    metrics: bool = False
+    """Read the server's own /metrics meanwhile, for what is left of its key-value cache (vLLM, llama.cpp)."""
     key: str = ""
     """Where the API key is: env:NAME or file:PATH, on the machine where the check runs. Only for callers on that machine."""
+    token: str = ""
+    """Where an access token of Microsoft Entra is, in place of a key, in the same words and for the same callers."""
     authorities: Path | None = None
     """A file with the certificates (PEM) that the endpoint's own must come from; without it, those of the system."""
 
 
-@tool(title="Check an inference endpoint", scope=Scope.CHECK, reads_only=True, long=True)
-def check_inference(ask: CheckInference, at: Place) -> Judged:
-    """Load an OpenAI-compatible endpoint with a known load, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
-
-    Measures time to first token, times between tokens, throughput and goodput under aims, at several concurrencies and with
-    random arrivals, for each model alone and for all together; tries whether greedy answers repeat. What could not be measured
-    is RED. In the tier air-gapped only this machine is asked. Each call makes the requests that it says, so it costs the
-    endpoint time.
-    """
+def _load(ask: CheckInference, at: Place) -> Load:
+    """The load that is asked for. Raises `Refused` where there is none such, or where this caller may not ask for it."""
     load = Load(
         url=ask.url,
         models=ask.models,
@@ -71,13 +73,70 @@ def check_inference(ask: CheckInference, at: Place) -> Judged:
         tokens=ask.tokens,
         patience=ask.patience_ms * 1000,
         budget=ask.budget_s * 1_000_000,
+        reload=ask.load,
+        metrics=ask.metrics,
     )
     if at.roots is not None:
         _refuse_from_afar(load, ask, at)
+    return load
+
+
+def _parameters(ask: CheckInference, at: Place) -> Mapping[str, object]:
+    policy = allowed_policy(ask.policy, at)
+    load = _load(ask, at)
+    from flows.inference_validation import refuse_other_keys  # Prefect, which only a run there needs
+
+    refuse_other_keys(ask.key)
+    refuse_other_keys(ask.token)
+    if ask.load:
+        raise Refused("a worker loads no model anew, for whoever else uses it would wait; ask without --load")
+    return {
+        "policy": policy,
+        "url": load.url,
+        "models": list(load.models),
+        "target": "" if ask.of is None else str(at.reach(ask.of)),
+        "slo": ask.slo,
+        "route": load.route.value,
+        "seed": load.seed,
+        "each": load.each,
+        "concurrencies": list(load.concurrencies),
+        "rates": list(load.rates),
+        "tokens": load.tokens,
+        "patience_ms": ask.patience_ms,
+        "budget_s": ask.budget_s,
+        "metrics": ask.metrics,
+        "key": ask.key,
+        "token": ask.token,
+        "authorities": "" if ask.authorities is None else str(at.reach(ask.authorities)),
+    }
+
+
+def _answer(ask: CheckInference, digest: str, at: Place) -> Judged:
+    name = _load(ask, at).url if ask.of is None else ask.of.absolute().name
+    return Judged(report=left_about(name, digest, at), artifact=digest)
+
+
+@tool(
+    title="Check an inference endpoint",
+    scope=Scope.CHECK,
+    reads_only=True,
+    long=True,
+    deployed=Deployed(name="inference-validation/inference-validation", parameters=_parameters, answer=_answer),
+)
+def check_inference(ask: CheckInference, at: Place) -> Judged:
+    """Load an OpenAI-compatible endpoint with a known load, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+
+    Measures time to first token, times between tokens, throughput and goodput under aims, at several concurrencies and with
+    random arrivals, for each model alone and for all together; tries whether greedy answers repeat; says which kind of server
+    it is, whether it calls itself ready, and what memory is left. What the policy asks for and could not be measured is RED.
+    In the tier air-gapped only this machine is asked. Each call makes the requests that it says, so it costs the endpoint time.
+    """
+    load = _load(ask, at)
     from tasks.inference.asking import refuse_beyond  # the client, which only a check needs
 
     refuse_beyond(load.url, at.settings.tier)
-    endpoint = Endpoint(load=load, key=ask.key, authorities="" if ask.authorities is None else str(ask.authorities))
+    authorities = "" if ask.authorities is None else str(ask.authorities)
+    endpoint = Endpoint(load=load, key=ask.key, token=ask.token, authorities=authorities)
     if ask.of is not None:
         report, digest = evaluate(ask.of, "model", ask.policy, (), at, endpoint=endpoint)
     else:
@@ -87,7 +146,11 @@ def check_inference(ask: CheckInference, at: Place) -> Judged:
 
 def _refuse_from_afar(load: Load, ask: CheckInference, at: Place) -> None:
     """A caller over the network must not have this machine talk to whom the operator did not name, nor hand out its secrets."""
-    if ask.key:
+    if ask.key or ask.token:
         raise Refused("a caller over the network names no key of this server's; run the check on a machine that has it")
+    if ask.load:
+        raise Refused(
+            "a caller over the network may not have models unloaded and loaded; run the check on a machine of the site"
+        )
     if load.url not in at.settings.endpoints:
         raise Refused("this server checks only the endpoints that its operator named (ARCOPS_ENDPOINTS)")

@@ -9,45 +9,70 @@ from pathlib import Path
 from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, tool
 from adapters.tools.kept import left_about
+from adapters.tools.live import Meant, meant, parameters
 from adapters.tools.patience import patient
-from arcops.verdict import Verdict
-from reach.drift import Drift, compare
-from reach.question import Connection, said_doubts
+from flows.evaluations import NETWORK_SAFETY
+from flows.plan import all_gates
+from reach.question import Connection
 from reach.question import ask as put
 from tasks.network import read_manifests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckNetwork:
-    """Which manifests to judge, and by which policy."""
+    """What to judge, and by which policy: manifests, or a live cluster."""
 
-    target: Path
-    """A folder with Kubernetes manifests, or one file, on the machine where the check runs."""
+    target: Path | None = None
+    """A folder with Kubernetes manifests, or one file, on the machine where the check runs; none where a context is named."""
+    saved: Path | None = None
+    """The folder of a snapshot, which has to be whole; for what was put together by hand name it as the target."""
+    context: str = ""
+    """The context of the kubeconfig: the cluster to look at."""
+    kubeconfig: Path | None = None
+    """The kubeconfig, on the machine that looks; the user's own where none is named."""
     policy: str = "network"
     """The name of a shipped policy, or the path of one."""
 
 
+def _meant(ask: CheckNetwork, at: Place) -> Meant:
+    return meant(at, target=ask.target, context=ask.context, kubeconfig=ask.kubeconfig, saved=ask.saved)
+
+
 def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
-    return {"target": str(at.reach(ask.target)), "policy": allowed_policy(ask.policy, at)}
+    return {"policy": allowed_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
 
 
 def _answer(ask: CheckNetwork, digest: str, at: Place) -> Judged:
-    return Judged(report=left_about(ask.target.name, digest, at), artifact=digest)
+    what = _meant(ask, at)
+    return Judged(report=left_about(what.name, digest, at), artifact=digest)
 
 
 @tool(
-    title="Check network manifests",
+    title="Check a network",
     scope=Scope.CHECK,
     reads_only=True,
     long=True,
     deployed=Deployed(name="network-safety/network-safety", parameters=_parameters, answer=_answer),
 )
 def check_network(ask: CheckNetwork, at: Place) -> Judged:
-    """Judge Kubernetes manifests by what they let talk to what, and keep a signed artifact: GREEN, AMBER or RED.
+    """Judge Kubernetes manifests, or a live cluster by listing alone, by what they let talk to what; keep a signed artifact.
 
-    What cannot be read or understood is RED. Every finding names file and line.
+    The verdict is GREEN, AMBER or RED. What cannot be read, seen or understood is RED. Every finding names file and line.
     """
-    report, digest = evaluate(ask.target, "manifests", ask.policy, (), at)
+    what = _meant(ask, at)
+    if what.cluster is None:
+        report, digest = evaluate(what.target, NETWORK_SAFETY.kind, ask.policy, (), at)
+    else:
+        report, digest = evaluate(
+            what.target,
+            NETWORK_SAFETY.kind_of(what.cluster),
+            ask.policy,
+            (),
+            at,
+            named=what.named,
+            cluster=what.cluster,
+            gates=[gate for gate in all_gates() if NETWORK_SAFETY.judges(gate)],
+        )
     return Judged(report=report, artifact=digest)
 
 
@@ -91,34 +116,3 @@ def reach_network(ask: ReachNetwork, at: Place) -> Reached:
         connections=found.connections,
         doubts=found.doubts,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiffNetwork:
-    """Two sets of manifests to compare."""
-
-    declared: Path
-    """The folder or file that says how it should be."""
-    live: Path
-    """The folder or file that says how it is: a cluster's objects as 'kubectl get -o yaml' prints them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Differing:
-    """What differs, and what that changes."""
-
-    verdict: Verdict
-    """RED where more may talk than was declared, or where anything could not be read; AMBER where less may."""
-    drift: Drift
-    doubts: tuple[str, ...]
-    """What keeps the answer from being certain, on either side."""
-
-
-@tool(title="Compare networks", scope=Scope.READ, reads_only=True)
-def diff_network(ask: DiffNetwork, at: Place) -> Differing:
-    """Compare declared Kubernetes manifests with those of a cluster by who may talk to whom, not only by their text."""
-    with patient(at) as tick:
-        declared, live = read_manifests(ask.declared, tick=tick), read_manifests(ask.live, tick=tick)
-        found = compare(declared, live)
-    doubts = [f"declared: {one}" for one in said_doubts(declared)] + [f"live: {one}" for one in said_doubts(live)]
-    return Differing(verdict=found.verdict(certain=not doubts), drift=found, doubts=tuple(doubts))

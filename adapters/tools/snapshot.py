@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.contract import Place, Scope, tool
-from arcops.errors import Refused
+from arcops.errors import Refused, Stopped, Unavailable
 from arcops.tier import Tier
-from tasks.cluster import Saved, connect, snapshot
+from tasks.cluster import TITLES, Saved, connect, look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotNetwork:
-    """Which cluster to read."""
+    """Which cluster to read, and what of it."""
 
     context: str = ""
     """The context of the kubeconfig; the current one where none is named."""
     kubeconfig: Path | None = None
     """The kubeconfig, on the machine that reads; the user's own where none is named."""
+    have: tuple[str, ...] = ()
+    """What need not be looked at, as earlier answers named it: so a snapshot that was cut off is continued."""
+    seconds: int = 0
+    """Answer with what there is as soon as this time has passed and something is complete; 0: with everything at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,12 @@ class Snapshotted:
     """The files, each with what is missing from it."""
 
     files: tuple[Saved, ...]
+    looked: tuple[str, ...]
+    """What was looked at for this answer. It has a file where the cluster has any of it, or would not say."""
+    left: tuple[str, ...]
+    """What is still to be looked at, in a further call."""
+    server: str
+    """The address of the API server, so that two clusters are not mixed up."""
 
 
 @tool(title="Save a cluster's network", scope=Scope.READ, reads_only=True, long=True)
@@ -39,8 +50,31 @@ def snapshot_network(ask: SnapshotNetwork, at: Place) -> Snapshotted:
         raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
     if ask.kubeconfig is None and at.roots is not None:
         raise Refused("this server reads only clusters whose kubeconfig lies in a folder that it serves; name one")
+
+    def tick() -> None:
+        at.progress(0, 0)
+        if at.stop.is_set():
+            raise Stopped("the snapshot was stopped; what is complete was kept, and the same command continues it")
+
+    files: list[Saved] = []
+    looked: list[str] = []
+    wanted = [title for title in TITLES if title not in ask.have]
     client = connect(ask.kubeconfig, ask.context)
+    end = time.monotonic() + ask.seconds
     try:
-        return Snapshotted(files=tuple(snapshot(client, lambda: at.progress(0, 0))))
+        for title in wanted:
+            try:
+                saved = look(client, title, tick)
+            except Unavailable:
+                if not looked:
+                    raise
+                break  # what is complete is worth having; who asks on learns why there is no more
+            looked.append(title)
+            if saved is not None:
+                files.append(saved)
+            if ask.seconds and time.monotonic() >= end:
+                break
     finally:
         client.close()
+    left = tuple(wanted[len(looked) :])
+    return Snapshotted(files=tuple(files), looked=tuple(looked), left=left, server=client.configuration.host)

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.tools.contract import Place
-from adapters.web import showing
+from adapters.web import mapping, showing
 from adapters.web.replies import HEADERS, Problem, Reply, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
@@ -41,6 +41,7 @@ _PAGES = (
     _Page(path="/artifacts/{digest}/download", show=showing.artifact_bytes),
     _Page(path="/evidence/{digest}", show=showing.evidence),
     _Page(path="/evidence/{digest}/download", show=showing.evidence_bytes),
+    _Page(path="/evidence/{digest}/map.svg", show=mapping.evidence_map),
     _Page(path="/compare", show=showing.compare),
     _Page(path="/figures", show=showing.figures),
 )

@@ -14,6 +14,7 @@ from adapters.tools.examine import Examine, Examined, examine_artifact
 from adapters.tools.explain import explained
 from adapters.tools.figures import MOST_DAYS, AskFigures, success_figures
 from adapters.tools.kept import Changed, NotThere
+from adapters.tools.map import BODIES as MAPPED
 from adapters.tools.review import review_artifacts
 from adapters.tools.standing import Ledgered, Standing
 from adapters.tools.verify import Fetch, fetch_artifact
@@ -79,6 +80,7 @@ def artifact(asked: Asked) -> Reply:
         "gates": tuple(_gate(result) for result in _by_need(report)) if report else (),
         "asks": _asks(),
         "kinds": {record.digest: record.kind for record in report.evidence} if report else {},
+        "maps": tuple(record for record in report.evidence if record.kind in MAPPED) if report else (),
     }
     return Reply(body=render("artifact.html", base=asked.base, here="artifacts", **values))
 
@@ -91,7 +93,7 @@ def artifact_bytes(asked: Asked) -> Reply:
 def evidence(asked: Asked) -> Reply:
     """One evidence body, and the artifact that names it where the reader comes from one."""
     body = _kept(asked, "evidence")
-    owner, record = _owner(asked)
+    owner, record = owner_of(asked)
     laid_out = None
     if len(body) <= MOST_BODY:
         try:
@@ -99,6 +101,7 @@ def evidence(asked: Asked) -> Reply:
         except (ValueError, RecursionError):
             laid_out = None
     values = {"digest": asked.digest, "size": len(body), "owner": owner, "record": record, "laid_out": laid_out}
+    values["mapped"] = record is not None and record.kind in MAPPED
     return Reply(body=render("evidence.html", base=asked.base, here="artifacts", **values))
 
 
@@ -120,12 +123,13 @@ def compare(asked: Asked) -> Reply:
     for one in (a, b):
         digest(one, "an artifact")
     try:
-        compared = compare_artifacts(Compare(a=a, b=b), asked.at)
+        ask = Compare(a=a, b=b)
+        compared = compare_artifacts(ask, asked.at)
     except Refused as error:
         raise _compare_problem(asked, a, b) from error
     turned = [one for one in compared.changed if one.a.outcome is not one.b.outcome]
     reworded = [one for one in compared.changed if one.a.outcome is one.b.outcome]
-    values = {"a": a, "b": b, "compared": compared, "turned": turned, "reworded": reworded}
+    values = {"a": a, "b": b, "compared": compared, "turned": turned, "reworded": reworded, "tolerance": ask.tolerance}
     return Reply(body=render("compare.html", base=asked.base, here="compare", **values))
 
 
@@ -188,7 +192,7 @@ def _bytes(asked: Asked, what: str, suffix: str, kind: str) -> Reply:
     )
 
 
-def _owner(asked: Asked) -> tuple[Examined | None, EvidenceRecord | None]:
+def owner_of(asked: Asked) -> tuple[Examined | None, EvidenceRecord | None]:
     """The artifact that the reader comes from, where it really names this evidence."""
     owner = text(asked.query, "of")
     if not owner:

@@ -13,8 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from adapters.tools.figures import worded
+from adapters.tools.measured_words import amount, ratio
 from adapters.tools.standing import Ledgered, Standing
 from artifacts.typed import moment
+from flows.significance import Difference
 
 _STATIC = files("adapters.web") / "static"
 STATIC: Mapping[str, str] = {
@@ -55,10 +57,12 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"day": _day, "moment": moment, "short": short, "part": _part, "query": urlencode, "worded": worded}
+    made.filters |= {"ratio": ratio, "amount": amount}
     made.globals |= {
         "static": lambda name: f"static/{name}?v={static_tag(name)}",
         "trusted": _TRUSTED,
         "ledgered": _LEDGERED,
+        "stands": _STANDS,
     }
     return made
 
@@ -101,3 +105,6 @@ _LEDGERED = {
     Ledgered.ABSENT: ("bad", "Not in the log"),
 }
 """How a page says the state of the ledger."""
+
+_STANDS = {Difference.SLOWER: "bad", Difference.FASTER: "good", Difference.NONE: "good", Difference.UNDECIDED: "open"}
+"""How a page marks whether a measured difference is significant, beside its word."""

@@ -42,7 +42,9 @@ class Publication:
 class Profile:
     """One SKU. Only a profile can say that something does not apply to a device.
 
-    ``names`` are what the driver calls it. ``memory`` is in bytes, ``bandwidth`` in bytes a second. ``ecc``: errors can be
+    ``names`` are what the driver calls it. ``memory`` is in bytes, ``bandwidth`` in bytes a second. ``fp32`` to ``fp8`` are
+    dense operations a second of matrix products in that format, summed in single precision, where the vendor publishes them: a
+    multiplication and an addition are two, and what it gives "with sparsity" is halved. ``ecc``: errors can be
     counted; ``row_remapping`` and ``page_retirement``: how failing memory is replaced; ``sram_threshold``: the
     device tells when errors in its SRAM pass the vendor's own threshold. ``nvlinks`` counts links, and
     ``nvlink_bridge`` says that they come by a bridge between cards, which may be absent; ``nvlink_generation`` is ten times the
@@ -56,6 +58,11 @@ class Profile:
     publications: tuple[Publication, ...]
     memory: Figure
     bandwidth: Figure
+    fp32: Figure | None = None
+    tf32: Figure | None = None
+    fp16: Figure | None = None
+    bf16: Figure | None = None
+    fp8: Figure | None = None
     ecc: Fact
     row_remapping: Fact
     page_retirement: Fact

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from arcops.endpoint import Load
 from arcops.evidence import Body
+from arcops.seen.inference_server import Server
 
 FORMULAS = (
     "TTFT: from the moment when the request was due (open loop) or begun (closed loop) to the first event with text; "
@@ -21,6 +22,9 @@ FORMULAS = (
     "Throughput: tokens of whole answers / (last end - first due).",
     "Goodput: the requests of a run whose answer was whole and kept to every aim of the SLO, of all its requests.",
     "Interference: the median of a model's TTFT, or TPOT, while all models work / the same at the same concurrency alone.",
+    "Load time: from asking for the model to the answer that it is loaded, right after it was unloaded; its files may still "
+    "be in the host's cache.",
+    "Headroom: the least share of memory that was free in samples taken all through the load, rounded down to whole percent.",
     "Arrivals of an open loop: the sum of -ln(1 - u) / rate over uniform u. Prompts, lengths and u come from Python's "
     "random.Random, seeded with 'seed:kind:model:figure'.",
 )
@@ -28,9 +32,12 @@ FORMULAS = (
 
 
 class Fault(Enum):
-    """What became of a request that brought no whole answer. ``NOT_RUN``: the check's time was over before its turn."""
+    """What became of a request that brought no whole answer. ``UNTRUSTED``: the server's certificate was refused, so nothing
+    was asked. ``NOT_RUN``: the check's time was over before its turn.
+    """
 
     CONNECT = "connect"
+    UNTRUSTED = "untrusted"
     TIMEOUT = "timeout"
     REFUSED = "4xx"
     THROTTLED = "429"
@@ -127,11 +134,23 @@ class Run:
 
 
 class Listing(Enum):
-    """Where the endpoint lists its models: ``/v1/models``, or ``/models/loaded`` as Foundry Local has it on a device."""
+    """Where the endpoint lists the models that can answer. Foundry Local's ``/v1/models`` on a device holds its whole catalog,
+    so there it is ``/models/loaded``, in its preview ``/openai/loadedmodels``; on Azure Local it may be ``/v1/model``, of one.
+    """
 
     OPENAI = "/v1/models"
     LOADED = "/models/loaded"
+    LOADED_PREVIEW = "/openai/loadedmodels"
+    ONE = "/v1/model"
     NONE = "none"
+
+
+class Credential(Enum):
+    """What the requests carried: a key of the server's own, or a token of Microsoft Entra."""
+
+    NONE = "none"
+    API_KEY = "api-key"
+    TOKEN = "token"  # noqa: S105  # the name of a kind, not a secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +160,11 @@ class Inference(Body):
     KIND: ClassVar[str] = "inference"
 
     load: Load
-    with_key: bool
+    credential: Credential
     listing: Listing
     listing_said: str
     listed: tuple[str, ...]
+    server: Server
     runs: tuple[Run, ...]
     formulas: tuple[str, ...] = FORMULAS
 

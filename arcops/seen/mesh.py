@@ -19,9 +19,30 @@ class MeshAction(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeshMatch:
+    """One thing that a rule asks of a request: ``attribute`` (such as ``principals``, ``ports``, or the key of a condition) has
+    one of ``values``. With ``but_not`` it has none of them.
+    """
+
+    attribute: str
+    values: tuple[str, ...]
+    but_not: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshTerms:
+    """Things that are asked together: each of ``of`` must hold."""
+
+    of: tuple[MeshMatch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeshRule:
     """One rule of an AuthorizationPolicy. ``named``: it says who calls. ``identities`` are the principals, namespaces and
     service accounts that it names. ``limited``: it says which operation or condition.
+
+    It means requests for which one of ``sources`` holds (none: whoever sends them), one of ``operations`` (none: whatever they
+    ask), and all of ``conditions``.
     """
 
     at: Location
@@ -29,6 +50,9 @@ class MeshRule:
     named: bool
     identities: tuple[str, ...] = ()
     limited: bool = False
+    sources: tuple[MeshTerms, ...] = ()
+    operations: tuple[MeshTerms, ...] = ()
+    conditions: tuple[MeshMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +74,9 @@ class AuthorizationSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAuthenticationSeen:
-    """A PeerAuthentication. ``mode`` is ``STRICT``, ``PERMISSIVE``, ``DISABLE`` or ``UNSET``; ``ports`` are those by port."""
+    """A PeerAuthentication. ``mode`` is ``STRICT``, ``PERMISSIVE``, ``DISABLE`` or ``UNSET``; ``ports`` are those by port, for
+    the ports ``numbers``.
+    """
 
     namespace: str
     name: str
@@ -58,6 +84,7 @@ class PeerAuthenticationSeen:
     mode: str
     selector: Selector | None
     ports: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -66,7 +93,9 @@ class PeerAuthenticationSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarSeen:
-    """A Sidecar. ``outbound`` is its ``outboundTrafficPolicy.mode``, empty where it says none."""
+    """A Sidecar. ``outbound`` is its ``outboundTrafficPolicy.mode``, empty where it says none. ``hosts`` are those of all its
+    ``egress``; ``by_port``: one of these is for one port only. ``listens``: it has ``ingress`` listeners of its own.
+    """
 
     namespace: str
     name: str
@@ -74,6 +103,8 @@ class SidecarSeen:
     outbound: str
     selector: Selector | None
     hosts: tuple[str, ...] = ()
+    by_port: bool = False
+    listens: bool = False
 
     @property
     def title(self) -> str:
@@ -82,7 +113,9 @@ class SidecarSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceEntrySeen:
-    """A ServiceEntry: hosts that become part of the mesh's registry, for the namespaces of ``exported`` (none: for all)."""
+    """A ServiceEntry: hosts that become part of the mesh's registry, for the namespaces of ``exported`` (none: for all), on
+    ``ports`` (none is said: on any).
+    """
 
     namespace: str
     name: str
@@ -90,6 +123,7 @@ class ServiceEntrySeen:
     hosts: tuple[str, ...]
     addresses: tuple[str, ...] = ()
     exported: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -112,6 +146,50 @@ class DestinationRuleSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeshGatewaySeen:
+    """Istio's own Gateway, of the one form that is read: every server asks for a certificate of the mesh, and names its hosts.
+
+    ``selector`` selects its pods, in its own namespace.
+    """
+
+    namespace: str
+    name: str
+    at: Location
+    selector: Selector
+    hosts: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return f"Gateway.networking.istio.io {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leads:
+    """One route of a VirtualService: for requests that come by ``gateways`` (``mesh`` is the sidecars), to ``hosts``."""
+
+    at: Location
+    gateways: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualServiceSeen:
+    """A VirtualService and its routes. Gateways are ``namespace/name``. ``unclear`` names what in it is not understood."""
+
+    namespace: str
+    name: str
+    at: Location
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...]
+    routes: tuple[Leads, ...] = ()
+    unclear: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"VirtualService {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeshConfigSeen:
     """The mesh's own settings, from the ConfigMap ``istio`` or an IstioOperator. What is not said is empty."""
 
@@ -131,3 +209,5 @@ class MeshSeen:
     service_entries: tuple[ServiceEntrySeen, ...] = ()
     destination_rules: tuple[DestinationRuleSeen, ...] = ()
     configs: tuple[MeshConfigSeen, ...] = ()
+    gateways: tuple[MeshGatewaySeen, ...] = ()
+    virtual_services: tuple[VirtualServiceSeen, ...] = ()

@@ -17,6 +17,12 @@ from arcops.seen.mesh import MeshSeen
 
 __all__ = ["Label", "Operator", "Requirement", "Selector"]  # told on, for whoever reads networks reads labels
 
+CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
+"""Kinds of policies that are evaluated together with NetworkPolicies, by the rules of the network plugin Cilium."""
+
+METADATA_SERVICES = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
+"""Where clouds tell a machine its secrets: most of them, AWS by IPv6, and Azure's WireServer."""
+
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server puts on every namespace: its name."""
 
@@ -40,6 +46,21 @@ class Complaint:
     about: str
     field: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """The lines of a file in which one object stands alone, so that a fix can be written into them.
+
+    ``at`` is where the object begins. ``text`` are whole lines, the first of them number ``first``: the object's own, and the
+    line ``---`` before and after it. ``opens`` and ``ends``: the file begins, and ends, with them.
+    """
+
+    at: Location
+    first: int
+    text: str
+    opens: bool
+    ends: bool
 
 
 class Direction(Enum):
@@ -70,7 +91,7 @@ class Peer:
     """Whom a rule names: pods by namespace and pod labels, or addresses.
 
     ``namespaces`` is ``None`` for the policy's own namespace; ``pods`` is ``None`` for every pod. With ``nodes`` it names the
-    cluster's nodes, with ``domain`` a host name.
+    cluster's nodes, with ``domain`` a host name (``*`` in it stands for any): addresses outside, nobody knows which.
     """
 
     at: Location
@@ -92,7 +113,9 @@ class PortRange:
 
 
 class Action(Enum):
-    """What a rule does. Rules of a NetworkPolicy only allow; ``PASS`` leaves the question to NetworkPolicies."""
+    """What a rule does. Rules of a NetworkPolicy only allow, Cilium's allow or deny; ``PASS`` leaves the question to
+    NetworkPolicies.
+    """
 
     ALLOW = "Allow"
     DENY = "Deny"
@@ -120,11 +143,12 @@ class Tier(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySeen:
-    """A NetworkPolicy (tier ``NAMESPACE``) or one for the whole cluster.
+    """A NetworkPolicy or one of Cilium's (tier ``NAMESPACE``), or one for the whole cluster.
 
     ``pods`` and, for the whole cluster, ``namespaces`` select whom it is about. ``directions`` are those in which a
     NetworkPolicy isolates its pods, after the API server's defaults; ``declared`` whether the manifest named them.
-    ``priority``: the lower decides first.
+    ``priority``: the lower decides first. Within the tier ``NAMESPACE`` all policies are taken together: what one allows is
+    allowed, and what one of Cilium's denies is denied whatever the others say.
     """
 
     kind: str
@@ -144,6 +168,15 @@ class PolicySeen:
     def title(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
+    @property
+    def plain(self) -> bool:
+        """Is it a NetworkPolicy of Kubernetes itself?"""
+        return self.tier is Tier.NAMESPACE and self.kind not in CILIUM
+
+    def counts(self, direction: Direction) -> bool:
+        """Do its rules for *direction* have an effect? Those of a NetworkPolicy only where it isolates, all others always."""
+        return not self.plain or direction in self.directions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPort:
@@ -159,7 +192,8 @@ class ContainerPort:
 class PodSet:
     """The pods that one object makes, all alike: a bare Pod, or those of a workload's template.
 
-    ``owner`` is ``Kind/name`` of the controller that made the object, or empty.
+    ``owner`` is ``Kind/name`` of the controller that made the object, or empty. ``account`` is their service account, empty
+    where nobody says which. ``bypasses`` are the annotations that keep packets away from the mesh's sidecar.
     """
 
     kind: str
@@ -170,6 +204,8 @@ class PodSet:
     ports: tuple[ContainerPort, ...] = ()
     host_network: bool = False
     owner: str = ""
+    account: str = "default"
+    bypasses: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -332,7 +368,7 @@ class Network(Body):
 
     ``unread`` is what could not be read or understood, so that anything may be missing; ``refused`` is what an API server would
     not accept; ``unchecked`` are objects, or rules about them, without a definition to check by. ``root`` is SHA-256 over the
-    concatenated digests of ``files``.
+    concatenated digests of ``files``. ``passages`` hold the words of objects that a fix may change.
     """
 
     KIND: ClassVar[str] = "network"
@@ -352,6 +388,7 @@ class Network(Body):
     backend_tls: tuple[BackendTlsSeen, ...] = ()
     others: tuple[OtherObject, ...] = ()
     mesh: MeshSeen = NO_MESH
+    passages: tuple[Passage, ...] = ()
 
     @property
     def names_subject(self) -> str:

@@ -9,6 +9,7 @@ from arcops.result import Report
 from artifacts.typed import moment
 
 _ORDER = {Outcome.UNKNOWN: 0, Outcome.FAIL: 1, Outcome.WARN: 2, Outcome.PASS: 3}
+_TICKS = re.compile("`+")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
 
 
@@ -24,6 +25,8 @@ def to_markdown(report: Report) -> bytes:
         lines += [f"## {result.verdict.value}: {_text(result.gate)}", "", "| | Rule | About | Finding |", "|---|---|---|---|"]
         lines += [_row(finding) for finding in sorted(result.findings, key=lambda finding: _ORDER[finding.outcome])]
         lines.append("")
+        for finding in result.findings:
+            lines += _patch(finding)
     if report.missing:
         lines += ["## Missing evidence", ""]
         lines += [
@@ -68,6 +71,16 @@ def _row(finding: Finding) -> str:
     return f"| {finding.outcome.value} | {_text(finding.rule)} | {_text(finding.about)} | {words} |"
 
 
+def _patch(finding: Finding) -> list[str]:
+    """The patch as a block of code, in a fence that nothing in it can close."""
+    if not finding.patch:
+        return []
+    body = [_visible(line) for line in finding.patch.splitlines()]
+    fence = "`" * max(3, 1 + max(len(run) for line in body for run in [*_TICKS.findall(line), ""]))
+    about = f" ({_text(finding.about)})" if finding.about else ""
+    return [f"Patch for {_text(finding.rule)}{about}:", "", f"{fence}diff", *body, fence, ""]
+
+
 def _text(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", _line(text))
 
@@ -78,4 +91,8 @@ def _code(text: str) -> str:
 
 def _line(text: str) -> str:
     """*text* as one line that commands no terminal: Markdown is read there, too."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in " ".join(text.split()))
+    return _visible(" ".join(text.split()))
+
+
+def _visible(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

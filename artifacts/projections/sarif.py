@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from arcops.finding import Finding, Outcome, Rule
 from arcops.result import Report
+from artifacts.projections.patches import Change, changes
 from artifacts.typed import JSON, moment
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -72,11 +73,26 @@ def _result(finding: Finding, index: int, subject: str) -> JSON:
         "locations": [{"physicalLocation": place}],
         "properties": {"outcome": finding.outcome.value, "about": finding.about, "cites": list(finding.cites)},
     }
+    found = changes(finding.patch)
+    if found:
+        result["fixes"] = [{"description": {"text": _message(finding.fix or finding.text)}, "artifactChanges": _changed(found)}]
     if finding.waiver is not None:
         waiver = finding.waiver
         words = f"{waiver.reason} ({waiver.owner}, until {moment(waiver.expires)})"
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": words}]
     return result
+
+
+def _changed(found: tuple[Change, ...]) -> list[JSON]:
+    """What a patch changes, file by file (3.56): whole lines, so a file that is new begins as an empty first line."""
+    by_file: dict[str, list[JSON]] = {}
+    for one in found:
+        text = "\n".join(one.lines) + ("" if one.first else "\n")
+        region: dict[str, JSON] = {"startLine": max(one.first, 1), "endLine": max(one.last, 1)}
+        if not one.first:
+            region |= {"startColumn": 1, "endColumn": 1}
+        by_file.setdefault(one.path, []).append({"deletedRegion": region, "insertedContent": {"text": text}})
+    return [{"artifactLocation": {"uri": _uri(path)}, "replacements": made} for path, made in by_file.items()]
 
 
 def _message(text: str) -> str:

@@ -6,7 +6,10 @@ from importlib import resources
 
 from arcops.errors import Refused
 
-_FILES = {"https://arcops.dev/predicates/readiness-report/v1": "readiness-report-v1.json"}
+_FILES = {
+    "https://arcops.dev/predicates/readiness-report/v1": "readiness-report-v1.json",
+    "https://arcops.dev/predicates/benchmark-baseline/v1": "benchmark-baseline-v1.json",
+}
 
 
 def schema_text(predicate_type: str) -> str:

@@ -142,12 +142,12 @@ async def _stream(at: Door, load: Load, model: str, prompt: str, tokens: int, go
     got.ended = time.perf_counter_ns()
 
 
-async def fetch(at: Door, path: str, seconds: float) -> bytes:
-    """The JSON at *path*. Raises `BadAnswer`."""
+async def fetch(at: Door, path: str, seconds: float, kind: str = "application/json") -> bytes:
+    """What is at *path*, of the media type *kind*, or of any where that is empty. Raises `BadAnswer`."""
     got = Answered(answer=Answer(route=Route.CHAT, most_events=0))
     try:
         async with asyncio.timeout(seconds):
-            async with aclosing(_exchange(at, "GET", path, b"", got, "application/json", _MOST_LIST)) as exchange:
+            async with aclosing(_exchange(at, "GET", path, b"", got, kind, _MOST_LIST)) as exchange:
                 parts = [data async for data, _ in exchange]
     except TimeoutError as error:
         raise BadAnswer(Fault.TIMEOUT, f"{path} did not answer within {seconds:g} s") from error
@@ -163,7 +163,7 @@ async def _exchange(
         got.connected = time.perf_counter_ns()
         wire = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=64 * 1024)
         named = f"[{at.name}]" if ":" in at.name else at.name
-        headers = [("Host", f"{named}:{at.port}"), ("Accept", kind), ("User-Agent", "arcops"), ("Connection", "close")]
+        headers = [("Host", f"{named}:{at.port}"), ("Accept", kind or "*/*"), ("User-Agent", "arcops"), ("Connection", "close")]
         if body:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if at.key:
@@ -200,6 +200,9 @@ async def _connected(at: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWrit
             return await asyncio.open_connection(
                 host, at.port, limit=_CHUNK, ssl=at.tls, server_hostname=at.name if at.tls else None
             )
+        except ssl.SSLCertVerificationError as error:
+            # The words are OpenSSL's about the certificate, and hold no more of it than the name that was asked for.
+            raise BadAnswer(Fault.UNTRUSTED, f"the certificate is refused: {error.verify_message}") from error
         except ssl.SSLError as error:
             said = f"no TLS with {at.name}: {error.reason or 'it failed'}"
         except OSError as error:
@@ -227,14 +230,14 @@ def _refuse_status(response: h11.Response, kind: str, most: int) -> None:
     status = response.status_code
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
     if status == 429:
-        raise BadAnswer(Fault.THROTTLED, "the server answered 429, too many requests")
+        raise BadAnswer(Fault.THROTTLED, "the server answered 429, too many requests", status)
     for least, fault in ((500, Fault.SERVER), (400, Fault.REFUSED), (300, Fault.REDIRECTED)):
         if status >= least:
-            raise BadAnswer(fault, f"the server answered {status}")
+            raise BadAnswer(fault, f"the server answered {status}", status)
     if status != 200:
-        raise BadAnswer(Fault.MALFORMED, f"the server answered {status}")
+        raise BadAnswer(Fault.MALFORMED, f"the server answered {status}", status)
     found = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if found != kind:
+    if kind and found != kind:
         raise BadAnswer(Fault.MALFORMED, f"the answer is not {kind}")
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:

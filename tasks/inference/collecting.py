@@ -1,75 +1,122 @@
-"""The collector: look at what the endpoint lists, then let it bear the load."""
+"""The collector: look which server it is and what it lists, then let it bear the load while its memory is watched."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 from arcops.collector import collector
-from arcops.endpoint import Load
+from arcops.endpoint import Endpoint, Load
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
-from arcops.seen.inference import Fault, Inference, Listing
+from arcops.seen.inference import Credential, Inference, Listing
+from arcops.seen.inference_server import Flavour, Probe, Served, Server, When
 from arcops.seen.tree import Tree
 from foundation.secrets import referred
-from tasks.inference.asking import Door, door, fetch
-from tasks.inference.events import BadAnswer
+from foundation.settings import is_loopback
+from tasks.inference.asking import Door, door
 from tasks.inference.loading import bear
+from tasks.inference.recognising import Known, health, recognised
+from tasks.inference.reloading import as_listed, can_load, reloaded
+from tasks.inference.rooms import Watch
+from tasks.inference.tokens import refuse_ended
 
 ENDPOINT = "inference-endpoint"
 """The kind of subject that this collector looks at."""
 
-_MOST_LISTED = 500
-_SECONDS_TO_LIST = 10.0
-_NO_LIST = "what it answers is no list of models"
+T = TypeVar("T")
+
+_SECONDS_TO_ASK = 10.0
+_TICK = 0.25
 
 
 # A process of its own: looking up a host's name can hang where no deadline of ours reaches, and a busy neighbour would be
 # measured as if it were the endpoint. It waits until a model's files were read, lest reading them be measured, too; and so it
 # is those files that name the subject, where a policy asks about both.
-@collector(Inference, version="1", wants=(Tree,), deadline=timedelta(minutes=21), isolated=True, follows=True)
+@collector(Inference, version="2", wants=(Tree,), deadline=timedelta(minutes=22), isolated=True, follows=True)
 def inference(request: Request, seen: Seen) -> Sighting[Inference]:
     """Raises `Refused` where the request names no endpoint, or one that the tier does not reach."""
     endpoint = request.endpoint
     if endpoint is None:
         raise Refused(f"a {request.kind} is no inference endpoint; check one with 'arcops inference check URL'")
-    key = referred(os.environ, endpoint.key, "API key") if endpoint.key else ""
-    at = door(endpoint.load, request.tier, key=key, authorities=endpoint.authorities)
-    return Sighting(body=asyncio.run(_look(at, endpoint.load, request)))
+    secret, credential = _secret(endpoint, request)
+    at = door(endpoint.load, request.tier, key=secret, authorities=endpoint.authorities)
+    return Sighting(body=asyncio.run(_look(at, endpoint.load, credential, lambda: request.progress(0, 0))))
 
 
-async def _look(at: Door, load: Load, request: Request) -> Inference:
-    listing, said, listed = await _listed(at, load)
-    runs = await bear(at, load, lambda: request.progress(0, 0))
-    return Inference(load=load, with_key=bool(at.key), listing=listing, listing_said=said, listed=listed, runs=runs)
+def _secret(endpoint: Endpoint, request: Request) -> tuple[str, Credential]:
+    if endpoint.token:
+        token = referred(os.environ, endpoint.token, "access token")
+        refuse_ended(token, request.now + timedelta(microseconds=endpoint.load.budget))
+        return token, Credential.TOKEN
+    if endpoint.key:
+        return referred(os.environ, endpoint.key, "API key"), Credential.API_KEY
+    return "", Credential.NONE
 
 
-async def _listed(at: Door, load: Load) -> tuple[Listing, str, tuple[str, ...]]:
-    seconds = min(_SECONDS_TO_LIST, load.patience / 1e6)
-    said = []
-    for listing in (Listing.OPENAI, Listing.LOADED):
+async def _look(at: Door, load: Load, credential: Credential, alive: Callable[[], None]) -> Inference:
+    end = time.monotonic() + load.budget / 1e6
+    seconds = min(_SECONDS_TO_ASK, load.patience / 1e6)
+    known = await _watched(recognised(at, seconds), alive, end) or _UNREACHED
+    probes = await _watched(health(at, known.flavour, When.BEFORE, seconds), alive, end) or ()
+    served = as_listed(known, load)
+    if load.reload and can_load(known):
+        served = tuple([await _loaded(at, known, one, alive, end) for one in served])
+        known = await _watched(recognised(at, seconds), alive, end) or _UNREACHED
+    names = {one.model: one.id for one in served if one.id}
+    with Watch(at, local=is_loopback(urlsplit(load.url).hostname or "")) as watch:
+        metrics = asyncio.ensure_future(watch.metrics()) if load.metrics else None
         try:
-            names = _names(await fetch(at, listing.value, seconds))
-        except BadAnswer as error:
-            said.append(f"{listing.value}: {error.said}")
-        else:
-            return listing, "", names
-    return Listing.NONE, "; ".join(said), ()
+            runs = await bear(at, load, alive, end=end, names=names)
+        finally:
+            if metrics is not None:
+                metrics.cancel()
+    await _watched(watch.ended(), alive, time.monotonic() + 10)
+    probes += await _watched(health(at, known.flavour, When.AFTER, seconds), alive, time.monotonic() + 3 * seconds) or ()
+    return Inference(
+        load=load,
+        credential=credential,
+        listing=known.listing,
+        listing_said=known.said,
+        listed=known.listed,
+        server=Server(flavour=known.flavour, probes=_in_order(probes), served=served, memory=watch.memory),
+        runs=runs,
+    )
 
 
-def _names(data: bytes) -> tuple[str, ...]:
-    """The ids in OpenAI's list of models, or in a plain list of names."""
+_UNREACHED = Known(
+    flavour=Flavour.UNREACHED, listing=Listing.NONE, said="the check's time was over before it was asked", listed=()
+)
+
+
+def _in_order(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
+    return tuple(sorted(probes, key=lambda one: (one.when is When.AFTER, one.path)))
+
+
+async def _loaded(at: Door, known: Known, served: Served, alive: Callable[[], None], end: float) -> Served:
+    seconds = max(0.0, end - time.monotonic())
+    found = await _watched(reloaded(at, known, served.model, seconds), alive, end)
+    said = "the check's time was over before it was loaded"
+    return found or Served(model=served.model, id="", was_loaded=None, cold=None, said=said)
+
+
+async def _watched(work: Coroutine[object, object, T], alive: Callable[[], None], end: float) -> T | None:
+    """What *work* returns, or ``None`` where it takes until *end*. *alive* is called meanwhile, and may end it."""
+    task = asyncio.ensure_future(work)
     try:
-        said = json.loads(data)
-        entries = said["data"] if isinstance(said, dict) else said
-        names = sorted({str(entry["id"]) if isinstance(entry, dict) else entry for entry in entries})
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadAnswer(Fault.MALFORMED, _NO_LIST) from error
-    if len(names) > _MOST_LISTED or not all(
-        isinstance(name, str) and name.isprintable() and len(name) <= 200 for name in names
-    ):
-        raise BadAnswer(Fault.MALFORMED, _NO_LIST)
-    return tuple(names)
+        while not task.done() and (left := end - time.monotonic()) > 0:
+            await asyncio.wait([task], timeout=min(_TICK, left))
+            alive()
+        return task.result() if task.done() else None
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

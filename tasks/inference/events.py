@@ -20,11 +20,14 @@ _LONGEST_FINISH = 40
 
 
 class BadAnswer(Exception):
-    """The answer is not what was asked for; ``said`` holds nothing of it, for a server may repeat the key that it was given."""
+    """The answer is not what was asked for; ``said`` holds nothing of it, for a server may repeat the key that it was given.
 
-    def __init__(self, fault: Fault, said: str) -> None:
+    ``status`` is its HTTP status where that is what is wrong, else 0.
+    """
+
+    def __init__(self, fault: Fault, said: str, status: int = 0) -> None:
         super().__init__(said)
-        self.fault, self.said = fault, said
+        self.fault, self.said, self.status = fault, said, status
 
 
 @dataclass(slots=True)

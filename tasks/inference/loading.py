@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -61,9 +61,9 @@ def plan(load: Load) -> tuple[tuple[tuple[RunKind, str, int], ...], ...]:
     return tuple(steps)
 
 
-async def bear(at: Door, load: Load, alive: Callable[[], None]) -> tuple[Run, ...]:
-    """Every run of the plan. What the budget does not suffice for is NOT_RUN. *alive* is called several times a second, and
-    ends everything by what it raises.
+async def bear(at: Door, load: Load, alive: Callable[[], None], *, end: float, names: Mapping[str, str]) -> tuple[Run, ...]:
+    """Every run of the plan; *names* are the ids by which models are completed, where they differ. What is not done at *end* of
+    the monotonic clock is NOT_RUN. *alive* is called several times a second, and ends everything by what it raises.
     """
     shots: dict[tuple[RunKind, str, int], dict[int, Shot]] = {key: {} for step in plan(load) for key in step}
 
@@ -71,10 +71,9 @@ async def bear(at: Door, load: Load, alive: Callable[[], None]) -> tuple[Run, ..
         for step in plan(load):
             async with asyncio.TaskGroup() as group:
                 for key in step:
-                    group.create_task(_run(at, load, key, shots[key]))
+                    group.create_task(_run(at, load, key, shots[key], names.get(key[1], key[1])))
 
     work = asyncio.ensure_future(steps())
-    end = time.monotonic() + load.budget / 1e6
     try:
         while not work.done() and (left := end - time.monotonic()) > 0:
             await asyncio.wait([work], timeout=min(0.25, left))
@@ -95,13 +94,13 @@ async def bear(at: Door, load: Load, alive: Callable[[], None]) -> tuple[Run, ..
     )
 
 
-async def _run(at: Door, load: Load, key: tuple[RunKind, str, int], done: dict[int, Shot]) -> None:
-    kind, model, figure = key
+async def _run(at: Door, load: Load, key: tuple[RunKind, str, int], done: dict[int, Shot], name: str) -> None:
+    kind, _, figure = key
     began = time.perf_counter_ns()
     waiting = list(enumerate(wanted(load, *key)))[::-1]
 
     async def one(number: int, want: Wanted, due: int) -> None:
-        got = await ask(at, load, model, want.prompt, want.tokens)
+        got = await ask(at, load, name, want.prompt, want.tokens)
         done[number] = _shot(want, got, began=began, due=due)
 
     async def worker() -> None:

@@ -1,5 +1,5 @@
 """Policies for the whole cluster (``policy.networking.k8s.io``): AdminNetworkPolicy and BaselineAdminNetworkPolicy of
-``v1alpha1``, and ClusterNetworkPolicy of ``v1alpha2``, which is both.
+``v1alpha1``, and ClusterNetworkPolicy of ``v1alpha2`` and ``v1beta1``, which is both.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ KINDS = {
     ("v1alpha1", "AdminNetworkPolicy"): Tier.ADMIN,
     ("v1alpha1", "BaselineAdminNetworkPolicy"): Tier.BASELINE,
     ("v1alpha2", "ClusterNetworkPolicy"): Tier.ADMIN,
+    ("v1beta1", "ClusterNetworkPolicy"): Tier.ADMIN,
 }
 _MOST_PRIORITY = 1000
-_MOST_RULES = 100
+_MOST_RULES = {"ClusterNetworkPolicy": 25}
+_MOST_OF_OTHERS = 100
 
 
 def cluster_policy(found: Field, version: str, kind: str, name: str) -> PolicySeen:
@@ -98,8 +100,9 @@ def _rules(spec: Field, list_name: str, peers: str, kind: str) -> Iterator[Polic
     elif kind == "BaselineAdminNetworkPolicy":
         del known["Pass"]
     for number, item in enumerate(spec.items(list_name)):
-        if number == _MOST_RULES:
-            item.wrong(f"there are more than {_MOST_RULES} rules")
+        most = _MOST_RULES.get(kind, _MOST_OF_OTHERS)
+        if number == most:
+            item.wrong(f"there are more than {most} rules")
         item.only("name", "action", peers, "ports", "protocols")
         named = text_at(item.get("action"))
         if named not in known:
@@ -109,6 +112,8 @@ def _rules(spec: Field, list_name: str, peers: str, kind: str) -> Iterator[Polic
         if not asked:
             item.complaints.add(item.line, f"{item.path}.{peers}", "a rule names at least one peer")
         found = tuple(one for peer in asked for one in _peers(peer, peers))
+        if any(one.domain for one in found) and known[named] is not Action.ALLOW:
+            item.wrong("host names stand only in rules that let something through, for nobody knows all of their addresses")
         if found:
             ports = (*_ports(item), *_protocols(item))
             yield PolicyRule(at=item.at, field=item.path, action=known[named], peers=found, ports=ports)
@@ -129,7 +134,7 @@ def _peers(item: Field, peers: str) -> Iterator[Peer]:
             yield Peer(at=item.at, nodes=selector(item.get("nodes")) or Selector())
             return
         if item.get("domainNames") is not None:
-            yield from (Peer(at=one.at, domain=one.text() or "?") for one in item.items("domainNames"))
+            yield from (Peer(at=one.at, domain=one.text().lower().rstrip(".") or "?") for one in item.items("domainNames"))
             return
     chosen = _pods(item)
     if chosen is None:

@@ -65,7 +65,7 @@ class Custom:
             tick()
             if (one.group, one.kind) not in self._definitions:
                 if _moves_packets(one.group):
-                    text = f"no CustomResourceDefinition of {one.kind}.{one.group} is here to check it by"
+                    text = f"no CustomResourceDefinition of {one.kind}.{one.group} stands beside the manifests to check it by"
                     self.unchecked.append(Complaint(at=one.at, about=one.about, field="", text=text))
                 continue
             key = one.group, one.kind, one.version

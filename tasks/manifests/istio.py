@@ -11,19 +11,23 @@ from arcops.seen.mesh import (
     DestinationRuleSeen,
     MeshAction,
     MeshConfigSeen,
+    MeshGatewaySeen,
+    MeshMatch,
     MeshRule,
     MeshSeen,
+    MeshTerms,
     PeerAuthenticationSeen,
     ServiceEntrySeen,
     SidecarSeen,
+    VirtualServiceSeen,
 )
-from tasks.manifests.fields import Field, text_at
+from tasks.manifests.fields import Field, text_at, whole_at
+from tasks.manifests.istio_routes import mesh_gateway, virtual_service
 from tasks.manifests.names import labels
 from tasks.manifests.nodes import Unreadable, documents
 
 NARROWING = frozenset(
     {
-        ("networking.istio.io", "VirtualService"),
         ("networking.istio.io", "WorkloadEntry"),
         ("networking.istio.io", "WorkloadGroup"),
         ("networking.istio.io", "ProxyConfig"),
@@ -46,6 +50,8 @@ class Mesh:
     service_entries: list[ServiceEntrySeen] = field(default_factory=list)
     destination_rules: list[DestinationRuleSeen] = field(default_factory=list)
     configs: list[MeshConfigSeen] = field(default_factory=list)
+    gateways: list[MeshGatewaySeen] = field(default_factory=list)
+    virtual_services: list[VirtualServiceSeen] = field(default_factory=list)
 
     def seen(self) -> MeshSeen:
         return MeshSeen(
@@ -55,6 +61,8 @@ class Mesh:
             service_entries=tuple(self.service_entries),
             destination_rules=tuple(self.destination_rules),
             configs=tuple(self.configs),
+            gateways=tuple(self.gateways),
+            virtual_services=tuple(self.virtual_services),
         )
 
     def take(self, found: Field, group: str, kind: str, namespace: str, name: str) -> bool:
@@ -70,6 +78,13 @@ class Mesh:
                 self.service_entries.append(_service_entry(found, namespace, name))
             case ("networking.istio.io", "DestinationRule"):
                 self.destination_rules.append(_destination_rule(found, namespace, name))
+            case ("networking.istio.io", "VirtualService"):
+                self.virtual_services.append(virtual_service(found, namespace, name))
+            case ("networking.istio.io", "Gateway"):
+                made = mesh_gateway(found, namespace, name)
+                if made is None:
+                    return False  # it may let anybody in, and nothing here knows whom
+                self.gateways.append(made)
             case ("install.istio.io", "IstioOperator"):
                 config = found.within("spec", "meshConfig")
                 if config is not None:
@@ -150,7 +165,28 @@ def _rule(item: Field) -> MeshRule:
         named=bool(sources),
         identities=tuple(identities),
         limited=item.get("to") is not None or item.get("when") is not None,
+        sources=tuple(_terms(one.get("source")) for one in sources),
+        operations=tuple(_terms(one.get("operation")) for one in item.items("to")),
+        conditions=tuple(match for one in item.items("when") for match in _condition(one)),
     )
+
+
+def _terms(found: Field | None) -> MeshTerms:
+    """What *found*, a source or an operation, asks: ``notPorts`` is ``ports``, and none of them."""
+    asked = []
+    for name, _ in found.members() if found is not None else ():
+        plain = name[3:4].lower() + name[4:] if name.startswith("not") and name[3:4].isupper() else name
+        values = tuple(one.text() for one in found.items(name)) if found is not None else ()
+        if values:
+            asked.append(MeshMatch(attribute=plain, values=values, but_not=plain != name))
+    return MeshTerms(of=tuple(asked))
+
+
+def _condition(found: Field) -> Iterator[MeshMatch]:
+    for name in ("values", "notValues"):
+        values = tuple(one.text() for one in found.items(name))
+        if values:
+            yield MeshMatch(attribute=text_at(found.get("key")), values=values, but_not=name == "notValues")
 
 
 def _mode(found: Field | None) -> str:
@@ -173,7 +209,15 @@ def _peer_authentication(found: Field, namespace: str, name: str) -> PeerAuthent
         mode=_mode(spec.within("mtls", "mode") if spec is not None else None),
         selector=_selector(spec, "selector", "matchLabels"),
         ports=tuple(_mode(port.get("mode")) for _, port in by_port.members()) if by_port is not None else (),
+        numbers=tuple(_number(name, port) for name, port in by_port.members()) if by_port is not None else (),
     )
+
+
+def _number(name: str, port: Field) -> int:
+    if not name.isdigit() or not 1 <= int(name) <= 65535:
+        port.wrong(f"{name[:80]!r} is no port; ports go from 1 to 65535")
+        return 0
+    return int(name)
 
 
 def _sidecar(found: Field, namespace: str, name: str) -> SidecarSeen:
@@ -185,6 +229,8 @@ def _sidecar(found: Field, namespace: str, name: str) -> SidecarSeen:
         outbound=text_at(spec.within("outboundTrafficPolicy", "mode")) if spec is not None else "",
         selector=_selector(spec, "workloadSelector", "labels"),
         hosts=tuple(_texts(spec, "egress", "hosts")),
+        by_port=spec is not None and any(one.get("port") is not None for one in spec.items("egress")),
+        listens=spec is not None and any(True for _ in spec.items("ingress")),
     )
 
 
@@ -200,7 +246,15 @@ def _service_entry(found: Field, namespace: str, name: str) -> ServiceEntrySeen:
     hosts, addresses, exported = (
         tuple(one.text() for one in spec.items(name)) if spec is not None else () for name in ("hosts", "addresses", "exportTo")
     )
-    return ServiceEntrySeen(namespace=namespace, name=name, at=found.at, hosts=hosts, addresses=addresses, exported=exported)
+    return ServiceEntrySeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        hosts=hosts,
+        addresses=addresses,
+        exported=exported,
+        ports=tuple(whole_at(one.get("number")) for one in spec.items("ports")) if spec is not None else (),
+    )
 
 
 def _destination_rule(found: Field, namespace: str, name: str) -> DestinationRuleSeen:

@@ -21,13 +21,14 @@ from arcops.seen.network import (
     RouteSeen,
     ServiceSeen,
 )
-from tasks.manifests import cluster_policy, policy, routes, workloads
+from tasks.manifests import cilium, cluster_policy, policy, routes, workloads
 from tasks.manifests.custom import Custom
 from tasks.manifests.fields import Complaints, Field, text_at
 from tasks.manifests.istio import NARROWING, Mesh
 from tasks.manifests.kinds import CLUSTER_WIDE, HARMLESS
 from tasks.manifests.names import dns_label, dns_subdomain, labels
 from tasks.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
+from tasks.manifests.passages import Passages
 
 _MOST_BROKEN = 20
 """Documents in one file that cannot be read; a file is read anew after each."""
@@ -52,6 +53,7 @@ class Objects:
     others: list[OtherObject] = field(default_factory=list)
     mesh: Mesh = field(default_factory=Mesh)
     custom: Custom = field(default_factory=Custom)
+    passages: Passages = field(default_factory=Passages)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
 
     def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
@@ -61,11 +63,12 @@ class Objects:
             try:
                 for document in documents(b"\n" * before + _from_line(data, before), tick):
                     self._take(path, document)
+                    self.passages.take(path, data, document)
                 return
             except Unreadable as error:
                 self._unread(path, error.line, str(error))
                 # What stands after a broken document is read all the same, so that it hides nothing.
-                following = _next_document(data, max(error.line - 1, before + 1)) if error.line else None
+                following = _next_document(data, max(error.line - 1, before + 1)) if _is_text(data) else None
             if following is None:
                 return
             before = following
@@ -180,6 +183,10 @@ class Objects:
                 self.routes.append(routes.ingress(found, namespace, name))
             case ("policy.networking.k8s.io", _, _) if (version, kind) in cluster_policy.KINDS:
                 self.policies.append(cluster_policy.cluster_policy(found, version, kind, name))
+            case ("cilium.io", "v2", _) if kind in cilium.KINDS:
+                policies, unclear = cilium.cilium_policies(found, kind, namespace, name)
+                self.policies.extend(policies)
+                self.unread.extend(unclear)
             case ("gateway.networking.k8s.io", _, _) if kind in routes.ROUTES:
                 self.routes.append(routes.route(found, kind, namespace, name))
             case ("gateway.networking.k8s.io", _, "Gateway"):
@@ -208,6 +215,14 @@ class Objects:
 
 
 _CHECKED_NAMES = {"Namespace", "Service", "NetworkPolicy", "Ingress", *(kind for _, kind in workloads.TEMPLATES)}
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _from_line(data: bytes, number: int) -> bytes:

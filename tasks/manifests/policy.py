@@ -155,9 +155,17 @@ def _inside(part: Net, whole: Net) -> bool:
     return part.prefixlen > whole.prefixlen and part.network_address in whole
 
 
-def cidr(found: Field) -> Net | None:
+def block_of(found: Field, *, single: bool = False) -> Block | None:
+    """The block at *found*; with *single* a bare address is one, too. `None`, and it is refused, where it is none."""
+    network = cidr(found, single=single)
+    return Block(cidr=str(network)) if network is not None else None
+
+
+def cidr(found: Field, *, single: bool = False) -> Net | None:
     """The network at *found*; `None`, and the API server refuses it, where it is none."""
     text = found.text()
+    if single and "/" not in text:
+        text = f"{text}/{128 if ':' in text else 32}"
     address, slash, length = text.partition("/")
     try:
         if (

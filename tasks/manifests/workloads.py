@@ -51,7 +51,26 @@ def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> P
         ports=ports,
         host_network=host,
         owner=_owner(found),
+        account=_account(spec) or ("" if _owner(found) else "default"),
+        bypasses=tuple(_bypasses(pod)),
     )
+
+
+def _account(spec: Field | None) -> str:
+    """The service account that the pods of *spec* name. Who names none gets ``default``; but what a cluster shows has an owner
+    and always names one, so where it does not, whoever saved it left it out.
+    """
+    return text_at(spec.get("serviceAccountName") or spec.get("serviceAccount")) if spec is not None else ""
+
+
+def _bypasses(pod: Field) -> Iterator[str]:
+    """The annotations that take ports, addresses or whole interfaces out of what Istio's sidecar sees (Istio, resource
+    annotations).
+    """
+    annotations = pod.within("metadata", "annotations")
+    for name, _ in annotations.members() if annotations is not None else ():
+        if name.startswith("traffic.sidecar.istio.io/"):
+            yield name
 
 
 def _stays(container: Field) -> bool:

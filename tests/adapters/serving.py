@@ -38,11 +38,12 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def served(*command: str, env: Mapping[str, str], module: str = "adapters.cli") -> Iterator[Served]:
-    """``arcops COMMAND --port 0``, until the block ends; then it is told to end, and must."""
+def served(*command: str, env: Mapping[str, str], module: str = "adapters.cli", cwd: Path = REPOSITORY) -> Iterator[Served]:
+    """``arcops COMMAND --port 0``, by the source in *cwd*, until the block ends; then it is told to end, and must."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *command, "--port", "0"],
-        env=environment(env),
+        env=environment({"PYTHONPATH": str(cwd), **env}),
+        cwd=cwd,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

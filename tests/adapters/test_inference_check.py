@@ -7,12 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.tools.figures import AskFigures, success_figures
+from adapters.tools.inference import CheckInference, check_inference
+from arcops.errors import Refused
 from arcops.evidence import Cause
 from arcops.result import Report
 from arcops.verdict import Verdict
@@ -20,6 +24,7 @@ from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
 from tests.adapters.serving import served
 from tests.models import POLICY, Bench, bench, good_model
+from tests.simulators.inference_servers import Foundry, foundry
 from tests.simulators.openai_api import Api, Break, Plan, serving
 
 pytestmark = pytest.mark.requirement("ARC-C3")
@@ -167,6 +172,23 @@ def test_a_key_is_named_and_never_in_an_artifact(here: Bench, tmp_path: Path) ->
     assert not [path for path in kept if b"very-secret" in path.read_bytes()]
 
 
+def test_foundry_local_on_this_device_is_judged_by_its_own_policy(here: Bench, tmp_path: Path) -> None:
+    asked = ("--models", "a,b", "--policy", "inference-foundry", "--format", "json")
+    server = Foundry(aliases=("a", "b"), takes=0.3)
+    with foundry(server, QUICK) as api:
+        measured = check(here, api, *asked, "--load")
+    told = {one["rule"]: one for one in findings(measured)}
+    assert told["inference/load-time"]["outcome"] == "PASS", measured.stderr
+    assert "was loaded in 0." in told["inference/load-time"]["text"]
+    assert told["inference/ready"]["outcome"] == told["inference/listed"]["outcome"] == "PASS"
+    assert "of the host" in told["inference/headroom"]["text"]
+    assert server.loaded == ["a-random:1", "b-random:1"]
+
+
+def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
+    return [one for result in json.loads(done.stdout)["predicate"]["results"] for one in result["findings"]]
+
+
 @pytest.mark.requirement("ARC-3")
 def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_path: Path) -> None:
     environment = {**here.environment, "ARCOPS_ROOTS": str(tmp_path)}
@@ -183,6 +205,17 @@ def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_p
         assert not any("Authorization" in one for one in api.headers)
 
 
+@pytest.mark.requirement("ARC-3")
+@pytest.mark.parametrize("asked", [{"token": "env:PATH"}, {"key": "env:PATH"}, {"load": True}], ids=str)
+def test_a_caller_from_afar_neither_lends_secrets_nor_loads_models(here: Bench, tmp_path: Path, asked: dict[str, Any]) -> None:
+    with serving(a=QUICK) as api:
+        settings = replace(here.settings, endpoints=(api.url,))
+        place = replace(here.place(now=datetime.now(UTC)), settings=settings, roots=(tmp_path,))
+        with pytest.raises(Refused, match="a caller over the network"):
+            check_inference(CheckInference(url=api.url, models=("a",), **asked), place)
+        assert not api.seen
+
+
 def checked(here: Bench, model: Path, folder: Path) -> Path:
     """The artifact of the model itself."""
     sealed = folder / "model.json"
@@ -195,7 +228,8 @@ def test_with_the_model_s_files_it_counts_for_the_time_to_first_inference(here: 
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
     first = opened(here, checked(here, model, tmp_path))
     policy = tmp_path / "both.yaml"
-    policy.write_text(f"{POLICY.rstrip()}\n  inference: {{mostTtft: 5000, mostItl: 1000, mostTpot: 1000, mostLate: 1000}}\n")
+    wide = "mostTtft: 5000, mostItl: 1000, mostTpot: 1000, mostLate: 1000, withoutHealth: pass, mostLoad: 0, leastHeadroom: 0"
+    policy.write_text(f"{POLICY.rstrip()}\n  inference: {{{wide}}}\n")
     with serving(a=QUICK) as api:
         done = check(here, api, "--models", "a", "--of", str(model), "--policy", str(policy), "--output", str(tmp_path / "o"))
     report = opened(here, tmp_path / "o")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.tools.map import MapNetwork, map_network
 from adapters.tools.network import CheckNetwork, ReachNetwork, check_network, reach_network
 from adapters.tools.patience import patience
 from arcops.errors import Refused, Unavailable
@@ -168,6 +169,23 @@ def test_map_draws_a_picture_and_says_where_it_is_not_certain(here: Bench, tmp_p
     done = arcops(here, "map", shop(tmp_path / "broken", "kind: [\n"), "-o", picture)
     assert done.returncode == NOT_CERTAIN
     assert "Not certain: more-0.yaml:2" in picture.read_text()
+
+
+def test_map_of_an_artifact_is_of_what_was_judged(here: Bench, tmp_path: Path) -> None:
+    folder = shop(tmp_path / "shop")
+    judged = check_network(CheckNetwork(target=folder, policy="network-aks-arc"), here.place())
+    before = map_network(MapNetwork(target=folder), here.place())
+    shop(folder, policies="")
+    assert map_network(MapNetwork(artifact=judged.artifact), here.place()) == before
+    assert map_network(MapNetwork(target=folder), here.place()).lines > before.lines
+    picture = tmp_path / "map.svg"
+    done = arcops(here, "map", "--artifact", judged.artifact, "-o", picture)
+    assert (done.returncode, picture.read_text()) == (0, before.svg), done.stderr
+    for ask in (MapNetwork(), MapNetwork(target=folder, artifact=judged.artifact)):
+        with pytest.raises(Refused, match="either"):
+            map_network(ask, here.place())
+    with pytest.raises(Refused, match="no evidence of kind 'declared'"):
+        map_network(MapNetwork(artifact=judged.artifact, kind="declared"), here.place())
 
 
 def test_a_question_has_an_end(here: Bench, tmp_path: Path) -> None:

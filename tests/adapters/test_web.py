@@ -265,7 +265,7 @@ class TestEscaping:
     def test_nothing_that_others_wrote_becomes_markup_or_stays_invisible(self, here: Bench, web: TestClient) -> None:
         evil = self.EVIL
         body = {evil: [{"path": evil, "n": 1}, {"path": "b", "n": 2}], "list": [evil]}
-        bad = result("g", finding("g/a", Outcome.FAIL, evil, about=evil, fix=evil))
+        bad = result("g", finding("g/a", Outcome.FAIL, evil, about=evil, fix=evil, patch=evil))
         said = report(evil, bad, evidence={"tree": body}, site="north", policy=evil)
         other = {"tree": {**body, "more": evil}}
         kept = keep(here, said, evidence={"tree": body})

@@ -15,13 +15,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from adapters.tools.drift import DiffNetwork, diff_network
 from adapters.web.app import site
 from arcops.evidence import Cause, Missing
 from arcops.finding import Outcome
 from artifacts.private_key import create
 from tests.browser import chromium, served
 from tests.kept import checkpoint, finding, keep, report, result
-from tests.models import CLOCK, bench, good_model
+from tests.manifests import POLICIES, changed, shop
+from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-D3")
 
@@ -64,9 +66,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "sites": f"/compare?a={green}&b={south}",
         "ask for two": "/compare",
         "figures": "/figures",
+        "network": f"/artifacts/{_judged_network(here, tmp_path_factory.mktemp('shop'))}",
     }
     with served(site(lambda: here.place(now=CLOCK + timedelta(hours=2)))) as address:
         yield World(address=address, pages=pages)
+
+
+def _judged_network(here: Bench, folder: Path) -> str:
+    """An artifact about drift, whose page has two maps."""
+    wide = changed(POLICIES, "from: [{podSelector: {matchLabels: {app: web}}}]\n      ports: [{port: postgres}]", "from: []")
+    folders = shop(folder / "declared"), shop(folder / "live", policies=wide)
+    return diff_network(DiffNetwork(declared=folders[0], live=folders[1]), here.place()).artifact
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +155,24 @@ def test_the_policy_of_the_pages_is_enforced(world: World, browser: Browser) -> 
         expect(seen.page.locator("body > img")).to_have_count(1)
         assert seen.page.title() != "owned"
         assert len([text for text in seen.complaints if "Content Security Policy" in text]) >= 3
+
+
+@pytest.mark.requirement("ARC-B2")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_network_is_drawn_on_its_page_and_by_itself(world: World, browser: Browser, theme: str) -> None:
+    with watched(browser, theme=theme, scripts=False) as seen:
+        page = seen.page
+        page.goto(world.address + world.pages["network"])
+        maps = page.locator(".map img")
+        expect(maps).to_have_count(2)
+        for picture in maps.all():
+            assert picture.evaluate("(one) => one.decode().then(() => one.naturalWidth)") == 1120
+        page.locator(".map a").last.click()
+        expect(page.locator("svg > title")).to_contain_text("What may talk to what in live")
+        back = page.evaluate("getComputedStyle(document.querySelector('.paper')).fill")
+        assert back == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[theme], "its style is let through"
+        assert not seen.complaints
+        assert not seen.elsewhere(world)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

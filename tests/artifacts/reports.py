@@ -15,6 +15,20 @@ AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SIGNATURES = "sha256:" + "a1" * 32
 ADVISORIES = "sha256:" + "b2" * 32
 
+PATCH = """\
+--- a/requirements.txt
++++ b/requirements.txt
+@@ -6,2 +6,2 @@
+ # {pinned}
+-numpy==1.19.0
++numpy==1.22.0
+--- /dev/null
++++ b/why/```numpy.txt
+@@ -0,0 +1,2 @@
++# PYSEC-2021-856
++``` ünïcode | <b>&amp;</b>
+"""
+
 
 def full_report() -> Report:
     """A RED report in which no field is empty."""
@@ -50,6 +64,7 @@ def full_report() -> Report:
                         about="PYSEC-2021-856",
                         location=Location(path="requirements.txt", line=7),
                         fix="Upgrade numpy to 1.22.0 or later.",
+                        patch=PATCH,
                         waiver=Waiver(
                             rule="vulnerabilities/known",
                             subject="all-*",

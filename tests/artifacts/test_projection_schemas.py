@@ -20,7 +20,7 @@ from arcops.result import GateResult, Report
 from arcops.verdict import Verdict
 from artifacts.projections.junit import to_junit
 from artifacts.projections.sarif import SCHEMA, to_sarif
-from tests.artifacts.reports import full_report
+from tests.artifacts.reports import PATCH, full_report
 
 pytestmark = pytest.mark.requirement("ARC-D2")
 
@@ -80,6 +80,12 @@ REPORTS: dict[str, Callable[[], Report]] = {
         finding(Outcome.PASS, text=HOSTILE, location=Location(path="a:b/c d?e#f%g")),
         name=HOSTILE,
     ),
+    "patches": lambda: reported(
+        finding(patch=PATCH, fix="Use {this} [link](https://evil.example)"),
+        finding(Outcome.WARN, patch=PATCH, fix=""),
+        finding(patch="--- a/x\n+++ b/x\n@@ -1,1 +1,1 @@\n-only half of it\n"),
+        finding(patch=HOSTILE),
+    ),
     "no words": lambda: reported(finding(text="", fix=""), finding(Outcome.PASS, text="", fix="")),
 }
 
@@ -114,6 +120,15 @@ def test_sarif_says_what_hosts_need_to_show_it(report: Report) -> None:
         assert "](" not in text
         assert "{" not in text.replace("{{", "")
         assert "}" not in text.replace("}}", "")
+
+
+def test_a_patch_is_a_fix_in_sarif_and_what_is_none_is_not() -> None:
+    [run] = json.loads(to_sarif(REPORTS["patches"]()))["runs"]
+    assert [len(result.get("fixes", ())) for result in run["results"]] == [1, 1, 0, 0]
+    [fix] = run["results"][0]["fixes"]
+    assert [one["artifactLocation"]["uri"] for one in fix["artifactChanges"]] == ["requirements.txt", "why/%60%60%60numpy.txt"]
+    for result in run["results"][:2]:
+        assert "](" not in result["fixes"][0]["description"]["text"]
 
 
 def test_junit_is_valid_by_our_part_of_the_schema_that_jenkins_reads_by(report: Report) -> None:

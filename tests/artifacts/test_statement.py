@@ -103,8 +103,27 @@ def test_a_report_without_a_site_says_so_by_saying_nothing() -> None:
     assert from_statement(to_statement(nameless)) == nameless
 
 
+def test_a_finding_without_a_patch_says_so_by_saying_nothing() -> None:
+    document = json.loads(to_statement(full_report()))
+    said = [one for result in document["predicate"]["results"] for one in result["findings"]]
+
+    assert ["patch" in one for one in said] == [False, True, False, False]
+    said[0]["patch"] = ""
+    with pytest.raises(Refused, match="patch"):
+        from_statement(canonical(document))
+
+
 def test_the_light_path_writes_what_pydantic_writes() -> None:
-    assert dump(full_report()) == wire.to_json(full_report())
+    assert dump(full_report()) == without_empty_patches(wire.to_json(full_report()))
+
+
+def without_empty_patches(value: Any) -> Any:
+    """The one thing that the two do not share: pydantic writes a patch that is not there as an empty one."""
+    if isinstance(value, list):
+        return [without_empty_patches(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: without_empty_patches(one) for name, one in value.items() if (name, one) != ("patch", "")}
 
 
 def set_at(path: str, value: Any) -> Callable[[dict[str, Any]], None]:

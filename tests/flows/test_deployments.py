@@ -16,6 +16,8 @@ from arcops.verdict import Verdict
 from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site, until
 from tests.models import good_model
 from tests.postgres import postgres
+from tests.simulators.kubernetes_api import serving
+from tests.simulators.ready_cluster import ready_cluster
 
 pytestmark = [
     pytest.mark.requirement("ARC-D1", "ARC-4"),
@@ -89,6 +91,38 @@ def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> 
     assert (done.returncode == 0) is (report.verdict is not Verdict.RED), done.stdout + done.stderr + here.log()
     assert report.subject.kind == "gpu-node"
     assert {result.gate for result in report.results} == {"gpu-driver", "gpu-health", "gpu-xids"}
+
+
+@ON_SQLITE
+@pytest.mark.requirement("ARC-C3", "ARC-C4")
+def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_operator_lets_it(here: Site) -> None:
+    """The worker of this site is air-gapped and names no endpoint, so both are RED, with the reason, by its own artifact."""
+    with serving(ready_cluster(), here.folder) as kubeconfig:
+        looked = ("cluster", "check", "--context", "good", "--kubeconfig", str(kubeconfig), "--tier", "restricted")
+        loaded = ("inference", "check", "http://127.0.0.1:9/v1", "--models", "a")
+        for words, name, kind, why in (
+            (looked, "good", "cluster", "air-gapped"),
+            (loaded, "http://127.0.0.1:9", "inference-endpoint", "ARCOPS_ENDPOINTS"),
+        ):
+            done = here.arcops(*words)
+            assert done.returncode == 3, done.stdout + done.stderr + here.log()
+            (kept,) = here.kept(name)
+            report = here.report(kept)
+            assert (report.verdict, report.subject.kind, report.runner) == (Verdict.RED, kind, "prefect")
+            assert {why in one.reason for one in report.missing} == {True}
+
+
+@ON_SQLITE
+@pytest.mark.requirement("ARC-C2")
+def test_the_processor_of_the_worker_s_machine_is_measured(here: Site) -> None:
+    done = here.run("node-benchmark/node-benchmark", watch=True, size="1", budget_s="60")
+    report = here.report(here.kept(socket.gethostname())[0])
+    assert done.returncode != 0
+    assert report.verdict.value in done.stdout, done.stdout + done.stderr + here.log()
+    said = [finding.text for result in report.results for finding in result.findings]
+    assert report.subject.kind == "node"
+    assert any("size of 1 thousandths" in text for text in said), said  # no policy that ships takes so small a run for one
+    assert any("results that were looked at are right" in text for text in said), said
 
 
 def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.tools.drift import DiffNetwork, diff_network
+from arcops.errors import Refused
 from arcops.evidence import Body, Missing, Seen, Sighting
 from arcops.request import Request
 from arcops.seen.tree import Tree
@@ -25,8 +27,14 @@ from artifacts.wire import to_json
 from flows import direct
 from flows.conclude import conclude
 from flows.looking import Found
+from tests.clusters import cluster_of_the_shop
 from tests.flows.site import reaching
+from tests.manifests import POLICIES, shop
 from tests.models import CLOCK, Bench, bench, good_model
+from tests.simulators.kubernetes_api import serving
+from tests.simulators.openai_api import Plan
+from tests.simulators.openai_api import serving as api
+from tests.simulators.ready_cluster import ready_cluster
 
 pytestmark = [
     pytest.mark.requirement("ARC-0", "ARC-4"),
@@ -72,18 +80,21 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the Prefect server did not come up: {log.read_text()[-2000:]}")
 
 
-def run_flow(bench: Bench, model: Path, api: str, flow: str) -> dict[str, str]:
+def run_flow(
+    bench: Bench, api: str, flow: str, more: Mapping[str, str] | None = None, /, **parameters: object
+) -> dict[str, str]:
     """Run *flow* in a process of its own, as a worker would, and tell its final state and where its artifact is."""
     program = f"""
 import asyncio, json, sys
 from flows.{flow} import {flow}
-state = asyncio.run({flow}(sys.argv[1], policy=sys.argv[2], output=sys.argv[3], return_state=True))
+state = asyncio.run({flow}(**json.loads(sys.argv[1]), return_state=True))
 print("STATE " + json.dumps({{"name": state.name, "type": state.type.value, "message": state.message}}))
 """
-    environment = {**os.environ, **bench.environment, "PREFECT_API_URL": api, "PREFECT_HOME": str(bench.home / "prefect")}
+    own = {"PREFECT_API_URL": api, "PREFECT_HOME": str(bench.home / "prefect")}
+    environment = {**os.environ, **bench.environment, **own, **(more or {})}
     output = bench.home / f"{flow}.sigstore.json"
     done = subprocess.run(
-        [sys.executable, "-c", program, str(model), str(bench.policy), str(output)],
+        [sys.executable, "-c", program, json.dumps({**parameters, "output": str(output)})],
         env=environment, capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith("STATE ")]
@@ -112,18 +123,137 @@ def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> Non
 def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str, flow: str) -> None:
     here = bench(tmp_path)
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))  # the flow's own clock judges it
-    well = run_flow(here, model, server, flow)
+    well = run_flow(here, server, flow, target=str(model), policy=str(here.policy))
     assert (well["name"], well["type"]) == ("GREEN", "COMPLETED"), well["message"]
     assert here.open(Path(well["output"])).verdict is Verdict[well["name"]]
 
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    ill = run_flow(here, model, server, flow)
+    ill = run_flow(here, server, flow, target=str(model), policy=str(here.policy))
     assert (ill["name"], ill["type"]) == ("RED", "FAILED")
     assert "signatures RED" in ill["message"]
     report = here.open(Path(ill["output"]))
     assert report.verdict is Verdict.RED
     assert report.runner == "prefect"
+
+
+@pytest.mark.requirement("ARC-B3")
+def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -> None:
+    here = bench(tmp_path)
+    folders = shop(tmp_path / "declared"), shop(tmp_path / "live", policies=POLICIES.replace("port: postgres", "port: 22"))
+    by_hand = diff_network(DiffNetwork(declared=folders[0], live=folders[1]), here.place()).report
+    asked = {"declared": str(folders[0]), "target": str(folders[1])}
+    by_flow = run_flow(here, server, "network_drift", **asked)
+    assert (by_flow["name"], by_flow["type"]) == ("AMBER", "COMPLETED"), by_flow["message"]
+    report = here.open(Path(by_flow["output"]))
+    assert report.results == by_hand.results
+    assert (report.subject, report.runner) == (by_hand.subject, "prefect")
+
+    neither = run_flow(here, server, "network_drift", declared=str(folders[0]))
+    assert (neither["name"], neither["type"]) == ("RED", "FAILED")
+    missing = here.open(Path(neither["output"])).missing
+    assert {one.kind for one in missing} == {"declared", "network"}
+    assert all("either a target" in one.reason for one in missing)
+
+
+@pytest.mark.requirement("ARC-B3")
+def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, server: str) -> None:
+    here = bench(tmp_path)
+    cluster = cluster_of_the_shop(tmp_path / "declared")
+    with serving(cluster, tmp_path) as kubeconfig:
+        asked = {"declared": str(tmp_path / "declared"), "context": "good", "kubeconfig": str(kubeconfig)}
+        refused = run_flow(here, server, "network_drift", **asked)
+        assert not cluster.asked, "the bench is air-gapped"
+        done = run_flow(here, server, "network_drift", {"ARCOPS_TIER": "restricted"}, **asked)
+    assert (refused["name"], done["name"]) == ("RED", "GREEN"), done["message"]
+    report = here.open(Path(done["output"]))
+    assert (report.subject.name, report.subject.kind) == ("good", "network")
+    assert here.open(Path(refused["output"])).subject.name == "good"
+
+
+@pytest.mark.requirement("ARC-C4")
+def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None:
+    here = bench(tmp_path)
+    cluster = ready_cluster()
+    with serving(cluster, tmp_path) as kubeconfig:
+        asked = {"context": "good", "kubeconfig": str(kubeconfig)}
+        refused = run_flow(here, server, "cluster_readiness", **asked)
+        assert not cluster.asked, "the bench is air-gapped"
+        assert here.open(Path(refused["output"])).subject.name == "good"
+        cluster.breaks = {"/api/v1/pods": "reset"}
+        silent = run_flow(here, server, "cluster_readiness", {"ARCOPS_TIER": "restricted"}, **asked)
+        cluster.breaks = {}
+        cluster.broke.clear()
+        cluster.objects = ready_cluster().objects  # whose heartbeats are of now
+        done = run_flow(here, server, "cluster_readiness", {"ARCOPS_TIER": "restricted"}, **asked)
+    assert (refused["name"], silent["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
+    report = here.open(Path(done["output"]))
+    assert (report.subject.name, report.subject.kind, report.runner) == ("good", "cluster", "prefect")
+
+
+@pytest.mark.requirement("ARC-C3")
+def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_named_it(tmp_path: Path, server: str) -> None:
+    here = bench(tmp_path)
+    slow = tmp_path / "slow.yaml"
+    # The aims are wide: what is shown is who may ask whom, and this machine is busy.
+    aims = "mostTtft: 20000, mostItl: 20000, mostTpot: 20000, leastRequests: 2, mostLate: 20000, determinism: warn"
+    slow.write_text(f"name: slow\nvalidFor: P1D\ngates: {{inference: {{{aims}}}}}\n")
+    with api(a=Plan()) as endpoint:
+        asked: dict[str, object] = {
+            "url": f"{endpoint.url}/v1", "models": ["a"], "policy": str(slow),
+            "concurrencies": [1], "rates": [], "each": 2, "tokens": 4,
+        }  # fmt: skip
+        named = {"ARCOPS_ENDPOINTS": endpoint.url}
+        refused = run_flow(here, server, "inference_validation", **asked)
+        assert not endpoint.seen, "nobody named it"
+        unnamed = here.open(Path(refused["output"])).missing
+        files = run_flow(here, server, "inference_validation", named, **{**asked, "policy": str(here.policy)})
+        assert not endpoint.seen, "the policy judges files, and none are named"
+        done = run_flow(here, server, "inference_validation", named, **asked)
+    assert (refused["name"], files["name"]) == ("RED", "RED")
+    report = here.open(Path(done["output"]))
+    assert done["name"] == report.verdict.value
+    assert report.verdict is not Verdict.RED, done["message"]
+    assert (report.subject.name, report.subject.kind) == (endpoint.url, "inference-endpoint")
+    assert {"ARCOPS_ENDPOINTS" in one.reason for one in unnamed} == {True}
+
+
+def test_a_run_names_no_secret_but_the_one_that_was_put_there_for_it() -> None:
+    from flows.inference_validation import refuse_other_keys
+
+    for good in ("", "env:ARCOPS_ENDPOINT_KEY", "env:ARCOPS_ENDPOINT_KEY_2"):
+        refuse_other_keys(good)
+    for bad in (
+        "env:ARCOPS_PASSPHRASE",
+        "env:HOME",
+        "file:/etc/passwd",
+        "env:ARCOPS_ENDPOINT_KEYx",
+        "env:ARCOPS_ENDPOINT_KEY\n",
+    ):
+        with pytest.raises(Refused):
+            refuse_other_keys(bad)
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters", "name", "kind"),
+    [
+        ("cluster-readiness", {"context": "edge", "kubeconfig": "/x"}, "edge", "cluster"),
+        ("cluster-readiness", {"target": "/srv/saved"}, "saved", "cluster"),
+        ("inference-validation", {"url": "http://127.0.0.1:1/v1", "models": ["a"]}, "http://127.0.0.1:1", "inference-endpoint"),
+        ("inference-validation", {"url": "http://127.0.0.1:1", "models": ["a"], "target": "/srv/tiny"}, "tiny", "model"),
+    ],
+)
+def test_a_lost_run_is_accounted_for_by_the_name_of_what_it_was_to_look_at(
+    tmp_path: Path, flow: str, parameters: dict[str, object], name: str, kind: str
+) -> None:
+    from flows.account_for_run import request_of
+    from flows.evaluations import evaluation
+    from flows.flow import Bench as FlowBench
+
+    here = bench(tmp_path)
+    bare = FlowBench(settings=here.settings, signer=here.signer)
+    request = request_of(evaluation(flow), parameters, bare, CLOCK)
+    assert (request.name, request.kind) == (name, kind)
 
 
 def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:

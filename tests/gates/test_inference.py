@@ -11,8 +11,10 @@ from arcops.endpoint import Load, Slo, parse_slo
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.seen.inference import Fault, Inference, Listing, RunKind, Shot
+from arcops.seen.inference_server import HEALTH, Flavour, Probe, RoomKind, Server, When
 from flows.policies import load_policy
-from gates._inference_examples import beside, changed, failed, good
+from gates._gpu_words import Weight
+from gates._inference_examples import beside, changed, failed, good, plain, with_room, with_served
 from gates.inference import InferencePolicy, aims, inference
 from tests.evidence import judged
 
@@ -49,9 +51,45 @@ def with_fault(fault: Fault, kind: RunKind = CLOSED) -> Callable[[Inference], In
     return lambda body: changed(body, kind, lambda was: failed(was, fault), only=0)
 
 
+def with_server(**new: object) -> Callable[[Inference], Inference]:
+    return lambda body: replace(body, server=replace(body.server, **new))  # type: ignore[arg-type]  # each mutation names fields
+
+
+def probed(flavour: Flavour, ill: str = "", status: int = 503) -> tuple[Probe, ...]:
+    return tuple(
+        Probe(path=path, when=when, status=status if ill == f"{path} {when.value}" else 200, said="")
+        for when in When
+        for path in HEALTH[flavour]
+    )
+
+
+def azure(ill: str = "", status: int = 503) -> Callable[[Inference], Inference]:
+    return with_server(flavour=Flavour.FOUNDRY_AZURE, probes=probed(Flavour.FOUNDRY_AZURE, ill, status))
+
+
+def roomless(body: Inference) -> Inference:
+    return with_server(memory=replace(body.server.memory, rooms=(), said="another machine"))(body)
+
+
 MUTATIONS: list[tuple[str, Callable[[Inference], Inference], dict[str, Outcome]]] = [
-    ("not listed", lambda body: replace(body, listed=("a",)), {"listed": Outcome.FAIL}),
+    ("not listed", lambda body: replace(body, listed=("a:1",)), {"listed": Outcome.FAIL}),
     ("no list", lambda body: replace(body, listing=Listing.NONE), {"listed": Outcome.UNKNOWN}),
+    ("another id", lambda body: with_served(body, id="a:2"), {"listed": Outcome.FAIL}),
+    ("no id", lambda body: with_served(body, id=""), {"listed": Outcome.FAIL}),
+    ("not alive before", azure("/health before"), {"ready": Outcome.FAIL}),
+    ("not ready after", azure("/ready after"), {"ready": Outcome.FAIL}),
+    ("it does not answer after", azure("/ready after", 0), {"ready": Outcome.FAIL}),
+    ("not asked after", lambda body: with_server(probes=body.server.probes[:1])(body), {"ready": Outcome.UNKNOWN}),
+    ("asked in vain", with_server(flavour=Flavour.VLLM), {"ready": Outcome.UNKNOWN}),
+    ("not reached", with_server(flavour=Flavour.UNREACHED, probes=()), {"ready": Outcome.UNKNOWN}),
+    ("nothing tells its health", with_server(flavour=Flavour.OPENAI, probes=()), {"ready": Outcome.UNKNOWN}),
+    ("loading takes long", lambda body: with_served(body, cold=60_000_001), {"load-time": Outcome.FAIL}),
+    ("loading was not timed", lambda body: with_served(body, cold=None), {"load-time": Outcome.UNKNOWN}),
+    ("little is left", lambda body: with_room(body, RoomKind.HOST, percent=9), {"headroom": Outcome.FAIL}),
+    ("little is left of a GPU", lambda body: with_room(body, RoomKind.DEVICE, percent=0), {"headroom": Outcome.FAIL}),
+    ("a GPU is not read", lambda body: with_room(body, RoomKind.DEVICE, percent=None), {"headroom": Outcome.UNKNOWN}),
+    ("looked at once", lambda body: with_room(body, RoomKind.HOST, samples=1), {"headroom": Outcome.UNKNOWN}),
+    ("no memory was seen", roomless, {"headroom": Outcome.UNKNOWN}),
     ("late", with_shot(OPEN, 0, late=50_001), {"measured": Outcome.UNKNOWN}),
     ("one piece", with_shot(OPEN, gaps=()), {"measured": Outcome.UNKNOWN}),
     ("not run", with_fault(Fault.NOT_RUN), {"measured": Outcome.UNKNOWN, "slo": Outcome.FAIL}),
@@ -85,6 +123,31 @@ def test_a_mutation_turns_its_rule(change: Callable[[Inference], Inference], bad
 def test_no_run_can_be_left_out(number: int) -> None:
     body = good("a", "b")
     assert worst(replace(body, runs=body.runs[:number] + body.runs[number + 1 :]))["measured"] is Outcome.UNKNOWN
+
+
+def test_the_good_is_just_good_enough() -> None:
+    for change in (
+        azure(),
+        lambda body: with_served(body, cold=60_000_000),
+        lambda body: with_room(body, RoomKind.HOST, percent=10),
+    ):
+        assert worst(change(good("a", "b"))) == {}
+
+
+@pytest.mark.parametrize("policy", ["inference", "inference-foundry", "inference-azure-local"])
+def test_what_a_shipped_policy_asks_for_and_nobody_measured_is_not_green(policy: str) -> None:
+    shipped = load_policy(policy).gates["inference"]
+    assert worst(good("a"), shipped) == {}
+    silent = worst(plain(good("a")), shipped)
+    asked = {"inference": set(), "inference-azure-local": {"ready"}, "inference-foundry": {"ready", "load-time", "headroom"}}
+    assert silent == dict.fromkeys(asked[policy], Outcome.UNKNOWN)
+    assert Weight.FAIL is InferencePolicy().without_health
+
+
+def test_a_server_is_found_by_name() -> None:
+    server: Server = good("a", "b").server
+    assert server.named("b") == server.served[1]
+    assert server.named("c") is None
 
 
 def test_too_few_requests_are_not_enough() -> None:
@@ -121,6 +184,8 @@ def test_aims_are_read_with_their_units() -> None:
         {"least_good": 0},
         {"least_good": 90, "warn_good": 80},
         {"most_failed": 100},
+        {"least_headroom": 100},
+        {"most_load": -1},
         {"most_late": -1},
         {"least_requests": 1},
         {"warn_interference": 200},

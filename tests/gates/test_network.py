@@ -176,14 +176,14 @@ def test_what_the_site_cannot_enforce_is_never_green(tmp_path: Path, enforcer: s
     assert bad(judge(folder, NetworkSafetyPolicy(enforcer=enforcer))).get("network/enforced") is outcome
 
 
-CILIUM = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: x, namespace: shop}\nspec: {}\n"
+REDIRECT = "apiVersion: cilium.io/v2\nkind: CiliumLocalRedirectPolicy\nmetadata: {name: x, namespace: shop}\nspec: {}\n"
 
 
 def test_what_is_not_understood_is_unknown_until_somebody_says_that_it_is_harmless(tmp_path: Path) -> None:
-    folder = shop(tmp_path / "shop", CILIUM, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\n")
+    folder = shop(tmp_path / "shop", REDIRECT, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\n")
     found = of(judge(folder), "network/understood")
-    assert [(one.outcome, one.about) for one in found] == [(UNKNOWN, "CiliumNetworkPolicy.cilium.io shop/x")]
-    said = NetworkSafetyPolicy(enforcer="calico", harmless=("CiliumNetworkPolicy.cilium.io",))
+    assert [(one.outcome, one.about) for one in found] == [(UNKNOWN, "CiliumLocalRedirectPolicy.cilium.io shop/x")]
+    said = NetworkSafetyPolicy(enforcer="calico", harmless=("CiliumLocalRedirectPolicy.cilium.io",))
     assert judge(folder, said).verdict is Verdict.GREEN
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).resolve().parents[2]
-ROOMS = ("arcops", "artifacts", "foundation", "reach", "manifests", "tasks", "gates", "flows", "adapters", "policies")
+ROOMS = ("arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "adapters", "policies")
 
 pytestmark = pytest.mark.requirement("ARC-0")
 
@@ -50,6 +50,8 @@ def test_every_floor_is_kept(house: Path) -> None:
         ("gates", "import artifacts.wire"),
         ("gates", "import tasks.reading"),
         ("reach", "import os"),
+        ("amend", "import os"),
+        ("amend", "import reach.world"),
         ("reach", "import gates.admission"),
         ("tasks", "import prefect"),
         ("tasks", "import flows.plan"),

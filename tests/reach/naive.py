@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from arcops.seen.network import (
+    CILIUM,
     Action,
     Direction,
     Label,
@@ -18,8 +19,9 @@ from arcops.seen.network import (
     Selector,
     Tier,
 )
+from reach.addresses import Domain
 
-End = PodSet | IPv4Address | IPv6Address
+End = PodSet | IPv4Address | IPv6Address | Domain
 
 
 def matches(selector: Selector | None, labels: tuple[Label, ...]) -> bool:
@@ -67,17 +69,24 @@ class Naive:
         decided = first(Tier.ADMIN)
         if decided in (Action.ALLOW, Action.DENY):
             return decided is Action.ALLOW
-        own = [one for one in about if one.tier is Tier.NAMESPACE and direction in one.directions]
-        if own:
-            return any(
-                self.rule_hits(policy, rule, peer, target, protocol, port)
-                for policy in own
-                for rule in rules(policy, direction)
-            )
+        own = [one for one in about if one.tier is Tier.NAMESPACE]
+        hits = [
+            rule.action
+            for policy in own
+            for rule in rules(policy, direction)
+            if (direction in policy.directions or policy.kind in CILIUM)
+            and self.rule_hits(policy, rule, peer, target, protocol, port)
+        ]
+        if Action.DENY in hits:
+            return False
+        if any(direction in policy.directions for policy in own):
+            return Action.ALLOW in hits
         return first(Tier.BASELINE) is not Action.DENY
 
     def is_about(self, policy: PolicySeen, pods: PodSet) -> bool:
-        if policy.tier is Tier.NAMESPACE:
+        if policy.kind in CILIUM and policy.namespaces is None:
+            return not pods.host_network and policy.namespace == pods.namespace and matches(policy.pods, pods.labels)
+        if policy.kind == "NetworkPolicy":
             return policy.namespace == pods.namespace and matches(policy.pods, pods.labels)
         if pods.host_network:
             return False
@@ -102,12 +111,14 @@ class Naive:
 
     def peer_is(self, policy: PolicySeen, peer: Peer, end: End) -> bool:
         if peer.block is not None:
-            if isinstance(end, PodSet) or not peer.block.cidr:
+            if isinstance(end, PodSet | Domain) or not peer.block.cidr:
                 return False
             return end in ip_network(peer.block.cidr) and not any(end in ip_network(one) for one in peer.block.excepts)
-        if not isinstance(end, PodSet) or peer.nodes is not None or peer.domain:
+        if peer.domain or isinstance(end, Domain):
+            return isinstance(end, Domain) and end.name == peer.domain
+        if not isinstance(end, PodSet) or peer.nodes is not None:
             return False
-        if policy.tier is not Tier.NAMESPACE and end.host_network:
+        if policy.kind != "NetworkPolicy" and end.host_network:
             return False
         if peer.namespaces is None:
             if end.namespace != policy.namespace:

@@ -102,6 +102,18 @@ rules = st.builds(
 )
 
 
+NAMES = ("pay.example", "*.example")
+cilium_rules = st.builds(
+    PolicyRule,
+    at=st.just(AT),
+    field=st.just("spec.rule"),
+    action=st.sampled_from((Action.ALLOW, Action.ALLOW, Action.DENY)),
+    peers=st.lists(own_peers | st.sampled_from(NAMES).map(lambda name: Peer(at=AT, domain=name)), max_size=2).map(tuple),
+    ports=some_ports,
+)
+some_directions = st.sampled_from(((), (Direction.INGRESS,), (Direction.EGRESS,), (Direction.INGRESS, Direction.EGRESS)))
+
+
 def ordered_rules(actions: list[Action], outside: bool) -> st.SearchStrategy[tuple[PolicyRule, ...]]:
     whom = st.one_of(pod_peers, st.builds(Peer, at=st.just(AT), block=blocks)) if outside else pod_peers
     one = st.builds(
@@ -127,6 +139,24 @@ own_policies = st.builds(
     ingress=st.lists(rules, min_size=1, max_size=2).map(tuple),
     egress=st.lists(rules, min_size=1, max_size=2).map(tuple),
 )
+
+
+def cilium_policies(kind: str) -> st.SearchStrategy[PolicySeen]:
+    """Of one namespace, or (clusterwide) of those that it selects; a policy may count where it closes nothing."""
+    everywhere = kind == "CiliumClusterwideNetworkPolicy"
+    return st.builds(
+        PolicySeen,
+        kind=st.just(kind),
+        namespace=st.just("") if everywhere else st.sampled_from(NAMESPACES),
+        name=st.just("cnp"),
+        at=st.just(AT),
+        tier=st.just(Tier.NAMESPACE),
+        pods=selectors,
+        namespaces=namespace_selectors if everywhere else st.none(),
+        directions=some_directions,
+        ingress=st.lists(cilium_rules, max_size=2).map(tuple),
+        egress=st.lists(cilium_rules, max_size=2).map(tuple),
+    )
 
 
 def cluster_policies(tier: Tier, actions: list[Action]) -> st.SearchStrategy[PolicySeen]:
@@ -164,6 +194,7 @@ pods = st.builds(
     host_network=st.sampled_from((False, False, False, True)),
 )
 _admin = cluster_policies(Tier.ADMIN, [Action.ALLOW, Action.DENY, Action.PASS])
+_of_cilium = cilium_policies("CiliumNetworkPolicy") | cilium_policies("CiliumClusterwideNetworkPolicy")
 _baseline = cluster_policies(Tier.BASELINE, [Action.ALLOW, Action.DENY])
 
 
@@ -171,6 +202,7 @@ _baseline = cluster_policies(Tier.BASELINE, [Action.ALLOW, Action.DENY])
 def networks(draw: st.DrawFn) -> Network:
     """A network with up to six pods. Policies of one tier and priority do not occur: what they mean is undefined."""
     policies = draw(st.lists(own_policies, min_size=1, max_size=4))
+    policies += draw(st.just([]) | st.lists(_of_cilium, min_size=1, max_size=3))
     policies += draw(st.just([]) | st.lists(_admin, min_size=1, max_size=2, unique_by=lambda one: one.priority))
     policies += draw(st.lists(_baseline, max_size=1))
     return Network(

@@ -43,7 +43,8 @@ def test_every_packet_fares_as_the_policies_say(network: Network, data: st.DataO
     allowed = [world.pairs(one) for one in world.port_classes]
     classes = len(world.first_of_class)
     ends = [(pod, int(world.class_of[position])) for position, pod in enumerate(network.pods)]
-    ends += [(address, classes + world.terrain.outside.position(address)) for address in OUTSIDE]  # type: ignore[misc]  # both ends
+    outside = [*OUTSIDE, *world.terrain.outside.domains]
+    ends += [(address, classes + world.terrain.outside.position(address)) for address in outside]  # type: ignore[misc]  # both ends
     asked = data.draw(st.lists(st.tuples(st.sampled_from(Protocol), st.sampled_from(NUMBERS)), min_size=2, max_size=2))
     asked += [(one.protocol, one.number) for pod in network.pods for one in pod.ports][:3]
     for protocol, port in asked:

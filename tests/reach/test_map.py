@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +11,23 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from arcops.seen.network import Label, NamespaceSeen, Network, PodSet
-from reach.drawing import draw
+from arcops.seen.network import (
+    Block,
+    Direction,
+    Label,
+    NamespaceSeen,
+    Network,
+    Peer,
+    PodSet,
+    PolicyRule,
+    PolicySeen,
+    Protocol,
+    Selector,
+    ServicePort,
+    ServiceSeen,
+    Tier,
+)
+from reach.drawing import STYLE_DIGEST, draw
 from reach.picture import MOST_GROUPS, MOST_LINKS, Gathered, picture
 from reach.world import World
 from tasks.network import read_manifests
@@ -69,7 +86,7 @@ def test_every_line_is_a_connection_and_every_connection_is_on_a_line(network: N
     group = {title: number for members, number in titles.items() for title in members}
     classes = len(world.first_of_class)
     ends = [(int(world.class_of[number]), group[pods.title]) for number, pods in enumerate(network.pods)]
-    ends += [(classes + number, group[str(span)]) for number, span in enumerate(world.terrain.outside.spans)]
+    ends += [(classes + number, group[str(span)]) for number, span in enumerate(world.terrain.outside.ends)]
     for port_class in world.port_classes:
         table = world.pairs(port_class)
         open_pairs |= {(one, other) for row, one in ends for column, other in ends if table[row, column]}
@@ -118,3 +135,109 @@ def test_what_is_not_certain_is_said_on_the_picture() -> None:
 
 def test_it_has_colours_for_the_dark() -> None:
     assert "@media (prefers-color-scheme:dark)" in draw(picture(many(1, namespaces=1, alike=True)), name="shop")
+
+
+WAYS = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec: {hostnames: [shop.example], parentRefs: [{name: edge, namespace: edge}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec: {defaultBackend: {service: {name: web, port: {name: http}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: way, namespace: shop}
+spec: {type: LoadBalancer, selector: {app: db}, ports: [{port: 443, targetPort: postgres}]}
+"""
+
+
+def test_services_and_ways_in_stand_where_they_lead(tmp_path: Path) -> None:
+    found = picture(read_manifests(shop(tmp_path / "shop", WAYS)))
+    titles = [one.title for one in found.groups]
+    rows = {title: rows for title, rows in zip(titles, found.served.rows, strict=True) if rows}
+    assert rows == {
+        "db (StatefulSet)": ("Service way 443 to TCP 5432", "Service db 5432 to TCP 5432"),
+        "web (Deployment)": ("Service web 80 to TCP 8080",),
+    }
+    leads = {(one.title, one.detail): [(titles[number], row) for number, row in one.leads] for one in found.served.entrances}
+    assert leads == {
+        ("HTTPRoute shop/web", "at Gateway edge/edge, for shop.example"): [("web (Deployment)", "Service web 80 to TCP 8080")],
+        ("Ingress shop/web", "for every host name"): [("web (Deployment)", "Service web 80 to TCP 8080")],
+        ("Service shop/way", "by LoadBalancer"): [("db (StatefulSet)", "Service way 443 to TCP 5432")],
+    }
+    svg = draw(found, name="shop")
+    assert "HTTPRoute shop/web (at Gateway edge/edge, for shop.example) leads to shop web (Deployment)" in svg
+    assert "3 ways in" in svg
+
+
+def served_by(services: int, *, namespaces: int = 1) -> Network:
+    """Workloads, each with a LoadBalancer of its own."""
+    network = many(services, namespaces=namespaces, alike=False)
+    port = ServicePort(name="", protocol=Protocol.TCP, port=80, target=8080)
+    return replace(
+        network,
+        services=tuple(
+            ServiceSeen(
+                namespace=pods.namespace,
+                name=pods.name,
+                at=AT,
+                kind="LoadBalancer",
+                selector=Selector(labels=pods.labels),
+                ports=(port,),
+            )
+            for pods in network.pods
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "titles"),
+    [
+        (served_by(2), ["Service space-0/w0", "Service space-0/w1"]),
+        (served_by(31), ["31 ways in by Service"]),
+        (served_by(40, namespaces=40), ["40 ways in by Service"]),
+    ],
+)
+def test_many_ways_in_are_gathered(network: Network, titles: list[str]) -> None:
+    found = picture(network).served
+    assert [one.title for one in found.entrances] == titles
+    drawn = {lead for one in found.entrances for lead in one.leads}
+    assert all(row in found.rows[number] for number, row in drawn)
+
+
+def test_what_is_too_large_is_bounded_and_says_so() -> None:
+    """Hundreds of namespaces, each with a policy that opens one address of its own: nothing of it is alike."""
+    network = many(300, namespaces=300, alike=False)
+    policies = tuple(
+        PolicySeen(
+            kind="NetworkPolicy",
+            namespace=one.name,
+            name="own",
+            at=AT,
+            tier=Tier.NAMESPACE,
+            pods=Selector(),
+            directions=(Direction.EGRESS, Direction.INGRESS),
+            egress=(PolicyRule(at=AT, field="", peers=(Peer(at=AT, block=Block(cidr=f"10.0.{number % 200}.{number}/32")),)),),
+        )
+        for number, one in enumerate(network.namespaces[:250])
+    )
+    found = picture(replace(network, policies=policies))
+    assert found.gathered is Gathered.REST
+    assert len(found.links) <= MOST_LINKS
+    assert sorted(title for one in found.groups if not one.outside for title in one.members) == sorted(
+        one.title for one in network.pods
+    )
+    assert found.groups[[one.outside for one in found.groups].index(True) - 1].title.endswith(" namespaces")
+    svg = draw(found, name="large")
+    assert "the last one all others" in svg
+    assert len(svg) < 300_000
+
+
+def test_the_style_that_pages_let_through_is_the_one_that_is_drawn() -> None:
+    svg = draw(picture(many(1, namespaces=1, alike=True)), name="shop")
+    style = svg.partition("<style>")[2].partition("</style>")[0]
+    assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() == STYLE_DIGEST

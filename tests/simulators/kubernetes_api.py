@@ -5,10 +5,13 @@ It speaks the protocol over a real socket; the client under test is the real one
 
 from __future__ import annotations
 
+import io
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +25,9 @@ TOKEN = "a-token-for-tests"
 class Cluster:
     """``objects`` by list path, such as ``/api/v1/pods``; ``forbidden`` paths answer 403; ``expires`` is how many continued
     pages answer 410 before one is given. ``texts`` and ``documents`` answer at paths that list nothing, such as
-    ``/metrics`` and ``/version``. ``asked`` is every request line.
+    ``/metrics`` and ``/version``; ``broken`` paths end the connection without an answer. ``asked`` is every request line.
+    ``breaks`` are paths at which the server fails in the way that is named; once it did, it fails so for good where
+    ``for_good``. ``broke`` is set when it first did.
     """
 
     objects: dict[str, list[dict[str, Any]]]
@@ -32,6 +37,18 @@ class Cluster:
     asked: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    breaks: dict[str, str] = field(default_factory=dict)
+    for_good: bool = True
+    broke: threading.Event = field(default_factory=threading.Event)
+
+    def failure(self, path: str) -> str:
+        """How the answer at *path* fails: ``reset``, ``hang``, ``cut``, ``drip``, ``garbage``, or a status. Empty: not."""
+        if self.broke.is_set() and self.for_good:
+            return next(iter(self.breaks.values()))
+        if path in self.breaks:
+            self.broke.set()
+        return self.breaks.get(path, "")
 
     def answer(self, path: str, query: dict[str, list[str]], token: str) -> tuple[int, dict[str, Any] | str]:
         if token != f"Bearer {TOKEN}":
@@ -48,13 +65,19 @@ class Cluster:
         if start and self.expires:
             self.expires -= 1
             return 410, {"kind": "Status", "reason": "Expired", "message": "The provided continue parameter is too old"}
-        items = self.objects[path]
+        items = [one for one in self.objects[path] if _chosen(one, query)]
         size = min(self.page, int(query.get("limit", [str(len(items) or 1)])[0]))
         metadata = {"resourceVersion": "1"}
         if start + size < len(items):
             metadata["continue"] = str(start + size)
         # Items of a list carry neither kind nor version, as with a real server.
         return 200, {"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items[start : start + size]}
+
+
+def _chosen(item: dict[str, Any], query: dict[str, list[str]]) -> bool:
+    """Does the field selector name *item*? Of all that it may ask, names alone are told apart here."""
+    asked = query.get("fieldSelector", [""])[0].partition("metadata.name=")[2]
+    return not asked or item["metadata"]["name"] == asked
 
 
 @contextmanager
@@ -65,7 +88,15 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             cluster.asked.append(self.path)
+            if parts.path in cluster.broken:
+                self.close_connection = True
+                return
+            how = cluster.failure(parts.path)
+            if how and not how.isdigit():
+                self.fail(how)
+                return
             status, body = cluster.answer(parts.path, parse_qs(parts.query), self.headers.get("Authorization", ""))
+            status, body = (int(how), {"kind": "Status", "message": "broken as planned"}) if how else (status, body)
             data = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain" if isinstance(body, str) else "application/json")
@@ -73,9 +104,30 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
             self.end_headers()
             self.wfile.write(data)
 
+        def fail(self, how: str) -> None:
+            """Answer nothing that could be used: an end in the middle, silence, or words that are no list."""
+            if how == "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
+                self.wfile = io.BytesIO()  # what handles requests would flush the one that is gone
+                return
+            if how == "hang":
+                ended.wait()
+                return
+            data = b"<html>Sign in to the network</html>" if how == "garbage" else b'{"kind": "List", "items": ['
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data) + (0 if how == "garbage" else 1_000_000)))
+            self.end_headers()
+            self.wfile.write(data)
+            with suppress(OSError):
+                while how == "drip" and not ended.wait(0.05):
+                    self.wfile.write(b" ")
+
         def log_message(self, format: str, *args: object) -> None:
             pass
 
+    ended = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -84,6 +136,7 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
         path.write_text(json.dumps(_kubeconfig(f"http://127.0.0.1:{server.server_port}")))
         yield path
     finally:
+        ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

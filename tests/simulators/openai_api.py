@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -54,14 +56,24 @@ class Plan:
     only: int | None = None
 
 
+Routes = Callable[[str], tuple[int, str, bytes] | None]
+"""What a kind of server answers a GET of a path with: status, media type, body; ``None`` where it has no such route."""
+
+
 @dataclass
 class Api:
-    """``plans`` by model. ``seen`` are the bodies of the requests, ``headers`` their headers, ``longest`` how many at once."""
+    """``plans`` by model. ``routes`` come before the list of models; a model that may not answer is refused with 400.
+
+    ``seen`` are the bodies of the requests, ``headers`` their headers, ``longest`` how many at once.
+    """
 
     plans: dict[str, Plan]
     url: str = ""
     listed: list[str] | None = None
     list_path: str = "/v1/models"
+    owner: str = "tests"
+    routes: Routes | None = None
+    may_answer: Callable[[str], bool] = lambda model: True
     seen: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     busy: dict[str, int] = field(default_factory=dict)
@@ -72,8 +84,13 @@ class Api:
 
 
 @contextmanager
-def serving(**plans: Plan) -> Iterator[Api]:
+def serving(tls: tuple[Path, Path] | None = None, **plans: Plan) -> Iterator[Api]:
+    """Serve *plans* by model; over TLS with the certificate and the key of *tls*."""
     api = Api(plans=plans)
+    secured = None
+    if tls is not None:
+        secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        secured.load_cert_chain(*tls)
 
     class Handler(_Handler):
         here = api
@@ -85,10 +102,15 @@ def serving(**plans: Plan) -> Iterator[Api]:
         def get_request(self) -> tuple[socket.socket, Any]:
             connection, address = super().get_request()
             api.accepted[address] = time.perf_counter()
+            if secured is not None:  # the handshake is left to the connection's own thread
+                connection = secured.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             return connection, address
 
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that breaks off, as one does that refuses the certificate."""
+
     server = Server(("127.0.0.1", 0), Handler)
-    api.url = f"http://127.0.0.1:{server.server_address[1]}"
+    api.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -98,6 +120,10 @@ def serving(**plans: Plan) -> Iterator[Api]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _list(names: list[str], owner: str) -> dict[str, Any]:
+    return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": owner} for name in names]}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,10 +136,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         api = self.here
         names = list(api.plans) if api.listed is None else api.listed
-        if self.path != api.list_path:
+        told = api.routes(self.path) if api.routes is not None else None
+        if told is not None:
+            self._plain(told[0], told[2], kind=told[1])
+        elif self.path != api.list_path:
             self._plain(404, b"{}")
         elif self.path == "/v1/models":
-            self._plain(200, json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode())
+            self._plain(200, json.dumps(_list(names, api.owner)).encode())
         else:
             self._plain(200, json.dumps(names).encode())
 
@@ -129,17 +158,21 @@ class _Handler(BaseHTTPRequestHandler):
             api.longest = max(api.longest, sum(api.busy.values()))
         try:
             with suppress(ConnectionError):
+                if not api.may_answer(body["model"]):
+                    self._plain(400, b'{"error": {"message": "Model not loaded"}}')
+                    return
                 self._answer(api.plans[body["model"]], body, number, began)
         finally:
             self.close_connection = True
             with api.lock:
                 api.busy[body["model"]] -= 1
 
-    def _plain(self, status: int, data: bytes, **headers: str) -> None:
+    def _plain(self, status: int, data: bytes, kind: str = "application/json", **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
+        if kind:
+            self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

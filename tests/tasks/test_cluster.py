@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -19,36 +14,15 @@ from arcops.errors import Refused, Unavailable
 from arcops.seen.network import Network
 from arcops.tier import Tier
 from reach.drift import compare
-from tasks.cluster import RESOURCES
+from tasks.cluster import RESOURCES, TITLES
+from tasks.cluster_mesh import NAME, NAMESPACE, PATH
 from tasks.network import network_of, read_manifests
+from tests.clusters import cluster_of_the_shop
 from tests.definitions import DEFINITION
-from tests.manifests import shop
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 
 pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3")
-
-
-def cluster_of_the_shop(tmp_path: Path) -> Cluster:
-    """The shop's manifests as a cluster would list them, with pods that its controllers made and words that are secret."""
-    paths = {(one.version, one.kind): one.path for one in RESOURCES}
-    objects: dict[str, list[dict[str, Any]]] = {one.path: [] for one in RESOURCES if one.group in ("", "apps", "batch")}
-    objects[paths["networking.k8s.io/v1", "NetworkPolicy"]] = []
-    for file in sorted(shop(tmp_path / "declared").iterdir()):
-        for one in yaml.safe_load_all(file.read_text()):
-            version, kind = one.pop("apiVersion"), one.pop("kind")
-            one["metadata"]["managedFields"] = [{"manager": "kubectl"}]
-            objects[paths[version, kind]].append(one)
-    for kind, owner, name, app in (("ReplicaSet", "web-6b746f74dc", "x", "web"), ("StatefulSet", "db", "0", "db")):
-        labels = {"app": app, **({"pod-template-hash": "6b746f74dc"} if kind == "ReplicaSet" else {})}
-        port = {"containerPort": 8080, "name": "http"} if app == "web" else {"containerPort": 5432, "name": "postgres"}
-        metadata = {"name": f"{owner}-{name}", "namespace": "shop", "labels": labels}
-        metadata["ownerReferences"] = [{"kind": kind, "name": owner, "controller": True}]  # type: ignore[assignment]  # a list
-        container = {"name": app, "ports": [port], "env": [{"name": "PASSWORD", "value": "hunter2"}]}
-        objects["/api/v1/pods"].append(
-            {"metadata": metadata, "spec": {"containers": [container]}, "status": {"phase": "Running"}}
-        )
-    return Cluster(objects=objects)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +32,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Cluster:
-    return cluster_of_the_shop(tmp_path)
+    return cluster_of_the_shop(tmp_path / "declared")
 
 
 @pytest.fixture
@@ -80,8 +54,9 @@ def test_a_cluster_as_declared_has_no_drift(here: Bench, cluster: Cluster, kubec
     found = saved(here, kubeconfig)
     live = network(found)
     assert (live.unread, live.refused) == ((), ())
-    drift = compare(read_manifests(tmp_path / "declared"), live)
-    assert (drift.objects, drift.reach) == ((), ())
+    drift = compare(read_manifests(tmp_path / "declared"), live, ["kube-*"])
+    assert (drift.objects, drift.reach, drift.layers) == ((), (), ())
+    assert drift.as_found == ("kube-node-lease", "kube-public", "kube-system")
     assert len(live.policies) == 4, "more than one page"
     assert sum(one.startswith("/apis/networking.k8s.io/v1/networkpolicies") for one in cluster.asked) == 2
 
@@ -112,7 +87,58 @@ def test_a_list_that_expires_on_the_way_is_begun_again(here: Bench, cluster: Clu
 
 def test_policies_of_a_kind_that_is_not_understood_are_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
     cluster.objects["/apis/cilium.io/v2/ciliumnetworkpolicies"] = [{"metadata": {"name": "x", "namespace": "shop"}, "spec": {}}]
-    assert [(one.kind, one.harmless) for one in network(saved(here, kubeconfig)).others] == [("CiliumNetworkPolicy", False)]
+    found = network(saved(here, kubeconfig))
+    assert [(one.about, one.field) for one in found.refused] == [("CiliumNetworkPolicy shop/x", "spec.endpointSelector")]
+
+
+def test_a_version_that_the_cluster_serves_instead_is_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    everybody = {"namespaces": {}}
+    spec = {"tier": "Admin", "priority": 1, "subject": everybody, "egress": [{"action": "Deny", "to": [everybody]}]}
+    item = {"metadata": {"name": "shut"}, "spec": spec}
+    cluster.objects["/apis/policy.networking.k8s.io/v1beta1/clusternetworkpolicies"] = [item]
+    found = network(saved(here, kubeconfig))
+    assert "ClusterNetworkPolicy shut" in {one.title for one in found.policies}
+    assert not found.unread
+
+
+MESH = """\
+outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+rootNamespace: istio-config
+defaultConfig: {tracing: {zipkin: {address: "tracing.internal:9411"}}}
+"""
+
+
+def test_the_mesh_s_own_settings_are_read_and_nothing_else_of_them(
+    here: Bench, cluster: Cluster, kubeconfig: Path, tmp_path: Path
+) -> None:
+    cluster.objects["/api/v1/namespaces"].append({"metadata": {"name": NAMESPACE}, "spec": {}})
+    cluster.documents[PATH] = {"metadata": {"name": NAME}, "data": {"mesh": MESH, "meshNetworks": "networks: {}"}}
+    found = saved(here, kubeconfig)
+    (config,) = network(found).mesh.configs
+    assert (config.outbound, config.root_namespace) == ("REGISTRY_ONLY", "istio-config")
+    text = "".join(one.text for one in found.files)
+    assert "tracing.internal" not in text
+    assert "meshNetworks" not in text
+    assert [one for one in cluster.asked if "configmaps" in one] == [PATH]
+
+
+@pytest.mark.parametrize(
+    ("mesh", "why"), [("outboundTrafficPolicy: [", "cannot be read"), ("- a\n", "is not one mapping"), (None, "403 Forbidden")]
+)
+def test_settings_that_cannot_be_read_are_not_seen(
+    here: Bench, cluster: Cluster, kubeconfig: Path, mesh: str | None, why: str
+) -> None:
+    cluster.objects["/api/v1/namespaces"].append({"metadata": {"name": NAMESPACE}, "spec": {}})
+    cluster.documents[PATH] = {"metadata": {"name": NAME}, "data": {"mesh": mesh}}
+    if mesh is None:
+        cluster.forbidden.add(PATH)
+    unread = network(saved(here, kubeconfig)).unread
+    assert [(one.about, why in one.text) for one in unread] == [("configmaps.istio-system.istio", True)], unread
+
+
+def test_a_cluster_that_lists_no_namespace_was_not_seen(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
+    cluster.objects["/api/v1/namespaces"] = []
+    assert [one.about for one in network(saved(here, kubeconfig)).unread] == ["namespaces"]
 
 
 def test_definitions_are_saved_where_something_is_checked_by_them(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:
@@ -130,7 +156,7 @@ def test_definitions_are_saved_where_something_is_checked_by_them(here: Bench, c
 
 def test_a_wrong_token_sees_nothing(here: Bench, kubeconfig: Path) -> None:
     found = saved(here, kubeconfig, "bad")
-    assert len(found.files) == len(RESOURCES)
+    assert len(found.files) == len(TITLES)
     assert all("401" in one.missing for one in found.files)
 
 
@@ -149,24 +175,12 @@ def test_no_such_context_and_no_such_server(here: Bench, kubeconfig: Path, tmp_p
         saved(here, gone)
 
 
-def test_the_role_that_ships_allows_what_is_listed_and_nothing_else() -> None:
+def test_the_roles_that_ship_allow_what_is_read_and_nothing_else() -> None:
     house = Path(__file__).resolve().parents[2]
-    role = yaml.safe_load((house / "deployments" / "kubernetes" / "network-reader.yaml").read_text())
-    allowed = {(group, plural) for rule in role["rules"] for group in rule["apiGroups"] for plural in rule["resources"]}
+    text = (house / "deployments" / "kubernetes" / "network-reader.yaml").read_text()
+    everywhere, mesh = yaml.safe_load_all(text)
+    allowed = {(group, plural) for rule in everywhere["rules"] for group in rule["apiGroups"] for plural in rule["resources"]}
     assert allowed == {(one.group, one.plural) for one in RESOURCES}
-    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list"}
-
-
-def test_the_command_saves_into_an_empty_folder_alone(here: Bench, kubeconfig: Path, cluster: Cluster, tmp_path: Path) -> None:
-    def arcops(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "adapters.cli", "network", "snapshot", "-o", str(tmp_path / "live")]
-        return subprocess.run(
-            [*command, "--kubeconfig", str(kubeconfig), *more],
-            capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **here.environment},
-        )  # fmt: skip
-
-    assert "air-gapped" in arcops().stderr
-    done = arcops("--tier", "restricted")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((tmp_path / "live" / "networkpolicies.networking.k8s.io.json").read_text())["kind"] == "List"
-    assert "not an empty folder" in arcops("--tier", "restricted").stderr
+    assert {verb for rule in everywhere["rules"] for verb in rule["verbs"]} == {"list"}
+    assert (mesh["kind"], mesh["metadata"]["namespace"]) == ("Role", NAMESPACE)
+    assert mesh["rules"] == [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [NAME], "verbs": ["get"]}]

@@ -142,7 +142,7 @@ def test_without_a_definition_nothing_is_said_to_be_checked() -> None:
     found = network_of([("a.yaml", ROUTE.encode())])
     ((one),) = found.unchecked
     assert (one.at.line, one.about) == (1, "HTTPRoute shop/shop")
-    assert "no CustomResourceDefinition of HTTPRoute.gateway.networking.k8s.io" in one.text
+    assert "no CustomResourceDefinition of HTTPRoute.gateway.networking.k8s.io stands beside" in one.text
 
 
 @pytest.mark.parametrize("broken", ["pattern: '['", "type: nothing"])

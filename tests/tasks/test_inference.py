@@ -13,7 +13,7 @@ from arcops.endpoint import Endpoint, Load, Route
 from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.evidence import Cause, Evidence, Missing, Seen
 from arcops.request import Request
-from arcops.seen.inference import Fault, Inference, Listing, RunKind, percentile
+from arcops.seen.inference import Credential, Fault, Inference, Listing, RunKind, percentile
 from arcops.tier import Tier
 from flows.looking import look
 from tasks.inference import inference
@@ -241,7 +241,7 @@ class TestReach:
         with serving(a=Plan(), b=Plan(breaks=Break.STATUS, status=401)) as api:
             body = looked(small(api), key="env:MODEL_KEY")
         assert {one["Authorization"] for one in api.headers} == {"Bearer very-secret"}
-        assert body.with_key
+        assert body.credential is Credential.API_KEY
         assert "very-secret" not in repr(body)  # though the server repeats it in its refusal
 
     @pytest.mark.parametrize("reference", ["env:NOT_SET_HERE", "file:/nowhere/key", "very-secret"])

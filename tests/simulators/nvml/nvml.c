@@ -240,7 +240,11 @@ ret_t nvmlDeviceGetPciInfo_v3(device_t *d, pci_t *out) {
 /* Memory */
 
 typedef struct { u64 total, free, used; } memory_t;
-ret_t nvmlDeviceGetMemoryInfo(device_t *d, memory_t *out) { return wide(__func__, d, &out->total, "memory"); }
+ret_t nvmlDeviceGetMemoryInfo(device_t *d, memory_t *out) {
+    ret_t told = wide(__func__, d, &out->total, "memory");
+    if (told == OK && get(d->index, &out->free, "memory.free")) out->used = out->total - out->free;
+    return told;
+}
 ret_t nvmlDeviceGetEccMode(device_t *d, u32 *now, u32 *pending) {
     u64 value;
     ret_t told = number(__func__, d, now, "ecc");
@@ -336,6 +340,9 @@ ret_t nvmlDeviceGetCurrentClocksEventReasons(device_t *d, u64 *out) { return wid
 ret_t nvmlDeviceGetSupportedClocksEventReasons(device_t *d, u64 *out) { return wide(__func__, d, out, "reasons.told"); }
 ret_t nvmlDeviceGetCurrentClocksThrottleReasons(device_t *d, u64 *out) { return wide(__func__, d, out, "reasons"); }
 ret_t nvmlDeviceGetSupportedClocksThrottleReasons(device_t *d, u64 *out) { return wide(__func__, d, out, "reasons.told"); }
+ret_t nvmlDeviceGetClockInfo(device_t *d, u32 which, u32 *out) {
+    return number(__func__, d, out, which == 1 ? "clock.sm" : "clock.other");
+}
 ret_t nvmlDeviceGetPowerUsage(device_t *d, u32 *out) { return number(__func__, d, out, "power.drawn"); }
 ret_t nvmlDeviceGetEnforcedPowerLimit(device_t *d, u32 *out) { return number(__func__, d, out, "power.limit"); }
 ret_t nvmlDeviceGetPowerManagementDefaultLimit(device_t *d, u32 *out) { return number(__func__, d, out, "power.standard"); }

@@ -1,0 +1,34 @@
+"""Serve in a child process that begins anew when a source file of ours changes: for development, never in production."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from socket import socket
+
+from uvicorn import Config
+from uvicorn.supervisors import ChangeReload
+
+import adapters
+from arcops.errors import Refused
+
+
+def serve_anew(work: Callable[[list[socket]], None], listening: socket) -> None:
+    """Call *work*, which can be pickled, with the sockets in a child, and again at every change, until a signal.
+
+    *listening* stays open between, so who calls then waits and is not refused. Raises `Refused` outside of a checkout.
+    """
+    config = Config("", reload=True, reload_dirs=[str(room) for room in _rooms()], log_config=None)
+    ChangeReload(config, target=partial(_called, work), sockets=[listening]).run()
+
+
+def _rooms() -> list[Path]:
+    checkout = Path(adapters.__file__).parents[1]
+    if not (checkout / "pyproject.toml").is_file():
+        raise Refused(f"{checkout} is no checkout of ArcOps, so its source does not change; leave out --reload")
+    return [room.parent for room in checkout.glob("*/__init__.py")]
+
+
+def _called(work: Callable[[list[socket]], None], sockets: list[socket] | None) -> None:
+    work(sockets or [])

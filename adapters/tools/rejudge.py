@@ -1,0 +1,147 @@
+"""Judge a kept artifact again, from the evidence and the policy that were kept with it, and say whether the same comes out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+
+from adapters.tools._places import FieldChanged, differing
+from adapters.tools.check import allowed_policy
+from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.kept import sealed_bytes
+from adapters.tools.standing import SignatureState, grounds, signature_of
+from arcops.errors import Refused
+from arcops.verdict import Verdict
+from artifacts.bundle import read_envelope
+from artifacts.envelope import strict_json
+from artifacts.statement import from_statement, to_statement
+from artifacts.store import Store, digest_of
+from flows.policies import read_policy, shipped_policies
+from flows.rejudge import judge_again, unasked
+
+
+class Again(Enum):
+    """What came of judging again."""
+
+    SAME = "same"
+    """The very bytes that were signed."""
+    DIFFERS = "differs"
+    """Other bytes, so another verdict or another finding: the gates are not what they were, or it was never their verdict."""
+    REFUSED = "refused"
+    """It could not be judged again, so nothing is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejudge:
+    """What to judge again."""
+
+    artifact: str
+    """The digest (sha256:…) of an artifact in the store, or the text of a sealed one."""
+    policy: str = ""
+    """The policy, where the store does not keep it: a shipped one's name, or a path. It counts only with the signed digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejudged:
+    """What was signed, and what comes out now."""
+
+    artifact: str
+    again: Again
+    said: str
+    """One sentence, or why it could not be judged again."""
+    signature: SignatureState
+    verdict: Verdict
+    """As signed."""
+    now: Verdict | None
+    """As it comes out now; nothing where it could not be judged again."""
+    signed: str
+    """The digest of the statement's canonical bytes as signed."""
+    made: str
+    """The digest of those that come out now, or nothing."""
+    fields: tuple[FieldChanged, ...]
+    """Where they differ, the first 200 places: *a* is what was signed, *b* what comes out now."""
+    more: int
+    """How many more places differ."""
+    unasked: tuple[str, ...]
+    """Gates that the policy names and the artifact does not: its kind of check leaves them to others."""
+    program: str
+    """What judged again: ArcOps and Python, by their versions."""
+
+
+@tool(title="Judge a kept artifact again", scope=Scope.READ, reads_only=True)
+def rejudge_artifact(ask: Rejudge, at: Place) -> Rejudged:
+    """Judge the evidence of a kept artifact again, by its own policy and clock, and say whether the same bytes come out.
+
+    Evidence bodies and the policy are read from the store by the digests that were signed. Where one is gone or changed, the
+    answer is that nothing is known, never that it is the same. Nothing is collected and nothing is signed.
+    """
+    data = sealed_bytes(ask.artifact, at)
+    payload = read_envelope(data).payload
+    try:
+        report = from_statement(payload)
+    except Refused as error:
+        raise Refused(f"only a readiness report can be judged again: {error}") from error
+    signature = signature_of(data, grounds(at), at.now())
+
+    def said(again: Again, sentence: str, now: Verdict | None, made: bytes, left: tuple[str, ...]) -> Rejudged:
+        differs = again is Again.DIFFERS
+        fields, more = differing(*(strict_json(one, "the statement") for one in (payload, made))) if differs else ((), 0)
+        return Rejudged(
+            artifact=digest_of(data),
+            again=again,
+            said=sentence,
+            signature=signature,
+            verdict=report.verdict,
+            now=now,
+            signed=digest_of(payload),
+            made=digest_of(made) if made else "",
+            fields=fields,
+            more=more,
+            unasked=left,
+            program=_program(),
+        )
+
+    with Store(at.settings.store) as store:
+        kept = _kept(store, ask, at, report.policy_digest)
+        try:
+            now = judge_again(report, kept)
+            left = unasked(report, kept)
+        except Refused as error:
+            return said(Again.REFUSED, f"It cannot be judged again here: {error}.", None, b"", ())
+    made = to_statement(now)
+    if made == payload:
+        return said(Again.SAME, "The same evidence, policy and clock give the same bytes.", now.verdict, made, left)
+    return said(Again.DIFFERS, "The same evidence, policy and clock give other bytes here.", now.verdict, made, left)
+
+
+def _kept(store: Store, ask: Rejudge, at: Place, policy: str) -> Callable[[str], bytes]:
+    """What the store keeps; the policy also from where the caller says, or from those that ship, where it has that digest."""
+
+    def kept(digest: str) -> bytes:
+        if digest == policy:
+            named = [allowed_policy(ask.policy, at)] if ask.policy else []
+            for one in (*named, *(() if store.path(digest).exists() else shipped_policies())):
+                data = read_policy(one)
+                if digest_of(data) == digest:
+                    return data
+            if named:
+                raise Refused(f"{ask.policy} is not the policy with the digest {digest} that was signed")
+        if not store.path(digest).exists():
+            raise Refused(f"the store holds nothing with digest {digest}")
+        try:
+            return store.get(digest)
+        except Refused as error:
+            raise Refused(f"what the store keeps under {digest} was changed and is no longer that") from error
+
+    return kept
+
+
+def _program() -> str:
+    try:
+        ours = version("arcops")
+    except PackageNotFoundError:  # run from its source tree
+        ours = "from source"
+    return f"ArcOps {ours}, {platform.python_implementation()} {platform.python_version()}"

@@ -1,0 +1,48 @@
+"""What a benchmark is asked to do with a machine. All times are whole microseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arcops.errors import Refused
+from arcops.zones import LEAST_SESSIONS
+
+FOR_A_BASELINE = 9
+"""Sessions of a run that may become a baseline: whatever it is unsure of, every later run is, too (``benches/judging.py``)."""
+_MOST_SESSIONS = 40
+_MOST_BUDGET = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """``cpu``: measure the processor, on a node without a GPU. It goes into the evidence as it stands.
+
+    Between ``least`` and ``most`` sessions are made: more until every figure is decided against the baseline by ``tolerance``
+    (percent), of sessions that are not disturbed (the canary at most ``drift`` percent above calm), or ``budget`` is spent.
+    ``sustained`` is how long one load is kept up to watch clocks and throttling; 0: not.
+    Operands follow from ``seed``. ``size`` scales every buffer and matrix: 1 is for production, tests use less (in 1/1000).
+    """
+
+    cpu: bool = False
+    least: int = LEAST_SESSIONS
+    most: int = 15
+    tolerance: int = 5
+    drift: int = 10
+    sustained: int = 10_000_000
+    budget: int = 600_000_000
+    seed: int = 1
+    size: int = 1000
+
+    def __post_init__(self) -> None:
+        for what, figure, least, most in (
+            ("the least number of sessions", self.least, LEAST_SESSIONS, _MOST_SESSIONS),
+            ("the greatest number of sessions", self.most, self.least, _MOST_SESSIONS),
+            ("the tolerance in percent", self.tolerance, 1, 50),
+            ("the drift in percent", self.drift, 1, 100),
+            ("the sustained load in microseconds", self.sustained, 0, self.budget),
+            ("the budget in microseconds", self.budget, 1_000_000, _MOST_BUDGET),
+            ("the seed", self.seed, 0, 2**31),
+            ("the size in thousandths", self.size, 1, 1000),
+        ):
+            if not least <= figure <= most:
+                raise Refused(f"{what} is {figure}; it must be between {least} and {most}")

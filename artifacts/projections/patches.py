@@ -1,0 +1,54 @@
+"""A finding's patch, a unified diff, taken apart for formats that want changes one by one. What is no such diff gives none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_HEAD = re.compile(r"@@ -(\d{1,9}),(\d{1,9}) \+\d{1,9},(\d{1,9}) @@\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Lines *first* to *last* of the file *path* become *lines*. For a file that is new both are 0."""
+
+    path: str
+    first: int
+    last: int
+    lines: tuple[str, ...]
+
+
+def changes(patch: str) -> tuple[Change, ...]:
+    """What *patch* changes, in its order; nothing where any of it is not as a finding's patch is."""
+    found: list[Change] = []
+    lines = patch.splitlines()
+    path, new, at = "", False, 0
+    while at < len(lines):
+        head = _HEAD.match(lines[at])
+        if head is None:
+            if not (lines[at].startswith("--- ") and lines[at + 1 : at + 2] and lines[at + 1].startswith("+++ b/")):
+                return ()
+            path, new = lines[at + 1].removeprefix("+++ b/"), lines[at] == "--- /dev/null"
+            at += 2
+            continue
+        first, old, size = (int(one) for one in head.groups())
+        body, at = _body(lines, at + 1, old, size)
+        if not path or body is None or new != (old == 0):
+            return ()
+        found.append(Change(path=path, first=first, last=first + old - 1 if old else 0, lines=body))
+    return tuple(found)
+
+
+def _body(lines: list[str], at: int, old: int, new: int) -> tuple[tuple[str, ...] | None, int]:
+    """The new lines of a hunk whose body begins at *at*, and where it ends."""
+    kept: list[str] = []
+    while at < len(lines) and (old or new):
+        mark, text = lines[at][:1], lines[at][1:]
+        if mark not in (" ", "-", "+"):
+            return None, at
+        old -= mark != "+"
+        new -= mark != "-"
+        if mark != "-":
+            kept.append(text)
+        at += 1
+    return (None, at) if old or new else (tuple(kept), at)

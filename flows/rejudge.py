@@ -1,0 +1,119 @@
+"""Judge again what was judged before: the same evidence, policy and clock, by the gates as they are in this program.
+
+Equal bytes say that the verdict follows from what was kept, on this machine and by this version. Other bytes say that it does
+not, here; the difference tells whether a gate changed since, or somebody's verdict was never theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from arcops.errors import Refused
+from arcops.evidence import Body, Evidence
+from arcops.policy import Policy
+from arcops.request import Request
+from arcops.result import EvidenceRecord, Report
+from artifacts.wire import from_json
+from flows.conclude import conclude
+from flows.looking import Found
+from flows.lost import UNREAD, unread
+from flows.plan import AnyGate, all_collectors, all_gates, make_plan
+from flows.policies import parse_policy
+from gates.attachments import attachments
+
+_NOWHERE = Path("/nowhere")
+_NOTHING = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+
+Kept = Callable[[str], bytes]
+"""The bytes kept under a digest, checked. Raises `Refused` where there are none, or others."""
+
+
+def judge_again(report: Report, kept: Kept) -> Report:
+    """What the gates that *report* names say now of the evidence that it names, by its policy and at its moment of judging.
+
+    Raises `Refused`, naming everything that is in the way, where evidence or policy is not *kept* as it was, or where this
+    version can't read it or has no such gate: what can't be judged again is never the same.
+    """
+    gates, problems = _gates(report)
+    collected: dict[str, Found] = {one.kind: one for one in report.missing}
+    for record in report.evidence:
+        try:
+            collected[record.kind] = _evidence(record, kept(record.digest))
+        except Refused as error:
+            problems.append(f"evidence {record.kind!r}: {error}")
+    try:
+        policy = _policy(report, gates, kept)
+    except Refused as error:
+        problems.append(f"policy {report.policy_name!r}: {error}")
+    if problems:
+        raise Refused("; ".join(problems))
+    plan = make_plan(_request(report), policy, gates=gates)
+    # In the plan's order, as a runner gives it: of several bodies that could name the subject the first one does.
+    order = [one.body.KIND for one in plan.collectors if one.body.KIND in collected]
+    ordered = {kind: collected[kind] for kind in (*order, *collected)}
+    return conclude(plan, MappingProxyType(ordered), runner=report.runner)
+
+
+def unasked(report: Report, kept: Kept) -> tuple[str, ...]:
+    """The gates that the policy names and *report* does not: such as those that its kind of check leaves to others."""
+    if report.policy_digest == _NOTHING:
+        return ()
+    named = _policy(report, all_gates(), kept).gates
+    return tuple(sorted(named.keys() - {result.gate for result in report.results}))
+
+
+def _gates(report: Report) -> tuple[list[AnyGate], list[str]]:
+    known = {gate.id: gate for gate in all_gates()}
+    asked = [result.gate for result in report.results]
+    strangers = [f"this version has no gate {name!r}" for name in asked if name not in known]
+    return [known[name] for name in asked if name in known], strangers
+
+
+def _evidence(record: EvidenceRecord, data: bytes) -> Evidence[Body]:
+    kind = _bodies().get(record.kind)
+    if kind is None:
+        raise Refused("this version knows no evidence of this kind")
+    return Evidence(
+        kind=record.kind,
+        body=from_json(kind, data),
+        digest=record.digest,
+        collector=record.collector,
+        version=record.version,
+        at=record.at,
+        tier=record.tier,
+        sources=record.sources,
+    )
+
+
+@cache
+def _bodies() -> dict[str, type[Body]]:
+    return {one.body.KIND: one.body for one in all_collectors()}
+
+
+def _policy(report: Report, gates: Iterable[AnyGate], kept: Kept) -> Policy:
+    if report.policy_digest == _NOTHING and report.policy_name.endswith(UNREAD):
+        return unread(report.policy_name, gates)
+    policy = parse_policy(kept(report.policy_digest), where=report.policy_digest)
+    if policy.name != report.policy_name:
+        raise Refused(f"what is kept calls itself {policy.name!r}")
+    return policy
+
+
+def _request(report: Report) -> Request:
+    attached = any(result.gate == attachments.id for result in report.results)
+    return Request(
+        target=_NOWHERE,
+        named=report.subject.name,
+        kind=report.subject.kind,
+        tier=report.tier,
+        now=report.judged_at,
+        trust=_NOWHERE,
+        data=_NOWHERE,
+        cache=_NOWHERE,
+        attached=(_NOWHERE,) if attached else (),
+        site=report.site,
+    )

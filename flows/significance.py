@@ -1,0 +1,173 @@
+"""Is what was measured at B slower than at A, faster, or the same as far as one can tell? By `arcops.zones`, figure by figure.
+
+A benchmark's unit is the session. A run of requests is one visit, so its unit is the request: the interval says how sure the
+run's own median is, and not how the endpoint does on another day. Each interval holds at 95 percent by itself; of twenty
+figures that do not differ, one may well seem to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import count
+
+from arcops.errors import Refused
+from arcops.seen.benchmark import Benchmark
+from arcops.seen.inference import Inference, Run, RunKind, Shot
+from arcops.zones import PPM, Interval, compare, median
+from artifacts.wire import from_json
+
+_COMPARED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
+
+
+class Difference(Enum):
+    """How B stands to A."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    NONE = "no significant difference"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureCompared:
+    """One figure on both sides: medians in ``unit``, and how much longer B takes than A."""
+
+    name: str
+    unit: str
+    """``us``, ``ns``, or ``tokens/1000s``."""
+    a: int | None
+    b: int | None
+    ratio: int | None
+    """Time at B over time at A, in millionths."""
+    low: int | None
+    """The 95 percent interval of the ratio."""
+    high: int | None
+    difference: Difference
+    said: str = ""
+    """Why it is undecided, where more than the interval is to blame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Series:
+    """``values`` are what the interval is drawn from; ``single`` is a figure without. ``doubt`` says why not to decide."""
+
+    unit: str
+    values: tuple[int, ...] = ()
+    single: int | None = None
+    work: int = 0
+    doubt: str = ""
+
+    @property
+    def figure(self) -> int | None:
+        return median(self.values) if self.values else self.single
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """``asked`` is what must be the same on both sides for times to say anything of one another."""
+
+    series: Mapping[str, _Series]
+    asked: tuple[tuple[str, str], ...] = ()
+
+
+def measures(kind: str) -> bool:
+    """Does evidence of this *kind* hold measured figures?"""
+    return kind in _READ
+
+
+def differences(kind: str, a: bytes, b: bytes, tolerance: int) -> tuple[FigureCompared, ...]:
+    """Every figure of two bodies of *kind*, which `measures`. Within *tolerance* percent of one another two are the same.
+
+    Raises `Refused` where a body is not what its kind says, or where the two were asked for different work.
+    """
+    first, second = (_READ[kind](data) for data in (a, b))
+    for (what, one), (_, other) in zip(first.asked, second.asked, strict=True):
+        if one != other:
+            raise Refused(f"A was asked with {what} {one}, B with {other}, so times of one say nothing of the other")
+    names = dict.fromkeys((*first.series, *second.series))
+    return tuple(_compared(name, first.series.get(name), second.series.get(name), tolerance) for name in names)
+
+
+def _compared(name: str, a: _Series | None, b: _Series | None, tolerance: int) -> FigureCompared:
+    one, other = a or _NOTHING, b or _NOTHING
+    found = FigureCompared(
+        name=name, unit=one.unit or other.unit, a=one.figure, b=other.figure, ratio=None, low=None, high=None,
+        difference=Difference.UNDECIDED,
+    )  # fmt: skip
+    doubts = " ".join(f"{side}: {series.doubt}." for side, series in (("A", one), ("B", other)) if series.doubt)
+    if one.figure is None or other.figure is None:
+        lacking = " and ".join(side for side, series in (("A", one), ("B", other)) if series.figure is None)
+        return replace(found, said=doubts or f"{lacking} has no such figure.")
+    if one.work != other.work:
+        return replace(found, said=f"A sample of A does {one.work}, one of B {other.work}.")
+    if one.single is not None and other.single is not None:
+        # More tokens in a second is less time for each, and every ratio here is of times.
+        ratio = one.single * PPM // other.single if other.single else None
+        return replace(found, ratio=ratio, said=doubts or "One figure a run does not say how sure it is.")
+    try:
+        interval = compare(other.values, one.values)
+    except Refused as error:
+        return replace(found, said=f"{error}.")
+    difference = Difference.UNDECIDED if doubts else decided(interval, tolerance)
+    return replace(
+        found, ratio=interval.ratio, low=interval.low, high=interval.high, difference=difference, said=doubts
+    )  # fmt: skip
+
+
+def decided(interval: Interval, tolerance: int) -> Difference:
+    """SLOWER or FASTER where the whole *interval* lies beyond the tolerance, NONE where it lies within, on both sides."""
+    most = PPM + tolerance * PPM // 100
+    least = PPM * PPM // most
+    if interval.low > most:
+        return Difference.SLOWER
+    if interval.high < least:
+        return Difference.FASTER
+    return Difference.NONE if least <= interval.low and interval.high <= most else Difference.UNDECIDED
+
+
+def _requests(data: bytes) -> _Measured:
+    body = from_json(Inference, data)
+    series = {name: one for run in body.runs if run.kind in _COMPARED for name, one in _of_run(run)}
+    return _Measured(series=series, asked=(("route", body.load.route.value), ("tokens", str(body.load.tokens))))
+
+
+def _of_run(run: Run) -> Iterator[tuple[str, _Series]]:
+    whole = [shot for shot in run.shots if shot.whole]
+    lost = len(run.shots) - len(whole)
+    # The slowest requests are the first to fail, so what is left would flatter who fails.
+    doubt = f"{lost} of {len(run.shots)} requests brought no whole answer, and are in no figure" if lost else ""
+    for name, of in _TIMES:
+        values = tuple(value for shot in whole if (value := of(shot)) is not None)
+        yield f"{run.title}: {name}", _Series(unit="us", values=values, doubt=doubt)
+    yield f"{run.title}: throughput", _Series(unit="tokens/1000s", single=run.throughput, doubt=doubt)
+
+
+def _per_token(shot: Shot) -> int | None:
+    return shot.e2e // shot.count if shot.e2e is not None and shot.count else None
+
+
+_TIMES: tuple[tuple[str, Callable[[Shot], int | None]], ...] = (
+    ("TTFT", lambda shot: shot.first),
+    ("ITL", lambda shot: shot.itl),
+    ("TPOT", lambda shot: shot.tpot),
+    ("time per token", _per_token),
+)
+
+
+def _sessions(data: bytes) -> _Measured:
+    """By the name of the figure and the model of the device, for two sites have no device in common."""
+    body = from_json(Benchmark, data)
+    models = {machine.device: machine.model for machine in body.machines}
+    found: dict[str, _Series] = {}
+    for one in body.figures:
+        device = ">".join(models.get(part, part) for part in one.device.split(">"))
+        title = f"{one.name} on {device}"
+        name = next(name for number in count(1) if (name := title if number == 1 else f"{title} #{number}") not in found)
+        found[name] = _Series(unit="ns", values=one.times, work=one.work, doubt=one.said)
+    return _Measured(series=found)
+
+
+_NOTHING = _Series(unit="")
+_READ: Mapping[str, Callable[[bytes], _Measured]] = {Inference.KIND: _requests, Benchmark.KIND: _sessions}

@@ -1,0 +1,80 @@
+"""What the mesh (Istio) says of one connection, on top of what policies of the network say.
+
+A sidecar of who calls may hold the connection back (Sidecar, ServiceEntry, outboundTrafficPolicy). What stands before the
+called pods may ask for mutual TLS (PeerAuthentication), and for somebody who may (AuthorizationPolicy: CUSTOM, then DENY, then
+ALLOW). Only TCP goes through the mesh. Pods outside of it know nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.seen.network import Network, PodSet, Protocol, ServiceSeen
+from reach.decision import End
+from reach.mesh_inbound import Inbound
+from reach.mesh_outbound import Outbound
+from reach.mesh_parts import Part, Said, place, together
+from reach.meshed import Meshed, meshed
+from reach.sure import Sure
+
+ROOT = "istio-system"
+"""Where policies hold for the whole mesh, unless its settings say otherwise."""
+
+
+class MeshLayer:
+    """The mesh of a network."""
+
+    def __init__(self, network: Network) -> None:
+        self._mesh = network.mesh
+        self._inside = {id(one.pods): one for one in meshed(network)}
+        self._declared = {one.name for one in network.namespaces if one.declared}
+        self._root = next((one.root_namespace for one in self._mesh.configs if one.root_namespace), ROOT)
+        self._outbound, self._inbound = Outbound(network, self._root), Inbound(network, self._root)
+
+    def say(self, source: End | None, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> Said:
+        """May *source* open a connection to *port* of *target*, which it calls by *service* where that is not `None`?
+
+        No *source* is somebody outside, whose address nobody knows.
+        """
+        if protocol is not Protocol.TCP:
+            return Said(allowed=True)
+        calling, called = self._inside.get(id(source)), self._inside.get(id(target))
+        parts = list(self._perhaps_inside(source, target))
+        known = Sure.YES  # without a sidecar the mesh finds out who is called from where the connection goes
+        if calling is not None and not calling.ambient:
+            out, known = self._outbound.say(calling.pods, target, port, service)
+            parts.append(out)
+        if called is not None:
+            parts += self._inbound.say(source, called, port, service, inside=self._sure(source), known=known)
+            parts += self._listens(called)
+        parts += self._bypassed(one for one in (calling, called) if one is not None)
+        return together(parts)
+
+    def _sure(self, end: End | None) -> Sure:
+        """Is *end* in the mesh?"""
+        if id(end) in self._inside:
+            return Sure.YES
+        told = not isinstance(end, PodSet) or end.host_network or end.namespace in self._declared
+        return Sure.NO if told else Sure.PERHAPS
+
+    def _perhaps_inside(self, source: End | None, target: End) -> Iterator[Part]:
+        """Pods of which nobody says whether they are in the mesh, where what holds for all of it would hold for them, too."""
+        said = self._mesh
+        rules = [one.namespace for one in said.peer_authentications] + [one.namespace for one in said.authorizations]
+        outbound = self._root in [one.namespace for one in said.sidecars if one.selector is None]
+        for end, asked in ((source, outbound), (target, self._root in rules)):
+            if asked and isinstance(end, PodSet) and self._sure(end) is Sure.PERHAPS:
+                what = f"no manifest says whether namespace {end.namespace} is in the mesh"
+                yield Part(Sure.PERHAPS, doubts=[f"{what}, for all of which {self._root} has rules"])
+
+    def _listens(self, called: Meshed) -> Iterator[Part]:
+        sidecar, _ = self._outbound.sidecar(called.pods)
+        if sidecar is not None and sidecar.listens and not called.ambient:
+            text = f"{sidecar.title} has listeners of its own for what comes in, which are not looked into"
+            yield Part(Sure.PERHAPS, doubts=[f"{place(sidecar.at)}: {text}"])
+
+    def _bypassed(self, members: Iterator[Meshed]) -> Iterator[Part]:
+        for one in members:
+            if one.pods.bypasses and not one.ambient:
+                text = f"{one.pods.title} takes packets out of its sidecar ({one.pods.bypasses[0]})"
+                yield Part(Sure.PERHAPS, doubts=[f"{place(one.pods.at)}: {text}"])

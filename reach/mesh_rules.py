@@ -1,0 +1,116 @@
+"""Does a rule of an AuthorizationPolicy mean this connection? By what packets and certificates tell, not by what is asked.
+
+From Istio's reference: of ``from`` one source, of ``to`` one operation and of ``when`` every condition must match; in each
+every field. A value may end or begin with ``*``. What only a request tells (method, path, host, token) is PERHAPS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arcops.seen.mesh import MeshMatch, MeshRule, MeshTerms
+from reach.addresses import Address, span
+from reach.sure import Sure, every, some, sure
+
+_TRUST = "cluster.local"
+"""The trust domain that stands for the mesh's own, whatever it is called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who opens a connection, as the mesh knows it.
+
+    ``proven``: the connection carries a certificate that says so. ``namespace`` and ``account`` are empty for who is no pod;
+    an ``account`` may be empty for a pod, too, where nobody says which it has. ``address`` is that of who is no pod.
+    """
+
+    proven: Sure
+    namespace: str = ""
+    account: str = ""
+    address: Address | None = None
+
+
+def means(rule: MeshRule, caller: Caller, port: int, namespace: str) -> Sure:
+    """Does *rule*, of a policy in *namespace*, mean a connection of *caller* to *port*?"""
+    return every(
+        (
+            _one_of(rule.sources, caller, port, namespace),
+            _one_of(rule.operations, caller, port, namespace),
+            every(_match(one, caller, port, namespace) for one in rule.conditions),
+        )
+    )
+
+
+def _one_of(terms: tuple[MeshTerms, ...], caller: Caller, port: int, namespace: str) -> Sure:
+    if not terms:
+        return Sure.YES
+    return some(every(_match(one, caller, port, namespace) for one in term.of) for term in terms)
+
+
+def _match(asked: MeshMatch, caller: Caller, port: int, namespace: str) -> Sure:
+    held = some(_holds(asked.attribute, value, caller, port, namespace) for value in asked.values)
+    return held.turned if asked.but_not else held
+
+
+def _holds(attribute: str, value: str, caller: Caller, port: int, namespace: str) -> Sure:
+    match attribute:
+        case "ports" | "destination.port":
+            return sure(value == str(port))
+        case "principals" | "source.principal":
+            return _principal(value, caller)
+        case "namespaces" | "source.namespace":
+            return every((caller.proven, sure(bool(caller.namespace) and _fits(value, caller.namespace))))
+        case "serviceAccounts":
+            return _account(value, caller, namespace)
+        case "ipBlocks" | "source.ip":
+            return _address(value, caller)
+        case _:
+            return Sure.PERHAPS
+
+
+def _principal(value: str, caller: Caller) -> Sure:
+    """``TRUST/ns/NAMESPACE/sa/ACCOUNT``."""
+    if not caller.namespace:
+        return Sure.NO
+    if value == "*":
+        return caller.proven
+    if not caller.account:
+        return every((caller.proven, Sure.PERHAPS))
+    path = f"/ns/{caller.namespace}/sa/{caller.account}"
+    if _fits(value, _TRUST + path):
+        return caller.proven
+    # A certificate says the mesh's own name of its trust domain, which no manifest that is read tells.
+    return every((caller.proven, Sure.PERHAPS)) if _fits_somewhere(value, path) else Sure.NO
+
+
+def _fits_somewhere(pattern: str, path: str) -> bool:
+    """Does *pattern* fit some trust domain with *path* behind it?"""
+    if pattern.endswith("*"):
+        _, slash, rest = pattern[:-1].partition("/")
+        return not slash or path.startswith(f"/{rest}")
+    rest = pattern.removeprefix("*")
+    return rest.endswith(path) and "/" not in rest.removesuffix(path)
+
+
+def _account(value: str, caller: Caller, namespace: str) -> Sure:
+    """``NAMESPACE/ACCOUNT``, or ``ACCOUNT`` in the policy's own *namespace*."""
+    where, slash, account = value.rpartition("/")
+    if not caller.namespace or caller.namespace != (where if slash else namespace):
+        return Sure.NO
+    known = sure(account == caller.account) if caller.account else Sure.PERHAPS
+    return every((caller.proven, known))
+
+
+def _address(value: str, caller: Caller) -> Sure:
+    block = span(value)
+    if caller.address is None or block is None:
+        return Sure.PERHAPS
+    return sure(block.version == caller.address.version and block.first <= int(caller.address) <= block.last)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    if pattern == "*":
+        return bool(text)
+    if pattern.endswith("*"):
+        return text.startswith(pattern[:-1])
+    return text.endswith(pattern[1:]) if pattern.startswith("*") else pattern == text

@@ -1,0 +1,210 @@
+"""Ways in from outside, each with what it opens: which pods, on which ports, under which names, to whom, and by which rules.
+
+A Service that nodes or a load balancer show, and a port of the node, hand packets on from addresses outside. An Ingress or a
+route is served by pods of its own, which must be let in like others: there ``sources`` is empty, and the rules say who may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from arcops.finding import Location
+from arcops.seen.network import Action, Direction, Network, PodSet, Protocol
+from reach.addresses import Span
+from reach.attachment import Attachment, attachments
+from reach.decision import Layer, Reason
+from reach.entries import Entry, entries
+from reach.mesh_layer import MeshLayer
+from reach.ports import Ports
+from reach.world import World
+
+ANY = "any address"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """A listener by which requests come in: ``protocol`` and ``port`` are its own."""
+
+    title: str
+    at: Location
+    protocol: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """One way in to one kind of pods. ``how`` says it in words, ``at`` is where it is written.
+
+    ``hosts`` are the names under which it is asked for, ``listeners`` those of Gateways that take it. ``protocol`` and ``port``
+    are the pods' own; ``port`` is 0 for every port, ``pods`` is empty where none of
+    these manifests are meant. ``open``: policies and the mesh let somebody come this way. ``doubts`` say
+    why that is not certain.
+    """
+
+    how: str
+    at: Location
+    pods: str
+    protocol: Protocol
+    port: int
+    open: bool
+    hosts: tuple[str, ...] = ()
+    listeners: tuple[Listening, ...] = ()
+    sources: tuple[str, ...] = ()
+    rules: tuple[Reason, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def openings(network: Network) -> Iterator[Opening]:
+    """Every way in that *network* declares, in the order of the manifests."""
+    ways = list(entries(network))
+    asked = {
+        Ports(protocol=way.protocol, first=port, last=port) for way in ways for pods in way.pods if (port := way.port_of(pods))
+    }
+    found = _Openings(network, sorted(asked, key=lambda one: (one.protocol.value, one.first)))
+    for way in ways:
+        for pods in way.pods:
+            yield found.of(way, pods)
+        if not way.pods:
+            doubt = f"{_place(way.at)}: {way.how} leads to pods that are not among these manifests"
+            yield Opening(how=way.how, at=way.at, pods="", protocol=way.protocol, port=way.port, open=True, doubts=(doubt,))
+    for pods in network.pods:
+        if pods.host_network:
+            how = f"{pods.title} in the network of its node"
+            yield _on_node(how, pods.at, pods, Protocol.TCP, 0)
+
+
+def _on_node(how: str, at: Location, pods: PodSet, protocol: Protocol, port: int) -> Opening:
+    """Pods in the network of their node: policies do not reliably hold for them."""
+    doubt = f"{_place(pods.at)}: {pods.title} uses the network of its node, where policies do not reliably hold"
+    return Opening(how=how, at=at, pods=pods.title, protocol=protocol, port=port, open=True, sources=(ANY,), doubts=(doubt,))
+
+
+class _Openings:
+    def __init__(self, network: Network, cuts: Iterable[Ports]) -> None:
+        self._world, self._mesh = World(network, cuts=cuts), MeshLayer(network)
+        self._attached: dict[int, list[Attachment]] = {}
+        for one in attachments(network):
+            self._attached.setdefault(id(one.route), []).append(one)
+        self._may: dict[int, np.ndarray[tuple[int, int], np.dtype[np.bool_]]] = {}
+
+    def of(self, way: Entry, pods: PodSet) -> Opening:
+        port = way.port_of(pods)
+        if pods.host_network:
+            return _on_node(way.how, way.at, pods, way.protocol, port)
+        if not port:
+            closed = f"{_place(pods.at)}: {pods.title} has no port of the name {way.port_name!r}"
+            return Opening(how=way.how, at=way.at, pods=pods.title, protocol=way.protocol, port=0, open=False, doubts=(closed,))
+        return self._routed(way, pods, port) if way.route is not None else self._direct(way, pods, port)
+
+    def _direct(self, way: Entry, pods: PodSet, port: int) -> Opening:
+        spans = self._let_in(pods, way.protocol, port)
+        whole = len(spans) == len(self._world.terrain.outside.spans)
+        rules, doubts = list(self._rules(pods, way.protocol, port)), []
+        open_now = bool(spans)
+        if spans:
+            said = self._mesh.say(None, pods, way.protocol, port, way.service)
+            open_now, doubts = said.allowed, list(said.doubts)
+            rules += said.reasons
+            if not whole and way.service is not None:
+                text = "nodes may put their own address in place of the client's, so what rules say of addresses may not hold"
+                doubts.append(f"{_place(way.at)}: {text}")
+        return Opening(
+            how=way.how,
+            at=way.at,
+            pods=pods.title,
+            protocol=way.protocol,
+            port=port,
+            open=open_now,
+            sources=(ANY,) if whole else tuple(_ranges(spans)),
+            rules=tuple(rules),
+            doubts=tuple(doubts),
+        )
+
+    def _routed(self, way: Entry, pods: PodSet, port: int) -> Opening:
+        assert way.route is not None  # noqa: S101  # the caller has just looked
+        hosts, listeners, doubts = list(way.route.hosts), list[Listening](), list[str]()
+        attached = way.route.kind == "Ingress"
+        if not attached:
+            hosts = []
+            for one in self._attached.get(id(way.route), ()):
+                attached = attached or bool(one.listeners) or one.unknown
+                doubts += [f"{_place(one.parent.at)}: {one.refusal}"] if one.unknown else []
+                for listener, names in one.listeners:
+                    title = f"{one.gateway.title} {listener.name}" if one.gateway is not None else listener.name
+                    listeners.append(Listening(title=title, at=listener.at, protocol=listener.protocol, port=listener.port))
+                    hosts += names
+        rules = tuple(self._rules(pods, way.protocol, port))
+        lets_in = any(one.allows for one in rules)
+        if not attached:
+            rules = tuple(_unattached(way.route.title, one) for one in self._attached.get(id(way.route), ()))
+        return Opening(
+            how=way.how,
+            at=way.at,
+            pods=pods.title,
+            protocol=way.protocol,
+            port=port,
+            open=attached and lets_in,
+            hosts=tuple(dict.fromkeys(hosts or way.route.hosts)),
+            listeners=tuple(listeners),
+            rules=rules,
+            doubts=tuple(dict.fromkeys(doubts)),
+        )
+
+    def _let_in(self, pods: PodSet, protocol: Protocol, port: int) -> list[Span]:
+        """The ranges of addresses outside from which policies let packets come to *port* of *pods*."""
+        world = self._world
+        one = int(world.port_class_of[world.terrain.ports.position(protocol, port)])
+        if one not in self._may:
+            bits = world.may(Direction.INGRESS, one)
+            self._may[one] = np.unpackbits(bits, axis=1, count=world.ends).view(np.bool_)[:, len(world.first_of_class) :]
+        row = self._may[one][int(world.class_of[world.position(pods)])]
+        return [span for span, let in zip(world.terrain.outside.spans, row, strict=False) if let]
+
+    def _rules(self, pods: PodSet, protocol: Protocol, port: int) -> Iterator[Reason]:
+        """The rules that let anybody come to *port* of *pods*; else the policies that close it, or that there are none."""
+        world = self._world
+        mine, piece = world.position(pods), world.terrain.ports.position(protocol, port)
+        about = list(world.about(mine))
+        hits = [
+            (policy, clause.rule)
+            for policy, clauses in about
+            for clause in clauses
+            if clause.direction is Direction.INGRESS and clause.subject[mine] and clause.ports[piece]
+        ]
+        letting = [(policy, rule) for policy, rule in hits if rule.action is Action.ALLOW]
+        for policy, rule in letting:
+            text = f"{policy.title} lets in by {rule.field}"
+            yield Reason(direction=Direction.INGRESS, allows=True, policy=policy.title, rule=rule.field, at=rule.at, text=text)
+        closing = [policy for policy, _ in about if Direction.INGRESS in policy.directions]
+        for policy in closing if not letting else ():
+            text = f"{policy.title} closes it, and no rule opens it"
+            yield Reason(direction=Direction.INGRESS, allows=False, policy=policy.title, rule="", at=policy.at, text=text)
+        if not closing:
+            text = f"no policy closes {pods.title} for ingress"
+            yield Reason(
+                layer=Layer.NETWORK, direction=Direction.INGRESS, allows=True, policy="", rule="", at=pods.at, text=text
+            )
+
+
+def _unattached(route: str, found: Attachment) -> Reason:
+    text = f"{route} does not attach: {found.refusal}"
+    return Reason(direction=Direction.INGRESS, allows=False, policy=route, rule="", at=found.parent.at, text=text)
+
+
+def _ranges(spans: list[Span]) -> Iterator[str]:
+    """*spans*, which are in order, those together that touch."""
+    merged: list[Span] = []
+    for one in spans:
+        if merged and (merged[-1].version, merged[-1].last + 1) == (one.version, one.first):
+            merged[-1] = Span(version=one.version, first=merged[-1].first, last=one.last)
+        else:
+            merged.append(one)
+    for one in merged:
+        yield f"any IPv{one.version} address" if one.whole else str(one)
+
+
+def _place(at: Location) -> str:
+    return f"{at.path}:{at.line}"

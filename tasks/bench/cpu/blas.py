@@ -1,0 +1,39 @@
+"""Which BLAS multiplies for NumPy, and with how many threads: asked of the library itself, where it is OpenBLAS."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+_MAPS = Path("/proc/self/maps")
+_PREFIXES, _SUFFIXES = ("scipy_", ""), ("64_", "")
+
+
+def blas() -> str:
+    """The name, the version and the threads, as far as they can be known."""
+    built: Any = numpy.show_config(mode="dicts")
+    named = built.get("Build Dependencies", {}).get("blas", {})
+    threads = _threads()
+    said = f"{threads} threads" if threads else "an unknown number of threads"
+    return f"{named.get('name', 'a BLAS without a name')} {named.get('version', '')}".strip() + f" with {said}"
+
+
+def _threads() -> int | None:
+    """What OpenBLAS says of itself. NumPy's own wheels carry it, with a prefix and a suffix to its names."""
+    numpy.dot(numpy.ones((2, 2)), numpy.ones((2, 2)))  # a library that nobody called may not be loaded yet
+    try:
+        mapped = set(re.findall(r"(/\S*openblas\S*)$", _MAPS.read_text(), re.MULTILINE))
+        for path in sorted(mapped):
+            library = ctypes.CDLL(path)
+            for prefix in _PREFIXES:
+                for suffix in _SUFFIXES:
+                    asked = getattr(library, f"{prefix}openblas_get_num_threads{suffix}", None)
+                    if asked is not None:
+                        return int(asked())
+    except OSError:
+        return None
+    return None

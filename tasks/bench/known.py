@@ -1,0 +1,46 @@
+"""The collector of a site's baseline: an attached file, whose signature is checked against the trust folder."""
+
+from __future__ import annotations
+
+import hashlib
+
+from arcops.collector import collector
+from arcops.errors import ArcOpsError, Refused
+from arcops.evidence import Seen, Sighting, Source, SourceKind
+from arcops.request import Request
+from arcops.seen.baseline import Baselines
+from arcops.signer import Signer
+from tasks.reading import MIB, read_limited
+
+_MOST = 8 * MIB
+
+
+@collector(Baselines, version="1")
+def baselines(request: Request, seen: Seen) -> Sighting[Baselines]:
+    """The one baseline among the attached files. Raises `Refused` where the request asks for no exercise."""
+    if request.exercise is None:
+        raise Refused(f"a {request.kind} is not asked for any exercise, so no baseline is looked for")
+    if not request.attached:
+        return Sighting(body=Baselines())
+    if len(request.attached) > 1:
+        return Sighting(body=Baselines(said=f"{len(request.attached)} baselines were given; give one"))
+    return _proven(request)
+
+
+def _proven(request: Request) -> Sighting[Baselines]:
+    from artifacts.baseline import open_baseline
+    from tasks.trust import load_trust
+
+    file = ""
+    sources: tuple[Source, ...] = ()
+    try:
+        data = read_limited(request.attached[0], _MOST)
+        file = hashlib.sha256(data).hexdigest()
+        trust = load_trust(request.trust)
+        sources = (trust.source(),)
+        baseline, signers = open_baseline(data, trust.keys)
+    except (ArcOpsError, OSError) as error:
+        return Sighting(body=Baselines(file=file, said=str(error)), sources=sources)
+    dated = Source(name="baseline", kind=SourceKind.DATA, digest=f"sha256:{file}", dated=baseline.measured_at)
+    body = Baselines(baseline=baseline, signers=tuple(Signer(key=key) for key in signers), file=file)
+    return Sighting(body=body, sources=(*sources, dated))

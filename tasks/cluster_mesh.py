@@ -1,0 +1,58 @@
+"""The mesh's own settings (Istio: the ConfigMap ``istio`` in ``istio-system``), of which only what is judged is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from arcops.errors import Refused
+from foundation.strict_yaml import load_all
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
+
+NAMESPACE, NAME = "istio-system", "istio"
+TITLE = f"configmaps.{NAMESPACE}.{NAME}"
+PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
+KEPT = ("outboundTrafficPolicy", "rootNamespace", "meshMTLS", "trustDomain", "trustDomainAliases", "defaultServiceExportTo")
+"""What is kept of ``MeshConfig`` (``istio.mesh.v1alpha1``); addresses of other services in it are nobody's business here."""
+
+Ask = Callable[["ApiClient", str, list[tuple[str, str]], str], tuple[Any, Any]]
+
+
+def settings(client: ApiClient, ask: Ask, tick: Callable[[], None]) -> dict[str, Any] | None:
+    """The ConfigMap with what is kept of it, or `None` where there is no such mesh.
+
+    A cluster without the mesh's namespace can grant nobody a role in it, so that is asked first, by listing. Raises the
+    client's ``ApiException``, `Unavailable`, and `Refused` where the settings in it cannot be read.
+    """
+    from kubernetes.client import ApiException
+
+    tick()
+    query = [("limit", "1"), ("fieldSelector", f"metadata.name={NAMESPACE}")]
+    spaces, _ = ask(client, "/api/v1/namespaces", query, "object")
+    if not spaces.get("items"):
+        return None
+    tick()
+    try:
+        found, _ = ask(client, PATH, [], "object")
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "data": {"mesh": _kept((found.get("data") or {}).get("mesh") or "")},
+    }
+
+
+def _kept(text: str) -> str:
+    said: dict[str, Any] = {}
+    for one in load_all(text.encode(), what=f"ConfigMap {NAMESPACE}/{NAME}, data.mesh"):
+        if not isinstance(one, dict) or said:
+            raise Refused(f"ConfigMap {NAMESPACE}/{NAME}, data.mesh is not one mapping")
+        said = one
+    return json.dumps({key: said[key] for key in KEPT if key in said}, indent=1, sort_keys=True)

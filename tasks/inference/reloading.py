@@ -1,0 +1,73 @@
+"""Models are loaded where the server can be told to: Foundry Local loads by alias, and completes by the id listed then."""
+
+from __future__ import annotations
+
+import json
+import time
+from urllib.parse import quote
+
+from arcops.endpoint import Load
+from arcops.seen.inference_server import Flavour, Served
+from tasks.inference.asking import Door, fetch
+from tasks.inference.events import BadAnswer
+from tasks.inference.recognising import Known, loaded
+
+_ROUTES = {
+    Flavour.FOUNDRY: ("/models/unload/{}", "/models/load/{}"),
+    # Told not to unload by itself later, and to unload now though its time is not over.
+    Flavour.FOUNDRY_PREVIEW: ("/openai/unload/{}?force=true", "/openai/load/{}?unload=false"),
+}
+_SECONDS_TO_UNLOAD = 60.0
+
+
+def as_listed(known: Known, load: Load) -> tuple[Served, ...]:
+    """The models as they stand, none of them loaded by us."""
+    if load.reload:
+        why = f"a server of the kind {known.flavour.value} cannot be told to load a model"
+    else:
+        why = "nobody asked to have the models loaded (--load)"
+    return tuple(
+        Served(model=model, id=model if model in known.listed else "", was_loaded=None, cold=None, said=why)
+        for model in load.models
+    )
+
+
+def can_load(known: Known) -> bool:
+    return known.flavour in _ROUTES
+
+
+async def reloaded(at: Door, known: Known, model: str, seconds: float) -> Served:
+    """Unload *model*, load it, and look by which id it is listed then. Raises nothing: what went wrong is said."""
+    flavour = known.flavour
+    unload, load = (route.format(quote(model, safe="")) for route in _ROUTES[flavour])
+    try:
+        before = await loaded(at, flavour, seconds)
+        await fetch(at, unload, min(seconds, _SECONDS_TO_UNLOAD), kind="")
+        between = await loaded(at, flavour, seconds)
+        began = time.perf_counter_ns()
+        answer = await fetch(at, load, seconds, kind="")
+        took = (time.perf_counter_ns() - began) // 1000
+        after = await loaded(at, flavour, seconds)
+    except BadAnswer as error:
+        said = f"it could not be unloaded and loaded: {error.said}; Foundry Local takes its alias, not its id"
+        return Served(model=model, id=model if model in known.listed else "", was_loaded=None, cold=None, said=said)
+    new = set(after) - set(between)
+    if len(new) != 1:
+        said = f"after it was loaded {len(new)} more models were listed, so its id is not known"
+        return Served(model=model, id="", was_loaded=None, cold=None, said=said)
+    (name,) = new
+    if _status(answer) not in ("", "loaded"):
+        return Served(
+            model=model, id=name, was_loaded=name in before, cold=None, said="it was loaded by somebody else meanwhile"
+        )
+    return Served(model=model, id=name, was_loaded=name in before, cold=took, said="")
+
+
+def _status(answer: bytes) -> str:
+    """``loaded``, ``already_loaded``, or nothing: the preview answers with an empty body."""
+    try:
+        said = json.loads(answer)
+    except (ValueError, RecursionError):
+        return ""
+    status = said.get("status") if isinstance(said, dict) else None
+    return status if isinstance(status, str) else ""

@@ -1,0 +1,74 @@
+"""A patch on its way out: signed, printed, in Markdown, on the page; what is copied from there is what mends the manifests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from html import unescape
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from adapters.web.app import site
+from arcops.verdict import Verdict
+from tests.manifests import POLICIES, changed, shop
+from tests.models import Bench, bench
+from tests.patching import applied
+
+pytestmark = pytest.mark.requirement("ARC-B2")
+
+IDLE = changed(POLICIES, "[Ingress]\n  ingress", "[Egress]\n  ingress")
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("bench"))
+
+
+def check(here: Bench, folder: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "adapters.cli", "network", "check", str(folder), "--policy", "network-aks-arc"]
+    environment = {**os.environ, **here.environment, "COLUMNS": "200"}
+    return subprocess.run(
+        [*command, *map(str, more)], capture_output=True, text=True, check=False, timeout=120, env=environment
+    )
+
+
+def signed(artifact: Path) -> list[str]:
+    """The patches that the sealed artifact holds."""
+    payload = json.loads(artifact.read_bytes())["dsseEnvelope"]["payload"]
+    results = json.loads(b64decode(payload))["predicate"]["results"]
+    return [one["patch"] for result in results for one in result["findings"] if "patch" in one]
+
+
+def test_what_was_signed_printed_and_shown_mends_the_manifests(here: Bench, tmp_path: Path) -> None:
+    folder, artifact = shop(tmp_path / "shop", policies=IDLE), tmp_path / "sealed.json"
+    done = check(here, folder, "--output", artifact)
+    assert done.returncode == 3, done.stderr
+    (patch,) = signed(artifact)
+    assert [one for result in here.open(artifact).results for one in result.findings if one.patch == patch]
+    for line in patch.splitlines():
+        assert f"  {line}" in done.stdout
+    markdown = check(here, folder, "--format", "markdown").stdout
+    assert f"```diff\n{patch}```\n" in markdown
+    mended = applied(patch, folder, tmp_path / "mended")
+    assert check(here, mended, "--output", tmp_path / "green.json").returncode == 0
+    assert here.open(tmp_path / "green.json").verdict is Verdict.GREEN
+    assert not signed(tmp_path / "green.json")
+
+
+def test_the_page_shows_a_patch_as_it_is_to_be_taken(here: Bench, tmp_path: Path) -> None:
+    folder, artifact = shop(tmp_path / "shop", policies=IDLE), tmp_path / "sealed.json"
+    check(here, folder, "--output", artifact)
+    (patch,) = signed(artifact)
+    with TestClient(site(here.place)) as web:
+        pages = [web.get(line).text for line in _links(web.get("/?q=shop").text)]
+    found = [unescape(page.partition("<pre")[2].partition(">")[2].partition("</pre>")[0]) for page in pages if "<pre" in page]
+    assert patch in found
+
+
+def _links(page: str) -> list[str]:
+    return [part.partition('"')[0] for part in page.split('href="')[1:] if part.startswith("/artifacts/")]

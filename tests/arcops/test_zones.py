@@ -1,0 +1,59 @@
+"""The rule of three zones: what is slower, what is not, and what nobody can say yet."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcops.errors import Refused
+from arcops.zones import LEAST_SESSIONS, PPM, Zone, against, compare, median
+
+pytestmark = pytest.mark.requirement("ARC-C2")
+
+TIMES = st.lists(st.integers(min_value=1000, max_value=10**9), min_size=LEAST_SESSIONS, max_size=12)
+STEADY = (1000, 1001, 999, 1002, 998)
+
+
+def test_the_same_is_inside_and_a_tenth_slower_is_beyond() -> None:
+    assert compare(STEADY, STEADY).zone(5) is Zone.INSIDE
+    assert compare([time * 11 // 10 for time in STEADY], STEADY).zone(5) is Zone.BEYOND
+
+
+def test_what_noise_hides_is_undecided() -> None:
+    assert compare((900, 1000, 1100, 1200, 1300), STEADY).zone(5) is Zone.UNDECIDED
+
+
+def test_a_figure_of_a_data_sheet_has_no_doubt_of_its_own() -> None:
+    assert against(STEADY, 1000).zone(5) is Zone.INSIDE
+    assert against(STEADY, 900).zone(5) is Zone.BEYOND
+
+
+@given(TIMES, TIMES)
+def test_the_interval_holds_the_ratio_and_comes_out_the_same_again(here: list[int], there: list[int]) -> None:
+    found = compare(here, there)
+    assert found.low <= found.ratio <= found.high
+    assert found == compare(here, there)
+
+
+@given(TIMES, TIMES, st.integers(min_value=2, max_value=50))
+def test_a_slower_machine_is_never_judged_better(here: list[int], there: list[int], factor: int) -> None:
+    before, after = compare(here, there), compare([time * factor for time in here], there)
+    assert after.low >= before.low
+    assert after.high >= before.high
+    if before.zone(5) is Zone.BEYOND:
+        assert after.zone(5) is Zone.BEYOND
+
+
+@pytest.mark.parametrize("times", [(), (1000,) * (LEAST_SESSIONS - 1), (1000, 1000, 0, 1000, 1000)])
+def test_too_little_is_no_answer(times: tuple[int, ...]) -> None:
+    for pair in ((times, STEADY), (STEADY, times)):
+        with pytest.raises(Refused):
+            compare(*pair)
+
+
+def test_the_median_of_an_even_number_lies_between() -> None:
+    assert (median((1, 4, 2, 3)), median((5, 1, 3))) == (2, 3)
+    assert compare(STEADY, STEADY).ratio == PPM
+    with pytest.raises(Refused):
+        median(())
