@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.patience import patience
+from adapters.tools.patience import patient
 from arcops.finding import Location
 from arcops.seen.network import Direction, Network, Selector
 from reach.addresses import Span
@@ -56,10 +56,11 @@ def expose_network(ask: ExposeNetwork, at: Place) -> ExposedNetwork:
     Ways in are Ingresses, routes of the Gateway API, Services of type LoadBalancer or NodePort or with external IPs, and ports
     and networks of nodes.
     """
-    network = read_manifests(ask.target, tick=patience(at))
-    found = tuple(openings(network))
-    doubts = (*said_doubts(network), *(doubt for one in found for doubt in one.doubts))
-    return ExposedNetwork(openings=found, open_to=tuple(_open_to(network)), doubts=tuple(dict.fromkeys(doubts)))
+    with patient(at) as tick:
+        network = read_manifests(ask.target, tick=tick)
+        found = tuple(openings(network))
+        doubts = (*said_doubts(network), *(doubt for one in found for doubt in one.doubts))
+        return ExposedNetwork(openings=found, open_to=tuple(_open_to(network)), doubts=tuple(dict.fromkeys(doubts)))
 
 
 def _open_to(network: Network) -> Iterator[OpenTo]:

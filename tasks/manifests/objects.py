@@ -68,7 +68,7 @@ class Objects:
             except Unreadable as error:
                 self._unread(path, error.line, str(error))
                 # What stands after a broken document is read all the same, so that it hides nothing.
-                following = _next_document(data, max(error.line - 1, before + 1)) if error.line else None
+                following = _next_document(data, max(error.line - 1, before + 1)) if _is_text(data) else None
             if following is None:
                 return
             before = following
@@ -215,6 +215,14 @@ class Objects:
 
 
 _CHECKED_NAMES = {"Namespace", "Service", "NetworkPolicy", "Ingress", *(kind for _, kind in workloads.TEMPLATES)}
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _from_line(data: bytes, number: int) -> bytes:

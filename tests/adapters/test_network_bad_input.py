@@ -101,3 +101,12 @@ def test_a_file_of_broken_documents_ends() -> None:
     assert "from here on, none was" in found.unread[-1].text
     found = network_of([("all.yaml", b"--- {{ a }\n" * 30)])
     assert len(found.unread) == 21
+
+
+def test_a_file_that_is_no_text_is_one_complaint_whatever_stands_in_it() -> None:
+    from tasks.network import network_of
+
+    policy = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec: {podSelector: {}}\n"
+    found = network_of([("all.yaml", b"a: \xe9\n" + policy.encode())])
+    assert [(one.at.line, one.text) for one in found.unread] == [(1, "the file is not UTF-8 text")]
+    assert not found.policies
