@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 
-_MOST_BYTES = 4096
+_MOST_BYTES = 16 * 1024
 _PIPE_SECONDS = 10.0
 
 
@@ -62,7 +62,10 @@ def _read(path: Path, what: str = "passphrase") -> str:
             status = os.fstat(descriptor)
             if stat.S_ISFIFO(status.st_mode):  # as a shell's <(command) makes one; the command needs a moment
                 select.select([descriptor], [], [], _PIPE_SECONDS)
-            text = (file.read(_MOST_BYTES) or b"").decode("utf-8").strip("\r\n")
+            data = file.read(_MOST_BYTES + 1) or b""
+            if len(data) > _MOST_BYTES:
+                raise Refused(f"the {what} file {path} holds more than {_MOST_BYTES:,} bytes, which no {what} does")
+            text = data.decode("utf-8").strip("\r\n")
     except OSError as error:
         raise Refused(f"the {what} file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
