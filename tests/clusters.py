@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.manifests import shop
 from tests.simulators.kubernetes_api import Cluster
 
 PATHS = {(one.version, one.kind): one.path for one in RESOURCES}
+OTHERWISE = {replace(one, version=one.otherwise).path for one in RESOURCES if one.otherwise}
+"""Where a kind is looked for that the cluster does not serve in the usual version."""
 """The path at which each kind is listed, by its version and kind."""
 SERVED = ("", "apps", "batch", "networking.k8s.io", "apiextensions.k8s.io")
 """Groups that every API server serves, whatever was installed."""

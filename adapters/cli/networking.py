@@ -9,10 +9,10 @@ from pathlib import Path
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_for
 from adapters.cli.checking import keep, tell, where
-from adapters.cli.continuing import SECONDS, begin, take
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
+from adapters.tools.continuing import SECONDS, begin, take
 from adapters.tools.drift import DiffNetwork, diff_network
 from adapters.tools.generate import GenerateNetwork, generate_network
 from adapters.tools.map import MapNetwork, map_network
@@ -126,6 +126,8 @@ def snapshot(output: Path, context: str, kubeconfig: Path | None, tier: str) -> 
     """0, or 1 where the cluster did not show all. What was complete when it was cut off is continued with."""
     at = surroundings.place(tier, stop=surroundings.stop_on_signals())
     index = begin(output, context, at.now())
+    if index.looked:
+        print(printable(f"continued: {len(index.looked)} kind(s) of objects are there already"))
 
     def ask(have: tuple[str, ...]) -> Snapshotted:
         return answer(snapshot_network, SnapshotNetwork(context=context, kubeconfig=kubeconfig, have=have, seconds=SECONDS), at)

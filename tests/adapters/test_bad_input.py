@@ -207,7 +207,8 @@ class TestForbidden:
         self, shared: tuple[Bench, Path], own: tuple[Bench, Path], home: Path, what: str, code: int
     ) -> None:
         here, model = own
-        assert here.check(model).report.verdict is Verdict.GREEN  # so that the store exists
+        checked = here.check(model, now=datetime.now(UTC))
+        assert checked.report.verdict is Verdict.GREEN  # so that the store exists
         shutil.copytree(here.home, home, dirs_exist_ok=True)
         (home / "cache").mkdir(exist_ok=True)
         where, _, rest = what.partition("/")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.cli.continuing import begin, take
+from adapters.tools.continuing import begin, take
 from adapters.tools.contract import Place
 from adapters.tools.network import CheckNetwork, check_network
 from adapters.tools.snapshot import SnapshotNetwork, Snapshotted, snapshot_network

@@ -15,6 +15,7 @@ from arcops.finding import Outcome
 from arcops.verdict import Verdict
 from gates.mesh import MeshPolicy, mesh
 from gates.network import NetworkSafetyPolicy, network
+from reach.decision import Layer
 from reach.question import ask
 from tasks.network import network_of
 from tests.definitions import DEFINITION
@@ -47,10 +48,17 @@ def pods(*named: tuple[str, str, str]) -> list[tuple[str, bytes]]:
         (
             f"{name}.yaml",
             f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {space}, labels: {{{labels}}}}}\n"
-            "spec: {containers: []}\n".encode(),
+            f"spec: {{serviceAccountName: {name}, containers: []}}\n".encode(),
         )
         for name, space, labels in named
     ]
+
+
+GATEWAY_SERVICE = b"""apiVersion: v1
+kind: Service
+metadata: {name: istio-egressgateway, namespace: istio-egress}
+spec: {selector: {istio: egressgateway}, ports: [{port: 443, targetPort: 8443}]}
+"""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,10 +92,14 @@ def test_through_the_egress_gateway_and_no_other_way(here: Bench) -> None:
     stand_ins = pods(
         ("web", "shop", "app: web"), ("gate", "istio-egress", "istio: egressgateway"), ("istiod", "istio-system", "app: istiod")
     )
-    found = network_of([*files, *stand_ins])
+    found = network_of([*files, *stand_ins, ("service.yaml", GATEWAY_SERVICE)])
     assert (found.unread, found.refused, found.others) == ((), (), ())
-    assert ask(found, "shop/web", "istio-egress/gate:8443").allowed
-    assert ask(found, "shop/web", "istio-system/istiod:15012").allowed
+    gate = ask(found, "shop/web", "istio-egress/istio-egressgateway:443")
+    assert gate.allowed
+    assert "shop-web-egress may allow it" in gate.doubts[0], "which name is asked for, no packet tells here"
+    # The sidecar itself asks istiod, and no sidecar holds it back; so this is for the policies of the network alone.
+    (asked,) = ask(found, "shop/web", "istio-system/istiod:15012").connections
+    assert {reason.allows for reason in asked.reasons if reason.layer is Layer.NETWORK} == {True}
     for to in ("192.0.2.1:443", "istio-egress/gate:443", "istio-egress/gate:15021", "istio-system/istiod:8080"):
         answer = ask(found, "shop/web", to)
         assert (answer.allowed, answer.doubts) == (False, ()), to

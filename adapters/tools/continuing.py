@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from adapters.cli.plain import printable
 from adapters.tools.snapshot import Snapshotted
 from arcops.errors import Refused
 from artifacts.writing import PARTIAL, replace_whole
@@ -35,7 +34,6 @@ def begin(folder: Path, context: str, now: datetime) -> Index:
     if not found.left and not any(one.missing for one in found.looked):
         raise Refused(f"{folder} holds a snapshot that is complete, so it is not an empty folder; name a new one")
     known = kept(found, folder, now)
-    print(printable(f"continued: {len(known)} kind(s) of objects are there already"))
     return Index(context=context, server=found.server, looked=known)
 
 
