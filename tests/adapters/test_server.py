@@ -31,7 +31,7 @@ from tests.flows.site import now, until
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
 
-pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("server")]
 
 PAGES = (
     "dashboard", "runs", "flows", "deployments", "work-pools", "blocks", "blocks/catalog", "variables", "automations",

@@ -105,15 +105,10 @@ class Site:
         self._answer("PATCH", path, changes)
 
     def _answer(self, method: str, path: str, body: object) -> httpx.Response:
-        """The API's answer. On SQLite it says 503, or nothing, while others write; every client of Prefect asks again then."""
+        """The API's answer. On SQLite it says 503 while another writes, and every client of Prefect asks again then."""
 
         def asked() -> httpx.Response | None:
-            try:
-                answer = httpx.request(method, self.api + path, json=body, timeout=30)
-            except httpx.ReadTimeout:
-                if method == "POST" and not path.endswith("/filter"):
-                    raise  # it may have been done
-                return None
+            answer = httpx.request(method, self.api + path, json=body, timeout=120)
             return None if answer.status_code == 503 else answer
 
         answer = until(asked, f"{method} {path}", log=self.log)

@@ -22,15 +22,14 @@ from tests.simulators.ready_cluster import ready_cluster
 pytestmark = [
     pytest.mark.requirement("ARC-D1", "ARC-4"),
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
-    pytest.mark.xdist_group("prefect"),
 ]
 
-
-ON_SQLITE = pytest.mark.parametrize("here", ["sqlite"], indirect=True)
+SQLITE, POSTGRESQL = (pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("sqlite", "postgresql"))
+ON_SQLITE = pytest.mark.parametrize("here", [SQLITE], indirect=True)
 """What does not depend on the database is shown on one of them: each of these runs takes processes that take seconds."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=[SQLITE, POSTGRESQL])
 def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "sqlite":

@@ -39,7 +39,7 @@ from tests.simulators.ready_cluster import ready_cluster
 pytestmark = [
     pytest.mark.requirement("ARC-0", "ARC-4"),
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
-    pytest.mark.xdist_group("prefect"),
+    pytest.mark.xdist_group("flows"),
 ]
 
 

@@ -211,7 +211,7 @@ def test_whatever_python_would_import_is_named_or_a_problem(data: st.DataObject)
         mutated[data.draw(st.integers(0, len(mutated) - 1))] = data.draw(st.sampled_from(sorted(OPCODES)))
     asked: list[str] = []
 
-    class Witness(pickle.Unpickler):
+    class Witness(pickle._Unpickler):  # the one in Python: the other takes gigabytes for one great number of a memo
         def find_class(self, module: str, name: str) -> object:
             asked.append(f"{module}.{name}")
             return lambda *given: None
