@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import ClassVar, Generic, TypeVar
@@ -114,14 +114,17 @@ class Missing:
 class Seen:
     """The evidence that one gate or one dependent collector may look at, by type.
 
-    ``at`` is the moment of judging, the only clock that a gate has.
+    ``at`` is the moment of judging, the only clock that a gate has; ``skew`` is how far other clocks may be ahead of it.
     """
 
-    __slots__ = ("_by_kind", "at", "subject_name")
+    __slots__ = ("_by_kind", "at", "skew", "subject_name")
 
-    def __init__(self, evidence: Mapping[str, Evidence[Body]], *, at: datetime, subject_name: str) -> None:
+    def __init__(
+        self, evidence: Mapping[str, Evidence[Body]], *, at: datetime, subject_name: str, skew: timedelta = timedelta(0)
+    ) -> None:
         self._by_kind = MappingProxyType(dict(evidence))
         self.at = at
+        self.skew = skew
         self.subject_name = subject_name
 
     def __getitem__(self, body: type[T]) -> Evidence[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from arcops.evidence import Body, Evidence, Missing, Seen
@@ -24,8 +24,9 @@ def judge(
     at: datetime,
     subject_name: str,
     waivers: Iterable[Waiver] = (),
+    skew: timedelta = timedelta(0),
 ) -> GateResult:
-    """Ask *gate* about *collected* under *policy*.
+    """Ask *gate* about *collected* under *policy*. The clocks of others may be ahead of *at* by *skew*.
 
     Missing evidence, an exception, a finding of a foreign rule, a PASS without a citation, a citation of what nobody
     collected, and a rule left unanswered each add an UNKNOWN finding, so the result is RED.
@@ -37,7 +38,7 @@ def judge(
     else:
         findings = [
             _waived(finding, waivers, at=at, subject_name=subject_name)
-            for finding in _answers(gate, policy, collected, at=at, subject_name=subject_name)
+            for finding in _answers(gate, policy, collected, at=at, subject_name=subject_name, skew=skew)
         ]
     return GateResult(gate=gate.id, verdict=worst(finding.outcome.verdict for finding in findings), findings=tuple(findings))
 
@@ -51,7 +52,9 @@ def _absent(gate: Gate[object], collected: Collected) -> Iterator[str]:
             yield f"Evidence {body.KIND!r} is missing ({found.cause.value}): {found.reason}"
 
 
-def _answers(gate: Gate[object], policy: object, collected: Collected, *, at: datetime, subject_name: str) -> Iterator[Finding]:
+def _answers(
+    gate: Gate[object], policy: object, collected: Collected, *, at: datetime, subject_name: str, skew: timedelta
+) -> Iterator[Finding]:
     kinds = {body.KIND for body in (*gate.needs, *gate.wants)}
     evidence = {kind: found for kind, found in collected.items() if kind in kinds and isinstance(found, Evidence)}
     known = {found.digest for found in evidence.values()}
@@ -59,7 +62,7 @@ def _answers(gate: Gate[object], policy: object, collected: Collected, *, at: da
     unanswered = {rule.id: rule for rule in gate.rules}
     declared = set(unanswered)
     try:
-        for finding in gate.findings(Seen(evidence, at=at, subject_name=subject_name), policy):
+        for finding in gate.findings(Seen(evidence, at=at, subject_name=subject_name, skew=skew), policy):
             if finding.rule not in declared:
                 yield judged.unknown(f"The gate answered rule {finding.rule!r}, which it does not declare.")
             elif finding.waiver is not None:

@@ -11,6 +11,12 @@ from arcops.finding import Waiver
 
 MOST_VALID = timedelta(days=3660)
 """Nobody knows what will be known of a model in ten years; and a term without an end would pass the last date that there is."""
+SKEW = timedelta(minutes=2)
+"""How far two honest clocks may differ, if the policy names no other figure: what NTP keeps to with room to spare."""
+MOST_SKEW = timedelta(hours=1)
+"""Past this a wrong clock could pass a revoked or expired answer for a fresh one."""
+MOST_LIST_AGE = timedelta(days=7)
+"""How old the newest revocation list may be. After that a revocation may exist that is not known here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,8 @@ class Policy:
     ``gates`` maps a gate id to that gate's own policy value; a gate that is not named is not asked, so a policy that names
     none is refused. ``digest`` is ``sha256:…`` of the policy's own bytes as read. ``amber_passes`` says that AMBER counts as
     PASSED where a format knows only PASSED and FAILED (SLSA's VSA). ``written`` are those bytes, which the store keeps beside
-    what they judged; empty where nobody could read any.
+    what they judged; empty where nobody could read any. ``clock_skew`` is how far another clock may be ahead: inside it a
+    moment in the future is a warning, outside it is refused.
     """
 
     name: str
@@ -30,6 +37,7 @@ class Policy:
     waivers: tuple[Waiver, ...] = ()
     amber_passes: bool = False
     written: bytes = field(default=b"", repr=False, compare=False)
+    clock_skew: timedelta = SKEW
 
     def __post_init__(self) -> None:
         if not self.gates:
@@ -40,3 +48,5 @@ class Policy:
             raise Refused(
                 f"policy {self.name!r} makes results valid for {self.valid_for.days} days; use at most {MOST_VALID.days}"
             )
+        if not timedelta(0) <= self.clock_skew <= MOST_SKEW:
+            raise Refused(f"policy {self.name!r} allows clocks to differ by {self.clock_skew}; use PT0S to PT1H")

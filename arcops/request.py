@@ -47,10 +47,10 @@ class Request:
     lost at any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its
     files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
     at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
-    ``site`` is the name of the place where this runs, or empty. ``endpoint`` is the inference endpoint to load, where one is
-    the subject; ``exercise`` is what a machine is to do, where it is to be measured. ``cluster`` is the cluster to ask, where
-    the subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the
-    folder or file that says how it should be.
+    ``site`` is the name of the place where this runs, or empty; ``own_key`` is the id of the key that signs here.
+    ``endpoint`` is the inference endpoint to load, where one is the subject; ``exercise`` is what a machine is to do, where
+    it is to be measured. ``cluster`` is the cluster to ask, where the subject is a live one; nothing is read from ``target``
+    then. ``declared`` is what the subject is held against: the folder or file that says how it should be.
     """
 
     target: Path
@@ -65,6 +65,7 @@ class Request:
     workers: int = 1
     named: str = ""
     site: str = ""
+    own_key: str = ""
     endpoint: Endpoint | None = None
     cluster: LiveCluster | None = None
     declared: Path | None = None

@@ -58,6 +58,7 @@ def _judged(gate: AnyGate, plan: Plan, collected: Mapping[str, Found]) -> GateRe
             at=plan.request.now,
             subject_name=plan.request.name,
             waivers=plan.policy.waivers,
+            skew=plan.policy.clock_skew,
         )
         here.say(verdict=result.verdict.value)
     return result

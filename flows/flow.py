@@ -115,6 +115,7 @@ class Bench:
             attached=tuple(Path(one).absolute() for one in attached),
             workers=self.settings.workers,
             site=self.settings.site,
+            own_key=self.signer.public.id,
             cluster=aside.cluster,
             declared=Path(aside.declared).absolute() if aside.declared else None,
         )

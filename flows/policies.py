@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from arcops.errors import Refused
 from arcops.finding import Waiver
-from arcops.policy import Policy
+from arcops.policy import SKEW, Policy
 from artifacts.reading import read_file
 from artifacts.wire import from_json
 from flows.plan import AnyGate, all_gates
@@ -30,6 +30,7 @@ class _Head:
     valid_for: timedelta
     waivers: tuple[Waiver, ...] = ()
     amber_passes: bool = False
+    clock_skew: timedelta = SKEW
     description: str = ""
 
 
@@ -79,6 +80,7 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
         gates=MappingProxyType(values),
         waivers=head.waivers,
         amber_passes=head.amber_passes,
+        clock_skew=head.clock_skew,
         written=data,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from arcops.clock import Ahead, ahead, offset
 from arcops.evidence import Evidence
 from arcops.finding import Finding
 from arcops.seen.baseline import Baseline, Baselines, Known, model_of
@@ -23,7 +24,13 @@ _OTHER = "Give the baseline of this model, made with the same exercise by the sa
 
 
 def against_baseline(
-    found: Evidence[Benchmark], given: Evidence[Baselines], policy: BenchmarkPolicy, calm: Calm, *, at: datetime
+    found: Evidence[Benchmark],
+    given: Evidence[Baselines],
+    policy: BenchmarkPolicy,
+    calm: Calm,
+    *,
+    at: datetime,
+    skew: timedelta,
 ) -> Iterator[Finding]:
     baseline = given.body.baseline
     if given.body.said:
@@ -33,7 +40,10 @@ def against_baseline(
         text = f"No baseline was given, so nobody knows what this machine did when it was well. {_MAKE_ONE}"
         yield weighed(BASELINE, policy.without_baseline, text, found, given, about="")
         return
-    refusals = list(_refusals(given.body, baseline, found.body, policy, at))
+    refusals = list(_refusals(given.body, baseline, found.body, policy, at, skew))
+    if ahead(baseline.measured_at, at=at, skew=skew) is Ahead.INSIDE:
+        early = f"The baseline is dated {offset(baseline.measured_at, at)} ahead of the clock here."
+        yield BASELINE.warns(early, given, about="clock")
     for text in refusals:
         yield BASELINE.fails(text, given, found, fix=_OTHER)
     if not refusals:
@@ -41,12 +51,14 @@ def against_baseline(
         yield from _figures(found, given, baseline, policy, calm)
 
 
-def _refusals(given: Baselines, baseline: Baseline, body: Benchmark, policy: BenchmarkPolicy, at: datetime) -> Iterator[str]:
+def _refusals(
+    given: Baselines, baseline: Baseline, body: Benchmark, policy: BenchmarkPolicy, at: datetime, skew: timedelta
+) -> Iterator[str]:
     """Why a baseline with a good signature does not count, as whole sentences."""
     if not any(allowed(signer, policy.signers, baseline.subject.name) for signer in given.signers):
         who = ", ".join(str(signer) for signer in given.signers) or "nobody"
         yield f"The baseline of {shown(baseline.subject.name)} was signed by {who}, who may not sign one by this policy."
-    if baseline.measured_at > at:
+    if ahead(baseline.measured_at, at=at, skew=skew) is Ahead.OUTSIDE:
         yield f"The baseline was measured on {baseline.measured_at:%Y-%m-%d %H:%M} UTC, which lies in the future."
     elif at - baseline.measured_at > timedelta(days=policy.most_age):
         days = (at - baseline.measured_at).days

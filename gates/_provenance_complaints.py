@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from arcops.clock import Ahead, ahead, offset
 from arcops.errors import Refused
 from arcops.repository import within
 from arcops.seen.attestations import AttestationSeen
@@ -13,8 +14,6 @@ from arcops.seen.signatures import RevocationsSeen
 from arcops.seen.tree import FileSeen
 from arcops.signer import SignerRule, allowed
 from arcops.slsa import Provenance, Summary, build_level
-
-_SKEW = timedelta(minutes=5)
 
 if TYPE_CHECKING:
     from gates.provenance import ProvenancePolicy
@@ -116,23 +115,29 @@ def _named(name: str, by_path: dict[str, FileSeen]) -> Iterator[FileSeen]:
             return
 
 
-def build_times(each: AttestationSeen, made: Provenance, at: datetime) -> Iterator[str]:
+def build_times(each: AttestationSeen, made: Provenance, at: datetime, skew: timedelta) -> Iterator[str]:
     """Complaints about the times that a provenance gives. Times are optional, so none is no complaint."""
     for what, moment in (("started", made.started), ("finished", made.finished)):
-        if moment is not None and moment > at + _SKEW:
+        if moment is not None and ahead(moment, at=at, skew=skew) is Ahead.OUTSIDE:
             yield f"says that the build {what} at {moment:%Y-%m-%dT%H:%M%z}, in the future"
-    if made.started is not None and each.trusted_time is not None and made.started > each.trusted_time + _SKEW:
+    if made.started is not None and each.trusted_time is not None and made.started > each.trusted_time + skew:
         yield "says that the build started after its own signature was made"
     if made.started is not None and made.finished is not None and made.finished < made.started:
         yield "says that the build finished before it started"
 
 
-def summary_times(summary: Summary, policy: ProvenancePolicy, at: datetime) -> Iterator[str]:
+def summary_times(summary: Summary, policy: ProvenancePolicy, at: datetime, skew: timedelta) -> Iterator[str]:
     """Complaints about when a summary was made: not in the future, and not too long ago."""
-    if summary.verified_at > at + _SKEW:
+    if ahead(summary.verified_at, at=at, skew=skew) is Ahead.OUTSIDE:
         yield "says that it was verified in the future"
     if summary.verified_at < at - timedelta(days=policy.max_summary_age_days):
         yield f"was verified {(at - summary.verified_at).days} days ago; the policy accepts {policy.max_summary_age_days}"
+
+
+def clock_ahead(moments: Iterable[datetime | None], at: datetime, skew: timedelta) -> str:
+    """By how much the first of *moments* that is ahead, inside of *skew*, is ahead; empty if none is."""
+    near = (moment for moment in moments if moment is not None and ahead(moment, at=at, skew=skew) is Ahead.INSIDE)
+    return next((f"is dated {offset(moment, at)} ahead of the clock here" for moment in near), "")
 
 
 def revocation(each: AttestationSeen, lists: tuple[RevocationsSeen, ...]) -> str:

@@ -44,7 +44,7 @@ def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
     calm = Calm(found.body, policy.most_drift)
     yield from measured(found, given, policy)
     yield from correct(found, policy)
-    yield from against_baseline(found, given, policy, calm, at=seen.at)
+    yield from against_baseline(found, given, policy, calm, at=seen.at, skew=seen.skew)
     yield from calm.findings(found, given, policy)
     yield from kept_up(found, policy)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from arcops.beside import content_root, is_beside
@@ -35,6 +35,7 @@ from gates import _provenance_rules as rules
 from gates._provenance_complaints import (
     build_times,
     builder_complaint,
+    clock_ahead,
     failure,
     listed,
     result_complaint,
@@ -133,6 +134,7 @@ class _Case:
     accepted: tuple[AttestationSeen, ...]
     policy: ProvenancePolicy
     at: datetime
+    skew: timedelta
     subject_name: str
 
 
@@ -174,6 +176,7 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
         accepted=accepted,
         policy=policy,
         at=seen.at,
+        skew=seen.skew,
         subject_name=seen.subject_name,
     )
     yield from _present(case)
@@ -308,8 +311,14 @@ def _built(case: _Case) -> Iterator[Finding]:
 
 
 def _times(case: _Case) -> Iterator[Finding]:
-    answers = [(each, complaint) for each, made in case.provenances for complaint in build_times(each, made, case.at)]
-    answers += [(each, complaint) for each, said in case.summaries for complaint in summary_times(said, case.policy, case.at)]
+    at, skew = case.at, case.skew
+    answers = [(each, complaint) for each, made in case.provenances for complaint in build_times(each, made, at, skew)]
+    answers += [(each, complaint) for each, said in case.summaries for complaint in summary_times(said, case.policy, at, skew)]
+    moments = [(each, (made.started, made.finished)) for each, made in case.provenances]
+    for each, dated in (*moments, *((each, (said.verified_at,)) for each, said in case.summaries)):
+        early = clock_ahead(dated, at, skew)
+        if early:
+            yield rules.TIME.warns(f"{each.about} {early}.", *case.cites, about=each.about)
     count = len(case.provenances) + len(case.summaries)
     yield from _each(rules.TIME, answers, f"The times in all {count} SLSA statements are possible.", *case.cites)
 

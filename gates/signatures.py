@@ -83,7 +83,7 @@ def signatures(seen: Seen, policy: SignaturePolicy) -> Iterator[Finding]:
     lists = _counting_lists(found.body, policy)
     revoked = tuple(entry for listed in lists for entry in listed.revoked)
     yield from _proven(found)
-    yield from _lists(found, lists, policy, seen.at)
+    yield from _lists(found, lists, policy, seen.at, seen.skew)
     yield from _revoked(tree, found, revoked)
     yield from _timed(found, policy, seen.at)
     counting = tuple(_counting(found.body, policy, revoked, seen))
@@ -146,13 +146,13 @@ def _proven(found: Evidence[Signatures]) -> Iterator[Finding]:
 
 
 def _lists(
-    found: Evidence[Signatures], lists: tuple[RevocationsSeen, ...], policy: SignaturePolicy, at: datetime
+    found: Evidence[Signatures], lists: tuple[RevocationsSeen, ...], policy: SignaturePolicy, at: datetime, skew: timedelta
 ) -> Iterator[Finding]:
     bad = [listed for listed in found.body.revocations if listed not in lists]
     for listed in bad:
         why = listed.problem or f"It is signed by {_names(listed.signers)}, whom the policy does not allow to revoke"
         yield LIST.fails(f"{listed.path} does not count: {why}.", found, about=listed.path)
-    dates = [listed.issued_at for listed in lists if listed.issued_at is not None and listed.issued_at <= at]
+    dates = [listed.issued_at for listed in lists if listed.issued_at is not None and listed.issued_at <= at + skew]
     newest = max(dates, default=None)
     if newest is None and policy.require_revocations:
         yield LIST.fails("There is no signed revocation list, so nobody says that the signers still count.", found)

@@ -26,9 +26,11 @@ from tasks.manifests.nodes import Unreadable, documents, idle
 MOST_BYTES = 256 * 1024 * 1024
 """In one list. A cluster of 5,000 nodes with 100,000 pods takes some 60 MiB."""
 _MOST_INDEX = 1024 * 1024
+_DOMAIN = b"arcops.dev/digests/cluster/v1\n"
+"""Stands before what is hashed, so that it is the digest of nothing but a cluster."""
 
 
-@collector(Cluster, version="2", deadline=timedelta(minutes=15))
+@collector(Cluster, version="3", deadline=timedelta(minutes=15))
 def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
     """Ask the request's cluster, or read the snapshot at the target, a folder.
 
@@ -71,7 +73,7 @@ def read_cluster(target: Path, *, tick: Callable[[], None] = idle) -> Cluster:
         lists.missing(VERSION, index.entries.get(VERSION, _NOTHING).why)
     served = index.entries.get(VERSION, _NOTHING).served
     return Cluster(
-        root=hashlib.sha256(b"".join(bytes.fromhex(digest) for digest in (index.digest, *lists.digests))).hexdigest(),
+        root=hashlib.sha256(_DOMAIN + b"".join(bytes.fromhex(digest) for digest in (index.digest, *lists.digests))).hexdigest(),
         served=served,
         heartbeats=index.entries.get("leases.coordination.k8s.io", _NOTHING).served,
         version=index.release,

@@ -33,7 +33,11 @@ MOST_BYTES_IN_ALL = 512 * 1024 * 1024
 MOST_FILES = 50_000
 
 
-@collector(Network, version="3", deadline=timedelta(minutes=15))
+_DOMAIN = b"arcops.dev/digests/network/v1\n"
+"""Stands before what is hashed, so that a folder has one digest as manifests and another one as a model."""
+
+
+@collector(Network, version="4", deadline=timedelta(minutes=15))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
     """List what the request's cluster holds, or read the manifests at the target, a folder or one file.
 
@@ -109,7 +113,7 @@ def network_of(files: Iterable[tuple[str, bytes]], *, tick: Callable[[], None] =
 def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], None]) -> Network:
     objects.complete(tick)
     return Network(
-        root=hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in files)).hexdigest(),
+        root=hashlib.sha256(_DOMAIN + b"".join(bytes.fromhex(file.sha256) for file in files)).hexdigest(),
         files=tuple(files),
         unread=tuple(objects.unread),
         refused=tuple(objects.refused),

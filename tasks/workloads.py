@@ -21,35 +21,81 @@ _MOST_BYTES = 16 * 1024 * 1024
 _MOST_JSON = 3 * 1024 * 1024
 """Bytes of JSON that are read at once: what an API server may send. More goes the slow way, which counts values."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-# Where the pod's metadata lies in each kind that runs pods (Kubernetes API reference, workload resources).
-_POD_AT: dict[str, tuple[str, ...]] = {
-    "Pod": (),
-    "PodTemplate": ("template",),
-    "Deployment": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+# Where the pod's metadata lies in each kind that runs pods (Kubernetes API reference, workload resources), by API group.
+POD_AT: dict[tuple[str, str], tuple[str, ...]] = {
+    ("", "Pod"): (),
+    ("", "PodTemplate"): ("template",),
+    ("", "ReplicationController"): ("spec", "template"),
+    ("apps", "Deployment"): ("spec", "template"),
+    ("apps", "ReplicaSet"): ("spec", "template"),
+    ("apps", "StatefulSet"): ("spec", "template"),
+    ("apps", "DaemonSet"): ("spec", "template"),
+    ("batch", "Job"): ("spec", "template"),
+    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
 }
+# Kinds of Kubernetes itself that run nothing, by API group (Kubernetes API reference 1.34). A kind that stands in neither list
+# may run pods in a way that is not known here: operators make them from objects of their own kinds.
+_INERT: dict[str, frozenset[str]] = {
+    "": frozenset(
+        [
+            "Namespace",
+            "Service",
+            "ConfigMap",
+            "Secret",
+            "ServiceAccount",
+            "Endpoints",
+            "LimitRange",
+            "ResourceQuota",
+            "Event",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+        ]
+    ),
+    "apps": frozenset({"ControllerRevision"}),
+    "autoscaling": frozenset({"HorizontalPodAutoscaler"}),
+    "coordination.k8s.io": frozenset({"Lease"}),
+    "discovery.k8s.io": frozenset({"EndpointSlice"}),
+    "gateway.networking.k8s.io": frozenset(
+        [
+            "GatewayClass",
+            "Gateway",
+            "HTTPRoute",
+            "GRPCRoute",
+            "TLSRoute",
+            "TCPRoute",
+            "UDPRoute",
+            "ReferenceGrant",
+            "BackendTLSPolicy",
+        ]
+    ),
+    "networking.k8s.io": frozenset(["NetworkPolicy", "Ingress", "IngressClass"]),
+    "node.k8s.io": frozenset({"RuntimeClass"}),
+    "policy": frozenset({"PodDisruptionBudget"}),
+    "rbac.authorization.k8s.io": frozenset(["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]),
+    "scheduling.k8s.io": frozenset({"PriorityClass"}),
+    "storage.k8s.io": frozenset(["StorageClass", "CSIDriver", "CSINode", "VolumeAttachment"]),
+}
+_DOMAIN = b"arcops.dev/digests/workload/v1\n"
+"""Stands before what is hashed, so that no manifest has the digest of a model."""
 
 
-@collector(Workloads, version="1")
+@collector(Workloads, version="2")
 def workloads(request: Request, seen: Seen) -> Sighting[Workloads]:
     """Read the manifest at the target. Raises `Refused` where it is no manifest or holds nothing that runs."""
     data = read_file(request.target, _MOST_BYTES)
     running: list[WorkloadSeen] = []
     others: list[str] = []
     for found in _objects(_documents(data, str(request.target)), str(request.target)):
-        kind = str(found.get("kind", ""))
-        if kind in _POD_AT:
-            running.append(_workload(kind, found))
-        else:
+        group, kind = _group(found), str(found["kind"])
+        if (group, kind) in POD_AT:
+            running.append(_workload(group, kind, found))
+        elif kind in _INERT.get(group, ()):
             others.append(_name(kind, found))
+        else:
+            running.append(WorkloadSeen(name=_name(kind, found), problem=_unknown(group, kind)))
     if not running:
         raise Refused(f"{request.target} holds no object that runs pods, so there is nothing to admit or refuse")
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = hashlib.sha256(_DOMAIN + data).hexdigest()
     return Sighting(body=Workloads(sha256=sha256, workloads=tuple(running), others=tuple(others)))
 
 
@@ -71,15 +117,37 @@ def _objects(documents: list[JSON], where: str) -> Iterator[dict[str, JSON]]:
         if kind == "AdmissionReview":
             asked = document.get("request")
             yield from _objects([asked.get("object") if isinstance(asked, dict) else {}], where)
-        elif kind.endswith("List") and isinstance(items := document.get("items"), list):
-            yield from _objects(items, where)
+        elif _lists(document):
+            items = document.get("items")
+            yield from _objects(items if isinstance(items, list) else [], where)
         else:
             yield document
 
 
-def _workload(kind: str, found: dict[str, JSON]) -> WorkloadSeen:
+def _group(found: dict[str, JSON]) -> str:
+    """The API group of an object; the core group is empty."""
+    version = found.get("apiVersion")
+    return version.rpartition("/")[0] if isinstance(version, str) else ""
+
+
+def _lists(found: dict[str, JSON]) -> bool:
+    """Is this a list of Kubernetes' own, whose items are the objects? Another kind may end in List and run pods itself."""
+    group, kind = _group(found), str(found["kind"])
+    item = kind.removesuffix("List")
+    return (kind == "List" and not group) or (item != kind and ((group, item) in POD_AT or item in _INERT.get(group, ())))
+
+
+def _unknown(group: str, kind: str) -> str:
+    full = f"{kind}.{group}" if group else kind
+    return (
+        f"what runs for an object of kind {full[:100]} is not known here, so its models cannot be seen; admit it apart from"
+        " this manifest, and the pods that it makes are judged when they are made"
+    )
+
+
+def _workload(group: str, kind: str, found: dict[str, JSON]) -> WorkloadSeen:
     pod: JSON = found
-    for step in _POD_AT[kind]:
+    for step in POD_AT[group, kind]:
         pod = pod.get(step) if isinstance(pod, dict) else None
     name = _name(kind, found)
     metadata = pod.get("metadata") if isinstance(pod, dict) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import threading
@@ -56,6 +57,17 @@ class Bench:
     public: Path
     policy: Path
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def admission(self) -> Path:
+        """An admission policy by which answers of this bench's own policy and key count."""
+        path = self.home.parent / "admission.yaml"
+        digest = hashlib.sha256(self.policy.read_bytes()).hexdigest()
+        path.write_text(
+            "name: bench-admission\nvalidFor: PT1H\ngates:\n  admission:\n"
+            f"    signers: [{{key: '{self.signer.public.id}'}}]\n    policies: ['sha256:{digest}']\n"
+        )
+        return path
 
     @property
     def environment(self) -> dict[str, str]:

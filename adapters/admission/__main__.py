@@ -18,15 +18,16 @@ from adapters.front.bound import bind
 from adapters.front.health import Probe
 from adapters.front.serve import listen, serve
 from adapters.tools.contract import Place
-from adapters.tools.kept import trusted_keys
 from arcops.errors import ArcOpsError
 from flows.policies import load_policy
+from tasks.grounds import trusted_keys
 
 
 def part(at: Place, policy: str) -> Part:
     """The webhook as a part of a front: its route, and what it must have before it is asked anything."""
     return Part(
-        routes=routes(lambda: at, policy=policy), probes={"trust": _probe(lambda: trusted_keys(at)), "key": _probe(at.signer)}
+        routes=routes(lambda: at, policy=policy),
+        probes={"trust": _probe(lambda: trusted_keys(at.settings.trust)), "key": _probe(at.signer)},
     )
 
 

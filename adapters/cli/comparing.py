@@ -17,10 +17,11 @@ from adapters.tools.examine import Examine, Examined, examine_artifact
 from adapters.tools.figures import AskFigures, success_figures, worded
 from adapters.tools.measured_words import in_words
 from adapters.tools.review import review_artifacts
-from adapters.tools.standing import Ledgered, Standing
+from adapters.tools.standing import Ledgered
 from arcops.errors import Refused
 from arcops.finding import Finding
 from artifacts.index import Filter
+from artifacts.vouch import Standing
 
 
 def compare(a: str, b: str, tolerance: int, form: str) -> int:

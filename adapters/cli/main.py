@@ -105,14 +105,20 @@ def announce(
 @app.command()
 def verify(
     artifact: Annotated[Path, typer.Argument(parser=path, help="A sealed artifact.", show_default=False)],
-    key: Annotated[list[Path], typer.Option(parser=path, help="Public key (PEM) of who should have signed; may be repeated.")],
+    key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=path, help="Public key (PEM) of who should have signed; may be repeated. Default: the trusted keys."
+        ),
+    ] = None,
+    policy: Annotated[str, typer.Option(help="The policy that must have judged: its digest, a shipped name, or a file.")] = "",
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
 ) -> None:
-    """Verify an artifact offline. Exits by its verdict, and 3 where it is forged or no longer holds."""
+    """Verify an artifact offline. Exits by its verdict, and 3 if it is forged, revoked or no longer holds."""
     with said_in_one_sentence():
         from adapters.cli import verifying
 
-        code = verifying.verify(artifact, tuple(key), form.value)
+        code = verifying.verify(artifact, tuple(key or ()), form.value, policy)
     raise typer.Exit(code)
 
 

@@ -12,8 +12,8 @@ from adapters.cli.exits import GREEN, RED
 from adapters.cli.files import artifact_text
 from adapters.cli.plain import printable
 from adapters.tools.rejudge import Again, Rejudge, Rejudged, rejudge_artifact
-from adapters.tools.standing import Standing
 from arcops.errors import Refused
+from artifacts.vouch import Standing
 
 
 def rejudge(artifact: str, policy: str, form: str) -> int:

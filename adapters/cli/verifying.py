@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer
+from adapters.cli.answering import answer, policy_for
 from adapters.cli.exits import BY_VERDICT, RED
 from adapters.cli.files import NotText, artifact_text
 from adapters.cli.plain import print_machine, print_plain, printable
@@ -15,14 +15,17 @@ from arcops.errors import Refused
 from arcops.result import Report
 
 
-def verify(artifact: Path, keys: tuple[Path, ...], form: str) -> int:
+def verify(artifact: Path, keys: tuple[Path, ...], form: str, policy: str = "") -> int:
     given = tuple(surroundings.key_text(key) for key in keys)
     try:
-        verified = answer(verify_artifact, Verify(artifact=artifact_text(artifact), keys=given), surroundings.place())
+        ask = Verify(artifact=artifact_text(artifact), keys=given, policy=policy_for(policy))
+        verified = answer(verify_artifact, ask, surroundings.place())
     except (NotVerified, NotText) as error:
         print(f"NOT VERIFIED: {printable(f'{artifact}: {error}')}", file=sys.stderr)
         return RED
     _print(verified.report, form)
+    for warning in verified.warnings:
+        print(f"note: {printable(warning)}", file=sys.stderr)
     if verified.expired:
         print(f"NO LONGER VALID: it held until {verified.report.valid_until:%Y-%m-%d %H:%M} UTC; check again", file=sys.stderr)
         return RED

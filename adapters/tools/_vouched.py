@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.tools.standing import Grounds, Standing, signature_of
 from arcops.errors import Refused, Stopped
 from arcops.result import Report
-from artifacts.bundle import read_envelope
 from artifacts.index import Filter
-from artifacts.statement import READINESS, from_statement
+from artifacts.statement import READINESS
 from artifacts.store import Store
+from artifacts.vouch import Grounds, vouch_report
 
 MOST = 5000
 """Each one is read and its signatures are checked; the newest are looked at, and a figure says where there are more."""
@@ -69,10 +68,7 @@ class Vouched:
             if listed.predicate_type != READINESS:
                 continue
             try:
-                data = self._store.get(listed.artifact)
-                if signature_of(data, self._ground, self.end).standing is not Standing.VERIFIED:
-                    raise Refused("nobody vouches for it")
-                report = from_statement(read_envelope(data).payload)
+                report = vouch_report(self._store.get(listed.artifact), self._ground, self.end).report
             except Refused:
                 self.unvouched.add(listed.artifact)
                 continue

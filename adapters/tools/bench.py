@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.kept import kept_bytes, sealed_bytes, trusted_keys
+from adapters.tools.kept import kept_bytes, opened, sealed_bytes
 from arcops.errors import Refused
 from arcops.exercise import FOR_A_BASELINE, Exercise
 from arcops.finding import Outcome
@@ -106,12 +106,12 @@ def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
     from arcops.seen.benchmark import Benchmark
     from arcops.verdict import Verdict
     from artifacts.baseline import baseline_statement
-    from artifacts.bundle import open_sealed, seal_statement
+    from artifacts.bundle import seal_statement
     from artifacts.store import digest_of
     from artifacts.wire import from_json
 
     data = sealed_bytes(ask.artifact, at)
-    report = open_sealed(data, trusted_keys(at)).report
+    report = opened(ask.artifact, at)
     if report.verdict is Verdict.RED:
         raise Refused("the artifact is RED, so the machine was not well; make a baseline of one that is GREEN or AMBER")
     for finding in (finding for result in report.results for finding in result.findings):

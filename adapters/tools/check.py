@@ -130,6 +130,7 @@ def evaluate(
         attached=tuple(_attached(path) for path in attached),
         workers=at.settings.workers,
         site=at.settings.site,
+        own_key=signer.public.id,
         endpoint=endpoint,
         cluster=cluster,
         declared=declared,

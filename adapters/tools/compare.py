@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from adapters.tools._places import FieldChanged, differing
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import sealed_bytes
-from adapters.tools.standing import SignatureState, grounds, signature_of
+from adapters.tools.standing import grounds
 from arcops.errors import Refused
 from arcops.evidence import Missing
 from arcops.finding import Finding
@@ -19,6 +19,7 @@ from artifacts.bundle import read_envelope
 from artifacts.envelope import strict_json
 from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of
+from artifacts.vouch import SignatureState, signature_of
 from flows.significance import FigureCompared, differences, measures
 
 MOST_BODY = 4 * 1024 * 1024

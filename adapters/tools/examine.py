@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import NotThere
-from adapters.tools.standing import LedgerState, SignatureState, Standing, grounds, ledger_of, signature_of
+from adapters.tools.standing import LedgerState, grounds, ledger_of
 from arcops.errors import Refused
 from arcops.result import Report
 from artifacts.bundle import read_envelope
 from artifacts.index import Filter
 from artifacts.statement import from_statement
 from artifacts.store import Store
+from artifacts.vouch import SignatureState, Standing, signature_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

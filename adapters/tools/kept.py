@@ -7,12 +7,11 @@ import re
 from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.result import Report
-from artifacts.bundle import MOST_BYTES, open_sealed
-from artifacts.public_key import PublicKey, load_public_key
-from artifacts.reading import read_file
+from artifacts.bundle import MOST_BYTES
+from artifacts.vouch import vouch_report
+from tasks.grounds import grounds
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_MOST_KEY_BYTES = 64 * 1024
 
 
 class NotThere(Refused):
@@ -42,18 +41,9 @@ def kept_bytes(digest: str, at: Place) -> bytes:
             raise NotThere(f"the store holds nothing with digest {digest}; 'arcops store list' names what it keeps") from error
 
 
-def trusted_keys(at: Place) -> tuple[PublicKey, ...]:
-    """The public keys that this machine trusts. Raises `Refused` where there are none: nothing could be verified."""
-    folder = at.settings.trust / "keys"
-    paths = sorted(folder.glob("*.pub")) if folder.is_dir() else []
-    if not paths:
-        raise Refused(f"no key is trusted here; 'arcops keys trust FILE' puts one into {folder}")
-    return tuple(load_public_key(read_file(path, _MOST_KEY_BYTES), where=path.name) for path in paths)
-
-
 def opened(digest: str, at: Place) -> Report:
-    """The report kept as *digest*, with the signature of a trusted key checked."""
-    return open_sealed(sealed_bytes(digest, at), trusted_keys(at)).report
+    """The report kept as *digest*. Raises `Refused` if no signer that counts here stands behind it."""
+    return vouch_report(sealed_bytes(digest, at), grounds(at.settings.trust), at.now()).report
 
 
 def left_about(subject: str, digest: str, at: Place) -> Report:
@@ -64,4 +54,4 @@ def left_about(subject: str, digest: str, at: Place) -> Report:
     return report
 
 
-__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "left_about", "opened", "sealed_bytes", "trusted_keys"]
+__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "left_about", "opened", "sealed_bytes"]

@@ -12,13 +12,14 @@ from adapters.tools._places import FieldChanged, differing
 from adapters.tools.check import allowed_policy
 from adapters.tools.contract import Place, Scope, tool
 from adapters.tools.kept import sealed_bytes
-from adapters.tools.standing import SignatureState, grounds, signature_of
+from adapters.tools.standing import grounds
 from arcops.errors import Refused
 from arcops.verdict import Verdict
 from artifacts.bundle import read_envelope
 from artifacts.envelope import strict_json
 from artifacts.statement import from_statement, to_statement
 from artifacts.store import Store, digest_of
+from artifacts.vouch import SignatureState, signature_of
 from flows.policies import read_policy, shipped_policies
 from flows.rejudge import judge_again, unasked
 

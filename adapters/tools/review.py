@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.standing import Grounds, SignatureState, Standing, grounds, signature_of
+from adapters.tools.standing import grounds
 from arcops.errors import Refused
 from artifacts.index import Choices, Filter, Listed
 from artifacts.said import said
 from artifacts.store import Store
+from artifacts.vouch import Grounds, SignatureState, Standing, signature_of
 
 MOST_ROWS = 200
 """Each row costs reading an artifact and checking its signatures."""

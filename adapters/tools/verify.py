@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.kept import kept_bytes, sealed_bytes, trusted_keys
+from adapters.tools.kept import kept_bytes, sealed_bytes
 from arcops.errors import Refused
+from arcops.policy import SKEW
 from arcops.result import Report
-from artifacts.bundle import open_sealed, read_envelope
+from artifacts.bundle import read_envelope
 from artifacts.public_key import load_public_key
 from artifacts.statement import from_statement
+from artifacts.vouch import vouch_report
+from tasks.grounds import grounds, grounds_of
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 class NotVerified(Refused):
@@ -26,6 +33,8 @@ class Verify:
     """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
     keys: tuple[str, ...] = ()
     """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs."""
+    policy: str = ""
+    """The policy that must have judged: its digest (sha256:…), the name of a shipped one, or a file. Empty: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +46,41 @@ class Verified:
     """The ids of the keys whose signatures hold."""
     expired: bool
     """It no longer holds at the moment of asking: check again."""
+    warnings: tuple[str, ...] = ()
+    """What is not as it should be and stops nothing, one sentence each."""
 
 
 @tool(title="Verify an artifact", scope=Scope.READ, reads_only=True)
 def verify_artifact(ask: Verify, at: Place) -> Verified:
     """Check the signature of a sealed artifact offline, and tell what it says and whether it still holds.
 
-    Refused where none of the keys signed it, or where it contradicts itself: then do not use it.
+    Refused if none of the keys signed it, if the signer or the artifact is revoked or that is not known, if it contradicts
+    itself, or if it was judged in the future or by another policy than the one named: then do not use it.
     """
     keys = [load_public_key(key.encode(), where=f"key {number}") for number, key in enumerate(ask.keys, 1)]
     data = sealed_bytes(ask.artifact, at)
+    pinned, skew = _pinned(ask.policy, at)
+    now = at.now()
     try:
-        sealed = open_sealed(data, keys or trusted_keys(at))
+        ground = grounds_of(keys, at.settings.trust) if keys else grounds(at.settings.trust)
+        vouched = vouch_report(data, ground, now, skew=skew)
     except Refused as error:
         raise NotVerified(str(error)) from error
-    return Verified(report=sealed.report, signers=sealed.signers, expired=sealed.expired(at.now()))
+    report = vouched.report
+    if pinned and report.policy_digest != pinned:
+        raise NotVerified(f"it was judged by policy {report.policy_name!r} ({report.policy_digest}), not by {pinned}")
+    return Verified(report=report, signers=vouched.signers, expired=vouched.expired(now), warnings=vouched.warnings)
+
+
+def _pinned(policy: str, at: Place) -> tuple[str, timedelta]:
+    """The digest of the policy that must have judged, or nothing, and how far that policy lets clocks differ."""
+    if not policy or _DIGEST.match(policy):
+        return policy, SKEW
+    from adapters.tools.check import allowed_policy  # a policy is parsed by all gates, which most verifications do without
+    from flows.policies import load_policy
+
+    read = load_policy(allowed_policy(policy, at))
+    return read.digest, read.clock_skew
 
 
 class Form(Enum):

@@ -16,7 +16,7 @@ from adapters.tools.figures import MOST_DAYS, AskFigures, success_figures
 from adapters.tools.kept import Changed, NotThere
 from adapters.tools.map import BODIES as MAPPED
 from adapters.tools.review import review_artifacts
-from adapters.tools.standing import Ledgered, Standing
+from adapters.tools.standing import Ledgered
 from adapters.tools.verify import Fetch, fetch_artifact
 from adapters.web.asked import PAGE, digest, listing, number, text
 from adapters.web.body import lay_out
@@ -26,6 +26,7 @@ from arcops.errors import Refused, Unavailable
 from arcops.finding import Finding, Outcome
 from arcops.result import EvidenceRecord, GateResult, Report
 from artifacts.bundle import MEDIA_TYPE
+from artifacts.vouch import Standing
 
 MOST_SHOWN = 500
 """Findings of one gate on one page; the artifact itself has them all."""

@@ -14,8 +14,9 @@ from markupsafe import Markup
 
 from adapters.tools.figures import worded
 from adapters.tools.measured_words import amount, ratio
-from adapters.tools.standing import Ledgered, Standing
+from adapters.tools.standing import Ledgered
 from artifacts.typed import moment
+from artifacts.vouch import Standing
 from flows.significance import Difference
 
 _STATIC = files("adapters.web") / "static"

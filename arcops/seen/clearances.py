@@ -13,7 +13,10 @@ from arcops.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clearance:
-    """One artifact about the model of this digest, its signature proven by the ``signers``, all keys of the trust folder."""
+    """One artifact about what has this digest, its signature proven by the ``signers``, all keys of the trust folder.
+
+    ``kind`` is what the artifact calls its subject, ``position`` its number in the log, which says what is newer.
+    """
 
     model: str
     name: str
@@ -24,13 +27,32 @@ class Clearance:
     judged_at: datetime
     valid_until: datetime
     signers: tuple[Signer, ...]
+    kind: str = ""
+    position: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """An artifact about a named model of which it is not known whether it counts. ``said`` says why."""
+
+    model: str
+    artifact: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clearances(Body):
-    """Every artifact found, newest last. ``unproven`` are artifacts about a named model that no trusted key signed."""
+    """Every artifact that counts here, in the order of the log.
+
+    ``unproven`` are artifacts about a named model that do not count: no trusted key signed them, or the key or the artifact is
+    revoked. ``doubts`` may count. ``problems`` say what is wrong with the log that all of this was read from.
+    ``own_key`` is the id of the key that signs where this was collected.
+    """
 
     KIND: ClassVar[str] = "clearances"
 
     found: tuple[Clearance, ...] = ()
     unproven: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    problems: tuple[str, ...] = ()
+    own_key: str = ""

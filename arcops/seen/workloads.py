@@ -24,7 +24,8 @@ class WorkloadSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workloads(Body):
-    """Every object of the manifest that runs pods, in its order; never empty. ``sha256`` is of the manifest's bytes.
+    """Every object of the manifest that runs pods, in its order; never empty. ``sha256`` is of the manifest's bytes after a
+    word that says what they are, so that it is the digest of nothing else.
 
     ``others`` names the objects of kinds that run nothing.
     """

@@ -28,7 +28,9 @@ def baselines(request: Request, seen: Seen) -> Sighting[Baselines]:
 
 
 def _proven(request: Request) -> Sighting[Baselines]:
-    from artifacts.baseline import open_baseline
+    from artifacts.baseline import baseline_from
+    from artifacts.vouch import taken_back, vouch
+    from tasks.grounds import grounds
     from tasks.trust import load_trust
 
     file = ""
@@ -36,11 +38,15 @@ def _proven(request: Request) -> Sighting[Baselines]:
     try:
         data = read_limited(request.attached[0], _MOST)
         file = hashlib.sha256(data).hexdigest()
-        trust = load_trust(request.trust)
-        sources = (trust.source(),)
-        baseline, signers = open_baseline(data, trust.keys)
+        sources = (load_trust(request.trust).source(),)
+        ground = grounds(request.trust)
+        vouched = vouch(data, ground, request.now)
+        baseline = baseline_from(vouched.statement)
+        gone = taken_back(baseline.artifact, ground)
+        if gone:
+            raise Refused(f"it was made of an artifact that does not count any more: {gone}")
     except (ArcOpsError, OSError) as error:
         return Sighting(body=Baselines(file=file, said=str(error)), sources=sources)
     dated = Source(name="baseline", kind=SourceKind.DATA, digest=f"sha256:{file}", dated=baseline.measured_at)
-    body = Baselines(baseline=baseline, signers=tuple(Signer(key=key) for key in signers), file=file)
+    body = Baselines(baseline=baseline, signers=tuple(Signer(key=key) for key in vouched.signers), file=file)
     return Sighting(body=body, sources=(*sources, dated))

@@ -91,11 +91,12 @@ def review(*models: str, **request: object) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(place: Callable[[], Place], folder: Path, *, deadline: float = 8.0) -> Iterator[Webhook]:
+def serving(place: Callable[[], Place], folder: Path, *, deadline: float = 8.0, policy: str = "admission") -> Iterator[Webhook]:
     authority = Authority.new()
     certificate, key = authority.issue(NAME, folder)
     config = uvicorn.Config(
-        Starlette(routes=routes(place, deadline=deadline)), host="127.0.0.1", port=0, http="h11", log_config=None,
+        Starlette(routes=routes(place, policy=policy, deadline=deadline)),
+        host="127.0.0.1", port=0, http="h11", log_config=None,
         ssl_certfile=str(certificate), ssl_keyfile=str(key), lifespan="off",
     )  # fmt: skip
     listening = socket.create_server(("127.0.0.1", 0))
@@ -121,7 +122,8 @@ def cleared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, str]:
 
 @pytest.fixture(scope="module")
 def webhook(cleared: tuple[Bench, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhook]:
-    with serving(lambda: cleared[0].place(now=now()), tmp_path_factory.mktemp("tls")) as found:
+    here = cleared[0]
+    with serving(lambda: here.place(now=now()), tmp_path_factory.mktemp("tls"), policy=str(here.admission)) as found:
         yield found
 
 

@@ -31,7 +31,7 @@ def deployment(*models: str) -> str:
 
 def admit(here: Bench, text: str, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "admit", "-", *more],
+        [sys.executable, "-m", "adapters.cli", "admit", "-", "--policy", str(here.admission), *more],
         input=text,
         env={**os.environ, **here.environment},
         capture_output=True,
@@ -84,7 +84,7 @@ def test_an_artifact_of_an_untrusted_key_is_refused(tmp_path: Path, cleared: tup
     here, _, digest = cleared
     stranger = bench(tmp_path)
     moved = subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "admit", "-"],
+        [sys.executable, "-m", "adapters.cli", "admit", "-", "--policy", str(here.admission)],
         input=deployment(digest),
         env={**os.environ, **here.environment, "ARCOPS_TRUST": str(stranger.settings.trust)},
         capture_output=True, text=True, check=False, timeout=120,

@@ -21,13 +21,14 @@ from adapters.tools.figures import AskFigures, Figure, success_figures, worded
 from adapters.tools.kept import NotThere
 from adapters.tools.keys import RevokeKey, revoke_key
 from adapters.tools.review import review_artifacts
-from adapters.tools.standing import Ledgered, Standing
+from adapters.tools.standing import Ledgered
 from arcops.errors import Refused
 from arcops.finding import Finding, Outcome
 from arcops.verdict import Verdict
 from artifacts.index import Filter
 from artifacts.private_key import create
 from artifacts.store import Store, object_path
+from artifacts.vouch import Standing
 from artifacts.wire import from_json, to_json
 from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
@@ -339,7 +340,9 @@ class TestFigures:
         digest = str(here.check(good_model(here)).report.subject.digests[0])
         for models in (digest, "sha256:" + "0" * 64):
             pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "annotations": {"arcops.dev/models": models}}}
-            admit_workload(Admit(manifest=json.dumps(pod)), here.place(now=CLOCK + timedelta(hours=1)))
+            admit_workload(
+                Admit(manifest=json.dumps(pod), policy=str(here.admission)), here.place(now=CLOCK + timedelta(hours=1))
+            )
         figure = self.figures(here)["passed-before-deployment"]
         assert (figure.value, figure.of) == (1, 2)
 

@@ -17,7 +17,6 @@ import pytest
 from adapters.tools.check import Check, check_model
 from adapters.tools.network import CheckNetwork, check_network
 from adapters.tools.rejudge import Again, Rejudge, Rejudged, rejudge_artifact
-from adapters.tools.standing import Standing
 from adapters.tools.store import ExportStore, ImportStore, export_store, import_store
 from arcops.errors import Refused
 from arcops.evidence import Cause
@@ -28,6 +27,7 @@ from arcops.verdict import Verdict
 from artifacts.bundle import read_envelope, seal
 from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of, object_path
+from artifacts.vouch import Standing
 from artifacts.wire import from_json, to_json
 from flows.conclude import conclude
 from flows.evaluation import seal_and_keep

@@ -21,12 +21,13 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from adapters.admission.__main__ import command_line
 from adapters.admission.app import DEADLINE, PATH
 from foundation.settings import read_settings
 from foundation.strict_yaml import load_all
-from tasks.workloads import _POD_AT
+from tasks.workloads import POD_AT
 from tests.adapters.test_admission import Webhook, review
 from tests.certificates import Authority
 from tests.models import PASSPHRASE, Bench, bench, good_model
@@ -35,22 +36,23 @@ pytestmark = pytest.mark.requirement("ARC-D2")
 
 HOUSE = Path(__file__).resolve().parents[2]
 MANIFEST = HOUSE / "deployments" / "kubernetes" / "admission.yaml"
+POLICY = Path("/etc/arcops/policy/admission.yaml")
 GIVEN = {
     "IMAGE": "registry.example.internal/arcops@sha256:" + "0" * 64,
     "CONTROL_PLANE_CIDR": "10.0.0.0/28",
     "CA_BUNDLE": base64.b64encode(b"pem").decode(),
+    "SIGNER": "sha256:" + "1" * 64,
+    "POLICY": "sha256:" + "2" * 64,
 }
 
 
-def objects() -> list[Any]:
+def objects(**given: str) -> list[Any]:
     """Every object as an API server would get it: filled in, with YAML's anchors written out."""
-    import yaml
-
-    return list(yaml.safe_load_all(Template(MANIFEST.read_text()).substitute(GIVEN)))
+    return list(yaml.safe_load_all(Template(MANIFEST.read_text()).substitute(GIVEN | given)))
 
 
-def one(kind: str) -> Any:
-    [found] = [found for found in objects() if found["kind"] == kind]
+def one(kind: str, **given: str) -> Any:
+    [found] = [found for found in objects(**given) if found["kind"] == kind]
     return found
 
 
@@ -112,7 +114,7 @@ def test_what_cannot_be_asked_is_refused_and_nothing_slips_by() -> None:
         for rule in webhook["rules"]:
             assert "CREATE" in rule["operations"]
             plurals.update(rule["resources"])
-    assert plurals == {f"{kind.lower()}s" for kind in _POD_AT}, "every kind that the collector reads, and no other"
+    assert plurals == {f"{kind.lower()}s" for _, kind in POD_AT}, "every kind that the collector reads, and no other"
 
 
 def test_the_pod_is_as_restricted_as_kubernetes_knows() -> None:
@@ -164,7 +166,7 @@ def test_what_is_mounted_is_there_and_what_is_written_is_mounted() -> None:
     for written in (settings.store, settings.cache, Path("/tmp/x")):  # where reviews lie while they are judged
         [mount] = [mount for path, mount in mounted.items() if written.is_relative_to(path)]
         assert "readOnly" not in mount
-    for read in (settings.trust / "keys", Path(settings.key), Path(variables()["ARCOPS_PASSPHRASE_FILE"])):
+    for read in (settings.trust / "keys", Path(settings.key), Path(variables()["ARCOPS_PASSPHRASE_FILE"]), POLICY):
         [mount] = [mount for path, mount in mounted.items() if read.is_relative_to(path)]
         assert mount["readOnly"] is True
 
@@ -180,9 +182,13 @@ def deployed(here: Bench, folder: Path) -> Iterator[Webhook]:
     and the port is a free one.
     """
     authority = Authority.new()
-    for name in ("etc/tls", "etc/key", "etc/trust", "var/store"):
+    for name in ("etc/tls", "etc/key", "etc/trust", "etc/policy", "var/store"):
         (folder / name).mkdir(parents=True)
     authority.issue("arcops-admission.arcops-system.svc", folder / "etc" / "tls")
+    policy = yaml.safe_load(here.admission.read_text())["gates"]["admission"]
+    named = {"SIGNER": policy["signers"][0]["key"], "POLICY": policy["policies"][0]}
+    text = one("ConfigMap", **named)["data"]["admission.yaml"]
+    (folder / "etc" / "policy" / "admission.yaml").write_text(text)
     (folder / "etc" / "trust" / "keys").symlink_to(here.settings.trust / "keys")
     (folder / "var" / "store" / "artifacts").symlink_to(here.settings.store)
     (folder / "etc" / "key" / "arcops.key").write_bytes(Path(here.settings.key).read_bytes())
@@ -257,7 +263,7 @@ def test_the_containers_own_command_answers_an_api_server(tmp_path: Path) -> Non
 
 def test_the_command_line_takes_the_containers_arguments() -> None:
     given = command_line().parse_args(container()["args"])
-    assert (given.host, given.policy) == ("0.0.0.0", "admission")  # noqa: S104  # in a pod, whose network policy decides
+    assert (given.host, given.policy) == ("0.0.0.0", "/etc/arcops/policy/admission.yaml")  # noqa: S104  # in a pod, whose network policy decides
     with pytest.raises(SystemExit):
         command_line().parse_args([*container()["args"], "--unheard-of"])
 

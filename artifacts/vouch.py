@@ -1,0 +1,228 @@
+"""Who stands behind this artifact, and does it still count? The one answer for every door, gate and baseline.
+
+An artifact counts if a trusted key signed its bytes, if no list takes that key or the artifact back, if it is known that none
+does, and if its times are possible. A list that is too old still takes back what it names; of a key that it does not name
+nothing is known any more. Nothing here opens a file: `tasks.grounds` reads what is checked against.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from arcops.clock import Ahead, ahead, offset
+from arcops.errors import Refused
+from arcops.policy import MOST_LIST_AGE, MOST_VALID, SKEW
+from arcops.result import Report
+from arcops.seen.signatures import RevocationsSeen, Revoked
+from artifacts.bundle import Opened, open_statement, read_envelope, verified_by
+from artifacts.envelope import IN_TOTO
+from artifacts.public_key import PublicKey
+from artifacts.statement import from_statement
+
+_MOST_HINT = 100
+
+
+class Standing(Enum):
+    """What an artifact's signature is worth here and now."""
+
+    VERIFIED = "verified"
+    """A key that this machine trusts signed these bytes, and no list that counts revokes it."""
+    UNTRUSTED = "untrusted"
+    """No key that this machine trusts signed these bytes."""
+    REVOKED = "revoked"
+    """The signer was trusted, and is revoked; or the artifact is."""
+    CHANGED = "changed"
+    """The bytes are no longer those that were kept."""
+    UNREADABLE = "unreadable"
+    """The bytes are what was kept, but no sealed statement."""
+    UNCHECKED = "unchecked"
+    """It is not known whether the signature counts: what it is checked against cannot be read here, or is too old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureState:
+    """The state of a signature, checked at the moment of asking."""
+
+    standing: Standing
+    said: str
+    """One sentence: what was found."""
+    checked_at: datetime
+    signers: tuple[str, ...] = ()
+    """The ids of the trusted keys whose signatures hold and that are not revoked."""
+    revoked: tuple[str, ...] = ()
+    """One sentence for each revocation that touches this artifact."""
+    caveats: tuple[str, ...] = ()
+    """What could not be seen about revocations, one sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What signatures are checked against: keys and revocations as they lie here at one moment, or why there are none.
+
+    ``most_list_age`` is how old the newest revocation list may be.
+    """
+
+    keys: tuple[PublicKey, ...] = ()
+    revocations: tuple[RevocationsSeen, ...] = ()
+    problem: str = ""
+    most_list_age: timedelta = MOST_LIST_AGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """A statement that counts here. ``signers`` are the ids of the trusted keys that signed it and are not revoked.
+
+    ``warnings`` are sentences about what is not as it should be and stops nothing.
+    """
+
+    statement: bytes
+    predicate_type: str
+    signers: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VouchedReport:
+    """A readiness report that counts here, as `Vouched`."""
+
+    report: Report
+    signers: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    def expired(self, at: datetime) -> bool:
+        """Does the report no longer hold at the moment *at*?"""
+        return at > self.report.valid_until
+
+
+class NotVouched(Refused):
+    """The artifact does not count here. ``state`` says why."""
+
+    def __init__(self, state: SignatureState) -> None:
+        super().__init__(state.said.rstrip("."))
+        self.state = state
+
+
+class Untimely(Refused):
+    """The artifact's own times are not possible, so it does not count."""
+
+
+def vouch(data: bytes, ground: Grounds, now: datetime) -> Vouched:
+    """The sealed statement in *data*, if it counts by *ground* at *now*. Raises `NotVouched`, in one sentence, if not."""
+    state = signature_of(data, ground, now)
+    if state.standing is not Standing.VERIFIED:
+        raise NotVouched(state)
+    standing = tuple(key for key in ground.keys if key.id in state.signers)
+    opened: Opened = open_statement(data, standing)
+    return Vouched(
+        statement=opened.statement,
+        predicate_type=opened.predicate_type,
+        signers=opened.signers,
+        warnings=(*state.revoked, *state.caveats),
+    )
+
+
+def vouch_report(data: bytes, ground: Grounds, now: datetime, *, skew: timedelta = SKEW) -> VouchedReport:
+    """The readiness report in *data*, if it counts by *ground* at *now*; other clocks may be ahead of *now* by *skew*.
+
+    Raises `Refused`, in one sentence, if not: no signer that counts, a report that contradicts itself, a moment of judging in
+    the future, a term longer than any policy may give. Whether it has run out is the caller's to ask: `VouchedReport.expired`.
+    """
+    vouched = vouch(data, ground, now)
+    report = from_statement(vouched.statement)
+    return VouchedReport(report=report, signers=vouched.signers, warnings=(*vouched.warnings, *timely(report, now, skew)))
+
+
+def timely(report: Report, now: datetime, skew: timedelta) -> tuple[str, ...]:
+    """Warnings about the times of *report*. Raises `Untimely` if they are not possible."""
+    term = report.valid_until - report.judged_at
+    if term > MOST_VALID:
+        raise Untimely(f"it says that it holds for {term.days} days; no policy may give more than {MOST_VALID.days}")
+    match ahead(report.judged_at, at=now, skew=skew):
+        case Ahead.OUTSIDE:
+            raise Untimely(
+                f"it says that it was judged at {report.judged_at:%Y-%m-%d %H:%M:%S} UTC, {offset(report.judged_at, now)} ahead"
+                f" of the clock here; clocks may differ by {skew.total_seconds():g} s: compare both clocks, and check again"
+            )
+        case Ahead.INSIDE:
+            return (f"The clock of its signer was {offset(report.judged_at, now)} ahead of the one here.",)
+        case Ahead.NO:
+            return ()
+
+
+def signature_of(data: bytes, ground: Grounds, now: datetime) -> SignatureState:
+    """Check the signatures of the sealed artifact *data* against *ground*, which was read at *now*."""
+
+    def state(standing: Standing, said: str, **more: tuple[str, ...]) -> SignatureState:
+        return SignatureState(standing=standing, said=said, checked_at=now, **more)
+
+    try:
+        envelope = read_envelope(data)
+    except Refused as error:
+        return state(Standing.UNREADABLE, f"This is no sealed artifact: {error}.")
+    if envelope.payload_type != IN_TOTO:
+        return state(Standing.UNREADABLE, f"What is sealed here is {envelope.payload_type[:_MOST_HINT]!r}, not a statement.")
+    if ground.problem:
+        return state(Standing.UNCHECKED, f"Nothing can be verified here: {ground.problem}.")
+    signers = verified_by(envelope, ground.keys)
+    if not signers:
+        hint = envelope.signatures[0].keyid[:_MOST_HINT] or "no signer"
+        return state(
+            Standing.UNTRUSTED,
+            f"None of the {len(ground.keys)} key(s) trusted here signed it. It names {hint} as its signer, "
+            "which anybody can write.",
+        )
+    caveats = tuple(_caveats(ground, now))
+    entries = [entry for listed in ground.revocations if not listed.problem for entry in listed.revoked]
+    digest = hashlib.sha256(data).hexdigest()
+    payload = hashlib.sha256(envelope.payload).hexdigest()
+    artifact = [entry for entry in entries if entry.sha256 in (digest, payload)]
+    keys = [entry for entry in entries if entry.key in signers]
+    sentences = tuple(_sentence(entry) for entry in (*artifact, *keys))
+    standing_keys = tuple(key for key in signers if key not in {entry.key for entry in keys})
+    if artifact or not standing_keys:
+        return state(Standing.REVOKED, "It was signed by a trusted key, and was revoked.", revoked=sentences, caveats=caveats)
+    said = f"Signed by {', '.join(standing_keys)}, which is trusted here."
+    unknown = _unknown(ground, now)
+    if unknown:
+        return state(Standing.UNCHECKED, f"{said} {unknown}", revoked=sentences, caveats=caveats)
+    return state(Standing.VERIFIED, said, signers=standing_keys, revoked=sentences, caveats=caveats)
+
+
+def taken_back(digest: str, ground: Grounds) -> str:
+    """Which revocation takes back the artifact with *digest* (``sha256:…``), as a sentence; empty if none does."""
+    value = digest.removeprefix("sha256:")
+    entries = (entry for listed in ground.revocations if not listed.problem for entry in listed.revoked)
+    return next((_sentence(entry) for entry in entries if entry.sha256 == value), "")
+
+
+def _unknown(ground: Grounds, now: datetime) -> str:
+    """Why it is not known whether a signer was revoked, as a sentence; empty if it is known."""
+    if any(listed.problem for listed in ground.revocations):
+        return "Whether that was revoked cannot be seen, so it counts as not verified."
+    dates = [listed.issued_at for listed in ground.revocations if listed.issued_at is not None]
+    dates = [date for date in dates if ahead(date, at=now, skew=SKEW) is not Ahead.OUTSIDE]
+    newest = max(dates, default=None)
+    if not ground.revocations or (newest is not None and now - newest <= ground.most_list_age):
+        return ""
+    dated = f"is of {newest:%Y-%m-%d}, older than {ground.most_list_age.days} days" if newest else "is dated in the future"
+    return (
+        f"Whether that was revoked is not known: the newest revocation list {dated}. "
+        "Issue it again ('arcops keys revoke') or bring a newer one."
+    )
+
+
+def _caveats(ground: Grounds, now: datetime) -> Iterator[str]:
+    if not ground.revocations:
+        yield "No revocation list lies here, so no revoked key is known."
+    for listed in ground.revocations:
+        if listed.problem:
+            yield f"A revocation list proves nothing, so a revocation may be missed: {listed.problem}."
+
+
+def _sentence(entry: Revoked) -> str:
+    what = f"the key {entry.key}" if entry.key else "this artifact"
+    return f"Revoked on {entry.at:%Y-%m-%d}: {what}. {entry.reason}"
