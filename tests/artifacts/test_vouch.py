@@ -1,4 +1,4 @@
-"""One answer to "who stands behind this artifact, and does it still count?": signers, revocations, lists that grew old, times."""
+"""One answer to "who stands behind this artifact, and does it still count?": signers, revocations, old lists, times."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_what_counts(ground: Grounds, expected: Standing) -> None:
 
 
 def test_of_an_old_list_it_is_said_that_nothing_is_known() -> None:
-    with pytest.raises(NotVouched, match="is not known: the newest revocation list is of .* 'arcops keys revoke'"):
+    with pytest.raises(NotVouched, match=r"is not known: the newest revocation list is of .*'arcops keys revoke'"):
         vouch(SEALED, replace(TRUSTED, revocations=(listing(issued_at=OLD),)), NOW)
 
 
