@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import sys
@@ -20,8 +21,10 @@ from arcops.exercise import Exercise
 from arcops.request import Request
 from arcops.seen.baseline import Baseline, Baselines
 from arcops.seen.benchmark import Benchmark
+from arcops.seen.signatures import Revoked
 from artifacts.baseline import baseline_statement
 from artifacts.bundle import seal, seal_statement
+from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.wire import from_json, to_json
 from flows.isolation import MOST_MEMORY, look_isolated
 from flows.looking import look
@@ -30,8 +33,9 @@ from tasks.bench import baselines, benchmark
 from tasks.bench.drills import Device
 from tests.artifacts.reports import full_report
 from tests.devices import Planned
+from tests.kept import fresh
 from tests.limited import bounded, measuring
-from tests.models import Bench, bench
+from tests.models import CLOCK, Bench, bench
 from tests.sketch import Number
 from tests.sketch import request as sketch_request
 
@@ -99,8 +103,27 @@ class TestBaselines:
         path.write_bytes(seal_statement(baseline_statement(baseline()), bench(tmp_path / "stranger").signer))
         found = given(here, path)
         assert found.baseline is None
-        assert "no given key" in found.said
+        assert "trusted here signed it" in found.said
         assert found.file  # it was read, so the refusal is ours and not that nobody looked
+
+    @pytest.mark.parametrize("what", ["signer", "baseline", "artifact"])
+    def test_one_that_was_taken_back_is_not_believed(self, here: Bench, tmp_path: Path, what: str) -> None:
+        own = fresh(here, tmp_path)
+        site = tmp_path / "taken.json"
+        site.write_bytes(seal_statement(baseline_statement(baseline()), own.signer))
+        assert given(own, site).baseline == baseline()
+        named = {
+            "signer": Revoked(at=CLOCK, reason="stolen", key=own.signer.public.id),
+            "baseline": Revoked(at=CLOCK, reason="wrong", sha256=hashlib.sha256(site.read_bytes()).hexdigest()),
+            "artifact": Revoked(at=CLOCK, reason="wrong", sha256=baseline().artifact.removeprefix("sha256:")),
+        }[what]
+        lists = own.settings.trust / "revocations"
+        lists.mkdir()
+        listed = RevocationList(issued_at=CLOCK, revoked=(named,))
+        (lists / "a.json").write_bytes(seal_statement(revocation_statement(listed), own.signer))
+        found = given(own, site)
+        assert found.baseline is None
+        assert "revoked" in found.said.lower()
 
     def test_one_that_was_changed_is_not_believed(self, here: Bench, site: Path) -> None:
         bundle = json.loads(site.read_bytes())
