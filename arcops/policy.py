@@ -12,6 +12,9 @@ from arcops.finding import Waiver
 MOST_VALID = timedelta(days=3660)
 """Nobody knows what will be known of a model in ten years; and a term without an end would pass the last date that there is."""
 
+SKEW = timedelta(minutes=2)
+"""How far the clocks of two machines may differ, and no more: what lies further back or ahead was dated by a wrong clock."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

@@ -12,10 +12,11 @@ from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.seen.signatures import RevocationsSeen, Revoked
 from artifacts.bundle import read_envelope, verified_by
-from artifacts.entries import Entry, read_line, read_lines
+from artifacts.entries import Entry, read_line
 from artifacts.envelope import IN_TOTO
-from artifacts.ledger import Checkpoint, open_checkpoint
-from artifacts.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from artifacts.log.checkpoint import Checkpoint, open_checkpoint
+from artifacts.log.lines import read_lines
+from artifacts.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from tasks.revocations import revocations
