@@ -12,14 +12,12 @@ from arcops.errors import Refused, Unavailable
 def make_private(folder: Path) -> None:
     """Make *folder*, and what is missing above it, with mode 0700 whatever the umask. What exists stays as it is.
 
-    Raises `Unavailable` where it cannot be made.
+    `pathlib.Path.mkdir` with ``parents`` gives what it makes above the folder the umask's mode, and whoever can write there can
+    put another folder in its place. Raises `OSError` as it does.
     """
-    try:
-        for path in reversed([folder, *folder.parents]):
-            if not path.exists():
-                path.mkdir(mode=0o700, exist_ok=True)  # a umask only takes away, and takes nothing from 0700 that we need
-    except OSError as error:
-        raise Unavailable(f"the folder {error.filename or folder} cannot be made: {error.strerror}") from error
+    for path in reversed([folder, *folder.parents]):
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
 
 
 def writable_by_group(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.result import Report
 from artifacts.bundle import MOST_BYTES, open_sealed
+from artifacts.private_folder import refuse_if_open
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.reading import read_file
 
@@ -45,6 +46,8 @@ def kept_bytes(digest: str, at: Place) -> bytes:
 def trusted_keys(at: Place) -> tuple[PublicKey, ...]:
     """The public keys that this machine trusts. Raises `Refused` where there are none: nothing could be verified."""
     folder = at.settings.trust / "keys"
+    for place in (at.settings.trust, folder):
+        refuse_if_open(place, "a trusted key")
     paths = sorted(folder.glob("*.pub")) if folder.is_dir() else []
     if not paths:
         raise Refused(f"no key is trusted here; 'arcops keys trust FILE' puts one into {folder}")

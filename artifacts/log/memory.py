@@ -75,7 +75,10 @@ class Memory:
 
         Raises as `recall` does, and `Unavailable` where it can't be written.
         """
-        make_private(self._folder)
+        try:
+            make_private(self._folder)
+        except OSError as error:
+            raise Unavailable(f"the memory {self._folder} cannot be made: {error.strerror}") from error
         refuse_if_open(self._folder, "what is remembered of a store")
         with self._locked():
             for path in self.paths:
