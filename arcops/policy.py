@@ -18,6 +18,9 @@ MOST_SKEW = timedelta(hours=1)
 MOST_LIST_AGE = timedelta(days=7)
 """How old the newest revocation list may be. After that a revocation may exist that is not known here."""
 
+SKEW = timedelta(minutes=2)
+"""How far the clocks of two machines may differ, and no more: what lies further back or ahead was dated by a wrong clock."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

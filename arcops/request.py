@@ -43,14 +43,15 @@ class Request:
     """Everything that a collector may know.
 
     ``target`` is the subject on disk; ``attached`` are evidence files that lie beside it, each once. ``trust`` holds keys,
-    roots, authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts; ``cache`` may be
-    lost at any time. ``named`` is the subject's name where no path gives it, as of a node, whose ``target`` is the root of its
-    files. ``progress`` is told bytes done and bytes in all, and raises `arcops.errors.Stopped` when the work must end: call it
-    at least every second. ``remark`` is told sentences about this run, such as what a cache saved; they are no evidence.
-    ``site`` is the name of the place where this runs, or empty; ``own_key`` is the id of the key that signs here.
-    ``endpoint`` is the inference endpoint to load, where one is the subject; ``exercise`` is what a machine is to do, where
-    it is to be measured. ``cluster`` is the cluster to ask, where the subject is a live one; nothing is read from ``target``
-    then. ``declared`` is what the subject is held against: the folder or file that says how it should be.
+    roots, authorities and revocations; ``data`` holds advisory databases; ``store`` holds sealed artifacts, and ``memory``
+    what is remembered of it outside; ``cache`` may be lost at any time. ``named`` is the subject's name where no path gives
+    it, as of a node, whose ``target`` is the root of its files. ``progress`` is told bytes done and bytes in all, and raises
+    `arcops.errors.Stopped` when the work must end: call it at least every second. ``remark`` is told sentences about this
+    run, such as what a cache saved; they are no evidence. ``site`` is the name of the place where this runs, or empty;
+    ``own_key`` is the id of the key that signs here. ``endpoint`` is the inference endpoint to load, where one is the
+    subject; ``exercise`` is what a machine is to do, where it is to be measured. ``cluster`` is the cluster to ask, where the
+    subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the folder
+    or file that says how it should be.
     """
 
     target: Path
@@ -61,6 +62,7 @@ class Request:
     data: Path
     cache: Path
     store: Path | None = None
+    memory: Path | None = None
     attached: tuple[Path, ...] = ()
     workers: int = 1
     named: str = ""

@@ -15,17 +15,17 @@ from pathlib import Path
 
 from arcops.errors import Unavailable
 from arcops.verdict import Verdict
-from artifacts.entries import Entry
-from artifacts.merkle import Frontier, leaf_hash
+from artifacts.log.merkle import Frontier, leaf_hash
+from artifacts.rows import COLUMNS, Indexed, Row, as_indexed, linked, values_of
 from artifacts.typed import moment
 
-VERSION = 2
+VERSION = 3
 BUSY_SECONDS = 30.0
 _MOST_VARIABLES = 500
 
 _TABLES = """
-CREATE TABLE done (entries INTEGER NOT NULL, bytes INTEGER NOT NULL, peaks BLOB NOT NULL);
-INSERT INTO done VALUES (0, 0, x'');
+CREATE TABLE done (entries INTEGER NOT NULL, bytes INTEGER NOT NULL, peaks BLOB NOT NULL, chain BLOB NOT NULL);
+INSERT INTO done VALUES (0, 0, x'', x'');
 CREATE TABLE entry (
     position INTEGER PRIMARY KEY, artifact TEXT NOT NULL, at TEXT NOT NULL, predicate TEXT NOT NULL, subject TEXT NOT NULL,
     verdict TEXT NOT NULL, policy TEXT NOT NULL, judged TEXT NOT NULL, until TEXT NOT NULL, site TEXT NOT NULL
@@ -35,6 +35,7 @@ CREATE INDEX entry_subject ON entry (subject, position);
 CREATE INDEX entry_site ON entry (site, position);
 CREATE TABLE named (digest TEXT NOT NULL, position INTEGER NOT NULL REFERENCES entry);
 CREATE INDEX named_digest ON named (digest, position);
+CREATE INDEX named_position ON named (position, digest);
 CREATE TABLE gate (
     position INTEGER NOT NULL REFERENCES entry, gate TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (position, gate)
 ) WITHOUT ROWID;
@@ -104,28 +105,12 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """An entry with what its artifact says, ready to be indexed."""
-
-    entry: Entry
-    line: bytes
-    predicate_type: str
-    subject: str
-    digests: tuple[str, ...]
-    verdict: str = ""
-    policy: str = ""
-    judged_at: str = ""
-    valid_until: str = ""
-    site: str = ""
-    gates: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """How far the index has read the log, in entries and bytes, and the tree over them."""
+    """How far the index has read the log: the tree over so many entries, its ``size`` in bytes, a ``chain`` over the rows."""
 
-    bytes: int
+    size: int
     tree: Frontier
+    chain: bytes
 
 
 class Index:
@@ -154,9 +139,29 @@ class Index:
 
     def done(self) -> Done:
         with self._said():
-            entries, size, peaks = self._database.execute("SELECT entries, bytes, peaks FROM done").fetchone()
+            entries, size, peaks, chain = self._database.execute("SELECT entries, bytes, peaks, chain FROM done").fetchone()
         hashes = tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
-        return Done(bytes=size, tree=Frontier(size=entries, peaks=hashes))
+        return Done(size=size, tree=Frontier(size=entries, peaks=hashes), chain=chain)
+
+    def rows(self) -> Iterator[Indexed]:
+        """Every row as it stands, in the log's order."""
+        with self._said():
+            named = _grouped(self._database, "named", "digest")
+            gates = _grouped(self._database, "gate", "gate || ' ' || verdict")
+            for position, *values in self._database.execute(
+                f"SELECT position, {COLUMNS} FROM entry ORDER BY position"  # noqa: S608  # names of ours
+            ):
+                yield Indexed(position, tuple(values), named.pop(position, ""), gates.pop(position, ""))
+            for position in sorted({*named, *gates}):
+                yield Indexed(position, (), named.get(position, ""), gates.get(position, ""))
+
+    def whole(self) -> bool:
+        """Are the rows those that were added? Whoever may write the file can make it say so; `Store.check` reads everything."""
+        chain, count = b"", 0
+        for row in self.rows():
+            chain, count = linked(chain, row), count + 1
+        done = self.done()
+        return chain == done.chain and count == done.tree.size
 
     def totals(self) -> dict[tuple[str, str], int]:
         """How many reports there are of each verdict and policy."""
@@ -170,19 +175,21 @@ class Index:
         """Index the log's next *rows*, all of them or, after a crash, none."""
         with self._transaction() as database:
             done = self.done()
-            tree, size = done.tree, done.bytes
+            tree, size, chain = done.tree, done.size, done.chain
             for row in rows:
-                database.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(tree.size, row))
+                database.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (tree.size, *values_of(row)))
                 database.executemany("INSERT INTO named VALUES (?, ?)", [(digest, tree.size) for digest in row.digests])
                 gates = [(tree.size, gate, verdict) for gate, verdict in dict(row.gates).items()]
                 database.executemany("INSERT INTO gate VALUES (?, ?, ?)", gates)
+                chain = linked(chain, as_indexed(tree.size, row))
                 tree, size = tree.append(leaf_hash(row.line)), size + len(row.line) + 1
-            database.execute("UPDATE done SET entries = ?, bytes = ?, peaks = ?", (tree.size, size, b"".join(tree.peaks)))
+            values = (tree.size, size, b"".join(tree.peaks), chain)
+            database.execute("UPDATE done SET entries = ?, bytes = ?, peaks = ?, chain = ?", values)
 
     def find(self, what: Filter) -> tuple[Listed, ...]:
         """What *what* asks for, newest first."""
         clause, values = _clause(what)
-        query = "SELECT position, artifact, at, predicate, subject, verdict, policy, judged, until, site FROM entry"
+        query = f"SELECT position, {COLUMNS} FROM entry"  # noqa: S608  # names of ours
         with self._said():
             found = self._database.execute(
                 f"{query}{clause} ORDER BY position DESC LIMIT ? OFFSET ?", (*values, what.limit, max(0, what.offset))
@@ -283,17 +290,28 @@ def _second(at: datetime | None) -> str:
     return moment(at.replace(microsecond=0)).removesuffix("Z") if at else ""
 
 
-def _values(position: int, row: Row) -> tuple[object, ...]:
-    entry = row.entry
-    return (
-        position,
-        entry.artifact,
-        moment(entry.at),
-        row.predicate_type,
-        row.subject,
-        row.verdict,
-        row.policy,
-        row.judged_at,
-        row.valid_until,
-        row.site,
+def as_listed(position: int, row: Row) -> Listed:
+    """*row* as a listing shows it."""
+    return Listed(
+        position=position,
+        artifact=row.entry.artifact,
+        at=row.entry.at,
+        predicate_type=row.predicate_type,
+        subject=row.subject,
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        policy=row.policy,
+        judged_at=datetime.fromisoformat(row.judged_at) if row.judged_at else None,
+        valid_until=datetime.fromisoformat(row.valid_until) if row.valid_until else None,
+        site=row.site,
+        gates=tuple(GateListed(gate=gate, verdict=Verdict(verdict)) for gate, verdict in sorted(dict(row.gates).items())),
+    )
+
+
+def _grouped(database: sqlite3.Connection, table: str, what: str) -> dict[int, str]:
+    """*what* of each position in *table*, sorted and in one string: SQLite puts them together faster than we could."""
+    return dict(
+        database.execute(
+            f"SELECT position, group_concat(said, char(10)) FROM (SELECT position, {what} AS said FROM {table} "  # noqa: S608  # names of ours
+            "ORDER BY position, said) GROUP BY position"
+        )
     )

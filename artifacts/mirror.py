@@ -19,6 +19,7 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,8 +28,8 @@ from artifacts.bundle import MOST_BYTES, open_statement
 from artifacts.canonical import canonical
 from artifacts.entries import Entry, read_line
 from artifacts.envelope import strict_json
-from artifacts.ledger import Checkpoint, open_checkpoint
-from artifacts.merkle import leaf_hash, verify_inclusion
+from artifacts.log.checkpoint import Checkpoint, open_checkpoint
+from artifacts.log.merkle import leaf_hash, verify_inclusion
 from artifacts.public_key import PublicKey
 from artifacts.store import MOST_EVIDENCE, Store
 from artifacts.typed import dump, load
@@ -146,11 +147,14 @@ def read_mirror(path: Path, keys: Sequence[PublicKey]) -> Mirror:
     return Mirror(checkpoint=signed, note=note, carried=carried)
 
 
-def import_mirror(path: Path, store: Store, keys: Sequence[PublicKey]) -> Mirror:
-    """Verify the mirror in *path* with *keys*, whole, and then put what it carries into *store*."""
+def import_mirror(path: Path, store: Store, keys: Sequence[PublicKey], *, at: datetime) -> Mirror:
+    """Verify the mirror in *path* with *keys*, whole, and then put what it carries into *store*, in its log's order.
+
+    *at* is the clock now: the entries say when they came here. Importing the same again changes nothing.
+    """
     mirror = read_mirror(path, keys)
     for item in mirror.carried:
-        store.put(item.sealed, dict(item.evidence), at=item.entry.at)
+        store.put(item.sealed, dict(item.evidence), at=at)
     return mirror
 
 

@@ -16,7 +16,8 @@ class Said:
     """``evidence`` are the digests of what the artifact stands on, evidence bodies and its policy; ``None`` where the predicate
     is not one that names them in a way known here.
 
-    ``gates`` are the ids of the gates that were asked, each with its verdict.
+    ``gates`` are the ids of the gates that were asked, each with its verdict. ``kind`` is the kind of subject, empty where the
+    predicate knows none.
     """
 
     predicate_type: str
@@ -29,6 +30,7 @@ class Said:
     valid_until: str = ""
     site: str = ""
     gates: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
 
 
 def said(sealed: bytes) -> Said:
@@ -54,6 +56,7 @@ def said(sealed: bytes) -> Said:
         valid_until=moment(report.valid_until),
         site=report.site,
         gates=tuple((result.gate, result.verdict.value) for result in report.results),
+        kind=report.subject.kind,
     )
 
 

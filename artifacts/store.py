@@ -3,9 +3,10 @@
     objects/ab/cdef…   the bytes whose SHA-256 is abcdef…
     log                one line an entry (`artifacts.entries`); an artifact is stored once its line is there
     checkpoint         the last signed checkpoint over the log
-    index.sqlite       derived; may be deleted at any time
+    index.sqlite       derived, for listings; may be deleted at any time, and nothing is decided by it
 
-A kill or a full disk at any moment leaves at most objects that no entry names, which count for nothing.
+A kill or a full disk at any moment leaves at most objects that no entry names, which count for nothing. What the newest log was
+is remembered outside of this folder, too (`artifacts.log.memory`): who can write here alone cannot make the store forget.
 """
 
 from __future__ import annotations
@@ -19,17 +20,26 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
-from arcops.errors import Broken, Refused, Unavailable
-from artifacts.entries import Entry, append_line, read_line, read_lines
-from artifacts.index import Choices, Filter, Index, Listed, Row
-from artifacts.ledger import Checkpoint, open_checkpoint, sign_checkpoint
-from artifacts.merkle import Frontier, inclusion_proof, leaf_hash
+from arcops.errors import Refused, Unavailable
+from arcops.policy import SKEW
+from artifacts.entries import Entry, Logged, read_line
+from artifacts.index import Choices, Filter, Index, Listed, as_listed
+from artifacts.log.checkpoint import Checkpoint
+from artifacts.log.lines import last_line, read_lines
+from artifacts.log.log import Held, Log
+from artifacts.log.memory import Memory
+from artifacts.log.merkle import inclusion_proof, leaf_hash
+from artifacts.looking_through import about, earlier, subjects_of
+from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.reading import read_file
+from artifacts.rows import Row
 from artifacts.said import said
-from artifacts.writing import replace_whole, sync_folder, write_new
+from artifacts.store_check import StoreLooked, look_through
+from artifacts.writing import sync_folder, write_new
 
 MOST_EVIDENCE = 256 * 1024 * 1024
 _MOST_ORIGIN = 4096
@@ -58,23 +68,44 @@ def _origin(path: Path) -> str:
     return origin
 
 
-class Store:
-    """The store in *folder*, which is made where it does not exist. *origin* names its log, once, when it is made."""
+class Places(Protocol):
+    """Where a store lies, and where it is remembered: what `foundation.settings.Settings` says."""
 
-    def __init__(self, folder: Path, *, origin: str = "arcops.local/store") -> None:
+    @property
+    def store(self) -> Path: ...
+
+    @property
+    def memory(self) -> Path: ...
+
+
+class Store:
+    """The store in *folder*, which is made, private, where it does not exist. *origin* names its log, once, when it is made.
+
+    *memory* is the folder, outside of it, where the newest log is remembered. Raises `Refused` where every user of the machine
+    can write into *folder*.
+    """
+
+    def __init__(self, folder: Path, *, origin: str = "arcops.local/store", memory: Path | None = None) -> None:
         self.folder = folder
-        self._log = folder / "log"
         try:
-            (folder / "objects").mkdir(parents=True, exist_ok=True)
+            refuse_if_open(folder, "the store")
+            make_private(folder / "objects")
             if not (folder / "origin").exists():
                 Checkpoint(origin=origin, size=0, root=bytes(32))  # refuses a name that no checkpoint could carry
                 with suppress(Refused):  # another process made the store at the same moment; its name holds
-                    write_new(folder / "origin", origin.encode())
+                    write_new(folder / "origin", origin.encode(), mode=0o600)
             self.origin = _origin(folder / "origin")
         except OSError as error:
             where = error.filename if isinstance(error.filename, str) else folder
             raise Unavailable(f"the store {folder} cannot be used: {where}: {error.strerror}") from error
+        self.log = Log(folder, origin=self.origin, memory=Memory(memory, folder) if memory is not None else None)
         self._index = Index(folder / "index.sqlite")
+        self._trusted = False
+
+    @classmethod
+    def at(cls, places: Places) -> Store:
+        """The store that *places* name, with its memory: the way in for everything that knows the settings."""
+        return cls(places.store, memory=places.memory)
 
     def __enter__(self) -> Store:
         return self
@@ -85,11 +116,13 @@ class Store:
     def close(self) -> None:
         self._index.close()
 
-    def put(self, sealed: bytes, evidence: Mapping[str, bytes], *, at: datetime) -> Entry:
+    def put(self, sealed: bytes, evidence: Mapping[str, bytes], *, at: datetime, signer: Signer | None = None) -> Entry:
         """Keep the artifact *sealed* with the *evidence* behind it, by digest: the bodies' canonical bytes, the policy's own.
 
-        Signatures are the reader's business, but what is not a sealed statement, or evidence that the artifact does not name,
-        is refused. Putting the same again changes nothing. Raises `Unavailable`, with nothing stored, where the disk is full.
+        *at* is the clock at this moment; with a *signer*, a checkpoint is signed in the same step. Signatures are the reader's
+        business, but what is not a sealed statement, or evidence that the artifact does not name, is refused. Putting the same
+        again changes nothing. Raises `Refused` where the log is not the one that is remembered or signed, and `Unavailable`,
+        with nothing stored, where the disk is full or the clock was set back.
         """
         words = said(sealed)
         for digest, body in evidence.items():
@@ -99,19 +132,25 @@ class Store:
                 raise Refused(f"the artifact does not name the evidence {digest}, so it is not kept with it")
             if len(body) > MOST_EVIDENCE:
                 raise Refused(f"the evidence {digest} has {len(body)} bytes; at most {MOST_EVIDENCE} are kept")
-        entry = Entry(artifact=digest_of(sealed), evidence=tuple(sorted(evidence)), at=at)
+        artifact = digest_of(sealed)
         with self._locked():
-            self._catch_up()
-            for listed in self._index.find(Filter(artifact=entry.artifact)):
-                earlier = self._entry(listed.position)
-                if set(entry.evidence) <= set(earlier.evidence):
-                    return earlier
-            for digest, body in (*evidence.items(), (entry.artifact, sealed)):
-                self._keep(digest, body)
-            append_line(self._log, entry.line)
+            self._refuse_if_behind_the_index()
+            held = self.log.read()
+            known = earlier(held.lines, artifact, tuple(evidence))
+            if signer is not None:
+                self.log.may_sign(held)
+            if known is None:
+                self.refuse_clock(at)
+                moment = max(one for one in (at, self._newest(held)) if one is not None)
+                known = Entry(artifact=artifact, evidence=tuple(sorted(evidence)), at=moment, subjects=subjects_of(words))
+                for digest, body in (*evidence.items(), (artifact, sealed)):
+                    self._keep(digest, body)
+                held = self.log.append(held, known.line, at=moment)
+            if signer is not None:
+                self.log.sign(held, signer)
             with suppress(Unavailable):  # the log has it, so it is stored; the index reads on when it can be written again
                 self._catch_up()
-        return entry
+        return known
 
     def get(self, digest: str) -> bytes:
         """The bytes kept as *digest*, checked. Raises `Refused` where there are none or where they were changed."""
@@ -126,10 +165,55 @@ class Store:
             raise Refused(f"{path} was changed: its content is no longer {digest}")
         return data
 
+    def about(self, digest: str) -> tuple[Logged, ...]:
+        """The entries about the subject with *digest* (``sha256:…``), of any kind, oldest first: from the log, whole, itself.
+
+        An artifact counts where it was logged first, so that logging it again makes it no newer. An entry from before entries
+        named subjects is among them, too, where its artifact cannot be opened: it may be about anything. Raises `Refused` where
+        the log is not the one that is remembered.
+        """
+        return about(self.log.read().lines, digest, self.get)
+
+    def sound(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
+        """Is the log the one that its checkpoint, signed by one of *keys*, and the memory know? A sentence for each problem.
+
+        Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
+        """
+        found = self._unsound(keys)
+        if found:
+            with suppress(Unavailable), self._locked(shared=True):  # perhaps a writer was in the middle of it
+                found = self._unsound(keys)
+        return found
+
+    def _unsound(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
+        try:
+            held = self.log.look()
+        except Refused as error:
+            return (f"{error}.",)
+        found = tuple(self.log.problems(held, keys))
+        unknown = 0 if found else self.log.unknown(held, keys)
+        if unknown:
+            return (
+                f"The last {unknown} of the log's {held.size} entries are known neither to its checkpoint nor outside of the "
+                "store; 'arcops store list' shows them, and the next check that is kept signs them.",
+            )
+        if not found:
+            self.log.remember_signed(held, keys)
+        return found
+
     def list(self, what: Filter | None = None) -> tuple[Listed, ...]:
         """The stored artifacts that *what* asks for, newest first. Their words are theirs: open one before relying on it."""
         self.refresh()
         return self._index.find(what or Filter())
+
+    def newest(self, most: int) -> tuple[Listed, ...]:
+        """The *most* newest artifacts, newest first, read from the log and themselves: what a decision may begin with.
+
+        One whose bytes are gone or changed says nothing, as in a listing.
+        """
+        lines = self.log.read().lines
+        first = max(0, len(lines) - most)
+        return tuple(as_listed(first + number, self._row(line)) for number, line in enumerate(lines[first:]))[::-1]
 
     def count(self, what: Filter) -> int:
         """How many of the stored artifacts *what* asks for, its limit and offset aside."""
@@ -143,13 +227,24 @@ class Store:
 
     def entries(self) -> tuple[Entry, ...]:
         """The whole log, oldest first."""
-        return tuple(read_line(line) for line in read_lines(self._log))
+        return tuple(read_line(line) for line in read_lines(self.log.path))
 
     def refresh(self) -> None:
-        """Bring the index up to the log. Raises `Refused` where the log lost entries that the index has seen."""
+        """Bring the index up to the log; make it anew where its rows are not those that were added.
+
+        Raises `Refused` where the log lost entries that the index has seen, or that are remembered.
+        """
+        self.log.refuse_if_shorter()
         if self._behind():
             with self._locked():
                 self._catch_up()
+        if not self._trusted:
+            if not self._index.whole():
+                with self._locked():
+                    self._refuse_if_behind_the_index()
+                    self._index.reset()
+                    self._catch_up()
+            self._trusted = True
 
     def totals(self) -> dict[tuple[str, str], int]:
         """How many reports are stored of each verdict and policy, by their own words."""
@@ -162,122 +257,92 @@ class Store:
         self.refresh()
         return self._index.done().tree.size
 
+    def newest_time(self) -> datetime | None:
+        """The newest moment at which anything was kept, by the log's end and the memory; ``None`` in an empty store."""
+        remembered = [one.what.newest for one in self.log.recall()]
+        last = last_line(self.log.path)
+        moments = [*remembered, read_line(last).at if last is not None else None]
+        return max((one for one in moments if one is not None), default=None)
+
+    def refuse_clock(self, now: datetime) -> None:
+        """Raise `Unavailable` where the clock *now* lies before what was kept, by more than clocks may differ (`SKEW`)."""
+        newest = self.newest_time()
+        if newest is not None and now < newest - SKEW:
+            raise Unavailable(
+                f"this machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the store {self.folder} was last written at "
+                f"{newest:%Y-%m-%d %H:%M:%S} UTC: one of them is wrong, so nothing is kept; set the clock and try again. If "
+                "instead the clock was ahead back then: export the store, move it and its memory away, import it into a new one"
+            )
+
     def checkpoint(self, signer: Signer) -> bytes:
-        """Sign what the log holds now, keep the checkpoint and return it: a copy kept elsewhere shows every later removal."""
+        """Sign what the log holds now, keep the checkpoint and return it: a copy kept elsewhere shows every later removal.
+
+        Raises `Refused` where the log is not the one that was signed before, or that is remembered: that would hide it.
+        """
         with self._locked():
-            self._catch_up()
-            tree = self._index.done().tree
-            note = sign_checkpoint(Checkpoint(origin=self.origin, size=tree.size, root=tree.root), signer)
-            replace_whole(self.folder / "checkpoint", note)
-        return note
+            self._refuse_if_behind_the_index()
+            return self.log.sign(self.log.read(), signer)
 
     def last_checkpoint(self) -> bytes | None:
         """The last checkpoint that was signed here."""
-        try:
-            return (self.folder / "checkpoint").read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise Unavailable(f"the store's checkpoint cannot be read: {error.strerror}") from error
+        return self.log.last_checkpoint()
 
     def inclusion(self, position: int, size: int) -> tuple[bytes, ...]:
         """The proof that the entry at *position* is in the log's first *size* entries."""
         return inclusion_proof(self._leaves(size), position)
 
     def check(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> tuple[str, ...]:
-        """Read everything again: one sentence for each thing that was removed, edited, moved or damaged; none when all is well.
+        """As `look_through`: only the problems, none when all is well."""
+        return self.look_through(keys, checkpoint).problems
 
-        *checkpoint* is the last one that the caller kept outside of the store; without it, the store's own is used, and an
-        intruder who put back an older log together with its older checkpoint goes unnoticed.
+    def look_through(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> StoreLooked:
+        """Read everything again: what was removed, edited, moved or damaged, and how much was looked at.
+
+        The store's own checkpoint must be signed by one of *keys*. *checkpoint* is one that the caller kept elsewhere: without
+        it and without a memory, an older log that was put back together with its older checkpoint and index goes unnoticed.
         """
-        return tuple(self._problems(keys, checkpoint if checkpoint is not None else self.last_checkpoint()))
+        return look_through(self, self._index, keys, checkpoint)
 
-    def _problems(self, keys: Sequence[PublicKey], note: bytes | None) -> Iterator[str]:
-        trees, tree = [Frontier()], Frontier()
-        known: Checkpoint | None = None
-        if note is not None:
-            try:
-                known = open_checkpoint(note, keys, origin=self.origin)
-            except Refused as error:
-                yield f"The checkpoint does not hold: {error}."
-        for position, line in enumerate(read_lines(self._log)):
-            tree = tree.append(leaf_hash(line))
-            if known is not None and tree.size == known.size:
-                trees.append(tree)
-            try:
-                entry = read_line(line)
-                said(self.get(entry.artifact))
-            except (Refused, Unavailable) as error:
-                yield f"Entry {position}: {error}."
-                continue
-            for digest in entry.evidence:
-                try:
-                    self.get(digest)
-                except (Refused, Unavailable) as error:
-                    yield f"Entry {position}, evidence: {error}."
-        if known is not None:
-            at_known = next((grown for grown in trees if grown.size == known.size), None)
-            if at_known is None:
-                lost = known.size - tree.size
-                yield f"The log has {tree.size} entries, but its checkpoint signs {known.size}: {lost} were removed."
-            elif known.size and at_known.root != known.root:
-                yield f"The first {known.size} entries are not those that the checkpoint signs: one was edited or moved."
-        done = self._index.done().tree
-        if done.size > tree.size or (done.size == tree.size and done.root != tree.root):
-            yield f"The index has seen {done.size} entries that are not those of the log: the log was changed."
+    def path(self, digest: str) -> Path:
+        """Where the bytes named *digest* are kept, whether or not they are there yet."""
+        return object_path(self.folder, digest)
+
+    def _newest(self, held: Held) -> datetime | None:
+        moments = [held.newest, read_line(held.lines[-1]).at if held.lines else None]
+        return max((one for one in moments if one is not None), default=None)
 
     def _behind(self) -> bool:
         try:
-            return self._log.stat().st_size != self._index.done().bytes
+            return self.log.path.stat().st_size != self._index.done().size
         except FileNotFoundError:
-            return self._index.done().bytes != 0
+            return self._index.done().size != 0
 
-    def _catch_up(self) -> None:
-        done = self._index.done().bytes
-        size = self._log.stat().st_size if self._log.exists() else 0
-        if size < done:
+    def _refuse_if_behind_the_index(self) -> None:
+        size = self.log.path.stat().st_size if self.log.path.exists() else 0
+        if size < self._index.done().size:
             raise Refused(
                 f"the log of the store {self.folder} is shorter than it was: entries were removed; "
                 "compare it with a copy, run 'arcops store check', and delete index.sqlite only when you know why"
             )
-        if size > done:
-            self._index.add(self._row(line) for line in read_lines(self._log, done))
+
+    def _catch_up(self) -> None:
+        self._refuse_if_behind_the_index()
+        done = self._index.done().size
+        self._index.add(self._row(line) for line in read_lines(self.log.path, done))
 
     def _row(self, line: bytes) -> Row:
         entry = read_line(line)
         try:
             words = said(self.get(entry.artifact))
         except Refused:  # the entry stands, whatever became of its object; `check` says what did
-            return Row(entry=entry, line=line, predicate_type="", subject="", digests=())
-        return Row(
-            entry=entry,
-            line=line,
-            predicate_type=words.predicate_type,
-            subject=words.subject,
-            digests=words.digests,
-            verdict=words.verdict,
-            policy=words.policy,
-            judged_at=words.judged_at,
-            valid_until=words.valid_until,
-            site=words.site,
-            gates=words.gates,
-        )
-
-    def _entry(self, position: int) -> Entry:
-        for number, line in enumerate(read_lines(self._log)):
-            if number == position:
-                return read_line(line)
-        raise Broken(f"the log of {self.folder} has no entry {position}, but its index says so")
+            words = None
+        return Row.of(entry, line, words)
 
     def _leaves(self, size: int) -> tuple[bytes, ...]:
-        leaves = tuple(leaf_hash(line) for line, _ in zip(read_lines(self._log), range(size), strict=False))
+        leaves = tuple(leaf_hash(line) for line, _ in zip(read_lines(self.log.path), range(size), strict=False))
         if len(leaves) < size:
             raise Refused(f"the log of {self.folder} has {len(leaves)} entries, not {size}")
         return leaves
-
-    def path(self, digest: str) -> Path:
-        """Where the bytes named *digest* are kept, whether or not they are there yet."""
-        return object_path(self.folder, digest)
 
     def _keep(self, digest: str, data: bytes) -> None:
         path = self.path(digest)
@@ -286,20 +351,21 @@ class Store:
                 self.get(digest)
                 return
             if not path.parent.exists():
-                path.parent.mkdir(exist_ok=True)
+                path.parent.mkdir(mode=0o700, exist_ok=True)
                 sync_folder(path.parent.parent)
         except OSError as error:
             raise Unavailable(f"{path.parent} cannot be made: {error.strerror}; the artifact was not stored") from error
         write_new(path, data, mode=0o444)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, *, shared: bool = False) -> Iterator[None]:
         try:
-            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
+            descriptor = os.open(self.folder / "lock", flags | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Unavailable(f"the store {self.folder} cannot be locked for writing: {error.strerror}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)

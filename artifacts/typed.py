@@ -68,7 +68,7 @@ def dump(value: object) -> JSON:
         case _ if is_dataclass(value) and not isinstance(value, type):
             kind = cast(Hashable, type(value))
             members = ((alias, getattr(value, name)) for name, alias, _ in _members(kind))
-            return {alias: dump(member) for alias, member in members if member != "" or alias not in _left_out(kind)}
+            return {alias: dump(member) for alias, member in members if member not in ("", ()) or alias not in _left_out(kind)}
         case _:
             raise Broken(f"a {type(value).__name__} cannot be part of what is signed")
 
@@ -161,7 +161,7 @@ def _object_reader(kind: type[Any]) -> Callable[[object, str], Any]:
             strange = sorted(strangers)[0]
             raise Refused(f"{where}: {strange[:80]!r} is {'absent' if strange in aliases else 'not a known field'}")
         for alias in optional:
-            if value.get(alias) == "":
+            if value.get(alias) in ("", []):
                 raise Refused(f"{where}: {alias!r} is empty, and an empty one is left out")
         present = (one for one in readers if one[1] in value)
         return kind(**{name: reader(value[alias], f"{where}.{alias}") for name, alias, reader in present})
@@ -169,12 +169,12 @@ def _object_reader(kind: type[Any]) -> Callable[[object, str], Any]:
     return read
 
 
-def schema(kind: type[Any], definitions: dict[str, JSON]) -> JSON:
+def schema(kind: type[Any], definitions: dict[str, JSON]) -> dict[str, JSON]:
     """The JSON Schema (draft 2020-12) of *kind*; that of every dataclass and enum inside goes into *definitions*."""
     return _schema(kind, definitions)
 
 
-def _schema(kind: Any, definitions: dict[str, JSON]) -> JSON:
+def _schema(kind: Any, definitions: dict[str, JSON]) -> dict[str, JSON]:
     if kind in (str, int, bool):
         return {"type": {str: "string", int: "integer", bool: "boolean"}[kind]}
     if kind is datetime:
@@ -195,14 +195,17 @@ def _schema(kind: Any, definitions: dict[str, JSON]) -> JSON:
     return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
-def _object(kind: type[Any], definitions: dict[str, JSON]) -> JSON:
+def _not_empty(hint: Any) -> dict[str, JSON]:
+    return {"minLength": 1} if hint is str else {"minItems": 1}
+
+
+def _object(kind: type[Any], definitions: dict[str, JSON]) -> dict[str, JSON]:
     members, left_out = _members(cast(Hashable, kind)), _left_out(cast(Hashable, kind))
     return {
         "type": "object",
         "description": " ".join((kind.__doc__ or "").split()),
         "properties": {
-            alias: {"type": "string", "minLength": 1} if alias in left_out else _schema(hint, definitions)
-            for _, alias, hint in members
+            alias: _schema(hint, definitions) | (_not_empty(hint) if alias in left_out else {}) for _, alias, hint in members
         },
         "required": [alias for _, alias, _ in members if alias not in left_out],
         "additionalProperties": False,

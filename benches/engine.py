@@ -109,8 +109,9 @@ def plain(here: Bench, model: Path) -> None:
     for collector in plan.collectors:
         looking = look_isolated if collector.isolated else look
         collected[collector.body.KIND] = looking(collector, plan.request, collected)
-    with Store(here.settings.store) as store:
-        seal_and_keep(conclude(plan, collected, runner="plain"), collected, policy=plan.policy, signer=here.signer, store=store)
+    with Store.at(here.settings) as store:
+        report = conclude(plan, collected, runner="plain")
+        seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store, now=now)
 
 
 def direct(here: Bench, model: Path) -> None:
@@ -121,8 +122,9 @@ def direct(here: Bench, model: Path) -> None:
 
     plan = here.plan(model, now=now())
     collected = collect(plan, stop=threading.Event())
-    with Store(here.settings.store) as store:
-        seal_and_keep(conclude(plan, collected, runner=RUNNER), collected, policy=plan.policy, signer=here.signer, store=store)
+    with Store.at(here.settings) as store:
+        report = conclude(plan, collected, runner=RUNNER)
+        seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store, now=now)
 
 
 def in_a_flow(at: Site, model: Path) -> Spent:

@@ -112,6 +112,7 @@ class Bench:
             data=self.settings.data,
             cache=self.settings.cache,
             store=self.settings.store,
+            memory=self.settings.memory,
             attached=tuple(Path(one).absolute() for one in attached),
             workers=self.settings.workers,
             site=self.settings.site,
@@ -122,8 +123,12 @@ class Bench:
 
     def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
         report = conclude(plan, collected, runner=RUNNER)
-        with Store(self.settings.store) as store:
-            return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store)
+        with Store.at(self.settings) as store:
+            return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store, now=_now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def evaluate(
@@ -180,6 +185,8 @@ async def _evaluate(
     kind = what.kind_of(aside.named(target))
     request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append, exercise=exercise)
     gates = [gate for gate in all_gates() if what.judges(gate)]
+    with Store.at(bench.settings) as store:
+        store.refuse_clock(_now())  # nothing could be kept, and that is better known before the work than after it
     try:
         aside.refuse_unless_one(target)
         if endpoint is not None:

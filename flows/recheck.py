@@ -1,7 +1,7 @@
 """The flow ``recheck-expiring``: what is about to lose its validity is checked again before it does.
 
-It reads the store's index. A run that Prefect made is made again with its own parameters; of an artifact that was made
-elsewhere nobody knows the target's path, so an event says that it is expiring.
+It reads the log of the store, and no index. A run that Prefect made is made again with its own parameters; the target's path of
+an artifact that was made elsewhere is not known, so an event says that it is expiring.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from artifacts.index import Filter, Listed
+from artifacts.index import Listed
 from artifacts.store import Store
 from flows.flow import Bench
 from flows.prefect_api import (
@@ -38,8 +38,8 @@ _MOST = 10_000
 async def recheck_expiring(hours: Hours = 24) -> State[None]:
     """Begin a run for each subject whose newest artifact holds for less than *hours*, once for each artifact."""
     now = datetime.now(UTC)
-    with Store(Bench.here().settings.store) as store:
-        listed = store.list(Filter(limit=_MOST))
+    with Store.at(Bench.here().settings) as store:
+        listed = store.newest(_MOST)
     expiring = expires_within(listed, now, timedelta(hours=hours))
     begun = 0
     async with get_client() as client:

@@ -24,7 +24,8 @@ class Settings:
     """Folders and limits.
 
     ``trust`` holds what signatures are checked against, ``data`` the advisory databases, ``store`` the sealed artifacts,
-    ``cache`` what may be lost at any time, ``key`` the signing key's file or URI. ``workers`` is a number of threads.
+    ``memory`` what is remembered of the store's log outside of it, ``cache`` what may be lost at any time, ``key`` the signing
+    key's file or URI. ``workers`` is a number of threads.
     ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
     over the network may name files; the person at the command line is not bound by them. ``public_url`` is where people reach
     the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
@@ -35,6 +36,7 @@ class Settings:
     trust: Path
     data: Path
     store: Path
+    memory: Path
     cache: Path
     key: str
     workers: int
@@ -47,13 +49,14 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that *environment* gives. Raises `Refused` naming the variable that cannot be understood."""
-    config, data, cache = _homes(environment)
+    config, data, state, cache = _homes(environment)
     tier = _tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value))
     return Settings(
         tier=tier,
         trust=Path(environment.get("ARCOPS_TRUST") or config / "trust"),
         data=Path(environment.get("ARCOPS_DATA") or data / "data"),
         store=Path(environment.get("ARCOPS_STORE") or data / "store"),
+        memory=Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"),
         cache=cache,
         key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
         workers=_workers(environment.get("ARCOPS_WORKERS", "")),
@@ -69,6 +72,7 @@ def without_folders(text: str, settings: Settings) -> str:
     """*text* with the server's own folders named by what they are for, and not by where they are."""
     folders = {
         "store": settings.store,
+        "memory": settings.memory,
         "trust": settings.trust,
         "data": settings.data,
         "cache": settings.cache,
@@ -79,16 +83,18 @@ def without_folders(text: str, settings: Settings) -> str:
     return text
 
 
-def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path]:
+def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path, Path]:
+    """The folders of configuration, data, state and cache."""
     home = environment.get("ARCOPS_HOME")
     if home:
         root = Path(home).absolute()
-        return root, root, root / "cache"
+        return root, root, root, root / "cache"
     import platformdirs  # read only where no ARCOPS_HOME answers: it costs start-up time
 
     return (
         platformdirs.user_config_path("arcops"),
         platformdirs.user_data_path("arcops"),
+        platformdirs.user_state_path("arcops"),
         platformdirs.user_cache_path("arcops"),
     )
 

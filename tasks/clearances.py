@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from arcops.collector import collector
@@ -12,6 +11,7 @@ from arcops.request import Request
 from arcops.seen.clearances import Clearance, Clearances, Doubt
 from arcops.seen.workloads import Workloads
 from arcops.signer import Signer
+from artifacts.entries import Logged
 from artifacts.statement import READINESS, from_statement
 from artifacts.store import Store
 from artifacts.vouch import Grounds, NotVouched, Standing, vouch
@@ -37,12 +37,12 @@ def clearances(request: Request, seen: Seen) -> Sighting[Clearances]:
     ground = grounds(request.trust)
     models = sorted({model for workload in seen[Workloads].body.workloads for model in workload.models})
     found = _Found()
-    with Store(request.store) as store:
-        problems = tuple(_problems(store, ground, request, seen))
-        for model in models:
-            for position, artifact in _about(store, model):
+    with Store(request.store, memory=request.memory) as store:
+        problems = store.sound(ground.keys)
+        for model in models if not problems else ():
+            for logged in store.about(model):
                 request.progress(0, 0)
-                _look(store, model, position, artifact, ground, seen, found)
+                _look(store, model, logged, ground, seen, found)
     body = Clearances(
         found=tuple(found.counting),
         unproven=tuple(sorted(found.unproven)),
@@ -53,19 +53,9 @@ def clearances(request: Request, seen: Seen) -> Sighting[Clearances]:
     return Sighting(body=body, sources=(load_trust(request.trust).source(),))
 
 
-def _about(store: Store, model: str) -> Iterator[tuple[int, str]]:
-    from artifacts.index import Filter
-
-    for listed in reversed(store.list(Filter(digest=model))):
-        yield listed.position, listed.artifact
-
-
-def _problems(store: Store, ground: Grounds, request: Request, seen: Seen) -> Iterator[str]:
-    yield from ()
-
-
-def _look(store: Store, model: str, position: int, artifact: str, ground: Grounds, seen: Seen, found: _Found) -> None:
-    """Put the artifact at *position* of the log where it belongs: what may be a RED is never passed over."""
+def _look(store: Store, model: str, logged: Logged, ground: Grounds, seen: Seen, found: _Found) -> None:
+    """Put the artifact that the log names where it belongs: what may be a RED is never passed over."""
+    artifact = logged.entry.artifact
 
     def doubt(said: str) -> None:
         found.doubts.append(Doubt(model=model, artifact=artifact, said=said))
@@ -98,7 +88,7 @@ def _look(store: Store, model: str, position: int, artifact: str, ground: Ground
             kind=report.subject.kind,
             name=report.subject.name,
             artifact=artifact,
-            position=position,
+            position=logged.position,
             verdict=report.verdict,
             policy_name=report.policy_name,
             policy_digest=report.policy_digest,

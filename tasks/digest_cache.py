@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from arcops.seen.content import Content
+from artifacts.private_folder import make_private
 from tasks.reading import read_limited
 from tasks.walk import Entry, Identity
 
@@ -72,7 +73,7 @@ class DigestCache:
         ]
         text = json.dumps(rows, separators=(",", ":")).encode()
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self._file.parent)
             if not _private(self._file.parent.lstat(), stat.S_ISDIR):
                 return
             descriptor, name = tempfile.mkstemp(dir=self._file.parent)  # mode 0600

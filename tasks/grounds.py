@@ -13,6 +13,7 @@ from pathlib import Path
 from arcops.errors import Refused, Unavailable
 from arcops.policy import MOST_LIST_AGE
 from arcops.seen.signatures import RevocationsSeen
+from artifacts.private_folder import refuse_if_open
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.reading import read_file
 from artifacts.vouch import Grounds
@@ -33,6 +34,8 @@ def grounds_of(keys: Sequence[PublicKey], folder: Path) -> Grounds:
 def trusted_keys(folder: Path) -> tuple[PublicKey, ...]:
     """The public keys of the trust *folder*. Raises `Refused` if there are none: nothing could be verified."""
     keys = folder / "keys"
+    for place in (folder, keys):
+        refuse_if_open(place, "a trusted key")
     try:
         paths = sorted(path for path in keys.iterdir() if path.suffix in (".pub", ".pem")) if keys.is_dir() else []
     except OSError as error:

@@ -20,6 +20,7 @@ from arcops.request import Request
 from arcops.seen.tree import Tree
 from arcops.seen.trivy import Scan, TrivyDatabase, TrivyScan
 from arcops.tier import Tier
+from artifacts.private_folder import make_private
 from tasks.program import Answer, Limits, run
 from tasks.reading import MIB, read_limited
 from tasks.trivy_report import Parsed, parse_metadata, parse_report
@@ -129,7 +130,7 @@ def _kept_offline(program: str, request: Request, mode: str) -> list[str]:
 
 def _run(request: Request, arguments: list[str]) -> Answer:
     """In a directory that is empty but for us, so that no ``trivy.yaml`` or ``.trivyignore`` of a stranger is obeyed."""
-    request.cache.mkdir(parents=True, exist_ok=True)
+    make_private(request.cache)
     with tempfile.TemporaryDirectory(prefix="trivy-", dir=request.cache) as scratch:
         return run(arguments, scratch=Path(scratch), limits=LIMITS, alive=lambda: request.progress(0, 0))
 

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Source, SourceKind
+from artifacts.private_folder import refuse_if_open
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.reading import read_file
 from artifacts.wire import canonical
@@ -53,12 +54,15 @@ class Trust:
 def load_trust(folder: Path) -> Trust:
     """The trust in *folder*.
 
-    Raises `Refused` where the folder is missing, where it holds nothing that could prove a signature, and for a file that
-    is not what its place says (a private key among the public ones, say): trust is never guessed.
+    Raises `Refused` where the folder is missing, where every user of the machine can write into it, where it holds nothing
+    that could prove a signature, and for a file that is not what its place says (a private key among the public ones, say):
+    trust is never guessed.
     """
     try:
         if not folder.is_dir():
             raise Refused(f"{folder} is not a directory of trust; make it and put public keys in {folder / 'keys'}")
+        for place in (folder, *(folder / name for name in _SUFFIXES)):
+            refuse_if_open(place, "the trust")
         files = {place: tuple(_files(folder, place, suffixes)) for place, suffixes in _SUFFIXES.items()}
     except OSError as error:
         raise Unavailable(f"the trust in {error.filename or folder} cannot be read: {error.strerror}") from error

@@ -85,13 +85,14 @@ def body_of(value: object) -> bytes:
 
 
 def keep(here: Bench, said: Report, *, evidence: Mapping[str, object] | None = None, signer: Signer | None = None) -> str:
-    """Seal *said* and keep it with its evidence bodies; returns the artifact's digest."""
+    """Seal *said* and keep it with its evidence bodies, at the moment of judging or later; returns the artifact's digest."""
     sealed = seal(said, signer or here.signer)
     bodies = {digest_of(body_of(value)): body_of(value) for value in (evidence or {}).values()}
-    with Store(here.settings.store) as store:
-        return store.put(sealed, bodies, at=said.judged_at).artifact
+    with Store.at(here.settings) as store:
+        newest = store.newest_time() or said.judged_at
+        return store.put(sealed, bodies, at=max(said.judged_at, newest)).artifact
 
 
 def checkpoint(here: Bench) -> None:
-    with Store(here.settings.store) as store:
+    with Store.at(here.settings) as store:
         store.checkpoint(here.signer)

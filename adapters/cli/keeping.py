@@ -24,11 +24,13 @@ def listing(subject: str, limit: int) -> None:
 def check(keys: tuple[Path, ...], checkpoint: Path | None) -> int:
     note = text(checkpoint, _MOST_CHECKPOINT_BYTES) if checkpoint is not None else ""
     ask = tools.CheckStore(keys=_texts(keys), checkpoint=note)
-    problems = answer(tools.check_store, ask, surroundings.place()).problems
-    for problem in problems:
+    found = answer(tools.check_store, ask, surroundings.place())
+    for problem in found.problems:
         print(printable(problem))
-    print(f"{len(problems)} problem(s)" if problems else "nothing was removed, edited or moved")
-    return RED if problems else GREEN
+    if found.problems:
+        print(f"{len(found.problems)} problem(s)")
+    print(printable(found.said))
+    return RED if found.problems else GREEN
 
 
 def export(mirror: Path, keys: tuple[Path, ...]) -> None:

@@ -147,7 +147,7 @@ def _metrics(at: Place, bound: Bound, tokens: Tokens | None) -> Metrics:
     def guarded(app: ASGIApp) -> ASGIApp:
         return Guard(app=app, tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)
 
-    return Metrics(StoreWatch(at.settings.store), guarded)
+    return Metrics(StoreWatch(at.settings.store, at.settings.memory), guarded)
 
 
 @asynccontextmanager

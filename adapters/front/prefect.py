@@ -20,6 +20,7 @@ from adapters.front.app import Part
 from adapters.front.proxied import Proxied
 from adapters.front.supervised import Supervised
 from arcops.errors import Refused
+from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.writing import replace_whole
 from flows.quiet import QUIET
@@ -57,7 +58,7 @@ def site(home: Path, port: int, url: str, environment: Mapping[str, str]) -> Sit
 def _kept_password(path: Path) -> str:
     if path.exists():
         return read_file(path, _MOST_SECRET).decode().strip()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     made = f"arcops:{secrets.token_urlsafe(24)}"
     replace_whole(path, f"{made}\n".encode(), mode=0o600)
     return made

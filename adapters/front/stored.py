@@ -15,6 +15,7 @@ from pathlib import Path
 
 from arcops.errors import ArcOpsError, Refused
 from artifacts.index import Filter
+from artifacts.log.memory import Memory
 from artifacts.store import Store
 
 _WEIGH_SECONDS, _PATIENCE_SECONDS = 60.0, 2.0
@@ -43,9 +44,10 @@ class Looked:
 
 @dataclass(slots=True)
 class StoreWatch:
-    """Looks at the store in ``folder``. It makes none: before the first artifact there is nothing."""
+    """Looks at the store in ``folder``, which ``memory`` remembers. It makes none: at first there is nothing."""
 
     folder: Path
+    memory: Path | None = None
     _weighing: threading.Lock = field(default_factory=threading.Lock)
     _size: int | None = None
     _weigh_at: float = 0.0
@@ -59,7 +61,7 @@ class StoreWatch:
         """The store now. Its size is weighed anew once a minute at most, for that is a walk through all of it."""
         wrong, stored = "", None
         try:
-            stored = self._stored(weigh=weigh) if (self.folder / "origin").exists() else Stored()
+            stored = self._stored(weigh=weigh) if self._is_there() else Stored()
         except Refused:
             wrong = "the store is damaged; 'arcops store check' says what is gone"
         except (ArcOpsError, OSError):
@@ -67,10 +69,18 @@ class StoreWatch:
         free, unwritable = _room(self.folder)
         return Looked(wrong=wrong, unwritable=unwritable, free=free, stored=stored)
 
+    def _is_there(self) -> bool:
+        """Is there a store? Raises `Refused` where there is none any more."""
+        if (self.folder / "origin").exists():
+            return True
+        if self.memory is not None and any(one.what.size for one in Memory(self.memory, self.folder).recall()):
+            raise Refused("the store is gone")
+        return False
+
     def _stored(self, *, weigh: bool) -> Stored:
         if weigh:
             self._weigh()
-        with Store(self.folder) as store:
+        with Store(self.folder, memory=self.memory) as store:
             newest = store.list(Filter(limit=1))
             return Stored(artifacts=store.size, size=self._size, newest=newest[0].at if newest else None, checks=store.totals())
 

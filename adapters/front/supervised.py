@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from artifacts.private_folder import make_private
+
 _LOOK_SECONDS = 1.0
 _GRACE_SECONDS = 20.0
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 60.0
@@ -69,7 +71,7 @@ class Supervised:
             await self._end()
 
     async def _begin(self) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.log.parent)
         with self.log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
                 *self.command,

@@ -29,6 +29,7 @@ from adapters.tools.contract import Place, Tool
 from adapters.tools.watching import ended_elsewhere
 from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
+from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
 from artifacts.writing import replace_whole
@@ -246,7 +247,7 @@ class Tasks:
 
     def _note(self, task: _Task) -> None:
         folder = self._place.settings.cache / "tasks"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         note = {
             "tool": task.tool.name,
             "ask": to_json(task.ask),

@@ -127,6 +127,7 @@ def evaluate(
         data=at.settings.data,
         cache=at.settings.cache,
         store=at.settings.store,
+        memory=at.settings.memory,
         attached=tuple(_attached(path) for path in attached),
         workers=at.settings.workers,
         site=at.settings.site,
@@ -139,14 +140,15 @@ def evaluate(
     )
     plan = make_plan(request, load_policy(allowed_policy(policy, at)), gates=gates)
     with _kept_in(at.settings.store):
-        store = Store(at.settings.store)
+        store = Store.at(at.settings)
+        store.refuse_clock(request.now)  # now, and not only once the work of minutes is to be kept
     with store, span(f"flow {kind}", flow=direct.RUNNER):
         learned(run=known().get("run") or str(uuid.uuid4()))
         collected = direct.collect(plan, stop=at.stop)
         with told(lambda: _unless(at.stop)):
             report = conclude(plan, collected, runner=direct.RUNNER)
         with _kept_in(at.settings.store):
-            sealed = seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store)
+            sealed = seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store, now=at.now)
     return sealed.report, sealed.digest
 
 

@@ -137,7 +137,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
     a, b = side(ask.a, "A"), side(ask.b, "B")
     went, appeared, changed, unchanged = _findings(a.report, b.report)
     gates = {side: {result.gate: result.verdict for result in one.report.results} for side, one in (("a", a), ("b", b))}
-    with Store(at.settings.store) as store:
+    with Store.at(at.settings) as store:
         evidence = tuple(_evidence(a.report, b.report, store))
         measured = tuple(_measured(a.report, b.report, store, ask.tolerance))
     return Compared(

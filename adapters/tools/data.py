@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.contract import Place, Scope, tool
+from artifacts.private_folder import make_private
 from tasks.osv.importing import ImportSummary, import_osv
 
 
@@ -20,5 +21,5 @@ class ImportAdvisories:
 @tool(title="Import advisories", scope=Scope.PUBLISH, idempotent=True)
 def import_advisories(ask: ImportAdvisories, at: Place) -> ImportSummary:
     """Replace what is known of one ecosystem's vulnerabilities by an OSV export, for the offline matcher."""
-    at.settings.data.mkdir(parents=True, exist_ok=True)
+    make_private(at.settings.data)
     return import_osv(ask.export, at.settings.data, ecosystem=None, now=at.now())

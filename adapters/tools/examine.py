@@ -58,7 +58,7 @@ def examine_artifact(ask: Examine, at: Place) -> Examined:
 
     Unlike verifying, a bad signature is an answer here and no refusal: this is for looking, and verifying is for relying on.
     """
-    with Store(at.settings.store) as store:
+    with Store.at(at.settings) as store:
         listed = store.list(Filter(artifact=ask.artifact, limit=1))
         if not listed and not store.path(ask.artifact).exists():
             raise NotThere(f"the store keeps nothing under {ask.artifact}; 'arcops store list' names what it keeps")

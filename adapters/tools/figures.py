@@ -132,7 +132,7 @@ def success_figures(ask: AskFigures, at: Place) -> Figures:
     end = at.now()
     begin = end - timedelta(days=ask.days)
     ground = grounds(at)
-    with Store(at.settings.store) as store:
+    with Store.at(at.settings) as store:
         vouched = Vouched(store, ground, begin=begin, end=end, stop=at.stop)
         figures = tuple(_figure(wanted, wanted.measure(vouched, ask.production)) for wanted in _WANTED)
         return Figures(begin=begin, end=end, figures=figures, unvouched=len(vouched.unvouched), problem=ground.problem)

@@ -31,7 +31,7 @@ def kept_bytes(digest: str, at: Place) -> bytes:
     """What the store keeps under *digest*. Raises `NotThere` or `Changed`, which name no path of this machine."""
     from artifacts.store import Store
 
-    with Store(at.settings.store) as store:
+    with Store.at(at.settings) as store:
         try:
             return store.get(digest)
         except Refused as error:

@@ -10,6 +10,7 @@ from adapters.tools.contract import Place, Scope, tool
 from arcops.errors import Refused
 from arcops.seen.signatures import Revoked
 from artifacts.bundle import open_statement, seal_statement
+from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Algorithm, create, save, save_public
 from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
@@ -50,7 +51,7 @@ def new_key(ask: NewKey, at: Place) -> KeyMade:
         raise Refused(f"{public} exists already and is not overwritten; move it away or choose another name")
     secret = at.secret(path)
     key = create(ask.algorithm)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     save(key, path, secret)
     save_public(key.public, public)
     return KeyMade(key_id=key.public.id, private=path, public=public)
@@ -77,7 +78,8 @@ def trust_key(ask: TrustKey, at: Place) -> KeyTrusted:
     """Put a public key among the trusted ones. What it may sign is still the policy's to say."""
     key = load_public_key(ask.public.encode(), where="the key")
     folder = at.settings.trust / "keys"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
+    refuse_if_open(folder, "a trusted key")
     path = folder / f"{key.id.removeprefix('sha256:')[:16]}.pub"
     if not path.exists():
         write_new(path, key.pem, mode=0o644)
@@ -116,6 +118,6 @@ def revoke_key(ask: RevokeKey, at: Place) -> KeysRevoked:
         earlier = parse_revocations(known.statement).revoked
     added = (Revoked(key=ask.key, at=now, reason=ask.reason),) if ask.key else ()
     listed = RevocationList(issued_at=now, revoked=(*earlier, *added))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     replace_whole(path, seal_statement(revocation_statement(listed), signer))
     return KeysRevoked(path=path, count=len(listed.revoked))

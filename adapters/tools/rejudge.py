@@ -105,7 +105,7 @@ def rejudge_artifact(ask: Rejudge, at: Place) -> Rejudged:
             program=_program(),
         )
 
-    with Store(at.settings.store) as store:
+    with Store.at(at.settings) as store:
         kept = _kept(store, ask, at, report.policy_digest)
         try:
             now = judge_again(report, kept)

@@ -42,7 +42,7 @@ class Review:
 def review_artifacts(ask: Filter, at: Place) -> Review:
     """List kept artifacts, the newest first, with the state of each one's signature checked now; at most 200 at a time."""
     now, ground = at.now(), grounds(at)
-    with Store(at.settings.store) as store:
+    with Store.at(at.settings) as store:
         found = store.list(replace(ask, limit=max(1, min(ask.limit, MOST_ROWS))))
         rows = tuple(
             Reviewed(

@@ -9,9 +9,10 @@ from enum import Enum
 
 from adapters.tools.contract import Place
 from arcops.errors import ArcOpsError, Refused
-from artifacts.entries import Entry, read_line, read_lines
-from artifacts.ledger import Checkpoint, open_checkpoint
-from artifacts.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from artifacts.entries import Entry, read_line
+from artifacts.log.checkpoint import Checkpoint, open_checkpoint
+from artifacts.log.lines import read_lines
+from artifacts.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from artifacts.vouch import Grounds

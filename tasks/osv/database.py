@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from arcops.errors import Refused, Unavailable
+from artifacts.private_folder import make_private
 
 NAME = "osv.sqlite"
 FORMAT = 1
@@ -50,7 +51,7 @@ def replacing(data: Path) -> Iterator[sqlite3.Connection]:
     Raises `Unavailable` where the disk or another import stands in the way.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         with _locked(data):
             for stale in data.glob(".osv-*.part"):  # left by an import that was killed; the lock says that none is running
                 stale.unlink(missing_ok=True)

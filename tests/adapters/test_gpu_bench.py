@@ -155,7 +155,7 @@ def kept(here: Bench, body: Benchmark, *, policy: str = "") -> Report:
     collected = {one.KIND: evidence(one) for one in (body, Baselines())}
     report = conclude(plan, collected, runner="test")
     with Store(here.settings.store) as store:
-        seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store)
+        seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store, now=lambda: plan.request.now)
     return report
 
 

@@ -98,7 +98,7 @@ def keep_example(here: Bench, gate: AnyGate, example: Example[object], name: str
     report = conclude(make_plan(asked, policy, gates=[gate]), collected, runner="direct")
     assert report.verdict is example.verdict
     with Store(here.settings.store) as store:
-        return seal_and_keep(report, collected, policy=policy, signer=here.signer, store=store).digest
+        return seal_and_keep(report, collected, policy=policy, signer=here.signer, store=store, now=lambda: CLOCK).digest
 
 
 def payload(here: Bench, artifact: str) -> bytes:
@@ -189,7 +189,12 @@ class TestRejudging:
         lost = nothing_seen(plan, Cause.REFUSED, "the run was refused")
         with Store(here.settings.store) as store:
             sealed = seal_and_keep(
-                conclude(plan, lost, runner="prefect"), lost, policy=plan.policy, signer=here.signer, store=store
+                conclude(plan, lost, runner="prefect"),
+                lost,
+                policy=plan.policy,
+                signer=here.signer,
+                store=store,
+                now=lambda: CLOCK,
             )
         for one in (stopped, sealed.digest):
             found = again(here, one)

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from arcops.errors import Refused
-from artifacts.ledger import Checkpoint, open_checkpoint, sign_checkpoint
+from artifacts.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from artifacts.private_key import Algorithm, create
 
 pytestmark = pytest.mark.requirement("ARC-1")

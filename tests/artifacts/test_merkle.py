@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcops.errors import Broken
-from artifacts.merkle import (
+from artifacts.log.merkle import (
     EMPTY,
     Frontier,
     consistency_proof,

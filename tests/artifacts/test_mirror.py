@@ -14,6 +14,7 @@ from artifacts.bundle import open_sealed
 from artifacts.mirror import export, import_mirror, read_mirror
 from artifacts.private_key import create
 from artifacts.store import Store
+from tests.artifacts.reports import AT
 from tests.artifacts.test_store import BODY, KEY, digest_of, filled
 
 pytestmark = pytest.mark.requirement("ARC-1", "ARC-2")
@@ -33,7 +34,8 @@ def test_everything_arrives(tmp_path: Path) -> None:
     (tmp_path / "mirror.tar").write_bytes(mirrored(tmp_path))
 
     with Store(tmp_path / "there", origin="example.org/there") as store:
-        mirror = import_mirror(tmp_path / "mirror.tar", store, [KEY.public])
+        mirror = import_mirror(tmp_path / "mirror.tar", store, [KEY.public], at=AT)
+        store.checkpoint(KEY)
 
         assert mirror.checkpoint.size == len(mirror.carried) == 5
         assert [item.subject for item in store.list()] == list("edcba")
@@ -131,7 +133,7 @@ def test_what_was_damaged_on_the_way_is_refused_and_nothing_is_imported(tmp_path
 
     with Store(tmp_path / "there") as store:
         with pytest.raises(Refused):
-            import_mirror(path, store, [KEY.public])
+            import_mirror(path, store, [KEY.public], at=AT)
         assert store.entries() == ()
 
 

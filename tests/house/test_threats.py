@@ -26,9 +26,7 @@ def tests_in(path: str) -> frozenset[str]:
             found.add(node.name)
         elif isinstance(node, ast.ClassDef):
             found |= {
-                f"{node.name}::{inner.name}"
-                for inner in node.body
-                if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
+                f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
             }
     return frozenset(found)
 

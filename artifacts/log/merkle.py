@@ -7,7 +7,7 @@ An inclusion proof shows that a leaf is in a tree; a consistency proof shows tha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from arcops.errors import Broken
@@ -53,6 +53,26 @@ def root(leaves: Iterable[bytes]) -> bytes:
     for leaf in leaves:
         tree = tree.append(leaf)
     return tree.root
+
+
+def trees(lines: Iterable[bytes], sizes: Collection[int]) -> dict[int, Frontier]:
+    """The trees over the first so many of *lines*, for each of *sizes* that there are enough lines for, and over all of them.
+
+    As `Frontier.append` of each line's leaf hash, without making a value for each.
+    """
+    digest, found, peaks, size = hashlib.sha256, {}, list[bytes](), 0
+    if 0 in sizes:
+        found[0] = Frontier()
+    for line in lines:
+        carry, rest = digest(b"\x00" + line).digest(), size
+        while rest & 1:
+            carry, rest = digest(b"\x01" + peaks.pop() + carry).digest(), rest >> 1
+        peaks.append(carry)
+        size += 1
+        if size in sizes:
+            found[size] = Frontier(size=size, peaks=tuple(peaks))
+    found[size] = Frontier(size=size, peaks=tuple(peaks))
+    return found
 
 
 def _split(size: int) -> int:

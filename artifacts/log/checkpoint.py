@@ -62,6 +62,20 @@ def open_checkpoint(note: bytes, keys: Sequence[PublicKey], *, origin: str = "")
 
     Raises `Refused` on anything else. Signatures of others (witnesses) are allowed and not looked at.
     """
+    found, signatures = _parse(note)
+    if origin and found.origin != origin:
+        raise Refused(f"the checkpoint is of the log {found.origin!r}, not of {origin!r}")
+    if not any(_signed(line, found, keys) for line in signatures):
+        raise Refused(f"no given key verifies the checkpoint of {found.origin!r}")
+    return found
+
+
+def claimed(note: bytes) -> Checkpoint:
+    """What *note* says, whoever signed it: to hold a log against it, never to rely on. Raises `Refused` where it is none."""
+    return _parse(note)[0]
+
+
+def _parse(note: bytes) -> tuple[Checkpoint, list[str]]:
     if len(note) > MOST_BYTES:
         raise Refused(f"the checkpoint has {len(note)} bytes; at most {MOST_BYTES} are read")
     try:
@@ -74,11 +88,7 @@ def open_checkpoint(note: bytes, keys: Sequence[PublicKey], *, origin: str = "")
     found = Checkpoint(origin=lines[0], size=int(lines[1]), root=strict_base64(lines[2], "the checkpoint's root"))
     if len(lines) > 3:
         raise Refused("the checkpoint has extension lines, which mean nothing here")
-    if origin and found.origin != origin:
-        raise Refused(f"the checkpoint is of the log {found.origin!r}, not of {origin!r}")
-    if not any(_signed(line, found, keys) for line in signatures[:-1].split("\n")):
-        raise Refused(f"no given key verifies the checkpoint of {found.origin!r}")
-    return found
+    return found, signatures[:-1].split("\n")
 
 
 def _signed(line: str, checkpoint: Checkpoint, keys: Sequence[PublicKey]) -> bool:

@@ -1,0 +1,124 @@
+"""The log's file: lines of bytes, which only grow.
+
+A line counts once its newline has reached the disk. A writer that died in the middle leaves a tail without one, which readers
+pass over and the next writer cuts off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from arcops.errors import Refused, Unavailable
+from artifacts.writing import sync_folder
+
+MOST_LINE = 1024 * 1024
+MOST_LOG = 2 * 1024**3
+_TAIL = 64 * 1024
+
+
+def read_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
+    """The finished lines of the log *path* from byte *offset* on, without their newline."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            while line := file.readline(MOST_LINE + 1):
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+                elif len(line) > MOST_LINE:
+                    raise _too_long(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_whole(path: Path) -> tuple[bytes, ...]:
+    """All finished lines of the log *path* at once, which is several times faster than one by one."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_LOG + 1)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if len(data) > MOST_LOG:
+        raise Refused(f"the log {path} has more than {MOST_LOG} bytes, the most that are read")
+    *lines, _ = data.split(b"\n")
+    if lines and max(map(len, lines)) >= MOST_LINE:
+        raise _too_long(path)
+    return tuple(lines)
+
+
+def last_line(path: Path) -> bytes | None:
+    """The last finished line of the log *path*, by reading its end alone. ``None`` where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        end = _finished(descriptor)
+        start = _finished(descriptor, end - 1) if end else 0
+        if end - start > MOST_LINE:
+            raise _too_long(path)
+        return os.pread(descriptor, end - start, start)[:-1] if end else None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add *line* to the log *path*; the caller holds the store's lock.
+
+    The line is on the disk when this returns. Raises `Unavailable`, with the log as it was, where it can't be written.
+    """
+    if len(line) >= MOST_LINE or b"\n" in line:
+        raise Refused(f"a log entry of {len(line)} bytes cannot be one line; store fewer evidence bodies with one artifact")
+    try:
+        new = not path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = _finished(descriptor)
+            os.ftruncate(descriptor, size)
+            try:
+                _write_all(descriptor, line + b"\n", size)
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+        if new:
+            sync_folder(path.parent)  # or a power cut could lose the name, and what remembers the log would be ahead of it
+    except OSError as error:
+        raise Unavailable(f"the log {path} cannot be written: {error.strerror}; the artifact was not stored") from error
+
+
+def _finished(descriptor: int, before: int | None = None) -> int:
+    """How many bytes of the file, or of its bytes *before* a place, are whole lines."""
+    end = os.fstat(descriptor).st_size if before is None else before
+    while end > 0:
+        start = max(0, end - _TAIL)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def _too_long(path: Path) -> Refused:
+    return Refused(f"the log {path} has a line of more than {MOST_LINE} bytes")
+
+
+def _unreadable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(f"the log {path} cannot be read: {error.strerror}")

@@ -1,0 +1,119 @@
+"""What is remembered of a log outside of the folder that holds it: who can write there alone cannot make it forget.
+
+One small file for each name of the folder, the one it was called by and the one behind all links, so that a link which is
+turned to another log shows as well. A memory is behind the log at most, never ahead: it is written once the log is on the disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from arcops.errors import Refused, Unavailable
+from arcops.left_out import LEFT_OUT
+from artifacts.canonical import canonical
+from artifacts.envelope import strict_json
+from artifacts.private_folder import make_private, refuse_if_open
+from artifacts.reading import read_file
+from artifacts.typed import dump, load
+from artifacts.writing import replace_whole
+
+_MOST_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The log of the folder *store*: its name, its first *size* entries (*bytes* of lines), their Merkle *root* in hex, and
+    the newest moment at which an entry was made.
+
+    ``signed`` is how many entries the newest checkpoint signed. ``intended`` is the leaf hash, in hex, of an entry that a
+    writer was about to add: where it died in between, the entry may be there or not.
+    """
+
+    store: str
+    origin: str
+    size: int
+    bytes: int
+    root: str
+    newest: datetime | None
+    signed: int
+    intended: str = field(default="", metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """A memory, and the file that holds it."""
+
+    path: Path
+    what: Remembered
+
+
+class Memory:
+    """The memory in *folder* of the log in the folder *store*."""
+
+    def __init__(self, folder: Path, store: Path) -> None:
+        self._folder = folder
+        names = dict.fromkeys((store.absolute(), store.resolve()))
+        self.paths = tuple(folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json" for name in names)
+
+    def recall(self) -> tuple[Recalled, ...]:
+        """What is remembered, empty where nothing is.
+
+        Raises `Refused` where a file is no memory or others can write into the folder, `Unavailable` where it can't be read.
+        """
+        refuse_if_open(self._folder, "what is remembered of a store")
+        return tuple(found for path in self.paths if (found := _read(path)) is not None)
+
+    def remember(self, what: Remembered) -> None:
+        """Write *what*, a log that the caller held against the memory before. A memory never shrinks: it keeps what is larger.
+
+        Raises as `recall` does, and `Unavailable` where it can't be written.
+        """
+        try:
+            make_private(self._folder)
+        except OSError as error:
+            raise Unavailable(f"the memory {self._folder} cannot be made: {error.strerror}") from error
+        refuse_if_open(self._folder, "what is remembered of a store")
+        with self._locked():
+            for path in self.paths:
+                earlier = _read(path)
+                kept = _grown(earlier.what, what) if earlier is not None else what
+                if earlier is None or kept != earlier.what:
+                    replace_whole(path, canonical(dump(kept)), mode=0o600)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(f"the memory {self._folder} cannot be locked for writing: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _grown(earlier: Remembered, now: Remembered) -> Remembered:
+    larger = now if now.size >= earlier.size else earlier
+    moments = [one.newest for one in (earlier, now) if one.newest is not None]
+    return replace(larger, newest=max(moments, default=None), signed=max(earlier.signed, now.signed))
+
+
+def _read(path: Path) -> Recalled | None:
+    if not os.path.lexists(path):
+        return None
+    try:
+        what = load(Remembered, strict_json(read_file(path, _MOST_BYTES, follow=False), "the memory"), "the memory")
+    except Refused as error:
+        raise Refused(
+            f"{path}, which remembers the store, cannot be understood ({error}); run 'arcops store check' with a checkpoint "
+            "that was kept elsewhere, and delete the file only once that finds nothing"
+        ) from error
+    return Recalled(path=path, what=what)
