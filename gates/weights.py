@@ -62,8 +62,13 @@ _PICKLED_FORMATS = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar"
 _PLAIN_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "keras", "keras-h5", "hdf5", "saved-model", "tflite")
 WEIGHT_FORMATS = frozenset((*_PICKLED_FORMATS, *_PLAIN_FORMATS))
 
-SAFE_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "sentencepiece", "json", "text", "image", "empty")
-"""Formats that hold data and nothing else."""
+SAFE_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "sentencepiece", "json", "text", "image", "pdf", "empty")
+"""Formats that hold data and nothing else; ``text`` is text under a name that no tool runs."""
+
+_UNKNOWN = {
+    "other": "of no format that is known here",
+    "unknown-text": "text of a kind that is not known here, so a tool may run it",
+}
 
 TORCH_TENSOR_IMPORTS = (
     "collections.OrderedDict",
@@ -152,7 +157,7 @@ def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
         if form == "other" and file.path in data and not file.path.lower().endswith(_PICKLED_NAMES):
             continue  # the raw data of an allowed ONNX file has no format of its own
         name = shown(file.path)
-        what = "of no format that is known here" if form == "other" else f"of the format {form}, which is not allowed"
+        what = _UNKNOWN.get(form, f"of the format {form}, which is not allowed")
         yield FORMATS.fails(f"{name} is {what}.", tree, about=name, location=Location(path=name))
 
 
