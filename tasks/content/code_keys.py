@@ -13,8 +13,9 @@ from tasks.content.bounded_json import Json
 from tasks.content.draft import Draft, printable
 
 CODE_KEYS = frozenset(
-    ("auto_map", "auto_mapping", "custom_pipelines", "custom_pipeline", "custom_generate", "custom_objects", "trust_remote_code",
-     "allow_remote", "code_paths", "remote_code", "plugins", "py/reduce", "py/object", "py/type", "py/function", "py/module")
+    ("auto_map", "auto_mapping", "custom_pipelines", "custom_pipeline", "custom_generate", "custom_objects",
+     "trust_remote_code", "allow_remote", "code_paths", "remote_code", "plugins", "py/reduce", "py/object", "py/type",
+     "py/function", "py/module")
 )  # fmt: skip
 """Keys by which transformers, peft, diffusers, ModelScope, MLflow and jsonpickle load Python that the model brings."""
 
@@ -42,7 +43,7 @@ _PIPELINES = frozenset(("diffusers", "transformers", "stable_diffusion"))
 
 
 def walk(value: Json, base: str, draft: Draft, *, wide: bool) -> None:
-    """Note what *value*, the settings in the file *base*, would load or run. *wide*: also keys that only tools give a meaning."""
+    """Note what *value*, the settings in the file *base*, would load or run. *wide*: also keys that only tools read."""
     waiting: list[Json] = [value]
     texts: dict[str, bool] = {}
     while waiting:

@@ -38,7 +38,7 @@ _KNOWN_JSON = re.compile(
     r"|added_tokens|special_tokens.*|id2label|label2id|labels|classes|normalizer|merges|.*\.(sigstore|intoto|dsse|att|bundle)"
 )
 _KNOWN_SETTINGS = re.compile(
-    r"(.*[-_])?config|configuration|hparams|hyperparams|params|recipe|metadata|training_args|model_index"
+    r"(.*[-_])?config|configuration|hparams|hyperparams|params|recipe|metadata|training_args|model_index|citation"
 )
 _HIDDEN_WORDS = frozenset((".gitignore", ".gitkeep", ".keep", ".nojekyll"))
 
@@ -78,7 +78,7 @@ def kind_of(path: str) -> Kind:
     if suffix == "json":
         return Kind("json", known=_KNOWN_JSON.fullmatch(stem) is not None)
     if reader in ("yaml", "toml", "ini"):
-        return Kind(reader if _KNOWN_SETTINGS.fullmatch(stem) or suffix == "cff" else "", known=False)
+        return Kind(reader if _KNOWN_SETTINGS.fullmatch(stem) else "", known=False)
     if not reader and _WORDS.fullmatch(name) and (not suffix or _LICENCE_ENDINGS.fullmatch(suffix)):
         reader = "words"
     return Kind(reader)

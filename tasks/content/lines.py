@@ -1,4 +1,4 @@
-"""Text whose lines have a meaning: Git's attributes, tables, lists of packages, tokens with ranks, what a hub notes of a download."""
+"""Text whose lines have a meaning: Git's attributes, tables, lists of packages, tokens with ranks, a hub's notes."""
 
 from __future__ import annotations
 

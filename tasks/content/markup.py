@@ -15,11 +15,12 @@ LIMIT = 16 * 1024 * 1024
 
 _DRAWING = frozenset(
     (
-        "svg", "g", "defs", "symbol", "use", "title", "desc", "metadata", "path", "rect", "circle", "ellipse", "line", "polyline",
-        "polygon", "text", "tspan", "textpath", "marker", "pattern", "mask", "clippath", "lineargradient", "radialgradient", "stop",
-        "filter", "fegaussianblur", "feoffset", "femerge", "femergenode", "feblend", "feflood", "fecomposite", "fecolormatrix",
-        "femorphology", "fedropshadow", "fecomponenttransfer", "fefunca", "fefuncr", "fefuncg", "fefuncb", "image", "switch", "style",
-        "namedview", "rdf", "work", "format", "type", "agent", "creator", "date", "rights", "publisher", "a",
+        "svg", "g", "defs", "symbol", "use", "title", "desc", "metadata", "path", "rect", "circle", "ellipse", "line",
+        "polyline", "polygon", "text", "tspan", "textpath", "marker", "pattern", "mask", "clippath", "lineargradient",
+        "radialgradient", "stop", "filter", "fegaussianblur", "feoffset", "femerge", "femergenode", "feblend", "feflood",
+        "fecomposite", "fecolormatrix", "femorphology", "fedropshadow", "fecomponenttransfer", "fefunca", "fefuncr",
+        "fefuncg", "fefuncb", "image", "switch", "style", "namedview", "rdf", "work", "format", "type", "agent", "creator",
+        "date", "rights", "publisher", "a",
     )
 )  # fmt: skip
 """Elements that draw, describe or hold such; scripts, foreign objects, animations of attributes and frames are none."""

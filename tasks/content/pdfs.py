@@ -16,8 +16,8 @@ UNPACKED_LIMIT = 64 * 1024 * 1024
 
 _ACTIVE = frozenset(
     (
-        b"JavaScript", b"JS", b"Launch", b"AA", b"EmbeddedFile", b"EmbeddedFiles", b"Filespec", b"RichMedia", b"XFA", b"SubmitForm",
-        b"ImportData", b"GoToE", b"GoToR", b"Rendition", b"Movie", b"Sound", b"3D", b"Encrypt", b"Collection",
+        b"JavaScript", b"JS", b"Launch", b"AA", b"EmbeddedFile", b"EmbeddedFiles", b"Filespec", b"RichMedia", b"XFA",
+        b"SubmitForm", b"ImportData", b"GoToE", b"GoToR", b"Rendition", b"Movie", b"Sound", b"3D", b"Encrypt", b"Collection",
     )
 )  # fmt: skip
 _NAME = re.compile(rb"/([^\x00\t\n\f\r ()<>\[\]{}/%]+)")

@@ -22,8 +22,8 @@ _TOKENIZER_PARTS = {
          "Precompiled", "Prepend", "ByteLevel")
     ),
     "pre_tokenizer": frozenset(
-        ("Sequence", "BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Metaspace", "Whitespace", "WhitespaceSplit", "Split",
-         "Punctuation", "Digits", "UnicodeScripts", "FixedLength")
+        ("Sequence", "BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Metaspace", "Whitespace", "WhitespaceSplit",
+         "Split", "Punctuation", "Digits", "UnicodeScripts", "FixedLength")
     ),
     "post_processor": frozenset(("Sequence", "TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel")),
     "decoder": frozenset(

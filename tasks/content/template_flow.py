@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from jinja2 import nodes
 
 _KEEPING_FILTERS = frozenset(
-    ("list", "sort", "dictsort", "items", "unique", "first", "last", "reverse", "default", "d", "select", "selectattr", "reject",
-     "rejectattr", "trim", "lower", "upper", "string", "safe")
+    ("list", "sort", "dictsort", "items", "unique", "first", "last", "reverse", "default", "d", "select", "selectattr",
+     "reject", "rejectattr", "trim", "lower", "upper", "string", "safe")
 )  # fmt: skip
 _KEEPING_METHODS = frozenset(
     ("items", "keys", "values", "get", "split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "splitlines")

@@ -55,7 +55,7 @@ def test_braces_that_are_no_template_of_jinja_are_no_fault_unless_a_renderer_tak
     )
 )
 def test_no_text_breaks_it(parts: list[str]) -> None:
-    templates.fault_of("".join(parts), surely=True)
+    templates.fault_of(" ".join(parts), surely=True)
 
 
 def test_the_longest_template_is_read_in_bounded_time() -> None:

@@ -41,7 +41,9 @@ ESCAPES: dict[str, str] = {
     "a key by another name of a namespace": (
         "{% set ns = namespace(k='a') %}{% set other = ns %}{% set ns.k = '__cl' ~ 'ass__' %}{{ messages[other.k] }}"
     ),
-    "an attribute set by another name": "{% set ns = namespace(k='a') %}{% set n = ns %}{% set n.k = x ~ y %}{{ messages[ns.k] }}",
+    "an attribute set by another name": (
+        "{% set ns = namespace(k='a') %}{% set n = ns %}{% set n.k = x ~ y %}{{ messages[ns.k] }}"
+    ),
     "a key by a macro that is there twice": (
         "{% macro f(k) %}{{ messages[k] }}{% endmacro %}{{ f('__cla' ~ 'ss__') }}{% macro f(z) %}{% endmacro %}"
     ),
@@ -126,8 +128,8 @@ PLACES: tuple[Case, ...] = (
     _both("config.toml", "template = TEMPLATE\n"),
     against("templates", "a.gguf", gguf(_DUNDER), gguf(GOOD), rule="weights/readable"),
     against(
-        "templates", "b.gguf", gguf(_DUNDER, "tokenizer.chat_template.tool_use"), gguf(GOOD, "tokenizer.chat_template.tool_use"),
-        rule="weights/readable",
+        "templates", "b.gguf", gguf(_DUNDER, "tokenizer.chat_template.tool_use"),
+        gguf(GOOD, "tokenizer.chat_template.tool_use"), rule="weights/readable",
     ),
     against("templates", "c.gguf", gguf(_DUNDER, "acme.prompt"), gguf(GOOD, "acme.prompt"), rule="weights/readable"),
     against(

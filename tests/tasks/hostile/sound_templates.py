@@ -164,11 +164,13 @@ TEMPLATES: dict[str, str] = {
 {%- if messages[0]['content'] is string -%}{%- set first = messages[0]['content'] + '\\n\\n' -%}
 {%- else -%}{%- set first = messages[0]['content'][0]['text'] + '\\n\\n' -%}{%- endif -%}
 {%- for message in messages -%}
-    {%- if (message['role'] == 'assistant') -%}{%- set role = "model" -%}{%- else -%}{%- set role = message['role'] -%}{%- endif -%}
+    {%- if (message['role'] == 'assistant') -%}{%- set role = "model" -%}
+    {%- else -%}{%- set role = message['role'] -%}{%- endif -%}
     {{ '<start>' + role + '\\n' + (first if loop.first else "") }}
     {%- if message['content'] is iterable and message['content'] is not string -%}
         {%- for item in message['content'] -%}
-            {%- if item['type'] == 'image' -%}{{ '<image>' }}{%- elif item['type'] == 'text' -%}{{ item['text'] | trim }}{%- endif -%}
+            {%- if item['type'] == 'image' -%}{{ '<image>' }}
+            {%- elif item['type'] == 'text' -%}{{ item['text'] | trim }}{%- endif -%}
         {%- endfor -%}
     {%- else -%}{{ raise_exception("Invalid content type") }}{%- endif -%}
 {%- endfor -%}
