@@ -87,7 +87,12 @@ TORCH_TENSOR_IMPORTS = (
 )
 """What a PyTorch state dictionary of plain tensors imports, for profiles that must take one."""
 
-_PICKLED_NAMES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill", ".p", ".pk")
+_LOADED_NAMES = (
+    *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill", ".p", ".pk"),
+    *(".h5", ".hdf5", ".keras", ".mlmodel", ".tflite", ".pb", ".plan", ".engine", ".trt", ".mat", ".marshal", ".nemo", ".mar"),
+    *(".sqlite", ".db", ".doc", ".xls", ".ppt", ".docx", ".xlsx", ".pptx", ".msi", ".parquet", ".arrow", ".feather"),
+)
+"""Names by which some other program than ONNX's takes a file for its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +159,7 @@ def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
         form = file.content.format
         if form in policy.formats:
             continue
-        if form == "other" and file.path in data and not file.path.lower().endswith(_PICKLED_NAMES):
+        if form == "other" and file.path in data and not file.path.lower().endswith(_LOADED_NAMES):
             continue  # the raw data of an allowed ONNX file has no format of its own
         name = shown(file.path)
         what = _UNKNOWN.get(form, f"of the format {form}, which is not allowed")

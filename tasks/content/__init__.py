@@ -160,12 +160,8 @@ def _ends_as_text(window: Window) -> bool:
 
 def _prose(name: str) -> bool:
     """May a file of this name be expected to hold words?"""
-    return (
-        "." not in name.lstrip(".")
-        or "text" in expected.formats_for(name)
-        or name.lower().endswith((".json", ".py", ".pyi", ".ipynb"))
-        or kinds.kind_of(name).reader in ("words", "tiktoken")
-    )
+    kind = kinds.kind_of(name)
+    return "." not in name.lstrip(".") or bool(kind.reader) or (kind.code is not None and kind.code.form == "python")
 
 
 def _zip(window: Window, draft: Draft) -> None:

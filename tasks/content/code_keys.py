@@ -35,7 +35,7 @@ _INERT_PATHS = re.compile(r"(torch\.nn(\.\w+)*|(sentence_transformers|transforme
 _COMMANDS = frozenset(
     ("command", "commands", "cmd", "cmds", "script", "scripts", "exec", "execute", "run", "runs", "shell", "entrypoint", "hook",
      "hooks", "plugin", "preload", "install", "program", "executable", "interpreter", "lambda", "require", "requires",
-     "dependencies", "build", "jobs", "include", "includes", "extends", "entry_point", "entry_points", "mcpservers")
+     "dependencies", "build", "jobs", "executor", "include", "includes", "extends", "entry_point", "entry_points", "mcpservers")
 )  # fmt: skip
 _COMMAND_STARTS = ("command_", "cmd_", "exec_", "shell_", "entry_point_", "script_")
 MODULES_OF_OURS = re.compile(r"sentence_transformers(\.\w+)*\.[A-Z]\w*")
@@ -108,11 +108,11 @@ def _whole(value: dict[str, Json], base: str, draft: Draft) -> None:
         draft.notes.add(f"LangChain builds {printable(str(value.get('id')), 80)} from it")
     if "class_name" in value or "__lambda__" in value:
         keras.named(value, draft)
-    if base == "model_index.json":
+    if base.endswith("model_index.json"):
         for name, said in value.items():
-            if isinstance(said, list) and len(said) == 2 and isinstance(said[0], str):
+            if isinstance(said, list) and len(said) > 1 and isinstance(said[0], str) and isinstance(said[1], str):
                 if name == "_class_name":
                     draft.code = True
                     draft.notes.add(f"its pipeline is in a file of the model: {printable(str(said))}")
                 elif said[0] not in _PIPELINES:
-                    draft.imported(".".join(map(str, said)))
+                    draft.imported(f"{said[0]}.{said[1]}")

@@ -57,6 +57,8 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
     ("tool-settings", "tells a tool which programs or plug-ins to load", r"([jt]sconfig([-_.].*)?|babel\.config|jest\.config"
      r"|angular|renovate|vercel|now|netlify|firebase|app|claude_desktop_config|settings|launch|tasks|mcp)\.jsonc?"
      r"|.*\.config\.json"),
+    ("agent-file", "tells a coding agent that opens the folder what to do", r"(agents?|claude|gemini|skills?)(\.local)?\.md"
+     r"|copilot-instructions\.md|\.(cursor|windsurf|cline|roo)rules|llms(-full)?\.txt"),
     ("container-file", "is run by a container builder", r"(dockerfile|containerfile|singularity)([-_.].*)?"
      r"|(docker-)?compose([-_.].*)?\.ya?ml|devcontainer\.json|docker-bake\.(json|hcl)"),
     ("pipeline-file", "is run by a service that builds or serves", r"jenkinsfile|procfile|cog\.ya?ml|bentofile\.ya?ml"

@@ -112,6 +112,8 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
         elif kind == _STRING:
             _string(reader, key, draft)
         elif kind == _ARRAY:
+            if key.startswith("tokenizer.chat_template.") or key == "tokenizer.chat_template":
+                draft.problem(f"the chat template {printable(key)!r} is a list, which no known reader takes")
             _array(reader, key)
         elif kind in _WIDTH:
             reader.cursor.skip(_WIDTH[kind])

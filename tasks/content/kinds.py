@@ -33,10 +33,18 @@ _LICENCE_ENDINGS = re.compile(
     r"[0-9]+|mit|apache|bsd|gpl|lgpl|agpl|mpl|isc|cc0|openrail|llama[0-9]*|gemma|model|code|weights|others?"
 )
 _STATEMENT_SUFFIXES = frozenset(("sig", "sigstore", "bundle", "dsse", "att", "spdx", "cdx", "tag", "intoto"))
-_KNOWN_JSON = re.compile(
-    r"(.*[-_.])?(tokenizer|tekken|vocab|index|results?|state|map|bom|spdx|cdx|openvex|vex)([-_.].*)?"
-    r"|added_tokens|special_tokens.*|id2label|label2id|labels|classes|normalizer|merges|.*\.(sigstore|intoto|dsse|att|bundle)"
+_LISTS = re.compile(
+    r"(.*[-_.])?(tokenizer|tekken|vocab|vocabulary|tokens?|id2label|label2id|labels?|classes|categories|normalizer|merges"
+    r"|phonemes|speakers|voices|languages|lexicon|dict|alphabet|bom|spdx|cdx|openvex|vex|sigstore|intoto|dsse|att|bundle)([-_.].*)?"
 )
+"""JSON of words or of statements, by its name: no key in it is a setting."""
+
+_SETTINGS_JSON = re.compile(
+    r"(.*[-_.])?(config|configuration|params|hyperparams|hparams|template|modules|generation|metadata|info|infos|card|codemeta|args"
+    r"|dtypes|quant|quantization|scheduler|model|prompts?|index|results?|state|map|scores?|metrics?|stats|statistics|history|losses)"
+    r"([-_.].*)?"
+)
+"""JSON of settings that loaders of models read."""
 _KNOWN_SETTINGS = re.compile(
     r"(.*[-_])?config|configuration|hparams|hyperparams|params|recipe|metadata|training_args|model_index|citation"
 )
@@ -76,7 +84,9 @@ def kind_of(path: str) -> Kind:
     if names_sbom(path) or suffix in _STATEMENT_SUFFIXES:
         return Kind(reader if reader in ("json", "yaml", "xml") else "statement")
     if suffix == "json":
-        return Kind("json", known=_KNOWN_JSON.fullmatch(stem) is not None)
+        if _LISTS.fullmatch(stem):
+            return Kind("json")
+        return Kind("json" if _SETTINGS_JSON.fullmatch(stem) else "figures", known=False)
     if reader in ("yaml", "toml", "ini"):
         return Kind(reader if _KNOWN_SETTINGS.fullmatch(stem) else "", known=False)
     if not reader and _WORDS.fullmatch(name) and (not suffix or _LICENCE_ENDINGS.fullmatch(suffix)):

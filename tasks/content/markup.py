@@ -20,7 +20,7 @@ _DRAWING = frozenset(
         "radialgradient", "stop", "filter", "fegaussianblur", "feoffset", "femerge", "femergenode", "feblend", "feflood",
         "fecomposite", "fecolormatrix", "femorphology", "fedropshadow", "fecomponenttransfer", "fefunca", "fefuncr",
         "fefuncg", "fefuncb", "image", "switch", "style", "namedview", "rdf", "work", "format", "type", "agent", "creator",
-        "date", "rights", "publisher", "a",
+        "date", "rights", "publisher", "a", "page", "grid",
     )
 )  # fmt: skip
 """Elements that draw, describe or hold such; scripts, foreign objects, animations of attributes and frames are none."""
@@ -71,10 +71,10 @@ def _parse(window: Window, draft: Draft, *, drawing: bool) -> str:
 
     def declared(name: str, *_: object) -> None:
         if not drawing or not _plain_doctype(*_):
-            draft.problem("it declares a document type, by which a parser opens other files")
+            raise Malformed("it declares a document type, by which a parser opens other files")
 
     def entity(*_: object) -> None:
-        draft.problem("it defines entities of its own")
+        raise Malformed("it defines entities of its own")
 
     def instructed(target: str, data: str) -> None:
         if target.lower() != "xml":

@@ -20,6 +20,9 @@ _ACTIVE = frozenset(
         b"SubmitForm", b"ImportData", b"GoToE", b"GoToR", b"Rendition", b"Movie", b"Sound", b"3D", b"Encrypt", b"Collection",
     )
 )  # fmt: skip
+_LONG = frozenset(name for name in _ACTIVE if len(name) > 4)
+"""Names that chance does not put into packed data. Every action that runs something needs one of these."""
+
 _NAME = re.compile(rb"/([^\x00\t\n\f\r ()<>\[\]{}/%]+)")
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _PACKED = re.compile(rb"/\s*ObjStm")
@@ -30,17 +33,23 @@ def read(window: Window, draft: Draft) -> None:
     if window.size > LIMIT:
         raise Malformed(f"it has {window.size} bytes; at most {LIMIT} are read")
     data = window.read(0, window.size)
-    _names(_outside_streams(data, draft), draft)
+    outside = _outside_streams(data, draft)
+    active = (_names(outside) & _ACTIVE) | (_names(data) & _LONG)
+    if active:
+        listed = ", ".join(sorted(name.decode() for name in active))
+        draft.problem(f"it holds what a viewer acts on: {listed}")
 
 
 def _outside_streams(data: bytes, draft: Draft) -> bytes:
     """*data* with what streams hold left out, but for objects, which are unpacked."""
     kept: list[bytes] = []
-    at = unpacked = 0
+    at = unpacked = packs = 0
     while True:
         start = data.find(b"stream", at)
         if start < 0:
             kept.append(data[at:])
+            if packs != sum(name == b"ObjStm" for name in map(_unescaped, _NAME.findall(data))):
+                draft.problem("it speaks of packed objects where there are none, so readers may differ on what they see")
             return b"\n".join(kept)
         kept.append(data[at:start])
         end = data.find(b"endstream", start)
@@ -49,6 +58,7 @@ def _outside_streams(data: bytes, draft: Draft) -> bytes:
         opened = data.rfind(b"obj", at, start)
         described = _unescaped(data[max(at, opened) : start])
         if _PACKED.search(described):
+            packs += 1
             body = data[start + len(b"stream") : end].removeprefix(b"\r").removeprefix(b"\n")
             if not _FLATE.search(described) or b"/DecodeParms" in described:
                 draft.problem("its objects are packed in a way that is not unpacked here")
@@ -58,6 +68,8 @@ def _outside_streams(data: bytes, draft: Draft) -> bytes:
                     inner = unpacker.decompress(body, UNPACKED_LIMIT - unpacked + 1)
                 except zlib.error as error:
                     raise Malformed(f"its packed objects do not unpack: {error}") from error
+                if not unpacker.eof and not unpacker.unconsumed_tail:
+                    draft.problem("its packed objects are cut off")
                 unpacked += len(inner)
                 if unpacked > UNPACKED_LIMIT:
                     raise Malformed(f"its objects unpack to more than {UNPACKED_LIMIT} bytes, the most that are looked at")
@@ -69,8 +81,5 @@ def _unescaped(data: bytes) -> bytes:
     return _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), data)
 
 
-def _names(data: bytes, draft: Draft) -> None:
-    active = {_unescaped(name) for name in _NAME.findall(data)} & _ACTIVE
-    if active:
-        listed = ", ".join(sorted(name.decode() for name in active))
-        draft.problem(f"it holds what a viewer acts on: {listed}")
+def _names(data: bytes) -> set[bytes]:
+    return {_unescaped(name) for name in set(_NAME.findall(data))}

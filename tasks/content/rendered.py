@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.content.draft import Draft
 
-TEMPLATE_TOTAL = 4 * 1024 * 1024
+TEMPLATE_TOTAL = 512 * 1024
 """Characters of templates that are read in one file."""
 
 

@@ -34,7 +34,8 @@ _TOKENIZER_PARTS = {
 """The parts that the ``tokenizers`` library builds in; whatever else is named has to come from somewhere else."""
 
 
-def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> None:
+def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> Json:
+    """The value of the file *base*, after what it would load or run is noted."""
     if window.size > JSON_LIMIT:
         raise Malformed(f"it has {window.size} bytes; at most {JSON_LIMIT} of JSON are read")
     # Training states hold NaN, and settings of state-space models infinities; what models are built from stays strict JSON.
@@ -44,6 +45,19 @@ def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> None:
     if base == "tokenizer.json":
         value = _tokenizer(value, draft)
     code_keys.walk(value, base, draft, wide=wide)
+    return value
+
+
+def only_figures(value: Json) -> bool:
+    """Does *value* hold no text, but for its keys?"""
+    waiting = [value]
+    while waiting:
+        said = waiting.pop()
+        if isinstance(said, str):
+            return False
+        if isinstance(said, (list, dict)):
+            waiting += said if isinstance(said, list) else said.values()
+    return True
 
 
 def _index(index: Json, draft: Draft) -> None:

@@ -28,9 +28,9 @@ class Flow:
 
     def __init__(self, every: Iterable[nodes.Node]) -> None:
         self.macros: dict[str, list[nodes.Macro]] = defaultdict(list)
-        self._is: dict[str, list[nodes.Expr | None]] = defaultdict(list)
+        self._is: dict[str, list[nodes.Node | None]] = defaultdict(list)
         """Values of names; ``None`` is text that the template builds."""
-        self._each: dict[str, list[nodes.Expr]] = defaultdict(list)
+        self._each: dict[str, list[nodes.Node]] = defaultdict(list)
         """Values whose members a name takes in turn."""
         self._spaces: dict[str, set[str]] = defaultdict(set)
         """Names of namespaces, and the keys of their attributes' values."""
@@ -79,10 +79,10 @@ class Flow:
                 for given in node.kwargs:
                     self._is[given.key].append(given.value)
 
-    def _space(self, name: str, value: nodes.Expr) -> None:
-        if _calls(value, "namespace"):
-            self._spaces[name] |= {_inner(name, given.key) for given in value.kwargs}  # type: ignore[attr-defined]  # a Call
-            for given in value.kwargs:  # type: ignore[attr-defined]  # a Call
+    def _space(self, name: str, value: nodes.Node) -> None:
+        if isinstance(value, nodes.Call) and _calls(value, "namespace"):
+            self._spaces[name] |= {_inner(name, given.key) for given in value.kwargs}
+            for given in value.kwargs:
                 self._is[_inner(name, given.key)].append(given.value)
 
     def bound(self, name: str) -> bool:
@@ -94,7 +94,7 @@ class Flow:
         values = self._is.get(name, [])
         return bool(values) and name not in self._each and all(value and _calls(value, "namespace") for value in values)
 
-    def values_of(self, name: str, attribute: str) -> list[nodes.Expr]:
+    def values_of(self, name: str, attribute: str) -> list[nodes.Node]:
         """What is kept in *attribute* of the namespace *name*."""
         return [value for value in self._is.get(_inner(name, attribute), []) if value is not None]
 
@@ -130,7 +130,7 @@ class Flow:
                 return _inner(name, attr)
         return ""
 
-    def _values(self, held: str) -> list[nodes.Expr | None]:
+    def _values(self, held: str) -> list[nodes.Node | None]:
         """All that *held* can be, or hold in an attribute if it is a namespace."""
         inner = [value for key in self._spaces.get(held, ()) for value in self._is.get(key, [])]
         return [*self._is.get(held, []), *self._each.get(held, []), *inner]

@@ -19,8 +19,8 @@ from jinja2.parser import Parser
 from tasks.content.draft import printable
 from tasks.content.template_flow import Flow
 
-LONGEST = 256 * 1024
-"""Characters. The longest chat templates of known models have some 30,000."""
+LONGEST = 128 * 1024
+"""Characters. The longest chat templates of known models have some 30,000; this many take a second or two to parse."""
 
 MOST_NODES = 60_000
 
@@ -223,7 +223,7 @@ class _Check:
                 return fault
         return ""
 
-    def _method_by_hand(self, name: str, values: list[nodes.Expr]) -> str:
+    def _method_by_hand(self, name: str, values: list[nodes.Node]) -> str:
         """A value that is found by name may be called later, if it is kept under the name of a method."""
         if name in METHODS and any(self._flow.looked_up(value) for value in values):
             return f"it keeps something that it looked up under the name of the method {name}"

@@ -27,9 +27,10 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
             draft.code = True
             draft.notes.add("lists packages for an installer, which runs what they bring")
         case "words" | "txt":
-            pass
+            _prompt(window, base, draft)
         case "markdown":
             _front(window, draft)
+            _prompt(window, base, draft)
         case "table":
             lines.read_table(window, draft)
         case "statement":
@@ -38,6 +39,12 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
             draft.format = "json" if opened in _OPENS_JSON else "text"
             if draft.format == "json":
                 settings.read_json(window, base, draft, wide=not kind.known)
+        case "figures" if opened in _OPENS_JSON:
+            draft.format = "json"
+            value = settings.read_json(window, base, draft, wide=True)
+            if draft.format == "json" and not settings.only_figures(value):
+                draft.format = kinds.UNKNOWN
+                draft.notes.add("holds texts under a name that is not known here, so a tool may take them for commands")
         case "yaml":
             settings.read_yaml(window, base, draft, wide=not kind.known)
         case "toml":
@@ -74,6 +81,12 @@ def _front(window: Window, draft: Draft) -> None:
             pass
     except Malformed:
         return  # what does not parse builds nothing; whether a card is well formed is asked where cards are judged
+
+
+def _prompt(window: Window, base: str, draft: Draft) -> None:
+    """Some servers are given any file for a template; words with braces in them are none unless they are called so."""
+    if ("template" in base or "prompt" in base) and window.size <= rendered.TEMPLATE_TOTAL:
+        rendered.check(window.read(0, window.size).decode("utf-8", "replace"), "of the file", draft, surely=False)
 
 
 def _template(window: Window, draft: Draft) -> None:

@@ -16,6 +16,7 @@ from tasks.content.window import Window
 from tests.evidence import judged
 from tests.tasks.hostile import by_content, by_name, by_template
 from tests.tasks.hostile.case import Case
+from tests.tasks.hostile.inert import REALISTIC
 
 pytestmark = pytest.mark.requirement("ARC-A5")
 
@@ -36,7 +37,8 @@ def judge(files: dict[str, bytes]) -> tuple[Verdict, set[str], list[str]]:
             for path, data in sorted(files.items())
         ),
     )
-    results = [judged(weights, WeightsPolicy(), [tree]), judged(integrity, IntegrityPolicy(), [tree])]
+    gates = ((weights, WeightsPolicy()), (integrity, IntegrityPolicy()))
+    results = [judged(gate, policy, [tree]) for gate, policy in gates]  # type: ignore[arg-type]  # each with its own policy
     bad = [finding for result in results for finding in result.findings if finding.outcome is not Outcome.PASS]
     return max(result.verdict for result in results), {finding.rule for finding in bad}, [finding.text for finding in bad]
 
@@ -58,3 +60,14 @@ def test_its_harmless_twin_is_green(case: Case) -> None:
 
 def test_no_two_cases_are_one() -> None:
     assert len({(case.path, case.data) for case in CASES}) == len(CASES)
+
+
+def test_what_real_folders_hold_is_green_together() -> None:
+    verdict, _, texts = judge(SOUND | REALISTIC)
+    assert verdict is Verdict.GREEN, texts
+
+
+@pytest.mark.parametrize("path", REALISTIC)
+def test_each_of_it_is_green_alone(path: str) -> None:
+    verdict, _, texts = judge(SOUND | {path: REALISTIC[path]})
+    assert verdict is Verdict.GREEN, texts
