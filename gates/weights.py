@@ -62,8 +62,13 @@ _PICKLED_FORMATS = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar"
 _PLAIN_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "keras", "keras-h5", "hdf5", "saved-model", "tflite")
 WEIGHT_FORMATS = frozenset((*_PICKLED_FORMATS, *_PLAIN_FORMATS))
 
-SAFE_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "sentencepiece", "json", "text", "image", "empty")
-"""Formats that hold data and nothing else."""
+SAFE_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "sentencepiece", "json", "text", "image", "pdf", "empty")
+"""Formats that hold data and nothing else; ``text`` is text under a name that no tool runs."""
+
+_UNKNOWN = {
+    "other": "of no format that is known here",
+    "unknown-text": "text of a kind that is not known here, so a tool may run it",
+}
 
 TORCH_TENSOR_IMPORTS = (
     "collections.OrderedDict",
@@ -82,7 +87,12 @@ TORCH_TENSOR_IMPORTS = (
 )
 """What a PyTorch state dictionary of plain tensors imports, for profiles that must take one."""
 
-_PICKLED_NAMES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill", ".p", ".pk")
+_LOADED_NAMES = (
+    *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill", ".p", ".pk"),
+    *(".h5", ".hdf5", ".keras", ".mlmodel", ".tflite", ".pb", ".plan", ".engine", ".trt", ".mat", ".marshal", ".nemo", ".mar"),
+    *(".sqlite", ".db", ".doc", ".xls", ".ppt", ".docx", ".xlsx", ".pptx", ".msi", ".parquet", ".arrow", ".feather"),
+)
+"""Names by which some other program than ONNX's takes a file for its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +159,10 @@ def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
         form = file.content.format
         if form in policy.formats:
             continue
-        if form == "other" and file.path in data and not file.path.lower().endswith(_PICKLED_NAMES):
+        if form == "other" and file.path in data and not file.path.lower().endswith(_LOADED_NAMES):
             continue  # the raw data of an allowed ONNX file has no format of its own
         name = shown(file.path)
-        what = "of no format that is known here" if form == "other" else f"of the format {form}, which is not allowed"
+        what = _UNKNOWN.get(form, f"of the format {form}, which is not allowed")
         yield FORMATS.fails(f"{name} is {what}.", tree, about=name, location=Location(path=name))
 
 

@@ -14,8 +14,11 @@ from tasks.content import (
     gguf,
     hdf5,
     keras,
+    kinds,
     onnx,
+    pdfs,
     pickles,
+    pictures,
     protobuf,
     safetensors,
     signatures,
@@ -24,10 +27,11 @@ from tasks.content import (
     torch,
     zips,
 )
+from tasks.content.code_names import code_kind
 from tasks.content.draft import Draft, printable
 from tasks.content.window import Malformed, Window
 
-READERS = "1"
+READERS = "2"
 """Changes whenever the same bytes could be described in another way, so that a cached description is not believed."""
 
 HEAD = 4096
@@ -41,20 +45,35 @@ def describe(window: Window, path: str) -> Content:
     draft = Draft("empty" if window.size == 0 else "other")
     try:
         if window.size:
-            _read(window, name, draft)
+            _read(window, path, draft)
     except Malformed as fault:
         draft.problem(f"{draft.format}: {fault}")
     except (Stopped, OSError):
         raise
     except Exception as error:  # a reader that fails on some bytes has not read them: that is a problem of the file too
         draft.problem(f"the {draft.format} reader failed: {type(error).__name__}: {printable(str(error))}")
+    if window.size:
+        _named_as_code(path, draft)
     promised = expected.formats_for(name)
-    if promised and draft.format not in promised:
-        draft.problem(f"it is named as {promised[0]}, but its bytes are {draft.format}")
+    if promised and not promised & {draft.format, kinds.family(draft.format)}:
+        draft.problem(f"it is named as {expected.first_for(name)}, but its bytes are {draft.format}")
     return draft.done()
 
 
-def _read(window: Window, name: str, draft: Draft) -> None:
+def _named_as_code(path: str, draft: Draft) -> None:
+    """Whatever the bytes are: what a tool takes for code by its name is code, and a picture is one by its name too."""
+    kind = code_kind(path)
+    if kind is not None:
+        draft.code = True
+        draft.notes.add(kind.why)
+        if draft.format == "other":
+            draft.format = kind.form
+    elif draft.format == "image" and not expected.formats_for(path):
+        draft.format = kinds.UNKNOWN
+        draft.notes.add("begins as a picture does, under a name that is not known here")
+
+
+def _read(window: Window, path: str, draft: Draft) -> None:
     head = window.upto(0, HEAD)
     form = signatures.of(head, window)
     if not form and safetensors.looks_like(head):
@@ -70,11 +89,19 @@ def _read(window: Window, name: str, draft: Draft) -> None:
         draft.format = form
         _by_signature(form, window, draft)
     else:
-        _by_trial(head, window, name, draft)
+        _by_trial(head, window, path, draft)
 
 
 def _by_signature(form: str, window: Window, draft: Draft) -> None:
-    readers = {"safetensors": safetensors.read, "gguf": gguf.read, "numpy": arrays.read, "hdf5": hdf5.read, "tar": tars.read}
+    readers = {
+        "safetensors": safetensors.read,
+        "gguf": gguf.read,
+        "numpy": arrays.read,
+        "hdf5": hdf5.read,
+        "tar": tars.read,
+        "image": pictures.read,
+        "pdf": pdfs.read,
+    }
     if form in readers:
         readers[form](window, draft)
     elif form in signatures.EXECUTABLES:
@@ -83,7 +110,8 @@ def _by_signature(form: str, window: Window, draft: Draft) -> None:
         draft.problem(f"it is packed as {form}, which is not looked into")
 
 
-def _by_trial(head: bytes, window: Window, name: str, draft: Draft) -> None:
+def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
+    name = path.rsplit("/", 1)[-1]
     text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
     if _pickle(head, window, name, draft, text=text):
         return
@@ -96,8 +124,7 @@ def _by_trial(head: bytes, window: Window, name: str, draft: Draft) -> None:
         else:
             onnx.read(window, draft)
     elif text:
-        draft.format = texts.form(head, name)
-        texts.read(window, name, draft)
+        texts.read(head, window, path, draft)
     elif head[0] == 0x0A and name.lower().endswith((".model", ".spm")):
         draft.format = "sentencepiece" if _sentencepiece(window) else "other"
 
@@ -133,9 +160,8 @@ def _ends_as_text(window: Window) -> bool:
 
 def _prose(name: str) -> bool:
     """May a file of this name be expected to hold words?"""
-    return (
-        "." not in name.lstrip(".") or "text" in expected.formats_for(name) or name.lower().endswith((".json", *texts.PYTHON))
-    )
+    kind = kinds.kind_of(name)
+    return "." not in name.lstrip(".") or bool(kind.reader) or (kind.code is not None and kind.code.form == "python")
 
 
 def _zip(window: Window, draft: Draft) -> None:
@@ -164,7 +190,7 @@ def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
             form = "zip" if head[:4] == b"PK\x03\x04" else signatures.of(head, Window.over(head))
             if form in signatures.ARCHIVES:
                 inner.problem(f"it is an archive ({form}) inside an archive")
-            elif form in signatures.EXECUTABLES or member.name.lower().endswith((*texts.PYTHON, *texts.SCRIPTS)):
+            elif form in signatures.EXECUTABLES or code_kind(member.name) is not None:
                 inner.code = True
                 inner.notes.add("is code")
             elif not form and head:

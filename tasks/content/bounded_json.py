@@ -12,10 +12,19 @@ from tasks.content.window import Malformed
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
-def parse(data: bytes) -> Json:
-    """The value that *data* says. Raises `Malformed`."""
+MOST_VALUES = 6_000_000
+"""Lists, mappings and members; the vocabularies of the largest tokenizers have some two million."""
+
+
+def parse(data: bytes, *, constants: bool = False) -> Json:
+    """The value that *data* says. Raises `Malformed`. *constants*: NaN and the infinities, which Python writes, are numbers."""
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_VALUES:
+        raise Malformed(f"its JSON has more than {MOST_VALUES} values, the most that are read")
+    constant = float if constants else _no_constant
     try:
-        value: Json = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        value: Json = json.loads(
+            data.decode("utf-8-sig" if constants else "utf-8"), object_pairs_hook=_once, parse_constant=constant
+        )
     except UnicodeDecodeError as error:
         raise Malformed(f"its JSON is not UTF-8 at byte {error.start}") from error
     except RecursionError as error:

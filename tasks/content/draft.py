@@ -21,7 +21,7 @@ def printable(text: str, limit: int = 200) -> str:
 class Draft:
     """Mutable while one file is read; `done` makes the value."""
 
-    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "steps", "unpacked")
+    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "rendered", "steps", "unpacked")
 
     def __init__(self, form: str) -> None:
         self.format = form
@@ -30,6 +30,8 @@ class Draft:
         self.refers: set[str] = set()
         self.operators: set[str] = set()
         self.notes: set[str] = set()
+        self.rendered = 0
+        """Characters of templates so far, whose parsing takes longer than other reading."""
         self.steps = 0
         """Steps that readers took so far, for those whose time must be bounded by more than the size of the file."""
         self.unpacked = 0

@@ -33,13 +33,23 @@ _BY_ENDING: tuple[tuple[str, tuple[str, ...]], ...] = (
     (".jpeg", ("image",)),
     (".gif", ("image",)),
     (".webp", ("image",)),
+    (".svg", ("image",)),
     (".pdf", ("pdf",)),
     (".py", ("python", "script", "empty")),
-    *((ending, _TEXT) for ending in (".txt", ".md", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".xml", ".html", ".cfg", ".ini")),
+    *((ending, _TEXT) for ending in (".txt", ".md", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".xml", ".cfg", ".ini")),
 )
 
 
-def formats_for(name: str) -> tuple[str, ...]:
+def formats_for(name: str) -> frozenset[str]:
     """The formats that *name* promises; empty where it promises nothing."""
+    return frozenset(_promised(name))
+
+
+def first_for(name: str) -> str:
+    """The format that people expect of *name*."""
+    return next(iter(_promised(name)), "")
+
+
+def _promised(name: str) -> tuple[str, ...]:
     lower = name.lower()
     return next((formats for ending, formats in _BY_ENDING if lower.endswith(ending)), ())

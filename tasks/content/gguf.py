@@ -6,9 +6,9 @@ that are left before it is believed, so a header can neither make this hang nor 
 
 from __future__ import annotations
 
-import re
 import struct
 
+from tasks.content import rendered
 from tasks.content.draft import Draft, printable
 from tasks.content.window import Cursor, Malformed, Window
 
@@ -27,15 +27,6 @@ BLOCKS = {  # tensor type: (elements in a block, bytes of a block)
     23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2),
     34: (256, 54), 35: (256, 66), 39: (32, 17),
 }  # fmt: skip
-
-_ESCAPING = re.compile(
-    r"__\w+__|\bmro\b|\bsubclasses\b|\battr\s*\(|\|\s*attr\b|\bpopen\b|\bimport\s+os\b|\\x5f|\\u005f|%\s*(include|import|extends)\b"
-)
-
-
-def suspicious(template: str) -> bool:
-    """Does a Jinja template reach for what only an escape from its sandbox needs?"""
-    return _ESCAPING.search(template) is not None
 
 
 class _Reader:
@@ -62,7 +53,9 @@ class _Reader:
         return int(self._long.unpack(self.cursor.take(8))[0])
 
     def string(self, limit: int) -> str:
-        length = self.length()
+        return self.text(self.length(), limit)
+
+    def text(self, length: int, limit: int) -> str:
         if length > limit:
             raise Malformed(f"a string claims {length} bytes; at most {limit} are read there")
         try:
@@ -116,19 +109,29 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
             alignment = reader.word() if kind == 4 else 0
             if alignment < 8 or alignment > 65_536 or alignment & (alignment - 1):
                 raise Malformed("its alignment is not a power of two from 8 to 65536")
-        elif kind == _STRING and key.startswith("tokenizer.chat_template"):
-            draft.notes.add(f"carries a chat template ({printable(key)})")
-            if suspicious(reader.string(TEMPLATE_LIMIT)):
-                draft.problem(f"the chat template {printable(key)!r} reaches for Python internals")
         elif kind == _STRING:
-            reader.cursor.skip(reader.length())
+            _string(reader, key, draft)
         elif kind == _ARRAY:
+            if key.startswith("tokenizer.chat_template.") or key == "tokenizer.chat_template":
+                draft.problem(f"the chat template {printable(key)!r} is a list, which no known reader takes")
             _array(reader, key)
         elif kind in _WIDTH:
             reader.cursor.skip(_WIDTH[kind])
         else:
             raise Malformed(f"the key {printable(key)!r} has the unknown type {kind}")
     return alignment
+
+
+def _string(reader: _Reader, key: str, draft: Draft) -> None:
+    """A text; a template among these is rendered by whatever serves the model."""
+    surely = key.startswith("tokenizer.chat_template")
+    length = reader.length()
+    if surely:
+        draft.notes.add(f"carries a chat template ({printable(key)})")
+    elif length > TEMPLATE_LIMIT:
+        reader.cursor.skip(length)
+        return
+    rendered.check(reader.text(length, TEMPLATE_LIMIT), printable(key), draft, surely=surely)
 
 
 def _array(reader: _Reader, key: str) -> None:

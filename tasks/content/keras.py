@@ -63,10 +63,11 @@ def built_by(config: Json, draft: Draft) -> None:
             waiting += value
         elif isinstance(value, dict):
             waiting += value.values()
-            _named(value, draft)
+            named(value, draft)
 
 
-def _named(value: dict[str, Json], draft: Draft) -> None:
+def named(value: dict[str, Json], draft: Draft) -> None:
+    """Note the class or function that one mapping of a configuration names."""
     name, module, registered = value.get("class_name"), value.get("module"), value.get("registered_name")
     if name in ("Lambda", "__lambda__") or "__lambda__" in value:
         draft.code = True

@@ -6,6 +6,7 @@ own: no key twice, and a lower limit on the header.
 
 from __future__ import annotations
 
+from tasks.content import rendered
 from tasks.content.bounded_json import Json, parse
 from tasks.content.draft import Draft, printable
 from tasks.content.window import Malformed, Window
@@ -41,6 +42,9 @@ def read(window: Window, draft: Draft) -> None:
         if name == "__metadata__":
             if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
                 draft.problem("its __metadata__ is not a map of strings to strings")
+                continue
+            for key, value in said.items():
+                rendered.check(str(value), printable(key), draft, surely="chat_template" in key)
         else:
             spans.append((*_span(name, said), name))
     end = 0

@@ -1,98 +1,96 @@
-"""Text: JSON that makes a loader import code, Python that it would import, and templates."""
+"""Text: read on as its name says, so that only words that nothing runs are left as words."""
 
 from __future__ import annotations
 
-from tasks.content.bounded_json import Json, parse
-from tasks.content.draft import Draft, printable
-from tasks.content.gguf import suspicious
-from tasks.content.names import fault_of
+from tasks.content import kinds, lines, markup, modelfile, rendered, settings, yaml_text
+from tasks.content.draft import Draft
 from tasks.content.window import Malformed, Window
 
-CONFIG_LIMIT = 16 * 1024 * 1024
-CODE_KEYS = frozenset(("auto_map", "auto_mapping", "custom_pipelines", "custom_generate"))
-"""Keys by which transformers, peft and diffusers load Python files of the model (``trust_remote_code``)."""
-
-PYTHON = (".py", ".pyi", ".pyw", ".pth-script", ".ipynb")
-SCRIPTS = (
-    ".sh",
-    ".bash",
-    ".zsh",
-    ".bat",
-    ".cmd",
-    ".ps1",
-    ".js",
-    ".mjs",
-    ".rb",
-    ".pl",
-    ".php",
-    ".lua",
-    ".vbs",
-    ".jar",
-    ".so",
-    ".dll",
-)
+FRONT_LIMIT = 1024 * 1024
+_OPENS_JSON = (b"{", b"[")
 
 
-def form(head: bytes, name: str) -> str:
-    """The kind of text. *name* decides between text and source code, which bytes cannot."""
-    lower = name.lower()
-    if lower.endswith(PYTHON):
-        return "python"
-    if lower.endswith(SCRIPTS):
-        return "script"
-    starts = (b"{", b"[") if ".json" in lower else (b"{",)  # a vocabulary may well begin with [PAD]
-    return "json" if head.lstrip()[:1] in starts else "text"
-
-
-def read(window: Window, name: str, draft: Draft) -> None:
-    base = name.rsplit("/", 1)[-1].lower()
-    if draft.format in ("python", "script"):
+def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
+    """Set the format of the text at *path*, and note what it would run."""
+    kind = kinds.kind_of(path)
+    base = path.rsplit("/", 1)[-1].lower()
+    draft.format = "text"
+    if kind.code is not None:
+        draft.format = kind.code.form
         draft.code = True
-        draft.notes.add("is source code; a loader that trusts the model's code would run it")
-    elif draft.format == "json" and (base.endswith("config.json") or base in ("modules.json", "model_index.json")):
-        if window.size > CONFIG_LIMIT:
-            raise Malformed(f"it has {window.size} bytes; at most {CONFIG_LIMIT} of a configuration are read")
-        _config(parse(window.read(0, window.size)), base, draft)
-    elif draft.format == "json" and base.endswith(".index.json"):
-        _index(parse(window.read(0, min(window.size, CONFIG_LIMIT))), draft)
-    elif base.endswith((".jinja", ".jinja2")) and suspicious(window.upto(0, CONFIG_LIMIT).decode("utf-8", "replace")):
-        draft.problem("the template reaches for Python internals")
-
-
-def _index(index: Json, draft: Draft) -> None:
-    """The list of a model's shards: loaders open what it names."""
-    shards = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
-        raise Malformed("it does not map weights to the names of files")
-    for shard in sorted({str(shard) for shard in shards.values()}):
-        fault = fault_of(shard)
-        if fault:
-            draft.problem(f"the file {printable(shard)!r} that it names {fault}")
-        else:
-            draft.referred(shard)
-
-
-def _config(config: Json, base: str, draft: Draft) -> None:
-    waiting: list[Json] = [config]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-            continue
-        if not isinstance(value, dict):
-            continue
-        waiting += value.values()
-        for key in sorted(CODE_KEYS & value.keys()):
-            if value[key]:
-                draft.code = True
-                draft.notes.add(f"{key} makes a loader import Python code: {printable(str(value[key]))}")
-        template = value.get("chat_template")
-        if template:
-            draft.notes.add("carries a chat template")
-            texts = [template] if isinstance(template, str) else [str(template)]
-            if any(suspicious(text) for text in texts):
-                draft.problem("the chat template reaches for Python internals")
-        kind = value.get("type")
-        if base == "modules.json" and isinstance(kind, str) and not kind.startswith("sentence_transformers."):
+        draft.notes.add(kind.code.why)
+        return
+    opened = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    match kind.reader:
+        case "txt" if lines.are_requirements(window):
+            draft.format = "package-manifest"
             draft.code = True
-            draft.imported(kind)
+            draft.notes.add("lists packages for an installer, which runs what they bring")
+        case "words" | "txt":
+            _prompt(window, base, draft)
+        case "markdown":
+            _front(window, draft)
+            _prompt(window, base, draft)
+        case "table":
+            lines.read_table(window, draft)
+        case "statement":
+            draft.format = "json" if opened == b"{" else "text"
+        case "json":
+            draft.format = "json" if opened in _OPENS_JSON else "text"
+            if draft.format == "json":
+                settings.read_json(window, base, draft, wide=not kind.known)
+        case "figures" if opened in _OPENS_JSON:
+            draft.format = "json"
+            value = settings.read_json(window, base, draft, wide=True)
+            if draft.format == "json" and not settings.only_figures(value):
+                draft.format = kinds.UNKNOWN
+                draft.notes.add("holds texts under a name that is not known here, so a tool may take them for commands")
+        case "yaml":
+            settings.read_yaml(window, base, draft, wide=not kind.known)
+        case "toml":
+            settings.read_toml(window, base, draft)
+        case "ini":
+            settings.read_ini(window, base, draft)
+        case "template":
+            _template(window, draft)
+        case "svg":
+            markup.read_svg(window, draft)
+        case "xml":
+            markup.read_xml(window, draft)
+        case "gitattributes":
+            lines.read_attributes(window, draft)
+        case "modelfile":
+            modelfile.read(window, draft)
+        case "tiktoken" if lines.are_ranked_tokens(window):
+            pass
+        case "hub-metadata" if lines.are_hub_notes(window):
+            pass
+        case _:
+            draft.format = kinds.UNKNOWN
+            draft.notes.add("has a name that is not known here, so a tool may run it")
+
+
+def _front(window: Window, draft: Draft) -> None:
+    """The front matter of a card: hubs and our own reader take it for YAML."""
+    text = window.upto(0, FRONT_LIMIT).decode("utf-8", "replace").lstrip("\ufeff")
+    if not text.startswith("---"):
+        return
+    front = text.split("\n---", 1)[0]
+    try:
+        for _ in yaml_text.documents(front, draft):
+            pass
+    except Malformed:
+        return  # what does not parse builds nothing; whether a card is well formed is asked where cards are judged
+
+
+def _prompt(window: Window, base: str, draft: Draft) -> None:
+    """Some servers are given any file for a template; words with braces in them are none unless they are called so."""
+    if ("template" in base or "prompt" in base) and window.size <= rendered.TEMPLATE_TOTAL:
+        rendered.check(window.read(0, window.size).decode("utf-8", "replace"), "of the file", draft, surely=False)
+
+
+def _template(window: Window, draft: Draft) -> None:
+    if window.size > rendered.TEMPLATE_TOTAL:
+        raise Malformed(f"it has {window.size} bytes; at most {rendered.TEMPLATE_TOTAL} of a template are read")
+    draft.notes.add("is a chat template")
+    rendered.check(window.read(0, window.size).decode("utf-8", "replace"), "of the file", draft, surely=True)

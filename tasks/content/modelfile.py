@@ -1,0 +1,54 @@
+"""Ollama's Modelfile: which weights it takes, and the template that it gives the server.
+
+Source: ``docs/modelfile.md`` of Ollama; the actions of Go's ``text/template``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tasks.content.draft import Draft, printable
+from tasks.content.names import fault_of
+from tasks.content.window import Malformed, Window
+
+LIMIT = 1024 * 1024
+
+_INSTRUCTION = re.compile(r"(?P<name>[A-Za-z]+)[ \t]+(?P<value>\"\"\".*?\"\"\"|[^\n]*)|[ \t]*(?:#[^\n]*)?", re.DOTALL)
+_KNOWN = frozenset(("from", "parameter", "template", "system", "adapter", "license", "message", "requires"))
+_ACTION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_PART = re.compile(
+    r"\s+|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|[0-9]+|\$?(?:\.[A-Za-z]\w*)+|\$\w*|\.|:?=|[(),|]|/\*.*?\*/"
+    r"|(?:if|else|end|range|with|break|continue|and|or|not|eq|ne|lt|le|gt|ge|len|index|slice|json|print|printf|println"
+    r"|currentDate|true|false|nil|in)\b",
+    re.DOTALL,
+)
+
+
+def read(window: Window, draft: Draft) -> None:
+    if window.size > LIMIT:
+        raise Malformed(f"it has {window.size} bytes; at most {LIMIT} are read")
+    text = window.read(0, window.size).decode("utf-8", "replace").replace("\r\n", "\n")
+    at = 0
+    while at < len(text):
+        match = _INSTRUCTION.match(text, at)
+        if match is None or (match.end() < len(text) and text[match.end()] != "\n"):
+            raise Malformed(f"line {text.count(chr(10), 0, at) + 1} is no instruction")
+        at = match.end() + 1
+        if match["name"]:
+            _instruction(match["name"].lower(), match["value"].strip(), draft)
+
+
+def _instruction(name: str, value: str, draft: Draft) -> None:
+    if name not in _KNOWN:
+        draft.problem(f"it has the unknown instruction {printable(name, 40)!r}")
+    elif name in ("from", "adapter"):
+        fault = fault_of(value) or ("" if "." in value.rpartition("/")[2] and ":" not in value else "is fetched from elsewhere")
+        if fault or value.count("/") > value.count("./"):
+            draft.problem(f"the model {printable(value, 80)!r} that it is built from {fault or 'is fetched from elsewhere'}")
+        else:
+            draft.referred(value)
+    elif name == "template":
+        for action in _ACTION.findall(value):
+            rest = _PART.sub("", action)
+            if rest:
+                draft.problem(f"its template does {printable(action.strip(), 60)!r}, which no chat template needs")
