@@ -142,7 +142,7 @@ def read_advisory(data: bytes) -> Advisory:
     """The advisory in *data*. Raises `Unreadable` for anything that the schema forbids in the members that matter."""
     document: object = None
     try:
-        document = strict_json(data, "the advisory")
+        document = strict_json(data, "the advisory", halves=True)  # what it names is still told, without them
         if not isinstance(document, dict):
             raise Refused("the advisory is not a JSON object")
         return _advisory(_Reader("the advisory", document))
