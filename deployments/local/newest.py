@@ -127,12 +127,8 @@ def blamed(environment: Environment, changes: list[Moved], tests: list[str]) -> 
             print(f"\n{change}: cannot be installed without others that move, too", flush=True)
             continue
         broken = environment.failed(new)
-        print(
-            f"\n{change}{f' (with {chr(44).join(along)})' if along else ''}: {len(broken)} fail",
-            *broken,
-            sep="\n  ",
-            flush=True,
-        )
+        beside = f" (with {', '.join(along)})" if along else ""
+        print(f"\n{change}{beside}: {len(broken)} fail", *broken, sep="\n  ", flush=True)
         guilty += [str(change)] if broken else []
     if guilty:
         print("\nBroken by: " + "; ".join(guilty) + "\nBound it in pyproject.toml, or meet it in the code.")

@@ -1,4 +1,4 @@
-"""The lock: it holds what pyproject.toml asks for, each with hashes and nothing else, and is what make and the pipeline install."""
+"""The lock: it holds what pyproject.toml asks for, each with hashes and nothing else, and is what make installs."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ def test_newest_names_what_moved_and_what_failed() -> None:
     report = (
         '<testsuites><testsuite><testcase classname="tests.a.test_b" name="test_good" file="tests/a/test_b.py"/>'
         '<testcase classname="tests.a.test_b.TestC" name="test_d[x]" file="tests/a/test_b.py"><failure/></testcase>'
-        '<testcase classname="tests.a.test_b" name="test_e" file="tests/a/test_b.py"><error/></testcase></testsuite></testsuites>'
+        '<testcase classname="tests.a.test_b" name="test_e" file="tests/a/test_b.py"><error/></testcase>'
+        "</testsuite></testsuites>"
     )
     assert newest.failures(report) == ["tests/a/test_b.py::TestC::test_d[x]", "tests/a/test_b.py::test_e"]
     assert newest.locked_names("Foo_Bar==1 \\\n    --hash=sha256:0\nb==2\n") == {"foo-bar", "b"}
