@@ -3,13 +3,21 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: ready test test-foundry lint docs bench bench-gpu definitions conformance clean
+# What is installed is what the lock says, file by file; no index has a say in it. `make lock` moves it (docs/dependencies.md).
+LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+HASHED = --require-hashes --only-binary :all: --requirement
+
+.PHONY: ready test test-deep test-foundry newest lock lint docs bench bench-gpu definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
 
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+# Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square.
+test-deep: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -n0 -s tests/deep
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -37,7 +45,7 @@ $(FOUNDRY)/.installed: Makefile | $(VENV)/bin/python
 
 # On a machine with a GPU: its figures against the vendor's. `pip install nvidia-cublas` beside it brings cuBLASLt.
 bench-gpu: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[gpu]'
+	$(LOCKED) $(HASHED) requirements-dev.lock
 	$(BIN)/python benches/gpu.py --required
 
 # Definitions as their makers publish them, whole: make definitions CRDS=DIR, with what 'kubectl get crd -o yaml' saves.
@@ -63,13 +71,27 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ArcOps needs Python 3.11 or newer; set PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+$(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(LOCKED) $(HASHED) requirements.lock
+	$(LOCKED) --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	$(LOCKED) $(HASHED) requirements-dev.lock
 	touch $@
+
+# The lock, written again from the newest versions that pyproject.toml's bounds allow. uv resolves for every platform at once.
+lock: $(VENV)/lock/.installed
+	$(PYTHON) deployments/local/lock.py "$(CURDIR)/$(VENV)/lock/bin/uv"
+
+$(VENV)/lock/.installed: Makefile | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	touch $@
+
+# The tests on the newest versions that the bounds allow, in an environment of its own; where they fail, which one broke them.
+newest: $(VENV)/bin/python
+	$(PYTHON) deployments/local/newest.py "$(CURDIR)/$(VENV)/newest"
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

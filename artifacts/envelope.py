@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
+import re
 from dataclasses import dataclass
 
 from arcops.errors import Refused
+from artifacts.nesting import TOO_DEEP, deep_line
 
 IN_TOTO = "application/vnd.in-toto+json"
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,12 @@ def strict_base64(text: object, what: str) -> bytes:
         raise Refused(f"{what} is not valid base64: {error}") from error
 
 
-def strict_json(data: bytes, what: str) -> object:
-    """JSON without duplicate keys, NaN or infinities, in UTF-8. Raises `Refused` naming *what* was to be read."""
+def strict_json(data: bytes, what: str, *, halves: bool = False) -> object:
+    """JSON without duplicate keys, NaN or infinities, in UTF-8. Raises `Refused` naming *what* was to be read.
+
+    Half of a surrogate pair (``"\\ud800"``) is no character, and no file, digest or database takes one, so it is refused;
+    with *halves* the caller looks for them itself.
+    """
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         members = dict(pairs)
@@ -66,11 +74,33 @@ def strict_json(data: bytes, what: str) -> object:
     def constant(name: str) -> object:
         raise Refused(f"{what} contains {name}, which JSON does not have")
 
+    def finite(text: str) -> float:
+        number = float(text)
+        if math.isinf(number):
+            raise Refused(f"{what} contains the number {text[:40]}, which is larger than any that is computed with")
+        return number
+
+    if (line := deep_line(data)) is not None:
+        raise Refused(f"{what} is not read: {TOO_DEEP} on line {line}")
     try:
-        value: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        value: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant, parse_float=finite)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise Refused(f"{what} is not JSON in UTF-8: {error}") from error
+    except ValueError as error:  # all that is left is Python's own bound on the digits of a whole number
+        raise Refused(f"{what} contains a whole number with thousands of digits, which nothing needs") from error
+    except RecursionError as error:  # ours is the smaller bound, but the caller may stand deep already
+        raise Refused(f"{what} is nested too deep to be read from here") from error
+    if not halves and _HALF.search(data) and _halved(value):
+        raise Refused(f"{what} has half of a surrogate pair, which is no character, so it has no canonical form")
     return value
+
+
+def _halved(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def parse_envelope(data: bytes | dict[str, object]) -> Envelope:

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from arcops.errors import Refused
 from artifacts.canonical import canonical
+from artifacts.nesting import TOO_DEEP, deep_line
 from artifacts.typed import JSON
 
 __all__ = ["JSON", "canonical", "digest", "from_json", "to_json"]
@@ -44,6 +45,9 @@ def from_json(kind: type[T], text: bytes | str) -> T:
     try:
         value: T = _adapter(cast(Hashable, kind)).validate_json(text)
     except ValidationError as error:
+        line = deep_line(text.encode(errors="surrogatepass") if isinstance(text, str) else text)
+        if line is not None:  # pydantic has a bound of its own, and other words
+            raise Refused(f"{kind.__name__}: {TOO_DEEP} on line {line}") from error
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise Refused(f"{kind.__name__}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)") from error

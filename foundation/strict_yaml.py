@@ -1,10 +1,12 @@
-"""YAML read strictly: safe types only, a key counts once, no aliases (bombs), and only true and false are booleans."""
+"""YAML read strictly, by the core schema of YAML 1.2 (chapter 10.3), of which less is taken: no tag but the core's own, a key
+counts once and is text, no aliases (bombs), and only true and false are booleans. ``010`` is ten, ``0o10`` eight; ``1:20``,
+``1_000``, ``0b1`` and dates, which YAML 1.1 made numbers, are text.
+"""
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections.abc import Hashable
 
 import yaml
 
@@ -12,34 +14,48 @@ from arcops.errors import Refused
 
 JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
+DEEPEST = 100
+LONGEST_NUMBER = 64
+"""Characters. Longer ones cost more than in proportion to be read, and no field of ours takes one."""
+
+_CORE = "tag:yaml.org,2002:"
+_TAGS = frozenset(f"{_CORE}{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map"))
+_KINDS = (
+    ("null", re.compile(r"(?:~|null|Null|NULL|)\Z")),
+    ("bool", re.compile(r"(?:true|false)\Z")),
+    ("int", re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")),
+    ("float", re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")),
+    ("float", re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")),
+)
+_BASES = {"0o": 8, "0x": 16}
+
 
 class _Loader(yaml.SafeLoader):
     values_left: int
+    depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed; write the value out")
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it untyped
+        if isinstance(event, yaml.AliasEvent):
+            raise _problem("aliases are not allowed; write the value out", event)
+        if self.depth >= DEEPEST and isinstance(event, yaml.CollectionStartEvent):
+            raise _problem(f"values are nested more than {DEEPEST} deep", event)
+        if event.tag is not None and event.tag not in _TAGS:
+            raise _problem(f"the tag {event.tag[:80]} has no meaning here", event)
         self.values_left -= 1
         if self.values_left < 0:
-            raise yaml.YAMLError("it has more values than anything of its kind needs")
-        return super().compose_node(parent, index)
+            raise _problem("it has more values than anything of its kind needs", event)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        mapping: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            raise yaml.YAMLError(f"a key stands twice in the mapping that begins on line {node.start_mark.line + 1}")
-        return mapping
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _first in "tf":
-    _boolean = ("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"))
-    _Loader.yaml_implicit_resolvers.setdefault(_first, []).append(_boolean)
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: bool | tuple[bool, bool]) -> str:
+        """The tag of what carries none: that of the core schema, for plain values; quotes make text."""
+        if kind is not yaml.ScalarNode:
+            return f"{_CORE}{'seq' if kind is yaml.SequenceNode else 'map'}"
+        plain = isinstance(implicit, tuple) and implicit[0]
+        return f"{_CORE}{next((name for name, form in _KINDS if form.match(value or '')), 'str') if plain else 'str'}"
 
 
 def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON]:
@@ -51,9 +67,68 @@ def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON
         loader = _Loader(data.decode("utf-8"))
         loader.values_left = most_values
         documents: list[JSON] = []
-        while loader.check_data():  # type: ignore[no-untyped-call]  # types-PyYAML leaves it untyped
-            documents.append(loader.get_data())
-        json.dumps(documents, allow_nan=False)
-    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        while loader.check_node():
+            node = loader.get_node()
+            documents.append(None if node is None else _value(node))
+    # PyYAML makes characters of escapes ("\UFFFFFFFF") and versions of directives without looking at how large they are.
+    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Refused(f"{what} in YAML cannot be read: {' '.join(str(error).split())}") from error
     return documents
+
+
+def _value(node: yaml.Node) -> JSON:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node)
+    if isinstance(node, yaml.SequenceNode):
+        if node.tag != f"{_CORE}seq":
+            raise _problem(f"a list cannot be a {node.tag.removeprefix(_CORE)}", node)
+        return [_value(item) for item in node.value]
+    return _scalar(_text(node), node.tag.removeprefix(_CORE), node)
+
+
+def _mapping(node: yaml.MappingNode) -> dict[str, JSON]:
+    if node.tag != f"{_CORE}map":
+        raise _problem(f"a mapping cannot be a {node.tag.removeprefix(_CORE)}", node)
+    mapping: dict[str, JSON] = {}
+    for name, member in node.value:
+        if not isinstance(name, yaml.ScalarNode):
+            raise _problem("a key is no plain value", name)
+        key = _text(name)
+        if key in mapping:
+            begins = node.start_mark.line + 1
+            raise yaml.YAMLError(f"a key stands twice in the mapping that begins on line {begins}")
+        mapping[key] = _value(member)
+    return mapping
+
+
+def _text(node: yaml.Node) -> str:
+    text: str = node.value
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise _problem("it holds half a character (a lone surrogate)", node)
+    return text
+
+
+def _scalar(text: str, kind: str, node: yaml.Node) -> JSON:
+    if kind == "str":
+        return text
+    if kind not in ("null", "bool", "int", "float"):
+        raise _problem(f"a single value cannot be a {kind}", node)
+    if len(text) > LONGEST_NUMBER:
+        raise _problem(f"a number has more than {LONGEST_NUMBER} digits; put it in quotes if it is a name", node)
+    if not any(name == kind and form.match(text) for name, form in _KINDS):
+        raise _problem(f"{text!r} is no {kind} of YAML 1.2", node)
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text == "true"
+        case "int":
+            return int(text[2:], _BASES[text[:2]]) if text[:2] in _BASES else int(text)
+    number = math.inf if text[-1].isalpha() else float(text)  # .inf and .nan end in a letter, and nothing else does
+    if not math.isfinite(number):
+        raise _problem(f"{text} is no number that JSON can say", node)
+    return number
+
+
+def _problem(text: str, at: yaml.Node | yaml.Event) -> yaml.YAMLError:
+    return yaml.YAMLError(f"{text} (line {at.start_mark.line + 1})" if at.start_mark is not None else text)

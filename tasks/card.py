@@ -15,6 +15,7 @@ from arcops.licence import UNSAID, AllOf, parse_licence
 from arcops.request import Request
 from arcops.seen.card import Card, CardSeen, LicenceSeen, LicenceSource
 from arcops.seen.tree import FileSeen, Tree
+from artifacts.nesting import TOO_DEEP, deep_line
 from tasks.card_facts import facts_of, strings
 from tasks.front_matter import CardText, Node, read_card, shown
 from tasks.licence_text import recognise, recognise_notice
@@ -207,6 +208,8 @@ def _fields(text: str, path: str) -> dict[str, object]:
             raise Refused(f"{path} has a duplicate key, so two readers could see two licences")
         return members
 
+    if (line := deep_line(text.encode("utf-8", "surrogatepass"))) is not None:
+        raise Refused(f"{path} is not read: {TOO_DEEP} on line {line}")
     try:
         document: object = json.loads(text, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:

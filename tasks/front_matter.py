@@ -14,6 +14,7 @@ from types import MappingProxyType
 import yaml
 
 from arcops.errors import Refused
+from foundation.yaml_ahead import deep_ahead
 
 _LONGEST = 1024 * 1024
 _DEEPEST = 24
@@ -48,8 +49,9 @@ def parse_front(text: str) -> Mapping[str, Node]:
     """The mapping in the YAML *text*. Raises `Refused` on anything that is not one plain mapping."""
     if len(text) > _LONGEST:
         raise Refused(f"the front matter has {len(text)} characters; at most {_LONGEST} are read")
+    seen = _Seen()
     try:
-        events = _checked(yaml.parse(text, Loader=_LOADER))
+        events = _checked(yaml.parse(text, Loader=_LOADER), seen)
         root: Node = ""
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -57,6 +59,8 @@ def parse_front(text: str) -> Mapping[str, Node]:
         if isinstance(root, str) and not root:
             return MappingProxyType({})
     except yaml.YAMLError as error:
+        if (line := deep_ahead(text, error, after=seen.after, opened=seen.depth, deepest=_DEEPEST)) is not None:
+            raise _too_deep(line) from error
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 2}" if mark is not None else "it"
         raise Refused(f"the front matter is not YAML: {where}: {getattr(error, 'problem', None) or 'unreadable'}") from error
@@ -65,20 +69,35 @@ def parse_front(text: str) -> Mapping[str, Node]:
     return root
 
 
-def _checked(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
-    depth, documents = 0, 0
+@dataclass(slots=True)
+class _Seen:
+    """How many collections are open, and where the parser's last event ended."""
+
+    depth: int = 0
+    after: int = 0
+
+
+def _too_deep(line: int) -> Refused:
+    return Refused(f"the front matter nests deeper than {_DEEPEST}: line {line + 1}")
+
+
+def _checked(events: Iterator[yaml.Event], seen: _Seen) -> Iterator[yaml.Event]:
+    documents = 0
     for count, event in enumerate(events):
+        seen.after = event.end_mark.index if event.end_mark is not None else seen.after
         match event:
             case yaml.AliasEvent():
                 raise Refused("the front matter uses a YAML alias, which can stand for any amount of data; write the value out")
             case yaml.DocumentStartEvent():
                 documents += 1
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                depth += 1
+                seen.depth += 1
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                depth -= 1
-        if depth > _DEEPEST or count > _NODES or documents > 1:
-            raise Refused(f"the front matter nests deeper than {_DEEPEST}, has more than {_NODES} parts, or is two documents")
+                seen.depth -= 1
+        if seen.depth > _DEEPEST:
+            raise _too_deep(event.start_mark.line + 1 if event.start_mark is not None else 1)
+        if count > _NODES or documents > 1:
+            raise Refused(f"the front matter has more than {_NODES} parts, or is two documents")
         tag = getattr(event, "tag", None)
         if tag is not None and tag not in _PLAIN_TAGS:
             raise Refused(f"the front matter has the YAML tag {str(tag)[:80]!r}; plain values carry none")

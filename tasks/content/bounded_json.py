@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import NoReturn
 
+from artifacts.nesting import TOO_DEEP, deep_line
 from tasks.content.draft import printable
 from tasks.content.window import Malformed
 
@@ -21,6 +22,8 @@ def parse(data: bytes, *, constants: bool = False) -> Json:
     if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_VALUES:
         raise Malformed(f"its JSON has more than {MOST_VALUES} values, the most that are read")
     constant = float if constants else _no_constant
+    if (line := deep_line(data)) is not None:
+        raise Malformed(f"its JSON is not read: {TOO_DEEP} on line {line}")
     try:
         value: Json = json.loads(
             data.decode("utf-8-sig" if constants else "utf-8"), object_pairs_hook=_once, parse_constant=constant
@@ -29,8 +32,10 @@ def parse(data: bytes, *, constants: bool = False) -> Json:
         raise Malformed(f"its JSON is not UTF-8 at byte {error.start}") from error
     except RecursionError as error:
         raise Malformed("its JSON is nested too deep") from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise Malformed(f"its JSON does not parse: {printable(str(error))}") from error
+    except ValueError as error:
+        raise Malformed("its JSON holds a whole number with thousands of digits") from error
     return value
 
 
@@ -44,4 +49,4 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise Malformed(f"its JSON says {name}, which JSON does not have")

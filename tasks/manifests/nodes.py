@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 import yaml
 
 from arcops.errors import Refused
+from foundation.yaml_ahead import deep_ahead
 
 DEEPEST = 100
+_DEEP = f"values are nested more than {DEEPEST} deep"
 MOST_VALUES = 2_000_000
 """In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
 
@@ -95,9 +97,13 @@ def documents(data: bytes, tick: Callable[[], None] = idle) -> Iterator[Node]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable("the file is not UTF-8 text", data.count(b"\n", 0, error.start) + 1) from None
+    reading = _Reading(builder=_Builder(text))
     try:
-        yield from _documents(text, tick)
+        yield from _documents(text, tick, reading)
     except yaml.MarkedYAMLError as error:
+        deep = deep_ahead(text, error, after=reading.after, opened=reading.builder.opened, deepest=DEEPEST)
+        if deep is not None:
+            raise Unreadable(_DEEP, deep) from None
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         raise _unreadable(f"it is not YAML: {error.problem or error.context}", text, line) from None
@@ -122,16 +128,24 @@ def _unreadable(problem: str, text: str, line: int) -> Unreadable:
     return Unreadable(problem, line)
 
 
-def _documents(text: str, tick: Callable[[], None]) -> Iterator[Node]:
-    builder = _Builder(text)
+@dataclass(slots=True)
+class _Reading:
+    """How far a text was read: the document that is being built, and the index at which the parser's last event ended."""
+
+    builder: _Builder
+    after: int = 0
+
+
+def _documents(text: str, tick: Callable[[], None], reading: _Reading) -> Iterator[Node]:
     for number, event in enumerate(yaml.parse(text, Loader=_Loader)):
         if number % _EVENTS_PER_TICK == 0:
             tick()
-        done = builder.take(event)
+        reading.after = event.end_mark.index if event.end_mark is not None else reading.after
+        done = reading.builder.take(event)
         if done is not None:
             if not (isinstance(done, Scalar) and done.value is None):
                 yield done
-            builder = _Builder(text)
+            reading.builder = _Builder(text)
 
 
 class _Builder:
@@ -144,6 +158,11 @@ class _Builder:
         self._opening: set[str] = set()
         self._values = 0
         self._root: Node | None = None
+
+    @property
+    def opened(self) -> int:
+        """How many collections are open."""
+        return len(self._stack)
 
     def take(self, event: yaml.Event) -> Node | None:
         """The whole document when *event* ends it."""
@@ -177,7 +196,7 @@ class _Builder:
     def _open(self, node: Mapping | Sequence, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         self._count(event)
         if len(self._stack) >= DEEPEST:
-            raise Unreadable(f"values are nested more than {DEEPEST} deep", node.line)
+            raise Unreadable(_DEEP, node.line)
         if self._stack and isinstance(self._stack[-1].node, Mapping) and self._stack[-1].key is None:
             raise _unreadable("a key is no plain value", self._text, node.line)
         if event.tag and event.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!"):

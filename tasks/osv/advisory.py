@@ -142,7 +142,7 @@ def read_advisory(data: bytes) -> Advisory:
     """The advisory in *data*. Raises `Unreadable` for anything that the schema forbids in the members that matter."""
     document: object = None
     try:
-        document = strict_json(data, "the advisory")
+        document = strict_json(data, "the advisory", halves=True)  # what it names is still told, without them
         if not isinstance(document, dict):
             raise Refused("the advisory is not a JSON object")
         return _advisory(_Reader("the advisory", document))
@@ -159,7 +159,7 @@ def _advisory(top: _Reader) -> Advisory:
         raise Refused(f"the advisory carries the impossible identifier {identifier[:40]!r}")
     # An alias that is no identifier (real exports hold "GHSA-…,") is left out: it could only have excused something.
     aliases = {name for name in top.texts("aliases") if _ID.fullmatch(name)}
-    severity = _vectors(top)
+    severity = worst_severity(_vectors(top))
     return Advisory(
         id=identifier,
         modified=top.time("modified"),
@@ -169,14 +169,14 @@ def _advisory(top: _Reader) -> Advisory:
     )
 
 
-def _affected(part: _Reader, severity: list[tuple[str, str]]) -> Affected | None:
+def _affected(part: _Reader, severity: Severity) -> Affected | None:
     package = part.member("package")
     if package is None:  # a repository without a package: nothing that a package URL could meet
         return None
     return Affected(
         ecosystem=package.text("ecosystem"),
         name=package.text("name"),
-        severity=worst_severity(_vectors(part) or severity),
+        severity=worst_severity(own) if (own := _vectors(part)) else severity,
         ranges=tuple(_range(entry) for entry in part.objects("ranges")),
         versions=part.texts("versions"),
     )

@@ -6,8 +6,11 @@ and nothing else already says *yes*, the answer is *unknown*, never *no*.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from arcops.seen.vulnerabilities import Standing
@@ -17,8 +20,8 @@ from tasks.versions.semver import SEMVER
 
 Key = Any  # what a scheme sorts by: opaque here, comparable with keys of the same scheme
 
-_ORDER = {Turn.INTRODUCED: 0, Turn.FIXED: 1, Turn.LAST_AFFECTED: 2}
-_REVERSED = {Turn.FIXED: 0, Turn.INTRODUCED: 1, Turn.LAST_AFFECTED: 2}
+_MOST_FIXES = 64
+"""The lowest so many are told. Nobody chooses among more, and an advisory can name a hundred thousand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,51 +36,106 @@ _NO = Answer(standing=None)
 
 
 class Timeline:
-    """One range with its events' keys made once. Raises `Unparsable` where an event has a version that cannot be read."""
+    """One range as steps: from which version on it holds, made once, so that asking costs a search and not a walk.
 
-    __slots__ = ("_limits", "_reversed", "_turns", "fixes")
+    Raises `Unparsable` where an event has a version that cannot be read.
+    """
+
+    __slots__ = ("fixes", "steps")
 
     def __init__(self, events: Iterable[Event], order: Scheme) -> None:
-        turns: list[tuple[Turn, Key | None, str]] = []
-        self._limits: list[Key | None] = []
+        turns: list[tuple[Key, Turn]] = []
+        self.fixes: list[tuple[Key, str]] = []
+        opening = False
+        limits: list[Key] = []
+        endless = False
         for event in events:
-            if event.turn is Turn.LIMIT:
-                self._limits.append(None if "*" in event.version else order.key(event.version))
+            if event.turn is Turn.LIMIT and "*" in event.version:
+                endless = True
+            elif event.turn is Turn.LIMIT:
+                limits.append(order.key(event.version))
+            elif event.turn is Turn.INTRODUCED and event.version == "0":
+                opening = True
             else:
-                first = event.turn is Turn.INTRODUCED and event.version == "0"
-                turns.append((event.turn, None if first else order.key(event.version), event.version))
-        self._turns = _sorted(turns, _ORDER)
-        # Nothing says which of a fix and an introduction at the same version comes first. Both are tried.
-        introduced = [key for turn, key, _ in turns if turn is Turn.INTRODUCED and key is not None]
-        tied = any(turn is Turn.FIXED and key in introduced for turn, key, _ in turns)
-        self._reversed = _sorted(turns, _REVERSED) if tied else None
-        self.fixes = [(key, version) for turn, key, version in self._turns if turn is Turn.FIXED and key is not None]
-
-    def covers(self, key: Key) -> bool | None:
-        """Is the version with *key* in the range? ``None`` where the range contradicts itself there."""
-        if self._limits and not any(limit is None or key < limit for limit in self._limits):
-            return False
-        found = _walk(self._turns, key)
-        if self._reversed is not None and _walk(self._reversed, key) is not found:
-            return None
-        return found
+                key = order.key(event.version)
+                turns.append((key, event.turn))
+                if event.turn is Turn.FIXED:
+                    self.fixes.append((key, event.version))
+        self.steps = _steps(turns, opening, None if endless or not limits else max(limits))
 
 
-def _sorted(turns: list[tuple[Turn, Key | None, str]], order: dict[Turn, int]) -> list[tuple[Turn, Key | None, str]]:
-    opening = [turn for turn in turns if turn[1] is None]
-    return opening + sorted((turn for turn in turns if turn[1] is not None), key=lambda turn: (turn[1], order[turn[0]]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """What holds before the first of ``keys``, at each of them, and between each and the next. ``None`` contradicts itself."""
+
+    keys: list[Key]
+    before: bool | None
+    at: list[bool | None]
+    after: list[bool | None]
+
+    def of(self, key: Key) -> bool | None:
+        place = bisect_right(self.keys, key) - 1
+        if place < 0:
+            return self.before
+        return self.at[place] if self.keys[place] == key else self.after[place]
 
 
-def _walk(turns: list[tuple[Turn, Key | None, str]], key: Key) -> bool:
-    inside = False
-    for turn, at, _ in turns:
-        if turn is Turn.INTRODUCED:
-            inside = inside or at is None or key >= at
-        elif turn is Turn.FIXED:
-            inside = inside and not key >= at
+def _steps(turns: list[tuple[Key, Turn]], opening: bool, limit: Key | None) -> _Steps:
+    """OSV schema, "Evaluation": the last event at or below a version decides, and nothing holds from *limit* on.
+
+    Nothing says which of a fix and an introduction at one version comes first. Both are tried; where they disagree, `None`.
+    """
+    turns.sort(key=lambda turn: turn[0])
+    found = _Steps(keys=[], before=opening, at=[], after=[])
+    holds: bool | None = opening
+    for key, group in groupby(turns, key=lambda turn: turn[0]):
+        if limit is not None and not key < limit:
+            break
+        here = {turn for _, turn in group}
+        if {Turn.INTRODUCED, Turn.FIXED} <= here:
+            at: bool | None = None
+        elif Turn.INTRODUCED in here or Turn.FIXED in here:
+            at = Turn.INTRODUCED in here
         else:
-            inside = inside and not key > at
-    return inside
+            at = holds
+        holds = False if Turn.LAST_AFFECTED in here else at
+        found.keys.append(key)
+        found.at.append(at)
+        found.after.append(holds)
+    if limit is not None:
+        found.keys.append(limit)
+        found.at.append(False)
+        found.after.append(False)
+    return found
+
+
+def _union(parts: list[_Steps]) -> _Steps:
+    """Where any of *parts* holds; where none does and one contradicts itself, `None`."""
+    if len(parts) == 1:
+        return parts[0]
+    counts = Counter(part.before for part in parts)
+    now = [part.before for part in parts]
+    found = _Steps(keys=[], before=_any(counts), at=[], after=[])
+    marks = [(key, number, place) for number, part in enumerate(parts) for place, key in enumerate(part.keys)]
+    marks.sort(key=lambda mark: mark[0])
+    for key, group in groupby(marks, key=lambda mark: mark[0]):
+        here = list(group)
+        for _, number, place in here:
+            counts[now[number]] -= 1
+            now[number] = parts[number].at[place]
+            counts[now[number]] += 1
+        found.keys.append(key)
+        found.at.append(_any(counts))
+        for _, number, place in here:
+            counts[now[number]] -= 1
+            now[number] = parts[number].after[place]
+            counts[now[number]] += 1
+        found.after.append(_any(counts))
+    return found
+
+
+def _any(counts: Counter[bool | None]) -> bool | None:
+    return True if counts[True] else None if counts[None] else False
 
 
 class Coverage:
@@ -86,14 +144,14 @@ class Coverage:
     ``enumerated`` says that the advisory lists versions at all: *versions* may hold only those that *ranges* do not cover.
     """
 
-    __slots__ = ("_keys", "_order", "_strange", "_timelines", "_versions", "ecosystem")
+    __slots__ = ("_fixes", "_keys", "_order", "_orders", "_strange", "_versions", "ecosystem")
 
     def __init__(self, *, ecosystem: str, ranges: Iterable[Range], versions: Iterable[str], enumerated: bool) -> None:
         self.ecosystem = ecosystem
         self._order = scheme(ecosystem)
         self._versions = frozenset(versions)
         self._keys: list[Key] | None = None
-        self._timelines: list[tuple[Scheme, Timeline]] = []
+        timelines: dict[str, tuple[Scheme, list[Timeline]]] = {}
         self._strange: list[str] = []
         commits = False
         for entry in ranges:
@@ -105,10 +163,15 @@ class Coverage:
                 self._strange.append(f"is of ecosystem {ecosystem}, whose version order is not known here")
                 continue
             try:
-                self._timelines.append((order, Timeline(entry.events, order)))
+                timelines.setdefault(order.name, (order, []))[1].append(Timeline(entry.events, order))
             except Unparsable as error:
                 self._strange.append(f"meets a range that cannot be read ({error})")
-        if not (enumerated or self._timelines or self._strange):
+        self._orders = [(order, _union([one.steps for one in made])) for order, made in timelines.values() if made]
+        self._fixes = [
+            (order, sorted({fix[1]: fix for one in made for fix in one.fixes}.values(), key=lambda fix: fix[0]))
+            for order, made in timelines.values()
+        ]
+        if not (enumerated or self._orders or self._strange):
             self._strange.append("meets only a range of Git commits" if commits else "meets an advisory that names no versions")
 
     def of(self, version: str) -> Answer:
@@ -117,9 +180,9 @@ class Coverage:
             return Answer(standing=Standing.YES, reason="is listed as affected")
         public = self._public(version)
         strange = list(self._strange)
-        for order, timeline in self._timelines:
+        for order, steps in self._orders:
             try:
-                covered = timeline.covers(order.key(public))
+                covered = steps.of(order.key(public))
             except Unparsable as error:
                 strange.append(f"cannot be read ({error})")
                 continue
@@ -138,17 +201,17 @@ class Coverage:
     def fixes(self, version: str) -> tuple[str, ...]:
         """The versions above *version* that the advisory calls fixed, lowest first."""
         found: list[tuple[Key, str]] = []
-        for order, timeline in self._timelines:
+        for order, fixes in self._fixes:
             try:
-                key = order.key(self._public(version))
-                found += [(fix, text) for fix, text in timeline.fixes if fix > key]
+                first = bisect_right(fixes, order.key(self._public(version)), key=lambda fix: fix[0])
             except Unparsable:
-                found += timeline.fixes
+                first = 0
+            found += fixes[first : first + _MOST_FIXES]
         unique = {text: key for key, text in found}
         try:
-            return tuple(sorted(unique, key=lambda text: unique[text]))
+            return tuple(sorted(unique, key=lambda text: unique[text])[:_MOST_FIXES])
         except TypeError:  # ranges of two orders: nothing sorts them together
-            return tuple(sorted(unique))
+            return tuple(sorted(unique)[:_MOST_FIXES])
 
     def _public(self, version: str) -> str:
         # A local build of 2.0.1 (PEP 440's "2.0.1+cu118") carries the code of 2.0.1, whatever sorts after what.
@@ -166,7 +229,10 @@ class Coverage:
                     self._keys.append(order.key(text))
                 except Unparsable:
                     continue
-        return order.key(version) in self._keys
+            self._keys.sort()
+        key = order.key(version)
+        place = bisect_left(self._keys, key)
+        return place < len(self._keys) and bool(self._keys[place] == key)
 
 
 def beyond_ranges(ecosystem: str, ranges: tuple[Range, ...], versions: Iterable[str]) -> tuple[str, ...]:

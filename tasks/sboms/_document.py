@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 
 from arcops.errors import Refused
@@ -11,7 +9,6 @@ from arcops.seen.sboms import SbomSeen
 from artifacts.envelope import strict_json
 from tasks.sboms._fields import short
 
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # Each value costs the interpreter some hundred bytes whatever its length, so a limit on bytes alone bounds nothing.
 MOST_VALUES = 3_000_000
 # What is read here is held again by whoever judges it, so this also bounds the memory of a check.
@@ -66,17 +63,7 @@ def decode(data: bytes) -> dict[str, object]:
         raise Refused(f"{_capital(str(refused))}.") from refused
     if not isinstance(document, dict):
         raise Refused("The document is JSON, but not an object.")
-    if _SURROGATE.search(data) and _unpaired(document):
-        raise Refused("The document has half of a surrogate pair, which is no character, so it has no canonical form.")
     return document
-
-
-def _unpaired(document: object) -> bool:
-    try:
-        json.dumps(document, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
-        return True
-    return False
 
 
 def _capital(sentence: str) -> str:

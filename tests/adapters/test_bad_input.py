@@ -234,7 +234,7 @@ class TestSboms:
             (lambda good: good.decode().encode("utf-16"), "UTF-16"),
             (lambda good: good[: len(good) // 2], "JSON"),
             (lambda good: good.replace(b'"1.6"', b'"9.9"'), "9.9"),
-            (lambda good: b'{"a":' * 200_000, "recursion"),
+            (lambda good: b'{"a":' * 200_000, "nested more than 100 deep"),
             (lambda good: b"SPDXVersion: SPDX-2.3\n" + b"PackageName: a\n" * 600_000, "lines"),
             (lambda good: b"", "empty"),
         ],
@@ -280,7 +280,7 @@ class TestPolicies:
             ("P7D", "-P7D", "positive"),
             ("validFor", f"waivers: [{'1,' * 30_000}]\nvalidFor", "values"),
             ("name: bench", "name: \x1b[31m", "special characters"),
-            ("name", "[" * 20_000, "recursion"),
+            ("name", "[" * 20_000, "nested more than 100 deep"),
         ],
     )
     def test_a_wrong_policy_is_two_and_names_file_and_key(

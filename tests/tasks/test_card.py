@@ -294,7 +294,7 @@ def test_a_licence_deeper_inside_is_a_parts_own(tmp_path: Path) -> None:
         ('{"license": 3}', "", "not a licence's name"),
         ('{"license": "mit", "license": "isc"}', "", "duplicate key"),
         ('{"license": ', "", "not JSON"),
-        ("[" * 100_000, "", "not JSON"),
+        ("[" * 100_000, "", "nested more than 100 deep"),
     ],
 )
 def test_a_configuration_file_may_state_a_licence(tmp_path: Path, config: str, expression: str, problem: str) -> None:
