@@ -1,0 +1,29 @@
+"""How a child of ours begins: it ends with its parent, hides what it holds, finds its rooms, and runs its module."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+
+from arcops.rooms import refuse_elsewhere
+from foundation.processes.kernel import end_with, hide_memory
+
+SECRETS = ("ARCOPS_PASSPHRASE", "ARCOPS_PASSPHRASE_FILE")
+
+
+def hide_secrets() -> None:
+    """Where this process was given a passphrase, let no other one read it from here."""
+    if any(os.environ.get(name) for name in SECRETS):
+        hide_memory()
+
+
+def main(parent: int = 0, number: int = 0) -> None:
+    """Run the module that ``sys.argv[1]`` names as ``__main__``, with the arguments that follow it."""
+    if parent:
+        end_with(parent, number)
+    hide_secrets()
+    refuse_elsewhere()
+    module = sys.argv[1]
+    del sys.argv[1]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

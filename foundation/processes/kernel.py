@@ -1,0 +1,45 @@
+"""The calls to the kernel that Python has no name for (Linux; elsewhere each says that it is not there)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+
+
+def prctl(option: int, value: int, more: object = 0) -> bool:
+    """Did the kernel do it? (prctl(2))"""
+    return _libc is not None and _libc.prctl(option, ctypes.c_ulong(value), more, 0, 0) == 0
+
+
+def syscall(number: int, *arguments: object) -> int:
+    """What system call *number* gives, or minus the error's number."""
+    if _libc is None:
+        return -38  # ENOSYS
+    given = _libc.syscall(ctypes.c_long(number), *arguments)
+    return int(given) if given >= 0 else -ctypes.get_errno()
+
+
+def end_with(parent: int, number: int) -> None:
+    """Ask the kernel to send this process the signal *number* when the thread that started it is gone, however that ends."""
+    prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
+def no_new_privileges() -> bool:
+    """From now on no program that this process runs may gain rights, such as by a set-user-id bit."""
+    return prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def hide_memory() -> bool:
+    """Let no other process of this user read this one's memory and environment (``/proc/PID``), nor attach to it.
+
+    A process that holds a secret asks for it as soon as it begins: the environment that a process began with stays readable,
+    whatever it changes later. Root may read it all the same.
+    """
+    return prctl(_PR_SET_DUMPABLE, 0)
