@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from arcops.errors import Refused
+from foundation.settings import read_settings
 
 _MOST_BYTES = 16 * 1024
 _PIPE_SECONDS = 10.0
@@ -38,6 +39,14 @@ def passphrase_source(
         return ask(what)
 
     return passphrase
+
+
+def secret_files(environment: Mapping[str, str], key: str = "") -> tuple[Path, ...]:
+    """The files that hold the signing key *key* (by default the one that *environment* names) and its passphrase."""
+    key = key or read_settings(environment).key
+    named = environment.get("ARCOPS_PASSPHRASE_FILE")
+    file = Path(key.removeprefix("file:")).absolute()
+    return (file, Path(f"{file}.passphrase"), Path(f"{key}.passphrase").absolute(), *([Path(named).absolute()] if named else []))
 
 
 def referred(environment: Mapping[str, str], reference: str, what: str) -> str:

@@ -7,9 +7,8 @@ import runpy
 import sys
 
 from arcops.rooms import refuse_elsewhere
+from foundation.processes.environments import SECRETS
 from foundation.processes.kernel import end_with, hide_memory
-
-SECRETS = ("ARCOPS_PASSPHRASE", "ARCOPS_PASSPHRASE_FILE")
 
 
 def hide_secrets() -> None:

@@ -5,7 +5,11 @@ No list holds a passphrase but the one of those who seal.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+
+SECRETS = ("ARCOPS_PASSPHRASE", "ARCOPS_PASSPHRASE_FILE")
+"""The variables that hold the signing key's passphrase or say where it is."""
 
 _PLAIN = ("PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "LD_LIBRARY_PATH")
 _NUMBERS = ("OPENBLAS_*", "OMP_*", "MKL_*", "GOTO_NUM_THREADS")
@@ -27,16 +31,16 @@ def kept(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]
     return {name: value for name, value in environment.items() if name in whole or (begins and name.startswith(begins))}
 
 
-def of_collector(environment: Mapping[str, str], folder: str, *, named: Iterable[str] = ()) -> dict[str, str]:
+def of_collector(
+    environment: Mapping[str, str], folder: str, *, named: Iterable[str] = (), devices: bool = False
+) -> dict[str, str]:
     """What an isolated collector is told: no key, no token, no folder of this user. *named* are those that it declared."""
-    own = {"HOME": folder, "TMPDIR": folder}
-    return {**kept(environment, (*_PLAIN, *_NUMBERS, *_DEVICES, *named)), **own}
+    told = kept(environment, (*_PLAIN, *_NUMBERS, *(_DEVICES if devices else ()), *named))
+    return {name: value for name, value in told.items() if name not in SECRETS} | {"HOME": folder, "TMPDIR": folder}
 
 
 def of_program(folder: str) -> dict[str, str]:
     """What a program that others wrote is told: nothing of ours."""
-    import os
-
     return {"PATH": os.defpath, "HOME": folder, "TMPDIR": folder, "XDG_CACHE_HOME": folder, "LC_ALL": "C.UTF-8"}
 
 

@@ -8,18 +8,23 @@ import sys
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
+_ENOSYS = 38
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
-def prctl(option: int, value: int, more: object = 0) -> bool:
-    """Did the kernel do it? (prctl(2))"""
-    return _libc is not None and _libc.prctl(option, ctypes.c_ulong(value), more, 0, 0) == 0
+def prctl(option: int, value: int = 0, more: object = ctypes.c_ulong(0)) -> int:
+    """What the kernel gives for it, or minus the error's number (prctl(2))."""
+    if _libc is None:
+        return -_ENOSYS
+    nothing = ctypes.c_ulong(0)
+    given = _libc.prctl(option, ctypes.c_ulong(value), more, nothing, nothing)
+    return int(given) if given >= 0 else -ctypes.get_errno()
 
 
 def syscall(number: int, *arguments: object) -> int:
     """What system call *number* gives, or minus the error's number."""
     if _libc is None:
-        return -38  # ENOSYS
+        return -_ENOSYS
     given = _libc.syscall(ctypes.c_long(number), *arguments)
     return int(given) if given >= 0 else -ctypes.get_errno()
 
@@ -33,7 +38,7 @@ def end_with(parent: int, number: int) -> None:
 
 def no_new_privileges() -> bool:
     """From now on no program that this process runs may gain rights, such as by a set-user-id bit."""
-    return prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    return prctl(_PR_SET_NO_NEW_PRIVS, 1) == 0
 
 
 def hide_memory() -> bool:
@@ -42,4 +47,4 @@ def hide_memory() -> bool:
     A process that holds a secret asks for it as soon as it begins: the environment that a process began with stays readable,
     whatever it changes later. Root may read it all the same.
     """
-    return prctl(_PR_SET_DUMPABLE, 0)
+    return prctl(_PR_SET_DUMPABLE, 0) == 0
