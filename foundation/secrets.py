@@ -46,7 +46,12 @@ def secret_files(environment: Mapping[str, str], key: str = "") -> tuple[Path, .
     key = key or read_settings(environment).key
     named = environment.get("ARCOPS_PASSPHRASE_FILE")
     file = Path(key.removeprefix("file:")).absolute()
-    return (file, Path(f"{file}.passphrase"), Path(f"{key}.passphrase").absolute(), *([Path(named).absolute()] if named else []))
+    return (
+        file,
+        Path(f"{file}.passphrase"),
+        Path(f"{key}.passphrase").absolute(),
+        *([Path(named).absolute()] if named else []),
+    )
 
 
 def referred(environment: Mapping[str, str], reference: str, what: str) -> str:

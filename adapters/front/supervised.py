@@ -118,4 +118,3 @@ def memory_of(leader: int) -> int:
     while grown := {child for child, parent in parents.items() if parent in found} - found:
         found |= grown
     return sum(pages.get(one, 0) for one in found) * os.sysconf("SC_PAGE_SIZE")
-

@@ -51,6 +51,7 @@ class _Port(ctypes.Structure):
 class Allowed:
     """What stays open. ``reads``, ``writes``, ``runs`` and ``devices`` are files or folders with all that is below;
     ``lists`` are folders of which the names may be read, and no file. ``ports`` may be connected to by TCP.
+    With ``everything`` below a path may be done what the user may; ``any_port`` leaves TCP as it is.
     """
 
     reads: tuple[str, ...] = ()
@@ -59,6 +60,8 @@ class Allowed:
     runs: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    everything: tuple[str, ...] = ()
+    any_port: bool = False
 
 
 def version() -> int:
@@ -76,16 +79,16 @@ def restrict(allowed: Allowed) -> int:
     if not known:
         return 0
     files = _FIRST | (_REFER if known >= 2 else 0) | (_TRUNCATE if known >= 3 else 0) | (_IOCTL if known >= 5 else 0)
-    rules = _Ruleset(files=files, net=_NET if known >= 4 else 0, scoped=_SCOPES if known >= 6 else 0)
+    rules = _Ruleset(files=files, net=_NET if known >= 4 and not allowed.any_port else 0, scoped=_SCOPES if known >= 6 else 0)
     size = 24 if known >= 6 else 16 if known >= 4 else 8
     ruleset = _done(syscall(_CREATE, ctypes.byref(rules), ctypes.c_size_t(size), ctypes.c_uint32(0)), "make its rules")
     try:
         for rights, paths in (
             (_READ, allowed.reads), (_READ_DIR, allowed.lists), (_WRITE, allowed.writes), (_RUN, allowed.runs),
-            (_DEVICE, allowed.devices),
+            (_DEVICE, allowed.devices), (files, allowed.everything),
         ):  # fmt: skip
             _beneath(ruleset, rights & files, paths)
-        for port in allowed.ports if known >= 4 else ():
+        for port in allowed.ports if rules.net else ():
             rule = _Port(allowed=_CONNECT, port=port)
             _done(syscall(_ADD, ruleset, _PORT, ctypes.byref(rule), ctypes.c_uint32(0)), f"allow the port {port}")
         _done(syscall(_RESTRICT, ruleset, ctypes.c_uint32(0)), "hold")

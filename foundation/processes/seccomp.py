@@ -22,6 +22,7 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54
 _NUMBER, _ARCHITECTURE = 0, 4
 _CLONE_THREAD, _CLONE_NEW = 0x10000, 0x7E020080
 _X32 = 0x40000000
+_AF_NETLINK = 16
 _TYPE_MASK = 0xF
 
 _NAMES = (
@@ -50,10 +51,13 @@ _MACHINES = {"x86_64": (0xC000003E, _X86), "aarch64": (0xC00000B7, _ARM)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """What stays allowed: TCP, looking up names by UDP, sockets of this machine (Unix), and starting programs."""
+    """What stays allowed: TCP, looking up names by UDP, asking the kernel for its routes, sockets of this machine (Unix), and
+    starting programs.
+    """
 
     tcp: bool = False
     names: bool = False
+    routes: bool = False
     local: bool = False
     programs: bool = False
 
@@ -87,6 +91,12 @@ def restrict(calls: Calls) -> bool:
     return True
 
 
+_OF_PROGRAMS = (
+    "clone", "clone3", "fork", "vfork", "execve", "execveat", "setsid", "setpgid", "kill", "tkill", "tgkill", "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo", "pidfd_send_signal", "prctl",
+)  # fmt: skip
+"""Whom they may send signals to is Landlock's."""
+
 _Lines = list[tuple[int, int, int, int]]
 _REFUSE = (_RETURN, 0, 0, _ERRNO | _EPERM)
 _PERMIT = (_RETURN, 0, 0, _ALLOW)
@@ -109,7 +119,7 @@ def _filter(architecture: int, numbers: dict[str, int | None], calls: Calls, own
 def _verdict(name: str, calls: Calls, own: int) -> _Lines:
     if name == "socket":
         return _sockets(calls)
-    if calls.programs and name in ("clone", "clone3", "fork", "vfork", "execve", "execveat", "setsid", "setpgid", "kill", "tkill"):
+    if calls.programs and name in _OF_PROGRAMS:
         return [_PERMIT]
     if name == "clone":  # a thread is allowed, a process or a namespace is not
         return [(_LOAD, 0, 0, _argument(0)), (_ANY_BIT, 2, 0, _CLONE_NEW), (_ANY_BIT, 0, 1, _CLONE_THREAD), _PERMIT, _REFUSE]
@@ -127,6 +137,8 @@ def _sockets(calls: Calls) -> _Lines:
     lines: _Lines = [(_LOAD, 0, 0, _argument(0))]
     if calls.local:
         lines += [(_EQUAL, 0, 1, socket.AF_UNIX), _PERMIT]
+    if calls.routes:
+        lines += [(_EQUAL, 0, 1, _AF_NETLINK), _PERMIT]
     if calls.tcp:
         lines += [(_EQUAL, 2, 0, socket.AF_INET), (_EQUAL, 1, 0, socket.AF_INET6), _REFUSE]
         lines += [(_LOAD, 0, 0, _argument(1)), (_AND, 0, 0, _TYPE_MASK), (_EQUAL, 0, 1, socket.SOCK_STREAM), _PERMIT]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -40,6 +42,18 @@ def python(module: str, *arguments: str, ends_with_us: signal.Signals | None = N
     parent = f"{os.getpid()}, {int(ends_with_us)}" if ends_with_us is not None else ""
     program = f"import sys; sys.path[:] = {own_path()!r}; from foundation.processes.begin import main; main({parent})"
     return [sys.executable, "-I", *_flags(), "-c", program, module, *arguments]
+
+
+def program(arguments: Sequence[str], *, closed: Iterable[str], network: bool) -> list[str]:
+    """The command that runs a program of others, to which the files *closed* are closed and, unless so said, the network.
+
+    It gains no rights, and is killed when the thread that started it is gone. Raises `OSError` where there is no such program.
+    """
+    if not os.access(arguments[0], os.X_OK):
+        number = errno.EACCES if Path(arguments[0]).exists() else errno.ENOENT
+        raise OSError(number, os.strerror(number))
+    said = json.dumps({"files": list(closed), "network": network})
+    return python("foundation.processes.program", said, *arguments, ends_with_us=signal.SIGKILL)
 
 
 def _flags() -> list[str]:

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 
+from arcops.errors import Broken
 from arcops.rooms import HOUSE, ROOMS
 from foundation.processes import landlock, seccomp
-from foundation.processes.kernel import no_new_privileges
+from foundation.processes.kernel import no_new_privileges, only_files_of_root
 
 _LIBRARIES = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store")
 _SETTINGS = (
@@ -69,9 +70,24 @@ def stand(walls: Walls, *, module: str = "") -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if not no_new_privileges():
         return  # then the kernel is older than every other wall too
+    if not only_files_of_root():
+        raise Broken("the kernel did not take root's rights from a process that needs none")
     landlock.restrict(_allowed(walls, module))
     calls = seccomp.Calls(tcp=bool(walls.ports), names=walls.names, local=walls.devices)
     seccomp.restrict(calls)
+
+
+def behind(closed: Iterable[str], *, network: bool) -> None:
+    """The walls of a program that others wrote: every file but those *closed*, and other machines only with *network*.
+
+    Raises `Broken` where a wall that the kernel has does not stand.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if not no_new_privileges():
+        return
+    everything, lists = landlock.without("/", closed)
+    landlock.restrict(landlock.Allowed(everything=everything, lists=lists, any_port=True))
+    seccomp.restrict(seccomp.Calls(tcp=network, names=network, routes=network, local=True, programs=True))
 
 
 def _allowed(walls: Walls, module: str) -> landlock.Allowed:
