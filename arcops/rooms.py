@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
 ROOMS = (
     "arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "adapters", "policies",
 )  # fmt: skip
@@ -22,12 +26,12 @@ HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH
 def found_elsewhere() -> str:
     """A sentence naming the first of our packages that is found elsewhere than beside this one, or nothing."""
     for room in ROOMS:
-        found = _found(room)
-        if found and not _same(found, os.path.join(HOUSE, room)):  # noqa: PTH118
-            return (
-                f"the package {room!r} would be taken from {found}, but ArcOps is at {HOUSE}, so another program's code "
-                "would run in its place; run 'arcops' instead of 'python -m' there, and take that folder off PYTHONPATH"
-            )
+        for found in _found(room):
+            if not _same(found, os.path.join(HOUSE, room)):  # noqa: PTH118
+                return (
+                    f"the package {room!r} would be taken from {found}, but ArcOps is at {HOUSE}, so another program's code "
+                    "would run in its place; run 'arcops' instead of 'python -m' there, and take that folder off PYTHONPATH"
+                )
     return ""
 
 
@@ -50,17 +54,16 @@ def _working_folder() -> str:
         return ""
 
 
-def _found(room: str) -> str:
-    """The folder or file that an import of *room* takes or took, or nothing; nothing is imported to learn it."""
-    module = sys.modules.get(room)
-    spec = getattr(module, "__spec__", None)
-    if spec is None:
-        spec = next((one for finder in sys.meta_path if (one := finder.find_spec(room, None)) is not None), None)
-    if spec is None:
-        return ""
-    if spec.submodule_search_locations:
-        return str(next(iter(spec.submodule_search_locations)))
-    return str(spec.origin or "")
+def _found(room: str) -> list[str]:
+    """The folder or file that *room* was imported from, if it was, and that it would be; nothing is imported to learn it."""
+    imported = getattr(sys.modules.get(room), "__spec__", None)
+    would = next((one for finder in sys.meta_path if (one := finder.find_spec(room, None)) is not None), None)
+    return [_place(spec) for spec in (imported, would) if spec is not None]
+
+
+def _place(spec: ModuleSpec) -> str:
+    inside = spec.submodule_search_locations
+    return str(next(iter(inside), "")) if inside is not None else str(spec.origin)
 
 
 def _same(one: str, other: str) -> bool:

@@ -41,17 +41,16 @@ def passphrase_source(
     return passphrase
 
 
-def secret_files(environment: Mapping[str, str], key: str = "") -> tuple[Path, ...]:
-    """The files that hold the signing key *key* (by default the one that *environment* names) and its passphrase."""
-    key = key or read_settings(environment).key
+def secret_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files with the signing key that *environment* names and its passphrase."""
     named = environment.get("ARCOPS_PASSPHRASE_FILE")
+    return (*key_files(read_settings(environment).key), *([Path(named).absolute()] if named else []))
+
+
+def key_files(key: str) -> tuple[Path, ...]:
+    """The files with the signing key *key* and the passphrase beside it, if a file is what *key* names."""
     file = Path(key.removeprefix("file:")).absolute()
-    return (
-        file,
-        Path(f"{file}.passphrase"),
-        Path(f"{key}.passphrase").absolute(),
-        *([Path(named).absolute()] if named else []),
-    )
+    return (file, Path(f"{file}.passphrase"), Path(f"{key}.passphrase").absolute())
 
 
 def referred(environment: Mapping[str, str], reference: str, what: str) -> str:

@@ -45,9 +45,10 @@ def run(
 ) -> Answer:
     """Run *arguments* in the empty directory *scratch*, which is its home and its place for temporary files too.
 
-    It may open every file of this user but *secrets*, and reach other machines only with *network*, as far as the kernel knows
-    how to hold it (`foundation.processes.walls`). *alive* is called ten times a second and may raise to end the program. Raises `Unavailable` where it cannot be started,
-    takes too long or writes too much. Whatever happens, nothing of its process group is left running.
+    It may open every file of this user but *secrets*, and reach other machines only with *network*, as far as the kernel can
+    hold it to that (`foundation.processes.walls`). *alive* is called ten times a second and may raise to end the program.
+    Raises `Unavailable` where it cannot be started, takes too long or writes too much. Whatever happens, nothing of its process
+    group is left running.
     """
     name = Path(arguments[0]).name
     home = scratch / "home"

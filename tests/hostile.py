@@ -85,7 +85,7 @@ def _all(request: Request) -> tuple[Attempt, ...]:
     new = secrets / "written"
     return (
         _attempted("key", lambda: (secrets / "key").read_text()),
-        _attempted("list", lambda: os.listdir(secrets)),
+        _attempted("list", lambda: list(secrets.iterdir())),
         _attempted("key in the subject", lambda: (request.target / "secret.key").read_text()),
         _attempted("own environment", lambda: os.environ["ARCOPS_PASSPHRASE"]),
         _attempted("own token", lambda: os.environ["PREFECT_API_AUTH_STRING"]),

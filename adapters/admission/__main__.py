@@ -21,6 +21,7 @@ from adapters.tools.contract import Place
 from adapters.tools.kept import trusted_keys
 from arcops.errors import ArcOpsError
 from flows.policies import load_policy
+from foundation.processes.hiding import hide_secrets
 
 
 def part(at: Place, policy: str) -> Part:
@@ -54,6 +55,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Serve the admission webhook over TLS until a signal ends it."""
+    hide_secrets()
     open_the_standard_streams()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="arcops: %(message)s")
     given = command_line().parse_args()

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import runpy
 import sys
 
 from arcops.rooms import refuse_elsewhere
-from foundation.processes.environments import SECRETS
-from foundation.processes.kernel import end_with, hide_memory
-
-
-def hide_secrets() -> None:
-    """Where this process was given a passphrase, let no other one read it from here."""
-    if any(os.environ.get(name) for name in SECRETS):
-        hide_memory()
+from foundation.processes.hiding import hide_secrets
+from foundation.processes.kernel import end_with
 
 
 def main(parent: int = 0, number: int = 0) -> None:

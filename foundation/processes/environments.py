@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-SECRETS = ("ARCOPS_PASSPHRASE", "ARCOPS_PASSPHRASE_FILE")
-"""The variables that hold the signing key's passphrase or say where it is."""
+from foundation.processes.hiding import SECRETS
 
 _PLAIN = ("PATH", "LANG", "LANGUAGE", "LC_*", "TZ", "LD_LIBRARY_PATH")
 _NUMBERS = ("OPENBLAS_*", "OMP_*", "MKL_*", "GOTO_NUM_THREADS")

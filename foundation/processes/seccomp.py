@@ -27,13 +27,14 @@ _TYPE_MASK = 0xF
 
 _NAMES = (
     "socket", "clone", "clone3", "fork", "vfork", "execve", "execveat", "kill", "tgkill", "tkill", "rt_sigqueueinfo",
-    "rt_tgsigqueueinfo", "pidfd_send_signal", "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd",
-    "kcmp", "kexec_load", "kexec_file_load", "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen",
-    "fsconfig", "fsmount", "fspick", "mount_setattr", "swapon", "swapoff", "reboot", "init_module", "finit_module",
-    "delete_module", "bpf", "perf_event_open", "keyctl", "add_key", "request_key", "userfaultfd", "unshare", "setns",
-    "io_uring_setup", "io_uring_enter", "io_uring_register", "acct", "quotactl", "settimeofday", "clock_settime", "adjtimex",
-    "clock_adjtime", "sethostname", "setdomainname", "iopl", "ioperm", "name_to_handle_at", "open_by_handle_at",
-    "fanotify_init", "syslog", "setsid", "setpgid", "personality", "mknod", "mknodat", "prctl",
+    "rt_tgsigqueueinfo", "pidfd_send_signal", "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise",
+    "pidfd_getfd", "kcmp", "kexec_load", "kexec_file_load", "mount", "umount2", "pivot_root", "chroot", "move_mount",
+    "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "swapon", "swapoff", "reboot",
+    "init_module", "finit_module", "delete_module", "bpf", "perf_event_open", "keyctl", "add_key", "request_key",
+    "userfaultfd", "unshare", "setns", "io_uring_setup", "io_uring_enter", "io_uring_register", "acct", "quotactl",
+    "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "iopl", "ioperm",
+    "name_to_handle_at", "open_by_handle_at", "fanotify_init", "syslog", "setsid", "setpgid", "personality", "mknod",
+    "mknodat", "prctl",
 )  # fmt: skip
 _X86 = (
     41, 56, 435, 57, 58, 59, 322, 62, 234, 200, 129, 297, 424, 101, 310, 311, 440, 438, 312, 246, 320, 165, 166, 155, 161, 429,

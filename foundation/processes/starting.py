@@ -28,9 +28,9 @@ def own_path() -> list[str]:
 
     What the working folder and a script's folder hold was not chosen by who runs us; where ArcOps itself lies there, it was.
     """
-    script = os.path.dirname(os.path.realpath(sys.argv[0])) if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
+    script = os.path.realpath(str(Path(sys.argv[0]).parent)) if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
     not_ours = {os.path.realpath(one) for one in (_working_folder(), script) if one} - {os.path.realpath(HOUSE)}
-    chosen = [entry for entry in sys.path if os.path.isabs(entry) and os.path.realpath(entry) not in not_ours]
+    chosen = [entry for entry in sys.path if Path(entry).is_absolute() and os.path.realpath(entry) not in not_ours]
     return chosen if HOUSE in chosen else [*chosen, HOUSE]
 
 

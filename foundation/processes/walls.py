@@ -24,7 +24,8 @@ _SETTINGS = (
     "/etc/os-release", "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random",
 )  # fmt: skip
 _OF_NETWORK = (
-    "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols",
+    "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services",
+    "/etc/protocols",
     "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/tls/openssl.cnf",
     "/etc/pki/ca-trust", "/etc/ca-certificates", "/run/systemd/resolve",
 )  # fmt: skip

@@ -205,7 +205,7 @@ def test_what_the_kernel_lacks_is_said(robbed: Request, monkeypatch: pytest.Monk
 def test_a_process_that_holds_a_passphrase_hides_it_from_this_user() -> None:
     """Root may read it all the same, so it is the kernel's own word that is asked: PR_GET_DUMPABLE."""
     program = (
-        "import ctypes, os; from foundation.processes.begin import hide_secrets; hide_secrets();"
+        "import ctypes, os; from foundation.processes.hiding import hide_secrets; hide_secrets();"
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     )
     for told, dumpable in (({}, "1"), ({"ARCOPS_PASSPHRASE": "x"}, "0"), ({"ARCOPS_PASSPHRASE_FILE": "/x"}, "0")):
