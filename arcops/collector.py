@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from arcops.errors import Broken
@@ -12,6 +13,33 @@ from arcops.evidence import Body, Seen, Sighting
 from arcops.request import Request
 
 T = TypeVar("T", bound=Body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What an isolated collector may touch beside the code that it runs and an empty folder of its own.
+
+    ``files`` may be read, with all that is below them. ``environment`` names variables, such as the one with an API key.
+    ``ports`` are TCP ports that it may connect to, and ``names`` allows asking name servers. ``devices`` opens a GPU's device
+    nodes and what its libraries read; ``processes`` what the kernel says of every process.
+    """
+
+    files: tuple[Path, ...] = ()
+    environment: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    names: bool = False
+    devices: bool = False
+    processes: bool = False
+
+
+def only_the_subject(request: Request) -> Bounds:
+    """The subject's files and those attached to it: no network, no device."""
+    return Bounds(files=(request.target, *request.attached))
+
+
+def as_it_is(request: Request) -> Request:
+    """Nothing is looked up beforehand."""
+    return request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +51,8 @@ class Collector(Generic[T]):
     where somebody else has it collected, and is never collected for its sake. ``version`` changes whenever the same input
     could give another body. Past ``deadline`` the evidence is missing. ``isolated`` runs it in a process of its own that can
     be killed: for whatever could hang where no callback reaches. One that ``measures`` gets there all the memory and processor
-    time that it takes: limits guard against hostile input, and hardware that is measured is none.
+    time that it takes: limits guard against hostile input, and hardware that is measured is none. ``bounds`` says what one that
+    is isolated may touch; ``before`` adds to the request what must be looked up outside of these bounds, by our code alone.
     """
 
     name: str
@@ -35,6 +64,8 @@ class Collector(Generic[T]):
     isolated: bool
     follows: bool
     measures: bool
+    bounds: Callable[[Request], Bounds]
+    before: Callable[[Request], Request]
     look: Callable[[Request, Seen], Sighting[T]]
 
 
@@ -48,6 +79,8 @@ def collector(
     isolated: bool = False,
     follows: bool = False,
     measures: bool = False,
+    bounds: Callable[[Request], Bounds] = only_the_subject,
+    before: Callable[[Request], Request] = as_it_is,
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*."""
 
@@ -64,6 +97,8 @@ def collector(
             isolated=isolated,
             follows=follows,
             measures=measures,
+            bounds=bounds,
+            before=before,
             look=look,
         )
 

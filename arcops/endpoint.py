@@ -97,13 +97,15 @@ class Load:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """How to reach it: ``key`` refers to an API key, or ``token`` to an access token of Microsoft Entra (``env:NAME`` or
-    ``file:PATH``), ``authorities`` to a file with the CA certificates that its own must come from. No evidence holds them.
+    ``file:PATH``), ``authorities`` to a file with the CA certificates that its own must come from. ``served_by`` are the
+    processes of this machine that listen there, if they were looked up before. No evidence holds any of them.
     """
 
     load: Load
     key: str = ""
     token: str = ""
     authorities: str = ""
+    served_by: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         if self.key and self.token:

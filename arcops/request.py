@@ -51,7 +51,7 @@ class Request:
     ``own_key`` is the id of the key that signs here. ``endpoint`` is the inference endpoint to load, where one is the
     subject; ``exercise`` is what a machine is to do, where it is to be measured. ``cluster`` is the cluster to ask, where the
     subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the folder
-    or file that says how it should be.
+    or file that says how it should be. ``secrets`` are files that no collector may read even if they lie in its subject.
     """
 
     target: Path
@@ -72,6 +72,7 @@ class Request:
     cluster: LiveCluster | None = None
     declared: Path | None = None
     exercise: Exercise | None = None
+    secrets: tuple[Path, ...] = ()
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

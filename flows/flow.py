@@ -36,7 +36,7 @@ from flows.plan import AnyGate, Plan, all_gates, make_plan
 from flows.policies import load_policy
 from flows.prefect_api import FlowRunContext, State
 from flows.shown import as_state, show
-from foundation.secrets import passphrase_source
+from foundation.secrets import key_files, passphrase_source
 from foundation.settings import Settings, read_settings
 from foundation.telemetry import traces
 from foundation.telemetry.spans import span
@@ -119,6 +119,7 @@ class Bench:
             own_key=self.signer.public.id,
             cluster=aside.cluster,
             declared=Path(aside.declared).absolute() if aside.declared else None,
+            secrets=key_files(self.settings.key),
         )
 
     def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:

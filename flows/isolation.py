@@ -2,13 +2,15 @@
 
 It may also use only so much memory, for hostile input that asks for all of it: what it cannot have ends it, and nothing else.
 
+It is started isolated and told nothing of our environment but what is listed, and before it reads anything it puts walls around
+itself (`foundation.processes.walls`): a fault in a reader finds no key, no passphrase, no network and no program to start.
+
 The child gets the request and the evidence on its standard input, and answers with JSON: what it says is parsed as strictly as
 anything that comes from outside, so a child that hostile input took over can lie about its own evidence and do no more.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import math
@@ -16,20 +18,23 @@ import os
 import pickle
 import resource
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from arcops.collector import Bounds
 from arcops.errors import ArcOpsError, Broken
 from arcops.evidence import Body, Cause, Evidence, Missing, Sighting, Source
 from arcops.request import Request, silent, unheard
 from artifacts.wire import from_json, to_json
 from flows.looking import Found, as_evidence, look, missing
 from flows.plan import AnyCollector
+from foundation.processes import environments
+from foundation.processes.starting import PIPE, Child, TimeoutExpired, empty_folder, python, start
+from foundation.processes.walls import Walls, lacking, stand
+from foundation.secrets import secret_files
 
 MOST_MEMORY = 2 * 1024**3
 """Bytes of address space for the child: room for every document that is within the readers' own limits."""
@@ -50,29 +55,47 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
     asked = (replace(request, progress=silent, remark=unheard), given)
-    task = pickle.dumps((collector.name, collector.measures)) + pickle.dumps(asked)
     try:
-        return _asked(collector, request, task)
+        bounds = collector.bounds(request)
+        asked = (replace(collector.before(request), progress=silent, remark=unheard), given)
+        with empty_folder() as folder:
+            walls = _walls(bounds, request, folder)
+            environment = environments.of_collector(
+                os.environ, folder, named=bounds.environment, devices=bounds.devices or collector.measures
+            )
+            if lacks := lacking():
+                request.remark(f"{collector.name} is walled in less than it should be: {lacks}.")
+            task = pickle.dumps((collector.name, collector.measures, walls)) + pickle.dumps(asked)
+            return _asked(collector, request, task, environment, folder)
     except OSError as error:
         return missing(
             collector, Cause.UNAVAILABLE, f"no process could be started for {collector.name} ({error.strerror}); check again"
         )
 
 
-def _asked(collector: AnyCollector, request: Request, task: bytes) -> Found:
-    child = subprocess.Popen(  # in no with statement: leaving that waits for the child, which no signal may end
-        [sys.executable, "-m", "flows.isolation", str(os.getpid())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
-        start_new_session=True,
+def _walls(bounds: Bounds, request: Request, folder: str) -> Walls:
+    """What *bounds* opens, and the key and its passphrase closed even there."""
+    return Walls(
+        reads=tuple(str(path.absolute()) for path in bounds.files),
+        writes=() if folder == "/" else (folder,),
+        secrets=tuple(str(path) for path in (*request.secrets, *secret_files(os.environ))),
+        ports=bounds.ports,
+        names=bounds.names,
+        devices=bounds.devices,
+        processes=bounds.processes,
+    )
+
+
+def _asked(collector: AnyCollector, request: Request, task: bytes, environment: Mapping[str, str], folder: str) -> Found:
+    # In no with statement: leaving that waits for the child, which no signal may end.
+    child = start(
+        python("flows.isolation", ends_with_us=signal.SIGKILL), environment=environment, folder=folder, stdin=PIPE, stdout=PIPE
     )
     ended = threading.Event()
     threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True).start()
     out: bytes | None = None
     try:
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(TimeoutExpired):
             out, _ = child.communicate(task, timeout=collector.deadline.total_seconds())
     finally:
         ended.set()
@@ -90,7 +113,7 @@ def _asked(collector: AnyCollector, request: Request, task: bytes) -> Found:
         return missing(collector, Cause.BROKEN, f"{collector.name} answered what cannot be read: {error}")
 
 
-def _kill_when_told(child: subprocess.Popen[bytes], request: Request, ended: threading.Event) -> None:
+def _kill_when_told(child: Child, request: Request, ended: threading.Event) -> None:
     while not ended.wait(0.1):
         try:
             request.progress(0, 0)
@@ -99,18 +122,18 @@ def _kill_when_told(child: subprocess.Popen[bytes], request: Request, ended: thr
             return
 
 
-def _kill(child: subprocess.Popen[bytes]) -> bool:
+def _kill(child: Child) -> bool:
     """End *child*. Did it end? One that sleeps in a driver that does not answer ends when that does, which may be never."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
     try:
         child.wait(_SECONDS_TO_DIE)
-    except subprocess.TimeoutExpired:
+    except TimeoutExpired:
         return False
     return True
 
 
-def _close(child: subprocess.Popen[bytes]) -> None:
+def _close(child: Child) -> None:
     for stream in (child.stdin, child.stdout):
         if stream is not None:
             with suppress(OSError):  # what the child did not read cannot be written any more
@@ -133,18 +156,10 @@ def _limit(what: int, most: int) -> None:
     resource.setrlimit(what, (least, least))
 
 
-def _end_with(parent: int) -> None:
-    """Ask the kernel to end this process with the thread that waits for it, however that ends (Linux; prctl(2))."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        raise SystemExit(1)
-
-
 def _child() -> None:
-    _end_with(int(sys.argv[1]))
-    # Before the collector's own modules are imported, for what they import is not ours alone.
-    name, measures = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by our own parent process
+    # Before the collector's own modules are imported, for what they import is not ours alone and may begin threads.
+    name, measures, walls = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by our own parent process
+    stand(walls, module=name)
     if not measures:
         _limit(resource.RLIMIT_AS, MOST_MEMORY)
     request, collected = pickle.load(sys.stdin.buffer)  # noqa: S301  # the same

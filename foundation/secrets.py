@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from arcops.errors import Refused
+from foundation.settings import read_settings
 
 _MOST_BYTES = 16 * 1024
 _PIPE_SECONDS = 10.0
@@ -38,6 +39,18 @@ def passphrase_source(
         return ask(what)
 
     return passphrase
+
+
+def secret_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files with the signing key that *environment* names and its passphrase."""
+    named = environment.get("ARCOPS_PASSPHRASE_FILE")
+    return (*key_files(read_settings(environment).key), *([Path(named).absolute()] if named else []))
+
+
+def key_files(key: str) -> tuple[Path, ...]:
+    """The files with the signing key *key* and the passphrase beside it, if a file is what *key* names."""
+    file = Path(key.removeprefix("file:")).absolute()
+    return (file, Path(f"{file}.passphrase"), Path(f"{key}.passphrase").absolute())
 
 
 def referred(environment: Mapping[str, str], reference: str, what: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Unavailable
+from foundation.processes import environments
+from foundation.processes.starting import Child, TimeoutExpired, program, start
 
 _LOOK_EVERY = 0.1  # seconds between two looks at the clock and at the size of the answer
 
@@ -33,29 +34,35 @@ class Answer:
     errors: str
 
 
-def run(arguments: Sequence[str], *, scratch: Path, limits: Limits, alive: Callable[[], None]) -> Answer:
+def run(
+    arguments: Sequence[str],
+    *,
+    scratch: Path,
+    limits: Limits,
+    alive: Callable[[], None],
+    secrets: Iterable[Path],
+    network: bool = False,
+) -> Answer:
     """Run *arguments* in the empty directory *scratch*, which is its home and its place for temporary files too.
 
-    *alive* is called ten times a second and may raise to end the program. Raises `Unavailable` where it cannot be started,
-    takes too long or writes too much. Whatever happens, nothing of its process group is left running.
+    It may open every file of this user but *secrets*, and reach other machines only with *network*, as far as the kernel can
+    hold it to that (`foundation.processes.walls`). *alive* is called ten times a second and may raise to end the program.
+    Raises `Unavailable` where it cannot be started, takes too long or writes too much. Whatever happens, nothing of its process
+    group is left running.
     """
     name = Path(arguments[0]).name
     home = scratch / "home"
     home.mkdir()
-    environment = {"PATH": os.defpath, "HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(home), "LC_ALL": "C.UTF-8"}
     written, said = scratch / "output", scratch / "errors"
     ends = time.monotonic() + limits.seconds
     with written.open("wb") as output, said.open("wb") as errors:
         try:
-            process = subprocess.Popen(
-                list(arguments),
-                stdin=subprocess.DEVNULL,
+            process = start(
+                program(arguments, closed=map(str, secrets), network=network),
+                environment=environments.of_program(str(home)),
+                folder=str(home),
                 stdout=output,
                 stderr=errors,
-                cwd=home,
-                env=environment,
-                start_new_session=True,
-                close_fds=True,
             )
         except OSError as error:
             raise Unavailable(f"{name} cannot be started: {error.strerror}; install it anew or take it off the PATH") from error
@@ -64,7 +71,7 @@ def run(arguments: Sequence[str], *, scratch: Path, limits: Limits, alive: Calla
                 try:
                     code = process.wait(timeout=_LOOK_EVERY)
                     break
-                except subprocess.TimeoutExpired:
+                except TimeoutExpired:
                     alive()
                 _refuse_size(name, written, said, limits)
                 if time.monotonic() > ends:
@@ -80,7 +87,7 @@ def _refuse_size(name: str, written: Path, said: Path, limits: Limits) -> None:
         raise Unavailable(f"{name} wrote more than {limits.size} bytes and was stopped")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Child) -> None:
     """Kill whatever is left of the group; its number is ours for as long as one of it lives."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -7,6 +7,7 @@ writes both for a clean subject and for one where it found nothing to look at. S
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from arcops.seen.tree import Tree
 from arcops.seen.trivy import Scan, TrivyDatabase, TrivyScan
 from arcops.tier import Tier
 from artifacts.private_folder import make_private
+from foundation.secrets import secret_files
 from tasks.program import Answer, Limits, run
 from tasks.reading import MIB, read_limited
 from tasks.trivy_report import Parsed, parse_metadata, parse_report
@@ -132,7 +134,14 @@ def _run(request: Request, arguments: list[str]) -> Answer:
     """In a directory that is empty but for us, so that no ``trivy.yaml`` or ``.trivyignore`` of a stranger is obeyed."""
     make_private(request.cache)
     with tempfile.TemporaryDirectory(prefix="trivy-", dir=request.cache) as scratch:
-        return run(arguments, scratch=Path(scratch), limits=LIMITS, alive=lambda: request.progress(0, 0))
+        return run(
+            arguments,
+            scratch=Path(scratch),
+            limits=LIMITS,
+            alive=lambda: request.progress(0, 0),
+            secrets=(*request.secrets, *secret_files(os.environ)),
+            network=request.tier is Tier.CONNECTED,
+        )
 
 
 def _databases(cache: Path) -> Iterator[TrivyDatabase]:

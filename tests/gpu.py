@@ -52,7 +52,7 @@ def check(driver: Driver, policy: str = "") -> tuple[Report, Mapping[str, Found]
 def check_here(driver: Driver, monkeypatch: pytest.MonkeyPatch, policy: str = "") -> tuple[Report, Mapping[str, Found]]:
     """The same in this process, which is faster; the fake library is loaded once, and reads its state at every call."""
     ctypes.CDLL(str(library()))  # from now on the loader takes it for every libnvidia-ml.so.1
-    monkeypatch.setenv("FAKE_NVML_STATE", str(driver.state))
+    monkeypatch.setenv("NVIDIA_FAKE_STATE", str(driver.state))
     driver.write()
     made = plan(driver, policy)
     collected: dict[str, Found] = {}

@@ -20,6 +20,7 @@ from adapters.front.serve import listen, serve
 from adapters.tools.contract import Place
 from arcops.errors import ArcOpsError
 from flows.policies import load_policy
+from foundation.processes.hiding import hide_secrets
 from tasks.grounds import trusted_keys
 
 
@@ -55,6 +56,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Serve the admission webhook over TLS until a signal ends it."""
+    hide_secrets()
     open_the_standard_streams()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="arcops: %(message)s")
     given = command_line().parse_args()

@@ -17,6 +17,7 @@ from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
 from adapters.cli.inference_commands import inference_app
 from adapters.cli.network_commands import network_app
 from adapters.cli.options import AlgorithmName, ChangedName, Format, Key, TierName, path
+from foundation.processes.hiding import hide_secrets
 
 app = typer.Typer(
     name="arcops",
@@ -287,6 +288,7 @@ app.add_typer(doors.app)
 
 
 def main() -> None:
+    hide_secrets()
     open_the_standard_streams()
     app(_server_first(sys.argv[1:]))
 

@@ -68,7 +68,7 @@ def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
         os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
         part = prefect.part(site, os.environ, worker=worker)
         if worker:  # the tools hand long work to it
-            os.environ.update(prefect.client_environment(site, {}))
+            os.environ.update(prefect.client_environment(site))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api))
         _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _pages])
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -40,10 +41,11 @@ def place(
 ) -> Place:
     """Where the tools run when they run here: with this user's settings, files, keys and terminal."""
     here = settings(tier)
+    here = replace(here, key=key or here.key)
     return Place(
         settings=here,
         now=now,
-        signer=lambda: _signer(key or here.key),
+        signer=lambda: _signer(here.key),
         secret=_new_passphrase,
         stop=stop or threading.Event(),
         progress=progress,

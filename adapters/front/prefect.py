@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.writing import replace_whole
 from flows.quiet import QUIET
+from foundation.processes import environments
+from foundation.processes.starting import python
 
 PATH = "/prefect"
 POOL = "arcops"
@@ -68,7 +71,7 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
     """The part of the front that shows Prefect, runs its server, puts our deployments there and works on them."""
     server = Supervised(
         name="Prefect's server",
-        command=(sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(where.port)),
+        command=_lasting("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(where.port)),
         environment=server_environment(where, environment),
         log=where.home / "server.log",
         ceiling=int(environment.get("ARCOPS_PREFECT_MEMORY", "") or _CEILING),
@@ -80,8 +83,8 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
     if worker:
         at_work = Supervised(
             name="Prefect's worker",
-            command=(sys.executable, "-m", "adapters.front.worker"),
-            environment=client_environment(where, environment),
+            command=_lasting("adapters.front.worker"),
+            environment={**environments.of_sealer(environment), **client_environment(where)},
             log=where.home / "worker.log",
             ceiling=sys.maxsize,  # a check of a large model holds what it needs; its own limits bound it
             ready=lambda: True,
@@ -103,6 +106,11 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
     return Part(routes=routes, running=everything(), probes=probes, processes=processes)
 
 
+def _lasting(module: str, *arguments: str) -> list[str]:
+    """The command of a child that is told to end when this process is gone."""
+    return python(module, *arguments, ends_with_us=signal.SIGTERM)
+
+
 def _behind(path: str) -> str:
     """The path at Prefect's server: its API knows nothing of ours, its pages do."""
     inside = path.removeprefix(PATH)
@@ -110,7 +118,9 @@ def _behind(path: str) -> str:
 
 
 def server_environment(where: Site, environment: Mapping[str, str]) -> dict[str, str]:
-    """What Prefect's server is told. What an operator set stays, but for what would open it or make it call out."""
+    """What Prefect's server is told: no key of ours. What an operator set of Prefect's own stays, but for what would open it or
+    make it call out.
+    """
     defaults = {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_KEEP_SECONDS),
@@ -126,14 +136,12 @@ def server_environment(where: Site, environment: Mapping[str, str]) -> dict[str,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": where.url,
         "PREFECT_API_URL": where.api,
     }
-    kept = {name: value for name, value in environment.items() if not name.startswith("PREFECT_API_AUTH")}
-    return {**defaults, **kept, **fixed}
+    return {**defaults, **environments.of_server(environment), **fixed}
 
 
-def client_environment(where: Site, environment: Mapping[str, str]) -> dict[str, str]:
+def client_environment(where: Site) -> dict[str, str]:
     """What programs on this machine need to reach Prefect's server."""
     return {
-        **environment,
         **QUIET,
         "PREFECT_HOME": str(where.home),
         "PREFECT_API_URL": where.api,

@@ -12,6 +12,8 @@ from uvicorn.supervisors import ChangeReload
 
 import adapters
 from arcops.errors import Refused
+from foundation.processes.hiding import hide_secrets
+from foundation.processes.starting import begin_safely
 
 
 def serve_anew(work: Callable[[list[socket]], None], listening: socket) -> None:
@@ -19,6 +21,7 @@ def serve_anew(work: Callable[[list[socket]], None], listening: socket) -> None:
 
     *listening* stays open between, so who calls then waits and is not refused. Raises `Refused` outside of a checkout.
     """
+    begin_safely()  # uvicorn starts the child with Python's own means
     config = Config("", reload=True, reload_dirs=[str(room) for room in _rooms()], log_config=None)
     ChangeReload(config, target=partial(_called, work), sockets=[listening]).run()
 
@@ -31,4 +34,5 @@ def _rooms() -> list[Path]:
 
 
 def _called(work: Callable[[list[socket]], None], sockets: list[socket] | None) -> None:
+    hide_secrets()
     work(sockets or [])

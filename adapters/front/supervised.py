@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifacts.private_folder import make_private
+from foundation.processes.starting import empty_folder, start_beside
 
 _LOOK_SECONDS = 1.0
 _GRACE_SECONDS = 20.0
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 60.0
 _WELL_SECONDS = 60.0
-_PR_SET_PDEATHSIG = 1
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +29,7 @@ _log = logging.getLogger(__name__)
 class Supervised:
     """``ceiling`` is the most bytes of memory that it and its children may hold; above it they are begun anew.
 
+    ``command`` ends with this process by itself (`foundation.processes.starting.python`); it works in a folder made for it.
     ``said`` is empty while it runs well, and else what is the matter, in a sentence for probes.
     """
 
@@ -43,6 +42,7 @@ class Supervised:
     said: str = "not begun yet"
     restarts: int = 0
     _process: asyncio.subprocess.Process | None = field(default=None)
+    _folders: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -58,10 +58,11 @@ class Supervised:
     async def _watch(self) -> None:
         rest = _FIRST_REST_SECONDS
         loop = asyncio.get_running_loop()
+        folder = self._folders.enter_context(empty_folder())
         try:
             while True:
                 begun = loop.time()
-                await self._begin()
+                await self._begin(folder)
                 self.said = await self._until_it_falls()
                 rest = _FIRST_REST_SECONDS if loop.time() - begun > _WELL_SECONDS else min(rest * 2, _LONGEST_REST_SECONDS)
                 self.restarts += 1
@@ -69,19 +70,11 @@ class Supervised:
                 await asyncio.sleep(rest)
         finally:
             await self._end()
+            self._folders.close()
 
-    async def _begin(self) -> None:
+    async def _begin(self, folder: str) -> None:
         make_private(self.log.parent)
-        with self.log.open("ab") as out:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.command,
-                env=dict(self.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
-            )
+        self._process = await start_beside(self.command, environment=self.environment, folder=folder, log=self.log)
         self.said = "begun, and does not answer yet"
 
     async def _until_it_falls(self) -> str:
@@ -126,12 +119,3 @@ def memory_of(leader: int) -> int:
     while grown := {child for child, parent in parents.items() if parent in found} - found:
         found |= grown
     return sum(pages.get(one, 0) for one in found) * os.sysconf("SC_PAGE_SIZE")
-
-
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def _die_with_parent() -> None:
-    """In the child, before it becomes what it shall be: the kernel ends it when its parent is gone (prctl(2))."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

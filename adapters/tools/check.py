@@ -27,6 +27,7 @@ from flows.conclude import conclude
 from flows.evaluation import seal_and_keep
 from flows.plan import AnyGate, make_plan
 from flows.policies import load_policy, shipped_policies
+from foundation.secrets import key_files
 from foundation.telemetry.spans import known, learned, span
 from reach.effort import told
 
@@ -136,6 +137,7 @@ def evaluate(
         cluster=cluster,
         declared=declared,
         exercise=exercise,
+        secrets=key_files(at.settings.key),
         progress=at.progress,
     )
     plan = make_plan(request, load_policy(allowed_policy(policy, at)), gates=gates)

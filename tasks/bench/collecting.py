@@ -16,6 +16,7 @@ from arcops.seen.gpu import Gpus
 from arcops.seen.gpu_profile import GpuProfiles
 from tasks.bench.drills import Device
 from tasks.bench.sessions import Sessions
+from tasks.gpu.driver import node_bounds
 
 
 # A process of its own, for a driver that hangs takes along whoever called it, and a busy neighbour would be measured. It waits
@@ -28,6 +29,7 @@ from tasks.bench.sessions import Sessions
     isolated=True,
     follows=True,
     measures=True,
+    bounds=node_bounds,
 )
 def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
     """What the GPUs of this machine do, or its processors. Raises `Refused` where the request asks for no exercise."""

@@ -13,7 +13,7 @@ from arcops.seen.gpu import DriverState, Flag, Gpu, GpuDriver, Gpus, Unread
 from tasks.gpu import links, memory, modes, strain
 from tasks.gpu.asking import Nvml, as_count, binding
 from tasks.gpu.device import Device
-from tasks.gpu.driver import refuse_other
+from tasks.gpu.driver import node_bounds, refuse_other
 from tasks.gpu.watch import Watch
 
 SAMPLES = 2
@@ -22,7 +22,7 @@ SAMPLES = 2
 _MOST_DEVICES = 64
 
 
-@collector(Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True)
+@collector(Gpus, version="1", needs=(GpuDriver,), deadline=timedelta(minutes=3), isolated=True, bounds=node_bounds)
 def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     """Each device that the driver counts, whether it answers or not.
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from arcops.collector import collector
+from arcops.collector import Bounds, collector
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
@@ -29,7 +29,12 @@ def refuse_other(request: Request) -> None:
         raise Refused(f"a {request.kind} has no GPUs; check the node itself with 'arcops gpu check'")
 
 
-@collector(GpuDriver, version="1", deadline=timedelta(minutes=1), isolated=True)
+def node_bounds(request: Request) -> Bounds:
+    """The devices, and of the node's files only where the kernel lists them: its root holds everything of everybody."""
+    return Bounds(files=(request.target / "sys",), devices=True)
+
+
+@collector(GpuDriver, version="1", deadline=timedelta(minutes=1), isolated=True, bounds=node_bounds)
 def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
     """The driver's own words, or what was found in its place."""
     refuse_other(request)

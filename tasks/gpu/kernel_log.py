@@ -17,6 +17,7 @@ from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.gpu_log import GpuLog, LogSource
+from foundation.secrets import secret_files
 from tasks.gpu.driver import refuse_other
 from tasks.gpu.kernel_faults import Line, faults
 from tasks.program import Limits, run
@@ -41,7 +42,7 @@ def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
     except OSError as error:
         if request.target != Path("/"):
             raise Refused(f"the kernel's messages cannot be read (/dev/kmsg: {error.strerror})") from error
-        lines, whole = _journal(f"/dev/kmsg: {error.strerror}", alive)
+        lines, whole = _journal(f"/dev/kmsg: {error.strerror}", alive, (*request.secrets, *secret_files(os.environ)))
         source, used = LogSource.JOURNAL, Source(name="journalctl", kind=SourceKind.TOOL)
     if not lines:
         raise Refused("the kernel's messages are empty, so nobody can tell which faults there were")
@@ -85,12 +86,13 @@ def _drain(descriptor: int, alive: Callable[[], None]) -> tuple[bytes, bool]:
     raise Refused(f"the kernel's messages do not end within {_MOST} bytes")
 
 
-def _journal(trouble: str, alive: Callable[[], None]) -> tuple[list[Line], bool]:
+def _journal(trouble: str, alive: Callable[[], None], secrets: Iterable[Path]) -> tuple[list[Line], bool]:
     program = shutil.which("journalctl")
     if program is None:
         raise Refused(f"the kernel's messages cannot be read ({trouble}), and there is no journal")
     with tempfile.TemporaryDirectory(prefix="arcops-") as scratch:
-        answer = run((program, *_JOURNAL), scratch=Path(scratch), limits=Limits(seconds=40, size=_MOST), alive=alive)
+        limits = Limits(seconds=40, size=_MOST)
+        answer = run((program, *_JOURNAL), scratch=Path(scratch), limits=limits, alive=alive, secrets=secrets)
     lines = list(_entries(answer.output.splitlines()))
     if answer.code or not lines:
         said = answer.errors or "it holds none of this boot"

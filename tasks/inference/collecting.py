@@ -7,12 +7,15 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from arcops.collector import collector
-from arcops.endpoint import Endpoint, Load
+from arcops.collector import Bounds, collector
+from arcops.endpoint import Endpoint
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
@@ -23,6 +26,7 @@ from foundation.secrets import referred
 from foundation.settings import is_loopback
 from tasks.inference.asking import Door, door
 from tasks.inference.loading import bear
+from tasks.inference.processes import listeners
 from tasks.inference.recognising import Known, health, recognised
 from tasks.inference.reloading import as_listed, can_load, reloaded
 from tasks.inference.rooms import Watch
@@ -37,10 +41,63 @@ _SECONDS_TO_ASK = 10.0
 _TICK = 0.25
 
 
+def bounds(request: Request) -> Bounds:
+    """The port of the endpoint, the files that its key and authorities are referred to by, and this machine's memory if it
+    serves there.
+    """
+    endpoint = request.endpoint
+    if endpoint is None:
+        return Bounds()
+    host, port = _address(endpoint)
+    secret = endpoint.token or endpoint.key
+    scheme, _, name = secret.partition(":")
+    files = [endpoint.authorities] if endpoint.authorities else []
+    files += [name] if scheme == "file" else []
+    here = is_loopback(host)
+    return Bounds(
+        files=tuple(Path(one).absolute() for one in files),
+        environment=(name,) if scheme == "env" else (),
+        ports=(port,),
+        names=not here and not _is_address(host),
+        devices=here,
+        processes=here,
+    )
+
+
+def before(request: Request) -> Request:
+    """*request* with the processes that listen at the endpoint, if it is this machine's."""
+    endpoint = request.endpoint
+    if endpoint is None or not is_loopback(_address(endpoint)[0]):
+        return request
+    return replace(request, endpoint=replace(endpoint, served_by=listeners(_address(endpoint)[1])))
+
+
+def _address(endpoint: Endpoint) -> tuple[str, int]:
+    parts = urlsplit(endpoint.load.url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 # A process of its own: looking up a host's name can hang where no deadline of ours reaches, and a busy neighbour would be
 # measured as if it were the endpoint. It waits until a model's files were read, lest reading them be measured, too; and so it
 # is those files that name the subject, where a policy asks about both.
-@collector(Inference, version="2", wants=(Tree,), deadline=timedelta(minutes=22), isolated=True, follows=True)
+@collector(
+    Inference,
+    version="2",
+    wants=(Tree,),
+    deadline=timedelta(minutes=22),
+    isolated=True,
+    follows=True,
+    bounds=bounds,
+    before=before,
+)
 def inference(request: Request, seen: Seen) -> Sighting[Inference]:
     """Raises `Refused` where the request names no endpoint, or one that the tier does not reach."""
     endpoint = request.endpoint
@@ -48,7 +105,7 @@ def inference(request: Request, seen: Seen) -> Sighting[Inference]:
         raise Refused(f"a {request.kind} is no inference endpoint; check one with 'arcops inference check URL'")
     secret, credential = _secret(endpoint, request)
     at = door(endpoint.load, request.tier, key=secret, authorities=endpoint.authorities)
-    return Sighting(body=asyncio.run(_look(at, endpoint.load, credential, lambda: request.progress(0, 0))))
+    return Sighting(body=asyncio.run(_look(at, endpoint, credential, lambda: request.progress(0, 0))))
 
 
 def _secret(endpoint: Endpoint, request: Request) -> tuple[str, Credential]:
@@ -61,7 +118,8 @@ def _secret(endpoint: Endpoint, request: Request) -> tuple[str, Credential]:
     return "", Credential.NONE
 
 
-async def _look(at: Door, load: Load, credential: Credential, alive: Callable[[], None]) -> Inference:
+async def _look(at: Door, endpoint: Endpoint, credential: Credential, alive: Callable[[], None]) -> Inference:
+    load = endpoint.load
     end = time.monotonic() + load.budget / 1e6
     seconds = min(_SECONDS_TO_ASK, load.patience / 1e6)
     known = await _watched(recognised(at, seconds), alive, end) or _UNREACHED
@@ -71,7 +129,7 @@ async def _look(at: Door, load: Load, credential: Credential, alive: Callable[[]
         served = tuple([await _loaded(at, known, one, alive, end) for one in served])
         known = await _watched(recognised(at, seconds), alive, end) or _UNREACHED
     names = {one.model: one.id for one in served if one.id}
-    with Watch(at, local=is_loopback(urlsplit(load.url).hostname or "")) as watch:
+    with Watch(at, local=is_loopback(_address(endpoint)[0]), served_by=endpoint.served_by) as watch:
         metrics = asyncio.ensure_future(watch.metrics()) if load.metrics else None
         try:
             runs = await bear(at, load, alive, end=end, names=names)

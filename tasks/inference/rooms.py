@@ -68,8 +68,8 @@ class _Least:
 class Watch:
     """Looks from ``with`` to its end; `memory` is what it saw then."""
 
-    def __init__(self, at: Door, *, local: bool) -> None:
-        self._at, self._local = at, local
+    def __init__(self, at: Door, *, local: bool, served_by: frozenset[int] | None = None) -> None:
+        self._at, self._local, self._served_by = at, local, served_by
         self._host = _Least(kind=RoomKind.HOST, name="this machine")
         self._devices: list[_Least] = []
         self._cache = _Least(kind=RoomKind.CACHE, name="the server's own figure")
@@ -81,7 +81,9 @@ class Watch:
 
     def __enter__(self) -> Watch:
         if self._local:
-            self._family = processes.family(processes.listeners(self._at.port))
+            # Inside of its walls a process may not see what others have open, so that was looked up before.
+            listening = processes.listeners(self._at.port) if self._served_by is None else self._served_by
+            self._family = processes.family(listening)
             self._sample()
             self._thread.start()
         return self

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,11 +38,20 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def served(*command: str, env: Mapping[str, str], module: str = "adapters.cli", cwd: Path = REPOSITORY) -> Iterator[Served]:
-    """``arcops COMMAND --port 0``, by the source in *cwd*, until the block ends; then it is told to end, and must."""
+def served(
+    *command: str,
+    env: Mapping[str, str],
+    module: str = "adapters.cli",
+    cwd: Path = REPOSITORY,
+    program: Sequence[str] = (),
+) -> Iterator[Served]:
+    """``arcops COMMAND --port 0``, by the source in *cwd*, until the block ends; then it is told to end, and must.
+
+    With *program* it is that, with no more of an environment than *env* says.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *command, "--port", "0"],
-        env=environment({"PYTHONPATH": str(cwd), **env}),
+        [*(program or (sys.executable, "-m", module)), *command, "--port", "0"],
+        env=dict(env) if program else environment({"PYTHONPATH": str(cwd), **env}),
         cwd=cwd,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -70,13 +70,15 @@ def test_a_machine_without_a_driver_is_blocked_and_red(here: Bench, bare: dict[s
 def test_a_check_that_is_stopped_while_the_driver_hangs_leaves_a_red_artifact(
     here: Bench, tmp_path: Path, number: signal.Signals
 ) -> None:
-    driver, hanging = Driver(tmp_path), tmp_path / "hanging"
+    driver = Driver(tmp_path)
+    hanging = Path(f"/dev/shm/arcops-hanging-{os.getpid()}-{number}")  # where a collector may write that uses devices
     driver.write()
-    environment = {**os.environ, **here.environment, **driver.environment(), "FAKE_NVML_HANG": str(hanging)}
+    environment = {**os.environ, **here.environment, **driver.environment(), "NVIDIA_FAKE_HANG": str(hanging)}
     command = [sys.executable, "-m", "adapters.cli", "gpu", "check", "--output", str(tmp_path / "sealed.json")]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not hanging.exists():
             assert process.poll() is None, "the check ended before it could be stopped"
+        hanging.unlink()
         process.send_signal(number)
         out, errors = process.communicate(timeout=60)
     assert process.returncode == RED, out + errors

@@ -28,6 +28,7 @@ from arcops.verdict import Verdict
 from tests.adapters.serving import Served, served
 from tests.browser import chromium
 from tests.flows.site import now, until
+from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
 
@@ -51,8 +52,16 @@ def otlp() -> Iterator[Collected]:
 
 
 @pytest.fixture(scope="module")
-def site(here: Bench, otlp: Collected) -> Iterator[Served]:
-    with served("server", env={**here.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint}) as server:
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
+    return hostile(tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def site(here: Bench, otlp: Collected, repository: Hostile, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """As somebody runs it who installed it: in a folder of their own, with packages by our names in it."""
+    wheel = as_a_wheel(tmp_path_factory.mktemp("installed"))
+    env = told(wheel, {**here.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint})
+    with served("server", env=env, program=wheel.command, cwd=repository.folder) as server:
         until(lambda: _ready(server), "everything is ready", log=(here.home / "prefect" / "server.log").read_text)
         worker = here.home / "prefect" / "worker.log"
         until(lambda: "are put" in worker.read_text(), "the deployments are put", log=worker.read_text)
@@ -106,6 +115,25 @@ def test_the_run_is_part_of_the_trace_and_the_log_of_the_call(site: Served, here
     assert {f"gate {one.gate}" for one in checked.report.results} <= below
     assert {f"collector {one.collector}" for one in checked.report.evidence} <= below
     assert "/" not in "".join(value for one in spans if one.trace == flow.trace for value in one.attributes.values())
+
+
+def test_nothing_of_the_folder_it_was_started_in_was_run(site: Served, repository: Hostile, here: Bench, model: Path) -> None:
+    """After a check that a worker's run made: server, worker, run and collector were all begun by then."""
+    ask = Check(target=model, policy=str(here.policy))
+    checked = call(site.mcp, check_model, ask, settings=here.settings, environment={}, stop=threading.Event(), progress=silent)
+    assert "tasks.sboms.sboms" in {one.collector for one in checked.report.evidence}
+    assert repository.ran() == []
+
+
+def test_prefects_server_holds_no_passphrase_and_the_worker_hides_it(site: Served) -> None:
+    (server,) = _children(site.process.pid, "server start")
+    said = Path(f"/proc/{server}/environ").read_bytes()
+    assert b"PREFECT_SERVER_API_AUTH_STRING=" in said
+    assert b"ARCOPS_" not in said
+    (worker,) = _children(site.process.pid, "worker")
+    for process in (site.process.pid, worker):
+        assert Path(f"/proc/{process}/environ").stat().st_uid == 0, "the kernel shows it to root alone"
+        assert Path(f"/proc/{process}/cwd").readlink() != Path(f"/proc/{server}/cwd").readlink()
 
 
 def test_its_processes_are_measured(site: Served) -> None:

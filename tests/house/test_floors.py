@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from arcops.rooms import ROOMS
+
 HOUSE = Path(__file__).resolve().parents[2]
-ROOMS = ("arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "adapters", "policies")
 
 pytestmark = pytest.mark.requirement("ARC-0")
 

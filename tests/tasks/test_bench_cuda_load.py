@@ -36,7 +36,7 @@ def sensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nvml.Driver:
     node.folder.mkdir()
     node.device |= {"clock.sm": 1980, "reasons": 4}
     node.write()
-    monkeypatch.setenv("FAKE_NVML_STATE", str(node.state))
+    monkeypatch.setenv("NVIDIA_FAKE_STATE", str(node.state))
     return node
 
 

@@ -381,7 +381,7 @@ class TestInItsOwnProcess:
     def test_a_library_that_hangs_the_process_costs_that_process_and_the_deadline_is_kept(
         self, node: Driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("FAKE_NVML_HANG", str(node.folder / "loading"))  # not even a thread beside it gets a turn
+        monkeypatch.setenv("NVIDIA_FAKE_HANG", str(node.folder / "loading"))  # not even a thread beside it gets a turn
         node.write()
         quick = replace(driver_collector, deadline=timedelta(seconds=1))
         made = plan(node)

@@ -231,7 +231,7 @@ class TestMemory:
         driver = Driver(folder=tmp_path, count=2, device={**H100, "memory": 1000, "memory.free": 900})
         driver.faults.append("gpu0.memory.free=370")
         ctypes.CDLL(str(library()))
-        monkeypatch.setenv("FAKE_NVML_STATE", str(driver.state))
+        monkeypatch.setenv("NVIDIA_FAKE_STATE", str(driver.state))
         driver.write()
         with serving(a=quick()) as api:
             body = looked(small(api))

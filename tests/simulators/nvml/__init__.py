@@ -146,10 +146,13 @@ class Driver:
         (bridge / "class").write_text("0x060000\n")
 
     def environment(self, *, without: Iterable[str] = ()) -> dict[str, str]:
-        """What a process needs in its environment to find this driver, *without* some symbols."""
+        """What a process needs in its environment to find this driver, *without* some symbols.
+
+        An isolated collector is told what begins with ``NVIDIA_``, and may read where libraries are looked for.
+        """
         folder = library(tuple(sorted(without))).parent
-        path = os.pathsep.join(filter(None, (str(folder), os.environ.get("LD_LIBRARY_PATH", ""))))
-        return {"LD_LIBRARY_PATH": path, "FAKE_NVML_STATE": str(self.state)}
+        path = os.pathsep.join(filter(None, (str(folder), str(self.folder), os.environ.get("LD_LIBRARY_PATH", ""))))
+        return {"LD_LIBRARY_PATH": path, "NVIDIA_FAKE_STATE": str(self.state)}
 
 
 def library(without: tuple[str, ...] = ()) -> Path:

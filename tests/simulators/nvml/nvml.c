@@ -1,7 +1,7 @@
 /* A stand-in for NVIDIA's libnvidia-ml.so.1, for tests of ArcOps over the real Python binding.
  *
  * Symbols, structures, versions and return codes are those that the binding (nvidia-ml-py) calls; what they answer comes from
- * the text file that FAKE_NVML_STATE names, which is read again at every call so that faults can appear in the middle of a run.
+ * the text file that NVIDIA_FAKE_STATE names, which is read again at every call so that faults can appear in the middle of a run.
  *
  *   key=value                     of the node
  *   gpu.key=value                 of every device, gpu3.key=value of device 3; the last line that fits wins
@@ -49,7 +49,7 @@ static char *state;
 static const char *lines(void) {
     static struct stat known;
     struct stat now;
-    const char *path = getenv("FAKE_NVML_STATE");
+    const char *path = getenv("NVIDIA_FAKE_STATE");
     if (!path || stat(path, &now)) return NULL;
     if (state && now.st_ino == known.st_ino && now.st_size == known.st_size &&
         now.st_mtim.tv_sec == known.st_mtim.tv_sec && now.st_mtim.tv_nsec == known.st_mtim.tv_nsec)
@@ -137,9 +137,9 @@ static ret_t text(const char *function, int device, char *out, u32 size, const c
     return OK;
 }
 
-/* FAKE_NVML_HANG names a file: whoever loads the library makes it and waits for ever, with the loader's locks held. */
+/* NVIDIA_FAKE_HANG names a file: whoever loads the library makes it and waits for ever, with the loader's locks held. */
 __attribute__((constructor)) static void loaded(void) {
-    const char *mark = getenv("FAKE_NVML_HANG");
+    const char *mark = getenv("NVIDIA_FAKE_HANG");
     if (!mark) return;
     FILE *file = fopen(mark, "w");
     if (file) fclose(file);

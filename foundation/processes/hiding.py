@@ -1,0 +1,16 @@
+"""A process that was given a passphrase lets no other one read it from here. Nothing is imported where there is none."""
+
+from __future__ import annotations
+
+import os
+
+SECRETS = ("ARCOPS_PASSPHRASE", "ARCOPS_PASSPHRASE_FILE")
+"""The variables that hold the signing key's passphrase or say where it is."""
+
+
+def hide_secrets() -> None:
+    """Where this process was given a passphrase, close its memory and its environment to the others of this user."""
+    if any(os.environ.get(name) for name in SECRETS):
+        from foundation.processes.kernel import hide_memory
+
+        hide_memory()

@@ -1,0 +1,140 @@
+"""Starting a child: Python without what surrounds it, in an empty folder, with an environment that the caller named."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from arcops.rooms import HOUSE
+
+Child = subprocess.Popen[bytes]
+TimeoutExpired = subprocess.TimeoutExpired
+PIPE, NOTHING = subprocess.PIPE, subprocess.DEVNULL
+
+
+def own_path() -> list[str]:
+    """Where a child of ours looks for modules: where this process does, without the working folder and the script's own.
+
+    What the working folder and a script's folder hold was not chosen by who runs us; where ArcOps itself lies there, it was.
+    """
+    script = os.path.realpath(str(Path(sys.argv[0]).parent)) if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
+    not_ours = {os.path.realpath(one) for one in (_working_folder(), script) if one} - {os.path.realpath(HOUSE)}
+    chosen = [entry for entry in sys.path if Path(entry).is_absolute() and os.path.realpath(entry) not in not_ours]
+    return chosen if HOUSE in chosen else [*chosen, HOUSE]
+
+
+def python(module: str, *arguments: str, ends_with_us: signal.Signals | None = None) -> list[str]:
+    """The command that runs *module* isolated (``-I``), on our own paths.
+
+    With *ends_with_us* the kernel sends it that signal when the thread that started it is gone.
+    """
+    parent = f"{os.getpid()}, {int(ends_with_us)}" if ends_with_us is not None else ""
+    program = f"import sys; sys.path[:] = {own_path()!r}; from foundation.processes.begin import main; main({parent})"
+    return [sys.executable, "-I", *_flags(), "-c", program, module, *arguments]
+
+
+def program(arguments: Sequence[str], *, closed: Iterable[str], network: bool) -> list[str]:
+    """The command that runs a program of others, to which the files *closed* are closed and, unless so said, the network.
+
+    It gains no rights, and is killed when the thread that started it is gone. Raises `OSError` where there is no such program.
+    """
+    if not os.access(arguments[0], os.X_OK):
+        number = errno.EACCES if Path(arguments[0]).exists() else errno.ENOENT
+        raise OSError(number, os.strerror(number))
+    said = json.dumps({"files": list(closed), "network": network})
+    return python("foundation.processes.program", said, *arguments, ends_with_us=signal.SIGKILL)
+
+
+def _flags() -> list[str]:
+    """What ``-I`` makes Python forget and only changes where it leaves its caches."""
+    cache = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
+    return [*(["-B"] if sys.flags.dont_write_bytecode else []), *cache]
+
+
+@contextmanager
+def empty_folder() -> Iterator[str]:
+    """A folder made for one child, removed with all that it left there; ``/`` where none can be had."""
+    try:
+        folder = tempfile.mkdtemp(prefix="arcops-")
+    except OSError:
+        yield "/"
+        return
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: str,
+    stdin: int = NOTHING,
+    stdout: int | IO[bytes] = NOTHING,
+    stderr: int | IO[bytes] = NOTHING,
+) -> Child:
+    """Start *command* in *folder*, in a session of its own, with *environment* and nothing else. Raises `OSError`."""
+    return subprocess.Popen(
+        list(command),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        cwd=folder,
+        env=dict(environment),
+        start_new_session=True,
+        close_fds=True,
+    )
+
+
+def run(command: Sequence[str], *, environment: Mapping[str, str], folder: str, quiet: bool = False) -> int:
+    """Run *command* to its end and give its exit code. It writes where this process does, or nowhere if *quiet*."""
+    out = NOTHING if quiet else None
+    return subprocess.run(
+        list(command), check=False, env=dict(environment), cwd=folder, stdin=NOTHING, stdout=out, stderr=out
+    ).returncode
+
+
+async def start_beside(
+    command: Sequence[str], *, environment: Mapping[str, str], folder: str, log: Path
+) -> asyncio.subprocess.Process:
+    """As `start`, for an event loop; standard output and errors are added to *log*."""
+    with log.open("ab") as out:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            env=dict(environment),
+            cwd=folder,
+            stdin=NOTHING,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+
+
+def become(command: Sequence[str], *, environment: Mapping[str, str], folder: str) -> None:
+    """Go on as *command*: this process's number and parent stay. Does not return."""
+    os.chdir(folder)
+    os.execve(command[0], list(command), dict(environment))  # noqa: S606  # no shell is wanted
+
+
+def begin_safely() -> None:
+    """Let what a library starts with Python's own means look for no module in the working folder (``PYTHONSAFEPATH``)."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
+def _working_folder() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed meanwhile
+        return ""
