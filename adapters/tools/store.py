@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.contract import Place, Scope, Use, tool, used
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
@@ -57,7 +57,7 @@ def check_store(ask: CheckStore, at: Place) -> StoreChecked:
 class ExportStore:
     """Where to write the store to."""
 
-    mirror: Path
+    mirror: Path = field(metadata=used(Use.WRITE))
     """The new file."""
     keys: tuple[str, ...]
     """Public keys (PEM) of who signs the store's checkpoints."""
@@ -79,7 +79,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
             raise Refused(f"the store {at.settings.store} has no checkpoint yet; 'arcops check' makes the first")
         count = export(store, file, checkpoint=checkpoint, keys=_keys(ask.keys))
         file.seek(0)
-        write_new(ask.mirror, file.read())
+        write_new(ask.mirror, file.read(), within=at.writable)
     return Carried(artifacts=count)
 
 
@@ -87,7 +87,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
 class ImportStore:
     """What to bring in, and who must have signed it."""
 
-    mirror: Path
+    mirror: Path = field(metadata=used(Use.READ))
     """A file that was exported."""
     keys: tuple[str, ...]
     """Public keys (PEM) of who signs where it comes from."""
@@ -97,7 +97,7 @@ class ImportStore:
 def import_store(ask: ImportStore, at: Place) -> Carried:
     """Verify an exported store, whole, and keep what it carries."""
     with Store(at.settings.store) as store:
-        return Carried(artifacts=len(import_mirror(ask.mirror, store, _keys(ask.keys)).carried))
+        return Carried(artifacts=len(import_mirror(ask.mirror, store, _keys(ask.keys), at.within).carried))
 
 
 def _keys(pems: tuple[str, ...]) -> list[PublicKey]:
