@@ -42,6 +42,28 @@ for _first in "tf":
     _Loader.yaml_implicit_resolvers.setdefault(_first, []).append(_boolean)
 
 
+_QUOTED = re.compile(r"""(['"])(.*?)\1""")
+_SIGN = re.compile(r"[^\w\s]{1,2}|<[a-z ]+>")
+"""What PyYAML quotes that is no word of a file: a sign of YAML's own, or a name for what stands there."""
+
+
+def _unquoted(quoted: re.Match[str]) -> str:
+    return quoted[0] if _SIGN.fullmatch(quoted[2]) else "what stands there"
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, and where, without a word of the file: who asks may be somebody who could not read it."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        problem = _QUOTED.sub(_unquoted, " ".join((error.problem or error.context or "it is no YAML").split()))
+        mark = error.problem_mark or error.context_mark
+        return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else problem
+    if isinstance(error, AttributeError):  # PyYAML's own, for a date that is none
+        return "a value in it is not what its tag says"
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and "literal" in str(error):
+        return "a number in it cannot be understood"
+    return " ".join(str(error).split())
+
+
 def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON]:
     """Every document in *data*, which is UTF-8, as JSON values. Raises `Refused`, saying *what* it was to be.
 
@@ -54,6 +76,6 @@ def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON
         while loader.check_data():  # type: ignore[no-untyped-call]  # types-PyYAML leaves it untyped
             documents.append(loader.get_data())
         json.dumps(documents, allow_nan=False)
-    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
-        raise Refused(f"{what} in YAML cannot be read: {' '.join(str(error).split())}") from error
+    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise Refused(f"{what} in YAML cannot be read: {_told(error)}") from error
     return documents

@@ -116,7 +116,7 @@ def _scan(program: str, cache: Path, request: Request, scan: Scan, path: Path) -
     # Trivy takes a name and no handle, so what the name meant is compared before and after.
     before = _identity(request, path)
     answer = _run(request, [program, scan.mode, *flags, "--", str(path)])
-    if before is None or _identity(request, path) != before:
+    if _identity(request, path) != before:
         raise Unavailable(f"{path} was replaced while trivy read it, so nobody knows what it read; check again")
     if answer.code:
         raise Unavailable(f"trivy {scan.mode} over {path} ended with code {answer.code}: {answer.errors or 'it said nothing'}")

@@ -58,7 +58,7 @@ def load_trust(folder: Path) -> Trust:
     """
     try:
         if not folder.is_dir():
-            raise Refused("the trust folder (ARCOPS_TRUST) is not there; make it and put public keys in its folder keys/")
+            raise Refused("the trust folder (ARCOPS_TRUST) is not a directory of trust; make it and put public keys in keys/")
         files = {place: tuple(_files(folder, place, suffixes)) for place, suffixes in _SUFFIXES.items()}
     except OSError as error:
         raise Unavailable(f"the trust folder (ARCOPS_TRUST) cannot be read: {error.strerror}") from error
