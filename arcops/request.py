@@ -10,6 +10,7 @@ from pathlib import Path
 from arcops.endpoint import Endpoint
 from arcops.errors import Refused
 from arcops.exercise import Exercise
+from arcops.roots import ANYWHERE, Roots
 from arcops.tier import Tier
 
 _LAST_YEAR = 9000
@@ -52,6 +53,8 @@ class Request:
     subject; ``exercise`` is what a machine is to do, where it is to be measured. ``cluster`` is the cluster to ask, where the
     subject is a live one; nothing is read from ``target`` then. ``declared`` is what the subject is held against: the folder
     or file that says how it should be. ``secrets`` are files that no collector may read even if they lie in its subject.
+    ``within`` are the folders below which ``target``, ``attached`` and ``declared`` are opened, each time anew
+    (`artifacts.beneath`); `ANYWHERE` if the person at this machine asks.
     """
 
     target: Path
@@ -73,6 +76,7 @@ class Request:
     declared: Path | None = None
     exercise: Exercise | None = None
     secrets: tuple[Path, ...] = ()
+    within: Roots = ANYWHERE
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arcops.errors import Refused, Unavailable
+from arcops.roots import ANYWHERE, Roots
+from artifacts.beneath import open_within
 from artifacts.bundle import MOST_BYTES, open_statement
 from artifacts.canonical import canonical
 from artifacts.entries import Entry, read_line
@@ -120,10 +123,13 @@ def export(store: Store, to: BinaryIO, *, checkpoint: bytes, keys: Sequence[Publ
     return len(chosen)
 
 
-def read_mirror(path: Path, keys: Sequence[PublicKey]) -> Mirror:
-    """The mirror in the file *path*, verified with *keys*. Raises `Refused` on anything that is not exactly a sound mirror."""
+def read_mirror(path: Path, keys: Sequence[PublicKey], within: Roots = ANYWHERE) -> Mirror:
+    """The mirror in the file *path*, which lies *within* these roots, verified with *keys*.
+
+    Raises `Refused` on anything that is not exactly a sound mirror.
+    """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_within(path, os.O_RDONLY, within), "rb") as file:
             members = dict(_members(file))
     except (tarfile.TarError, EOFError) as error:
         raise Refused(f"{path} is not a readable tar: {error}") from error
@@ -147,12 +153,12 @@ def read_mirror(path: Path, keys: Sequence[PublicKey]) -> Mirror:
     return Mirror(checkpoint=signed, note=note, carried=carried)
 
 
-def import_mirror(path: Path, store: Store, keys: Sequence[PublicKey], *, at: datetime) -> Mirror:
+def import_mirror(path: Path, store: Store, keys: Sequence[PublicKey], *, at: datetime, within: Roots = ANYWHERE) -> Mirror:
     """Verify the mirror in *path* with *keys*, whole, and then put what it carries into *store*, in its log's order.
 
     *at* is the clock now: the entries say when they came here. Importing the same again changes nothing.
     """
-    mirror = read_mirror(path, keys)
+    mirror = read_mirror(path, keys, within)
     for item in mirror.carried:
         store.put(item.sealed, dict(item.evidence), at=at)
     return mirror

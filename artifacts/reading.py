@@ -7,42 +7,71 @@ import stat
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.roots import ANYWHERE, Roots
+from artifacts.beneath import open_below, open_within
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def read_file(path: Path, limit: int, *, follow: bool = True) -> bytes:
+def read_file(path: Path, limit: int, *, follow: bool = True, within: Roots = ANYWHERE, named: str = "") -> bytes:
     """The bytes of the regular file *path*, at most *limit* of them. *follow* says whether *path* may be a link.
 
+    It is opened below the roots *within* which the caller may name files. Errors call it *named*, where that is not empty.
     Raises `Refused` where it does not exist, is no regular file or is longer than *limit*, and `Unavailable` where it can't be
     read.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    what = named or str(path)
     try:
-        descriptor = os.open(path, flags)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise Refused(f"{path} does not exist") from error
+        descriptor = open_within(path, _FLAGS, within, follow=follow)
     except OSError as error:
-        raise Unavailable(f"{path} cannot be opened as a plain file: {error.strerror}") from error
+        raise _unopened(what, error) from error
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{path} is not a regular file")
-        if status.st_size > limit:
-            raise _too_long(path, limit)
-        return _read(descriptor, path, limit)
+        return read_open(descriptor, what, limit)
     finally:
         os.close(descriptor)
 
 
-def _read(descriptor: int, path: Path, limit: int) -> bytes:
+def read_at(folder: int, relative: str, limit: int) -> bytes:
+    """The bytes of the regular file *relative* below the descriptor *folder*; no part of it may be a link.
+
+    Raises as `read_file`, whose sentences say *relative*.
+    """
+    try:
+        descriptor = open_below(folder, relative, _FLAGS)
+    except OSError as error:
+        raise _unopened(relative, error) from error
+    try:
+        return read_open(descriptor, relative, limit)
+    finally:
+        os.close(descriptor)
+
+
+def _unopened(what: str, error: OSError) -> Refused | Unavailable:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Refused(f"{what} does not exist")
+    return Unavailable(f"{what} cannot be opened as a plain file: {error.strerror}")
+
+
+def read_open(descriptor: int, what: str, limit: int) -> bytes:
+    """All of the open *descriptor*, which stays open and which errors call *what*. Raises as `read_file` does."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused(f"{what} is not a regular file")
+    if status.st_size > limit:
+        raise _too_long(what, limit)
+    return _read(descriptor, what, limit)
+
+
+def _read(descriptor: int, what: str, limit: int) -> bytes:
     try:
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+        raise Unavailable(f"{what} cannot be read: {error.strerror}") from error
     if len(data) > limit:
-        raise _too_long(path, limit)  # it grew, or it is one of those that the kernel makes up while they are read
+        raise _too_long(what, limit)  # it grew, or it is one of those that the kernel makes up while they are read
     return data
 
 
-def _too_long(path: Path, limit: int) -> Refused:
-    return Refused(f"{path} is larger than {limit} bytes, the most that is read of a file of this kind")
+def _too_long(what: str, limit: int) -> Refused:
+    return Refused(f"{what} is larger than {limit} bytes, the most that is read of a file of this kind")

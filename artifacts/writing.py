@@ -5,70 +5,110 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.roots import ANYWHERE, Roots
+from artifacts.beneath import open_within
 
 PARTIAL = ".partial-"
 """How the names of unfinished files begin. A kill may leave one behind; it counts for nothing and may be deleted."""
 
 
-def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write *data* to *path*, which must not exist yet.
+def write_new(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANYWHERE) -> None:
+    """Write *data* to *path*, which must not exist yet and whose folder lies *within* these roots.
 
     The bytes go to a file beside it, reach the disk, and are then linked to the name in one step, which fails where somebody
-    was faster. Raises `Refused` where *path* exists, `Unavailable` where the disk or the permissions do not allow it.
+    was faster. All of it is done below a handle of the folder, so that no link put on the way meanwhile is followed. Raises
+    `Refused` where *path* exists, `Unavailable` where the disk or the permissions do not allow it.
     """
-    if os.path.lexists(path):
-        raise Refused(f"{path} exists already and is not overwritten; move it away or choose another name")
-    partial = path.parent / f"{PARTIAL}{secrets.token_hex(8)}"
+    taken = f"{path} exists already and is not overwritten; move it away or choose another name"
     try:
-        try:
-            _write_synced(partial, data, mode)
-            os.link(partial, path, follow_symlinks=False)
-        finally:
-            partial.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        with _folder_of(path, within) as folder:
+            if _lies(folder, path.name) is not None:
+                raise Refused(taken)
+            partial = f"{PARTIAL}{secrets.token_hex(8)}"
+            try:
+                _write_synced(folder, partial, data, mode)
+                os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            finally:
+                _drop(folder, partial)
+            os.fsync(folder)
     except FileExistsError as error:
-        raise Refused(f"{path} exists already and is not overwritten; move it away or choose another name") from error
+        raise Refused(taken) from error
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}; nothing was left behind") from error
 
 
-def replace_whole(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write *data* to *path*, in place of what was there. A reader sees the old bytes or the new ones, never a mixture.
+def replace_whole(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANYWHERE) -> None:
+    """Write *data* to *path*, whose folder lies *within* these roots, in place of what was there.
 
-    Raises as `replaceable` does, and `Unavailable` where the disk or the permissions do not allow it.
+    A reader sees the old bytes or the new ones, never a mixture. Raises as `replaceable` does, and `Unavailable` where the disk
+    or the permissions do not allow it.
     """
-    replaceable(path)
-    partial = path.parent / f"{PARTIAL}{secrets.token_hex(8)}"
+    replaceable(path, within=within)
     try:
-        try:
-            _write_synced(partial, data, mode)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        with _folder_of(path, within) as folder:
+            partial = f"{PARTIAL}{secrets.token_hex(8)}"
+            try:
+                _write_synced(folder, partial, data, mode)
+                os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)  # below a handle
+            finally:
+                _drop(folder, partial)
+            os.fsync(folder)
     except OSError as error:
         raise Unavailable(f"{path} cannot be written: {error.strerror}; what was there before is unchanged") from error
 
 
-def replaceable(path: Path) -> None:
+def replaceable(path: Path, *, within: Roots = ANYWHERE) -> None:
     """Raise `Refused` where `replace_whole` could not write *path*: a link, device or folder is not replaced by a file."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        if not path.parent.is_dir():
-            raise Refused(f"{path} cannot be written: {path.parent} is not a directory; make it first") from None
-        return
-    except OSError as error:
-        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
-    if not stat.S_ISREG(found.st_mode):
+    found = _found(path, within)
+    if found is not None and not stat.S_ISREG(found.st_mode):
         raise Refused(f"{path} is not a plain file and is not replaced by one; choose another name")
 
 
-def _write_synced(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+def vacant(path: Path, *, within: Roots = ANYWHERE) -> None:
+    """Raise `Refused` where `write_new` could not write *path* as things are: it exists, or its folder does not."""
+    if _found(path, within) is not None:
+        raise Refused(f"{path} exists already and is not overwritten; move it away or choose another name")
+
+
+def _found(path: Path, within: Roots) -> os.stat_result | None:
+    """What lies at *path*. Raises `Refused` where its folder is not there, `Unavailable` where nobody could look."""
+    try:
+        with _folder_of(path, within) as folder:
+            return _lies(folder, path.name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused(f"{path} cannot be written: {path.parent} is not a directory; make it first") from None
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _folder_of(path: Path, within: Roots) -> Iterator[int]:
+    folder = open_within(path.parent, os.O_RDONLY | os.O_DIRECTORY, within)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _lies(folder: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name or ".", dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _drop(folder: int, name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _write_synced(folder: int, name: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()

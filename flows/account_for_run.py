@@ -82,7 +82,7 @@ async def _account(flow_run_id: UUID) -> str:
     what = evaluation(name)
     bench = Bench.here()
     request = request_of(what, run.parameters, bench, datetime.now(UTC).replace(microsecond=0))
-    policy = str(run.parameters.get("policy", what.policy))
+    policy = bench.policy(str(run.parameters.get("policy", what.policy)))
     plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)])
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {found.message or 'nobody said why'}"
     sealed = await asyncio.to_thread(bench.keep, plan, nothing_seen(plan, Cause.CANCELLED, reason[:1000]))

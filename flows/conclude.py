@@ -11,7 +11,7 @@ from arcops.judge import judge
 from arcops.result import EvidenceRecord, GateResult, Report
 from arcops.subject import Digest, Subject
 from arcops.verdict import worst
-from flows.looking import Found
+from flows.looking import Found, without_places
 from flows.plan import AnyGate, Plan
 from foundation.telemetry.spans import span
 
@@ -19,6 +19,7 @@ from foundation.telemetry.spans import span
 def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Report:
     """Judge *collected* by *plan*. The moment of judging is the request's clock, so equal evidence gives equal bytes."""
     at = plan.request.now
+    collected = {kind: without_places(found, plan.request) for kind, found in collected.items()}
     results = tuple(_judged(gate, plan, collected) for gate in plan.gates)
     answers = [collected[kind] for kind in sorted(collected)]
     return Report(

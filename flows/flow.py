@@ -21,10 +21,12 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
 from arcops.exercise import Exercise
 from arcops.request import LiveCluster, Request
+from arcops.roots import Roots
 from arcops.seen.tree import Tree
+from artifacts.beneath import held, placed, reach, stat_within
 from artifacts.private_key import Signer, load_signer
 from artifacts.store import Store
-from artifacts.writing import replace_whole
+from artifacts.writing import vacant, write_new
 from flows.conclude import conclude
 from flows.deployed import TRACEPARENT
 from flows.engine import RUNNER, collect
@@ -33,7 +35,7 @@ from flows.evaluations import Evaluation, as_strict, name_beside
 from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
-from flows.policies import load_policy
+from flows.policies import load_policy, shipped_policies
 from flows.prefect_api import FlowRunContext, State
 from flows.shown import as_state, show
 from foundation.secrets import key_files, passphrase_source
@@ -82,26 +84,36 @@ class Aside:
 
 NOTHING_ASIDE = Aside()
 
+OUTSIDE = "it lies outside the folders that this worker serves; its operator names them (ARCOPS_ROOTS)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """Where a flow works: the settings and the key of the worker's own environment, never of a flow parameter, which Prefect
     stores.
+
+    ``roots`` are the folders below which a parameter may name files. A run of a deployment was asked for by somebody else than
+    the worker's operator, so it may name none where ``ARCOPS_ROOTS`` says nothing; only a flow that a person calls in a program
+    of his own is not bound then (`None`).
     """
 
     settings: Settings
     signer: Signer
+    roots: tuple[Path, ...] | None = None
 
     @classmethod
     def here(cls) -> Bench:
         settings = read_settings(os.environ)
         return cls(
             settings=settings,
+            roots=settings.roots if settings.roots or _deployed() else None,
             signer=load_signer(settings.key, passphrase_source(os.environ, settings.key), environment=os.environ),
         )
 
     def request(self, target: str, kind: str, attached: Iterable[str], now: datetime, aside: Aside = NOTHING_ASIDE) -> Request:
-        path = Path(target or "/").absolute()
+        """The request of a run with these parameters. Whether it may name them is asked later (`reach`): a refusal is RED."""
+        path = placed(Path(target), self.roots) if target else Path("/")
+        declared = placed(Path(aside.declared), self.roots) if aside.declared else None
         return Request(
             target=path,
             named=aside.named(target) or name_beside(path),
@@ -113,14 +125,36 @@ class Bench:
             cache=self.settings.cache,
             store=self.settings.store,
             memory=self.settings.memory,
-            attached=tuple(Path(one).absolute() for one in attached),
+            attached=tuple(placed(Path(one), self.roots) for one in attached),
             workers=self.settings.workers,
             site=self.settings.site,
             own_key=self.signer.public.id,
             cluster=aside.cluster,
-            declared=Path(aside.declared).absolute() if aside.declared else None,
+            declared=declared,
+            within=held(self.roots),
             secrets=key_files(self.settings.key),
         )
+
+    def reach(self, path: Path) -> Path:
+        """*path*, absolute. Raises `Refused` where this worker's operator serves no folder that it lies in."""
+        return reach(path, self.roots, refusal=OUTSIDE)
+
+    def policy(self, named: str) -> str:
+        """*named*, a shipped policy or a path, which is made absolute."""
+        return named if named in shipped_policies() else str(placed(Path(named), self.roots))
+
+    def output(self, named: str) -> tuple[Path, Roots]:
+        """The file to write the artifact to, and the folder that it is written below. *named* is a run's parameter.
+
+        Raises `Refused` where the operator named no folder for that, where it lies outside of it, or where it exists.
+        """
+        folder = self.settings.output
+        if folder is None:
+            raise Refused("this worker writes no file for a run; its operator names a folder for that (ARCOPS_OUTPUT)")
+        path = reach(Path(named), (folder,), refusal="the output lies outside the folder that this worker writes to")
+        within = held((folder,))
+        vacant(path, within=within)
+        return path, within
 
     def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
         report = conclude(plan, collected, runner=RUNNER)
@@ -188,11 +222,14 @@ async def _evaluate(
     gates = [gate for gate in all_gates() if what.judges(gate)]
     with Store.at(bench.settings) as store:
         store.refuse_clock(_now())  # nothing could be kept, and that is better known before the work than after it
+    policy = bench.policy(policy)
+    written: tuple[Path, Roots] | None = None
     try:
         aside.refuse_unless_one(target)
+        written = bench.output(output) if output else None
         if endpoint is not None:
-            request = replace(request, endpoint=endpoint(bench.settings))
-        plan = _plan(request, policy, gates)
+            request = replace(request, endpoint=_bound(endpoint(bench.settings), bench))
+        plan = _plan(request, policy, gates, bench)
     except (ArcOpsError, OSError) as error:
         plan = plan_or_all(request, policy, gates)
         collected = nothing_seen(plan, Cause.REFUSED, f"the run was refused: {error}")
@@ -202,20 +239,35 @@ async def _evaluate(
             collected = await collect(plan)
         cancelled = terminated.is_set()
     sealed = await asyncio.to_thread(bench.keep, plan, collected)
-    if output:
-        replace_whole(Path(output), sealed.bundle)
     await show(sealed, note=" ".join(remarks), public_url=bench.settings.public_url)
+    if written is not None:
+        path, within = written
+        write_new(path, sealed.bundle, within=within)  # after the run's page names the artifact, which is kept whatever happens
     if cancelled:
         raise asyncio.CancelledError  # the artifact is kept; now Prefect may do what it does with a terminated run
     return as_state(sealed)
 
 
-def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
+def _deployed() -> bool:
+    """Is this a run of a deployment, which anybody may have asked for who reaches Prefect's API?"""
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    return run is not None and run.deployment_id is not None
+
+
+def _bound(endpoint: Endpoint, bench: Bench) -> Endpoint:
+    """*endpoint*, where the worker's operator serves the file of its authorities."""
+    named = endpoint.authorities
+    return replace(endpoint, authorities=str(bench.reach(Path(named)))) if named else endpoint
+
+
+def _plan(request: Request, policy: str, gates: list[AnyGate], bench: Bench) -> Plan:
     declared = (request.declared,) if request.declared is not None else ()
-    for path in (request.target, *request.attached, *declared):
-        if not path.exists():
+    target = (request.target,) if request.target.name else ()  # the whole machine is no file that a parameter named
+    for path in (*target, *request.attached, *declared):
+        if stat_within(bench.reach(path), request.within) is None:
             raise Refused(f"{path} does not exist on the machine where this flow runs")
-    read = load_policy(policy)
+    read = load_policy(policy, request.within)
     if request.exercise is not None:
         request = replace(request, exercise=as_strict(request.exercise, read))
     plan = make_plan(request, read, gates=gates)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
@@ -11,6 +13,7 @@ from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting
 from arcops.request import Request
 from artifacts.wire import digest
 from flows.plan import AnyCollector
+from foundation.settings import by_purpose
 
 Found = Evidence[Body] | Missing
 
@@ -79,6 +82,26 @@ def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Requ
         tier=request.tier,
         sources=sighting.sources,
     )
+
+
+def without_places(found: Found, request: Request) -> Found:
+    """*found*, where it is missing for a reason that says where on this machine something lies, without saying so.
+
+    What was to be looked at is called by its name, and the operator's folders by what they are for: an artifact is read by
+    others, and elsewhere.
+    """
+    if not isinstance(found, Missing):
+        return found
+    named = [request.target, *request.attached, *([request.declared] if request.declared is not None else [])]
+    places = {str(path): path.name for path in named}
+    own = {"trust": request.trust, "data": request.data, "cache": request.cache, "store": request.store}
+    places |= {str(folder): f"({word})" for word, folder in own.items() if folder is not None}
+    places |= {f"{root.path}{os.sep}": "" for root in request.within or ()}
+    places |= {
+        os.path.realpath(place): word for place, word in places.items() if os.sep in place and not place.endswith(os.sep)
+    }
+    reason = by_purpose(found.reason, {place: word for place, word in places.items() if len(place) > 1})
+    return found if reason == found.reason else replace(found, reason=reason)
 
 
 def outcome(found: Found) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 from arcops.errors import ArcOpsError
@@ -26,9 +27,9 @@ def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate]) -> Plan
     """
     known = tuple(gates)
     try:
-        return make_plan(request, load_policy(policy), gates=known)
+        return make_plan(request, load_policy(policy, request.within), gates=known)
     except (ArcOpsError, OSError):
-        return make_plan(request, unread(f"{policy[:100]}{UNREAD}", known), gates=known)
+        return make_plan(request, unread(f"{Path(policy).name[:100]}{UNREAD}", known), gates=known)
 
 
 def nothing_seen(plan: Plan, cause: Cause, reason: str) -> Mapping[str, Found]:

@@ -123,7 +123,11 @@ Attached = Annotated[
 ]
 Output = Annotated[
     str,
-    Field(title="Output", description="Also write the sealed artifact to this file on the worker's machine.", max_length=4096),
+    Field(
+        title="Output",
+        description="Also write the sealed artifact to this new file, below the worker's ARCOPS_OUTPUT.",
+        max_length=4096,
+    ),
 ]
 BaselineFile = Annotated[
     str,

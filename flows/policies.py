@@ -15,6 +15,7 @@ from types import MappingProxyType
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import SKEW, Policy
+from arcops.roots import ANYWHERE, Roots
 from artifacts.reading import read_file
 from artifacts.wire import from_json
 from flows.plan import AnyGate, all_gates
@@ -40,14 +41,14 @@ def shipped_policies() -> tuple[str, ...]:
     return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
 
 
-def read_policy(name_or_path: str) -> bytes:
-    """The bytes of a policy by shipped name or by path. Raises `Refused` where neither exists."""
+def read_policy(name_or_path: str, within: Roots = ANYWHERE) -> bytes:
+    """The bytes of a policy by shipped name, or by path *within* these roots. Raises `Refused` where neither exists."""
     if name_or_path in shipped_policies():
         return resources.files("policies").joinpath(f"{name_or_path}.yaml").read_bytes()
     path = Path(name_or_path)
-    if not name_or_path or not os.path.lexists(path):
+    if not name_or_path or (within is None and not os.path.lexists(path)):
         raise Refused(f"there is no policy {name_or_path!r}: give a file, or one of {', '.join(shipped_policies())}")
-    return read_file(path, _MOST_BYTES)
+    return read_file(path, _MOST_BYTES, within=within)
 
 
 def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None) -> Policy:
@@ -85,9 +86,20 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
     )
 
 
-def load_policy(name_or_path: str) -> Policy:
-    """Read and parse in one step."""
-    return parse_policy(read_policy(name_or_path), where=f"policy {name_or_path}")
+def load_policy(name_or_path: str, within: Roots = ANYWHERE) -> Policy:
+    """Read and parse in one step.
+
+    Where the caller may name files only *within* some folders, an error in a file quotes nothing of it: any file can be named.
+    """
+    data = read_policy(name_or_path, within)
+    try:
+        return parse_policy(data, where=f"policy {name_or_path}")
+    except Refused:
+        if within is None or name_or_path in shipped_policies():
+            raise
+    raise Refused(
+        f"the file {Path(name_or_path).name} is no policy; 'arcops policy check' on its own machine says what is wrong"
+    )
 
 
 def _head(document: dict[str, JSON], where: str) -> _Head:

@@ -75,8 +75,10 @@ async def _again(client: PrefectClient, run_id: UUID, artifact: str) -> bool:
     run = await client.read_flow_run(run_id)
     if run.deployment_id is None:
         return False
+    # Its output lies there by now, and no file is written over.
+    parameters = {name: value for name, value in run.parameters.items() if name != "output"}
     await arun_deployment(
-        run.deployment_id, client=client, parameters=run.parameters, timeout=0, as_subflow=False,
+        run.deployment_id, client=client, parameters=parameters, timeout=0, as_subflow=False,
         idempotency_key=f"recheck-{artifact}",
     )  # fmt: skip
     return True

@@ -27,7 +27,8 @@ class Settings:
     ``memory`` what is remembered of the store's log outside of it, ``cache`` what may be lost at any time, ``key`` the signing
     key's file or URI. ``workers`` is a number of threads.
     ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
-    over the network may name files; the person at the command line is not bound by them. ``public_url`` is where people reach
+    over the network may name files; the person at the command line is not bound by them. ``output`` is the folder below which
+    files are written for such a caller; without one nothing is. ``public_url`` is where people reach
     the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
     are the inference endpoints that a caller over the network may have checked.
     """
@@ -42,6 +43,7 @@ class Settings:
     workers: int
     prefect_api: str = ""
     roots: tuple[Path, ...] = ()
+    output: Path | None = None
     public_url: str = ""
     site: str = ""
     endpoints: tuple[str, ...] = ()
@@ -62,6 +64,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         workers=_workers(environment.get("ARCOPS_WORKERS", "")),
         prefect_api=_prefect_api(environment.get("PREFECT_API_URL", ""), tier),
         roots=tuple(Path(one).absolute() for one in environment.get("ARCOPS_ROOTS", "").split(os.pathsep) if one),
+        output=Path(environment["ARCOPS_OUTPUT"]).absolute() if environment.get("ARCOPS_OUTPUT") else None,
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
@@ -69,17 +72,31 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def without_folders(text: str, settings: Settings) -> str:
-    """*text* with the server's own folders named by what they are for, and not by where they are."""
+    """*text* with the server's own folders named by what they are for, and not by where they are.
+
+    What lies below a folder that callers may name files in is named as they may name it, relative to that folder.
+    """
     folders = {
-        "store": settings.store,
-        "memory": settings.memory,
-        "trust": settings.trust,
-        "data": settings.data,
-        "cache": settings.cache,
-        "key": settings.key,
+        str(settings.store): "(store)",
+        str(settings.memory): "(memory)",
+        str(settings.trust): "(trust)",
+        str(settings.data): "(data)",
+        str(settings.cache): "(cache)",
+        settings.key: "(key)",
     }
-    for name, folder in sorted(folders.items(), key=lambda pair: -len(str(pair[1]))):
-        text = text.replace(str(folder), f"({name})")
+    served = (*settings.roots, *((settings.output,) if settings.output else ()))
+    for folder in (*served, *(Path(os.path.realpath(one)) for one in served)):
+        if folder.name:
+            folders |= {f"{folder}{os.sep}": "", str(folder): "(folder)"}
+    return by_purpose(text, folders)
+
+
+def by_purpose(text: str, folders: Mapping[str, str]) -> str:
+    """*text* with each path that *folders* has replaced by its word, the longest first; no part of a longer name is."""
+    for folder in sorted(folders, key=len, reverse=True):
+        if folder and folder in text:
+            whole = re.escape(folder) + ("" if folder.endswith(os.sep) else r"(?![\w-]|\.\w)")
+            text = re.sub(whole, folders[folder].replace("\\", r"\\"), text)
     return text
 
 

@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
         if self.depth >= DEEPEST and isinstance(event, yaml.CollectionStartEvent):
             raise _problem(f"values are nested more than {DEEPEST} deep", event)
         if event.tag is not None and event.tag not in _TAGS:
-            raise _problem(f"the tag {event.tag[:80]} has no meaning here", event)
+            raise _problem("a tag has no meaning here; write the value without one", event)
         self.values_left -= 1
         if self.values_left < 0:
             raise _problem("it has more values than anything of its kind needs", event)
@@ -58,6 +58,28 @@ class _Loader(yaml.SafeLoader):
         return f"{_CORE}{next((name for name, form in _KINDS if form.match(value or '')), 'str') if plain else 'str'}"
 
 
+_QUOTED = re.compile(r"""(['"])(.*?)\1""")
+_SIGN = re.compile(r"[^\w\s]{1,2}|<[a-z ]+>")
+"""What PyYAML quotes that is no word of a file: a sign of YAML's own, or a name for what stands there."""
+
+
+def _unquoted(quoted: re.Match[str]) -> str:
+    return quoted[0] if _SIGN.fullmatch(quoted[2]) else "what stands there"
+
+
+def _told(error: Exception) -> str:
+    """What is wrong, and where, without a word of the file: who asks may be somebody who could not read it."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        problem = _QUOTED.sub(_unquoted, " ".join((error.problem or error.context or "it is no YAML").split()))
+        mark = error.problem_mark or error.context_mark
+        return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else problem
+    if isinstance(error, AttributeError):  # PyYAML's own, for a date that is none
+        return "a value in it is not what its tag says"
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and "literal" in str(error):
+        return "a number in it cannot be understood"
+    return " ".join(str(error).split())
+
+
 def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON]:
     """Every document in *data*, which is UTF-8, as JSON values. Raises `Refused`, saying *what* it was to be.
 
@@ -72,7 +94,7 @@ def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON
             documents.append(None if node is None else _value(node))
     # PyYAML makes characters of escapes ("\UFFFFFFFF") and versions of directives without looking at how large they are.
     except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise Refused(f"{what} in YAML cannot be read: {' '.join(str(error).split())}") from error
+        raise Refused(f"{what} in YAML cannot be read: {_told(error)}") from error
     return documents
 
 
@@ -116,7 +138,7 @@ def _scalar(text: str, kind: str, node: yaml.Node) -> JSON:
     if len(text) > LONGEST_NUMBER:
         raise _problem(f"a number has more than {LONGEST_NUMBER} digits; put it in quotes if it is a name", node)
     if not any(name == kind and form.match(text) for name, form in _KINDS):
-        raise _problem(f"{text!r} is no {kind} of YAML 1.2", node)
+        raise _problem(f"a value is no {kind} of YAML 1.2, as its tag says", node)
     match kind:
         case "null":
             return None
@@ -126,7 +148,7 @@ def _scalar(text: str, kind: str, node: yaml.Node) -> JSON:
             return int(text[2:], _BASES[text[:2]]) if text[:2] in _BASES else int(text)
     number = math.inf if text[-1].isalpha() else float(text)  # .inf and .nan end in a letter, and nothing else does
     if not math.isfinite(number):
-        raise _problem(f"{text} is no number that JSON can say", node)
+        raise _problem("a number is infinite or none, which JSON cannot say", node)
     return number
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from arcops.seen.sboms import Sboms
 from arcops.seen.signatures import Signatures
 from arcops.seen.trivy import TrivyScan
 from arcops.seen.vex import Vex
+from artifacts.beneath import stat_within
 from tasks.reading import MIB, read_limited
 
 _READERS: tuple[type[Body], ...] = (Signatures, Sboms, Attestations, Vex, TrivyScan, Baselines)
@@ -32,25 +32,25 @@ def look(request: Request, seen: Seen) -> Sighting[Attachments]:
 
     Raises `Refused` where there is no subject for which they could have been read.
     """
-    if not request.target.exists():
+    if not request.named and stat_within(request.target, request.within) is None:
         raise Refused(f"{request.target} is gone, so nothing was read for it")
     read = [(body.KIND, found.body.attached_read) for body in _READERS if (found := seen.get(body)) is not None]
     files = []
     for at, path in enumerate(request.attached):
         request.progress(at, len(request.attached))
-        files.append(_seen(path, read))
+        files.append(_seen(request, path, read))
     return Sighting(body=Attachments(files=tuple(files)))
 
 
-def _seen(path: Path, read: list[tuple[str, frozenset[str]]]) -> AttachmentSeen:
+def _seen(request: Request, path: Path, read: list[tuple[str, frozenset[str]]]) -> AttachmentSeen:
     size = 0
     try:
-        status = os.stat(path)  # noqa: PTH116  # one call for size and kind
-        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-        sha256 = hashlib.sha256(read_limited(path, _MOST)).hexdigest()
+        status = stat_within(path, request.within)
+        size = status.st_size if status is not None and stat.S_ISREG(status.st_mode) else 0
+        sha256 = hashlib.sha256(read_limited(request, path, _MOST)).hexdigest()
     except (Refused, Unavailable) as error:
         return AttachmentSeen(name=path.name, size=size, problem=str(error))
     except OSError as error:
-        return AttachmentSeen(name=path.name, size=size, problem=f"{path} cannot be read: {error.strerror}")
+        return AttachmentSeen(name=path.name, size=size, problem=f"{path.name} cannot be read: {error.strerror}")
     kinds = tuple(sorted(kind for kind, digests in read if sha256 in digests))
     return AttachmentSeen(name=path.name, size=size, sha256=sha256, read_as=kinds)

@@ -75,7 +75,7 @@ def _inside(request: Request, tree: Tree) -> Iterator[_File]:
         if not _NAME.fullmatch(file.path):
             continue
         try:
-            data = read_seen(request.target, file, _LONGEST)
+            data = read_seen(request, file, _LONGEST)
         except Refused as error:
             yield _File(path=file.path, sha256=file.sha256, attached=False, problem=str(error))
         else:
@@ -89,7 +89,7 @@ def _attached(request: Request) -> Iterator[_File]:
         if not named and path.suffix not in (".json", ".jsonl"):
             continue
         try:
-            data = read_limited(path, _LONGEST)
+            data = read_limited(request, path, _LONGEST)
         except Refused as error:
             if named:
                 yield _File(path=path.name, sha256="", attached=True, problem=str(error))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from arcops.beside import SIGNATURE_SUFFIXES
 from arcops.errors import Refused
+from arcops.request import Request
 from arcops.seen.tree import FileSeen, Tree
 from arcops.signer import Signer
 from artifacts.envelope import strict_base64
@@ -32,9 +31,9 @@ def signed_file(tree: Tree, path: str, stated_sha256: str = "") -> FileSeen:
     return file
 
 
-def blob_of(target: Path, file: FileSeen) -> Blob:
+def blob_of(request: Request, file: FileSeen) -> Blob:
     """*file* as a signed blob: its bytes where they are few, else the SHA-256 that the tree holds."""
-    return Blob.of(read_seen(target, file, _IN_MEMORY)) if file.size <= _IN_MEMORY else Blob.named(file.sha256)
+    return Blob.of(read_seen(request, file, _IN_MEMORY)) if file.size <= _IN_MEMORY else Blob.named(file.sha256)
 
 
 def open_detached(text: bytes, blob: Blob, trust: Trust) -> Opened:

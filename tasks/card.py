@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from arcops.collector import collector
 from arcops.errors import Refused
@@ -60,13 +60,13 @@ def look(request: Request, seen: Seen) -> Sighting[Card]:
     seen_cards: list[CardSeen] = []
     licences: list[LicenceSeen] = []
     for file in cards:
-        card, stated = _card(request.target, file)
+        card, stated = _card(request, file)
         seen_cards.append(card)
         licences.extend(_placed(stated, own))
     for file in files:
-        licences.extend(_placed(_text(request.target, file), own))
+        licences.extend(_placed(_text(request, file), own))
     for file in configs:
-        licences.extend(_placed(_config(request.target, file), own))
+        licences.extend(_placed(_config(request, file), own))
     return Sighting(
         body=Card(
             looked_at=len(tree.files),
@@ -107,9 +107,9 @@ def _placed(licences: Iterable[LicenceSeen], own: frozenset[str]) -> Iterator[Li
         )
 
 
-def _card(target: Path, file: FileSeen) -> tuple[CardSeen, tuple[LicenceSeen, ...]]:
+def _card(request: Request, file: FileSeen) -> tuple[CardSeen, tuple[LicenceSeen, ...]]:
     try:
-        text = _decoded(read_seen(target, file, _LONGEST), file.path)
+        text = _decoded(read_seen(request, file, _LONGEST), file.path)
         card = read_card(text)
     except Refused as error:
         return CardSeen(path=file.path, sha256=file.sha256, problems=(str(error),)), ()
@@ -162,10 +162,10 @@ def _stated(path: str, source: LicenceSource, names: tuple[str, ...]) -> Licence
         return LicenceSeen(path=path, source=source, stated=stated, problem=str(error))
 
 
-def _text(target: Path, file: FileSeen) -> Iterator[LicenceSeen]:
+def _text(request: Request, file: FileSeen) -> Iterator[LicenceSeen]:
     notice = "notice" in _name(file) and "licen" not in _name(file)
     try:
-        text = _text_of(read_seen(target, file, _LONGEST), file.path)
+        text = _text_of(read_seen(request, file, _LONGEST), file.path)
     except Refused as error:
         yield LicenceSeen(path=file.path, source=LicenceSource.FILE, problem=str(error))
         return
@@ -180,9 +180,9 @@ def _text(target: Path, file: FileSeen) -> Iterator[LicenceSeen]:
         )
 
 
-def _config(target: Path, file: FileSeen) -> Iterator[LicenceSeen]:
+def _config(request: Request, file: FileSeen) -> Iterator[LicenceSeen]:
     try:
-        document = _fields(_decoded(read_seen(target, file, _LONGEST), file.path), file.path)
+        document = _fields(_decoded(read_seen(request, file, _LONGEST), file.path), file.path)
     except Refused as error:
         yield LicenceSeen(path=file.path, source=LicenceSource.CONFIG, problem=str(error))
         return

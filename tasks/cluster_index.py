@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.roots import ANYWHERE, Roots
+from artifacts.beneath import stat_within
 from artifacts.reading import read_file
 
 INDEX = "snapshot.json"
@@ -102,10 +105,16 @@ def read_index(data: bytes) -> Index | None:
         raise Refused(f"{INDEX} cannot be understood ({type(error).__name__}: {error}); take the snapshot again") from error
 
 
-def index_of(folder: Path) -> Index | None:
-    """The index in *folder*, where a snapshot lies there. Raises `Refused` where it cannot be understood."""
+def index_of(folder: Path, within: Roots = ANYWHERE) -> Index | None:
+    """The index in *folder*, which lies *within* these roots, where a snapshot lies there.
+
+    Raises `Refused` where it cannot be understood.
+    """
     path = folder / INDEX
-    return read_index(read_file(path, MOST_BYTES, follow=False)) if path.is_file() else None
+    found = stat_within(path, within)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return None
+    return read_index(read_file(path, MOST_BYTES, follow=False, within=within))
 
 
 def kept(index: Index, folder: Path, now: datetime) -> tuple[Looked, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,14 +16,16 @@ from arcops.collector import collector
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import LiveCluster, Request
+from arcops.roots import ANYWHERE, Roots
 from arcops.seen.cluster import Cluster, Unlisted
 from arcops.tier import Tier
-from artifacts.reading import read_file
+from artifacts.reading import read_at
 from tasks.cluster import open_to
 from tasks.cluster_objects import READERS, Item, moment
 from tasks.cluster_snapshot import ABSENT, INDEX, LISTED, OPTIONAL, VERSION, snapshot
 from tasks.manifests.fields import Complaints, Field, text_at
 from tasks.manifests.nodes import Unreadable, documents, idle
+from tasks.reading import opened
 
 MOST_BYTES = 256 * 1024 * 1024
 """In one list. A cluster of 5,000 nodes with 100,000 pods takes some 60 MiB."""
@@ -41,7 +45,7 @@ def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
         request.progress(0, 0)
 
     if request.cluster is None:
-        return Sighting(body=read_cluster(request.target, tick=tick))
+        return Sighting(body=read_cluster(request.target, tick=tick, within=request.within))
     return Sighting(body=ask_cluster(request.cluster, request.tier, tick=tick))
 
 
@@ -57,18 +61,22 @@ def ask_cluster(live: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idl
         client.close()
 
 
-def read_cluster(target: Path, *, tick: Callable[[], None] = idle) -> Cluster:
-    """The cluster that the snapshot in the folder *target* describes. Raises `Refused` where there is no snapshot."""
-    if not (target / INDEX).is_file():
-        raise Refused(
-            f"{target} holds no snapshot of a cluster, which has an index named {INDEX}; make one with 'cluster snapshot'"
-        )
-    index = _Index()
-    index.read(read_file(target / INDEX, _MOST_INDEX))
-    lists = _Lists(index=index)
-    for title in sorted(READERS):
-        tick()
-        lists.read(target, title, tick)
+def read_cluster(target: Path, *, tick: Callable[[], None] = idle, within: Roots = ANYWHERE) -> Cluster:
+    """The cluster that the snapshot in the folder *target*, which lies *within* these roots, describes.
+
+    Raises `Refused` where there is no snapshot.
+    """
+    with opened(target, within) as (root, folder):
+        if not folder or not _is_file(root, INDEX):
+            raise Refused(
+                f"{target} holds no snapshot of a cluster, which has an index named {INDEX}; make one with 'cluster snapshot'"
+            )
+        index = _Index()
+        index.read(read_at(root, INDEX, _MOST_INDEX))
+        lists = _Lists(index=index)
+        for title in sorted(READERS):
+            tick()
+            lists.read(root, title, tick)
     if index.entries.get(VERSION, _NOTHING).state != LISTED:
         lists.missing(VERSION, index.entries.get(VERSION, _NOTHING).why)
     served = index.entries.get(VERSION, _NOTHING).served
@@ -81,6 +89,13 @@ def read_cluster(target: Path, *, tick: Callable[[], None] = idle) -> Cluster:
         absent=tuple(lists.absent),
         **{name: tuple(items) for name, items in lists.found.items()},
     )
+
+
+def _is_file(folder: int, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +149,7 @@ class _Lists:
     def missing(self, title: str, why: str) -> None:
         self.unlisted.append(Unlisted(what=title, why=why or "the snapshot does not say why"))
 
-    def read(self, target: Path, title: str, tick: Callable[[], None]) -> None:
+    def read(self, root: int, title: str, tick: Callable[[], None]) -> None:
         entry = self.index.entries.get(title, _NOTHING)
         if entry.state == ABSENT and title in OPTIONAL:
             self.absent.append(title)
@@ -142,15 +157,15 @@ class _Lists:
         if entry.state != LISTED:
             self.missing(title, entry.why)
             return
-        path = target / f"{title}.json"
+        name = f"{title}.json"
         try:
-            data = read_file(path, MOST_BYTES, follow=False)
+            data = read_at(root, name, MOST_BYTES)
             items = _read(data, title, tick)
         except Unreadable as error:
-            self.missing(title, f"{path.name}:{error.line}: {error}")
+            self.missing(title, f"{name}:{error.line}: {error}")
             return
         except ArcOpsError as error:
-            self.missing(title, str(error).replace(str(path), path.name))
+            self.missing(title, str(error))
             return
         self.digests.append(hashlib.sha256(data).hexdigest())
         self.found.setdefault(READERS[title][0], []).extend(items)

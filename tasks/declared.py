@@ -17,4 +17,5 @@ def declared(request: Request, seen: Seen) -> Sighting[Declared]:
     """Read what the request says was declared. Raises `Refused` where it says nothing, or where no manifest is there."""
     if request.declared is None:
         raise Refused("nobody said what was declared; name the folder of manifests to compare with")
-    return Sighting(body=Declared(network=read_manifests(request.declared, tick=lambda: request.progress(0, 0))))
+    network = read_manifests(request.declared, tick=lambda: request.progress(0, 0), within=request.within)
+    return Sighting(body=Declared(network=network))

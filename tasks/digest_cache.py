@@ -22,7 +22,7 @@ from pathlib import Path
 
 from arcops.seen.content import Content
 from artifacts.private_folder import make_private
-from tasks.reading import read_limited
+from artifacts.reading import read_file
 from tasks.walk import Entry, Identity
 
 MARGIN_NS = 60 * 1_000_000_000
@@ -58,7 +58,7 @@ class DigestCache:
         try:
             if not _private(self._file.parent.lstat(), stat.S_ISDIR) or not _private(self._file.lstat(), stat.S_ISREG):
                 return {}
-            version, seal, text = read_limited(self._file, LIMIT).split(b"\n", 2)
+            version, seal, text = read_file(self._file, LIMIT, follow=False).split(b"\n", 2)
             if version.decode() != self._version or hashlib.sha256(text).hexdigest().encode() != seal:
                 return {}
             return {(path, Identity(*key)): Known(digest, _content(said)) for path, key, digest, said in json.loads(text)}

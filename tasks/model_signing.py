@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.request import Request
 from arcops.seen.signatures import Covered
 from arcops.seen.tree import FileSeen, Tree
+from artifacts.beneath import open_below
 from artifacts.envelope import strict_json
 from tasks.legacy import PREDICATES
+from tasks.reading import opened
 
 _BEFORE_1, _VERSION_1 = PREDICATES
 _CHUNK = 1024 * 1024
@@ -48,10 +49,10 @@ def predicate_type(payload: bytes) -> str:
     return str(statement.get("predicateType", "")) if isinstance(statement, dict) else ""
 
 
-def parse_manifest(payload: bytes, tree: Tree, target: Path, progress: Callable[[int, int], None]) -> Manifest:
+def parse_manifest(payload: bytes, tree: Tree, request: Request) -> Manifest:
     """The manifest in *payload*, a statement whose signature holds. Raises `Refused` on a manifest that contradicts itself.
 
-    *target* is read only for digests that the tree does not hold; *progress* is told of it.
+    The target of *request* is read only for digests that the tree does not hold; its progress is told of it.
     """
     statement = _object(strict_json(payload, "the manifest"))
     if statement.get("_type") != "https://in-toto.io/Statement/v1":
@@ -64,15 +65,14 @@ def parse_manifest(payload: bytes, tree: Tree, target: Path, progress: Callable[
         return Manifest(version="0.2", covers=covers, digest=root, ignored=())
     if len(subjects) != 1:
         raise Refused(f"its manifest names {len(subjects)} subjects instead of one")
-    return _version_1(subjects[0], _object(statement.get("predicate")), tree, target, progress)
+    return _version_1(subjects[0], _object(statement.get("predicate")), tree, request)
 
 
 def _version_1(
     subject: dict[str, object],
     predicate: dict[str, object],
     tree: Tree,
-    target: Path,
-    progress: Callable[[int, int], None],
+    request: Request,
 ) -> Manifest:
     serialization = _object(predicate.get("serialization"))
     listed = [_object(value) for value in _list(predicate.get("resources"))]
@@ -84,7 +84,7 @@ def _version_1(
     if method == "files" and kind == "sha256":
         covers = _files(resources, tree, subject_name=str(subject.get("name", "")))
     elif method in ("files", "shards"):
-        covers = _rehashed(resources, tree, target, kind, sharded=method == "shards", progress=progress)
+        covers = _rehashed(resources, tree, request, kind, sharded=method == "shards")
     else:
         raise Refused(f"its manifest is serialised by {method!r}, which is not supported")
     ignored = tuple(sorted({str(path) for path in _list(serialization.get("ignore_paths") or [])}))
@@ -115,11 +115,10 @@ def _whole(name: str, count: int, tree: Tree, subject_name: str) -> str:
 def _rehashed(
     resources: tuple[_Resource, ...],
     tree: Tree,
-    target: Path,
+    request: Request,
     kind: str,
     *,
     sharded: bool,
-    progress: Callable[[int, int], None],
 ) -> tuple[Covered, ...]:
     """Files whose manifest digests are not plain SHA-256: read, held against them, and named by the tree's SHA-256.
 
@@ -132,7 +131,7 @@ def _rehashed(
     for path, shards in groupby(parts, key=lambda part: part[0]):
         spans = [(start, end, digest) for _, start, end, digest in shards]
         file = here.get(path)
-        fits = file is not None and _fits(file, target, spans, kind, sharded=sharded, progress=progress)
+        fits = file is not None and _fits(file, request, spans, kind, sharded=sharded)
         covers.append(Covered(path=path, sha256=file.sha256 if file is not None and fits else "0" * 64))
     return tuple(sorted(covers, key=lambda covered: covered.path))
 
@@ -149,12 +148,11 @@ def _part(resource: _Resource, *, sharded: bool) -> tuple[str, int, int, bytes]:
 
 def _fits(
     file: FileSeen,
-    target: Path,
+    request: Request,
     spans: list[tuple[int, int, bytes]],
     kind: str,
     *,
     sharded: bool,
-    progress: Callable[[int, int], None],
 ) -> bool:
     """Do *spans* follow each other over the whole of *file*, each with its digest, in bytes that have the tree's SHA-256?"""
     if not sharded:
@@ -162,8 +160,10 @@ def _fits(
             raise Refused(f"its manifest lists {file.path!r} twice")
         spans = [(0, file.size, spans[0][2])]
     position, whole = 0, hashlib.sha256()
-    path = target / file.path if target.is_dir() else target
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
+    with (
+        opened(request.target, request.within) as (root, folder),
+        os.fdopen(open_below(root, file.path, os.O_RDONLY) if folder else os.dup(root), "rb") as stream,
+    ):
         for start, end, digest in spans:
             if start != position or end < start:
                 return False
@@ -175,7 +175,7 @@ def _fits(
                 hasher.update(chunk)
                 whole.update(chunk)
                 position += len(chunk)
-                progress(position, file.size)
+                request.progress(position, file.size)
             if hasher.digest() != digest:
                 return False
     return position == file.size and whole.hexdigest() == file.sha256

@@ -7,23 +7,24 @@ No link is followed. What cannot be read is kept as a complaint with file and li
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 
 from arcops.collector import collector
-from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Seen, Sighting
 from arcops.finding import Location
 from arcops.request import LiveCluster, Request
+from arcops.roots import ANYWHERE, Roots
 from arcops.seen.network import Complaint, ManifestFile, Network
 from arcops.tier import Tier
-from artifacts.reading import read_file
+from artifacts.reading import read_at, read_open
 from tasks.cluster import open_to, snapshot
 from tasks.cluster_index import INDEX, Index, read_index
 from tasks.manifests.nodes import idle
 from tasks.manifests.objects import Objects
+from tasks.reading import opened
 from tasks.walk import walk
 
 ENDINGS = (".yaml", ".yml", ".json")
@@ -48,7 +49,7 @@ def network(request: Request, seen: Seen) -> Sighting[Network]:
         request.progress(0, 0)
 
     if request.cluster is None:
-        return Sighting(body=read_manifests(request.target, tick=tick))
+        return Sighting(body=read_manifests(request.target, tick=tick, within=request.within))
     return Sighting(body=read_cluster(request.cluster, request.tier, tick=tick))
 
 
@@ -62,27 +63,31 @@ def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] =
         client.close()
 
 
-def read_manifests(target: Path, *, tick: Callable[[], None] = idle) -> Network:
-    """The network that the manifests at *target* describe. Raises `Refused` where there is no manifest to read."""
+def read_manifests(target: Path, *, tick: Callable[[], None] = idle, within: Roots = ANYWHERE) -> Network:
+    """The network that the manifests at *target*, which lies *within* these roots, describe.
+
+    Raises `Refused` where there is no manifest to read.
+    """
     objects = Objects()
     files: list[ManifestFile] = []
     indexes: dict[str, Index] = {}
     left = MOST_BYTES_IN_ALL
-    for path, place in _paths(target, objects, tick):
-        tick()
-        try:
-            data = read_file(place, min(MOST_BYTES, left), follow=place == target)
-        except ArcOpsError as error:
-            objects.unread.append(_complaint(path, str(error).replace(str(place), "the file")))
-            continue
-        left -= len(data)
-        if path.rpartition("/")[2] == INDEX and _index(path, data, objects, indexes):
-            continue
-        files.append(ManifestFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
-        objects.read(path, data, tick)
-    for folder, index in indexes.items():
-        beside = {one.path.removeprefix(folder): one.sha256 for one in files if one.path.startswith(folder)}
-        objects.unread.extend(_complaint(f"{folder}{path}", text) for path, text in index.complaints(beside))
+    with opened(target, within) as (root, folder):
+        for path in _paths(root, objects, tick) if folder else [target.name]:
+            tick()
+            try:
+                data = (read_at if folder else read_open)(root, path, min(MOST_BYTES, left))
+            except ArcOpsError as error:
+                objects.unread.append(_complaint(path, f"the file{str(error).removeprefix(path)}"))
+                continue
+            left -= len(data)
+            if path.rpartition("/")[2] == INDEX and _index(path, data, objects, indexes):
+                continue
+            files.append(ManifestFile(path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
+            objects.read(path, data, tick)
+    for place, index in indexes.items():
+        beside = {one.path.removeprefix(place): one.sha256 for one in files if one.path.startswith(place)}
+        objects.unread.extend(_complaint(f"{place}{path}", text) for path, text in index.complaints(beside))
     if not files and not objects.unread:
         raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
     return _network(objects, files, tick)
@@ -132,21 +137,9 @@ def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], Non
     )
 
 
-def _paths(target: Path, objects: Objects, tick: Callable[[], None]) -> Iterator[tuple[str, Path]]:
-    """Every manifest's path relative to *target*, sorted, and where it is; what stands in the way becomes a complaint."""
-    try:
-        root = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError as error:
-        raise Refused(f"{target} does not exist; name a folder or a file with manifests") from error
-    except OSError as error:
-        raise Unavailable(f"{target} cannot be opened: {error.strerror}") from error
-    try:
-        if not target.is_dir():
-            yield target.name, target
-            return
-        found = walk(root, tick)
-    finally:
-        os.close(root)
+def _paths(root: int, objects: Objects, tick: Callable[[], None]) -> list[str]:
+    """Every manifest's path below the folder *root*, sorted; what stands in the way becomes a complaint."""
+    found = walk(root, tick)
     for link in found.links:
         objects.unread.append(_complaint(link.path, "it is a link, and links are not followed; put the file itself here"))
     for trouble in found.troubles:
@@ -154,8 +147,7 @@ def _paths(target: Path, objects: Objects, tick: Callable[[], None]) -> Iterator
     names = sorted(entry.path for entry in found.files if entry.path.lower().endswith(ENDINGS))
     if len(names) > MOST_FILES:
         objects.unread.append(_complaint("", f"there are {len(names):,} manifests, of which {MOST_FILES:,} were read"))
-    for name in names[:MOST_FILES]:
-        yield name, target / name
+    return names[:MOST_FILES]
 
 
 def _complaint(path: str, text: str) -> Complaint:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from arcops.errors import Refused
+from arcops.request import Request
 from arcops.seen.signatures import Covered, SignatureSeen
 from arcops.seen.tree import FileSeen, Tree
 from artifacts.envelope import strict_base64, strict_json
@@ -33,26 +33,26 @@ _MOST = 4 * MIB
 _DEEPEST = 8
 
 
-def image_signatures(target: Path, tree: Tree, trust: Trust) -> tuple[SignatureSeen, ...]:
-    """Every cosign signature in the layout; empty where *target* is no image layout. Raises `Refused` for a broken layout."""
+def image_signatures(request: Request, tree: Tree, trust: Trust) -> tuple[SignatureSeen, ...]:
+    """Every cosign signature in the layout; empty where the target is no image layout. Raises `Refused` for a broken layout."""
     if tree.file("oci-layout") is None or tree.file("index.json") is None:
         return ()
-    return tuple(_Layout(target, tree).signatures(trust))
+    return tuple(_Layout(request, tree).signatures(trust))
 
 
 class _Layout:
     """One image layout, read through the digests that the tree holds."""
 
-    def __init__(self, target: Path, tree: Tree) -> None:
-        self._target = target
+    def __init__(self, request: Request, tree: Tree) -> None:
+        self._request = request
         self._tree = tree
         self._files = {file.path: file for file in tree.files}
         marker = self._json(self._file("oci-layout"))
         if marker.get("imageLayoutVersion") != "1.0.0":
-            raise Refused(f"{target}/oci-layout states version {marker.get('imageLayoutVersion')!r}; only 1.0.0 is known")
+            raise Refused(f"oci-layout states version {marker.get('imageLayoutVersion')!r}; only 1.0.0 is known")
         for path, file in self._files.items():
             if path.startswith("blobs/sha256/") and path != f"blobs/sha256/{file.sha256}":
-                raise Refused(f"{target}/{path} holds other bytes than its name says: their SHA-256 is {file.sha256}")
+                raise Refused(f"{path} holds other bytes than its name says: their SHA-256 is {file.sha256}")
 
     def signatures(self, trust: Trust) -> Iterator[SignatureSeen]:
         for descriptor in self._manifests():
@@ -78,7 +78,7 @@ class _Layout:
             document = self._json(self._blob(descriptor))
             if "manifests" in document:
                 if depth >= _DEEPEST:
-                    raise Refused(f"{self._target}/index.json nests indexes more than {_DEEPEST} deep")
+                    raise Refused(f"index.json nests indexes more than {_DEEPEST} deep")
                 waiting.extend((inner, depth + 1) for inner in _objects(document["manifests"]))
             else:
                 yield descriptor
@@ -94,7 +94,7 @@ class _Layout:
             if not isinstance(text, str):
                 raise Refused(f"its layer has no annotation {SIGNATURE}")
             strict_base64(text, "its signature")
-            data = read_seen(self._target, payload, _MOST)
+            data = read_seen(self._request, payload, _MOST)
             opened = open_detached(text.encode(), Blob.of(data), trust)
             return self._covering(blank, opened, _image_of(data))
         except Refused as error:
@@ -106,11 +106,11 @@ class _Layout:
         file = self._blob(layer)
         blank = self._blank(manifest_file, manifest, file, "cosign-image-bundle")
         try:
-            data = read_seen(self._target, file, _MOST)
+            data = read_seen(self._request, file, _MOST)
             image = _hex(_object(manifest["subject"]).get("digest"))
             document = _object(strict_json(data, "it"))
             if "messageSignature" in document:
-                signed = read_seen(self._target, self._file(f"blobs/sha256/{image}"), _MOST)
+                signed = read_seen(self._request, self._file(f"blobs/sha256/{image}"), _MOST)
                 return self._covering(blank, open_bundle(data, trust, artifact=signed, where=blank.path), image)
             opened = open_bundle(data, trust, artifact_sha256=image, where=blank.path)
             # Any other statement about the image is an attestation, which says nothing about who released it.
@@ -162,17 +162,17 @@ class _Layout:
     def _blob(self, descriptor: dict[str, object]) -> FileSeen:
         file = self._file(f"blobs/sha256/{_hex(descriptor.get('digest'))}")
         if descriptor.get("size") != file.size:
-            raise Refused(f"{self._target}/{file.path} has {file.size} bytes, and its descriptor says {descriptor.get('size')}")
+            raise Refused(f"{file.path} has {file.size} bytes, and its descriptor says {descriptor.get('size')}")
         return file
 
     def _file(self, path: str) -> FileSeen:
         file = self._files.get(path)
         if file is None:
-            raise Refused(f"{self._target} lacks {path}, which its index leads to")
+            raise Refused(f"the image layout lacks {path}, which its index leads to")
         return file
 
     def _json(self, file: FileSeen) -> dict[str, object]:
-        return _object(strict_json(read_seen(self._target, file, _MOST), f"{self._target}/{file.path}"))
+        return _object(strict_json(read_seen(self._request, file, _MOST), f"{file.path}"))
 
 
 def _image_of(payload: bytes) -> str:

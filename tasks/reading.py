@@ -1,28 +1,74 @@
-"""Small files of the subject: the bytes that the tree named, or an error; never through a link, never without a limit."""
+"""Small files of the subject: the bytes that the tree named, or an error; never through a link, never without a limit.
+
+What a caller named is opened below the roots of the request, so both functions take the request and not a path alone.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.request import Request
+from arcops.roots import Roots
 from arcops.seen.tree import FileSeen
-from artifacts.reading import read_file
+from artifacts.beneath import open_within
+from artifacts.reading import read_at, read_file, read_open
 
 MIB = 1024 * 1024
 
 
-def read_limited(path: Path, limit: int) -> bytes:
-    """The bytes of *path*, as `artifacts.reading.read_file` reads them, but never through a link."""
-    return read_file(path, limit, follow=False)
+def read_limited(request: Request, path: Path, limit: int) -> bytes:
+    """The bytes of *path*, a file that was attached, as `artifacts.reading.read_file` reads them, but never through a link.
+
+    Errors call it by the last part of its name, for they become evidence, which names no folder of this machine.
+    """
+    return read_file(path, limit, follow=False, within=request.within, named=path.name)
 
 
-def read_seen(root: Path, file: FileSeen, limit: int) -> bytes:
-    """The bytes of *file* under *root*, exactly those that the tree hashed. Raises `Unavailable` where they changed since."""
-    path = root / file.path if root.is_dir() else root
+def read_seen(request: Request, file: FileSeen, limit: int) -> bytes:
+    """The bytes of *file* of the request's target, exactly those that the tree hashed.
+
+    Raises `Unavailable` where they changed since.
+    """
     if file.size > limit:
-        raise Refused(f"{path} has {file.size} bytes; at most {limit} are read of a file of this kind")
-    data = read_limited(path, limit)
+        raise Refused(f"{file.path} has {file.size} bytes; at most {limit} are read of a file of this kind")
+    with opened(request.target, request.within) as (root, folder):
+        data = (read_at if folder else read_open)(root, file.path, limit)
     if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise Unavailable(f"{path} changed while it was being checked; check again when nobody writes to it")
+        raise Unavailable(f"{file.path} changed while it was being checked; check again when nobody writes to it")
     return data
+
+
+def is_folder(request: Request) -> bool:
+    """Is the request's target a folder? What cannot be looked at is none."""
+    try:
+        with opened(request.target, request.within) as (_, folder):
+            return folder
+    except (Refused, Unavailable):
+        return False
+
+
+@contextmanager
+def opened(target: Path, within: Roots) -> Iterator[tuple[int, bool]]:
+    """A descriptor on *target*, which may be a link that a person typed, and whether it is a folder; or else it is a file.
+
+    Raises `Refused` where it does not exist or is neither, `Unavailable` where it cannot be opened.
+    """
+    try:
+        descriptor = open_within(target, os.O_RDONLY | os.O_NONBLOCK, within)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Refused(f"{target} does not exist") from error
+    except OSError as error:
+        raise Unavailable(f"{target} cannot be opened: {error.strerror}") from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            raise Refused(f"{target} is neither a folder nor a regular file")
+        yield descriptor, stat.S_ISDIR(mode)
+    finally:
+        os.close(descriptor)

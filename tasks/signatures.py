@@ -20,7 +20,7 @@ from tasks.bundles import Opened, open_bundle
 from tasks.legacy import PREDICATES
 from tasks.model_signing import parse_manifest, predicate_type
 from tasks.oci_layout import image_signatures
-from tasks.reading import read_limited, read_seen
+from tasks.reading import is_folder, read_limited, read_seen
 from tasks.revocations import revocations
 from tasks.trust import Trust, load_trust
 
@@ -45,7 +45,7 @@ def signatures(request: Request, seen: Seen) -> Sighting[Signatures]:
     tree = seen[Tree].body
     trust = load_trust(request.trust)
     found = [signature for signature in (_seen(one, request, tree, trust) for one in _candidates(request, tree)) if signature]
-    found.extend(image_signatures(request.target, tree, trust))
+    found.extend(image_signatures(request, tree, trust))
     if not found:
         raise Refused(
             f"no signature was found in {request.target} or beside it; sign the model (arcops sign), or pass the signature file"
@@ -59,9 +59,9 @@ def signatures(request: Request, seen: Seen) -> Sighting[Signatures]:
 def _candidates(request: Request, tree: Tree) -> list[_Candidate]:
     found: list[_Candidate] = []
     for file in tree.files:
-        if file.path.endswith(SIGNATURE_SUFFIXES) and (request.target.is_dir() or len(tree.files) > 1):
+        if file.path.endswith(SIGNATURE_SUFFIXES) and (len(tree.files) > 1 or is_folder(request)):
             try:
-                data, problem = read_seen(request.target, file, LONGEST_SIGNATURE), ""
+                data, problem = read_seen(request, file, LONGEST_SIGNATURE), ""
             except Refused as error:
                 data, problem = b"", str(error)
             found.append(_Candidate(path=file.path, data=data, attached=False, problem=problem, sha256=file.sha256))
@@ -71,7 +71,7 @@ def _candidates(request: Request, tree: Tree) -> list[_Candidate]:
     for path in sorted(request.attached):
         named = path.name.endswith(SIGNATURE_SUFFIXES)
         try:
-            data, problem = read_limited(path, LONGEST_SIGNATURE), ""
+            data, problem = read_limited(request, path, LONGEST_SIGNATURE), ""
         except Refused as error:
             data, problem = b"", str(error)
         if not named and not _looks_signed(data):
@@ -122,7 +122,7 @@ def _detached(blank: SignatureSeen, text: bytes, request: Request, tree: Tree, t
     known = replace(blank, format="cosign-blob")
     try:
         file = signed_file(tree, blank.path)
-        opened = open_detached(text, blob_of(request.target, file), trust)
+        opened = open_detached(text, blob_of(request, file), trust)
     except Refused as error:
         return replace(known, problem=f"{blank.path} proves nothing: {error}")
     return replace(_proven(known, opened), covers=(Covered(path=file.path, sha256=file.sha256),), model_digest=opened.sha256)
@@ -134,7 +134,7 @@ def _message(
     known = replace(blank, format="sigstore-blob")
     try:
         file = signed_file(tree, blank.path, _stated(document))
-        blob = blob_of(request.target, file)
+        blob = blob_of(request, file)
         where = blank.path
         opened = (
             open_bundle(data, trust, artifact=blob.data, where=where, untimed=True)
@@ -158,7 +158,7 @@ def _enveloped(
     known = replace(blank, format="model-signing")
     try:
         opened = open_bundle(data, trust, where=blank.path, untimed=True)
-        manifest = parse_manifest(opened.payload, tree, request.target, request.progress)
+        manifest = parse_manifest(opened.payload, tree, request)
     except Refused as error:
         return replace(known, problem=str(error))
     own = {blank.path, PurePosixPath(blank.path).name}

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from arcops.beside import LONGEST_SIGNATURE, SIGNATURE_SUFFIXES
 from arcops.collector import collector
@@ -23,6 +22,7 @@ from arcops.errors import Refused, Stopped, Unavailable
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.tree import FileSeen, Tree, Trouble
+from artifacts.beneath import open_below, open_within
 from tasks.content import READERS, describe
 from tasks.content.window import Window
 from tasks.digest_cache import DigestCache, Known, settled
@@ -34,7 +34,7 @@ SMALL = 64 * 1024
 """Bytes below which a file costs more in Python than in SHA-256; one worker reads all of these, for two would only wait for
 each other's interpreter lock (measured: twice as long)."""
 
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 clock_ns: Callable[[], int] = time.time_ns
 """The wall clock, beside which the kernel's file times are judged. A name of its own, so that tests can hold it."""
@@ -43,7 +43,7 @@ clock_ns: Callable[[], int] = time.time_ns
 @collector(Tree, version=f"{VERSION}.{READERS}", deadline=timedelta(hours=6))
 def look(request: Request, seen: Seen) -> Sighting[Tree]:
     """Read the target, a folder or a single file. Raises `Refused` where it is missing, empty or neither."""
-    with _opened(request.target) as (root, walked, base):
+    with _opened(request) as (root, walked, base):
         if base is None:
             request.progress(0, 0)
             walked = walk(root, lambda: request.progress(0, 0))
@@ -82,10 +82,11 @@ def _unread(entry: Entry) -> Trouble:
 
 
 @contextmanager
-def _opened(target: Path) -> Iterator[tuple[int, Walked, Entry | None]]:
-    """A descriptor on *target*; for a single file, also its entry. The target itself may be a link that a person typed."""
+def _opened(request: Request) -> Iterator[tuple[int, Walked, Entry | None]]:
+    """A descriptor on the target; for a single file, also its entry. The target itself may be a link that a person typed."""
+    target = request.target
     try:
-        descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = open_within(target, os.O_RDONLY | os.O_NONBLOCK, request.within)
     except FileNotFoundError as error:
         raise Refused(f"{target} does not exist; name a model folder or file") from error
     except OSError as error:
@@ -221,7 +222,7 @@ class _Reading:
 
     def _one(self, entry: Entry, buffer: memoryview) -> None:
         try:
-            descriptor = self._root if self._base else os.open(entry.path, _FLAGS, dir_fd=self._root)
+            descriptor = self._root if self._base else open_below(self._root, entry.path, _FLAGS)
         except OSError as error:
             self._trouble(entry, f"it cannot be opened: {error.strerror}")
             return

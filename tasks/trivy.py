@@ -21,10 +21,12 @@ from arcops.request import Request
 from arcops.seen.tree import Tree
 from arcops.seen.trivy import Scan, TrivyDatabase, TrivyScan
 from arcops.tier import Tier
+from artifacts.beneath import stat_within
 from artifacts.private_folder import make_private
+from artifacts.reading import read_file
 from foundation.secrets import secret_files
 from tasks.program import Answer, Limits, run
-from tasks.reading import MIB, read_limited
+from tasks.reading import MIB, is_folder, read_limited
 from tasks.trivy_report import Parsed, parse_metadata, parse_report
 
 LIMITS = Limits(seconds=570, size=256 * MIB)
@@ -86,20 +88,20 @@ def _scans(request: Request, tree: Tree) -> list[tuple[Scan, Path]]:
     """The subject itself, and every SBOM that lies in it or beside it."""
     target = request.target.absolute()
     scans = [(Scan(mode="fs", path="."), target)]
-    if target.is_dir():
+    if is_folder(request):
         scans += [(Scan(mode="sbom", path=file.path), target / file.path) for file in tree.files if _is_sbom(file.path)]
     for path in sorted(request.attached):
         if _is_sbom(path.name):
-            scans.append((Scan(mode="sbom", path=path.name, sha256=_digest(path)), path.absolute()))
+            scans.append((Scan(mode="sbom", path=path.name, sha256=_digest(request, path)), path.absolute()))
     if len(scans) > _MOST_SBOMS:
         raise Refused(f"{target} comes with {len(scans) - 1} SBOMs; trivy is run over at most {_MOST_SBOMS - 1}")
     return scans
 
 
-def _digest(path: Path) -> str:
+def _digest(request: Request, path: Path) -> str:
     """The digest by which an attached file counts as read; without one it counts as read by nobody."""
     try:
-        return hashlib.sha256(read_limited(path, LIMITS.size)).hexdigest()
+        return hashlib.sha256(read_limited(request, path, LIMITS.size)).hexdigest()
     except (Refused, Unavailable):
         return ""
 
@@ -114,10 +116,19 @@ def _scan(program: str, cache: Path, request: Request, scan: Scan, path: Path) -
         flags += ["--scanners", "vuln,misconfig,secret"]
     if request.tier is not Tier.CONNECTED:
         flags += _kept_offline(program, request, scan.mode)
+    # Trivy takes a name and no handle, so what the name meant is compared before and after.
+    before = _identity(request, path)
     answer = _run(request, [program, scan.mode, *flags, "--", str(path)])
+    if _identity(request, path) != before:
+        raise Unavailable(f"{path} was replaced while trivy read it, so nobody knows what it read; check again")
     if answer.code:
         raise Unavailable(f"trivy {scan.mode} over {path} ended with code {answer.code}: {answer.errors or 'it said nothing'}")
-    return parse_report(answer.output, scan)
+    return parse_report(answer.output, scan, read=str(path))
+
+
+def _identity(request: Request, path: Path) -> tuple[int, int] | None:
+    found = stat_within(path, request.within)
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _kept_offline(program: str, request: Request, mode: str) -> list[str]:
@@ -153,6 +164,6 @@ def _databases(cache: Path) -> Iterator[TrivyDatabase]:
 def _database(name: str, path: Path) -> TrivyDatabase:
     """A database without a readable date is a database of unknown age, and the gate says so."""
     try:
-        return parse_metadata(name, read_limited(path, MIB))
+        return parse_metadata(name, read_file(path, MIB, follow=False))
     except (Refused, Unavailable):
         return TrivyDatabase(name=name)

@@ -24,8 +24,11 @@ class Parsed:
     secrets: int
 
 
-def parse_report(data: bytes, scan: Scan) -> Parsed:
-    """The report in *data*, which *scan* produced. Raises `Refused` on anything that is no such report."""
+def parse_report(data: bytes, scan: Scan, *, read: str = "") -> Parsed:
+    """The report in *data*, which *scan* of the path *read* produced. Raises `Refused` on anything that is no such report.
+
+    Where Trivy names its targets by that path, they are named by the scan's own, which is relative to the subject.
+    """
     document = _object(strict_json(data, _WHAT), "document")
     version = document.get("SchemaVersion")
     if version != 2 or isinstance(version, bool):
@@ -36,6 +39,8 @@ def parse_report(data: bytes, scan: Scan) -> Parsed:
     misconfigurations = secrets = 0
     for result in results:
         target = _text(result, "Target", required=True)
+        if read:
+            target = target.replace(read, scan.path)
         packages = result.get("Packages")
         targets.append(
             ScannedTarget(

@@ -60,24 +60,24 @@ def load_trust(folder: Path) -> Trust:
     """
     try:
         if not folder.is_dir():
-            raise Refused(f"{folder} is not a directory of trust; make it and put public keys in {folder / 'keys'}")
+            raise Refused("the trust folder (ARCOPS_TRUST) is not a directory of trust; make it and put public keys in keys/")
         for place in (folder, *(folder / name for name in _SUFFIXES)):
             refuse_if_open(place, "the trust")
         files = {place: tuple(_files(folder, place, suffixes)) for place, suffixes in _SUFFIXES.items()}
     except OSError as error:
-        raise Unavailable(f"the trust in {error.filename or folder} cannot be read: {error.strerror}") from error
-    keys = {key.id: key for key in (_key(file, folder) for file in files["keys"])}
+        raise Unavailable(f"the trust folder (ARCOPS_TRUST) cannot be read: {error.strerror}") from error
+    keys = {key.id: key for key in (_key(file) for file in files["keys"])}
     trust = Trust(
         digest=_digest(file for place in files.values() for file in place),
         keys=tuple(keys[identity] for identity in sorted(keys)),
-        roots=tuple(parse_root(file.data, where=str(folder / file.path)) for file in files["roots"]),
-        authorities=tuple(certificate for file in files["authorities"] for certificate in _authorities(file, folder)),
+        roots=tuple(parse_root(file.data, where=f"trust/{file.path}") for file in files["roots"]),
+        authorities=tuple(certificate for file in files["authorities"] for certificate in _authorities(file)),
         revocations=files["revocations"],
     )
     if not (trust.keys or trust.roots or trust.authorities):
         raise Refused(
-            f"{folder} holds no trust; put public keys (*.pub) in keys/, Sigstore trusted roots (*.json) in roots/"
-            " or CA certificates (*.pem) in authorities/"
+            "the trust folder (ARCOPS_TRUST) holds no trust; put public keys (*.pub) in keys/, Sigstore trusted roots (*.json)"
+            " in roots/ or CA certificates (*.pem) in authorities/"
         )
     return trust
 
@@ -86,15 +86,16 @@ def _files(folder: Path, place: str, suffixes: tuple[str, ...]) -> Iterator[Trus
     inside = folder / place
     if not inside.is_dir():
         if os.path.lexists(inside):  # passing over it in silence could pass over revocations
-            raise Refused(f"{inside} is not a directory; make it one, or remove it")
+            raise Refused(f"trust/{place} is not a directory; make it one, or remove it")
         return
     for path in sorted(inside.iterdir()):
         if path.name.startswith((".", "README")):
             continue
         if not path.name.endswith(suffixes):
-            raise Refused(f"{path} is not trusted material: files in {place}/ end in {' or '.join(suffixes)}; move it away")
+            ends = " or ".join(suffixes)
+            raise Refused(f"trust/{place}/{path.name} is not trusted material: files in {place}/ end in {ends}; move it away")
         # The directory is the operator's own and may be mounted through links (Kubernetes does), so links are followed here.
-        yield TrustFile(path=f"{place}/{path.name}", data=read_file(path, _MOST))
+        yield TrustFile(path=f"{place}/{path.name}", data=read_file(path, _MOST, named=f"trust/{place}/{path.name}"))
 
 
 def _digest(files: Iterator[TrustFile]) -> str:
@@ -102,8 +103,8 @@ def _digest(files: Iterator[TrustFile]) -> str:
     return f"sha256:{hashlib.sha256(canonical([[path, digest] for path, digest in listed])).hexdigest()}"
 
 
-def _key(file: TrustFile, folder: Path) -> PublicKey:
-    where = str(folder / file.path)
+def _key(file: TrustFile) -> PublicKey:
+    where = f"trust/{file.path}"
     if b"PRIVATE KEY" in file.data:
         raise Refused(f"{where} is a private key; keep it elsewhere and put its public key here")
     # Text around the PEM block is allowed (RFC 7468, section 2), and tools do write it.
@@ -113,8 +114,8 @@ def _key(file: TrustFile, folder: Path) -> PublicKey:
     return load_public_key(found + block if found else file.data, where=where)
 
 
-def _authorities(file: TrustFile, folder: Path) -> tuple[x509.Certificate, ...]:
+def _authorities(file: TrustFile) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(file.data))
     except ValueError as error:
-        raise Refused(f"{folder / file.path} holds no certificate in PEM: {error}") from error
+        raise Refused(f"trust/{file.path} holds no certificate in PEM: {error}") from error

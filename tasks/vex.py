@@ -78,7 +78,7 @@ def _unsigned(request: Request) -> Iterator[VexSeen]:
     """Attached files that are bare VEX documents: named, so that nobody wonders why they did nothing."""
     for path in request.attached:
         try:
-            data = read_limited(path, _LIMIT)
+            data = read_limited(request, path, _LIMIT)
             document = strict_json(data, path.name)
         except (Refused, Unavailable):
             continue  # whatever it is, it is no VEX document, and others report on it

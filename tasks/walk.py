@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from arcops.seen.tree import LinkSeen, Trouble
+from artifacts.beneath import open_below
 
 DEEPEST = 128
 MOST_ENTRIES = 2_000_000
@@ -84,9 +85,7 @@ def walk(root: int, tick: Callable[[], None]) -> Walked:
     while pending:
         folder = pending.pop()
         try:
-            descriptor = os.open(
-                folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=root
-            )
+            descriptor = open_below(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK)
         except OSError as error:
             found.troubles.append(Trouble(path=shown(folder) or ".", reason=f"the folder cannot be opened: {error.strerror}"))
             continue

@@ -82,7 +82,7 @@ _DOMAIN = b"arcops.dev/digests/workload/v1\n"
 @collector(Workloads, version="2")
 def workloads(request: Request, seen: Seen) -> Sighting[Workloads]:
     """Read the manifest at the target. Raises `Refused` where it is no manifest or holds nothing that runs."""
-    data = read_file(request.target, _MOST_BYTES)
+    data = read_file(request.target, _MOST_BYTES, within=request.within)
     running: list[WorkloadSeen] = []
     others: list[str] = []
     for found in _objects(_documents(data, str(request.target)), str(request.target)):

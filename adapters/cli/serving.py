@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ from adapters.front.metrics import Metrics
 from adapters.front.serve import free_port, listen, serve
 from adapters.front.stored import StoreWatch
 from adapters.tools.contract import Place
-from foundation.settings import is_loopback
+from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
 from foundation.tokens import Tokens, fetched, read_issuer
 
@@ -66,11 +66,21 @@ def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
         home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
         site = prefect.site(home.absolute(), free_port(), bound.url, os.environ)
         os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
-        part = prefect.part(site, os.environ, worker=worker)
+        part = prefect.part(site, {**os.environ, **_bounds(at.settings, os.environ)}, worker=worker)
         if worker:  # the tools hand long work to it
             os.environ.update(prefect.client_environment(site))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api))
         _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _pages])
+
+
+def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Where the server's own worker may read and write for a run: where the server itself may for a caller.
+
+    Without an issuer of tokens whoever asks is taken for this user, who may name every file.
+    """
+    roots = settings.roots or (() if environment.get("ARCOPS_OIDC_ISSUER") else (Path(os.sep),))
+    output = {"ARCOPS_OUTPUT": str(settings.output)} if settings.output is not None else {}
+    return {"ARCOPS_ROOTS": os.pathsep.join(map(str, roots)), **output}
 
 
 Maker = Callable[[Place, Bound, "Tokens | None"], Part]

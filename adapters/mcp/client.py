@@ -60,7 +60,7 @@ def call(
     if headers and endpoint.startswith("http://") and not _is_here(endpoint):
         raise Refused(f"{url} is not https, so the token would cross the network in the clear; use https")
     if _is_here(endpoint):
-        ask = with_paths(ask, Path.absolute)  # the server stands elsewhere on the same disks
+        ask = with_paths(ask, lambda path, use: path.absolute())  # the server stands elsewhere on the same disks
     arguments = cast(dict[str, Any], to_json(ask))
     with _understood(endpoint):
         result = asyncio.run(_call(endpoint, headers, tool, arguments, stop, progress))

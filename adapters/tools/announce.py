@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from adapters.tools.check import allowed_policy
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.contract import Place, Scope, Use, tool, used
 from arcops.errors import Refused
 
 
@@ -26,7 +26,7 @@ class Announce:
     what: Changed
     name: str
     """The name of the model or the policy that changed."""
-    target: Path
+    target: Path = field(metadata=used(Use.READ))
     """The model to judge, on the machine where Prefect's worker runs."""
     policy: str = "sovereign"
     """The name of a shipped policy, or the path of one."""

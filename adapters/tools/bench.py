@@ -12,6 +12,7 @@ from arcops.errors import Refused
 from arcops.exercise import FOR_A_BASELINE, Exercise
 from arcops.finding import Outcome
 from arcops.zones import LEAST_SESSIONS
+from artifacts.beneath import is_file
 from flows.evaluations import GPU_BENCHMARK, NODE_BENCHMARK, as_strict, name_beside
 from flows.policies import load_policy
 
@@ -86,9 +87,9 @@ def bench_node(ask: BenchNode, at: Place) -> Judged:
         seed=ask.seed,
         size=ask.size,
     )
-    if ask.baseline is not None and not ask.baseline.is_file():
+    if ask.baseline is not None and not is_file(ask.baseline, at.within):
         raise Refused(f"{ask.baseline} is no file; give a baseline that 'arcops gpu baseline' made")
-    exercise = as_strict(asked, load_policy(allowed_policy(policy, at)))
+    exercise = as_strict(asked, load_policy(allowed_policy(policy, at), at.within))
     attached = () if ask.baseline is None else (ask.baseline,)
     kind = NODE_BENCHMARK.kind if ask.cpu else GPU_BENCHMARK.kind
     report, digest = evaluate(_NODE, kind, policy, attached, at, named=name_beside(_NODE), exercise=exercise)

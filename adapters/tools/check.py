@@ -19,6 +19,8 @@ from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.exercise import Exercise
 from arcops.request import LiveCluster, Request
 from arcops.result import Report
+from arcops.roots import Roots
+from artifacts.beneath import open_within, stat_within
 from artifacts.bundle import seal_statement
 from artifacts.projections.statements import to_vsa
 from artifacts.store import Store
@@ -119,7 +121,7 @@ def evaluate(
     """
     signer = at.signer()
     request = Request(
-        target=target if named else _target(target),
+        target=target if named else _target(target, at.within),
         named=named,
         kind=kind,
         tier=at.settings.tier,
@@ -129,7 +131,7 @@ def evaluate(
         cache=at.settings.cache,
         store=at.settings.store,
         memory=at.settings.memory,
-        attached=tuple(_attached(path) for path in attached),
+        attached=tuple(_attached(path, at.within) for path in attached),
         workers=at.settings.workers,
         site=at.settings.site,
         own_key=signer.public.id,
@@ -139,8 +141,9 @@ def evaluate(
         exercise=exercise,
         secrets=key_files(at.settings.key),
         progress=at.progress,
+        within=at.within,
     )
-    plan = make_plan(request, load_policy(allowed_policy(policy, at)), gates=gates)
+    plan = make_plan(request, load_policy(allowed_policy(policy, at), at.within), gates=gates)
     with _kept_in(at.settings.store):
         store = Store.at(at.settings)
         store.refuse_clock(request.now)  # now, and not only once the work of minutes is to be kept
@@ -172,16 +175,17 @@ def _checked(ask: Check, report: Report, digest: str, at: Place) -> Checked:
         report,
         resource_uri=f"urn:arcops:{report.subject.kind}:{quote(report.subject.name, safe='')}",
         artifact=digest,
-        amber_passes=load_policy(allowed_policy(ask.policy, at)).amber_passes,
+        amber_passes=load_policy(allowed_policy(ask.policy, at), at.within).amber_passes,
     )
     return Checked(report=report, artifact=digest, summary=seal_statement(summary, at.signer()).decode())
 
 
-def _target(path: Path) -> Path:
+def _target(path: Path, within: Roots) -> Path:
     """*path* as the subject's, with a name of its own. Raises `Refused` where it can be no model."""
-    if not path.exists():
+    found = stat_within(path, within)
+    if found is None:
         raise Refused(f"{path} does not exist; give the path of a model directory or file")
-    if not (path.is_dir() or path.is_file()):
+    if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         raise Refused(f"{path} is neither a directory nor a file; give the path of a model")
     absolute = path.absolute()
     if absolute.name in ("", ".."):
@@ -195,11 +199,12 @@ def _target(path: Path) -> Path:
     return absolute
 
 
-def _attached(path: Path) -> Path:
+def _attached(path: Path, within: Roots) -> Path:
     """*path* as an attached file. Raises `Refused` where it is none, and `OSError` where it cannot be opened."""
-    if not path.exists():
-        raise Refused(f"{path} does not exist; attach a file with a signature, an SBOM or an attestation")
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        descriptor = open_within(path, os.O_RDONLY | os.O_NONBLOCK, within)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused(f"{path} does not exist; attach a file with a signature, an SBOM or an attestation") from None
     try:
         status = os.fstat(descriptor)
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -17,6 +17,8 @@ from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from arcops.errors import Broken, Refused, Unavailable
 from arcops.request import silent
+from arcops.roots import Roots
+from artifacts.beneath import held, reach
 from artifacts.private_key import Signer
 from foundation.settings import Settings
 
@@ -33,13 +35,34 @@ class Scope(Enum):
     WAIVE = "waive"
 
 
+OUTSIDE_OUTPUT = "the path lies outside the folder that this server writes to; ask its operator (ARCOPS_OUTPUT)"
+_USE = "arcops.use"
+
+
+class Use(Enum):
+    """What a path in an ask is for, which says where a caller over the network may have it."""
+
+    READ = "read"
+    """Below the roots. What a field is that says nothing."""
+    WRITE = "write"
+    """Below the operator's output folder: a file is put there, or into the folder that it names."""
+    HERE = "here"
+    """Nowhere: only on one's own machine."""
+
+
+def used(use: Use) -> Mapping[str, Use]:
+    """The ``metadata`` of an ask's field that holds a path for *use*."""
+    return {_USE: use}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What a tool takes from its surroundings.
 
     ``signer`` loads the key that signs here, when it is needed; ``secret`` gives the passphrase for a new key at a path.
     Setting ``stop`` ends a long tool early, with an artifact that says so. ``roots`` are the folders below which a caller may
-    name files; ``None`` allows every file that this user can read, as on one's own command line.
+    name files; ``None`` allows every file that this user can read, as on one's own command line. What is written for a caller
+    goes below ``settings.output`` then, or nowhere.
     """
 
     settings: Settings
@@ -53,15 +76,41 @@ class Place:
     def reach(self, path: Path) -> Path:
         """*path*, absolute; where folders are served, a relative one lies in the first of them.
 
-        Raises `Refused` where it lies outside of them.
+        Raises `Refused` where it lies outside of them. That tells a caller at once; whoever opens the path opens it `within`.
+        """
+        return reach(path, self.roots)
+
+    def put(self, path: Path) -> Path:
+        """*path*, absolute, where a file may be written for this caller; a relative one lies in the operator's output folder.
+
+        Raises `Refused` where it lies outside of it, or where there is none.
         """
         if self.roots is None:
             return path.absolute()
-        absolute = path if path.is_absolute() or not self.roots else self.roots[0] / path
-        real = absolute.resolve()
-        if not any(real.is_relative_to(root.resolve()) for root in self.roots):
-            raise Refused("the path lies outside the folders that this server serves; ask its operator (ARCOPS_ROOTS)")
-        return absolute
+        if self.settings.output is None:
+            raise Refused("this server writes no file for callers; its operator names a folder for that (ARCOPS_OUTPUT)")
+        return reach(path, (self.settings.output,), refusal=OUTSIDE_OUTPUT)
+
+    @property
+    def within(self) -> Roots:
+        """The folders below which a path that the caller named is opened, as they are now."""
+        return held(None if self.roots is None else (*self.roots, *self._output))
+
+    @property
+    def writable(self) -> Roots:
+        """The folders below which a file is written for the caller, as they are now."""
+        return held(None if self.roots is None else self._output)
+
+    def told(self, path: Path) -> Path:
+        """*path* as an answer names it to this caller: relative to the folder that it may name it in, or its name alone."""
+        if self.roots is None or not path.is_absolute():
+            return path
+        folders = (*self._output, *self.roots)
+        return next((path.relative_to(one) for one in folders if path.is_relative_to(one)), Path(path.name))
+
+    @property
+    def _output(self) -> tuple[Path, ...]:
+        return (self.settings.output,) if self.settings.output is not None else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +149,13 @@ class Tool(Generic[A, B]):
 
     def __call__(self, ask: A, at: Place) -> B:
         """The answer to *ask*. Raises `Refused` for what is wrong with it, `Unavailable` for what may be tried again."""
-        if at.roots is not None:
-            ask = with_paths(ask, at.reach)
+        if at.roots is None:
+            return self._answered(ask, at)
+        answer: Any = self._answered(bounded(ask, at), at)
+        told = {name: with_paths(value, lambda path, use: at.told(path)) for name, value in _paths(answer)}
+        return cast(B, replace(answer, **told) if told else answer)
+
+    def _answered(self, ask: A, at: Place) -> B:
         if self.deployed is not None and at.settings.prefect_api:
             return _by_prefect(self, self.deployed, ask, at)
         return self.work(ask, at)
@@ -159,16 +213,46 @@ def all_tools() -> tuple[Tool[Any, Any], ...]:
 V = TypeVar("V")
 
 
-def with_paths(value: V, reach: Callable[[Path], Path]) -> V:
-    """*value*, an ask, with each path in it as *reach* gives it."""
+def with_paths(value: V, change: Callable[[Path, Use], Path], use: Use = Use.READ) -> V:
+    """*value*, an ask or an answer, with each path in it as *change* gives it for the use that its field declares."""
     changed: Any = value
     if isinstance(value, Path):
-        changed = reach(value)
+        changed = change(value, use)
     elif isinstance(value, tuple):
-        changed = tuple(with_paths(item, reach) for item in value)
+        items = tuple(with_paths(item, change, use) for item in value)
+        changed = items if any(new is not old for new, old in zip(items, value, strict=True)) else value
     elif is_dataclass(value) and not isinstance(value, type):
-        changed = replace(value, **{one.name: with_paths(getattr(value, one.name), reach) for one in fields(value)})
+        members = {one.name: (getattr(value, one.name), one.metadata.get(_USE, use)) for one in fields(value) if one.init}
+        new = {name: with_paths(member, change, meant) for name, (member, meant) in members.items()}
+        new = {name: member for name, member in new.items() if member is not members[name][0]}
+        changed = replace(value, **new) if new else value
     return cast(V, changed)
+
+
+def bounded(ask: V, at: Place) -> V:
+    """*ask*, which came from afar, with each path in it where this place lets it be read or written.
+
+    Raises `Refused` for a path outside of that, and for one that no caller over the network may name.
+    """
+
+    def change(path: Path, use: Use) -> Path:
+        match use:
+            case Use.READ:
+                return at.reach(path)
+            case Use.WRITE:
+                return at.put(path)
+            case Use.HERE:
+                raise Refused("a caller over the network may not name this path; ask on the machine itself")
+
+    return with_paths(ask, change)
+
+
+def _paths(answer: Any) -> Iterator[tuple[str, object]]:
+    """The fields of *answer* that hold paths, which say where something was written here."""
+    for one in fields(answer):
+        value = getattr(answer, one.name)
+        if isinstance(value, Path) or (isinstance(value, tuple) and value and isinstance(value[0], Path)):
+            yield one.name, value
 
 
 def _by_prefect(one: Tool[A, B], deployed: Deployed[A, B], ask: A, at: Place) -> B:

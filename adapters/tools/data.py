@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.contract import Place, Scope, Use, tool, used
 from artifacts.private_folder import make_private
 from tasks.osv.importing import ImportSummary, import_osv
 
@@ -14,7 +14,7 @@ from tasks.osv.importing import ImportSummary, import_osv
 class ImportAdvisories:
     """What to import."""
 
-    export: Path
+    export: Path = field(metadata=used(Use.READ))
     """An OSV export of one ecosystem (zip)."""
 
 
@@ -22,4 +22,4 @@ class ImportAdvisories:
 def import_advisories(ask: ImportAdvisories, at: Place) -> ImportSummary:
     """Replace what is known of one ecosystem's vulnerabilities by an OSV export, for the offline matcher."""
     make_private(at.settings.data)
-    return import_osv(ask.export, at.settings.data, ecosystem=None, now=at.now())
+    return import_osv(ask.export, at.settings.data, ecosystem=None, now=at.now(), within=at.within)

@@ -17,6 +17,7 @@ from arcops.evidence import Body
 from arcops.result import Report
 from arcops.seen.declared import Declared
 from arcops.seen.network import Network
+from artifacts.beneath import stat_within
 from artifacts.wire import from_json
 from flows.evaluations import NETWORK_DRIFT
 from flows.plan import all_gates
@@ -78,8 +79,8 @@ def diff_network(ask: DiffNetwork, at: Place) -> Differing:
     Keeps a signed artifact: RED where more may talk than was declared or something could not be seen, AMBER where less may.
     """
     what = meant(at, target=ask.live, context=ask.context, kubeconfig=ask.kubeconfig)
-    for path in (ask.declared, what.target):
-        if not path.exists():
+    for path in (ask.declared, *((what.target,) if what.cluster is None else ())):
+        if stat_within(path, at.within) is None:
             raise Refused(f"{path} does not exist; name a folder or a file with manifests")
     report, digest = evaluate(
         what.target.absolute(),
@@ -101,7 +102,7 @@ def _differing(ask: DiffNetwork, report: Report, digest: str, at: Place) -> Diff
     if declared is None or live is None:
         missing = tuple(f"{one.kind}: {one.reason}" for one in report.missing)
         return Differing(report=report, artifact=digest, drift=Drift(objects=(), reach=()), doubts=missing)
-    own = load_policy(allowed_policy(ask.policy, at)).gates.get("drift")
+    own = load_policy(allowed_policy(ask.policy, at), at.within).gates.get("drift")
     judged = own if isinstance(own, DriftPolicy) else DriftPolicy()
     doubts = [f"declared: {one}" for one in said_doubts(declared.network, judged.harmless)]
     doubts += [f"live: {one}" for one in said_doubts(live, judged.harmless)]

@@ -57,7 +57,7 @@ def expose_network(ask: ExposeNetwork, at: Place) -> ExposedNetwork:
     and networks of nodes.
     """
     with patient(at) as tick:
-        network = read_manifests(ask.target, tick=tick)
+        network = read_manifests(ask.target, tick=tick, within=at.within)
         found = tuple(openings(network))
         doubts = (*said_doubts(network), *(doubt for one in found for doubt in one.doubts))
         return ExposedNetwork(openings=found, open_to=tuple(_open_to(network)), doubts=tuple(dict.fromkeys(doubts)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.contract import Place, Scope, Use, tool, used
 from arcops.errors import Refused
 from arcops.seen.signatures import Revoked
 from artifacts.bundle import open_statement, seal_statement
@@ -24,7 +24,7 @@ _MOST_LIST_BYTES = 16 * 1024 * 1024
 class NewKey:
     """Which key to make, and where."""
 
-    path: Path | None = None
+    path: Path | None = field(default=None, metadata=used(Use.HERE))
     """Where the encrypted private key goes (the default key where not given); the public half goes beside it as `.pub`."""
     algorithm: Algorithm = Algorithm.ECDSA_P256
     """The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only."""

@@ -38,7 +38,7 @@ def meant(at: Place, *, target: Path | None, context: str, kubeconfig: Path | No
     if saved is not None:
         if target is not None:
             raise Refused("both manifests and a saved cluster are named; name one of them")
-        index = index_of(saved)
+        index = index_of(saved, at.within)
         if index is None:
             raise Refused(
                 f"{saved} holds no snapshot that 'arcops network snapshot' saved; without --saved it is read as manifests"

@@ -59,7 +59,7 @@ def map_network(ask: MapNetwork, at: Place) -> MappedNetwork:
         raise Refused("name either manifests or an artifact to draw")
     if ask.target is not None:
         with patient(at) as tick:
-            return drawn(read_manifests(ask.target, tick=tick), ask.target.absolute().name)
+            return drawn(read_manifests(ask.target, tick=tick, within=at.within), ask.target.absolute().name)
     report = opened(ask.artifact, at)
     digest = next((one.digest for one in report.evidence if one.kind == ask.kind), "")
     if not digest:

@@ -109,7 +109,7 @@ def reach_network(ask: ReachNetwork, at: Place) -> Reached:
     It is computed from all policies together; whether anything listens there is not asked.
     """
     with patient(at) as tick:
-        found = put(read_manifests(ask.target, tick=tick), ask.source, ask.to)
+        found = put(read_manifests(ask.target, tick=tick, within=at.within), ask.source, ask.to)
     return Reached(
         allowed=found.allowed,
         certain=not found.doubts,

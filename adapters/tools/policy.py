@@ -48,7 +48,7 @@ class PolicyChecked:
 @tool(title="Check a policy", scope=Scope.READ, reads_only=True)
 def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
     """Parse a policy strictly, and tell everything that it decides. Refused with the first thing that is wrong."""
-    policy = load_policy(allowed_policy(ask.policy, at))
+    policy = load_policy(allowed_policy(ask.policy, at), at.within)
     now = at.now()
     return PolicyChecked(
         name=policy.name,
@@ -134,7 +134,7 @@ def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
     # Each value as a JSON string is YAML that means the same to every reader, whatever is in it.
     lines = [f"{name}: {json.dumps(value)}" for name, value in members.items()]
     text = "- " + "\n  ".join(lines) + "\n"
-    policy = load_policy(allowed_policy(ask.policy, at))
+    policy = load_policy(allowed_policy(ask.policy, at), at.within)
     gate = waiver.rule.partition("/")[0]
     if gate not in policy.gates:
         raise Refused(f"policy {policy.name!r} does not ask the gate {gate!r}, so nothing of it can be waived there")

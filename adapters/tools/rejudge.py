@@ -125,7 +125,7 @@ def _kept(store: Store, ask: Rejudge, at: Place, policy: str) -> Callable[[str],
         if digest == policy:
             named = [allowed_policy(ask.policy, at)] if ask.policy else []
             for one in (*named, *(() if store.path(digest).exists() else shipped_policies())):
-                data = read_policy(one)
+                data = read_policy(one, at.within)
                 if digest_of(data) == digest:
                     return data
             if named:

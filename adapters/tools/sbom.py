@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.contract import Place, Scope, Use, tool, used
 from adapters.tools.target import see_tree
 from artifacts.writing import replace_whole
 from tasks.make_sbom import make_sbom
@@ -17,7 +17,7 @@ SBOM_FILE = "model.cdx.json"
 class MakeSbom:
     """A model, and what only a person knows of it."""
 
-    target: Path
+    target: Path = field(metadata=used(Use.WRITE))
     """The model's directory."""
     version: str
     supplier: str
@@ -25,7 +25,7 @@ class MakeSbom:
     """An SPDX expression."""
     author: str = ""
     """Who writes this SBOM; the supplier where not given."""
-    python: Path | None = None
+    python: Path | None = field(default=None, metadata=used(Use.HERE))
     """A site-packages directory whose distributions run the model; they are listed with it."""
 
 
@@ -51,5 +51,5 @@ def make_model_sbom(ask: MakeSbom, at: Place) -> SbomMade:
         author=ask.author or ask.supplier,
     )
     path = target / SBOM_FILE
-    replace_whole(path, data)
+    replace_whole(path, data, within=at.writable)
     return SbomMade(path=path)

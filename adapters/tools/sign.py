@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.contract import Place, Scope, Use, tool, used
 from adapters.tools.target import see_tree
 from arcops.beside import is_beside
 from arcops.errors import Refused
@@ -25,7 +25,7 @@ BUILD_TYPE = "https://arcops.dev/build-types/signed-as-found/v1"
 class Sign:
     """What to sign, and who vouches for it."""
 
-    target: Path
+    target: Path = field(metadata=used(Use.WRITE))
     """The model's directory."""
     builder: str = ""
     """The id of who vouches for how the model came to be; without one, no provenance is made."""
@@ -52,13 +52,13 @@ def sign_model_files(ask: Sign, at: Place) -> Signed:
     target = ask.target.absolute()
     if ask.builder:
         path = target / PROVENANCE_FILE
-        replace_whole(path, seal_statement(_provenance(see_tree(target, at), ask, now), signer))
+        replace_whole(path, seal_statement(_provenance(see_tree(target, at), ask, now), signer), within=at.writable)
         written.append(path)
     tree = see_tree(target, at)
     if tree.links:
         raise Refused(f"{target}: {tree.links[0].path} is a symbolic link, which no signature covers; replace it by the file")
     path = target / SIGNATURE_FILE
-    replace_whole(path, sign_model(target.name, [(file.path, file.sha256) for file in tree.files], signer))
+    replace_whole(path, sign_model(target.name, [(file.path, file.sha256) for file in tree.files], signer), within=at.writable)
     return Signed(files=(*written, path), key_id=signer.public.id)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.contract import Place, Scope, Use, tool, used
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
@@ -63,7 +63,7 @@ def check_store(ask: CheckStore, at: Place) -> StoreChecked:
 class ExportStore:
     """Where to write the store to."""
 
-    mirror: Path
+    mirror: Path = field(metadata=used(Use.WRITE))
     """The new file."""
     keys: tuple[str, ...]
     """Public keys (PEM) of who signs the store's checkpoints."""
@@ -85,7 +85,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
             raise Refused(f"the store {at.settings.store} has no checkpoint yet; 'arcops check' makes the first")
         count = export(store, file, checkpoint=checkpoint, keys=_keys(ask.keys))
         file.seek(0)
-        write_new(ask.mirror, file.read())
+        write_new(ask.mirror, file.read(), within=at.writable)
     return Carried(artifacts=count)
 
 
@@ -93,7 +93,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
 class ImportStore:
     """What to bring in, and who must have signed it."""
 
-    mirror: Path
+    mirror: Path = field(metadata=used(Use.READ))
     """A file that was exported."""
     keys: tuple[str, ...]
     """Public keys (PEM) of who signs where it comes from."""
@@ -104,7 +104,7 @@ def import_store(ask: ImportStore, at: Place) -> Carried:
     """Verify an exported store, whole, keep what it carries as of now, and sign the log that it is in with this site's key."""
     signer = at.signer()
     with Store.at(at.settings) as store:
-        mirror = import_mirror(ask.mirror, store, _keys(ask.keys), at=at.now())
+        mirror = import_mirror(ask.mirror, store, _keys(ask.keys), at=at.now(), within=at.within)
         store.checkpoint(signer)
     return Carried(artifacts=len(mirror.carried))
 

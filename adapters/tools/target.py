@@ -9,12 +9,13 @@ from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.request import Request
 from arcops.seen.tree import Tree
+from artifacts.beneath import is_folder
 from tasks.tree import look
 
 
 def see_tree(target: Path, at: Place) -> Tree:
     """What lies at *target*. Raises `arcops.errors.Refused` where it is no directory or not all of it can be read."""
-    if not target.is_dir():
+    if not is_folder(target, at.within):
         raise Refused(f"{target} is not a directory; give the directory of a model")
     now = at.now()
     request = Request(
@@ -27,6 +28,7 @@ def see_tree(target: Path, at: Place) -> Tree:
         cache=at.settings.cache,
         workers=at.settings.workers,
         progress=at.progress,
+        within=at.within,
     )
     seen: Tree = look.look(request, Seen({}, at=now, subject_name=request.name)).body
     if seen.troubles:

@@ -36,7 +36,7 @@ def _proven(request: Request) -> Sighting[Baselines]:
     file = ""
     sources: tuple[Source, ...] = ()
     try:
-        data = read_limited(request.attached[0], _MOST)
+        data = read_limited(request, request.attached[0], _MOST)
         file = hashlib.sha256(data).hexdigest()
         sources = (load_trust(request.trust).source(),)
         ground = grounds(request.trust)

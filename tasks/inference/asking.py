@@ -42,7 +42,7 @@ class Door:
     key: str
 
 
-def door(load: Load, tier: Tier, *, key: str, authorities: str) -> Door:
+def door(load: Load, tier: Tier, *, key: str, authorities: bytes) -> Door:
     """Raises `Refused` where *tier* does not reach the address, or where a key would travel in the clear."""
     parts = urlsplit(load.url)
     host = (parts.hostname or "").strip("[]")
@@ -54,9 +54,9 @@ def door(load: Load, tier: Tier, *, key: str, authorities: str) -> Door:
     tls = None
     if parts.scheme == "https":
         try:
-            tls = ssl.create_default_context(cafile=authorities or None)
-        except (OSError, ssl.SSLError) as error:
-            raise Refused(f"the certificates in {authorities} cannot be read: {error.strerror or error}") from error
+            tls = ssl.create_default_context(cadata=authorities.decode("ascii") or None)
+        except (ValueError, OSError) as error:
+            raise Refused("the file of the endpoint's authorities holds no certificates (PEM) that can be read") from error
     elif authorities:
         raise Refused("certificates of authorities are given, but the address is not https")
     if not key.isascii() or not key.isprintable() or " " in key:

@@ -22,6 +22,7 @@ from arcops.request import Request
 from arcops.seen.inference import Credential, Inference, Listing
 from arcops.seen.inference_server import Flavour, Probe, Served, Server, When
 from arcops.seen.tree import Tree
+from artifacts.reading import read_file
 from foundation.secrets import referred
 from foundation.settings import is_loopback
 from tasks.inference.asking import Door, door
@@ -38,6 +39,7 @@ ENDPOINT = "inference-endpoint"
 T = TypeVar("T")
 
 _SECONDS_TO_ASK = 10.0
+_MOST_AUTHORITIES = 4 * 1024 * 1024
 _TICK = 0.25
 
 
@@ -104,7 +106,12 @@ def inference(request: Request, seen: Seen) -> Sighting[Inference]:
     if endpoint is None:
         raise Refused(f"a {request.kind} is no inference endpoint; check one with 'arcops inference check URL'")
     secret, credential = _secret(endpoint, request)
-    at = door(endpoint.load, request.tier, key=secret, authorities=endpoint.authorities)
+    authorities = b""
+    if endpoint.authorities:
+        authorities = read_file(
+            Path(endpoint.authorities), _MOST_AUTHORITIES, within=request.within, named="the file of the endpoint's authorities"
+        )
+    at = door(endpoint.load, request.tier, key=secret, authorities=authorities)
     return Sighting(body=asyncio.run(_look(at, endpoint, credential, lambda: request.progress(0, 0))))
 
 

@@ -15,6 +15,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.roots import ANYWHERE, Roots
+from artifacts.beneath import open_within
 from tasks.reading import MIB
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+\-]{0,127}\.json")
@@ -94,24 +96,27 @@ def _plain(member: zipfile.ZipInfo) -> bool:
 
 
 @contextmanager
-def open_export(path: Path, limits: Limits = LIMITS) -> Iterator[Export]:
+def open_export(path: Path, limits: Limits = LIMITS, within: Roots = ANYWHERE) -> Iterator[Export]:
     """The export at *path*. Raises `Refused` where it is none, and `Unavailable` where it cannot be read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = open_within(path, os.O_RDONLY | os.O_NONBLOCK, within)
     except FileNotFoundError as error:
         raise Refused(f"{path} does not exist; give the path of an OSV ecosystem export") from error
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
+        names = os.listdir(descriptor) if stat.S_ISDIR(mode) else None  # noqa: PTH208  # of what was opened, not of a name
         os.close(descriptor)
-        raise Refused(_folder(path) if stat.S_ISDIR(mode) else f"{path} is not a regular file; give an OSV ecosystem export")
+        if names is not None:
+            raise Refused(_folder(path, names))
+        raise Refused(f"{path} is not a regular file; give an OSV ecosystem export")
     with os.fdopen(descriptor, "rb") as file:
         yield Export(path, file, limits)
 
 
-def _folder(path: Path) -> str:
-    inside = any(_NAME.fullmatch(one.name) for one in path.iterdir())
+def _folder(path: Path, names: list[str]) -> str:
+    inside = any(map(_NAME.fullmatch, names))
     found = (
         "pack its advisories into one (python -m zipfile -c all.zip *.json)" if inside else "no advisory (ID.json) lies in it"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.request import silent
+from arcops.roots import ANYWHERE, Roots
 from tasks.osv.advisory import Advisory, Affected, Range, Unreadable, read_advisory
 from tasks.osv.archive import LIMITS, Export, Limits, open_export
 from tasks.osv.database import NAME, keep_others, replacing
@@ -57,14 +58,15 @@ def import_osv(
     now: datetime,
     limits: Limits = LIMITS,
     progress: Callable[[int, int], None] = silent,
+    within: Roots = ANYWHERE,
 ) -> ImportSummary:
-    """Replace what the database in *data* knows of one ecosystem by the export at *zip_path*.
+    """Replace what the database in *data* knows of one ecosystem by the export at *zip_path*, which lies *within* these roots.
 
     With no *ecosystem* it is the one that every advisory of the export names. *progress* is told members done and in all.
     Raises `Refused` for a file that is no sound export, or that is about something else; `Unavailable` where the disk stands
     in the way. Either way, and after a kill at any moment, the database is as it was before.
     """
-    with open_export(zip_path, limits) as export, replacing(data) as connection:
+    with open_export(zip_path, limits, within) as export, replacing(data) as connection:
         tally = _Tally()
         _load(connection, export, tally, now=now, progress=progress)
         chosen = _chosen(zip_path, tally, ecosystem)

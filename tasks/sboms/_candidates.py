@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from arcops.beside import names_sbom
 from arcops.errors import Refused
 from arcops.request import Request
 from arcops.seen.tree import Tree
+from artifacts.beneath import open_within
 from tasks.reading import MIB, read_limited, read_seen
 from tasks.sboms._document import Document
 from tasks.sboms._reading import looks_like_sbom
@@ -23,25 +26,28 @@ def candidates(request: Request, tree: Tree) -> Iterator[Document]:
     paths = frozenset(file.path for file in tree.files)
     for file in tree.files:
         if names_sbom(file.path):
-            data = read_seen(request.target, file, LIMIT)
+            data = read_seen(request, file, LIMIT)
             yield Document(path=file.path, sha256=file.sha256, data=data, paths=paths)
     for path in sorted(set(request.attached)):
         named = names_sbom(path.name)
-        if not named and not looks_like_sbom(_head(path)):
+        if not named and not looks_like_sbom(_head(request, path)):
             continue
-        data = read_limited(path, LIMIT)
+        data = read_limited(request, path, LIMIT)
         yield Document(path=path.name, sha256=hashlib.sha256(data).hexdigest(), data=data, attached=True, paths=paths)
 
 
-def _head(path: Path) -> bytes:
+def _head(request: Request, path: Path) -> bytes:
     """The beginning of an attached file that may be anything; nothing where it is no plain file."""
     try:
-        if path.is_symlink() or not path.is_file():
-            return b""
-        with path.open("rb") as file:
-            return file.read(_GLANCE)
+        descriptor = open_within(path, os.O_RDONLY | os.O_NONBLOCK, request.within, follow=False)
+    except (OSError, Refused):
+        return b""
+    try:
+        return os.read(descriptor, _GLANCE) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
         return b""
+    finally:
+        os.close(descriptor)
 
 
 def nothing_found(request: Request) -> Refused:

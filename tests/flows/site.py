@@ -164,7 +164,7 @@ def site(folder: Path, database: str) -> Iterator[Site]:
         **os.environ, **here.environment, **QUICK, "OPENBLAS_NUM_THREADS": "1",
         "PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api, "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false",
-        "PYTHONPATH": str(HOUSE), "ARCOPS_PUBLIC_URL": "https://arcops.example",
+        "PYTHONPATH": str(HOUSE), "ARCOPS_ROOTS": str(folder), "ARCOPS_PUBLIC_URL": "https://arcops.example",
     }  # fmt: skip
     if database:
         environment["PREFECT_API_DATABASE_CONNECTION_URL"] = database

@@ -90,9 +90,11 @@ from flows.{flow} import {flow}
 state = asyncio.run({flow}(**json.loads(sys.argv[1]), return_state=True))
 print("STATE " + json.dumps({{"name": state.name, "type": state.type.value, "message": state.message}}))
 """
-    own = {"PREFECT_API_URL": api, "PREFECT_HOME": str(bench.home / "prefect")}
+    folder = bench.home / "out"
+    folder.mkdir(exist_ok=True)
+    own = {"PREFECT_API_URL": api, "PREFECT_HOME": str(bench.home / "prefect"), "ARCOPS_OUTPUT": str(folder)}
     environment = {**os.environ, **bench.environment, **own, **(more or {})}
-    output = bench.home / f"{flow}.sigstore.json"
+    output = folder / f"{flow}-{len(list(folder.iterdir()))}.sigstore.json"
     done = subprocess.run(
         [sys.executable, "-c", program, json.dumps({**parameters, "output": str(output)})],
         env=environment, capture_output=True, text=True, check=False, timeout=180,

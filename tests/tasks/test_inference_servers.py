@@ -254,7 +254,7 @@ class TestMemory:
     def test_memory_of_another_machine_is_not_taken_for_its_own(self) -> None:
         with serving(a=quick()) as api:
             load = small(api)
-            with rooms.Watch(door(load, Tier.AIR_GAPPED, key="", authorities=""), local=False) as far:
+            with rooms.Watch(door(load, Tier.AIR_GAPPED, key="", authorities=b""), local=False) as far:
                 pass
         assert not far.memory.rooms
         assert "another machine" in far.memory.said

@@ -19,6 +19,7 @@ from arcops.seen.tree import Tree
 from arcops.tier import Tier
 from artifacts.wire import digest
 from tasks import digest_cache, tree
+from tasks import walk as walking
 from tests.evidence import NOW
 from tests.vectors import vectors
 
@@ -470,3 +471,26 @@ def test_other_readers_do_not_believe_these(
     monkeypatch.setattr(tree, "look", dataclasses.replace(tree.look, version="other"))
     look(model)
     assert len(described) == 5
+
+
+def test_a_folder_that_becomes_a_link_during_the_walk_shows_nothing_of_what_it_leads_to(
+    model: Path, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "outside"
+    for folder, name in ((model / "upper", "own.txt"), (outside, "tellingword.txt")):
+        (folder / "lower").mkdir(parents=True)
+        (folder / "lower" / name).write_text(name)
+    met = walking._met
+
+    def swapping(folder: int, item: os.DirEntry[str], path: str, found: walking.Walked) -> str:
+        below = met(folder, item, path, found)
+        if path == "upper/lower":  # it was listed, and is opened next
+            (model / "upper").rename(tmp_path / "was")
+            (model / "upper").symlink_to(outside)
+        return below
+
+    monkeypatch.setattr(walking, "_met", swapping)
+    body = look(model)
+    assert (model / "upper").is_symlink(), "the swap was made"
+    assert "tellingword" not in str(body)
+    assert "upper/lower" in [trouble.path for trouble in body.troubles]
