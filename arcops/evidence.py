@@ -114,15 +114,19 @@ class Missing:
 class Seen:
     """The evidence that one gate or one dependent collector may look at, by type.
 
-    ``at`` is the moment of judging, the only clock that a gate has.
+    ``at`` is the moment of judging, the only clock that a gate has. ``subject_digests`` are those (``algorithm:…``) that name
+    the subject in the report; a collector knows none yet.
     """
 
-    __slots__ = ("_by_kind", "at", "subject_name")
+    __slots__ = ("_by_kind", "at", "subject_digests", "subject_name")
 
-    def __init__(self, evidence: Mapping[str, Evidence[Body]], *, at: datetime, subject_name: str) -> None:
+    def __init__(
+        self, evidence: Mapping[str, Evidence[Body]], *, at: datetime, subject_name: str, subject_digests: tuple[str, ...] = ()
+    ) -> None:
         self._by_kind = MappingProxyType(dict(evidence))
         self.at = at
         self.subject_name = subject_name
+        self.subject_digests = subject_digests
 
     def __getitem__(self, body: type[T]) -> Evidence[T]:
         """The evidence of this type. Raises `Broken` where it was not declared in ``needs``."""

@@ -5,4 +5,4 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LEFT_OUT: Mapping[str, object] = {"arcops.left_out_when_empty": True}
-"""The metadata of a string field that is left out where it is empty."""
+"""The metadata of a string that is left out where it is empty, or of a boolean that is left out where it is false."""

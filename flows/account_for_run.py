@@ -83,9 +83,10 @@ async def _account(flow_run_id: UUID) -> str:
     bench = Bench.here()
     request = request_of(what, run.parameters, bench, datetime.now(UTC).replace(microsecond=0))
     policy = str(run.parameters.get("policy", what.policy))
-    plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)])
+    plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)], bench.policy)
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {found.message or 'nobody said why'}"
-    sealed = await asyncio.to_thread(bench.keep, plan, nothing_seen(plan, Cause.CANCELLED, reason[:1000]))
+    collected = nothing_seen(plan, Cause.CANCELLED, reason[:1000])
+    sealed = await asyncio.to_thread(bench.keep, plan, collected, run=str(flow_run_id))
     await show(sealed, note=f"For the run {flow_run_id}.", public_url=bench.settings.public_url, run=flow_run_id)
     return as_state(sealed).message or sealed.digest
 

@@ -15,6 +15,14 @@ from arcops.seen.tree import Tree
 from flows.plan import AnyGate, needs_kind, rests_on
 from gates.benchmark import benchmark
 
+PREFECT = "prefect"
+"""The runner's name in artifacts that Prefect's flows make."""
+
+
+def runner_of(run: str) -> str:
+    """What an artifact calls its runner that the flow run *run* made: whoever waits for that run takes no other's artifact."""
+    return f"{PREFECT}/{run}" if run else PREFECT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:

@@ -20,6 +20,7 @@ from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
 from arcops.exercise import Exercise
+from arcops.policy import Policy
 from arcops.request import LiveCluster, Request
 from arcops.seen.tree import Tree
 from artifacts.private_key import Signer, load_signer
@@ -27,14 +28,14 @@ from artifacts.store import Store
 from artifacts.writing import replace_whole
 from flows.conclude import conclude
 from flows.deployed import TRACEPARENT
-from flows.engine import RUNNER, collect
+from flows.engine import collect
 from flows.evaluation import Sealed, seal_and_keep
-from flows.evaluations import Evaluation, as_strict, name_beside
+from flows.evaluations import Evaluation, as_strict, name_beside, runner_of
 from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
-from flows.policies import load_policy
 from flows.prefect_api import FlowRunContext, State
+from flows.registered import registered_policy
 from flows.shown import as_state, show
 from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
@@ -119,8 +120,13 @@ class Bench:
             declared=Path(aside.declared).absolute() if aside.declared else None,
         )
 
-    def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
-        report = conclude(plan, collected, runner=RUNNER)
+    def policy(self, named: str) -> Policy:
+        """The policy that a flow's parameter names. Only registered ones count: Prefect knows nobody who names it."""
+        return registered_policy(named, self.settings.policies)
+
+    def keep(self, plan: Plan, collected: Mapping[str, Found], *, run: str) -> Sealed:
+        """Judge *collected*, which the flow run *run* collected, sign and keep it."""
+        report = conclude(plan, collected, runner=runner_of(run))
         with Store(self.settings.store) as store:
             return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store)
 
@@ -148,7 +154,17 @@ async def evaluate(
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
             return await _evaluate(
-                bench, what, target, policy, attached, output, now=now, aside=aside, endpoint=endpoint, exercise=exercise
+                bench,
+                what,
+                target,
+                policy,
+                attached,
+                output,
+                run=run,
+                now=now,
+                aside=aside,
+                endpoint=endpoint,
+                exercise=exercise,
             )
     finally:
         await asyncio.to_thread(traces.flush)
@@ -169,6 +185,7 @@ async def _evaluate(
     attached: Iterable[str],
     output: str,
     *,
+    run: str,
     now: datetime | None,
     aside: Aside,
     endpoint: Callable[[Settings], Endpoint] | None,
@@ -183,16 +200,16 @@ async def _evaluate(
         aside.refuse_unless_one(target)
         if endpoint is not None:
             request = replace(request, endpoint=endpoint(bench.settings))
-        plan = _plan(request, policy, gates)
+        plan = _plan(request, lambda: bench.policy(policy), gates)
     except (ArcOpsError, OSError) as error:
-        plan = plan_or_all(request, policy, gates)
+        plan = plan_or_all(request, policy, gates, bench.policy)
         collected = nothing_seen(plan, Cause.REFUSED, f"the run was refused: {error}")
         cancelled = False
     else:
         with _termination() as terminated:
             collected = await collect(plan)
         cancelled = terminated.is_set()
-    sealed = await asyncio.to_thread(bench.keep, plan, collected)
+    sealed = await asyncio.to_thread(bench.keep, plan, collected, run=run)
     if output:
         replace_whole(Path(output), sealed.bundle)
     await show(sealed, note=" ".join(remarks), public_url=bench.settings.public_url)
@@ -201,12 +218,12 @@ async def _evaluate(
     return as_state(sealed)
 
 
-def _plan(request: Request, policy: str, gates: list[AnyGate]) -> Plan:
+def _plan(request: Request, policy: Callable[[], Policy], gates: list[AnyGate]) -> Plan:
     declared = (request.declared,) if request.declared is not None else ()
     for path in (request.target, *request.attached, *declared):
         if not path.exists():
             raise Refused(f"{path} does not exist on the machine where this flow runs")
-    read = load_policy(policy)
+    read = policy()
     if request.exercise is not None:
         request = replace(request, exercise=as_strict(request.exercise, read))
     plan = make_plan(request, read, gates=gates)

@@ -28,7 +28,9 @@ class Settings:
     ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
     over the network may name files; the person at the command line is not bound by them. ``public_url`` is where people reach
     the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
-    are the inference endpoints that a caller over the network may have checked.
+    are the inference endpoints that a caller over the network may have checked. ``policies`` is the folder of the policies that
+    the operator registered, ``trust_from_afar`` whether the operator lets callers with the scope ``trust`` change what counts
+    here.
     """
 
     tier: Tier
@@ -36,6 +38,7 @@ class Settings:
     data: Path
     store: Path
     cache: Path
+    policies: Path
     key: str
     workers: int
     prefect_api: str = ""
@@ -43,6 +46,7 @@ class Settings:
     public_url: str = ""
     site: str = ""
     endpoints: tuple[str, ...] = ()
+    trust_from_afar: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -55,6 +59,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         data=Path(environment.get("ARCOPS_DATA") or data / "data"),
         store=Path(environment.get("ARCOPS_STORE") or data / "store"),
         cache=cache,
+        policies=Path(environment.get("ARCOPS_POLICIES") or config / "policies"),
         key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
         workers=_workers(environment.get("ARCOPS_WORKERS", "")),
         prefect_api=_prefect_api(environment.get("PREFECT_API_URL", ""), tier),
@@ -62,6 +67,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
+        trust_from_afar=_yes(environment.get("ARCOPS_TRUST_FROM_AFAR", "")),
     )
 
 
@@ -72,6 +78,7 @@ def without_folders(text: str, settings: Settings) -> str:
         "trust": settings.trust,
         "data": settings.data,
         "cache": settings.cache,
+        "policies": settings.policies,
         "key": settings.key,
     }
     for name, folder in sorted(folders.items(), key=lambda pair: -len(str(pair[1]))):
@@ -131,6 +138,12 @@ def _site(name: str) -> str:
             f"ARCOPS_SITE is {name[:_MOST_SITE]!r}; use at most {_MOST_SITE} printable characters without spaces around them"
         )
     return name
+
+
+def _yes(text: str) -> bool:
+    if text not in ("", "no", "yes"):
+        raise Refused(f"ARCOPS_TRUST_FROM_AFAR is {text[:50]!r}; use yes, or no, which is what holds without it")
+    return text == "yes"
 
 
 def is_loopback(host: str) -> bool:

@@ -26,7 +26,7 @@ from arcops.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
-    """``signers`` may clear models of the names that each rule's ``subjects`` give. ``policies`` are the digests
+    """``signers`` may clear the models whose digests each rule's ``subjects`` give. ``policies`` are the digests
     (``sha256:…``) of the policies whose answers count; empty: every policy's. ``allow_amber`` admits AMBER, with a warning.
     """
 
@@ -86,4 +86,4 @@ def _cleared(model: str, known: Evidence[Clearances], policy: AdmissionPolicy, s
 def _counts(one: Clearance, policy: AdmissionPolicy) -> bool:
     if policy.policies and one.policy_digest not in policy.policies:
         return False
-    return any(allowed(signer, policy.signers, one.name) for signer in one.signers)
+    return any(allowed(signer, policy.signers, one.name, (one.model,)) for signer in one.signers)

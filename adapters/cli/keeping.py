@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from adapters.cli import surroundings
@@ -24,10 +25,12 @@ def listing(subject: str, limit: int) -> None:
 def check(keys: tuple[Path, ...], checkpoint: Path | None) -> int:
     note = text(checkpoint, _MOST_CHECKPOINT_BYTES) if checkpoint is not None else ""
     ask = tools.CheckStore(keys=_texts(keys), checkpoint=note)
-    problems = answer(tools.check_store, ask, surroundings.place()).problems
+    checked = answer(tools.check_store, ask, surroundings.place())
+    problems = checked.problems
     for problem in problems:
         print(printable(problem))
     print(f"{len(problems)} problem(s)" if problems else "nothing was removed, edited or moved")
+    _strange(checked.untrusted)
     return RED if problems else GREEN
 
 
@@ -39,6 +42,14 @@ def export(mirror: Path, keys: tuple[Path, ...]) -> None:
 def bring_in(mirror: Path, keys: tuple[Path, ...]) -> None:
     carried = answer(tools.import_store, tools.ImportStore(mirror=mirror, keys=_texts(keys)), surroundings.place())
     print(f"kept {carried.artifacts} artifact(s) from {mirror}")
+    _strange(carried.untrusted)
+
+
+def _strange(keys: tuple[str, ...]) -> None:
+    """Say by whose word an answer is that rests on keys which only the command line named."""
+    for key in keys:
+        said = f"{key} is not trusted here, only named by you: what it signed counts for nothing here until 'arcops keys trust'"
+        print(said, file=sys.stderr)
 
 
 def _texts(keys: tuple[Path, ...]) -> tuple[str, ...]:

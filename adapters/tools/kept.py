@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from adapters.tools.contract import Place
+from adapters.tools.contract import Left, Place
 from arcops.errors import Refused
 from arcops.result import Report
+from arcops.tier import Tier
+from arcops.verdict import Verdict
 from artifacts.bundle import MOST_BYTES, open_sealed
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.reading import read_file
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _MOST_KEY_BYTES = 64 * 1024
+_SKEW = timedelta(minutes=2)
+"""By how much a worker's clock may differ from the one here."""
+_WIDTH = (Tier.AIR_GAPPED, Tier.RESTRICTED, Tier.CONNECTED)
 
 
 class NotThere(Refused):
@@ -51,17 +58,74 @@ def trusted_keys(at: Place) -> tuple[PublicKey, ...]:
     return tuple(load_public_key(read_file(path, _MOST_KEY_BYTES), where=path.name) for path in paths)
 
 
+def whose_keys(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
+    """The keys to verify with, and the ids of those among them that are not trusted here: *pems*, or the trusted ones."""
+    if not pems:
+        return trusted_keys(at), ()
+    keys = tuple(load_public_key(pem.encode(), where=f"key {number}") for number, pem in enumerate(pems, 1))
+    folder = at.settings.trust / "keys"
+    known = {key.id for key in trusted_keys(at)} if folder.is_dir() and any(folder.glob("*.pub")) else set()
+    return keys, tuple(sorted({key.id for key in keys} - known))
+
+
 def opened(digest: str, at: Place) -> Report:
     """The report kept as *digest*, with the signature of a trusted key checked."""
     return open_sealed(sealed_bytes(digest, at), trusted_keys(at)).report
 
 
-def left_about(subject: str, digest: str, at: Place) -> Report:
-    """The report that a run elsewhere left as *digest*. Raises `Refused` where it is not about *subject*."""
-    report = opened(digest, at)
-    if report.subject.name != subject:
-        raise Refused(f"the run left an artifact about {report.subject.name!r}, not about {subject!r}")
+def left_about(left: Left, at: Place, *, name: str, kind: str) -> Report:
+    """The report that a run elsewhere *left*, about the subject of this *name* and *kind*.
+
+    What Prefect says of a run is a view that others can write, so the artifact itself must be of this run, this subject, this
+    policy, this time, a tier that is not wider than here, and a signer that counts now. Raises `Refused` where it is not.
+    """
+    from adapters.tools.standing import Standing, grounds, signature_of
+
+    data, now = sealed_bytes(left.artifact, at), at.now()
+    report = open_sealed(data, trusted_keys(at)).report
+    complaint = next(filter(None, _complaints(report, left, at, name=name, kind=kind, now=now)), "")
+    if complaint:
+        raise Refused(f"the run {left.run} is said to have left {left.artifact}, which is not its answer: {complaint}")
+    signature = signature_of(data, grounds(at), now)
+    if signature.standing is not Standing.VERIFIED:
+        raise Refused(f"the signature of {left.artifact}, which the run {left.run} left, does not count here: {signature.said}")
     return report
 
 
-__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "left_about", "opened", "sealed_bytes", "trusted_keys"]
+def _complaints(report: Report, left: Left, at: Place, *, name: str, kind: str, now: datetime) -> Iterator[str]:
+    """Why *report* cannot be what the run *left*; empty sentences for what fits."""
+    from flows.evaluations import runner_of
+
+    if report.runner != runner_of(left.run):
+        yield f"it was made by {report.runner!r}, not by {runner_of(left.run)!r}"
+    if (report.subject.name, report.subject.kind) != (name, kind):
+        yield f"it is about the {report.subject.kind} {report.subject.name!r}, not about the {kind} {name!r}"
+    asked = str(left.parameters.get("policy", ""))
+    if report.policy_digest != asked and not _unread(report, asked):
+        yield f"it was judged by the policy {report.policy_name!r} ({report.policy_digest}), not by {asked}"
+    if _WIDTH.index(report.tier) > _WIDTH.index(at.settings.tier):
+        yield f"it was judged in the tier {report.tier.value}, and {at.settings.tier.value} was asked for"
+    if not left.begun - _SKEW <= report.judged_at <= now + _SKEW:
+        said = f"it was judged at {report.judged_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"{said}, and the run began at {left.begun:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _unread(report: Report, asked: str) -> bool:
+    """Does *report* say that the worker could not read the policy that was *asked* for? Then it is RED, which is an answer."""
+    from flows.lost import NOTHING, UNREAD
+
+    named = f"{asked[:100]}{UNREAD}"
+    return (report.policy_digest, report.policy_name, report.verdict) == (NOTHING, named, Verdict.RED)
+
+
+__all__ = [
+    "MOST_BYTES",
+    "Changed",
+    "NotThere",
+    "kept_bytes",
+    "left_about",
+    "opened",
+    "sealed_bytes",
+    "trusted_keys",
+    "whose_keys",
+]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.contract import Place, Scope, tool
+from adapters.tools.kept import whose_keys
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
-from artifacts.public_key import PublicKey, load_public_key
 from artifacts.store import Store
 from artifacts.writing import write_new
 
@@ -33,8 +33,8 @@ def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
 class CheckStore:
     """By which keys and up to which moment to check the store."""
 
-    keys: tuple[str, ...]
-    """Public keys (PEM) of who signs the store's checkpoints."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM) of who signs the store's checkpoints, for this answer alone; without one, the trusted ones."""
     checkpoint: str = ""
     """The text of a checkpoint kept outside of the store; it shows even a store that was put back whole to an older state."""
 
@@ -44,13 +44,17 @@ class StoreChecked:
     """One sentence for each thing that was removed, edited, moved or damaged; none when all is well."""
 
     problems: tuple[str, ...]
+    untrusted: tuple[str, ...] = ()
+    """The ids of the keys that only the caller named: this place does not trust them, so the answer is by the caller's own
+    word."""
 
 
 @tool(title="Check the store", scope=Scope.READ, reads_only=True, long=True)
 def check_store(ask: CheckStore, at: Place) -> StoreChecked:
     """Read the whole store again, and tell what was removed, edited, moved or damaged since it was kept."""
     with Store(at.settings.store) as store:
-        return StoreChecked(problems=store.check(_keys(ask.keys), ask.checkpoint.encode() or None))
+        keys, untrusted = whose_keys(ask.keys, at)
+        return StoreChecked(problems=store.check(keys, ask.checkpoint.encode() or None), untrusted=untrusted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +63,8 @@ class ExportStore:
 
     mirror: Path
     """The new file."""
-    keys: tuple[str, ...]
-    """Public keys (PEM) of who signs the store's checkpoints."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM) of who signs the store's checkpoints and artifacts; without one, those that are trusted here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
         checkpoint = store.last_checkpoint()
         if checkpoint is None:
             raise Refused(f"the store {at.settings.store} has no checkpoint yet; 'arcops check' makes the first")
-        count = export(store, file, checkpoint=checkpoint, keys=_keys(ask.keys))
+        count = export(store, file, checkpoint=checkpoint, keys=whose_keys(ask.keys, at)[0])
         file.seek(0)
         write_new(ask.mirror, file.read())
     return Carried(artifacts=count)
@@ -89,16 +93,32 @@ class ImportStore:
 
     mirror: Path
     """A file that was exported."""
-    keys: tuple[str, ...]
-    """Public keys (PEM) of who signs where it comes from."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM) of who signs where it comes from, to narrow whom to believe; without one, the trusted ones."""
 
 
-@tool(title="Import a store", scope=Scope.PUBLISH, idempotent=True)
-def import_store(ask: ImportStore, at: Place) -> Carried:
-    """Verify an exported store, whole, and keep what it carries."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroughtIn(Carried):
+    """How many artifacts were kept, and which of them nobody here vouches for."""
+
+    untrusted: tuple[str, ...] = ()
+    """The ids of the keys that the caller named and that are not trusted here: what only they signed was kept, and counts for
+    nothing until they are trusted."""
+
+
+@tool(title="Import a store", scope=Scope.TRUST, idempotent=True)
+def import_store(ask: ImportStore, at: Place) -> BroughtIn:
+    """Verify an exported store, whole, by the keys that are trusted here, and keep what it carries. No key is brought in.
+
+    Keys that are named only narrow whom to believe. On one's own command line they may be new ones, as at a new site; what they
+    signed is kept and counts for nothing here until the operator trusts them, too.
+    """
+    keys, untrusted = whose_keys(ask.keys, at)
+    if untrusted and (at.served or at.roots is not None):
+        raise Refused(
+            f"the key {untrusted[0]} is not trusted here, and a caller's keys only narrow whom to believe; leave it out, or "
+            "ask the operator to trust it ('arcops keys trust FILE')"
+        )
     with Store(at.settings.store) as store:
-        return Carried(artifacts=len(import_mirror(ask.mirror, store, _keys(ask.keys)).carried))
-
-
-def _keys(pems: tuple[str, ...]) -> list[PublicKey]:
-    return [load_public_key(pem.encode(), where=f"key {number}") for number, pem in enumerate(pems, 1)]
+        carried = import_mirror(ask.mirror, store, keys).carried
+    return BroughtIn(artifacts=len(carried), untrusted=untrusted)

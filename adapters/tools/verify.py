@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.kept import kept_bytes, sealed_bytes, trusted_keys
+from adapters.tools.kept import kept_bytes, sealed_bytes, whose_keys
 from arcops.errors import Refused
 from arcops.result import Report
 from artifacts.bundle import open_sealed, read_envelope
-from artifacts.public_key import load_public_key
 from artifacts.statement import from_statement
 
 
@@ -25,7 +24,8 @@ class Verify:
     artifact: str
     """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
     keys: tuple[str, ...] = ()
-    """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs."""
+    """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs. They count for
+    this answer alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,9 @@ class Verified:
     """The ids of the keys whose signatures hold."""
     expired: bool
     """It no longer holds at the moment of asking: check again."""
+    untrusted: tuple[str, ...] = ()
+    """Those of the signers that only the caller named: this place does not trust them, so elsewhere here it still counts for
+    nothing."""
 
 
 @tool(title="Verify an artifact", scope=Scope.READ, reads_only=True)
@@ -45,13 +48,14 @@ def verify_artifact(ask: Verify, at: Place) -> Verified:
 
     Refused where none of the keys signed it, or where it contradicts itself: then do not use it.
     """
-    keys = [load_public_key(key.encode(), where=f"key {number}") for number, key in enumerate(ask.keys, 1)]
+    keys, strange = whose_keys(ask.keys, at)
     data = sealed_bytes(ask.artifact, at)
     try:
-        sealed = open_sealed(data, keys or trusted_keys(at))
+        sealed = open_sealed(data, keys)
     except Refused as error:
         raise NotVerified(str(error)) from error
-    return Verified(report=sealed.report, signers=sealed.signers, expired=sealed.expired(at.now()))
+    untrusted = tuple(signer for signer in sealed.signers if signer in strange)
+    return Verified(report=sealed.report, signers=sealed.signers, expired=sealed.expired(at.now()), untrusted=untrusted)
 
 
 class Form(Enum):
