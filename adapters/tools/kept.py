@@ -104,7 +104,7 @@ def _complaints(report: Report, left: Left, at: Place, *, name: str, kind: str, 
     if report.policy_digest != asked and not _unread(report, asked):
         yield f"it was judged by the policy {report.policy_name!r} ({report.policy_digest}), not by {asked}"
     if _WIDTH.index(report.tier) > _WIDTH.index(at.settings.tier):
-        yield f"it was judged in the tier {report.tier.value}, and {at.settings.tier.value} was asked for"
+        yield f"it was judged in the tier {report.tier.value}; say --tier {report.tier.value} here if it may reach that far"
     if not left.begun - _SKEW <= report.judged_at <= now + _SKEW:
         said = f"it was judged at {report.judged_at:%Y-%m-%d %H:%M:%S} UTC"
         yield f"{said}, and the run began at {left.begun:%Y-%m-%d %H:%M:%S} UTC"

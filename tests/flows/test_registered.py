@@ -1,4 +1,4 @@
-"""Which policies may be named: those that ship and those that the operator registered; on one's own command line a file, too."""
+"""Which policies may be named: those that ship or are registered; on one's own command line a file, too."""
 
 from __future__ import annotations
 
