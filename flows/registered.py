@@ -6,6 +6,7 @@ a file counts, too (`named_here`).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from arcops.errors import Refused, Unavailable
 from arcops.policy import Policy
 from artifacts.reading import read_file
 from artifacts.writing import write_new
-from flows.policies import MOST_BYTES, load_policy, own_name, parse_policy, shipped_policies
+from flows.policies import MOST_BYTES, load_policy, own_name, parse_policy, read_policy, shipped_policies
 
 MOST_REGISTERED = 1000
 """Policies in the folder. Each is read whenever one is named that does not ship."""
@@ -56,8 +57,9 @@ def registered_policy(named: str, folder: Path) -> Policy:
 
     Raises `Refused` where there is none such: no file of the caller's ever counts.
     """
-    if named in shipped_policies():  # whatever else lies in the folder
-        return load_policy(named)
+    for name in shipped_policies():  # whatever else lies in the folder
+        if named in (name, f"sha256:{hashlib.sha256(read_policy(name)).hexdigest()}"):
+            return load_policy(name)
     for one in registered_policies(folder):
         if named in (one.policy.name, one.policy.digest):
             return one.policy

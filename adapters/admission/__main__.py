@@ -20,7 +20,7 @@ from adapters.front.serve import listen, serve
 from adapters.tools.contract import Place
 from adapters.tools.kept import trusted_keys
 from arcops.errors import ArcOpsError
-from flows.policies import load_policy
+from flows.registered import named_here
 
 
 def part(at: Place, policy: str) -> Part:
@@ -61,7 +61,7 @@ def main() -> None:
         here = surroundings.place()
         at = replace(here, signer=cache(here.signer))  # deriving a key from its passphrase is slow, on purpose
         at.signer()
-        load_policy(given.policy)  # now, and not when the first workload waits
+        named_here(given.policy, at.settings.policies)  # now, and not when the first workload waits
         listening = listen(given.host, given.port)
         try:
             port = listening.getsockname()[1]

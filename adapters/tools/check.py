@@ -30,7 +30,7 @@ from flows.evaluations import READINESS
 from flows.lost import NOTHING
 from flows.plan import AnyGate, make_plan
 from flows.policies import parse_policy
-from flows.registered import named_here, registered_policies, registered_policy
+from flows.registered import named_here, registered_policy
 from foundation.telemetry.spans import known, learned, span
 from reach.effort import told
 
@@ -177,12 +177,13 @@ def worker_policy(policy: str, at: Place) -> str:
     Raises `Refused` as `allowed_policy` does, and where it isn't registered: a worker takes no other.
     """
     meant = allowed_policy(policy, at)
-    if all(one.policy.digest != meant.digest for one in registered_policies(at.settings.policies)):
+    try:
+        return registered_policy(meant.digest, at.settings.policies).digest
+    except Refused as error:
         raise Refused(
             f"policy {meant.name!r} ({meant.digest}) is not registered, and workers judge by registered policies alone; "
-            f"'arcops policy register {policy}' registers it"
-        )
-    return meant.digest
+            f"'arcops policy register {policy}' registers it ({error})"
+        ) from error
 
 
 def judging_policy(report: Report, at: Place) -> Policy | None:

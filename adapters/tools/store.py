@@ -11,6 +11,7 @@ from adapters.tools.kept import whose_keys
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
+from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from artifacts.writing import write_new
 
@@ -81,7 +82,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
         checkpoint = store.last_checkpoint()
         if checkpoint is None:
             raise Refused(f"the store {at.settings.store} has no checkpoint yet; 'arcops check' makes the first")
-        count = export(store, file, checkpoint=checkpoint, keys=whose_keys(ask.keys, at)[0])
+        count = export(store, file, checkpoint=checkpoint, keys=_narrowing(ask.keys, at)[0])
         file.seek(0)
         write_new(ask.mirror, file.read())
     return Carried(artifacts=count)
@@ -113,12 +114,18 @@ def import_store(ask: ImportStore, at: Place) -> BroughtIn:
     Keys that are named only narrow whom to believe. On one's own command line they may be new ones, as at a new site; what they
     signed is kept and counts for nothing here until the operator trusts them, too.
     """
-    keys, untrusted = whose_keys(ask.keys, at)
+    keys, untrusted = _narrowing(ask.keys, at)
+    with Store(at.settings.store) as store:
+        carried = import_mirror(ask.mirror, store, keys).carried
+    return BroughtIn(artifacts=len(carried), untrusted=untrusted)
+
+
+def _narrowing(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
+    """As `whose_keys`, for what is kept or carried on. From afar a caller's keys may only narrow whom to believe."""
+    keys, untrusted = whose_keys(pems, at)
     if untrusted and (at.served or at.roots is not None):
         raise Refused(
             f"the key {untrusted[0]} is not trusted here, and a caller's keys only narrow whom to believe; leave it out, or "
             "ask the operator to trust it ('arcops keys trust FILE')"
         )
-    with Store(at.settings.store) as store:
-        carried = import_mirror(ask.mirror, store, keys).carried
-    return BroughtIn(artifacts=len(carried), untrusted=untrusted)
+    return keys, untrusted

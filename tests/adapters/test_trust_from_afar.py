@@ -251,6 +251,8 @@ class TestKeysOfACaller:
         with pytest.raises(Refused, match="only narrow"):
             import_store(ImportStore(mirror=mirror, keys=(STRANGER,)), place)
         assert import_store(ImportStore(mirror=mirror, keys=(there.public.read_text(),)), place).artifacts == 1
+        with pytest.raises(Refused, match="only narrow"):
+            export_store(ExportStore(mirror=tmp_path / "on.tar", keys=(there.public.read_text(), STRANGER)), place)
 
 
 def test_registering_at_the_command_line_s_place(tmp_path: Path) -> None:
