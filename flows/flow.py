@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,9 +124,9 @@ class Bench:
         """The policy that a flow's parameter names. Only registered ones count: Prefect knows nobody who names it."""
         return registered_policy(named, self.settings.policies)
 
-    def keep(self, plan: Plan, collected: Mapping[str, Found], *, run: str) -> Sealed:
-        """Judge *collected*, which the flow run *run* collected, sign and keep it."""
-        report = conclude(plan, collected, runner=runner_of(run))
+    def keep(self, plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Sealed:
+        """Judge *collected*, which *runner* collected (`flows.evaluations.runner_of`), sign and keep it."""
+        report = conclude(plan, collected, runner=runner)
         with Store(self.settings.store) as store:
             return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store)
 
@@ -192,6 +192,8 @@ async def _evaluate(
     exercise: Exercise | None,
 ) -> State[None]:
     remarks: list[str] = []
+    attached = tuple(attached)
+    told = {"target": target, "policy": policy, "attached": attached, **asdict(aside)}
     at = now or datetime.now(UTC).replace(microsecond=0)
     kind = what.kind_of(aside.named(target))
     request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append, exercise=exercise)
@@ -209,7 +211,7 @@ async def _evaluate(
         with _termination() as terminated:
             collected = await collect(plan)
         cancelled = terminated.is_set()
-    sealed = await asyncio.to_thread(bench.keep, plan, collected, run=run)
+    sealed = await asyncio.to_thread(bench.keep, plan, collected, runner=runner_of(run, told))
     if output:
         replace_whole(Path(output), sealed.bundle)
     await show(sealed, note=" ".join(remarks), public_url=bench.settings.public_url)

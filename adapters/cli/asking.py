@@ -12,7 +12,6 @@ from adapters.tools import policy as policies
 from adapters.tools.explain import Explain, explain_rule
 from arcops.errors import Refused
 from arcops.policy import MOST_WAIVED
-from flows.policies import MOST_BYTES
 
 
 def explain(name: str) -> None:
@@ -58,7 +57,7 @@ def policy_list() -> None:
 
 
 def policy_register(file: Path) -> None:
-    ask = policies.RegisterPolicy(text=text(file, MOST_BYTES))
+    ask = policies.RegisterPolicy(text=text(file, policies.MOST_BYTES))
     made = answer(policies.register_policy, ask, surroundings.place())
     print(f"{made.digest} {printable(made.name)} is registered: {made.path or 'it comes with ArcOps'}")
 

@@ -96,8 +96,9 @@ def _complaints(report: Report, left: Left, at: Place, *, name: str, kind: str, 
     """Why *report* cannot be what the run *left*; empty sentences for what fits."""
     from flows.evaluations import runner_of
 
-    if report.runner != runner_of(left.run):
-        yield f"it was made by {report.runner!r}, not by {runner_of(left.run)!r}"
+    if report.runner != runner_of(left.run, left.parameters):
+        own = report.runner.startswith(f"{runner_of(left.run, {}).rpartition('/')[0]}/")
+        yield "this run was told to judge something else" if own else f"it was made by {report.runner!r}"
     if (report.subject.name, report.subject.kind) != (name, kind):
         yield f"it is about the {report.subject.kind} {report.subject.name!r}, not about the {kind} {name!r}"
     asked = str(left.parameters.get("policy", ""))

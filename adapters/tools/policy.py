@@ -13,7 +13,7 @@ from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import MOST_WAIVED
 from artifacts.wire import to_json
-from flows.policies import parse_policy
+from flows.policies import MOST_BYTES, parse_policy
 from flows.registered import register, registered_policies
 
 
@@ -202,3 +202,16 @@ def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
     trial = f"name: trial\nvalidFor: P1D\ngates: {{{json.dumps(gate)}: {{}}}}\nwaivers:\n{text}"
     parse_policy(trial.encode(), where="the waiver")
     return WaiverDrafted(yaml=text, policy=policy.name)
+
+
+__all__ = [
+    "MOST_BYTES",
+    "CheckPolicy",
+    "DraftWaiver",
+    "ListPolicies",
+    "RegisterPolicy",
+    "check_policy",
+    "draft_waiver",
+    "list_policies",
+    "register_policy",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -45,12 +45,19 @@ def here(tmp_path: Path) -> Bench:
     return bench(tmp_path)
 
 
+def told(here: Bench, model: Path) -> Mapping[str, object]:
+    """The parameters of a run that checks *model* by the policy ``bench``."""
+    assert check_model.deployed is not None
+    parameters: Mapping[str, object] = check_model.deployed.parameters(Check(target=model, policy="bench"), here.place())
+    return parameters
+
+
 def left_by_a_run(here: Bench, model: Path, *, run: str = RUN, policy: str = "bench") -> Report:
     """What the flow ``readiness`` makes of *model*, judged here as its worker does."""
     request = replace(here.plan(model).request, store=here.settings.store)
     plan = make_plan(request, registered_policy(policy, here.settings.policies))
     collected = direct.collect(plan, stop=here.stop)
-    report = conclude(plan, collected, runner=runner_of(run))
+    report = conclude(plan, collected, runner=runner_of(run, told(here, model)))
     with Store(here.settings.store) as store:
         seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store)
     return report
@@ -79,7 +86,12 @@ def test_the_artifact_that_the_run_left_is_the_answer(here: Bench) -> None:
 
 
 OTHERS: dict[str, tuple[Callable[[Report], Report], str]] = {
-    "another run": (lambda report: replace(report, runner=runner_of(ANOTHER)), "was made by 'prefect/"),
+    "another run": (lambda report: replace(report, runner=report.runner.replace(RUN, ANOTHER)), "was made by 'prefect/"),
+    "another folder of the same name": (
+        lambda report: replace(report, runner=runner_of(RUN, {"target": "/other/tiny"})),
+        "was told to judge something else",
+    ),
+    "a run whose id begins so": (lambda report: replace(report, runner=report.runner.replace(RUN, f"{RUN}0")), "was made by"),
     "no run of Prefect": (lambda report: replace(report, runner="direct"), "was made by 'direct'"),
     "a run of an earlier release": (lambda report: replace(report, runner="prefect"), "was made by 'prefect'"),
     "another name": (lambda report: replace(report, subject=replace(report.subject, name="other")), "about the model 'other'"),
@@ -120,7 +132,7 @@ def test_a_policy_that_the_worker_could_not_read_is_a_red_answer(here: Bench) ->
         raise Refused("no such policy here")
 
     plan = plan_or_all(here.plan(ask.target).request, digest, all_gates(), nowhere)  # type: ignore[arg-type]  # it only raises
-    report = conclude(plan, nothing_seen(plan, Cause.REFUSED, "no such policy"), runner=runner_of(RUN))
+    report = conclude(plan, nothing_seen(plan, Cause.REFUSED, "no such policy"), runner=runner_of(RUN, told(here, ask.target)))
     answered = answer(ask, keep(here, report), here.place())
     assert answered.report.verdict is Verdict.RED
     assert "FAILED" in _said(answered.summary)

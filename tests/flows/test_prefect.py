@@ -136,7 +136,9 @@ def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str
     assert "signatures RED" in ill["message"]
     report = here.open(Path(ill["output"]))
     assert report.verdict is Verdict.RED
-    assert re.fullmatch(r"prefect/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", report.runner), "whose run made it is signed"
+    assert re.fullmatch(r"prefect/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9a-f]{32}", report.runner), (
+        "whose run made it is signed"
+    )
 
 
 def test_a_worker_takes_no_policy_by_path(tmp_path: Path, server: str) -> None:
