@@ -115,17 +115,25 @@ class Seen:
     """The evidence that one gate or one dependent collector may look at, by type.
 
     ``at`` is the moment of judging, the only clock that a gate has; ``skew`` is how far other clocks may be ahead of it.
+    ``subject_digests`` are those (``algorithm:…``) that name the subject in the report; a collector knows none yet.
     """
 
-    __slots__ = ("_by_kind", "at", "skew", "subject_name")
+    __slots__ = ("_by_kind", "at", "skew", "subject_digests", "subject_name")
 
     def __init__(
-        self, evidence: Mapping[str, Evidence[Body]], *, at: datetime, subject_name: str, skew: timedelta = timedelta(0)
+        self,
+        evidence: Mapping[str, Evidence[Body]],
+        *,
+        at: datetime,
+        subject_name: str,
+        subject_digests: tuple[str, ...] = (),
+        skew: timedelta = timedelta(0),
     ) -> None:
         self._by_kind = MappingProxyType(dict(evidence))
         self.at = at
         self.skew = skew
         self.subject_name = subject_name
+        self.subject_digests = subject_digests
 
     def __getitem__(self, body: type[T]) -> Evidence[T]:
         """The evidence of this type. Raises `Broken` where it was not declared in ``needs``."""

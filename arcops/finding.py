@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -10,6 +11,8 @@ from typing import Protocol
 from arcops.errors import Refused
 from arcops.left_out import LEFT_OUT
 from arcops.verdict import Verdict
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 class Outcome(Enum):
@@ -45,16 +48,21 @@ class Location:
 class Waiver:
     """A named person's decision to live with one failing rule until a moment in time.
 
-    ``subject`` is a glob over subject names. ``about`` must equal the finding's ``about`` exactly, so a waiver for one
-    advisory never covers the next. A waiver turns FAIL into WARN; UNKNOWN cannot be waived, for nobody saw what it would waive.
+    ``digest`` is that of the subject's content (``sha256:…``), or ``any_content`` says that it holds for whatever comes;
+    ``subject``, a glob over subject names, only narrows it, for anybody can rename a folder. Waivers of earlier releases have
+    the name alone; they are read where they were sealed, and no policy takes them. ``about`` must equal the finding's ``about``
+    exactly, so a waiver for one advisory never covers the next. A waiver turns FAIL into WARN; UNKNOWN cannot be waived, for
+    nobody saw what it would waive.
     """
 
     rule: str
-    subject: str
+    subject: str = "*"
     owner: str
     reason: str
     expires: datetime
     about: str = ""
+    digest: str = field(default="", metadata=LEFT_OUT)
+    any_content: bool = field(default=False, metadata=LEFT_OUT)
 
     def __post_init__(self) -> None:
         for name in ("rule", "subject", "owner", "reason"):
@@ -64,6 +72,17 @@ class Waiver:
                 )
         if self.expires.tzinfo is None:
             raise Refused(f"the waiver of rule {self.rule!r} expires at {self.expires}, which has no time zone")
+        if self.digest and not _DIGEST.match(self.digest):
+            raise Refused(
+                f"the waiver of rule {self.rule!r} names {self.digest[:100]!r}; a digest is 'sha256:' and 64 hex digits"
+            )
+        if self.digest and self.any_content:
+            raise Refused(f"the waiver of rule {self.rule!r} names a digest and any content; say one of them")
+
+    @property
+    def by_name_alone(self) -> bool:
+        """Is the subject's name all that it goes by, as in earlier releases?"""
+        return not self.digest and not self.any_content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

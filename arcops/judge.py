@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from arcops.evidence import Body, Evidence, Missing, Seen
 from arcops.finding import Finding, Outcome, Waiver
 from arcops.gate import Gate, judged_rule
+from arcops.policy import MOST_WAIVED
 from arcops.result import GateResult
 from arcops.verdict import worst
 
@@ -23,10 +24,15 @@ def judge(
     *,
     at: datetime,
     subject_name: str,
+    subject_digests: tuple[str, ...] = (),
     waivers: Iterable[Waiver] = (),
     skew: timedelta = timedelta(0),
+    as_then: bool = False,
 ) -> GateResult:
-    """Ask *gate* about *collected* under *policy*. The clocks of others may be ahead of *at* by *skew*.
+    """Ask *gate* about *collected* under *policy*. *subject_digests* name the subject's content, as the report will.
+
+    Other clocks may be ahead of *at* by *skew*. *as_then* judges again what was judged before: only then does a waiver count
+    that goes by a name alone.
 
     Missing evidence, an exception, a finding of a foreign rule, a PASS without a citation, a citation of what nobody
     collected, and a rule left unanswered each add an UNKNOWN finding, so the result is RED.
@@ -36,9 +42,12 @@ def judge(
     if absent:
         findings = [judged.unknown(reason) for reason in absent]
     else:
+        kinds = {body.KIND for body in (*gate.needs, *gate.wants)}
+        evidence = {kind: found for kind, found in collected.items() if kind in kinds and isinstance(found, Evidence)}
+        seen = Seen(evidence, at=at, subject_name=subject_name, subject_digests=subject_digests, skew=skew)
         findings = [
-            _waived(finding, waivers, at=at, subject_name=subject_name)
-            for finding in _answers(gate, policy, collected, at=at, subject_name=subject_name, skew=skew)
+            _waived(finding, waivers, at=at, subject_name=subject_name, digests=subject_digests, as_then=as_then)
+            for finding in _answers(gate, policy, seen, {found.digest for found in evidence.values()})
         ]
     return GateResult(gate=gate.id, verdict=worst(finding.outcome.verdict for finding in findings), findings=tuple(findings))
 
@@ -52,17 +61,13 @@ def _absent(gate: Gate[object], collected: Collected) -> Iterator[str]:
             yield f"Evidence {body.KIND!r} is missing ({found.cause.value}): {found.reason}"
 
 
-def _answers(
-    gate: Gate[object], policy: object, collected: Collected, *, at: datetime, subject_name: str, skew: timedelta
-) -> Iterator[Finding]:
-    kinds = {body.KIND for body in (*gate.needs, *gate.wants)}
-    evidence = {kind: found for kind, found in collected.items() if kind in kinds and isinstance(found, Evidence)}
-    known = {found.digest for found in evidence.values()}
+def _answers(gate: Gate[object], policy: object, seen: Seen, known: set[str]) -> Iterator[Finding]:
+    """What *gate* says of what it has *seen*, and what it should have said; *known* are the digests that it may cite."""
     judged = judged_rule(gate.id)
     unanswered = {rule.id: rule for rule in gate.rules}
     declared = set(unanswered)
     try:
-        for finding in gate.findings(Seen(evidence, at=at, subject_name=subject_name, skew=skew), policy):
+        for finding in gate.findings(seen, policy):
             if finding.rule not in declared:
                 yield judged.unknown(f"The gate answered rule {finding.rule!r}, which it does not declare.")
             elif finding.waiver is not None:
@@ -80,18 +85,39 @@ def _answers(
         yield judged.unknown(f"The gate left rule {rule.id!r} unanswered: {rule.asks}")
 
 
-def _waived(finding: Finding, waivers: Iterable[Waiver], *, at: datetime, subject_name: str) -> Finding:
+def _waived(
+    finding: Finding,
+    waivers: Iterable[Waiver],
+    *,
+    at: datetime,
+    subject_name: str,
+    digests: tuple[str, ...],
+    as_then: bool,
+) -> Finding:
     if finding.outcome is not Outcome.FAIL:
         return finding
     fitting = [
         waiver
         for waiver in waivers
-        if waiver.rule == finding.rule and waiver.about == finding.about and fnmatchcase(subject_name, waiver.subject)
+        if waiver.rule == finding.rule
+        and waiver.about == finding.about
+        and fnmatchcase(subject_name, waiver.subject)
+        and (waiver.any_content or waiver.digest in digests or (waiver.by_name_alone and as_then))
     ]
+    # A waiver by a name alone is of an earlier release, which knew no longest term.
+    endless = [waiver for waiver in fitting if waiver.expires - at > MOST_WAIVED and not waiver.by_name_alone]
+    fitting = [waiver for waiver in fitting if waiver not in endless]
     live = [waiver for waiver in fitting if at < waiver.expires]
     if live:
         return replace(finding, outcome=Outcome.WARN, waiver=max(live, key=lambda waiver: waiver.expires))
     if fitting:
         last = max(fitting, key=lambda waiver: waiver.expires)
         return replace(finding, text=f"{finding.text} (The waiver of {last.owner} expired on {last.expires:%Y-%m-%d}.)")
+    if endless:
+        first = min(endless, key=lambda waiver: waiver.expires)
+        said = (
+            f"The waiver of {first.owner} ends on {first.expires:%Y-%m-%d}, more than {MOST_WAIVED.days} days from now, "
+            "so it does not count."
+        )
+        return replace(finding, text=f"{finding.text} ({said})")
     return finding

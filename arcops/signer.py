@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from arcops.errors import Refused
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,9 @@ class SignerRule:
     """Who may sign which subjects.
 
     ``key`` is a key id, or ``*`` for any key that the operator put into the trust store. ``identity`` is matched exactly and
-    always together with ``issuer``: a name means nothing without who vouched for it. ``subjects`` are globs over names.
+    always together with ``issuer``: a name means nothing without who vouched for it. ``subjects`` are digests (``sha256:…``) of
+    what may be signed, or ``*`` for everything. Globs over names are those of earlier releases: no policy takes them any more,
+    for whoever checks a folder names it, and they are read only to judge again.
     """
 
     key: str = ""
@@ -48,14 +53,20 @@ class SignerRule:
         if not self.subjects:
             raise Refused("an allowed signer with an empty list of subjects may sign nothing; drop it or name subjects")
 
-    def allows(self, signer: Signer, subject_name: str) -> bool:
-        if not any(fnmatchcase(subject_name, pattern) for pattern in self.subjects):
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the ``subjects`` that go by a name."""
+        return tuple(one for one in self.subjects if one != "*" and not _DIGEST.match(one))
+
+    def allows(self, signer: Signer, subject_name: str, digests: Collection[str] = ()) -> bool:
+        by_name = any(fnmatchcase(subject_name, pattern) for pattern in self.subjects if not _DIGEST.match(pattern))
+        if not by_name and not any(digest in self.subjects for digest in digests):
             return False
         if self.key:
             return bool(signer.key) and self.key in ("*", signer.key)
         return bool(signer.identity) and (self.identity, self.issuer) == (signer.identity, signer.issuer)
 
 
-def allowed(signer: Signer, rules: Iterable[SignerRule], subject_name: str) -> bool:
-    """May *signer* sign a subject of this name? With no rules: no."""
-    return any(rule.allows(signer, subject_name) for rule in rules)
+def allowed(signer: Signer, rules: Iterable[SignerRule], subject_name: str, digests: Collection[str] = ()) -> bool:
+    """May *signer* sign the subject of this name with these *digests* (``sha256:…``)? With no rules: no."""
+    return any(rule.allows(signer, subject_name, digests) for rule in rules)

@@ -68,9 +68,13 @@ def dump(value: object) -> JSON:
         case _ if is_dataclass(value) and not isinstance(value, type):
             kind = cast(Hashable, type(value))
             members = ((alias, getattr(value, name)) for name, alias, _ in _members(kind))
-            return {alias: dump(member) for alias, member in members if member not in ("", ()) or alias not in _left_out(kind)}
+            return {alias: dump(member) for alias, member in members if not _empty(member) or alias not in _left_out(kind)}
         case _:
             raise Broken(f"a {type(value).__name__} cannot be part of what is signed")
+
+
+def _empty(value: object) -> bool:
+    return value == "" or value is False
 
 
 def load(kind: type[T], value: object, where: str = "the document") -> T:
@@ -161,7 +165,7 @@ def _object_reader(kind: type[Any]) -> Callable[[object, str], Any]:
             strange = sorted(strangers)[0]
             raise Refused(f"{where}: {strange[:80]!r} is {'absent' if strange in aliases else 'not a known field'}")
         for alias in optional:
-            if value.get(alias) in ("", []):
+            if _empty(value.get(alias)):
                 raise Refused(f"{where}: {alias!r} is empty, and an empty one is left out")
         present = (one for one in readers if one[1] in value)
         return kind(**{name: reader(value[alias], f"{where}.{alias}") for name, alias, reader in present})
@@ -195,8 +199,9 @@ def _schema(kind: Any, definitions: dict[str, JSON]) -> dict[str, JSON]:
     return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
-def _not_empty(hint: Any) -> dict[str, JSON]:
-    return {"minLength": 1} if hint is str else {"minItems": 1}
+def _filled(kind: Any) -> dict[str, JSON]:
+    """What the schema of a field adds that is not written if it is empty."""
+    return {"const": True} if kind is bool else {"minLength": 1} if kind is str else {"minItems": 1}
 
 
 def _object(kind: type[Any], definitions: dict[str, JSON]) -> dict[str, JSON]:
@@ -205,7 +210,7 @@ def _object(kind: type[Any], definitions: dict[str, JSON]) -> dict[str, JSON]:
         "type": "object",
         "description": " ".join((kind.__doc__ or "").split()),
         "properties": {
-            alias: _schema(hint, definitions) | (_not_empty(hint) if alias in left_out else {}) for _, alias, hint in members
+            alias: _schema(hint, definitions) | (_filled(hint) if alias in left_out else {}) for _, alias, hint in members
         },
         "required": [alias for _, alias, _ in members if alias not in left_out],
         "additionalProperties": False,

@@ -18,7 +18,7 @@ from arcops.evidence import Cause
 from arcops.request import Request
 from arcops.verdict import Verdict
 from flows.deployed import look_up
-from flows.evaluations import Evaluation, evaluation
+from flows.evaluations import Evaluation, evaluation, runner_of
 from flows.flow import Aside, Bench
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import all_gates
@@ -82,10 +82,12 @@ async def _account(flow_run_id: UUID) -> str:
     what = evaluation(name)
     bench = Bench.here()
     request = request_of(what, run.parameters, bench, datetime.now(UTC).replace(microsecond=0))
-    policy = bench.policy(str(run.parameters.get("policy", what.policy)))
-    plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)])
+    policy = str(run.parameters.get("policy", what.policy))
+    told = {**run.parameters, "policy": policy}
+    plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)], bench.policy)
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {found.message or 'nobody said why'}"
-    sealed = await asyncio.to_thread(bench.keep, plan, nothing_seen(plan, Cause.CANCELLED, reason[:1000]))
+    collected = nothing_seen(plan, Cause.CANCELLED, reason[:1000])
+    sealed = await asyncio.to_thread(bench.keep, plan, collected, runner=runner_of(str(flow_run_id), told))
     await show(sealed, note=f"For the run {flow_run_id}.", public_url=bench.settings.public_url, run=flow_run_id)
     return as_state(sealed).message or sealed.digest
 

@@ -20,10 +20,11 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
     """Judge *collected* by *plan*. The moment of judging is the request's clock, so equal evidence gives equal bytes."""
     at = plan.request.now
     collected = {kind: without_places(found, plan.request) for kind, found in collected.items()}
-    results = tuple(_judged(gate, plan, collected) for gate in plan.gates)
+    subject = _subject(plan, collected)
+    results = tuple(_judged(gate, plan, collected, subject) for gate in plan.gates)
     answers = [collected[kind] for kind in sorted(collected)]
     return Report(
-        subject=_subject(plan, collected),
+        subject=subject,
         verdict=worst(result.verdict for result in results),
         results=results,
         evidence=tuple(
@@ -50,7 +51,7 @@ def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Repo
     )
 
 
-def _judged(gate: AnyGate, plan: Plan, collected: Mapping[str, Found]) -> GateResult:
+def _judged(gate: AnyGate, plan: Plan, collected: Mapping[str, Found], subject: Subject) -> GateResult:
     with span(f"gate {gate.id}", gate=gate.id) as here:
         result = judge(
             gate,
@@ -58,8 +59,10 @@ def _judged(gate: AnyGate, plan: Plan, collected: Mapping[str, Found]) -> GateRe
             collected,
             at=plan.request.now,
             subject_name=plan.request.name,
+            subject_digests=tuple(str(digest) for digest in subject.digests),
             waivers=plan.policy.waivers,
             skew=plan.policy.clock_skew,
+            as_then=plan.policy.as_then,
         )
         here.say(verdict=result.verdict.value)
     return result

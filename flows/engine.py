@@ -20,8 +20,6 @@ from flows.plan import AnyCollector, Plan
 from flows.prefect_api import NO_CACHE, task
 from foundation.telemetry.spans import span
 
-RUNNER = "prefect"
-
 
 async def collect(plan: Plan) -> Mapping[str, Found]:
     """Run every collector of *plan* as a Prefect task, each as soon as what it needs has answered.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +16,27 @@ from arcops.request import LiveCluster
 from arcops.seen.tree import Tree
 from flows.plan import AnyGate, needs_kind, rests_on
 from gates.benchmark import benchmark
+
+PREFECT = "prefect"
+"""The runner's name in artifacts that Prefect's flows make."""
+
+
+_NAMING = ("target", "policy", "context", "kubeconfig", "declared", "url")
+
+
+def runner_of(run: str, parameters: Mapping[str, object]) -> str:
+    """What an artifact calls its runner that the flow run *run* with *parameters* made: ``prefect/RUN/DIGEST``.
+
+    The digest is of what the run was told to judge, by its whole path, and by which policy. Prefect lets others change a run's
+    parameters and name another artifact, so who waits for a run takes the artifact only of this one and of what was asked.
+    """
+    if not run:
+        return PREFECT
+    asked: dict[str, object] = {name: str(parameters.get(name) or "") for name in _NAMING}
+    attached = parameters.get("attached") or ()
+    asked["attached"] = [str(one) for one in attached] if isinstance(attached, list | tuple) else str(attached)
+    told = json.dumps(asked, sort_keys=True).encode()
+    return f"{PREFECT}/{run}/{hashlib.sha256(told).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

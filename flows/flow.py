@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Cause
 from arcops.exercise import Exercise
+from arcops.policy import Policy
 from arcops.request import LiveCluster, Request
 from arcops.roots import Roots
 from arcops.seen.tree import Tree
@@ -29,14 +30,14 @@ from artifacts.store import Store
 from artifacts.writing import vacant, write_new
 from flows.conclude import conclude
 from flows.deployed import TRACEPARENT
-from flows.engine import RUNNER, collect
+from flows.engine import collect
 from flows.evaluation import Sealed, seal_and_keep
-from flows.evaluations import Evaluation, as_strict, name_beside
+from flows.evaluations import Evaluation, as_strict, name_beside, runner_of
 from flows.looking import Found
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, Plan, all_gates, make_plan
-from flows.policies import load_policy, shipped_policies
 from flows.prefect_api import FlowRunContext, State
+from flows.registered import registered_policy
 from flows.shown import as_state, show
 from foundation.secrets import key_files, passphrase_source
 from foundation.settings import Settings, read_settings
@@ -139,9 +140,9 @@ class Bench:
         """*path*, absolute. Raises `Refused` where this worker's operator serves no folder that it lies in."""
         return reach(path, self.roots, refusal=OUTSIDE)
 
-    def policy(self, named: str) -> str:
-        """*named*, a shipped policy or a path, which is made absolute."""
-        return named if named in shipped_policies() else str(placed(Path(named), self.roots))
+    def policy(self, named: str) -> Policy:
+        """The policy that a flow's parameter names. Only registered ones count: Prefect knows nobody who names it."""
+        return registered_policy(named, self.settings.policies)
 
     def output(self, named: str) -> tuple[Path, Roots]:
         """The file to write the artifact to, and the folder that it is written below. *named* is a run's parameter.
@@ -156,8 +157,9 @@ class Bench:
         vacant(path, within=within)
         return path, within
 
-    def keep(self, plan: Plan, collected: Mapping[str, Found]) -> Sealed:
-        report = conclude(plan, collected, runner=RUNNER)
+    def keep(self, plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Sealed:
+        """Judge *collected*, which *runner* collected (`flows.evaluations.runner_of`), sign and keep it."""
+        report = conclude(plan, collected, runner=runner)
         with Store.at(self.settings) as store:
             return seal_and_keep(report, collected, policy=plan.policy, signer=self.signer, store=store, now=_now)
 
@@ -189,7 +191,17 @@ async def evaluate(
     try:
         with span(f"flow {what.flow}", parent=asked, flow=what.flow, run=run):
             return await _evaluate(
-                bench, what, target, policy, attached, output, now=now, aside=aside, endpoint=endpoint, exercise=exercise
+                bench,
+                what,
+                target,
+                policy,
+                attached,
+                output,
+                run=run,
+                now=now,
+                aside=aside,
+                endpoint=endpoint,
+                exercise=exercise,
             )
     finally:
         await asyncio.to_thread(traces.flush)
@@ -210,35 +222,37 @@ async def _evaluate(
     attached: Iterable[str],
     output: str,
     *,
+    run: str,
     now: datetime | None,
     aside: Aside,
     endpoint: Callable[[Settings], Endpoint] | None,
     exercise: Exercise | None,
 ) -> State[None]:
     remarks: list[str] = []
+    attached = tuple(attached)
+    told = {"target": target, "policy": policy, "attached": attached, **asdict(aside)}
     at = now or datetime.now(UTC).replace(microsecond=0)
     kind = what.kind_of(aside.named(target))
     request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append, exercise=exercise)
     gates = [gate for gate in all_gates() if what.judges(gate)]
     with Store.at(bench.settings) as store:
         store.refuse_clock(_now())  # nothing could be kept, and that is better known before the work than after it
-    policy = bench.policy(policy)
     written: tuple[Path, Roots] | None = None
     try:
         aside.refuse_unless_one(target)
         written = bench.output(output) if output else None
         if endpoint is not None:
             request = replace(request, endpoint=_bound(endpoint(bench.settings), bench))
-        plan = _plan(request, policy, gates, bench)
+        plan = _plan(request, lambda: bench.policy(policy), gates, bench)
     except (ArcOpsError, OSError) as error:
-        plan = plan_or_all(request, policy, gates)
+        plan = plan_or_all(request, policy, gates, bench.policy)
         collected = nothing_seen(plan, Cause.REFUSED, f"the run was refused: {error}")
         cancelled = False
     else:
         with _termination() as terminated:
             collected = await collect(plan)
         cancelled = terminated.is_set()
-    sealed = await asyncio.to_thread(bench.keep, plan, collected)
+    sealed = await asyncio.to_thread(bench.keep, plan, collected, runner=runner_of(run, told))
     await show(sealed, note=" ".join(remarks), public_url=bench.settings.public_url)
     if written is not None:
         path, within = written
@@ -261,13 +275,13 @@ def _bound(endpoint: Endpoint, bench: Bench) -> Endpoint:
     return replace(endpoint, authorities=str(bench.reach(Path(named)))) if named else endpoint
 
 
-def _plan(request: Request, policy: str, gates: list[AnyGate], bench: Bench) -> Plan:
+def _plan(request: Request, policy: Callable[[], Policy], gates: list[AnyGate], bench: Bench) -> Plan:
     declared = (request.declared,) if request.declared is not None else ()
     target = (request.target,) if request.target.name else ()  # the whole machine is no file that a parameter named
     for path in (*target, *request.attached, *declared):
         if stat_within(bench.reach(path), request.within) is None:
             raise Refused(f"{path} does not exist on the machine where this flow runs")
-    read = load_policy(policy, request.within)
+    read = policy()
     if request.exercise is not None:
         request = replace(request, exercise=as_strict(request.exercise, read))
     plan = make_plan(request, read, gates=gates)

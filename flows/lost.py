@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -14,20 +14,21 @@ from arcops.policy import Policy
 from arcops.request import Request
 from flows.looking import Found, missing
 from flows.plan import AnyGate, Plan, make_plan
-from flows.policies import load_policy
 
 UNREAD = " (could not be read)"
 """How the name of such a policy ends."""
+NOTHING = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+"""Its digest: that of no bytes."""
 
 
-def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate]) -> Plan:
-    """The plan of *policy*; where that cannot be read, the plan of every one of *gates* with its own strict defaults.
+def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate], read: Callable[[str], Policy]) -> Plan:
+    """The plan of *policy*, as *read* reads it; where it can't, the plan of every one of *gates* with its own strict defaults.
 
     Raises `arcops.errors.Refused` where there are no gates at all.
     """
     known = tuple(gates)
     try:
-        return make_plan(request, load_policy(policy, request.within), gates=known)
+        return make_plan(request, read(policy), gates=known)
     except (ArcOpsError, OSError):
         return make_plan(request, unread(f"{Path(policy).name[:100]}{UNREAD}", known), gates=known)
 
@@ -41,7 +42,7 @@ def unread(name: str, gates: Iterable[AnyGate]) -> Policy:
     """What stands for a policy that nobody could read: every one of *gates* by its own strict defaults."""
     return Policy(
         name=name,
-        digest=f"sha256:{hashlib.sha256(b'').hexdigest()}",
+        digest=NOTHING,
         valid_for=timedelta(days=1),
         gates=MappingProxyType({gate.id: gate.policy() for gate in gates}),
     )

@@ -112,9 +112,9 @@ PolicyName = Annotated[
     str,
     Field(
         title="Policy",
-        description="The name of a shipped policy, or the path of one on the machine where the worker runs.",
+        description="The name of a registered policy ('arcops policy list' where the worker runs), or its digest (sha256:…).",
         min_length=1,
-        max_length=4096,
+        max_length=200,
     ),
 ]
 Attached = Annotated[

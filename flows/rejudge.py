@@ -6,7 +6,6 @@ not, here; the difference tells whether a gate changed since, or somebody's verd
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -20,13 +19,12 @@ from arcops.result import EvidenceRecord, Report
 from artifacts.wire import from_json
 from flows.conclude import conclude
 from flows.looking import Found
-from flows.lost import UNREAD, unread
+from flows.lost import NOTHING, UNREAD, unread
 from flows.plan import AnyGate, all_collectors, all_gates, make_plan
 from flows.policies import parse_policy
 from gates.attachments import attachments
 
 _NOWHERE = Path("/nowhere")
-_NOTHING = f"sha256:{hashlib.sha256(b'').hexdigest()}"
 
 Kept = Callable[[str], bytes]
 """The bytes kept under a digest, checked. Raises `Refused` where there are none, or others."""
@@ -60,7 +58,7 @@ def judge_again(report: Report, kept: Kept) -> Report:
 
 def unasked(report: Report, kept: Kept) -> tuple[str, ...]:
     """The gates that the policy names and *report* does not: such as those that its kind of check leaves to others."""
-    if report.policy_digest == _NOTHING:
+    if report.policy_digest == NOTHING:
         return ()
     named = _policy(report, all_gates(), kept).gates
     return tuple(sorted(named.keys() - {result.gate for result in report.results}))
@@ -95,9 +93,9 @@ def _bodies() -> dict[str, type[Body]]:
 
 
 def _policy(report: Report, gates: Iterable[AnyGate], kept: Kept) -> Policy:
-    if report.policy_digest == _NOTHING and report.policy_name.endswith(UNREAD):
+    if report.policy_digest == NOTHING and report.policy_name.endswith(UNREAD):
         return unread(report.policy_name, gates)
-    policy = parse_policy(kept(report.policy_digest), where=report.policy_digest)
+    policy = parse_policy(kept(report.policy_digest), where=report.policy_digest, as_then=True)
     if policy.name != report.policy_name:
         raise Refused(f"what is kept calls itself {policy.name!r}")
     return policy

@@ -30,7 +30,9 @@ class Settings:
     over the network may name files; the person at the command line is not bound by them. ``output`` is the folder below which
     files are written for such a caller; without one nothing is. ``public_url`` is where people reach
     the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
-    are the inference endpoints that a caller over the network may have checked.
+    are the inference endpoints that a caller over the network may have checked. ``policies`` is the folder of the policies that
+    the operator registered, ``trust_from_afar`` whether the operator lets callers with the scope ``trust`` change what counts
+    here.
     """
 
     tier: Tier
@@ -39,6 +41,7 @@ class Settings:
     store: Path
     memory: Path
     cache: Path
+    policies: Path
     key: str
     workers: int
     prefect_api: str = ""
@@ -47,6 +50,7 @@ class Settings:
     public_url: str = ""
     site: str = ""
     endpoints: tuple[str, ...] = ()
+    trust_from_afar: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -60,6 +64,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         store=Path(environment.get("ARCOPS_STORE") or data / "store"),
         memory=Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"),
         cache=cache,
+        policies=Path(environment.get("ARCOPS_POLICIES") or config / "policies"),
         key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
         workers=_workers(environment.get("ARCOPS_WORKERS", "")),
         prefect_api=_prefect_api(environment.get("PREFECT_API_URL", ""), tier),
@@ -68,6 +73,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
+        trust_from_afar=_yes(environment.get("ARCOPS_TRUST_FROM_AFAR", "")),
     )
 
 
@@ -82,6 +88,7 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.trust): "(trust)",
         str(settings.data): "(data)",
         str(settings.cache): "(cache)",
+        str(settings.policies): "(policies)",
         settings.key: "(key)",
     }
     served = (*settings.roots, *((settings.output,) if settings.output else ()))
@@ -154,6 +161,12 @@ def _site(name: str) -> str:
             f"ARCOPS_SITE is {name[:_MOST_SITE]!r}; use at most {_MOST_SITE} printable characters without spaces around them"
         )
     return name
+
+
+def _yes(text: str) -> bool:
+    if text not in ("", "no", "yes"):
+        raise Refused(f"ARCOPS_TRUST_FROM_AFAR is {text[:50]!r}; use yes, or no, which is what holds without it")
+    return text == "yes"
 
 
 def is_loopback(host: str) -> bool:

@@ -55,7 +55,8 @@ def _refusals(
     given: Baselines, baseline: Baseline, body: Benchmark, policy: BenchmarkPolicy, at: datetime, skew: timedelta
 ) -> Iterator[str]:
     """Why a baseline with a good signature does not count, as whole sentences."""
-    if not any(allowed(signer, policy.signers, baseline.subject.name) for signer in given.signers):
+    digests = tuple(str(digest) for digest in baseline.subject.digests)
+    if not any(allowed(signer, policy.signers, baseline.subject.name, digests) for signer in given.signers):
         who = ", ".join(str(signer) for signer in given.signers) or "nobody"
         yield f"The baseline of {shown(baseline.subject.name)} was signed by {who}, who may not sign one by this policy."
     if ahead(baseline.measured_at, at=at, skew=skew) is Ahead.OUTSIDE:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from gates.provenance import ProvenancePolicy
 
 
+Named = tuple[str, tuple[str, ...]]
+"""A subject by its name and its digests."""
+
+
 def signed_by(each: AttestationSeen) -> str:
     return " and ".join(str(signer) for signer in each.signers)
 
@@ -27,11 +31,11 @@ def listed(what: str, names: set[str]) -> str:
     return f"{what}: {', '.join(sorted(names)[:10])}" if names else ""
 
 
-def builder_complaint(each: AttestationSeen, made: Provenance, policy: ProvenancePolicy, subject_name: str) -> str:
+def builder_complaint(each: AttestationSeen, made: Provenance, policy: ProvenancePolicy, named: Named) -> str:
     trusted = [builder for builder in policy.builders if builder.id == made.builder]
     if not trusted:
         return f"names the builder {made.builder!r}, whom the policy does not trust"
-    fitting = [builder for builder in trusted if _may_sign(builder.signers, each, subject_name)]
+    fitting = [builder for builder in trusted if _may_sign(builder.signers, each, named)]
     if not fitting:
         return f"names the builder {made.builder!r}, for whom {signed_by(each)} may not sign"
     level = max(builder.level for builder in fitting)
@@ -40,8 +44,8 @@ def builder_complaint(each: AttestationSeen, made: Provenance, policy: Provenanc
     return ""
 
 
-def _may_sign(signers: tuple[SignerRule, ...], each: AttestationSeen, subject_name: str) -> bool:
-    return not signers or any(allowed(signer, signers, subject_name) for signer in each.signers)
+def _may_sign(signers: tuple[SignerRule, ...], each: AttestationSeen, named: Named) -> bool:
+    return not signers or any(allowed(signer, signers, *named) for signer in each.signers)
 
 
 def source_complaint(made: Provenance, policy: ProvenancePolicy) -> str:
@@ -56,11 +60,11 @@ def source_complaint(made: Provenance, policy: ProvenancePolicy) -> str:
     return ""
 
 
-def verifier_complaint(each: AttestationSeen, summary: Summary, policy: ProvenancePolicy, subject_name: str) -> str:
+def verifier_complaint(each: AttestationSeen, summary: Summary, policy: ProvenancePolicy, named: Named) -> str:
     trusted = [verifier for verifier in policy.verifiers if verifier.id == summary.verifier]
     if not trusted:
         return f"names the verifier {summary.verifier!r}, whom the policy does not trust"
-    fitting = [verifier for verifier in trusted if _may_sign(verifier.signers, each, subject_name)]
+    fitting = [verifier for verifier in trusted if _may_sign(verifier.signers, each, named)]
     if not fitting:
         return f"names the verifier {summary.verifier!r}, for whom {signed_by(each)} may not sign"
     used = {digest.value for digest in summary.policy.digests if digest.algorithm == "sha256"}

@@ -102,15 +102,20 @@ def _split(purl: str) -> tuple[str, str, frozenset[str], str]:
 
 
 def opinions(
-    said: Evidence[Vex] | None, listed: Sboms, rules: tuple[SignerRule, ...], *, at: datetime, subject_name: str
+    said: Evidence[Vex] | None,
+    listed: Sboms,
+    rules: tuple[SignerRule, ...],
+    *,
+    at: datetime,
+    named: tuple[str, tuple[str, ...]],
 ) -> Opinions:
-    """The statements of *said* that count under *rules* at the moment *at*."""
+    """The statements of *said* that count under *rules* at the moment *at*; *named* is the subject by name and digests."""
     if said is None:
         return Opinions()
     kept: list[Opinion] = []
     ignored: list[tuple[str, str]] = []
     for document in said.body.documents:
-        signer = next((signer for signer in document.signers if allowed(signer, rules, subject_name)), None)
+        signer = next((signer for signer in document.signers if allowed(signer, rules, *named)), None)
         if document.problem or signer is None:
             ignored.append((document.path, f"The VEX document {document.path} is ignored: {_why(document)}."))
             continue

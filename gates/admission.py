@@ -35,9 +35,9 @@ _ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
-    """``signers`` may clear models; the key ``own`` is the one that signs where admission is decided, ``*`` every trusted one.
-    ``policies`` are the digests (``sha256:…``) of the policies whose answers count. Without a signer or without a policy
-    nothing counts. ``allow_amber`` admits AMBER, with a warning.
+    """``signers`` may clear models, all or those whose digests the rule's ``subjects`` give; the key ``own`` is the one that
+    signs where admission is decided, ``*`` every trusted one. ``policies`` are the digests (``sha256:…``) of the policies whose
+    answers count. Without a signer or without a policy nothing counts. ``allow_amber`` admits AMBER, with a warning.
     """
 
     signers: tuple[SignerRule, ...] = ()
@@ -167,5 +167,5 @@ def _counts(one: Clearance, policy: AdmissionPolicy, own: str) -> bool:
     return (
         one.kind == KIND
         and one.policy_digest in policy.policies
-        and any(allowed(signer, rules, one.name) for signer in one.signers)
+        and any(allowed(signer, rules, one.name, (one.model,)) for signer in one.signers)
     )

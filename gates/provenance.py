@@ -33,6 +33,7 @@ from arcops.signer import SignerRule, allowed
 from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, Provenance, Summary
 from gates import _provenance_rules as rules
 from gates._provenance_complaints import (
+    Named,
     build_times,
     builder_complaint,
     clock_ahead,
@@ -135,7 +136,7 @@ class _Case:
     policy: ProvenancePolicy
     at: datetime
     skew: timedelta
-    subject_name: str
+    named: Named
 
 
 @gate(
@@ -153,7 +154,8 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
     yield from _verified(everything, verified, policy, attestations)
     slsa = tuple(each for each in verified if each.predicate_type in _SLSA)
     lists = attestations.body.revocations
-    known = tuple(each for each in slsa if any(allowed(signer, policy.signers, seen.subject_name) for signer in each.signers))
+    named = (seen.subject_name, seen.subject_digests)
+    known = tuple(each for each in slsa if any(allowed(signer, policy.signers, *named) for signer in each.signers))
     accepted = tuple(each for each in known if not revocation(each, lists))
     yield from _each(
         rules.SIGNER,
@@ -177,7 +179,7 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
         policy=policy,
         at=seen.at,
         skew=seen.skew,
-        subject_name=seen.subject_name,
+        named=named,
     )
     yield from _present(case)
     yield from _subjects(case, verified)
@@ -290,7 +292,7 @@ def _built(case: _Case) -> Iterator[Finding]:
 
     yield from judged(
         rules.BUILDER,
-        lambda each, made: builder_complaint(each, made, policy, case.subject_name),
+        lambda each, made: builder_complaint(each, made, policy, case.named),
         f"All {count} provenances are by trusted builders at SLSA build level {policy.minimum_build_level} or more.",
     )
     yield from judged(
@@ -327,7 +329,7 @@ def _summarised(case: _Case) -> Iterator[Finding]:
     asked = case.summaries if case.policy.proof is not Proof.PROVENANCE else ()
     yield from _each(
         rules.VERIFIER,
-        [(each, verifier_complaint(each, summary, case.policy, case.subject_name)) for each, summary in asked],
+        [(each, verifier_complaint(each, summary, case.policy, case.named)) for each, summary in asked],
         f"All {len(asked)} verification summaries that count are by trusted verifiers.",
         *case.cites,
     )

@@ -87,7 +87,7 @@ def signatures(seen: Seen, policy: SignaturePolicy) -> Iterator[Finding]:
     yield from _revoked(tree, found, revoked)
     yield from _timed(found, policy, seen.at)
     counting = tuple(_counting(found.body, policy, revoked, seen))
-    yield from _signers(found, counting, policy, seen.subject_name)
+    yield from _signers(found, counting, policy, seen)
     yield from _matches(tree, found, counting)
     yield from _complete(tree, found, counting, policy)
     yield from _ignored(tree, found, counting, policy)
@@ -125,7 +125,7 @@ def _counting(found: Signatures, policy: SignaturePolicy, revoked: tuple[Revoked
         pairs = [
             (signer, key)
             for signer, key in zip(signature.signers, signature.keys, strict=True)
-            if allowed(signer, policy.signers, seen.subject_name)
+            if allowed(signer, policy.signers, seen.subject_name, seen.subject_digests)
             and _in_time(signature, signer, policy, seen.at)
             and _is_revoked(signer, (key,), revoked) is None
         ]
@@ -211,7 +211,7 @@ def _timed(found: Evidence[Signatures], policy: SignaturePolicy, at: datetime) -
 
 
 def _signers(
-    found: Evidence[Signatures], counting: tuple[_Counting, ...], policy: SignaturePolicy, subject: str
+    found: Evidence[Signatures], counting: tuple[_Counting, ...], policy: SignaturePolicy, seen: Seen
 ) -> Iterator[Finding]:
     distinct = _distinct(counting)
     others = sorted(
@@ -220,7 +220,7 @@ def _signers(
             for signature in found.body.signatures
             if not signature.problem
             for signer in signature.signers
-            if not allowed(signer, policy.signers, subject)
+            if not allowed(signer, policy.signers, seen.subject_name, seen.subject_digests)
         }
     )
     if distinct >= policy.threshold:
@@ -231,7 +231,7 @@ def _signers(
     why = f"; the policy does not allow {', '.join(others)}" if others else ""
     none = "; the policy allows nobody to sign" if not policy.signers else ""
     yield SIGNER.fails(
-        f"{distinct} distinct signer(s) count for {subject!r}, and {policy.threshold} are needed{why}{none}.", found
+        f"{distinct} distinct signer(s) count for {seen.subject_name!r}, and {policy.threshold} are needed{why}{none}.", found
     )
 
 

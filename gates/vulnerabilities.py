@@ -116,7 +116,7 @@ VEX = Rule(
 def vulnerabilities(seen: Seen, policy: VulnerabilitiesPolicy) -> Iterator[Finding]:
     """Judge every advisory that is left after the VEX statements that count, then the data behind the answer."""
     found, listed, said = seen[Vulnerabilities], seen[Sboms], seen.get(Vex)
-    heard = opinions(said, listed.body, policy.vex_signers, at=seen.at, subject_name=seen.subject_name)
+    heard = opinions(said, listed.body, policy.vex_signers, at=seen.at, named=(seen.subject_name, seen.subject_digests))
     open_issues = issues(found.body.matches, heard)
     yield from _known(found, open_issues, policy)
     yield from _undecided(found, open_issues)

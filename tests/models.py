@@ -104,6 +104,8 @@ def bench(folder: Path) -> Bench:
     trust_key(TrustKey(public=made.public.read_text()), bare)
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
+    settings.policies.mkdir()
+    (settings.policies / "bench.yaml").write_text(POLICY)  # for callers from afar, and for workers
     signer = load_signer(settings.key, lambda what: PASSPHRASE)
     return Bench(home=home, settings=settings, signer=signer, public=made.public, policy=policy)
 

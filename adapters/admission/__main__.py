@@ -19,7 +19,7 @@ from adapters.front.health import Probe
 from adapters.front.serve import listen, serve
 from adapters.tools.contract import Place
 from arcops.errors import ArcOpsError
-from flows.policies import load_policy
+from flows.registered import named_here
 from foundation.processes.hiding import hide_secrets
 from tasks.grounds import trusted_keys
 
@@ -64,7 +64,7 @@ def main() -> None:
         here = surroundings.place()
         at = replace(here, signer=cache(here.signer))  # deriving a key from its passphrase is slow, on purpose
         at.signer()
-        load_policy(given.policy)  # now, and not when the first workload waits
+        named_here(given.policy, at.settings.policies)  # now, and not when the first workload waits
         listening = listen(given.host, given.port)
         try:
             port = listening.getsockname()[1]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer
+from adapters.cli.files import text
 from adapters.cli.plain import printable
 from adapters.tools import policy as policies
 from adapters.tools.explain import Explain, explain_rule
 from arcops.errors import Refused
+from arcops.policy import MOST_WAIVED
 
 
 def explain(name: str) -> None:
@@ -33,22 +35,32 @@ def policy_check(name_or_path: str) -> None:
     for gate in checked.gates:
         print(f"{gate.gate} {printable(gate.settings)}")
     for waiver in checked.waivers:
-        state = "expired" if waiver in checked.expired else "live"
+        state = "expired" if waiver in checked.expired else "too long" if waiver in checked.endless else "live"
+        content = waiver.digest or "any content"
         said = (
-            f"waiver {waiver.rule} {waiver.about or '-'} for {waiver.subject} by {waiver.owner} until {waiver.expires}: {state}"
+            f"waiver {waiver.rule} {waiver.about or '-'} for {waiver.subject} ({content}) by {waiver.owner} "
+            f"until {waiver.expires}: {state}"
         )
         print(printable(said))
+    if checked.endless:
+        raise Refused(
+            f"{len(checked.endless)} waiver(s) of policy {checked.name} end more than {MOST_WAIVED.days} days from now and "
+            "do not count; let them end earlier"
+        )
     if checked.expired:
         raise Refused(f"{len(checked.expired)} waiver(s) of policy {checked.name} expired; renew or remove them")
 
 
 def policy_list() -> None:
-    for name in answer(policies.list_policies, policies.ListPolicies(), surroundings.place()).names:
-        print(name)
+    for one in answer(policies.list_policies, policies.ListPolicies(), surroundings.place()).policies:
+        print(f"{one.digest} {'shipped' if one.shipped else 'registered'} {printable(one.name)}")
 
 
-def policy_waive(policy: str, rule: str, subject: str, about: str, owner: str, reason: str, expires: datetime) -> None:
-    ask = policies.DraftWaiver(
-        policy=policy, rule=rule, subject=subject, about=about, owner=owner, reason=reason, expires=expires
-    )
+def policy_register(file: Path) -> None:
+    ask = policies.RegisterPolicy(text=text(file, policies.MOST_BYTES))
+    made = answer(policies.register_policy, ask, surroundings.place())
+    print(f"{made.digest} {printable(made.name)} is registered: {made.path or 'it comes with ArcOps'}")
+
+
+def policy_waive(ask: policies.DraftWaiver) -> None:
     print(answer(policies.draft_waiver, ask, surroundings.place()).yaml, end="")

@@ -23,7 +23,8 @@ def bench(
     ] = None,
     cpu: Annotated[bool, typer.Option("--cpu", help="Measure the processor, on a node without a GPU.")] = False,
     policy: Annotated[
-        str, typer.Option(help="A shipped policy's name, or a file.", show_default="gpu-bench, cpu-bench with --cpu")
+        str,
+        typer.Option(help="A registered policy's name or digest, or a file.", show_default="gpu-bench, cpu-bench with --cpu"),
     ] = "",
     tolerance: Annotated[
         int, typer.Option(help="Percent slower that is still the same, where the policy is not stricter.")

@@ -25,7 +25,7 @@ def check(
     ] = None,
     context: Context = "",
     kubeconfig: Kubeconfig = None,
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "cluster",
+    policy: Annotated[str, typer.Option(help="A registered policy's name or digest, or a file.")] = "cluster",
     key: Key = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")

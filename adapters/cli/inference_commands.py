@@ -24,7 +24,7 @@ def inference_check(
     url: Annotated[str, typer.Argument(help="The endpoint's address before /v1.", show_default=False)],
     models: Annotated[str, typer.Option(help="The models' ids as the endpoint lists them: a,b.", show_default=False)],
     slo: Annotated[str, typer.Option(help="Aims stricter than the policy's: ttft=500ms,itl=50ms,tpot=50ms,e2e=5s.")] = "",
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "inference",
+    policy: Annotated[str, typer.Option(help="A registered policy's name or digest, or a file.")] = "inference",
     route: Annotated[RouteName, typer.Option(help="Which route to ask.")] = RouteName.chat,
     seed: Annotated[int, typer.Option(help="Prompts, lengths and arrivals follow from it.")] = 1,
     requests: Annotated[int, typer.Option(help="Requests in each run.")] = 8,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from adapters.cli import surroundings
@@ -30,6 +31,7 @@ def check(keys: tuple[Path, ...], checkpoint: Path | None) -> int:
     if found.problems:
         print(f"{len(found.problems)} problem(s)")
     print(printable(found.said))
+    _strange(found.untrusted)
     return RED if found.problems else GREEN
 
 
@@ -41,6 +43,14 @@ def export(mirror: Path, keys: tuple[Path, ...]) -> None:
 def bring_in(mirror: Path, keys: tuple[Path, ...]) -> None:
     carried = answer(tools.import_store, tools.ImportStore(mirror=mirror, keys=_texts(keys)), surroundings.place())
     print(f"kept {carried.artifacts} artifact(s) from {mirror}")
+    _strange(carried.untrusted)
+
+
+def _strange(keys: tuple[str, ...]) -> None:
+    """Say by whose word an answer is that rests on keys which only the command line named."""
+    for key in keys:
+        said = f"{key} is not trusted here, only named by you: what it signed counts for nothing here until 'arcops keys trust'"
+        print(said, file=sys.stderr)
 
 
 def _texts(keys: tuple[Path, ...]) -> tuple[str, ...]:

@@ -108,7 +108,12 @@ def figures(
         comparing.figures(days, tuple(production or ()), form.value)
 
 
-Signers = Annotated[list[Path], typer.Option("--key", parser=path, help="Public key (PEM) of who signs here; may be repeated.")]
+Signers = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--key", parser=path, help="Public key (PEM) of who signed; may be repeated. Else the trusted ones.", show_default=False
+    ),
+]
 
 
 def list_(
@@ -123,7 +128,7 @@ def list_(
 
 
 def check(
-    key: Signers,
+    key: Signers = None,
     checkpoint: Annotated[
         Path | None, typer.Option(parser=path, help="The last checkpoint that you kept outside of the store.")
     ] = None,
@@ -132,25 +137,25 @@ def check(
     with said_in_one_sentence():
         from adapters.cli import keeping
 
-        code = keeping.check(tuple(key), checkpoint)
+        code = keeping.check(tuple(key or ()), checkpoint)
     raise typer.Exit(code)
 
 
 def export(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="The new file.", show_default=False)], key: Signers
+    mirror: Annotated[Path, typer.Argument(parser=path, help="The new file.", show_default=False)], key: Signers = None
 ) -> None:
     """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
     with said_in_one_sentence():
         from adapters.cli import keeping
 
-        keeping.export(mirror, tuple(key))
+        keeping.export(mirror, tuple(key or ()))
 
 
 def bring_in(
-    mirror: Annotated[Path, typer.Argument(parser=path, help="An exported file.", show_default=False)], key: Signers
+    mirror: Annotated[Path, typer.Argument(parser=path, help="An exported file.", show_default=False)], key: Signers = None
 ) -> None:
     """Verify a mirror, whole, and keep what it carries."""
     with said_in_one_sentence():
         from adapters.cli import keeping
 
-        keeping.bring_in(mirror, tuple(key))
+        keeping.bring_in(mirror, tuple(key or ()))

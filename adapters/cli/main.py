@@ -53,7 +53,7 @@ def surroundings(
 @app.command()
 def check(
     target: Annotated[Path, typer.Argument(parser=path, help="The model: a directory, or one file.", show_default=False)],
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "sovereign",
+    policy: Annotated[str, typer.Option(help="A registered policy's name or digest, or a file.")] = "sovereign",
     key: Key = "",
     attach: Annotated[
         list[Path] | None,
@@ -77,7 +77,7 @@ def check(
 @app.command()
 def admit(
     manifest: Annotated[Path, typer.Argument(help="A manifest or AdmissionReview, YAML or JSON; - for standard input.")],
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "admission",
+    policy: Annotated[str, typer.Option(help="A registered policy's name or digest, or a file.")] = "admission",
     key: Key = "",
     review: Annotated[bool, typer.Option("--review", help="Answer with an AdmissionReview, as an API server expects.")] = False,
 ) -> None:
@@ -94,7 +94,7 @@ def announce(
     what: Annotated[ChangedName, typer.Argument(help="What changed.", show_default=False)],
     name: Annotated[str, typer.Argument(help="Its name.", show_default=False)],
     target: Annotated[Path, typer.Argument(parser=path, help="The model to judge again.", show_default=False)],
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "sovereign",
+    policy: Annotated[str, typer.Option(help="A registered policy's name or digest, or a file.")] = "sovereign",
 ) -> None:
     """Tell Prefect that a model or a policy changed, so that it is judged again there."""
     with said_in_one_sentence():
@@ -221,7 +221,7 @@ def keys_revoke(
 
 @policy_app.command("check")
 def policy_check(
-    policy: Annotated[str, typer.Argument(help="A shipped policy's name, or a file.", show_default=False)],
+    policy: Annotated[str, typer.Argument(help="A registered policy's name or digest, or a file.", show_default=False)],
 ) -> None:
     """Parse a policy strictly and print it with every default written out."""
     with said_in_one_sentence():
@@ -232,28 +232,53 @@ def policy_check(
 
 @policy_app.command("list")
 def policy_list() -> None:
-    """Name the policies that come with ArcOps."""
+    """Name the policies that callers from afar and workers may name, with their digests."""
     with said_in_one_sentence():
         from adapters.cli import asking
 
         asking.policy_list()
 
 
+@policy_app.command("register")
+def policy_register(
+    file: Annotated[Path, typer.Argument(parser=path, help="A policy.", show_default=False)],
+) -> None:
+    """Let callers from afar and workers name this policy; until then they name those that come with ArcOps alone."""
+    with said_in_one_sentence():
+        from adapters.cli import asking
+
+        asking.policy_register(file)
+
+
 @policy_app.command("waive")
 def policy_waive(
-    policy: Annotated[str, typer.Argument(help="A shipped policy's name, or a file.", show_default=False)],
+    policy: Annotated[str, typer.Argument(help="A registered policy's name or digest, or a file.", show_default=False)],
     rule: Annotated[str, typer.Argument(help="The rule that fails: gate/rule.", show_default=False)],
-    subject: Annotated[str, typer.Option(help="The subjects that it holds for; * stands for any characters.")],
     owner: Annotated[str, typer.Option(help="Who answers for it.")],
     reason: Annotated[str, typer.Option(help="Why it is acceptable for now.")],
     expires: Annotated[datetime, typer.Option(help="The day (UTC) from which on it counts no longer.", formats=["%Y-%m-%d"])],
+    digest: Annotated[str, typer.Option(help="The digest of the subject, sha256:…, as its report names it.")] = "",
+    any_content: Annotated[bool, typer.Option("--any-content", help="It holds for whatever content comes.")] = False,
+    subject: Annotated[str, typer.Option(help="Only for subjects of this name; * stands for any characters.")] = "*",
     about: Annotated[str, typer.Option(help="What in the subject it is about, exactly as the finding says it.")] = "",
 ) -> None:
     """Draft a waiver, tried on the policy; a person adds it to the file."""
     with said_in_one_sentence():
         from adapters.cli import asking
+        from adapters.tools.policy import DraftWaiver
 
-        asking.policy_waive(policy, rule, subject, about, owner, reason, expires.replace(tzinfo=UTC))
+        ask = DraftWaiver(
+            policy=policy,
+            rule=rule,
+            owner=owner,
+            reason=reason,
+            expires=expires.replace(tzinfo=UTC),
+            digest=digest,
+            any_content=any_content,
+            subject=subject,
+            about=about,
+        )
+        asking.policy_waive(ask)
 
 
 @data_app.command("import")
@@ -269,7 +294,7 @@ def data_import(
 
 @gpu_app.command("check")
 def gpu_check(
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a file.")] = "gpu",
+    policy: Annotated[str, typer.Option(help="A registered policy's name or digest, or a file.")] = "gpu",
     key: Key = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")

@@ -31,6 +31,8 @@ def verify(artifact: Path, keys: tuple[Path, ...], form: str, policy: str = "") 
         return RED
     if form == "text":
         print(f"verified: signed by {', '.join(verified.signers)}")
+    for key in verified.untrusted:
+        print(f"by the key that you named; this machine does not trust {key}", file=sys.stderr)
     return BY_VERDICT[verified.report.verdict]
 
 

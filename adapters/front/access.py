@@ -22,7 +22,8 @@ from foundation.tokens import PREFIX, Caller, NotAccepted, Tokens
 CALLER = "arcops.caller"
 """Where in an ASGI scope the `Caller` is."""
 METADATA = "/.well-known/oauth-protected-resource"
-ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission))
+ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission if one is not Permission.TRUST))
+"""Who comes from this machine where no tokens are. Nobody knows who it is, so what counts here is not theirs to change."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BODY_SECONDS = 30.0
 _UNAUTHORIZED, _FORBIDDEN = -32001, -32003

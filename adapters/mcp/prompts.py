@@ -83,8 +83,8 @@ DRAFT_WAIVER = Prompt(
 
 Call `show_artifact` to find the findings of this rule. Only FAIL can be waived; UNKNOWN cannot, for nobody saw what it would
 waive. Ask the owner for the reason and for the day on which it ends, if they did not say; propose at most 30 days. Then call
-`draft_waiver` once for each finding, with its own `about`. Show the lines, say that nothing was changed, and that the owner
-adds them to the policy and answers for them.""",
+`draft_waiver` once for each finding, with its own `about` and the digest of the report's subject. Show the lines, say that
+nothing was changed, and that the owner adds them to the policy and answers for them.""",
 )
 
 PROMPTS = (IS_IT_READY, EXPLAIN_RED, DRAFT_WAIVER)

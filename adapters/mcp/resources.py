@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources as files
+from urllib.parse import quote, unquote
 
 import mcp_types as types
 
@@ -21,7 +22,7 @@ from adapters.tools.verify import Fetch, fetch_artifact
 from arcops.errors import Refused
 from artifacts.index import Filter
 from artifacts.wire import to_json
-from flows.policies import read_policy, shipped_policies
+from flows.registered import registered_policy
 
 SCHEME = "arcops://"
 FOR_EVER_MS = 365 * 24 * 3600 * 1000
@@ -42,8 +43,7 @@ class Read:
 def listed(at: Place) -> list[types.Resource]:
     """Every resource with a name of its own, and the newest artifacts."""
     found = [
-        types.Resource(uri=f"{SCHEME}policies/{name}", name=f"policy {name}", mime_type=_YAML)
-        for name in list_policies(ListPolicies(), at).names
+        types.Resource(uri=f"{SCHEME}policies/{quote(name)}", name=f"policy {name}", mime_type=_YAML) for name in _policies(at)
     ]
     found += [
         types.Resource(uri=f"{SCHEME}gates/{gate.gate}", name=f"gate {gate.gate}", mime_type=_MARKDOWN)
@@ -104,7 +104,7 @@ def completions(kind: str, begun: str, at: Place) -> list[str]:
     known: Mapping[str, Callable[[], list[str]]] = {
         "gate": lambda: [gate.gate for gate in explain_rule(Explain(), at).gates],
         "rule": lambda: [rule.rule for gate in explain_rule(Explain(), at).gates for rule in gate.rules],
-        "policy": lambda: list(list_policies(ListPolicies(), at).names),
+        "policy": lambda: _policies(at),
         "digest": lambda: [one.artifact for one in list_artifacts(Filter(limit=_LISTED), at).artifacts],
     }
     found = known.get(kind)
@@ -121,10 +121,12 @@ def _gate(name: str, at: Place) -> Read:
     return Read(text=f"# {gate.gate}\n\n{gate.doc}\n\n{rules}\n", type=_MARKDOWN, fresh_ms=A_WHILE_MS)
 
 
+def _policies(at: Place) -> list[str]:
+    return [one.name for one in list_policies(ListPolicies(), at).policies]
+
+
 def _policy(name: str, at: Place) -> Read:
-    if name not in shipped_policies():
-        raise Refused(f"there is no shipped policy {name[:100]!r}; there are {', '.join(shipped_policies())}")
-    return Read(text=read_policy(name).decode(), type=_YAML, fresh_ms=A_WHILE_MS)
+    return Read(text=registered_policy(unquote(name), at.settings.policies).written.decode(), type=_YAML, fresh_ms=A_WHILE_MS)
 
 
 def _schema(name: str, at: Place) -> Read:

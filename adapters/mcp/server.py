@@ -23,7 +23,7 @@ from adapters.mcp import prompts, resources
 from adapters.mcp.errors import KIND, as_result
 from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
-from adapters.tools.contract import Place, Tool
+from adapters.tools.contract import Place, Scope, Tool, all_tools, not_from_afar
 from adapters.tools.watching import UNKNOWN, unbegun
 from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped
@@ -72,6 +72,8 @@ def build(
     async def called(ctx: Context, params: types.CallToolRequestParams, tool: Tool[Any, Any] | None) -> Any:
         if tool is None:
             unbegun(UNKNOWN, Refused("there is no such tool"), work.tell)
+            if any(one.name == params.name and one.scope is Scope.TRUST for one in all_tools()):
+                return as_result(Refused(not_from_afar(params.name)), None)
             raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' names them")
         if allow is not None:
             allow(ctx, tool)

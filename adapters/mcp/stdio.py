@@ -6,7 +6,7 @@ import anyio
 from mcp.server.stdio import stdio_server
 
 from adapters.mcp.server import build
-from adapters.tools.contract import Place, all_tools
+from adapters.tools.contract import Place, offered
 from adapters.tools.work import Work
 
 
@@ -20,6 +20,6 @@ def serve(place: Place) -> None:
 
 
 async def _serve(place: Place, work: Work) -> None:
-    server = build(all_tools(), place, work)
+    server = build(offered(place, trusting=True), place, work)
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options())

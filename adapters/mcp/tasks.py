@@ -25,7 +25,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
 from adapters.mcp.errors import as_failure, as_result
-from adapters.tools.contract import Place, Tool
+from adapters.tools.contract import Left, Place, Tool
 from adapters.tools.watching import ended_elsewhere
 from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
@@ -64,7 +64,7 @@ class UpdateParams(TaskParams):
 
 @dataclass(slots=True, kw_only=True)
 class _Task:
-    """One task. ``future`` is its work where that is done here; without one it is a run of Prefect."""
+    """One task. ``future`` is its work where that is done here; else it is a run of Prefect, begun with ``parameters``."""
 
     id: str
     tool: Tool[Any, Any]
@@ -74,6 +74,7 @@ class _Task:
     updated: datetime
     at: Place
     future: Future[Any] | None = None
+    parameters: Mapping[str, object] = field(default_factory=dict)
     message: str = "The work has begun."
     progress: tuple[int, int] | None = None
     patience: int = ACCOUNT_LOOKS
@@ -147,7 +148,8 @@ class Tasks:
         if deployed is not None:
             from flows.deployed import start
 
-            run = await start(deployed.name, deployed.parameters(ask, at))
+            made.parameters = deployed.parameters(ask, at)
+            run = await start(deployed.name, made.parameters)
             made.id = run.id
             self._note(made)
         else:
@@ -197,7 +199,8 @@ class Tasks:
             deployed = task.tool.deployed
             if deployed is None or not run.artifact:
                 raise Unavailable(f"the run ended {run.state} and left no artifact")
-            answer = await asyncio.to_thread(deployed.answer, task.ask, run.artifact, task.at)
+            left = Left(artifact=run.artifact, run=task.id, parameters=task.parameters, begun=task.created)
+            answer = await asyncio.to_thread(deployed.answer, task.ask, left, task.at)
         except ArcOpsError as error:
             return self._ended(task, error)
         return self._ended(task, answer)
@@ -253,6 +256,7 @@ class Tasks:
             "ask": to_json(task.ask),
             "owner": task.owner,
             "created": task.created.isoformat(),
+            "parameters": dict(task.parameters),
         }
         replace_whole(folder / f"{task.id}.json", json.dumps(note).encode(), mode=0o600)
         for old in folder.glob("*.json"):
@@ -266,12 +270,13 @@ class Tasks:
             note = json.loads(read_file(self._place.settings.cache / "tasks" / name, _MOST_NOTE))
             tool = self._tools[note["tool"]]
             created = datetime.fromisoformat(note["created"])
-            ask = from_json(tool.ask, json.dumps(note["ask"]))
+            ask, parameters = from_json(tool.ask, json.dumps(note["ask"])), dict(note["parameters"])
         except (ValueError, KeyError, TypeError, OSError, Refused):
             return None
         at = told(self._place, lambda done, total: None)
         task = _Task(
-            id=task_id, tool=tool, ask=ask, owner=str(note["owner"]), created=created, updated=datetime.now(UTC), at=at
-        )
+            id=task_id, tool=tool, ask=ask, owner=str(note["owner"]), created=created, updated=datetime.now(UTC), at=at,
+            parameters=parameters,
+        )  # fmt: skip
         self._known[task_id] = task
         return task

@@ -25,7 +25,7 @@ class Admit:
     manifest: str
     """The text of a manifest or AdmissionReview, in YAML or JSON."""
     policy: str = "admission"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
     review: bool = False
     """The manifest is an AdmissionReview; answer it as an API server expects."""
     name: str = "manifest"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from adapters.tools.check import allowed_policy
+from adapters.tools.check import worker_policy
 from adapters.tools.contract import Place, Scope, Use, tool, used
 from arcops.errors import Refused
 
@@ -29,7 +29,7 @@ class Announce:
     target: Path = field(metadata=used(Use.READ))
     """The model to judge, on the machine where Prefect's worker runs."""
     policy: str = "sovereign"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +50,5 @@ def announce_change(ask: Announce, at: Place) -> Announced:
         raise Refused("no Prefect API is configured, so nobody would hear it; set PREFECT_API_URL, or run 'arcops check'")
     from flows.announce import announce
 
-    policy = allowed_policy(ask.policy, at)
+    policy = worker_policy(ask.policy, at)
     return Announced(event=asyncio.run(announce(ask.what.value, ask.name, target=str(at.reach(ask.target)), policy=policy)))

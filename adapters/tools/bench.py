@@ -14,7 +14,6 @@ from arcops.finding import Outcome
 from arcops.zones import LEAST_SESSIONS
 from artifacts.beneath import is_file
 from flows.evaluations import GPU_BENCHMARK, NODE_BENCHMARK, as_strict, name_beside
-from flows.policies import load_policy
 
 _NODE = Path("/")
 
@@ -28,7 +27,8 @@ class BenchNode:
     baseline: Path | None = None
     """The site's signed baseline, on the machine where the benchmark runs."""
     policy: str = ""
-    """The name of a shipped policy, or the path of one; gpu-bench or cpu-bench where none is named."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file. Empty: gpu-bench or
+    cpu-bench."""
     least: int = 0
     """The least sessions of each figure; 0: five, or nine where no baseline is given, for such a run may become one."""
     most: int = 15
@@ -89,10 +89,11 @@ def bench_node(ask: BenchNode, at: Place) -> Judged:
     )
     if ask.baseline is not None and not is_file(ask.baseline, at.within):
         raise Refused(f"{ask.baseline} is no file; give a baseline that 'arcops gpu baseline' made")
-    exercise = as_strict(asked, load_policy(allowed_policy(policy, at), at.within))
+    judging = allowed_policy(policy, at)
+    exercise = as_strict(asked, judging)
     attached = () if ask.baseline is None else (ask.baseline,)
     kind = NODE_BENCHMARK.kind if ask.cpu else GPU_BENCHMARK.kind
-    report, digest = evaluate(_NODE, kind, policy, attached, at, named=name_beside(_NODE), exercise=exercise)
+    report, digest = evaluate(_NODE, kind, judging, attached, at, named=name_beside(_NODE), exercise=exercise)
     return Judged(report=report, artifact=digest)
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from adapters.tools.contract import Deployed, Place, Scope, tool
-from adapters.tools.kept import left_about
+from adapters.tools.contract import Deployed, Left, Place, Scope, tool
+from adapters.tools.kept import kept_bytes, left_about
 from arcops.endpoint import Endpoint
 from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.exercise import Exercise
+from arcops.policy import Policy
 from arcops.request import LiveCluster, Request
 from arcops.result import Report
 from arcops.roots import Roots
@@ -27,8 +28,11 @@ from artifacts.store import Store
 from flows import direct
 from flows.conclude import conclude
 from flows.evaluation import seal_and_keep
+from flows.evaluations import READINESS
+from flows.lost import NOTHING
 from flows.plan import AnyGate, make_plan
-from flows.policies import load_policy, shipped_policies
+from flows.policies import parse_policy
+from flows.registered import named_here, registered_policy
 from foundation.secrets import key_files
 from foundation.telemetry.spans import known, learned, span
 from reach.effort import told
@@ -41,7 +45,7 @@ class Check:
     target: Path
     """The model: a directory, or one file, on the machine where the check runs."""
     policy: str = "sovereign"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
     attached: tuple[Path, ...] = ()
     """Signatures, SBOMs and attestations that lie outside of the target."""
     summary: bool = False
@@ -72,13 +76,14 @@ class NotKept(ArcOpsError):
 def _parameters(ask: Check, at: Place) -> Mapping[str, object]:
     return {
         "target": str(at.reach(ask.target)),
-        "policy": allowed_policy(ask.policy, at),
+        "policy": worker_policy(ask.policy, at),
         "attached": [str(at.reach(one)) for one in ask.attached],
     }
 
 
-def _answer(ask: Check, digest: str, at: Place) -> Checked:
-    return _checked(ask, left_about(ask.target.name, digest, at), digest, at)
+def _answer(ask: Check, left: Left, at: Place) -> Checked:
+    name = at.reach(ask.target).name
+    return _checked(ask, left_about(left, at, name=name, kind=READINESS.kind), left.artifact, at)
 
 
 @tool(
@@ -101,7 +106,7 @@ def check_model(ask: Check, at: Place) -> Checked:
 def evaluate(
     target: Path,
     kind: str,
-    policy: str,
+    policy: str | Policy,
     attached: tuple[Path, ...],
     at: Place,
     *,
@@ -117,7 +122,7 @@ def evaluate(
     A subject that is no path, such as a node, is *named*; its *target* is the root of its files.
     An *endpoint* is what an inference endpoint's collector loads, an *exercise* what a machine does to be measured, a
     *cluster* what is asked instead of the target, and *declared* what the subject is held against. Only *gates* judge, where
-    any are given.
+    any are given. *policy* is what the caller calls it, or the value where it was read before: it is read once.
     """
     signer = at.signer()
     request = Request(
@@ -143,7 +148,8 @@ def evaluate(
         progress=at.progress,
         within=at.within,
     )
-    plan = make_plan(request, load_policy(allowed_policy(policy, at), at.within), gates=gates)
+    read = allowed_policy(policy, at) if isinstance(policy, str) else policy
+    plan = make_plan(request, read, gates=gates)
     with _kept_in(at.settings.store):
         store = Store.at(at.settings)
         store.refuse_clock(request.now)  # now, and not only once the work of minutes is to be kept
@@ -163,19 +169,47 @@ def _unless(stop: threading.Event) -> None:
         raise Stopped("the run was told to end")
 
 
-def allowed_policy(policy: str, at: Place) -> str:
-    """*policy*, where this place may read it. Raises `Refused` for a file outside of what is served."""
-    return policy if policy in shipped_policies() else str(at.reach(Path(policy))) if policy else policy
+def allowed_policy(policy: str, at: Place) -> Policy:
+    """The policy that *policy* means at this place. From afar only registered ones count, never a file.
+
+    Raises `Refused` where there is none such.
+    """
+    if at.roots is not None:
+        return registered_policy(policy, at.settings.policies)
+    return named_here(policy, at.settings.policies)
+
+
+def worker_policy(policy: str, at: Place) -> str:
+    """*policy* as a worker is told of it: by its digest, so that what judges is what was meant.
+
+    Raises `Refused` as `allowed_policy` does, and where it isn't registered: a worker takes no other.
+    """
+    meant = allowed_policy(policy, at)
+    try:
+        return registered_policy(meant.digest, at.settings.policies).digest
+    except Refused as error:
+        raise Refused(
+            f"policy {meant.name!r} ({meant.digest}) is not registered, and workers judge by registered policies alone; "
+            f"'arcops policy register {policy}' registers it ({error})"
+        ) from error
+
+
+def judging_policy(report: Report, at: Place) -> Policy | None:
+    """The policy that judged *report*, from the store by the digest that it names; none where nobody could read it then."""
+    if report.policy_digest == NOTHING:
+        return None
+    return parse_policy(kept_bytes(report.policy_digest, at), where=report.policy_digest, as_then=True)
 
 
 def _checked(ask: Check, report: Report, digest: str, at: Place) -> Checked:
     if not ask.summary:
         return Checked(report=report, artifact=digest)
+    judged = judging_policy(report, at)
     summary = to_vsa(
         report,
         resource_uri=f"urn:arcops:{report.subject.kind}:{quote(report.subject.name, safe='')}",
         artifact=digest,
-        amber_passes=load_policy(allowed_policy(ask.policy, at), at.within).amber_passes,
+        amber_passes=judged is not None and judged.amber_passes,
     )
     return Checked(report=report, artifact=digest, summary=seal_statement(summary, at.signer()).decode())
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Judged, allowed_policy, evaluate
-from adapters.tools.contract import Deployed, Place, Scope, tool
+from adapters.tools.check import Judged, evaluate, worker_policy
+from adapters.tools.contract import Deployed, Left, Place, Scope, tool
 from adapters.tools.kept import left_about
 from adapters.tools.live import Meant, allowed, meant, parameters
 from arcops.errors import Refused
@@ -69,7 +69,7 @@ class CheckCluster:
     kubeconfig: Path | None = None
     """The kubeconfig, on the machine that looks; the user's own where none is named."""
     policy: str = "cluster"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
 def _meant(ask: CheckCluster, at: Place) -> Meant:
@@ -84,11 +84,13 @@ def _meant(ask: CheckCluster, at: Place) -> Meant:
 
 
 def _parameters(ask: CheckCluster, at: Place) -> Mapping[str, object]:
-    return {"policy": allowed_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
+    return {"policy": worker_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
 
 
-def _answer(ask: CheckCluster, digest: str, at: Place) -> Judged:
-    return Judged(report=left_about(_meant(ask, at).name, digest, at), artifact=digest)
+def _answer(ask: CheckCluster, left: Left, at: Place) -> Judged:
+    what = _meant(ask, at)
+    kind = CLUSTER_READINESS.kind_of(what.cluster)
+    return Judged(report=left_about(left, at, name=what.name, kind=kind), artifact=left.artifact)
 
 
 @tool(

@@ -33,6 +33,8 @@ class Scope(Enum):
     CHECK = "check"
     PUBLISH = "publish"
     WAIVE = "waive"
+    TRUST = "trust"
+    """To change what counts here: keys, revocations, registered policies, advisories, what others sealed."""
 
 
 OUTSIDE_OUTPUT = "the path lies outside the folder that this server writes to; ask its operator (ARCOPS_OUTPUT)"
@@ -62,7 +64,8 @@ class Place:
     ``signer`` loads the key that signs here, when it is needed; ``secret`` gives the passphrase for a new key at a path.
     Setting ``stop`` ends a long tool early, with an artifact that says so. ``roots`` are the folders below which a caller may
     name files; ``None`` allows every file that this user can read, as on one's own command line. What is written for a caller
-    goes below ``settings.output`` then, or nowhere.
+    goes below ``settings.output`` then, or nowhere. ``served`` says that somebody else asks, over a network or as a program
+    that began this one, and not the person at the command line.
     """
 
     settings: Settings
@@ -70,8 +73,14 @@ class Place:
     signer: Callable[[], Signer]
     secret: Callable[[Path], str]
     roots: tuple[Path, ...] | None = None
+    served: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[int, int], None] = silent
+
+    @property
+    def may_trust(self) -> bool:
+        """May what counts here be changed by who asks? From afar only where the operator said so."""
+        return self.settings.trust_from_afar or not (self.served or self.roots is not None)
 
     def reach(self, path: Path) -> Path:
         """*path*, absolute; where folders are served, a relative one lies in the first of them.
@@ -114,16 +123,28 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a run elsewhere is said to have left: the digest of an ``artifact`` in the store, which is still to be held against
+    the rest. ``run`` is the run's id, ``parameters`` what it was begun with, and ``begun`` when, by the clock here.
+    """
+
+    artifact: str
+    run: str
+    parameters: Mapping[str, object]
+    begun: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed(Generic[A, B]):
     """How a tool runs as a deployment of Prefect instead of in this process.
 
-    ``parameters`` are the flow's; ``answer`` makes the tool's answer from the digest of the artifact that the run left in the
-    store. It opens that artifact and believes nothing else: a run's state is a view, never evidence.
+    ``parameters`` are the flow's; ``answer`` makes the tool's answer from the artifact that the run left in the store. It opens
+    that artifact and believes nothing else: a run's state is a view, never evidence.
     """
 
     name: str
     parameters: Callable[[A, Place], Mapping[str, object]]
-    answer: Callable[[A, str, Place], B]
+    answer: Callable[[A, Left, Place], B]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +170,8 @@ class Tool(Generic[A, B]):
 
     def __call__(self, ask: A, at: Place) -> B:
         """The answer to *ask*. Raises `Refused` for what is wrong with it, `Unavailable` for what may be tried again."""
+        if self.scope is Scope.TRUST and not at.may_trust:
+            raise Refused(not_from_afar(self.name))
         if at.roots is None:
             return self._answered(ask, at)
         answer: Any = self._answered(bounded(ask, at), at)
@@ -159,6 +182,15 @@ class Tool(Generic[A, B]):
         if self.deployed is not None and at.settings.prefect_api:
             return _by_prefect(self, self.deployed, ask, at)
         return self.work(ask, at)
+
+
+def not_from_afar(name: str) -> str:
+    """Why the tool of this *name* is not offered to callers from afar."""
+    return (
+        f"{name} changes what counts here, which only the operator does, on this machine's own command line; an operator who "
+        "wants it over the network sets ARCOPS_TRUST_FROM_AFAR=yes and an issuer of tokens, and the caller needs the scope "
+        f"{Scope.TRUST.value!r}"
+    )
 
 
 def tool(
@@ -208,6 +240,13 @@ def all_tools() -> tuple[Tool[Any, Any], ...]:
     from arcops.discovery import declared
 
     return tuple(sorted(declared(room, Tool), key=lambda one: one.name))
+
+
+def offered(at: Place, *, trusting: bool) -> tuple[Tool[Any, Any], ...]:
+    """The capabilities that a door offers at this place: those that change what counts here only where *trusting* and the
+    operator said so.
+    """
+    return tuple(one for one in all_tools() if one.scope is not Scope.TRUST or (trusting and at.may_trust))
 
 
 V = TypeVar("V")
@@ -260,13 +299,15 @@ def _by_prefect(one: Tool[A, B], deployed: Deployed[A, B], ask: A, at: Place) ->
 
     from flows.deployed import follow, start
 
-    async def run() -> str:
-        begun = await start(deployed.name, deployed.parameters(ask, at))
+    parameters, now = deployed.parameters(ask, at), at.now()
+
+    async def run() -> Left:
+        begun = await start(deployed.name, parameters)
         ended = await follow(begun.id, progress=at.progress, stop=at.stop)
         if not ended.artifact:
             raise Unavailable(
                 f"the run {begun.id} ended {ended.state} and left no artifact that could be read: {ended.message}"
             )
-        return ended.artifact
+        return Left(artifact=ended.artifact, run=ended.id, parameters=parameters, begun=now)
 
     return deployed.answer(ask, asyncio.run(run()), at)

@@ -18,7 +18,7 @@ class ImportAdvisories:
     """An OSV export of one ecosystem (zip)."""
 
 
-@tool(title="Import advisories", scope=Scope.PUBLISH, idempotent=True)
+@tool(title="Import advisories", scope=Scope.TRUST, idempotent=True)
 def import_advisories(ask: ImportAdvisories, at: Place) -> ImportSummary:
     """Replace what is known of one ecosystem's vulnerabilities by an OSV export, for the offline matcher."""
     make_private(at.settings.data)

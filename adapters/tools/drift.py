@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.tools.check import Judged, allowed_policy, evaluate
-from adapters.tools.contract import Deployed, Place, Scope, tool
+from adapters.tools.check import Judged, evaluate, judging_policy, worker_policy
+from adapters.tools.contract import Deployed, Left, Place, Scope, tool
 from adapters.tools.kept import kept_bytes, left_about
 from adapters.tools.live import meant, parameters
 from adapters.tools.patience import patient
@@ -21,7 +21,6 @@ from artifacts.beneath import stat_within
 from artifacts.wire import from_json
 from flows.evaluations import NETWORK_DRIFT
 from flows.plan import all_gates
-from flows.policies import load_policy
 from gates.drift import DriftPolicy
 from reach.drift import Drift, compare
 from reach.question import said_doubts
@@ -42,7 +41,7 @@ class DiffNetwork:
     kubeconfig: Path | None = None
     """The kubeconfig, on the machine that looks; the user's own where none is named."""
     policy: str = "network-drift"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +55,15 @@ class Differing(Judged):
 
 
 def _parameters(ask: DiffNetwork, at: Place) -> Mapping[str, object]:
-    policy = allowed_policy(ask.policy, at)
+    policy = worker_policy(ask.policy, at)
     what = meant(at, target=ask.live, context=ask.context, kubeconfig=ask.kubeconfig)
     return {**parameters(what, at), "declared": str(at.reach(ask.declared)), "policy": policy}
 
 
-def _answer(ask: DiffNetwork, digest: str, at: Place) -> Differing:
+def _answer(ask: DiffNetwork, left: Left, at: Place) -> Differing:
     what = meant(at, target=ask.live, context=ask.context, kubeconfig=ask.kubeconfig)
-    return _differing(ask, left_about(what.name, digest, at), digest, at)
+    report = left_about(left, at, name=what.name, kind=NETWORK_DRIFT.kind_of(what.cluster))
+    return _differing(report, left.artifact, at)
 
 
 @tool(
@@ -93,16 +93,17 @@ def diff_network(ask: DiffNetwork, at: Place) -> Differing:
         declared=ask.declared.absolute(),
         gates=[gate for gate in all_gates() if NETWORK_DRIFT.judges(gate)],
     )
-    return _differing(ask, report, digest, at)
+    return _differing(report, digest, at)
 
 
-def _differing(ask: DiffNetwork, report: Report, digest: str, at: Place) -> Differing:
+def _differing(report: Report, digest: str, at: Place) -> Differing:
     """What the artifact says, spelled out from the evidence that it names."""
     declared, live = _kept(Declared, report, at), _kept(Network, report, at)
     if declared is None or live is None:
         missing = tuple(f"{one.kind}: {one.reason}" for one in report.missing)
         return Differing(report=report, artifact=digest, drift=Drift(objects=(), reach=()), doubts=missing)
-    own = load_policy(allowed_policy(ask.policy, at), at.within).gates.get("drift")
+    policy = judging_policy(report, at)
+    own = policy.gates.get("drift") if policy is not None else None
     judged = own if isinstance(own, DriftPolicy) else DriftPolicy()
     doubts = [f"declared: {one}" for one in said_doubts(declared.network, judged.harmless)]
     doubts += [f"live: {one}" for one in said_doubts(live, judged.harmless)]

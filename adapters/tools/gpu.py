@@ -17,7 +17,7 @@ class CheckGpus:
     """By which policy to judge the GPUs here."""
 
     policy: str = "gpu"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
 # Not ``deployed``: that would judge the worker's machine, and whoever asks means this one. The flow ``gpu-validation`` does so.

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Judged, allowed_policy, evaluate
-from adapters.tools.contract import Deployed, Place, Scope, tool
+from adapters.tools.check import Judged, evaluate, worker_policy
+from adapters.tools.contract import Deployed, Left, Place, Scope, tool
 from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint, Load, Route, parse_slo
 from arcops.errors import Refused
+from flows.evaluations import INFERENCE_VALIDATION
 
 _ROOT = Path("/")
-_KIND = "inference-endpoint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class CheckInference:
     slo: str = ""
     """Aims stricter than the policy's: ttft, itl, tpot, e2e, such as ttft=500ms,itl=50ms."""
     policy: str = "inference"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
     route: Route = Route.CHAT
     """Ask for chat completions, or for completions."""
     seed: int = 1
@@ -82,7 +82,7 @@ def _load(ask: CheckInference, at: Place) -> Load:
 
 
 def _parameters(ask: CheckInference, at: Place) -> Mapping[str, object]:
-    policy = allowed_policy(ask.policy, at)
+    policy = worker_policy(ask.policy, at)
     load = _load(ask, at)
     from flows.inference_validation import refuse_other_keys  # Prefect, which only a run there needs
 
@@ -111,9 +111,10 @@ def _parameters(ask: CheckInference, at: Place) -> Mapping[str, object]:
     }
 
 
-def _answer(ask: CheckInference, digest: str, at: Place) -> Judged:
-    name = _load(ask, at).url if ask.of is None else ask.of.absolute().name
-    return Judged(report=left_about(name, digest, at), artifact=digest)
+def _answer(ask: CheckInference, left: Left, at: Place) -> Judged:
+    name = _load(ask, at).url if ask.of is None else at.reach(ask.of).name
+    kind = INFERENCE_VALIDATION.kind_of(name if ask.of is None else "")
+    return Judged(report=left_about(left, at, name=name, kind=kind), artifact=left.artifact)
 
 
 @tool(
@@ -140,7 +141,7 @@ def check_inference(ask: CheckInference, at: Place) -> Judged:
     if ask.of is not None:
         report, digest = evaluate(ask.of, "model", ask.policy, (), at, endpoint=endpoint)
     else:
-        report, digest = evaluate(_ROOT, _KIND, ask.policy, (), at, named=load.url, endpoint=endpoint)
+        report, digest = evaluate(_ROOT, INFERENCE_VALIDATION.live, ask.policy, (), at, named=load.url, endpoint=endpoint)
     return Judged(report=report, artifact=digest)
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import datetime
 
-from adapters.tools.contract import Place
+from adapters.tools.contract import Left, Place
 from arcops.errors import Refused
+from arcops.policy import SKEW
 from arcops.result import Report
+from arcops.tier import Tier
+from arcops.verdict import Verdict
 from artifacts.bundle import MOST_BYTES
+from artifacts.public_key import PublicKey, load_public_key
 from artifacts.vouch import vouch_report
-from tasks.grounds import grounds
+from tasks.grounds import grounds, trusted_keys
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_WIDTH = (Tier.AIR_GAPPED, Tier.RESTRICTED, Tier.CONNECTED)
 
 
 class NotThere(Refused):
@@ -41,17 +48,62 @@ def kept_bytes(digest: str, at: Place) -> bytes:
             raise NotThere(f"the store holds nothing with digest {digest}; 'arcops store list' names what it keeps") from error
 
 
+def whose_keys(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
+    """The keys to verify with, and the ids of those among them that are not trusted here: *pems*, or the trusted ones."""
+    if not pems:
+        return trusted_keys(at.settings.trust), ()
+    keys = tuple(load_public_key(pem.encode(), where=f"key {number}") for number, pem in enumerate(pems, 1))
+    try:
+        known = {key.id for key in trusted_keys(at.settings.trust)}
+    except Refused:
+        known = set()
+    return keys, tuple(sorted({key.id for key in keys} - known))
+
+
 def opened(digest: str, at: Place) -> Report:
     """The report kept as *digest*. Raises `Refused` if no signer that counts here stands behind it."""
     return vouch_report(sealed_bytes(digest, at), grounds(at.settings.trust), at.now()).report
 
 
-def left_about(subject: str, digest: str, at: Place) -> Report:
-    """The report that a run elsewhere left as *digest*. Raises `Refused` where it is not about *subject*."""
-    report = opened(digest, at)
-    if report.subject.name != subject:
-        raise Refused(f"the run left an artifact about {report.subject.name!r}, not about {subject!r}")
+def left_about(left: Left, at: Place, *, name: str, kind: str) -> Report:
+    """The report that a run elsewhere *left*, about the subject of this *name* and *kind*.
+
+    What Prefect says of a run is a view that others can write, so the artifact itself must be of this run, this subject, this
+    policy, this time, a tier that is not wider than here, and a signer that counts now. Raises `Refused` where it is not.
+    """
+    now = at.now()
+    report = vouch_report(sealed_bytes(left.artifact, at), grounds(at.settings.trust), now).report
+    complaint = next(filter(None, _complaints(report, left, at, name=name, kind=kind, now=now)), "")
+    if complaint:
+        raise Refused(f"the run {left.run} is said to have left {left.artifact}, which is not its answer: {complaint}")
     return report
 
 
-__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "left_about", "opened", "sealed_bytes"]
+def _complaints(report: Report, left: Left, at: Place, *, name: str, kind: str, now: datetime) -> Iterator[str]:
+    """Why *report* cannot be what the run *left*; empty sentences for what fits."""
+    from flows.evaluations import runner_of
+
+    if report.runner != runner_of(left.run, left.parameters):
+        own = report.runner.startswith(f"{runner_of(left.run, {}).rpartition('/')[0]}/")
+        yield "this run was told to judge something else" if own else f"it was made by {report.runner!r}"
+    if (report.subject.name, report.subject.kind) != (name, kind):
+        yield f"it is about the {report.subject.kind} {report.subject.name!r}, not about the {kind} {name!r}"
+    asked = str(left.parameters.get("policy", ""))
+    if report.policy_digest != asked and not _unread(report, asked):
+        yield f"it was judged by the policy {report.policy_name!r} ({report.policy_digest}), not by {asked}"
+    if _WIDTH.index(report.tier) > _WIDTH.index(at.settings.tier):
+        yield f"it was judged in the tier {report.tier.value}; say --tier {report.tier.value} here if it may reach that far"
+    if not left.begun - SKEW <= report.judged_at <= now + SKEW:
+        said = f"it was judged at {report.judged_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"{said}, and the run began at {left.begun:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _unread(report: Report, asked: str) -> bool:
+    """Does *report* say that the worker could not read the policy that was *asked* for? Then it is RED, which is an answer."""
+    from flows.lost import NOTHING, UNREAD
+
+    named = f"{asked[:100]}{UNREAD}"
+    return (report.policy_digest, report.policy_name, report.verdict) == (NOTHING, named, Verdict.RED)
+
+
+__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "left_about", "opened", "sealed_bytes", "whose_keys"]

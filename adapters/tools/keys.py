@@ -39,7 +39,7 @@ class KeyMade:
     public: Path
 
 
-@tool(title="Make a key", scope=Scope.PUBLISH)
+@tool(title="Make a key", scope=Scope.TRUST)
 def new_key(ask: NewKey, at: Place) -> KeyMade:
     """Make a signing key pair; the private half is encrypted with the passphrase of the place where this runs.
 
@@ -73,7 +73,7 @@ class KeyTrusted:
     path: Path
 
 
-@tool(title="Trust a key", scope=Scope.PUBLISH, idempotent=True)
+@tool(title="Trust a key", scope=Scope.TRUST, idempotent=True)
 def trust_key(ask: TrustKey, at: Place) -> KeyTrusted:
     """Put a public key among the trusted ones. What it may sign is still the policy's to say."""
     key = load_public_key(ask.public.encode(), where="the key")
@@ -104,7 +104,7 @@ class KeysRevoked:
     count: int
 
 
-@tool(title="Revoke a key", scope=Scope.PUBLISH)
+@tool(title="Revoke a key", scope=Scope.TRUST)
 def revoke_key(ask: RevokeKey, at: Place) -> KeysRevoked:
     """Issue the signed list of revoked keys again, with one more on it where it is named.
 

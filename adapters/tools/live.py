@@ -58,9 +58,9 @@ def meant(at: Place, *, target: Path | None, context: str, kubeconfig: Path | No
 def parameters(what: Meant, at: Place) -> Mapping[str, object]:
     """*what* as the parameters of a flow."""
     if what.cluster is None:
-        return {"target": str(at.reach(what.target))}
+        return {"target": str(at.reach(what.target)), "context": "", "kubeconfig": ""}  # a deployment may name a context
     kubeconfig = str(at.reach(what.cluster.kubeconfig)) if what.cluster.kubeconfig is not None else ""
-    return {"context": what.cluster.context, "kubeconfig": kubeconfig}
+    return {"target": "", "context": what.cluster.context, "kubeconfig": kubeconfig}
 
 
 def allowed(at: Place, *, context: str, kubeconfig: Path | None) -> LiveCluster:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.check import Judged, allowed_policy, evaluate
-from adapters.tools.contract import Deployed, Place, Scope, tool
+from adapters.tools.check import Judged, evaluate, worker_policy
+from adapters.tools.contract import Deployed, Left, Place, Scope, tool
 from adapters.tools.kept import left_about
 from adapters.tools.live import Meant, meant, parameters
 from adapters.tools.patience import patient
@@ -31,7 +31,7 @@ class CheckNetwork:
     kubeconfig: Path | None = None
     """The kubeconfig, on the machine that looks; the user's own where none is named."""
     policy: str = "network"
-    """The name of a shipped policy, or the path of one."""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
 def _meant(ask: CheckNetwork, at: Place) -> Meant:
@@ -39,12 +39,13 @@ def _meant(ask: CheckNetwork, at: Place) -> Meant:
 
 
 def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
-    return {"policy": allowed_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
+    return {"policy": worker_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
 
 
-def _answer(ask: CheckNetwork, digest: str, at: Place) -> Judged:
+def _answer(ask: CheckNetwork, left: Left, at: Place) -> Judged:
     what = _meant(ask, at)
-    return Judged(report=left_about(what.name, digest, at), artifact=digest)
+    kind = NETWORK_SAFETY.kind_of(what.cluster)
+    return Judged(report=left_about(left, at, name=what.name, kind=kind), artifact=left.artifact)
 
 
 @tool(

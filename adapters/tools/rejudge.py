@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Rejudge:
     artifact: str
     """The digest (sha256:…) of an artifact in the store, or the text of a sealed one."""
     policy: str = ""
-    """The policy, where the store does not keep it: a shipped one's name, or a path. It counts only with the signed digest."""
+    """The policy, where the store does not keep it: a registered one's name or digest; on one's own command line also a file.
+    It counts only with the digest that was signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +125,13 @@ def _kept(store: Store, ask: Rejudge, at: Place, policy: str) -> Callable[[str],
 
     def kept(digest: str) -> bytes:
         if digest == policy:
-            named = [allowed_policy(ask.policy, at)] if ask.policy else []
-            for one in (*named, *(() if store.path(digest).exists() else shipped_policies())):
-                data = read_policy(one, at.within)
+            named = [_named(ask.policy, at)] if ask.policy else []
+            if not store.path(digest).exists():
+                named += [read_policy(one) for one in shipped_policies()]
+            for data in named:
                 if digest_of(data) == digest:
                     return data
-            if named:
+            if ask.policy:
                 raise Refused(f"{ask.policy} is not the policy with the digest {digest} that was signed")
         if not store.path(digest).exists():
             raise Refused(f"the store holds nothing with digest {digest}")
@@ -138,6 +141,15 @@ def _kept(store: Store, ask: Rejudge, at: Place, policy: str) -> Callable[[str],
             raise Refused(f"what the store keeps under {digest} was changed and is no longer that") from error
 
     return kept
+
+
+def _named(policy: str, at: Place) -> bytes:
+    """The bytes of the policy that the caller names. From afar it is a registered one; here a file may be as an earlier release
+    took it, for it counts only with the digest that was signed.
+    """
+    if at.roots is None and policy not in shipped_policies() and os.path.lexists(policy):
+        return read_policy(policy)
+    return allowed_policy(policy, at).written
 
 
 def _program() -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.tools.contract import Place, Scope, Use, tool, used
+from adapters.tools.kept import whose_keys
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
 from artifacts.private_folder import writable_by_group
-from artifacts.public_key import PublicKey, load_public_key
+from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from artifacts.store_check import StoreLooked
 from artifacts.writing import write_new
@@ -35,8 +36,8 @@ def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
 class CheckStore:
     """By which keys and up to which moment to check the store."""
 
-    keys: tuple[str, ...]
-    """Public keys (PEM) of who signs the store's checkpoints."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM) of who signs the store's checkpoints, for this answer alone; without one, the trusted ones."""
     checkpoint: str = ""
     """The text of a checkpoint kept outside of the store; it shows even a store that was put back whole to an older state."""
 
@@ -48,15 +49,19 @@ class StoreChecked:
     problems: tuple[str, ...]
     said: str
     """What was looked at and against what it was held, in sentences that promise nothing else."""
+    untrusted: tuple[str, ...] = ()
+    """The ids of the keys that only the caller named: this place does not trust them, so the answer is by the caller's own
+    word."""
 
 
 @tool(title="Check the store", scope=Scope.READ, reads_only=True, long=True)
 def check_store(ask: CheckStore, at: Place) -> StoreChecked:
     """Read the whole store again, and tell what was removed, edited, moved or damaged since it was kept."""
     with Store.at(at.settings) as store:
-        looked = store.look_through(_keys(ask.keys), ask.checkpoint.encode() or None)
+        keys, untrusted = whose_keys(ask.keys, at)
+        looked = store.look_through(keys, ask.checkpoint.encode() or None)
     shared = f" The folder {store.folder} lets its whole group write." if writable_by_group(store.folder) else ""
-    return StoreChecked(problems=looked.problems, said=f"{_said(looked)}{shared}")
+    return StoreChecked(problems=looked.problems, said=f"{_said(looked)}{shared}", untrusted=untrusted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +70,8 @@ class ExportStore:
 
     mirror: Path = field(metadata=used(Use.WRITE))
     """The new file."""
-    keys: tuple[str, ...]
-    """Public keys (PEM) of who signs the store's checkpoints."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM) of who signs the store's checkpoints and artifacts; without one, those that are trusted here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
         checkpoint = store.last_checkpoint()
         if checkpoint is None:
             raise Refused(f"the store {at.settings.store} has no checkpoint yet; 'arcops check' makes the first")
-        count = export(store, file, checkpoint=checkpoint, keys=_keys(ask.keys))
+        count = export(store, file, checkpoint=checkpoint, keys=_narrowing(ask.keys, at)[0])
         file.seek(0)
         write_new(ask.mirror, file.read(), within=at.writable)
     return Carried(artifacts=count)
@@ -95,18 +100,34 @@ class ImportStore:
 
     mirror: Path = field(metadata=used(Use.READ))
     """A file that was exported."""
-    keys: tuple[str, ...]
-    """Public keys (PEM) of who signs where it comes from."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM) of who signs where it comes from, to narrow whom to believe; without one, the trusted ones."""
 
 
-@tool(title="Import a store", scope=Scope.PUBLISH, idempotent=True)
-def import_store(ask: ImportStore, at: Place) -> Carried:
-    """Verify an exported store, whole, keep what it carries as of now, and sign the log that it is in with this site's key."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroughtIn(Carried):
+    """How many artifacts were kept, and which of them nobody here vouches for."""
+
+    untrusted: tuple[str, ...] = ()
+    """The ids of the keys that the caller named and that are not trusted here: what only they signed was kept, and counts for
+    nothing until they are trusted."""
+
+
+@tool(title="Import a store", scope=Scope.TRUST, idempotent=True)
+def import_store(ask: ImportStore, at: Place) -> BroughtIn:
+    """Verify an exported store, whole, by the keys that are trusted here, and keep what it carries. No key is brought in.
+
+    What it carries is logged as of now, and the log is signed with this site's key.
+
+    Keys that are named only narrow whom to believe. On one's own command line they may be new ones, as at a new site; what they
+    signed is kept and counts for nothing here until the operator trusts them, too.
+    """
+    keys, untrusted = _narrowing(ask.keys, at)
     signer = at.signer()
     with Store.at(at.settings) as store:
-        mirror = import_mirror(ask.mirror, store, _keys(ask.keys), at=at.now(), within=at.within)
+        carried = import_mirror(ask.mirror, store, keys, at=at.now(), within=at.within).carried
         store.checkpoint(signer)
-    return Carried(artifacts=len(mirror.carried))
+    return BroughtIn(artifacts=len(carried), untrusted=untrusted)
 
 
 def _said(looked: StoreLooked) -> str:
@@ -131,5 +152,12 @@ def _said(looked: StoreLooked) -> str:
     return f"{what}; {held}. {outside[0].upper()}{outside[1:]}."
 
 
-def _keys(pems: tuple[str, ...]) -> list[PublicKey]:
-    return [load_public_key(pem.encode(), where=f"key {number}") for number, pem in enumerate(pems, 1)]
+def _narrowing(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
+    """As `whose_keys`, for what is kept or carried on. From afar a caller's keys may only narrow whom to believe."""
+    keys, untrusted = whose_keys(pems, at)
+    if untrusted and (at.served or at.roots is not None):
+        raise Refused(
+            f"the key {untrusted[0]} is not trusted here, and a caller's keys only narrow whom to believe; leave it out, or "
+            "ask the operator to trust it ('arcops keys trust FILE')"
+        )
+    return keys, untrusted

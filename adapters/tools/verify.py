@@ -8,15 +8,14 @@ from datetime import timedelta
 from enum import Enum
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.kept import kept_bytes, sealed_bytes
+from adapters.tools.kept import kept_bytes, sealed_bytes, whose_keys
 from arcops.errors import Refused
 from arcops.policy import SKEW
 from arcops.result import Report
 from artifacts.bundle import read_envelope
-from artifacts.public_key import load_public_key
 from artifacts.statement import from_statement
 from artifacts.vouch import vouch_report
-from tasks.grounds import grounds, grounds_of
+from tasks.grounds import grounds_of
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
@@ -32,7 +31,8 @@ class Verify:
     artifact: str
     """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
     keys: tuple[str, ...] = ()
-    """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs."""
+    """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs. They count for
+    this answer alone."""
     policy: str = ""
     """The policy that must have judged: its digest (sha256:…), the name of a shipped one, or a file. Empty: any."""
 
@@ -48,6 +48,9 @@ class Verified:
     """It no longer holds at the moment of asking: check again."""
     warnings: tuple[str, ...] = ()
     """What is not as it should be and stops nothing, one sentence each."""
+    untrusted: tuple[str, ...] = ()
+    """Those of the signers that only the caller named: this place does not trust them, so elsewhere here it still counts for
+    nothing."""
 
 
 @tool(title="Verify an artifact", scope=Scope.READ, reads_only=True)
@@ -57,19 +60,24 @@ def verify_artifact(ask: Verify, at: Place) -> Verified:
     Refused if none of the keys signed it, if the signer or the artifact is revoked or that is not known, if it contradicts
     itself, or if it was judged in the future or by another policy than the one named: then do not use it.
     """
-    keys = [load_public_key(key.encode(), where=f"key {number}") for number, key in enumerate(ask.keys, 1)]
+    keys, strange = whose_keys(ask.keys, at)
     data = sealed_bytes(ask.artifact, at)
     pinned, skew = _pinned(ask.policy, at)
     now = at.now()
     try:
-        ground = grounds_of(keys, at.settings.trust) if keys else grounds(at.settings.trust)
-        vouched = vouch_report(data, ground, now, skew=skew)
+        vouched = vouch_report(data, grounds_of(keys, at.settings.trust), now, skew=skew)
     except Refused as error:
         raise NotVerified(str(error)) from error
     report = vouched.report
     if pinned and report.policy_digest != pinned:
         raise NotVerified(f"it was judged by policy {report.policy_name!r} ({report.policy_digest}), not by {pinned}")
-    return Verified(report=report, signers=vouched.signers, expired=vouched.expired(now), warnings=vouched.warnings)
+    return Verified(
+        report=report,
+        signers=vouched.signers,
+        expired=vouched.expired(now),
+        warnings=vouched.warnings,
+        untrusted=tuple(signer for signer in vouched.signers if signer in strange),
+    )
 
 
 def _pinned(policy: str, at: Place) -> tuple[str, timedelta]:
@@ -77,9 +85,8 @@ def _pinned(policy: str, at: Place) -> tuple[str, timedelta]:
     if not policy or _DIGEST.match(policy):
         return policy, SKEW
     from adapters.tools.check import allowed_policy  # a policy is parsed by all gates, which most verifications do without
-    from flows.policies import load_policy
 
-    read = load_policy(allowed_policy(policy, at))
+    read = allowed_policy(policy, at)
     return read.digest, read.clock_skew
 
 

@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from adapters.front.bound import bind
+from adapters.tools.contract import Scope
 from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
 from foundation.settings import read_settings
@@ -214,7 +215,7 @@ class TestTheDoor:
         found = httpx2.get(url).json()
         assert found["resource"] == site[0].mcp
         assert found["authorization_servers"] == [site[1].url]
-        assert set(found["scopes_supported"]) == {"arcops:read", "arcops:check", "arcops:publish", "arcops:waive"}
+        assert set(found["scopes_supported"]) == {f"arcops:{one.value}" for one in Scope}
 
     def test_each_tool_takes_its_scope(self, site: tuple[Served, Issuer]) -> None:
         def token(*scopes: str) -> str:
@@ -226,7 +227,7 @@ class TestTheDoor:
             answer = post(site, "check_model", {"target": "x"}, token(*scopes))
             assert answer.status_code == 403
             assert 'error="insufficient_scope", scope="arcops:check"' in answer.headers["www-authenticate"]
-        assert post(site, "new_key", {}, token("read", "check")).status_code == 403
+        assert post(site, "new_key", {}, token("read", "check", "publish", "waive")).status_code == 403
         refused = post(site, "check_model", {"target": "/etc"}, token("read", "check"))
         assert refused.status_code == 200
         assert refused.json()["result"]["isError"]

@@ -120,8 +120,8 @@ class TestCheck:
         policy = tmp_path / "waived.yaml"
         policy.write_text(
             here.policy.read_text()
-            + "\nwaivers:\n  - {rule: integrity/executables, subject: '*', about: config.json, owner: Ada,"
-            + " reason: packed on another system, expires: 2999-01-01T00:00:00Z}\n"
+            + "\nwaivers:\n  - {rule: integrity/executables, anyContent: true, about: config.json, owner: Ada,"
+            + f" reason: packed on another system, expires: {datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}T00:00:00Z}}\n"
         )
         done = run(here, "check", model, "--policy", policy)
         assert done.returncode == AMBER, done.stdout

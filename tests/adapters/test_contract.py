@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, dataclass, fields, replace
+from datetime import timedelta
 from pathlib import Path
 
 import jsonschema_rs
 import pytest
 
 from adapters.tools.check import Check, check_model
-from adapters.tools.contract import Deployed, Place, Scope, Tool, all_tools, tool
+from adapters.tools.contract import Place, Scope, Tool, all_tools, tool
 from adapters.tools.policy import DraftWaiver, draft_waiver
 from adapters.tools.sbom import MakeSbom, make_model_sbom
 from arcops.errors import Broken, Refused
@@ -20,6 +21,8 @@ from flows.policies import parse_policy
 from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-3")
+
+DIGEST = f"sha256:{'5a' * 32}"
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ class TestReach:
                     MakeSbom(target=model, version="1", supplier="x", licence="MIT"), replace(at, settings=settings)
                 )
 
-    @pytest.mark.parametrize("way", ["link", "dots", "policy", "attached"])
+    @pytest.mark.parametrize("way", ["link", "dots", "attached"])
     def test_nor_by_a_detour(self, here: Bench, tmp_path: Path, way: str) -> None:
         model = good_model(here)
         served = tmp_path / "served"
@@ -90,7 +93,6 @@ class TestReach:
         ask = {
             "link": Check(target=served / "link", policy="pilot"),
             "dots": Check(target=served / ".." / model.name, policy="pilot"),
-            "policy": Check(target=served / "model.bin", policy=str(here.policy)),
             "attached": Check(target=served / "model.bin", policy="pilot", attached=(model / "README.md",)),
         }[way]
         with pytest.raises(Refused, match="outside the folders"):
@@ -100,59 +102,33 @@ class TestReach:
         with pytest.raises(Refused, match="outside the folders"):
             elsewhere.parameters(ask, at)
 
-    def test_no_deployment_is_told_of_a_policy_outside(self, here: Bench, tmp_path: Path) -> None:
-        """Whatever runs elsewhere runs as the operator, who reads more than the caller may name."""
-        (tmp_path / "served").mkdir()
-        at = replace(here.place(), roots=(tmp_path / "served",))
-        for one in (found for found in all_tools() if found.deployed is not None):
-            asked = {field.name: tmp_path / "served" for field in fields(one.ask) if field.default is MISSING}
-            ask = one.ask(**asked, policy=str(here.policy))
-            with pytest.raises(Refused, match="outside the folders"):
-                one.deployed.parameters(ask, at)
+    def test_no_deployment_is_told_of_a_policy_that_is_not_registered(self, here: Bench, tmp_path: Path) -> None:
+        """A worker judges by registered policies alone, for its parameters are whoever's who reaches Prefect."""
+        own = tmp_path / "served" / "own.yaml"
+        own.parent.mkdir()
+        own.write_text(here.policy.read_text().replace("name: bench", "name: own"))
+        for at in (replace(here.place(), roots=(own.parent,)), here.place()):
+            for one in (found for found in all_tools() if found.deployed is not None):
+                asked = {field.name: own.parent for field in fields(one.ask) if field.default is MISSING}
+                with pytest.raises(Refused, match="registered"):
+                    one.deployed.parameters(one.ask(**asked, policy=str(own)), at)
 
     def test_below_the_roots_all_is_well(self, here: Bench, tmp_path: Path) -> None:
         model = good_model(here)
         at = replace(here.place(), roots=(tmp_path / "elsewhere", tmp_path))
-        assert check_model(Check(target=model, policy=str(here.policy)), at).report.verdict is Verdict.GREEN
+        assert check_model(Check(target=model, policy="bench"), at).report.verdict is Verdict.GREEN
 
     def test_a_place_that_serves_no_folder_serves_no_file(self, here: Bench) -> None:
         with pytest.raises(Refused, match="outside the folders"):
             check_model(Check(target=good_model(here), policy="pilot"), replace(here.place(), roots=()))
 
 
-def answer_of(ask: Check, digest: str, at: Place) -> object:
-    deployed: Deployed[Check, object] | None = check_model.deployed
-    assert deployed is not None
-    return deployed.answer(ask, digest, at)
-
-
-class TestDeployed:
-    """A run elsewhere is believed for its artifact alone."""
-
-    def test_the_artifact_that_a_run_left_is_the_answer(self, here: Bench) -> None:
-        ask = Check(target=good_model(here), policy=str(here.policy))
-        by_hand = check_model(ask, here.place())
-        assert answer_of(ask, by_hand.artifact, here.place()) == by_hand
-
-    def test_an_artifact_about_something_else_is_refused(self, here: Bench, tmp_path: Path) -> None:
-        by_hand = check_model(Check(target=good_model(here), policy=str(here.policy)), here.place())
-        with pytest.raises(Refused, match="not about 'other'"):
-            answer_of(Check(target=tmp_path / "other"), by_hand.artifact, here.place())
-
-    def test_an_artifact_that_nobody_trusted_signed_is_refused(self, here: Bench, tmp_path: Path) -> None:
-        ask = Check(target=good_model(here), policy=str(here.policy))
-        by_hand = check_model(ask, here.place())
-        stranger = replace(here.settings, trust=bench(tmp_path / "stranger").settings.trust)
-        with pytest.raises(Refused):
-            answer_of(ask, by_hand.artifact, replace(here.place(), settings=stranger))
-
-
 class TestWaivers:
     def ask(self, here: Bench, **changes: object) -> DraftWaiver:
         return replace(
             DraftWaiver(
-                policy=str(here.policy), rule="licence/allowed", subject="tiny*", owner="sam", reason='he said "yes": # fine',
-                expires=CLOCK.replace(year=2027),
+                policy=str(here.policy), rule="licence/allowed", digest=DIGEST, subject="tiny*", owner="sam",
+                reason='he said "yes": # fine', expires=CLOCK + timedelta(days=365),
             ),
             **changes,  # type: ignore[arg-type]  # the tests name real fields
         )  # fmt: skip
@@ -161,9 +137,12 @@ class TestWaivers:
         drafted = draft_waiver(self.ask(here, about="líne\n- two"), here.place())
         text = here.policy.read_text() + "waivers:\n" + drafted.yaml
         policy = parse_policy(text.encode(), where="test")
-        assert [(one.rule, one.owner, one.reason, one.about) for one in policy.waivers] == [
-            ("licence/allowed", "sam", 'he said "yes": # fine', "líne\n- two")
+        assert [(one.rule, one.digest, one.subject, one.owner, one.reason, one.about) for one in policy.waivers] == [
+            ("licence/allowed", DIGEST, "tiny*", "sam", 'he said "yes": # fine', "líne\n- two")
         ]
+        drafted = draft_waiver(self.ask(here, digest="", any_content=True), here.place())
+        (open_to_all,) = parse_policy(f"{here.policy.read_text()}waivers:\n{drafted.yaml}".encode(), where="test").waivers
+        assert (open_to_all.any_content, open_to_all.digest) == (True, "")
 
     @pytest.mark.parametrize(
         ("changes", "said"),
@@ -173,6 +152,10 @@ class TestWaivers:
             ({"owner": " "}, "has no owner"),
             ({"expires": CLOCK}, "yet to come"),
             ({"policy": "nowhere"}, "there is no policy"),
+            ({"digest": ""}, "goes by the name 'tiny\\*' alone"),
+            ({"any_content": True}, "say one of them"),
+            ({"expires": CLOCK + timedelta(days=367)}, "at most 366 days"),
+            ({"expires": CLOCK.replace(year=9999)}, "at most 366 days"),
         ],
     )
     def test_what_would_not_hold_is_not_drafted(self, here: Bench, changes: dict[str, object], said: str) -> None:

@@ -33,7 +33,7 @@ from flows.conclude import conclude
 from flows.evaluation import seal_and_keep
 from flows.lost import nothing_seen, plan_or_all
 from flows.plan import AnyGate, all_gates, make_plan
-from flows.policies import parse_policy
+from flows.policies import load_policy, parse_policy
 from tests.evidence import evidence
 from tests.kept import finding, fresh, keep, report, result
 from tests.manifests import shop
@@ -87,11 +87,16 @@ def kept_examples(here: Bench, gate: AnyGate) -> list[str]:
     return [keep_example(here, gate, example, f"{gate.id}-{number}") for number, example in enumerate(gate.examples())]
 
 
-def keep_example(here: Bench, gate: AnyGate, example: Example[object], name: str, waivers: Sequence[object] = ()) -> str:
-    """Judge *example* by its policy, written as a file would be, and keep it; returns the artifact's digest."""
+def keep_example(
+    here: Bench, gate: AnyGate, example: Example[object], name: str, waivers: Sequence[object] = (), *, as_then: bool = False
+) -> str:
+    """Judge *example* by its policy, written as a file would be, and keep it; returns the artifact's digest.
+
+    *as_then* reads the policy as an earlier release did.
+    """
     settings = to_json(example.policy)
     written = json.dumps({"name": name, "validFor": "P7D", "gates": {gate.id: settings}, "waivers": waivers}).encode()
-    policy = parse_policy(written, where=name)
+    policy = parse_policy(written, where=name, as_then=as_then)
     assert policy.gates[gate.id] == example.policy
     asked = replace(request(here.home), named=name, now=CLOCK)
     collected = {body.KIND: evidence(body) for body in example.evidence}
@@ -185,7 +190,7 @@ class TestRejudging:
         here.stop.set()
         stopped = here.check(good_model(here)).artifact
         here.stop.clear()
-        plan = plan_or_all(replace(request(here.home), named="x"), "/nowhere/policy.yaml", all_gates())
+        plan = plan_or_all(replace(request(here.home), named="x"), "/nowhere/policy.yaml", all_gates(), load_policy)
         lost = nothing_seen(plan, Cause.REFUSED, "the run was refused")
         with Store(here.settings.store) as store:
             sealed = seal_and_keep(
@@ -219,18 +224,22 @@ class TestRejudging:
         assert {"predicate.verdict"} <= {field.path for field in found.fields}
         assert found.made != found.signed
 
-    def test_a_waiver_counts_by_the_clock_of_then(self, here: Bench) -> None:
+    @pytest.mark.parametrize("earlier", [True, False], ids=["by a name alone, for ever", "by content"])
+    def test_a_waiver_counts_by_the_clock_of_then(self, here: Bench, earlier: bool) -> None:
         example = next(one for one in gate("weights").examples() if one.verdict is Verdict.RED)
         red = from_statement(payload(here, keep_example(here, gate("weights"), example, "m")))
         waivers = [
             {
-                "rule": one.rule, "subject": "*", "owner": "me", "reason": "soon", "expires": "2026-11-22T00:00:00Z",
-                "about": one.about,
+                "rule": one.rule, "owner": "me", "reason": "soon", "about": one.about,
+                **(
+                    {"subject": "*", "expires": "9998-11-22T00:00:00Z"} if earlier
+                    else {"anyContent": True, "expires": "2026-11-22T00:00:00Z"}
+                ),
             }
             for one in red.results[0].findings
             if one.outcome is Outcome.FAIL
         ]  # fmt: skip
-        kept = keep_example(here, gate("weights"), replace(example, verdict=Verdict.AMBER), "m", waivers=waivers)
+        kept = keep_example(here, gate("weights"), replace(example, verdict=Verdict.AMBER), "m", waivers, as_then=earlier)
         later = rejudge_artifact(Rejudge(artifact=kept), here.place(now=CLOCK + timedelta(days=100)))
         assert (later.again, later.now) == (SAME, Verdict.AMBER)
 

@@ -23,12 +23,19 @@ from tests.sketch import EVEN, NUMBER, SMALL, Number, NumberPolicy, Twice
 pytestmark = pytest.mark.requirement("ARC-0", "ARC-4")
 
 POLICY = NumberPolicy(most=9)
+CONTENT, OTHER = f"sha256:{'ab' * 32}", f"sha256:{'cd' * 32}"
 
 
 def ask(
-    collected: dict[str, Evidence[Body] | Missing], gate: Gate[object] = NUMBER, waivers: tuple[Waiver, ...] = ()
+    collected: dict[str, Evidence[Body] | Missing],
+    gate: Gate[object] = NUMBER,
+    waivers: tuple[Waiver, ...] = (),
+    *,
+    as_then: bool = False,
 ) -> GateResult:
-    return judge(gate, POLICY, collected, at=NOW, subject_name="model", waivers=waivers)
+    return judge(
+        gate, POLICY, collected, at=NOW, subject_name="model", subject_digests=(CONTENT,), waivers=waivers, as_then=as_then
+    )
 
 
 def answering(answer: Callable[[Seen], Iterator[Finding]]) -> Gate[object]:
@@ -143,7 +150,9 @@ def test_one_more_finding_never_improves_a_verdict(outcomes: list[Outcome], more
 
 
 def waiver(**changes: object) -> Waiver:
-    usual = Waiver(rule="number/even", subject="mod*", owner="Ada", reason="accepted", expires=NOW + timedelta(days=1))
+    usual = Waiver(
+        rule="number/even", subject="mod*", any_content=True, owner="Ada", reason="accepted", expires=NOW + timedelta(days=1)
+    )
     return replace(usual, **changes)  # type: ignore[arg-type]  # a test varies one field at a time
 
 
@@ -155,11 +164,64 @@ def test_a_waiver_turns_a_failure_into_a_warning_and_is_named() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"rule": "number/small"}, {"subject": "other*"}, {"about": "weights.bin"}, {"expires": NOW}],
-    ids=["another rule", "another subject", "another thing", "expired this very moment"],
+    [
+        {"rule": "number/small"},
+        {"subject": "other*"},
+        {"about": "weights.bin"},
+        {"expires": NOW},
+        {"any_content": False},
+        {"any_content": False, "digest": OTHER},
+        {"any_content": False, "digest": CONTENT, "subject": "other*"},
+        {"expires": NOW + timedelta(days=366, seconds=1)},
+    ],
+    ids=[
+        "another rule",
+        "another subject",
+        "another thing",
+        "expired this very moment",
+        "a name alone",
+        "other content",
+        "this content by another name",
+        "no end for more than a year",
+    ],
 )
 def test_a_waiver_that_does_not_fit_changes_nothing(changes: dict[str, object]) -> None:
     assert ask(seen(3), waivers=(waiver(**changes),)).verdict is Verdict.RED
+
+
+@pytest.mark.parametrize("subject", ["*", "mod*"])
+def test_a_waiver_of_a_digest_holds_for_that_content(subject: str) -> None:
+    named = waiver(any_content=False, digest=CONTENT, subject=subject, expires=NOW + timedelta(days=366))
+    assert ask(seen(3), waivers=(named,)).findings[0].waiver == named
+
+
+def test_a_name_that_reads_like_the_digest_is_not_the_content() -> None:
+    result = judge(
+        NUMBER, POLICY, seen(3), at=NOW, subject_name=CONTENT, subject_digests=(OTHER,),
+        waivers=(waiver(any_content=False, digest=CONTENT, subject="*"),),
+    )  # fmt: skip
+    assert result.verdict is Verdict.RED
+
+
+def test_a_waiver_without_an_end_is_mentioned_and_does_not_count() -> None:
+    (endless, *_) = ask(seen(3), waivers=(waiver(expires=NOW.replace(year=9999)),)).findings
+    assert (endless.outcome, endless.waiver) == (Outcome.FAIL, None)
+    assert "ends on 9999-" in endless.text
+
+
+@pytest.mark.parametrize("as_then", [True, False])
+def test_a_waiver_by_a_name_alone_counts_only_where_it_is_judged_again(as_then: bool) -> None:
+    old = waiver(any_content=False, expires=NOW.replace(year=9999))
+    assert ask(seen(3), waivers=(old,), as_then=as_then).verdict is (Verdict.AMBER if as_then else Verdict.RED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"digest": CONTENT}, "say one of them"), ({"any_content": False, "digest": "sha256:ab"}, "64 hex digits")],
+)
+def test_a_waiver_says_which_content_in_one_way(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        waiver(**changes)
 
 
 def test_an_expired_waiver_is_mentioned() -> None:

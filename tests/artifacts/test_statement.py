@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from importlib import resources
@@ -86,6 +86,8 @@ def test_every_field_of_the_report_reaches_what_is_signed() -> None:
         if plain not in ("", None, 0):
             filled.add(where)
     for where, _ in leaves(full_report()):
+        if where.endswith(".any_content"):
+            continue  # a waiver names a digest or any content, never both; the other way is tested below
         assert any(f"{path}.".startswith(f"{where}.") for path in filled), f"{where} is empty, so its golden proves nothing"
 
 
@@ -113,17 +115,41 @@ def test_a_finding_without_a_patch_says_so_by_saying_nothing() -> None:
         from_statement(canonical(document))
 
 
+def test_a_waiver_for_any_content_says_so_and_one_of_an_earlier_release_says_neither() -> None:
+    report = full_report()
+    (gate,) = (one for one in report.results if one.gate == "vulnerabilities")
+    finding, *rest = gate.findings
+    assert finding.waiver is not None
+    for changes, said in (({"any_content": True}, {"anyContent"}), ({}, set())):
+        waiver = replace(finding.waiver, digest="", **changes)  # type: ignore[arg-type]  # a real field
+        waived = replace(gate, findings=(replace(finding, waiver=waiver), *rest))
+        changed = replace(report, results=tuple(waived if one is gate else one for one in report.results))
+        document = json.loads(to_statement(changed))
+        written = document["predicate"]["results"][1]["findings"][0]["waiver"]
+        assert written.keys() & {"digest", "anyContent"} == said
+        assert from_statement(to_statement(changed)) == changed
+        for empty in ({"digest": ""}, {"anyContent": False}):
+            written_out = copy.deepcopy(document)
+            written_out["predicate"]["results"][1]["findings"][0]["waiver"].update(empty)
+            with pytest.raises(Refused):
+                from_statement(canonical(written_out))
+
+
 def test_the_light_path_writes_what_pydantic_writes() -> None:
     assert dump(full_report()) == without_empty_patches(wire.to_json(full_report()))
 
 
 def without_empty_patches(value: Any) -> Any:
-    """The one thing that the two do not share: pydantic writes a patch that is not there as an empty one."""
+    """The one thing that the two do not share: pydantic writes a patch, or any content, that is not there as an empty one."""
     if isinstance(value, list):
         return [without_empty_patches(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {name: without_empty_patches(one) for name, one in value.items() if (name, one) != ("patch", "")}
+    return {
+        name: without_empty_patches(one)
+        for name, one in value.items()
+        if (name, one) not in (("patch", ""), ("anyContent", False))
+    }
 
 
 def set_at(path: str, value: Any) -> Callable[[dict[str, Any]], None]:

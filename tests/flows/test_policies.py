@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ gates:
     most: 4
 waivers:
   - rule: number/even
+    anyContent: true
     subject: model-*
     owner: Ada
     reason: accepted for the pilot
@@ -92,3 +94,47 @@ def test_every_shipped_policy_can_be_read(name: str) -> None:
 def test_an_unknown_policy_is_refused_with_the_names_that_exist() -> None:
     with pytest.raises(Refused, match="nonesuch"):
         load_policy("nonesuch")
+
+
+def test_a_waiver_by_a_name_alone_is_refused_with_what_to_write() -> None:
+    old = GOOD.replace("    anyContent: true\n", "")
+    with pytest.raises(Refused, match=r"rename a folder; write 'digest: sha256:…'.*or 'anyContent: true'"):
+        parse(old)
+    (waiver,) = parse_policy(old.encode(), where="kept", gates=[NUMBER], as_then=True).waivers
+    assert waiver.by_name_alone
+    (named,) = parse(GOOD.replace("anyContent: true\n    subject: model-*", f"digest: sha256:{'ab' * 32}")).waivers
+    assert (named.digest, named.subject) == (f"sha256:{'ab' * 32}", "*")
+    for wrong in ("anyContent: false", "anyContent: 'yes'", "digest: model-*", "digest: ''", "digest: '*'"):
+        with pytest.raises(Refused):
+            parse(GOOD.replace("anyContent: true", wrong))
+
+
+def test_no_policy_holds_a_waiver_by_a_name_alone() -> None:
+    (waiver,) = parse(GOOD).waivers
+    with pytest.raises(Refused, match="by a name alone"):
+        replace(parse(GOOD), waivers=(replace(waiver, any_content=False),))
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        "signatures: {signers: [{key: '*', subjects: [SUBJECT]}]}",
+        "signatures: {revocationSigners: [{key: '*', subjects: ['*', SUBJECT]}]}",
+        "provenance: {builders: [{id: b, level: 1, signers: [{key: '*', subjects: [SUBJECT]}]}]}",
+        "provenance: {verifiers: [{id: v, signers: [{key: '*', subjects: [SUBJECT]}]}]}",
+        "vulnerabilities: {vexSigners: [{key: '*', subjects: [SUBJECT]}]}",
+        "admission: {signers: [{key: '*', subjects: [SUBJECT]}]}",
+        "benchmark: {signers: [{key: '*', subjects: [SUBJECT]}]}",
+    ],
+)
+def test_a_signer_is_bound_to_content_and_to_no_name(gates: str) -> None:
+    def policy(subject: str, **more: bool) -> Policy:
+        text = f"name: site\nvalidFor: P1D\ngates: {{{gates.replace('SUBJECT', subject)}}}\n"
+        return parse_policy(text.encode(), where="site.yaml", **more)
+
+    for subject in ("'tiny-*'", "tiny", "'**'", "'?*'", "'[a-z]*'", "'sha256:ab'"):
+        with pytest.raises(Refused, match="rename a folder; name subjects by digest"):
+            policy(subject)
+        assert policy(subject, as_then=True), "what judged before still reads"
+    assert policy("'*'")
+    assert policy(f"'sha256:{'ab' * 32}'")

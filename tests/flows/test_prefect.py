@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from artifacts.wire import to_json
 from flows import direct
 from flows.conclude import conclude
 from flows.looking import Found
+from flows.registered import registered_policy
 from tests.clusters import cluster_of_the_shop
 from tests.flows.site import reaching
 from tests.manifests import POLICIES, shop
@@ -125,18 +127,35 @@ def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> Non
 def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str, flow: str) -> None:
     here = bench(tmp_path)
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))  # the flow's own clock judges it
-    well = run_flow(here, server, flow, target=str(model), policy=str(here.policy))
+    well = run_flow(here, server, flow, target=str(model), policy="bench")
     assert (well["name"], well["type"]) == ("GREEN", "COMPLETED"), well["message"]
     assert here.open(Path(well["output"])).verdict is Verdict[well["name"]]
 
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    ill = run_flow(here, server, flow, target=str(model), policy=str(here.policy))
+    ill = run_flow(here, server, flow, target=str(model), policy="bench")
     assert (ill["name"], ill["type"]) == ("RED", "FAILED")
     assert "signatures RED" in ill["message"]
     report = here.open(Path(ill["output"]))
     assert report.verdict is Verdict.RED
-    assert report.runner == "prefect"
+    assert re.fullmatch(r"prefect/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/[0-9a-f]{32}", report.runner), (
+        "whose run made it is signed"
+    )
+
+
+def test_a_worker_takes_no_policy_by_path(tmp_path: Path, server: str) -> None:
+    """Prefect knows nobody who names a parameter, so a file that the worker could read is no policy for it."""
+    here = bench(tmp_path)
+    own = tmp_path / "own.yaml"
+    own.write_text("name: own\nvalidFor: P1D\ngates: {integrity: {}}\n")
+    model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
+    refused = run_flow(here, server, "readiness", target=str(model), policy=str(own))
+    report = here.open(Path(refused["output"]))
+    assert report.verdict is Verdict.RED
+    assert all("is registered here" in one.reason for one in report.missing)
+    (here.settings.policies / "own.yaml").write_bytes(own.read_bytes())
+    digest = registered_policy("own", here.settings.policies).digest
+    assert run_flow(here, server, "readiness", target=str(model), policy=digest)["name"] == "GREEN"
 
 
 @pytest.mark.requirement("ARC-B3")
@@ -149,7 +168,7 @@ def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -
     assert (by_flow["name"], by_flow["type"]) == ("AMBER", "COMPLETED"), by_flow["message"]
     report = here.open(Path(by_flow["output"]))
     assert report.results == by_hand.results
-    assert (report.subject, report.runner) == (by_hand.subject, "prefect")
+    assert (report.subject, report.runner[:8]) == (by_hand.subject, "prefect/")
 
     neither = run_flow(here, server, "network_drift", declared=str(folders[0]))
     assert (neither["name"], neither["type"]) == ("RED", "FAILED")
@@ -190,27 +209,27 @@ def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None
         done = run_flow(here, server, "cluster_readiness", {"ARCOPS_TIER": "restricted"}, **asked)
     assert (refused["name"], silent["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
     report = here.open(Path(done["output"]))
-    assert (report.subject.name, report.subject.kind, report.runner) == ("good", "cluster", "prefect")
+    assert (report.subject.name, report.subject.kind, report.runner[:8]) == ("good", "cluster", "prefect/")
 
 
 @pytest.mark.requirement("ARC-C3")
 def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_named_it(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
-    slow = tmp_path / "slow.yaml"
+    slow = here.settings.policies / "slow.yaml"
     # The aims are wide: what is shown is who may ask whom, and this machine is busy.
     aims = "mostTtft: 20000, mostItl: 20000, mostTpot: 20000, leastRequests: 2, mostLate: 20000"
     aims += ", determinism: warn, withoutHealth: pass, mostLoad: 0, leastHeadroom: 0"
     slow.write_text(f"name: slow\nvalidFor: P1D\ngates: {{inference: {{{aims}}}}}\n")
     with api(a=Plan()) as endpoint:
         asked: dict[str, object] = {
-            "url": f"{endpoint.url}/v1", "models": ["a"], "policy": str(slow),
+            "url": f"{endpoint.url}/v1", "models": ["a"], "policy": "slow",
             "concurrencies": [1], "rates": [], "each": 2, "tokens": 4,
         }  # fmt: skip
         named = {"ARCOPS_ENDPOINTS": endpoint.url}
         refused = run_flow(here, server, "inference_validation", **asked)
         assert not endpoint.seen, "nobody named it"
         unnamed = here.open(Path(refused["output"])).missing
-        files = run_flow(here, server, "inference_validation", named, **{**asked, "policy": str(here.policy)})
+        files = run_flow(here, server, "inference_validation", named, **{**asked, "policy": "bench"})
         assert not endpoint.seen, "the policy judges files, and none are named"
         done = run_flow(here, server, "inference_validation", named, **asked)
     assert (refused["name"], files["name"]) == ("RED", "RED")

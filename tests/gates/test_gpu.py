@@ -251,7 +251,8 @@ def test_a_failure_is_waived_for_one_device_alone(node: Driver, monkeypatch: pyt
     node.count = 2
     node.faults = ["gpu.power.limit=500000"]
     waiver = (
-        "waivers:\n  - rule: gpu-health/power\n    subject: node-1\n    owner: ops\n    reason: quiet hours\n"
+        "waivers:\n  - rule: gpu-health/power\n    subject: node-1\n    anyContent: true\n    owner: ops\n"
+        "    reason: quiet hours\n"
         f'    expires: 2027-01-01T00:00:00Z\n    about: "GPU 0 ({node.uuid(0)}): capped"\n'
     )
     report, _ = check_here(node, monkeypatch, policy("gpu-health") + waiver)

@@ -168,7 +168,7 @@ class TestVex:
 def test_a_waiver_covers_one_advisory_in_one_package(about: str, verdict: Verdict) -> None:
     waiver = Waiver(
         rule="vulnerabilities/known",
-        subject="*",
+        any_content=True,
         owner="Ada",
         reason="not exposed",
         expires=NOW + timedelta(days=1),

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +91,8 @@ def waive(here: Bench, folder: Path) -> Path:
     policy = folder / "amber.yaml"
     policy.write_text(
         here.policy.read_text()
-        + "\nwaivers:\n  - {rule: integrity/executables, subject: '*', about: config.json, owner: Ada,"
-        + " reason: packed on another system, expires: 2999-01-01T00:00:00Z}\n"
+        + "\nwaivers:\n  - {rule: integrity/executables, anyContent: true, about: config.json, owner: Ada,"
+        + f" reason: packed on another system, expires: {datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}T00:00:00Z}}\n"
     )
     return policy
 
