@@ -46,12 +46,12 @@ from foundation.telemetry.spans import span
 class Aside:
     """What a flow is told beside its target, under the names of its parameters; empty where it is not told.
 
-    ``context`` of ``kubeconfig`` is a cluster to ask instead of the target, ``declared`` the folder to hold it against.
+    ``context`` is a cluster to ask instead of the target, as the worker's operator named it, ``declared`` the folder to hold it
+    against.
     ``url`` is the address of an inference endpoint, whose files the target is where it is named, too.
     """
 
     context: str = ""
-    kubeconfig: str = ""
     declared: str = ""
     url: str = ""
 
@@ -60,11 +60,9 @@ class Aside:
         """What a run with *parameters* was told."""
         return cls(**{one.name: str(parameters.get(one.name) or "") for one in fields(cls)})
 
-    @property
-    def cluster(self) -> LiveCluster | None:
-        """The cluster to ask, where one is named."""
-        kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
-        return LiveCluster(context=self.context, kubeconfig=kubeconfig) if self.context else None
+    def cluster(self, settings: Settings) -> LiveCluster | None:
+        """The cluster to ask, where one is named: of those that the operator of the worker named, and of no others."""
+        return LiveCluster(context=self.context, clusters=settings.clusters, served=settings.roots) if self.context else None
 
     def named(self, target: str) -> str:
         """What the subject is called that no *target* names; empty where that does."""
@@ -76,8 +74,6 @@ class Aside:
             return
         if bool(target) is bool(self.context):
             raise Refused("name either a target on the machine where this flow runs, or the context of a cluster")
-        if self.kubeconfig and not self.context:
-            raise Refused("a kubeconfig is named without a context of it, and no cluster is asked by accident")
 
 
 NOTHING_ASIDE = Aside()
@@ -115,7 +111,7 @@ class Bench:
             attached=tuple(Path(one).absolute() for one in attached),
             workers=self.settings.workers,
             site=self.settings.site,
-            cluster=aside.cluster,
+            cluster=aside.cluster(self.settings),
             declared=Path(aside.declared).absolute() if aside.declared else None,
         )
 

@@ -28,7 +28,8 @@ class Settings:
     ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
     over the network may name files; the person at the command line is not bound by them. ``public_url`` is where people reach
     the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
-    are the inference endpoints that a caller over the network may have checked.
+    are the inference endpoints that a caller over the network may have checked. ``clusters`` is the file that names the
+    clusters which a caller over the network, or a run of a worker, may have looked at; empty: none.
     """
 
     tier: Tier
@@ -43,6 +44,7 @@ class Settings:
     public_url: str = ""
     site: str = ""
     endpoints: tuple[str, ...] = ()
+    clusters: str = ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -62,6 +64,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
+        clusters=_clusters(environment.get("ARCOPS_CLUSTERS", "")),
     )
 
 
@@ -131,6 +134,12 @@ def _site(name: str) -> str:
             f"ARCOPS_SITE is {name[:_MOST_SITE]!r}; use at most {_MOST_SITE} printable characters without spaces around them"
         )
     return name
+
+
+def _clusters(path: str) -> str:
+    if path and not Path(path).is_absolute():
+        raise Refused(f"ARCOPS_CLUSTERS is {path[:200]!r}; use the file's whole path, for a worker has another folder")
+    return path
 
 
 def is_loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.front.access import CALLER, Guard, metadata
 from adapters.mcp.events import Sessions
-from adapters.mcp.needs import needed_by_call
+from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
 from adapters.tools.contract import Place, all_tools
 from adapters.tools.work import Work
@@ -40,7 +40,9 @@ class Endpoint:
 def endpoint(place: Place, *, tokens: Tokens | None, resource: str) -> Endpoint:
     """The MCP endpoint at *place*. *resource* is the URL that clients know it by."""
     work = Work(long=place.settings.workers)
-    return over_http(build(all_tools(), place, work, owner=owner, hide=True), work, tokens=tokens, resource=resource)
+    return over_http(
+        build(all_tools(), place, work, allow=permit, owner=owner, hide=True), work, tokens=tokens, resource=resource
+    )
 
 
 def over_http(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from arcops.errors import Broken, Refused, Unavailable
-from arcops.request import silent
+from arcops.request import silent, unheard
 from artifacts.private_key import Signer
 from foundation.settings import Settings
 
@@ -31,6 +31,7 @@ class Scope(Enum):
     CHECK = "check"
     PUBLISH = "publish"
     WAIVE = "waive"
+    CONNECT = "connect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,9 @@ class Place:
 
     ``signer`` loads the key that signs here, when it is needed; ``secret`` gives the passphrase for a new key at a path.
     Setting ``stop`` ends a long tool early, with an artifact that says so. ``roots`` are the folders below which a caller may
-    name files; ``None`` allows every file that this user can read, as on one's own command line.
+    name files; ``None`` allows every file that this user can read, as on one's own command line. ``own`` says that it is one's
+    own command line: only there may an ask name what runs a program or says which server is asked. ``say`` is told sentences
+    that the person there has to hear before something happens.
     """
 
     settings: Settings
@@ -49,6 +52,13 @@ class Place:
     roots: tuple[Path, ...] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[int, int], None] = silent
+    own: bool = False
+    say: Callable[[str], None] = unheard
+
+    @property
+    def afar(self) -> bool:
+        """Does somebody else ask, through MCP or another door? What a caller names is then never followed to a program."""
+        return not self.own or self.roots is not None
 
     def reach(self, path: Path) -> Path:
         """*path*, absolute; where folders are served, a relative one lies in the first of them.
@@ -77,13 +87,24 @@ class Deployed(Generic[A, B]):
     answer: Callable[[A, str, Place], B]
 
 
+def _never(ask: object) -> bool:
+    """Of a tool that opens no connection."""
+    return False
+
+
+def always(ask: object) -> bool:
+    """Of a tool that opens a connection whatever it is asked."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool(Generic[A, B]):
     """One capability.
 
     ``name`` is what machines call it (``check_model``), ``title`` what people read. ``reads_only`` says that it changes
     nothing but what the store keeps; ``idempotent`` that a second call changes nothing more; ``long`` that it may take longer
-    than a client waits, so it reports progress and can be stopped.
+    than a client waits, so it reports progress and can be stopped. ``connects`` says of an ask whether it opens a connection to
+    elsewhere, a cluster or an endpoint.
     """
 
     name: str
@@ -97,6 +118,11 @@ class Tool(Generic[A, B]):
     idempotent: bool
     long: bool
     deployed: Deployed[A, B] | None
+    connects: Callable[[A], bool] = _never
+
+    def scopes(self, ask: A) -> tuple[Scope, ...]:
+        """Every scope that a caller must have for *ask*: the tool's own, and ``connect`` where it connects."""
+        return (self.scope, Scope.CONNECT) if self.connects(ask) else (self.scope,)
 
     def __call__(self, ask: A, at: Place) -> B:
         """The answer to *ask*. Raises `Refused` for what is wrong with it, `Unavailable` for what may be tried again."""
@@ -116,6 +142,7 @@ def tool(
     idempotent: bool = False,
     long: bool = False,
     deployed: Deployed[Any, Any] | None = None,
+    connects: Callable[[Any], bool] = _never,
 ) -> Callable[[Callable[[A, Place], B]], Tool[A, B]]:
     """Declare the decorated function as a capability. Its ask and answer are the types that its annotations name.
 
@@ -143,6 +170,7 @@ def tool(
             idempotent=idempotent or reads_only,
             long=long,
             deployed=deployed,
+            connects=connects,
         )
 
     return declare
