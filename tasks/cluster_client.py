@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
-from tasks.cluster_config import Access
+from tasks.cluster_config import Access, bearer
 from tasks.cluster_program import run
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def client_of(access: Access, environment: Mapping[str, str], tick: Callable[[],
         raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
     if access.program is not None:
         gave = run(access.program, environment, tick)
-        bearer = f"Bearer {gave.token}" if gave.token else ""
-        access = replace(access, program=None, authorization=bearer, certificate=gave.certificate, key=gave.key)
+        header = bearer(gave.token, access.program.user)
+        access = replace(access, program=None, authorization=header, certificate=gave.certificate, key=gave.key)
     configuration = Configuration()
     configuration.host = access.server
     configuration.verify_ssl = access.verify

@@ -187,12 +187,7 @@ def _from_afar(one: Named, live: LiveCluster) -> Access:
     context.only(*_CONTEXT)
     cluster.only(*_CLUSTER)
     user.only(*_USER)
-    match = _SERVER.fullmatch(cluster.text("server"))
-    if match is None:
-        raise Refused(
-            f"{cluster.what}: server is no https address without a user, a query and odd characters; use https://HOST:PORT"
-        )
-    host = host_of(match["host"])
+    host, path = _address(cluster)
     if host not in one.hosts:
         allowed = ", ".join(sorted(one.hosts))
         raise Refused(f"{cluster.what}: server is at {host}, and the operator allows only {allowed} for cluster {one.name!r}")
@@ -206,12 +201,25 @@ def _from_afar(one: Named, live: LiveCluster) -> Access:
     if not token and not certificate:
         raise Refused(f"{user.what} has neither a token nor client-certificate-data; {_BOUND}")
     return Access(
-        server=f"https://{host}{match['path']}",
+        server=f"https://{host}{path}",
         authority=authority,
         direct=True,
-        authorization=_bearer(token, user),
+        authorization=bearer(token, user.what),
         certificate=certificate,
         key=key,
+    )
+
+
+def _address(cluster: _Part) -> tuple[str, str]:
+    """Host with port, and path, of the server, which is written so that it cannot be read in two ways."""
+    match = _SERVER.fullmatch(cluster.text("server"))
+    try:
+        if match is not None:
+            return host_of(match["host"]), match["path"]
+    except Refused:
+        pass
+    raise Refused(
+        f"{cluster.what}: server is no https address without a user, a query and odd characters; use https://HOST:PORT"
     )
 
 
@@ -258,14 +266,15 @@ def _own_authorization(user: _Part) -> str:
     if file:  # kubectl prefers it, for what stands there is renewed
         token = _decoded(read_file(user.folder / file, _MOST_FILE), f"{user.what}: the file of tokenFile").strip()
     if token:
-        return _bearer(token, user)
+        return bearer(token, user.what)
     name, password = user.text("username"), user.text("password")
     return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}" if name and password else ""
 
 
-def _bearer(token: str, user: _Part) -> str:
+def bearer(token: str, what: str) -> str:
+    """The header's value for *token*, empty for none. Raises `Refused`, naming *what* gave it, where none may hold it."""
     if token and not _TOKEN.fullmatch(token):
-        raise Refused(f"{user.what}: the token holds what no header may hold, such as a space")
+        raise Refused(f"{what}: the token holds what no header may hold, such as a space")
     return f"Bearer {token}" if token else ""
 
 

@@ -214,7 +214,13 @@ class TestTheDoor:
         found = httpx2.get(url).json()
         assert found["resource"] == site[0].mcp
         assert found["authorization_servers"] == [site[1].url]
-        assert set(found["scopes_supported"]) == {"arcops:read", "arcops:check", "arcops:publish", "arcops:waive"}
+        assert set(found["scopes_supported"]) == {
+            "arcops:read",
+            "arcops:check",
+            "arcops:publish",
+            "arcops:waive",
+            "arcops:connect",
+        }
 
     def test_each_tool_takes_its_scope(self, site: tuple[Served, Issuer]) -> None:
         def token(*scopes: str) -> str:
