@@ -79,6 +79,13 @@ class Aside:
 NOTHING_ASIDE = Aside()
 
 
+def withdrawn(parameters: Mapping[str, object]) -> str:
+    """Why a run with *parameters* of an earlier version is not done any more, in a sentence; empty where it is."""
+    if parameters.get("kubeconfig"):
+        return "no run names a kubeconfig any more: its context is a name that the worker's operator gave (ARCOPS_CLUSTERS)"
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """Where a flow works: the settings and the key of the worker's own environment, never of a flow parameter, which Prefect

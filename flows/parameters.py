@@ -92,7 +92,7 @@ Authorities = Annotated[
     str,
     Field(
         title="Authorities",
-        description="A file on the worker's machine with the certificates (PEM) that the endpoint's own must come from.",
+        description="No longer taken, and refused: the worker's operator names the authorities (ARCOPS_ENDPOINT_AUTHORITIES).",
         max_length=4096,
     ),
 ]

@@ -17,6 +17,7 @@ from arcops.tier import Tier
 
 _MOST_WORKERS = 256
 _MOST_SITE = 100
+AUTHORITIES = "ARCOPS_ENDPOINT_AUTHORITIES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Settings:
     the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
     are the inference endpoints that a caller over the network may have checked. ``clusters`` is the file that names the
     clusters which a caller over the network, or a run of a worker, may have looked at; empty: none.
+    ``authorities`` is a file with the certificates that those of endpoints must come from; empty: the system's.
     """
 
     tier: Tier
@@ -45,6 +47,11 @@ class Settings:
     site: str = ""
     endpoints: tuple[str, ...] = ()
     clusters: str = ""
+    authorities: str = ""
+
+    def authorities_for(self, url: str) -> str:
+        """The file of authorities for the endpoint at *url*; none where it is asked without TLS."""
+        return self.authorities if url.lower().startswith("https:") else ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -64,7 +71,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
-        clusters=_clusters(environment.get("ARCOPS_CLUSTERS", "")),
+        clusters=_whole("ARCOPS_CLUSTERS", environment),
+        authorities=_whole(AUTHORITIES, environment),
     )
 
 
@@ -136,9 +144,10 @@ def _site(name: str) -> str:
     return name
 
 
-def _clusters(path: str) -> str:
+def _whole(name: str, environment: Mapping[str, str]) -> str:
+    path = environment.get(name, "")
     if path and not Path(path).is_absolute():
-        raise Refused(f"ARCOPS_CLUSTERS is {path[:200]!r}; use the file's whole path, for a worker has another folder")
+        raise Refused(f"{name} is {path[:200]!r}; use the file's whole path, for a worker has another folder")
     return path
 
 

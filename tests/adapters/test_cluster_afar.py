@@ -19,6 +19,7 @@ import yaml
 from adapters.tools.cluster import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
 from adapters.tools.contract import Place, Scope, all_tools
 from adapters.tools.drift import DiffNetwork, diff_network
+from adapters.tools.inference import CheckInference, check_inference
 from adapters.tools.network import CheckNetwork, check_network
 from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
 from arcops.errors import Refused
@@ -270,6 +271,7 @@ def test_every_tool_says_of_an_ask_whether_it_connects() -> None:
     """Whatever takes a kubeconfig takes the scope; of the others none does but the one that loads an endpoint."""
     connects = {one.name for one in all_tools() if {"context", "kubeconfig"} & set(one.ask.__dataclass_fields__)}
     assert connects == set(LIVE)
+    assert check_inference.scopes(CheckInference(url="http://127.0.0.1:1", models=("a",))) == (Scope.CHECK, Scope.CONNECT)
     for one in (CheckNetwork(context="a"), CheckNetwork(kubeconfig=Path("a"))):
         assert check_network.scopes(one) == (Scope.CHECK, Scope.CONNECT)
     assert check_network.scopes(CheckNetwork(target=Path("a"))) == (Scope.CHECK,)
