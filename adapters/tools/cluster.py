@@ -9,7 +9,7 @@ from pathlib import Path
 from adapters.tools.check import Judged, allowed_policy, evaluate
 from adapters.tools.contract import Deployed, Place, Scope, always, tool
 from adapters.tools.kept import left_about
-from adapters.tools.live import ROOT, Meant, allowed, looks, meant, parameters
+from adapters.tools.live import ROOT, Meant, allowed, checked, looks, meant, parameters
 from flows.evaluations import CLUSTER_READINESS
 from flows.plan import all_gates
 from tasks.cluster import Saved, open_to
@@ -42,7 +42,7 @@ def snapshot_cluster(ask: SnapshotCluster, at: Place) -> SavedCluster:
     It changes nothing in the cluster and reads no secret. What the cluster does not let us see is named in the index, so that
     no check of the files is GREEN where it is needed.
     """
-    cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig)
+    cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig, here=True)
 
     def tick() -> None:
         at.progress(0, 0)
@@ -77,7 +77,7 @@ def _meant(ask: CheckCluster, at: Place) -> Meant:
     """The saved cluster, or the live one at the context: on one's own command line the current one where none is named."""
     if ask.saved is not None:
         return meant(at, target=ask.saved, context=ask.context, kubeconfig=ask.kubeconfig)
-    cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig)
+    cluster = checked(at, context=ask.context, kubeconfig=ask.kubeconfig)
     return Meant(target=ROOT, cluster=cluster, named=cluster.context)
 
 

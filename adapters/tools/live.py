@@ -71,7 +71,7 @@ def meant(at: Place, *, target: Path | None, context: str, kubeconfig: Path | No
         return Meant(target=target)
     if not context:
         raise Refused("nothing to look at is named: give a folder of manifests, or the --context of a cluster")
-    return Meant(target=ROOT, cluster=allowed(at, context=context, kubeconfig=kubeconfig), named=context)
+    return Meant(target=ROOT, cluster=checked(at, context=context, kubeconfig=kubeconfig), named=context)
 
 
 def parameters(what: Meant, at: Place) -> Mapping[str, object]:
@@ -85,23 +85,31 @@ def parameters(what: Meant, at: Place) -> Mapping[str, object]:
     return {"context": what.cluster.context}
 
 
-def allowed(at: Place, *, context: str, kubeconfig: Path | None) -> LiveCluster:
-    """The cluster, where this place may open a connection to it, and the person told what that runs. Raises `Refused`."""
+def checked(at: Place, *, context: str, kubeconfig: Path | None) -> LiveCluster:
+    """As `allowed`, for a tool that a worker of Prefect answers where there is one."""
+    return allowed(at, context=context, kubeconfig=kubeconfig, here=not at.settings.prefect_api)
+
+
+def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> LiveCluster:
+    """The cluster, where this place may open a connection to it, and the person told what that runs. Raises `Refused`.
+
+    *here* says that this process looks, and no worker, which looks by its own operator's word.
+    """
     refuse_air_gapped(at.settings.tier)
-    cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig)
-    if not at.settings.prefect_api:  # a worker looks by its own operator's word
+    cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig, here=here)
+    if here:
         for sentence in access(cluster, os.environ).aloud:
             at.say(sentence)
     return cluster
 
 
-def meant_cluster(at: Place, *, context: str, kubeconfig: Path | None) -> LiveCluster:
+def meant_cluster(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> LiveCluster:
     """The cluster that is meant: from afar by a name that the operator gave, on one's own command line by a context.
 
     Raises `Refused` for a kubeconfig that a caller names, and where no context is named and there is no current one.
     """
     if not at.afar:
-        if not context and at.settings.prefect_api:
+        if not context and not here:
             raise Refused(f"a worker looks at no cluster by accident: name the --context, as its operator named it ({SETTING})")
         context = context or current_context(kubeconfig, os.environ)
         return LiveCluster(context=context, clusters=None, kubeconfig=kubeconfig)

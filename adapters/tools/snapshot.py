@@ -46,7 +46,7 @@ def snapshot_network(ask: SnapshotNetwork, at: Place) -> Snapshotted:
     It changes nothing in the cluster. What the cluster does not let us see is marked as not seen, so that no check of the files
     is GREEN.
     """
-    cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig)
+    cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig, here=True)
 
     def tick() -> None:
         at.progress(0, 0)
