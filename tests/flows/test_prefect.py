@@ -22,6 +22,7 @@ from arcops.errors import Refused
 from arcops.evidence import Body, Missing, Seen, Sighting
 from arcops.request import Request
 from arcops.seen.tree import Tree
+from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.wire import to_json
 from flows import direct
@@ -259,6 +260,29 @@ def test_a_lost_run_is_accounted_for_by_the_name_of_what_it_was_to_look_at(
     bare = FlowBench(settings=here.settings, signer=here.signer)
     request = request_of(evaluation(flow), parameters, bare, CLOCK)
     assert (request.name, request.kind) == (name, kind)
+
+
+def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) -> None:
+    from flows.flow import Aside
+    from flows.flow import Bench as FlowBench
+    from tasks.cluster import open_to
+
+    here = bench(tmp_path)
+    own = {"HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "kubeconfig")}
+    cluster = cluster_of_the_shop(tmp_path / "declared")
+    with serving(cluster, tmp_path, secure=True) as kubeconfig:
+        named = str(operators_file(tmp_path, kubeconfig, name="edge"))
+        for clusters, roots, context, says in (
+            ("", (), "good", "operator named no clusters"),
+            (named, (), "good", "there are: edge"),
+            (named, (tmp_path,), "edge", "callers name files in"),
+        ):
+            settings = replace(here.settings, clusters=clusters, roots=roots, tier=Tier.RESTRICTED)
+            request = FlowBench(settings=settings, signer=here.signer).request("", "cluster", (), CLOCK, Aside(context=context))
+            assert request.cluster is not None
+            with pytest.raises(Refused, match=says):
+                open_to(request.cluster, request.tier, environment=own)
+    assert not cluster.asked
 
 
 def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored(tmp_path: Path, server: str) -> None:
