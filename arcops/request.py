@@ -26,17 +26,24 @@ def unheard(sentence: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveCluster:
-    """A Kubernetes cluster that an operator named, and that may be asked because of that: a *context* of a kubeconfig.
+    """A Kubernetes cluster that may be asked, and by whose word.
 
-    ``kubeconfig`` is ``None`` for the user's own. Raises `Refused` without a context: no cluster is asked by accident.
+    ``clusters`` is the operator's file of clusters (``ARCOPS_CLUSTERS``), in which ``context`` is a name; empty where the
+    operator has none, and then nothing is asked. ``None`` is only for a person at a command line: ``context`` is one of
+    ``kubeconfig``, which is ``None`` for that person's own. ``served`` are folders into which others may put files, so that no
+    file that says whom to ask may lie there. Raises `Refused` without a context: no cluster is asked by accident.
     """
 
     context: str
+    clusters: str | None
     kubeconfig: Path | None = None
+    served: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.context:
-            raise Refused("no context of a kubeconfig is named; 'kubectl config get-contexts' lists them")
+            raise Refused("no context is named; 'kubectl config get-contexts' lists those of a kubeconfig")
+        if self.clusters is not None and self.kubeconfig is not None:
+            raise Refused("both a kubeconfig and a cluster that an operator named are given; name one of them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.evaluations import CLUSTER_READINESS
 from flows.flow import Aside, evaluate
-from flows.parameters import Context, Kubeconfig, Output, PolicyName, Snapshot
+from flows.parameters import Context, Output, PolicyName, Snapshot
 from flows.prefect_api import State, flow
 
 
@@ -14,7 +14,6 @@ async def cluster_readiness(
     policy: PolicyName = CLUSTER_READINESS.policy,
     output: Output = "",
     context: Context = "",
-    kubeconfig: Kubeconfig = "",
 ) -> State[None]:
     """Judge the cluster at *context*, or a saved one at *target*, by what *policy* says that a workload needs."""
-    return await evaluate(CLUSTER_READINESS, target, policy, (), output, aside=Aside(context=context, kubeconfig=kubeconfig))
+    return await evaluate(CLUSTER_READINESS, target, policy, (), output, aside=Aside(context=context))

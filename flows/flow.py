@@ -49,12 +49,12 @@ from foundation.telemetry.spans import span
 class Aside:
     """What a flow is told beside its target, under the names of its parameters; empty where it is not told.
 
-    ``context`` of ``kubeconfig`` is a cluster to ask instead of the target, ``declared`` the folder to hold it against.
+    ``context`` is a cluster to ask instead of the target, as the worker's operator named it, ``declared`` the folder to hold it
+    against.
     ``url`` is the address of an inference endpoint, whose files the target is where it is named, too.
     """
 
     context: str = ""
-    kubeconfig: str = ""
     declared: str = ""
     url: str = ""
 
@@ -63,11 +63,9 @@ class Aside:
         """What a run with *parameters* was told."""
         return cls(**{one.name: str(parameters.get(one.name) or "") for one in fields(cls)})
 
-    @property
-    def cluster(self) -> LiveCluster | None:
-        """The cluster to ask, where one is named."""
-        kubeconfig = Path(self.kubeconfig) if self.kubeconfig else None
-        return LiveCluster(context=self.context, kubeconfig=kubeconfig) if self.context else None
+    def cluster(self, settings: Settings) -> LiveCluster | None:
+        """The cluster to ask, where one is named: of those that the operator of the worker named, and of no others."""
+        return LiveCluster(context=self.context, clusters=settings.clusters, served=settings.roots) if self.context else None
 
     def named(self, target: str) -> str:
         """What the subject is called that no *target* names; empty where that does."""
@@ -79,13 +77,18 @@ class Aside:
             return
         if bool(target) is bool(self.context):
             raise Refused("name either a target on the machine where this flow runs, or the context of a cluster")
-        if self.kubeconfig and not self.context:
-            raise Refused("a kubeconfig is named without a context of it, and no cluster is asked by accident")
 
 
 NOTHING_ASIDE = Aside()
 
 OUTSIDE = "it lies outside the folders that this worker serves; its operator names them (ARCOPS_ROOTS)"
+
+
+def withdrawn(parameters: Mapping[str, object]) -> str:
+    """Why a run with *parameters* of an earlier version is not done any more, in a sentence; empty where it is."""
+    if parameters.get("kubeconfig"):
+        return "no run names a kubeconfig any more: its context is a name that the worker's operator gave (ARCOPS_CLUSTERS)"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ class Bench:
             workers=self.settings.workers,
             site=self.settings.site,
             own_key=self.signer.public.id,
-            cluster=aside.cluster,
+            cluster=aside.cluster(self.settings),
             declared=declared,
             within=held(self.roots),
             secrets=key_files(self.settings.key),
@@ -242,7 +245,7 @@ async def _evaluate(
         aside.refuse_unless_one(target)
         written = bench.output(output) if output else None
         if endpoint is not None:
-            request = replace(request, endpoint=_bound(endpoint(bench.settings), bench))
+            request = replace(request, endpoint=endpoint(bench.settings))
         plan = _plan(request, lambda: bench.policy(policy), gates, bench)
     except (ArcOpsError, OSError) as error:
         plan = plan_or_all(request, policy, gates, bench.policy)
@@ -267,12 +270,6 @@ def _deployed() -> bool:
     context = FlowRunContext.get()
     run = context.flow_run if context is not None else None
     return run is not None and run.deployment_id is not None
-
-
-def _bound(endpoint: Endpoint, bench: Bench) -> Endpoint:
-    """*endpoint*, where the worker's operator serves the file of its authorities."""
-    named = endpoint.authorities
-    return replace(endpoint, authorities=str(bench.reach(Path(named)))) if named else endpoint
 
 
 def _plan(request: Request, policy: Callable[[], Policy], gates: list[AnyGate], bench: Bench) -> Plan:

@@ -28,7 +28,7 @@ from flows.parameters import (
     WorkerKey,
 )
 from flows.prefect_api import State, flow
-from foundation.settings import Settings
+from foundation.settings import AUTHORITIES, Settings
 
 _KEY = re.compile(r"env:ARCOPS_ENDPOINT_KEY[A-Z0-9_]*")
 
@@ -78,7 +78,11 @@ async def inference_validation(
             raise Refused(f"this worker loads only the endpoints that its operator named (ARCOPS_ENDPOINTS), not {load.url}")
         refuse_other_keys(key)
         refuse_other_keys(token)
-        return Endpoint(load=load, key=key, token=token, authorities=authorities)
+        if authorities:
+            raise Refused(
+                f"a run names no authorities, for who chooses them gets the key; the worker's operator does ({AUTHORITIES})"
+            )
+        return Endpoint(load=load, key=key, token=token, authorities=settings.authorities_for(load.url))
 
     return await evaluate(INFERENCE_VALIDATION, target, policy, (), output, aside=Aside(url=url), endpoint=endpoint)
 

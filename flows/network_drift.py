@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.evaluations import NETWORK_DRIFT
 from flows.flow import Aside, evaluate
-from flows.parameters import Context, Declared, Kubeconfig, Manifests, Output, PolicyName
+from flows.parameters import Context, Declared, Manifests, Output, PolicyName
 from flows.prefect_api import State, flow
 
 
@@ -15,8 +15,7 @@ async def network_drift(
     policy: PolicyName = NETWORK_DRIFT.policy,
     output: Output = "",
     context: Context = "",
-    kubeconfig: Kubeconfig = "",
 ) -> State[None]:
     """Hold the cluster at *context*, or a saved one at *target*, against the manifests at *declared*."""
-    aside = Aside(context=context, kubeconfig=kubeconfig, declared=declared)
+    aside = Aside(context=context, declared=declared)
     return await evaluate(NETWORK_DRIFT, target, policy, (), output, aside=aside)

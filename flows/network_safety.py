@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.evaluations import NETWORK_SAFETY
 from flows.flow import Aside, evaluate
-from flows.parameters import Context, Kubeconfig, Manifests, Output, PolicyName
+from flows.parameters import Context, Manifests, Output, PolicyName
 from flows.prefect_api import State, flow
 
 
@@ -14,7 +14,6 @@ async def network_safety(
     policy: PolicyName = NETWORK_SAFETY.policy,
     output: Output = "",
     context: Context = "",
-    kubeconfig: Kubeconfig = "",
 ) -> State[None]:
     """Judge the manifests at *target*, or the cluster at *context*, by the gates of *policy* that rest on the network."""
-    return await evaluate(NETWORK_SAFETY, target, policy, (), output, aside=Aside(context=context, kubeconfig=kubeconfig))
+    return await evaluate(NETWORK_SAFETY, target, policy, (), output, aside=Aside(context=context))

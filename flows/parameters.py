@@ -92,7 +92,7 @@ Authorities = Annotated[
     str,
     Field(
         title="Authorities",
-        description="A file on the worker's machine with the certificates (PEM) that the endpoint's own must come from.",
+        description="No longer taken, and refused: the worker's operator names the authorities (ARCOPS_ENDPOINT_AUTHORITIES).",
         max_length=4096,
     ),
 ]
@@ -100,13 +100,10 @@ Context = Annotated[
     str,
     Field(
         title="Context",
-        description="The context of a kubeconfig: the cluster is asked by listing alone. The worker's tier must allow it.",
+        description="A cluster by the name that the worker's operator gave it (ARCOPS_CLUSTERS): it is asked by listing alone. "
+        "The worker's tier must allow it.",
         max_length=253,
     ),
-]
-Kubeconfig = Annotated[
-    str,
-    Field(title="Kubeconfig", description="Its path on the worker's machine; empty for the worker's own.", max_length=4096),
 ]
 PolicyName = Annotated[
     str,

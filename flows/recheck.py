@@ -14,7 +14,7 @@ from pydantic import Field
 
 from artifacts.index import Listed
 from artifacts.store import Store
-from flows.flow import Bench
+from flows.flow import Bench, withdrawn
 from flows.prefect_api import (
     ArtifactFilter,
     ArtifactFilterType,
@@ -73,8 +73,8 @@ async def _runs(client: PrefectClient) -> dict[str, UUID]:
 
 async def _again(client: PrefectClient, run_id: UUID, artifact: str) -> bool:
     run = await client.read_flow_run(run_id)
-    if run.deployment_id is None:
-        return False
+    if run.deployment_id is None or withdrawn(run.parameters):
+        return False  # without the kubeconfig, the same context may mean another cluster
     # Its output lies there by now, and no file is written over.
     parameters = {name: value for name, value in run.parameters.items() if name != "output"}
     await arun_deployment(

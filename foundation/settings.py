@@ -17,6 +17,7 @@ from arcops.tier import Tier
 
 _MOST_WORKERS = 256
 _MOST_SITE = 100
+AUTHORITIES = "ARCOPS_ENDPOINT_AUTHORITIES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,9 @@ class Settings:
     the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
     are the inference endpoints that a caller over the network may have checked. ``policies`` is the folder of the policies that
     the operator registered, ``trust_from_afar`` whether the operator lets callers with the scope ``trust`` change what counts
-    here.
+    here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
+    worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
+    from; empty: the system's.
     """
 
     tier: Tier
@@ -51,6 +54,12 @@ class Settings:
     site: str = ""
     endpoints: tuple[str, ...] = ()
     trust_from_afar: bool = False
+    clusters: str = ""
+    authorities: str = ""
+
+    def authorities_for(self, url: str) -> str:
+        """The file of authorities for the endpoint at *url*; none where it is asked without TLS."""
+        return self.authorities if url.lower().startswith("https:") else ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -74,6 +83,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
         trust_from_afar=_yes(environment.get("ARCOPS_TRUST_FROM_AFAR", "")),
+        clusters=_whole("ARCOPS_CLUSTERS", environment),
+        authorities=_whole(AUTHORITIES, environment),
     )
 
 
@@ -167,6 +178,13 @@ def _yes(text: str) -> bool:
     if text not in ("", "no", "yes"):
         raise Refused(f"ARCOPS_TRUST_FROM_AFAR is {text[:50]!r}; use yes, or no, which is what holds without it")
     return text == "yes"
+
+
+def _whole(name: str, environment: Mapping[str, str]) -> str:
+    path = environment.get(name, "")
+    if path and not Path(path).is_absolute():
+        raise Refused(f"{name} is {path[:200]!r}; use the file's whole path, for a worker has another folder")
+    return path
 
 
 def is_loopback(host: str) -> bool:

@@ -8,16 +8,19 @@ becomes an object ``NotSeen`` (``arcops.dev/v1``), so that whoever reads the man
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused, Unavailable
 from arcops.request import LiveCluster
 from arcops.tier import Tier
 from tasks import cluster_mesh
+from tasks.cluster_client import client_of
+from tasks.cluster_config import access
 from tasks.manifests.custom import is_checked
+from tasks.manifests.nodes import idle
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
@@ -114,44 +117,22 @@ class Saved:
     missing: str = ""
 
 
-def connect(kubeconfig: Path | None, context: str) -> ApiClient:
-    """A client for *context* of *kubeconfig*, by default the user's own. Raises `Refused` where there is none."""
-    try:
-        from kubernetes.client import ApiClient as Client
-        from kubernetes.config import (  # type: ignore[import-untyped]  # the package brings no types
-            ConfigException,
-            new_client_from_config,
-        )
-        from urllib3 import Retry
-    except ImportError as error:
-        raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
-    try:
-        client: Client = new_client_from_config(str(kubeconfig) if kubeconfig else None, context or None, persist_config=False)
-    except (ConfigException, OSError, TypeError, ValueError) as error:
-        raise Refused(f"the kubeconfig has no context that could be used: {' '.join(str(error).split())}") from error
-    # Once more and no oftener, so that a server which hangs costs two waits and not four; and a token follows no redirect.
-    client.rest_client.pool_manager.connection_pool_kw["retries"] = Retry(total=1, redirect=0)
-    return client
-
-
-def current_context(kubeconfig: Path | None) -> str:
-    """The name of the context that *kubeconfig*, by default the user's own, calls its current one. Raises `Refused`."""
-    try:
-        from kubernetes.config import ConfigException, list_kube_config_contexts
-    except ImportError as error:
-        raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
-    try:
-        _, current = list_kube_config_contexts(str(kubeconfig) if kubeconfig else None)
-    except (ConfigException, OSError, TypeError, ValueError) as error:
-        raise Refused(f"the kubeconfig has no context that could be used: {' '.join(str(error).split())}") from error
-    return str(current["name"])
-
-
-def open_to(cluster: LiveCluster, tier: Tier) -> ApiClient:
-    """A client for *cluster*. Raises `Refused` where *tier* lets no connection leave, or where there is no such context."""
+def refuse_air_gapped(tier: Tier) -> None:
+    """Raises `Refused` where *tier* lets no connection leave."""
     if tier is Tier.AIR_GAPPED:
         raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
-    return connect(cluster.kubeconfig, cluster.context)
+
+
+def open_to(
+    cluster: LiveCluster, tier: Tier, *, environment: Mapping[str, str] = os.environ, tick: Callable[[], None] = idle
+) -> ApiClient:
+    """A client for *cluster*, whose kubeconfig may name a program only where *cluster* is a command line's own.
+
+    *tick* is called while that runs and may raise. Raises `Refused` where *tier* lets no connection leave, where there is no
+    such context, and where what it says may not be followed.
+    """
+    refuse_air_gapped(tier)
+    return client_of(access(cluster, environment), environment, tick)
 
 
 def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:

@@ -51,7 +51,7 @@ def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
 
 def ask_cluster(live: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Cluster:
     """What *live* says now, by way of the very files that a snapshot of it would be."""
-    client = open_to(live, tier)
+    client = open_to(live, tier, tick=tick)
     try:
         with TemporaryDirectory(prefix="arcops-cluster-") as folder:
             for one in snapshot(client, tick):

@@ -55,7 +55,7 @@ def network(request: Request, seen: Seen) -> Sighting[Network]:
 
 def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Network:
     """The network that *cluster* holds now; what it does not let us see is in it as unread."""
-    client = open_to(cluster, tier)
+    client = open_to(cluster, tier, tick=tick)
     try:
         files = [(one.name, one.text.encode()) for one in snapshot(client, tick)]
         return network_of(sorted(files), tick=tick)  # in the order of a folder, so that a saved cluster has the same name

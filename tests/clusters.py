@@ -47,6 +47,16 @@ def cluster_of_the_shop(declared: Path) -> Cluster:
     return Cluster(objects=objects)
 
 
+def operators_file(folder: Path, kubeconfig: Path, *, name: str = "good", hosts: list[str] | None = None) -> Path:
+    """The file in which an operator names the context ``good`` of *kubeconfig*, at its own address where no *hosts* are."""
+    own = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"].partition("://")[2]
+    said = {"kubeconfig": str(kubeconfig), "context": "good", "hosts": [own] if hosts is None else hosts}
+    path = folder / "clusters.yaml"
+    path.write_text(yaml.safe_dump({"clusters": {name: said}}))
+    path.chmod(0o600)
+    return path
+
+
 def _filled_in(spec: dict[str, Any]) -> None:
     """What an API server writes into a NetworkPolicy where nobody said anything else."""
     for direction in ("ingress", "egress"):

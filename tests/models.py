@@ -78,7 +78,12 @@ class Bench:
 
     def place(self, *, now: datetime = CLOCK) -> Place:
         return Place(
-            settings=self.settings, now=lambda: now, signer=lambda: self.signer, secret=lambda path: PASSPHRASE, stop=self.stop
+            settings=self.settings,
+            now=lambda: now,
+            signer=lambda: self.signer,
+            secret=lambda path: PASSPHRASE,
+            stop=self.stop,
+            own=True,
         )
 
     def plan(self, model: Path, *, now: datetime = CLOCK) -> Plan:

@@ -12,7 +12,9 @@ from adapters.cli.options import Format, Key, TierName, path
 
 cluster_app = typer.Typer(name="cluster", help="Is a Kubernetes cluster ready for a model?", no_args_is_help=True)
 
-Context = Annotated[str, typer.Option(help="The context of the kubeconfig.", show_default="the current one")]
+Context = Annotated[
+    str, typer.Option(help="The context; of a server or worker: its name there.", show_default="the current one")
+]
 Kubeconfig = Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")]
 HowFar = Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")]
 

@@ -14,7 +14,10 @@ from adapters.cli.options import Format, Key, TierName, path
 network_app = typer.Typer(name="network", help="What can talk to what, by Kubernetes manifests.", no_args_is_help=True)
 
 
-Context = Annotated[str, typer.Option(help="Look at the live cluster at this context of the kubeconfig.", show_default=False)]
+Context = Annotated[
+    str,
+    typer.Option(help="Look at the live cluster at this context; of a server or worker: its name there.", show_default=False),
+]
 Kubeconfig = Annotated[Path | None, typer.Option(parser=path, help="The kubeconfig.", show_default="your own")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", parser=path, help="Write the sealed artifact here, too.")]
 HowFar = Annotated[TierName | None, typer.Option(help="How far this run may reach.", show_default="air-gapped")]

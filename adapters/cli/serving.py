@@ -45,7 +45,7 @@ def stdio(key: str, tier: str) -> None:
 
     at = surroundings.place(tier, key)
     traces.begin(os.environ, at.settings.tier)
-    serve_stdio(replace(at, served=True, roots=at.settings.roots or None))
+    serve_stdio(replace(at, own=False, roots=at.settings.roots or None))
 
 
 def mcp(address: Address, key: str, tier: str, *, reload: bool = False) -> None:
@@ -126,7 +126,7 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     if tokens is None and not is_loopback(bound.host):
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so what comes from other machines to %s is refused", bound.host)
     # Whoever is on this machine without a token is taken for this user; who comes with one sees what the operator serves.
-    at = replace(at, served=True, roots=at.settings.roots if tokens else at.settings.roots or None)
+    at = replace(at, own=False, roots=at.settings.roots if tokens else at.settings.roots or None)
     app = front(
         [Part(routes=(), running=_traced()), *(make(at, bound, tokens) for make in makers)], bound, _metrics(at, bound, tokens)
     )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from adapters.cli.plain import printable
 from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.request import silent
@@ -49,7 +50,21 @@ def place(
         secret=_new_passphrase,
         stop=stop or threading.Event(),
         progress=progress,
+        own=True,
+        say=_once(),
     )
+
+
+def _once() -> Callable[[str], None]:
+    """Says each sentence on standard error, once: what is done for one command may be looked up more than once."""
+    said: set[str] = set()
+
+    def say(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            print(f"arcops: {printable(sentence)}", file=sys.stderr, flush=True)
+
+    return say
 
 
 def _getpass_at_terminal(what: str) -> str:

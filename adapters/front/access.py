@@ -33,14 +33,14 @@ _UNAUTHORIZED, _FORBIDDEN = -32001, -32003
 class Guard:
     """Lets a request through to ``app`` with its `Caller`, or answers 401 or 403 itself.
 
-    ``resource`` is the URL that clients know this server by; ``needs`` says from method, path and body which scope a request
-    takes. ``limit`` is the most bytes of a body that is looked into.
+    ``resource`` is the URL that clients know this server by; ``needs`` says from the body which scopes a request takes.
+    ``limit`` is the most bytes of a body that is looked into.
     """
 
     app: ASGIApp
     tokens: Tokens | None
     resource: str
-    needs: Callable[[bytes], Permission]
+    needs: Callable[[bytes], tuple[Permission, ...]]
     limit: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,13 +60,12 @@ class Guard:
         if body is None:
             await _answer(413, f"the body is longer than {self.limit} bytes")(scope, again, send)
             return
-        needed = self.needs(body)
+        needed = [f"{PREFIX}{one.value}" for one in self.needs(body)]
         caller: Caller = scope[CALLER]
-        if needed.value not in caller.scopes:
-            said = f"this takes the scope {PREFIX}{needed.value}, which the token does not grant"
-            challenge = (
-                f'Bearer error="insufficient_scope", scope="{PREFIX}{needed.value}", resource_metadata="{self._metadata()}"'
-            )
+        lacking = [one for one in needed if one.removeprefix(PREFIX) not in caller.scopes]
+        if lacking:
+            said = f"this takes the scope {lacking[0]}, which the token does not grant"
+            challenge = f'Bearer error="insufficient_scope", scope="{" ".join(needed)}", resource_metadata="{self._metadata()}"'
             await _answer(403, said, challenge)(scope, again, send)
             return
         await self.app(scope, again, send)
@@ -116,8 +115,8 @@ def metadata(tokens: Tokens, resource: str) -> list[BaseRoute]:
     return [Route(where, answer, methods=["GET"]) for where in dict.fromkeys((METADATA, f"{METADATA}{path}"))]
 
 
-def needed_to_read(_: bytes) -> Permission:
-    return Permission.READ
+def needed_to_read(_: bytes) -> tuple[Permission, ...]:
+    return (Permission.READ,)
 
 
 def _split(url: str) -> tuple[str, str]:

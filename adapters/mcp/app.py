@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.front.access import CALLER, Guard, metadata
 from adapters.mcp.events import Sessions
-from adapters.mcp.needs import needed_by_call
+from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
 from adapters.tools.contract import Place, offered
 from adapters.tools.work import Work
@@ -42,7 +42,8 @@ def endpoint(place: Place, *, tokens: Tokens | None, resource: str) -> Endpoint:
     work = Work(long=place.settings.workers)
     # Without tokens nobody knows who asks, so nobody is offered what changes whom this place believes.
     tools = offered(place, trusting=tokens is not None)
-    return over_http(build(tools, place, work, owner=owner, hide=True), work, tokens=tokens, resource=resource)
+    server = build(tools, place, work, allow=permit, owner=owner, hide=True)
+    return over_http(server, work, tokens=tokens, resource=resource)
 
 
 def over_http(

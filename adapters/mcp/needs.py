@@ -1,24 +1,49 @@
-"""Which scope an MCP message takes."""
+"""Which scopes an MCP message takes: before it is read as a call by the front, and once more of the ask that it became."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from adapters.tools.contract import Scope, all_tools
+from mcp.server.context import ServerRequestContext
+
+from adapters.front.access import CALLER
+from adapters.tools.contract import Scope, Tool, all_tools
+from arcops.errors import ArcOpsError, Refused
+from artifacts.wire import from_json
+from foundation.tokens import PREFIX, Caller
 
 
-def needed_by_call(body: bytes) -> Scope:
-    """The scope that an MCP message takes: a tool's own, and read for everything else."""
+def needed_by_call(body: bytes) -> tuple[Scope, ...]:
+    """The scopes that an MCP message takes: those of what it asks a tool for, and read for everything else."""
     if not body:
-        return Scope.READ
+        return (Scope.READ,)
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
-        return Scope.READ  # it is no message, and is answered as such
+        return (Scope.READ,)  # it is no message, and is answered as such
     if not isinstance(message, dict):
-        return Scope.READ
-    params = message.get("params")
-    name = params.get("name") if message.get("method") == "tools/call" and isinstance(params, dict) else None
+        return (Scope.READ,)
     if message.get("method") == "tasks/cancel":
-        return Scope.CHECK
-    return next((one.scope for one in all_tools() if one.name == name), Scope.READ)
+        return (Scope.CHECK,)
+    params = message.get("params")
+    if message.get("method") != "tools/call" or not isinstance(params, dict):
+        return (Scope.READ,)
+    tool = next((one for one in all_tools() if one.name == params.get("name")), None)
+    return (Scope.READ,) if tool is None else _needed(tool, params.get("arguments"))
+
+
+def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any) -> None:
+    """Raises `Refused` where the caller of this request lacks a scope that *ask*, as it was understood, takes."""
+    request: Any = ctx.request  # none over standard streams, where the client is this user
+    caller: Caller | None = request.scope.get(CALLER) if request is not None else None
+    lacking = [one.value for one in tool.scopes(ask) if caller is not None and one.value not in caller.scopes]
+    if lacking:
+        raise Refused(f"this takes the scope {PREFIX}{lacking[0]}, which the token does not grant")
+
+
+def _needed(tool: Tool[Any, Any], arguments: object) -> tuple[Scope, ...]:
+    try:
+        return tool.scopes(from_json(tool.ask, json.dumps(arguments or {})))
+    except (ArcOpsError, ValueError, RecursionError):
+        return (tool.scope,)  # it is no ask of this tool, and is answered as such

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -31,7 +32,7 @@ from artifacts.wire import from_json, to_json
 from foundation.telemetry.spans import REQUEST, span
 
 Context = ServerRequestContext[Any, Any]
-Gate = Callable[[Context, Tool[Any, Any]], None]
+Gate = Callable[[Context, Tool[Any, Any], Any], None]
 
 INSTRUCTIONS = """ArcOps says whether a model, a cluster or a client configuration is ready, trusted and safe: GREEN, AMBER,
 RED. What could not be seen is never GREEN. `check_model` judges and leaves a signed artifact; `verify_artifact` checks one
@@ -50,9 +51,10 @@ def build(
 ) -> Server[Any]:
     """The server of *tools* at *place*.
 
-    ``allow`` raises where the caller may not use a tool; ``owner`` names the caller, whose tasks nobody else sees; ``hide``
-    keeps the server's folders out of error messages.
+    ``allow`` raises `Refused` where the caller may not ask a tool for this; ``owner`` names the caller, whose tasks nobody else
+    sees; ``hide`` keeps the server's folders out of error messages.
     """
+    place = replace(place, own=False)  # whoever calls here, it is no person at this machine's command line
     by_name = {tool.name: tool for tool in tools}
     shown = [_as_tool(tool) for tool in tools]
     tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None)
@@ -75,11 +77,11 @@ def build(
             if any(one.name == params.name and one.scope is Scope.TRUST for one in all_tools()):
                 return as_result(Refused(not_from_afar(params.name)), None)
             raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' names them")
-        if allow is not None:
-            allow(ctx, tool)
         hidden = place.settings if hide else None
         try:
             ask = from_json(tool.ask, json.dumps(params.arguments or {}))
+            if allow is not None:
+                allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
                 return await tasks.begin(tool, ask, owner(ctx))
             at = told(place, _reporter(ctx))

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.check import Judged, evaluate, worker_policy
-from adapters.tools.contract import Deployed, Left, Place, Scope, tool
+from adapters.tools.contract import Deployed, Left, Place, Scope, always, tool
 from adapters.tools.kept import left_about
-from adapters.tools.live import Meant, allowed, meant, parameters
-from arcops.errors import Refused
-from arcops.tier import Tier
+from adapters.tools.live import ROOT, Meant, allowed, checked, looks, meant, parameters
 from flows.evaluations import CLUSTER_READINESS
 from flows.plan import all_gates
-from tasks.cluster import Saved, connect, current_context
+from tasks.cluster import Saved, open_to
 from tasks.cluster_snapshot import snapshot
 
 
@@ -23,9 +21,9 @@ class SnapshotCluster:
     """Which cluster to look at."""
 
     context: str = ""
-    """The context of the kubeconfig; the current one where none is named."""
+    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
     kubeconfig: Path | None = None
-    """The kubeconfig, on the machine that looks; the user's own where none is named."""
+    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,22 +35,21 @@ class SavedCluster:
     """The context, or the address of the API server where none was named."""
 
 
-@tool(title="Save what a cluster says about being ready", scope=Scope.READ, reads_only=True, long=True)
+@tool(title="Save what a cluster says about being ready", scope=Scope.READ, reads_only=True, long=True, connects=always)
 def snapshot_cluster(ask: SnapshotCluster, at: Place) -> SavedCluster:
     """List nodes, heartbeats, workloads, storage, quotas, webhooks and the like of a cluster, and return them as files.
 
     It changes nothing in the cluster and reads no secret. What the cluster does not let us see is named in the index, so that
     no check of the files is GREEN where it is needed.
     """
-    if at.settings.tier is Tier.AIR_GAPPED:
-        raise Refused(
-            "looking at a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted"
-        )
-    if ask.kubeconfig is None and at.roots is not None:
-        raise Refused("this server looks only at clusters whose kubeconfig lies in a folder that it serves; name one")
-    client = connect(ask.kubeconfig, ask.context)
+    cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig, here=True)
+
+    def tick() -> None:
+        at.progress(0, 0)
+
+    client = open_to(cluster, at.settings.tier, tick=tick)
     try:
-        files = tuple(snapshot(client, lambda: at.progress(0, 0)))
+        files = tuple(snapshot(client, tick))
         return SavedCluster(files=files, name=ask.context or client.configuration.host.partition("://")[2].strip("/"))
     finally:
         client.close()
@@ -65,22 +62,23 @@ class CheckCluster:
     saved: Path | None = None
     """The folder of a snapshot, on the machine where the check runs; a live cluster is looked at where none is named."""
     context: str = ""
-    """The context of the kubeconfig; the current one where none is named."""
+    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
     kubeconfig: Path | None = None
-    """The kubeconfig, on the machine that looks; the user's own where none is named."""
+    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
     policy: str = "cluster"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
+def _looks(ask: CheckCluster) -> bool:
+    return ask.saved is None or looks(ask)
+
+
 def _meant(ask: CheckCluster, at: Place) -> Meant:
-    """The saved cluster, or the live one at the context: the current one of the kubeconfig where none is named."""
-    context = ask.context
-    if ask.saved is None and not context:
-        if at.settings.prefect_api:
-            raise Refused("a worker checks no cluster by accident: name the --context of its kubeconfig")
-        allowed(at, context="current", kubeconfig=ask.kubeconfig)
-        context = current_context(ask.kubeconfig)
-    return meant(at, target=ask.saved, context=context, kubeconfig=ask.kubeconfig)
+    """The saved cluster, or the live one at the context: on one's own command line the current one where none is named."""
+    if ask.saved is not None:
+        return meant(at, target=ask.saved, context=ask.context, kubeconfig=ask.kubeconfig)
+    cluster = checked(at, context=ask.context, kubeconfig=ask.kubeconfig)
+    return Meant(target=ROOT, cluster=cluster, named=cluster.context)
 
 
 def _parameters(ask: CheckCluster, at: Place) -> Mapping[str, object]:
@@ -98,6 +96,7 @@ def _answer(ask: CheckCluster, left: Left, at: Place) -> Judged:
     scope=Scope.CHECK,
     reads_only=True,
     long=True,
+    connects=_looks,
     deployed=Deployed(name="cluster-readiness/cluster-readiness", parameters=_parameters, answer=_answer),
 )
 def check_cluster(ask: CheckCluster, at: Place) -> Judged:
@@ -107,8 +106,6 @@ def check_cluster(ask: CheckCluster, at: Place) -> Judged:
     and so is a cluster that does not answer or falls silent on the way: its artifact says why.
     """
     what = _meant(ask, at)
-    if what.cluster is not None:
-        connect(what.cluster.kubeconfig, what.cluster.context).close()  # a context that is not there is nobody's cluster
     report, digest = evaluate(
         what.target,
         CLUSTER_READINESS.kind,

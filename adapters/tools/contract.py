@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from arcops.errors import Broken, Refused, Unavailable
-from arcops.request import silent
+from arcops.request import silent, unheard
 from arcops.roots import Roots
 from artifacts.beneath import held, reach
 from artifacts.private_key import Signer
@@ -33,6 +33,8 @@ class Scope(Enum):
     CHECK = "check"
     PUBLISH = "publish"
     WAIVE = "waive"
+    CONNECT = "connect"
+    """Beside a tool's own scope: to open a connection to what the operator named."""
     TRUST = "trust"
     """To change what counts here: keys, revocations, registered policies, advisories, what others sealed."""
 
@@ -64,8 +66,9 @@ class Place:
     ``signer`` loads the key that signs here, when it is needed; ``secret`` gives the passphrase for a new key at a path.
     Setting ``stop`` ends a long tool early, with an artifact that says so. ``roots`` are the folders below which a caller may
     name files; ``None`` allows every file that this user can read, as on one's own command line. What is written for a caller
-    goes below ``settings.output`` then, or nowhere. ``served`` says that somebody else asks, over a network or as a program
-    that began this one, and not the person at the command line.
+    goes below ``settings.output`` then, or nowhere. ``own`` says that it is one's own command line: only there may an ask name
+    what runs a program, say which server is asked, or change what is trusted. ``say`` is told sentences that the person there
+    has to hear before something happens.
     """
 
     settings: Settings
@@ -73,14 +76,20 @@ class Place:
     signer: Callable[[], Signer]
     secret: Callable[[Path], str]
     roots: tuple[Path, ...] | None = None
-    served: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Callable[[int, int], None] = silent
+    own: bool = False
+    say: Callable[[str], None] = unheard
+
+    @property
+    def afar(self) -> bool:
+        """Does somebody else ask, through MCP or another door? What a caller names is then never followed to a program."""
+        return not self.own or self.roots is not None
 
     @property
     def may_trust(self) -> bool:
         """May what counts here be changed by who asks? From afar only where the operator said so."""
-        return self.settings.trust_from_afar or not (self.served or self.roots is not None)
+        return self.settings.trust_from_afar or not self.afar
 
     def reach(self, path: Path) -> Path:
         """*path*, absolute; where folders are served, a relative one lies in the first of them.
@@ -147,13 +156,24 @@ class Deployed(Generic[A, B]):
     answer: Callable[[A, Left, Place], B]
 
 
+def _never(ask: object) -> bool:
+    """Of a tool that opens no connection."""
+    return False
+
+
+def always(ask: object) -> bool:
+    """Of a tool that opens a connection whatever it is asked."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool(Generic[A, B]):
     """One capability.
 
     ``name`` is what machines call it (``check_model``), ``title`` what people read. ``reads_only`` says that it changes
     nothing but what the store keeps; ``idempotent`` that a second call changes nothing more; ``long`` that it may take longer
-    than a client waits, so it reports progress and can be stopped.
+    than a client waits, so it reports progress and can be stopped. ``connects`` says of an ask whether it opens a connection to
+    elsewhere, a cluster or an endpoint.
     """
 
     name: str
@@ -167,6 +187,11 @@ class Tool(Generic[A, B]):
     idempotent: bool
     long: bool
     deployed: Deployed[A, B] | None
+    connects: Callable[[A], bool] = _never
+
+    def scopes(self, ask: A) -> tuple[Scope, ...]:
+        """Every scope that a caller must have for *ask*: the tool's own, and ``connect`` where it connects."""
+        return (self.scope, Scope.CONNECT) if self.connects(ask) else (self.scope,)
 
     def __call__(self, ask: A, at: Place) -> B:
         """The answer to *ask*. Raises `Refused` for what is wrong with it, `Unavailable` for what may be tried again."""
@@ -202,6 +227,7 @@ def tool(
     idempotent: bool = False,
     long: bool = False,
     deployed: Deployed[Any, Any] | None = None,
+    connects: Callable[[Any], bool] = _never,
 ) -> Callable[[Callable[[A, Place], B]], Tool[A, B]]:
     """Declare the decorated function as a capability. Its ask and answer are the types that its annotations name.
 
@@ -229,6 +255,7 @@ def tool(
             idempotent=idempotent or reads_only,
             long=long,
             deployed=deployed,
+            connects=connects,
         )
 
     return declare

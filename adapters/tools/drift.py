@@ -10,7 +10,7 @@ from typing import TypeVar
 from adapters.tools.check import Judged, evaluate, judging_policy, worker_policy
 from adapters.tools.contract import Deployed, Left, Place, Scope, tool
 from adapters.tools.kept import kept_bytes, left_about
-from adapters.tools.live import meant, parameters
+from adapters.tools.live import looks, meant, parameters
 from adapters.tools.patience import patient
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Body
@@ -37,9 +37,9 @@ class DiffNetwork:
     live: Path | None = None
     """The folder or file that says how it is: a saved cluster, or what 'kubectl get -o yaml' prints; none for a live one."""
     context: str = ""
-    """The context of the kubeconfig: the cluster to look at."""
+    """The cluster to look at: a context of the kubeconfig; through a server, the name that its operator gave the cluster."""
     kubeconfig: Path | None = None
-    """The kubeconfig, on the machine that looks; the user's own where none is named."""
+    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
     policy: str = "network-drift"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
@@ -71,6 +71,7 @@ def _answer(ask: DiffNetwork, left: Left, at: Place) -> Differing:
     scope=Scope.CHECK,
     reads_only=True,
     long=True,
+    connects=looks,
     deployed=Deployed(name="network-drift/network-drift", parameters=_parameters, answer=_answer),
 )
 def diff_network(ask: DiffNetwork, at: Place) -> Differing:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.tools.check import Judged, evaluate, worker_policy
-from adapters.tools.contract import Deployed, Left, Place, Scope, tool
+from adapters.tools.contract import Deployed, Left, Place, Scope, always, tool
 from adapters.tools.kept import left_about
 from arcops.endpoint import Endpoint, Load, Route, parse_slo
 from arcops.errors import Refused
 from flows.evaluations import INFERENCE_VALIDATION
+from foundation.settings import AUTHORITIES
 
 _ROOT = Path("/")
 
@@ -56,7 +57,8 @@ class CheckInference:
     token: str = ""
     """Where an access token of Microsoft Entra is, in place of a key, in the same words and for the same callers."""
     authorities: Path | None = None
-    """A file with the certificates (PEM) that the endpoint's own must come from; without it, those of the system."""
+    """A file with the certificates (PEM) that the endpoint's own must come from; without it, those that the operator named, or
+    the system's. Only for callers on that machine."""
 
 
 def _load(ask: CheckInference, at: Place) -> Load:
@@ -76,7 +78,7 @@ def _load(ask: CheckInference, at: Place) -> Load:
         reload=ask.load,
         metrics=ask.metrics,
     )
-    if at.roots is not None:
+    if at.afar:
         _refuse_from_afar(load, ask, at)
     return load
 
@@ -90,6 +92,8 @@ def _parameters(ask: CheckInference, at: Place) -> Mapping[str, object]:
     refuse_other_keys(ask.token)
     if ask.load:
         raise Refused("a worker loads no model anew, for whoever else uses it would wait; ask without --load")
+    if ask.authorities is not None:
+        raise Refused(f"a worker takes no file of authorities from a caller; its operator names one ({AUTHORITIES})")
     return {
         "policy": policy,
         "url": load.url,
@@ -107,7 +111,6 @@ def _parameters(ask: CheckInference, at: Place) -> Mapping[str, object]:
         "metrics": ask.metrics,
         "key": ask.key,
         "token": ask.token,
-        "authorities": "" if ask.authorities is None else str(at.reach(ask.authorities)),
     }
 
 
@@ -122,6 +125,7 @@ def _answer(ask: CheckInference, left: Left, at: Place) -> Judged:
     scope=Scope.CHECK,
     reads_only=True,
     long=True,
+    connects=always,
     deployed=Deployed(name="inference-validation/inference-validation", parameters=_parameters, answer=_answer),
 )
 def check_inference(ask: CheckInference, at: Place) -> Judged:
@@ -136,7 +140,7 @@ def check_inference(ask: CheckInference, at: Place) -> Judged:
     from tasks.inference.asking import refuse_beyond  # the client, which only a check needs
 
     refuse_beyond(load.url, at.settings.tier)
-    authorities = "" if ask.authorities is None else str(ask.authorities)
+    authorities = at.settings.authorities_for(load.url) if ask.authorities is None else str(ask.authorities)
     endpoint = Endpoint(load=load, key=ask.key, token=ask.token, authorities=authorities)
     if ask.of is not None:
         report, digest = evaluate(ask.of, "model", ask.policy, (), at, endpoint=endpoint)
@@ -149,6 +153,11 @@ def _refuse_from_afar(load: Load, ask: CheckInference, at: Place) -> None:
     """A caller over the network must not have this machine talk to whom the operator did not name, nor hand out its secrets."""
     if ask.key or ask.token:
         raise Refused("a caller over the network names no key of this server's; run the check on a machine that has it")
+    if ask.authorities is not None:
+        raise Refused(
+            "a caller over the network names no authorities, for who chooses them chooses which server counts as the endpoint; "
+            f"this server's operator does ({AUTHORITIES})"
+        )
     if ask.load:
         raise Refused(
             "a caller over the network may not have models unloaded and loaded; run the check on a machine of the site"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.request import LiveCluster
-from arcops.tier import Tier
+from tasks.cluster import refuse_air_gapped
+from tasks.cluster_config import access, current_context
 from tasks.cluster_index import index_of
+from tasks.cluster_named import SETTING
 
 ROOT = Path("/")
 """The target of a request whose subject is a live cluster: nothing is read from it."""
@@ -28,6 +32,21 @@ class Meant:
     def name(self) -> str:
         """What the subject is called."""
         return self.named or self.target.absolute().name
+
+
+class _Asked(Protocol):
+    """What an ask has that may name a cluster."""
+
+    @property
+    def context(self) -> str: ...
+
+    @property
+    def kubeconfig(self) -> Path | None: ...
+
+
+def looks(ask: _Asked) -> bool:
+    """Does *ask* have a live cluster looked at? One that could not be meant so counts, too."""
+    return bool(ask.context) or ask.kubeconfig is not None
 
 
 def meant(at: Place, *, target: Path | None, context: str, kubeconfig: Path | None, saved: Path | None = None) -> Meant:
@@ -52,21 +71,55 @@ def meant(at: Place, *, target: Path | None, context: str, kubeconfig: Path | No
         return Meant(target=target)
     if not context:
         raise Refused("nothing to look at is named: give a folder of manifests, or the --context of a cluster")
-    return Meant(target=ROOT, cluster=allowed(at, context=context, kubeconfig=kubeconfig), named=context)
+    return Meant(target=ROOT, cluster=checked(at, context=context, kubeconfig=kubeconfig), named=context)
 
 
 def parameters(what: Meant, at: Place) -> Mapping[str, object]:
-    """*what* as the parameters of a flow."""
+    """*what* as the parameters of a flow. Raises `Refused` for a kubeconfig: a worker asks only what its operator named."""
     if what.cluster is None:
-        return {"target": str(at.reach(what.target)), "context": "", "kubeconfig": ""}  # a deployment may name a context
-    kubeconfig = str(at.reach(what.cluster.kubeconfig)) if what.cluster.kubeconfig is not None else ""
-    return {"target": "", "context": what.cluster.context, "kubeconfig": kubeconfig}
+        return {"target": str(at.reach(what.target)), "context": ""}  # a deployment may name a context
+    if what.cluster.kubeconfig is not None:
+        raise Refused(
+            f"a worker takes no kubeconfig; leave --kubeconfig out, and name the cluster as its operator does ({SETTING})"
+        )
+    return {"target": "", "context": what.cluster.context}
 
 
-def allowed(at: Place, *, context: str, kubeconfig: Path | None) -> LiveCluster:
-    """The cluster, where this place may open a connection to it. Raises `Refused` where it may not."""
-    if at.settings.tier is Tier.AIR_GAPPED:
-        raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
-    if kubeconfig is None and at.roots is not None:
-        raise Refused("this server reads only clusters whose kubeconfig lies in a folder that it serves; name one")
-    return LiveCluster(context=context, kubeconfig=kubeconfig)
+def checked(at: Place, *, context: str, kubeconfig: Path | None) -> LiveCluster:
+    """As `allowed`, for a tool that a worker of Prefect answers where there is one."""
+    return allowed(at, context=context, kubeconfig=kubeconfig, here=not at.settings.prefect_api)
+
+
+def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> LiveCluster:
+    """The cluster, where this place may open a connection to it, and the person told what that runs. Raises `Refused`.
+
+    *here* says that this process looks, and no worker, which looks by its own operator's word.
+    """
+    refuse_air_gapped(at.settings.tier)
+    cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig, here=here)
+    if here:
+        for sentence in access(cluster, os.environ).aloud:
+            at.say(sentence)
+    return cluster
+
+
+def meant_cluster(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> LiveCluster:
+    """The cluster that is meant: from afar by a name that the operator gave, on one's own command line by a context.
+
+    Raises `Refused` for a kubeconfig that a caller names, and where no context is named and there is no current one.
+    """
+    if not at.afar:
+        if not context and not here:
+            raise Refused(f"a worker looks at no cluster by accident: name the --context, as its operator named it ({SETTING})")
+        context = context or current_context(kubeconfig, os.environ)
+        return LiveCluster(context=context, clusters=None, kubeconfig=kubeconfig)
+    if kubeconfig is not None:
+        raise Refused(
+            f"a caller names no kubeconfig, for such a file names programs, files and servers; give the name of a cluster that "
+            f"this server's operator named ({SETTING}) as the context"
+        )
+    if not context:
+        raise Refused(
+            f"no cluster is looked at by accident: give the name of one that this server's operator named ({SETTING})"
+        )
+    return LiveCluster(context=context, clusters=at.settings.clusters, served=(*(at.roots or ()), *at.settings.roots))

@@ -9,7 +9,7 @@ from pathlib import Path
 from adapters.tools.check import Judged, evaluate, worker_policy
 from adapters.tools.contract import Deployed, Left, Place, Scope, tool
 from adapters.tools.kept import left_about
-from adapters.tools.live import Meant, meant, parameters
+from adapters.tools.live import Meant, looks, meant, parameters
 from adapters.tools.patience import patient
 from flows.evaluations import NETWORK_SAFETY
 from flows.plan import all_gates
@@ -27,9 +27,9 @@ class CheckNetwork:
     saved: Path | None = None
     """The folder of a snapshot, which has to be whole; for what was put together by hand name it as the target."""
     context: str = ""
-    """The context of the kubeconfig: the cluster to look at."""
+    """The cluster to look at: a context of the kubeconfig; through a server, the name that its operator gave the cluster."""
     kubeconfig: Path | None = None
-    """The kubeconfig, on the machine that looks; the user's own where none is named."""
+    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
     policy: str = "network"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
@@ -53,6 +53,7 @@ def _answer(ask: CheckNetwork, left: Left, at: Place) -> Judged:
     scope=Scope.CHECK,
     reads_only=True,
     long=True,
+    connects=looks,
     deployed=Deployed(name="network-safety/network-safety", parameters=_parameters, answer=_answer),
 )
 def check_network(ask: CheckNetwork, at: Place) -> Judged:

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.tools.contract import Place, Scope, tool
-from arcops.errors import Refused, Stopped, Unavailable
-from arcops.tier import Tier
-from tasks.cluster import TITLES, Saved, connect, look
+from adapters.tools.contract import Place, Scope, always, tool
+from adapters.tools.live import allowed
+from arcops.errors import Stopped, Unavailable
+from tasks.cluster import TITLES, Saved, look, open_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +17,9 @@ class SnapshotNetwork:
     """Which cluster to read, and what of it."""
 
     context: str = ""
-    """The context of the kubeconfig; the current one where none is named."""
+    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
     kubeconfig: Path | None = None
-    """The kubeconfig, on the machine that reads; the user's own where none is named."""
+    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
     have: tuple[str, ...] = ()
     """What need not be looked at, as earlier answers named it: so a snapshot that was cut off is continued."""
     seconds: int = 0
@@ -39,17 +39,14 @@ class Snapshotted:
     """The address of the API server, so that two clusters are not mixed up."""
 
 
-@tool(title="Save a cluster's network", scope=Scope.READ, reads_only=True, long=True)
+@tool(title="Save a cluster's network", scope=Scope.READ, reads_only=True, long=True, connects=always)
 def snapshot_network(ask: SnapshotNetwork, at: Place) -> Snapshotted:
     """List the namespaces, pods, services, policies and routes of a cluster and return them as manifests, without secrets.
 
     It changes nothing in the cluster. What the cluster does not let us see is marked as not seen, so that no check of the files
     is GREEN.
     """
-    if at.settings.tier is Tier.AIR_GAPPED:
-        raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
-    if ask.kubeconfig is None and at.roots is not None:
-        raise Refused("this server reads only clusters whose kubeconfig lies in a folder that it serves; name one")
+    cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig, here=True)
 
     def tick() -> None:
         at.progress(0, 0)
@@ -59,7 +56,7 @@ def snapshot_network(ask: SnapshotNetwork, at: Place) -> Snapshotted:
     files: list[Saved] = []
     looked: list[str] = []
     wanted = [title for title in TITLES if title not in ask.have]
-    client = connect(ask.kubeconfig, ask.context)
+    client = open_to(cluster, at.settings.tier, tick=tick)
     end = time.monotonic() + ask.seconds
     try:
         for title in wanted:

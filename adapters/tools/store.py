@@ -155,7 +155,7 @@ def _said(looked: StoreLooked) -> str:
 def _narrowing(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
     """As `whose_keys`, for what is kept or carried on. From afar a caller's keys may only narrow whom to believe."""
     keys, untrusted = whose_keys(pems, at)
-    if untrusted and (at.served or at.roots is not None):
+    if untrusted and at.afar:
         raise Refused(
             f"the key {untrusted[0]} is not trusted here, and a caller's keys only narrow whom to believe; leave it out, or "
             "ask the operator to trust it ('arcops keys trust FILE')"

@@ -23,6 +23,7 @@ from arcops.verdict import Verdict
 from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
 from tests.adapters.serving import served
+from tests.certificates import Authority
 from tests.models import POLICY, Bench, bench, good_model
 from tests.simulators.inference_servers import Foundry, foundry
 from tests.simulators.openai_api import Api, Break, Plan, serving
@@ -206,14 +207,33 @@ def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_p
 
 
 @pytest.mark.requirement("ARC-3")
-@pytest.mark.parametrize("asked", [{"token": "env:PATH"}, {"key": "env:PATH"}, {"load": True}], ids=str)
+@pytest.mark.parametrize(
+    "asked", [{"token": "env:PATH"}, {"key": "env:PATH"}, {"load": True}, {"authorities": Path("ca.pem")}], ids=str
+)
 def test_a_caller_from_afar_neither_lends_secrets_nor_loads_models(here: Bench, tmp_path: Path, asked: dict[str, Any]) -> None:
+    """Nor says which authority makes a server the endpoint. Over standard streams, where no folder is left out, too."""
     with serving(a=QUICK) as api:
         settings = replace(here.settings, endpoints=(api.url,))
-        place = replace(here.place(now=datetime.now(UTC)), settings=settings, roots=(tmp_path,))
-        with pytest.raises(Refused, match="a caller over the network"):
-            check_inference(CheckInference(url=api.url, models=("a",), **asked), place)
+        place = replace(here.place(now=datetime.now(UTC)), settings=settings)
+        for afar in (replace(place, roots=(tmp_path,)), replace(place, own=False)):
+            with pytest.raises(Refused, match="a caller over the network"):
+                check_inference(CheckInference(url=api.url, models=("a",), **asked), afar)
+            with pytest.raises(Refused, match="ARCOPS_ENDPOINTS"):
+                check_inference(CheckInference(url="http://127.0.0.1:1", models=("a",)), afar)
         assert not api.seen
+
+
+@pytest.mark.requirement("ARC-3")
+def test_the_operator_s_authorities_count_for_callers_from_afar(here: Bench, tmp_path: Path) -> None:
+    authority, ca = Authority.new(), tmp_path / "ca.pem"
+    ca.write_bytes(authority.pem)
+    with serving(tls=authority.issue("127.0.0.1", tmp_path), a=QUICK) as api:
+        ask = CheckInference(url=api.url, models=("a",), each=2, concurrencies=(1,), rates=(), tokens=2)
+        for authorities in ("", str(ca)):
+            settings = replace(here.settings, endpoints=(api.url,), authorities=authorities)
+            assert not api.seen, "without the operator's file its authority is unknown"
+            check_inference(ask, replace(here.place(now=datetime.now(UTC)), settings=settings, own=False))
+        assert api.seen
 
 
 def checked(here: Bench, model: Path, folder: Path) -> Path:

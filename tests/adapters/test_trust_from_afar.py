@@ -113,7 +113,7 @@ class TestByDefault:
     @pytest.mark.parametrize("said", [False, True], ids=["nothing said", "the operator said so"])
     def test_nor_where_nobody_knows_who_asks(self, here: Bench, said: bool) -> None:
         """On one's own machine without tokens the door is open to every process of it, so trust stays at the command line."""
-        place = replace(here.place(), served=True, settings=replace(here.settings, trust_from_afar=said))
+        place = replace(here.place(), own=False, settings=replace(here.settings, trust_from_afar=said))
         assert not {one.name for one in offered(place, trusting=False)} & set(TRUSTING)
         with served("mcp", "--http", env={**here.environment, "ARCOPS_TRUST_FROM_AFAR": "yes" if said else "no"}) as server:
             before = counts_here(here)
@@ -210,7 +210,7 @@ class TestKeysOfACaller:
         with Store(there.settings.store) as store:
             text = store.get(checked.artifact).decode()
         theirs = (there.public.read_text(),)
-        place = replace(own.place(), served=True, roots=())
+        place = replace(own.place(), own=False, roots=())
         said = verify_artifact(Verify(artifact=text, keys=theirs), place)
         assert said.untrusted == said.signers == (there.signer.public.id,)
         assert verify_artifact(Verify(artifact=text), there.place()).untrusted == ()
@@ -245,7 +245,7 @@ class TestKeysOfACaller:
         mirror = tmp_path / "mirror.tar"
         export_store(ExportStore(mirror=mirror), there.place())
         trust_key(TrustKey(public=there.public.read_text()), own.place())
-        place = replace(own.place(), served=True, settings=replace(own.settings, trust_from_afar=True))
+        place = replace(own.place(), own=False, settings=replace(own.settings, trust_from_afar=True))
         with pytest.raises(Refused):
             import_store(ImportStore(mirror=mirror, keys=(own.public.read_text(),)), place)
         with pytest.raises(Refused, match="only narrow"):

@@ -96,9 +96,12 @@ def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> 
 @pytest.mark.requirement("ARC-C3", "ARC-C4")
 def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_operator_lets_it(here: Site) -> None:
     """The worker of this site is air-gapped and names no endpoint, so both are RED, with the reason, by its own artifact."""
-    with serving(ready_cluster(), here.folder) as kubeconfig:
-        looked = ("cluster", "check", "--context", "good", "--kubeconfig", str(kubeconfig), "--tier", "restricted")
+    with serving(ready_cluster(), here.folder, secure=True) as kubeconfig:
+        looked = ("cluster", "check", "--context", "good", "--tier", "restricted")
         loaded = ("inference", "check", "http://127.0.0.1:9/v1", "--models", "a")
+        own = here.arcops(*looked, "--kubeconfig", str(kubeconfig))
+        assert own.returncode == 2
+        assert "a worker takes no kubeconfig" in own.stderr
         for words, name, kind, why in (
             (looked, "good", "cluster", "air-gapped"),
             (loaded, "http://127.0.0.1:9", "inference-endpoint", "ARCOPS_ENDPOINTS"),
@@ -109,6 +112,20 @@ def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_oper
             report = here.report(kept)
             assert (report.verdict, report.subject.kind, report.runner[:8]) == (Verdict.RED, kind, "prefect/")
             assert {why in one.reason for one in report.missing} == {True}
+
+
+@ON_SQLITE
+@pytest.mark.requirement("ARC-C4")
+def test_an_old_run_that_carries_a_kubeconfig_is_red_and_says_why(here: Site) -> None:
+    """It was scheduled before an upgrade, so nothing held its parameters against the schema of today."""
+    deployment = here.ask("/deployments/name/cluster-readiness/cluster-readiness")["id"]
+    asked = {"parameters": {"context": "old", "kubeconfig": "/x"}, "enforce_parameter_schema": False}
+    here.ask(f"/deployments/{deployment}/create_flow_run", asked)
+    until(lambda: here.kept("old"), "the artifact of who accounts for it", log=here.log)
+    report = here.report(here.kept("old")[0])
+    assert (report.verdict, report.subject.kind) == (Verdict.RED, "cluster")
+    assert all("no run names a kubeconfig any more" in one.reason for one in report.missing), report.missing
+    assert report.missing
 
 
 @ON_SQLITE

@@ -23,13 +23,14 @@ from arcops.errors import Refused
 from arcops.evidence import Body, Missing, Seen, Sighting
 from arcops.request import Request
 from arcops.seen.tree import Tree
+from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.wire import to_json
 from flows import direct
 from flows.conclude import conclude
 from flows.looking import Found
 from flows.registered import registered_policy
-from tests.clusters import cluster_of_the_shop
+from tests.clusters import cluster_of_the_shop, operators_file
 from tests.flows.site import reaching
 from tests.manifests import POLICIES, shop
 from tests.models import CLOCK, Bench, bench, good_model
@@ -181,32 +182,36 @@ def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -
 def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     cluster = cluster_of_the_shop(tmp_path / "declared")
-    with serving(cluster, tmp_path) as kubeconfig:
-        asked = {"declared": str(tmp_path / "declared"), "context": "good", "kubeconfig": str(kubeconfig)}
-        refused = run_flow(here, server, "network_drift", **asked)
-        assert not cluster.asked, "the bench is air-gapped"
-        done = run_flow(here, server, "network_drift", {"ARCOPS_TIER": "restricted"}, **asked)
-    assert (refused["name"], done["name"]) == ("RED", "GREEN"), done["message"]
+    with serving(cluster, tmp_path, secure=True) as kubeconfig:
+        asked = {"declared": str(tmp_path / "declared"), "context": "edge"}
+        named = {"ARCOPS_CLUSTERS": str(operators_file(tmp_path, kubeconfig, name="edge"))}
+        refused = run_flow(here, server, "network_drift", named, **asked)
+        unnamed = run_flow(here, server, "network_drift", {"ARCOPS_TIER": "restricted", "KUBECONFIG": str(kubeconfig)}, **asked)
+        assert not cluster.asked, "the bench is air-gapped, and then its operator named no cluster"
+        said = [one.reason for one in here.open(Path(unnamed["output"])).missing if one.kind == "network"]
+        done = run_flow(here, server, "network_drift", {"ARCOPS_TIER": "restricted", **named}, **asked)
+    assert (refused["name"], unnamed["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
+    assert ["operator named no clusters" in one for one in said] == [True]
     report = here.open(Path(done["output"]))
-    assert (report.subject.name, report.subject.kind) == ("good", "network")
-    assert here.open(Path(refused["output"])).subject.name == "good"
+    assert (report.subject.name, report.subject.kind) == ("edge", "network")
 
 
 @pytest.mark.requirement("ARC-C4")
 def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     cluster = ready_cluster()
-    with serving(cluster, tmp_path) as kubeconfig:
-        asked = {"context": "good", "kubeconfig": str(kubeconfig)}
+    with serving(cluster, tmp_path, secure=True) as kubeconfig:
+        asked = {"context": "good"}
+        named = {"ARCOPS_TIER": "restricted", "ARCOPS_CLUSTERS": str(operators_file(tmp_path, kubeconfig))}
         refused = run_flow(here, server, "cluster_readiness", **asked)
         assert not cluster.asked, "the bench is air-gapped"
         assert here.open(Path(refused["output"])).subject.name == "good"
         cluster.breaks = {"/api/v1/pods": "reset"}
-        silent = run_flow(here, server, "cluster_readiness", {"ARCOPS_TIER": "restricted"}, **asked)
+        silent = run_flow(here, server, "cluster_readiness", named, **asked)
         cluster.breaks = {}
         cluster.broke.clear()
         cluster.objects = ready_cluster().objects  # whose heartbeats are of now
-        done = run_flow(here, server, "cluster_readiness", {"ARCOPS_TIER": "restricted"}, **asked)
+        done = run_flow(here, server, "cluster_readiness", named, **asked)
     assert (refused["name"], silent["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
     report = here.open(Path(done["output"]))
     assert (report.subject.name, report.subject.kind, report.runner[:8]) == ("good", "cluster", "prefect/")
@@ -276,6 +281,44 @@ def test_a_lost_run_is_accounted_for_by_the_name_of_what_it_was_to_look_at(
     bare = FlowBench(settings=here.settings, signer=here.signer)
     request = request_of(evaluation(flow), parameters, bare, CLOCK)
     assert (request.name, request.kind) == (name, kind)
+
+
+def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) -> None:
+    from flows.flow import Aside
+    from flows.flow import Bench as FlowBench
+    from tasks.cluster import open_to
+
+    here = bench(tmp_path)
+    own = {"HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "kubeconfig")}
+    cluster = cluster_of_the_shop(tmp_path / "declared")
+    with serving(cluster, tmp_path, secure=True) as kubeconfig:
+        named = str(operators_file(tmp_path, kubeconfig, name="edge"))
+        for clusters, roots, context, says in (
+            ("", (), "good", "operator named no clusters"),
+            (named, (), "good", "there are: edge"),
+            (named, (tmp_path,), "edge", "callers name files in"),
+        ):
+            settings = replace(here.settings, clusters=clusters, roots=roots, tier=Tier.RESTRICTED)
+            request = FlowBench(settings=settings, signer=here.signer).request("", "cluster", (), CLOCK, Aside(context=context))
+            assert request.cluster is not None
+            with pytest.raises(Refused, match=says):
+                open_to(request.cluster, request.tier, environment=own)
+    assert not cluster.asked
+
+
+def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored(tmp_path: Path, server: str) -> None:
+    """The run itself fails, asking nobody; what accounts for it says why, and a check of it is not begun again."""
+    from flows.flow import withdrawn
+
+    cluster = cluster_of_the_shop(tmp_path / "declared")
+    with serving(cluster, tmp_path, secure=True) as kubeconfig:
+        named = {"ARCOPS_TIER": "restricted", "ARCOPS_CLUSTERS": str(operators_file(tmp_path, kubeconfig))}
+        for flow in ("network_safety", "network_drift", "cluster_readiness"):
+            with pytest.raises(AssertionError, match="kubeconfig"):
+                run_flow(bench(tmp_path / flow), server, flow, named, context="good", kubeconfig=str(kubeconfig))
+    assert not cluster.asked
+    assert "ARCOPS_CLUSTERS" in withdrawn({"context": "good", "kubeconfig": "/x"})
+    assert not withdrawn({"context": "good", "kubeconfig": ""})
 
 
 def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:

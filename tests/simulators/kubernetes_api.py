@@ -5,9 +5,11 @@ It speaks the protocol over a real socket; the client under test is the real one
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.certificates import Authority
 
 TOKEN = "a-token-for-tests"
 
@@ -81,8 +85,12 @@ def _chosen(item: dict[str, Any], query: dict[str, list[str]]) -> bool:
 
 
 @contextmanager
-def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
-    """Serve *cluster*; gives the path of a kubeconfig with the contexts ``good`` (current) and ``bad`` (its token is wrong)."""
+def serving(cluster: Cluster, folder: Path, *, secure: bool = False) -> Iterator[Path]:
+    """Serve *cluster*; gives the path of a kubeconfig with the contexts ``good`` (current) and ``bad`` (its token is wrong).
+
+    A *secure* one has TLS by an authority of its own, which the kubeconfig names; who comes with a certificate of that
+    authority (``tls.crt`` and ``tls.key`` in *folder*) needs no token.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -95,7 +103,9 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
             if how and not how.isdigit():
                 self.fail(how)
                 return
-            status, body = cluster.answer(parts.path, parse_qs(parts.query), self.headers.get("Authorization", ""))
+            known = isinstance(self.connection, ssl.SSLSocket) and self.connection.getpeercert()
+            said = f"Bearer {TOKEN}" if known else self.headers.get("Authorization", "")
+            status, body = cluster.answer(parts.path, parse_qs(parts.query), said)
             status, body = (int(how), {"kind": "Status", "message": "broken as planned"}) if how else (status, body)
             data = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
@@ -129,11 +139,15 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
 
     ended = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    authority = Authority.new() if secure else None
+    if authority is not None:
+        server.socket = _context(authority, folder).wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         path = folder / "kubeconfig"
-        path.write_text(json.dumps(_kubeconfig(f"http://127.0.0.1:{server.server_port}")))
+        path.write_text(json.dumps(_kubeconfig(server.server_port, authority)))
+        path.chmod(0o600)
         yield path
     finally:
         ended.set()
@@ -142,12 +156,23 @@ def serving(cluster: Cluster, folder: Path) -> Iterator[Path]:
         thread.join()
 
 
-def _kubeconfig(url: str) -> dict[str, Any]:
+def _context(authority: Authority, folder: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("127.0.0.1", folder))
+    context.load_verify_locations(cadata=authority.pem.decode())
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _kubeconfig(port: int, authority: Authority | None) -> dict[str, Any]:
+    cluster = {"server": f"{'http' if authority is None else 'https'}://127.0.0.1:{port}"}
+    if authority is not None:
+        cluster["certificate-authority-data"] = base64.b64encode(authority.pem).decode()
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "good",
-        "clusters": [{"name": "sim", "cluster": {"server": url}}],
+        "clusters": [{"name": "sim", "cluster": cluster}],
         "users": [{"name": "good", "user": {"token": TOKEN}}, {"name": "bad", "user": {"token": "wrong"}}],
         "contexts": [{"name": name, "context": {"cluster": "sim", "user": name}} for name in ("good", "bad")],
     }

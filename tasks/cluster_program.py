@@ -1,0 +1,181 @@
+"""The program that a kubeconfig's user names under ``exec``, which clouds need: run only at one's own command line.
+
+It gets PATH, HOME and KUBECONFIG of the environment, and what its own entry names; so neither the passphrase of the signing key
+nor anything else of ours. Specification: client.authentication.k8s.io/v1, ExecCredential.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arcops.errors import Refused, Unavailable
+from foundation.strict_yaml import JSON
+
+GIVEN = ("PATH", "HOME", "KUBECONFIG")
+"""What a program is given of the environment, beside what its own entry names."""
+SECONDS = 300.0
+"""For one run: a person may have to log in on the way."""
+_TICK = 0.2
+_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+_FIELDS = ("apiVersion", "command", "args", "env", "installHint", "interactiveMode", "provideClusterInfo")
+_MODES = ("Never", "IfAvailable", "Always")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What to run. ``folder`` is where it runs and where a relative command begins; ``cluster`` is what it is told."""
+
+    user: str
+    command: str
+    arguments: tuple[str, ...]
+    given: tuple[tuple[str, str], ...] = field(repr=False)
+    version: str
+    mode: str
+    folder: Path
+    hint: str = ""
+    cluster: Mapping[str, JSON] | None = None
+
+    @property
+    def aloud(self) -> str:
+        """What the person is told before it runs; arguments may be secret and are left out."""
+        return f"{self.user} runs the program {self.command}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What a program gave: a token, or a certificate with its key (PEM)."""
+
+    token: str = field(default="", repr=False)
+    certificate: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+
+
+def program_of(said: JSON, user: str, folder: Path, cluster: Mapping[str, JSON]) -> Program:
+    """The entry ``exec`` of *user*, from a file in *folder*. Raises `Refused` where it does not say what to run."""
+    if not isinstance(said, dict) or not set(said) <= set(_FIELDS):
+        raise Refused(f"{user}: exec is no mapping of {', '.join(_FIELDS)}")
+    command, version = said.get("command"), said.get("apiVersion")
+    arguments, given = said.get("args") or [], said.get("env") or []
+    if not isinstance(command, str) or not command:
+        raise Refused(f"{user}: exec names no command")
+    if version not in _VERSIONS:
+        raise Refused(f"{user}: exec has the apiVersion {str(version)[:80]!r}; use {' or '.join(_VERSIONS)}")
+    if not isinstance(arguments, list) or not all(isinstance(one, str) for one in arguments):
+        raise Refused(f"{user}: the args of exec are no list of texts")
+    if not isinstance(given, list) or not all(_is_variable(one) for one in given):
+        raise Refused(f"{user}: the env of exec is no list of names and values")
+    mode = said.get("interactiveMode") or "IfAvailable"
+    if mode not in _MODES:
+        raise Refused(f"{user}: exec has an interactiveMode that is none of {', '.join(_MODES)}")
+    return Program(
+        user=user,
+        command=command,
+        arguments=tuple(str(one) for one in arguments),
+        given=tuple((str(one["name"]), str(one["value"])) for one in given if isinstance(one, dict)),
+        version=str(version),
+        mode=str(mode),
+        folder=folder,
+        hint=str(said.get("installHint") or "")[:500],
+        cluster=dict(cluster) if said.get("provideClusterInfo") is True else None,
+    )
+
+
+def run(program: Program, environment: Mapping[str, str], tick: Callable[[], None]) -> Credential:
+    """What *program* gives. *tick* is called while it runs and may raise, which ends it.
+
+    Raises `Refused` where it is not there, fails or gives no credential, and `Unavailable` where it takes too long.
+    """
+    interactive = program.mode != "Never" and sys.stdin is not None and sys.stdin.isatty()
+    if program.mode == "Always" and not interactive:
+        raise Refused(f"{program.user} runs the program {program.command}, which needs a terminal, and there is none")
+    info: dict[str, JSON] = {"interactive": interactive}
+    if program.cluster is not None:
+        info["cluster"] = dict(program.cluster)
+    asked = {"apiVersion": program.version, "kind": "ExecCredential", "spec": info}
+    kept = {name: environment[name] for name in GIVEN if environment.get(name)}
+    child = _begun(program, {**kept, **dict(program.given), "KUBERNETES_EXEC_INFO": json.dumps(asked)}, interactive)
+    out = _waited(child, program, tick)
+    if child.returncode != 0:
+        raise Refused(f"{program.user} runs the program {program.command}, which ended with status {child.returncode}")
+    return _credential(out, program)
+
+
+def _begun(program: Program, environment: Mapping[str, str], interactive: bool) -> subprocess.Popen[bytes]:
+    command = _found(program, environment)
+    try:
+        return subprocess.Popen(
+            [command, *program.arguments],
+            stdin=None if interactive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None,  # where it tells the person to log in
+            cwd=program.folder,
+            env=dict(environment),
+            start_new_session=not interactive,
+        )
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it has a name that no program has"
+        raise Refused(
+            f"{program.user} runs the program {command}, which could not be started: {why}. {program.hint}"
+        ) from error
+
+
+def _found(program: Program, environment: Mapping[str, str]) -> str:
+    """The program's own path. A bare name is looked for in those folders of PATH that are whole paths, never where we stand."""
+    if os.sep in program.command:
+        return str(program.folder / program.command)
+    folders = [one for one in environment.get("PATH", os.defpath).split(os.pathsep) if Path(one).is_absolute()]
+    found = shutil.which(program.command, path=os.pathsep.join(folders)) if folders else None
+    if found is None:
+        raise Refused(f"{program.user} runs the program {program.command}, which is not in PATH. {program.hint}".rstrip())
+    return found
+
+
+def _waited(child: subprocess.Popen[bytes], program: Program, tick: Callable[[], None]) -> bytes:
+    end = time.monotonic() + SECONDS
+    try:
+        while True:
+            tick()
+            with suppress(subprocess.TimeoutExpired):
+                return child.communicate(timeout=_TICK)[0]
+            if time.monotonic() >= end:
+                raise Unavailable(f"{program.user} runs the program {program.command}, which did not end within {SECONDS:g} s")
+    finally:
+        if child.poll() is None:
+            with suppress(OSError):
+                if os.getpgid(child.pid) == child.pid:
+                    os.killpg(child.pid, signal.SIGKILL)
+                else:
+                    child.kill()
+            child.communicate()
+
+
+def _credential(out: bytes, program: Program) -> Credential:
+    wrong = Refused(f"{program.user} runs the program {program.command}, which gave no ExecCredential of {program.version}")
+    try:
+        said = json.loads(out)
+    except (ValueError, RecursionError):
+        raise wrong from None
+    status = said.get("status") if isinstance(said, dict) else None
+    if not isinstance(status, dict) or (said.get("apiVersion"), said.get("kind")) != (program.version, "ExecCredential"):
+        raise wrong
+    names = ("token", "clientCertificateData", "clientKeyData")
+    token, certificate, key = (status.get(name) or "" for name in names)
+    if not all(isinstance(one, str) for one in (token, certificate, key)) or bool(certificate) is not bool(key):
+        raise wrong
+    if not token and not certificate:
+        raise wrong
+    return Credential(token=token, certificate=certificate, key=key)
+
+
+def _is_variable(one: JSON) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("value"), str)

@@ -1,0 +1,309 @@
+"""A kubeconfig that others ask for is held to a list of harmless fields; one's own may name files, as for kubectl."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from arcops.errors import Refused
+from arcops.request import LiveCluster
+from tasks.cluster_config import Access, access, current_context
+from tests.certificates import Authority
+from tests.clusters import operators_file
+
+pytestmark = pytest.mark.requirement("ARC-B2", "ARC-C4")
+
+AUTHORITY = Authority.new().pem
+SERVER = "https://api.site.example:6443"
+Config = dict[str, Any]
+
+
+def kubeconfig() -> Config:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "good",
+        "clusters": [
+            {
+                "name": "c",
+                "cluster": {"server": SERVER, "certificate-authority-data": base64.b64encode(AUTHORITY).decode()},
+            }
+        ],
+        "users": [{"name": "u", "user": {"token": "a-token"}}],
+        "contexts": [{"name": "good", "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+    }
+
+
+def user(said: Config) -> Config:
+    found = said["users"][0]["user"]
+    assert isinstance(found, dict)
+    return found
+
+
+def cluster(said: Config) -> Config:
+    found = said["clusters"][0]["cluster"]
+    assert isinstance(found, dict)
+    return found
+
+
+def written(folder: Path, said: Config) -> Path:
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(said))
+    path.chmod(0o600)
+    return path
+
+
+def afar(folder: Path, said: Config, *, hosts: list[str] | None = None, served: tuple[Path, ...] = ()) -> Access:
+    file = operators_file(
+        folder, written(folder, said), name="site", hosts=["api.site.example:6443"] if hosts is None else hosts
+    )
+    return access(LiveCluster(context="site", clusters=str(file), served=served), {})
+
+
+def own(folder: Path, said: Config) -> Access:
+    return access(LiveCluster(context="good", clusters=None, kubeconfig=written(folder, said)), {})
+
+
+def test_what_stands_in_the_file_itself_is_enough(tmp_path: Path) -> None:
+    found = afar(tmp_path, kubeconfig())
+    assert (found.server, found.authority.encode(), found.authorization) == (SERVER, AUTHORITY, "Bearer a-token")
+    assert (found.verify, found.direct, found.program) == (True, True, None)
+    assert "a-token" not in repr(found)
+
+
+Change = Callable[[Config], object]
+EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda said: user(said).update(exec=EXEC), "'exec', which runs a program"),
+        (lambda said: user(said).update({"auth-provider": {"name": "gcp"}}), "'auth-provider', which runs"),
+        (lambda said: user(said).update(tokenFile="/etc/passwd"), "'tokenFile', which reads a file"),
+        (lambda said: user(said).update({"client-certificate": "/etc/passwd"}), "'client-certificate', which reads a file"),
+        (lambda said: user(said).update({"client-key": "/etc/passwd"}), "'client-key', which reads a file"),
+        (lambda said: user(said).update(username="a"), "sends a password"),
+        (lambda said: user(said).update(password="a"), "sends a password"),
+        (lambda said: user(said).update({"as": "admin"}), "acts as another user"),
+        (lambda said: user(said).update({"as-uid": "1"}), "acts as another user"),
+        (lambda said: user(said).update({"as-groups": ["system:masters"]}), "acts as another user"),
+        (lambda said: user(said).update({"as-user-extra": {}}), "acts as another user"),
+        (lambda said: user(said).update({"tomorrow": ""}), "'tomorrow', which is not known to be harmless"),
+        (lambda said: user(said).update(extensions=[]), "'extensions', which is not known"),
+        (lambda said: user(said).clear(), "neither a token nor"),
+        (lambda said: user(said).update(token=""), "neither a token nor"),
+        (lambda said: user(said).update(token="a\r\nX-More: b"), "no header may hold"),
+        (lambda said: user(said).update(token=["a"]), "token is no text"),
+        (lambda said: user(said).update({"client-key-data": "YQ=="}), "without its certificate"),
+        (lambda said: user(said).update({"client-certificate-data": "%"}), "no base64"),
+        (lambda said: cluster(said).update({"certificate-authority": "/etc/passwd"}), "'certificate-authority', which reads"),
+        (lambda said: cluster(said).pop("certificate-authority-data"), "no certificate-authority-data"),
+        (lambda said: cluster(said).update({"insecure-skip-tls-verify": True}), "lets any server answer"),
+        (lambda said: cluster(said).update({"tls-server-name": "other"}), "another name's certificate"),
+        (lambda said: cluster(said).update({"proxy-url": "http://evil.example"}), "by way of another server"),
+        (lambda said: cluster(said).update({"tomorrow": ""}), "'tomorrow', which is not known"),
+        (lambda said: said["contexts"][0]["context"].update(tomorrow=""), "'tomorrow', which is not known"),
+        (lambda said: said.update(tomorrow=""), "'tomorrow', which is not known"),
+        (lambda said: said["users"][0].update(exec=EXEC), "not a name and a user alone"),
+        (lambda said: said["users"].append(copy.deepcopy(said["users"][0])), "two of its users"),
+        (lambda said: said["clusters"].append(copy.deepcopy(said["clusters"][0])), "two of its clusters"),
+        (lambda said: said["contexts"].append(copy.deepcopy(said["contexts"][0])), "two of its contexts"),
+        (lambda said: said["users"].clear(), "none is called 'u'"),
+        (lambda said: said["contexts"].clear(), "none is called 'good'"),
+        (lambda said: said["contexts"][0]["context"].pop("user"), "neither a token nor"),
+        (lambda said: said.update(users={}), "users is no list"),
+    ],
+)
+def test_each_other_field_alone_is_refused_for_others(tmp_path: Path, change: Change, says: str) -> None:
+    said = kubeconfig()
+    change(said)
+    with pytest.raises(Refused, match=says) as refused:
+        afar(tmp_path, said)
+    assert str(tmp_path) not in str(refused.value), "callers learn no folder"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "http://api.site.example:6443",
+        "HTTPS://api.site.example:6443",
+        "https://evil.example:6443",
+        "https://api.site.example",
+        "https://api.site.example:443",
+        "https://api.site.example:64430",
+        "https://api.site.example:6443@evil.example",
+        "https://api.site.example:6443#@evil.example",
+        "https://api.site.example:6443?a",
+        "https://api.site.example:6443/..",
+        "https://api.site.example:6443/a/../b",
+        "https://api.site.example:6443\\@evil.example",
+        "https://api.site.example.:6443",
+        "https://u:p@api.site.example:6443",
+        "https://api.site.example:6443 ",
+        "https://[::1]:6443",
+        "https://",
+        "",
+        "api.site.example:6443",
+        "file:///etc/passwd",
+    ],
+)
+def test_another_server_than_the_operator_allows_is_refused(tmp_path: Path, server: str) -> None:
+    said = kubeconfig()
+    cluster(said)["server"] = server
+    with pytest.raises(Refused, match="server is"):
+        afar(tmp_path, said)
+
+
+@pytest.mark.parametrize(
+    ("server", "hosts", "asked"),
+    [
+        ("https://API.site.example:6443/", ["api.Site.example:6443"], "https://api.site.example:6443"),
+        ("https://rancher.example/k8s/clusters/c-1", ["rancher.example"], "https://rancher.example:443/k8s/clusters/c-1"),
+        ("https://[fd00:0::1]:6443", ["other.example", "[fd00::1]:6443"], "https://[fd00::1]:6443"),
+    ],
+)
+def test_hosts_are_compared_by_what_they_mean(tmp_path: Path, server: str, hosts: list[str], asked: str) -> None:
+    said = kubeconfig()
+    cluster(said)["server"] = server
+    assert afar(tmp_path, said, hosts=hosts).server == asked
+
+
+class TestTheOperatorsFile:
+    def test_without_one_nothing_is_looked_at(self) -> None:
+        with pytest.raises(Refused, match="operator named no clusters"):
+            access(LiveCluster(context="site", clusters=""), {})
+
+    def test_another_name_is_refused_with_the_names_that_there_are(self, tmp_path: Path) -> None:
+        file = operators_file(tmp_path, written(tmp_path, kubeconfig()), name="site")
+        for name in ("good", "SITE", "site ", str(tmp_path / "kubeconfig")):
+            with pytest.raises(Refused, match="there are: site"):
+                access(LiveCluster(context=name, clusters=str(file)), {})
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            (lambda one: one.update(hosts=[]), "lists no host"),
+            (lambda one: one.pop("hosts"), "give kubeconfig, context, hosts"),
+            (lambda one: one.update(insecure=True), "and nothing else"),
+            (lambda one: one.update(hosts="api.site.example:6443"), "lists no host"),
+            (lambda one: one.update(hosts=["*"]), "is no host"),
+            (lambda one: one.update(hosts=["*.example"]), "is no host"),
+            (lambda one: one.update(hosts=["https://api.site.example"]), "is no host"),
+            (lambda one: one.update(hosts=["api.site.example:70000"]), "no port"),
+            (lambda one: one.update(kubeconfig="kubeconfig"), "no whole path"),
+            (lambda one: one.update(context=""), "context is no name"),
+        ],
+    )
+    def test_each_line_of_it_counts(self, tmp_path: Path, change: Change, says: str) -> None:
+        file = operators_file(tmp_path, written(tmp_path, kubeconfig()), name="site")
+        said = yaml.safe_load(file.read_text())
+        change(said["clusters"]["site"])
+        file.write_text(yaml.safe_dump(said))
+        with pytest.raises(Refused, match=says):
+            access(LiveCluster(context="site", clusters=str(file)), {})
+
+    @pytest.mark.parametrize("text", ["", "[]", "clusters: []", "clusters: {}\nmore: 1", "{", "clusters: {1: {}}", "a\n---\nb"])
+    def test_what_is_none_is_refused(self, tmp_path: Path, text: str) -> None:
+        file = tmp_path / "clusters.yaml"
+        file.write_text(text)
+        file.chmod(0o600)
+        with pytest.raises(Refused):
+            access(LiveCluster(context="site", clusters=str(file)), {})
+
+    @pytest.mark.parametrize(("name", "mode"), [("clusters.yaml", 0o666), ("clusters.yaml", 0o620), ("kubeconfig", 0o640)])
+    def test_what_others_may_change_or_read_is_refused(self, tmp_path: Path, name: str, mode: int) -> None:
+        file = operators_file(tmp_path, written(tmp_path, kubeconfig()), name="site")
+        (tmp_path / name).chmod(mode)
+        with pytest.raises(Refused, match="open to other users"):
+            access(LiveCluster(context="site", clusters=str(file)), {})
+
+    def test_what_belongs_to_another_user_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = operators_file(tmp_path, written(tmp_path, kubeconfig()), name="site")
+        if os.geteuid() == 0:
+            os.chown(tmp_path / "kubeconfig", 65534, -1)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        with pytest.raises(Refused, match="belongs to another user"):
+            access(LiveCluster(context="site", clusters=str(file)), {})
+
+    @pytest.mark.parametrize("name", ["clusters.yaml", "kubeconfig"])
+    def test_what_lies_where_callers_put_files_is_refused(self, tmp_path: Path, name: str) -> None:
+        """Also by way of a link: what counts is where the file is."""
+        mine, served = tmp_path / "mine", tmp_path / "served"
+        mine.mkdir()
+        served.mkdir()
+        file = operators_file(mine, written(mine, kubeconfig()), name="site", hosts=["api.site.example:6443"])
+        live = LiveCluster(context="site", clusters=str(file), served=(served,))
+        assert access(live, {}).server == SERVER
+        (mine / name).rename(served / name)
+        (mine / name).symlink_to(served / name)
+        with pytest.raises(Refused, match="callers name files in"):
+            access(live, {})
+
+    def test_no_error_holds_what_the_files_hold(self, tmp_path: Path) -> None:
+        file = operators_file(tmp_path, written(tmp_path, kubeconfig()), name="site")
+        (tmp_path / "kubeconfig").write_text("users: [{name: u, user: {token: hunter2, token: hunter2\n")
+        with pytest.raises(Refused) as refused:
+            access(LiveCluster(context="site", clusters=str(file)), {})
+        assert "hunter2" not in str(refused.value)
+
+
+class TestOnesOwn:
+    def test_files_count_from_the_kubeconfig_s_folder(self, tmp_path: Path) -> None:
+        said = kubeconfig()
+        (tmp_path / "ca.pem").write_bytes(AUTHORITY)
+        (tmp_path / "token").write_text("from-a-file\n")
+        del cluster(said)["certificate-authority-data"]
+        cluster(said)["certificate-authority"] = "ca.pem"
+        user(said)["tokenFile"] = "token"
+        found = own(tmp_path, said)
+        assert (found.authority.encode(), found.authorization) == (AUTHORITY, "Bearer from-a-file")
+
+    def test_no_proof_of_the_server_is_said_aloud(self, tmp_path: Path) -> None:
+        said = kubeconfig()
+        assert own(tmp_path, said).aloud == ()
+        cluster(said)["insecure-skip-tls-verify"] = True
+        (sentence,) = own(tmp_path, said).aloud
+        assert "no proof" in sentence
+        assert not own(tmp_path, said).verify
+
+    def test_a_name_and_a_password(self, tmp_path: Path) -> None:
+        said = kubeconfig()
+        said["users"][0]["user"] = {"username": "ada", "password": "b"}
+        assert own(tmp_path, said).authorization == "Basic YWRhOmI="
+
+    @pytest.mark.parametrize("name", ["auth-provider", "as", "as-groups", "tomorrow"])
+    def test_what_would_not_be_followed_is_refused_and_not_ignored(self, tmp_path: Path, name: str) -> None:
+        """With ``as`` ignored, a look would have other rights than the person meant."""
+        said = kubeconfig()
+        user(said)[name] = {}
+        with pytest.raises(Refused, match=f"has the field '{name}'"):
+            own(tmp_path, said)
+
+    def test_several_files_count_as_for_kubectl(self, tmp_path: Path) -> None:
+        """The first file that has a name wins, and so does the first current context."""
+        first, second = tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        second.mkdir()
+        said = kubeconfig()
+        other = {**kubeconfig(), "current-context": "other"}
+        user(other)["token"] = "another"
+        del said["clusters"]
+        paths = (tmp_path / "gone", written(first, said), written(second, other))
+        environment = {"KUBECONFIG": os.pathsep.join(map(str, paths)), "HOME": str(tmp_path)}
+        assert current_context(None, environment) == "good"
+        found = access(LiveCluster(context="good", clusters=None), environment)
+        assert (found.server, found.authorization) == (SERVER, "Bearer a-token")
+
+    def test_without_a_kubeconfig_it_says_so(self, tmp_path: Path) -> None:
+        for environment in ({"HOME": str(tmp_path)}, {"KUBECONFIG": str(tmp_path / "gone")}):
+            with pytest.raises(Refused, match="name one with --kubeconfig"):
+                current_context(None, environment)
