@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,10 +14,10 @@ from starlette.types import ASGIApp
 
 
 @contextmanager
-def loopback(app: ASGIApp, http: type[asyncio.Protocol] | str = "h11") -> Iterator[int]:
+def loopback(app: ASGIApp, http: type[asyncio.Protocol] | str = "h11", lifespan: str = "off") -> Iterator[int]:
     """The port where *app* is served, its HTTP read by *http*, until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, http=http, ws="websockets-sansio", lifespan="off", log_config=None)  # type: ignore[arg-type]
+        config = uvicorn.Config(app, http=http, ws="websockets-sansio", lifespan=lifespan, log_config=None)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -43,6 +44,4 @@ def exchanged(port: int, *parts: bytes, seconds: float = 20.0) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     """The status of each answer in *answer*."""
-    import re
-
     return [int(one) for one in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", answer)]

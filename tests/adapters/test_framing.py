@@ -24,6 +24,7 @@ class Echo:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, bytes]] = []
+        self.headers: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -35,6 +36,7 @@ class Echo:
                 return
             body, more = body + message["body"], message["more_body"]
         self.seen.append((scope["method"], scope["path"], body))
+        self.headers = list(scope["headers"])
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
