@@ -1,6 +1,7 @@
 """Who may call what: OAuth 2.1 bearer tokens in front of every part that shows or does something (RFC 6750, RFC 9728).
 
-Without an issuer only this machine is served, and only directly: a request that came through a proxy is another machine's.
+Without an issuer only the user who started the server is served, by the secret of this start (`opening`), and only directly: a
+request that came through a proxy is another machine's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.front.opening import Opening
 from adapters.tools.contract import Scope as Permission
 from arcops.errors import ArcOpsError
 from foundation.settings import is_loopback
@@ -33,7 +35,8 @@ class Guard:
     """Lets a request through to ``app`` with its `Caller`, or answers 401 or 403 itself.
 
     ``resource`` is the URL that clients know this server by; ``needs`` says from method, path and body which scope a request
-    takes. ``limit`` is the most bytes of a body that is looked into.
+    takes. ``limit`` is the most bytes of a body that is looked into. ``opening`` is the way in for this user where there are no
+    tokens; ``pages`` says that a browser's cookie is enough, and that a person is shown how to get one.
     """
 
     app: ASGIApp
@@ -41,6 +44,8 @@ class Guard:
     resource: str
     needs: Callable[[bytes], Permission]
     limit: int
+    opening: Opening | None = None
+    pages: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -73,13 +78,7 @@ class Guard:
     async def _identify(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if self.tokens is None:
-            client = scope.get("client")
-            if client and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED):
-                scope[CALLER] = ANONYMOUS
-                return None
-            return _answer(
-                403, "no issuer of tokens is configured here, so only this machine itself is served, without a proxy"
-            )
+            return self._is_this_user(scope, headers)
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             return _answer(401, "a bearer token is needed", f'Bearer resource_metadata="{self._metadata()}"')
@@ -92,6 +91,20 @@ class Guard:
         except ArcOpsError as error:
             return _answer(503, str(error))
         return None
+
+    def _is_this_user(self, scope: Scope, headers: Headers) -> Response | None:
+        client = scope.get("client")
+        direct = client and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
+        if self.opening is None or not direct:
+            said = "no issuer of tokens is configured here, so only this machine itself is served, without a proxy"
+            return _answer(403, said)
+        if self.opening.by_secret(headers) or (self.pages and self.opening.by_cookie(headers)):
+            scope[CALLER] = ANONYMOUS
+            return None
+        if self.pages and scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
+            return self.opening.page()
+        said = "the secret of this server is needed as a bearer token; it said when it started in which folder the secret is"
+        return _answer(401, said, "Bearer")
 
     def _metadata(self) -> str:
         origin, path = _split(self.resource)

@@ -1,4 +1,4 @@
-"""Where one HTTP/1.1 request ends and the next begins, read from the bytes as they come, and refused if two readers could differ.
+"""Where one HTTP/1.1 request ends and the next begins, from the bytes as they come; refused if two readers could differ.
 
 h11 reads some of what RFC 9112 lets a server read: lines that end in a bare line feed, folded header lines, chunk extensions,
 a length beside chunks, a length said twice. A proxy in front may read them otherwise, and then one caller's bytes become
@@ -21,7 +21,7 @@ _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff]+(?:[ \t
 _LENGTH = re.compile(rb"[0-9]{1,%d}" % _MOST_DIGITS)
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,%d}" % _MOST_DIGITS)
 _ONCE = frozenset(
-    (b"authorization", b"content-length", b"content-type", b"cookie", b"host", b"mcp-session-id", b"origin", b"transfer-encoding")
+    b"authorization content-length content-type cookie host mcp-session-id origin transfer-encoding".split(),
 )
 """What decides who asks, for what, and how long it is; said twice, two readers could take different ones."""
 

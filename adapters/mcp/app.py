@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.front.access import CALLER, Guard, metadata
+from adapters.front.opening import Opening
 from adapters.mcp.events import Sessions
 from adapters.mcp.needs import needed_by_call
 from adapters.mcp.server import build
@@ -37,10 +38,11 @@ class Endpoint:
     work: Work
 
 
-def endpoint(place: Place, *, tokens: Tokens | None, resource: str) -> Endpoint:
-    """The MCP endpoint at *place*. *resource* is the URL that clients know it by."""
+def endpoint(place: Place, *, tokens: Tokens | None, resource: str, opening: Opening | None = None) -> Endpoint:
+    """The MCP endpoint at *place*. *resource* is the URL that clients know it by; *opening* is this user's way in."""
     work = Work(long=place.settings.workers)
-    return over_http(build(all_tools(), place, work, owner=owner, hide=True), work, tokens=tokens, resource=resource)
+    server = build(all_tools(), place, work, owner=owner, hide=True)
+    return over_http(server, work, tokens=tokens, resource=resource, opening=opening)
 
 
 def over_http(
@@ -49,6 +51,7 @@ def over_http(
     *,
     tokens: Tokens | None,
     resource: str,
+    opening: Opening | None = None,
     retry_ms: int | None = None,
 ) -> Endpoint:
     """The endpoint that serves *server*, whose tools are at work in *work*.
@@ -58,7 +61,7 @@ def over_http(
     """
     manager = Sessions(app=server, retry_interval=retry_ms, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS)
     app = _Owned(app=StreamableHTTPASGIApp(manager))
-    guard = Guard(app=app, tokens=tokens, resource=resource, needs=needed_by_call, limit=MOST_BODY)
+    guard = Guard(app=app, tokens=tokens, resource=resource, needs=needed_by_call, limit=MOST_BODY, opening=opening)
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
     if tokens is not None:
         routes += metadata(tokens, resource)

@@ -109,7 +109,7 @@ def test_the_run_is_part_of_the_trace_and_the_log_of_the_call(site: Served, here
 
 
 def test_its_processes_are_measured(site: Served) -> None:
-    said = httpx2.get(f"{site.url}/metrics").text
+    said = site.get("/metrics").text
     for process in ("Prefect's server", "Prefect's worker"):
         assert f'arcops_process_restarts_total{{process="{process}"}} 0.0' in said
     assert 'arcops_ready{part="prefect"} 1.0' in said
