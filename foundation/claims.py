@@ -1,7 +1,7 @@
-"""What a token says of itself, judged: is it an access token, for a bearer, of a plausible life? Pure; signatures are elsewhere.
+"""What a token says of itself: is it an access token, for a bearer, of a plausible life? Pure; signatures are elsewhere.
 
-What joserfc leaves to its caller: ``typ`` (RFC 9068, section 4; RFC 8725, section 3.11), ``cnf`` (RFC 7800), members said twice,
-how long a token may live, and header parameters that change what is signed.
+What joserfc leaves to its caller: ``typ`` (RFC 9068, section 4; RFC 8725, section 3.11), ``cnf`` (RFC 7800), members said
+twice, how long a token may live, and header parameters that change what is signed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def judge(claims: Mapping[str, Any], *, now: float, leeway: float, longest: floa
     if kind is not None and (not isinstance(kind, str) or kind.lower() not in _BEARER):
         raise NotAccepted("the token calls itself something else than a bearer's access token")
     if "cnf" in claims:
-        raise NotAccepted("the token is bound to a key or a certificate (cnf), whose proof is not checked here; get a bearer token")
+        raise NotAccepted(
+            "the token is bound to a key or a certificate (cnf), whose proof is not checked here; get a bearer token"
+        )
     expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
     begun = now + leeway if issued is None else min(issued, now + leeway)
     if expires is None or expires - begun > longest:

@@ -88,7 +88,9 @@ def key_set(text: bytes) -> KeySet:
         raise Unavailable("the issuer's key set holds two keys of one name, so no token can be checked")
     try:
         if any(one["kty"] == "RSA" and _bits(one) < _LEAST_RSA_BITS for one in listed):
-            raise Unavailable(f"the issuer's key set holds an RSA key of less than {_LEAST_RSA_BITS} bits, so no token can be checked")
+            raise Unavailable(
+                f"the issuer's key set holds an RSA key of less than {_LEAST_RSA_BITS} bits, so no token can be checked"
+            )
         return KeySet.import_key_set({"keys": listed})
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise Unavailable(f"the issuer's key set cannot be read, so no token can be checked: {type(error).__name__}") from error

@@ -45,7 +45,9 @@ def put(cache: Path, host: str, port: int, *, secret: str, link: str) -> Path:
         for one in (place.parent, place):
             one.chmod(0o700)
     except OSError as error:
-        raise Unavailable(f"{place} cannot be made private ({error.strerror}); the server's secret has no other place") from error
+        raise Unavailable(
+            f"{place} cannot be made private ({error.strerror}); the server's secret has no other place"
+        ) from error
     replace_whole(place / _SECRET, f"{secret}\n".encode(), mode=0o600)
     replace_whole(place / _LINK, f"{link}\n".encode(), mode=0o600)
     return place

@@ -14,14 +14,13 @@ from functools import partial
 from pathlib import Path
 from socket import socket
 
-from starlette.types import ASGIApp
-
 from adapters.cli import surroundings
-from adapters.front.access import Guard, needed_to_read
+from adapters.front.access import Door
 from adapters.front.app import Part, front
 from adapters.front.bound import Bound, bind
 from adapters.front.metrics import Metrics
 from adapters.front.opening import Opening, opening
+from adapters.front.quotas import ALONE, Quotas, Shares, read_quotas
 from adapters.front.serve import free_port, listen, serve
 from adapters.front.stored import StoreWatch
 from adapters.tools.contract import Place
@@ -76,22 +75,7 @@ def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
         _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _pages])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doorkeeper:
-    """Who is let in: who has a token of the issuer, or without one this user alone."""
-
-    tokens: Tokens | None
-    opening: Opening | None
-
-    def guard(self, app: ASGIApp, bound: Bound) -> ASGIApp:
-        """*app*, shown to who may read."""
-        resource = f"{bound.url}/mcp"
-        return Guard(
-            app=app, tokens=self.tokens, resource=resource, needs=needed_to_read, limit=0, opening=self.opening, pages=True
-        )
-
-
-Maker = Callable[[Place, Bound, Doorkeeper], Part]
+Maker = Callable[[Place, Bound, Door], Part]
 
 
 def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bool) -> None:
@@ -134,13 +118,15 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     if tokens is None and not is_loopback(bound.host):
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so what comes from other machines to %s is refused", bound.host)
     way_in = opening(bound, at.settings.cache, os.environ) if tokens is None and is_loopback(bound.host) else None
-    door = Doorkeeper(tokens=tokens, opening=way_in)
+    quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
+    requests = Shares(quotas.requests, "requests under way")
+    door = Door(tokens=tokens, opening=way_in, quotas=quotas, requests=requests)
     # Who has the secret of this start is this user; who comes with a token sees what the operator serves.
     at = replace(at, roots=at.settings.roots if tokens else at.settings.roots or None)
     parts = [Part(routes=(), running=_traced()), *(make(at, bound, door) for make in makers)]
     if way_in is not None:
         parts.insert(1, Part(routes=way_in.routes(), running=way_in.running()))
-    app = front(parts, bound, Metrics(StoreWatch(at.settings.store), lambda inner: door.guard(inner, bound)))
+    app = front(parts, bound, Metrics(StoreWatch(at.settings.store), lambda inner: door.for_readers(inner, f"{bound.url}/mcp")))
     _log.info("%s at %s", what, bound.url)
     if way_in is not None:
         _say_how_to_open(way_in)
@@ -155,19 +141,19 @@ def _say_how_to_open(way_in: Opening) -> None:
         print(f"arcops: open {way_in.link}", file=sys.stderr, flush=True)
 
 
-def _mcp(at: Place, bound: Bound, door: Doorkeeper) -> Part:
+def _mcp(at: Place, bound: Bound, door: Door) -> Part:
     from adapters.mcp.app import endpoint
 
-    found = endpoint(at, tokens=door.tokens, resource=f"{bound.url}/mcp", opening=door.opening)
+    found = endpoint(at, resource=f"{bound.url}/mcp", door=door)
     return Part(routes=found.routes, running=found.running, work=found.work)
 
 
-def _pages(at: Place, bound: Bound, door: Doorkeeper) -> Part:
+def _pages(at: Place, bound: Bound, door: Door) -> Part:
     from starlette.routing import Mount
 
     from adapters.web.app import site
 
-    return Part(routes=[Mount("/", app=door.guard(site(lambda: at), bound))])
+    return Part(routes=[Mount("/", app=door.for_readers(site(lambda: at), f"{bound.url}/mcp"))])
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -16,8 +16,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.front.opening import Opening
+from adapters.front.quotas import RETRY_SECONDS, Quotas, Shares
 from adapters.tools.contract import Scope as Permission
-from arcops.errors import ArcOpsError
+from arcops.errors import ArcOpsError, Refused, Unavailable
 from foundation.settings import is_loopback
 from foundation.tokens import PREFIX, Caller, NotAccepted, Tokens
 
@@ -27,16 +28,40 @@ METADATA = "/.well-known/oauth-protected-resource"
 ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission))
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BODY_SECONDS = 30.0
-_UNAUTHORIZED, _FORBIDDEN = -32001, -32003
+_UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who is let in at a front: who has a token of the issuer, or without one this user alone; and how much each may hold."""
+
+    tokens: Tokens | None
+    opening: Opening | None = None
+    quotas: Quotas = field(default_factory=Quotas)
+    requests: Shares | None = None
+
+    def for_readers(self, app: ASGIApp, resource: str) -> Guard:
+        """*app*, shown to who may read, in a browser too."""
+        return Guard(
+            app=app,
+            tokens=self.tokens,
+            resource=resource,
+            needs=needed_to_read,
+            limit=0,
+            opening=self.opening,
+            pages=True,
+            shares=self.requests,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Lets a request through to ``app`` with its `Caller`, or answers 401 or 403 itself.
+    """Lets a request through to ``app`` with its `Caller`, or answers 400, 401, 403 or 429 itself.
 
-    ``resource`` is the URL that clients know this server by; ``needs`` says from method, path and body which scope a request
-    takes. ``limit`` is the most bytes of a body that is looked into. ``opening`` is the way in for this user where there are no
-    tokens; ``pages`` says that a browser's cookie is enough, and that a person is shown how to get one.
+    ``resource`` is the URL that clients know this server by; ``needs`` says from the body which scope a request takes, and
+    raises `Refused` for one that cannot be read in one way only. ``limit`` is the most bytes of a body that is looked into.
+    ``opening`` is the way in for this user where there are no tokens; ``pages`` says that a browser's cookie is enough, and
+    that a person is shown how to get one. ``shares`` bounds how many requests one caller has under way, at all guards together.
     """
 
     app: ASGIApp
@@ -46,6 +71,7 @@ class Guard:
     limit: int
     opening: Opening | None = None
     pages: bool = False
+    shares: Shares | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -55,6 +81,22 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
+        if self.shares is None:
+            await self._let_through(scope, receive, send)
+            return
+        caller: Caller = scope[CALLER]
+        who = caller.id or str((scope.get("client") or ("",))[0])
+        try:
+            self.shares.take(who)
+        except Unavailable as error:
+            await _answer(429, str(error), retry=RETRY_SECONDS)(scope, receive, send)
+            return
+        try:
+            await self._let_through(scope, receive, send)
+        finally:
+            self.shares.give(who)
+
+    async def _let_through(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 body, again = await _read(receive, self.limit)
@@ -64,7 +106,11 @@ class Guard:
         if body is None:
             await _answer(413, f"the body is longer than {self.limit} bytes")(scope, again, send)
             return
-        needed = self.needs(body)
+        try:
+            needed = self.needs(body)
+        except Refused as error:
+            await _answer(400, str(error), code=_PARSE_ERROR)(scope, again, send)
+            return
         caller: Caller = scope[CALLER]
         if needed.value not in caller.scopes:
             said = f"this takes the scope {PREFIX}{needed.value}, which the token does not grant"
@@ -138,10 +184,11 @@ def _split(url: str) -> tuple[str, str]:
     return f"{scheme}://{host}", f"{slash}{path}".rstrip("/")
 
 
-def _answer(status: int, said: str, challenge: str = "") -> Response:
-    code = {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(status, -32600)
+def _answer(status: int, said: str, challenge: str = "", *, code: int = 0, retry: int = 0) -> Response:
+    code = code or {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(status, -32600)
+    headers = {**({"WWW-Authenticate": challenge} if challenge else {}), **({"Retry-After": str(retry)} if retry else {})}
     body = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": said[:1000]}}
-    return JSONResponse(body, status_code=status, headers={"WWW-Authenticate": challenge} if challenge else {})
+    return JSONResponse(body, status_code=status, headers=headers)
 
 
 async def _read(receive: Receive, limit: int) -> tuple[bytes | None, Receive]:

@@ -26,7 +26,7 @@ from adapters.front.bound import Bound
 from foundation import nearby
 
 PATH = "/open"
-SECRET_FILE = "ARCOPS_SECRET_FILE"
+SECRET_FILE = "ARCOPS_SECRET_FILE"  # noqa: S105  # the name of a setting
 _ONCE = "once"
 _MOST_FORM = 4096
 _OWN_REQUESTS = ("same-origin", "none")
@@ -99,7 +99,9 @@ class Opening:
                 if len(body) > _MOST_FORM:
                     return self.page("That is longer than any secret.")
             given = parse_qs(body.decode("ascii", "replace")).get("secret", [""])[0]
-            return self._let_in(request) if _same(given.strip(), self.secret) else self.page("That is not the secret of this start.")
+            if _same(given.strip(), self.secret):
+                return self._let_in(request)
+            return self.page("That is not the secret of this start.")
         once = request.query_params.get(_ONCE, "")
         if request.method == "GET" and once and _same(once, self._once):
             self._once = secrets.token_urlsafe(32)  # it opens once; the file has the next one

@@ -1,8 +1,8 @@
 """One path of the front handed on to a server on this machine: HTTP as a stream, and WebSockets.
 
-The server behind is reached over loopback only. It gets the path that was checked, in one spelling, and a request that is framed
-here; of who calls it gets its own password and nothing else: no cookie, and no token that was meant for us. Its pages come with
-a content-security policy under which a browser reaches nobody else.
+The server behind is reached over loopback only. It gets the path that was checked, in one spelling, and a request that is
+framed here; of who calls it gets its own password and nothing else: no cookie, and no token that was meant for us. Its pages
+come with a content-security policy under which a browser reaches nobody else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ POLICY = (
     "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
 )
 _HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split(),
+    (
+        b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade"
+    ).split(),
 )
 _NOT_ON = frozenset(b"host content-length cookie expect".split())
 _NOT_BACK = frozenset(b"content-security-policy server date strict-transport-security set-cookie".split())
@@ -67,7 +69,9 @@ class Proxied:
         try:
             answer = await self._client.send(request, stream=True)
         except TimeoutError:
-            await PlainTextResponse(f"the body did not go on for {_SECONDS:.0f} seconds\n", status_code=408)(scope, receive, send)
+            await PlainTextResponse(f"the body did not go on for {_SECONDS:.0f} seconds\n", status_code=408)(
+                scope, receive, send
+            )
             return
         except httpx2.HTTPError as error:
             said = f"the server behind does not answer ({type(error).__name__}); /readyz says more\n"
@@ -108,9 +112,7 @@ class Proxied:
 
         url = f"{self._origin.replace('http', 'ws', 1)}{self._target(scope).decode('ascii')}"
         authorization = [
-            (name.decode(), value.decode("latin-1"))
-            for name, value in _handed_on(scope["headers"])
-            if name == b"authorization"
+            (name.decode(), value.decode("latin-1")) for name, value in _handed_on(scope["headers"]) if name == b"authorization"
         ]
         wanted = [Subprotocol(one) for one in scope.get("subprotocols", ())]
         try:
@@ -141,7 +143,7 @@ class Proxied:
 
 
 def _handed_on(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """What of the caller's *headers* the server behind gets. What ``Connection`` names is for the next hop (RFC 9110, 7.6.1)."""
+    """What of the caller's *headers* the server behind gets. What ``Connection`` names is for one hop (RFC 9110, 7.6.1)."""
     known = list(headers)
     named = {one.strip().lower() for name, value in known if name == b"connection" for one in value.split(b",")}
     for name, value in known:

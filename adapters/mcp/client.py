@@ -54,8 +54,8 @@ def call(
 ) -> B:
     """The answer of *tool* at the server *url*.
 
-    The token of ``ARCOPS_TOKEN`` or of the file ``ARCOPS_TOKEN_FILE`` goes with it, but never in the clear to another machine; to
-    a server that this user runs here, its own secret goes (`foundation.nearby`).
+    The token of ``ARCOPS_TOKEN`` or of the file ``ARCOPS_TOKEN_FILE`` goes with it, but never in the clear to another machine;
+    to a server that this user runs here, its own secret goes (`foundation.nearby`).
     Raises what the tool raises there, and `Unavailable` where no server answers.
     """
     endpoint, headers = _endpoint(url, settings), _headers(environment)
@@ -106,7 +106,7 @@ def _headers(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _opened(endpoint: str, settings: Settings) -> tuple[str, dict[str, str]]:
-    """*endpoint* and what opens it, if this user runs the server there. A name is replaced by the address that it listens at."""
+    """*endpoint* and what opens it, if this user runs the server there. A name becomes the address that it listens at."""
     found = find(settings.cache, endpoint)
     if found is None:
         return endpoint, {}

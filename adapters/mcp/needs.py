@@ -1,20 +1,16 @@
-"""Which scope an MCP message takes."""
+"""Which scope an MCP message takes. What cannot be read in one way only takes none: it is refused."""
 
 from __future__ import annotations
 
-import json
-
+from adapters.mcp.reading import message as read
 from adapters.tools.contract import Scope, all_tools
 
 
 def needed_by_call(body: bytes) -> Scope:
-    """The scope that an MCP message takes: a tool's own, and read for everything else."""
+    """The scope that an MCP message takes: a tool's own, and read for everything else. Raises `Refused` for no message."""
     if not body:
         return Scope.READ
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return Scope.READ  # it is no message, and is answered as such
+    message = read(body)
     if not isinstance(message, dict):
         return Scope.READ
     params = message.get("params")

@@ -33,7 +33,7 @@ class Served:
     """
 
     url: str
-    cache: Path
+    cache: Path = Path("/nonexistent")
     process: subprocess.Popen[str] = None  # type: ignore[assignment]  # a test that serves in its own process has none
     log: list[str] = field(default_factory=list)
 

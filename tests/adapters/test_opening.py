@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from adapters.cli.serving import Doorkeeper, _mcp, _pages
+from adapters.cli.serving import _mcp, _pages
+from adapters.front.access import Door, Guard, needed_to_read
 from adapters.front.app import Part, front
 from adapters.front.bound import Bound, bind
 from adapters.front.metrics import Metrics
@@ -49,9 +50,9 @@ def site(here: Bench) -> Iterator[Served]:
         port = int(taken.getsockname()[1])
     bound = bind("127.0.0.1", port, place.settings, certificate=None, key=None, behind_proxy=False)
     way_in = opening(bound, place.settings.cache, {})
-    door = Doorkeeper(tokens=None, opening=way_in)
+    door = Door(tokens=None, opening=way_in)
     own = Part(routes=way_in.routes(), running=way_in.running())
-    metrics = Metrics(StoreWatch(place.settings.store), lambda inner: door.guard(inner, bound))
+    metrics = Metrics(StoreWatch(place.settings.store), lambda inner: door.for_readers(inner, bound.url))
     app = front([own, _mcp(place, bound, door), _pages(place, bound, door)], bound, metrics)
     with loopback(app, protocol(), lifespan="on", port=port):
         yield Served(url=bound.url, cache=place.settings.cache)
@@ -99,7 +100,15 @@ def test_the_secret_lies_where_this_user_alone_reads_it(site: Served) -> None:
 def test_the_command_line_finds_it(site: Served, here: Bench, tmp_path: Path) -> None:
     def ask(url: str, cache: Bench) -> object:
         settings = cache.settings
-        return call(url, explain_rule, Explain(name="integrity"), settings=settings, environment={}, stop=threading.Event(), progress=silent)
+        return call(
+            url,
+            explain_rule,
+            Explain(name="integrity"),
+            settings=settings,
+            environment={},
+            stop=threading.Event(),
+            progress=silent,
+        )
 
     assert ask(site.url, here)
     assert ask(site.url.replace("127.0.0.1", "localhost"), here)
@@ -127,7 +136,10 @@ class TestABrowser:
     def test_is_let_in_by_typing_the_secret(self, site: Served) -> None:
         secret = _file(site, "secret").read_text().strip()
         assert "set-cookie" not in httpx2.post(f"{site.url}/open", data={"secret": secret + "x"}).headers
-        assert "set-cookie" not in httpx2.post(f"{site.url}/open", data={"secret": secret}, headers={"origin": "http://evil"}).headers
+        assert (
+            "set-cookie"
+            not in httpx2.post(f"{site.url}/open", data={"secret": secret}, headers={"origin": "http://evil"}).headers
+        )
         assert "set-cookie" not in httpx2.post(f"{site.url}/open", content=b"secret=" + b"x" * 100_000).headers
         assert "set-cookie" in httpx2.post(f"{site.url}/open", data={"secret": secret}).headers
 
@@ -172,7 +184,9 @@ def test_an_operators_own_secret_for_clients_whose_settings_are_fixed(tmp_path: 
         assert httpx2.get(f"{server.url}/metrics", headers={"authorization": "Bearer " + "s" * 40}).status_code == 200
 
 
-@pytest.mark.parametrize(("text", "mode"), [("s" * 40, 0o644), ("s" * 40, 0o640), ("short", 0o600), ("a b" * 20, 0o600), ("", 0o600)])
+@pytest.mark.parametrize(
+    ("text", "mode"), [("s" * 40, 0o644), ("s" * 40, 0o640), ("short", 0o600), ("a b" * 20, 0o600), ("", 0o600)]
+)
 def test_a_secret_that_others_know_or_guess_is_refused(tmp_path: Path, text: str, mode: int) -> None:
     file = tmp_path / "secret"
     file.write_text(text)
@@ -201,7 +215,13 @@ def test_the_secret_goes_to_the_address_that_listens_and_to_no_other(tmp_path: P
     found = find(tmp_path, "http://localhost:8420/mcp")
     assert found is not None
     assert (found.host, found.port) == ("127.0.0.1", 8420), "the name may mean an address where another user listens"
-    for other in ("http://127.0.0.2:8420", "http://[::1]:8420", "http://127.0.0.1:8421", "http://evil.example:8420", "https://127.0.0.1"):
+    for other in (
+        "http://127.0.0.2:8420",
+        "http://[::1]:8420",
+        "http://127.0.0.1:8421",
+        "http://evil.example:8420",
+        "https://127.0.0.1",
+    ):
         assert find(tmp_path, other) is None
     forget(tmp_path, "127.0.0.1", 8420, secret="another")
     assert find(tmp_path, "http://127.0.0.1:8420") is not None
@@ -211,8 +231,6 @@ def test_the_secret_goes_to_the_address_that_listens_and_to_no_other(tmp_path: P
 
 def test_a_guard_without_a_way_in_serves_nobody() -> None:
     """Where other machines reach the server and no issuer is set, nothing is asked for that could be guessed."""
-    from adapters.front.access import Guard, needed_to_read
-
     answers: list[int] = []
 
     async def send(message: object) -> None:

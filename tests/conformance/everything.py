@@ -21,6 +21,7 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ListenHandler
 from starlette.datastructures import Headers
 
+from adapters.front.access import Door
 from adapters.front.app import Part, front
 from adapters.front.bound import Bound, bind
 from adapters.front.opening import Opening
@@ -150,7 +151,7 @@ class _Open(Opening):
 
 
 def _open(bound: Bound, folder: Path) -> Opening:
-    return _Open(bound=bound, cache=folder, secret="the suite knows none")  # noqa: S106  # what nobody asks for
+    return _Open(bound=bound, cache=folder, secret="the suite knows none")  # what nobody asks for
 
 
 def main() -> None:
@@ -168,7 +169,11 @@ def main() -> None:
             )
             server = everything(place, work)
             found = over_http(
-                server, work, tokens=None, resource=f"{bound.url}/mcp", opening=_open(bound, Path(folder)), retry_ms=_RETRY_MS
+                server,
+                work,
+                resource=f"{bound.url}/mcp",
+                door=Door(tokens=None, opening=_open(bound, Path(folder))),
+                retry_ms=_RETRY_MS,
             )
             print(f"arcops: everything at {bound.url}", file=sys.stderr, flush=True)
             serve(front([Part(routes=found.routes, running=found.running)], bound), bound, listening)
