@@ -21,8 +21,11 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The most of each for one caller: ``requests`` under way, open ``sessions`` of MCP, ``calls`` of tools that are at work or
-    wait for their turn, ``tasks`` whose result may still be asked for."""
+    """The most of each for one caller.
+
+    ``requests`` under way, open ``sessions`` of MCP, ``calls`` of tools that are at work or wait for their turn, ``tasks``
+    whose result may still be asked for.
+    """
 
     requests: int = 128
     sessions: int = 200
@@ -35,7 +38,10 @@ ALONE = Quotas(requests=1000, sessions=10_000, calls=512, tasks=1000)
 
 
 def read_quotas(environment: Mapping[str, str], otherwise: Quotas) -> Quotas:
-    """The quotas: *otherwise*, but for those that ``ARCOPS_QUOTA_REQUESTS``, ``_SESSIONS``, ``_CALLS`` and ``_TASKS`` set. Raises `Refused`."""
+    """*otherwise*, but for the quotas that ``ARCOPS_QUOTA_REQUESTS``, ``_SESSIONS``, ``_CALLS`` and ``_TASKS`` set.
+
+    Raises `Refused` for what is no whole number from 1 to 10000.
+    """
     given: dict[str, int] = {}
     for one in fields(Quotas):
         name = PREFIX + one.name.upper()
