@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -13,12 +14,13 @@ from functools import partial
 from pathlib import Path
 from socket import socket
 
-from starlette.types import ASGIApp
-
 from adapters.cli import surroundings
+from adapters.front.access import Door
 from adapters.front.app import Part, front
 from adapters.front.bound import Bound, bind
 from adapters.front.metrics import Metrics
+from adapters.front.opening import Opening, opening
+from adapters.front.quotas import ALONE, Quotas, Shares, read_quotas
 from adapters.front.serve import free_port, listen, serve
 from adapters.front.stored import StoreWatch
 from adapters.tools.contract import Place
@@ -83,7 +85,7 @@ def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str
     return {"ARCOPS_ROOTS": os.pathsep.join(map(str, roots)), **output}
 
 
-Maker = Callable[[Place, Bound, "Tokens | None"], Part]
+Maker = Callable[[Place, Bound, Door], Part]
 
 
 def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bool) -> None:
@@ -125,39 +127,44 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     tokens = Tokens(issuer=issuer, now=time.time, fetch=fetched) if issuer else None
     if tokens is None and not is_loopback(bound.host):
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so what comes from other machines to %s is refused", bound.host)
-    # Whoever is on this machine without a token is taken for this user; who comes with one sees what the operator serves.
+    way_in = opening(bound, at.settings.cache, os.environ) if tokens is None and is_loopback(bound.host) else None
+    quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
+    requests = Shares(quotas.requests, "requests under way")
+    door = Door(tokens=tokens, opening=way_in, quotas=quotas, requests=requests)
+    # Who has the secret of this start is this user; who comes with a token sees what the operator serves.
     at = replace(at, own=False, roots=at.settings.roots if tokens else at.settings.roots or None)
-    app = front(
-        [Part(routes=(), running=_traced()), *(make(at, bound, tokens) for make in makers)], bound, _metrics(at, bound, tokens)
-    )
+    parts = [Part(routes=(), running=_traced()), *(make(at, bound, door) for make in makers)]
+    if way_in is not None:
+        parts.insert(1, Part(routes=way_in.routes(), running=way_in.running()))
+    watch = StoreWatch(at.settings.store, at.settings.memory)
+    app = front(parts, bound, Metrics(watch, lambda inner: door.for_readers(inner, f"{bound.url}/mcp")))
     _log.info("%s at %s", what, bound.url)
+    if way_in is not None:
+        _say_how_to_open(way_in)
     serve(app, bound, listening)
 
 
-def _mcp(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
+def _say_how_to_open(way_in: Opening) -> None:
+    """Where the secret is; the link itself only to a person at a terminal, for logs are carried elsewhere."""
+    place = way_in.put()
+    _log.info("for this user alone: %s has the secret, and a link for the browser", place)
+    if sys.stderr.isatty():
+        print(f"arcops: open {way_in.link}", file=sys.stderr, flush=True)
+
+
+def _mcp(at: Place, bound: Bound, door: Door) -> Part:
     from adapters.mcp.app import endpoint
 
-    found = endpoint(at, tokens=tokens, resource=f"{bound.url}/mcp")
+    found = endpoint(at, resource=f"{bound.url}/mcp", door=door)
     return Part(routes=found.routes, running=found.running, work=found.work)
 
 
-def _pages(at: Place, bound: Bound, tokens: Tokens | None) -> Part:
+def _pages(at: Place, bound: Bound, door: Door) -> Part:
     from starlette.routing import Mount
 
-    from adapters.front.access import Guard, needed_to_read
     from adapters.web.app import site
 
-    guard = Guard(app=site(lambda: at), tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)
-    return Part(routes=[Mount("/", app=guard)])
-
-
-def _metrics(at: Place, bound: Bound, tokens: Tokens | None) -> Metrics:
-    from adapters.front.access import Guard, needed_to_read
-
-    def guarded(app: ASGIApp) -> ASGIApp:
-        return Guard(app=app, tokens=tokens, resource=f"{bound.url}/mcp", needs=needed_to_read, limit=0)
-
-    return Metrics(StoreWatch(at.settings.store, at.settings.memory), guarded)
+    return Part(routes=[Mount("/", app=door.for_readers(site(lambda: at), f"{bound.url}/mcp"))])
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ class Bound:
     hosts: frozenset[str]
     certificate: Path | None = None
     key: Path | None = None
+    behind_proxy: bool = False
 
     @property
     def origins(self) -> frozenset[str]:
@@ -56,6 +57,7 @@ def bind(host: str, port: int, settings: Settings, *, certificate: Path | None, 
         hosts=frozenset(hosts),
         certificate=certificate,
         key=key,
+        behind_proxy=behind_proxy,
     )
 
 

@@ -1,7 +1,8 @@
-"""What holds for every request: asked of us by name, from no stranger's page, and answered with the headers that guard ours.
+"""What holds for every request: asked of us by name, from no stranger's page, by a path that means one thing, and answered with
+the headers that guard ours.
 
 A page that an attacker's name server points at this machine (DNS rebinding) asks for another host; a form on somebody else's
-page comes with another origin.
+page comes with another origin. What is served, and handed on, has the path that was checked and no other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.front.paths import NotPlain, encoded, plain, plain_query
 
 HEALTH = ("/livez", "/readyz", "/startupz")
 HEADERS: Mapping[str, str] = {
@@ -51,11 +54,13 @@ class Checked:
                     headers.setdefault("Strict-Transport-Security", "max-age=31536000")
             await send(message)
 
-        refusal = None if scope["path"] in HEALTH else self._refusal(Headers(scope=scope))
+        refusal = _one_path(scope)
+        if refusal is None and scope["path"] not in HEALTH:
+            refusal = self._refusal(Headers(scope=scope))
         await (refusal or self.app)(scope, receive, guarded)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._refusal(Headers(scope=scope)) is None:
+        if _one_path(scope) is None and self._refusal(Headers(scope=scope)) is None:
             await self.app(scope, receive, send)
         else:
             await receive()
@@ -68,3 +73,14 @@ class Checked:
         if origin is not None and origin.lower() not in self.origins:
             return PlainTextResponse("Pages of other origins may not call this server.\n", status_code=403)
         return None
+
+
+def _one_path(scope: Scope) -> PlainTextResponse | None:
+    """Leaves *scope* with one spelling of its path, or says why there is none."""
+    try:
+        path = plain(scope.get("raw_path") or encoded(scope["path"]))
+        plain_query(scope.get("query_string", b""))
+    except NotPlain as error:
+        return PlainTextResponse(f"This address is refused: {error}.\n", status_code=400)
+    scope["path"], scope["raw_path"] = path, encoded(path)
+    return None

@@ -1,4 +1,4 @@
-"""The process that serves the front: uvicorn with h11, whose reading of HTTP is the strict one."""
+"""The process that serves the front: uvicorn with h11, behind a reading of HTTP that is stricter still (`framing`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from adapters.front.bound import Bound
+from adapters.front.framing import MOST_HEAD
+from adapters.front.protocol import MOST_PER_ADDRESS, protocol
 from arcops.errors import Unavailable
+from foundation.settings import is_loopback
 
 _GRACE_SECONDS = 30
 _MOST_AT_ONCE = 1000
@@ -36,9 +39,10 @@ def free_port() -> int:
 
 def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:
     """Serve until a signal ends it; what is under way then may take half a minute to seal what it has."""
+    local = is_loopback(bound.host)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=protocol(most_per_address=None if local or bound.behind_proxy else MOST_PER_ADDRESS),
         ws="websockets-sansio",
         lifespan="on",
         log_config=None,
@@ -48,7 +52,7 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         limit_concurrency=_MOST_AT_ONCE,
-        h11_max_incomplete_event_size=64 * 1024,
+        h11_max_incomplete_event_size=MOST_HEAD,
         ssl_certfile=str(bound.certificate) if bound.certificate else None,
         ssl_keyfile=str(bound.key) if bound.key else None,
     )

@@ -61,6 +61,13 @@ class Watched:
         path = scope["path"]
         if status == 200 and (path in HEALTH or path == METRICS):
             return  # asked every few seconds, and nothing to tell
-        method, shown = scope["method"][:20], path[:_MOST_PATH]
+        method, shown = scope["method"][:20], _shown(path)
         known = {"method": method, "path": shown, "status": status, "seconds": round(seconds, 3)}
         _log.info("%s %s: %s", method, shown, status or "no answer", extra={"known": known})
+
+
+def _shown(path: str) -> str:
+    """What of *path* is written down: nothing behind what a caller may have meant for a query, and no whole address."""
+    if not path.startswith("/"):
+        return "(no path)"
+    return re.split(r"[?#]|%3[fF]|%23", path, maxsplit=1)[0][:_MOST_PATH]

@@ -15,13 +15,13 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.front.access import CALLER, Guard, metadata
+from adapters.front.access import CALLER, Door, Guard, metadata
 from adapters.mcp.events import Sessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
 from adapters.tools.contract import Place, offered
 from adapters.tools.work import Work
-from foundation.tokens import Caller, Tokens
+from foundation.tokens import Caller
 
 PATH = "/mcp"
 MOST_BODY = 4 * 1024 * 1024
@@ -37,21 +37,21 @@ class Endpoint:
     work: Work
 
 
-def endpoint(place: Place, *, tokens: Tokens | None, resource: str) -> Endpoint:
-    """The MCP endpoint at *place*. *resource* is the URL that clients know it by."""
+def endpoint(place: Place, *, resource: str, door: Door) -> Endpoint:
+    """The MCP endpoint at *place*, for who *door* lets in. *resource* is the URL that clients know it by."""
     work = Work(long=place.settings.workers)
-    # Without tokens nobody knows who asks, so nobody is offered what changes whom this place believes.
-    tools = offered(place, trusting=tokens is not None)
-    server = build(tools, place, work, allow=permit, owner=owner, hide=True)
-    return over_http(server, work, tokens=tokens, resource=resource)
+    # Without tokens it is not known who asks, so no caller is offered what changes whom this place believes.
+    tools = offered(place, trusting=door.tokens is not None)
+    server = build(tools, place, work, allow=permit, owner=owner, hide=True, quotas=door.quotas)
+    return over_http(server, work, resource=resource, door=door)
 
 
 def over_http(
     server: Server[Any],
     work: Work,
     *,
-    tokens: Tokens | None,
     resource: str,
+    door: Door,
     retry_ms: int | None = None,
 ) -> Endpoint:
     """The endpoint that serves *server*, whose tools are at work in *work*.
@@ -59,12 +59,26 @@ def over_http(
     A client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked Host and Origin
     before; the SDK's own check of them would need every name twice.
     """
-    manager = Sessions(app=server, retry_interval=retry_ms, max_request_body_size=MOST_BODY, max_sessions=MOST_SESSIONS)
+    manager = Sessions(
+        app=server,
+        retry_interval=retry_ms,
+        max_request_body_size=MOST_BODY,
+        max_sessions=MOST_SESSIONS,
+        most_each=door.quotas.sessions,
+    )
     app = _Owned(app=StreamableHTTPASGIApp(manager))
-    guard = Guard(app=app, tokens=tokens, resource=resource, needs=needed_by_call, limit=MOST_BODY)
+    guard = Guard(
+        app=app,
+        tokens=door.tokens,
+        resource=resource,
+        needs=needed_by_call,
+        limit=MOST_BODY,
+        opening=door.opening,
+        shares=door.requests,
+    )
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
-    if tokens is not None:
-        routes += metadata(tokens, resource)
+    if door.tokens is not None:
+        routes += metadata(door.tokens, resource)
     return Endpoint(routes=routes, running=_running(manager, work), work=work)
 
 
@@ -76,8 +90,8 @@ class _Owned:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller: Caller | None = scope.get(CALLER)
-        if caller is not None and caller.name:
-            seen = AccessToken(token="", client_id=caller.name, scopes=sorted(caller.scopes))  # the token itself stays outside
+        if caller is not None and caller.id:
+            seen = AccessToken(token="", client_id=caller.id, scopes=sorted(caller.scopes))  # the token itself stays outside
             scope["user"] = AuthenticatedUser(seen)
         await self.app(scope, receive, send)
 
@@ -98,4 +112,4 @@ async def _running(manager: Sessions, work: Work) -> AsyncIterator[None]:
 def owner(ctx: ServerRequestContext[Any, Any]) -> str:
     """Who calls, so that nobody else sees his tasks."""
     request: Any = ctx.request
-    return str(request.scope[CALLER].name) if request is not None and CALLER in request.scope else ""
+    return str(request.scope[CALLER].id) if request is not None and CALLER in request.scope else ""

@@ -28,6 +28,7 @@ from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from arcops.tier import Tier
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
+from foundation.nearby import find
 from foundation.settings import Settings, is_loopback
 
 A = TypeVar("A")
@@ -53,10 +54,13 @@ def call(
 ) -> B:
     """The answer of *tool* at the server *url*.
 
-    The token of ``ARCOPS_TOKEN`` or of the file ``ARCOPS_TOKEN_FILE`` goes with it, but never in the clear to another machine.
+    The token of ``ARCOPS_TOKEN`` or of the file ``ARCOPS_TOKEN_FILE`` goes with it, but never in the clear to another machine;
+    to a server that this user runs here, its own secret goes (`foundation.nearby`).
     Raises what the tool raises there, and `Unavailable` where no server answers.
     """
     endpoint, headers = _endpoint(url, settings), _headers(environment)
+    if not headers:
+        endpoint, headers = _opened(endpoint, settings)
     if headers and endpoint.startswith("http://") and not _is_here(endpoint):
         raise Refused(f"{url} is not https, so the token would cross the network in the clear; use https")
     if _is_here(endpoint):
@@ -99,6 +103,18 @@ def _headers(environment: Mapping[str, str]) -> dict[str, str]:
     if not token.isascii() or any(character.isspace() for character in token):
         raise Refused(f"the token in {TOKEN_FILE if named else TOKEN} holds characters that no token has")
     return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _opened(endpoint: str, settings: Settings) -> tuple[str, dict[str, str]]:
+    """*endpoint* and what opens it, if this user runs the server there. A name becomes the address that it listens at."""
+    found = find(settings.cache, endpoint)
+    if found is None:
+        return endpoint, {}
+    parts = urlsplit(endpoint)
+    if parts.scheme == "http":
+        host = f"[{found.host}]" if ":" in found.host else found.host
+        endpoint = f"http://{host}:{found.port}{parts.path}"
+    return endpoint, {"Authorization": f"Bearer {found.secret}"}
 
 
 async def _call(

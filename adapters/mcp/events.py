@@ -10,9 +10,21 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from mcp.server.streamable_http import EventCallback, EventId, EventMessage, EventStore, StreamId
+from mcp.server.auth.middleware.bearer_auth import AuthorizationContext
+from mcp.server.streamable_http import (
+    EventCallback,
+    EventId,
+    EventMessage,
+    EventStore,
+    StreamableHTTPServerTransport,
+    StreamId,
+)
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp_types import JSONRPCMessage
+from mcp_types import INTERNAL_ERROR, JSONRPCMessage
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from adapters.front.quotas import RETRY_SECONDS
 
 MOST_BYTES = 64 * 1024 * 1024
 _LEAST_SIZE = 200
@@ -76,12 +88,34 @@ class _Session(EventStore):
         return seen.stream
 
 
-class Sessions(StreamableHTTPSessionManager):
-    """The SDK's manager of sessions, each with events of its own: it reads ``event_store`` once for each that it opens."""
+class _TooMany(Exception):
+    """This caller has as many sessions as it may."""
 
-    def __init__(self, *words: Any, **more: Any) -> None:
+
+class Sessions(StreamableHTTPSessionManager):
+    """The SDK's manager of sessions, each with events of its own: it reads ``event_store`` once for each that it opens.
+
+    One caller has at most *most_each* of them; the next is answered 429.
+    """
+
+    def __init__(self, *words: Any, most_each: int, **more: Any) -> None:
         self._budget = Budget()
+        self._most_each = most_each
         super().__init__(*words, **more)
+
+    def _admit_session(self, requestor: AuthorizationContext | None) -> StreamableHTTPServerTransport | None:
+        held = sum(1 for one in self._server_instances if self._session_owners.get(one) == requestor)
+        if held >= self._most_each:
+            raise _TooMany
+        return super()._admit_session(requestor)
+
+    async def _handle_stateful_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super()._handle_stateful_request(scope, receive, send)
+        except _TooMany:  # raised before anything was answered
+            said = f"you have {self._most_each} sessions open, and may have no more at once; end one, or wait for half an hour"
+            error = {"jsonrpc": "2.0", "id": None, "error": {"code": INTERNAL_ERROR, "message": said}}
+            await JSONResponse(error, status_code=429, headers={"Retry-After": str(RETRY_SECONDS)})(scope, receive, send)
 
     @property
     def event_store(self) -> EventStore | None:

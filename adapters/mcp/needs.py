@@ -1,4 +1,7 @@
-"""Which scopes an MCP message takes: before it is read as a call by the front, and once more of the ask that it became."""
+"""Which scopes an MCP message takes: before it is read as a call by the front, and once more of the ask that it became.
+
+What cannot be read in one way only takes none: it is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 
 from adapters.front.access import CALLER
+from adapters.mcp.reading import message as read
 from adapters.tools.contract import Scope, Tool, all_tools
 from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json
@@ -15,13 +19,13 @@ from foundation.tokens import PREFIX, Caller
 
 
 def needed_by_call(body: bytes) -> tuple[Scope, ...]:
-    """The scopes that an MCP message takes: those of what it asks a tool for, and read for everything else."""
+    """The scopes that an MCP message takes: those of what it asks a tool for, and read for everything else.
+
+    Raises `Refused` for what is no message, or can be read in more than one way.
+    """
     if not body:
         return (Scope.READ,)
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return (Scope.READ,)  # it is no message, and is answered as such
+    message = read(body)
     if not isinstance(message, dict):
         return (Scope.READ,)
     if message.get("method") == "tasks/cancel":

@@ -5,10 +5,11 @@ One server object serves both eras of the protocol; what differs between them is
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +21,10 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 
+from adapters.front.quotas import Quotas, Shares
 from adapters.mcp import prompts, resources
 from adapters.mcp.errors import KIND, as_result
+from adapters.mcp.reading import readable
 from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
 from adapters.tools.contract import Place, Scope, Tool, all_tools, not_from_afar
@@ -48,16 +51,18 @@ def build(
     allow: Gate | None = None,
     owner: Callable[[Context], str] = lambda ctx: "",
     hide: bool = False,
+    quotas: Quotas = Quotas(),  # noqa: B008  # frozen
 ) -> Server[Any]:
     """The server of *tools* at *place*.
 
     ``allow`` raises `Refused` where the caller may not ask a tool for this; ``owner`` names the caller, whose tasks nobody else
-    sees; ``hide`` keeps the server's folders out of error messages.
+    sees; ``hide`` keeps the server's folders out of error messages. ``quotas`` are the most calls and tasks of one caller.
     """
     place = replace(place, own=False)  # whoever calls here, it is no person at this machine's command line
     by_name = {tool.name: tool for tool in tools}
     shown = [_as_tool(tool) for tool in tools]
-    tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None)
+    calls = Shares(quotas.calls, "calls under way or waiting")
+    tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None, most_each=quotas.tasks)
 
     async def list_tools(ctx: Context, params: object) -> types.ListToolsResult:
         return types.ListToolsResult(tools=shown)
@@ -78,17 +83,27 @@ def build(
                 return as_result(Refused(not_from_afar(params.name)), None)
             raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' names them")
         hidden = place.settings if hide else None
+        who = owner(ctx)
         try:
+            readable(params.arguments)
             ask = from_json(tool.ask, json.dumps(params.arguments or {}))
             if allow is not None:
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
-                return await tasks.begin(tool, ask, owner(ctx))
+                return await tasks.begin(tool, ask, who)
             at = told(place, _reporter(ctx))
-            begun = work.begin(tool, ask, at)
+            calls.take(who)
         except Exception as error:
             unbegun(tool.name, error, work.tell)
             return as_result(error, hidden)
+        try:
+            begun = work.begin(tool, ask, at)
+        except Exception as error:
+            calls.give(who)
+            unbegun(tool.name, error, work.tell)
+            return as_result(error, hidden)
+        loop = asyncio.get_running_loop()
+        begun.add_done_callback(lambda _: _soon(loop, calls, who))  # also where the caller went away and its work goes on
         try:
             answer = await work.finish(begun, at.stop)
         except Exception as error:
@@ -166,6 +181,12 @@ def build(
     )
     tasks.serve(server, owner)
     return server
+
+
+def _soon(loop: asyncio.AbstractEventLoop, calls: Shares, who: str) -> None:
+    """Give a call back in the loop's own thread; where the loop has ended, there is nothing to give back to."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(calls.give, who)
 
 
 def answered(tool: Tool[Any, Any], answer: object) -> types.CallToolResult:

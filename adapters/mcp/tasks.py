@@ -45,7 +45,7 @@ POLL_MS = 1000
 ACCOUNT_LOOKS = 180
 """How often a run that has ended is looked at for its artifact before it counts as having none."""
 _MOST = 1000
-_MOST_NOTE = 16 * 1024 * 1024
+_MOST_NOTE = 256 * 1024
 
 Context = ServerRequestContext[Any, Any]
 
@@ -94,7 +94,10 @@ def _admit(ctx: Context, params: TaskParams) -> None:
 class Tasks:
     """The tasks of this server, each seen only by who began it."""
 
-    def __init__(self, tools: Mapping[str, Tool[Any, Any]], place: Place, work: Work, *, hidden: Settings | None) -> None:
+    def __init__(
+        self, tools: Mapping[str, Tool[Any, Any]], place: Place, work: Work, *, hidden: Settings | None, most_each: int
+    ) -> None:
+        self._most_each = most_each
         self._tools = tools
         self._place = place
         self._work = work
@@ -135,7 +138,7 @@ class Tasks:
     async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str) -> dict[str, Any]:
         """Begin *tool*, and give the handle. Raises what the tool raises before its work begins."""
         now = datetime.now(UTC)
-        self._make_room(now)
+        self._make_room(now, owner)
         deployed = tool.deployed if self._place.settings.prefect_api else None
         made: _Task | None = None
 
@@ -158,11 +161,20 @@ class Tasks:
         self._known[made.id] = made
         return {"resultType": "task", **self._head(made, "working")}
 
-    def _make_room(self, now: datetime) -> None:
-        """Forget what may be forgotten. Raises `Unavailable` where too many results are still owed to somebody."""
+    def _make_room(self, now: datetime, owner: str) -> None:
+        """Forget what may be forgotten: what ended an hour ago, and of a caller who has all that one may, what ended first.
+
+        Raises `Unavailable` where too many tasks of this caller are under way, or too many results are still owed to all.
+        """
         for old in [one for one in self._known.values() if one.future is None or one.future.done()]:
             if now - old.updated > timedelta(milliseconds=HERE_MS):
                 del self._known[old.id]  # one that is a run of Prefect is found again by its note
+        own = [one for one in self._known.values() if one.owner == owner]
+        if len(own) >= self._most_each:
+            ended = [one for one in own if one.said or (one.future is not None and one.future.done())]
+            if not ended:
+                raise Unavailable(f"you have {self._most_each} tasks under way, and may have no more at once; try again later")
+            del self._known[min(ended, key=lambda one: one.updated).id]
         if len(self._known) >= _MOST:
             raise Unavailable(f"{_MOST} tasks are under way or keep their results for an hour; try again later")
 
@@ -258,7 +270,10 @@ class Tasks:
             "created": task.created.isoformat(),
             "parameters": dict(task.parameters),
         }
-        replace_whole(folder / f"{task.id}.json", json.dumps(note).encode(), mode=0o600)
+        text = json.dumps(note).encode()
+        if len(text) > _MOST_NOTE:
+            raise Refused(f"what is asked for takes {len(text)} bytes, and a task takes at most {_MOST_NOTE}")
+        replace_whole(folder / f"{task.id}.json", text, mode=0o600)
         for old in folder.glob("*.json"):
             if task.created.timestamp() - old.stat().st_mtime > KEPT_MS / 1000:
                 old.unlink(missing_ok=True)

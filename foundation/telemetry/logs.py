@@ -1,7 +1,7 @@
 """Log lines on standard error: one event a line, as JSON or for people, with the ids of what they are about and no secrets.
 
 The standard library's logging, for what others write comes through it anyway. Ours and the web server's lines are shown from
-INFO on, other libraries' from WARNING.
+INFO on, other libraries' from WARNING. What follows the question mark of an address is in no line: it is where tokens are put.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ _OURS = ("adapters", "arcops", "artifacts", "flows", "foundation", "tasks", "uvi
 _SECRET = re.compile(r"(PASSPHRASE|PASSWORD|PASSWD|TOKEN|SECRET|AUTH_STRING|API_KEY|ACCESS_KEY|HEADERS|PIN|CONNECTION_URL)\Z")
 _SHORTEST_SECRET = 4
 _HIDDEN = "(secret)"
+_LEFT_OUT = "(query)"
 _LOOKS_SECRET = re.compile(
     r"(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}"  # RFC 6750, RFC 7617
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"  # a JSON Web Token
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password in a URL
 )
+_ACCESS = "uvicorn.access"
+"""Lines of uvicorn's that hold addresses with their queries; the front writes its own."""
+_WORD = re.compile(r"\S+")
 _MOST = 8000
 
 
@@ -60,7 +64,8 @@ def take_over() -> None:
             for handler in list(logger.handlers):
                 if isinstance(handler, logging.StreamHandler):
                     logger.removeHandler(handler)
-            logger.propagate = True
+            logger.propagate = name != _ACCESS
+    logging.getLogger(_ACCESS).propagate = False
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.INFO)
 
@@ -90,7 +95,7 @@ class _Formatter(logging.Formatter):
     def _clean(self, text: str) -> str:
         for one in self._hidden:
             text = text.replace(one, _HIDDEN)
-        text = _LOOKS_SECRET.sub(_HIDDEN, text)
+        text = _WORD.sub(_without_query, _LOOKS_SECRET.sub(_HIDDEN, text))
         return text if len(text) <= _MOST else f"{text[: _MOST // 2]} … {text[-_MOST // 2 :]}"
 
     def _event(self, record: logging.LogRecord) -> dict[str, object]:
@@ -119,6 +124,12 @@ class _Text(_Formatter):
         about = "".join(f" {name}={value}" for name, value in event.items())
         line = _harmless(f"arcops: {level}{said}{about}")
         return "\n".join((line, *map(_harmless, raised.splitlines())))
+
+
+def _without_query(word: re.Match[str]) -> str:
+    """An address up to its question mark; a word of a sentence as it is."""
+    before, _, after = word[0].partition("?")
+    return f"{before}?{_LEFT_OUT}" if after and ("/" in before or "=" in after) else word[0]
 
 
 def _harmless(line: str) -> str:

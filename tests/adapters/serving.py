@@ -9,26 +9,62 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import httpx2
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from foundation.nearby import find
 
 REPOSITORY = Path(__file__).parents[2]
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """``url`` is where the front answers; ``log`` the lines that it has written to standard error so far."""
+    """``url`` is where the front answers; ``log`` the lines that it has written to standard error so far.
+
+    ``cache`` is where this user's programs find its secret. What asks through `get`, `post`, `stream` or `client` is this user.
+    """
 
     url: str
-    process: subprocess.Popen[str]
+    cache: Path = Path("/nonexistent")
+    process: subprocess.Popen[str] = None  # type: ignore[assignment]  # a test that serves in its own process has none
     log: list[str] = field(default_factory=list)
 
     @property
     def mcp(self) -> str:
         return f"{self.url}/mcp"
+
+    @property
+    def secret(self) -> dict[str, str]:
+        """The header that opens it, or nothing where it has no secret."""
+        found = find(self.cache, self.url)
+        return {"authorization": f"Bearer {found.secret}"} if found else {}
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx2.Response:
+        return httpx2.get(f"{self.url}{path}", headers={**self.secret, **(headers or {})}, **more)
+
+    def post(self, path: str = "/mcp", headers: Mapping[str, str] | None = None, **more: Any) -> httpx2.Response:
+        return httpx2.post(f"{self.url}{path}", headers={**self.secret, **(headers or {})}, **more)
+
+    def stream(self, method: str, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
+        """A request at ``/mcp`` whose answer is read as it comes."""
+        return httpx2.stream(method, self.mcp, headers={**self.secret, **(headers or {})}, **more)
+
+    @asynccontextmanager
+    async def client(self, headers: Mapping[str, str] | None = None, **more: Any) -> AsyncIterator[Client]:
+        """The official SDK's client, as this user."""
+        async with (
+            httpx2.AsyncClient(headers={**self.secret, **(headers or {})}, timeout=60, trust_env=False) as http,
+            Client(streamable_http_client(self.mcp, http_client=http), **more) as client,
+        ):
+            yield client
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +98,8 @@ def served(
     reading = threading.Thread(target=_read, args=(process, log, said), daemon=True)
     reading.start()  # all along, for a server whose lines nobody reads stands still
     try:
-        yield Served(url=_url(process, log, said), process=process, log=log)
+        cache = Path(env.get("ARCOPS_HOME", "/nonexistent")) / "cache"
+        yield Served(url=_url(process, log, said), process=process, cache=cache, log=log)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

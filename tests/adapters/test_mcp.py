@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ class TestWhatIsOffered:
     @pytest.mark.parametrize("era", ERAS)
     def test_each_capability_is_a_tool_with_schemas_and_hints(self, http: Served, era: str) -> None:
         async def ask() -> Any:
-            async with Client(http.mcp, mode=era) as client:
+            async with http.client(mode=era) as client:
                 return (await client.list_tools()).tools
 
         shown = asyncio.run(ask())
@@ -86,20 +86,20 @@ class TestWhatIsOffered:
             command=sys.executable, args=["-m", "adapters.cli", "mcp"], env=environment(here.environment)
         )
 
-        async def ask(where: Any) -> Any:
-            async with Client(where) as client:
+        async def ask(asked: AbstractAsyncContextManager[Client]) -> Any:
+            async with asked as client:
                 tools = (await client.list_tools()).tools
                 said = await client.call_tool("explain_rule", {"name": "integrity"})
                 return [one.name for one in tools], said.structured_content, client.protocol_version
 
-        assert asyncio.run(ask(stdio)) == asyncio.run(ask(http.mcp))
+        assert asyncio.run(ask(Client(stdio))) == asyncio.run(ask(http.client()))
 
     @pytest.mark.parametrize("era", ERAS)
     def test_resources_and_prompts(self, http: Served, here: Bench, model: Path, era: str) -> None:
         checked = there(http, check_model, Check(target=model, policy=str(here.policy)), here)
 
         async def ask() -> None:
-            async with Client(http.mcp, mode=era) as client:
+            async with http.client(mode=era) as client:
                 listed = {str(one.uri) for one in (await client.list_resources()).resources}
                 assert f"arcops://artifacts/{checked.artifact}" in listed
                 for uri in sorted(listed):
@@ -134,7 +134,7 @@ class TestCalls:
             seen.append(progress)
 
         async def ask() -> Any:
-            async with Client(http.mcp, mode=era) as client:
+            async with http.client(mode=era) as client:
                 arguments = {"target": str(model), "policy": str(here.policy)}
                 return await client.call_tool("check_model", arguments, progress_callback=told)
 
@@ -154,7 +154,7 @@ class TestCalls:
 
     def test_what_is_no_tool_or_no_ask_is_answered_by_the_rules(self, http: Served) -> None:
         async def ask() -> None:
-            async with Client(http.mcp) as client:
+            async with http.client() as client:
                 with pytest.raises(MCPError, match="there is no tool 'rm'"):
                     await client.call_tool("rm", {})
                 for wrong in ({"target": 5}, {}, {"target": "x", "stranger": 1}):
@@ -166,7 +166,7 @@ class TestCalls:
 
     def test_two_hundred_at_once(self, http: Served) -> None:
         async def ask() -> None:
-            async with Client(http.mcp) as client:
+            async with http.client() as client:
                 answers = await asyncio.gather(*(client.call_tool("explain_rule", {"name": "integrity"}) for _ in range(200)))
                 assert all(not one.is_error for one in answers)
                 assert len({json.dumps(one.structured_content) for one in answers}) == 1
@@ -195,7 +195,7 @@ class TestBadInput:
         ],
     )
     def test_what_is_no_message(self, http: Served, body: bytes, status: int) -> None:
-        answer = httpx2.post(http.mcp, content=body, headers=self.HEADERS)
+        answer = http.post(content=body, headers=self.HEADERS)
         assert answer.status_code == status
         assert "Traceback" not in answer.text
         assert "/work" not in answer.text
@@ -203,7 +203,7 @@ class TestBadInput:
 
     def test_what_is_too_long(self, http: Served) -> None:
         try:
-            answer = httpx2.post(http.mcp, content=b" " * (5 * 1024 * 1024), headers=self.HEADERS)
+            answer = http.post(content=b" " * (5 * 1024 * 1024), headers=self.HEADERS)
         except httpx2.WriteError:  # it was cut off while it still wrote
             pass
         else:
@@ -221,7 +221,7 @@ class TestBadInput:
         ],
     )
     def test_strangers_who_come_through_a_browser_or_a_proxy(self, http: Served, headers: dict[str, str], status: int) -> None:
-        answer = httpx2.post(http.mcp, content=b"{}", headers={**self.HEADERS, **headers})
+        answer = http.post(content=b"{}", headers={**self.HEADERS, **headers})
         assert answer.status_code == status
 
     def test_a_client_that_vanishes_stops_its_run(self, http: Served, here: Bench, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ class TestBadInput:
             "mcp-method": "tools/call",
             "mcp-name": "check_model",
         }
-        with httpx2.stream("POST", http.mcp, json=body, headers=headers, timeout=60) as answer:
+        with http.stream("POST", json=body, headers=headers, timeout=60) as answer:
             assert answer.status_code == 200
             assert next(answer.iter_lines())  # it has begun
         # gone: the run must end by itself, with a RED artifact, and free its turn
@@ -270,9 +270,9 @@ class TestResuming:
         """The headers of a new session."""
         hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
         body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}
-        answer = httpx2.post(http.mcp, json=body, headers=self.ACCEPT)
+        answer = http.post(json=body, headers=self.ACCEPT)
         headers = {**self.ACCEPT, "mcp-session-id": answer.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
-        httpx2.post(http.mcp, json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
+        http.post(json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
         return headers
 
     def events(self, answer: httpx2.Response) -> Iterator[tuple[str, Any]]:
@@ -289,19 +289,19 @@ class TestResuming:
         arguments = {"target": str(model), "policy": str(here.policy)}
         params = {"name": "check_model", "arguments": arguments, "_meta": {"progressToken": 1}}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        with httpx2.stream("POST", http.mcp, json=body, headers=headers, timeout=60) as answer:
+        with http.stream("POST", json=body, headers=headers, timeout=60) as answer:
             last, _ = next(self.events(answer))  # it has begun; now the stream breaks
         stranger = self.opened(http)
-        with httpx2.stream("POST", http.mcp, json=body | {"method": "ping", "params": {}}, headers=stranger) as answer:
+        with http.stream("POST", json=body | {"method": "ping", "params": {}}, headers=stranger) as answer:
             assert list(self.events(answer))
-        with httpx2.stream("GET", http.mcp, headers=headers | {"last-event-id": last}, timeout=60) as answer:
+        with http.stream("GET", headers=headers | {"last-event-id": last}, timeout=60) as answer:
             missed = next(said for _, said in self.events(answer) if said and said.get("id") == 1)
         assert missed["result"]["structuredContent"]["report"]["verdict"] == "GREEN"
         seen: list[Any] = []
         patience = httpx2.Timeout(10, read=2)  # the stream stays open for what may come
         with (
             suppress(httpx2.ReadTimeout),
-            httpx2.stream("GET", http.mcp, headers=stranger | {"last-event-id": last}, timeout=patience) as answer,
+            http.stream("GET", headers=stranger | {"last-event-id": last}, timeout=patience) as answer,
         ):
             seen.extend(said for _, said in self.events(answer) if said)
         assert all("structuredContent" not in json.dumps(said) for said in seen)

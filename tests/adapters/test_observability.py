@@ -62,7 +62,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     here.check(good_model(here))
     with served("mcp", "--http", env=here.environment) as server:
         httpx2.get(f"{server.url}/livez")
-        text = httpx2.get(f"{server.url}/metrics").text
+        text = server.get("/metrics").text
     found: dict[str, set[str]] = {name: set() for name in re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)}
     for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? ", text, re.MULTILINE):
         found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.adapters.serving import REPOSITORY, served
+from tests.adapters.serving import REPOSITORY, Served, served
 from tests.flows.site import until
 
 pytestmark = pytest.mark.requirement("BASE-6")
@@ -22,17 +22,17 @@ def test_a_changed_source_is_served(tmp_path: Path) -> None:
     source = tmp_path / "adapters" / "web" / "app.py"
 
     with served("web", "--reload", env={"ARCOPS_HOME": str(tmp_path / "home")}, cwd=tmp_path) as server:
-        assert until(lambda: _asked(server.url), "it is served") == 200
+        assert until(lambda: _asked(server), "it is served") == 200
         source.write_text(source.read_text().replace("return Starlette(routes=routes(place)", "return Starlette(routes=[]"))
-        assert until(lambda: _asked(server.url) == 404, "what was changed is served")
+        assert until(lambda: _asked(server) == 404, "what was changed is served")
         source.write_text("half written (\n")
         until(lambda: "SyntaxError" in "".join(server.log), "the mistake is said")
         shutil.copy(REPOSITORY / "adapters" / "web" / "app.py", source)
-        assert until(lambda: _asked(server.url) == 200, "what was mended is served")
+        assert until(lambda: _asked(server) == 200, "what was mended is served")
 
 
-def _asked(url: str) -> int:
+def _asked(server: Served) -> int:
     try:
-        return httpx2.get(url, timeout=5).status_code
+        return server.get("/", timeout=5).status_code
     except httpx2.HTTPError:
         return 0

@@ -137,7 +137,7 @@ def test_prefects_server_holds_no_passphrase_and_the_worker_hides_it(site: Serve
 
 
 def test_its_processes_are_measured(site: Served) -> None:
-    said = httpx2.get(f"{site.url}/metrics").text
+    said = site.get("/metrics").text
     for process in ("Prefect's server", "Prefect's worker"):
         assert f'arcops_process_restarts_total{{process="{process}"}} 0.0' in said
     assert 'arcops_ready{part="prefect"} 1.0' in said

@@ -21,8 +21,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.mcp.client import call
@@ -83,8 +81,7 @@ def ask(
     """Check *model* there as any MCP client does, and give what the server answered."""
 
     async def called() -> Any:
-        http = httpx2.AsyncClient(headers=dict(headers or {}), timeout=60)
-        async with http, Client(streamable_http_client(server.mcp, http_client=http)) as client:
+        async with server.client(headers) as client:
             arguments = {"target": str(model), "policy": str(here.policy)}
             return await client.call_tool("check_model", arguments, meta=dict(meta) if meta else None)
 
@@ -167,7 +164,7 @@ class TestTraces:
         before = len(otlp.spans)
 
         async def asked() -> Any:
-            async with Client(http.mcp) as client:
+            async with http.client() as client:
                 return await client.call_tool("explain_rule", {"name": "integrity"}, meta={"traceparent": wrong})
 
         assert not asyncio.run(asked()).is_error
@@ -315,7 +312,7 @@ class TestUnasked:
 
 def scraped(server: Served, **headers: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Each sample that the server shows, by its name and labels."""
-    answer = httpx2.get(f"{server.url}/metrics", headers=headers)
+    answer = server.get("/metrics", headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["cache-control"] == "no-store"
     return {
@@ -366,14 +363,14 @@ class TestMetrics:
 
     def test_what_callers_write_is_no_label(self, http: Served) -> None:
         async def asked() -> None:
-            async with Client(http.mcp) as client:
+            async with http.client() as client:
                 for name in ("rm -rf", "x" * 1000):
                     with pytest.raises(Exception, match="there is no tool"):
                         await client.call_tool(name, {})
 
         asyncio.run(asked())
         for path in ("/nonsense", "/%ff", "/mcp/../x"):
-            httpx2.get(f"{http.url}{path}")
+            http.get(path)
         samples = scraped(http)
         assert {dict(labels)["tool"] for name, labels in samples if name == "arcops_calls_total"} == {
             "(unknown)", *(tool.name for tool in all_tools()),
@@ -412,8 +409,8 @@ class TestMetrics:
             assert token.split(".")[1] not in said
 
     def test_without_tokens_only_this_machine_is_told(self, http: Served) -> None:
-        assert httpx2.get(f"{http.url}/metrics", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 403
-        assert httpx2.get(f"{http.url}/metrics", headers={"Host": "metrics.example"}).status_code == 421
+        assert http.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 403
+        assert http.get("/metrics", headers={"Host": "metrics.example"}).status_code == 421
         assert httpx2.post(f"{http.url}/metrics").status_code == 405
 
     def test_a_damaged_store_has_no_numbers_and_is_not_ready(self, tmp_path: Path) -> None:

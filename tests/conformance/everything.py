@@ -19,9 +19,12 @@ from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import require_client_extension
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ListenHandler
+from starlette.datastructures import Headers
 
+from adapters.front.access import Door
 from adapters.front.app import Part, front
-from adapters.front.bound import bind
+from adapters.front.bound import Bound, bind
+from adapters.front.opening import Opening
 from adapters.front.serve import listen, serve
 from adapters.mcp.app import over_http, owner
 from adapters.mcp.server import build
@@ -140,6 +143,17 @@ _AROUND: dict[str, Callable[[Context, Any, Handler], Awaitable[Any]]] = {
 }
 
 
+class _Open(Opening):
+    """Lets in all of this machine: the suite's own clients know no secret, and what it looks at is the protocol."""
+
+    def by_secret(self, headers: Headers) -> bool:
+        return True
+
+
+def _open(bound: Bound, folder: Path) -> Opening:
+    return _Open(bound=bound, cache=folder, secret="the suite knows none")  # what nobody asks for
+
+
 def main() -> None:
     """Serve at this machine's ``--port`` until a signal ends it, and say where."""
     parser = argparse.ArgumentParser()
@@ -154,7 +168,13 @@ def main() -> None:
                 "127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False
             )
             server = everything(place, work)
-            found = over_http(server, work, tokens=None, resource=f"{bound.url}/mcp", retry_ms=_RETRY_MS)
+            found = over_http(
+                server,
+                work,
+                resource=f"{bound.url}/mcp",
+                door=Door(tokens=None, opening=_open(bound, Path(folder))),
+                retry_ms=_RETRY_MS,
+            )
             print(f"arcops: everything at {bound.url}", file=sys.stderr, flush=True)
             serve(front([Part(routes=found.routes, running=found.running)], bound), bound, listening)
         finally:

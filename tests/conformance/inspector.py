@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.tools.contract import all_tools
-from tests.adapters.serving import Served, environment
+from tests.adapters.serving import environment
 from tests.conformance.kit import Kit
 from tests.conformance.suite import Outcome, Scenario
 from tests.models import Bench
@@ -40,13 +40,13 @@ class Driven:
         return self.ask("tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
 
 
-def drive(kit: Kit, here: Bench, model: Path, server: Served) -> Outcome:
-    """List the tools and call three of them, each way."""
+def drive(kit: Kit, here: Bench, model: Path, url: str) -> Outcome:
+    """List the tools and call three of them, each way; over HTTP at *url*."""
     command = (sys.executable, "-m", "adapters.cli", "mcp")
     environs = tuple(part for pair in environment(here.environment).items() for part in ("-e", "=".join(pair)))
     scenarios = []
     for era in ERAS:
-        over_http = Driven(kit=kit, era=era, where=(), more=("--transport", "http", "--server-url", server.mcp))
+        over_http = Driven(kit=kit, era=era, where=(), more=("--transport", "http", "--server-url", url))
         over_stdio = Driven(kit=kit, era=era, where=command, more=environs)
         for name, driven in (("http", over_http), ("stdio", over_stdio)):
             scenarios.append(_scenario(f"{name}, {era}", _checks(driven, here, model)))

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.adapters.serving import served
 from tests.conformance.inspector import drive
 from tests.conformance.kit import Kit
+from tests.conformance.relay import relayed
 from tests.conformance.suite import Outcome, some, tasks_scenarios, whole
 from tests.models import bench, good_model
 
@@ -60,10 +61,10 @@ def _all(kit: Kit, out: Path, folder: Path) -> list[Outcome]:
         told(some(kit, fixture.mcp, "tasks extension, everything", tasks_scenarios(kit), "", out / "tasks"))
     here = bench(folder)
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
-    with served("mcp", "--http", env=here.environment) as real:
+    with served("mcp", "--http", env=here.environment) as real, relayed(real) as url:
         for revision, names in OF_THE_REAL_SERVER.items():
-            told(some(kit, real.mcp, f"{revision}, arcops mcp --http", names, revision, out / f"real-{revision}"))
-        told(drive(kit, here, model, real))
+            told(some(kit, url, f"{revision}, arcops mcp --http", names, revision, out / f"real-{revision}"))
+        told(drive(kit, here, model, url))
     return outcomes
 
 

@@ -35,7 +35,7 @@ class Issuer:
     def token(self, *, key: ECKey | None = None, header: dict[str, Any] | None = None, **claims: object) -> str:
         """A token of this issuer, with *claims* as they are given."""
         key = key or self.key
-        return jwt.encode({"alg": "ES256", "kid": key.kid, **(header or {})}, {"iss": self.url, **claims}, key)
+        return jwt.encode({"alg": "ES256", "kid": key.kid, "typ": "at+jwt", **(header or {})}, {"iss": self.url, **claims}, key)
 
 
 @contextmanager

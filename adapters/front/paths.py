@@ -1,0 +1,54 @@
+"""Paths that mean one thing: what the guard looked at is what is served, and what is handed on.
+
+A path is refused if another reader could make another path of it: by decoding it twice, by resolving dots, by taking a
+backslash or an encoded slash for a separator, by cutting it at a semicolon or a NUL.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote_to_bytes
+
+_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ENCODED = re.compile(rb"%(2[fF]|5[cC]|00|25|3[bB]|3[fF]|23)")
+_CUT = re.compile(r"[\\;?#%]")
+_PLAIN = "/:@!$&'()*+,=-._~"
+
+
+class NotPlain(Exception):
+    """A path or a query that could mean more than one thing; the sentence says why."""
+
+
+def plain(raw: bytes) -> str:
+    """The path that *raw* means, decoded once. Raises `NotPlain`."""
+    if not raw.startswith(b"/"):
+        raise NotPlain("the path does not begin with a slash")
+    if _BROKEN.search(raw) or _ENCODED.search(raw):
+        raise NotPlain("the path encodes a slash, a backslash, a percent sign, a NUL or what ends a path")
+    try:
+        path = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise NotPlain("the path is no UTF-8") from None
+    if not path.isprintable() or _CUT.search(path):
+        raise NotPlain("the path holds a backslash, a semicolon or a character that cannot be seen")
+    if "//" in path or any(part in (".", "..") for part in path.split("/")):
+        raise NotPlain("the path holds an empty part, '.' or '..'")
+    return path
+
+
+def encoded(path: str) -> bytes:
+    """*path*, which is `plain`, as it is handed on: the one spelling that it has."""
+    return quote(path, safe=_PLAIN).encode("ascii")
+
+
+def plain_query(raw: bytes) -> None:
+    """Raises `NotPlain` if the query holds a NUL, or what is no UTF-8 once decoded (a lone surrogate, among others)."""
+    if _BROKEN.search(raw):
+        raise NotPlain("a percent sign in the query is followed by no two hexadecimal digits")
+    decoded = unquote_to_bytes(raw)
+    try:
+        decoded.decode()
+    except UnicodeDecodeError:
+        raise NotPlain("the query is no UTF-8") from None
+    if b"\x00" in decoded:
+        raise NotPlain("the query holds a NUL")

@@ -1,0 +1,147 @@
+"""An issuer's documents: where its keys are, and the keys. What comes over the network is bounded, and from where it was said.
+
+No redirect is followed, nothing is unpacked, and all of it, the name's resolution included, ends after ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+from urllib.parse import urlsplit
+
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.tier import Tier
+from artifacts.envelope import strict_json
+from foundation.settings import is_loopback
+
+MOST_KEYS = 1024 * 1024
+FETCH_SECONDS = 10.0
+_LEAST_RSA_BITS = 2048
+_MOST_COUNT = 100
+
+
+def fetched(url: str, *, seconds: float = FETCH_SECONDS) -> bytes:
+    """The bytes at *url*, within *seconds* in all. Raises `Unavailable`. To be called where no event loop runs."""
+    return asyncio.run(_fetched(url, seconds))
+
+
+async def _fetched(url: str, seconds: float) -> bytes:
+    import httpx2
+
+    here = is_loopback(urlsplit(url).hostname or "")
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            httpx2.AsyncClient(timeout=seconds, trust_env=not here, follow_redirects=False) as client,
+            client.stream("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}) as response,
+        ):
+            if response.status_code != 200:
+                raise Unavailable(f"{url[:200]} answers {response.status_code}, so no token can be checked")
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise Unavailable(f"{url[:200]} answers packed, which was not asked for, so no token can be checked")
+            body = b""
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > MOST_KEYS:
+                    raise Unavailable(f"{url[:200]} answers with more than {MOST_KEYS} bytes, so no token can be checked")
+            return body
+    except TimeoutError as error:
+        raise Unavailable(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
+    except httpx2.HTTPError as error:
+        raise Unavailable(f"{url[:200]} does not answer ({type(error).__name__}), so no token can be checked") from error
+
+
+def keys_of(issuer: str, text: bytes, tier: Tier) -> str:
+    """Where the discovery document *text* of *issuer* says that its keys are. Raises `Unavailable`, and `Refused` elsewhere.
+
+    It must be an address of the issuer's own: who could write this document could else name keys of anybody's.
+    """
+    found = read_object(text)
+    if found.get("issuer") != issuer:
+        raise Unavailable("the issuer's discovery document names another issuer, so its keys are not used")
+    keys = found.get("jwks_uri")
+    if not isinstance(keys, str):
+        raise Unavailable("the issuer's discovery document names no jwks_uri, so no token can be checked")
+    allow("the issuer's jwks_uri", keys, tier)
+    if _origin(keys) != _origin(issuer):
+        raise Refused(
+            f"the issuer's jwks_uri is {keys[:200]!r}, at another address than the issuer; "
+            "if its keys are there, set ARCOPS_OIDC_JWKS to that URL"
+        )
+    return keys
+
+
+def key_set(text: bytes) -> KeySet:
+    """The public keys in *text* that may sign. Raises `Unavailable` where there is none, or two have one name."""
+    keys = read_object(text).get("keys")
+    listed = [one for one in keys if isinstance(one, dict) and _signs(one)] if isinstance(keys, list) else []
+    if not listed:
+        raise Unavailable("the issuer's key set holds no public key that signs, so no token can be checked")
+    if len(listed) > _MOST_COUNT:
+        raise Unavailable(f"the issuer's key set holds more than {_MOST_COUNT} keys, so no token can be checked")
+    names = [(one.get("kid"), one.get("kty")) for one in listed]
+    if len(set(map(str, names))) != len(names):
+        raise Unavailable("the issuer's key set holds two keys of one name, so no token can be checked")
+    try:
+        if any(one["kty"] == "RSA" and _bits(one) < _LEAST_RSA_BITS for one in listed):
+            raise Unavailable(
+                f"the issuer's key set holds an RSA key of less than {_LEAST_RSA_BITS} bits, so no token can be checked"
+            )
+        return KeySet.import_key_set({"keys": listed})
+    except (JoseError, ValueError, KeyError, TypeError) as error:
+        raise Unavailable(f"the issuer's key set cannot be read, so no token can be checked: {type(error).__name__}") from error
+
+
+def _bits(key: dict[str, Any]) -> int:
+    """How long the modulus of an RSA key is. joserfc only warns of short ones."""
+    text = str(key["n"])
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))).bit_length()
+
+
+def _signs(key: dict[str, Any]) -> bool:
+    operations = key.get("key_ops")
+    meant = operations is None or (isinstance(operations, list) and "verify" in operations)
+    return key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig" and meant
+
+
+def read_object(text: bytes) -> dict[str, Any]:
+    """The JSON object in *text*. Raises `Unavailable`."""
+    try:
+        found = strict_json(text, "the issuer's document")
+    except ArcOpsError as error:
+        raise Unavailable(f"{error}, so no token can be checked") from error
+    if not isinstance(found, dict):
+        raise Unavailable("the issuer's document is no JSON object, so no token can be checked")
+    return found
+
+
+def is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def allow(what: str, url: str, tier: Tier) -> None:
+    """Raises `Refused` where keys from *url* could be anybody's, or *tier* does not reach it."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise Refused(f"{what} is {url[:200]!r}, which is no URL") from None
+    if not host or parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable() or "\\" in url:
+        raise Refused(f"{what} is {url[:200]!r}, which is no plain URL")
+    if is_loopback(host) and parts.scheme in ("http", "https"):
+        return
+    if parts.scheme != "https":
+        raise Refused(f"{what} is {url[:200]!r}; keys that come in the clear could be anybody's: use https, or a file")
+    if tier is Tier.AIR_GAPPED:
+        raise Refused(
+            f"{what} names the host {host[:200]}, which the tier air-gapped does not reach; set ARCOPS_OIDC_JWKS to a file"
+        )
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
