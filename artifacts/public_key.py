@@ -42,7 +42,7 @@ class PublicKey:
                     self.raw.verify(signature, data, ec.ECDSA(_CURVE_HASHES[self.raw.curve.name]))
                 case rsa.RSAPublicKey():
                     self.raw.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):  # what cannot be checked was not proven
             return False
         return True
 
@@ -70,7 +70,7 @@ def public_key(raw: object, *, where: str) -> PublicKey:
 def load_public_key(data: bytes, *, where: str) -> PublicKey:
     """A public key from PEM or DER SubjectPublicKeyInfo. *where* names the file in errors."""
     try:
-        raw = (
+        raw: object = (
             serialization.load_pem_public_key(data)
             if data.lstrip().startswith(b"-----BEGIN")
             else serialization.load_der_public_key(data)

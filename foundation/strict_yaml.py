@@ -50,6 +50,12 @@ class _Loader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:  # as its parent names it
+        # The scanner reads ahead, and for each bracket it looks at every one that is open: so it is stopped, too.
+        if self.flow_level >= DEEPEST:
+            raise yaml.YAMLError(f"values are nested more than {DEEPEST} deep (line {self.line + 1})")
+        super().fetch_flow_collection_start(TokenClass)
+
     def resolve(self, kind: type[yaml.Node], value: str | None, implicit: bool | tuple[bool, bool]) -> str:
         """The tag of what carries none: that of the core schema, for plain values; quotes make text."""
         if kind is not yaml.ScalarNode:

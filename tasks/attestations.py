@@ -17,6 +17,7 @@ from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.tree import Tree
 from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, parse_provenance, parse_summary
 from artifacts.envelope import IN_TOTO, parse_envelope, strict_json
+from artifacts.foreign import refusing
 from tasks.bundles import open_bundle
 from tasks.reading import MIB, read_limited, read_seen
 from tasks.revocations import revocations
@@ -111,7 +112,8 @@ def _attestations(file: _File, trust: Trust) -> Iterator[AttestationSeen]:
         return
     for line, data in parts:
         try:
-            seen = _attestation(data, trust, replace(blank, line=line))
+            with refusing("it"):
+                seen = _attestation(data, trust, replace(blank, line=line))
         except Refused as error:
             seen = replace(blank, line=line, problem=str(error))
         if seen is not None:

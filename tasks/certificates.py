@@ -18,21 +18,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from arcops.errors import Refused
 from arcops.signer import Signer
+from artifacts.foreign import refusing
 from artifacts.public_key import public_key
 from tasks.trusted_root import LogKey
+from tasks.x509_reading import from_der
 
 _ISSUER_V2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 _ISSUER_V1 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _OTHER_NAME_V1 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
 _CHECKED = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
 _LONGEST = 8
-_UNREADABLE = (
-    ValueError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 def path_to(
@@ -42,20 +37,7 @@ def path_to(
     anchors, between = tuple(anchors), tuple(between)
     _refuse_invalid(leaf, at)
 
-    def climb(child: x509.Certificate, path: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...] | None:
-        if len(path) > _LONGEST:
-            return None
-        for issuer in (*anchors, *between):
-            if issuer in path or issuer == leaf or not _issued(child, issuer, below=len(path), at=at):
-                continue
-            if issuer in anchors:
-                return (*path, issuer)
-            longer = climb(issuer, (*path, issuer))
-            if longer is not None:
-                return longer
-        return None
-
-    path = climb(leaf, ())
+    path = _climb(leaf, anchors, between, at)
     if path is None:
         raise Refused(
             f"the certificate of {_subject(leaf)}, issued by {leaf.issuer.rfc4514_string() or 'nobody'}, does not lead to"
@@ -64,14 +46,34 @@ def path_to(
     return path
 
 
+def _climb(
+    leaf: x509.Certificate, anchors: tuple[x509.Certificate, ...], between: tuple[x509.Certificate, ...], at: datetime
+) -> tuple[x509.Certificate, ...] | None:
+    """The shortest path. Each certificate is climbed to once: whatever a longer way to it would lead to, the shorter one does.
+
+    Walking every path instead would take a time that grows as the factorial of how many carry one name and one key.
+    """
+    reached: set[x509.Certificate] = {leaf}
+    level: list[tuple[x509.Certificate, tuple[x509.Certificate, ...]]] = [(leaf, ())]
+    for _ in range(_LONGEST + 1):
+        above: list[tuple[x509.Certificate, tuple[x509.Certificate, ...]]] = []
+        for child, path in level:
+            for issuer in (*anchors, *between):
+                if issuer in reached or not _issued(child, issuer, below=len(path), at=at):
+                    continue
+                if issuer in anchors:
+                    return (*path, issuer)
+                reached.add(issuer)
+                above.append((issuer, (*path, issuer)))
+        level = above
+    return None
+
+
 def load(data: bytes) -> x509.Certificate:
     """The certificate in DER *data*, its key and extensions read once. Raises `Refused` where any of it cannot be read."""
-    try:
-        certificate = x509.load_der_x509_certificate(data)
+    certificate = from_der(data, what="the certificate that it holds")
+    with refusing("the key of the certificate that it holds"):
         public_key(certificate.public_key(), where="its certificate")
-        list(certificate.extensions)
-    except _UNREADABLE as error:
-        raise Refused(f"it holds a certificate that cannot be read: {error}") from error
     return certificate
 
 
@@ -109,12 +111,13 @@ def verify_timestamped(leaf: x509.Certificate, issuer: x509.Certificate, logs: I
         promises = leaf.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
     except x509.ExtensionNotFound as error:
         raise Refused(f"the certificate of {_subject(leaf)} was promised to no certificate transparency log") from error
-    body = leaf.tbs_precertificate_bytes
+    with refusing("the promises of the certificate"):
+        body, listed = leaf.tbs_precertificate_bytes, [(promise, promise.timestamp) for promise in promises]
     issuer_id = bytes.fromhex(public_key(issuer.public_key(), where="the issuer's certificate").id.removeprefix("sha256:"))
-    for promise in promises:
+    for promise, stamped in listed:
         if promise.entry_type is not LogEntryType.PRE_CERTIFICATE:
             continue
-        moment = promise.timestamp.replace(tzinfo=leaf.not_valid_before_utc.tzinfo)
+        moment = stamped.replace(tzinfo=leaf.not_valid_before_utc.tzinfo)
         milliseconds = round(moment.timestamp() * 1000)
         signed = b"".join(
             (

@@ -139,4 +139,5 @@ def _digest(path: Path) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    value.encode()  # half of a surrogate pair is none either, and raises a ValueError
     return value

@@ -9,6 +9,7 @@ signature's own blobs carry it.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -31,6 +32,8 @@ _SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _MOST = 4 * MIB
 _DEEPEST = 8
+_MOST_LAYERS = 4096
+"""In all manifests. Each may be a signature, for which a blob is read whole, and all may name one blob."""
 
 
 def image_signatures(request: Request, tree: Tree, trust: Trust) -> tuple[SignatureSeen, ...]:
@@ -55,10 +58,14 @@ class _Layout:
                 raise Refused(f"{path} holds other bytes than its name says: their SHA-256 is {file.sha256}")
 
     def signatures(self, trust: Trust) -> Iterator[SignatureSeen]:
+        left = _MOST_LAYERS
         for descriptor in self._manifests():
             manifest_file = self._blob(descriptor)
             manifest = self._json(manifest_file)
             for layer in _objects(manifest.get("layers")):
+                left -= 1
+                if left < 0:
+                    raise Refused(f"{self._target} has more than {_MOST_LAYERS} layers in manifests; nobody signs that often")
                 if layer.get("mediaType") == SIMPLE_SIGNING:
                     yield self._seen(manifest_file, manifest, layer, trust)
                 elif _BUNDLE.fullmatch(str(layer.get("mediaType"))) and "subject" in manifest:
@@ -68,13 +75,14 @@ class _Layout:
 
     def _manifests(self) -> Iterator[dict[str, object]]:
         """Descriptors of the image manifests that ``index.json`` names, through nested indexes."""
-        waiting = [(descriptor, 0) for descriptor in _objects(self._json(self._file("index.json")).get("manifests"))]
-        done: set[object] = set()
+        waiting = deque((descriptor, 0) for descriptor in _objects(self._json(self._file("index.json")).get("manifests")))
+        done: set[str] = set()
         while waiting:
-            descriptor, depth = waiting.pop(0)
-            if descriptor.get("digest") in done:
+            descriptor, depth = waiting.popleft()
+            digest = _hex(descriptor.get("digest"))
+            if digest in done:
                 continue
-            done.add(descriptor.get("digest"))
+            done.add(digest)
             document = self._json(self._blob(descriptor))
             if "manifests" in document:
                 if depth >= _DEEPEST:

@@ -7,6 +7,7 @@ import hashlib
 from arcops.errors import Refused
 from arcops.seen.signatures import RevocationsSeen, Revoked
 from artifacts.envelope import IN_TOTO
+from artifacts.foreign import refusing
 from artifacts.revocation import parse_revocations
 from tasks.bundles import open_bundle
 from tasks.trust import Trust, TrustFile
@@ -20,10 +21,12 @@ def revocations(trust: Trust) -> tuple[RevocationsSeen, ...]:
 def _seen(file: TrustFile, trust: Trust) -> RevocationsSeen:
     sha256 = hashlib.sha256(file.data).hexdigest()
     try:
-        opened = open_bundle(file.data, trust, where=file.path)
-        if opened.payload_type != IN_TOTO:
-            raise Refused(f"{file.path} proves nothing: it signs {opened.payload_type or 'a file'}, not an in-toto statement")
-        listed = parse_revocations(opened.payload)
+        with refusing(file.path):
+            opened = open_bundle(file.data, trust, where=file.path)
+            if opened.payload_type != IN_TOTO:
+                signed = opened.payload_type or "a file"
+                raise Refused(f"{file.path} proves nothing: it signs {signed}, not an in-toto statement")
+            listed = parse_revocations(opened.payload)
     except Refused as error:
         return RevocationsSeen(path=file.path, sha256=sha256, problem=str(error))
     return RevocationsSeen(

@@ -14,6 +14,7 @@ from cryptography import x509
 
 from arcops.errors import Refused
 from artifacts.envelope import strict_json
+from artifacts.foreign import refusing
 from tasks.blob import Blob
 from tasks.trusted_root import Root, Window, window_of
 
@@ -37,8 +38,6 @@ def confirm(data: bytes, root: Root, times: Iterable[datetime], blob: Blob | Non
 
     *blob* is the signed blob, ``None`` for a DSSE envelope. Raises `Refused` where sigstore-python refuses.
     """
-    from pydantic import ValidationError
-    from sigstore.errors import Error
     from sigstore.hashes import Hashed
     from sigstore.models import Bundle, TrustedRoot
     from sigstore.verify import Verifier
@@ -46,16 +45,17 @@ def confirm(data: bytes, root: Root, times: Iterable[datetime], blob: Blob | Non
     from sigstore_models.trustroot.v1 import TrustedRoot as Model
 
     try:
-        bundle = Bundle.from_json(data)
-        verifier = Verifier(trusted_root=TrustedRoot(Model.from_json(_narrowed(root, tuple(times)))))
-        if blob is None:
-            verifier.verify_dsse(bundle, Anyone())
-        elif blob.data is not None:
-            verifier.verify_artifact(blob.data, bundle, Anyone())
-        else:
-            known = Hashed(algorithm=HashAlgorithm.SHA2_256, digest=blob.sha256)
-            verifier.verify_artifact(known, bundle, Anyone())
-    except (Error, ValidationError, ValueError) as error:
+        with refusing("it, by sigstore-python,"):
+            bundle = Bundle.from_json(data)
+            verifier = Verifier(trusted_root=TrustedRoot(Model.from_json(_narrowed(root, tuple(times)))))
+            if blob is None:
+                verifier.verify_dsse(bundle, Anyone())
+            elif blob.data is not None:
+                verifier.verify_artifact(blob.data, bundle, Anyone())
+            else:
+                known = Hashed(algorithm=HashAlgorithm.SHA2_256, digest=blob.sha256)
+                verifier.verify_artifact(known, bundle, Anyone())
+    except Refused as error:
         raise Refused(f"sigstore-python does not agree that it is sound: {error}") from error
 
 

@@ -15,6 +15,7 @@ from arcops.request import Request
 from arcops.seen.signatures import Covered, Signatures, SignatureSeen
 from arcops.seen.tree import Tree
 from artifacts.envelope import IN_TOTO, parse_envelope, strict_base64, strict_json
+from artifacts.foreign import refusing
 from tasks.blob_signatures import blob_of, open_detached, signed_file
 from tasks.bundles import Opened, open_bundle
 from tasks.legacy import PREDICATES
@@ -102,20 +103,25 @@ def _seen(candidate: _Candidate, request: Request, tree: Tree, trust: Trust) -> 
     if candidate.problem:
         return blank
     try:
-        if not candidate.data.lstrip().startswith(b"{"):
-            return _detached(blank, candidate.data, request, tree, trust)
-        document = strict_json(candidate.data, candidate.path)
-        if not isinstance(document, dict):
-            raise Refused(f"{candidate.path} is not a JSON object")
-        if "base64Signature" in document:
-            text = document["base64Signature"]
-            return _detached(blank, text.encode() if isinstance(text, str) else b"", request, tree, trust)
-        envelope = document if "payloadType" in document else document.get("dsseEnvelope")
-        if envelope is not None:
-            return _enveloped(blank, candidate.data, envelope, request, tree, trust)
-        return _message(blank, candidate.data, document, request, tree, trust)
+        with refusing(candidate.path):
+            return _read(candidate, blank, request, tree, trust)
     except Refused as error:
         return replace(blank, problem=str(error))
+
+
+def _read(candidate: _Candidate, blank: SignatureSeen, request: Request, tree: Tree, trust: Trust) -> SignatureSeen | None:
+    if not candidate.data.lstrip().startswith(b"{"):
+        return _detached(blank, candidate.data, request, tree, trust)
+    document = strict_json(candidate.data, candidate.path)
+    if not isinstance(document, dict):
+        raise Refused(f"{candidate.path} is not a JSON object")
+    if "base64Signature" in document:
+        text = document["base64Signature"]
+        return _detached(blank, text.encode() if isinstance(text, str) else b"", request, tree, trust)
+    envelope = document if "payloadType" in document else document.get("dsseEnvelope")
+    if envelope is not None:
+        return _enveloped(blank, candidate.data, envelope, request, tree, trust)
+    return _message(blank, candidate.data, document, request, tree, trust)
 
 
 def _detached(blank: SignatureSeen, text: bytes, request: Request, tree: Tree, trust: Trust) -> SignatureSeen:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
+from artifacts.foreign import refusing
 from tasks.trusted_root import Authority
 
+if TYPE_CHECKING:
+    from rfc3161_client import TimeStampResponse
+
 _MOST = 32
+_GRANTED = (0, 1)
+"""``granted`` and ``grantedWithMods`` (RFC 3161, section 2.4.2); nothing else carries a token."""
 
 
 def timestamps(tokens: Iterable[bytes], signature: bytes, authorities: Iterable[Authority]) -> tuple[datetime, ...]:
@@ -26,28 +33,28 @@ def timestamps(tokens: Iterable[bytes], signature: bytes, authorities: Iterable[
         raise Refused("it carries one timestamp twice")
     found: set[datetime] = set()
     for token in tokens:
-        try:
-            decode_timestamp_response(token)
-        except ValueError as error:
-            raise Refused(f"it carries a timestamp that cannot be read: {error}") from error
-        found.update(moment for authority in authorities if (moment := _stamped(token, signature, authority)) is not None)
+        with refusing("the timestamp that it carries"):
+            response = decode_timestamp_response(token)
+            if response.status not in _GRANTED:
+                raise Refused(f"it carries a timestamp that was not granted (status {response.status})")
+            moment = response.tst_info.gen_time
+        found.update(moment for authority in authorities if _stamped(response, moment, signature, authority))
     return tuple(sorted(found))
 
 
-def _stamped(token: bytes, signature: bytes, authority: Authority) -> datetime | None:
-    from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+def _stamped(response: TimeStampResponse, moment: datetime, signature: bytes, authority: Authority) -> bool:
+    from rfc3161_client import VerifierBuilder
 
-    response = decode_timestamp_response(token)
-    moment = response.tst_info.gen_time
     if len(authority.chain) < 2 or moment not in authority.window:
-        return None
+        return False
     if not all(link.not_valid_before_utc <= moment <= link.not_valid_after_utc for link in authority.chain):
-        return None
+        return False
     builder = VerifierBuilder(
         tsa_certificate=authority.chain[0], intermediates=list(authority.chain[1:-1]), roots=[authority.chain[-1]]
     )
     try:
-        builder.build().verify_message(response, signature)
-    except (VerificationError, ValueError):
-        return None
-    return moment
+        with refusing("the timestamp that it carries"):
+            builder.build().verify_message(response, signature)
+    except Refused:
+        return False
+    return True

@@ -23,6 +23,7 @@ from artifacts.reading import read_file
 from artifacts.wire import canonical
 from tasks.reading import MIB
 from tasks.trusted_root import Root, parse_root
+from tasks.x509_reading import from_pem
 
 _SUFFIXES = {"keys": (".pub", ".pem"), "roots": (".json",), "authorities": (".pem", ".crt"), "revocations": ("",)}
 _MOST = 4 * MIB
@@ -116,6 +117,6 @@ def _key(file: TrustFile) -> PublicKey:
 
 def _authorities(file: TrustFile) -> tuple[x509.Certificate, ...]:
     try:
-        return tuple(x509.load_pem_x509_certificates(file.data))
-    except ValueError as error:
+        return from_pem(file.data, what="a certificate")
+    except Refused as error:
         raise Refused(f"trust/{file.path} holds no certificate in PEM: {error}") from error

@@ -14,6 +14,7 @@ from cryptography import x509
 from arcops.errors import Refused
 from artifacts.envelope import strict_base64, strict_json
 from artifacts.public_key import PublicKey, load_public_key
+from tasks.x509_reading import from_der
 
 MEDIA_TYPES = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
@@ -135,10 +136,7 @@ def _authorities(document: dict[str, object], field: str, where: str) -> tuple[A
         if not chain:
             raise Refused(f"{where} names an authority without a certificate")
         ders = [strict_base64(_object(link, where).get("rawBytes"), f"{where}: a certificate") for link in chain]
-        try:
-            certificates = tuple(x509.load_der_x509_certificate(der) for der in ders)
-        except ValueError as error:
-            raise Refused(f"{where} holds a certificate that cannot be read: {error}") from error
+        certificates = tuple(from_der(der, what=f"{where}: a certificate") for der in ders)
         found.append(Authority(url=str(entry.get("uri", "")), chain=certificates, window=window_of(entry, where)))
     return tuple(found)
 

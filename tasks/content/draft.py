@@ -53,7 +53,9 @@ class Draft:
             self.problem(f"more than {MOST_IMPORTS} different names would be imported")
 
     def referred(self, path: str) -> None:
-        if len(self.refers) < MOST_IMPORTS:
+        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+            self.problem(f"it names the file {printable(path)!r}, which is no text in UTF-8")
+        elif len(self.refers) < MOST_IMPORTS:
             self.refers.add(path)
         else:
             self.problem(f"more than {MOST_IMPORTS} different files are named")

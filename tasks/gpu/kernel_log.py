@@ -22,7 +22,8 @@ from tasks.gpu.driver import refuse_other
 from tasks.gpu.kernel_faults import Line, faults
 from tasks.program import Limits, run
 
-_RECORD = re.compile(r"[0-9]+,([0-9]+),([0-9]+),[^;]*;(.*)")
+_RECORD = re.compile(r"[0-9]{1,20},([0-9]{1,20}),([0-9]{1,20}),[^;]*;(.*)")
+_NUMBER = re.compile(r"[0-9]{1,20}\Z")
 _MOST = 64 * 1024 * 1024
 _JOURNAL = ("-k", "-b", "--no-pager", "-o", "json", "--output-fields=MESSAGE,_SOURCE_MONOTONIC_TIMESTAMP")
 _FIRST_WORDS = "Linux version "
@@ -102,9 +103,18 @@ def _journal(trouble: str, alive: Callable[[], None], secrets: Iterable[Path]) -
 
 def _entries(lines: Iterable[bytes]) -> Iterator[Line]:
     for line in lines:
-        entry = json.loads(line)
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        if not isinstance(entry, dict):
+            raise Refused("the journal of the kernel's messages holds a line that is no JSON object (journalctl --output=json)")
         message, moment = entry.get("MESSAGE"), entry.get("_SOURCE_MONOTONIC_TIMESTAMP")
         if isinstance(message, list):  # bytes that are no text
-            message = bytes(message).decode("utf-8", "replace")
+            message = _bytes(message).decode("utf-8", "replace")
         if isinstance(message, str):
-            yield (int(moment) // 1_000_000 if isinstance(moment, str) and moment.isdigit() else 0), message
+            yield (int(moment) // 1_000_000 if isinstance(moment, str) and _NUMBER.match(moment) else 0), message
+
+
+def _bytes(numbers: list[object]) -> bytes:
+    return bytes(number if isinstance(number, int) and 0 <= number < 256 else 0x3F for number in numbers)

@@ -116,7 +116,8 @@ def _described(content: Table) -> tuple[str, ...]:
     packages = [text(entry, "SPDXID") for entry in tables(content, "packages")]
     if not named and len(packages) == 1:
         return tuple(packages)
-    return (*(ref for ref in named if ref in set(packages)), *(ref for ref in named if ref not in set(packages)))
+    known = frozenset(packages)
+    return (*(ref for ref in named if ref in known), *(ref for ref in named if ref not in known))
 
 
 def _edge(entry: Table) -> tuple[str, str, str]:
