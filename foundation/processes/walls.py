@@ -30,8 +30,9 @@ _OF_NETWORK = (
     "/etc/pki/ca-trust", "/etc/ca-certificates", "/run/systemd/resolve",
 )  # fmt: skip
 _OF_DEVICES = ("/sys", "/etc/nvidia", "/etc/alternatives", "/opt", "/run/nvidia")
-_DEVICES = ("nvidia", "dri", "dxg", "nvhost", "nvmap", "shm")
-"""Names of device nodes begin so: NVIDIA's and what its libraries share memory by."""
+_DEVICES = ("nvidia", "dri", "dxg", "nvhost", "nvmap")
+"""Names of NVIDIA's device nodes begin so."""
+_SHARED = "/dev/shm"  # noqa: S108  # it is named, not made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +105,9 @@ def _allowed(walls: Walls, module: str) -> landlock.Allowed:
         given, listed = landlock.without(path, walls.secrets) if walls.secrets else ((path,), ())
         reads += given
         lists += listed
+    writes = (*walls.writes, *([_SHARED] if walls.devices else ()))  # where its libraries share memory
     devices = ["/dev/null", *(_nodes() if walls.devices else ())]
-    return landlock.Allowed(
-        reads=tuple(reads), lists=tuple(lists), writes=walls.writes, devices=tuple(devices), ports=walls.ports
-    )
+    return landlock.Allowed(reads=tuple(reads), lists=tuple(lists), writes=writes, devices=tuple(devices), ports=walls.ports)
 
 
 def _code(module: str) -> Iterable[str]:
