@@ -75,7 +75,9 @@ class TestReach:
         for output, said in ((None, "ARCOPS_OUTPUT"), (tmp_path / "served", "outside the folder")):
             settings = replace(at.settings, output=output)
             with pytest.raises(Refused, match=said):
-                make_model_sbom(MakeSbom(target=model, version="1", supplier="x", licence="MIT"), replace(at, settings=settings))
+                make_model_sbom(
+                    MakeSbom(target=model, version="1", supplier="x", licence="MIT"), replace(at, settings=settings)
+                )
 
     @pytest.mark.parametrize("way", ["link", "dots", "policy", "attached"])
     def test_nor_by_a_detour(self, here: Bench, tmp_path: Path, way: str) -> None:
