@@ -301,7 +301,14 @@ def test_a_policy_that_was_swapped_is_not_read(here: Bench, at: Place, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "text", [f"{TELLING}: [", f"name: x\n{TELLING}: 1\n", f"gates: {{{TELLING}: {{}}}}", f"- {TELLING}", f"!{TELLING} x"]
+    "text",
+    [
+        f"{TELLING}: [",
+        f"name: x\n{TELLING}: 1\n",
+        f"name: x\nvalidFor: P1D\ngates: {{{TELLING}: {{}}}}",
+        f"- {TELLING}",
+        f"!{TELLING} x",
+    ],
 )
 def test_a_file_that_is_no_policy_is_not_quoted(at: Place, tmp_path: Path, text: str) -> None:
     """Any file below a root can be named as a policy: what is wrong with it may not say what is in it."""
