@@ -57,7 +57,7 @@ def _told(error: Exception) -> str:
         problem = _QUOTED.sub(_unquoted, " ".join((error.problem or error.context or "it is no YAML").split()))
         mark = error.problem_mark or error.context_mark
         return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else problem
-    if isinstance(error, AttributeError):  # PyYAML's own, for a date that is none
+    if isinstance(error, AttributeError | LookupError):  # PyYAML's own, for a date or a boolean that is none
         return "a value in it is not what its tag says"
     if isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and "literal" in str(error):
         return "a number in it cannot be understood"
@@ -76,6 +76,6 @@ def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON
         while loader.check_data():  # type: ignore[no-untyped-call]  # types-PyYAML leaves it untyped
             documents.append(loader.get_data())
         json.dumps(documents, allow_nan=False)
-    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, AttributeError, LookupError, RecursionError) as error:
         raise Refused(f"{what} in YAML cannot be read: {_told(error)}") from error
     return documents
