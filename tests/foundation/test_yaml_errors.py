@@ -19,7 +19,7 @@ TELLING = "tellingword"
         (f"a: 1\n{TELLING}: b: c", "line 2, column"),
         (f"x: !{TELLING} y", "tag what stands there (line 1, column 4)"),
         (f"x: 'y {TELLING}", "line 1"),
-        (f"%{TELLING} 1\n--- x\n@{TELLING}", "line"),
+        (f"- x\n- @{TELLING}", "line 2"),
         (f"x: !!int {TELLING}", "a number in it"),
         (f"x: !!timestamp {TELLING}", "not what its tag says"),
         (f"x: !!bool {TELLING}", ""),
