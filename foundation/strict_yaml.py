@@ -79,7 +79,7 @@ def _told(error: Exception) -> str:
         problem = _QUOTED.sub(_unquoted, " ".join((error.problem or error.context or "it is no YAML").split()))
         mark = error.problem_mark or error.context_mark
         return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else problem
-    if isinstance(error, AttributeError):  # PyYAML's own, for a date that is none
+    if isinstance(error, AttributeError | LookupError):  # PyYAML's own, for a date or a boolean that is none
         return "a value in it is not what its tag says"
     if isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and "literal" in str(error):
         return "a number in it cannot be understood"
@@ -99,7 +99,7 @@ def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON
             node = loader.get_node()
             documents.append(None if node is None else _value(node))
     # PyYAML makes characters of escapes ("\UFFFFFFFF") and versions of directives without looking at how large they are.
-    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, OverflowError, LookupError, RecursionError) as error:
         raise Refused(f"{what} in YAML cannot be read: {_told(error)}") from error
     return documents
 

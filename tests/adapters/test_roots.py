@@ -5,6 +5,7 @@ The swap is made at the two worst moments: after the door looked at the path, an
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -178,6 +179,10 @@ def kept(here: Bench) -> bytes:
     return b"".join(one.read_bytes() for one in store.rglob("*") if one.is_file()) if store.is_dir() else b""
 
 
+def digests(folder: Path) -> set[str]:
+    return {hashlib.sha256(one.read_bytes()).hexdigest() for one in folder.rglob("*") if one.is_file()}
+
+
 def paths_of_asks() -> set[tuple[str, str, Use]]:
     found = set()
     for one in all_tools():
@@ -270,6 +275,8 @@ def test_nor_one_that_was_put_there_after_the_evaluation_looked(
     assert answer.report.verdict is Verdict.RED
     assert TELLING not in str(answer)
     assert TELLING.encode() not in kept(here)
+    for digest in digests(tmp_path / "outside") - digests(tmp_path / "served"):
+        assert digest.encode() not in kept(here), "the digest of a file outside tells of it"
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -294,7 +301,14 @@ def test_a_policy_that_was_swapped_is_not_read(here: Bench, at: Place, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "text", [f"{TELLING}: [", f"name: x\n{TELLING}: 1\n", f"gates: {{{TELLING}: {{}}}}", f"- {TELLING}", f"!{TELLING} x"]
+    "text",
+    [
+        f"{TELLING}: [",
+        f"name: x\n{TELLING}: 1\n",
+        f"name: x\nvalidFor: P1D\ngates: {{{TELLING}: {{}}}}",
+        f"- {TELLING}",
+        f"!{TELLING} x",
+    ],
 )
 def test_a_file_that_is_no_policy_is_not_quoted(at: Place, tmp_path: Path, text: str) -> None:
     """Any file below a root can be named as a policy: what is wrong with it may not say what is in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ import pytest
 from arcops.endpoint import Endpoint, Load
 from arcops.errors import Refused
 from arcops.evidence import Seen
+from arcops.roots import Roots
 from arcops.seen.inference import Fault, Inference, Listing
+from artifacts.beneath import held
 from tasks.inference import inference
 from tests.certificates import Authority
 from tests.evidence import NOW
@@ -45,10 +47,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site(folder=tmp_path, ours=Authority.new(), other=Authority.new())
 
 
-def asked(url: str, authorities: str, patience: int = 5_000_000) -> Inference:
+def asked(url: str, authorities: str, patience: int = 5_000_000, within: Roots = None) -> Inference:
     load = Load(url=url, models=("a",), each=2, concurrencies=(1,), rates=(), tokens=4, patience=patience)
     endpoint = Endpoint(load=load, key="env:MODEL_KEY", authorities=authorities)
-    return inference.look(request(load, endpoint=endpoint), Seen({}, at=NOW, subject_name="")).body
+    return inference.look(replace(request(load, endpoint=endpoint), within=within), Seen({}, at=NOW, subject_name="")).body
 
 
 def faults(body: Inference) -> set[Fault | None]:
@@ -116,5 +118,17 @@ def test_authorities_that_are_none_are_refused(site: Site) -> None:
     broken = site.folder / "broken.pem"
     broken.write_text("no certificate")
     for path in (broken, site.folder / "absent.pem"):
-        with pytest.raises(Refused, match="cannot be read"):
+        with pytest.raises(Refused, match=r"authorities (holds no certificates|does not exist)"):
             asked("https://127.0.0.1:1", str(path))
+
+
+@pytest.mark.requirement("ARC-3")
+def test_authorities_outside_of_the_roots_are_not_read(site: Site) -> None:
+    """Whoever may name a file below a root puts a link there; the link leads to certificates that would do."""
+    served = site.folder / "served"
+    served.mkdir()
+    (served / "ca.pem").symlink_to(site.file(site.ours))
+    with serving(tls=site.ours.issue("127.0.0.1", site.folder), a=PLAN) as api:
+        with pytest.raises(Refused, match="outside the folders"):
+            asked(api.url, str(served / "ca.pem"), within=held((served,)))
+        assert not api.seen
