@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from adapters.mcp.reading import message as read
 from adapters.tools.contract import Scope, all_tools
+from foundation.messages import one_reading
 
 
 def needed_by_call(body: bytes) -> Scope:
     """The scope that an MCP message takes: a tool's own, and read for everything else. Raises `Refused` for no message."""
     if not body:
         return Scope.READ
-    message = read(body)
+    message = one_reading(body, "the message")
     if not isinstance(message, dict):
         return Scope.READ
     params = message.get("params")
