@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from adapters.tools.admit import Admit, admit_workload
 from adapters.tools.contract import Place
 from arcops.errors import ArcOpsError, Refused
-from artifacts.envelope import strict_json
+from foundation.messages import one_reading
 from foundation.settings import without_folders
 
 VERSION = "admission.k8s.io/v1"
@@ -39,7 +39,7 @@ class Asked:
 def read_review(data: bytes) -> Asked:
     """The review in *data*. Raises `NoReview` where not even the uid can be read, which any answer must repeat."""
     try:
-        document = strict_json(data, "the review")
+        document = one_reading(data, "the review")
     except Refused as error:
         raise NoReview(str(error)) from error
     request = document.get("request") if isinstance(document, dict) else None

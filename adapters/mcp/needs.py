@@ -11,10 +11,10 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 
 from adapters.front.access import CALLER
-from adapters.mcp.reading import message as read
 from adapters.tools.contract import Scope, Tool, all_tools
 from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json
+from foundation.messages import one_reading
 from foundation.tokens import PREFIX, Caller
 
 
@@ -25,7 +25,7 @@ def needed_by_call(body: bytes) -> tuple[Scope, ...]:
     """
     if not body:
         return (Scope.READ,)
-    message = read(body)
+    message = one_reading(body, "the message")
     if not isinstance(message, dict):
         return (Scope.READ,)
     if message.get("method") == "tasks/cancel":

@@ -174,6 +174,7 @@ class TestBadInput:
             b"", b"{", b"null", b"[]", b'"x"', b"\xff\xfe", b"kind: AdmissionReview", b"[" * 100_000, b'{"request": {}}',
             b'{"request": {"uid": 7}}', b'{"request": {"uid": ""}}', b'{"request": {"uid": "a\\u0000b"}}',
             b'{"request": {"uid": "a"}, "request": {"uid": "b"}}', b'{"request": {"uid": "' + b"x" * 1000 + b'"}}',
+            b'{"request": {"uid": "a\\ud800"}}', b'{"request": {"uid": "a", "object": {"kind": "\\udfff"}}}', b'\xef\xbb\xbf{}',
         ],
     )  # fmt: skip
     def test_what_has_no_uid_is_no_review(self, webhook: Webhook, body: bytes) -> None:

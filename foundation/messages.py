@@ -1,7 +1,8 @@
-"""Messages that have one reading: what the guard asks a scope for is what the SDK then does.
+"""JSON that callers send, with one reading: what a guard asks a scope for is what is then done.
 
-The SDK reads messages with two parsers, one for each era, and neither is ``json``: what one refuses, another may take. So what
-is not the same to all of them is refused before: members said twice, numbers without end, half of a character, other encodings.
+A message is read by more than one parser on its way (the MCP SDK alone has two, one for each era): what one refuses, another
+may take. So what is not the same to all is refused before: members said twice, numbers without end, half of a character, other
+encodings than UTF-8.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from arcops.errors import Refused
 from artifacts.envelope import strict_json
 
 
-def message(body: bytes) -> object:
-    """The JSON in *body*. Raises `Refused` where readers could differ."""
-    value = strict_json(body, "the message")
+def one_reading(body: bytes, what: str) -> object:
+    """The JSON in *body*. Raises `Refused`, naming *what* it is, where readers could differ."""
+    value = strict_json(body, what)
     for text in _texts(value):
         if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
-            raise Refused("the message holds half of a surrogate pair, which is no character")
+            raise Refused(f"{what} holds half of a surrogate pair, which is no character")
     return value
 
 
