@@ -91,6 +91,11 @@ def withdrawn(parameters: Mapping[str, object]) -> str:
     return ""
 
 
+def told_to_judge(target: str, policy: str, attached: Iterable[str], aside: Aside) -> Mapping[str, object]:
+    """What a flow was told, under the names of its parameters, for `flows.evaluations.runner_of`."""
+    return {"target": target, "policy": policy, "attached": tuple(attached), **asdict(aside)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """Where a flow works: the settings and the key of the worker's own environment, never of a flow parameter, which Prefect
@@ -233,7 +238,7 @@ async def _evaluate(
 ) -> State[None]:
     remarks: list[str] = []
     attached = tuple(attached)
-    told = {"target": target, "policy": policy, "attached": attached, **asdict(aside)}
+    told = told_to_judge(target, policy, attached, aside)
     at = now or datetime.now(UTC).replace(microsecond=0)
     kind = what.kind_of(aside.named(target))
     request = replace(bench.request(target, kind, attached, at, aside), remark=remarks.append, exercise=exercise)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.tools.check import Check, Checked, check_model
-from adapters.tools.contract import Left, Place
+from adapters.tools.cluster import CheckCluster
+from adapters.tools.contract import Left, Place, Tool, all_tools
 from adapters.tools.drift import DiffNetwork, diff_network
+from adapters.tools.inference import CheckInference
 from adapters.tools.keys import RevokeKey, TrustKey, revoke_key, trust_key
+from adapters.tools.network import CheckNetwork
 from arcops.errors import Refused
 from arcops.evidence import Cause
 from arcops.result import Report
@@ -176,6 +181,46 @@ def test_a_run_that_names_the_digest_of_somebody_else_s_run(here: Bench, monkeyp
     named = ANOTHER
     with pytest.raises(Refused, match="not its answer"):
         check_model(ask, at)
+
+
+FROM_AFAR: dict[str, Callable[[Path], object]] = {
+    "check_model": lambda here: Check(target=here / "tiny", policy="bench", attached=(here / "sbom.json", here / "x.vex")),
+    "check_network": lambda here: CheckNetwork(target=here / "manifests"),
+    "check_cluster": lambda here: CheckCluster(context="edge", kubeconfig=here / "config"),
+    "diff_network": lambda here: DiffNetwork(declared=here / "declared", context="edge"),
+    "check_inference": lambda here: CheckInference(url="http://127.0.0.1:1/v1", models=("a",), of=here / "tiny"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # Prefect's own warnings are not ours to mend
+@pytest.mark.parametrize("tool", [one for one in all_tools() if one.deployed is not None], ids=lambda one: one.name)
+def test_what_a_flow_is_told_is_what_the_tool_holds_its_artifact_against(
+    here: Bench, tmp_path: Path, tool: Tool[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.flow import NOTHING_ASIDE, Aside, told_to_judge
+
+    at = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED))
+    asked = tool.deployed.parameters(FROM_AFAR[tool.name](tmp_path), at)  # type: ignore[union-attr]  # those that are deployed
+    flow = tool.deployed.name.partition("/")[0].replace("-", "_")  # type: ignore[union-attr]  # as above
+    module = importlib.import_module(f"flows.{flow}")
+    told: list[Mapping[str, object]] = []
+
+    async def evaluate(
+        what: object,
+        target: str,
+        policy: str,
+        attached: tuple[str, ...],
+        output: str,
+        *,
+        aside: Aside = NOTHING_ASIDE,
+        **_: object,
+    ) -> None:
+        told.append(told_to_judge(target, policy, attached, aside))
+
+    monkeypatch.setattr(module, "evaluate", evaluate)
+    asyncio.run(getattr(module, flow).fn(**asked))
+    assert [runner_of(RUN, one) for one in told] == [runner_of(RUN, asked)]
+    assert runner_of(RUN, {**asked, "target": "/elsewhere/tiny"}) != runner_of(RUN, asked)
 
 
 def then(change: Callable[[], object]) -> Callable[..., object]:
