@@ -26,6 +26,17 @@ def _source() -> FileSeen:
     return FileSeen(path="modeling_custom.py", size=4_000, sha256="8" * 64, executable=False, content=content)
 
 
+def _unheard() -> FileSeen:
+    content = Content(format="unknown-text", notes=("has a name that is not known here, so a tool may run it",))
+    return FileSeen(path="tool.unheard", size=40, sha256="8" * 64, executable=False, content=content)
+
+
+def _template() -> FileSeen:
+    problem = "the chat template of the file, line 3: it looks up a name that it builds itself"
+    content = Content(format="text", problems=(problem,))
+    return FileSeen(path="chat_template.jinja", size=900, sha256="8" * 64, executable=False, content=content)
+
+
 def _tree(*files: FileSeen) -> Tree:
     return Tree(root="9" * 64, files=tuple(sorted(files, key=lambda file: file.path)))
 
@@ -61,5 +72,17 @@ def examples() -> Iterable[Example[WeightsPolicy]]:
         verdict=Verdict.RED,
         evidence=(_tree(_pickle(problems=("it imports a name that is computed while loading",)), _CONFIG),),
         policy=torch,
+    )
+    yield Example(
+        name="a chat template that reaches further than the conversation",
+        verdict=Verdict.RED,
+        evidence=(_tree(_TENSORS, _template()),),
+        policy=WeightsPolicy(),
+    )
+    yield Example(
+        name="text under a name that is not known here",
+        verdict=Verdict.RED,
+        evidence=(_tree(_TENSORS, _unheard()),),
+        policy=WeightsPolicy(),
     )
     yield Example(name="a folder without weights", verdict=Verdict.RED, evidence=(_tree(_CONFIG),), policy=WeightsPolicy())

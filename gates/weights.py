@@ -3,9 +3,9 @@
 Why: Most formats for weights run code when they are loaded, and scanners that list what is bad miss what is new. So the
 question is turned round: a model passes only if every file is of a format, and every import of a name, that was allowed.
 
-Judged: that there are weights; that every file's format, told by its bytes, is allowed; that nothing about any file is
-odd, cut off, lying or hidden; that pickles import only allowed names; that nothing runs code; that ONNX files pull in
-only files of the model.
+Judged: that there are weights; that every file's format, told by its bytes, and for text by its name as well, is allowed;
+that nothing about any file is odd, cut off, lying or hidden; that pickles and settings import only allowed names; that
+chat templates do nothing but make text; that nothing runs code; that ONNX files pull in only files of the model.
 
 Fix: Convert the weights to safetensors, GGUF or ONNX at a place you trust. Where a pickle must stay, allow the names that it
 needs one by one under `imports`; remove whatever is not needed to serve the model.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """``format`` is what the bytes show (``safetensors``, ``gguf``, ``pickle``, ``torch-zip``, ``elf``, ``text``, ``other``…).
+    Text is ``text`` under a name that no tool runs, ``python``, ``build-file``, ``web-page``… under one that a tool does, and
+    ``unknown-text`` under any other.
 
     ``imports`` are the ``module.name`` globals that loading the file would import. ``problems`` are sentences: a lying
     header, a parse error, an escape. ``code`` says that loading the format as usual runs what the file tells it to.

@@ -131,6 +131,11 @@ PLACES: tuple[Case, ...] = (
         "templates", "b.gguf", gguf(_DUNDER, "tokenizer.chat_template.tool_use"),
         gguf(GOOD, "tokenizer.chat_template.tool_use"), rule="weights/readable",
     ),
+    against("templates", "prompt_chatml.txt", _DUNDER, GOOD, rule="weights/readable"),
+    against(
+        "templates", "e.gguf", gguf("x").replace(struct.pack("<I", 8), struct.pack("<IIQ", 9, 8, 1), 1), gguf("x"),
+        rule="weights/readable",
+    ),
     against("templates", "c.gguf", gguf(_DUNDER, "acme.prompt"), gguf(GOOD, "acme.prompt"), rule="weights/readable"),
     against(
         "templates", "d.safetensors", tensors({"chat_template": _DUNDER}), tensors({"chat_template": GOOD}),
