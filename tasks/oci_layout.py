@@ -65,7 +65,7 @@ class _Layout:
             for layer in _objects(manifest.get("layers")):
                 left -= 1
                 if left < 0:
-                    raise Refused(f"{self._target} has more than {_MOST_LAYERS} layers in manifests; nobody signs that often")
+                    raise Refused(f"the layout has more than {_MOST_LAYERS} layers in its manifests, more than are read")
                 if layer.get("mediaType") == SIMPLE_SIGNING:
                     yield self._seen(manifest_file, manifest, layer, trust)
                 elif _BUNDLE.fullmatch(str(layer.get("mediaType"))) and "subject" in manifest:
