@@ -44,6 +44,7 @@ class Answer:
     _rest: bytearray = field(default_factory=bytearray)
     _data: list[bytes] = field(default_factory=list)
     _size: int = 0
+    _looked: int = 0
 
     @property
     def digest(self) -> str:
@@ -62,10 +63,12 @@ class Answer:
             raise BadAnswer(Fault.TOO_LARGE, f"an event is larger than {_MOST_EVENT} bytes")
 
     def _lines(self) -> Iterator[bytes]:
-        while not self.done and (end := self._rest.find(b"\n")) >= 0:
+        while not self.done and (end := self._rest.find(b"\n", self._looked)) >= 0:
             line = bytes(self._rest[:end]).removesuffix(b"\r")
             del self._rest[: end + 1]
+            self._looked = 0
             yield line
+        self._looked = len(self._rest)  # no line ends before it, so the next piece is not looked for from the start
 
     def _line(self, line: bytes) -> None:
         name, _, value = line.partition(b":")

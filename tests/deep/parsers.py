@@ -292,8 +292,6 @@ validFor: P7D
 gates:
   integrity: {}
   signatures: {}
-waivers:
-- {rule: integrity/files, subject: m, owner: a, reason: b, expires: "2026-12-01T00:00:00Z"}
 """
 CARD = b"---\nlicense: apache-2.0\ntags: [a, b]\nmodel-index:\n- name: x\n  results: [{task: {type: t}}]\n---\n# A model\n"
 INDEX = {
@@ -348,6 +346,10 @@ def _zip(**files: bytes) -> bytes:
 def _mirror() -> bytes:
     with tempfile.TemporaryDirectory(prefix="arcops-deep-") as folder:
         return mirrored(Path(folder), "ab")
+
+
+def shipped() -> tuple[bytes, ...]:
+    return tuple((Path(policies.__file__).parent / f"{name}.yaml").read_bytes() for name in ("sovereign", "gpu"))
 
 
 def _tar() -> bytes:
@@ -598,7 +600,7 @@ def parsers() -> tuple[Parser, ...]:
         Parser(name="json", read=lambda data: strict_json(data, "it"), seeds=(statement, b'[1, -2.5e3, "a\\n", null, true]')),
         Parser(name="canonical", read=_statement_sound, seeds=(statement, stated, b'{"\\u00e9": 1.5, "a": [1e21]}')),
         Parser(name="yaml", read=lambda data: load_all(data, what="it"), seeds=yamls, share=0.3),
-        Parser(name="policy", read=lambda data: parse_policy(data, where="it"), seeds=(POLICY,), share=0.3),
+        Parser(name="policy", read=lambda data: parse_policy(data, where="it"), seeds=(POLICY, *shipped()), share=0.3),
         Parser(name="manifest", read=lambda data: list(documents(data)), seeds=(MANIFESTS, LIST), share=0.5),
         Parser(name="network", read=_networks, seeds=(MANIFESTS, LIST), share=0.15),
         Parser(name="workload", read=_workloads, seeds=(_json(REVIEW), MANIFESTS, LIST), share=0.3),

@@ -217,7 +217,7 @@ def test_an_advisory_with_many_events_and_versions_is_not_read_in_a_square() -> 
 def test_ranges_hold_as_their_events_say() -> None:
     def of(version: str, *ranges: Range) -> str:
         answer = Coverage(ecosystem="PyPI", ranges=ranges, versions=(), enumerated=False).of(version).standing
-        return answer.value if answer else "NO"
+        return answer.name if answer else "NO"
 
     one = _range((Turn.INTRODUCED, "1.0"), (Turn.FIXED, "2.0"))
     assert [of(version, one) for version in ("0.9", "1.0", "1.9", "2.0", "3")] == ["NO", "YES", "YES", "NO", "NO"]
