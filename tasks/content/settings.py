@@ -14,7 +14,7 @@ from tasks.content.window import Malformed, Window
 JSON_LIMIT = 64 * 1024 * 1024
 """Bytes. The tokenizers of the largest vocabularies have some 35 MiB."""
 
-TEXT_LIMIT = 4 * 1024 * 1024
+TEXT_LIMIT = 1024 * 1024
 
 _TOKENIZER_PARTS = {
     "normalizer": frozenset(
