@@ -35,7 +35,8 @@ _LICENCE_ENDINGS = re.compile(
 _STATEMENT_SUFFIXES = frozenset(("sig", "sigstore", "bundle", "dsse", "att", "spdx", "cdx", "tag", "intoto"))
 _LISTS = re.compile(
     r"(.*[-_.])?(tokenizer|tekken|vocab|vocabulary|tokens?|id2label|label2id|labels?|classes|categories|normalizer|merges"
-    r"|phonemes|speakers|voices|languages|lexicon|dict|alphabet|bom|spdx|cdx|openvex|vex|sigstore|intoto|dsse|att|bundle)([-_.].*)?"
+    r"|phonemes|speakers|voices|languages|lexicon|dict|alphabet|bom|spdx|cdx|openvex|vex|sigstore|intoto|dsse|att|bundle"
+    r"|attestations?|provenance|statement|report|trivy)([-_.].*)?"
 )
 """JSON of words or of statements, by its name: no key in it is a setting."""
 

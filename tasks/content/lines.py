@@ -10,15 +10,16 @@ from tasks.content.window import Cursor, Malformed, Window
 
 MOST_REQUIREMENTS = 100_000
 LONGEST = 1024 * 1024
+TABLE_LIMIT = 64 * 1024 * 1024
 
 _ATTRIBUTE = re.compile(
     r"(?:filter|diff|merge)=lfs|[-!]?(?:text|binary|diff|merge)|text=auto|eol=(?:lf|crlf)|linguist-[\w-]+(?:=\w+)?"
     r"|[-!](?:filter|eol)|whitespace=[\w,-]+|-?export-ignore"
 )
-_FORMULA = re.compile(r"[=+@-]\s*[A-Za-z_.]+\s*\(|[=+@-].*\|.*!")
+_FORMULA = re.compile(r"[=+@-]\s*[A-Za-z_.]+\s*\(")
 _OPTION = re.compile(r"(?:-[a-zA-Z]|--(?:index-url|extra-index-url|find-links|requirement|editable|no-index|trusted-host))\b.*")
 _REQUIREMENT = re.compile(
-    r"[A-Za-z0-9][\w.-]*(?:\[[\w.,\s-]*\])?\s*(?P<bound>(?:[=~!<>]=?=?\s*[\w.*+!-]+(?:\s*,\s*)?)+|@\s*\S+)?(?:\s*;.*)?"
+    r"[A-Za-z0-9][\w.-]*(?:\[[\w.,\s-]*\])?\s*(?P<bound>(?:[=~!<>]=?=?\s*[\w.*+-]+(?:\s*,\s*)?)+|@\s*\S+)?(?:\s*;.*)?"
 )
 _RANKED = re.compile(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,9}\r?")
 _NOTED = re.compile(rb'[0-9a-f]{40}\n"?[0-9a-f]{40,64}"?\n[0-9.]{1,24}\n?')
@@ -35,6 +36,8 @@ def lines(window: Window) -> Iterator[str]:
 
 
 def read_attributes(window: Window, draft: Draft) -> None:
+    if window.size > LONGEST:
+        raise Malformed(f"it has {window.size} bytes; at most {LONGEST} of Git's attributes are read")
     for line in lines(window):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -46,10 +49,19 @@ def read_attributes(window: Window, draft: Draft) -> None:
 
 def read_table(window: Window, draft: Draft) -> None:
     """Cells that a spreadsheet takes for formulas, where these can call something."""
+    if window.size > TABLE_LIMIT:
+        raise Malformed(f"it has {window.size} bytes; at most {TABLE_LIMIT} of a table are looked through")
     for number, line in enumerate(lines(window), 1):
-        if any(_FORMULA.match(cell.strip().strip('"')) for cell in re.split(r"[,;\t]", line)):
+        if any(_is_formula(cell.strip().strip('"')) for cell in re.split(r"[,;\t]", line)):
             draft.problem(f"line {number} holds a formula, which a spreadsheet runs")
             return
+
+
+def _is_formula(cell: str) -> bool:
+    """Does it begin as a formula does, and call a function or (``=program|'arguments'!cell``) another program?"""
+    if not cell.startswith(("=", "+", "@", "-")):
+        return False
+    return _FORMULA.match(cell) is not None or "!" in cell.partition("|")[2]
 
 
 def are_requirements(window: Window) -> bool:

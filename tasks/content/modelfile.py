@@ -12,10 +12,10 @@ from tasks.content.names import fault_of
 from tasks.content.window import Malformed, Window
 
 LIMIT = 1024 * 1024
+QUOTES = '"""'
 
-_INSTRUCTION = re.compile(r"(?P<name>[A-Za-z]+)[ \t]+(?P<value>\"\"\".*?\"\"\"|[^\n]*)|[ \t]*(?:#[^\n]*)?", re.DOTALL)
 _KNOWN = frozenset(("from", "parameter", "template", "system", "adapter", "license", "message", "requires"))
-_ACTION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+LONGEST_ACTION = 4096
 _PART = re.compile(
     r"\s+|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|[0-9]+|\$?(?:\.[A-Za-z]\w*)+|\$\w*|\.|:?=|[(),|]|/\*.*?\*/"
     r"|(?:if|else|end|range|with|break|continue|and|or|not|eq|ne|lt|le|gt|ge|len|index|slice|json|print|printf|println"
@@ -30,12 +30,20 @@ def read(window: Window, draft: Draft) -> None:
     text = window.read(0, window.size).decode("utf-8", "replace").replace("\r\n", "\n")
     at = 0
     while at < len(text):
-        match = _INSTRUCTION.match(text, at)
-        if match is None or (match.end() < len(text) and text[match.end()] != "\n"):
-            raise Malformed(f"line {text.count(chr(10), 0, at) + 1} is no instruction")
-        at = match.end() + 1
-        if match["name"]:
-            _instruction(match["name"].lower(), match["value"].strip(), draft)
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        name, _, value = text[at:end].strip().partition(" ")
+        if value.lstrip().startswith(QUOTES):
+            start = text.index(QUOTES, at) + len(QUOTES)
+            close = text.find(QUOTES, start)
+            if close < 0:
+                raise Malformed(f"line {text.count(chr(10), 0, at) + 1} opens a text that has no end")
+            value = text[start:close]
+            end = text.find("\n", close)
+            end = len(text) if end < 0 else end
+        if name and not name.startswith("#"):
+            _instruction(name.lower(), value.strip(), draft)
+        at = end + 1
 
 
 def _instruction(name: str, value: str, draft: Draft) -> None:
@@ -48,7 +56,8 @@ def _instruction(name: str, value: str, draft: Draft) -> None:
         else:
             draft.referred(value)
     elif name == "template":
-        for action in _ACTION.findall(value):
-            rest = _PART.sub("", action)
-            if rest:
+        for piece in value.split("{{")[1:]:
+            action, closed, _ = piece.partition("}}")
+            action = action.removeprefix("-").removesuffix("-")
+            if not closed or len(action) > LONGEST_ACTION or _PART.sub("", action):
                 draft.problem(f"its template does {printable(action.strip(), 60)!r}, which no chat template needs")

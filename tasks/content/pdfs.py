@@ -11,8 +11,8 @@ import zlib
 from tasks.content.draft import Draft
 from tasks.content.window import Malformed, Window
 
-LIMIT = 64 * 1024 * 1024
-UNPACKED_LIMIT = 64 * 1024 * 1024
+LIMIT = 32 * 1024 * 1024
+UNPACKED_LIMIT = 32 * 1024 * 1024
 
 _ACTIVE = frozenset(
     (
@@ -23,7 +23,7 @@ _ACTIVE = frozenset(
 _LONG = frozenset(name for name in _ACTIVE if len(name) > 4)
 """Names that chance does not put into packed data. Every action that runs something needs one of these."""
 
-_NAME = re.compile(rb"/([^\x00\t\n\f\r ()<>\[\]{}/%]+)")
+_NAME = re.compile(rb"/(" + b"|".join(sorted(_ACTIVE | {b"ObjStm"})) + rb")(?=[\x00\t\n\f\r ()<>\[\]{}/%]|\Z)")
 _ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _PACKED = re.compile(rb"/\s*ObjStm")
 _FLATE = re.compile(rb"/Filter\s*\[?\s*/(?:FlateDecode|Fl)\s*\]?\s*(?=/|>>)")
@@ -34,7 +34,7 @@ def read(window: Window, draft: Draft) -> None:
         raise Malformed(f"it has {window.size} bytes; at most {LIMIT} are read")
     data = window.read(0, window.size)
     outside = _outside_streams(data, draft)
-    active = (_names(outside) & _ACTIVE) | (_names(data) & _LONG)
+    active = _ACTIVE.intersection(_names(outside)) | _LONG.intersection(_names(data))
     if active:
         listed = ", ".join(sorted(name.decode() for name in active))
         draft.problem(f"it holds what a viewer acts on: {listed}")
@@ -48,7 +48,7 @@ def _outside_streams(data: bytes, draft: Draft) -> bytes:
         start = data.find(b"stream", at)
         if start < 0:
             kept.append(data[at:])
-            if packs != sum(name == b"ObjStm" for name in map(_unescaped, _NAME.findall(data))):
+            if packs != _names(data).count(b"ObjStm"):
                 draft.problem("it speaks of packed objects where there are none, so readers may differ on what they see")
             return b"\n".join(kept)
         kept.append(data[at:start])
@@ -81,5 +81,6 @@ def _unescaped(data: bytes) -> bytes:
     return _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), data)
 
 
-def _names(data: bytes) -> set[bytes]:
-    return {_unescaped(name) for name in set(_NAME.findall(data))}
+def _names(data: bytes) -> list[bytes]:
+    """The names in *data* that matter, each as often as it is there."""
+    return _NAME.findall(_unescaped(data))

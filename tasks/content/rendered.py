@@ -7,6 +7,9 @@ from tasks.content.draft import Draft
 TEMPLATE_TOTAL = 512 * 1024
 """Characters of templates that are read in one file."""
 
+LEAST = 256
+"""Characters that a template counts for at least, for each takes a while to begin with."""
+
 
 def looks_like(text: str) -> bool:
     """Does *text* hold a mark of Jinja's?"""
@@ -17,7 +20,7 @@ def check(text: str, called: str, draft: Draft, *, surely: bool) -> None:
     """Hold *text*, *called* so in the file, against what templates may do. *surely*: a renderer takes it for a template."""
     if not looks_like(text):
         return
-    draft.rendered += len(text)
+    draft.rendered += max(len(text), LEAST)
     if draft.rendered > TEMPLATE_TOTAL:
         draft.problem(f"its templates have more than {TEMPLATE_TOTAL} characters, the most that are read")
         return

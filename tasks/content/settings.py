@@ -14,7 +14,7 @@ from tasks.content.window import Malformed, Window
 JSON_LIMIT = 64 * 1024 * 1024
 """Bytes. The tokenizers of the largest vocabularies have some 35 MiB."""
 
-TEXT_LIMIT = 4 * 1024 * 1024
+TEXT_LIMIT = 1024 * 1024
 
 _TOKENIZER_PARTS = {
     "normalizer": frozenset(
@@ -101,13 +101,17 @@ def read_yaml(window: Window, base: str, draft: Draft, *, wide: bool) -> None:
 
 
 def read_toml(window: Window, base: str, draft: Draft) -> None:
+    text = _text(window)
+    if _DEEP_KEY.search(text):  # the reader's time grows with the square of a key's parts
+        raise Malformed("its TOML has a key of more than 64 parts")
     try:
-        value: Json = tomllib.loads(_text(window))
+        value: Json = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"its TOML does not parse: {printable(str(error))}") from error
     code_keys.walk(value, base, draft, wide=True)
 
 
+_DEEP_KEY = re.compile(r"(?:[\w\"'-]{1,64}[ \t]*\.[ \t]*){64}")
 _SETTING = re.compile(r"\s*(?P<key>[^=:#;\[\]]+?)\s*[=:]\s*(?P<value>.*?)\s*")
 
 

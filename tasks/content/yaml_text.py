@@ -64,7 +64,7 @@ _NOTHING = re.compile(r"(?i)~|null|false|no|off|[-+]?(\d[\d_]*)?\.?\d*(e[-+]?\d+
 
 def _scalar(event: yaml.ScalarEvent) -> Json:
     """A text, or ``None`` for a plain one that every loader takes for a number or for no."""
-    return None if event.implicit[0] and _NOTHING.fullmatch(event.value) else str(event.value)
+    return None if event.implicit[0] and len(event.value) < 64 and _NOTHING.fullmatch(event.value) else str(event.value)
 
 
 class _Open:
