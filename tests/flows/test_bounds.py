@@ -137,6 +137,14 @@ def test_the_authorities_of_an_endpoint_are_opened_below_the_roots(home: Home, t
         assert "ARCOPS_ROOTS" in refused(report)
 
 
+def test_a_run_that_names_nothing_is_refused_for_that(home: Home, tmp_path: Path) -> None:
+    shop(tmp_path / "served" / "shop")
+    aside = Aside(declared="shop")
+    assert "name either a target" in refused(ran(home, NETWORK_DRIFT, policy="network-drift", aside=aside))
+    report = ran(home, NETWORK_DRIFT, target="shop", policy="network-drift", aside=aside)
+    assert {one.kind for one in report.evidence} == {"declared", "network"}
+
+
 def test_a_swap_after_the_run_was_admitted_is_not_followed(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny, outside = tmp_path / "served" / "tiny", tmp_path / "outside" / "tiny"
     outside.mkdir()
