@@ -39,6 +39,8 @@ pytestmark = pytest.mark.requirement("ARC-3")
 ISSUER = "https://login.example"
 LET_GO = threading.Event()
 HELD = threading.Semaphore(0)
+CLIENT = httpx2.Client(timeout=60)
+"""One for all, for making one takes longer than a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield bound.url
         finally:
             LET_GO.set()
+            CLIENT.close()
 
 
 def _nothing(*_: object) -> Any:
@@ -129,7 +132,7 @@ def body(method: str, *, tasks: bool = False, **params: Any) -> dict[str, Any]:
 
 def called(site: str, who: str, name: str, arguments: Any = None, *, tasks: bool = False) -> httpx2.Response:
     message = body("tools/call", tasks=tasks, name=name, arguments=arguments or {})
-    return httpx2.post(f"{site}/mcp", json=message, headers=headers(who, "tools/call", name), timeout=60)
+    return CLIENT.post(f"{site}/mcp", json=message, headers=headers(who, "tools/call", name), timeout=60)
 
 
 def holding(site: str, who: str, count: int, answers: list[httpx2.Response]) -> list[threading.Thread]:
@@ -166,9 +169,9 @@ def test_requests_of_one_caller_are_bounded(site: str) -> None:
             stream = streams.enter_context(client.stream("GET", f"{site}/mcp", headers={**_legacy("eve"), **session}))
             assert stream.status_code == 200
         threads = holding(site, "eve", 4, answers)
-        refused = httpx2.get(f"{site}/figures", headers={"authorization": "Bearer eve"})
+        refused = CLIENT.get(f"{site}/figures", headers={"authorization": "Bearer eve"})
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
-        assert httpx2.get(f"{site}/figures", headers={"authorization": "Bearer bob"}).status_code == 200
+        assert CLIENT.get(f"{site}/figures", headers={"authorization": "Bearer bob"}).status_code == 200
         LET_GO.set()
         for one in threads:
             one.join()
@@ -213,7 +216,7 @@ def test_tasks_of_one_caller_are_bounded_and_what_ended_makes_room(site: str) ->
 
 
 def _state(site: str, who: str, task: str) -> Any:
-    answer = httpx2.post(
+    answer = CLIENT.post(
         f"{site}/mcp", json=body("tasks/get", tasks=True, taskId=task), headers=headers(who, "tasks/get", task)
     )
     return answer.json()["result"]
@@ -262,7 +265,7 @@ LARGE = b"1" * 5000
 @pytest.mark.parametrize("era", ["2025-11-25", "2026-07-28"])
 def test_what_readers_could_read_otherwise_is_refused_before_any_tool(site: str, era: str, text: bytes) -> None:
     """The first is a token with ``read`` alone that asks for a tool of ``publish`` past a reader that gave up."""
-    answer = httpx2.post(f"{site}/mcp", content=text, headers={**_legacy("mallory+read"), "mcp-protocol-version": era})
+    answer = CLIENT.post(f"{site}/mcp", content=text, headers={**_legacy("mallory+read"), "mcp-protocol-version": era})
     assert answer.status_code == 400
     assert "error" in answer.json()
 
@@ -290,7 +293,7 @@ def test_hard_characters_are_an_answer_and_never_our_fault(site: str, text: str)
     may = "ada+" + "+".join(one.value for one in Scope)
     for one in all_tools():
         asked = body("tools/call", name=one.name, arguments=_filled(schema(one.ask, "validation"), text))
-        answer = httpx2.post(f"{site}/mcp", json=asked, headers=headers(may, "tools/call", one.name), timeout=60)
+        answer = CLIENT.post(f"{site}/mcp", json=asked, headers=headers(may, "tools/call", one.name), timeout=60)
         assert answer.status_code == 200, (one.name, answer.text)
         assert "bug in arcops" not in answer.text, (one.name, asked, answer.text)
     for method, named, params in (
@@ -307,7 +310,7 @@ def test_hard_characters_are_an_answer_and_never_our_fault(site: str, text: str)
             {"ref": {"type": "ref/resource", "uri": text}, "argument": {"name": "name", "value": text}},
         ),
     ):
-        answer = httpx2.post(
+        answer = CLIENT.post(
             f"{site}/mcp",
             content=json.dumps(body(method, **params)),
             headers={**_legacy("ada"), "mcp-protocol-version": "2026-07-28", "mcp-method": method, "mcp-name": named},
@@ -322,7 +325,7 @@ REFUSED, TAKEN = ("%00", "%ed%a0%80", "%ff", "a%00b"), ("%e2%80%ae", "%0a", "%f4
 def test_no_page_is_asked_with_what_is_no_text(site: str, raw: str) -> None:
     who = {"authorization": "Bearer ada"}
     for path in (f"/artifacts/{raw}", f"/evidence/{raw}/map.svg", f"/static/{raw}", f"/?q={raw}", f"/compare?a=x&b={raw}"):
-        assert httpx2.get(site + path, headers=who).status_code == 400, path
+        assert CLIENT.get(site + path, headers=who).status_code == 400, path
 
 
 @pytest.mark.parametrize("raw", TAKEN)
@@ -331,8 +334,8 @@ def test_pages_answer_hard_questions(site: str, raw: str) -> None:
     names = ("q", "subject", "verdict", "gate", "site", "from", "page", "a", "of", "days", "production", "pick")
     for path in ("/", "/compare", "/figures", "/evidence/sha256:" + "0" * 64):
         for name in names:
-            answer = httpx2.get(f"{site}{path}?{name}={raw}", headers=who)
+            answer = CLIENT.get(f"{site}{path}?{name}={raw}", headers=who)
             assert answer.status_code < 500, (path, name, answer.text)
     for name in ("x-request-id", "if-none-match", "accept", "cookie", "last-event-id", "traceparent", "mcp-session-id"):
-        answer = httpx2.get(site + "/", headers=[(b"authorization", b"Bearer ada"), (name.encode(), b"\xed\xa0\x80\xff")])
+        answer = CLIENT.get(site + "/", headers=[(b"authorization", b"Bearer ada"), (name.encode(), b"\xed\xa0\x80\xff")])
         assert answer.status_code < 500, name
