@@ -74,7 +74,7 @@ def dump(value: object) -> JSON:
 
 
 def _empty(value: object) -> bool:
-    return value == "" or value is False
+    return value in ("", (), []) or value is False
 
 
 def load(kind: type[T], value: object, where: str = "the document") -> T:
@@ -199,9 +199,11 @@ def _schema(kind: Any, definitions: dict[str, JSON]) -> dict[str, JSON]:
     return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
-def _filled(kind: Any) -> dict[str, JSON]:
-    """What the schema of a field adds that is not written if it is empty."""
-    return {"const": True} if kind is bool else {"minLength": 1} if kind is str else {"minItems": 1}
+def _filled(kind: Any, schema: JSON) -> JSON:
+    """The *schema* of a field that is not written if it is empty."""
+    if kind is bool:
+        return {"const": True}
+    return cast(dict[str, JSON], schema) | ({"minLength": 1} if kind is str else {"minItems": 1})
 
 
 def _object(kind: type[Any], definitions: dict[str, JSON]) -> dict[str, JSON]:
@@ -210,7 +212,9 @@ def _object(kind: type[Any], definitions: dict[str, JSON]) -> dict[str, JSON]:
         "type": "object",
         "description": " ".join((kind.__doc__ or "").split()),
         "properties": {
-            alias: _schema(hint, definitions) | (_filled(hint) if alias in left_out else {}) for _, alias, hint in members
+            alias: _filled(hint, schema) if alias in left_out else schema
+            for _, alias, hint in members
+            for schema in (_schema(hint, definitions),)
         },
         "required": [alias for _, alias, _ in members if alias not in left_out],
         "additionalProperties": False,

@@ -104,7 +104,7 @@ def bench(folder: Path) -> Bench:
     home = folder / "home"
     home.mkdir(mode=0o700, parents=True)
     settings = read_settings({"ARCOPS_HOME": str(home), "ARCOPS_WORKERS": "2"})
-    bare = Place(settings=settings, now=lambda: CLOCK, signer=_no_signer, secret=lambda path: PASSPHRASE)
+    bare = Place(settings=settings, now=lambda: CLOCK, signer=_no_signer, secret=lambda path: PASSPHRASE, own=True)
     made = new_key(NewKey(algorithm=Algorithm.ED25519), bare)
     trust_key(TrustKey(public=made.public.read_text()), bare)
     policy = folder / "policy.yaml"

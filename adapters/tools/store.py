@@ -84,11 +84,12 @@ class Carried:
 @tool(title="Export the store", scope=Scope.PUBLISH)
 def export_store(ask: ExportStore, at: Place) -> Carried:
     """Write all that the store's last checkpoint covers to one new file, to be carried across an air gap."""
+    keys, _ = _narrowing(ask.keys, at)
     with Store.at(at.settings) as store, tempfile.TemporaryFile() as file:
         checkpoint = store.last_checkpoint()
         if checkpoint is None:
             raise Refused(f"the store {at.settings.store} has no checkpoint yet; 'arcops check' makes the first")
-        count = export(store, file, checkpoint=checkpoint, keys=_narrowing(ask.keys, at)[0])
+        count = export(store, file, checkpoint=checkpoint, keys=keys)
         file.seek(0)
         write_new(ask.mirror, file.read(), within=at.writable)
     return Carried(artifacts=count)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.requirement("ARC-4")
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def named_in(path: str) -> frozenset[str]:
     """The tests of a file, as ``Class::name`` or ``name``."""
     found = set()
     for node in ast.parse((HOUSE / path).read_text()).body:
@@ -37,7 +37,7 @@ def test_a_threat_names_tests_that_exist(row: str) -> None:
     assert named, "no test holds it"
     for one in named:
         path, _, test = one.partition("::")
-        assert test in tests_in(path), f"{path} has no {test}"
+        assert test in named_in(path), f"{path} has no {test}"
 
 
 def test_every_attacker_is_named_and_tries_something() -> None:
