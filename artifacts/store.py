@@ -31,7 +31,7 @@ from artifacts.log.lines import last_line, read_lines
 from artifacts.log.log import Held, Log
 from artifacts.log.memory import Memory
 from artifacts.log.merkle import inclusion_proof, leaf_hash
-from artifacts.looking_through import about, earlier, subjects_of
+from artifacts.looking_through import Unnamed, about, earlier, subjects_of
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
@@ -100,6 +100,7 @@ class Store:
             raise Unavailable(f"the store {folder} cannot be used: {where}: {error.strerror}") from error
         self.log = Log(folder, origin=self.origin, memory=Memory(memory, folder) if memory is not None else None)
         self._index = Index(folder / "index.sqlite")
+        self._unnamed = Unnamed(self.get)
         self._trusted = False
 
     @classmethod
@@ -172,7 +173,7 @@ class Store:
         named subjects is among them, too, where its artifact cannot be opened: it may be about anything. Raises `Refused` where
         the log is not the one that is remembered.
         """
-        return about(self.log.read().lines, digest, self.get)
+        return about(self.log.read().lines, digest, self._unnamed)
 
     def sound(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
         """Is the log the one that its checkpoint, signed by one of *keys*, and the memory know? A sentence for each problem.
