@@ -175,23 +175,24 @@ class Store:
         """
         return about(self.log.read().lines, digest, self._unnamed)
 
-    def sound(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
+    def sound(self, keys: Sequence[PublicKey], *, own: bool = False) -> tuple[str, ...]:
         """Is the log the one that its checkpoint, signed by one of *keys*, and the memory know? A sentence for each problem.
 
-        Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
+        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: the site's own key signs the log, and
+        need not be one whose artifacts count. Reads the log's lines and no object: cheap enough to be asked before each decision.
         """
-        found = self._unsound(keys)
+        found = self._unsound(keys, own)
         if found:
             with suppress(Unavailable), self._locked(shared=True):  # perhaps a writer was in the middle of it
-                found = self._unsound(keys)
+                found = self._unsound(keys, own)
         return found
 
-    def _unsound(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
+    def _unsound(self, keys: Sequence[PublicKey], own: bool) -> tuple[str, ...]:
         try:
             held = self.log.look()
         except Refused as error:
             return (f"{error}.",)
-        found = tuple(self.log.problems(held, keys))
+        found = tuple(self.log.problems(held, keys, own=own))
         unknown = 0 if found else self.log.unknown(held, keys)
         if unknown:
             return (

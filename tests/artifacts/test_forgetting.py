@@ -223,6 +223,18 @@ def test_a_checkpoint_that_no_given_key_signed_is_a_problem(home: Path, keys: li
         assert store.check(keys, store.last_checkpoint())  # type: ignore[arg-type]
 
 
+def test_what_was_signed_here_is_known_without_the_key_and_only_here(home: Path) -> None:
+    with opened(home) as store:
+        assert store.sound([], own=True) == ()
+        with Store(home / "store", memory=home / "never") as elsewhere:
+            assert elsewhere.sound([], own=True)
+        (home / "store" / "log").write_bytes((home / "store" / "log").read_bytes().replace(b"12:00:00Z", b"12:00:01Z", 1))
+        assert store.sound([], own=True)
+    rolled_back(home)
+    with opened(home) as store:
+        assert store.sound([], own=True)
+
+
 @pytest.mark.parametrize("note", [b"", b"nonsense\n", b"example.org/log\n9\nAAAA\n\nx\n"])
 def test_nothing_is_signed_over_a_checkpoint_that_was_changed(home: Path, note: bytes) -> None:
     (home / "store" / "checkpoint").write_bytes(note)
