@@ -178,8 +178,8 @@ class Store:
     def sound(self, keys: Sequence[PublicKey], *, own: bool = False) -> tuple[str, ...]:
         """Is the log the one that its checkpoint, signed by one of *keys*, and the memory know? A sentence for each problem.
 
-        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: the site's own key signs the log, and
-        need not be one whose artifacts count. Reads the log's lines and no object: cheap enough to be asked before each decision.
+        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: who signs the log need not be one whose
+        artifacts count. Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
         """
         found = self._unsound(keys, own)
         if found:
@@ -269,7 +269,7 @@ class Store:
     def refuse_clock(self, now: datetime) -> None:
         """Raise `Unavailable` where the clock *now* lies before what was kept, by more than clocks may differ (`SKEW`)."""
         newest = self.newest_time()
-        if newest is not None and now < newest - SKEW:
+        if newest is not None and newest - now > SKEW:
             raise Unavailable(
                 f"this machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the store {self.folder} was last written at "
                 f"{newest:%Y-%m-%d %H:%M:%S} UTC: one of them is wrong, so nothing is kept; set the clock and try again. If "

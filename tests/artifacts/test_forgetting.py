@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,7 @@ from tests.artifacts.test_store import BODY, KEY, report
 
 pytestmark = pytest.mark.requirement("ARC-1")
 KEYS = [KEY.public]
+EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 DIGEST = "sha256:" + "c3" * 32
 """The subject of each of these reports."""
 
@@ -573,6 +574,17 @@ class TestClock:
         with Store(home / "empty") as store:
             assert store.newest_time() is None
             store.refuse_clock(AT - timedelta(days=9999))
+
+    @pytest.mark.parametrize("at", [EARLIEST, LATEST])
+    def test_no_moment_is_too_early_or_too_late_to_be_compared(self, home: Path, at: datetime) -> None:
+        with Store(home / "other") as store:
+            store.put(seal(report("d"), KEY), {}, at=at)
+            for now in (EARLIEST, LATEST):
+                if now >= at:
+                    store.refuse_clock(now)
+                else:
+                    with pytest.raises(Unavailable, match="set the clock"):
+                        store.refuse_clock(now)
 
     def test_the_same_again_needs_no_clock(self, home: Path) -> None:
         with opened(home) as store:
