@@ -178,8 +178,8 @@ class Store:
     def sound(self, keys: Sequence[PublicKey], *, own: bool = False) -> tuple[str, ...]:
         """Is the log the one that its checkpoint, signed by one of *keys*, and the memory know? A sentence for each problem.
 
-        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: who signs the log need not be one whose
-        artifacts count. Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
+        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: who signs the log need not be one
+        whose artifacts count. Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
         """
         found = self._unsound(keys, own)
         if found:
