@@ -15,6 +15,7 @@ from artifacts.public_key import PublicKey, load_public_key
 from artifacts.store import Store
 from artifacts.store_check import StoreLooked
 from artifacts.writing import write_new
+from foundation.settings import without_folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,13 @@ def check_store(ask: CheckStore, at: Place) -> StoreChecked:
     with Store.at(at.settings) as store:
         looked = store.look_through(_keys(ask.keys), ask.checkpoint.encode() or None)
     shared = f" The folder {store.folder} lets its whole group write." if writable_by_group(store.folder) else ""
-    return StoreChecked(problems=looked.problems, said=f"{_said(looked)}{shared}")
+    answer = StoreChecked(problems=looked.problems, said=f"{_said(looked)}{shared}")
+    if at.roots is None:
+        return answer
+    return StoreChecked(  # who asks over the network learns what was found, and not where this machine has its folders
+        problems=tuple(without_folders(one, at.settings) for one in answer.problems),
+        said=without_folders(answer.said, at.settings),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
