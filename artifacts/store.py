@@ -30,7 +30,7 @@ from artifacts.log.checkpoint import Checkpoint
 from artifacts.log.lines import last_line, read_lines
 from artifacts.log.log import Held, Log
 from artifacts.log.memory import Memory
-from artifacts.log.merkle import inclusion_proof, leaf_hash
+from artifacts.log.merkle import Proofs, inclusion_proof, leaf_hash
 from artifacts.looking_through import Unnamed, about, earlier, subjects_of
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
@@ -228,8 +228,8 @@ class Store:
         return self._index.choices()
 
     def entries(self) -> tuple[Entry, ...]:
-        """The whole log, oldest first."""
-        return tuple(read_line(line) for line in read_lines(self.log.path))
+        """The whole log, oldest first. Raises `Refused` where it is not the one that is remembered."""
+        return tuple(read_line(line) for line in self.log.read().lines)
 
     def refresh(self) -> None:
         """Bring the index up to the log; make it anew where its rows are not those that were added.
@@ -292,6 +292,10 @@ class Store:
     def inclusion(self, position: int, size: int) -> tuple[bytes, ...]:
         """The proof that the entry at *position* is in the log's first *size* entries."""
         return inclusion_proof(self._leaves(size), position)
+
+    def proofs(self, size: int) -> Proofs:
+        """The proofs of all entries among the log's first *size*, for who needs many."""
+        return Proofs(self._leaves(size))
 
     def check(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> tuple[str, ...]:
         """As `look_through`: only the problems, none when all is well."""

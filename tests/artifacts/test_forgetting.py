@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from arcops.errors import Refused, Unavailable
+from arcops.errors import Broken, Refused, Unavailable
 from arcops.policy import SKEW
 from arcops.subject import Digest
 from arcops.verdict import Verdict
@@ -26,7 +26,7 @@ from artifacts.entries import About, Entry, read_line
 from artifacts.index import Filter
 from artifacts.log.lines import read_whole
 from artifacts.log.memory import Memory, Remembered
-from artifacts.log.merkle import Frontier, leaf_hash, trees
+from artifacts.log.merkle import Frontier, Proofs, inclusion_proof, leaf_hash, trees
 from artifacts.private_key import create
 from artifacts.statement import statement
 from artifacts.store import Store, digest_of
@@ -165,6 +165,7 @@ def test_a_store_that_was_put_back_is_refused_everywhere(home: Path, attack: Cal
             lambda: store.put(seal(report("d"), KEY), {}, at=AT, signer=KEY),
             lambda: store.checkpoint(KEY),
             lambda: store.newest(10),
+            store.entries,
         ):
             with pytest.raises(Refused, match=r"was removed|were removed|are not those|names its log"):
                 use()  # type: ignore[no-untyped-call]
@@ -601,6 +602,15 @@ def test_many_trees_are_the_same_as_one_leaf_after_another() -> None:
     assert trees(lines, set(range(71))) == grown
     assert trees(lines, {3, 99}) == {3: grown[3], 70: grown[70]}
     assert trees([], {0, 1}) == {0: Frontier()}
+
+
+def test_many_proofs_are_the_same_as_one_after_another() -> None:
+    leaves = [leaf_hash(bytes([number])) for number in range(40)]
+    for size in range(1, 41):
+        proofs = Proofs(leaves[:size])
+        assert [proofs.inclusion(at) for at in range(size)] == [inclusion_proof(leaves[:size], at) for at in range(size)]
+    with pytest.raises(Broken, match="no leaf 40"):
+        proofs.inclusion(40)
 
 
 def test_the_whole_log_is_its_finished_lines(tmp_path: Path) -> None:
