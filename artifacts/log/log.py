@@ -10,6 +10,7 @@ ahead of the log that they see.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,12 +18,13 @@ from datetime import datetime
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
-from artifacts.log.checkpoint import Checkpoint, claimed, open_checkpoint, sign_checkpoint
+from artifacts.log.checkpoint import MOST_BYTES, Checkpoint, claimed, open_checkpoint, sign_checkpoint
 from artifacts.log.lines import append_line, read_whole
 from artifacts.log.memory import Memory, Recalled, Remembered
 from artifacts.log.merkle import Frontier, leaf_hash, trees
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
+from artifacts.reading import read_file
 from artifacts.writing import replace_whole
 
 
@@ -105,13 +107,9 @@ class Log:
         return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
     def last_checkpoint(self) -> bytes | None:
-        """The last checkpoint that was signed here."""
-        try:
-            return (self.folder / "checkpoint").read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise Unavailable(f"the store's checkpoint cannot be read: {error.strerror}") from error
+        """The last checkpoint that was signed here. Raises `Refused` where its file is none that a checkpoint could be."""
+        path = self.folder / "checkpoint"
+        return read_file(path, MOST_BYTES) if os.path.lexists(path) else None
 
     def recall(self) -> tuple[Recalled, ...]:
         """What is remembered of this log outside of its folder."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -223,6 +224,33 @@ def test_a_checkpoint_that_no_given_key_signed_is_a_problem(home: Path, keys: li
         assert any("does not hold" in one for one in store.check(keys))  # type: ignore[arg-type]
         assert any("does not hold" in one for one in store.sound(keys))  # type: ignore[arg-type]
         assert store.check(keys, store.last_checkpoint())  # type: ignore[arg-type]
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("name", ["log", "checkpoint"])
+@pytest.mark.parametrize("instead", [a_pipe, a_folder, a_link_to_nothing])
+def test_what_is_no_file_is_no_log_and_holds_nobody_up(home: Path, name: str, instead: Callable[[Path], None]) -> None:
+    instead(home / "store" / name)
+    with opened(home) as store:
+        for use in (store.check, store.sound):
+            with suppress(Unavailable):
+                assert use(KEYS)
+        with pytest.raises((Refused, Unavailable)):
+            store.put(seal(report("d"), KEY), {}, at=AT, signer=KEY)
 
 
 def test_what_was_signed_here_is_known_without_the_key_and_only_here(home: Path) -> None:
