@@ -146,8 +146,8 @@ class Index:
     def rows(self) -> Iterator[Indexed]:
         """Every row as it stands, in the log's order."""
         with self._said():
-            named = _grouped(self._database, "named", "digest")
-            gates = _grouped(self._database, "gate", "gate || ' ' || verdict")
+            named = _grouped(self._database, "named", "digest", "digest")
+            gates = _grouped(self._database, "gate", "gate", "gate || ' ' || verdict")
             for position, *values in self._database.execute(
                 f"SELECT position, {COLUMNS} FROM entry ORDER BY position"  # noqa: S608  # names of ours
             ):
@@ -307,11 +307,11 @@ def as_listed(position: int, row: Row) -> Listed:
     )
 
 
-def _grouped(database: sqlite3.Connection, table: str, what: str) -> dict[int, str]:
-    """*what* of each position in *table*, sorted and in one string: SQLite puts them together faster than we could."""
+def _grouped(database: sqlite3.Connection, table: str, column: str, said: str) -> dict[int, str]:
+    """*said* of each position in *table*, in the order of *column* and in one string: SQLite does it faster than we could."""
     return dict(
         database.execute(
-            f"SELECT position, group_concat(said, char(10)) FROM (SELECT position, {what} AS said FROM {table} "  # noqa: S608  # names of ours
-            "ORDER BY position, said) GROUP BY position"
+            f"SELECT position, group_concat({said}, char(10)) FROM (SELECT * FROM {table} ORDER BY position, {column}) "  # noqa: S608  # names of ours
+            "GROUP BY position"
         )
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from arcops.errors import Refused
 from artifacts.bundle import read_envelope
 from artifacts.entries import WITH_SUBJECTS, About, Entry, Logged, read_line
 from artifacts.said import Said, said
+
+_HEX = re.compile(rb"[0-9a-f]{32,}")
+_ARTIFACT = re.compile(rb'\{"artifact":"(?P<artifact>sha256:[0-9a-f]{64})",')
 
 
 def earlier(lines: Sequence[bytes], artifact: str, evidence: Sequence[str]) -> Entry | None:
@@ -21,18 +25,52 @@ def earlier(lines: Sequence[bytes], artifact: str, evidence: Sequence[str]) -> E
     return None
 
 
-def about(lines: Sequence[bytes], digest: str, get: Callable[[str], bytes]) -> tuple[Logged, ...]:
+class Unnamed:
+    """What the artifacts of entries that name no subjects may be about; each is opened once.
+
+    *get* opens an artifact. Such entries are from before entries named subjects, or their artifact names no digest.
+    """
+
+    def __init__(self, get: Callable[[str], bytes]) -> None:
+        self._get = get
+        self._words: dict[str, frozenset[bytes] | None] = {}
+
+    def name(self, artifact: str, digest: str) -> bool:
+        """Does *artifact* name *digest* among its subjects? One that cannot be opened may be a RED about just this."""
+        try:
+            return self._may(artifact, digest) and digest in said(self._get(artifact)).digests
+        except Refused:
+            return True
+
+    def _may(self, artifact: str, digest: str) -> bool:
+        """Could it, by the bytes of its statement? What they write in another form than hex counts as yes."""
+        if artifact not in self._words:
+            payload = read_envelope(self._get(artifact)).payload
+            self._words[artifact] = None if b"\\u" in payload else frozenset(_HEX.findall(payload))
+        words, value = self._words[artifact], digest.rpartition(":")[2].encode()
+        return words is None or value in words or not _HEX.fullmatch(value)
+
+
+def about(lines: Sequence[bytes], digest: str, unnamed: Unnamed) -> tuple[Logged, ...]:
     """The entries of *lines* whose artifact names *digest* among its subjects, each artifact where it stands first.
 
-    *get* opens an artifact, for lines that name no subjects. Raises `Refused` on a line that is no entry.
+    Raises `Refused` on a line that is no entry.
     """
     wanted = digest.encode()
     found: dict[str, Logged] = {}
     for position, line in enumerate(lines):
-        if wanted not in line and WITH_SUBJECTS in line:
-            continue
-        entry = read_line(line)
-        if entry.artifact not in found and _names(entry, digest, get):
+        if WITH_SUBJECTS in line:
+            if wanted not in line:
+                continue
+            entry = read_line(line)
+            named = any(subject.digest == digest for subject in entry.subjects)
+        else:
+            plain = _ARTIFACT.match(line)
+            if plain is not None and not unnamed.name(plain["artifact"].decode(), digest):
+                continue
+            entry = read_line(line)
+            named = plain is not None or unnamed.name(entry.artifact, digest)
+        if named and entry.artifact not in found:
             found[entry.artifact] = Logged(position=position, entry=entry)
     return tuple(found.values())
 
@@ -40,16 +78,3 @@ def about(lines: Sequence[bytes], digest: str, get: Callable[[str], bytes]) -> t
 def subjects_of(words: Said) -> tuple[About, ...]:
     """What an artifact that says *words* is about, as its log entry names it."""
     return tuple(About(digest=digest, kind=words.kind) for digest in words.digests)
-
-
-def _names(entry: Entry, digest: str, get: Callable[[str], bytes]) -> bool:
-    if entry.subjects:
-        return any(subject.digest == digest for subject in entry.subjects)
-    try:
-        sealed = get(entry.artifact)
-        payload = read_envelope(sealed).payload
-        if digest.rpartition(":")[2].encode() not in payload and b"\\u" not in payload:
-            return False
-        return digest in said(sealed).digests
-    except Refused:
-        return True  # it cannot be seen what this one is about, and it may be a RED about just this

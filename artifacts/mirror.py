@@ -105,8 +105,9 @@ def export(store: Store, to: BinaryIO, *, checkpoint: bytes, keys: Sequence[Publ
     }
     for key in keys:
         members[f"keys/{_hex(key.id)}.pem"] = key.pem
+    proofs = store.proofs(signed.size)
     for position, entry in chosen.items():
-        path = store.inclusion(position, signed.size)
+        path = proofs.inclusion(position)
         if not verify_inclusion(leaf=leaf_hash(entry.line), index=position, size=signed.size, proof=path, root=signed.root):
             raise Refused(f"entry {position} of the store is not what the checkpoint signs; run 'arcops store check'")
         proof = Proof(position=position, path=tuple(node.hex() for node in path))

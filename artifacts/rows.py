@@ -60,7 +60,7 @@ class Indexed:
 
 def as_indexed(position: int, row: Row) -> Indexed:
     """*row* as `Index.rows` gives it, where nobody changed it."""
-    gates = sorted(f"{gate} {verdict}" for gate, verdict in dict(row.gates).items())
+    gates = [f"{gate} {verdict}" for gate, verdict in sorted(dict(row.gates).items())]
     return Indexed(position, values_of(row), "\n".join(sorted(row.digests)), "\n".join(gates))
 
 

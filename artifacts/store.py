@@ -30,8 +30,8 @@ from artifacts.log.checkpoint import Checkpoint
 from artifacts.log.lines import last_line, read_lines
 from artifacts.log.log import Held, Log
 from artifacts.log.memory import Memory
-from artifacts.log.merkle import inclusion_proof, leaf_hash
-from artifacts.looking_through import about, earlier, subjects_of
+from artifacts.log.merkle import Proofs, inclusion_proof, leaf_hash
+from artifacts.looking_through import Unnamed, about, earlier, subjects_of
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
@@ -100,6 +100,7 @@ class Store:
             raise Unavailable(f"the store {folder} cannot be used: {where}: {error.strerror}") from error
         self.log = Log(folder, origin=self.origin, memory=Memory(memory, folder) if memory is not None else None)
         self._index = Index(folder / "index.sqlite")
+        self._unnamed = Unnamed(self.get)
         self._trusted = False
 
     @classmethod
@@ -172,25 +173,26 @@ class Store:
         named subjects is among them, too, where its artifact cannot be opened: it may be about anything. Raises `Refused` where
         the log is not the one that is remembered.
         """
-        return about(self.log.read().lines, digest, self.get)
+        return about(self.log.read().lines, digest, self._unnamed)
 
-    def sound(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
+    def sound(self, keys: Sequence[PublicKey], *, own: bool = False) -> tuple[str, ...]:
         """Is the log the one that its checkpoint, signed by one of *keys*, and the memory know? A sentence for each problem.
 
-        Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
+        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: who signs the log need not be one
+        whose artifacts count. Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
         """
-        found = self._unsound(keys)
+        found = self._unsound(keys, own)
         if found:
             with suppress(Unavailable), self._locked(shared=True):  # perhaps a writer was in the middle of it
-                found = self._unsound(keys)
+                found = self._unsound(keys, own)
         return found
 
-    def _unsound(self, keys: Sequence[PublicKey]) -> tuple[str, ...]:
+    def _unsound(self, keys: Sequence[PublicKey], own: bool) -> tuple[str, ...]:
         try:
             held = self.log.look()
         except Refused as error:
             return (f"{error}.",)
-        found = tuple(self.log.problems(held, keys))
+        found = tuple(self.log.problems(held, keys, own=own))
         unknown = 0 if found else self.log.unknown(held, keys)
         if unknown:
             return (
@@ -226,8 +228,8 @@ class Store:
         return self._index.choices()
 
     def entries(self) -> tuple[Entry, ...]:
-        """The whole log, oldest first."""
-        return tuple(read_line(line) for line in read_lines(self.log.path))
+        """The whole log, oldest first. Raises `Refused` where it is not the one that is remembered."""
+        return tuple(read_line(line) for line in self.log.read().lines)
 
     def refresh(self) -> None:
         """Bring the index up to the log; make it anew where its rows are not those that were added.
@@ -267,7 +269,7 @@ class Store:
     def refuse_clock(self, now: datetime) -> None:
         """Raise `Unavailable` where the clock *now* lies before what was kept, by more than clocks may differ (`SKEW`)."""
         newest = self.newest_time()
-        if newest is not None and now < newest - SKEW:
+        if newest is not None and newest - now > SKEW:
             raise Unavailable(
                 f"this machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the store {self.folder} was last written at "
                 f"{newest:%Y-%m-%d %H:%M:%S} UTC: one of them is wrong, so nothing is kept; set the clock and try again. If "
@@ -290,6 +292,10 @@ class Store:
     def inclusion(self, position: int, size: int) -> tuple[bytes, ...]:
         """The proof that the entry at *position* is in the log's first *size* entries."""
         return inclusion_proof(self._leaves(size), position)
+
+    def proofs(self, size: int) -> Proofs:
+        """The proofs of all entries among the log's first *size*, for who needs many."""
+        return Proofs(self._leaves(size))
 
     def check(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> tuple[str, ...]:
         """As `look_through`: only the problems, none when all is well."""

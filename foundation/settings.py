@@ -66,12 +66,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that *environment* gives. Raises `Refused` naming the variable that cannot be understood."""
     config, data, state, cache = _homes(environment)
     tier = _tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value))
+    store = Path(environment.get("ARCOPS_STORE") or data / "store")
     return Settings(
         tier=tier,
         trust=Path(environment.get("ARCOPS_TRUST") or config / "trust"),
         data=Path(environment.get("ARCOPS_DATA") or data / "data"),
-        store=Path(environment.get("ARCOPS_STORE") or data / "store"),
-        memory=Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"),
+        store=store,
+        memory=_memory(Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"), store),
         cache=cache,
         policies=Path(environment.get("ARCOPS_POLICIES") or config / "policies"),
         key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
@@ -132,6 +133,15 @@ def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path, Path]:
         platformdirs.user_state_path("arcops"),
         platformdirs.user_cache_path("arcops"),
     )
+
+
+def _memory(memory: Path, store: Path) -> Path:
+    if memory.absolute().is_relative_to(store.absolute()):
+        raise Refused(
+            f"{memory}, where the store is remembered, lies inside of the store {store}: who can change the one can change the "
+            "other; set ARCOPS_REMEMBERED to another folder"
+        )
+    return memory
 
 
 def _tier(text: str) -> Tier:

@@ -38,7 +38,7 @@ def clearances(request: Request, seen: Seen) -> Sighting[Clearances]:
     models = sorted({model for workload in seen[Workloads].body.workloads for model in workload.models})
     found = _Found()
     with Store(request.store, memory=request.memory) as store:
-        problems = store.sound(ground.keys)
+        problems = store.sound(ground.keys, own=True)
         for model in models if not problems else ():
             for logged in store.about(model):
                 request.progress(0, 0)

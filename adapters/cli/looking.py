@@ -133,7 +133,7 @@ def check(
         Path | None, typer.Option(parser=path, help="The last checkpoint that you kept outside of the store.")
     ] = None,
 ) -> None:
-    """Read the whole store again: exit 0 when nothing was removed, edited or moved, else 3."""
+    """Read the whole store again, and say what it was held against: exit 0 when it found no problem, else 3."""
     with said_in_one_sentence():
         from adapters.cli import keeping
 

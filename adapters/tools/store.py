@@ -16,6 +16,7 @@ from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from artifacts.store_check import StoreLooked
 from artifacts.writing import write_new
+from foundation.settings import without_folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,14 @@ def check_store(ask: CheckStore, at: Place) -> StoreChecked:
         keys, untrusted = whose_keys(ask.keys, at)
         looked = store.look_through(keys, ask.checkpoint.encode() or None)
     shared = f" The folder {store.folder} lets its whole group write." if writable_by_group(store.folder) else ""
-    return StoreChecked(problems=looked.problems, said=f"{_said(looked)}{shared}", untrusted=untrusted)
+    said = f"{_said(looked)}{shared}"
+    if at.roots is None:
+        return StoreChecked(problems=looked.problems, said=said, untrusted=untrusted)
+    return StoreChecked(  # who asks over the network learns what was found, and not where this machine has its folders
+        problems=tuple(without_folders(one, at.settings) for one in looked.problems),
+        said=without_folders(said, at.settings),
+        untrusted=untrusted,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

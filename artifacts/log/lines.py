@@ -7,6 +7,7 @@ pass over and the next writer cuts off.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,14 +38,16 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
 def read_whole(path: Path) -> tuple[bytes, ...]:
     """All finished lines of the log *path* at once, which is several times faster than one by one."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_LOG + 1)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            seen = os.fstat(descriptor)
+            if not stat.S_ISREG(seen.st_mode) or seen.st_size > MOST_LOG:
+                raise Refused(f"the log {path} is no regular file of at most {MOST_LOG} bytes")
+            data = file.read()
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise _unreadable(path, error) from error
-    if len(data) > MOST_LOG:
-        raise Refused(f"the log {path} has more than {MOST_LOG} bytes, the most that are read")
     *lines, _ = data.split(b"\n")
     if lines and max(map(len, lines)) >= MOST_LINE:
         raise _too_long(path)

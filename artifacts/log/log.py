@@ -10,6 +10,7 @@ ahead of the log that they see.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,12 +18,13 @@ from datetime import datetime
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
-from artifacts.log.checkpoint import Checkpoint, claimed, open_checkpoint, sign_checkpoint
+from artifacts.log.checkpoint import MOST_BYTES, Checkpoint, claimed, open_checkpoint, sign_checkpoint
 from artifacts.log.lines import append_line, read_whole
 from artifacts.log.memory import Memory, Recalled, Remembered
 from artifacts.log.merkle import Frontier, leaf_hash, trees
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
+from artifacts.reading import read_file
 from artifacts.writing import replace_whole
 
 
@@ -105,13 +107,9 @@ class Log:
         return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
     def last_checkpoint(self) -> bytes | None:
-        """The last checkpoint that was signed here."""
-        try:
-            return (self.folder / "checkpoint").read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise Unavailable(f"the store's checkpoint cannot be read: {error.strerror}") from error
+        """The last checkpoint that was signed here. Raises `Refused` where its file is none that a checkpoint could be."""
+        path = self.folder / "checkpoint"
+        return read_file(path, MOST_BYTES) if os.path.lexists(path) else None
 
     def recall(self) -> tuple[Recalled, ...]:
         """What is remembered of this log outside of its folder."""
@@ -177,9 +175,9 @@ class Log:
         self._remember(held, signed=held.size)
         return note
 
-    def problems(self, held: Held, keys: Sequence[PublicKey]) -> Iterator[str]:
+    def problems(self, held: Held, keys: Sequence[PublicKey], *, own: bool = False) -> Iterator[str]:
         """One sentence for each way in which *held* is not the log that its checkpoint, signed by one of *keys*, and the memory
-        know.
+        know. With *own*, a checkpoint that is remembered as signed here needs none of *keys*.
         """
         yield from held.problems
         if held.note is None:
@@ -187,11 +185,19 @@ class Log:
                 yield f"The log has {held.size} entries and no checkpoint, so nothing shows whether some were removed."
             return
         try:
-            known = open_checkpoint(held.note, keys, origin=self.origin)
+            signed_here = own and self._signed_here(held)
+            known = claimed(held.note) if signed_here else open_checkpoint(held.note, keys, origin=self.origin)
         except Refused as error:
             yield f"The checkpoint does not hold: {error}."
             return
         yield from _against(known, held)
+
+    def _signed_here(self, held: Held) -> bool:
+        """Is what the checkpoint says remembered as signed? Then the root that is remembered vouches for it, too."""
+        if held.note is None or not held.recalled:
+            return False
+        said = claimed(held.note)
+        return said.origin == self.origin and all(said.size <= one.what.signed <= one.what.size for one in held.recalled)
 
     def unknown(self, held: Held, keys: Sequence[PublicKey]) -> int:
         """How many entries at the end of *held* neither the checkpoint, signed by one of *keys*, nor the memory knows."""
@@ -207,7 +213,10 @@ class Log:
         """Remember what of *held* is signed, so that who only reads has a memory, too. The caller found no problem."""
         if self._memory is None or held.note is None:
             return
-        signed = open_checkpoint(held.note, keys, origin=self.origin)
+        try:
+            signed = open_checkpoint(held.note, keys, origin=self.origin)
+        except Refused:
+            return  # it was signed here, so it is remembered already
         if all(one.what.signed >= signed.size for one in held.recalled) and held.recalled:
             return
         part = replace(held, lines=held.lines[: signed.size], tree=held.over[signed.size])

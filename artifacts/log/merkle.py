@@ -97,6 +97,34 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
+class Proofs:
+    """Many inclusion proofs in the tree over *leaves* (leaf hashes): each node is hashed once for all of them."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self._leaves = leaves
+        self._nodes: dict[tuple[int, int], bytes] = {}
+
+    def inclusion(self, index: int) -> tuple[bytes, ...]:
+        """As `inclusion_proof`."""
+        if not 0 <= index < len(self._leaves):
+            raise Broken(f"there is no leaf {index} in a tree of {len(self._leaves)}")
+        path: list[bytes] = []
+        low, high = 0, len(self._leaves)
+        while high - low > 1:
+            middle = low + _split(high - low)
+            path.append(self._node(middle, high) if index < middle else self._node(low, middle))
+            low, high = (low, middle) if index < middle else (middle, high)
+        return tuple(reversed(path))
+
+    def _node(self, low: int, high: int) -> bytes:
+        if high - low == 1:
+            return self._leaves[low]
+        if (low, high) not in self._nodes:
+            middle = low + _split(high - low)
+            self._nodes[low, high] = node_hash(self._node(low, middle), self._node(middle, high))
+        return self._nodes[low, high]
+
+
 def consistency_proof(leaves: Sequence[bytes], first: int) -> tuple[bytes, ...]:
     """The proof that the tree over *leaves* begins with the tree over its *first* leaves."""
     if not 0 <= first <= len(leaves):

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -513,8 +513,9 @@ class TestTogether:
 
 class TestClocks:
     @pytest.mark.parametrize("year", [1, 1970, 8999])
-    def test_a_clock_without_sense_is_never_green(self, shared: tuple[Bench, Path], year: int) -> None:
+    def test_a_clock_without_sense_is_never_green(self, shared: tuple[Bench, Path], tmp_path: Path, year: int) -> None:
         here, model = shared
+        here = replace(here, settings=replace(here.settings, store=tmp_path / "store"))  # no other clock was there before
         assert here.check(model, now=datetime(year, 1, 2, tzinfo=UTC)).report.verdict is Verdict.RED
 
     def test_the_end_of_time_is_refused(self, shared: tuple[Bench, Path]) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -284,9 +285,10 @@ class TestVerify:
 
     def test_what_no_longer_holds_is_red(self, own: tuple[Bench, Path], tmp_path: Path) -> None:
         here, model = own
-        checked = here.check(model, now=datetime.now(UTC) - timedelta(days=30))
+        then = replace(here, settings=replace(here.settings, store=tmp_path / "then"))  # its clock is not set back
+        checked = then.check(model, now=datetime.now(UTC) - timedelta(days=30))
         old = tmp_path / "old.json"
-        old.write_bytes(object_path(here.settings.store, checked.artifact).read_bytes())
+        old.write_bytes(object_path(then.settings.store, checked.artifact).read_bytes())
         done = run(here, "verify", old, "--key", here.public)
         assert done.returncode == RED
         assert "NO LONGER VALID" in done.stderr

@@ -131,6 +131,7 @@ def test_a_baseline_of_a_stranger_is_red_with_the_reason(here: Bench, tmp_path: 
     ask = BenchNode(
         cpu=True, size=1, least=5, most=5, sustained_s=0, baseline=tmp_path / "site.json", policy=str(here.home / "quick.yaml")
     )
+    here = replace(here, settings=replace(here.settings, store=tmp_path / "store"))  # the other has a later clock
     report = bench_node(ask, here.place()).report
     assert report.verdict is Verdict.RED
     (finding,) = findings(report, "benchmark/baseline")
@@ -217,7 +218,8 @@ class TestMaking:
             make_baseline(MakeBaseline(artifact=text), place.place())
 
 
-def test_a_run_that_is_stopped_leaves_a_red_artifact(here: Bench) -> None:
+def test_a_run_that_is_stopped_leaves_a_red_artifact(here: Bench, tmp_path: Path) -> None:
+    here = replace(here, settings=replace(here.settings, store=tmp_path / "store"))  # the other has a later clock
     at = here.place()
     at.stop.set()
     try:

@@ -106,6 +106,16 @@ def test_the_sentence_names_what_no_checkpoint_signs_and_what_nobody_remembers(
     assert "Nothing outside of the store remembers it yet" in said
 
 
+def test_who_asks_over_the_network_is_told_no_folders(here: Bench) -> None:
+    place = replace(here.place(), roots=())
+    ask = CheckStore(keys=(here.public.read_text(),))
+    assert str(here.home) not in check_store(ask, place).said
+    put_back(here)
+    found = check_store(ask, place)
+    assert any("(memory)" in one for one in found.problems)
+    assert str(here.home) not in " ".join((found.said, *found.problems))
+
+
 def test_another_key_is_red(here: Bench) -> None:
     found = check_store(CheckStore(keys=(create().public.pem.decode(),)), here.place())
     assert any("no given key verifies" in one for one in found.problems)
@@ -206,3 +216,6 @@ def test_the_memory_lies_outside_of_the_store_and_can_be_moved(tmp_path: Path) -
     assert read_settings({"ARCOPS_HOME": str(tmp_path), "ARCOPS_REMEMBERED": "/elsewhere"}).memory == Path("/elsewhere")
     assert read_settings(dict(os.environ) | {"ARCOPS_HOME": ""}).memory.name == "remembered"
     assert Memory(home.memory, home.store).recall() == ()
+    for inside in ("store", "store/remembered", "store/a/../b"):
+        with pytest.raises(Refused, match="ARCOPS_REMEMBERED"):
+            read_settings({"ARCOPS_HOME": str(tmp_path), "ARCOPS_REMEMBERED": str(tmp_path / inside)})

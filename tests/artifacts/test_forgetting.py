@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from arcops.errors import Refused, Unavailable
+from arcops.errors import Broken, Refused, Unavailable
 from arcops.policy import SKEW
 from arcops.subject import Digest
 from arcops.verdict import Verdict
@@ -26,7 +27,7 @@ from artifacts.entries import About, Entry, read_line
 from artifacts.index import Filter
 from artifacts.log.lines import read_whole
 from artifacts.log.memory import Memory, Remembered
-from artifacts.log.merkle import Frontier, leaf_hash, trees
+from artifacts.log.merkle import Frontier, Proofs, inclusion_proof, leaf_hash, trees
 from artifacts.private_key import create
 from artifacts.statement import statement
 from artifacts.store import Store, digest_of
@@ -36,6 +37,7 @@ from tests.artifacts.test_store import BODY, KEY, report
 
 pytestmark = pytest.mark.requirement("ARC-1")
 KEYS = [KEY.public]
+EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 DIGEST = "sha256:" + "c3" * 32
 """The subject of each of these reports."""
 
@@ -164,6 +166,7 @@ def test_a_store_that_was_put_back_is_refused_everywhere(home: Path, attack: Cal
             lambda: store.put(seal(report("d"), KEY), {}, at=AT, signer=KEY),
             lambda: store.checkpoint(KEY),
             lambda: store.newest(10),
+            store.entries,
         ):
             with pytest.raises(Refused, match=r"was removed|were removed|are not those|names its log"):
                 use()  # type: ignore[no-untyped-call]
@@ -221,6 +224,45 @@ def test_a_checkpoint_that_no_given_key_signed_is_a_problem(home: Path, keys: li
         assert any("does not hold" in one for one in store.check(keys))  # type: ignore[arg-type]
         assert any("does not hold" in one for one in store.sound(keys))  # type: ignore[arg-type]
         assert store.check(keys, store.last_checkpoint())  # type: ignore[arg-type]
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("name", ["log", "checkpoint"])
+@pytest.mark.parametrize("instead", [a_pipe, a_folder, a_link_to_nothing])
+def test_what_is_no_file_is_no_log_and_holds_nobody_up(home: Path, name: str, instead: Callable[[Path], None]) -> None:
+    instead(home / "store" / name)
+    with opened(home) as store:
+        for use in (store.check, store.sound):
+            with suppress(Unavailable):
+                assert use(KEYS)
+        with pytest.raises((Refused, Unavailable)):
+            store.put(seal(report("d"), KEY), {}, at=AT, signer=KEY)
+
+
+def test_what_was_signed_here_is_known_without_the_key_and_only_here(home: Path) -> None:
+    with opened(home) as store:
+        assert store.sound([], own=True) == ()
+        with Store(home / "store", memory=home / "never") as elsewhere:
+            assert elsewhere.sound([], own=True)
+        (home / "store" / "log").write_bytes((home / "store" / "log").read_bytes().replace(b"12:00:00Z", b"12:00:01Z", 1))
+        assert store.sound([], own=True)
+    rolled_back(home)
+    with opened(home) as store:
+        assert store.sound([], own=True)
 
 
 @pytest.mark.parametrize("note", [b"", b"nonsense\n", b"example.org/log\n9\nAAAA\n\nx\n"])
@@ -562,6 +604,17 @@ class TestClock:
             assert store.newest_time() is None
             store.refuse_clock(AT - timedelta(days=9999))
 
+    @pytest.mark.parametrize("at", [EARLIEST, LATEST])
+    def test_no_moment_is_too_early_or_too_late_to_be_compared(self, home: Path, at: datetime) -> None:
+        with Store(home / "other") as store:
+            store.put(seal(report("d"), KEY), {}, at=at)
+            for now in (EARLIEST, LATEST):
+                if now >= at:
+                    store.refuse_clock(now)
+                else:
+                    with pytest.raises(Unavailable, match="set the clock"):
+                        store.refuse_clock(now)
+
     def test_the_same_again_needs_no_clock(self, home: Path) -> None:
         with opened(home) as store:
             first = store.entries()[0]
@@ -577,6 +630,15 @@ def test_many_trees_are_the_same_as_one_leaf_after_another() -> None:
     assert trees(lines, set(range(71))) == grown
     assert trees(lines, {3, 99}) == {3: grown[3], 70: grown[70]}
     assert trees([], {0, 1}) == {0: Frontier()}
+
+
+def test_many_proofs_are_the_same_as_one_after_another() -> None:
+    leaves = [leaf_hash(bytes([number])) for number in range(40)]
+    for size in range(1, 41):
+        proofs = Proofs(leaves[:size])
+        assert [proofs.inclusion(at) for at in range(size)] == [inclusion_proof(leaves[:size], at) for at in range(size)]
+    with pytest.raises(Broken, match="no leaf 40"):
+        proofs.inclusion(40)
 
 
 def test_the_whole_log_is_its_finished_lines(tmp_path: Path) -> None:
