@@ -72,7 +72,12 @@ def left_about(left: Left, at: Place, *, name: str, kind: str) -> Report:
     policy, this time, a tier that is not wider than here, and a signer that counts now. Raises `Refused` where it is not.
     """
     now = at.now()
-    report = vouch_report(sealed_bytes(left.artifact, at), grounds(at.settings.trust), now).report
+    ground = grounds(at.settings.trust)
+    try:
+        report = vouch_report(sealed_bytes(left.artifact, at), ground, now).report
+    except Refused as error:
+        said = f"the run {left.run} is said to have left {left.artifact}"
+        raise Refused(f"{said}, which is not its answer, for it does not count here: {error}") from error
     complaint = next(filter(None, _complaints(report, left, at, name=name, kind=kind, now=now)), "")
     if complaint:
         raise Refused(f"the run {left.run} is said to have left {left.artifact}, which is not its answer: {complaint}")

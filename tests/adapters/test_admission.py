@@ -311,7 +311,7 @@ class TestWhatCannotBeDecided:
             assert go_on.wait(60)
             return cleared[0].place(now=now())
 
-        with serving(place, tmp_path) as webhook, ThreadPoolExecutor(max_workers=1) as pool:
+        with serving(place, tmp_path, policy=str(cleared[0].admission)) as webhook, ThreadPoolExecutor(max_workers=1) as pool:
             first = pool.submit(webhook.ask, review(cleared[1]))
             assert begun.wait(30)
             status, _ = webhook.post(json.dumps(review(cleared[1])).encode())

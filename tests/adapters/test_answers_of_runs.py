@@ -64,14 +64,14 @@ def left_by_a_run(here: Bench, model: Path, *, run: str = RUN, policy: str = "be
     collected = direct.collect(plan, stop=here.stop)
     report = conclude(plan, collected, runner=runner_of(run, told(here, model)))
     with Store(here.settings.store) as store:
-        seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store)
+        seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store, now=lambda: CLOCK)
     return report
 
 
 def keep(here: Bench, report: Report, signer: Signer | None = None) -> str:
     """*report*, sealed and kept; the artifact's digest."""
     with Store(here.settings.store) as store:
-        return store.put(seal(report, signer or here.signer), {}, at=report.judged_at).artifact
+        return store.put(seal(report, signer or here.signer), {}, at=CLOCK).artifact
 
 
 def answer(ask: Check, artifact: str, at: Place, *, run: str = RUN, begun: timedelta = timedelta(0)) -> Checked:
@@ -186,7 +186,7 @@ def test_a_run_that_names_the_digest_of_somebody_else_s_run(here: Bench, monkeyp
 FROM_AFAR: dict[str, Callable[[Path], object]] = {
     "check_model": lambda here: Check(target=here / "tiny", policy="bench", attached=(here / "sbom.json", here / "x.vex")),
     "check_network": lambda here: CheckNetwork(target=here / "manifests"),
-    "check_cluster": lambda here: CheckCluster(context="edge", kubeconfig=here / "config"),
+    "check_cluster": lambda here: CheckCluster(context="edge"),
     "diff_network": lambda here: DiffNetwork(declared=here / "declared", context="edge"),
     "check_inference": lambda here: CheckInference(url="http://127.0.0.1:1/v1", models=("a",), of=here / "tiny"),
 }
@@ -199,7 +199,7 @@ def test_what_a_flow_is_told_is_what_the_tool_holds_its_artifact_against(
 ) -> None:
     from flows.flow import NOTHING_ASIDE, Aside, told_to_judge
 
-    at = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED))
+    at = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED, prefect_api="http://127.0.0.1:1/api"))
     asked = tool.deployed.parameters(FROM_AFAR[tool.name](tmp_path), at)  # type: ignore[union-attr]  # those that are deployed
     flow = tool.deployed.name.partition("/")[0].replace("-", "_")  # type: ignore[union-attr]  # as above
     module = importlib.import_module(f"flows.{flow}")

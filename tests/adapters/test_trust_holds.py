@@ -77,9 +77,8 @@ def why(here: Bench, model: str, *, now: datetime = LATER) -> str:
 def keep(here: Bench, report: Report, **changes: Any) -> str:
     """Put *report* with *changes* into the store, sealed by the bench's key as if it had come out."""
     sealed = seal(replace(report, **changes), here.signer)
-    with Store(here.settings.store) as store:
-        store.put(sealed, {}, at=max(CLOCK, replace(report, **changes).judged_at))
-        store.checkpoint(here.signer)
+    with Store.at(here.settings) as store:
+        store.put(sealed, {}, at=store.newest_time() or CLOCK, signer=here.signer)
     return digest_of(sealed)
 
 
@@ -244,9 +243,8 @@ class TestNewest:
         with pytest.raises(NotVerified):
             verify_artifact(Verify(artifact=seal(said, here.signer).decode()), here.place(now=LATER))
         sealed = seal(said, here.signer)
-        with Store(here.settings.store) as store:
-            store.put(sealed, {}, at=CLOCK)
-            store.checkpoint(here.signer)
+        with Store.at(here.settings) as store:
+            store.put(sealed, {}, at=CLOCK, signer=here.signer)
         assert admitted(here, f"sha256:{'ab' * 32}") is Verdict.RED
 
 
@@ -287,9 +285,8 @@ class TestPolicy:
         publisher = bench(tmp_path / "publisher")
         trust_key(TrustKey(public=publisher.public.read_text()), here.place())
         unseen = replace(report.subject, digests=(replace(report.subject.digests[0], value="ab" * 32),))
-        with Store(here.settings.store) as store:
-            store.put(seal(replace(report, subject=unseen), publisher.signer), {}, at=CLOCK)
-            store.checkpoint(here.signer)
+        with Store.at(here.settings) as store:
+            store.put(seal(replace(report, subject=unseen), publisher.signer), {}, at=CLOCK, signer=here.signer)
         assert admitted(here, f"sha256:{'ab' * 32}") is Verdict.RED
         assert "do not count" in why(here, f"sha256:{'ab' * 32}")
 
