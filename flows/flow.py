@@ -247,8 +247,9 @@ async def _evaluate(
         store.refuse_clock(_now())  # nothing could be kept, and that is better known before the work than after it
     written: tuple[Path, Roots] | None = None
     try:
-        aside.refuse_unless_one(target)
+        # First, so that a run that is refused leaves its artifact there, too.
         written = bench.output(output) if output else None
+        aside.refuse_unless_one(target)
         if endpoint is not None:
             request = replace(request, endpoint=endpoint(bench.settings))
         plan = _plan(request, lambda: bench.policy(policy), gates, bench)

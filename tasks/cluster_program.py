@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from foundation.processes.starting import NOTHING, PIPE, Child, TimeoutExpired, start
 from foundation.strict_yaml import JSON
 
 GIVEN = ("PATH", "HOME", "KUBECONFIG")
@@ -110,17 +110,17 @@ def run(program: Program, environment: Mapping[str, str], tick: Callable[[], Non
     return _credential(out, program)
 
 
-def _begun(program: Program, environment: Mapping[str, str], interactive: bool) -> subprocess.Popen[bytes]:
+def _begun(program: Program, environment: Mapping[str, str], interactive: bool) -> Child:
     command = _found(program, environment)
     try:
-        return subprocess.Popen(
+        return start(
             [command, *program.arguments],
-            stdin=None if interactive else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            environment=environment,
+            folder=str(program.folder),
+            stdin=None if interactive else NOTHING,
+            stdout=PIPE,
             stderr=None,  # where it tells the person to log in
-            cwd=program.folder,
-            env=dict(environment),
-            start_new_session=not interactive,
+            at_terminal=interactive,
         )
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it has a name that no program has"
@@ -140,12 +140,12 @@ def _found(program: Program, environment: Mapping[str, str]) -> str:
     return found
 
 
-def _waited(child: subprocess.Popen[bytes], program: Program, tick: Callable[[], None]) -> bytes:
+def _waited(child: Child, program: Program, tick: Callable[[], None]) -> bytes:
     end = time.monotonic() + SECONDS
     try:
         while True:
             tick()
-            with suppress(subprocess.TimeoutExpired):
+            with suppress(TimeoutExpired):
                 return child.communicate(timeout=_TICK)[0]
             if time.monotonic() >= end:
                 raise Unavailable(f"{program.user} runs the program {program.command}, which did not end within {SECONDS:g} s")

@@ -31,6 +31,14 @@ def fresh(here: Bench, folder: Path) -> Bench:
     return replace(here, home=home, settings=settings)
 
 
+def emptied(here: Bench, folder: Path) -> Bench:
+    """As `fresh`, with a store that nothing was kept in: a test whose clock is another than its neighbours' needs one."""
+    own = fresh(here, folder)
+    for kept in (own.settings.store, own.settings.memory):
+        shutil.rmtree(kept, ignore_errors=True)
+    return own
+
+
 def finding(rule: str, outcome: Outcome = Outcome.PASS, text: str = "All is well.", **more: str) -> Finding:
     return Finding(rule=rule, outcome=outcome, text=text, **more)  # type: ignore[arg-type]  # the tests name real text fields
 

@@ -81,11 +81,15 @@ def start(
     *,
     environment: Mapping[str, str],
     folder: str,
-    stdin: int = NOTHING,
+    stdin: int | None = NOTHING,
     stdout: int | IO[bytes] = NOTHING,
-    stderr: int | IO[bytes] = NOTHING,
+    stderr: int | IO[bytes] | None = NOTHING,
+    at_terminal: bool = False,
 ) -> Child:
-    """Start *command* in *folder*, in a session of its own, with *environment* and nothing else. Raises `OSError`."""
+    """Start *command* in *folder*, in a session of its own, with *environment* and nothing else. Raises `OSError`.
+
+    A stream that is ``None`` is this process's own. *at_terminal* keeps this process's session: it asks a person.
+    """
     return subprocess.Popen(
         list(command),
         stdin=stdin,
@@ -93,7 +97,7 @@ def start(
         stderr=stderr,
         cwd=folder,
         env=dict(environment),
-        start_new_session=True,
+        start_new_session=not at_terminal,
         close_fds=True,
     )
 

@@ -26,6 +26,7 @@ from gates._cluster_rules import ALL
 from tasks.cluster_objects import READERS
 from tasks.cluster_readiness import read_cluster
 from tasks.cluster_snapshot import RESOURCES
+from tests.kept import emptied
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 from tests.simulators.ready_cluster import DEPRECATED, METRICS, POLICY, at, lease, named, ready_cluster, slice_of
@@ -357,8 +358,9 @@ def test_a_damaged_snapshot_is_unknown(
 
 def test_an_old_look_and_one_from_the_future_are_red(here: Bench, kubeconfig: Path, policy: Path, tmp_path: Path) -> None:
     folder = saved(here, kubeconfig, tmp_path / "site")
-    for off in (timedelta(hours=2), timedelta(hours=-2)):
-        report = check_cluster(CheckCluster(saved=folder, policy=str(policy)), here.place(now=datetime.now(UTC) + off)).report
+    own = emptied(here, tmp_path / "bench")
+    for off in (timedelta(hours=-2), timedelta(hours=2)):
+        report = check_cluster(CheckCluster(saved=folder, policy=str(policy)), own.place(now=datetime.now(UTC) + off)).report
         assert bad(report) == {"recent": {Outcome.FAIL}}
 
 

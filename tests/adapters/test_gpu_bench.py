@@ -214,7 +214,7 @@ class TestMaking:
         kept(stranger, run())
         with Store(stranger.settings.store) as store:
             text = store.get(store.list()[0].artifact).decode()
-        with pytest.raises(Refused, match="no given key"):
+        with pytest.raises(Refused, match="trusted here signed it"):
             make_baseline(MakeBaseline(artifact=text), place.place())
 
 

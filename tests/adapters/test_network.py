@@ -19,6 +19,7 @@ from arcops.errors import Refused, Unavailable
 from arcops.verdict import Verdict
 from flows.evaluations import NETWORK_SAFETY
 from flows.plan import all_gates
+from tests.kept import emptied
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
 
@@ -172,6 +173,7 @@ def test_map_draws_a_picture_and_says_where_it_is_not_certain(here: Bench, tmp_p
 
 
 def test_map_of_an_artifact_is_of_what_was_judged(here: Bench, tmp_path: Path) -> None:
+    here = emptied(here, tmp_path / "bench")
     folder = shop(tmp_path / "shop")
     judged = check_network(CheckNetwork(target=folder, policy="network-aks-arc"), here.place())
     before = map_network(MapNetwork(target=folder), here.place())

@@ -23,6 +23,7 @@ from arcops.tier import Tier
 from arcops.verdict import Verdict
 from reach.drift import Way
 from tests.clusters import OTHERWISE, PATHS, cluster_of_the_shop
+from tests.kept import emptied
 from tests.manifests import shop
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
@@ -34,8 +35,14 @@ GREEN, RED, AMBER = 0, 3, 4
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return bench(tmp_path_factory.mktemp("bench"))
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def here(keys: Bench, tmp_path: Path) -> Bench:
+    """A store of its own: some tests look by the clock of tests, others by the real one."""
+    return emptied(keys, tmp_path / "bench")
 
 
 @pytest.fixture

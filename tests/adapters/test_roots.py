@@ -208,7 +208,7 @@ def test_a_tool_that_changes_things_says_what_each_path_is_for() -> None:
 
 
 def test_what_belongs_to_one_s_own_machine_is_not_named_from_afar(at: Place) -> None:
-    with pytest.raises(Refused, match="on the machine itself"):
+    with pytest.raises(Refused, match="this machine's own command line"):
         tool("new_key")(NewKey(path=Path("key")), at)
     with pytest.raises(Refused, match="on the machine itself"):
         tool("make_model_sbom")(
@@ -326,7 +326,7 @@ def test_rejudging_reads_no_policy_outside(here: Bench, at: Place, tmp_path: Pat
         (tmp_path / "served" / "out.yaml").symlink_to(here.policy)
         answer = tool("rejudge_artifact")(Rejudge(artifact=artifact, policy=str(path)), at)
         assert answer.again is Again.REFUSED
-        assert "outside the folders" in answer.said
+        assert "is registered here" in answer.said
 
 
 class TestWriting:

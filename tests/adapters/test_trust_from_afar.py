@@ -15,12 +15,13 @@ from adapters.tools.check import Check, check_model
 from adapters.tools.contract import Scope, all_tools, offered
 from adapters.tools.keys import NewKey, TrustKey, new_key, trust_key
 from adapters.tools.policy import RegisterPolicy, register_policy
-from adapters.tools.standing import Standing, grounds, signature_of
+from adapters.tools.standing import grounds
 from adapters.tools.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
 from adapters.tools.verify import Verify, verify_artifact
 from arcops.errors import Refused
 from artifacts.private_key import Algorithm, create
 from artifacts.store import Store
+from artifacts.vouch import Standing, signature_of
 from flows.policies import read_policy
 from foundation.settings import read_settings
 from tests.adapters.serving import Served, served

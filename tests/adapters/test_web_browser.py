@@ -45,13 +45,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     model = good_model(here)
     green = here.check(model).artifact
     south = replace(here, settings=replace(here.settings, site="south")).check(model).artifact
-    (model / "config.json").write_text('{"model_type": "other"}')
-    red = here.check(model, now=CLOCK + timedelta(hours=1))
     waived = result("licence", finding("licence/allowed", Outcome.WARN, "Allowed with a notice.", fix="Ship the notice."))
     gone = Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
     amber = keep(here, report(LONG, waived, missing=[gone], at=CLOCK - timedelta(days=9)))
     bad = result("g", finding("g/a", Outcome.FAIL, EVIL, about=EVIL))
     evil = keep(here, report(EVIL, bad), signer=create())
+    network = _judged_network(here, tmp_path_factory.mktemp("shop"))
+    (model / "config.json").write_text('{"model_type": "other"}')
+    red = here.check(model, now=CLOCK + timedelta(hours=1))
     checkpoint(here)
     tree = next(one for one in red.report.evidence if one.kind == "tree").digest
     pages = {
@@ -66,7 +67,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "sites": f"/compare?a={green}&b={south}",
         "ask for two": "/compare",
         "figures": "/figures",
-        "network": f"/artifacts/{_judged_network(here, tmp_path_factory.mktemp('shop'))}",
+        "network": f"/artifacts/{network}",
     }
     with served(site(lambda: here.place(now=CLOCK + timedelta(hours=2)))) as address:
         yield World(address=address, pages=pages)

@@ -36,7 +36,7 @@ from artifacts.bundle import open_statement, seal
 from artifacts.canonical import canonical
 from artifacts.entries import read_line
 from artifacts.envelope import parse_envelope, strict_json
-from artifacts.ledger import Checkpoint, open_checkpoint, sign_checkpoint
+from artifacts.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from artifacts.mirror import read_mirror
 from artifacts.private_key import PrivateKey
 from artifacts.public_key import load_public_key

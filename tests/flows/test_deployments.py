@@ -71,7 +71,8 @@ def test_a_green_run_shows_its_report_and_exits_well(here: Site, model: Path) ->
 
 @ON_SQLITE
 def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None:
-    done = here.run("supply-chain/supply-chain", watch=True, target="/nowhere/gone", policy="bench")
+    gone = str(here.folder / "gone")
+    done = here.run("supply-chain/supply-chain", watch=True, target=gone, policy="bench")
     assert done.returncode != 0
     assert "RED" in done.stdout
     (kept,) = here.kept("gone")

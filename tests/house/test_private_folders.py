@@ -40,7 +40,7 @@ def test_everything_below_a_new_home_is_private(tmp_path: Path, mask: int) -> No
         settings = read_settings({"ARCOPS_HOME": str(home)})
         made = bench(tmp_path / "bench")  # a home that others made: what we make in it is still private
         place = made.place()
-        place = type(place)(settings=settings, now=place.now, signer=place.signer, secret=place.secret)
+        place = type(place)(settings=settings, now=place.now, signer=place.signer, secret=place.secret, own=True)
         public = new_key(NewKey(), place).public
         trust_key(TrustKey(public=public.read_text()), place)
         revoke_key(RevokeKey(), place)

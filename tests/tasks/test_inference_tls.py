@@ -14,7 +14,6 @@ from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.roots import Roots
 from arcops.seen.inference import Fault, Inference, Listing
-from artifacts.beneath import held
 from tasks.inference import inference
 from tests.certificates import Authority
 from tests.evidence import NOW
@@ -120,15 +119,3 @@ def test_authorities_that_are_none_are_refused(site: Site) -> None:
     for path in (broken, site.folder / "absent.pem"):
         with pytest.raises(Refused, match=r"authorities (holds no certificates|does not exist)"):
             asked("https://127.0.0.1:1", str(path))
-
-
-@pytest.mark.requirement("ARC-3")
-def test_authorities_outside_of_the_roots_are_not_read(site: Site) -> None:
-    """Whoever may name a file below a root puts a link there; the link leads to certificates that would do."""
-    served = site.folder / "served"
-    served.mkdir()
-    (served / "ca.pem").symlink_to(site.file(site.ours))
-    with serving(tls=site.ours.issue("127.0.0.1", site.folder), a=PLAN) as api:
-        with pytest.raises(Refused, match="outside the folders"):
-            asked(api.url, str(served / "ca.pem"), within=held((served,)))
-        assert not api.seen
