@@ -69,9 +69,10 @@ def as_raised(failure: Mapping[str, Any]) -> ArcOpsError:
 
 
 def _said(error: Exception) -> tuple[str, str]:
-    for kind, known in _KINDS.items():
-        if type(error) is known:
-            return kind, str(error)
+    named = {known: kind for kind, known in _KINDS.items()}
+    for kin in type(error).__mro__:  # an error of a class of its own goes by the nearest that is known
+        if kin in named:
+            return named[kin], str(error)
     if isinstance(error, ArcOpsError):
         return "unavailable", str(error)
     if isinstance(error, OSError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapters.tools.check import evaluate
+from adapters.tools.check import allowed_policy, evaluate
 from adapters.tools.contract import Place, Scope, tool
 from arcops.errors import Refused
 from arcops.finding import Outcome
@@ -54,7 +54,8 @@ def admit_workload(ask: Admit, at: Place) -> Admitted:
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / ask.name
         manifest.write_text(ask.manifest, encoding="utf-8", newline="")
-        report, digest = evaluate(manifest, "workload", ask.policy, (), at)
+        policy = allowed_policy(ask.policy, at)  # as the caller may name it; the manifest's place is this process's own
+        report, digest = evaluate(manifest, "workload", policy, (), replace(at, roots=None))
     answer = ""
     if ask.review:
         try:

@@ -119,12 +119,14 @@ class TestByDefault:
         with served("mcp", "--http", env={**here.environment, "ARCOPS_TRUST_FROM_AFAR": "yes" if said else "no"}) as server:
             before = counts_here(here)
             for name in TRUSTING:
-                answer = post((server, None), name, ASKS[name])  # type: ignore[arg-type]  # no issuer
+                assert post((server, None), name, ASKS[name]).status_code == 401  # type: ignore[arg-type]  # no issuer
+                secret = server.secret["authorization"].removeprefix("Bearer ")
+                answer = post((server, None), name, ASKS[name], secret)  # type: ignore[arg-type]  # as this user
                 assert answer.status_code == 403
                 assert "scope arcops:trust" in answer.text
             assert counts_here(here) == before
 
-    @pytest.mark.parametrize("changes", [{"served": True}, {"roots": ()}], ids=["served", "roots"])
+    @pytest.mark.parametrize("changes", [{"own": False}, {"roots": ()}], ids=["served", "roots"])
     def test_the_tools_themselves_refuse(self, here: Bench, changes: dict[str, Any]) -> None:
         place = replace(here.place(), **changes)
         for tool, ask in ((trust_key, TrustKey(public=STRANGER)), (register_policy, RegisterPolicy(text="x"))):

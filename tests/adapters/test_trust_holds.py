@@ -32,6 +32,7 @@ from artifacts.bundle import seal
 from artifacts.index import Filter
 from artifacts.store import Store, digest_of
 from artifacts.vouch import Standing
+from flows.registered import register
 from tests.adapters.test_admit import deployment
 from tests.kept import fresh
 from tests.models import CLOCK, PASSPHRASE, Bench, bench, good_model
@@ -289,6 +290,17 @@ class TestPolicy:
             store.put(seal(replace(report, subject=unseen), publisher.signer), {}, at=CLOCK, signer=here.signer)
         assert admitted(here, f"sha256:{'ab' * 32}") is Verdict.RED
         assert "do not count" in why(here, f"sha256:{'ab' * 32}")
+
+    def test_a_caller_from_afar_is_decided_by_a_registered_policy_wherever_the_manifest_lies(
+        self, here: Bench, tmp_path: Path
+    ) -> None:
+        _, report = green(here)
+        register(here.admission.read_bytes(), here.settings.policies)
+        afar = replace(here.place(now=LATER), own=False, roots=(tmp_path / "served",))
+        ask = Admit(manifest=deployment(model_of(report)), policy="bench-admission")
+        assert admit_workload(ask, afar).report.verdict is Verdict.GREEN
+        with pytest.raises(Refused, match="registered"):
+            admit_workload(replace(ask, policy=str(here.admission)), afar)
 
 
 class TestKind:

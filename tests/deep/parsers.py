@@ -25,12 +25,13 @@ import policies
 import tests
 from adapters.admission.review import read_review
 from arcops.licence import parse_licence
-from arcops.request import silent
+from arcops.request import Request, silent
 from arcops.seen.attestations import AttestationSeen
 from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, Tree
 from arcops.seen.trivy import Scan
 from arcops.slsa import PROVENANCE_V1, parse_provenance
+from arcops.tier import Tier
 from artifacts.baseline import baseline_from
 from artifacts.bundle import open_statement, seal
 from artifacts.canonical import canonical
@@ -84,6 +85,7 @@ from tasks.workloads import _documents, _objects, _workload
 from tests.artifacts.reports import full_report
 from tests.artifacts.test_mirror import KEY as MIRRORED
 from tests.artifacts.test_mirror import mirrored
+from tests.evidence import NOW
 from tests.private_sigstore import PrivateSigstore
 from tests.signing import Key, envelope, keyed_bundle, manifest
 
@@ -446,6 +448,11 @@ def _import(path: Path) -> object:
     return import_osv(archive, path.parent / "data", ecosystem="PyPI", now=AT).unreadable
 
 
+def _request(target: Path) -> Request:
+    nowhere = Path("/nowhere")
+    return Request(target=target, kind="model", tier=Tier.AIR_GAPPED, now=NOW, trust=nowhere, data=nowhere, cache=nowhere)
+
+
 def _layout(path: Path) -> object:
     import hashlib
 
@@ -461,7 +468,7 @@ def _layout(path: Path) -> object:
         (folder / place).write_bytes(text)
         digest = hashlib.sha256(text).hexdigest()
         files.append(FileSeen(path=place, size=len(text), sha256=digest, executable=False, content=Content(format="other")))
-    return image_signatures(folder, Tree(root=SHA, files=tuple(files)), trust())
+    return image_signatures(_request(folder), Tree(root=SHA, files=tuple(files)), trust())
 
 
 def _signature(data: bytes) -> object:
@@ -542,7 +549,7 @@ def _configured(data: bytes) -> object:
 
 
 def _workloads(data: bytes) -> object:
-    return [_workload("Pod", one) for one in _objects(_documents(data, "it"), "it")]
+    return [_workload("", "Pod", one) for one in _objects(_documents(data, "it"), "it")]
 
 
 def _statement_sound(data: bytes) -> object:
@@ -639,7 +646,7 @@ def parsers() -> tuple[Parser, ...]:
         Parser(name="certificate", read=load_certificate, seeds=(der, private().authority.public_bytes(Encoding.DER))),
         Parser(
             name="authority",
-            read=lambda data: _authorities(TrustFile(path="a.pem", data=data), Path("/t")),
+            read=lambda data: _authorities(TrustFile(path="a.pem", data=data)),
             seeds=(pem, certificate.public_bytes(Encoding.PEM)),
         ),
         Parser(name="trusted-root", read=lambda data: parse_root(data, where="it"), seeds=(private().root,), share=0.5),
@@ -669,7 +676,7 @@ def parsers() -> tuple[Parser, ...]:
         ),
         Parser(
             name="model-signature",
-            read=lambda data: parse_manifest(data, _tree("a", "b/c"), folder(), silent),
+            read=lambda data: parse_manifest(data, _tree("a", "b/c"), _request(folder())),
             seeds=(model, manifest({"a": b"a"}, method="shards")),
         ),
         Parser(
