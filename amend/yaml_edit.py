@@ -50,6 +50,8 @@ class RemoveItem:
     path: Path
 
 
+_LONGEST_NUMBER = 64
+
 Edit = Replace | AddKey | AddItem | RemoveItem
 
 
@@ -83,7 +85,30 @@ def flow(value: Value) -> str:
 def _load(text: str) -> Any:
     import yaml
 
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe loaders
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        root = loader.get_single_node()
+        if _has_long_number(root):
+            raise ValueError("a number is longer than any that is edited")
+        return loader.construct_document(root) if root is not None else None
+    finally:
+        loader.dispose()
+
+
+def _has_long_number(root: Any) -> bool:
+    """Would a scalar of the document below *root* be computed for long? YAML 1.1 reads ``1:20:…`` as a number of any length."""
+    left, seen = [root] if root is not None else [], set[int]()
+    while left:
+        node = left.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node.value, str):
+            if len(node.value) > _LONGEST_NUMBER and node.tag.endswith((":int", ":float")):
+                return True
+        else:
+            left += [one for item in node.value for one in (item if isinstance(item, tuple) else (item,))]
+    return False
 
 
 def _meant(document: Any, edit: Edit) -> Any:

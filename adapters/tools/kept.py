@@ -13,6 +13,7 @@ from arcops.result import Report
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.bundle import MOST_BYTES
+from artifacts.log.memory import Memory
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.vouch import vouch_report
 from tasks.grounds import grounds, trusted_keys
@@ -60,9 +61,22 @@ def whose_keys(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...],
     return keys, tuple(sorted({key.id for key in keys} - known))
 
 
+def honest_now(at: Place) -> datetime:
+    """The clock here. Raises `Refused` if the store was written later: set back, it would revive what ran out."""
+    now = at.now()
+    remembered = (one.what.newest for one in Memory(at.settings.memory, at.settings.store).recall())
+    newest = max((moment for moment in remembered if moment is not None), default=now)
+    if newest - now > SKEW:
+        raise Refused(
+            f"the clock here says {now:%Y-%m-%d %H:%M:%S} UTC, and the store was last written at {newest:%Y-%m-%d %H:%M:%S}"
+            " UTC: one of them is wrong, so it is not known what still holds; set the clock"
+        )
+    return now
+
+
 def opened(digest: str, at: Place) -> Report:
     """The report kept as *digest*. Raises `Refused` if no signer that counts here stands behind it."""
-    return vouch_report(sealed_bytes(digest, at), grounds(at.settings.trust), at.now()).report
+    return vouch_report(sealed_bytes(digest, at), grounds(at.settings.trust), honest_now(at)).report
 
 
 def left_about(left: Left, at: Place, *, name: str, kind: str) -> Report:
@@ -111,4 +125,14 @@ def _unread(report: Report, asked: str) -> bool:
     return (report.policy_digest, report.policy_name, report.verdict) == (NOTHING, named, Verdict.RED)
 
 
-__all__ = ["MOST_BYTES", "Changed", "NotThere", "kept_bytes", "left_about", "opened", "sealed_bytes", "whose_keys"]
+__all__ = [
+    "MOST_BYTES",
+    "Changed",
+    "NotThere",
+    "honest_now",
+    "kept_bytes",
+    "left_about",
+    "opened",
+    "sealed_bytes",
+    "whose_keys",
+]

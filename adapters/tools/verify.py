@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import Enum
 
 from adapters.tools.contract import Place, Scope, tool
-from adapters.tools.kept import kept_bytes, sealed_bytes, whose_keys
+from adapters.tools.kept import honest_now, kept_bytes, sealed_bytes, whose_keys
 from arcops.errors import Refused
 from arcops.policy import SKEW
 from arcops.result import Report
@@ -63,8 +63,8 @@ def verify_artifact(ask: Verify, at: Place) -> Verified:
     keys, strange = whose_keys(ask.keys, at)
     data = sealed_bytes(ask.artifact, at)
     pinned, skew = _pinned(ask.policy, at)
-    now = at.now()
     try:
+        now = honest_now(at)
         vouched = vouch_report(data, grounds_of(keys, at.settings.trust), now, skew=skew)
     except Refused as error:
         raise NotVerified(str(error)) from error

@@ -24,7 +24,7 @@ from adapters.tools.network import CheckNetwork, check_network
 from adapters.tools.rejudge import Rejudge, rejudge_artifact
 from adapters.tools.review import review_artifacts
 from adapters.tools.verify import NotVerified, Verify, verify_artifact
-from arcops.errors import Refused
+from arcops.errors import Refused, Unavailable
 from arcops.finding import Finding
 from arcops.result import Report
 from arcops.verdict import Verdict
@@ -247,6 +247,15 @@ class TestNewest:
         with Store.at(here.settings) as store:
             store.put(sealed, {}, at=CLOCK, signer=here.signer)
         assert admitted(here, f"sha256:{'ab' * 32}") is Verdict.RED
+
+    def test_a_clock_that_was_set_back_revives_nothing(self, here: Bench) -> None:
+        artifact, report = green(here)
+        admitted(here, model_of(report), now=CLOCK + timedelta(days=20))
+        assert verify_artifact(Verify(artifact=artifact), here.place(now=CLOCK + timedelta(days=20))).expired
+        with pytest.raises(NotVerified, match="set the clock"):
+            verify_artifact(Verify(artifact=artifact), here.place(now=LATER))
+        with pytest.raises(Unavailable, match="set the clock"):
+            admitted(here, model_of(report))
 
 
 class TestPolicy:

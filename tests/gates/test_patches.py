@@ -316,3 +316,11 @@ def test_listeners_take_routes_from_those_who_use_them(tmp_path: Path, route: st
 def test_shipped_policies_say_nothing_of_patches(tmp_path: Path) -> None:
     assert load_policy("network-aks-arc")
     assert mended(shop(tmp_path / "shop", manifests=SHOP), tmp_path / "after") == {}
+
+
+def test_a_number_that_would_be_computed_for_long_is_not_edited_beside() -> None:
+    """YAML 1.1 reads digits between colons as one number to the base 60, however long it is."""
+    from amend.yaml_edit import Replace, edited
+
+    assert edited("a: x\nb: 1:20\n", Replace(path=("a",), value="y")) == "a: y\nb: 1:20\n"
+    assert edited(f"a: x\nb: {':'.join(['59'] * 30)}\n", Replace(path=("a",), value="y")) is None
