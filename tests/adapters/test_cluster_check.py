@@ -29,7 +29,7 @@ from tasks.cluster_snapshot import RESOURCES
 from tests.kept import emptied
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
-from tests.simulators.ready_cluster import DEPRECATED, METRICS, POLICY, at, lease, named, ready_cluster, slice_of
+from tests.simulators.ready_cluster import DEPRECATED, METRICS, POLICY, at, beating, lease, named, ready_cluster, slice_of
 
 pytestmark = pytest.mark.requirement("ARC-C4")
 
@@ -320,7 +320,10 @@ def test_a_saved_cluster_is_judged_without_a_connection(
     assert len(cluster.asked) == asked
     report = here.open(artifact)
     assert (report.verdict, report.subject.kind, report.subject.name) == (Verdict.GREEN, "cluster", "site")
-    live = arcops(here, "check", "--context", "good", "--kubeconfig", kubeconfig, "--tier", "restricted", "--policy", policy)
+    with beating(cluster):
+        live = arcops(
+            here, "check", "--context", "good", "--kubeconfig", kubeconfig, "--tier", "restricted", "--policy", policy
+        )
     assert live.returncode == 0, live.stdout + live.stderr
 
 

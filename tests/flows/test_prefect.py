@@ -37,7 +37,7 @@ from tests.models import CLOCK, Bench, bench, good_model
 from tests.simulators.kubernetes_api import serving
 from tests.simulators.openai_api import Plan
 from tests.simulators.openai_api import serving as api
-from tests.simulators.ready_cluster import ready_cluster
+from tests.simulators.ready_cluster import beating, ready_cluster
 
 pytestmark = [
     pytest.mark.requirement("ARC-0", "ARC-4"),
@@ -210,8 +210,8 @@ def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None
         silent = run_flow(here, server, "cluster_readiness", named, **asked)
         cluster.breaks = {}
         cluster.broke.clear()
-        cluster.objects = ready_cluster().objects  # whose heartbeats are of now
-        done = run_flow(here, server, "cluster_readiness", named, **asked)
+        with beating(cluster):
+            done = run_flow(here, server, "cluster_readiness", named, **asked)
     assert (refused["name"], silent["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
     report = here.open(Path(done["output"]))
     assert (report.subject.name, report.subject.kind, report.runner[:8]) == ("good", "cluster", "prefect/")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,6 +46,25 @@ gates:
 def at(title: str) -> str:
     """The path under which the kind of this title is listed, such as ``nodes`` or ``daemonsets.apps``."""
     return next(one.path for one in RESOURCES if one.title == title)
+
+
+@contextmanager
+def beating(cluster: Cluster) -> Iterator[None]:
+    """While this lasts, the nodes of *cluster* renew their leases, as kubelets do: however long a command takes to ask."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.is_set():
+            cluster.objects[at("leases.coordination.k8s.io")] = [lease("edge-1"), lease("edge-2")]
+            ended.wait(1)
+
+    kubelets = threading.Thread(target=beat, name="kubelets", daemon=True)
+    kubelets.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        kubelets.join()
 
 
 def ready_cluster() -> Cluster:
