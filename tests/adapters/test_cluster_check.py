@@ -312,7 +312,8 @@ def saved(here: Bench, kubeconfig: Path, folder: Path) -> Path:
 def test_a_saved_cluster_is_judged_without_a_connection(
     here: Bench, cluster: Cluster, kubeconfig: Path, policy: Path, tmp_path: Path
 ) -> None:
-    folder = saved(here, kubeconfig, tmp_path / "site")
+    with beating(cluster):
+        folder = saved(here, kubeconfig, tmp_path / "site")
     asked = len(cluster.asked)
     artifact = tmp_path / "cluster.sigstore.json"
     done = arcops(here, "check", folder, "--policy", policy, "-o", artifact)
