@@ -100,6 +100,11 @@ def open_statement(data: bytes, keys: Sequence[PublicKey]) -> Opened:
     signers = verified_by(envelope, keys)
     if not signers:
         raise Refused(_nobody(envelope, keys))
+    return opened_by(envelope, signers)
+
+
+def opened_by(envelope: Envelope, signers: tuple[str, ...]) -> Opened:
+    """The in-toto statement in *envelope*, which *signers* were proven to have signed. Raises `Refused` if it is none."""
     document = strict_json(envelope.payload, "the statement")
     if not isinstance(document, dict) or document.get("_type") != STATEMENT:
         raise Refused(f"the signed payload is not an in-toto Statement v1 ({STATEMENT})")

@@ -18,8 +18,8 @@ from arcops.errors import Refused
 from arcops.policy import MOST_LIST_AGE, MOST_VALID, SKEW
 from arcops.result import Report
 from arcops.seen.signatures import RevocationsSeen, Revoked
-from artifacts.bundle import Opened, open_statement, read_envelope, verified_by
-from artifacts.envelope import IN_TOTO
+from artifacts.bundle import opened_by, read_envelope, verified_by
+from artifacts.envelope import IN_TOTO, Envelope
 from artifacts.public_key import PublicKey
 from artifacts.statement import from_statement
 
@@ -112,11 +112,10 @@ class Untimely(Refused):
 
 def vouch(data: bytes, ground: Grounds, now: datetime) -> Vouched:
     """The sealed statement in *data*, if it counts by *ground* at *now*. Raises `NotVouched`, in one sentence, if not."""
-    state = signature_of(data, ground, now)
-    if state.standing is not Standing.VERIFIED:
+    state, envelope = _checked(data, ground, now)
+    if state.standing is not Standing.VERIFIED or envelope is None:
         raise NotVouched(state)
-    standing = tuple(key for key in ground.keys if key.id in state.signers)
-    opened: Opened = open_statement(data, standing)
+    opened = opened_by(envelope, state.signers)
     return Vouched(
         statement=opened.statement,
         predicate_type=opened.predicate_type,
@@ -155,14 +154,23 @@ def timely(report: Report, now: datetime, skew: timedelta) -> tuple[str, ...]:
 
 def signature_of(data: bytes, ground: Grounds, now: datetime) -> SignatureState:
     """Check the signatures of the sealed artifact *data* against *ground*, which was read at *now*."""
+    return _checked(data, ground, now)[0]
 
-    def state(standing: Standing, said: str, **more: tuple[str, ...]) -> SignatureState:
-        return SignatureState(standing=standing, said=said, checked_at=now, **more)
 
+def _checked(data: bytes, ground: Grounds, now: datetime) -> tuple[SignatureState, Envelope | None]:
+    """The state of *data*'s signature, and its envelope if it has one: read and verified once."""
     try:
         envelope = read_envelope(data)
     except Refused as error:
-        return state(Standing.UNREADABLE, f"This is no sealed artifact: {error}.")
+        said = f"This is no sealed artifact: {error}."
+        return SignatureState(standing=Standing.UNREADABLE, said=said, checked_at=now), None
+    return _state(data, envelope, ground, now), envelope
+
+
+def _state(data: bytes, envelope: Envelope, ground: Grounds, now: datetime) -> SignatureState:
+    def state(standing: Standing, said: str, **more: tuple[str, ...]) -> SignatureState:
+        return SignatureState(standing=standing, said=said, checked_at=now, **more)
+
     if envelope.payload_type != IN_TOTO:
         return state(Standing.UNREADABLE, f"What is sealed here is {envelope.payload_type[:_MOST_HINT]!r}, not a statement.")
     if ground.problem:
