@@ -78,7 +78,7 @@ def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
 def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """Where the server's own worker may read and write for a run: where the server itself may for a caller.
 
-    Without an issuer of tokens whoever asks is taken for this user, who may name every file.
+    Without an issuer of tokens the caller has the secret of this start, so is this user, who may name every file.
     """
     roots = settings.roots or (() if environment.get("ARCOPS_OIDC_ISSUER") else (Path(os.sep),))
     output = {"ARCOPS_OUTPUT": str(settings.output)} if settings.output is not None else {}

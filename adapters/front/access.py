@@ -26,7 +26,7 @@ CALLER = "arcops.caller"
 """Where in an ASGI scope the `Caller` is."""
 METADATA = "/.well-known/oauth-protected-resource"
 ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission if one is not Permission.TRUST))
-"""Who comes from this machine where no tokens are. Nobody knows who it is, so what counts here is not theirs to change."""
+"""A caller of this machine if there are no tokens. It is not known who it is, so it may not change what counts here."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BODY_SECONDS = 30.0
 _UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
