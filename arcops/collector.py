@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,7 @@ from arcops.evidence import Body, Seen, Sighting
 from arcops.request import Request
 
 T = TypeVar("T", bound=Body)
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ def as_it_is(request: Request) -> Request:
 class Collector(Generic[T]):
     """A plain function with its circumstances.
 
+    ``id`` names it in signed artifacts, so it stays when its file moves; ``code`` is where it is now, ``module.function``.
     ``needs`` are collected first and handed in as `Seen`; without them this evidence is missing too. ``wants`` are handed in
     where they could be collected. One that ``follows`` looks at what others made of the subject: what it wants is handed in
     where somebody else has it collected, and is never collected for its sake. ``version`` changes whenever the same input
@@ -55,7 +58,8 @@ class Collector(Generic[T]):
     is isolated may touch; ``before`` adds to the request what must be looked up outside of these bounds, by our code alone.
     """
 
-    name: str
+    id: str
+    code: str
     body: type[T]
     version: str
     needs: tuple[type[Body], ...]
@@ -70,6 +74,7 @@ class Collector(Generic[T]):
 
 
 def collector(
+    collector_id: str,
     body: type[T],
     *,
     version: str,
@@ -82,13 +87,19 @@ def collector(
     bounds: Callable[[Request], Bounds] = only_the_subject,
     before: Callable[[Request], Request] = as_it_is,
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
-    """Declare the decorated function as the one that collects *body*."""
+    """Declare the decorated function as the one that collects *body*, under an id that is never given to another.
+
+    Raises `Broken` on an id that is no plain word, and on a collector that needs what it collects.
+    """
+    if not _ID.match(collector_id):
+        raise Broken(f"{collector_id!r} is no id of a collector: use small letters, digits and '-'")
 
     def declare(look: Callable[[Request, Seen], Sighting[T]]) -> Collector[T]:
         if body in needs or body in wants:
             raise Broken(f"collector of {body.KIND!r} needs its own evidence")
         return Collector(
-            name=f"{look.__module__}.{look.__name__}",
+            id=collector_id,
+            code=f"{look.__module__}.{look.__name__}",
             body=body,
             version=version,
             needs=needs,

@@ -62,15 +62,15 @@ class _Run:
                 told = threading.Event()
                 deadline = time.monotonic() + collector.deadline.total_seconds()
                 self._running[collector.body.KIND] = (collector, deadline, told)
-                here = self._spans[collector.body.KIND] = spans.begin(f"collector {collector.name}", collector=collector.name)
+                here = self._spans[collector.body.KIND] = spans.begin(f"collector {collector.id}", collector=collector.id)
                 with here.inside():
                     context = contextvars.copy_context()
                 arguments = (self._work, collector, told, dict(self._answers))
                 try:
-                    threading.Thread(target=context.run, args=arguments, name=collector.name, daemon=True).start()
+                    threading.Thread(target=context.run, args=arguments, name=collector.id, daemon=True).start()
                 except RuntimeError as error:  # the system gives no more threads
                     self._abandon(
-                        collector.body.KIND, missing(collector, Cause.UNAVAILABLE, f"{collector.name} did not run: {error}")
+                        collector.body.KIND, missing(collector, Cause.UNAVAILABLE, f"{collector.id} did not run: {error}")
                     )
 
     def _work(self, collector: AnyCollector, told: threading.Event, collected: Mapping[str, Found]) -> None:
@@ -86,7 +86,7 @@ class _Run:
         try:
             answer = looking(collector, replace(request, progress=progress), collected)
         except Exception as error:  # a thread that ends without an answer would let everybody wait until the deadline
-            answer = missing(collector, Cause.BROKEN, f"{collector.name} was lost: {type(error).__name__}: {error}")
+            answer = missing(collector, Cause.BROKEN, f"{collector.id} was lost: {type(error).__name__}: {error}")
         with self._changed:
             if self._running.pop(collector.body.KIND, None) is not None:
                 self._answered(collector.body.KIND, answer)
@@ -97,7 +97,7 @@ class _Run:
         for kind, (collector, deadline, _) in list(self._running.items()):
             if now >= deadline:
                 seconds = collector.deadline.total_seconds()
-                self._abandon(kind, missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {seconds:g} s"))
+                self._abandon(kind, missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {seconds:g} s"))
 
     def _cancel_the_rest(self) -> None:
         for kind, (collector, _, _) in list(self._running.items()):

@@ -52,15 +52,15 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
         looking = look_isolated if collector.isolated else look
         return await asyncio.to_thread(looking, collector, replace(plan.request, progress=progress), collected)
 
-    as_task = task(name=collector.name, cache_policy=NO_CACHE, persist_result=False, retries=0)(work)
+    as_task = task(name=collector.id, cache_policy=NO_CACHE, persist_result=False, retries=0)(work)
     seconds = collector.deadline.total_seconds()
-    with span(f"collector {collector.name}", collector=collector.name) as here:
+    with span(f"collector {collector.id}", collector=collector.id) as here:
         try:
             found = await asyncio.wait_for(as_task(), timeout=seconds)
         except TimeoutError:
-            found = missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {seconds:g} s")
+            found = missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {seconds:g} s")
         except Exception as error:  # whatever the engine throws, this collector is in the plan, so its evidence is missing
-            found = missing(collector, Cause.BROKEN, f"the engine lost {collector.name}: {type(error).__name__}: {error}")
+            found = missing(collector, Cause.BROKEN, f"the engine lost {collector.id}: {type(error).__name__}: {error}")
         finally:
             told.set()
         here.say(outcome=outcome(found))

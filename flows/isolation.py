@@ -64,12 +64,12 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
                 os.environ, folder, named=bounds.environment, devices=bounds.devices or collector.measures
             )
             if lacks := lacking():
-                request.remark(f"{collector.name} is walled in less than it should be: {lacks}.")
-            task = pickle.dumps((collector.name, collector.measures, walls)) + pickle.dumps(asked)
+                request.remark(f"{collector.id} is walled in less than it should be: {lacks}.")
+            task = pickle.dumps((collector.code, collector.measures, walls)) + pickle.dumps(asked)
             return _asked(collector, request, task, environment, folder)
     except OSError as error:
         return missing(
-            collector, Cause.UNAVAILABLE, f"no process could be started for {collector.name} ({error.strerror}); check again"
+            collector, Cause.UNAVAILABLE, f"no process could be started for {collector.id} ({error.strerror}); check again"
         )
 
 
@@ -103,14 +103,14 @@ def _asked(collector: AnyCollector, request: Request, task: bytes, environment: 
         _close(child)
     if out is None:
         beside = "" if died else f"; its process {child.pid} hangs in the kernel, where no signal ends it"
-        return missing(collector, Cause.DEADLINE, f"{collector.name} did not answer within {collector.deadline}{beside}")
+        return missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {collector.deadline}{beside}")
     if child.returncode != 0:
         told = "was told to end" if child.returncode == -signal.SIGKILL else f"ended with status {child.returncode}"
-        return missing(collector, Cause.BROKEN, f"{collector.name} {told} and gave no answer")
+        return missing(collector, Cause.BROKEN, f"{collector.id} {told} and gave no answer")
     try:
         return _answer(collector, request, out)
     except (ArcOpsError, ValueError, KeyError, TypeError, RecursionError) as error:
-        return missing(collector, Cause.BROKEN, f"{collector.name} answered what cannot be read: {error}")
+        return missing(collector, Cause.BROKEN, f"{collector.id} answered what cannot be read: {error}")
 
 
 def _kill_when_told(child: Child, request: Request, ended: threading.Event) -> None:
@@ -165,7 +165,7 @@ def _child() -> None:
     request, collected = pickle.load(sys.stdin.buffer)  # noqa: S301  # the same
     module, _, attribute = name.rpartition(".")
     collector = getattr(importlib.import_module(module), attribute)
-    if collector.name != name:
+    if collector.code != name:
         raise Broken(f"{name} is not a collector")
     seconds = math.ceil(collector.deadline.total_seconds())
     # So that it ends even where nobody is left to kill it. What measures uses every processor at once.

@@ -56,7 +56,7 @@ def _look_once(collector: AnyCollector, request: Request, evidence: Mapping[str,
     except Refused as error:
         return missing(collector, Cause.REFUSED, str(error))
     except (ArcOpsError, Exception) as error:
-        return missing(collector, Cause.BROKEN, f"{collector.name} failed: {type(error).__name__}: {error}")
+        return missing(collector, Cause.BROKEN, f"{collector.id} failed: {type(error).__name__}: {error}")
 
 
 def _wait(seconds: float, request: Request) -> None:
@@ -71,12 +71,12 @@ def _wait(seconds: float, request: Request) -> None:
 def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Request, *, at: datetime) -> Evidence[Body]:
     """*sighting* with its digest and circumstances. Raises `Refused` where it is not what the collector declared."""
     if not isinstance(sighting, Sighting) or type(sighting.body) is not collector.body:
-        raise Refused(f"{collector.name} declared a {collector.body.__name__} and returned something else")
+        raise Refused(f"{collector.id} declared a {collector.body.__name__} and returned something else")
     return Evidence(
         kind=collector.body.KIND,
         body=sighting.body,
         digest=digest(sighting.body),
-        collector=collector.name,
+        collector=collector.id,
         version=collector.version,
         at=at,
         tier=request.tier,
@@ -110,4 +110,4 @@ def outcome(found: Found) -> str:
 
 
 def missing(collector: AnyCollector, cause: Cause, reason: str) -> Missing:
-    return Missing(kind=collector.body.KIND, collector=collector.name, cause=cause, reason=reason)
+    return Missing(kind=collector.body.KIND, collector=collector.id, cause=cause, reason=reason)

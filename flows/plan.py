@@ -72,7 +72,7 @@ def _by_kind(collectors: Iterable[AnyCollector]) -> dict[str, AnyCollector]:
     for found in collectors:
         twin = by_kind.setdefault(found.body.KIND, found)
         if twin is not found:
-            raise Broken(f"both {twin.name} and {found.name} collect evidence {found.body.KIND!r}")
+            raise Broken(f"both {twin.code} and {found.code} collect evidence {found.body.KIND!r}")
     return by_kind
 
 

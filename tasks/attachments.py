@@ -26,7 +26,7 @@ _MOST = 64 * MIB
 """The most that any collector reads of an attached file; of a larger one it is known without reading that nobody did."""
 
 
-@collector(Attachments, version="2", wants=_READERS, follows=True, deadline=timedelta(minutes=5))
+@collector("attachments", Attachments, version="2", wants=_READERS, follows=True, deadline=timedelta(minutes=5))
 def look(request: Request, seen: Seen) -> Sighting[Attachments]:
     """Each attached file with the kinds of evidence that its bytes became part of. A reader that failed read nothing.
 

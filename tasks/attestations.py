@@ -47,7 +47,7 @@ class _File:
     problem: str = ""
 
 
-@collector(Attestations, version="1", needs=(Tree,), deadline=timedelta(minutes=5))
+@collector("attestations", Attestations, version="1", needs=(Tree,), deadline=timedelta(minutes=5))
 def look(request: Request, seen: Seen) -> Sighting[Attestations]:
     """Open every attestation in the subject and among the attached files, against the operator's trust.
 

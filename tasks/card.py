@@ -34,7 +34,7 @@ _MOST = 512
 _LONGEST = 8 * MIB
 
 
-@collector(Card, version="2", needs=(Tree,), deadline=timedelta(minutes=2))
+@collector("card", Card, version="2", needs=(Tree,), deadline=timedelta(minutes=2))
 def look(request: Request, seen: Seen) -> Sighting[Card]:
     """Read every card, licence file and configuration file that `Tree` lists.
 

@@ -26,7 +26,7 @@ class _Found:
     doubts: list[Doubt] = field(default_factory=list)
 
 
-@collector(Clearances, version="2", needs=(Workloads,))
+@collector("clearances", Clearances, version="2", needs=(Workloads,))
 def clearances(request: Request, seen: Seen) -> Sighting[Clearances]:
     """Look every model up. Raises `Refused` if there is no store or no trust to look in."""
     from tasks.grounds import grounds

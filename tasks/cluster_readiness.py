@@ -34,7 +34,7 @@ _DOMAIN = b"arcops.dev/digests/cluster/v1\n"
 """Stands before what is hashed, so that it is the digest of nothing but a cluster."""
 
 
-@collector(Cluster, version="3", deadline=timedelta(minutes=15))
+@collector("cluster", Cluster, version="3", deadline=timedelta(minutes=15))
 def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
     """Ask the request's cluster, or read the snapshot at the target, a folder.
 

@@ -37,7 +37,7 @@ class _Candidate:
     sha256: str = ""
 
 
-@collector(Signatures, version="1", needs=(Tree,), deadline=timedelta(minutes=30))
+@collector("signatures", Signatures, version="1", needs=(Tree,), deadline=timedelta(minutes=30))
 def signatures(request: Request, seen: Seen) -> Sighting[Signatures]:
     """Every signature in the tree or attached to the request, held against the operator's trust.
 

@@ -40,7 +40,7 @@ clock_ns: Callable[[], int] = time.time_ns
 """The wall clock, beside which the kernel's file times are judged. A name of its own, so that tests can hold it."""
 
 
-@collector(Tree, version=f"{VERSION}.{READERS}", deadline=timedelta(hours=6))
+@collector("tree", Tree, version=f"{VERSION}.{READERS}", deadline=timedelta(hours=6))
 def look(request: Request, seen: Seen) -> Sighting[Tree]:
     """Read the target, a folder or a single file. Raises `Refused` where it is missing, empty or neither."""
     with _opened(request) as (root, walked, base):

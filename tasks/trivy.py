@@ -47,7 +47,7 @@ _QUIET = (
 )
 
 
-@collector(TrivyScan, version="1", needs=(Tree,), deadline=timedelta(minutes=10))
+@collector("trivy", TrivyScan, version="1", needs=(Tree,), deadline=timedelta(minutes=10))
 def look(request: Request, seen: Seen) -> Sighting[TrivyScan]:
     """Everything that Trivy reports, with its version and the dates of its databases.
 

@@ -44,7 +44,7 @@ _LIMIT = 16 * MIB
 Object = dict[str, object]
 
 
-@collector(Vex, version="1", needs=(Attestations,))
+@collector("vex", Vex, version="1", needs=(Attestations,))
 def vex(request: Request, seen: Seen) -> Sighting[Vex]:
     """Every VEX document that was attested, and every unsigned one that was attached.
 

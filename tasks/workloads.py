@@ -79,7 +79,7 @@ _DOMAIN = b"arcops.dev/digests/workload/v1\n"
 """Stands before what is hashed, so that no manifest has the digest of a model."""
 
 
-@collector(Workloads, version="2")
+@collector("workloads", Workloads, version="2")
 def workloads(request: Request, seen: Seen) -> Sighting[Workloads]:
     """Read the manifest at the target. Raises `Refused` where it is no manifest or holds nothing that runs."""
     data = read_file(request.target, _MOST_BYTES, within=request.within)

@@ -118,7 +118,7 @@ def _own_thread() -> int:
     return threading.get_ident()
 
 
-@collector(Loot, version="1", isolated=True)
+@collector("loot", Loot, version="1", isolated=True)
 def robs(request: Request, seen: Seen) -> Sighting[Loot]:
     """With the bounds of a reader of files."""
     return Sighting(body=Loot(attempts=_all(request)))
@@ -128,7 +128,7 @@ def _with_port(request: Request) -> Bounds:
     return Bounds(files=(request.target,), ports=(int(request.named),), environment=("ARCOPS_PASSPHRASE", "MODEL_KEY"))
 
 
-@collector(Loot, version="1", isolated=True, bounds=_with_port)
+@collector("loot", Loot, version="1", isolated=True, bounds=_with_port)
 def calls(request: Request, seen: Seen) -> Sighting[Loot]:
     """With one port, and a variable that it declares; it declares the passphrase too."""
     other = int((request.target / "other").read_text())
@@ -147,7 +147,7 @@ def _with_devices(request: Request) -> Bounds:
     return Bounds(files=(request.target,), devices=True)
 
 
-@collector(Loot, version="1", isolated=True, bounds=_with_devices)
+@collector("loot", Loot, version="1", isolated=True, bounds=_with_devices)
 def measures(request: Request, seen: Seen) -> Sighting[Loot]:
     """With what the libraries of a GPU need."""
     return Sighting(body=Loot(attempts=_all(request)))

@@ -10,13 +10,13 @@ from arcops.request import Request
 from tests.sketch import Number
 
 
-@collector(Number, version="1", isolated=True)
+@collector("number", Number, version="1", isolated=True)
 def bounded(request: Request, seen: Seen) -> Sighting[Number]:
     """As most are."""
     return Sighting(body=Number(value=resource.getrlimit(resource.RLIMIT_AS)[0]))
 
 
-@collector(Number, version="1", isolated=True, measures=True)
+@collector("number", Number, version="1", isolated=True, measures=True)
 def measuring(request: Request, seen: Seen) -> Sighting[Number]:
     """As one that measures."""
     return Sighting(body=Number(value=resource.getrlimit(resource.RLIMIT_AS)[0]))

@@ -76,11 +76,11 @@ NUMBER = cast("Gate[object]", number)
 def collects(
     look: Callable[[Request, Seen], Sighting[Number]], *, deadline: timedelta = timedelta(seconds=20), isolated: bool = False
 ) -> Collector[Body]:
-    return cast("Collector[Body]", collector(Number, version="1", deadline=deadline, isolated=isolated)(look))
+    return cast("Collector[Body]", collector("number", Number, version="1", deadline=deadline, isolated=isolated)(look))
 
 
 def doubles(look: Callable[[Request, Seen], Sighting[Twice]]) -> Collector[Body]:
-    return cast("Collector[Body]", collector(Twice, version="1", needs=(Number,))(look))
+    return cast("Collector[Body]", collector("twice", Twice, version="1", needs=(Number,))(look))
 
 
 def request(tmp_path: Path, *, target: Path | None = None) -> Request:

@@ -22,6 +22,7 @@ from tasks.gpu.driver import node_bounds
 # A process of its own, for a driver that hangs takes along whoever called it, and a busy neighbour would be measured. It waits
 # for those who ask the driver about health, lest their questions be measured, too.
 @collector(
+    "benchmark",
     Benchmark,
     version="1",
     wants=(Baselines, Gpus, GpuProfiles),

@@ -15,7 +15,7 @@ from tasks.reading import MIB, read_limited
 _MOST = 8 * MIB
 
 
-@collector(Baselines, version="1")
+@collector("benchmark-baseline", Baselines, version="1")
 def baselines(request: Request, seen: Seen) -> Sighting[Baselines]:
     """The one baseline among the attached files. Raises `Refused` where the request asks for no exercise."""
     if request.exercise is None:

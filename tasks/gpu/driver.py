@@ -34,7 +34,7 @@ def node_bounds(request: Request) -> Bounds:
     return Bounds(files=(request.target / "sys",), devices=True)
 
 
-@collector(GpuDriver, version="1", deadline=timedelta(minutes=1), isolated=True, bounds=node_bounds)
+@collector("gpu-driver", GpuDriver, version="1", deadline=timedelta(minutes=1), isolated=True, bounds=node_bounds)
 def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
     """The driver's own words, or what was found in its place."""
     refuse_other(request)

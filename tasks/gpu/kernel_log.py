@@ -29,7 +29,7 @@ _JOURNAL = ("-k", "-b", "--no-pager", "-o", "json", "--output-fields=MESSAGE,_SO
 _FIRST_WORDS = "Linux version "
 
 
-@collector(GpuLog, version="1", deadline=timedelta(minutes=1))
+@collector("gpu-log", GpuLog, version="1", deadline=timedelta(minutes=1))
 def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
     """Every fault that the messages tell of. Raises `Refused` where nobody lets us read them: silence proves nothing."""
     refuse_other(request)

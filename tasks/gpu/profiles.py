@@ -18,7 +18,7 @@ from artifacts.wire import from_json
 from foundation.strict_yaml import load_all
 
 
-@collector(GpuProfiles, version="1", needs=(Gpus,))
+@collector("gpu-profiles", GpuProfiles, version="1", needs=(Gpus,))
 def profiles(request: Request, seen: Seen) -> Sighting[GpuProfiles]:
     """The shipped profile of every device that said its name."""
     names = sorted({device.identity.name for device in seen[Gpus].body.devices if not isinstance(device.identity.name, Unread)})

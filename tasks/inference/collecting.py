@@ -91,6 +91,7 @@ def _is_address(host: str) -> bool:
 # measured as if it were the endpoint. It waits until a model's files were read, lest reading them be measured, too; and so it
 # is those files that name the subject, where a policy asks about both.
 @collector(
+    "inference",
     Inference,
     version="2",
     wants=(Tree,),

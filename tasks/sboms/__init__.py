@@ -15,7 +15,7 @@ from arcops.seen.tree import Tree
 PATH_PROPERTY = "arcops:path"
 
 
-@collector(Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True)
+@collector("sboms", Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True)
 def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
     """Read every SBOM of the subject. Raises `Refused` where there is none, or one larger than 64 MiB."""
     from tasks.sboms._candidates import candidates, nothing_found

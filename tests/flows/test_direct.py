@@ -74,10 +74,10 @@ def hoards(asked: Request, seen: Seen) -> Sighting[Number]:
 HOARDING = collects(hoards, isolated=True)
 
 # A child process finds a collector by its name, so the names must lead to the declared values.
-HANGING = replace(HANGING, name=f"{__name__}.HANGING")
-ISOLATED = replace(ISOLATED, name=f"{__name__}.ISOLATED")
-DYING = replace(DYING, name=f"{__name__}.DYING")
-HOARDING = replace(HOARDING, name=f"{__name__}.HOARDING")
+HANGING = replace(HANGING, code=f"{__name__}.HANGING")
+ISOLATED = replace(ISOLATED, code=f"{__name__}.ISOLATED")
+DYING = replace(DYING, code=f"{__name__}.DYING")
+HOARDING = replace(HOARDING, code=f"{__name__}.HOARDING")
 
 
 def test_what_was_seen_becomes_evidence_and_a_green_report(tmp_path: Path) -> None:

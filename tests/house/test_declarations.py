@@ -90,10 +90,10 @@ class TestGates:
         assert {body.KIND for body in (*gate.needs, *gate.wants)} <= kinds
 
 
-@pytest.mark.parametrize("collector", all_collectors(), ids=lambda collector: collector.name)
+@pytest.mark.parametrize("collector", all_collectors(), ids=lambda collector: collector.id)
 class TestCollectors:
     def test_its_name_leads_to_it(self, collector: Collector[Body]) -> None:
-        module, _, attribute = collector.name.rpartition(".")
+        module, _, attribute = collector.code.rpartition(".")
         assert getattr(importlib.import_module(module), attribute) is collector
 
     def test_its_body_has_one_form_on_the_wire(self, collector: Collector[Body]) -> None:
