@@ -26,7 +26,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/.installed
-	$(BIN)/python -m adapters.tools.gates_page > docs/gates.md
+	$(BIN)/python -m capabilities.policy.gates_page > docs/gates.md
 
 bench: $(VENV)/.installed-dev
 	for bench in benches/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

@@ -1,10 +1,18 @@
-"""Discovery: what is declared in a room is found by looking, so nobody keeps a second list."""
+"""Discovery: what is declared in a room is found by its name. There is no second list, and what is not named is not imported.
+
+A thing called ``gpu-health`` lies in a module of that name, in the room itself or in a folder of it, one for each subject:
+``ROOM/gpu_health.py``, ``ROOM/gpu/gpu_health.py``, or a folder of that name, ``ROOM/gpu/gpu_health/``, whose module is named
+after what is declared, such as ``gate.py``, or is the folder's own ``__init__.py``.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from types import ModuleType
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from types import MappingProxyType
 from typing import TypeVar
 
 from arcops.errors import Broken
@@ -12,21 +20,55 @@ from arcops.errors import Broken
 T = TypeVar("T")
 
 
-def declared(room: ModuleType, kind: type[T]) -> tuple[T, ...]:
-    """Every module-level value of type *kind* in the public modules of the package *room*, in order of module name.
+def modules(room: str, kind: type[object]) -> Mapping[str, tuple[str, ...]]:
+    """Each name under which a *kind* may be declared in the package *room*, with its modules. Nothing below *room* is imported.
 
-    A value that is defined in one module and imported by another counts once. Modules whose name starts with ``_`` are
-    skipped. Raises `Broken` where *room* is not a package.
+    Names whose first letter is ``_`` are skipped. Raises `Broken` if *room* is not a package.
     """
-    path = getattr(room, "__path__", None)
-    if path is None:
-        raise Broken(f"{room.__name__} is not a package, so nothing can be discovered in it")
-    found: dict[int, T] = {}
-    for info in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
+    return _modules(room, kind.__name__.lower())
+
+
+@cache
+def _modules(room: str, word: str) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, module in _below(room, word, inside=False):
+        found[name] = (*found.get(name, ()), module)
+    return MappingProxyType(found)
+
+
+def _below(package: str, word: str, *, inside: bool) -> Iterator[tuple[str, str]]:
+    for info in sorted(pkgutil.iter_modules(_folders(package)), key=lambda one: one.name):
         if info.name.startswith("_"):
             continue
-        module = importlib.import_module(f"{room.__name__}.{info.name}")
-        for value in vars(module).values():
+        module = f"{package}.{info.name}"
+        own = info.ispkg and any(one.name == word for one in pkgutil.iter_modules(_folders(module)))
+        if inside or own or not info.ispkg:
+            yield info.name.replace("_", "-"), f"{module}.{word}" if own else module
+        else:
+            yield from _below(module, word, inside=True)
+
+
+def _folders(package: str) -> list[str]:
+    spec = find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise Broken(f"{package} is not a package, so nothing can be found in it")
+    return list(spec.submodule_search_locations)
+
+
+def named(room: str, kind: type[T], name: str) -> tuple[T, ...]:
+    """Every value of type *kind* in the modules of *room* that have this *name*."""
+    return _each_once(modules(room, kind).get(name, ()), kind)
+
+
+def declared(room: str, kind: type[T]) -> tuple[T, ...]:
+    """Every value of type *kind* that is declared in *room*, in order of names."""
+    return _each_once((module for those in modules(room, kind).values() for module in those), kind)
+
+
+def _each_once(names: Iterable[str], kind: type[T]) -> tuple[T, ...]:
+    found: dict[int, T] = {}
+    for name in names:
+        for value in vars(importlib.import_module(name)).values():
             if isinstance(value, kind):
                 found.setdefault(id(value), value)
     return tuple(found.values())

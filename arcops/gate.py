@@ -68,8 +68,7 @@ def gate(
 ) -> Callable[[Callable[[Seen, P], Iterator[Finding]]], Gate[P]]:
     """Declare the decorated generator of findings as the gate *gate_id*.
 
-    *examples* that would crowd the module live beside it, in ``_NAME_examples.py`` as a function
-    ``examples``, and are found there.
+    *examples* that would crowd the module live beside it, in ``examples.py`` as a function ``examples``, and are found there.
 
     Raises `Broken` on a declaration that could fail open: no need, no rule, a foreign rule id, a mutable policy or one
     without defaults, a module docstring without *Why*, *Judged* and *Fix*.
@@ -93,8 +92,8 @@ def gate(
 
 
 def _beside(module: str) -> Iterable[Example[Any]]:
-    room, _, name = module.rpartition(".")
-    found: Iterable[Example[Any]] = importlib.import_module(f"{room}._{name}_examples").examples()
+    folder = module.rpartition(".")[0]
+    found: Iterable[Example[Any]] = importlib.import_module(f"{folder}.examples").examples()
     return found
 
 

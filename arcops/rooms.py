@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
 ROOMS = (
-    "arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "adapters", "policies",
+    "arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "capabilities",
+    "adapters", "policies",
 )  # fmt: skip
 """Every package that is installed with ArcOps. `pyproject.toml` and the tests are held to it."""
 

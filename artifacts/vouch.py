@@ -2,7 +2,7 @@
 
 An artifact counts if a trusted key signed its bytes, if no list takes that key or the artifact back, if it is known that none
 does, and if its times are possible. A list that is too old still takes back what it names; of a key that it does not name
-nothing is known any more. Nothing here opens a file: `tasks.grounds` reads what is checked against.
+nothing is known any more. Nothing here opens a file: `tasks.signing.grounds` reads what is checked against.
 """
 
 from __future__ import annotations

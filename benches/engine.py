@@ -100,9 +100,9 @@ def plain(here: Bench, model: Path) -> None:
     """The same collectors, in a process of their own where they ask for one, and the same gates, called one after the other."""
     from artifacts.store import Store
     from flows.conclude import conclude
-    from flows.evaluation import seal_and_keep
-    from flows.isolation import look_isolated
-    from flows.looking import Found, look
+    from flows.evaluate import seal_and_keep
+    from flows.runners.isolated import look_isolated
+    from flows.runners.looking import Found, look
 
     plan = here.plan(model, now=now())
     collected: dict[str, Found] = {}
@@ -117,8 +117,8 @@ def plain(here: Bench, model: Path) -> None:
 def direct(here: Bench, model: Path) -> None:
     from artifacts.store import Store
     from flows.conclude import conclude
-    from flows.direct import RUNNER, collect
-    from flows.evaluation import seal_and_keep
+    from flows.evaluate import seal_and_keep
+    from flows.runners.direct import RUNNER, collect
 
     plan = here.plan(model, now=now())
     collected = collect(plan, stop=threading.Event())
@@ -129,7 +129,7 @@ def direct(here: Bench, model: Path) -> None:
 
 def in_a_flow(at: Site, model: Path) -> Spent:
     """In this process, whose loop runs and whose two clients of the API are open, as in one that serves flows."""
-    from flows.readiness import readiness
+    from flows.subjects.readiness import readiness
 
     measured = Rounds()
 
@@ -149,7 +149,7 @@ def in_a_flow(at: Site, model: Path) -> Spent:
 
 def by_a_worker(at: Site, model: Path) -> Spent:
     """From the request to the run's end; the CPU is not this process's, so it is not told."""
-    from flows.deployed import follow, start
+    from flows.prefect.deployed import follow, start
 
     async def run() -> None:
         begun = await start("readiness/readiness", {"target": str(model), "policy": str(at.bench.policy)})

@@ -15,9 +15,9 @@ from arcops.errors import ArcOpsError
 from arcops.exercise import Exercise
 from arcops.seen.benchmark import Unit
 from arcops.seen.gpu_profile import Figure, Profile
-from tasks.bench.cuda import gpus
-from tasks.bench.drills import Device, Drill
-from tasks.gpu.profiles import shipped_profiles
+from tasks.gpu.bench.cuda import gpus
+from tasks.gpu.bench.drills import Device, Drill
+from tasks.gpu.gpu_profiles import shipped_profiles
 
 SAMPLES = 5
 RED, AMBER = 70, 85

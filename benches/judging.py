@@ -3,9 +3,9 @@
     python -m benches.judging
 
 Each machine is simulated: its baseline once, and then the same machine again, as fast as before or 10 percent slower, by a
-tolerance of 5 percent. Our rule is the real one: the sessions of `tasks.bench.sessions` and the gate. The others get all the
-samples that ours took. "false RED": RED though nothing changed. "missed": GREEN though it is slower. What ours cannot tell is
-AMBER; the others know no such answer. 300 machines a line, seeds fixed; one in a hundred more or less is chance.
+tolerance of 5 percent. Our rule is the real one: the sessions of `tasks.gpu.bench.sessions` and the gate. The others get
+all the samples that ours took. "false RED": RED though nothing changed. "missed": GREEN though it is slower. What ours cannot
+tell is AMBER; the others know no such answer. 300 machines a line, seeds fixed; one in a hundred more or less is chance.
 
 Then: how often the 95 percent interval holds the true ratio, by the number of sessions, where sessions drift by 4 percent; and
 how often a machine that is slower by just the tolerance is called RED, with a fixed number of sessions and with "more until
@@ -26,9 +26,9 @@ from arcops.finding import Outcome
 from arcops.seen.baseline import Baselines
 from arcops.seen.benchmark import Benchmark
 from arcops.verdict import Verdict
-from gates._benchmark_examples import POLICY, known
-from gates.benchmark import benchmark
-from tasks.bench.sessions import SAMPLES, Sessions
+from gates.gpu.benchmark.examples import POLICY, known
+from gates.gpu.benchmark.gate import benchmark
+from tasks.gpu.bench.sessions import SAMPLES, Sessions
 from tests.devices import Planned
 from tests.evidence import judged
 
@@ -106,7 +106,7 @@ def measured(device: Planned, then: Baselines | None) -> Benchmark:
 
 
 def undisturbed(machine: Machine, draw: random.Random) -> tuple[Benchmark, Baselines]:
-    """A run that may become a baseline, as `adapters.tools.bench.make_baseline` asks: tried again until the canary passes."""
+    """A run that may become a baseline, as `capabilities.gpu.bench.make_baseline` asks: tried again until the canary passes."""
     while True:
         body = measured(times(machine, draw, 1), None)
         found = judged(benchmark, JUDGES, [body, Baselines()])  # type: ignore[arg-type]  # a gate of its own policy

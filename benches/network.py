@@ -73,7 +73,7 @@ def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int
 def answer(folder: Path) -> None:
     """In a process of its own: read, compile, answer for all pairs."""
     from reach.world import World
-    from tasks.network import read_manifests
+    from tasks.network.network import read_manifests
 
     began = time.process_time()
     network = read_manifests(folder)
@@ -93,7 +93,7 @@ def answer(folder: Path) -> None:
 def peer(folder: Path, sample: int) -> None:
     """In a process of its own: seconds of the naive reference for all pairs (by *sample* pairs, where it is not 0)."""
     from reach.world import World
-    from tasks.network import read_manifests
+    from tasks.network.network import read_manifests
     from tests.reach.naive import Naive
 
     network = read_manifests(folder)

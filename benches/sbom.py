@@ -13,8 +13,8 @@ import resource
 import time
 from collections.abc import Callable
 
-from tasks.sboms._document import Document
-from tasks.sboms._reading import read
+from tasks.model.sboms._document import Document
+from tasks.model.sboms._reading import read
 
 COMPONENTS = 10_000
 # The peer's cost grows with the square of the components (minutes at 10,000), so the two meet on a smaller document.

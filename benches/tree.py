@@ -52,7 +52,7 @@ def tree(model: Path, cache: Path, workers: int = 1) -> None:
     from arcops.evidence import Seen
     from arcops.request import Request
     from arcops.tier import Tier
-    from tasks.tree import look
+    from tasks.model.tree import look
 
     now = datetime.now(UTC)
     request = Request(
@@ -100,7 +100,7 @@ def one(name: str, model: Path, cache: Path) -> None:
     if name == "model_signing":
         from model_signing import hashing  # noqa: F401  # type: ignore[import-untyped,unused-ignore]  # its import is not timed
     elif name != "bare":
-        import tasks.tree  # noqa: F401  # its import is not timed
+        import tasks.model.tree  # noqa: F401  # its import is not timed
     wall, cpu = time.perf_counter(), time.process_time()
     contender(model, cache)
     print(time.process_time() - cpu, time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -21,8 +21,8 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from arcops.seen.sboms import Component, SbomSeen
-from tasks.osv.importing import import_osv
-from tasks.osv.matching import match
+from tasks.model.osv.importing import import_osv
+from tasks.model.osv.matching import match
 
 COUNT, PEER_COUNT = 10_000, 200
 

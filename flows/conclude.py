@@ -11,8 +11,8 @@ from arcops.judge import judge
 from arcops.result import EvidenceRecord, GateResult, Report
 from arcops.subject import Digest, Subject
 from arcops.verdict import worst
-from flows.looking import Found, without_places
 from flows.plan import AnyGate, Plan
+from flows.runners.looking import Found, without_places
 from foundation.telemetry.spans import span
 
 

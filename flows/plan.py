@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import cast
+from functools import cache
 
-import gates as gates_room
-import tasks as tasks_room
 from arcops.collector import Collector
-from arcops.discovery import declared
+from arcops.discovery import declared, named
 from arcops.errors import Broken, Refused
 from arcops.evidence import Body
 from arcops.gate import Gate
 from arcops.policy import Policy
 from arcops.request import Request
-from gates.attachments import attachments
 
 AnyCollector = Collector[Body]
 AnyGate = Gate[object]
 
+ATTACHMENTS = "attachments"
+"""The gate that answers for files that were attached, whatever the policy names."""
+
 
 def all_gates() -> tuple[AnyGate, ...]:
-    """Every gate in the room `gates`."""
-    return declared(gates_room, Gate)
+    """Every gate in the room `gates`, in the order of ids."""
+    return tuple(sorted(declared("gates", Gate), key=lambda one: one.id))
 
 
 def all_collectors() -> tuple[AnyCollector, ...]:
-    """Every collector in the room `tasks`."""
-    return declared(tasks_room, Collector)
+    """Every collector in the room `tasks`, in the order of ids. Raises `Broken` if two collect one kind of evidence."""
+    found = declared("tasks", Collector)
+    _by_kind(found)
+    return tuple(sorted(found, key=lambda one: one.id))
+
+
+@cache
+def gate_named(gate_id: str) -> AnyGate | None:
+    """The gate of this id, or none. No other gate is imported."""
+    return next((one for one in named("gates", Gate, gate_id) if one.id == gate_id), None)
+
+
+@cache
+def collector_of(kind: str) -> AnyCollector | None:
+    """The collector of evidence of this *kind*, or none. No other collector is imported, but those that it rests on."""
+    return next((one for one in named("tasks", Collector, kind) if kind == one.body.KIND), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +67,31 @@ def make_plan(
     A need for which no collector exists stays in the plan's gates and is UNKNOWN when they are judged. Raises `Refused`
     where the policy names none of *gates*.
     """
-    known = tuple(all_gates() if gates is None else gates)
+    known = gates_of(policy) if gates is None else gates
     chosen = tuple(gate for gate in sorted(known, key=lambda gate: gate.id) if gate.id in policy.gates)
     if not chosen:
         names = ", ".join(sorted(policy.gates))
         raise Refused(f"policy {policy.name!r} names only gates that do not judge this kind of subject ({names})")
     if request.attached:
         # Whoever attaches a file means it, so somebody must answer for it whatever the policy names.
+        attachments = _attachments()
         policy = replace(policy, gates={attachments.id: attachments.policy(), **policy.gates})
         others = (gate for gate in chosen if gate.id != attachments.id)
-        chosen = tuple(sorted((*others, cast(AnyGate, attachments)), key=lambda gate: gate.id))
-    by_kind = _by_kind(all_collectors() if collectors is None else collectors)
-    return Plan(request=request, policy=policy, collectors=_closure(chosen, by_kind), gates=chosen)
+        chosen = tuple(sorted((*others, attachments), key=lambda gate: gate.id))
+    answers = collector_of if collectors is None else _by_kind(collectors).get
+    return Plan(request=request, policy=policy, collectors=_closure(chosen, answers), gates=chosen)
+
+
+def gates_of(policy: Policy) -> tuple[AnyGate, ...]:
+    """The gates that *policy* names. Those that this version lacks are left out; a policy that was read names none such."""
+    return tuple(gate for gate_id in policy.gates if (gate := gate_named(gate_id)) is not None)
+
+
+def _attachments() -> AnyGate:
+    gate = gate_named(ATTACHMENTS)
+    if gate is None:
+        raise Broken(f"there is no gate {ATTACHMENTS!r}, so nothing would answer for what was attached")
+    return gate
 
 
 def _by_kind(collectors: Iterable[AnyCollector]) -> dict[str, AnyCollector]:
@@ -72,19 +99,19 @@ def _by_kind(collectors: Iterable[AnyCollector]) -> dict[str, AnyCollector]:
     for found in collectors:
         twin = by_kind.setdefault(found.body.KIND, found)
         if twin is not found:
-            raise Broken(f"both {twin.code} and {found.code} collect evidence {found.body.KIND!r}")
+            raise Broken(f"both {twin.id} and {found.id} collect evidence {found.body.KIND!r}")
     return by_kind
 
 
-def _closure(gates: Iterable[AnyGate], by_kind: dict[str, AnyCollector]) -> tuple[AnyCollector, ...]:
+def _closure(gates: Iterable[AnyGate], answers: Callable[[str], AnyCollector | None]) -> tuple[AnyCollector, ...]:
     ordered: dict[str, AnyCollector] = {}
 
     def add(kind: str, asking: tuple[str, ...]) -> None:
         if kind in asking:
             raise Broken(f"collectors need one another in a circle: {' → '.join((*asking, kind))}")
-        if kind in ordered or kind not in by_kind:
+        found = None if kind in ordered else answers(kind)
+        if found is None:
             return
-        found = by_kind[kind]
         for need in found.needs if found.follows else (*found.needs, *found.wants):
             add(need.KIND, (*asking, kind))
         ordered[kind] = found
@@ -97,8 +124,7 @@ def _closure(gates: Iterable[AnyGate], by_kind: dict[str, AnyCollector]) -> tupl
 
 def rests_on(gate: AnyGate, body: type[Body]) -> bool:
     """Does *gate* judge evidence that rests, directly or through other collectors, on *body*?"""
-    by_kind = _by_kind(all_collectors())
-    return body.KIND in {need.KIND for need in gate.needs} | {found.body.KIND for found in _closure([gate], by_kind)}
+    return body.KIND in {need.KIND for need in gate.needs} | {found.body.KIND for found in _closure([gate], collector_of)}
 
 
 def needs_kind(gate: AnyGate, prefix: str) -> bool:

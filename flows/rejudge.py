@@ -7,10 +7,10 @@ not, here; the difference tells whether a gate changed since, or somebody's verd
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from arcops.bodies import body_of
 from arcops.errors import Refused
 from arcops.evidence import Body, Evidence
 from arcops.policy import Policy
@@ -18,11 +18,10 @@ from arcops.request import Request
 from arcops.result import EvidenceRecord, Report
 from artifacts.wire import from_json
 from flows.conclude import conclude
-from flows.looking import Found
-from flows.lost import NOTHING, UNREAD, unread
-from flows.plan import AnyGate, all_collectors, all_gates, make_plan
-from flows.policies import parse_policy
-from gates.attachments import attachments
+from flows.plan import ATTACHMENTS, AnyGate, gate_named, make_plan
+from flows.policies.reading import parse_policy
+from flows.policies.unread import NOTHING, UNREAD, unread
+from flows.runners.looking import Found
 
 _NOWHERE = Path("/nowhere")
 
@@ -60,19 +59,18 @@ def unasked(report: Report, kept: Kept) -> tuple[str, ...]:
     """The gates that the policy names and *report* does not: such as those that its kind of check leaves to others."""
     if report.policy_digest == NOTHING:
         return ()
-    named = _policy(report, all_gates(), kept).gates
+    named = _policy(report, (), kept).gates
     return tuple(sorted(named.keys() - {result.gate for result in report.results}))
 
 
 def _gates(report: Report) -> tuple[list[AnyGate], list[str]]:
-    known = {gate.id: gate for gate in all_gates()}
-    asked = [result.gate for result in report.results]
-    strangers = [f"this version has no gate {name!r}" for name in asked if name not in known]
-    return [known[name] for name in asked if name in known], strangers
+    asked = {result.gate: gate_named(result.gate) for result in report.results}
+    missing = [f"this version has no gate {name!r}" for name, gate in asked.items() if gate is None]
+    return [gate for gate in asked.values() if gate is not None], missing
 
 
 def _evidence(record: EvidenceRecord, data: bytes) -> Evidence[Body]:
-    kind = _bodies().get(record.kind)
+    kind = body_of(record.kind)
     if kind is None:
         raise Refused("this version knows no evidence of this kind")
     return Evidence(
@@ -87,11 +85,6 @@ def _evidence(record: EvidenceRecord, data: bytes) -> Evidence[Body]:
     )
 
 
-@cache
-def _bodies() -> dict[str, type[Body]]:
-    return {one.body.KIND: one.body for one in all_collectors()}
-
-
 def _policy(report: Report, gates: Iterable[AnyGate], kept: Kept) -> Policy:
     if report.policy_digest == NOTHING and report.policy_name.endswith(UNREAD):
         return unread(report.policy_name, gates)
@@ -102,7 +95,7 @@ def _policy(report: Report, gates: Iterable[AnyGate], kept: Kept) -> Policy:
 
 
 def _request(report: Report) -> Request:
-    attached = any(result.gate == attachments.id for result in report.results)
+    attached = any(result.gate == ATTACHMENTS for result in report.results)
     return Request(
         target=_NOWHERE,
         named=report.subject.name,

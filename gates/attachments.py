@@ -19,7 +19,7 @@ from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
 from arcops.seen.attachments import Attachments, AttachmentSeen
 from arcops.verdict import Verdict
-from gates._words import capped, shown
+from gates.words import capped, shown
 
 _RECOGNISED = (
     "Signatures (*.sig, *.sigstore.json), SBOMs (CycloneDX, SPDX), attestations (*.intoto.jsonl, *.att, *.dsse.json) and"

@@ -19,7 +19,7 @@ from arcops.seen.signatures import Signatures
 from arcops.seen.trivy import TrivyScan
 from arcops.seen.vex import Vex
 from artifacts.beneath import stat_within
-from tasks.reading import MIB, read_limited
+from tasks.files.reading import MIB, read_limited
 
 _READERS: tuple[type[Body], ...] = (Signatures, Sboms, Attestations, Vex, TrivyScan, Baselines)
 _MOST = 64 * MIB

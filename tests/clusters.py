@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tasks.cluster import RESOURCES
+from tasks.kubernetes.listing import RESOURCES
 from tests.manifests import shop
 from tests.simulators.kubernetes_api import Cluster
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from arcops.errors import Unavailable
 from arcops.seen.benchmark import Checked, Machine, Moment, Unit
-from tasks.bench.drills import Drill
+from tasks.gpu.bench.drills import Drill
 
 Took = Callable[[int], int]
 """Nanoseconds of every sample in the n-th session, which counts from 0."""

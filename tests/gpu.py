@@ -14,11 +14,11 @@ from arcops.finding import Finding, Outcome
 from arcops.request import Request
 from arcops.result import Report
 from arcops.tier import Tier
-from flows import direct
 from flows.conclude import conclude
-from flows.looking import Found, look
 from flows.plan import Plan, make_plan
-from flows.policies import load_policy, parse_policy
+from flows.policies.reading import load_policy, parse_policy
+from flows.runners import direct
+from flows.runners.looking import Found, look
 from tests.evidence import NOW
 from tests.simulators.nvml import Driver, library
 

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.tools.check import Check, Checked, check_model
-from adapters.tools.contract import Place
-from adapters.tools.keys import NewKey, TrustKey, new_key, trust_key
-from adapters.tools.sbom import MakeSbom, make_model_sbom
-from adapters.tools.sign import Sign, sign_model_files
 from arcops.request import Request
 from arcops.result import Report
 from artifacts.bundle import open_sealed
 from artifacts.private_key import Algorithm, Signer, load_signer
 from artifacts.public_key import load_public_key
+from capabilities.contract import Place
+from capabilities.keys.keys import NewKey, TrustKey, new_key, trust_key
+from capabilities.model.check import Check, Checked, check_model
+from capabilities.model.sbom import MakeSbom, make_model_sbom
+from capabilities.model.sign import Sign, sign_model_files
 from flows.plan import Plan, make_plan
-from flows.policies import load_policy
+from flows.policies.reading import load_policy
 from foundation.settings import Settings, read_settings
 
 CLOCK = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -19,7 +19,7 @@ from arcops.seen.tree import FileSeen, LinkSeen, Tree
 from arcops.tier import Tier
 from artifacts.envelope import IN_TOTO, pae
 from artifacts.public_key import PublicKey, public_key
-from tasks.signatures import signatures
+from tasks.model.signatures import signatures
 from tests.evidence import NOW, evidence
 
 

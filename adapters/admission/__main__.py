@@ -13,15 +13,15 @@ from pathlib import Path
 from adapters.admission.app import routes
 from adapters.cli import surroundings
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
-from adapters.front.app import Part, front
-from adapters.front.bound import bind
-from adapters.front.health import Probe
-from adapters.front.serve import listen, serve
-from adapters.tools.contract import Place
+from adapters.http.app import Part, front
+from adapters.http.bound import bind
+from adapters.http.health import Probe
+from adapters.http.serve import listen, serve
 from arcops.errors import ArcOpsError
-from flows.registered import named_here
+from capabilities.contract import Place
+from flows.policies.registered import named_here
 from foundation.processes.hiding import hide_secrets
-from tasks.grounds import trusted_keys
+from tasks.signing.grounds import trusted_keys
 
 
 def part(at: Place, policy: str) -> Part:

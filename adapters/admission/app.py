@@ -1,4 +1,6 @@
-"""``POST /admit``: an AdmissionReview in, one out, decided by `adapters.tools.admit`. What cannot be decided is not allowed.
+"""``POST /admit``: an AdmissionReview in, one out, decided by `capabilities.cluster.admit`.
+
+What cannot be decided is not allowed.
 
 The API server waits for a few seconds and then goes by its webhook's ``failurePolicy``; an answer that gives a reason is worth
 more to whoever waits, so every request is answered within `DEADLINE`.
@@ -18,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.admission.review import Asked, NoReview, answer, read_review, refusal
-from adapters.tools.contract import Place
+from capabilities.contract import Place
 
 PATH = "/admit"
 DEADLINE = 8.0

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adapters.tools.admit import Admit, admit_workload
-from adapters.tools.contract import Place
 from arcops.errors import ArcOpsError, Refused
+from capabilities.cluster.admit import Admit, admit_workload
+from capabilities.contract import Place
 from foundation.messages import one_reading
 from foundation.settings import without_folders
 

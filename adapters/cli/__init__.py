@@ -1,4 +1,4 @@
-"""The command line: a thin client of `adapters.tools`, one module a group of commands, each imported when it is called."""
+"""The command line: a thin client of `capabilities`, one module a group of commands, each imported when it is called."""
 
 from arcops.rooms import leave_working_folder
 

@@ -10,8 +10,8 @@ from adapters.cli.answering import answer, policy_for
 from adapters.cli.exits import BY_VERDICT
 from adapters.cli.files import text
 from adapters.cli.plain import print_plain
-from adapters.tools.admit import Admit, admit_workload
 from arcops.errors import Refused
+from capabilities.cluster.admit import Admit, admit_workload
 
 _MOST_BYTES = 16 * 1024 * 1024
 

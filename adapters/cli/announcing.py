@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_there
-from adapters.tools.announce import Announce, Changed, announce_change
+from capabilities.model.announce import Announce, Changed, announce_change
 
 
 def announce(what: str, name: str, target: Path, policy: str) -> None:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.tools.contract import Place, Tool
-from adapters.tools.watching import watched
+from capabilities.contract import Place, Tool
+from capabilities.watching import watched
 from foundation.telemetry import traces
 from foundation.telemetry.spans import span
 

@@ -8,10 +8,10 @@ from adapters.cli import surroundings
 from adapters.cli.answering import answer
 from adapters.cli.files import text
 from adapters.cli.plain import printable
-from adapters.tools import policy as policies
-from adapters.tools.explain import Explain, explain_rule
 from arcops.errors import Refused
 from arcops.policy import MOST_WAIVED
+from capabilities.policy import policy as policies
+from capabilities.policy.explain import Explain, explain_rule
 
 
 def explain(name: str) -> None:

@@ -46,7 +46,7 @@ def bench(
     """Measure this machine's GPUs at full load for minutes; print the verdict and keep a signed artifact of it."""
     with said_in_one_sentence():
         from adapters.cli import benching
-        from adapters.tools.bench import BenchNode
+        from capabilities.gpu.bench import BenchNode
 
         ask = BenchNode(
             cpu=cpu,

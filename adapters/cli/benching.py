@@ -10,9 +10,9 @@ from adapters.cli.answering import answer, policy_for, server
 from adapters.cli.checking import keep, tell
 from adapters.cli.files import artifact_text
 from adapters.cli.plain import printable
-from adapters.tools.bench import BenchNode, MakeBaseline, bench_node, make_baseline
 from arcops.errors import Refused
 from artifacts.writing import replace_whole, replaceable
+from capabilities.gpu.bench import BenchNode, MakeBaseline, bench_node, make_baseline
 
 
 def bench(ask: BenchNode, key: str, output: Path | None, form: str) -> int:

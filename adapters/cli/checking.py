@@ -13,13 +13,13 @@ from adapters.cli import present, surroundings
 from adapters.cli.answering import answer, policy_for, server
 from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
 from adapters.cli.plain import print_machine, printable
-from adapters.tools.check import Check, check_model
-from adapters.tools.contract import Place
-from adapters.tools.verify import Fetch, fetch_artifact
 from arcops.request import silent
 from arcops.result import Report
 from artifacts.store import object_path
 from artifacts.writing import replace_whole, replaceable
+from capabilities.artifact.verify import Fetch, fetch_artifact
+from capabilities.contract import Place
+from capabilities.model.check import Check, check_model
 
 
 def check(

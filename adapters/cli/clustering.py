@@ -40,8 +40,8 @@ def check(
         from adapters.cli import surroundings
         from adapters.cli.answering import answer, policy_for
         from adapters.cli.checking import keep, tell
-        from adapters.tools.cluster import CheckCluster, check_cluster
         from artifacts.writing import replaceable
+        from capabilities.cluster.check import CheckCluster, check_cluster
 
         if output is not None:
             replaceable(output)
@@ -65,7 +65,7 @@ def snapshot(
         from adapters.cli import surroundings
         from adapters.cli.answering import answer
         from adapters.cli.saving import refuse_unless_new, save
-        from adapters.tools.cluster import SnapshotCluster, snapshot_cluster
+        from capabilities.cluster.check import SnapshotCluster, snapshot_cluster
 
         refuse_unless_new(output)
         at = surroundings.place(tier.value if tier else "", stop=surroundings.stop_on_signals())

@@ -12,16 +12,16 @@ from adapters.cli.answering import answer
 from adapters.cli.exits import BY_VERDICT, GREEN, RED
 from adapters.cli.files import artifact_text
 from adapters.cli.plain import print_plain, printable
-from adapters.tools.compare import Compare, Compared, Side, compare_artifacts
-from adapters.tools.examine import Examine, Examined, examine_artifact
-from adapters.tools.figures import AskFigures, success_figures, worded
-from adapters.tools.measured_words import in_words
-from adapters.tools.review import review_artifacts
-from adapters.tools.standing import Ledgered
 from arcops.errors import Refused
 from arcops.finding import Finding
 from artifacts.index import Filter
 from artifacts.vouch import Standing
+from capabilities.artifact.compare import Compare, Compared, Side, compare_artifacts
+from capabilities.artifact.examine import Examine, Examined, examine_artifact
+from capabilities.artifact.figures import AskFigures, success_figures, worded
+from capabilities.artifact.measured_words import in_words
+from capabilities.artifact.review import review_artifacts
+from capabilities.artifact.standing import Ledgered
 
 
 def compare(a: str, b: str, tolerance: int, form: str) -> int:

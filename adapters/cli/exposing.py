@@ -12,7 +12,7 @@ from adapters.cli.network_commands import AnswerFormat
 from adapters.cli.options import path
 
 if TYPE_CHECKING:
-    from adapters.tools.exposure import ExposedNetwork
+    from capabilities.network.exposure import ExposedNetwork
 
 _MOST_DOUBTS = 10
 
@@ -37,7 +37,7 @@ def _show(target: Path, form: str) -> int:
 
     from adapters.cli import surroundings
     from adapters.cli.answering import answer
-    from adapters.tools.exposure import ExposeNetwork, expose_network
+    from capabilities.network.exposure import ExposeNetwork, expose_network
 
     found = answer(expose_network, ExposeNetwork(target=target), surroundings.place())
     if form == "json":

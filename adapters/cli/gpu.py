@@ -7,8 +7,8 @@ from pathlib import Path
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_for
 from adapters.cli.checking import keep, tell
-from adapters.tools.gpu import CheckGpus, check_gpus
 from artifacts.writing import replaceable
+from capabilities.gpu.check import CheckGpus, check_gpus
 
 
 def check(policy: str, key: str, output: Path | None, form: str) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 from adapters.cli import surroundings
 from adapters.cli.answering import answer, policy_for
 from adapters.cli.checking import keep, tell
-from adapters.tools.inference import CheckInference, check_inference
 from arcops.errors import Refused
 from artifacts.writing import replaceable
+from capabilities.inference.check import CheckInference, check_inference
 
 
 def check(ask: CheckInference, key: str, output: Path | None, form: str, tier: str) -> int:

@@ -57,8 +57,8 @@ def inference_check(
     """Load an endpoint with a known load; print the verdict and keep a signed artifact of it."""
     with said_in_one_sentence():
         from adapters.cli import inference
-        from adapters.tools.inference import CheckInference
         from arcops.endpoint import Route
+        from capabilities.inference.check import CheckInference
 
         ask = CheckInference(
             url=url,

@@ -10,8 +10,8 @@ from adapters.cli.answering import answer
 from adapters.cli.exits import GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
-from adapters.tools import store as tools
 from artifacts.index import Filter
+from capabilities.artifact import store as tools
 
 _MOST_CHECKPOINT_BYTES = 64 * 1024
 

@@ -265,7 +265,7 @@ def policy_waive(
     """Draft a waiver, tried on the policy; a person adds it to the file."""
     with said_in_one_sentence():
         from adapters.cli import asking
-        from adapters.tools.policy import DraftWaiver
+        from capabilities.policy.policy import DraftWaiver
 
         ask = DraftWaiver(
             policy=policy,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer
-from adapters.tools import keys
 from artifacts.private_key import Algorithm
+from capabilities.keys import keys
 
 
 def new_key(path: Path | None, algorithm: str) -> None:
@@ -26,7 +26,7 @@ def revoke_key(key_id: str, reason: str, key: str) -> None:
 
 
 def sign(target: Path, key: str, builder: str, source: str) -> None:
-    from adapters.tools.sign import Sign, sign_model_files
+    from capabilities.model.sign import Sign, sign_model_files
 
     signed = answer(sign_model_files, Sign(target=target, builder=builder, source=source), surroundings.place(key=key))
     for path in signed.files:
@@ -35,14 +35,14 @@ def sign(target: Path, key: str, builder: str, source: str) -> None:
 
 
 def sbom(target: Path, version: str, supplier: str, licence: str, author: str, python: Path | None) -> None:
-    from adapters.tools.sbom import MakeSbom, make_model_sbom
+    from capabilities.model.sbom import MakeSbom, make_model_sbom
 
     ask = MakeSbom(target=target, version=version, supplier=supplier, licence=licence, author=author, python=python)
     print(f"wrote {answer(make_model_sbom, ask, surroundings.place()).path}")
 
 
 def import_data(export: Path) -> None:
-    from adapters.tools.data import ImportAdvisories, import_advisories
+    from capabilities.model.data import ImportAdvisories, import_advisories
 
     imported = answer(import_advisories, ImportAdvisories(export=export), surroundings.place())
     dated = f"{imported.dated:%Y-%m-%d}" if imported.dated else "unknown"

@@ -40,7 +40,7 @@ def network_check(
     """Judge manifests, or a live cluster, by what they let talk to what; print the verdict and keep a signed artifact of it."""
     with said_in_one_sentence():
         from adapters.cli import networking
-        from adapters.tools.network import CheckNetwork
+        from capabilities.network.check import CheckNetwork
 
         ask = CheckNetwork(target=target, saved=saved, context=context, kubeconfig=kubeconfig, policy=policy)
         code = networking.check(ask, key, output, form.value, tier.value if tier else "")
@@ -92,7 +92,7 @@ def network_diff(
     """
     with said_in_one_sentence():
         from adapters.cli import networking
-        from adapters.tools.drift import DiffNetwork
+        from capabilities.network.drift import DiffNetwork
 
         ask = DiffNetwork(declared=declared, live=live, context=context, kubeconfig=kubeconfig, policy=policy)
         code = networking.diff(ask, key, output, form.value, tier.value if tier else "")
@@ -113,7 +113,7 @@ def network_map(
     """Draw namespaces, workloads and what may talk to what. Exits 1 where the picture is not certain; it says so itself."""
     with said_in_one_sentence():
         from adapters.cli import networking
-        from adapters.tools.map import MapNetwork
+        from capabilities.network.map import MapNetwork
 
         code = networking.draw(MapNetwork(target=target, artifact=artifact, kind=kind), output)
     raise typer.Exit(code)

@@ -12,20 +12,20 @@ from adapters.cli.checking import keep, tell, where
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.files import text
 from adapters.cli.plain import printable
-from adapters.tools.continuing import SECONDS, begin, take
-from adapters.tools.drift import DiffNetwork, diff_network
-from adapters.tools.generate import GenerateNetwork, generate_network
-from adapters.tools.map import MapNetwork, map_network
-from adapters.tools.network import (
+from arcops.errors import Refused
+from artifacts.writing import replace_whole, replaceable
+from capabilities.network.check import (
     CheckNetwork,
     Reached,
     ReachNetwork,
     check_network,
     reach_network,
 )
-from adapters.tools.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
-from arcops.errors import Refused
-from artifacts.writing import replace_whole, replaceable
+from capabilities.network.continuing import SECONDS, begin, take
+from capabilities.network.drift import DiffNetwork, diff_network
+from capabilities.network.generate import GenerateNetwork, generate_network
+from capabilities.network.map import MapNetwork, map_network
+from capabilities.network.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from reach.drift import Way
 
 _MOST_DOUBTS = 10

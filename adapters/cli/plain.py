@@ -30,7 +30,7 @@ def print_plain(report: Report) -> None:
 
 def print_machine(report: Report, form: str) -> None:
     """*report* in the format *form*, on standard output."""
-    from adapters.tools.project import project
+    from capabilities.artifact.project import project
 
     sys.stdout.buffer.write(project(report, form))
     sys.stdout.buffer.flush()

@@ -11,9 +11,9 @@ from adapters.cli.answering import answer, policy_for
 from adapters.cli.exits import GREEN, RED
 from adapters.cli.files import artifact_text
 from adapters.cli.plain import printable
-from adapters.tools.rejudge import Again, Rejudge, Rejudged, rejudge_artifact
 from arcops.errors import Refused
 from artifacts.vouch import Standing
+from capabilities.artifact.rejudge import Again, Rejudge, Rejudged, rejudge_artifact
 
 
 def rejudge(artifact: str, policy: str, form: str) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.cli.plain import printable
-from adapters.tools.cluster import SavedCluster
 from arcops.errors import Refused
 from artifacts.writing import replace_whole
+from capabilities.cluster.check import SavedCluster
 
 
 def refuse_unless_new(folder: Path) -> None:

@@ -15,15 +15,15 @@ from pathlib import Path
 from socket import socket
 
 from adapters.cli import surroundings
-from adapters.front.access import Door
-from adapters.front.app import Part, front
-from adapters.front.bound import Bound, bind
-from adapters.front.metrics import Metrics
-from adapters.front.opening import Opening, opening
-from adapters.front.quotas import ALONE, Quotas, Shares, read_quotas
-from adapters.front.serve import free_port, listen, serve
-from adapters.front.stored import StoreWatch
-from adapters.tools.contract import Place
+from adapters.http.access import Door
+from adapters.http.app import Part, front
+from adapters.http.bound import Bound, bind
+from adapters.http.metrics import Metrics
+from adapters.http.opening import Opening, opening
+from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
+from adapters.http.serve import free_port, listen, serve
+from adapters.http.stored import StoreWatch
+from capabilities.contract import Place
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
 from foundation.tokens import Tokens, fetched, read_issuer
@@ -60,7 +60,7 @@ def web(address: Address, tier: str, *, reload: bool = False) -> None:
 
 def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
     """Everything: the pages, MCP, and Prefect with a worker of its own."""
-    from adapters.front import prefect
+    from adapters.http import prefect
 
     at = surroundings.place(tier, key)
     with closing(listen(address.host, address.port)) as listening:
@@ -91,7 +91,7 @@ Maker = Callable[[Place, Bound, Door], Part]
 def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bool) -> None:
     with closing(listen(address.host, address.port)) as listening:
         if reload:
-            from adapters.front.reloading import serve_anew
+            from adapters.http.reloading import serve_anew
 
             serve_anew(work, listening)
         else:

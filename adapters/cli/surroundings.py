@@ -14,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 
 from adapters.cli.plain import printable
-from adapters.tools.contract import Place
 from arcops.errors import Refused
 from arcops.request import silent
 from artifacts.private_key import Signer, load_signer
 from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
+from capabilities.contract import Place
 from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
 

@@ -10,9 +10,9 @@ from adapters.cli.answering import answer, policy_for
 from adapters.cli.exits import BY_VERDICT, RED
 from adapters.cli.files import NotText, artifact_text
 from adapters.cli.plain import print_machine, print_plain, printable
-from adapters.tools.verify import Form, NotVerified, Show, Verify, show_artifact, verify_artifact
 from arcops.errors import Refused
 from arcops.result import Report
+from capabilities.artifact.verify import Form, NotVerified, Show, Verify, show_artifact, verify_artifact
 
 
 def verify(artifact: Path, keys: tuple[Path, ...], form: str, policy: str = "") -> int:

@@ -15,12 +15,12 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.front.access import CALLER, Door, Guard, metadata
+from adapters.http.access import CALLER, Door, Guard, metadata
 from adapters.mcp.events import Sessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
-from adapters.tools.contract import Place, offered
-from adapters.tools.work import Work
+from capabilities.contract import Place, offered
+from capabilities.work import Work
 from foundation.tokens import Caller
 
 PATH = "/mcp"

@@ -23,11 +23,11 @@ from pydantic import Field
 
 from adapters.mcp.errors import as_error, as_raised
 from adapters.mcp.tasks import EXTENSION, POLL_MS, PROGRESS, TaskParams
-from adapters.tools.contract import Tool, with_paths
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from arcops.tier import Tier
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
+from capabilities.contract import Tool, with_paths
 from foundation.nearby import find
 from foundation.settings import Settings, is_loopback
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import mcp_types as types
 
-from adapters.tools.check import NotKept
-from adapters.tools.verify import NotVerified
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
+from capabilities.artifact.verify import NotVerified
+from capabilities.model.check import NotKept
 from foundation.settings import Settings, without_folders
 
 _log = logging.getLogger(__name__)

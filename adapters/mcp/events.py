@@ -24,7 +24,7 @@ from mcp_types import INTERNAL_ERROR, JSONRPCMessage
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from adapters.front.quotas import RETRY_SECONDS
+from adapters.http.quotas import RETRY_SECONDS
 
 MOST_BYTES = 64 * 1024 * 1024
 _LEAST_SIZE = 200

@@ -10,10 +10,10 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
-from adapters.front.access import CALLER
-from adapters.tools.contract import Scope, Tool, all_tools
+from adapters.http.access import CALLER
 from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json
+from capabilities.contract import Scope, Tool, all_tools
 from foundation.messages import one_reading
 from foundation.tokens import PREFIX, Caller
 

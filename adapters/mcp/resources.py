@@ -14,15 +14,15 @@ from urllib.parse import quote, unquote
 import mcp_types as types
 
 from adapters.mcp.schemas import schema
-from adapters.tools.contract import Place, all_tools
-from adapters.tools.explain import Explain, explain_rule
-from adapters.tools.policy import ListPolicies, list_policies
-from adapters.tools.store import list_artifacts
-from adapters.tools.verify import Fetch, fetch_artifact
 from arcops.errors import Refused
 from artifacts.index import Filter
 from artifacts.wire import to_json
-from flows.registered import registered_policy
+from capabilities.artifact.store import list_artifacts
+from capabilities.artifact.verify import Fetch, fetch_artifact
+from capabilities.contract import Place, all_tools
+from capabilities.policy.explain import Explain, explain_rule
+from capabilities.policy.policy import ListPolicies, list_policies
+from flows.policies.registered import registered_policy
 
 SCHEME = "arcops://"
 FOR_EVER_MS = 365 * 24 * 3600 * 1000

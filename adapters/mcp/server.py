@@ -21,16 +21,16 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 
-from adapters.front.quotas import Quotas, Shares
+from adapters.http.quotas import Quotas, Shares
 from adapters.mcp import prompts, resources
 from adapters.mcp.errors import KIND, as_result
 from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
-from adapters.tools.contract import Place, Scope, Tool, all_tools, not_from_afar
-from adapters.tools.watching import UNKNOWN, unbegun
-from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json, to_json
+from capabilities.contract import Place, Scope, Tool, all_tools, not_from_afar
+from capabilities.watching import UNKNOWN, unbegun
+from capabilities.work import Work, told
 from foundation.messages import readable
 from foundation.telemetry.spans import REQUEST, span
 

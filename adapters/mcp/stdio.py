@@ -6,8 +6,8 @@ import anyio
 from mcp.server.stdio import stdio_server
 
 from adapters.mcp.server import build
-from adapters.tools.contract import Place, offered
-from adapters.tools.work import Work
+from capabilities.contract import Place, offered
+from capabilities.work import Work
 
 
 def serve(place: Place) -> None:

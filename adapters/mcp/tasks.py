@@ -25,14 +25,14 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
 from adapters.mcp.errors import as_failure, as_result
-from adapters.tools.contract import Left, Place, Tool
-from adapters.tools.watching import ended_elsewhere
-from adapters.tools.work import Work, told
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
 from artifacts.writing import replace_whole
+from capabilities.contract import Left, Place, Tool
+from capabilities.watching import ended_elsewhere
+from capabilities.work import Work, told
 from foundation.settings import Settings
 
 EXTENSION = "io.modelcontextprotocol/tasks"
@@ -149,7 +149,7 @@ class Tasks:
         at = told(self._place, progress)
         made = _Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at)
         if deployed is not None:
-            from flows.deployed import start
+            from flows.prefect.deployed import start
 
             made.parameters = deployed.parameters(ask, at)
             run = await start(deployed.name, made.parameters)
@@ -191,7 +191,7 @@ class Tasks:
             if not task.future.done():
                 return self._head(task, "working")
             return self._ended(task, task.future.exception() or task.future.result())
-        from flows.deployed import look_up
+        from flows.prefect.deployed import look_up
 
         try:
             run = await look_up(task.id)
@@ -244,7 +244,7 @@ class Tasks:
                 task.updated, task.message = datetime.now(UTC), "It was stopped before it began."
                 task.said = self._head(task, "cancelled")
             return
-        from flows.deployed import cancel
+        from flows.prefect.deployed import cancel
 
         await cancel(task.id)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 
-from adapters.tools.contract import Place
 from adapters.web.pages import error_page, routes
+from capabilities.contract import Place
 
 
 def site(place: Callable[[], Place]) -> Starlette:

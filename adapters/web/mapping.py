@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from adapters.tools.contract import Place
-from adapters.tools.kept import Changed, kept_bytes
-from adapters.tools.map import BODIES, drawn, kept_network
-from adapters.tools.patience import patient
 from adapters.web.asked import digest
 from adapters.web.replies import Problem, Reply
 from adapters.web.showing import Asked, owner_of
 from adapters.web.words import short
 from arcops.errors import Refused, Unavailable
 from arcops.seen.declared import Declared
+from capabilities.contract import Place
+from capabilities.kept import Changed, kept_bytes
+from capabilities.network.map import BODIES, drawn, kept_network
+from capabilities.patience import patient
 from reach.drawing import STYLE_DIGEST
 
 KINDS = frozenset(BODIES)

@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.tools.contract import Place
 from adapters.web import mapping, showing
 from adapters.web.replies import HEADERS, Problem, Reply, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
+from capabilities.contract import Place
 
 __all__ = ["HEADERS", "error_page", "routes"]
 

@@ -8,16 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from adapters.tools.compare import Compare, compare_artifacts
-from adapters.tools.contract import Place
-from adapters.tools.examine import Examine, Examined, examine_artifact
-from adapters.tools.explain import explained
-from adapters.tools.figures import MOST_DAYS, AskFigures, success_figures
-from adapters.tools.kept import Changed, NotThere
-from adapters.tools.map import BODIES as MAPPED
-from adapters.tools.review import review_artifacts
-from adapters.tools.standing import Ledgered
-from adapters.tools.verify import Fetch, fetch_artifact
 from adapters.web.asked import PAGE, digest, listing, number, text
 from adapters.web.body import lay_out
 from adapters.web.replies import FOREVER, Problem, Reply
@@ -27,6 +17,16 @@ from arcops.finding import Finding, Outcome
 from arcops.result import EvidenceRecord, GateResult, Report
 from artifacts.bundle import MEDIA_TYPE
 from artifacts.vouch import Standing
+from capabilities.artifact.compare import Compare, compare_artifacts
+from capabilities.artifact.examine import Examine, Examined, examine_artifact
+from capabilities.artifact.figures import MOST_DAYS, AskFigures, success_figures
+from capabilities.artifact.review import review_artifacts
+from capabilities.artifact.standing import Ledgered
+from capabilities.artifact.verify import Fetch, fetch_artifact
+from capabilities.contract import Place
+from capabilities.kept import Changed, NotThere
+from capabilities.network.map import BODIES as MAPPED
+from capabilities.policy.explain import explained
 
 MOST_SHOWN = 500
 """Findings of one gate on one page; the artifact itself has them all."""

@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from adapters.tools.figures import worded
-from adapters.tools.measured_words import amount, ratio
-from adapters.tools.standing import Ledgered
 from artifacts.typed import moment
 from artifacts.vouch import Standing
-from flows.significance import Difference
+from capabilities.artifact.figures import worded
+from capabilities.artifact.measured_words import amount, ratio
+from capabilities.artifact.significance import Difference
+from capabilities.artifact.standing import Ledgered
 
 _STATIC = files("adapters.web") / "static"
 STATIC: Mapping[str, str] = {

@@ -1,5 +1,5 @@
 """The collector of what an inference endpoint does under a load."""
 
-from tasks.inference.collecting import inference
+from tasks.inference.inference import inference
 
 __all__ = ["inference"]

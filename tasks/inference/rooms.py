@@ -18,7 +18,7 @@ from arcops.errors import Unavailable
 from arcops.seen.gpu import Unread
 from arcops.seen.inference_server import Memory, Process, Room, RoomKind
 from tasks.gpu.asking import Nvml, as_count, binding
-from tasks.gpu.driver import gpus_on_bus
+from tasks.gpu.gpu_driver import gpus_on_bus
 from tasks.inference import processes
 from tasks.inference.asking import Door, fetch
 from tasks.inference.events import BadAnswer

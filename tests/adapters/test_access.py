@@ -16,10 +16,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from adapters.front.bound import bind
-from adapters.tools.contract import Scope
+from adapters.http.bound import bind
 from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
+from capabilities.contract import Scope
 from foundation.settings import read_settings
 from foundation.tokens import Issuer as Believed
 from foundation.tokens import NotAccepted, Tokens, fetched, read_issuer

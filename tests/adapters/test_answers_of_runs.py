@@ -14,13 +14,6 @@ from typing import Any
 
 import pytest
 
-from adapters.tools.check import Check, Checked, check_model
-from adapters.tools.cluster import CheckCluster
-from adapters.tools.contract import Left, Place, Tool, all_tools
-from adapters.tools.drift import DiffNetwork, diff_network
-from adapters.tools.inference import CheckInference
-from adapters.tools.keys import RevokeKey, TrustKey, revoke_key, trust_key
-from adapters.tools.network import CheckNetwork
 from arcops.errors import Refused
 from arcops.evidence import Cause
 from arcops.result import Report
@@ -30,13 +23,20 @@ from arcops.verdict import Verdict
 from artifacts.bundle import seal
 from artifacts.private_key import Algorithm, Signer, create
 from artifacts.store import Store
-from flows import direct
+from capabilities.cluster.check import CheckCluster
+from capabilities.contract import Left, Place, Tool, all_tools
+from capabilities.inference.check import CheckInference
+from capabilities.keys.keys import RevokeKey, TrustKey, revoke_key, trust_key
+from capabilities.model.check import Check, Checked, check_model
+from capabilities.network.check import CheckNetwork
+from capabilities.network.drift import DiffNetwork, diff_network
 from flows.conclude import conclude
-from flows.evaluation import seal_and_keep
-from flows.evaluations import runner_of
-from flows.lost import nothing_seen, plan_or_all
+from flows.evaluate import seal_and_keep
 from flows.plan import all_gates, make_plan
-from flows.registered import registered_policy
+from flows.policies.registered import registered_policy
+from flows.policies.unread import nothing_seen, plan_or_all
+from flows.runners import direct
+from flows.subjects.evaluations import runner_of
 from tests.manifests import POLICIES, shop
 from tests.models import CLOCK, Bench, bench, good_model
 
@@ -158,7 +158,7 @@ def test_a_key_that_is_not_trusted_or_revoked_answers_nothing(here: Bench) -> No
 
 def test_a_run_that_names_the_digest_of_somebody_else_s_run(here: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way: the tool at a place with Prefect, whose API says that this run left what another one left."""
-    from flows import deployed
+    from flows.prefect import deployed
 
     ask = Check(target=good_model(here), policy="bench")
     at = replace(here.place(), settings=replace(here.settings, prefect_api="http://127.0.0.1:9/api"))
@@ -197,7 +197,7 @@ FROM_AFAR: dict[str, Callable[[Path], object]] = {
 def test_what_a_flow_is_told_is_what_the_tool_holds_its_artifact_against(
     here: Bench, tmp_path: Path, tool: Tool[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.flow import NOTHING_ASIDE, Aside, told_to_judge
+    from flows.prefect.flow import NOTHING_ASIDE, Aside, told_to_judge
 
     at = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED, prefect_api="http://127.0.0.1:1/api"))
     asked = tool.deployed.parameters(FROM_AFAR[tool.name](tmp_path), at)  # type: ignore[union-attr]  # those that are deployed

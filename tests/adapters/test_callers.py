@@ -15,20 +15,20 @@ import httpx2
 import pytest
 from starlette.routing import Mount
 
-from adapters.front.access import Door
-from adapters.front.app import Part, front
-from adapters.front.bound import bind
-from adapters.front.protocol import protocol
-from adapters.front.quotas import ALONE, Quotas, Shares, read_quotas
-from adapters.front.serve import listen
+from adapters.http.access import Door
+from adapters.http.app import Part, front
+from adapters.http.bound import bind
+from adapters.http.protocol import protocol
+from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
+from adapters.http.serve import listen
 from adapters.mcp.app import over_http, owner
 from adapters.mcp.schemas import schema
 from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION
-from adapters.tools.contract import Place, Scope, all_tools, tool
-from adapters.tools.work import Work
 from adapters.web.app import site as pages
 from arcops.errors import Refused, Unavailable
+from capabilities.contract import Place, Scope, all_tools, tool
+from capabilities.work import Work
 from foundation.settings import read_settings
 from foundation.tokens import Caller, Tokens
 from tests.adapters.loopback import loopback

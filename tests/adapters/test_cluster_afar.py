@@ -16,15 +16,15 @@ import httpx2
 import pytest
 import yaml
 
-from adapters.tools.cluster import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
-from adapters.tools.contract import Place, Scope, all_tools
-from adapters.tools.drift import DiffNetwork, diff_network
-from adapters.tools.inference import CheckInference, check_inference
-from adapters.tools.network import CheckNetwork, check_network
-from adapters.tools.snapshot import SnapshotNetwork, snapshot_network
 from arcops.errors import Refused
 from arcops.tier import Tier
 from arcops.verdict import Verdict
+from capabilities.cluster.check import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
+from capabilities.contract import Place, Scope, all_tools
+from capabilities.inference.check import CheckInference, check_inference
+from capabilities.network.check import CheckNetwork, check_network
+from capabilities.network.drift import DiffNetwork, diff_network
+from capabilities.network.snapshot import SnapshotNetwork, snapshot_network
 from tests.adapters.serving import Served, served
 from tests.clusters import cluster_of_the_shop, operators_file
 from tests.models import Bench, bench

@@ -16,16 +16,16 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from adapters.tools.cluster import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.result import Report
 from arcops.tier import Tier
 from arcops.verdict import Verdict
-from gates._cluster_rules import ALL
-from tasks.cluster_objects import READERS
-from tasks.cluster_readiness import read_cluster
-from tasks.cluster_snapshot import RESOURCES
+from capabilities.cluster.check import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
+from gates.cluster.cluster.rules import ALL
+from tasks.cluster.cluster import read_cluster
+from tasks.cluster.objects import READERS
+from tasks.cluster.snapshot import RESOURCES
 from tests.kept import emptied
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving

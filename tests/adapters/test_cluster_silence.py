@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-import tasks.cluster
-import tasks.cluster_snapshot
-from adapters.tools.cluster import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
+import tasks.cluster.snapshot
+import tasks.kubernetes.listing
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Cause
 from arcops.finding import Outcome
@@ -26,6 +25,7 @@ from arcops.result import Report
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.store import Store
+from capabilities.cluster.check import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 from tests.simulators.ready_cluster import at, ready_cluster
@@ -52,7 +52,7 @@ def kubeconfig(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server may be silent for so many seconds; the figure alone is another one than in production."""
-    monkeypatch.setattr(tasks.cluster, "_TIMEOUT", (1, 0.2))
+    monkeypatch.setattr(tasks.kubernetes.listing, "_TIMEOUT", (1, 0.2))
 
 
 def checked(here: Bench, kubeconfig: Path, stop: threading.Event | None = None) -> Report:
@@ -114,7 +114,7 @@ class TestMidway:
         assert set(unknown(checked(here, kubeconfig))) == {"storageclasses.storage.k8s.io"}
 
     def test_a_look_that_takes_too_long_ends(self, here: Bench, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tasks.cluster_snapshot, "MOST_SECONDS", 0.0)
+        monkeypatch.setattr(tasks.cluster.snapshot, "MOST_SECONDS", 0.0)
         report = checked(here, kubeconfig)
         assert report.verdict is Verdict.RED
         assert "took longer than 0 s" in unknown(report)["nodes"]

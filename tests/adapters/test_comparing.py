@@ -14,14 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.compare import Compare, Compared, compare_artifacts
-from adapters.tools.contract import all_tools
-from adapters.tools.examine import Examine, Examined, examine_artifact
-from adapters.tools.figures import AskFigures, Figure, success_figures, worded
-from adapters.tools.kept import NotThere
-from adapters.tools.keys import RevokeKey, revoke_key
-from adapters.tools.review import review_artifacts
-from adapters.tools.standing import Ledgered
 from arcops.errors import Refused
 from arcops.finding import Finding, Outcome
 from arcops.verdict import Verdict
@@ -30,6 +22,14 @@ from artifacts.private_key import create
 from artifacts.store import Store, object_path
 from artifacts.vouch import Standing
 from artifacts.wire import from_json, to_json
+from capabilities.artifact.compare import Compare, Compared, compare_artifacts
+from capabilities.artifact.examine import Examine, Examined, examine_artifact
+from capabilities.artifact.figures import AskFigures, Figure, success_figures, worded
+from capabilities.artifact.review import review_artifacts
+from capabilities.artifact.standing import Ledgered
+from capabilities.contract import all_tools
+from capabilities.kept import NotThere
+from capabilities.keys.keys import RevokeKey, revoke_key
 from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
 
@@ -336,7 +336,7 @@ class TestFigures:
         assert len(figure.artifacts) == 4
 
     def test_real_admission_checks_are_measured(self, here: Bench) -> None:
-        from adapters.tools.admit import Admit, admit_workload
+        from capabilities.cluster.admit import Admit, admit_workload
 
         digest = str(here.check(good_model(here)).report.subject.digests[0])
         for models in (digest, "sha256:" + "0" * 64):

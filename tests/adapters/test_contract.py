@@ -10,14 +10,14 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from adapters.tools.check import Check, check_model
-from adapters.tools.contract import Place, Scope, Tool, all_tools, tool
-from adapters.tools.policy import DraftWaiver, draft_waiver
-from adapters.tools.sbom import MakeSbom, make_model_sbom
 from arcops.errors import Broken, Refused
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
-from flows.policies import parse_policy
+from capabilities.contract import Place, Scope, Tool, all_tools, tool
+from capabilities.model.check import Check, check_model
+from capabilities.model.sbom import MakeSbom, make_model_sbom
+from capabilities.policy.policy import DraftWaiver, draft_waiver
+from flows.policies.reading import parse_policy
 from tests.models import CLOCK, Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-3")

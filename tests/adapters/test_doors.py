@@ -15,7 +15,7 @@ import typer
 import adapters.cli
 from adapters.cli import doors
 from adapters.cli.main import app
-from adapters.tools.contract import Tool, all_tools
+from capabilities.contract import Tool, all_tools
 
 pytestmark = pytest.mark.requirement("ARC-3")
 

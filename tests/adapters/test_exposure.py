@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.contract import all_tools
-from adapters.tools.exposure import ExposedNetwork, ExposeNetwork, expose_network
+from capabilities.contract import all_tools
+from capabilities.network.exposure import ExposedNetwork, ExposeNetwork, expose_network
 from tests.gates.test_gateway import EDGE
 from tests.gates.test_mesh import MESH
 from tests.gates.test_network import INGRESS

@@ -9,8 +9,8 @@ import h11
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from adapters.front.framing import MOST_HEAD, Ambiguous, Framing
-from adapters.front.protocol import protocol
+from adapters.http.framing import MOST_HEAD, Ambiguous, Framing
+from adapters.http.protocol import protocol
 from tests.adapters.loopback import exchanged, loopback, statuses
 
 pytestmark = pytest.mark.requirement("ARC-3")

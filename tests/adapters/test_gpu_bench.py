@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.bench import BenchNode, MakeBaseline, bench_node, make_baseline
-from adapters.tools.check import evaluate
 from arcops.errors import Refused
 from arcops.exercise import Exercise
 from arcops.finding import Finding, Outcome
@@ -24,11 +22,13 @@ from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
 from artifacts.store import Store
 from artifacts.wire import digest
+from capabilities.gpu.bench import BenchNode, MakeBaseline, bench_node, make_baseline
+from capabilities.model.check import evaluate
 from flows.conclude import conclude
-from flows.evaluation import seal_and_keep
+from flows.evaluate import seal_and_keep
 from flows.plan import make_plan
-from flows.policies import load_policy
-from gates._benchmark_examples import run, session
+from flows.policies.reading import load_policy
+from gates.gpu.benchmark.examples import run, session
 from tests.evidence import NOW, evidence
 from tests.models import Bench, bench, good_model
 from tests.sketch import request as sketch_request

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from adapters.tools.figures import AskFigures, success_figures
-from adapters.tools.inference import CheckInference, check_inference
 from arcops.errors import Refused
 from arcops.evidence import Cause
 from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
+from capabilities.artifact.figures import AskFigures, success_figures
+from capabilities.inference.check import CheckInference, check_inference
 from tests.adapters.serving import served
 from tests.certificates import Authority
 from tests.models import POLICY, Bench, bench, good_model

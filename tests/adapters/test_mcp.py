@@ -24,16 +24,16 @@ from mcp_types import JSONRPCNotification
 
 from adapters.mcp.client import call
 from adapters.mcp.events import Budget
-from adapters.tools.check import Check, check_model
-from adapters.tools.contract import Scope, all_tools
-from adapters.tools.explain import Explain, explain_rule
-from adapters.tools.store import list_artifacts
-from adapters.tools.verify import Verify, verify_artifact
 from arcops.errors import Refused, Unavailable
 from arcops.request import silent
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.index import Filter
+from capabilities.artifact.store import list_artifacts
+from capabilities.artifact.verify import Verify, verify_artifact
+from capabilities.contract import Scope, all_tools
+from capabilities.model.check import Check, check_model
+from capabilities.policy.explain import Explain, explain_rule
 from tests.adapters.serving import REPOSITORY, Served, environment, served
 from tests.models import Bench, bench, good_model
 

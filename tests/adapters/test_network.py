@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.map import MapNetwork, map_network
-from adapters.tools.network import CheckNetwork, ReachNetwork, check_network, reach_network
-from adapters.tools.patience import patience
 from arcops.errors import Refused, Unavailable
 from arcops.verdict import Verdict
-from flows.evaluations import NETWORK_SAFETY
+from capabilities.network.check import CheckNetwork, ReachNetwork, check_network, reach_network
+from capabilities.network.map import MapNetwork, map_network
+from capabilities.patience import patience
 from flows.plan import all_gates
+from flows.subjects.evaluations import NETWORK_SAFETY
 from tests.kept import emptied
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench

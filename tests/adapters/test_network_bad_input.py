@@ -83,7 +83,7 @@ def test_no_file_hides_another_and_nothing_is_green(here: Bench, tmp_path: Path)
 
 
 def test_a_broken_document_hides_none_after_it(here: Bench, tmp_path: Path) -> None:
-    from tasks.network import network_of
+    from tasks.network.network import network_of
 
     text = "---\n".join([NAMESPACE % "a", "kind: [\n", OPEN % "b", "{{ if }}\n", BOMB, "- 1\n", OPEN % "c"])
     found = network_of([("all.yaml", text.encode())])
@@ -94,7 +94,7 @@ def test_a_broken_document_hides_none_after_it(here: Bench, tmp_path: Path) -> N
 
 
 def test_a_file_of_broken_documents_ends() -> None:
-    from tasks.network import network_of
+    from tasks.network.network import network_of
 
     found = network_of([("all.yaml", b"---\n".join([b"kind: [\n"] * 200_000))])
     assert len(found.unread) == 21
@@ -104,7 +104,7 @@ def test_a_file_of_broken_documents_ends() -> None:
 
 
 def test_a_file_that_is_no_text_is_one_complaint_whatever_stands_in_it() -> None:
-    from tasks.network import network_of
+    from tasks.network.network import network_of
 
     policy = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec: {podSelector: {}}\n"
     found = network_of([("all.yaml", b"a: \xe9\n" + policy.encode())])

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.contract import Place
-from adapters.tools.drift import Differing, DiffNetwork, diff_network
-from adapters.tools.network import CheckNetwork, check_network
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.seen.declared import Declared
 from arcops.seen.network import Network
 from arcops.tier import Tier
 from arcops.verdict import Verdict
+from capabilities.contract import Place
+from capabilities.network.check import CheckNetwork, check_network
+from capabilities.network.drift import Differing, DiffNetwork, diff_network
 from reach.drift import Way
 from tests.clusters import OTHERWISE, PATHS, cluster_of_the_shop
 from tests.kept import emptied

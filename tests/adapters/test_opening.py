@@ -14,18 +14,18 @@ import httpx2
 import pytest
 
 from adapters.cli.serving import _mcp, _pages
-from adapters.front.access import Door, Guard, needed_to_read
-from adapters.front.app import Part, front
-from adapters.front.bound import Bound, bind
-from adapters.front.metrics import Metrics
-from adapters.front.opening import opening
-from adapters.front.protocol import protocol
-from adapters.front.serve import listen
-from adapters.front.stored import StoreWatch
+from adapters.http.access import Door, Guard, needed_to_read
+from adapters.http.app import Part, front
+from adapters.http.bound import Bound, bind
+from adapters.http.metrics import Metrics
+from adapters.http.opening import opening
+from adapters.http.protocol import protocol
+from adapters.http.serve import listen
+from adapters.http.stored import StoreWatch
 from adapters.mcp.client import call
-from adapters.tools.explain import Explain, explain_rule
 from arcops.errors import Refused, Unavailable
 from arcops.request import silent
+from capabilities.policy.explain import Explain, explain_rule
 from foundation.nearby import find, folder, forget, put
 from tests.adapters.loopback import loopback
 from tests.adapters.serving import Served, served

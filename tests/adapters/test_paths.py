@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from starlette.routing import Mount
 
-from adapters.front.app import Part, front
-from adapters.front.bound import Bound
-from adapters.front.paths import NotPlain, encoded, plain
-from adapters.front.prefect import PATH, _behind
-from adapters.front.protocol import protocol
-from adapters.front.proxied import Proxied
+from adapters.http.app import Part, front
+from adapters.http.bound import Bound
+from adapters.http.paths import NotPlain, encoded, plain
+from adapters.http.prefect import PATH, _behind
+from adapters.http.protocol import protocol
+from adapters.http.proxied import Proxied
 from tests.adapters.loopback import exchanged, loopback, statuses
 from tests.adapters.test_framing import Echo
 

@@ -11,8 +11,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import connect
 
-from adapters.front.protocol import protocol
-from adapters.front.watched import Watched
+from adapters.http.protocol import protocol
+from adapters.http.watched import Watched
 from foundation.telemetry import logs
 from tests.adapters.loopback import exchanged, loopback
 

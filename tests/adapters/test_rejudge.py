@@ -14,10 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.check import Check, check_model
-from adapters.tools.network import CheckNetwork, check_network
-from adapters.tools.rejudge import Again, Rejudge, Rejudged, rejudge_artifact
-from adapters.tools.store import ExportStore, ImportStore, export_store, import_store
 from arcops.errors import Refused
 from arcops.evidence import Cause
 from arcops.finding import Outcome
@@ -29,11 +25,15 @@ from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of, object_path
 from artifacts.vouch import Standing
 from artifacts.wire import from_json, to_json
+from capabilities.artifact.rejudge import Again, Rejudge, Rejudged, rejudge_artifact
+from capabilities.artifact.store import ExportStore, ImportStore, export_store, import_store
+from capabilities.model.check import Check, check_model
+from capabilities.network.check import CheckNetwork, check_network
 from flows.conclude import conclude
-from flows.evaluation import seal_and_keep
-from flows.lost import nothing_seen, plan_or_all
+from flows.evaluate import seal_and_keep
 from flows.plan import AnyGate, all_gates, make_plan
-from flows.policies import load_policy, parse_policy
+from flows.policies.reading import load_policy, parse_policy
+from flows.policies.unread import nothing_seen, plan_or_all
 from tests.evidence import evidence
 from tests.kept import finding, fresh, keep, report, result
 from tests.manifests import shop

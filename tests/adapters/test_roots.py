@@ -15,25 +15,25 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from adapters.tools.bench import BenchNode
-from adapters.tools.check import Check
-from adapters.tools.cluster import CheckCluster
-from adapters.tools.contract import Place, Tool, Use, all_tools, bounded
-from adapters.tools.data import ImportAdvisories
-from adapters.tools.drift import DiffNetwork
-from adapters.tools.exposure import ExposeNetwork
-from adapters.tools.inference import CheckInference
-from adapters.tools.keys import NewKey
-from adapters.tools.map import MapNetwork
-from adapters.tools.network import CheckNetwork, ReachNetwork
-from adapters.tools.policy import CheckPolicy, DraftWaiver
-from adapters.tools.rejudge import Again, Rejudge
-from adapters.tools.sbom import MakeSbom
-from adapters.tools.sign import Sign
-from adapters.tools.store import ExportStore, ImportStore
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.verdict import Verdict
-from flows import direct
+from capabilities.artifact.rejudge import Again, Rejudge
+from capabilities.artifact.store import ExportStore, ImportStore
+from capabilities.cluster.check import CheckCluster
+from capabilities.contract import Place, Tool, Use, all_tools, bounded
+from capabilities.gpu.bench import BenchNode
+from capabilities.inference.check import CheckInference
+from capabilities.keys.keys import NewKey
+from capabilities.model.check import Check
+from capabilities.model.data import ImportAdvisories
+from capabilities.model.sbom import MakeSbom
+from capabilities.model.sign import Sign
+from capabilities.network.check import CheckNetwork, ReachNetwork
+from capabilities.network.drift import DiffNetwork
+from capabilities.network.exposure import ExposeNetwork
+from capabilities.network.map import MapNetwork
+from capabilities.policy.policy import CheckPolicy, DraftWaiver
+from flows.runners import direct
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model, safetensors
 

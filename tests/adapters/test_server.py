@@ -20,11 +20,11 @@ import pytest
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from adapters.front.supervised import Supervised, memory_of
+from adapters.http.supervised import Supervised, memory_of
 from adapters.mcp.client import call
-from adapters.tools.check import Check, check_model
 from arcops.request import silent
 from arcops.verdict import Verdict
+from capabilities.model.check import Check, check_model
 from tests.adapters.serving import Served, served
 from tests.browser import chromium
 from tests.flows.site import now, until
@@ -317,8 +317,8 @@ def _zombie(pid: int) -> bool:
 
 
 def test_what_would_open_it_or_call_out_is_not_taken_from_outside(tmp_path: Path) -> None:
-    from adapters.front.prefect import server_environment
-    from adapters.front.prefect import site as place
+    from adapters.http.prefect import server_environment
+    from adapters.http.prefect import site as place
 
     where = place(tmp_path, 4200, "http://127.0.0.1:8420", {})
     told = server_environment(where, {"PREFECT_SERVER_ANALYTICS_ENABLED": "true", "PREFECT_API_AUTH_STRING": "a:b"})

@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from adapters.tools.compare import Compare, Compared, MeasuresCompared, compare_artifacts
-from adapters.tools.measured_words import amount, in_words
 from adapters.web.app import site
 from arcops.endpoint import Route
 from arcops.errors import Refused
@@ -26,8 +24,10 @@ from arcops.seen.inference import Inference, RunKind, Shot
 from arcops.zones import PPM, Interval
 from artifacts.store import object_path
 from artifacts.wire import canonical, digest, from_json, to_json
-from flows.significance import Difference, FigureCompared, decided
-from gates._inference_examples import changed, failed, good
+from capabilities.artifact.compare import Compare, Compared, MeasuresCompared, compare_artifacts
+from capabilities.artifact.measured_words import amount, in_words
+from capabilities.artifact.significance import Difference, FigureCompared, decided
+from gates.inference.inference.examples import changed, failed, good
 from tests.kept import finding, fresh, keep, report, result
 from tests.models import Bench, bench
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.continuing import begin, take
-from adapters.tools.contract import Place
-from adapters.tools.network import CheckNetwork, check_network
-from adapters.tools.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from arcops.errors import Refused, Stopped, Unavailable
 from arcops.tier import Tier
 from arcops.verdict import Verdict
-from tasks.cluster import TITLES
-from tasks.cluster_index import FRESH, INDEX
-from tasks.network import read_manifests
+from capabilities.contract import Place
+from capabilities.network.check import CheckNetwork, check_network
+from capabilities.network.continuing import begin, take
+from capabilities.network.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
+from tasks.kubernetes.listing import TITLES
+from tasks.network.index import FRESH, INDEX
+from tasks.network.network import read_manifests
 from tests.clusters import PATHS, cluster_of_the_shop
 from tests.models import CLOCK, Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving

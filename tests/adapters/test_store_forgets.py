@@ -16,15 +16,15 @@ import pytest
 
 from adapters.cli import keeping
 from adapters.cli.exits import GREEN, RED
-from adapters.front.stored import StoreWatch
-from adapters.tools.check import NotKept
-from adapters.tools.contract import Place
-from adapters.tools.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
+from adapters.http.stored import StoreWatch
 from arcops.errors import Refused, Unavailable
 from artifacts.log.memory import Memory
 from artifacts.private_key import create
 from artifacts.store import Store
-from flows import direct
+from capabilities.artifact.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
+from capabilities.contract import Place
+from capabilities.model.check import NotKept
+from flows.runners import direct
 from foundation.settings import read_settings
 from tests.kept import checkpoint, finding, keep, report, result
 from tests.models import CLOCK, Bench, bench
@@ -144,8 +144,8 @@ def test_a_clock_that_was_set_back_is_noticed_before_the_work(here: Bench, monke
 
 
 def test_a_flow_notices_it_before_the_work_too(here: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows import flow
-    from flows.evaluations import READINESS
+    from flows.prefect import flow
+    from flows.subjects.evaluations import READINESS
 
     monkeypatch.setattr(flow, "_now", lambda: CLOCK - timedelta(days=1))
     monkeypatch.setattr(flow, "collect", None)
@@ -159,7 +159,7 @@ def test_what_is_kept_is_dated_by_the_clock_at_that_moment(here: Bench) -> None:
     (model / "a.txt").write_text("a")
     moments = iter(CLOCK + timedelta(minutes=minutes) for minutes in range(1, 100))
     place = replace(here.place(), now=lambda: next(moments))
-    from adapters.tools.check import Check, check_model
+    from capabilities.model.check import Check, check_model
 
     checked = check_model(Check(target=model, policy=str(here.policy)), place)
     with Store.at(here.settings) as store:

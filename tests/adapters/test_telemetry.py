@@ -24,13 +24,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.mcp.client import call
-from adapters.tools.check import Check, Checked, check_model
-from adapters.tools.contract import all_tools
-from adapters.tools.explain import Explain, explain_rule
 from arcops.errors import Refused
 from arcops.request import silent
 from arcops.tier import Tier
 from artifacts.store import Store
+from capabilities.contract import all_tools
+from capabilities.model.check import Check, Checked, check_model
+from capabilities.policy.explain import Explain, explain_rule
 from foundation.telemetry import logs
 from foundation.telemetry.traces import read_traces
 from tests.adapters.serving import REPOSITORY, Served, environment, served
@@ -380,8 +380,8 @@ class TestMetrics:
         assert not any("tiny" in value for _, labels in samples for _, value in labels)
 
     def test_policies_of_any_name_are_few_labels(self) -> None:
-        from adapters.front.metrics import OTHER, Metrics
-        from adapters.front.stored import Stored, StoreWatch
+        from adapters.http.metrics import OTHER, Metrics
+        from adapters.http.stored import Stored, StoreWatch
 
         metrics = Metrics(StoreWatch(Path("/nowhere")), lambda app: app)
         many = Stored(checks={("RED", f"policy {number:05}"): 1 for number in range(1000)})
@@ -431,7 +431,7 @@ class TestMetrics:
             assert str(here.home) not in answer.text
 
     def test_work_that_waits_is_seen(self, here: Bench) -> None:
-        from adapters.tools.work import Work
+        from capabilities.work import Work
 
         work, at = Work(long=1), here.place()
         hold = threading.Event()
@@ -463,7 +463,7 @@ def _slow(hold: threading.Event) -> Any:
 
 
 def _told(at: Any) -> Any:
-    from adapters.tools.work import told
+    from capabilities.work import told
 
     return told(at, silent)
 
@@ -519,7 +519,7 @@ class TestLog:
     def test_the_web_servers_lines_are_among_them(self, http: Served) -> None:
         loggers = {one["logger"] for one in lines(http)}
         assert "uvicorn.error" in loggers
-        assert "adapters.front.watched" in loggers
+        assert "adapters.http.watched" in loggers
 
     @pytest.mark.parametrize("form", ["json", "text"])
     def test_a_secret_that_somebody_writes_is_hidden(self, form: str) -> None:
@@ -572,7 +572,7 @@ class TestLog:
 import logging, os
 from foundation.telemetry import logs
 logs.begin(os.environ)
-import flows.prefect_api
+import flows.prefect.api
 from prefect.logging import get_logger
 get_logger("client").warning("the API does not answer")
 logging.getLogger("prefect._internal").error("inside")

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from adapters.front.access import ANONYMOUS
-from adapters.tools.check import Check, check_model
-from adapters.tools.contract import Scope, all_tools, offered
-from adapters.tools.keys import NewKey, TrustKey, new_key, trust_key
-from adapters.tools.policy import RegisterPolicy, register_policy
-from adapters.tools.standing import grounds
-from adapters.tools.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
-from adapters.tools.verify import Verify, verify_artifact
+from adapters.http.access import ANONYMOUS
 from arcops.errors import Refused
 from artifacts.private_key import Algorithm, create
 from artifacts.store import Store
 from artifacts.vouch import Standing, signature_of
-from flows.policies import read_policy
+from capabilities.artifact.standing import grounds
+from capabilities.artifact.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
+from capabilities.artifact.verify import Verify, verify_artifact
+from capabilities.contract import Scope, all_tools, offered
+from capabilities.keys.keys import NewKey, TrustKey, new_key, trust_key
+from capabilities.model.check import Check, check_model
+from capabilities.policy.policy import RegisterPolicy, register_policy
+from flows.policies.reading import read_policy
 from foundation.settings import read_settings
 from tests.adapters.serving import Served, served
 from tests.adapters.test_access import AUDIENCE, good, post

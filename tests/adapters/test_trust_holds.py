@@ -13,17 +13,6 @@ from typing import Any
 
 import pytest
 
-from adapters.tools.admit import Admit, admit_workload
-from adapters.tools.check import Check, check_model
-from adapters.tools.compare import Compare, compare_artifacts
-from adapters.tools.examine import Examine, examine_artifact
-from adapters.tools.figures import AskFigures, success_figures
-from adapters.tools.kept import opened
-from adapters.tools.keys import RevokeKey, TrustKey, revoke_key, trust_key
-from adapters.tools.network import CheckNetwork, check_network
-from adapters.tools.rejudge import Rejudge, rejudge_artifact
-from adapters.tools.review import review_artifacts
-from adapters.tools.verify import NotVerified, Verify, verify_artifact
 from arcops.errors import Refused, Unavailable
 from arcops.finding import Finding
 from arcops.result import Report
@@ -32,7 +21,18 @@ from artifacts.bundle import seal
 from artifacts.index import Filter
 from artifacts.store import Store, digest_of
 from artifacts.vouch import Standing
-from flows.registered import register
+from capabilities.artifact.compare import Compare, compare_artifacts
+from capabilities.artifact.examine import Examine, examine_artifact
+from capabilities.artifact.figures import AskFigures, success_figures
+from capabilities.artifact.rejudge import Rejudge, rejudge_artifact
+from capabilities.artifact.review import review_artifacts
+from capabilities.artifact.verify import NotVerified, Verify, verify_artifact
+from capabilities.cluster.admit import Admit, admit_workload
+from capabilities.kept import opened
+from capabilities.keys.keys import RevokeKey, TrustKey, revoke_key, trust_key
+from capabilities.model.check import Check, check_model
+from capabilities.network.check import CheckNetwork, check_network
+from flows.policies.registered import register
 from tests.adapters.test_admit import deployment
 from tests.kept import fresh
 from tests.models import CLOCK, PASSPHRASE, Bench, bench, good_model
@@ -273,8 +273,8 @@ class TestPolicy:
 
     def test_the_shipped_admission_policy_names_the_shipped_policy_and_one_key(self) -> None:
         from arcops.policy import Policy
-        from flows.policies import load_policy
-        from gates.admission import OWN, AdmissionPolicy
+        from flows.policies.reading import load_policy
+        from gates.cluster.admission.gate import OWN, AdmissionPolicy
 
         shipped: Policy = load_policy("admission")
         settings = shipped.gates["admission"]

@@ -17,8 +17,6 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from adapters.tools.contract import Place
-from adapters.tools.keys import RevokeKey, revoke_key
 from adapters.web import showing
 from adapters.web.app import site
 from adapters.web.body import MOST_LEAVES, lay_out
@@ -27,6 +25,8 @@ from arcops.evidence import Cause, Missing
 from arcops.finding import Outcome
 from artifacts.private_key import create
 from artifacts.store import Store, object_path
+from capabilities.contract import Place
+from capabilities.keys.keys import RevokeKey, revoke_key
 from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
 
@@ -188,7 +188,7 @@ class TestArtifact:
         assert "Does loading import only names that the policy allows?" in words(web.get(f"/artifacts/{kept}").text)
 
     def test_missing_evidence_is_shown(self, here: Bench, web: TestClient) -> None:
-        gone = Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
+        gone = Missing(kind="trivy", collector="tasks.model.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
         kept = keep(here, report("m", result("g", finding("g/judged", Outcome.UNKNOWN)), missing=[gone]))
         said = words(web.get(f"/artifacts/{kept}").text)
         assert "1 piece of evidence could not be had" in said
@@ -248,7 +248,7 @@ class TestArtifact:
             assert str(here.home) not in page.text
 
     def test_other_statements_are_shown_as_what_they_are(self, here: Bench, web: TestClient) -> None:
-        from adapters.tools.check import Check, check_model
+        from capabilities.model.check import Check, check_model
 
         checked = check_model(Check(target=good_model(here), policy=str(here.policy), summary=True), here.place())
         with Store(here.settings.store) as store:
@@ -304,7 +304,15 @@ class TestEvidence:
     def test_a_body_is_laid_out_with_who_saw_it(self, here: Bench, web: TestClient) -> None:
         owner, digest = self.kept(here)
         said = words(web.get(f"/evidence/{digest}?of={owner}").text)
-        for shown in ("tree", "a.bin", "9", "ab" * 32, "tasks.tree.look", "A verified artifact names them", "Nothing in none"):
+        for shown in (
+            "tree",
+            "a.bin",
+            "9",
+            "ab" * 32,
+            "tasks.model.tree.look",
+            "A verified artifact names them",
+            "Nothing in none",
+        ):
             assert shown in said
 
     def test_an_artifact_that_does_not_name_it_lends_it_nothing(self, here: Bench, web: TestClient) -> None:

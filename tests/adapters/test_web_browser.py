@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from adapters.tools.drift import DiffNetwork, diff_network
 from adapters.web.app import site
 from arcops.evidence import Cause, Missing
 from arcops.finding import Outcome
 from artifacts.private_key import create
+from capabilities.network.drift import DiffNetwork, diff_network
 from tests.browser import chromium, served
 from tests.kept import checkpoint, finding, keep, report, result
 from tests.manifests import POLICIES, changed, shop
@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     green = here.check(model).artifact
     south = replace(here, settings=replace(here.settings, site="south")).check(model).artifact
     waived = result("licence", finding("licence/allowed", Outcome.WARN, "Allowed with a notice.", fix="Ship the notice."))
-    gone = Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
+    gone = Missing(kind="trivy", collector="tasks.model.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
     amber = keep(here, report(LONG, waived, missing=[gone], at=CLOCK - timedelta(days=9)))
     bad = result("g", finding("g/a", Outcome.FAIL, EVIL, about=EVIL))
     evil = keep(here, report(EVIL, bad), signer=create())

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from adapters.tools.check import Judged
-from adapters.tools.network import CheckNetwork, check_network
 from adapters.web.app import site
 from artifacts.store import object_path
+from capabilities.model.check import Judged
+from capabilities.network.check import CheckNetwork, check_network
 from tests.kept import finding, fresh, keep, report, result
 from tests.manifests import shop
 from tests.models import Bench, bench

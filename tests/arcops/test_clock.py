@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from arcops.clock import Ahead, ahead, offset
 from arcops.errors import Refused
 from arcops.policy import MOST_SKEW, SKEW
-from flows.policies import parse_policy
+from flows.policies.reading import parse_policy
 from tests.sketch import NUMBER
 
 pytestmark = pytest.mark.requirement("ARC-4")

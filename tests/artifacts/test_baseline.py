@@ -18,7 +18,7 @@ from artifacts.baseline import baseline_from, baseline_statement, open_baseline
 from artifacts.baseline_schema import baseline_schema
 from artifacts.bundle import seal_statement
 from artifacts.statement import to_statement
-from gates._benchmark_examples import known, run
+from gates.gpu.benchmark.examples import known, run
 from tests.artifacts.reports import full_report
 from tests.models import Bench, bench
 

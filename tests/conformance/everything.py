@@ -21,16 +21,16 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ListenHandler
 from starlette.datastructures import Headers
 
-from adapters.front.access import Door
-from adapters.front.app import Part, front
-from adapters.front.bound import Bound, bind
-from adapters.front.opening import Opening
-from adapters.front.serve import listen, serve
+from adapters.http.access import Door
+from adapters.http.app import Part, front
+from adapters.http.bound import Bound, bind
+from adapters.http.opening import Opening
+from adapters.http.serve import listen, serve
 from adapters.mcp.app import over_http, owner
 from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION, TaskParams, UpdateParams
-from adapters.tools.contract import Place, all_tools
-from adapters.tools.work import Work
+from capabilities.contract import Place, all_tools
+from capabilities.work import Work
 from tests.conformance import reading
 from tests.conformance.asking import ASKING, name_for_task
 from tests.conformance.content import CONTENT

@@ -18,9 +18,9 @@ from mcp import Client
 
 from adapters.mcp.client import call
 from adapters.mcp.tasks import EXTENSION
-from adapters.tools.contract import Tool, all_tools
 from arcops.errors import Broken, Refused
 from arcops.request import silent
+from capabilities.contract import Tool, all_tools
 from foundation.settings import read_settings
 from tests.adapters.serving import Served, served
 from tests.conformance.everything import OFFERED

@@ -44,44 +44,44 @@ from artifacts.public_key import load_public_key
 from artifacts.revocation import parse_revocations
 from artifacts.said import said
 from artifacts.statement import from_statement, to_statement
-from flows.policies import parse_policy
+from flows.policies.reading import parse_policy
 from foundation.strict_yaml import load_all
-from tasks.attestations import _attestations, _File
-from tasks.bundles import open_bundle
-from tasks.card import _fields
-from tasks.certificates import load as load_certificate
-from tasks.cluster_index import read_index
-from tasks.content import _read
-from tasks.content.draft import Draft
-from tasks.content.window import Window
-from tasks.front_matter import read_card, shown
+from tasks.cluster.workloads import _documents, _objects, _workload
+from tasks.gpu.gpu_log import _RECORD, _entries
+from tasks.gpu.gpu_profiles import parse_profile
 from tasks.gpu.kernel_faults import faults
-from tasks.gpu.kernel_log import _RECORD, _entries
-from tasks.gpu.profiles import parse_profile
 from tasks.inference import recognising
 from tasks.inference.events import Answer, Route
 from tasks.inference.tokens import refuse_ended
-from tasks.licence_text import recognise, recognise_notice
-from tasks.manifests.nodes import documents
-from tasks.model_signing import parse_manifest
-from tasks.network import network_of
-from tasks.oci_layout import image_signatures
-from tasks.osv.archive import open_export
-from tasks.osv.importing import import_osv
-from tasks.osv.packages import read_purl
-from tasks.osv.ranges import Coverage
-from tasks.sboms._document import Document
-from tasks.sboms._reading import read as read_sbom
-from tasks.signatures import _Candidate
-from tasks.signatures import _read as read_signature
-from tasks.statement import parse_statement
-from tasks.timestamps import timestamps
-from tasks.trivy_report import parse_metadata, parse_report
-from tasks.trust import Trust, TrustFile, _authorities
-from tasks.trusted_root import parse_root
-from tasks.versions import scheme
-from tasks.vex import _attested
-from tasks.workloads import _documents, _objects, _workload
+from tasks.kubernetes.manifests.nodes import documents
+from tasks.model.attestations import _attestations, _File
+from tasks.model.card import _fields
+from tasks.model.content import _read
+from tasks.model.content.draft import Draft
+from tasks.model.content.window import Window
+from tasks.model.front_matter import read_card, shown
+from tasks.model.licence_text import recognise, recognise_notice
+from tasks.model.osv.archive import open_export
+from tasks.model.osv.importing import import_osv
+from tasks.model.osv.packages import read_purl
+from tasks.model.osv.ranges import Coverage
+from tasks.model.sboms._document import Document
+from tasks.model.sboms._reading import read as read_sbom
+from tasks.model.signatures import _Candidate
+from tasks.model.signatures import _read as read_signature
+from tasks.model.trivy_report import parse_metadata, parse_report
+from tasks.model.versions import scheme
+from tasks.model.vex import _attested
+from tasks.network.index import read_index
+from tasks.network.network import network_of
+from tasks.signing.bundles import open_bundle
+from tasks.signing.certificates import load as load_certificate
+from tasks.signing.model_signing import parse_manifest
+from tasks.signing.oci_layout import image_signatures
+from tasks.signing.statement import parse_statement
+from tasks.signing.timestamps import timestamps
+from tasks.signing.trust import Trust, TrustFile, _authorities
+from tasks.signing.trusted_root import parse_root
 from tests.artifacts.reports import full_report
 from tests.artifacts.test_mirror import KEY as MIRRORED
 from tests.artifacts.test_mirror import mirrored
@@ -557,7 +557,7 @@ def _statement_sound(data: bytes) -> object:
 
 
 def _osv_ranges(data: bytes) -> object:
-    from tasks.osv.advisory import read_advisory
+    from tasks.model.osv.advisory import read_advisory
 
     found = read_advisory(data)
     for entry in found.affected:
@@ -747,8 +747,8 @@ def tokens() -> tuple[bytes, ...]:
 
 def refusals() -> tuple[type[Exception], ...]:
     from arcops.errors import ArcOpsError
-    from tasks.content.window import Malformed
     from tasks.inference.events import BadAnswer
+    from tasks.model.content.window import Malformed
 
     return (ArcOpsError, Malformed, BadAnswer)
 

@@ -69,7 +69,7 @@ class Site:
     def silence(self, seconds: int) -> None:
         """Put the automations, with so much patience."""
         self.python(
-            "import asyncio; from datetime import timedelta; from flows.automations import apply; "
+            "import asyncio; from datetime import timedelta; from flows.prefect.automations import apply; "
             f"asyncio.run(apply(silence=timedelta(seconds={seconds})))"
         )
 
@@ -145,7 +145,7 @@ def until(found: Callable[[], T], what: str, *, seconds: float = 90, log: Callab
 @contextmanager
 def reaching(api: str, *, retries: int = 5) -> Iterator[None]:
     """Prefect's API at *api* for what this process asks, whatever it asked before: Prefect reads its environment only once."""
-    from flows.prefect_api import PrefectClient  # before Prefect itself, which must be told first not to call out
+    from flows.prefect.api import PrefectClient  # before Prefect itself, which must be told first not to call out
 
     assert PrefectClient
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings

@@ -20,11 +20,12 @@ from arcops.result import Report
 from artifacts.bundle import open_sealed
 from artifacts.index import Filter
 from artifacts.store import Store, object_path
-from flows import direct, flow
-from flows.evaluations import NETWORK_DRIFT, NODE_BENCHMARK, READINESS, Evaluation
-from flows.flow import Aside, Bench, evaluate
-from flows.looking import Found
 from flows.plan import Plan
+from flows.prefect import flow
+from flows.prefect.flow import Aside, Bench, evaluate
+from flows.runners import direct
+from flows.runners.looking import Found
+from flows.subjects.evaluations import NETWORK_DRIFT, NODE_BENCHMARK, READINESS, Evaluation
 from tests.manifests import shop
 from tests.models import Bench as Home
 from tests.models import bench, good_model
@@ -209,7 +210,7 @@ class TestOutput:
 
 
 def test_a_run_that_is_made_again_does_not_write_its_output_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows import recheck
+    from flows.prefect import recheck
 
     told: list[Mapping[str, object]] = []
 

@@ -193,7 +193,7 @@ def test_a_run_that_was_refused_a_slot_leaves_a_red_artifact(here: Site, endless
 @ON_SQLITE
 def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
     """As after an accounting that was lost itself: the run ended badly and left nothing, and nobody is told."""
-    from flows.automations import ACCOUNT
+    from flows.prefect.automations import ACCOUNT
 
     (account,) = [one["id"] for one in here.ask("/automations/filter", {}) if one["name"] == ACCOUNT]
     here.change(f"/automations/{account}", {"enabled": False})
@@ -260,7 +260,7 @@ class TestFollowed:
             yield
 
     def test_to_its_artifact(self, here: Site, model: Path) -> None:
-        from flows.deployed import follow, start
+        from flows.prefect.deployed import follow, start
 
         async def run() -> tuple[str, str]:
             begun = await start("readiness/readiness", {"target": str(model), "policy": "bench"}, key="once")
@@ -274,7 +274,7 @@ class TestFollowed:
         assert artifact in {one.artifact for one in here.kept("tiny")}
 
     def test_and_stopped(self, here: Site, endless: Path) -> None:
-        from flows.deployed import follow, look_up, start
+        from flows.prefect.deployed import follow, look_up, start
 
         stop = threading.Event()
 
@@ -297,7 +297,7 @@ class TestFollowed:
 
     def test_what_prefect_refuses_is_refused(self) -> None:
         from arcops.errors import Refused
-        from flows.deployed import look_up, start
+        from flows.prefect.deployed import look_up, start
 
         with pytest.raises(Refused, match="does not know"):
             asyncio.run(start("readiness/none", {}))
@@ -309,7 +309,7 @@ class TestFollowed:
 
 def test_an_api_that_is_down_is_unavailable() -> None:
     from arcops.errors import Unavailable
-    from flows.deployed import start
+    from flows.prefect.deployed import start
 
     with reaching("http://127.0.0.1:9/api", retries=0), pytest.raises(Unavailable, match="does not answer"):
         asyncio.run(start("readiness/readiness", {}))

@@ -18,11 +18,11 @@ from arcops.errors import Refused, Stopped, Unavailable
 from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting
 from arcops.request import Request
 from arcops.verdict import Verdict
-from flows import isolation
 from flows.conclude import conclude
-from flows.direct import collect
-from flows.looking import Found
 from flows.plan import Plan, make_plan
+from flows.runners import isolated as isolation
+from flows.runners.direct import collect
+from flows.runners.looking import Found
 from tests.sketch import NUMBER, Number, Twice, collects, doubles, policy, request
 
 pytestmark = pytest.mark.requirement("ARC-0", "ARC-4")
@@ -237,7 +237,7 @@ def test_what_a_runner_loses_is_missing_at_once(tmp_path: Path, monkeypatch: pyt
     def lost(*_: object) -> Found:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("flows.direct.look", lost)
+    monkeypatch.setattr("flows.runners.direct.look", lost)
     assert cause(run(plan(tmp_path, collects(two, deadline=timedelta(hours=1))))["number"]) is Cause.BROKEN
 
 

@@ -12,12 +12,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.tools.generate import GenerateNetwork, generate_network
 from arcops.errors import Refused
 from arcops.seen.network import PodSet
+from capabilities.network.generate import GenerateNetwork, generate_network
 from manifests.text import document
 from reach.question import ask
-from tasks.network import network_of, read_manifests
+from tasks.network.network import network_of, read_manifests
 from tests.manifests import changed
 from tests.models import Bench, bench
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.generate import GenerateNetwork, generate_network
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.verdict import Verdict
-from gates.mesh import MeshPolicy, mesh
-from gates.network import NetworkSafetyPolicy, network
+from capabilities.network.generate import GenerateNetwork, generate_network
+from gates.network.mesh.gate import MeshPolicy, mesh
+from gates.network.network.gate import NetworkSafetyPolicy, network
 from reach.decision import Layer
 from reach.question import ask
-from tasks.network import network_of
+from tasks.network.network import network_of
 from tests.definitions import DEFINITION
 from tests.evidence import judged
 from tests.manifests import changed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from arcops.policy import Policy
-from flows.policies import load_policy, parse_policy, shipped_policies
+from flows.policies.reading import load_policy, parse_policy, shipped_policies
 from tests.sketch import NUMBER, NumberPolicy
 
 pytestmark = pytest.mark.requirement("ARC-4", "ARC-C5")

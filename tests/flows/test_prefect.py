@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.drift import DiffNetwork, diff_network
 from arcops.errors import Refused
 from arcops.evidence import Body, Missing, Seen, Sighting
 from arcops.request import Request
@@ -26,10 +25,11 @@ from arcops.seen.tree import Tree
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.wire import to_json
-from flows import direct
+from capabilities.network.drift import DiffNetwork, diff_network
 from flows.conclude import conclude
-from flows.looking import Found
-from flows.registered import registered_policy
+from flows.policies.registered import registered_policy
+from flows.runners import direct
+from flows.runners.looking import Found
 from tests.clusters import cluster_of_the_shop, operators_file
 from tests.flows.site import reaching
 from tests.manifests import POLICIES, shop
@@ -115,8 +115,8 @@ def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> Non
     by_hand = conclude(plan, direct.collect(plan, stop=here.stop), runner="x")
 
     with reaching(server):
-        from flows import engine
-        from flows.prefect_api import flow
+        from flows.prefect.api import flow
+        from flows.runners import engine
 
         collected = asyncio.run(flow(engine.collect, name="collect")(plan))
     by_prefect = conclude(plan, collected, runner="x")
@@ -246,7 +246,7 @@ def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_name
 
 
 def test_a_run_names_no_secret_but_the_one_that_was_put_there_for_it() -> None:
-    from flows.inference_validation import refuse_other_keys
+    from flows.subjects.inference_validation import refuse_other_keys
 
     for good in ("", "env:ARCOPS_ENDPOINT_KEY", "env:ARCOPS_ENDPOINT_KEY_2"):
         refuse_other_keys(good)
@@ -273,9 +273,9 @@ def test_a_run_names_no_secret_but_the_one_that_was_put_there_for_it() -> None:
 def test_a_lost_run_is_accounted_for_by_the_name_of_what_it_was_to_look_at(
     tmp_path: Path, flow: str, parameters: dict[str, object], name: str, kind: str
 ) -> None:
-    from flows.account_for_run import request_of
-    from flows.evaluations import evaluation
-    from flows.flow import Bench as FlowBench
+    from flows.prefect.account_for_run import request_of
+    from flows.prefect.flow import Bench as FlowBench
+    from flows.subjects.evaluations import evaluation
 
     here = bench(tmp_path)
     bare = FlowBench(settings=here.settings, signer=here.signer)
@@ -284,9 +284,9 @@ def test_a_lost_run_is_accounted_for_by_the_name_of_what_it_was_to_look_at(
 
 
 def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) -> None:
-    from flows.flow import Aside
-    from flows.flow import Bench as FlowBench
-    from tasks.cluster import open_to
+    from flows.prefect.flow import Aside
+    from flows.prefect.flow import Bench as FlowBench
+    from tasks.kubernetes.listing import open_to
 
     here = bench(tmp_path)
     own = {"HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "kubeconfig")}
@@ -308,7 +308,7 @@ def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) ->
 
 def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored(tmp_path: Path, server: str) -> None:
     """The run itself fails, asking nobody; what accounts for it says why, and a check of it is not begun again."""
-    from flows.flow import withdrawn
+    from flows.prefect.flow import withdrawn
 
     cluster = cluster_of_the_shop(tmp_path / "declared")
     with serving(cluster, tmp_path, secure=True) as kubeconfig:
@@ -322,7 +322,7 @@ def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored
 
 
 def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:
-    from flows import engine
+    from flows.runners import engine
 
     here = bench(tmp_path)
     plan = here.plan(good_model(here))

@@ -9,8 +9,8 @@ import pytest
 
 from arcops.errors import Refused
 from arcops.policy import Policy
-from flows.policies import load_policy, read_policy, shipped_policies
-from flows.registered import named_here, register, registered_policies, registered_policy
+from flows.policies.reading import load_policy, read_policy, shipped_policies
+from flows.policies.registered import named_here, register, registered_policies, registered_policy
 
 pytestmark = pytest.mark.requirement("ARC-4", "ARC-C5")
 

@@ -16,8 +16,8 @@ import pytest
 from arcops.collector import Collector
 from arcops.evidence import Body, Evidence, Missing
 from arcops.request import Request
-from flows import isolation
-from flows.isolation import look_isolated
+from flows.runners import isolated as isolation
+from flows.runners.isolated import look_isolated
 from foundation.processes import kernel, landlock, seccomp, walls
 from tests import hostile
 from tests.hostile import Loot

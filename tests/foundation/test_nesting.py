@@ -12,12 +12,12 @@ from artifacts.envelope import strict_json
 from artifacts.nesting import DEEPEST, deep_line
 from artifacts.wire import from_json
 from foundation.strict_yaml import load_all
-from tasks.card import _fields
-from tasks.content.bounded_json import parse
-from tasks.content.window import Malformed
-from tasks.front_matter import parse_front
-from tasks.manifests.nodes import documents
-from tasks.sboms._document import decode
+from tasks.kubernetes.manifests.nodes import documents
+from tasks.model.card import _fields
+from tasks.model.content.bounded_json import parse
+from tasks.model.content.window import Malformed
+from tasks.model.front_matter import parse_front
+from tasks.model.sboms._document import decode
 
 SAID = "nested more than 100 deep"
 

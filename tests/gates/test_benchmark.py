@@ -18,12 +18,12 @@ from arcops.seen.benchmark import Benchmark, Checked, Machine, Measured, Session
 from arcops.seen.gpu_profile import GpuProfiles
 from arcops.signer import Signer, SignerRule
 from arcops.verdict import Verdict
-from gates._benchmark_examples import DEVICE, KEY, POLICY, figure, kept_up, known, run, session, slower
-from gates._benchmark_policy import BenchmarkPolicy
-from gates._gpu_datasheet_examples import multiplying, profile, reaching
-from gates._gpu_words import Weight
-from gates.benchmark import benchmark
-from gates.gpu_datasheet import GpuDatasheetPolicy, gpu_datasheet
+from gates.breach import Weight
+from gates.gpu.benchmark.examples import DEVICE, KEY, POLICY, figure, kept_up, known, run, session, slower
+from gates.gpu.benchmark.gate import benchmark
+from gates.gpu.benchmark.policy import BenchmarkPolicy
+from gates.gpu.gpu_datasheet.examples import multiplying, profile, reaching
+from gates.gpu.gpu_datasheet.gate import GpuDatasheetPolicy, gpu_datasheet
 from tests.evidence import NOW, judged
 
 pytestmark = pytest.mark.requirement("ARC-C2")

@@ -10,8 +10,8 @@ from arcops.finding import Finding, Outcome
 from arcops.result import GateResult
 from arcops.seen.declared import Declared
 from arcops.verdict import Verdict
-from gates.drift import DriftPolicy, drift
-from tasks.network import read_manifests
+from gates.network.drift.gate import DriftPolicy, drift
+from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import POLICIES, SHOP, changed, shop
 

@@ -9,8 +9,8 @@ import pytest
 from arcops.finding import Outcome
 from arcops.result import GateResult
 from arcops.verdict import Verdict
-from gates.gateway import GatewayPolicy, gateway
-from tasks.network import read_manifests
+from gates.network.gateway.gate import GatewayPolicy, gateway
+from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import changed, shop
 

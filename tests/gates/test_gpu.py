@@ -9,8 +9,8 @@ import pytest
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.verdict import Verdict
-from flows.policies import parse_policy
-from gates._gpu_health_policy import Signal
+from flows.policies.reading import parse_policy
+from gates.gpu.gpu_health.policy import Signal
 from tests.gpu import bad, check_here, findings, folder, outcome
 from tests.simulators.nvml import T4, Driver
 

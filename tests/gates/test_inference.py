@@ -12,10 +12,10 @@ from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.seen.inference import Fault, Inference, Listing, RunKind, Shot
 from arcops.seen.inference_server import HEALTH, Flavour, Probe, RoomKind, Server, When
-from flows.policies import load_policy
-from gates._gpu_words import Weight
-from gates._inference_examples import beside, changed, failed, good, plain, with_room, with_served
-from gates.inference import InferencePolicy, aims, inference
+from flows.policies.reading import load_policy
+from gates.breach import Weight
+from gates.inference.inference.examples import beside, changed, failed, good, plain, with_room, with_served
+from gates.inference.inference.gate import InferencePolicy, aims, inference
 from tests.evidence import judged
 
 pytestmark = pytest.mark.requirement("ARC-C3")

@@ -9,8 +9,8 @@ from arcops.result import GateResult
 from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
 from arcops.verdict import Verdict
-from gates.integrity import IntegrityPolicy, integrity
-from tasks.content.signatures import EXECUTABLES
+from gates.model.integrity import IntegrityPolicy, integrity
+from tasks.model.content.signatures import EXECUTABLES
 from tests.evidence import judged
 
 pytestmark = pytest.mark.requirement("ARC-A5")

@@ -9,9 +9,9 @@ import pytest
 from arcops.finding import Outcome
 from arcops.result import GateResult
 from arcops.verdict import Verdict
-from flows.policies import load_policy
-from gates.mesh import MeshPolicy, mesh
-from tasks.network import read_manifests
+from flows.policies.reading import load_policy
+from gates.network.mesh.gate import MeshPolicy, mesh
+from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import SHOP, changed, shop
 

@@ -11,9 +11,9 @@ from arcops.errors import Refused
 from arcops.finding import Finding, Outcome
 from arcops.result import GateResult
 from arcops.verdict import Verdict
-from flows.policies import load_policy
-from gates.network import NetworkSafetyPolicy, network
-from tasks.network import read_manifests
+from flows.policies.reading import load_policy
+from gates.network.network.gate import NetworkSafetyPolicy, network
+from tasks.network.network import read_manifests
 from tests.definitions import DEFINITION
 from tests.evidence import judged
 from tests.manifests import POLICIES, SHOP, changed, shop

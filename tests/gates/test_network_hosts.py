@@ -9,8 +9,8 @@ import pytest
 from arcops.finding import Finding, Outcome
 from arcops.result import GateResult
 from arcops.verdict import Verdict
-from gates.network import NetworkSafetyPolicy, network
-from tasks.network import read_manifests
+from gates.network.network.gate import NetworkSafetyPolicy, network
+from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import changed, shop
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from arcops.finding import Finding, Outcome
-from flows.policies import load_policy
-from gates.gateway import GatewayPolicy, gateway
-from gates.mesh import MeshPolicy, mesh
-from gates.network import NetworkSafetyPolicy, network
-from tasks.network import read_manifests
+from flows.policies.reading import load_policy
+from gates.network.gateway.gate import GatewayPolicy, gateway
+from gates.network.mesh.gate import MeshPolicy, mesh
+from gates.network.network.gate import NetworkSafetyPolicy, network
+from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.gates.test_gateway import EDGE
 from tests.gates.test_mesh import MESH

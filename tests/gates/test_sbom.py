@@ -16,10 +16,10 @@ from arcops.seen.tree import FileSeen, Tree, Trouble
 from arcops.subject import Digest
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
-from gates._sbom_elements import Demand, Level, Scope
-from gates._sbom_examples import DOCUMENT, FILES, LIBRARY, ROOT, TREE
-from gates._sbom_files import Binding, Described
-from gates.sbom import RULES, SbomPolicy, sbom
+from gates.model.sbom.elements import Demand, Level, Scope
+from gates.model.sbom.examples import DOCUMENT, FILES, LIBRARY, ROOT, TREE
+from gates.model.sbom.files import Binding, Described
+from gates.model.sbom.gate import RULES, SbomPolicy, sbom
 from tests.evidence import NOW, judged
 
 pytestmark = pytest.mark.requirement("ARC-A3")

@@ -13,9 +13,9 @@ from arcops.seen.signatures import Revoked, Signatures
 from arcops.seen.tree import LinkSeen, Tree, Trouble
 from arcops.signer import Signer, SignerRule
 from arcops.verdict import Verdict
-from gates import signatures as module
-from gates._signatures_examples import LIST, POLICY, SEEN, SIGNED, TREE, examples
-from gates.signatures import SignaturePolicy
+from gates.model.signatures import gate as module
+from gates.model.signatures.examples import LIST, POLICY, SEEN, SIGNED, TREE, examples
+from gates.model.signatures.gate import SignaturePolicy
 from tests.evidence import NOW, judged
 
 pytestmark = pytest.mark.requirement("ARC-A1")

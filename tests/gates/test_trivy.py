@@ -12,7 +12,7 @@ from arcops.finding import Outcome
 from arcops.result import GateResult
 from arcops.seen.trivy import Scan, ScannedTarget, Severity, TrivyDatabase, TrivyScan
 from arcops.verdict import Verdict
-from gates.trivy import TrivyPolicy, clean, examples, found, trivy
+from gates.model.trivy import TrivyPolicy, clean, examples, found, trivy
 from tests.evidence import NOW, judged
 
 FRESH = (TrivyDatabase(name="trivy-db", updated=NOW - timedelta(days=1)),)

@@ -18,7 +18,7 @@ from arcops.seen.vex import Product, Status, Vex, VexSeen, VexStatement
 from arcops.seen.vulnerabilities import Database, Match, Standing, Uncompared, Vulnerabilities
 from arcops.signer import Signer, SignerRule
 from arcops.verdict import Verdict
-from gates.vulnerabilities import Level, VulnerabilitiesPolicy, vulnerabilities
+from gates.model.vulnerabilities.gate import Level, VulnerabilitiesPolicy, vulnerabilities
 from tests.evidence import NOW, evidence
 
 pytestmark = pytest.mark.requirement("ARC-A4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import is_dataclass, replace
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import get_args, get_origin, get_type_hints
 
 import pytest
 
+from arcops.bodies import body_of
 from arcops.collector import Collector
 from arcops.evidence import Body, Cause, Missing
 from arcops.finding import Finding, Outcome
 from arcops.gate import Example, Gate
 from arcops.judge import judge
 from arcops.verdict import Verdict
-from flows.plan import all_collectors, all_gates, make_plan
+from flows.plan import all_collectors, all_gates, collector_of, gate_named, make_plan
 from tests.evidence import NOW, evidence
 from tests.sketch import policy as sketch_policy
 from tests.sketch import request
@@ -102,7 +104,7 @@ class TestCollectors:
     def test_a_target_that_is_gone_is_never_evidence(self, collector: Collector[Body], tmp_path: Path) -> None:
         if collector.needs:
             return
-        from flows.looking import look
+        from flows.runners.looking import look
 
         assert isinstance(look(collector, request(tmp_path), {}), Missing)
 
@@ -132,3 +134,22 @@ def test_plans_are_made_of_what_was_discovered(tmp_path: Path) -> None:
         assert {need.KIND for need in gate.needs} <= set(kinds)
         for position, collector in enumerate(plan.collectors):
             assert {need.KIND for need in collector.needs} <= set(kinds[:position])
+
+
+def test_every_gate_collector_and_body_is_found_by_its_name() -> None:
+    """So that one that is asked for by name is found without importing the others."""
+    for gate in GATES:
+        assert gate_named(gate.id) is gate
+    for collector in all_collectors():
+        assert collector_of(collector.body.KIND) is collector
+        assert body_of(collector.body.KIND) is collector.body
+    for room, kind, found in (("gates", Gate, GATES), ("tasks", Collector, all_collectors())):
+        everywhere = [
+            value
+            for info in pkgutil.walk_packages(importlib.import_module(room).__path__, f"{room}.")
+            for value in vars(importlib.import_module(info.name)).values()
+            if isinstance(value, kind)
+        ]
+        assert {id(one) for one in everywhere} == {id(one) for one in found}, (
+            f"a {kind.__name__} in {room} is not found by name"
+        )

@@ -49,7 +49,7 @@ def test_every_floor_is_kept(house: Path) -> None:
         ("gates", "import prefect"),
         ("gates", "import socket"),
         ("gates", "import artifacts.wire"),
-        ("gates", "import tasks.reading"),
+        ("gates", "import tasks.files.reading"),
         ("reach", "import os"),
         ("amend", "import os"),
         ("amend", "import reach.world"),
@@ -59,7 +59,7 @@ def test_every_floor_is_kept(house: Path) -> None:
         ("arcops", "import pydantic"),
         ("arcops", "import artifacts.wire"),
         ("artifacts", "import foundation.settings"),
-        ("flows", "import adapters.tools"),
+        ("flows", "import capabilities"),
     ],
 )
 def test_a_planted_import_shows(house: Path, room: str, planted: str) -> None:

@@ -27,7 +27,7 @@ from adapters.admission.__main__ import command_line
 from adapters.admission.app import DEADLINE, PATH
 from foundation.settings import read_settings
 from foundation.strict_yaml import load_all
-from tasks.workloads import POD_AT
+from tasks.cluster.workloads import POD_AT
 from tests.adapters.test_admission import Webhook, review
 from tests.certificates import Authority
 from tests.models import PASSPHRASE, Bench, bench, good_model

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.check import evaluate
 from arcops.evidence import Cause, Missing
-from flows.looking import without_places
-from flows.policies import shipped_policies
+from capabilities.model.check import evaluate
+from flows.policies.reading import shipped_policies
+from flows.runners.looking import without_places
 from foundation.settings import by_purpose
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, safetensors

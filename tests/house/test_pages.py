@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.gates_page import gates_page
+from capabilities.policy.gates_page import gates_page
 
 HOUSE = Path(__file__).resolve().parents[2]
 

@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from flows.quiet import QUIET
+from flows.prefect.quiet import QUIET
 
 pytestmark = pytest.mark.requirement("ARC-D1")
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from adapters.tools.keys import NewKey, RevokeKey, TrustKey, new_key, revoke_key, trust_key
-from adapters.tools.store import CheckStore, check_store
 from arcops.errors import Refused
 from artifacts.bundle import seal
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.store import Store
+from capabilities.artifact.store import CheckStore, check_store
+from capabilities.keys.keys import NewKey, RevokeKey, TrustKey, new_key, revoke_key, trust_key
 from foundation.settings import read_settings
-from tasks.grounds import trusted_keys
-from tasks.trust import load_trust
+from tasks.signing.grounds import trusted_keys
+from tasks.signing.trust import load_trust
 from tests.artifacts.reports import AT, full_report
 from tests.models import Bench, bench
 

@@ -13,7 +13,7 @@ import pytest
 from arcops.seen.network import PodSet
 from reach.entries import entries
 from reach.world import World
-from tasks.network import read_manifests
+from tasks.network.network import read_manifests
 from tests.vectors import VECTORS, vectors
 
 pytestmark = pytest.mark.requirement("ARC-B2")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from arcops.seen.network import Network
 from arcops.verdict import Verdict
 from reach.drift import Way, compare
-from tasks.network import read_manifests
+from tasks.network.network import read_manifests
 from tests.manifests import POLICIES, SHOP, changed, shop
 from tests.reach.networks import networks
 

@@ -13,7 +13,7 @@ from arcops.finding import Outcome
 from arcops.seen.network import Network
 from arcops.verdict import Verdict
 from flows.plan import all_gates
-from gates.network import NetworkSafetyPolicy
+from gates.network.network.gate import NetworkSafetyPolicy
 from reach import effort
 from reach.drift import compare
 from reach.effort import told
@@ -21,7 +21,7 @@ from reach.exposure import exposures
 from reach.picture import picture
 from reach.question import ask
 from reach.world import World
-from tasks.network import network_of
+from tasks.network.network import network_of
 from tests.evidence import judged
 from tests.reach.hostile import SHAPES, manifests
 

@@ -10,7 +10,7 @@ import pytest
 from arcops.seen.network import Direction, Requirement, Selector
 from reach.clauses import Terrain
 from reach.exposure import Exposure, Stranger, exposures
-from tasks.network import read_manifests
+from tasks.network.network import read_manifests
 from tests.reach.test_connections import shown
 from tests.vectors import VECTORS, vectors
 

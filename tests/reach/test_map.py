@@ -30,7 +30,7 @@ from arcops.seen.network import (
 from reach.drawing import STYLE_DIGEST, draw
 from reach.picture import MOST_GROUPS, MOST_LINKS, Gathered, picture
 from reach.world import World
-from tasks.network import read_manifests
+from tasks.network.network import read_manifests
 from tests.manifests import POLICIES, changed, shop
 from tests.reach.networks import AT, networks
 

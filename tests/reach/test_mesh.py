@@ -13,7 +13,7 @@ from arcops.seen.network import Network, Protocol
 from reach.decision import End, Layer
 from reach.mesh_layer import MeshLayer
 from reach.question import Answer, ask
-from tasks.network import network_of
+from tasks.network.network import network_of
 from tests.gates.test_mesh import IN_MESH, MESH
 from tests.manifests import POLICIES, SHOP, changed
 from tests.reach.meshes import ADDRESSES, PORTS, meshed_networks

@@ -14,7 +14,7 @@ from reach.drift import Way, compare
 from reach.exposure import exposures
 from reach.picture import picture
 from reach.question import ask
-from tasks.network import read_manifests
+from tasks.network.network import read_manifests
 from tests.manifests import shop
 
 pytestmark = pytest.mark.requirement("ARC-B2")

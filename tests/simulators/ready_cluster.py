@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tasks.cluster_snapshot import RESOURCES
+from tasks.cluster.snapshot import RESOURCES
 from tests.simulators.kubernetes_api import Cluster
 
 Objects = dict[str, list[dict[str, Any]]]

@@ -32,9 +32,9 @@ from artifacts.envelope import IN_TOTO, pae
 from artifacts.public_key import public_key
 from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.wire import canonical, from_json, to_json
-from gates.provenance import ProvenancePolicy, TrustedBuilder, provenance
-from tasks.attestations import look
-from tasks.statement import parse_statement
+from gates.model.provenance.gate import ProvenancePolicy, TrustedBuilder, provenance
+from tasks.model.attestations import look
+from tasks.signing.statement import parse_statement
 from tests.arcops.test_slsa import SUMMARY, V1
 from tests.evidence import NOW, evidence, judged
 from tests.vectors import vectors

@@ -26,11 +26,11 @@ from artifacts.baseline import baseline_statement
 from artifacts.bundle import seal, seal_statement
 from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.wire import from_json, to_json
-from flows.isolation import MOST_MEMORY, look_isolated
-from flows.looking import look
-from gates._benchmark_examples import known, run
-from tasks.bench import baselines, benchmark
-from tasks.bench.drills import Device
+from flows.runners.isolated import MOST_MEMORY, look_isolated
+from flows.runners.looking import look
+from gates.gpu.benchmark.examples import known, run
+from tasks.gpu.bench import baselines, benchmark
+from tasks.gpu.bench.drills import Device
 from tests.artifacts.reports import full_report
 from tests.devices import Planned
 from tests.kept import fresh
@@ -166,7 +166,7 @@ class TestBenchmark:
         def opened(exercise: Exercise) -> Sequence[Device]:
             return there
 
-        monkeypatch.setitem(sys.modules, "tasks.bench.cuda", types.SimpleNamespace(gpus=opened))
+        monkeypatch.setitem(sys.modules, "tasks.gpu.bench.cuda", types.SimpleNamespace(gpus=opened))
         return there
 
     def found(self, here: Bench) -> Benchmark:
@@ -199,7 +199,7 @@ class TestBenchmark:
         def opened(exercise: Exercise) -> Sequence[Device]:
             raise error("there is no NVIDIA driver")
 
-        monkeypatch.setitem(sys.modules, "tasks.bench.cuda", types.SimpleNamespace(gpus=opened))
+        monkeypatch.setitem(sys.modules, "tasks.gpu.bench.cuda", types.SimpleNamespace(gpus=opened))
         assert self.found(here).said == "BLOCKED: there is no NVIDIA driver"
 
     def test_who_asks_for_no_exercise_gets_none(self, here: Bench) -> None:

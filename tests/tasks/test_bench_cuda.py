@@ -13,9 +13,9 @@ import pytest
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.exercise import Exercise
 from arcops.seen.benchmark import Checked
-from tasks.bench import cuda
-from tasks.bench.cuda import room
-from tasks.bench.drills import Device, Drill
+from tasks.gpu.bench import cuda
+from tasks.gpu.bench.cuda import room
+from tasks.gpu.bench.drills import Device, Drill
 from tests.simulators import cuda as fake
 from tests.simulators.cuda import FakeGpu
 
@@ -250,7 +250,7 @@ class TestErrors:
         assert held["contexts"] == 1
 
     def test_a_function_that_the_driver_lacks(self, gpu: FakeGpu) -> None:
-        code = "from tasks.bench import cuda; from arcops.exercise import Exercise; cuda.gpus(Exercise(size=1))"
+        code = "from tasks.gpu.bench import cuda; from arcops.exercise import Exercise; cuda.gpus(Exercise(size=1))"
         gpu.tell(**{"without.cuDevicePrimaryCtxRetain": 1})
         done = run_with_driver(code, gpu)
         assert "cuDevicePrimaryCtxRetain is not in the driver's library; update the driver" in done
@@ -266,7 +266,7 @@ def run_with_driver(code: str, gpu: FakeGpu | None, *, path: Path | None = None,
 
 
 class TestWithout:
-    OPEN = "from tasks.bench import cuda; from arcops.exercise import Exercise; cuda.gpus(Exercise(size=1))"
+    OPEN = "from tasks.gpu.bench import cuda; from arcops.exercise import Exercise; cuda.gpus(Exercise(size=1))"
 
     def test_a_driver(self) -> None:
         assert "there is no NVIDIA driver here: libcuda.so.1 was not found" in run_with_driver(self.OPEN, None)
@@ -279,7 +279,9 @@ class TestWithout:
         assert "arcops[gpu]" in said
 
     def test_anything_of_nvidias_until_a_gpu_is_measured(self) -> None:
-        code = "import sys, tasks.bench.cuda, tasks.gpu, adapters.cli.main; print([m for m in sys.modules if m[:4] == 'cuda'])"
+        code = (
+            "import sys, tasks.gpu.bench.cuda, tasks.gpu, adapters.cli.main; print([m for m in sys.modules if m[:4] == 'cuda'])"
+        )
         assert run_with_driver(code, None) == "[]"
 
 
@@ -294,7 +296,7 @@ class TestWithout:
 def test_a_kernel_that_is_wrong_shows(gpu: FakeGpu, broken: tuple[str, str, str]) -> None:
     gpu.tell(idle=0, **({"major": 7, "minor": 5} if "shallow" in broken[1] else {}))
     code = (
-        "from tasks.bench import cuda; from arcops.exercise import Exercise; device, = cuda.gpus(Exercise(size=1));"
+        "from tasks.gpu.bench import cuda; from arcops.exercise import Exercise; device, = cuda.gpus(Exercise(size=1));"
         "print([one.check().wrong > 100 for one in device.drills() if one.name == 'gemm-fp16-own'])"
     )
     assert run_with_driver(code, gpu, path=fake.built(broken)) == "[True]"

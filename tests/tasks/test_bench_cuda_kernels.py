@@ -8,9 +8,9 @@ from functools import cache
 import pytest
 
 from arcops.errors import Broken, Refused
-from tasks.bench.cuda.compiler import Compiled, Compiler
-from tasks.bench.cuda.multiply import tensor_options
-from tasks.bench.cuda.numbers import FORMATS, FP32, Format
+from tasks.gpu.bench.cuda.compiler import Compiled, Compiler
+from tasks.gpu.bench.cuda.multiply import tensor_options
+from tasks.gpu.bench.cuda.numbers import FORMATS, FP32, Format
 
 pytest.importorskip("cuda.bindings.nvrtc", reason="NVRTC is not installed (extra 'gpu'), so no kernel is compiled")
 pytestmark = pytest.mark.requirement("ARC-C2")

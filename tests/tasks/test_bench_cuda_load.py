@@ -11,8 +11,8 @@ import pytest
 
 from arcops.errors import Unavailable
 from arcops.exercise import Exercise
-from tasks.bench import cuda
-from tasks.bench.cuda import sustain
+from tasks.gpu.bench import cuda
+from tasks.gpu.bench.cuda import sustain
 from tests.simulators import cuda as fake
 from tests.simulators import nvml
 from tests.simulators.cuda import FakeGpu
@@ -98,7 +98,7 @@ class TestCublasLt:
 
     def run(self, gpu: FakeGpu, code: str, **environment: str) -> str:
         start = (
-            f"import ctypes; lt = ctypes.CDLL({str(fake.cublaslt())!r}); from tasks.bench import cuda;"
+            f"import ctypes; lt = ctypes.CDLL({str(fake.cublaslt())!r}); from tasks.gpu.bench import cuda;"
             "from arcops.exercise import Exercise; device, = cuda.gpus(Exercise(size=1));"
             "drills = {one.name: one for one in device.drills() if one.name[:4] == 'gemm'};"
         )

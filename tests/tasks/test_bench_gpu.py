@@ -18,10 +18,10 @@ from arcops.finding import Outcome
 from arcops.gate import Gate
 from arcops.seen.baseline import Baselines
 from arcops.seen.benchmark import Benchmark
-from flows.looking import look
-from gates._benchmark_examples import POLICY, known
-from gates.benchmark import benchmark as gate
-from tasks.bench import benchmark as collector
+from flows.runners.looking import look
+from gates.gpu.benchmark.examples import POLICY, known
+from gates.gpu.benchmark.gate import benchmark as gate
+from tasks.gpu.bench import benchmark as collector
 from tests.evidence import NOW, judged
 from tests.simulators import cuda as fake
 from tests.simulators.cuda import FakeGpu

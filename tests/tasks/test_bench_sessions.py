@@ -11,9 +11,9 @@ from arcops.errors import Stopped
 from arcops.exercise import Exercise
 from arcops.seen.baseline import Baseline
 from arcops.seen.benchmark import Benchmark
-from gates._benchmark_examples import known
-from tasks.bench.drills import Device
-from tasks.bench.sessions import SAMPLES, Sessions
+from gates.gpu.benchmark.examples import known
+from tasks.gpu.bench.drills import Device
+from tasks.gpu.bench.sessions import SAMPLES, Sessions
 from tests.devices import Planned, Took
 
 pytestmark = pytest.mark.requirement("ARC-C2")

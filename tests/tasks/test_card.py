@@ -19,9 +19,9 @@ from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, Tree
 from arcops.tier import Tier
 from artifacts.wire import digest, from_json
-from tasks.card import look
-from tasks.front_matter import parse_front, read_card
-from tasks.licence_text import recognise
+from tasks.model.card import look
+from tasks.model.front_matter import parse_front, read_card
+from tasks.model.licence_text import recognise
 from tests.evidence import evidence
 
 pytestmark = pytest.mark.requirement("ARC-A6")

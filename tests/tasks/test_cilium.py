@@ -8,7 +8,7 @@ import pytest
 
 from arcops.seen.network import Network
 from reach.question import ask
-from tasks.network import network_of
+from tasks.network.network import network_of
 from tests.manifests import changed
 
 pytestmark = pytest.mark.requirement("ARC-B1")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters.tools.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from arcops.errors import Refused, Unavailable
 from arcops.seen.network import Network
 from arcops.tier import Tier
+from capabilities.network.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
 from reach.drift import compare
-from tasks.cluster import RESOURCES, TITLES
-from tasks.cluster_mesh import NAME, NAMESPACE, PATH
-from tasks.network import network_of, read_manifests
+from tasks.kubernetes.listing import RESOURCES, TITLES
+from tasks.kubernetes.mesh import NAME, NAMESPACE, PATH
+from tasks.network.network import network_of, read_manifests
 from tests.clusters import cluster_of_the_shop
 from tests.definitions import DEFINITION
 from tests.models import Bench, bench

@@ -14,7 +14,7 @@ import yaml
 
 from arcops.errors import Refused
 from arcops.request import LiveCluster
-from tasks.cluster_config import Access, access, current_context
+from tasks.kubernetes.config import Access, access, current_context
 from tests.certificates import Authority
 from tests.clusters import operators_file
 

@@ -17,11 +17,11 @@ import yaml
 from arcops.errors import Refused, Stopped, Unavailable
 from arcops.request import LiveCluster
 from arcops.tier import Tier
-from tasks import cluster_program
-from tasks.cluster import open_to, snapshot
-from tasks.cluster_config import access
-from tasks.cluster_program import Program, run
-from tasks.manifests.nodes import idle
+from tasks.kubernetes import program as cluster_program
+from tasks.kubernetes.config import access
+from tasks.kubernetes.listing import open_to, snapshot
+from tasks.kubernetes.manifests.nodes import idle
+from tasks.kubernetes.program import Program, run
 from tests.clusters import cluster_of_the_shop
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import TOKEN, Cluster, serving

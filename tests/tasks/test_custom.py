@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from arcops.seen.network import Network
-from tasks.network import network_of
+from tasks.network.network import network_of
 from tests.definitions import DEFINITION
 
 pytestmark = pytest.mark.requirement("ARC-B2")
@@ -156,7 +156,7 @@ def test_a_definition_that_is_none_accepts_nothing(broken: str) -> None:
 
 
 def test_a_definition_in_a_file_of_the_folder_counts(tmp_path: Path) -> None:
-    from tasks.network import read_manifests
+    from tasks.network.network import read_manifests
 
     (tmp_path / "crds").mkdir()
     (tmp_path / "crds" / "routes.yaml").write_text(DEFINITION)

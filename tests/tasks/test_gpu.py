@@ -16,10 +16,10 @@ from arcops.seen.gpu import DriverState, GpuDriver, Gpus, Unread, Why
 from arcops.verdict import Verdict
 from artifacts.statement import to_statement
 from artifacts.wire import from_json, to_json
-from flows import direct
 from flows.conclude import conclude
-from flows.looking import look
-from tasks.gpu import driver as driver_collector
+from flows.runners import direct
+from flows.runners.looking import look
+from tasks.gpu import gpu_driver as driver_collector
 from tests.gpu import bad, check, check_here, findings, folder, outcome, plan
 from tests.simulators.nvml import T4, Driver
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from arcops.seen.gpu_profile import Profile
-from tasks.gpu.profiles import shipped_profiles
+from tasks.gpu.gpu_profiles import shipped_profiles
 
 pytestmark = pytest.mark.requirement("ARC-C2")
 

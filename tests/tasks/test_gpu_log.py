@@ -16,8 +16,8 @@ from arcops.finding import Outcome
 from arcops.seen.gpu_log import GpuLog, LogSource
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
-from flows.looking import Found, look
-from tasks.gpu import kernel_log
+from flows.runners.looking import Found, look
+from tasks.gpu import gpu_log as kernel_log
 from tests.gpu import bad, check_here, folder, outcome, plan
 from tests.simulators.nvml import Driver
 
@@ -195,7 +195,7 @@ class TestUnseen:
         assert "not the kernel's buffer" in self.refused(node)
 
     def test_messages_without_end(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(importlib.import_module("tasks.gpu.kernel_log"), "_MOST", 10_000)
+        monkeypatch.setattr(importlib.import_module("tasks.gpu.gpu_log"), "_MOST", 10_000)
         kmsg(node).write_text(f"{CALM}\n" * 20_000)
         assert "do not end" in self.refused(node)
 

@@ -11,7 +11,7 @@ from arcops.evidence import Evidence
 from arcops.finding import Outcome
 from arcops.seen.gpu_profile import GpuProfiles, Profile
 from arcops.verdict import Verdict
-from tasks.gpu.profiles import parse_profile, shipped_profiles
+from tasks.gpu.gpu_profiles import parse_profile, shipped_profiles
 from tests.gpu import bad, check_here, folder, outcome
 from tests.simulators.nvml import H100, Driver
 

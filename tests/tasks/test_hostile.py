@@ -23,15 +23,15 @@ from arcops.seen.tree import Tree
 from arcops.tier import Tier
 from artifacts.envelope import strict_json
 from artifacts.foreign import refusing
-from tasks.attestations import look
-from tasks.bundles import open_bundle
-from tasks.certificates import load, path_to
-from tasks.gpu.kernel_log import _entries
-from tasks.osv.advisory import Event, Range, RangeKind, Turn
-from tasks.osv.ranges import Coverage, beyond_ranges
-from tasks.timestamps import timestamps
-from tasks.trust import Trust, load_trust
-from tasks.trusted_root import parse_root
+from tasks.gpu.gpu_log import _entries
+from tasks.model.attestations import look
+from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
+from tasks.model.osv.ranges import Coverage, beyond_ranges
+from tasks.signing.bundles import open_bundle
+from tasks.signing.certificates import load, path_to
+from tasks.signing.timestamps import timestamps
+from tasks.signing.trust import Trust, load_trust
+from tasks.signing.trusted_root import parse_root
 from tests.evidence import NOW, evidence
 from tests.private_sigstore import SIGNED_AT, PrivateSigstore
 from tests.signing import Key, collect, envelope, manifest, tree_of, trust_folder

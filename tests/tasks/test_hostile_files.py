@@ -9,10 +9,10 @@ import pytest
 from arcops.finding import Outcome
 from arcops.seen.tree import FileSeen, Tree
 from arcops.verdict import Verdict
-from gates.integrity import IntegrityPolicy, integrity
-from gates.weights import WeightsPolicy, weights
-from tasks.content import describe
-from tasks.content.window import Window
+from gates.model.integrity import IntegrityPolicy, integrity
+from gates.model.weights.gate import WeightsPolicy, weights
+from tasks.model.content import describe
+from tasks.model.content.window import Window
 from tests.evidence import judged
 from tests.tasks.hostile import by_content, by_name, by_template
 from tests.tasks.hostile.case import Case

@@ -12,9 +12,9 @@ import pytest
 from arcops.errors import Refused
 from arcops.seen.sboms import Sboms
 from arcops.verdict import Verdict
-from gates._sbom_files import Binding
-from gates.sbom import SbomPolicy, sbom
-from tasks.make_sbom import make_sbom
+from gates.model.sbom.files import Binding
+from gates.model.sbom.gate import SbomPolicy, sbom
+from tasks.model.make_sbom import make_sbom
 from tests.evidence import NOW, judged
 from tests.tasks.test_sboms import collect, tree_of
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from arcops.seen.network import Network
-from tasks.manifests import nodes
-from tasks.network import network_of, read_manifests
+from tasks.kubernetes.manifests import nodes
+from tasks.network.network import network_of, read_manifests
 from tests.manifests import POLICIES, SHOP, changed, shop
 
 pytestmark = pytest.mark.requirement("ARC-B2")
@@ -245,7 +245,7 @@ def test_an_object_that_stands_twice_is_not_read_in_silence(tmp_path: Path) -> N
 def test_links_pipes_and_huge_files_are_complaints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    monkeypatch.setattr("tasks.network.MOST_BYTES", 2000)
+    monkeypatch.setattr("tasks.network.network.MOST_BYTES", 2000)
     (tmp_path / "link.yaml").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "huge.yaml").write_text("# " + "x" * 3000)

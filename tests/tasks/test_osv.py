@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from arcops.errors import Refused
 from arcops.seen.sboms import Component, SbomSeen
 from arcops.seen.vulnerabilities import Standing, Vulnerabilities
-from tasks.osv.advisory import Event, Range, RangeKind, Turn
-from tasks.osv.importing import ImportSummary, import_osv
-from tasks.osv.matching import match
-from tasks.osv.ranges import Coverage
+from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
+from tasks.model.osv.importing import ImportSummary, import_osv
+from tasks.model.osv.matching import match
+from tasks.model.osv.ranges import Coverage
 from tests.vectors import vectors
 
 pytestmark = pytest.mark.requirement("ARC-A4")
@@ -264,7 +264,7 @@ class TestImport:
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from tasks.osv.importing import import_osv
+from tasks.model.osv.importing import import_osv
 
 def die(done, total):
     if done > 1000:

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcops.seen.content import Content
-from tasks.content import describe, pickles
-from tasks.content.draft import Draft
-from tasks.content.opcodes import OPCODES
-from tasks.content.window import Window
+from tasks.content import describe
+from tasks.model.content import pickles
+from tasks.model.content.draft import Draft
+from tasks.model.content.opcodes import OPCODES
+from tasks.model.content.window import Window
 
 pytestmark = pytest.mark.requirement("ARC-A5")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.manifests.nodes import Mapping, Sequence, documents
-from tasks.manifests.rules import Evaluator, NotChecked
-from tasks.manifests.schemas import Schema, plain
-from tasks.manifests.values import Plain
-from tasks.network import network_of
+from tasks.kubernetes.manifests.nodes import Mapping, Sequence, documents
+from tasks.kubernetes.manifests.rules import Evaluator, NotChecked
+from tasks.kubernetes.manifests.schemas import Schema, plain
+from tasks.kubernetes.manifests.values import Plain
+from tasks.network.network import network_of
 
 FOLDER = Path(os.environ.get("ARCOPS_DEFINITIONS", ""))
 

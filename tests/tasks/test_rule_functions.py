@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.manifests.rules import Evaluator, NotChecked
+from tasks.kubernetes.manifests.rules import Evaluator, NotChecked
 
 pytestmark = pytest.mark.requirement("ARC-B2")
 

@@ -23,7 +23,7 @@ from arcops.seen.tree import FileSeen, Tree
 from arcops.subject import Digest
 from arcops.tier import Tier
 from artifacts.wire import digest, from_json, to_json
-from tasks.sboms import sboms
+from tasks.model.sboms import sboms
 from tests.evidence import NOW, evidence
 from tests.vectors import vectors
 

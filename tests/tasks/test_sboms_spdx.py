@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from arcops.seen.sboms import SbomSeen
 from arcops.subject import Digest
-from tasks.sboms._document import Document
-from tasks.sboms._reading import read
+from tasks.model.sboms._document import Document
+from tasks.model.sboms._reading import read
 
 pytestmark = pytest.mark.requirement("ARC-A3")
 

@@ -9,9 +9,9 @@ import pytest
 
 from arcops.errors import Refused
 from artifacts.public_key import load_public_key
-from tasks.bundles import open_bundle
-from tasks.trust import Trust
-from tasks.trusted_root import Root, parse_root
+from tasks.signing.bundles import open_bundle
+from tasks.signing.trust import Trust
+from tasks.signing.trusted_root import Root, parse_root
 from tests.vectors import VECTORS, vectors
 
 _HOST = "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"

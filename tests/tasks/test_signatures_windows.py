@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from arcops.errors import Refused
 from arcops.evidence import SourceKind
 from artifacts.public_key import public_key
-from tasks.bundles import Opened, open_bundle
-from tasks.trust import Trust, load_trust
-from tasks.trusted_root import parse_root
+from tasks.signing.bundles import Opened, open_bundle
+from tasks.signing.trust import Trust, load_trust
+from tasks.signing.trusted_root import parse_root
 from tests.private_sigstore import IDENTITY, ISSUER, SIGNED_AT, PrivateSigstore
 from tests.signing import Key, b64, trust_folder
 from tests.vectors import vectors

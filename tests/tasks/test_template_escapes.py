@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 from jinja2.exceptions import TemplateError
 
-from tasks.content import templates
+from tasks.model.content import templates
 
 pytestmark = pytest.mark.requirement("ARC-A5")
 

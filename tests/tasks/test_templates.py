@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.content import rendered, templates
+from tasks.model.content import rendered, templates
 from tests.tasks.hostile.by_template import ESCAPES
 from tests.tasks.hostile.sound_templates import TEMPLATES
 

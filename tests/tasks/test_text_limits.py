@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tasks.content import describe
-from tasks.content.window import Window
+from tasks.model.content import describe
+from tasks.model.content.window import Window
 
 pytestmark = pytest.mark.requirement("ARC-A5")
 

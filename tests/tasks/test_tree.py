@@ -18,8 +18,9 @@ from arcops.request import Request, silent
 from arcops.seen.tree import Tree
 from arcops.tier import Tier
 from artifacts.wire import digest
-from tasks import digest_cache, tree
-from tasks import walk as walking
+from tasks.files import digest_cache
+from tasks.files import walk as walking
+from tasks.model import tree
 from tests.evidence import NOW
 from tests.vectors import vectors
 

@@ -19,7 +19,7 @@ from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, Tree
 from arcops.seen.trivy import Scan, TrivyScan
 from arcops.tier import Tier
-from tasks import trivy
+from tasks.model import trivy
 from tasks.program import Limits
 from tests.evidence import NOW, evidence
 

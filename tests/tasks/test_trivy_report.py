@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from arcops.seen.trivy import Scan, Severity
-from tasks.trivy_report import parse_metadata, parse_report
+from tasks.model.trivy_report import parse_metadata, parse_report
 from tests.vectors import vectors
 
 FS = Scan(mode="fs", path=".")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
-from tasks.versions import LONGEST, SCHEMES, ZERO, Unparsable, compare, scheme
+from tasks.model.versions import scheme
+from tasks.versions import LONGEST, SCHEMES, ZERO, Unparsable, compare
 from tests.vectors import vectors
 
 CORPORA = {

@@ -16,7 +16,7 @@ from arcops.evidence import Seen
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.vex import Status, Vex, VexStatement
 from arcops.signer import Signer
-from tasks.vex import vex
+from tasks.model.vex import vex
 from tests.evidence import NOW, evidence
 from tests.sketch import request
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_KERNELS = _HERE.parents[2] / "tasks" / "bench" / "cuda" / "sources"
+_KERNELS = _HERE.parents[2] / "tasks" / "gpu" / "bench" / "cuda" / "sources"
 _COMPILER = shutil.which("c++") or "c++"
 _FLAGS = ("-std=c++17", "-O1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", f"-I{_HERE}")
 

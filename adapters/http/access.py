@@ -1,0 +1,221 @@
+"""Who may call what: OAuth 2.1 bearer tokens in front of every part that shows or does something (RFC 6750, RFC 9728).
+
+Without an issuer only the user who started the server is served, by the secret of this start (`opening`), and only directly: a
+request that came through a proxy is another machine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.http.opening import Opening
+from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
+from arcops.errors import ArcOpsError, Refused, Unavailable
+from capabilities.contract import Scope as Permission
+from foundation.settings import is_loopback
+from foundation.tokens import PREFIX, Caller, NotAccepted, Tokens
+
+CALLER = "arcops.caller"
+"""Where in an ASGI scope the `Caller` is."""
+METADATA = "/.well-known/oauth-protected-resource"
+ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission if one is not Permission.TRUST))
+"""A caller of this machine if there are no tokens. It is not known who it is, so it may not change what counts here."""
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_BODY_SECONDS = 30.0
+_UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who is let in at a front: who has a token of the issuer, or without one this user alone; and how much each may hold."""
+
+    tokens: Tokens | None
+    opening: Opening | None = None
+    quotas: Quotas = field(default_factory=Quotas)
+    requests: Shares | None = None
+
+    def for_readers(self, app: ASGIApp, resource: str) -> Guard:
+        """*app*, shown to who may read, in a browser too."""
+        return Guard(
+            app=app,
+            tokens=self.tokens,
+            resource=resource,
+            needs=needed_to_read,
+            limit=0,
+            opening=self.opening,
+            pages=True,
+            shares=self.requests,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Lets a request through to ``app`` with its `Caller`, or answers 400, 401, 403 or 429 itself.
+
+    ``resource`` is the URL that clients know this server by; ``needs`` says from the body which scopes a request takes, and
+    raises `Refused` for one that cannot be read in one way only. ``limit`` is the most bytes of a body that is looked into.
+    ``opening`` is the way in for this user where there are no tokens; ``pages`` says that a browser's cookie is enough, and
+    that a person is shown how to get one. ``shares`` bounds how many requests one caller has under way, at all guards together.
+    """
+
+    app: ASGIApp
+    tokens: Tokens | None
+    resource: str
+    needs: Callable[[bytes], tuple[Permission, ...]]
+    limit: int
+    opening: Opening | None = None
+    pages: bool = False
+    shares: Shares | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = await self._identify(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        if self.shares is None:
+            await self._let_through(scope, receive, send)
+            return
+        caller: Caller = scope[CALLER]
+        who = caller.id or str((scope.get("client") or ("",))[0])
+        try:
+            self.shares.take(who)
+        except Unavailable as error:
+            await _answer(429, str(error), retry=RETRY_SECONDS)(scope, receive, send)
+            return
+        try:
+            await self._let_through(scope, receive, send)
+        finally:
+            self.shares.give(who)
+
+    async def _let_through(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body, again = await _read(receive, self.limit)
+        except TimeoutError:
+            await _answer(408, f"the body did not come within {_BODY_SECONDS:.0f} seconds")(scope, receive, send)
+            return
+        if body is None:
+            await _answer(413, f"the body is longer than {self.limit} bytes")(scope, again, send)
+            return
+        try:
+            needed = [f"{PREFIX}{one.value}" for one in self.needs(body)]
+        except Refused as error:
+            await _answer(400, str(error), code=_PARSE_ERROR)(scope, again, send)
+            return
+        caller: Caller = scope[CALLER]
+        lacking = [one for one in needed if one.removeprefix(PREFIX) not in caller.scopes]
+        if lacking:
+            said = f"this takes the scope {lacking[0]}, which the token does not grant"
+            challenge = f'Bearer error="insufficient_scope", scope="{" ".join(needed)}", resource_metadata="{self._metadata()}"'
+            await _answer(403, said, challenge)(scope, again, send)
+            return
+        await self.app(scope, again, send)
+
+    async def _identify(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if self.tokens is None:
+            return self._is_this_user(scope, headers)
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            return _answer(401, "a bearer token is needed", f'Bearer resource_metadata="{self._metadata()}"')
+        try:
+            scope[CALLER] = await asyncio.to_thread(self.tokens.caller, token.strip())
+        except NotAccepted as error:
+            said = str(error).replace('"', "'").encode("ascii", "replace").decode()
+            challenge = f'Bearer error="invalid_token", error_description="{said}", resource_metadata="{self._metadata()}"'
+            return _answer(401, str(error), challenge)
+        except ArcOpsError as error:
+            return _answer(503, str(error))
+        return None
+
+    def _is_this_user(self, scope: Scope, headers: Headers) -> Response | None:
+        client = scope.get("client")
+        direct = client and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
+        if self.opening is None or not direct:
+            said = "no issuer of tokens is configured here, so only this machine itself is served, without a proxy"
+            return _answer(403, said)
+        if self.opening.by_secret(headers) or (self.pages and self.opening.by_cookie(headers)):
+            scope[CALLER] = ANONYMOUS
+            return None
+        if self.pages and scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
+            return self.opening.page()
+        said = "the secret of this server is needed as a bearer token; it said when it started in which folder the secret is"
+        return _answer(401, said, "Bearer")
+
+    def _metadata(self) -> str:
+        origin, path = _split(self.resource)
+        return f"{origin}{METADATA}{path}"
+
+
+def metadata(tokens: Tokens, resource: str) -> list[BaseRoute]:
+    """The protected resource's metadata (RFC 9728), where clients look for it."""
+    known = {
+        "resource": resource,
+        "authorization_servers": [tokens.issuer.name],
+        "scopes_supported": [f"{PREFIX}{one.value}" for one in Permission],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "ArcOps",
+    }
+
+    async def answer(_: object) -> Response:
+        return JSONResponse(known, headers={"Cache-Control": "max-age=3600", "Access-Control-Allow-Origin": "*"})
+
+    _, path = _split(resource)
+    return [Route(where, answer, methods=["GET"]) for where in dict.fromkeys((METADATA, f"{METADATA}{path}"))]
+
+
+def needed_to_read(_: bytes) -> tuple[Permission, ...]:
+    return (Permission.READ,)
+
+
+def _split(url: str) -> tuple[str, str]:
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}", f"{slash}{path}".rstrip("/")
+
+
+def _answer(status: int, said: str, challenge: str = "", *, code: int = 0, retry: int = 0) -> Response:
+    code = code or {401: _UNAUTHORIZED, 403: _FORBIDDEN}.get(status, -32600)
+    headers = {**({"WWW-Authenticate": challenge} if challenge else {}), **({"Retry-After": str(retry)} if retry else {})}
+    body = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": said[:1000]}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+async def _read(receive: Receive, limit: int) -> tuple[bytes | None, Receive]:
+    """The body, or nothing where it is longer than *limit*, and a `Receive` that gives it once more."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    last: Message = {"type": "http.request", "body": b"", "more_body": False}
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            last, more = message, False
+            continue
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            return None, receive
+        more = message.get("more_body", False)
+    body = b"".join(parts)
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if last["type"] != "http.request":
+            return last
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return body, again

@@ -1,0 +1,66 @@
+"""The front as one ASGI application, put together from the parts that are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from adapters.http.bound import Bound
+from adapters.http.checked import Checked
+from adapters.http.health import Health, Probe
+from adapters.http.metrics import Metrics
+from adapters.http.supervised import Supervised
+from adapters.http.watched import Watched
+from capabilities.work import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one door adds: its routes, what must run meanwhile, and what it stands on.
+
+    ``work`` is where its tools are at work, ``processes`` what it keeps running; both are measured.
+    """
+
+    routes: Sequence[BaseRoute]
+    running: AbstractAsyncContextManager[None] | None = None
+    probes: dict[str, Probe] = field(default_factory=dict)
+    work: Work | None = None
+    processes: Sequence[Supervised] = ()
+
+
+def front(parts: Sequence[Part], bound: Bound, metrics: Metrics | None = None) -> ASGIApp:
+    """The application that serves *parts* at *bound*, and *metrics* of them."""
+    probes = {name: probe for part in parts for name, probe in part.probes.items()}
+    if metrics is not None:
+        probes |= metrics.probes
+    health = Health(probes=probes)
+    routes = [route for part in parts for route in part.routes]
+    if metrics is not None:
+        routes = [*metrics.routes(health), *routes]
+        for part in parts:
+            metrics.measure(part.work, part.processes)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for part in parts:
+                if part.running is not None:
+                    await stack.enter_async_context(part.running)
+            health.started = True
+            yield
+
+    routes = [*health.routes(), *routes]
+    if metrics is not None:
+        metrics.serve(routes)
+    app = Starlette(routes=routes, lifespan=lifespan)
+    checked = Checked(app=app, hosts=bound.hosts, origins=bound.origins, secure=bound.url.startswith("https://"))
+    return Watched(app=checked, tell=metrics.requested if metrics is not None else _unheard)
+
+
+def _unheard(path: str, status: int) -> None:
+    """Nobody counts."""

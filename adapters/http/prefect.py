@@ -1,0 +1,157 @@
+"""Prefect's server as a sovereign site needs it: on loopback, behind the front, with a password, and silent.
+
+The front shows its pages and API below ``/prefect``. It runs as a process of its own with what it would call home for turned
+off, with old runs removed after a time, and with a ceiling on its memory; a second process is the worker of this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from starlette.routing import BaseRoute, Mount
+
+from adapters.http.app import Part
+from adapters.http.proxied import Proxied
+from adapters.http.supervised import Supervised
+from arcops.errors import Refused
+from artifacts.private_folder import make_private
+from artifacts.reading import read_file
+from artifacts.writing import replace_whole
+from flows.prefect.quiet import QUIET
+from foundation.processes import environments
+from foundation.processes.starting import python
+
+PATH = "/prefect"
+POOL = "arcops"
+_CEILING = 2 * 1024**3
+_KEEP_SECONDS = 90 * 24 * 3600
+_MOST_SECRET = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """``home`` is Prefect's folder, ``port`` the loopback port its server takes, ``url`` the front's own address."""
+
+    home: Path
+    port: int
+    url: str
+    password: str
+
+    @property
+    def api(self) -> str:
+        """The API as programs on this machine reach it."""
+        return f"http://127.0.0.1:{self.port}/api"
+
+
+def site(home: Path, port: int, url: str, environment: Mapping[str, str]) -> Site:
+    """The site at *home*. Its password is the operator's (``PREFECT_SERVER_API_AUTH_STRING``), or made once and kept there."""
+    given = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
+    if given and ":" not in given:
+        raise Refused("PREFECT_SERVER_API_AUTH_STRING must read user:password")
+    return Site(home=home, port=port, url=url, password=given or _kept_password(home / "auth"))
+
+
+def _kept_password(path: Path) -> str:
+    if path.exists():
+        return read_file(path, _MOST_SECRET).decode().strip()
+    make_private(path.parent)
+    made = f"arcops:{secrets.token_urlsafe(24)}"
+    replace_whole(path, f"{made}\n".encode(), mode=0o600)
+    return made
+
+
+def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
+    """The part of the front that shows Prefect, runs its server, puts our deployments there and works on them."""
+    server = Supervised(
+        name="Prefect's server",
+        command=_lasting("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(where.port)),
+        environment=server_environment(where, environment),
+        log=where.home / "server.log",
+        ceiling=int(environment.get("ARCOPS_PREFECT_MEMORY", "") or _CEILING),
+        ready=lambda: answers(where.api),
+    )
+    running = [server.running()]
+    probes = {"prefect": lambda: server.said}
+    processes = [server]
+    if worker:
+        at_work = Supervised(
+            name="Prefect's worker",
+            command=_lasting("adapters.http.worker"),
+            environment={**environments.of_sealer(environment), **client_environment(where)},
+            log=where.home / "worker.log",
+            ceiling=sys.maxsize,  # a check of a large model holds what it needs; its own limits bound it
+            ready=lambda: True,
+        )
+        running.append(at_work.running())
+        processes.append(at_work)
+        probes["worker"] = lambda: at_work.said
+    pages = Proxied(f"http://127.0.0.1:{where.port}", _behind)
+    running.append(pages.running())
+
+    @contextlib.asynccontextmanager
+    async def everything() -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for one in running:
+                await stack.enter_async_context(one)
+            yield
+
+    routes: list[BaseRoute] = [Mount(PATH, app=pages)]
+    return Part(routes=routes, running=everything(), probes=probes, processes=processes)
+
+
+def _lasting(module: str, *arguments: str) -> list[str]:
+    """The command of a child that is told to end when this process is gone."""
+    return python(module, *arguments, ends_with_us=signal.SIGTERM)
+
+
+def _behind(path: str) -> str:
+    """The path at Prefect's server: its API knows nothing of ours, its pages do."""
+    inside = path.removeprefix(PATH)
+    return inside if inside.startswith("/api/") else path
+
+
+def server_environment(where: Site, environment: Mapping[str, str]) -> dict[str, str]:
+    """What Prefect's server is told: no key of ours. What an operator set of Prefect's own stays, but for what would open it or
+    make it call out.
+    """
+    defaults = {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_KEEP_SECONDS),
+    }
+    fixed = {
+        **QUIET,
+        "PREFECT_HOME": str(where.home),
+        "PREFECT_SERVER_API_AUTH_STRING": where.password,
+        "PREFECT_SERVER_UI_SERVE_BASE": PATH,
+        "PREFECT_SERVER_UI_API_URL": f"{where.url}{PATH}/api",
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(where.home / "ui"),
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": where.url,
+        "PREFECT_API_URL": where.api,
+    }
+    return {**defaults, **environments.of_server(environment), **fixed}
+
+
+def client_environment(where: Site) -> dict[str, str]:
+    """What programs on this machine need to reach Prefect's server."""
+    return {
+        **QUIET,
+        "PREFECT_HOME": str(where.home),
+        "PREFECT_API_URL": where.api,
+        "PREFECT_API_AUTH_STRING": where.password,
+    }
+
+
+def answers(api: str) -> bool:
+    """Is Prefect's API up at *api*?"""
+    try:
+        return httpx2.get(f"{api}/health", timeout=2.0, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
+        return False

@@ -1,0 +1,95 @@
+"""uvicorn's reading of HTTP with ours before it: framing that has one reading only, heads that come in time, shares an address.
+
+A subclass, for uvicorn takes one (``http=``) and has no other place from which bytes are seen before h11 has read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from adapters.http.framing import Ambiguous, Framing
+
+HEAD_SECONDS = 20.0
+"""How long a request's line and headers may take to come."""
+MOST_PER_ADDRESS = 200
+"""Connections of one address, where addresses tell callers apart."""
+
+
+def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_SECONDS) -> type[asyncio.Protocol]:
+    """The protocol for uvicorn. *most_per_address* is the most connections of one address, or nothing for any number."""
+    addresses: Counter[str] = Counter()
+
+    class Strict(H11Protocol):
+        def __init__(self, *words: Any, **more: Any) -> None:
+            super().__init__(*words, **more)
+            self.access_log = False  # uvicorn's lines hold queries; `Watched` writes ours
+            self._framing = Framing()
+            self._hurry: asyncio.TimerHandle | None = None
+            self._address = ""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+            super().connection_made(transport)
+            self._address = self.client[0] if self.client else ""
+            addresses[self._address] += 1
+            if most_per_address is not None and addresses[self._address] > most_per_address:
+                transport.abort()
+            else:
+                self._in_time()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._gone()
+            super().connection_lost(exc)
+
+        def handle_websocket_upgrade(self, event: h11.Request) -> None:
+            self._gone()  # the connection is another protocol's from here on
+            super().handle_websocket_upgrade(event)
+
+        def _gone(self) -> None:
+            self._forget_hurry()
+            addresses[self._address] -= 1
+            if addresses[self._address] <= 0:
+                del addresses[self._address]
+
+        def data_received(self, data: bytes) -> None:
+            try:
+                self._framing.feed(data)
+            except Ambiguous as error:
+                self._refuse(str(error))
+                return
+            if not self._framing.in_a_head:
+                self._forget_hurry()
+            elif self._hurry is None:
+                self._in_time()
+            super().data_received(data)
+
+        def _in_time(self) -> None:
+            self._hurry = self.loop.call_later(head_seconds, self._too_slow)
+
+        def _forget_hurry(self) -> None:
+            if self._hurry is not None:
+                self._hurry.cancel()
+                self._hurry = None
+
+        def _too_slow(self) -> None:
+            self._hurry = None
+            if not self.transport.is_closing():
+                self.transport.close()
+
+        def _refuse(self, why: str) -> None:
+            """Answer 400 where no answer has begun, and close: what follows these bytes belongs to nobody."""
+            self._forget_hurry()
+            busy = self.cycle is not None and not self.cycle.response_complete
+            if busy:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
+                self.send_400_response(f"This request is refused: {why}.\n")
+            else:
+                self.transport.abort()
+
+    return Strict

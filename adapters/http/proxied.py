@@ -1,0 +1,178 @@
+"""One path of the front handed on to a server on this machine: HTTP as a stream, and WebSockets.
+
+The server behind is reached over loopback only. It gets the path that was checked, in one spelling, and a request that is
+framed here; of who calls it gets its own password and nothing else: no cookie, and no token that was meant for us. Its pages
+come with a content-security policy under which a browser reaches nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import httpx2
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from adapters.http.paths import encoded
+
+# Named once, here, for the browser to hold third-party code to: Prefect's pages ask strangers for scripts and counts.
+POLICY = (
+    "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; "
+    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+)
+_HOP_BY_HOP = frozenset(
+    (
+        b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade"
+    ).split(),
+)
+_NOT_ON = frozenset(b"host content-length cookie expect".split())
+_NOT_BACK = frozenset(b"content-security-policy server date strict-transport-security set-cookie".split())
+_SECONDS = 60.0
+_MOST_SOCKETS = 100
+_FAILED = 1014
+
+
+class Proxied:
+    """``origin`` is where the server behind answers; ``path`` turns the front's path into its."""
+
+    def __init__(self, origin: str, path: Callable[[str], str]) -> None:
+        self._origin = origin
+        self._path = path
+        self._client: httpx2.AsyncClient | None = None
+        self._sockets = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Hold the connections while the front is served."""
+        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
+        async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=False, limits=limits) as client:
+            self._client = client
+            yield
+        self._client = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._client is None:
+            await PlainTextResponse("not served yet\n", status_code=503)(scope, receive, send)
+            return
+        url = httpx2.URL(self._origin).copy_with(raw_path=self._target(scope))
+        headers = [*_handed_on(scope["headers"]), *_framed(scope["headers"])]
+        request = self._client.build_request(scope["method"], url, headers=headers, content=_body(scope, receive))
+        try:
+            answer = await self._client.send(request, stream=True)
+        except TimeoutError:
+            await PlainTextResponse(f"the body did not go on for {_SECONDS:.0f} seconds\n", status_code=408)(
+                scope, receive, send
+            )
+            return
+        except httpx2.HTTPError as error:
+            said = f"the server behind does not answer ({type(error).__name__}); /readyz says more\n"
+            await PlainTextResponse(said, status_code=502)(scope, receive, send)
+            return
+        try:
+            raw = [(name.lower(), value) for name, value in answer.headers.raw]
+            shown = [(name, value) for name, value in raw if name not in _HOP_BY_HOP | _NOT_BACK]
+            shown.append((b"content-security-policy", POLICY.encode()))
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": shown})
+            async for part in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            await answer.aclose()
+
+    def _target(self, scope: Scope) -> bytes:
+        """What is asked for behind: the checked path, spelled the one way that it has, and the query as it came."""
+        target = encoded(self._path(scope["path"]))
+        query: bytes = scope.get("query_string", b"")
+        return target + b"?" + query if query else target
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # the connection's opening
+        if self._sockets >= _MOST_SOCKETS:
+            await send({"type": "websocket.close", "code": _FAILED})
+            return
+        self._sockets += 1
+        try:
+            await self._both_ways(scope, receive, send)
+        finally:
+            self._sockets -= 1
+
+    async def _both_ways(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import WebSocketException
+        from websockets.typing import Subprotocol
+
+        url = f"{self._origin.replace('http', 'ws', 1)}{self._target(scope).decode('ascii')}"
+        authorization = [
+            (name.decode(), value.decode("latin-1")) for name, value in _handed_on(scope["headers"]) if name == b"authorization"
+        ]
+        wanted = [Subprotocol(one) for one in scope.get("subprotocols", ())]
+        try:
+            async with connect(
+                url, subprotocols=wanted or None, additional_headers=authorization, proxy=None, max_size=16 * 1024 * 1024
+            ) as behind:
+                await send({"type": "websocket.accept", "subprotocol": behind.subprotocol})
+
+                async def down() -> None:
+                    async for message in behind:
+                        kind = "text" if isinstance(message, str) else "bytes"
+                        await send({"type": "websocket.send", kind: message})
+                    await send({"type": "websocket.close", "code": behind.close_code or 1000})
+
+                async def up() -> None:
+                    while (message := await receive())["type"] == "websocket.receive":
+                        text = message.get("text")
+                        await behind.send(text if text is not None else message["bytes"])
+
+                ways = {asyncio.ensure_future(down()), asyncio.ensure_future(up())}
+                _, left = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                for one in left:
+                    one.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
+        except (OSError, WebSocketException, TimeoutError):
+            with contextlib.suppress(RuntimeError):  # it was closed meanwhile
+                await send({"type": "websocket.close", "code": _FAILED})
+
+
+def _handed_on(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    """What of the caller's *headers* the server behind gets. What ``Connection`` names is for one hop (RFC 9110, 7.6.1)."""
+    known = list(headers)
+    named = {one.strip().lower() for name, value in known if name == b"connection" for one in value.split(b",")}
+    for name, value in known:
+        if name in _HOP_BY_HOP or name in _NOT_ON or name in named:
+            continue
+        if name == b"authorization" and value[:6].lower() != b"basic ":
+            continue  # a token for this server is no business of another's
+        yield name, value
+
+
+def _framed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """How the body is framed behind: by the one length that was read here, or else in chunks, which httpx2 sees to."""
+    return [(b"content-length", b"%d" % int(value)) for name, value in headers if name == b"content-length"][:1]
+
+
+def _body(scope: Scope, receive: Receive) -> AsyncIterator[bytes] | None:
+    """The request's body as it comes, or nothing where there is none."""
+    names = {name for name, _ in scope["headers"]}
+    if b"content-length" not in names and b"transfer-encoding" not in names:
+        return None
+
+    async def parts() -> AsyncIterator[bytes]:
+        while True:
+            async with asyncio.timeout(_SECONDS):
+                message = await receive()
+            if message["type"] != "http.request":
+                raise httpx2.WriteError("the caller went away")
+            yield message.get("body", b"")
+            if not message.get("more_body", False):
+                return
+
+    return parts()

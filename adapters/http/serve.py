@@ -1,0 +1,59 @@
+"""The process that serves the front: uvicorn with h11, behind a reading of HTTP that is stricter still (`framing`)."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from adapters.http.bound import Bound
+from adapters.http.framing import MOST_HEAD
+from adapters.http.protocol import MOST_PER_ADDRESS, protocol
+from arcops.errors import Unavailable
+from foundation.settings import is_loopback
+
+_GRACE_SECONDS = 30
+_MOST_AT_ONCE = 1000
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at *host*; port 0 takes a free one. Raises `Unavailable` where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise Unavailable(f"nothing can be served at {host}:{port}: {error.strerror or error}") from error
+    return listening
+
+
+def free_port() -> int:
+    """A loopback port that nobody has now."""
+    with listen("127.0.0.1", 0) as taken:
+        return int(taken.getsockname()[1])
+
+
+def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:
+    """Serve until a signal ends it; what is under way then may take half a minute to seal what it has."""
+    local = is_loopback(bound.host)
+    config = uvicorn.Config(
+        app,
+        http=protocol(most_per_address=None if local or bound.behind_proxy else MOST_PER_ADDRESS),
+        ws="websockets-sansio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        limit_concurrency=_MOST_AT_ONCE,
+        h11_max_incomplete_event_size=MOST_HEAD,
+        ssl_certfile=str(bound.certificate) if bound.certificate else None,
+        ssl_keyfile=str(bound.key) if bound.key else None,
+    )
+    uvicorn.Server(config).run(sockets=[listening])

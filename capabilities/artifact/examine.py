@@ -1,0 +1,116 @@
+"""Examine one kept artifact: what it says, who vouches for it now, and its place in the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arcops.errors import Refused
+from arcops.result import Report
+from artifacts.bundle import read_envelope
+from artifacts.index import Filter
+from artifacts.statement import from_statement
+from artifacts.store import Store
+from artifacts.vouch import SignatureState, Standing, signature_of
+from capabilities.artifact.standing import LedgerState, grounds, ledger_of
+from capabilities.contract import Place, Scope, tool
+from capabilities.kept import NotThere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examine:
+    """What to examine."""
+
+    artifact: str
+    """The digest (sha256:…) of a sealed artifact in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """Another artifact to compare this one with."""
+
+    artifact: str
+    site: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """One artifact, with everything about it checked at the moment of asking. Nothing here comes from a cache."""
+
+    artifact: str
+    signature: SignatureState
+    expired: bool
+    """It no longer holds at the moment of asking."""
+    ledger: LedgerState
+    report: Report | None
+    """What it says; nothing where its bytes changed, or where it is no readiness report."""
+    problem: str = ""
+    """Why there is no report, in one sentence."""
+    predicate_type: str = ""
+    previous: Neighbour | None = None
+    """The one before it about the same subject at the same site."""
+    elsewhere: tuple[Neighbour, ...] = ()
+    """The newest about the same subject at each other site, at most 20."""
+
+
+@tool(title="Examine an artifact", scope=Scope.READ, reads_only=True)
+def examine_artifact(ask: Examine, at: Place) -> Examined:
+    """Open a kept artifact and check its bytes, its signature and its place in the ledger, all at this moment.
+
+    Unlike verifying, a bad signature is an answer here and no refusal: this is for looking, and verifying is for relying on.
+    """
+    with Store.at(at.settings) as store:
+        listed = store.list(Filter(artifact=ask.artifact, limit=1))
+        if not listed and not store.path(ask.artifact).exists():
+            raise NotThere(f"the store keeps nothing under {ask.artifact}; 'arcops store list' names what it keeps")
+        ground = grounds(at)
+        ledger = ledger_of(ask.artifact, listed[0].position if listed else None, store, ground.keys)
+        try:
+            data = store.get(ask.artifact)
+        except Refused:
+            gone = not store.path(ask.artifact).exists()
+            said = (
+                "Its bytes are gone from the store." if gone else "The bytes in the store are no longer those of this digest."
+            )
+            changed = SignatureState(standing=Standing.CHANGED, said=said, checked_at=at.now())
+            return Examined(artifact=ask.artifact, signature=changed, expired=False, ledger=ledger, report=None, problem=said)
+        signature = signature_of(data, ground, at.now())
+        if not listed and signature.standing is Standing.UNREADABLE:
+            raise NotThere(f"{ask.artifact} is kept here as evidence, not as an artifact; fetch it as evidence")
+        kind = listed[0].predicate_type if listed else ""
+        try:
+            report = from_statement(read_envelope(data).payload)
+        except Refused as error:
+            return Examined(
+                artifact=ask.artifact,
+                signature=signature,
+                expired=False,
+                ledger=ledger,
+                report=None,
+                problem=f"It is no readiness report that holds together: {error}.",
+                predicate_type=kind,
+            )
+        before, elsewhere = _neighbours(store, report, listed[0].position) if listed else (None, ())
+        return Examined(
+            artifact=ask.artifact,
+            signature=signature,
+            expired=at.now() > report.valid_until,
+            ledger=ledger,
+            report=report,
+            predicate_type=kind,
+            previous=before,
+            elsewhere=elsewhere,
+        )
+
+
+def _neighbours(store: Store, report: Report, position: int) -> tuple[Neighbour | None, tuple[Neighbour, ...]]:
+    """By the listing's words: what to offer for comparison decides nothing."""
+    previous: Neighbour | None = None
+    elsewhere: dict[str, Neighbour] = {}
+    for one in store.list(Filter(subject=report.subject.name, limit=500)):
+        there = Neighbour(artifact=one.artifact, site=one.site)
+        if one.site == report.site:
+            if previous is None and one.position < position:
+                previous = there
+        elif len(elsewhere) < 20:
+            elsewhere.setdefault(one.site, there)
+    return previous, tuple(elsewhere.values())

@@ -1,0 +1,174 @@
+"""The product's own success figures, measured from what the store can prove; each comes with its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from arcops.errors import Refused
+from artifacts.store import Store
+from capabilities.artifact.measures import Measured, deployed_after_passing, first_inference, gpu_reproduced, wildcard_egress
+from capabilities.artifact.standing import grounds
+from capabilities.artifact.vouched import Vouched
+from capabilities.contract import Place, Scope, tool
+
+MOST_DAYS = 3660
+
+
+class Unit(Enum):
+    """What a figure's ``value`` counts."""
+
+    SECONDS = "seconds"
+    OF = "of"
+    """So many of ``of``."""
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskFigures:
+    """Over which time to measure, and what counts as production."""
+
+    days: int = 90
+    """Artifacts judged in so many days before now are looked at."""
+    production: tuple[str, ...] = ()
+    """Names of production namespaces, in which * stands for any characters; without one, every namespace counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure. ``value`` is ``None`` where nothing in the store could be measured, and ``said`` tells why."""
+
+    name: str
+    title: str
+    definition: str
+    unit: Unit
+    value: int | None
+    of: int
+    """How many things were measured, or how many there are of which ``value`` are good."""
+    said: str
+    artifacts: tuple[str, ...]
+    """The newest of the artifacts that the figure rests on, at most 20."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Every figure, over one period."""
+
+    begin: datetime
+    end: datetime
+    figures: tuple[Figure, ...]
+    unvouched: int
+    """How many artifacts were passed over, since nobody vouches for them here."""
+    problem: str = ""
+    """Why nothing can be vouched for, where that is so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    name: str
+    title: str
+    definition: str
+    unit: Unit
+    measure: Callable[[Vouched, tuple[str, ...]], Measured]
+
+
+_WANTED = (
+    _Wanted(
+        name="time-to-first-inference",
+        title="Time to first inference",
+        definition=(
+            "For each model that was shown to answer in the period: the time from the first artifact about the model to the "
+            "first that a gate named 'inference' did not find RED, with the same digest as its subject. The figure is the "
+            "median over models."
+        ),
+        unit=Unit.SECONDS,
+        measure=first_inference,
+    ),
+    _Wanted(
+        name="passed-before-deployment",
+        title="Models that passed before deployment",
+        definition=(
+            "Of the models that workloads asked to run in the period, those that had a valid GREEN artifact, from a signer who "
+            "counts, when they were first asked for at the admission check. A workload that names no model counts as one that "
+            "did not pass. AMBER is not counted as passed, even where the policy admits it."
+        ),
+        unit=Unit.OF,
+        measure=deployed_after_passing,
+    ),
+    _Wanted(
+        name="wildcard-egress",
+        title="Wildcard egress in production namespaces",
+        definition=(
+            "Production namespaces from which pods may go anywhere: gate 'network' finds an egress rule that does not name "
+            "where to (network/egress), waived or not, or a pod that no policy closes for egress (network/isolated), by the "
+            "newest artifact of each site and subject. Where nobody says which namespaces are production, every one counts. "
+            "The goal is 0."
+        ),
+        unit=Unit.COUNT,
+        measure=wildcard_egress,
+    ),
+    _Wanted(
+        name="gpu-reproduced",
+        title="GPU readiness reproduced across sites",
+        definition=(
+            "Of the sites that judged GPU nodes by a policy that at least one other site used too (the same policy by its "
+            "digest), those at which the newest artifact of every node is GREEN. A site counts once for each such policy."
+        ),
+        unit=Unit.OF,
+        measure=gpu_reproduced,
+    ),
+)
+
+
+@tool(title="Success figures", scope=Scope.READ, reads_only=True, long=True)
+def success_figures(ask: AskFigures, at: Place) -> Figures:
+    """Measure how well this site does, from artifacts whose signatures hold: time to first inference, models checked before
+    deployment, wildcard egress, GPU readiness across sites. What cannot be measured says so and is never shown as zero.
+    """
+    if not 1 <= ask.days <= MOST_DAYS:
+        raise Refused(f"figures are measured over 1 to {MOST_DAYS} days, not {ask.days}")
+    end = at.now()
+    begin = end - timedelta(days=ask.days)
+    ground = grounds(at)
+    with Store.at(at.settings) as store:
+        vouched = Vouched(store, ground, begin=begin, end=end, stop=at.stop)
+        figures = tuple(_figure(wanted, wanted.measure(vouched, ask.production)) for wanted in _WANTED)
+        return Figures(begin=begin, end=end, figures=figures, unvouched=len(vouched.unvouched), problem=ground.problem)
+
+
+def _figure(wanted: _Wanted, measured: Measured) -> Figure:
+    return Figure(
+        name=wanted.name,
+        title=wanted.title,
+        definition=wanted.definition,
+        unit=wanted.unit,
+        value=measured.value,
+        of=measured.of,
+        said=measured.said,
+        artifacts=measured.artifacts[:20],
+    )
+
+
+def worded(figure: Figure) -> str:
+    """The figure's value as people say it, and never a number where nothing was measured."""
+    if figure.value is None:
+        return "not measured"
+    match figure.unit:
+        case Unit.OF:
+            return f"{figure.value} of {figure.of}"
+        case Unit.COUNT:
+            return str(figure.value)
+        case Unit.SECONDS:
+            return _lasting(figure.value)
+
+
+def _lasting(seconds: int) -> str:
+    """*seconds* in the two largest units, such as ``2 d 4 h``."""
+    parts, rest = [], seconds
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"

@@ -1,0 +1,121 @@
+"""Who vouches for an artifact, and is it in the ledger: both found out at the moment of asking, from nothing that was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from arcops.errors import ArcOpsError, Refused
+from artifacts.entries import Entry, read_line
+from artifacts.log.checkpoint import Checkpoint, open_checkpoint
+from artifacts.log.lines import read_lines
+from artifacts.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
+from artifacts.public_key import PublicKey
+from artifacts.store import Store
+from artifacts.vouch import Grounds
+from capabilities.contract import Place
+from tasks.signing.grounds import grounds as trusted
+
+
+class Ledgered(Enum):
+    """What the ledger says of an artifact."""
+
+    PROVEN = "proven"
+    """A proof leads from its entry to the root that the last checkpoint signs."""
+    NOT_YET = "not-yet"
+    """Its entry is newer than the last checkpoint."""
+    UNPROVEN = "unproven"
+    """There is no checkpoint, or none that a trusted key signed."""
+    BROKEN = "broken"
+    """The log is not the one that the checkpoint signs: something was removed, edited or moved."""
+    ABSENT = "absent"
+    """The log has no entry for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """The artifact's place in the log, proven at the moment of asking."""
+
+    state: Ledgered
+    said: str
+    """One sentence: what was found."""
+    position: int | None = None
+    """Its number in the log; the first is 0."""
+    kept_at: datetime | None = None
+    origin: str = ""
+    size: int = 0
+    """How many entries the checkpoint signs."""
+    root: str = ""
+    """The Merkle root that the checkpoint signs, in hex."""
+    path: tuple[str, ...] = ()
+    """The inclusion proof, from the leaf upwards, in hex (RFC 6962)."""
+    signers: tuple[str, ...] = ()
+    """The ids of the trusted keys that signed the checkpoint."""
+
+
+def grounds(at: Place) -> Grounds:
+    """Read what artifacts are checked against at this place, now."""
+    try:
+        return trusted(at.settings.trust)
+    except ArcOpsError as error:
+        return Grounds(problem="its trust cannot be used; ask its operator" if at.roots is not None else str(error))
+
+
+def ledger_of(digest: str, position: int | None, store: Store, keys: Sequence[PublicKey]) -> LedgerState:
+    """Prove the entry at *position*, which the index names for *digest*, against the store's last checkpoint now."""
+    if position is None:
+        return LedgerState(state=Ledgered.ABSENT, said="The log has no entry for it: it was never kept as an artifact.")
+    lines = tuple(read_lines(store.folder / "log"))
+    entry = _entry(lines, position)
+    if entry is None or entry.artifact != digest:
+        return LedgerState(
+            state=Ledgered.BROKEN, position=position, said="The log no longer has its entry where it was: the log was changed."
+        )
+    note = store.last_checkpoint()
+    signed = {key.id: found for key in keys if (found := _checkpoint(note, key, store.origin))} if note else {}
+    if not signed:
+        why = "no checkpoint was signed yet" if note is None else "no trusted key signed the last checkpoint"
+        return LedgerState(
+            state=Ledgered.UNPROVEN, position=position, kept_at=entry.at, said=f"Entry {position} of the log; {why}."
+        )
+    checkpoint = next(iter(signed.values()))
+    leaves = tuple(leaf_hash(line) for line in lines[: checkpoint.size])
+
+    def state(state: Ledgered, said: str, path: tuple[bytes, ...] = ()) -> LedgerState:
+        return LedgerState(
+            state=state,
+            said=said,
+            position=position,
+            kept_at=entry.at,
+            origin=checkpoint.origin,
+            size=checkpoint.size,
+            root=checkpoint.root.hex(),
+            path=tuple(node.hex() for node in path),
+            signers=tuple(sorted(signed)),
+        )
+
+    if len(leaves) < checkpoint.size:
+        lost = checkpoint.size - len(leaves)
+        return state(Ledgered.BROKEN, f"The checkpoint signs {checkpoint.size} entries; {lost} of them were removed.")
+    if position >= checkpoint.size:
+        return state(Ledgered.NOT_YET, f"Entry {position} is newer than the last checkpoint, which signs {checkpoint.size}.")
+    path = inclusion_proof(leaves, position)
+    if not verify_inclusion(leaf=leaf_hash(entry.line), index=position, size=checkpoint.size, proof=path, root=checkpoint.root):
+        return state(Ledgered.BROKEN, "The log is not the one that its checkpoint signs: an entry was edited or moved.", path)
+    return state(Ledgered.PROVEN, f"Entry {position} is one of the {checkpoint.size} that the last checkpoint signs.", path)
+
+
+def _entry(lines: Sequence[bytes], position: int) -> Entry | None:
+    try:
+        return read_line(lines[position]) if position < len(lines) else None
+    except Refused:
+        return None
+
+
+def _checkpoint(note: bytes, key: PublicKey, origin: str) -> Checkpoint | None:
+    try:
+        return open_checkpoint(note, [key], origin=origin)
+    except Refused:
+        return None

@@ -1,0 +1,151 @@
+"""Verify a sealed artifact, or show it: no engine, no network, nothing but the artifact and the keys."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from arcops.errors import Refused
+from arcops.policy import SKEW
+from arcops.result import Report
+from artifacts.bundle import read_envelope
+from artifacts.statement import from_statement
+from artifacts.vouch import vouch_report
+from capabilities.contract import Place, Scope, tool
+from capabilities.kept import honest_now, kept_bytes, sealed_bytes, whose_keys
+from tasks.signing.grounds import grounds_of
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+class NotVerified(Refused):
+    """The artifact is not what one of the keys signed. Do not use it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """An artifact, and who should have signed it."""
+
+    artifact: str
+    """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
+    keys: tuple[str, ...] = ()
+    """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs. They count for
+    this answer alone."""
+    policy: str = ""
+    """The policy that must have judged: its digest (sha256:…), the name of a shipped one, or a file. Empty: any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A report that one of the keys signed."""
+
+    report: Report
+    signers: tuple[str, ...]
+    """The ids of the keys whose signatures hold."""
+    expired: bool
+    """It no longer holds at the moment of asking: check again."""
+    warnings: tuple[str, ...] = ()
+    """What is not as it should be and stops nothing, one sentence each."""
+    untrusted: tuple[str, ...] = ()
+    """Those of the signers that only the caller named: this place does not trust them, so elsewhere here it still counts for
+    nothing."""
+
+
+@tool(title="Verify an artifact", scope=Scope.READ, reads_only=True)
+def verify_artifact(ask: Verify, at: Place) -> Verified:
+    """Check the signature of a sealed artifact offline, and tell what it says and whether it still holds.
+
+    Refused if none of the keys signed it, if the signer or the artifact is revoked or that is not known, if it contradicts
+    itself, or if it was judged in the future or by another policy than the one named: then do not use it.
+    """
+    keys, strange = whose_keys(ask.keys, at)
+    data = sealed_bytes(ask.artifact, at)
+    pinned, skew = _pinned(ask.policy, at)
+    try:
+        now = honest_now(at)
+        vouched = vouch_report(data, grounds_of(keys, at.settings.trust), now, skew=skew)
+    except Refused as error:
+        raise NotVerified(str(error)) from error
+    report = vouched.report
+    if pinned and report.policy_digest != pinned:
+        raise NotVerified(f"it was judged by policy {report.policy_name!r} ({report.policy_digest}), not by {pinned}")
+    return Verified(
+        report=report,
+        signers=vouched.signers,
+        expired=vouched.expired(now),
+        warnings=vouched.warnings,
+        untrusted=tuple(signer for signer in vouched.signers if signer in strange),
+    )
+
+
+def _pinned(policy: str, at: Place) -> tuple[str, timedelta]:
+    """The digest of the policy that must have judged, or nothing, and how far that policy lets clocks differ."""
+    if not policy or _DIGEST.match(policy):
+        return policy, SKEW
+    from capabilities.model.check import allowed_policy  # a policy is parsed by all gates, which most verifications do without
+
+    read = allowed_policy(policy, at)
+    return read.digest, read.clock_skew
+
+
+class Form(Enum):
+    """The formats of others that a report can be written in."""
+
+    NONE = ""
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    TEST_RESULT = "test-result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """An artifact, and how to write it."""
+
+    artifact: str
+    """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
+    form: Form = Form.NONE
+    """Also write the report in this format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What an artifact says. Nobody checked who said it."""
+
+    report: Report
+    written: str = ""
+    """The report in the format that was asked for."""
+
+
+@tool(title="Show an artifact", scope=Scope.READ, reads_only=True)
+def show_artifact(ask: Show, at: Place) -> Shown:
+    """Tell what a sealed artifact says, without checking who signed it; verify it before relying on it."""
+    from capabilities.artifact.project import project
+
+    report = from_statement(read_envelope(sealed_bytes(ask.artifact, at)).payload)
+    return Shown(report=report, written=project(report, ask.form.value).decode() if ask.form is not Form.NONE else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """What to fetch."""
+
+    artifact: str
+    """The digest (sha256:…) of a sealed artifact, or of an evidence body, in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What the store keeps under a digest."""
+
+    text: str
+    """The exact bytes, which are UTF-8: a sealed artifact in JSON, or an evidence body in canonical JSON."""
+
+
+@tool(title="Fetch from the store", scope=Scope.READ, reads_only=True)
+def fetch_artifact(ask: Fetch, at: Place) -> Fetched:
+    """Give the exact bytes of a sealed artifact, or of an evidence body behind one, from the store."""
+    return Fetched(text=kept_bytes(ask.artifact, at).decode())

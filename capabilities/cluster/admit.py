@@ -1,0 +1,82 @@
+"""Admit workloads, or refuse them: the same spine, with a manifest for a subject."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.finding import Outcome
+from arcops.result import Report
+from arcops.verdict import Verdict
+from capabilities.contract import Place, Scope, tool
+from capabilities.model.check import allowed_policy, evaluate
+
+_MOST_MESSAGE = 4000
+"""Characters of the reasons in an AdmissionReview; the artifact has them all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admit:
+    """Workloads that ask to be let in."""
+
+    manifest: str
+    """The text of a manifest or AdmissionReview, in YAML or JSON."""
+    policy: str = "admission"
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
+    review: bool = False
+    """The manifest is an AdmissionReview; answer it as an API server expects."""
+    name: str = "manifest"
+    """What the artifact calls its subject."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The decision, which is kept as an artifact like any other."""
+
+    report: Report
+    artifact: str
+    """The digest under which the store keeps the sealed report."""
+    review: str = ""
+    """The AdmissionReview that answers the one in the request, as JSON, where it was asked for."""
+
+
+@tool(title="Admit workloads", scope=Scope.CHECK, reads_only=True)
+def admit_workload(ask: Admit, at: Place) -> Admitted:
+    """Decide whether workloads may run: each model and image that they name needs a valid GREEN artifact in the store.
+
+    What cannot be checked is not admitted.
+    """
+    if not ask.name or Path(ask.name).name != ask.name:
+        raise Refused(f"{ask.name[:100]!r} cannot name the manifest; use a plain name without slashes")
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = Path(folder) / ask.name
+        manifest.write_text(ask.manifest, encoding="utf-8", newline="")
+        policy = allowed_policy(ask.policy, at)  # as the caller may name it; the manifest's place is this process's own
+        report, digest = evaluate(manifest, "workload", policy, (), replace(at, roots=None))
+    answer = ""
+    if ask.review:
+        try:
+            answer = review_response(ask.manifest, report, folder=folder)
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused("this is no AdmissionReview in JSON, so there is none to answer") from error
+    return Admitted(report=report, artifact=digest, review=answer)
+
+
+def review_response(review: str, report: Report, *, folder: str) -> str:
+    """The AdmissionReview (``admission.k8s.io/v1``) that answers *review*: allowed unless RED, with the reasons.
+
+    *folder* is where the manifest lay while it was judged, which is nobody's business.
+    """
+    asked = json.loads(review)
+    bad = [finding for result in report.results for finding in result.findings if finding.outcome is not Outcome.PASS]
+    texts = [finding.text.replace(f"{folder}/", "") for finding in bad]
+    allowed = report.verdict is not Verdict.RED
+    response: dict[str, object] = {"uid": asked["request"]["uid"], "allowed": allowed}
+    if not allowed:
+        response["status"] = {"code": 403, "reason": "Forbidden", "message": f"arcops: {' '.join(texts)}"[:_MOST_MESSAGE]}
+    elif texts:
+        response["warnings"] = texts
+    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})

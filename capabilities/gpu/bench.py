@@ -1,0 +1,144 @@
+"""Measure what the machine where this runs can do, and make baselines of what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.exercise import FOR_A_BASELINE, Exercise
+from arcops.finding import Outcome
+from arcops.zones import LEAST_SESSIONS
+from artifacts.beneath import is_file
+from capabilities.contract import Place, Scope, tool
+from capabilities.kept import kept_bytes, opened, sealed_bytes
+from capabilities.model.check import Judged, allowed_policy, evaluate
+from flows.subjects.evaluations import GPU_BENCHMARK, NODE_BENCHMARK, as_strict, name_beside
+
+_NODE = Path("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchNode:
+    """What to measure, how long, against what, and by which policy to judge it."""
+
+    cpu: bool = False
+    """Measure the processor instead of the GPUs, on a node without one."""
+    baseline: Path | None = None
+    """The site's signed baseline, on the machine where the benchmark runs."""
+    policy: str = ""
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file. Empty: gpu-bench or
+    cpu-bench."""
+    least: int = 0
+    """The least sessions of each figure; 0: five, or nine where no baseline is given, for such a run may become one."""
+    most: int = 15
+    """The most sessions of each figure, when fewer do not decide."""
+    tolerance: int = 50
+    """Percent that a figure may take longer than in the baseline, where the policy is not stricter."""
+    sustained_s: int = 10
+    """Seconds that one load is kept up."""
+    budget_s: int = 600
+    """Seconds that the whole benchmark may take."""
+    seed: int = 1
+    """The operands follow from it."""
+    size: int = 1000
+    """Thousandths of the full size; less is for trying out, and no policy that ships calls it a benchmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeBaseline:
+    """Of which artifact to make a baseline."""
+
+    artifact: str
+    """A kept artifact of a benchmark that was not RED: its digest sha256:…, or the text of the artifact itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeBaseline:
+    """The sealed baseline, one file that needs nothing beside it."""
+
+    text: str
+    subject: str
+    """The node that it was measured on."""
+    figures: int
+    """How many figures it holds."""
+    key_id: str
+    """The key that signed it."""
+
+
+# Not ``deployed``, as ``check_gpus``: whoever asks means this machine. The flows ``gpu-benchmark`` and
+# ``node-benchmark`` measure a worker's.
+@tool(title="Benchmark this node", scope=Scope.CHECK, reads_only=True, long=True)
+def bench_node(ask: BenchNode, at: Place) -> Judged:
+    """Measure the GPUs (or the processor) of the machine where this runs, and keep a signed artifact: GREEN, AMBER or RED.
+
+    Sessions of memory copies and matrix products, a canary between them, every result checked; more sessions until each figure
+    is decided against the baseline. It uses the devices fully for minutes and disturbs whatever else runs there. Without a GPU
+    it is BLOCKED and RED, unless the processor is asked for. Without a baseline it is AMBER at best, and may become one.
+    """
+    policy = ask.policy or ("cpu-bench" if ask.cpu else "gpu-bench")
+    asked = Exercise(
+        cpu=ask.cpu,
+        least=ask.least or (LEAST_SESSIONS if ask.baseline else FOR_A_BASELINE),
+        most=ask.most,
+        tolerance=ask.tolerance,
+        sustained=ask.sustained_s * 1_000_000,
+        budget=ask.budget_s * 1_000_000,
+        seed=ask.seed,
+        size=ask.size,
+    )
+    if ask.baseline is not None and not is_file(ask.baseline, at.within):
+        raise Refused(f"{ask.baseline} is no file; give a baseline that 'arcops gpu baseline' made")
+    judging = allowed_policy(policy, at)
+    exercise = as_strict(asked, judging)
+    attached = () if ask.baseline is None else (ask.baseline,)
+    kind = NODE_BENCHMARK.kind if ask.cpu else GPU_BENCHMARK.kind
+    report, digest = evaluate(_NODE, kind, judging, attached, at, named=name_beside(_NODE), exercise=exercise)
+    return Judged(report=report, artifact=digest)
+
+
+@tool(title="Make a benchmark baseline", scope=Scope.PUBLISH, idempotent=True)
+def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
+    """Make a signed baseline of what a kept benchmark artifact measured, for machines of the same model.
+
+    The artifact must be signed by a trusted key, its evidence kept here and unchanged, and its verdict not RED; nor may
+    anything have disturbed the run, for a slow baseline would excuse slow machines.
+    """
+    from arcops.seen.baseline import Baseline, known_figures, known_songs
+    from arcops.seen.benchmark import Benchmark
+    from arcops.verdict import Verdict
+    from artifacts.baseline import baseline_statement
+    from artifacts.bundle import seal_statement
+    from artifacts.store import digest_of
+    from artifacts.wire import from_json
+
+    data = sealed_bytes(ask.artifact, at)
+    report = opened(ask.artifact, at)
+    if report.verdict is Verdict.RED:
+        raise Refused("the artifact is RED, so the machine was not well; make a baseline of one that is GREEN or AMBER")
+    for finding in (finding for result in report.results for finding in result.findings):
+        if finding.rule == "benchmark/canary" and finding.outcome is not Outcome.PASS:
+            raise Refused(f"the run was disturbed, so it makes no baseline; measure again. {finding.text}")
+    record = next((record for record in report.evidence if record.kind == Benchmark.KIND), None)
+    if record is None or not any(result.gate == "benchmark" for result in report.results):
+        raise Refused("the artifact is of no benchmark, so there is nothing to make a baseline of; run 'arcops gpu bench'")
+    body = from_json(Benchmark, kept_bytes(record.digest, at))
+    baseline = Baseline(
+        subject=report.subject,
+        site=report.site,
+        artifact=digest_of(data),
+        evidence=record.digest,
+        verdict=report.verdict,
+        measured_at=record.at,
+        exercise=body.exercise,
+        machines=body.machines,
+        figures=known_figures(body),
+        canary=known_songs(body),
+    )
+    signer = at.signer()
+    return MadeBaseline(
+        text=seal_statement(baseline_statement(baseline), signer).decode(),
+        subject=report.subject.name,
+        figures=len(baseline.figures),
+        key_id=signer.public.id,
+    )

@@ -1,0 +1,33 @@
+"""Check the GPUs of the machine where this runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from capabilities.contract import Place, Scope, tool
+from capabilities.model.check import Judged, evaluate
+from flows.subjects.evaluations import GPU_VALIDATION, name_beside
+
+_NODE = Path("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckGpus:
+    """By which policy to judge the GPUs here."""
+
+    policy: str = "gpu"
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
+
+
+# Not ``deployed``: that would judge the worker's machine, and whoever asks means this one. The flow ``gpu-validation`` does so.
+@tool(title="Check the GPUs of this node", scope=Scope.CHECK, reads_only=True, long=True)
+def check_gpus(ask: CheckGpus, at: Place) -> Judged:
+    """Judge every GPU of the machine where this runs, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+
+    Asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, twice, and watches for
+    faults meanwhile; reads the kernel's messages for faults since boot. A signal that could not be read is RED, and so is a
+    machine without a GPU: BLOCKED.
+    """
+    report, digest = evaluate(_NODE, GPU_VALIDATION.kind, ask.policy, (), at, named=name_beside(_NODE))
+    return Judged(report=report, artifact=digest)

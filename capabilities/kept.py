@@ -1,0 +1,138 @@
+"""What is in the store, opened: shared by the tools that are given an artifact by its digest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from arcops.errors import Refused
+from arcops.policy import SKEW
+from arcops.result import Report
+from arcops.tier import Tier
+from arcops.verdict import Verdict
+from artifacts.bundle import MOST_BYTES
+from artifacts.log.memory import Memory
+from artifacts.public_key import PublicKey, load_public_key
+from artifacts.vouch import vouch_report
+from capabilities.contract import Left, Place
+from tasks.signing.grounds import grounds, trusted_keys
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_WIDTH = (Tier.AIR_GAPPED, Tier.RESTRICTED, Tier.CONNECTED)
+
+
+class NotThere(Refused):
+    """The store keeps nothing under this digest."""
+
+
+class Changed(Refused):
+    """What the store keeps under this digest is no longer what it was."""
+
+
+def sealed_bytes(artifact: str, at: Place) -> bytes:
+    """The sealed artifact that a caller means: its digest in the store, or its own text."""
+    return kept_bytes(artifact, at) if _DIGEST.match(artifact) else artifact.encode()
+
+
+def kept_bytes(digest: str, at: Place) -> bytes:
+    """What the store keeps under *digest*. Raises `NotThere` or `Changed`, which name no path of this machine."""
+    from artifacts.store import Store
+
+    with Store.at(at.settings) as store:
+        try:
+            return store.get(digest)
+        except Refused as error:
+            if store.path(digest).exists():
+                said = f"what the store keeps under {digest} was changed and is no longer that; 'arcops store check' tells more"
+                raise Changed(said) from error
+            raise NotThere(f"the store holds nothing with digest {digest}; 'arcops store list' names what it keeps") from error
+
+
+def whose_keys(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
+    """The keys to verify with, and the ids of those among them that are not trusted here: *pems*, or the trusted ones."""
+    if not pems:
+        return trusted_keys(at.settings.trust), ()
+    keys = tuple(load_public_key(pem.encode(), where=f"key {number}") for number, pem in enumerate(pems, 1))
+    try:
+        known = {key.id for key in trusted_keys(at.settings.trust)}
+    except Refused:
+        known = set()
+    return keys, tuple(sorted({key.id for key in keys} - known))
+
+
+def honest_now(at: Place) -> datetime:
+    """The clock here. Raises `Refused` if the store was written later: set back, it would revive what ran out."""
+    now = at.now()
+    remembered = (one.what.newest for one in Memory(at.settings.memory, at.settings.store).recall())
+    newest = max((moment for moment in remembered if moment is not None), default=now)
+    if newest - now > SKEW:
+        raise Refused(
+            f"the clock here says {now:%Y-%m-%d %H:%M:%S} UTC, and the store was last written at {newest:%Y-%m-%d %H:%M:%S}"
+            " UTC: one of them is wrong, so it is not known what still holds; set the clock"
+        )
+    return now
+
+
+def opened(digest: str, at: Place) -> Report:
+    """The report kept as *digest*. Raises `Refused` if no signer that counts here stands behind it."""
+    return vouch_report(sealed_bytes(digest, at), grounds(at.settings.trust), honest_now(at)).report
+
+
+def left_about(left: Left, at: Place, *, name: str, kind: str) -> Report:
+    """The report that a run elsewhere *left*, about the subject of this *name* and *kind*.
+
+    What Prefect says of a run is a view that others can write, so the artifact itself must be of this run, this subject, this
+    policy, this time, a tier that is not wider than here, and a signer that counts now. Raises `Refused` where it is not.
+    """
+    now = at.now()
+    ground = grounds(at.settings.trust)
+    try:
+        report = vouch_report(sealed_bytes(left.artifact, at), ground, now).report
+    except Refused as error:
+        said = f"the run {left.run} is said to have left {left.artifact}"
+        raise Refused(f"{said}, which is not its answer, for it does not count here: {error}") from error
+    complaint = next(filter(None, _complaints(report, left, at, name=name, kind=kind, now=now)), "")
+    if complaint:
+        raise Refused(f"the run {left.run} is said to have left {left.artifact}, which is not its answer: {complaint}")
+    return report
+
+
+def _complaints(report: Report, left: Left, at: Place, *, name: str, kind: str, now: datetime) -> Iterator[str]:
+    """Why *report* cannot be what the run *left*; empty sentences for what fits."""
+    from flows.subjects.evaluations import runner_of
+
+    if report.runner != runner_of(left.run, left.parameters):
+        own = report.runner.startswith(f"{runner_of(left.run, {}).rpartition('/')[0]}/")
+        yield "this run was told to judge something else" if own else f"it was made by {report.runner!r}"
+    if (report.subject.name, report.subject.kind) != (name, kind):
+        yield f"it is about the {report.subject.kind} {report.subject.name!r}, not about the {kind} {name!r}"
+    asked = str(left.parameters.get("policy", ""))
+    if report.policy_digest != asked and not _unread(report, asked):
+        yield f"it was judged by the policy {report.policy_name!r} ({report.policy_digest}), not by {asked}"
+    if _WIDTH.index(report.tier) > _WIDTH.index(at.settings.tier):
+        yield f"it was judged in the tier {report.tier.value}; say --tier {report.tier.value} here if it may reach that far"
+    if not left.begun - SKEW <= report.judged_at <= now + SKEW:
+        said = f"it was judged at {report.judged_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"{said}, and the run began at {left.begun:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _unread(report: Report, asked: str) -> bool:
+    """Does *report* say that the worker could not read the policy that was *asked* for? Then it is RED, which is an answer."""
+    from flows.policies.unread import NOTHING, UNREAD
+
+    named = f"{asked[:100]}{UNREAD}"
+    return (report.policy_digest, report.policy_name, report.verdict) == (NOTHING, named, Verdict.RED)
+
+
+__all__ = [
+    "MOST_BYTES",
+    "Changed",
+    "NotThere",
+    "honest_now",
+    "kept_bytes",
+    "left_about",
+    "opened",
+    "sealed_bytes",
+    "whose_keys",
+]

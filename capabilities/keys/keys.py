@@ -1,0 +1,123 @@
+"""Keys: make one, name one, and put a public one among those that are trusted."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.seen.signatures import Revoked
+from artifacts.bundle import open_statement, seal_statement
+from artifacts.private_folder import make_private, refuse_if_open
+from artifacts.private_key import Algorithm, create, save, save_public
+from artifacts.public_key import load_public_key
+from artifacts.reading import read_file
+from artifacts.revocation import RevocationList, parse_revocations, revocation_statement
+from artifacts.writing import replace_whole, write_new
+from capabilities.contract import Place, Scope, Use, tool, used
+
+_MOST_LIST_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """Which key to make, and where."""
+
+    path: Path | None = field(default=None, metadata=used(Use.HERE))
+    """Where the encrypted private key goes (the default key where not given); the public half goes beside it as `.pub`."""
+    algorithm: Algorithm = Algorithm.ECDSA_P256
+    """The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMade:
+    """The new key's id, and its two files."""
+
+    key_id: str
+    private: Path
+    public: Path
+
+
+@tool(title="Make a key", scope=Scope.TRUST)
+def new_key(ask: NewKey, at: Place) -> KeyMade:
+    """Make a signing key pair; the private half is encrypted with the passphrase of the place where this runs.
+
+    Refused where either file exists: a key is never overwritten.
+    """
+    path = ask.path or Path(at.settings.key)
+    public = path.with_suffix(".pub")
+    if os.path.lexists(public):  # before anything is written, or a private key without its public half would stay behind
+        raise Refused(f"{public} exists already and is not overwritten; move it away or choose another name")
+    secret = at.secret(path)
+    key = create(ask.algorithm)
+    make_private(path.parent)
+    save(key, path, secret)
+    save_public(key.public, public)
+    return KeyMade(key_id=key.public.id, private=path, public=public)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustKey:
+    """Which key to trust."""
+
+    public: str
+    """A public key in PEM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTrusted:
+    """The key's id, and where it is kept."""
+
+    key_id: str
+    path: Path
+
+
+@tool(title="Trust a key", scope=Scope.TRUST, idempotent=True)
+def trust_key(ask: TrustKey, at: Place) -> KeyTrusted:
+    """Put a public key among the trusted ones. What it may sign is still the policy's to say."""
+    key = load_public_key(ask.public.encode(), where="the key")
+    folder = at.settings.trust / "keys"
+    make_private(folder)
+    refuse_if_open(folder, "a trusted key")
+    path = folder / f"{key.id.removeprefix('sha256:')[:16]}.pub"
+    if not path.exists():
+        write_new(path, key.pem, mode=0o644)
+    return KeyTrusted(key_id=key.id, path=path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeKey:
+    """Which key to revoke, and why."""
+
+    key: str = ""
+    """The key's id (sha256:…); without one the list is only issued anew, as of now."""
+    reason: str = ""
+    """Why; needed with a key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRevoked:
+    """The signed list, and how many keys are on it."""
+
+    path: Path
+    count: int
+
+
+@tool(title="Revoke a key", scope=Scope.TRUST)
+def revoke_key(ask: RevokeKey, at: Place) -> KeysRevoked:
+    """Issue the signed list of revoked keys again, with one more on it where it is named.
+
+    Refused where the list that is there was signed by another key: what others revoked is not dropped.
+    """
+    signer, now = at.signer(), at.now()
+    path = at.settings.trust / "revocations" / "arcops.sigstore.json"
+    earlier: tuple[Revoked, ...] = ()
+    if path.exists():
+        known = open_statement(read_file(path, _MOST_LIST_BYTES), [signer.public])
+        earlier = parse_revocations(known.statement).revoked
+    added = (Revoked(key=ask.key, at=now, reason=ask.reason),) if ask.key else ()
+    listed = RevocationList(issued_at=now, revoked=(*earlier, *added))
+    make_private(path.parent)
+    replace_whole(path, seal_statement(revocation_statement(listed), signer))
+    return KeysRevoked(path=path, count=len(listed.revoked))

@@ -1,0 +1,25 @@
+"""Import the data that collectors look things up in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artifacts.private_folder import make_private
+from capabilities.contract import Place, Scope, Use, tool, used
+from tasks.model.osv.importing import ImportSummary, import_osv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportAdvisories:
+    """What to import."""
+
+    export: Path = field(metadata=used(Use.READ))
+    """An OSV export of one ecosystem (zip)."""
+
+
+@tool(title="Import advisories", scope=Scope.TRUST, idempotent=True)
+def import_advisories(ask: ImportAdvisories, at: Place) -> ImportSummary:
+    """Replace what is known of one ecosystem's vulnerabilities by an OSV export, for the offline matcher."""
+    make_private(at.settings.data)
+    return import_osv(ask.export, at.settings.data, ecosystem=None, now=at.now(), within=at.within)

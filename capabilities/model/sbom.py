@@ -1,0 +1,55 @@
+"""Make the SBOM of a model on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artifacts.writing import replace_whole
+from capabilities.contract import Place, Scope, Use, tool, used
+from capabilities.model.target import see_tree
+from tasks.model.make_sbom import make_sbom
+
+SBOM_FILE = "model.cdx.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeSbom:
+    """A model, and what only a person knows of it."""
+
+    target: Path = field(metadata=used(Use.WRITE))
+    """The model's directory."""
+    version: str
+    supplier: str
+    licence: str
+    """An SPDX expression."""
+    author: str = ""
+    """Who writes this SBOM; the supplier where not given."""
+    python: Path | None = field(default=None, metadata=used(Use.HERE))
+    """A site-packages directory whose distributions run the model; they are listed with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SbomMade:
+    """Where the SBOM was written."""
+
+    path: Path
+
+
+@tool(title="Make an SBOM", scope=Scope.PUBLISH, idempotent=True)
+def make_model_sbom(ask: MakeSbom, at: Place) -> SbomMade:
+    """Write a CycloneDX SBOM of a model into its directory, so that a signature made afterwards covers it."""
+    target = ask.target.absolute()
+    data = make_sbom(
+        see_tree(target, at),
+        name=target.name,
+        version=ask.version,
+        now=at.now(),
+        python_environment=ask.python,
+        licence=ask.licence,
+        supplier=ask.supplier,
+        author=ask.author or ask.supplier,
+    )
+    path = target / SBOM_FILE
+    replace_whole(path, data, within=at.writable)
+    return SbomMade(path=path)

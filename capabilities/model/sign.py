@@ -1,0 +1,74 @@
+"""Sign a model on disk: an OpenSSF model signature over every file, and provenance where a builder vouches for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from arcops.beside import is_beside
+from arcops.errors import Refused
+from arcops.seen.tree import Tree
+from arcops.subject import Digest, Subject
+from artifacts.bundle import seal_statement
+from artifacts.model_signature import SIGNATURE_FILE, sign_model
+from artifacts.provenance import Build, provenance
+from artifacts.writing import replace_whole
+from capabilities.contract import Place, Scope, Use, tool, used
+from capabilities.model.target import see_tree
+
+PROVENANCE_FILE = "provenance.sigstore.json"
+BUILD_TYPE = "https://arcops.dev/build-types/signed-as-found/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """What to sign, and who vouches for it."""
+
+    target: Path = field(metadata=used(Use.WRITE))
+    """The model's directory."""
+    builder: str = ""
+    """The id of who vouches for how the model came to be; without one, no provenance is made."""
+    source: str = ""
+    """The URI that they took it from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What was written, and the key that signed."""
+
+    files: tuple[Path, ...]
+    key_id: str
+
+
+@tool(title="Sign a model", scope=Scope.PUBLISH, idempotent=True)
+def sign_model_files(ask: Sign, at: Place) -> Signed:
+    """Sign every file of a model, and write the signature into its directory.
+
+    What was written there before is replaced, for it would no longer hold.
+    """
+    signer, now = at.signer(), at.now()
+    written: list[Path] = []
+    target = ask.target.absolute()
+    if ask.builder:
+        path = target / PROVENANCE_FILE
+        replace_whole(path, seal_statement(_provenance(see_tree(target, at), ask, now), signer), within=at.writable)
+        written.append(path)
+    tree = see_tree(target, at)
+    if tree.links:
+        raise Refused(f"{target}: {tree.links[0].path} is a symbolic link, which no signature covers; replace it by the file")
+    path = target / SIGNATURE_FILE
+    replace_whole(path, sign_model(target.name, [(file.path, file.sha256) for file in tree.files], signer), within=at.writable)
+    return Signed(files=(*written, path), key_id=signer.public.id)
+
+
+def _provenance(tree: Tree, ask: Sign, now: datetime) -> bytes:
+    subjects = [
+        Subject(name=file.path, kind="file", digests=(Digest(algorithm="sha256", value=file.sha256),))
+        for file in tree.files
+        if not is_beside(file)
+    ]
+    parameters = (("source", ask.source),) if ask.source else ()
+    return provenance(
+        subjects, Build(builder=ask.builder, build_type=BUILD_TYPE, started=now, finished=now, parameters=parameters)
+    )

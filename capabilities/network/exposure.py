@@ -1,0 +1,87 @@
+"""Say what of a network can be reached from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcops.finding import Location
+from arcops.seen.network import Direction, Network, Selector
+from capabilities.contract import Place, Scope, tool
+from capabilities.patience import patient
+from reach.addresses import Span
+from reach.exposure import Exposure, Stranger, exposures
+from reach.openings import Opening, openings
+from reach.question import said_doubts
+from tasks.network.network import read_manifests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposeNetwork:
+    """Which manifests to look at."""
+
+    target: Path
+    """A folder with Kubernetes manifests, or one file, on the machine where the question is answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTo:
+    """To whom pods are open beyond those that the manifests make, by policies alone."""
+
+    pods: str
+    at: Location
+    who: str
+    """Pods that may come one day, by their labels, or a range of addresses outside, which reach the pods' own addresses where
+    the site's network routes these."""
+    ports: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposedNetwork:
+    """What can be reached from outside."""
+
+    openings: tuple[Opening, ...]
+    """Every way in that is declared, open or closed, with names, ports and the rules that decide."""
+    open_to: tuple[OpenTo, ...]
+    """Whom policies let in, whether there is a way or not."""
+    doubts: tuple[str, ...]
+    """What keeps the answer from being certain."""
+
+
+@tool(title="Ask what is reachable from outside", scope=Scope.READ, reads_only=True)
+def expose_network(ask: ExposeNetwork, at: Place) -> ExposedNetwork:
+    """Say which pods in Kubernetes manifests can be reached from outside of the cluster, how, and which rules let it through.
+
+    Ways in are Ingresses, routes of the Gateway API, Services of type LoadBalancer or NodePort or with external IPs, and ports
+    and networks of nodes.
+    """
+    with patient(at) as tick:
+        network = read_manifests(ask.target, tick=tick, within=at.within)
+        found = tuple(openings(network))
+        doubts = (*said_doubts(network), *(doubt for one in found for doubt in one.doubts))
+        return ExposedNetwork(openings=found, open_to=tuple(_open_to(network)), doubts=tuple(dict.fromkeys(doubts)))
+
+
+def _open_to(network: Network) -> Iterator[OpenTo]:
+    for one in exposures(network):
+        if one.direction is Direction.INGRESS and not one.known:
+            names = (f"{protocol.value} {name}" for protocol, name in one.names)
+            ports = ",".join(filter(None, (one.ports, *names)))
+            yield OpenTo(pods=one.pods.title, at=one.pods.at, who=_who(one), ports=ports)
+
+
+def _who(one: Exposure) -> str:
+    who = one.who
+    if not isinstance(who, Stranger):
+        return f"any IPv{who.version} address" if isinstance(who, Span) and who.whole else str(who)
+    if who.anybody:
+        return "every pod of the cluster"
+    where = who.namespace or ("any namespace" if who.namespaces.everything else f"namespaces with {_worded(who.namespaces)}")
+    return f"{'every pod' if who.pods.everything else f'pods with {_worded(who.pods)}'} of {where}"
+
+
+def _worded(selector: Selector) -> str:
+    parts = [f"{one.key}={one.value}" for one in selector.labels]
+    parts += [f"{one.key} {one.operator.value} {' '.join(one.values)}".rstrip() for one in selector.expressions]
+    return ", ".join(parts)

@@ -1,0 +1,49 @@
+"""Generate the network manifests of a workload."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from arcops.errors import Refused
+from capabilities.contract import Place, Scope, tool
+from manifests.bundle import ManifestText
+
+_MOST_VALUES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateNetwork:
+    """What to generate from."""
+
+    description: str
+    """The text of a description, in YAML or JSON: who may call the workload, what it calls, and what its site can enforce."""
+
+    definitions: str = ""
+    """The site's own CustomResourceDefinitions, as one text of YAML documents, to hold the made objects against. Without them
+    the schema of custom objects stays unchecked here, and 'check' asks for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedNetwork:
+    """The manifests, in the order in which they are to be applied."""
+
+    files: tuple[ManifestText, ...]
+
+
+@tool(title="Generate network manifests", scope=Scope.READ, reads_only=True)
+def generate_network(ask: GenerateNetwork, at: Place) -> GeneratedNetwork:
+    """Make deny-by-default Kubernetes manifests for a workload from one short description.
+
+    They are judged by the gates and proven by the engine before they are handed out; what would not be GREEN is refused.
+    """
+    from artifacts.wire import from_json
+    from capabilities.network.generated import generate
+    from foundation.strict_yaml import load_all
+    from manifests.description import Description
+
+    documents = load_all(ask.description.encode(), what="the description", most_values=_MOST_VALUES)
+    if len(documents) != 1:
+        raise Refused("the description is not one YAML document")
+    described = from_json(Description, json.dumps(documents[0]))
+    return GeneratedNetwork(files=generate(described, now=at.now(), definitions=ask.definitions))

@@ -1,0 +1,217 @@
+"""Policies before anything stands on them: parsed strictly, with every default written out, registered; a waiver, drafted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.finding import Waiver
+from arcops.policy import MOST_WAIVED
+from artifacts.wire import to_json
+from capabilities.contract import Place, Scope, tool
+from capabilities.model.check import allowed_policy
+from flows.policies.reading import MOST_BYTES, parse_policy
+from flows.policies.registered import register, registered_policies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPolicy:
+    """Which policy to look at."""
+
+    policy: str
+    """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """A gate's settings under a policy."""
+
+    gate: str
+    settings: str
+    """JSON, with every default filled in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyChecked:
+    """A policy that parses, with all that it decides."""
+
+    name: str
+    digest: str
+    valid_for: timedelta
+    amber_passes: bool
+    gates: tuple[GateSettings, ...]
+    waivers: tuple[Waiver, ...]
+    expired: tuple[Waiver, ...]
+    """Those of the waivers that count no longer."""
+    endless: tuple[Waiver, ...]
+    """Those that end more than 366 days from now, and so do not count yet."""
+
+
+@tool(title="Check a policy", scope=Scope.READ, reads_only=True)
+def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
+    """Parse a policy strictly, and tell everything that it decides. Refused with the first thing that is wrong."""
+    policy = allowed_policy(ask.policy, at)
+    now = at.now()
+    return PolicyChecked(
+        name=policy.name,
+        digest=policy.digest,
+        valid_for=policy.valid_for,
+        amber_passes=policy.amber_passes,
+        gates=tuple(
+            GateSettings(gate=gate, settings=json.dumps(to_json(value), ensure_ascii=False))
+            for gate, value in sorted(policy.gates.items())
+        ),
+        waivers=policy.waivers,
+        expired=tuple(waiver for waiver in policy.waivers if waiver.expires <= now),
+        endless=tuple(waiver for waiver in policy.waivers if waiver.expires - now > MOST_WAIVED),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPolicies:
+    """Nothing needs to be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyListed:
+    """A policy that may be named from afar, by its name or by its digest."""
+
+    name: str
+    digest: str
+    shipped: bool
+    """It comes with ArcOps; else the operator registered it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoliciesListed:
+    """The registered policies, by name."""
+
+    policies: tuple[PolicyListed, ...]
+
+
+@tool(title="List policies", scope=Scope.READ, reads_only=True)
+def list_policies(ask: ListPolicies, at: Place) -> PoliciesListed:
+    """Name the policies that come with ArcOps and those that the operator registered, with their digests.
+
+    From afar no others count: any of them can be checked, read and judged by.
+    """
+    listed = registered_policies(at.settings.policies)
+    return PoliciesListed(
+        policies=tuple(PolicyListed(name=one.policy.name, digest=one.policy.digest, shipped=one.path is None) for one in listed)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterPolicy:
+    """Which policy callers from afar may name from now on."""
+
+    text: str
+    """The policy, in YAML."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRegistered:
+    """The policy as it may be named, and its file here; none for one that comes with ArcOps."""
+
+    name: str
+    digest: str
+    path: Path | None
+
+
+@tool(title="Register a policy", scope=Scope.TRUST, idempotent=True)
+def register_policy(ask: RegisterPolicy, at: Place) -> PolicyRegistered:
+    """Put a policy among those that callers from afar and workers may name. Refused where another one has its name."""
+    made = register(ask.text.encode(), at.settings.policies)
+    return PolicyRegistered(name=made.policy.name, digest=made.policy.digest, path=made.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftWaiver:
+    """A decision to live with one failing rule for a while, before a person takes it."""
+
+    policy: str
+    """The policy that the waiver is for: a registered one's name or digest; on one's own command line also a file."""
+    rule: str
+    """The rule that fails, as `gate/rule`."""
+    owner: str
+    """Who answers for it."""
+    reason: str
+    """Why it is acceptable for now."""
+    expires: datetime
+    """The moment after which it counts no longer, with a time zone."""
+    digest: str = ""
+    """The digest of the subject's content (sha256:…), as its report names it."""
+    any_content: bool = False
+    """It holds for whatever content comes; only where no digest is named."""
+    subject: str = "*"
+    """Only for subjects of this name; * stands for any characters. It narrows the waiver, and never is all that it goes by."""
+    about: str = ""
+    """What in the subject it is about, exactly as the finding says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverDrafted:
+    """A waiver that the policy would accept. Nothing was changed: a person adds it to the policy."""
+
+    yaml: str
+    """The lines to put under `waivers:`."""
+    policy: str
+    """The name of the policy that it was tried on."""
+
+
+@tool(title="Draft a waiver", scope=Scope.WAIVE, reads_only=True)
+def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
+    """Write a waiver for a failing rule, and try it on the policy. Nothing is changed: a person adds it, and answers for it.
+
+    A waiver turns FAIL into WARN until it expires. What is UNKNOWN cannot be waived, for nobody saw what it would waive.
+    """
+    waiver = Waiver(
+        rule=ask.rule,
+        subject=ask.subject,
+        owner=ask.owner,
+        reason=ask.reason,
+        expires=ask.expires,
+        about=ask.about,
+        digest=ask.digest,
+        any_content=ask.any_content,
+    )
+    if waiver.expires <= at.now():
+        raise Refused(f"the waiver would have expired at {waiver.expires}; give a moment that is yet to come")
+    if waiver.expires - at.now() > MOST_WAIVED:
+        raise Refused(f"the waiver would hold until {waiver.expires}; use at most {MOST_WAIVED.days} days from now")
+    members: dict[str, str | bool] = {
+        "rule": waiver.rule,
+        **({"digest": waiver.digest} if waiver.digest else {}),
+        **({"anyContent": True} if waiver.any_content else {}),
+        **({"subject": waiver.subject} if waiver.subject != "*" else {}),
+        **({"about": waiver.about} if waiver.about else {}),
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "expires": waiver.expires.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    # Each value as a JSON string is YAML that means the same to every reader, whatever is in it.
+    lines = [f"{name}: {json.dumps(value)}" for name, value in members.items()]
+    text = "- " + "\n  ".join(lines) + "\n"
+    policy = allowed_policy(ask.policy, at)
+    gate = waiver.rule.partition("/")[0]
+    if gate not in policy.gates:
+        raise Refused(f"policy {policy.name!r} does not ask the gate {gate!r}, so nothing of it can be waived there")
+    trial = f"name: trial\nvalidFor: P1D\ngates: {{{json.dumps(gate)}: {{}}}}\nwaivers:\n{text}"
+    parse_policy(trial.encode(), where="the waiver")
+    return WaiverDrafted(yaml=text, policy=policy.name)
+
+
+__all__ = [
+    "MOST_BYTES",
+    "CheckPolicy",
+    "DraftWaiver",
+    "ListPolicies",
+    "RegisterPolicy",
+    "check_policy",
+    "draft_waiver",
+    "list_policies",
+    "register_policy",
+]

@@ -1,0 +1,98 @@
+"""Tools watched at work: each call is a span, a line in the log, and one more to count.
+
+A door that runs tools runs them by `watched`; what it says of a call are names and ids, never what was asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from arcops.errors import ArcOpsError, Broken, Refused, Stopped
+from arcops.result import Report
+from capabilities.contract import Place, Tool
+from foundation.telemetry.spans import Known, span
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+UNKNOWN = "(unknown)"
+"""What a tool is called that is none: callers write what they like, and nobody counts by it."""
+ANSWERED, REFUSED, UNAVAILABLE, STOPPED, BROKEN = OUTCOMES = ("answered", "refused", "unavailable", "stopped", "broken")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """A call that ended. ``outcome`` is one of `OUTCOMES`; ``seconds`` do not count the waiting for a turn."""
+
+    tool: str
+    long: bool
+    outcome: str
+    seconds: float
+
+
+Tell = Callable[[Called], None]
+
+
+def watched(tool: Tool[A, B], ask: A, at: Place, *, tell: Tell | None = None, run: str = "") -> B:
+    """The answer of *tool* to *ask*; raises what it raises. *run* is the id of the run that this is, where it has one."""
+    began = time.monotonic()
+    with span(f"tool {tool.name}", tool=tool.name, run=run) as here:
+        try:
+            answer = tool(ask, at)
+        except Exception as error:
+            here.say(outcome=outcome(error))
+            _tell(_called(tool, outcome(error), time.monotonic() - began), tell)
+            raise
+        here.say(outcome=ANSWERED)
+        here.say(**_came_to(answer))
+        _tell(_called(tool, ANSWERED, time.monotonic() - began), tell)
+    return answer
+
+
+def unbegun(name: str, error: Exception, tell: Tell) -> None:
+    """A call of the tool *name* failed before the tool was asked."""
+    _tell(Called(tool=name, long=False, outcome=outcome(error), seconds=0.0), tell)
+
+
+def ended_elsewhere(tool: Tool[Any, Any], came: object, took: timedelta, *, run: str, tell: Tell) -> None:
+    """A run of *tool* that another process worked on came to *came*, an answer or an error, as this one just saw."""
+    said = outcome(came) if isinstance(came, Exception) else ANSWERED
+    with span(f"ended {tool.name}", tool=tool.name, run=run, outcome=said) as here:
+        here.say(**({} if isinstance(came, Exception) else _came_to(came)))
+        _tell(_called(tool, said, took.total_seconds()), tell)
+
+
+def outcome(error: Exception) -> str:
+    """What *error* counts as: what the caller does next."""
+    if isinstance(error, Broken) or not isinstance(error, (ArcOpsError, OSError)):
+        return BROKEN
+    if isinstance(error, Refused):
+        return REFUSED
+    return STOPPED if isinstance(error, Stopped) else UNAVAILABLE
+
+
+def _came_to(answer: object) -> Known:
+    """The verdict and the artifact that *answer* tells of."""
+    report, artifact = getattr(answer, "report", None), getattr(answer, "artifact", "")
+    found: Known = {"verdict": report.verdict.value} if isinstance(report, Report) else {}
+    if isinstance(artifact, str) and artifact.startswith("sha256:"):
+        found["artifact"] = artifact
+    return found
+
+
+def _called(tool: Tool[Any, Any], said: str, seconds: float) -> Called:
+    return Called(tool=tool.name, long=tool.long, outcome=said, seconds=seconds)
+
+
+def _tell(called: Called, tell: Tell | None) -> None:
+    if tell is None:
+        return  # on the command line, whose own output tells
+    import logging  # read only in servers: it costs start-up time
+
+    known = {"tool": called.tool, "outcome": called.outcome, "seconds": round(called.seconds, 3)}
+    logging.getLogger(__name__).info("tool %s: %s", called.tool, called.outcome, extra={"known": known})
+    tell(called)

@@ -1,0 +1,177 @@
+"""Policies: from YAML to a value, strictly. An unknown key, gate or rule is an error, never a default.
+
+The name of a shipped policy belongs to it: a file of other bytes that takes it is refused, for people read the name in a report
+and not the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import timedelta
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+
+from arcops.errors import Refused
+from arcops.finding import Waiver
+from arcops.policy import SKEW, Policy
+from arcops.roots import ANYWHERE, Roots
+from arcops.signer import SignerRule
+from artifacts.reading import read_file
+from artifacts.wire import from_json
+from flows.plan import AnyGate, all_gates, gate_named
+from foundation.strict_yaml import JSON, load_all
+
+MOST_BYTES = 1024 * 1024
+_MOST_VALUES = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    name: str
+    valid_for: timedelta
+    waivers: tuple[Waiver, ...] = ()
+    amber_passes: bool = False
+    clock_skew: timedelta = SKEW
+    description: str = ""
+
+
+def shipped_policies() -> tuple[str, ...]:
+    """The names of the policies that come with ArcOps."""
+    files = resources.files("policies").iterdir()
+    return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
+
+
+def read_policy(name_or_path: str, within: Roots = ANYWHERE) -> bytes:
+    """The bytes of a policy by shipped name, or by path *within* these roots. Raises `Refused` where neither exists."""
+    if name_or_path in shipped_policies():
+        return resources.files("policies").joinpath(f"{name_or_path}.yaml").read_bytes()
+    path = Path(name_or_path)
+    if not name_or_path or (within is None and not os.path.lexists(path)):
+        raise Refused(f"there is no policy {name_or_path!r}: give a file, or one of {', '.join(shipped_policies())}")
+    return read_file(path, MOST_BYTES, within=within)
+
+
+def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None, as_then: bool = False) -> Policy:
+    """The policy in *data*. Raises `Refused` naming *where* and the first thing that is wrong.
+
+    With *as_then* it is one that judged before, read for judging again: what an earlier release took and this one refuses, as
+    waivers and signer rules that go by a name alone, still means what it meant.
+    """
+    gate_of = gate_named if gates is None else {gate.id: gate for gate in gates}.get
+    document = _document(data, where)
+    sections = document.pop("gates", None)
+    if not isinstance(sections, dict) or not sections:
+        raise Refused(f"{where}: 'gates:' must map at least one gate to its settings; 'arcops explain' lists the gates")
+    head = _head(document, where)
+    values: dict[str, object] = {}
+    for gate_id, section in sorted(sections.items(), key=lambda item: str(item[0])):
+        gate = gate_of(str(gate_id))
+        if gate is None:
+            known = sorted(one.id for one in (all_gates() if gates is None else gates))
+            raise Refused(f"{where}: there is no gate {gate_id!r}; known gates: {', '.join(known)}")
+        try:
+            values[gate_id] = from_json(gate.policy, json.dumps(section if section is not None else {}))
+        except Refused as error:
+            raise Refused(f"{where}: gates.{gate_id}: {error}") from error
+    if not as_then:
+        _refuse_names(values, where)
+    for waiver in head.waivers:
+        if waiver.by_name_alone and not as_then:
+            raise Refused(
+                f"{where}: the waiver of {waiver.rule!r} goes by the name {waiver.subject!r} alone, and anybody can rename a "
+                "folder; write 'digest: sha256:…' as the report names its subject, or 'anyContent: true' if it shall hold for "
+                "whatever content comes under this name"
+            )
+        gate = gate_of(waiver.rule.partition("/")[0])
+        if gate is None or gate.rule(waiver.rule) is None:
+            raise Refused(
+                f"{where}: a waiver names the rule {waiver.rule!r}, which no gate has; 'arcops explain' lists the rules"
+            )
+    return Policy(
+        name=head.name,
+        digest=f"sha256:{hashlib.sha256(data).hexdigest()}",
+        valid_for=head.valid_for,
+        gates=MappingProxyType(values),
+        waivers=head.waivers,
+        as_then=as_then,
+        amber_passes=head.amber_passes,
+        clock_skew=head.clock_skew,
+        written=data,
+    )
+
+
+def load_policy(name_or_path: str) -> Policy:
+    """The policy of this shipped name, or in the file at this path. Raises `Refused` as `parse_policy` and `own_name` do."""
+    if name_or_path in shipped_policies():
+        return _shipped(name_or_path)
+    where = f"policy {name_or_path}"
+    return own_name(parse_policy(read_policy(name_or_path), where=where), where)
+
+
+@cache
+def _shipped(name: str) -> Policy:
+    return parse_policy(read_policy(name), where=f"policy {name}")
+
+
+def own_name(policy: Policy, where: str) -> Policy:
+    """*policy*, unless it takes the name of a shipped one, or one that reads the same. Raises `Refused` then."""
+    for name in shipped_policies():
+        if _folded(policy.name) != _folded(name):
+            continue
+        if policy.name != name or policy.written != read_policy(name):
+            raise Refused(
+                f"{where} is named {policy.name[:100]!r} like the policy that comes with ArcOps, and is another one; rename it "
+                "(its 'name:'), for reports name a policy by that"
+            )
+    return policy
+
+
+def _folded(name: str) -> str:
+    """*name* as people read it: without case, spaces and punctuation."""
+    return "".join(one for one in unicodedata.normalize("NFKC", name).casefold() if one.isalnum())
+
+
+def _refuse_names(values: dict[str, object], where: str) -> None:
+    for gate_id, value in values.items():
+        for rule in _signer_rules(value):
+            if rule.names:
+                raise Refused(
+                    f"{where}: gates.{gate_id}: a signer may sign subjects named {rule.names[0]!r}, and anybody can rename a "
+                    "folder; name subjects by digest (sha256:…), or leave 'subjects' out"
+                )
+
+
+def _signer_rules(value: object) -> Iterator[SignerRule]:
+    """Every signer rule inside of a gate's policy."""
+    if isinstance(value, SignerRule):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _signer_rules(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for one in fields(value):
+            yield from _signer_rules(getattr(value, one.name))
+
+
+def _head(document: dict[str, JSON], where: str) -> _Head:
+    try:
+        head = from_json(_Head, json.dumps(document))
+    except Refused as error:
+        raise Refused(f"{where}: {str(error).removeprefix('_Head: ')}") from error
+    if not head.name.strip():
+        raise Refused(f"{where}: 'name:' is empty; a report names the policy that it was judged by")
+    return head
+
+
+def _document(data: bytes, where: str) -> dict[str, JSON]:
+    documents = load_all(data, what=where, most_values=_MOST_VALUES)
+    if len(documents) != 1 or not isinstance(documents[0], dict) or not all(isinstance(key, str) for key in documents[0]):
+        raise Refused(f"{where} is not one YAML mapping with the keys name, validFor, gates and waivers")
+    return documents[0]

@@ -1,0 +1,48 @@
+"""The plan of a run that could not be carried out: every collector's evidence is missing, for one reason, so it is RED."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+from arcops.errors import ArcOpsError
+from arcops.evidence import Cause
+from arcops.policy import Policy
+from arcops.request import Request
+from flows.plan import AnyGate, Plan, make_plan
+from flows.runners.looking import Found, missing
+
+UNREAD = " (could not be read)"
+"""How the name of such a policy ends."""
+NOTHING = f"sha256:{hashlib.sha256(b'').hexdigest()}"
+"""Its digest: that of no bytes."""
+
+
+def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate], read: Callable[[str], Policy]) -> Plan:
+    """The plan of *policy*, as *read* reads it; where it can't, the plan of every one of *gates* with its own strict defaults.
+
+    Raises `arcops.errors.Refused` where there are no gates at all.
+    """
+    known = tuple(gates)
+    try:
+        return make_plan(request, read(policy), gates=known)
+    except (ArcOpsError, OSError):
+        return make_plan(request, unread(f"{Path(policy).name[:100]}{UNREAD}", known), gates=known)
+
+
+def nothing_seen(plan: Plan, cause: Cause, reason: str) -> Mapping[str, Found]:
+    """An answer for every collector of *plan*: nothing was seen, because of *reason*."""
+    return MappingProxyType({one.body.KIND: missing(one, cause, reason) for one in plan.collectors})
+
+
+def unread(name: str, gates: Iterable[AnyGate]) -> Policy:
+    """What stands for a policy that nobody could read: every one of *gates* by its own strict defaults."""
+    return Policy(
+        name=name,
+        digest=NOTHING,
+        valid_for=timedelta(days=1),
+        gates=MappingProxyType({gate.id: gate.policy() for gate in gates}),
+    )

@@ -1,0 +1,1 @@
+"""Prefect: deployments, automations, runs from outside, and what people see of a run."""

@@ -1,0 +1,100 @@
+"""The flow ``account-for-run``: the artifact of a run that could not leave one itself.
+
+A run that was refused a slot, cancelled before it began, crashed, or lost its worker and its process together sealed nothing.
+`flows.prefect.automations` sends each such run here, and what nobody saw is RED. The accounting may be lost in the same way,
+so every hour it looks by itself for whom it missed. Two that account at the same moment may leave two artifacts; both are RED.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from arcops.errors import Refused
+from arcops.evidence import Cause
+from arcops.request import Request
+from arcops.verdict import Verdict
+from flows.plan import all_gates
+from flows.policies.unread import nothing_seen, plan_or_all
+from flows.prefect.api import (
+    Completed,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    State,
+    StateType,
+    flow,
+    get_client,
+)
+from flows.prefect.deployed import look_up
+from flows.prefect.flow import Aside, Bench, withdrawn
+from flows.prefect.shown import as_state, show
+from flows.subjects.evaluations import Evaluation, evaluation, runner_of
+
+TAG = "arcops"
+"""What the deployments of evaluations carry (``prefect.yaml``), and their runs with them."""
+_LOOK_BACK, _MOST = timedelta(days=7), 200
+
+
+@flow(name="account-for-run", persist_result=False, validate_parameters=True)
+async def account_for_run(flow_run_id: UUID | None = None, after_minutes: int = 10) -> State[None]:
+    """Seal a RED artifact for the run *flow_run_id*, or for every run of the last week that left none.
+
+    What ended less than *after_minutes* ago is left to the automations.
+    """
+    if flow_run_id is not None:
+        return Completed(name="Accounted", message=await _account(flow_run_id))
+    said = [await _account(one) for one in await _missed(timedelta(minutes=after_minutes))]
+    return Completed(name="Accounted", message="; ".join(said)[:1000] or "every run left its artifact")
+
+
+async def _missed(later: timedelta) -> list[UUID]:
+    """Runs that ended badly longer than *later* ago."""
+    now = datetime.now(UTC)
+    states = [StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
+    async with get_client() as client:
+        found = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                tags=FlowRunFilterTags(all_=[TAG]),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)),
+                end_time=FlowRunFilterEndTime.model_validate({"after_": now - _LOOK_BACK, "before_": now - later}),
+            ),
+            limit=_MOST,
+        )
+    return [one.id for one in found if one.state is None or one.state.name != Verdict.RED.value]
+
+
+async def _account(flow_run_id: UUID) -> str:
+    """What was done for the run, in a sentence."""
+    found = await look_up(str(flow_run_id))
+    if found.artifact:
+        return f"the run {flow_run_id} left the artifact {found.artifact}"
+    if not found.ended:
+        raise Refused(f"the run {flow_run_id} has not ended, so there is nothing to account for yet")
+    async with get_client() as client:
+        run = await client.read_flow_run(flow_run_id)
+        name = (await client.read_flow(run.flow_id)).name
+    what = evaluation(name)
+    bench = Bench.here()
+    request = request_of(what, run.parameters, bench, datetime.now(UTC).replace(microsecond=0))
+    policy = str(run.parameters.get("policy", what.policy))
+    told = {**run.parameters, "policy": policy}
+    plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)], bench.policy)
+    why = withdrawn(run.parameters) or found.message or "nobody said why"
+    reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {why}"
+    collected = nothing_seen(plan, Cause.CANCELLED, reason[:1000])
+    sealed = await asyncio.to_thread(bench.keep, plan, collected, runner=runner_of(str(flow_run_id), told))
+    await show(sealed, note=f"For the run {flow_run_id}.", public_url=bench.settings.public_url, run=flow_run_id)
+    return as_state(sealed).message or sealed.digest
+
+
+def request_of(what: Evaluation, parameters: Mapping[str, Any], bench: Bench, at: datetime) -> Request:
+    """What a run with *parameters* was to look at, by the name that its own artifact would have had."""
+    aside = Aside.of(parameters)
+    target = str(parameters.get("target") or "")
+    return bench.request(target, what.kind_of(aside.named(target)), parameters.get("attached", ()), at, aside)

@@ -1,0 +1,76 @@
+"""The one door to Prefect: told not to call out before it is imported, for it reads these settings while it is.
+
+What an operator set already stays as it is.
+"""
+
+# ruff: noqa: E402  # the environment must be set before the import below
+
+from __future__ import annotations
+
+import os
+
+from flows.prefect.quiet import QUIET
+
+for _name, _value in QUIET.items():
+    os.environ.setdefault(_name, _value)
+
+from httpx import HTTPError
+from prefect import State, flow, get_client, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.context import FlowRunContext
+from prefect.deployments import arun_deployment
+from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, RunDeployment, emit_event
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.states import Cancelling, Completed, Failed, Scheduled
+
+from foundation.telemetry.logs import take_over
+
+take_over()  # what Prefect's client writes is a line like any other where this process keeps a log
+
+__all__ = [
+    "NO_CACHE",
+    "ArtifactCreate",
+    "ArtifactFilter",
+    "ArtifactFilterFlowRunId",
+    "ArtifactFilterType",
+    "AutomationCore",
+    "Cancelling",
+    "ChangeFlowRunState",
+    "Completed",
+    "EventTrigger",
+    "Failed",
+    "FlowRun",
+    "FlowRunContext",
+    "FlowRunFilter",
+    "FlowRunFilterEndTime",
+    "FlowRunFilterState",
+    "FlowRunFilterStateType",
+    "FlowRunFilterTags",
+    "HTTPError",
+    "ObjectNotFound",
+    "Posture",
+    "PrefectClient",
+    "PrefectHTTPStatusError",
+    "RunDeployment",
+    "Scheduled",
+    "State",
+    "StateType",
+    "arun_deployment",
+    "emit_event",
+    "flow",
+    "get_client",
+    "task",
+]

@@ -1,0 +1,1 @@
+"""The runners of a plan: direct, isolated, and as Prefect tasks."""

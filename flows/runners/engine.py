@@ -1,0 +1,67 @@
+"""The Prefect runner: the plan's collectors as Prefect tasks of one flat flow.
+
+Prefect's states are a view and never evidence. Every collector's answer is awaited by name, and what did not come back is
+missing, whatever colour its task run has. Results are neither cached nor persisted: a cached result can be edited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from arcops.errors import Stopped
+from arcops.evidence import Cause
+from flows.plan import AnyCollector, Plan
+from flows.prefect.api import NO_CACHE, task
+from flows.runners.isolated import look_isolated
+from flows.runners.looking import Found, look, missing, outcome
+from foundation.telemetry.spans import span
+
+
+async def collect(plan: Plan) -> Mapping[str, Found]:
+    """Run every collector of *plan* as a Prefect task, each as soon as what it needs has answered.
+
+    Where the flow is cancelled meanwhile, what had not answered is missing with the cause CANCELLED.
+    """
+    loop = asyncio.get_running_loop()
+    answers: dict[str, asyncio.Future[Found]] = {found.body.KIND: loop.create_future() for found in plan.collectors}
+    try:
+        await asyncio.gather(*(_answer(collector, plan, answers) for collector in plan.collectors))
+    except asyncio.CancelledError:
+        for collector in plan.collectors:
+            future = answers[collector.body.KIND]
+            if not future.done():
+                future.set_result(missing(collector, Cause.CANCELLED, "the run was cancelled before this was seen"))
+    return MappingProxyType({kind: future.result() for kind, future in answers.items()})
+
+
+async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asyncio.Future[Found]]) -> None:
+    bodies = (*collector.needs, *collector.wants)
+    collected = {body.KIND: await asyncio.shield(answers[body.KIND]) for body in bodies if body.KIND in answers}
+    told = threading.Event()
+
+    def progress(done: int, total: int) -> None:
+        if told.is_set():
+            raise Stopped("the run was told to end")
+        plan.request.progress(done, total)
+
+    async def work() -> Found:
+        looking = look_isolated if collector.isolated else look
+        return await asyncio.to_thread(looking, collector, replace(plan.request, progress=progress), collected)
+
+    as_task = task(name=collector.id, cache_policy=NO_CACHE, persist_result=False, retries=0)(work)
+    seconds = collector.deadline.total_seconds()
+    with span(f"collector {collector.id}", collector=collector.id) as here:
+        try:
+            found = await asyncio.wait_for(as_task(), timeout=seconds)
+        except TimeoutError:
+            found = missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {seconds:g} s")
+        except Exception as error:  # whatever the engine throws, this collector is in the plan, so its evidence is missing
+            found = missing(collector, Cause.BROKEN, f"the engine lost {collector.id}: {type(error).__name__}: {error}")
+        finally:
+            told.set()
+        here.say(outcome=outcome(found))
+    answers[collector.body.KIND].set_result(found)

@@ -1,0 +1,186 @@
+"""A collector in a process of its own, which is killed at the deadline: for hostile input that could hold a thread for ever.
+
+It may also use only so much memory, for hostile input that asks for all of it: what it cannot have ends it, and nothing else.
+
+It is started isolated and told nothing of our environment but what is listed, and before it reads anything it puts walls around
+itself (`foundation.processes.walls`): a fault in a reader finds no key, no passphrase, no network and no program to start.
+
+The child gets the request and the evidence on its standard input, and answers with JSON: what it says is parsed as strictly as
+anything that comes from outside, so a child that hostile input took over can lie about its own evidence and do no more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import pickle
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from arcops.collector import Bounds
+from arcops.errors import ArcOpsError, Broken
+from arcops.evidence import Body, Cause, Evidence, Missing, Sighting, Source
+from arcops.request import Request, silent, unheard
+from artifacts.wire import from_json, to_json
+from flows.plan import AnyCollector
+from flows.runners.looking import Found, as_evidence, look, missing
+from foundation.processes import environments
+from foundation.processes.starting import PIPE, Child, TimeoutExpired, empty_folder, python, start
+from foundation.processes.walls import Walls, lacking, stand
+from foundation.secrets import secret_files
+
+MOST_MEMORY = 2 * 1024**3
+"""Bytes of address space for the child: room for every document that is within the readers' own limits."""
+
+
+_SECONDS_TO_DIE = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sources:
+    sources: tuple[Source, ...]
+
+
+def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
+    """As `flows.runners.looking.look`, in a child process that does not outlive the collector's deadline."""
+    if any(not isinstance(collected.get(need.KIND), Evidence) for need in collector.needs):
+        return look(collector, request, collected)  # which only says what is missing; that needs no process
+    kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
+    given = {kind: answer for kind, answer in collected.items() if kind in kinds}
+    asked = (replace(request, progress=silent, remark=unheard), given)
+    try:
+        bounds = collector.bounds(request)
+        asked = (replace(collector.before(request), progress=silent, remark=unheard), given)
+        with empty_folder() as folder:
+            walls = _walls(bounds, request, folder)
+            environment = environments.of_collector(
+                os.environ, folder, named=bounds.environment, devices=bounds.devices or collector.measures
+            )
+            if lacks := lacking():
+                request.remark(f"{collector.id} is walled in less than it should be: {lacks}.")
+            task = pickle.dumps((collector.code, collector.measures, walls)) + pickle.dumps(asked)
+            return _asked(collector, request, task, environment, folder)
+    except OSError as error:
+        return missing(
+            collector, Cause.UNAVAILABLE, f"no process could be started for {collector.id} ({error.strerror}); check again"
+        )
+
+
+def _walls(bounds: Bounds, request: Request, folder: str) -> Walls:
+    """What *bounds* opens, and the key and its passphrase closed even there."""
+    return Walls(
+        reads=tuple(str(path.absolute()) for path in bounds.files),
+        writes=() if folder == "/" else (folder,),
+        secrets=tuple(str(path) for path in (*request.secrets, *secret_files(os.environ))),
+        ports=bounds.ports,
+        names=bounds.names,
+        devices=bounds.devices,
+        processes=bounds.processes,
+    )
+
+
+def _asked(collector: AnyCollector, request: Request, task: bytes, environment: Mapping[str, str], folder: str) -> Found:
+    # In no with statement: leaving that waits for the child, which no signal may end.
+    child = start(
+        python("flows.runners.isolated", ends_with_us=signal.SIGKILL),
+        environment=environment,
+        folder=folder,
+        stdin=PIPE,
+        stdout=PIPE,
+    )
+    ended = threading.Event()
+    threading.Thread(target=_kill_when_told, args=(child, request, ended), daemon=True).start()
+    out: bytes | None = None
+    try:
+        with suppress(TimeoutExpired):
+            out, _ = child.communicate(task, timeout=collector.deadline.total_seconds())
+    finally:
+        ended.set()
+        died = _kill(child)
+        _close(child)
+    if out is None:
+        beside = "" if died else f"; its process {child.pid} hangs in the kernel, where no signal ends it"
+        return missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {collector.deadline}{beside}")
+    if child.returncode != 0:
+        told = "was told to end" if child.returncode == -signal.SIGKILL else f"ended with status {child.returncode}"
+        return missing(collector, Cause.BROKEN, f"{collector.id} {told} and gave no answer")
+    try:
+        return _answer(collector, request, out)
+    except (ArcOpsError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return missing(collector, Cause.BROKEN, f"{collector.id} answered what cannot be read: {error}")
+
+
+def _kill_when_told(child: Child, request: Request, ended: threading.Event) -> None:
+    while not ended.wait(0.1):
+        try:
+            request.progress(0, 0)
+        except ArcOpsError:
+            _kill(child)
+            return
+
+
+def _kill(child: Child) -> bool:
+    """End *child*. Did it end? One that sleeps in a driver that does not answer ends when that does, which may be never."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+    try:
+        child.wait(_SECONDS_TO_DIE)
+    except TimeoutExpired:
+        return False
+    return True
+
+
+def _close(child: Child) -> None:
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what the child did not read cannot be written any more
+                stream.close()
+
+
+def _answer(collector: AnyCollector, request: Request, out: bytes) -> Found:
+    said = json.loads(out)
+    if "missing" in said:
+        return from_json(Missing, json.dumps(said["missing"]))
+    body: Body = from_json(collector.body, json.dumps(said["body"]))
+    sources = from_json(_Sources, json.dumps(said["rest"])).sources
+    return as_evidence(collector, Sighting(body=body, sources=sources), request, at=request.now)
+
+
+def _limit(what: int, most: int) -> None:
+    """Lower the limit *what* to *most*; one that is lower already stays."""
+    _, hard = resource.getrlimit(what)
+    least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (least, least))
+
+
+def _child() -> None:
+    # Before the collector's own modules are imported, for what they import is not ours alone and may begin threads.
+    name, measures, walls = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by our own parent process
+    stand(walls, module=name)
+    if not measures:
+        _limit(resource.RLIMIT_AS, MOST_MEMORY)
+    request, collected = pickle.load(sys.stdin.buffer)  # noqa: S301  # the same
+    module, _, attribute = name.rpartition(".")
+    collector = getattr(importlib.import_module(module), attribute)
+    if collector.code != name:
+        raise Broken(f"{name} is not a collector")
+    seconds = math.ceil(collector.deadline.total_seconds())
+    # So that it ends even where nobody is left to kill it. What measures uses every processor at once.
+    _limit(resource.RLIMIT_CPU, seconds * (os.cpu_count() or 1) if measures else seconds)
+    found = look(collector, request, collected)
+    if isinstance(found, Evidence):
+        said = {"body": to_json(found.body), "rest": to_json(_Sources(sources=found.sources))}
+    else:
+        said = {"missing": to_json(found)}
+    sys.stdout.buffer.write(json.dumps(said).encode())
+
+
+if __name__ == "__main__":
+    _child()

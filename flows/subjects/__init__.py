@@ -1,0 +1,1 @@
+"""One flow a subject, and what each evaluates."""

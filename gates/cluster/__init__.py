@@ -1,0 +1,1 @@
+"""Judges of a cluster, and of the workloads that ask to run in it."""

@@ -1,0 +1,114 @@
+"""Is this Kubernetes cluster ready for the model that is to go out?
+
+Why: a model that is ready fails all the same where no GPU may be given out, a quota refuses it, no volume fits, a clock is
+wrong or a webhook that nobody answers turns every request away. Such things are found by the first deployment, or before it.
+
+Judged: one look at the cluster, by listing. Nodes, their versions and clocks; GPUs, device plugin, MIG and runtime class;
+storage, gateway class, mesh, DNS and cert-manager; quotas, limit ranges, pull secrets and registries for the workload that
+the policy describes; webhooks that fail closed; deprecated APIs. A list that could not be had is UNKNOWN for every rule that
+needs it. What the policy does not require passes, and the finding says that it was not required.
+
+Fix: each rule says its own. Where lists could not be had, give who looks the role in
+deployments/kubernetes/cluster-reader.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from arcops.errors import Refused
+from arcops.evidence import Seen
+from arcops.finding import Finding
+from arcops.gate import gate
+from arcops.seen.cluster import Amount, Cluster, quantity
+from gates.cluster.cluster import gpus, nodes, rules, services, workload
+from gates.cluster.cluster.gpus import Mig
+from gates.cluster.cluster.services import Mesh
+from gates.cluster.cluster.words import version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPolicy:
+    """What the workload needs of a cluster; empty, zero or ``none`` requires nothing.
+
+    ``most_age`` is how old a look may be; ``nodes`` and ``gpus`` are the least number; ``gpu_resource`` the resource that pods
+    ask for; ``device_plugin`` a part of its DaemonSet's name. ``most_skew`` is how far a node's clock may be off.
+    ``free_storage`` is the size of one volume in ``storage_class``, or in the default class. ``dns`` is the DNS Service as
+    ``namespace/name``; ``cert_manager`` its namespace. ``asks`` is what one pod of the workload asks for in ``namespace``, as
+    its request and its limit. ``registries`` are those of the site. ``webhooks_by_url`` are configurations that are known to
+    answer at a URL.
+
+    Raises `Refused` where an amount or a version is none.
+    """
+
+    most_age: timedelta = timedelta(hours=1)
+    nodes: int = 1
+    least_kernel: str = ""
+    least_kubelet: str = ""
+    most_skew: timedelta = timedelta(seconds=5)
+    gpus: int = 1
+    gpu_resource: str = "nvidia.com/gpu"
+    device_plugin: str = "nvidia-device-plugin"
+    mig: Mig = Mig.ANY
+    runtime_class: str = ""
+    storage_class: str = ""
+    free_storage: str = ""
+    gateway_class: str = ""
+    mesh: Mesh = Mesh.NONE
+    dns: str = "kube-system/kube-dns"
+    cert_manager: str = ""
+    namespace: str = ""
+    service_account: str = "default"
+    asks: tuple[Amount, ...] = ()
+    pull_secret: str = ""
+    registries: tuple[str, ...] = ()
+    webhooks_by_url: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.nodes < 1 or self.gpus < 0:
+            raise Refused("gate 'cluster': 'nodes' is at least 1, and 'gpus' at least 0")
+        if self.most_age <= timedelta(0) or self.most_skew <= timedelta(0):
+            raise Refused("gate 'cluster': 'mostAge' and 'mostSkew' are durations above zero, such as PT5S")
+        for text in (self.free_storage, *(one.quantity for one in self.asks)):
+            if text and (quantity(text) or 0) <= 0:
+                raise Refused(f"gate 'cluster': {text[:50]!r} is no amount; write it as Kubernetes does, such as 4 or 40Gi")
+        for text in (self.least_kernel, self.least_kubelet):
+            if text and version(text) is None:
+                raise Refused(f"gate 'cluster': {text[:50]!r} is no version; write it as 1.34 or 6.8.0")
+        if not all(self.dns.partition("/")) or not self.device_plugin or not self.gpu_resource:
+            raise Refused("gate 'cluster': 'dns' is namespace/name, and 'devicePlugin' and 'gpuResource' are not empty")
+        for value, name in ((self.asks, "asks"), (self.pull_secret, "pullSecret")):
+            if value and not self.namespace:
+                raise Refused(f"gate 'cluster': {name!r} is about a workload; say in which 'namespace' it will run")
+
+
+@gate("cluster", needs=(Cluster,), policy=ClusterPolicy, rules=rules.ALL)
+def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
+    """The findings on one look at a cluster."""
+    found = seen[Cluster]
+    wanted = workload.needs(policy.asks)
+    yield from nodes.recent(found, seen.at, policy.most_age)
+    yield from nodes.ready(found, policy.nodes)
+    yield from nodes.unpressured(found)
+    yield from nodes.kernels(found, policy.least_kernel)
+    yield from nodes.kubelets(found, policy.least_kubelet)
+    yield from nodes.clocks(found, policy.most_skew)
+    yield from gpus.allocatable(found, policy.gpu_resource, policy.gpus)
+    yield from gpus.plugin(found, policy.device_plugin, policy.gpus > 0)
+    yield from gpus.mig(found, policy.mig, policy.gpu_resource)
+    yield from gpus.runtime(found, policy.runtime_class)
+    yield from services.storage_class(found, policy.storage_class)
+    yield from services.free_storage(found, policy.storage_class, policy.free_storage)
+    yield from services.gateway_class(found, policy.gateway_class)
+    yield from services.mesh(found, policy.mesh)
+    yield from services.dns(found, policy.dns)
+    yield from services.certificates(found, policy.cert_manager)
+    yield from services.webhooks(found, policy.webhooks_by_url)
+    yield from services.deprecated(found)
+    yield from workload.quotas(found, policy.namespace, wanted)
+    yield from workload.limits(found, policy.namespace, wanted)
+    yield from workload.pull_secret(found, policy.namespace, policy.service_account, policy.pull_secret)
+    yield from workload.pulls(found, policy.namespace)
+    yield from workload.mirror(found, policy.registries)

@@ -1,0 +1,141 @@
+"""GPUs as the cluster hands them out: the device plugin, what may be allocated, MIG, and the runtime class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+
+from arcops.finding import Finding
+from arcops.seen.cluster import Amount, NodeSeen, quantity
+from gates.cluster.cluster import rules
+from gates.cluster.cluster.nodes import status
+from gates.cluster.cluster.words import DAEMON_SETS, OPERATORS, RUNTIMES, Seen, answer, unseen
+from gates.words import shown
+
+_CUT_UNLIKE = "-MIG-INVALID"
+"""How GPU feature discovery ends the product's name where, under the strategy single, not all GPUs are cut into like parts."""
+
+
+class Mig(Enum):
+    """What the policy wants of MIG: any strategy, or the one that it names."""
+
+    ANY = "any"
+    NONE = "none"
+    SINGLE = "single"
+    MIXED = "mixed"
+
+
+def allocatable(seen: Seen, resource: str, least: int) -> Iterator[Finding]:
+    """What nodes that are ready and take pods may hand out of *resource*."""
+    lacking = unseen(rules.GPUS, seen, "nodes")
+    if not least:
+        yield rules.GPUS.passes("The policy requires no GPU.", seen)
+        return
+    if lacking:
+        yield from lacking
+        return
+    total = Decimal(0)
+    for node in seen.body.nodes:
+        for one in node.allocatable:
+            if one.resource != resource:
+                continue
+            number = quantity(one.quantity)
+            if number is None:
+                text = f"Node {node.name} has {one.quantity!r} of {resource}, which is no number."
+                yield rules.GPUS.unknown(shown(text), seen, about=node.name)
+            elif node.schedulable and status(node, "Ready") == "True":
+                total += number
+    if total < least:
+        yield rules.GPUS.fails(shown(f"{total} of {resource} may be given to pods; the policy expects {least}."), seen)
+    else:
+        yield rules.GPUS.passes(shown(f"{total} of {resource} may be given to pods."), seen)
+
+
+def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
+    """DaemonSets whose name holds *name*, and every ClusterPolicy of the GPU operator."""
+    if not required:
+        yield rules.DEVICE_PLUGIN.passes("The policy requires no GPU.", seen)
+        return
+    lacking = unseen(rules.DEVICE_PLUGIN, seen, DAEMON_SETS, OPERATORS)
+    if lacking:
+        yield from lacking
+        return
+    found: list[Finding] = []
+    plugins = [one for one in seen.body.workloads if one.kind == "DaemonSet" and name in one.name]
+    for one in plugins:
+        title = f"DaemonSet {one.namespace}/{one.name}"
+        if one.stale or not one.wanted or one.available < one.wanted:
+            text = (
+                f"{title} is available on {one.available} of {one.wanted} node(s){', by an old status' if one.stale else ''}."
+            )
+            found.append(rules.DEVICE_PLUGIN.fails(shown(text), seen, about=title))
+    for operator in seen.body.operators:
+        if operator.state != "ready":
+            text = (
+                f"The GPU operator says that ClusterPolicy {operator.name} is {operator.state or 'in no state'!r}, not ready."
+            )
+            found.append(rules.DEVICE_PLUGIN.fails(shown(text), seen, about=operator.name))
+    if not plugins:
+        found.append(rules.DEVICE_PLUGIN.fails(shown(f"There is no DaemonSet with {name!r} in its name."), seen))
+    yield from answer(rules.DEVICE_PLUGIN, seen, found, "The device plugin runs on all of its nodes.")
+
+
+def mig(seen: Seen, wanted: Mig, resource: str) -> Iterator[Finding]:
+    lacking = unseen(rules.MIG, seen, "nodes")
+    if lacking:
+        yield from lacking
+        return
+    found: list[Finding] = []
+    for node in seen.body.nodes:
+        if node.mig_state and node.mig_state != "success":
+            text = f"MIG on node {node.name} is {node.mig_state!r}, not success."
+            found.append(rules.MIG.fails(shown(text), seen, about=f"{node.name} state"))
+        if node.gpu_product.endswith(_CUT_UNLIKE):
+            text = (
+                f"GPUs on node {node.name} are cut in ways that the MIG strategy single cannot hand out ({node.gpu_product})."
+            )
+            found.append(rules.MIG.fails(shown(text), seen, about=f"{node.name} parts"))
+    if wanted is Mig.ANY:
+        yield from answer(rules.MIG, seen, found, "The policy takes any MIG strategy, and no change is under way.")
+        return
+    vendor = resource.partition("/")[0]
+    nodes = [one for one in seen.body.nodes if one.mig_strategy or any(vendor == _vendor(two) for two in one.allocatable)]
+    if not nodes:
+        found.append(rules.MIG.unknown("No node has a GPU to give out, so how GPUs are cut is not known.", seen))
+    for node in nodes:
+        said = _strategy(node)
+        if said is None:
+            text = f"Node {node.name} does not say which MIG strategy it uses; the policy wants {wanted.value!r}."
+            found.append(rules.MIG.unknown(shown(text), seen, about=node.name))
+        elif said != wanted.value:
+            text = f"Node {node.name} uses the MIG strategy {said!r}; the policy wants {wanted.value!r}."
+            found.append(rules.MIG.fails(shown(text), seen, about=node.name))
+    yield from answer(rules.MIG, seen, found, f"Every GPU node uses the MIG strategy {wanted.value!r}.")
+
+
+def _vendor(one: Amount) -> str:
+    return one.resource.partition("/")[0]
+
+
+def _strategy(node: NodeSeen) -> str | None:
+    """What the node says; without a word of a strategy, that there is none, where its GPUs are named and are whole ones.
+
+    GPU feature discovery names a GPU that is cut after its part: ``A100-SXM4-40GB-MIG-1g.5gb``.
+    """
+    if node.mig_strategy:
+        return node.mig_strategy
+    parts = any("/mig-" in one.resource for one in node.allocatable)
+    return Mig.NONE.value if node.gpu_product and "-MIG-" not in node.gpu_product and not parts else None
+
+
+def runtime(seen: Seen, name: str) -> Iterator[Finding]:
+    lacking = unseen(rules.RUNTIME, seen, RUNTIMES)
+    if not name:
+        yield rules.RUNTIME.passes("The policy requires no runtime class.", seen)
+    elif lacking:
+        yield from lacking
+    elif name in seen.body.runtime_classes:
+        yield rules.RUNTIME.passes(shown(f"There is the runtime class {name!r}."), seen)
+    else:
+        yield rules.RUNTIME.fails(shown(f"There is no runtime class {name!r}."), seen)

@@ -1,0 +1,219 @@
+"""What the cluster itself must offer: storage, gateways, a mesh, DNS, certificates, admission, and APIs with a future."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+from arcops.finding import Finding, Rule
+from arcops.seen.cluster import WebhookSeen, WorkloadSeen, quantity
+from gates.cluster.cluster import rules
+from gates.cluster.cluster.words import (
+    CAPACITIES,
+    CLASSES,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    DRIVERS,
+    GATEWAYS,
+    METRICS,
+    MUTATING,
+    SLICES,
+    VALIDATING,
+    Seen,
+    answer,
+    unseen,
+    version,
+)
+from gates.words import shown
+
+_CERT_MANAGER = ("controller", "webhook", "cainjector")
+"""The label ``app.kubernetes.io/component`` of cert-manager's Deployments, as its chart and manifests set it."""
+
+
+class Mesh(Enum):
+    """The mesh that the policy requires."""
+
+    NONE = "none"
+    ISTIO = "istio"
+    ISTIO_AMBIENT = "istio-ambient"
+    LINKERD = "linkerd"
+
+
+_CONTROL_PLANES = {
+    Mesh.ISTIO: ("istiod",),
+    Mesh.ISTIO_AMBIENT: ("istiod",),
+    Mesh.LINKERD: ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"),
+}
+"""Deployments by the beginning of their names: an Istio of a revision is ``istiod-REVISION``."""
+_ON_EVERY_NODE = {Mesh.ISTIO_AMBIENT: ("ztunnel", "istio-cni-node")}
+"""DaemonSets without which a mesh carries nothing on a node, by name, as Istio's charts ``ztunnel`` and ``cni`` make them."""
+
+
+def storage_class(seen: Seen, name: str) -> Iterator[Finding]:
+    lacking = unseen(rules.STORAGE, seen, CLASSES)
+    if lacking:
+        yield from lacking
+        return
+    classes = seen.body.storage_classes
+    defaults = [one.name for one in classes if one.default]
+    if name:
+        if any(one.name == name for one in classes):
+            yield rules.STORAGE.passes(shown(f"There is the storage class {name!r}."), seen)
+        else:
+            yield rules.STORAGE.fails(shown(f"There is no storage class {name!r}."), seen)
+    elif len(defaults) == 1:
+        yield rules.STORAGE.passes(shown(f"The default storage class is {defaults[0]!r}."), seen)
+    elif defaults:
+        text = f"{len(defaults)} storage classes are the default: {', '.join(sorted(defaults))}."
+        yield rules.STORAGE.warns(shown(text), seen)
+    else:
+        yield rules.STORAGE.fails(f"None of {len(classes)} storage class(es) is the default.", seen)
+
+
+def free_storage(seen: Seen, name: str, needed: str) -> Iterator[Finding]:
+    """Room for one volume of *needed* in the class *name*, or in the default one."""
+    least = quantity(needed)
+    if least is None:
+        yield rules.FREE.passes("The policy requires no free storage.", seen)
+        return
+    lacking = unseen(rules.FREE, seen, CLASSES, DRIVERS, CAPACITIES)
+    if lacking:
+        yield from lacking
+        return
+    chosen = [one for one in seen.body.storage_classes if (one.name == name if name else one.default)]
+    publishing = {one.name for one in seen.body.csi_drivers if one.capacity}
+    if len(chosen) != 1 or chosen[0].provisioner not in publishing:
+        what = f"storage class {chosen[0].name}" if len(chosen) == 1 else "the default storage class"
+        yield rules.FREE.unknown(shown(f"Nobody publishes how much is free in {what}; the policy needs {needed}."), seen)
+        return
+    rooms = [(quantity(one.free), one.largest) for one in seen.body.capacities if one.storage_class == chosen[0].name]
+    fits = [
+        free
+        for free, largest in rooms
+        if free is not None and free >= least and (not largest or (quantity(largest) or 0) >= least)
+    ]
+    if fits:
+        yield rules.FREE.passes(shown(f"A volume of {needed} fits in {chosen[0].name}, in {len(fits)} part(s) of it."), seen)
+    else:
+        text = f"No part of storage class {chosen[0].name} has room for a volume of {needed} ({len(rooms)} looked at)."
+        yield rules.FREE.fails(shown(text), seen)
+
+
+def gateway_class(seen: Seen, name: str) -> Iterator[Finding]:
+    lacking = unseen(rules.GATEWAY, seen, GATEWAYS)
+    found = next((one for one in seen.body.gateway_classes if one.name == name), None)
+    if not name:
+        yield rules.GATEWAY.passes("The policy requires no gateway class.", seen)
+    elif lacking:
+        yield from lacking
+    elif found is None:
+        yield rules.GATEWAY.fails(shown(f"There is no gateway class {name!r}."), seen)
+    elif found.accepted == "True" and not found.stale:
+        yield rules.GATEWAY.passes(shown(f"{found.controller} has accepted gateway class {name!r}."), seen)
+    elif found.accepted == "False":
+        yield rules.GATEWAY.fails(shown(f"{found.controller} has not accepted gateway class {name!r}."), seen)
+    else:
+        text = f"{found.controller} has not said whether it accepts the present gateway class {name!r}; it may not run."
+        yield rules.GATEWAY.fails(shown(text), seen)
+
+
+def mesh(seen: Seen, wanted: Mesh) -> Iterator[Finding]:
+    every = _ON_EVERY_NODE.get(wanted, ())
+    lacking = unseen(rules.MESH, seen, DEPLOYMENTS, *((DAEMON_SETS,) if every else ()))
+    if wanted is Mesh.NONE:
+        yield rules.MESH.passes("The policy requires no mesh.", seen)
+    elif lacking:
+        yield from lacking
+    else:
+        deployments = [one for one in seen.body.workloads if one.kind == "Deployment"]
+        found: list[Finding] = []
+        for part in _CONTROL_PLANES[wanted]:
+            running = [one for one in deployments if one.name == part or one.name.startswith(f"{part}-")]
+            found += _available(rules.MESH, seen, running, f"Deployment of {part}")
+        for part in every:
+            running = [one for one in seen.body.workloads if one.kind == "DaemonSet" and one.name == part]
+            found += _available(rules.MESH, seen, running, f"DaemonSet {part}")
+        yield from answer(rules.MESH, seen, found, f"The control plane of {wanted.value} is available.")
+
+
+def certificates(seen: Seen, namespace: str) -> Iterator[Finding]:
+    lacking = unseen(rules.CERTIFICATES, seen, DEPLOYMENTS)
+    if not namespace:
+        yield rules.CERTIFICATES.passes("The policy requires no cert-manager.", seen)
+    elif lacking:
+        yield from lacking
+    else:
+        there = [one for one in seen.body.workloads if one.kind == "Deployment" and one.namespace == namespace]
+        found: list[Finding] = []
+        for part in _CERT_MANAGER:
+            running = [one for one in there if one.component == part]
+            found += _available(rules.CERTIFICATES, seen, running, f"Deployment of cert-manager's {part} in {namespace}")
+        yield from answer(rules.CERTIFICATES, seen, found, "cert-manager is available.")
+
+
+def _available(rule: Rule, seen: Seen, running: list[WorkloadSeen], what: str) -> Iterator[Finding]:
+    if not running:
+        yield rule.fails(shown(f"There is no {what}."), seen, about=what)
+    for one in running:
+        if one.stale or not one.wanted or one.available < one.wanted:
+            old = ", by an old status" if one.stale else ""
+            text = f"{one.kind} {one.namespace}/{one.name} has {one.available} of {one.wanted} pod(s) available{old}."
+            yield rule.fails(shown(text), seen, about=f"{one.namespace}/{one.name}")
+
+
+def dns(seen: Seen, service: str) -> Iterator[Finding]:
+    lacking = unseen(rules.DNS, seen, SLICES)
+    namespace, _, name = service.partition("/")
+    ready = sum(one.ready for one in seen.body.endpoints if (one.namespace, one.service) == (namespace, name))
+    if lacking:
+        yield from lacking
+    elif ready:
+        yield rules.DNS.passes(shown(f"The Service {service} has {ready} ready endpoint(s)."), seen)
+    else:
+        yield rules.DNS.fails(shown(f"The Service {service} has no ready endpoint, so no name is resolved."), seen)
+
+
+def webhooks(seen: Seen, by_url: tuple[str, ...]) -> Iterator[Finding]:
+    lacking = unseen(rules.WEBHOOKS, seen, VALIDATING, MUTATING, SLICES)
+    yield from lacking
+    if any(one.about == SLICES for one in lacking):
+        return
+    closed = [one for one in seen.body.webhooks if one.fails_closed]
+    found = [finding for one in closed for finding in _silent(seen, one, by_url)]
+    if found or not lacking:
+        yield from answer(rules.WEBHOOKS, seen, found, f"All {len(closed)} webhook(s) that fail closed have a ready endpoint.")
+
+
+def _silent(seen: Seen, one: WebhookSeen, by_url: tuple[str, ...]) -> Iterator[Finding]:
+    title = f"{one.configuration}/{one.name}"
+    if not one.service:
+        if one.configuration not in by_url:
+            text = f"Webhook {title} fails closed and is called by URL, so whether it answers is not seen."
+            fix = f"Where you know that it answers, add {one.configuration!r} to 'webhooksByUrl' of gate 'cluster'."
+            yield rules.WEBHOOKS.unknown(shown(text), seen, about=title, fix=shown(fix))
+        return
+    ready = sum(
+        slice_.ready for slice_ in seen.body.endpoints if (slice_.namespace, slice_.service) == (one.namespace, one.service)
+    )
+    if not ready:
+        text = f"Webhook {title} fails closed, and its Service {one.namespace}/{one.service} has no ready endpoint."
+        yield rules.WEBHOOKS.fails(shown(text), seen, about=title)
+
+
+def deprecated(seen: Seen) -> Iterator[Finding]:
+    lacking = unseen(rules.DEPRECATED, seen, METRICS, "version")
+    if lacking:
+        yield from lacking
+        return
+    server = version(seen.body.version)
+    found = []
+    for one in seen.body.deprecated:
+        title = f"{one.resource}.{one.version}.{one.group}".rstrip(".")
+        removed = version(one.removed)
+        soon = removed is not None and server is not None and removed[:2] <= (server[0], server[1] + 1)
+        release = f"release {one.removed}" if one.removed else "a later release"
+        text = f"{title} is deprecated and was asked for; {release} removes it."
+        say = rules.DEPRECATED.fails if soon else rules.DEPRECATED.warns
+        found.append(say(shown(text), seen, about=title))
+    well = "Nobody has asked this API server for a deprecated API since it started."
+    yield from answer(rules.DEPRECATED, seen, found, well)

@@ -1,0 +1,1 @@
+"""Judges of a node: its GPUs, their driver, and what they can do."""

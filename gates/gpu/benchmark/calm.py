@@ -1,0 +1,76 @@
+"""Of the gate `benchmark`: was the machine left alone, by the canary (`arcops.calm`)?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.calm import calm, singer, undisturbed
+from arcops.evidence import Evidence
+from arcops.finding import Finding
+from arcops.seen.baseline import Baselines, Song, known_songs
+from arcops.seen.benchmark import Benchmark, Measured, Session
+from arcops.zones import PPM, median
+from gates.gpu.benchmark.policy import BenchmarkPolicy
+from gates.gpu.benchmark.rules import CANARY
+from gates.gpu.words import percent
+from gates.words import shown
+
+
+class Calm:
+    """The calm of each device in one run. ``drift`` is in percent."""
+
+    def __init__(self, body: Benchmark, drift: int) -> None:
+        self._body, self._drift = body, drift
+        self._sessions: dict[str, list[Session]] = {device: [] for device in singles(body)}
+        for figure in body.figures:
+            self._sessions.setdefault(singer(figure.device), []).extend(figure.sessions)
+        self._calm = {device: calm(sessions) for device, sessions in self._sessions.items()}
+
+    def sessions(self, figure: Measured) -> tuple[Session, ...]:
+        """Those of *figure* that nothing disturbed."""
+        return undisturbed(figure.sessions, self._calm[singer(figure.device)], self._drift)
+
+    def findings(self, found: Evidence[Benchmark], given: Evidence[Baselines], policy: BenchmarkPolicy) -> Iterator[Finding]:
+        clean = True
+        for device, sessions in self._sessions.items():
+            name, calmly = shown(device), self._calm[device]
+            if not calmly:
+                clean = False
+                yield CANARY.unknown(f"No canary sang on {name}, so nobody knows what else ran.", found, about=name)
+                continue
+            bad = len(sessions) - len(undisturbed(sessions, calmly, self._drift))
+            if bad * 100 > policy.most_disturbed * len(sessions):
+                clean = False
+                worst = percent(max(median(one.canary) for one in sessions if one.canary) * PPM // calmly)
+                yield CANARY.warns(
+                    f"{bad} of {len(sessions)} sessions on {name} were disturbed: the canary took up to {worst} of calm.",
+                    found,
+                    about=name,
+                )
+        for text, model in self._moved(given.body):
+            clean = False
+            yield CANARY.warns(text, found, given, about=model)
+        if clean:
+            yield CANARY.passes(f"The canary kept within {self._drift} % of its calm time.", found)
+
+    def _moved(self, given: Baselines) -> Iterator[tuple[str, str]]:
+        for here in known_songs(self._body):
+            there: Song | None = given.baseline.song(here.model) if given.baseline is not None else None
+            if there is None:
+                continue
+            ratio = median(here.times) * PPM // median(there.times)
+            if abs(ratio - PPM) * 100 > self._drift * PPM:
+                more = (
+                    "what slows it down lasts: the device itself, or a neighbour that never rests"
+                    if ratio > PPM
+                    else "the baseline was taken from a machine that was disturbed, or from another kind"
+                )
+                yield (
+                    f"The canary takes {percent(ratio)} of its time in the baseline on {shown(here.model)}; {more}.",
+                    here.model,
+                )
+
+
+def singles(body: Benchmark) -> list[str]:
+    """The devices, without the pairs of them between which copies go."""
+    return [machine.device for machine in body.machines if ">" not in machine.device]

@@ -1,0 +1,54 @@
+"""Does the machine calculate right, as fast as the site's own baseline, and as fast at the end as at the beginning?
+
+Why: a device can be healthy by every signal of its driver and yet be slow, or wrong. One run on a busy machine says little, and
+a mean of samples that share one disturbance says less; so a slow result is called slow only where chance and neighbours are
+ruled out.
+
+Judged: results against exact references; every figure's sessions against the signed baseline, in three zones: RED where even
+the good end of the 95 percent interval is beyond the tolerance, GREEN where even the bad end is inside, else AMBER; a canary
+that sings between all sessions; and a load that is kept up. Sessions in which the canary was slow are left out, and where too
+few remain no figure is called slow. Calm is taken from the run itself: a canary that is slow all the time disturbs nothing, for
+then it is the device that is slow.
+
+Fix: Let nothing else run, and measure again. What stays slow or wrong is cooling, power, clocks or the device itself. A machine
+that is well makes the baseline: 'arcops gpu baseline ARTIFACT -o site.json'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.evidence import Evidence, Seen
+from arcops.finding import Finding
+from arcops.gate import gate
+from arcops.seen.baseline import Baselines
+from arcops.seen.benchmark import Benchmark
+from gates.gpu.benchmark import rules
+from gates.gpu.benchmark.baseline import against_baseline
+from gates.gpu.benchmark.calm import Calm
+from gates.gpu.benchmark.load import kept_up
+from gates.gpu.benchmark.policy import BenchmarkPolicy
+from gates.gpu.benchmark.results import correct, measured
+
+_UNBLOCK = (
+    "Make the device available to this process, or name the processor ('--cpu') on a node without a GPU; then measure again."
+)
+
+
+@gate("benchmark", needs=(Benchmark, Baselines), policy=BenchmarkPolicy, rules=rules.RULES)
+def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
+    found, given = seen[Benchmark], seen[Baselines]
+    if found.body.said:
+        yield from _blocked(found)
+        return
+    calm = Calm(found.body, policy.most_drift)
+    yield from measured(found, given, policy)
+    yield from correct(found, policy)
+    yield from against_baseline(found, given, policy, calm, at=seen.at, skew=seen.skew)
+    yield from calm.findings(found, given, policy)
+    yield from kept_up(found, policy)
+
+
+def _blocked(found: Evidence[Benchmark]) -> Iterator[Finding]:
+    for rule in rules.RULES:
+        yield rule.unknown(f"{found.body.said}.", found, fix=_UNBLOCK)

@@ -1,0 +1,82 @@
+"""Of the gate `benchmark`: was everything measured, and were the results right?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding
+from arcops.seen.baseline import Baselines, model_of
+from arcops.seen.benchmark import Benchmark, Measured
+from gates.gpu.benchmark.policy import BenchmarkPolicy
+from gates.gpu.benchmark.rules import CORRECT, MEASURED
+from gates.gpu.words import label, weighed
+from gates.words import shown
+
+
+def whole(figure: Measured, policy: BenchmarkPolicy) -> bool:
+    """Was *figure* measured often enough to be judged?"""
+    return not figure.said and len(figure.sessions) >= policy.least_sessions
+
+
+def excused(figure: Measured, policy: BenchmarkPolicy) -> bool:
+    """Does the policy do without *figure*, of which there is nothing?"""
+    return not figure.sessions and any(fnmatchcase(figure.name, pattern) for pattern in policy.optional)
+
+
+def measured(found: Evidence[Benchmark], given: Evidence[Baselines], policy: BenchmarkPolicy) -> Iterator[Finding]:
+    body, clean = found.body, True
+    if body.exercise.size < policy.least_size:
+        clean = False
+        yield MEASURED.unknown(
+            f"The run had a size of {body.exercise.size} thousandths; the policy asks for {policy.least_size}.", found
+        )
+    if not body.figures:
+        clean = False
+        yield MEASURED.unknown("No figure was planned, so nothing was measured.", found)
+    for figure in body.figures:
+        if whole(figure, policy):
+            continue
+        why = figure.said or f"{len(figure.sessions)} session(s) are too few; the policy asks for {policy.least_sessions}"
+        text = f"{label(figure)} was not measured: {shown(why)}."
+        if excused(figure, policy):
+            yield MEASURED.passes(f"{text} The policy does without.", found, about=label(figure))
+            continue
+        clean = False
+        yield MEASURED.unknown(text, found, about=label(figure))
+    for about, text in _absent(body, given.body):
+        clean = False
+        yield MEASURED.unknown(text, found, given, about=about)
+    if clean:
+        count, devices = sum(whole(figure, policy) for figure in body.figures), len(body.machines)
+        yield MEASURED.passes(f"{count} figures of {devices} device(s) were measured.", found)
+
+
+def _absent(body: Benchmark, given: Baselines) -> Iterator[tuple[str, str]]:
+    """What the baseline knows of a model that is here and was not measured: it could be, once."""
+    here = {(figure.name, model_of(figure.device, body.machines)) for figure in body.figures if figure.sessions}
+    models = {model for _, model in here} | {machine.model for machine in body.machines}
+    for known in given.baseline.figures if given.baseline is not None else ():
+        if known.model in models and (known.name, known.model) not in here:
+            yield shown(known.name), f"{shown(known.name)} is in the baseline and was not measured here."
+
+
+def correct(found: Evidence[Benchmark], policy: BenchmarkPolicy) -> Iterator[Finding]:
+    looked, clean = 0, True
+    for figure in found.body.figures:
+        checked = figure.checked
+        if checked is not None and checked.wrong:
+            clean = False
+            text = f"{label(figure)}: {checked.wrong} of {checked.compared} results are wrong ({shown(checked.how)})."
+            yield CORRECT.fails(text, found, about=label(figure))
+        elif checked is not None and checked.compared > 0:
+            looked += checked.compared
+        elif whole(figure, policy):
+            clean = False
+            text = f"Nobody looked at the results of {label(figure)}."
+            yield weighed(CORRECT, policy.unchecked, text, found, about=label(figure))
+    if clean and looked:
+        yield CORRECT.passes(f"All {looked} results that were looked at are right.", found)
+    elif clean:
+        yield CORRECT.unknown("No result could be looked at.", found)

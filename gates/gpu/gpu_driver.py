@@ -1,0 +1,238 @@
+"""Does an NVIDIA driver answer on this node, of a version that the policy accepts, for every GPU that is built in?
+
+Why: A check of GPUs that finds no driver, a driver that hangs, or fewer GPUs than are built in has found nothing out about
+the missing ones. Tools that then report "no errors" report the silence.
+
+Judged: that the driver's library loads and answers; that it counts at least one GPU, as many as the policy expects and as many
+as the kernel sees on the PCI bus; its version and the CUDA version it runs; and confidential computing, as the policy wants it.
+Where the driver does not answer, each finding begins with BLOCKED: nothing could be judged, so the node is RED.
+
+Fix: Install and load the driver of the version that the policy names, and run the check as a user who may use the devices. A
+GPU that is on the bus and not counted by the driver is lost: look into the kernel's messages, reset it or have it replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from arcops.errors import Refused
+from arcops.evidence import Evidence, Seen
+from arcops.finding import Finding, Rule
+from arcops.gate import Example, gate
+from arcops.seen.gpu import Confidential, DriverState, GpuDriver, Unread, Why
+from arcops.verdict import Verdict
+from gates.breach import Weight, cuda_number, cuda_text, version
+
+ANSWERS = Rule(
+    id="gpu-driver/answers",
+    asks="Does an NVIDIA driver answer on this node?",
+    fix="Install and load NVIDIA's driver, give the container its devices and library, and check again.",
+)
+DEVICES = Rule(
+    id="gpu-driver/devices",
+    asks="Does the driver count as many GPUs as the policy expects?",
+    fix="Find the missing GPU in the kernel's messages (dmesg) and on the bus (lspci); reset it or have it replaced.",
+)
+BUS = Rule(
+    id="gpu-driver/bus",
+    asks="Does the driver count every NVIDIA GPU that is on the PCI bus?",
+    fix="A GPU on the bus that the driver does not count is lost to it: look into dmesg, reboot, or have it replaced.",
+)
+VERSION = Rule(
+    id="gpu-driver/version",
+    asks="Is the driver of a version that the policy accepts?",
+    fix="Install a driver of at least the version that 'leastDriver' of gate 'gpu-driver' names.",
+)
+CUDA = Rule(
+    id="gpu-driver/cuda",
+    asks="Does the driver run the version of CUDA that the policy needs?",
+    fix="Install a newer driver, one that runs at least the CUDA version that 'leastCuda' of gate 'gpu-driver' names.",
+)
+CONFIDENTIAL = Rule(
+    id="gpu-driver/confidential",
+    asks="Is confidential computing as the policy wants it, and nobody can look in?",
+    fix="Set the mode with nvidia-smi conf-compute from the host, and leave developer tools off.",
+)
+
+
+class Confidentiality(Enum):
+    """What the policy wants of confidential computing. ``ANY`` takes it on or off, but never on with developer tools."""
+
+    ON = "on"
+    OFF = "off"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuDriverPolicy:
+    """``devices`` is how many GPUs the node must have; 0 takes any number but none. ``least_driver`` (``580.65.06``) and
+    ``least_cuda`` (``12.4``) may be empty, for any. ``unseen_bus`` is what it becomes that the PCI bus cannot be looked at, and
+    ``more_on_bus`` that more GPUs are on it than the driver counts, as in a container that was given only some of them.
+    """
+
+    devices: int = 0
+    least_driver: str = ""
+    least_cuda: str = ""
+    confidential: Confidentiality = Confidentiality.ANY
+    unseen_bus: Weight = Weight.FAIL
+    more_on_bus: Weight = Weight.FAIL
+
+    def __post_init__(self) -> None:
+        if self.devices < 0:
+            raise Refused(f"the policy of gate 'gpu-driver' expects {self.devices} GPUs; use 0 or more")
+        if self.least_driver and version(self.least_driver) is None:
+            raise Refused(f"'leastDriver' of gate 'gpu-driver' is {self.least_driver[:50]!r}; write it as 580.65.06")
+        if self.least_cuda:
+            cuda_number(self.least_cuda)
+
+
+def answering() -> GpuDriver:
+    """A driver that answers for one GPU."""
+    return GpuDriver(
+        state=DriverState.ANSWERS,
+        said="The driver answers.",
+        version="580.95.05",
+        cuda=13000,
+        devices=1,
+        on_bus=1,
+        confidential=Confidential(capable=True, on=False, environment="unavailable", debuggable=False),
+    )
+
+
+def silent(state: DriverState = DriverState.NO_LIBRARY) -> GpuDriver:
+    """A node where no driver answers."""
+    nothing = Unread(why=Why.FAILED, said="no driver answers")
+    return GpuDriver(
+        state=state,
+        said="There is no NVIDIA driver library (libnvidia-ml.so.1) on this node.",
+        version=nothing,
+        cuda=nothing,
+        devices=nothing,
+        on_bus=0,
+        confidential=Confidential(capable=nothing, on=nothing, environment=nothing, debuggable=nothing),
+    )
+
+
+def examples() -> Iterator[Example[GpuDriverPolicy]]:
+    good = answering()
+    unseen = Unread(why=Why.FORBIDDEN, said="/sys/bus/pci/devices may not be read")
+
+    def example(
+        name: str, verdict: Verdict, body: GpuDriver, policy: GpuDriverPolicy | None = None
+    ) -> Example[GpuDriverPolicy]:
+        return Example(name=name, verdict=verdict, evidence=(body,), policy=policy or GpuDriverPolicy())
+
+    yield example("A driver answers for the one GPU on the bus", Verdict.GREEN, good)
+    yield example(
+        "The bus cannot be looked at, which the policy accepts with a warning",
+        Verdict.AMBER,
+        replace(good, on_bus=unseen),
+        GpuDriverPolicy(unseen_bus=Weight.WARN),
+    )
+    yield example("There is no driver", Verdict.RED, silent())
+    yield example("The driver answers and has no GPU", Verdict.RED, replace(good, devices=0, on_bus=0))
+    yield example("One of two GPUs on the bus is lost to the driver", Verdict.RED, replace(good, on_bus=2))
+    yield example("The node should have eight GPUs", Verdict.RED, good, GpuDriverPolicy(devices=8))
+    yield example("The driver is too old", Verdict.RED, good, GpuDriverPolicy(least_driver="590.10"))
+    debuggable = replace(good.confidential, on=True, environment="production", debuggable=True)
+    yield example("Confidential computing with developer tools", Verdict.RED, replace(good, confidential=debuggable))
+
+
+@gate(
+    "gpu-driver",
+    needs=(GpuDriver,),
+    policy=GpuDriverPolicy,
+    rules=(ANSWERS, DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL),
+    examples=examples,
+)
+def gpu_driver(seen: Seen, policy: GpuDriverPolicy) -> Iterator[Finding]:
+    found = seen[GpuDriver]
+    body = found.body
+    if body.state is not DriverState.ANSWERS:
+        yield ANSWERS.unknown(f"BLOCKED: {body.said}", found)
+        for rule in (DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL):
+            yield rule.unknown("BLOCKED: no driver answers, so this is not known.", found, fix=ANSWERS.fix)
+        return
+    yield ANSWERS.passes(body.said, found)
+    yield _devices(found, policy)
+    yield _bus(found, policy)
+    yield _version(found, policy)
+    yield _cuda(found, policy)
+    yield _confidential(found, policy)
+
+
+def _devices(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
+    count = found.body.devices
+    if isinstance(count, Unread):
+        return DEVICES.unknown(f"BLOCKED: the driver cannot count its GPUs: {count.said}.", found)
+    if not count:
+        return DEVICES.unknown("BLOCKED: the driver answers and has no GPU.", found)
+    if policy.devices and count != policy.devices:
+        return DEVICES.fails(f"The driver counts {count} GPU(s); the policy expects {policy.devices}.", found)
+    return DEVICES.passes(f"The driver counts {count} GPU(s).", found)
+
+
+def _bus(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
+    on_bus, count = found.body.on_bus, found.body.devices
+    if isinstance(on_bus, Unread):
+        text = f"Which GPUs are on the PCI bus is not known: {on_bus.said}."
+        if policy.unseen_bus is Weight.FAIL:
+            return BUS.unknown(text, found)
+        return BUS.warns(text, found) if policy.unseen_bus is Weight.WARN else BUS.passes(text, found)
+    if isinstance(count, Unread):
+        return BUS.unknown(f"{on_bus} GPU(s) are on the PCI bus, and the driver cannot count its own: {count.said}.", found)
+    if on_bus > count:
+        text = f"{on_bus} NVIDIA GPU(s) are on the PCI bus, and the driver counts {count}."
+        say = {Weight.FAIL: BUS.fails, Weight.WARN: BUS.warns, Weight.PASS: BUS.passes}[policy.more_on_bus]
+        return say(text, found)
+    if on_bus < count:
+        return BUS.unknown(f"The driver counts {count} GPU(s), and the kernel lists {on_bus}; one of them is wrong.", found)
+    return BUS.passes(f"The driver counts every one of the {on_bus} GPU(s) on the PCI bus.", found)
+
+
+def _version(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
+    said = found.body.version
+    if isinstance(said, Unread):
+        return VERSION.unknown(f"The driver's version is not known: {said.said}.", found)
+    have = version(said)
+    if have is None:
+        return VERSION.unknown(f"The driver calls itself {said!r}, which is no version.", found)
+    least = version(policy.least_driver)
+    if least is not None and have < least:
+        return VERSION.fails(f"The driver is {said}; the policy needs {policy.least_driver}.", found)
+    return VERSION.passes(f"The driver is {said}.", found)
+
+
+def _cuda(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
+    have = found.body.cuda
+    if isinstance(have, Unread):
+        return CUDA.unknown(f"The CUDA version that the driver runs is not known: {have.said}.", found)
+    if policy.least_cuda and have < cuda_number(policy.least_cuda):
+        return CUDA.fails(f"The driver runs CUDA up to {cuda_text(have)}; the policy needs {policy.least_cuda}.", found)
+    return CUDA.passes(f"The driver runs CUDA up to {cuda_text(have)}.", found)
+
+
+def _confidential(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
+    state = found.body.confidential
+    wanted = policy.confidential
+    if isinstance(state.on, Unread):
+        # What a driver does not support is not on. Every other silence leaves open whether somebody can look in.
+        if state.on.why in (Why.UNSUPPORTED, Why.NO_SYMBOL) and wanted is not Confidentiality.ON:
+            return CONFIDENTIAL.passes(f"The driver knows no confidential computing ({state.on.said}).", found)
+        return CONFIDENTIAL.unknown(f"Whether confidential computing is on is not known: {state.on.said}.", found)
+    if not state.on:
+        if wanted is Confidentiality.ON:
+            return CONFIDENTIAL.fails("Confidential computing is off, and the policy wants it on.", found)
+        return CONFIDENTIAL.passes("Confidential computing is off.", found)
+    if wanted is Confidentiality.OFF:
+        return CONFIDENTIAL.fails("Confidential computing is on, and the policy wants it off.", found)
+    for signal in (state.debuggable, state.environment):
+        if isinstance(signal, Unread):
+            return CONFIDENTIAL.unknown(f"Confidential computing is on, but in which mode is not known: {signal.said}.", found)
+    if state.debuggable:
+        return CONFIDENTIAL.fails("Confidential computing is on with developer tools, which can look into it.", found)
+    if state.environment != "production":
+        return CONFIDENTIAL.fails(f"Confidential computing is on in the environment {state.environment!r}.", found)
+    return CONFIDENTIAL.passes("Confidential computing is on, in production mode.", found)

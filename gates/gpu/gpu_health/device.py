@@ -1,0 +1,136 @@
+"""One device under judgement: what it said, what its kind can do, and what the policy may do without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from arcops.finding import Outcome
+from arcops.seen.gpu import Gpu, Unread, Why
+from arcops.seen.gpu_profile import Profile
+from gates.gpu.gpu_health.policy import GpuHealthPolicy, Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is not well with a device. ``key`` tells apart two problems of one rule and one device, for waivers.
+
+    Where ``why`` says why something is not known, ``text`` names it; the outcome is then UNKNOWN, or PASS where the policy does
+    without it.
+    """
+
+    outcome: Outcome
+    text: str
+    key: str = ""
+    why: Unread | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """``profile`` is ``None`` where nobody knows this kind: then nothing is excused, and every signal is needed."""
+
+    gpu: Gpu
+    profile: Profile | None
+    policy: GpuHealthPolicy
+
+    @property
+    def label(self) -> str:
+        """How findings name the device: by its UUID, which stays its own in another slot."""
+        uuid = self.gpu.identity.uuid
+        return f"GPU {self.gpu.index}" if isinstance(uuid, Unread) else f"GPU {self.gpu.index} ({uuid})"
+
+    @property
+    def divided(self) -> bool:
+        """Does it have MIG instances now?"""
+        instances = self.gpu.mig.instances
+        return self.gpu.mig.on is True and not isinstance(instances, Unread) and bool(instances)
+
+    def spared(self, signal: Signal | None) -> bool:
+        """May the policy do without *signal* here?"""
+        if signal is None:
+            return False
+        return signal in self.policy.optional or (self.divided and signal in self.policy.optional_in_mig)
+
+    def needs(self, what: str, *signals: object, spare: Signal | None = None) -> Iterator[Problem]:
+        """A problem for each of *signals* that could not be read. Where the policy does without *spare*, a signal that neither
+        the device nor its driver knows passes; one that should have come and did not never does.
+        """
+        spared = self.spared(spare)
+        for signal in signals:
+            if isinstance(signal, Unread):
+                yield self.without(what, signal) if spared and signal.why in _NEVER_TOLD else self.unknown(what, signal)
+
+    def lacks(self, what: str, *signals: object) -> Iterator[Problem]:
+        """A problem for each of *signals* that this device may not have, and that was withheld, late or lost."""
+        for signal in signals:
+            if isinstance(signal, Unread) and signal.why in _WITHHELD:
+                yield self.unknown(what, signal)
+
+    def unknown(self, what: str, why: Unread) -> Problem:
+        return Problem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
+
+    def without(self, what: str, why: Unread) -> Problem:
+        """*what* is not known, and the policy does without it."""
+        return Problem(outcome=Outcome.PASS, text=what, key=what, why=why)
+
+    def fails(self, text: str, key: str = "") -> Problem:
+        return Problem(outcome=Outcome.FAIL, text=text, key=key)
+
+    def warns(self, text: str, key: str = "") -> Problem:
+        return Problem(outcome=Outcome.WARN, text=text, key=key)
+
+
+_MOST_NAMES = 4
+_NEVER_TOLD = (Why.UNSUPPORTED, Why.NO_SYMBOL)
+_WITHHELD = (Why.FORBIDDEN, Why.LOST, Why.TIMED_OUT)
+
+_MENDS = {
+    Why.UNSUPPORTED: "Install a driver that tells it, or do without it: 'optional' of gate 'gpu-health', or a profile.",
+    Why.FORBIDDEN: "Run the check as a user who may ask for it, usually root, and in a container with the node's devices.",
+    Why.LOST: "Look into dmesg for the XID, reset the GPU or reboot the node; have a GPU that is lost again replaced.",
+    Why.TIMED_OUT: "The driver hangs: look into dmesg, drain the node and reboot it.",
+    Why.NO_SYMBOL: "Install a newer driver, or do without it: 'optional' of gate 'gpu-health'.",
+    Why.BLANK: "Install another driver: this one answers without a value. Reset the GPU if it answered before.",
+    Why.FAILED: "Look into dmesg for what the driver says, and install another driver if it says nothing.",
+}
+
+
+def mend(problem: Problem) -> str:
+    """What to do about a signal that is not known; empty for a problem that was seen, which its rule knows how to mend."""
+    return "" if problem.why is None else _MENDS[problem.why.why]
+
+
+def said(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """*problems* as sentences without an end. What is unknown for one reason is one sentence: for one answer of the driver,
+    or because the device is lost or hangs, whatever was asked.
+    """
+    blind: dict[tuple[Outcome, Unread | Why], tuple[Unread, list[str]]] = {}
+    for problem in problems:
+        if problem.why is None:
+            yield problem
+            continue
+        reason = problem.why.why if problem.why.why in (Why.LOST, Why.TIMED_OUT) else problem.why
+        _, names = blind.setdefault((problem.outcome, reason), (problem.why, []))
+        if problem.text not in names:
+            names.append(problem.text)
+    for (outcome, _), (why, names) in blind.items():
+        verb = "is" if len(names) == 1 else "are"
+        yield Problem(outcome=outcome, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
+
+
+def over_time(first: Iterable[Problem], later: Iterable[Problem]) -> Iterator[Problem]:
+    """The problems of two looks at one device, each once: as it was told last, unless it was graver before."""
+    known = {problem.key: problem for problem in first}
+    for problem in later:
+        before = known.get(problem.key)
+        if before is None and problem.why is None:
+            known[problem.key] = replace(problem, text=f"{problem.text} (new since the check began)")
+        elif before is None or before.outcome.verdict <= problem.outcome.verdict:
+            known[problem.key] = problem
+    yield from known.values()
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > _MOST_NAMES:
+        names = [*names[: _MOST_NAMES - 1], f"{len(names) - _MOST_NAMES + 1} more signals"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,128 @@
+"""Judging how a device is joined to the host and to other devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.seen.gpu import NvLink, Unread, Why
+from gates.breach import Weight
+from gates.gpu.gpu_health.device import Device, Problem
+from gates.gpu.gpu_health.policy import NvLinks, Signal
+
+_RESTING = "gpu-idle"
+_FABRIC_UP = "completed"
+
+
+def pcie_link(at: Device) -> Iterator[Problem]:
+    told = at.gpu.pcie
+    yield from at.needs("the width of its PCIe link", told.width, told.most_width)
+    yield from at.needs("the generation of its PCIe link", told.generation, told.slot_generation, told.own_generation)
+    if not isinstance(told.width, Unread) and not isinstance(told.most_width, Unread) and told.width < told.most_width:
+        yield at.fails(f"its PCIe link is x{told.width} of x{told.most_width}", "width")
+    yield from _slot(at)
+    now, slot = told.generation, told.slot_generation
+    if isinstance(now, Unread) or isinstance(slot, Unread) or now >= slot:
+        return
+    text = f"its PCIe link runs at generation {now} of {slot}"
+    if not _resting(at):
+        yield at.fails(text, "generation")
+    elif at.policy.slow_at_idle is not Weight.PASS:
+        yield Problem(
+            outcome=at.policy.slow_at_idle.outcome,
+            text=f"{text} while it rests, so whether it can be faster was not seen",
+            key="generation at rest",
+        )
+
+
+def _slot(at: Device) -> Iterator[Problem]:
+    """What device and slot reach together, against what the kind of device is made for."""
+    if at.profile is None or at.policy.narrow_slot is Weight.PASS:
+        return
+    told = at.gpu.pcie
+    for what, have, made in (
+        ("width", told.most_width, at.profile.pcie_width),
+        ("generation", told.slot_generation, at.profile.pcie_generation),
+    ):
+        if made is not None and not isinstance(have, Unread) and have < made.value:
+            text = f"its slot allows PCIe {what} {have}; a {at.profile.sku} is made for {made.value}"
+            yield Problem(outcome=at.policy.narrow_slot.outcome, text=text, key=f"slot {what}")
+
+
+def _resting(at: Device) -> bool:
+    reasons = at.gpu.clocks.reasons
+    return not isinstance(reasons, Unread) and _RESTING in reasons
+
+
+def pcie_errors(at: Device) -> Iterator[Problem]:
+    told = at.gpu.pcie
+    yield from at.needs("how often PCIe sent again", told.replays)
+    yield from at.needs("the count of its PCIe errors", told.fatal, told.non_fatal, spare=Signal.PCIE_ERRORS)
+    if not isinstance(told.fatal, Unread) and told.fatal:
+        yield at.fails(f"its PCIe link had {told.fatal} fatal error(s)", "fatal")
+    if not isinstance(told.non_fatal, Unread) and told.non_fatal:
+        yield at.warns(f"its PCIe link had {told.non_fatal} error(s) that were not fatal", "non-fatal")
+    if not isinstance(told.replays, Unread) and told.replays > at.policy.most_replays:
+        yield at.warns(f"its PCIe link sent {told.replays} time(s) again", "replays")
+
+
+def nvlink(at: Device) -> Iterator[Problem]:
+    links = at.gpu.nvlinks
+    wanted = at.profile.nvlinks.value if at.profile is not None else None
+    spared = wanted == 0 or at.policy.nvlinks is NvLinks.ANY or (at.policy.nvlinks is NvLinks.BUILT_IN and _by_bridge(at))
+    if isinstance(links, Unread):
+        if not spared:
+            yield from at.needs("which NVLinks it has", links)
+        return
+    up = [link for link in links if link.active is True]
+    if at.policy.nvlinks is not NvLinks.ANY and not (spared and not up):
+        for link in links:
+            yield from at.needs(f"whether NVLink {link.number} is up", link.active)
+        down = ", ".join(str(link.number) for link in links if link.active is False)
+        if len(up) < (wanted if wanted is not None else len(links)):
+            made = f"; a {at.profile.sku} has {wanted}" if at.profile is not None else ""
+            yield at.fails(
+                f"{len(up)} of its {len(links)} NVLinks are up{made} (down: {down or 'none that it tells of'})", "down"
+            )
+    for link in up:
+        yield from _link(at, link)
+
+
+def _by_bridge(at: Device) -> bool:
+    return at.profile is not None and at.profile.nvlink_bridge is not None and at.profile.nvlink_bridge.value
+
+
+def _link(at: Device, link: NvLink) -> Iterator[Problem]:
+    name = f"NVLink {link.number}"
+    yield from at.needs(f"the generation of {name}", link.generation)
+    made = at.profile.nvlink_generation if at.profile is not None else None
+    if made is not None and not isinstance(link.generation, Unread) and link.generation < made.value:
+        yield at.fails(f"{name} runs as generation {link.generation // 10}", f"{name} generation")
+    yield from at.lacks(f"whether {name} has errors", *(error.count for error in link.errors))
+    told = [(error.name, error.count) for error in link.errors if not isinstance(error.count, Unread)]
+    if not told:
+        unread = (error.count for error in link.errors if isinstance(error.count, Unread))
+        why = next(unread, Unread(why=Why.FAILED, said="no counter was asked"))
+        yield at.unknown(f"whether {name} has errors", why)
+    for kind, count in told:
+        if count > at.policy.most_link_errors:
+            yield at.warns(f"{name} counts {count} {kind}", f"{name} {kind}")
+
+
+def fabric(at: Device) -> Iterator[Problem]:
+    told = at.gpu.fabric
+    wanted = (at.profile is None or at.profile.fabric.value) and at.policy.fabric
+    if not wanted and (isinstance(told.state, Unread) or told.state == "not-supported"):
+        return
+    yield from at.needs("the state of its NVLink fabric", told.state)
+    if isinstance(told.state, Unread):
+        return
+    if told.state != _FABRIC_UP:
+        yield at.fails(f"its NVLink fabric is {told.state}", "state")
+        return
+    yield from at.needs("how joining the NVLink fabric ended", told.status)
+    yield from at.needs("the health of its NVLink fabric", told.ills)
+    if not isinstance(told.status, Unread) and told.status:
+        yield at.fails(f"joining the NVLink fabric ended with the code {told.status}", "status")
+    if not isinstance(told.ills, Unread):
+        for ill in told.ills:
+            yield at.fails(f"its NVLink fabric reports {ill}", ill)

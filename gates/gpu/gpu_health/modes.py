@@ -1,0 +1,98 @@
+"""Judging which device it is, whether it stays, and how it is set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.seen.gpu import Unread
+from gates.breach import Weight
+from gates.breach import firmware as parsed
+from gates.gpu.gpu_health.device import Device, Problem
+from gates.gpu.gpu_health.policy import MigMode, Signal
+
+
+def identity(at: Device) -> Iterator[Problem]:
+    told = at.gpu.identity
+    yield from at.needs("its name", told.name)
+    yield from at.needs("its UUID", told.uuid)
+    yield from at.needs("its place on the bus", told.pci)
+    yield from at.needs("its serial number", told.serial, spare=Signal.SERIAL)
+    yield from at.needs("its part number", told.part, spare=Signal.PART_NUMBER)
+
+
+def steady(at: Device) -> Iterator[Problem]:
+    yield from at.needs("whether it still answers", at.gpu.same)
+    if at.gpu.same is False:
+        yield at.fails("another device answers in its place")
+    yield from at.needs("what it needs to recover", at.gpu.recovery, spare=Signal.RECOVERY)
+    if not isinstance(at.gpu.recovery, Unread) and at.gpu.recovery != "none":
+        yield at.fails(f"the driver asks for {at.gpu.recovery}", "recovery")
+
+
+def mig(at: Device) -> Iterator[Problem]:
+    told, wanted = at.gpu.mig, at.policy.mig
+    divisible = at.profile is None or at.profile.mig_instances.value > 0
+    if not divisible and isinstance(told.on, Unread):
+        if wanted is MigMode.ON:
+            yield at.fails("the policy wants it divided (MIG), and its kind cannot be", "kind")
+        return
+    yield from at.needs("whether it is divided (MIG)", told.on)
+    yield from at.needs("whether it will be divided (MIG) after the next reset", told.on_after_reset)
+    if isinstance(told.on, Unread):
+        return
+    if not isinstance(told.on_after_reset, Unread) and told.on is not told.on_after_reset:
+        yield at.fails("its mode (MIG) will be another one after the next reset", "pending")
+    if told.on and wanted is MigMode.OFF:
+        yield at.fails("it is divided (MIG), and the policy wants it whole", "on")
+    elif not told.on and wanted is MigMode.ON:
+        yield at.fails("it is not divided (MIG), and the policy wants it divided", "off")
+    if told.on:
+        yield from _instances(at)
+
+
+def _instances(at: Device) -> Iterator[Problem]:
+    told = at.gpu.mig
+    yield from at.needs("which MIG instances it has", told.instances)
+    if isinstance(told.instances, Unread):
+        return
+    if len(told.instances) < at.policy.least_instances:
+        yield at.fails(f"it has {len(told.instances)} MIG instance(s); {at.policy.least_instances} are needed", "instances")
+    if at.profile is not None and len(told.instances) > at.profile.mig_instances.value:
+        yield at.fails(f"it tells of {len(told.instances)} MIG instances, more than its kind can have", "too many")
+    for number, instance in enumerate(told.instances):
+        yield from at.needs(f"MIG instance {number}", instance.uuid, instance.memory)
+
+
+def modes(at: Device) -> Iterator[Problem]:
+    gpu = at.gpu
+    yield from at.needs("its persistence mode", gpu.persistence)
+    if gpu.persistence is False and at.policy.persistence is not Weight.PASS:
+        yield Problem(outcome=at.policy.persistence.outcome, text="its persistence mode is off", key="persistence")
+    yield from at.needs("its compute mode", gpu.compute_mode)
+    if not isinstance(gpu.compute_mode, Unread) and gpu.compute_mode not in at.policy.compute_modes:
+        yield at.fails(f"its compute mode is {gpu.compute_mode}", "compute")
+
+
+def processes(at: Device) -> Iterator[Problem]:
+    count = at.gpu.processes
+    yield from at.needs("whether somebody uses it", count)
+    if not isinstance(count, Unread) and count and at.policy.processes is not Weight.PASS:
+        yield Problem(outcome=at.policy.processes.outcome, text=f"{count} process(es) use it already")
+
+
+def firmware(at: Device) -> Iterator[Problem]:
+    told = at.gpu.identity
+    yield from at.needs("its VBIOS version", told.vbios)
+    yield from at.needs("its InfoROM version", told.inforom, spare=Signal.INFOROM)
+    yield from at.needs("whether its InfoROM is intact", told.inforom_intact, spare=Signal.INFOROM)
+    if told.inforom_intact is False:
+        yield at.fails("its InfoROM is corrupted", "inforom")
+    for needed in at.policy.firmware:
+        if at.profile is None or needed.sku != at.profile.sku:
+            continue
+        if needed.least_vbios and not isinstance(told.vbios, Unread):
+            have, least = parsed(told.vbios), parsed(needed.least_vbios)
+            if have is None or (least is not None and have < least):
+                yield at.fails(f"its VBIOS is {told.vbios}; the policy needs {needed.least_vbios}", "vbios")
+        if needed.inforoms and not isinstance(told.inforom, Unread) and told.inforom not in needed.inforoms:
+            yield at.fails(f"its InfoROM is {told.inforom}; the policy needs {' or '.join(needed.inforoms)}", "inforom version")

@@ -1,0 +1,126 @@
+"""What a policy decides for the gate ``gpu-health``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from arcops.errors import Refused
+from arcops.seen.gpu_profile import Profile
+from gates.breach import Weight, firmware
+
+
+class Signal(Enum):
+    """Signals that not every driver of a device's age tells, so that a policy may do without them."""
+
+    SERIAL = "serial"
+    PART_NUMBER = "part-number"
+    INFOROM = "inforom"
+    SRAM_THRESHOLD = "sram-threshold"
+    UNREPAIRABLE = "unrepairable-memory"
+    REPAIRS = "pending-repairs"
+    RECOVERY = "recovery-action"
+    SPARE_ROWS = "spare-rows"
+    REMAPPED_ROWS = "remapped-rows"
+    MEMORY_HEAT = "memory-temperature"
+    PCIE_ERRORS = "pcie-errors"
+    POWER_RANGE = "power-range"
+
+
+class MigMode(Enum):
+    """Should devices be divided (multi-instance GPU)?"""
+
+    ON = "on"
+    OFF = "off"
+    ANY = "any"
+
+
+class NvLinks(Enum):
+    """Which NVLinks must be up: all that a kind can have, all but those by bridges, or none. Those that are up are judged."""
+
+    ALL = "all"
+    BUILT_IN = "built-in"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firmware:
+    """What the policy needs of the devices of one SKU: a VBIOS so new or newer, and one of these InfoROMs. Empty needs none."""
+
+    sku: str
+    least_vbios: str = ""
+    inforoms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuHealthPolicy:
+    """What a healthy GPU is.
+
+    ``profiles`` add to the capability profiles that ship with ArcOps, and win over them. ``optional`` signals may be unread;
+    ``optional_in_mig`` as well while a device is divided, when drivers tell less.
+
+    Memory: ``least_memory_percent`` of the profile's size. Errors since the driver was loaded that were not corrected always
+    fail; those over the device's life warn, and fail beyond ``most_uncorrected_ever``; ``most_corrected`` since loading, and
+    ``most_remapped_rows`` for errors that could not be corrected, warn beyond it; ``most_retired_pages`` fail beyond it.
+
+    Strain: ``slow_fails`` and ``slow_warns`` are reasons for lower clocks; one in neither of these nor ``slow_passes`` fails.
+    Degrees Celsius: a margin to slowing down below ``least_margin`` fails, below ``spare_margin`` warns; a memory hotter than
+    ``most_memory_heat`` fails. A power limit below ``least_power_percent`` of the device's own fails.
+
+    Links: ``narrow_slot`` is for a slot narrower or older than the device, ``slow_at_idle`` for a link that is slow while the
+    device rests, so that nobody can see whether it could be fast. ``most_replays`` of PCIe and ``most_link_errors`` of an
+    NVLink warn beyond it. ``nvlinks`` must be up, and ``fabric`` wants the fabric of the kinds that have one.
+
+    Modes: ``persistence`` off, a ``compute`` mode that is not named, and ``processes`` on a device become this.
+    """
+
+    profiles: tuple[Profile, ...] = ()
+    optional: tuple[Signal, ...] = ()
+    optional_in_mig: tuple[Signal, ...] = ()
+    least_memory_percent: int = 95
+    most_uncorrected_ever: int = 0
+    most_corrected: int = 0
+    most_remapped_rows: int = 0
+    most_retired_pages: int = 0
+    slow_fails: tuple[str, ...] = (
+        "hardware-slowdown",
+        "hardware-thermal-slowdown",
+        "hardware-power-brake",
+        "software-thermal-slowdown",
+        "reliability",
+        "board-limit",
+    )
+    slow_warns: tuple[str, ...] = ("software-power-cap",)
+    slow_passes: tuple[str, ...] = ("gpu-idle", "applications-clocks-setting", "sync-boost", "display-clock-setting")
+    slow_must_tell: tuple[str, ...] = ("hardware-slowdown", "hardware-thermal-slowdown", "software-thermal-slowdown")
+    least_margin: int = 5
+    spare_margin: int = 10
+    most_memory_heat: int = 95
+    least_power_percent: int = 100
+    narrow_slot: Weight = Weight.FAIL
+    slow_at_idle: Weight = Weight.WARN
+    most_replays: int = 0
+    most_link_errors: int = 0
+    nvlinks: NvLinks = NvLinks.ALL
+    fabric: bool = True
+    mig: MigMode = MigMode.OFF
+    least_instances: int = 1
+    persistence: Weight = Weight.FAIL
+    compute_modes: tuple[str, ...] = ("default", "exclusive-process")
+    processes: Weight = Weight.FAIL
+    firmware: tuple[Firmware, ...] = ()
+
+    def __post_init__(self) -> None:
+        reasons = (*self.slow_fails, *self.slow_warns, *self.slow_passes)
+        twice = sorted({reason for reason in reasons if reasons.count(reason) > 1})
+        if twice:
+            raise Refused(f"the policy of gate 'gpu-health' names the clock reason {twice[0]!r} more than once")
+        for percent in (self.least_memory_percent, self.least_power_percent):
+            if not 1 <= percent <= 100:
+                raise Refused(f"the policy of gate 'gpu-health' asks for {percent} per cent; use 1 to 100")
+        for needed in self.firmware:
+            if needed.least_vbios and firmware(needed.least_vbios) is None:
+                raise Refused(f"'leastVbios' of {needed.sku[:50]!r} is {needed.least_vbios[:50]!r}; write it as 96.00.A5.00.01")
+        names = [name for profile in self.profiles for name in profile.names]
+        if len(set(names)) != len(names):
+            raise Refused("two profiles under 'profiles' of gate 'gpu-health' claim the same device")

@@ -1,0 +1,87 @@
+"""Judging heat, clocks and power of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.seen.gpu import Heat, Unread
+from gates.gpu.gpu_health.device import Device, Problem
+from gates.gpu.gpu_health.policy import Signal
+
+
+def heat(at: Device) -> Iterator[Problem]:
+    told = at.gpu.heat
+    yield from at.needs("its temperature", told.gpu)
+    yield from at.needs("the temperature of its memory", told.memory, spare=Signal.MEMORY_HEAT)
+    margin = _margin(told, at)
+    if isinstance(margin, Unread):
+        yield from at.needs("how far it is from slowing itself down", margin)
+    elif margin < at.policy.least_margin:
+        yield at.fails(f"it is {margin} °C from slowing itself down; {at.policy.least_margin} °C are needed", "margin")
+    elif margin < at.policy.spare_margin:
+        yield at.warns(f"it is {margin} °C from slowing itself down", "margin")
+    if not isinstance(told.memory, Unread) and told.memory > at.policy.most_memory_heat:
+        yield at.fails(f"its memory is at {told.memory} °C; {at.policy.most_memory_heat} °C may be", "memory")
+
+
+def _margin(told: Heat, at: Device) -> int | Unread:
+    """The smallest of the margins that can be told: the device's own word, and its temperature below where it slows down."""
+    known: list[int] = [] if isinstance(told.margin, Unread) else [told.margin]
+    limits = [limit for limit in (told.slows_at, _published(at)) if not isinstance(limit, Unread)]
+    if not isinstance(told.gpu, Unread) and limits:
+        known.append(min(limits) - told.gpu)
+    if known:
+        return min(known)
+    return told.margin if isinstance(told.margin, Unread) else told.slows_at
+
+
+def _published(at: Device) -> int | Unread:
+    figure = at.profile.slows_at if at.profile is not None else None
+    return at.gpu.heat.slows_at if figure is None else figure.value
+
+
+def clocks(at: Device) -> Iterator[Problem]:
+    told = at.gpu.clocks
+    yield from at.needs("why its clocks are low", told.reasons)
+    yield from at.needs("which reasons for low clocks it can tell", told.tells)
+    if not isinstance(told.tells, Unread):
+        for reason in at.policy.slow_must_tell:
+            if reason not in told.tells:
+                yield at.fails(f"it cannot tell whether it is slowed down by {reason}", f"untold {reason}")
+    if isinstance(told.reasons, Unread):
+        return
+    for reason in told.reasons:
+        if reason in at.policy.slow_warns:
+            yield at.warns(f"its clocks are lowered by {reason}", reason)
+        elif reason not in at.policy.slow_passes:
+            yield at.fails(f"its clocks are lowered by {reason}", reason)
+
+
+def power(at: Device) -> Iterator[Problem]:
+    told = at.gpu.power
+    yield from at.needs("its power limit", told.limit)
+    yield from at.needs("its standard power limit", told.standard)
+    yield from at.needs("its power draw", told.drawn)
+    yield from at.needs("the range of its power limit", told.least, told.most, spare=Signal.POWER_RANGE)
+    if isinstance(told.limit, Unread) or isinstance(told.standard, Unread):
+        return
+    if told.limit * 100 < told.standard * at.policy.least_power_percent:
+        yield at.fails(f"it may draw {told.limit // 1000} W of its standard {told.standard // 1000} W", "capped")
+    if not isinstance(told.most, Unread) and told.limit > told.most:
+        yield at.fails(f"it may draw {told.limit // 1000} W, above its most, {told.most // 1000} W", "above")
+    if not isinstance(told.least, Unread) and told.limit < told.least:
+        yield at.fails(f"it may draw {told.limit // 1000} W, below its least, {told.least // 1000} W", "below")
+    yield from _by_profile(at, told.standard)
+
+
+def _by_profile(at: Device, standard: int) -> Iterator[Problem]:
+    if at.profile is None:
+        return
+    most, least = at.profile.power.value, at.profile.least_power or at.profile.power
+    if not least.value <= standard <= most:
+        text = f"its standard power limit is {standard // 1000} W; a {at.profile.sku} has {_range(least.value, most)}"
+        yield at.warns(text, "standard")
+
+
+def _range(least: int, most: int) -> str:
+    return f"{most // 1000} W" if least == most else f"{least // 1000} to {most // 1000} W"

@@ -1,0 +1,313 @@
+"""Does the endpoint answer every request of a known load whole, in time, alone and beside its neighbours?
+
+Why: A model that was checked and placed is of use only where it answers. One slow answer in a demonstration says nothing of ten
+at once, of what a second model on the same device costs the first, or of answers that break off.
+
+Judged: requests that follow from a seed, at several concurrencies and arriving at random; every one counts, failed ones too.
+The aims are the policy's, or those of the check where they are stricter. A run that could not be made or timed is unknown. What
+the server says of its models and health, how long it takes to load one, and the memory that is left meanwhile.
+
+Fix: Read the runs in the evidence: errors first, then the lowest concurrency that misses an aim. Give the model more of the
+device, limit what the server takes at once, or place models apart; then check again with the same seed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from arcops.endpoint import Slo
+from arcops.errors import Refused
+from arcops.evidence import Evidence, Seen
+from arcops.finding import Finding, Outcome, Rule
+from arcops.gate import gate
+from arcops.seen.inference import Fault, Inference, Run, RunKind, Shot
+from gates.breach import Weight
+from gates.inference.inference import server
+from gates.inference.inference.server import HEADROOM, LISTED, LOAD_TIME, READY
+from gates.words import shown
+
+MEASURED = Rule(
+    id="inference/measured",
+    asks="Was every planned request made, on time, and often enough, and could its answer be timed?",
+    fix="Ask for fewer requests or give a larger budget, ask for more tokens, and measure from a machine that is not busy.",
+)
+ERRORS = Rule(
+    id="inference/errors",
+    asks="Did every request bring a whole and well-formed answer?",
+    fix="Read the server's log for the kind of error; limit what it takes at once, or give it more room.",
+)
+SLO = Rule(
+    id="inference/slo",
+    asks="Did enough requests of every run keep to every aim (goodput)?",
+    fix="Look for the lowest concurrency or rate that misses, and keep below it, or give the model more of the device.",
+)
+INTERFERENCE = Rule(
+    id="inference/interference",
+    asks="Is no model much slower while all of them work?",
+    fix="Place the models on devices or MIG instances of their own, or limit what each takes at once.",
+)
+DETERMINISM = Rule(
+    id="inference/determinism",
+    asks="Did the same prompt, decoded greedily, bring the same answer twice?",
+    fix="Switch off sampling defaults and batch-dependent kernels in the server, or let the policy's determinism be 'warn'.",
+)
+COUNTED = Rule(
+    id="inference/counted",
+    asks="Does the server count the tokens of each answer, and no more than were asked for?",
+    fix="Use a server that sends usage at the end of the stream (stream_options.include_usage).",
+)
+
+_GRAVE = (Fault.MALFORMED, Fault.ENDLESS, Fault.TOO_LARGE)
+_LOADED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferencePolicy:
+    """Times are milliseconds, shares percent; an aim of 0 is none. Fewer than ``least_good`` percent of requests that keep to
+    every aim is RED, fewer than ``warn_good`` AMBER, in runs up to ``most_concurrency`` and ``most_rate`` (requests in 1000
+    seconds; 0: in all). ``most_failed`` errors warn, more fail. ``most_late`` is how late this machine may send a request.
+    Interference is in percent of the time alone. ``most_load`` is how long loading a model may take, ``least_headroom`` the
+    percent of memory that must stay free; 0 is none, else what was not measured is unknown. ``without_health`` is what it means
+    that a server has no route for its health: 'fail' is unknown, so RED.
+    """
+
+    most_ttft: int = 500
+    most_itl: int = 50
+    most_tpot: int = 50
+    most_e2e: int = 0
+    least_good: int = 100
+    warn_good: int = 100
+    most_concurrency: int = 0
+    most_rate: int = 0
+    most_failed: int = 0
+    least_requests: int = 8
+    most_late: int = 50
+    most_interference: int = 150
+    warn_interference: int = 120
+    determinism: Weight = Weight.FAIL
+    uncounted: Weight = Weight.FAIL
+    without_health: Weight = Weight.FAIL
+    most_load: int = 60_000
+    least_headroom: int = 10
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            figure = getattr(self, field.name)
+            if isinstance(figure, int) and figure < 0:
+                raise Refused(f"the policy of gate 'inference' has {field.name} {figure}; use 0 or more")
+        if not 0 < self.least_good <= self.warn_good <= 100:
+            raise Refused("the policy of gate 'inference' needs 0 < leastGood <= warnGood <= 100")
+        if not 100 <= self.warn_interference <= self.most_interference:
+            raise Refused("the policy of gate 'inference' needs 100 <= warnInterference <= mostInterference")
+        if self.most_failed >= 100 or self.least_requests < 2:
+            raise Refused("the policy of gate 'inference' needs mostFailed < 100 and leastRequests of 2 or more")
+        if self.least_headroom >= 100:
+            raise Refused("the policy of gate 'inference' needs leastHeadroom < 100")
+        if not (self.most_ttft or self.most_itl or self.most_tpot or self.most_e2e):
+            raise Refused("the policy of gate 'inference' has no aim; give mostTtft, mostItl, mostTpot or mostE2e")
+
+
+@gate(
+    "inference",
+    needs=(Inference,),
+    policy=InferencePolicy,
+    rules=(LISTED, READY, MEASURED, ERRORS, SLO, INTERFERENCE, DETERMINISM, COUNTED, LOAD_TIME, HEADROOM),
+)
+def inference(seen: Seen, policy: InferencePolicy) -> Iterator[Finding]:
+    found = seen[Inference]
+    yield from server.listed(found)
+    yield from server.ready(found, policy)
+    yield from _measured(found, policy)
+    for model in found.body.load.models:
+        yield from _errors(found, model, policy)
+        yield from _counted(found, model, policy)
+        yield from _repeated(found, model, policy)
+        for run in _runs(found.body, model, _LOADED):
+            yield from _kept(found, run, policy)
+    yield from _interference(found, policy)
+    yield from server.load_time(found, policy)
+    yield from server.headroom(found, policy)
+
+
+def aims(policy: InferencePolicy, slo: Slo) -> tuple[tuple[str, int], ...]:
+    """Each aim and its figure in microseconds: the policy's or the check's own, whichever is stricter."""
+    decided = (("ttft", policy.most_ttft), ("itl", policy.most_itl), ("tpot", policy.most_tpot), ("e2e", policy.most_e2e))
+    both = ((name, [one for one in (most * 1000, getattr(slo, name)) if one]) for name, most in decided)
+    return tuple((name, min(figures)) for name, figures in both if figures)
+
+
+def _runs(body: Inference, model: str, kinds: tuple[RunKind, ...]) -> list[Run]:
+    return [run for run in body.runs if run.model == model and run.kind in kinds]
+
+
+def _measured(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
+    complete = True
+    for model in found.body.load.models:
+        for problem in _gaps_in(found.body, model, policy):
+            complete = False
+            yield MEASURED.unknown(f"{problem}.", found, about=model)
+    if complete:
+        yield MEASURED.passes(f"All {found.body.load.planned} planned requests were made and timed.", found)
+
+
+def _gaps_in(body: Inference, model: str, policy: InferencePolicy) -> Iterator[str]:
+    load = body.load
+    planned = [(RunKind.WARM_UP, 1), (RunKind.REPEATED, 1)]
+    planned += [(RunKind.CLOSED, many) for many in load.concurrencies] + [(RunKind.OPEN, rate) for rate in load.rates]
+    if len(load.models) > 1:
+        planned.append((RunKind.TOGETHER, load.concurrencies[0]))
+    for kind, figure in planned:
+        run = body.run(kind, model, figure)
+        if run is None or not run.shots:
+            yield f"The run of {shown(model)} {kind.value}, {figure}, was not made"
+            continue
+        title = shown(run.title)
+        left = sum(shot.fault is Fault.NOT_RUN for shot in run.shots)
+        if left:
+            yield f"{title}: {left} of {len(run.shots)} requests had not ended when the check's time was over"
+        if kind not in _LOADED:
+            continue
+        if len(run.shots) < policy.least_requests:
+            yield f"{title}: {len(run.shots)} requests are too few to judge by; the policy asks for {policy.least_requests}"
+        late = max(shot.late for shot in run.shots)
+        if late > policy.most_late * 1000:
+            yield f"{title}: this machine sent a request {_ms(late)} late, so its times are not the endpoint's alone"
+        whole = [shot for shot in run.shots if shot.whole]
+        paced = dict(aims(policy, load.slo)).keys() & {"itl", "tpot"}
+        if whole and paced and 2 * sum(_paced(shot) for shot in whole) < len(whole):
+            yield f"{title}: most answers came in one piece or as one token, so their pace cannot be told"
+
+
+def _paced(shot: Shot) -> bool:
+    return bool(shot.gaps) and shot.tpot is not None
+
+
+def _errors(found: Evidence[Inference], model: str, policy: InferencePolicy) -> Iterator[Finding]:
+    shots = [shot for run in found.body.runs if run.model == model for shot in run.shots]
+    made = [shot for shot in shots if shot.fault is not Fault.NOT_RUN]
+    bad = Counter(shot.fault for shot in made if shot.fault is not None)
+    if not made:
+        yield ERRORS.unknown(f"No request to {shown(model)} was made.", found, about=model)
+        return
+    if not bad:
+        yield ERRORS.passes(f"All {len(made)} requests to {shown(model)} brought a whole answer.", found, about=model)
+        return
+    kinds = ", ".join(f"{count} {fault.value}" for fault, count in bad.most_common())
+    first = next(shot.said for shot in made if shot.fault is bad.most_common(1)[0][0])
+    text = f"{bad.total()} of {len(made)} requests to {shown(model)} failed ({kinds}): {shown(first)}."
+    if any(fault in _GRAVE for fault in bad) or bad.total() * 100 > policy.most_failed * len(made):
+        yield ERRORS.fails(text, found, about=model)
+    else:
+        yield ERRORS.warns(text, found, about=model)
+
+
+def _counted(found: Evidence[Inference], model: str, policy: InferencePolicy) -> Iterator[Finding]:
+    whole = [shot for run in found.body.runs if run.model == model for shot in run.shots if shot.whole]
+    if not whole:
+        yield COUNTED.unknown(f"{shown(model)} gave no answer whose tokens could be counted.", found, about=model)
+        return
+    wrong = [shot for shot in whole if shot.tokens is not None and not 0 < shot.tokens <= shot.asked]
+    silent = sum(shot.tokens is None for shot in whole)
+    if wrong:
+        text = f"{shown(model)} was asked for at most {wrong[0].asked} tokens and counts {wrong[0].tokens}."
+        yield COUNTED.fails(text, found, about=model)
+    if silent:
+        text = f"The tokens of {silent} of {len(whole)} answers of {shown(model)} are counted by events, not by the server."
+        yield _weighed(COUNTED, policy.uncounted, text, found, model)
+    if not wrong and not silent:
+        yield COUNTED.passes(f"The server counts the tokens of every answer of {shown(model)}.", found, about=model)
+
+
+def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -> Iterator[Finding]:
+    run = found.body.run(RunKind.REPEATED, model, 1)
+    whole = [shot for shot in run.shots if shot.whole] if run is not None else []
+    if len(whole) < 2:
+        yield DETERMINISM.unknown(f"{shown(model)} did not answer the same prompt twice.", found, about=model)
+    elif len({(shot.text, shot.finish) for shot in whole}) > 1:
+        text = f"{shown(model)} answered the same prompt in two ways."
+        yield _weighed(DETERMINISM, policy.determinism, text, found, model)
+    else:
+        yield DETERMINISM.passes(f"{shown(model)} answered the same prompt the same way twice.", found, about=model)
+
+
+def _kept(found: Evidence[Inference], run: Run, policy: InferencePolicy) -> Iterator[Finding]:
+    targets = aims(policy, found.body.load.slo)
+    good = sum(_keeps(shot, targets) for shot in run.shots)
+    misses = Counter(name for shot in run.shots if shot.whole for name, most in targets if _over(shot, name, most))
+    many, title = len(run.shots), shown(run.title)
+    figures = ", ".join(
+        f"{name} p50 {_ms(run.middle(name))}, p95 {_ms(run.middle(name, 95))} (aim {_ms(most)})" for name, most in targets
+    )
+    flow = "-" if run.throughput is None else f"{run.throughput / 1000:.1f}"
+    text = f"{title}: {good} of {many} requests kept to every aim; {figures}; {flow} tokens/s"
+    if misses:
+        text += f"; missed: {', '.join(f'{name} {count}' for name, count in sorted(misses.items()))}"
+    most = policy.most_rate if run.kind is RunKind.OPEN else policy.most_concurrency
+    if not many or not any(shot.whole for shot in run.shots):
+        yield SLO.unknown(f"{title}: no request brought a whole answer.", found, about=run.title)
+    elif most and run.figure > most:
+        yield SLO.passes(f"{text}; beyond what the policy asks for.", found, about=run.title)
+    elif good * 100 < policy.least_good * many:
+        yield SLO.fails(f"{text}.", found, about=run.title)
+    elif good * 100 < policy.warn_good * many:
+        yield SLO.warns(f"{text}.", found, about=run.title)
+    else:
+        yield SLO.passes(f"{text}.", found, about=run.title)
+
+
+def _figure(shot: Shot, name: str) -> int | None:
+    figure: int | None = shot.first if name == "ttft" else getattr(shot, name)
+    return figure
+
+
+def _over(shot: Shot, name: str, most: int) -> bool:
+    """An answer of one token has no pace to miss; `_gaps_in` sees to it that most have one."""
+    figure = _figure(shot, name)
+    return figure is not None and figure > most
+
+
+def _keeps(shot: Shot, targets: tuple[tuple[str, int], ...]) -> bool:
+    return shot.whole and not any(_over(shot, name, most) for name, most in targets)
+
+
+def _interference(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
+    body, many = found.body, found.body.load.concurrencies[0]
+    if len(body.load.models) < 2:
+        yield INTERFERENCE.passes("One model was asked for, so there is no other to disturb it.", found)
+        return
+    for model in body.load.models:
+        alone, together = body.run(RunKind.CLOSED, model, many), body.run(RunKind.TOGETHER, model, many)
+        ratios = {name: ratio for name in ("ttft", "tpot") if (ratio := _ratio(alone, together, name)) is not None}
+        if len(ratios) < 2:
+            yield INTERFERENCE.unknown(
+                f"{shown(model)} could not be timed both alone and beside the others.", found, about=model
+            )
+            continue
+        worst = max(ratios.values())
+        said = " and ".join(f"its {name} is {ratio / 100:.2f} times" for name, ratio in ratios.items())
+        text = f"While all {len(body.load.models)} models work, {said} that of {shown(model)} alone."
+        if worst > policy.most_interference:
+            yield INTERFERENCE.fails(text, found, about=model)
+        elif worst > policy.warn_interference:
+            yield INTERFERENCE.warns(text, found, about=model)
+        else:
+            yield INTERFERENCE.passes(text, found, about=model)
+
+
+def _ratio(alone: Run | None, together: Run | None, name: str) -> int | None:
+    """Percent, rounded up."""
+    if alone is None or together is None:
+        return None
+    before, beside = alone.middle(name), together.middle(name)
+    return -(-beside * 100 // before) if before and beside is not None else None
+
+
+def _weighed(rule: Rule, weight: Weight, text: str, found: Evidence[Inference], about: str) -> Finding:
+    say = {Outcome.FAIL: rule.fails, Outcome.WARN: rule.warns}.get(weight.outcome)
+    return say(text, found, about=about) if say else rule.passes(text, found, about=about)
+
+
+def _ms(micro: int | None) -> str:
+    return "-" if micro is None else f"{micro / 1000:.1f} ms"

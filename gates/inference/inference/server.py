@@ -1,0 +1,151 @@
+"""Judges for the gate ``inference`` what a server tells of itself: its models, health and loading, and the memory it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Outcome, Rule
+from arcops.seen.inference import Inference, Listing
+from arcops.seen.inference_server import HEALTH, Flavour, Room, When
+from gates.breach import Weight
+from gates.words import shown
+
+LISTED = Rule(
+    id="inference/listed",
+    asks="Does the endpoint itself list every model that was asked for?",
+    fix="Name the models by their ids as the endpoint lists them, and load those that are missing; "
+    "Foundry Local on a device loads them by alias with --load.",
+)
+READY = Rule(
+    id="inference/ready",
+    asks="Does the server say that it is healthy and ready, before the load and after it?",
+    fix="Read the server's log; wait until it is ready, and look for what it lost under load.",
+)
+LOAD_TIME = Rule(
+    id="inference/load-time",
+    asks="Is every model loaded soon enough after it was unloaded?",
+    fix="Use --load where the server can load models (Foundry Local on a device); keep the files on a faster disk.",
+)
+HEADROOM = Rule(
+    id="inference/headroom",
+    asks="Is enough memory left while the models bear the load?",
+    fix="Check on the machine that serves, or read the server's own figure with --metrics. "
+    "Where too little is left: fewer or smaller models, shorter contexts, or more memory.",
+)
+
+_FEWEST_SAMPLES = 2
+_MIB = 1024 * 1024
+
+
+class Decided(Protocol):
+    """What of the policy is decided here."""
+
+    @property
+    def without_health(self) -> Weight: ...
+    @property
+    def most_load(self) -> int: ...
+    @property
+    def least_headroom(self) -> int: ...
+
+
+def listed(found: Evidence[Inference]) -> Iterator[Finding]:
+    body = found.body
+    if body.listing is Listing.NONE:
+        yield LISTED.unknown(f"The endpoint lists no models: {shown(body.listing_said)}.", found)
+        return
+    absent = [model for model in body.load.models if not _is_listed(body, model)]
+    for model in absent:
+        there = ", ".join(shown(name) for name in body.listed[:5]) or "none"
+        yield LISTED.fails(f"{shown(model)} is not among the {len(body.listed)} model(s) listed: {there}.", found, about=model)
+    if not absent:
+        text = f"{body.listing.value} of {body.server.flavour.value} lists every model that was asked for"
+        yield LISTED.passes(f"{text}; of what files they are made is not seen there.", found)
+
+
+def _is_listed(body: Inference, model: str) -> bool:
+    served = body.server.named(model)
+    return served is not None and bool(served.id) and served.id in body.listed
+
+
+def ready(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+    server = found.body.server
+    if server.flavour is Flavour.UNREACHED:
+        yield READY.unknown("The server was not reached, so it said nothing of its health.", found)
+        return
+    asked = [(path, when) for when in When for path in HEALTH[server.flavour]]
+    if not asked:
+        text = f"A server of the kind {server.flavour.value} has no route that ArcOps knows by which it tells its health."
+        yield _weighed(READY, policy.without_health, text, found)
+        return
+    told = {(probe.path, probe.when): probe for probe in server.probes}
+    bad = False
+    for path, when in asked:
+        probe = told.get((path, when))
+        if probe is None:
+            bad = True
+            yield READY.unknown(f"{path} was not asked {when.value} the load.", found, about=path)
+        elif probe.status != 200:
+            bad = True
+            text = f"{path} said no {when.value} the load: {shown(probe.said) or probe.status}."
+            yield READY.fails(text, found, about=path)
+    if not bad:
+        said = ", ".join(dict.fromkeys(path for path, _ in asked))
+        yield READY.passes(f"{said} of {server.flavour.value} answered 200 before the load and after it.", found)
+
+
+def load_time(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+    for model in found.body.load.models:
+        served = found.body.server.named(model)
+        took = served.cold if served is not None else None
+        if took is None:
+            text = (
+                f"How long {shown(model)} takes to load was not measured: {shown(served.said) if served else 'nobody looked'}"
+            )
+            if policy.most_load:
+                yield LOAD_TIME.unknown(f"{text}.", found, about=model)
+            else:
+                yield LOAD_TIME.passes(f"{text}; the policy does not ask for it.", found, about=model)
+            continue
+        text = f"{shown(model)} was loaded in {took / 1e6:.2f} s after it had been unloaded"
+        if policy.most_load and took > policy.most_load * 1000:
+            yield LOAD_TIME.fails(f"{text}; at most {policy.most_load / 1000:g} s are asked for.", found, about=model)
+        else:
+            yield LOAD_TIME.passes(f"{text}.", found, about=model)
+
+
+def headroom(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+    memory = found.body.server.memory
+    least = policy.least_headroom
+    process = memory.process
+    beside = f"; the server's processes took up to {process.most // _MIB} MiB" if process.most else ""
+    if not memory.rooms:
+        text = f"How much memory is left was not seen: {shown(memory.said)}"
+        if least:
+            yield HEADROOM.unknown(f"{text}.", found)
+        else:
+            yield HEADROOM.passes(f"{text}; the policy does not ask for it.", found)
+    for room in memory.rooms:
+        title = f"{room.kind.value} ({shown(room.name)})"
+        if room.percent is None or room.samples < _FEWEST_SAMPLES:
+            text = f"How much is left of the {title} was not seen: {shown(room.said) or f'{room.samples} sample(s)'}"
+            if least:
+                yield HEADROOM.unknown(f"{text}.", found, about=room.name)
+            else:
+                yield HEADROOM.passes(f"{text}; the policy does not ask for it.", found, about=room.name)
+        elif room.percent < least:
+            yield HEADROOM.fails(f"{_left(room, title)}; at least {least} % are asked for.", found, about=room.name)
+        else:
+            yield HEADROOM.passes(f"{_left(room, title)}{beside}.", found, about=room.name)
+
+
+def _left(room: Room, title: str) -> str:
+    figure = "" if room.least is None or room.total is None else f" ({room.least // _MIB} of {room.total // _MIB} MiB)"
+    return f"Of the {title}, {room.percent} %{figure} were free at the worst of {room.samples} moments"
+
+
+def _weighed(rule: Rule, weight: Weight, text: str, found: Evidence[Inference]) -> Finding:
+    if weight.outcome is Outcome.FAIL:  # nobody saw that it is ill, nor that it is well
+        return rule.unknown(text, found)
+    return rule.warns(text, found) if weight.outcome is Outcome.WARN else rule.passes(text, found)

@@ -1,0 +1,162 @@
+"""Is the model a plain folder of plain files, all of which could be read?
+
+Why: What a link points to, what changes while it is read, and what two systems see under one name is not what was hashed
+and signed. And a folder of weights has no use for programs.
+
+Judged: links (none, or none that leaves the model); whatever could not be read or changed meanwhile; files that a system
+would execute, by format or by mode; names that hide something or collide on another system.
+
+Fix: Copy the model with its links resolved (`cp -rL`) to a place where nobody writes, take execute permission away
+(`chmod -x`), remove programs, and rename what is named confusingly.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from arcops.evidence import Evidence, Seen
+from arcops.finding import Finding, Location, Rule
+from arcops.gate import Example, gate
+from arcops.seen.content import Content
+from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
+from arcops.verdict import Verdict
+from gates.words import capped, shown
+
+LINKS = Rule(
+    id="integrity/links",
+    asks="Is the model free of links, at least of those that leave it?",
+    fix="Copy the model with its links resolved (cp -rL) and check the copy.",
+)
+TROUBLES = Rule(
+    id="integrity/troubles",
+    asks="Could everything be read, and did nothing change meanwhile?",
+    fix="Give read permission, remove what is no regular file, and check again when nobody writes to the folder.",
+)
+EXECUTABLES = Rule(
+    id="integrity/executables",
+    asks="Is there nothing that a system would execute?",
+    fix="Remove the program; if only the mode is wrong, take it away with chmod -x.",
+)
+NAMES = Rule(
+    id="integrity/names",
+    asks="Do all names mean the same to every system and every reader?",
+    fix="Rename the file to plain printable characters, unlike any other name in its folder.",
+)
+
+EXECUTABLE_FORMATS = frozenset(("elf", "pe", "mach-o", "wasm", "java-class", "script", "python-bytecode", "dos-executable"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrityPolicy:
+    """``inner_links`` accepts links that stay inside the model (they are named, and warned of). ``executables`` are globs
+    over paths that may be executable.
+    """
+
+    inner_links: bool = False
+    executables: tuple[str, ...] = ()
+
+
+def examples() -> Iterable[Example[IntegrityPolicy]]:
+    plain = FileSeen(path="model.safetensors", size=8, sha256="5" * 64, executable=False, content=Content(format="safetensors"))
+    program = FileSeen(path="run", size=8, sha256="6" * 64, executable=True, content=Content(format="elf"))
+    inner = LinkSeen(path="latest.safetensors", target="model.safetensors", escapes=False)
+    outer = LinkSeen(path="config.json", target="/etc/passwd", escapes=True)
+    unread = Trouble(path="secret.bin", reason="it cannot be opened: Permission denied")
+
+    def example(name: str, verdict: Verdict, tree: Tree, policy: IntegrityPolicy) -> Example[IntegrityPolicy]:
+        return Example(name=name, verdict=verdict, evidence=(tree,), policy=policy)
+
+    default = IntegrityPolicy()
+    yield example("plain files only", Verdict.GREEN, Tree(root="9" * 64, files=(plain,)), default)
+    yield example(
+        "a link inside the model, which the policy accepts",
+        Verdict.AMBER,
+        Tree(root="9" * 64, files=(plain,), links=(inner,)),
+        IntegrityPolicy(inner_links=True),
+    )
+    yield example(
+        "a link out of the model",
+        Verdict.RED,
+        Tree(root="9" * 64, files=(plain,), links=(outer,)),
+        IntegrityPolicy(inner_links=True),
+    )
+    yield example("an unreadable file", Verdict.RED, Tree(root="9" * 64, files=(plain,), troubles=(unread,)), default)
+    yield example("a program among the weights", Verdict.RED, Tree(root="9" * 64, files=(plain, program)), default)
+
+
+@gate("integrity", needs=(Tree,), policy=IntegrityPolicy, rules=(LINKS, TROUBLES, EXECUTABLES, NAMES), examples=examples)
+def integrity(seen: Seen, policy: IntegrityPolicy) -> Iterator[Finding]:
+    tree = seen[Tree]
+    count = len(tree.body.files)
+    yield from _each(LINKS, tree, _links(tree, policy), "The model holds no links.")
+    yield from _each(TROUBLES, tree, _troubles(tree), f"All {count} files were read, and none changed meanwhile.")
+    yield from _each(EXECUTABLES, tree, _executables(tree, policy), f"None of {count} files is executable.")
+    yield from _each(NAMES, tree, _names(tree), f"All {count} names are plain and different on every system.")
+
+
+def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: str) -> Iterator[Finding]:
+    any_yet = False
+    for finding in capped(findings, "There are {count} more findings of this rule."):
+        any_yet = True
+        yield finding
+    if not any_yet:
+        yield rule.passes(good, tree)
+
+
+def _links(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
+    for link in tree.body.links:
+        path = shown(link.path)
+        says = "leaves the model" if link.escapes else "stays inside it"
+        text = f"{path} is a link to {shown(link.target) or 'somewhere unknown'}, which {says}."
+        answer = LINKS.warns if policy.inner_links and not link.escapes else LINKS.fails
+        yield answer(text, tree, about=path, location=Location(path=path))
+
+
+def _troubles(tree: Evidence[Tree]) -> Iterator[Finding]:
+    for trouble in tree.body.troubles:
+        path = shown(trouble.path)
+        yield TROUBLES.unknown(f"{path}: {trouble.reason}.", tree, about=path, location=Location(path=path))
+
+
+def _executables(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
+    for file in tree.body.files:
+        runs = file.content.format in EXECUTABLE_FORMATS
+        if not (runs or file.executable) or any(fnmatchcase(file.path, glob) for glob in policy.executables):
+            continue
+        path = shown(file.path)
+        what = f"is a program ({file.content.format})" if runs else "is marked executable"
+        yield EXECUTABLES.fails(f"{path} {what}.", tree, about=path, location=Location(path=path))
+
+
+def _names(tree: Evidence[Tree]) -> Iterator[Finding]:
+    folded: dict[str, set[str]] = defaultdict(set)
+    paths = [*(file.path for file in tree.body.files), *(link.path for link in tree.body.links)]
+    for whole in paths:
+        parts = whole.split("/")
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            folded[unicodedata.normalize("NFKC", path).casefold()].add(path)
+        fault = _fault(whole)
+        if fault:
+            yield NAMES.fails(f"{shown(whole)} {fault}.", tree, about=shown(whole), location=Location(path=shown(whole)))
+    for _, same in sorted(folded.items()):
+        if len(same) > 1:
+            first, *others = sorted(same)
+            listed = ", ".join(shown(other) for other in others)
+            yield NAMES.fails(
+                f"{shown(first)} and {listed} are one name where case or composition does not count.", tree, about=shown(first)
+            )
+
+
+def _fault(path: str) -> str:
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in path):
+        return "has control or invisible characters in its name"
+    if "\\" in path or ":" in path:
+        return "has a backslash or colon in its name, which other systems take for a folder or drive"
+    if any(part != part.strip() or part.endswith(".") for part in path.split("/")):
+        return "has a name that begins or ends with a blank, or ends with a dot, which other systems drop"
+    return ""

@@ -1,0 +1,309 @@
+"""May this model be used under the licences that its card, its files and its SBOM state, and does its card say what it must?
+
+Why: a licence that forbids the planned use, or that nobody can name, is a legal risk that no signature removes; and a card that
+is silent on purpose, data or evaluation leaves an operator to guess.
+
+Judged: the licence of the SBOM's root and components, of the model card's front matter, of configuration files and of licence
+texts, each against the policy's ``allowed`` and ``denied`` lists by SPDX identifier (all of an AND, one of an OR); whether
+card, files and SBOM name the same licence; and the facts that the policy requires of the card. ``NOASSERTION`` states
+nothing, ``NONE`` states that there is no licence, and a text that is not known word for word is not recognised.
+
+Fix: ask the publisher to state one SPDX expression in the card and to ship that licence's unchanged text; add a licence that
+your organisation accepts to ``allowed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from itertools import pairwise
+
+from arcops.errors import Refused
+from arcops.evidence import Seen
+from arcops.finding import Cited, Finding, Location
+from arcops.gate import gate
+from arcops.licence import NOTHING, UNSAID, Licence, canonical_name, family, holds, named, parse_licence
+from arcops.seen.card import Card, CardSeen, Fact, LicenceSeen, LicenceSource
+from arcops.seen.sboms import Component, Sboms, SbomSeen
+from gates.model.licence.rules import AGREES, ALLOWED, CARD, COMPONENTS, SOUND, STATED
+
+
+class Severity(Enum):
+    """What a breach becomes: RED or AMBER."""
+
+    FAIL = "fail"
+    WARN = "warn"
+
+
+class ComponentLicences(Enum):
+    """Whose licence an SBOM must answer for: every component's, its root's alone, or nobody's (the SBOM is not asked)."""
+
+    ALL = "all"
+    ROOT_ONLY = "root-only"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicencePolicy:
+    """Which licences may be used.
+
+    ``allowed`` and ``denied`` hold SPDX identifiers, ``LicenseRef-…`` or hub names (``llama3.1``), without regard to case, and
+    may end in ``*`` (``CC-BY-*``); denied wins. ``X WITH exception`` needs an entry of its own. ``disagreement`` is for card,
+    files and SBOM that name different licences, ``unrecognised_files`` for licence files whose text is not known,
+    ``components_without_licence`` for components that state none.
+    """
+
+    allowed: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    component_licences: ComponentLicences = ComponentLicences.ALL
+    components_without_licence: Severity = Severity.FAIL
+    disagreement: Severity = Severity.FAIL
+    unrecognised_files: Severity = Severity.FAIL
+    required_card_facts: tuple[Fact, ...] = (
+        Fact.DATASETS,
+        Fact.EVALUATION,
+        Fact.INTENDED_USE,
+        Fact.LANGUAGE,
+        Fact.LICENCE,
+    )
+
+    def __post_init__(self) -> None:
+        for pattern in self.allowed:
+            if not pattern.strip("*? ") or set(pattern.rstrip("*")) & set("*?["):
+                raise Refused(f"allowed licence {pattern!r} would allow what nobody named; write an identifier or 'FAMILY-*'")
+
+    def permits(self, licence: Licence) -> bool:
+        """Is *licence* on the allowed and not on the denied list? "X or later" is a choice that holds X itself."""
+        if self._listed(self.denied, licence):
+            return False
+        choices = [licence]
+        if not licence.exception and licence.name.endswith(("-or-later", "+")):
+            choices.append(Licence(name=canonical_name(licence.name.removesuffix("-or-later").removesuffix("+"))))
+        return any(self._listed(self.allowed, choice) and not self._listed(self.denied, choice) for choice in choices)
+
+    @staticmethod
+    def _listed(patterns: Iterable[str], licence: Licence) -> bool:
+        said = str(licence).lower()
+        return any(fnmatchcase(said, canonical_name(pattern).lower()) for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statement:
+    """A licence stated for the model: where, as what, and what of it may be compared with the others."""
+
+    where: str
+    text: str
+    cited: Cited
+    names: frozenset[str]
+    file: bool
+
+
+@gate(
+    "licence",
+    needs=(Card,),
+    wants=(Sboms,),
+    policy=LicencePolicy,
+    rules=(STATED, ALLOWED, COMPONENTS, AGREES, CARD, SOUND),
+)
+def licence(seen: Seen, policy: LicencePolicy) -> Iterator[Finding]:
+    """Answer every rule about the licences of one model."""
+    card = seen[Card]
+    sboms = seen.get(Sboms) if policy.component_licences is not ComponentLicences.NONE else None
+    statements = list(_stated_by_card(card.body, card))
+    if sboms is not None:
+        statements.extend(_stated_by_sboms(sboms.body, sboms))
+    yield from _stated(statements, card)
+    yield from _allowed(card.body, statements, policy, card)
+    yield from _components(sboms.body if sboms else None, policy, sboms or card)
+    yield from _agreeing(statements, policy, card)
+    yield from _card_facts(card.body, policy, card)
+    yield from _sound(card.body, card)
+
+
+def _stated_by_card(card: Card, cited: Cited) -> Iterator[_Statement]:
+    for licence in card.licences:
+        if licence.own and licence.expression not in ("", UNSAID):
+            yield _statement(licence.path, licence.expression, cited, file=licence.source is LicenceSource.FILE)
+
+
+def _stated_by_sboms(sboms: Sboms, cited: Cited) -> Iterator[_Statement]:
+    for document in sboms.documents:
+        if document.root is not None and not document.problems:
+            said = [text for text in document.root.licences if text.strip().upper() != UNSAID]
+            if said:
+                text = said[0] if len(said) == 1 else " AND ".join(f"({part})" for part in said)
+                yield _statement(document.path, text, cited, file=False)
+
+
+def _statement(where: str, text: str, cited: Cited, *, file: bool) -> _Statement:
+    try:
+        names = frozenset(family(licence.name) for licence in named(parse_licence(text)))
+    except Refused:
+        names = frozenset({text.lower()})
+    return _Statement(where=where, text=text, cited=cited, names=names, file=file)
+
+
+def _refusal(text: str, policy: LicencePolicy) -> str:
+    """Why *text* may not be used, as the end of a sentence; empty where it may."""
+    try:
+        expression = parse_licence(text)
+    except Refused as error:
+        return f"cannot be judged: {error}"
+    names = {licence.name for licence in named(expression)}
+    if NOTHING in names:
+        return "says that there is no licence"
+    if UNSAID in names:
+        return "says that nobody looked for the licence"
+    if holds(expression, policy.permits):
+        return ""
+    denied = sorted({str(licence) for licence in named(expression) if not policy.permits(licence)})
+    return f"is not allowed by the policy: {', '.join(denied)}"
+
+
+def _stated(statements: list[_Statement], card: Cited) -> Iterator[Finding]:
+    if statements:
+        where = ", ".join(sorted({f"{said.text} in {said.where}" for said in statements})[:5])
+        yield STATED.passes(f"A licence is stated: {where}.", *{said.cited.digest: said.cited for said in statements}.values())
+    else:
+        yield STATED.fails("Nothing states the model's licence: no card, licence file, configuration file or SBOM root.", card)
+
+
+def _allowed(card: Card, statements: list[_Statement], policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
+    findings = []
+    for said in statements:
+        refusal = _refusal(said.text, policy)
+        if refusal:
+            findings.append(
+                ALLOWED.fails(
+                    f"The licence {said.text!r} in {said.where} {refusal}.", said.cited, about=f"{said.where}: {said.text}"
+                )
+            )
+    for inner in card.licences:
+        refusal = _refusal(inner.expression, policy) if not inner.own and inner.expression not in ("", UNSAID) else ""
+        if refusal:
+            text = f"The licence {inner.expression!r} of the part {inner.path} {refusal}."
+            findings.append(ALLOWED.fails(text, cited, about=f"{inner.path}: {inner.expression}"))
+        if inner.source is LicenceSource.FILE and not inner.expression:
+            say = ALLOWED.fails if policy.unrecognised_files is Severity.FAIL else ALLOWED.warns
+            text = f"The licence file {inner.path} was not recognised: {inner.problem}."
+            findings.append(say(text, cited, about=inner.path, location=Location(path=inner.path)))
+        elif not inner.expression:
+            text = f"The licence that {inner.path} states was not recognised: {inner.problem}."
+            findings.append(ALLOWED.fails(text, cited, about=inner.path, location=Location(path=inner.path)))
+    yield from findings
+    if not findings:
+        yield ALLOWED.passes(
+            f"Each of the {len(statements)} statements of the model's licence is allowed."
+            if statements
+            else "No licence is stated for the model, so none is forbidden.",
+            *({said.cited.digest: said.cited for said in statements} or {"": cited}).values(),
+        )
+
+
+_MOST_SHOWN = 500
+
+
+def _components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
+    if policy.component_licences is ComponentLicences.NONE:
+        yield COMPONENTS.passes("The policy does not ask SBOMs about licences.", cited)
+        return
+    if sboms is None:
+        yield COMPONENTS.unknown("No SBOM was seen, so nobody knows the licences of what the model is made of.")
+        return
+    unsound = [document.path for document in sboms.documents if document.problems]
+    if unsound:
+        yield COMPONENTS.unknown(
+            f"The SBOM {unsound[0]} breaks its own specification, so its licences cannot be relied on.", cited
+        )
+        return
+    if policy.component_licences is ComponentLicences.ROOT_ONLY:
+        yield COMPONENTS.passes("The policy asks SBOMs for the root's licence alone.", cited)
+        return
+    count, known, bad = 0, dict[str, str](), 0
+    for document in sboms.documents:
+        for component in document.components:
+            count += 1
+            for finding in _component(document, component, policy, known, cited):
+                bad += 1
+                if bad <= _MOST_SHOWN:
+                    yield finding
+    if bad > _MOST_SHOWN:
+        yield COMPONENTS.fails(f"{bad - _MOST_SHOWN} more findings about component licences are not listed.", cited)
+    if not bad:
+        yield COMPONENTS.passes(f"The licences of all {count} components in {len(sboms.documents)} SBOM(s) are allowed.", cited)
+
+
+def _component(
+    document: SbomSeen, component: Component, policy: LicencePolicy, known: dict[str, str], cited: Cited
+) -> Iterator[Finding]:
+    about = component.purl or f"{component.name}@{component.version}".rstrip("@")
+    said = [text for text in component.licences if text.strip().upper() != UNSAID]
+    # A file of the subject that states nothing of its own is under the licence of the whole.
+    if not said and component.kind != "file":
+        say = COMPONENTS.fails if policy.components_without_licence is Severity.FAIL else COMPONENTS.warns
+        yield say(f"Component {about} in {document.path} states no licence.", cited, about=about)
+    for text in said:
+        if text not in known:
+            known[text] = _refusal(text, policy)
+        if known[text]:
+            yield COMPONENTS.fails(f"The licence {text!r} of component {about} {known[text]}.", cited, about=about)
+
+
+def _agreeing(statements: list[_Statement], policy: LicencePolicy, card: Cited) -> Iterator[Finding]:
+    texts = [said for said in statements if said.file]
+    claims = [said for said in statements if not said.file]
+    say = AGREES.fails if policy.disagreement is Severity.FAIL else AGREES.warns
+    findings = []
+    for first, second in pairwise(claims):
+        if first.names != second.names:
+            text = f"{first.where} says {first.text!r} and {second.where} says {second.text!r}."
+            findings.append(say(text, first.cited, second.cited, about=f"{first.where} and {second.where}"))
+    shipped = frozenset[str]().union(*(said.names for said in texts))
+    for claim in claims:
+        strange = [said for said in texts if not said.names & claim.names]
+        for said in strange:
+            text = f"{claim.where} says {claim.text!r}, but the text in {said.where} is {said.text!r}."
+            findings.append(say(text, claim.cited, said.cited, about=f"{claim.where} and {said.where}"))
+        if texts and not strange and not shipped & claim.names:
+            text = f"{claim.where} says {claim.text!r}, and no licence file holds that text."
+            findings.append(say(text, claim.cited, about=claim.where))
+    yield from findings
+    if not findings:
+        cites = {said.cited.digest: said.cited for said in statements} or {card.digest: card}
+        yield AGREES.passes(
+            f"The {len(statements)} statements of the model's licence do not contradict each other.", *cites.values()
+        )
+
+
+def _nearest(card: Card) -> CardSeen | None:
+    return min(card.cards, key=lambda seen: (seen.path.count("/"), seen.path), default=None)
+
+
+def _card_facts(card: Card, policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
+    nearest = _nearest(card)
+    told = {fact.fact for fact in nearest.facts} if nearest else set()
+    missing = [fact for fact in policy.required_card_facts if fact not in told]
+    where = nearest.path if nearest else ""
+    for fact in missing:
+        text = f"The model card {where} does not tell {fact.value!r}." if nearest else f"No model card tells {fact.value!r}."
+        yield CARD.fails(text, cited, about=fact.value, location=Location(path=where) if where else None)
+    if not missing:
+        count = len(policy.required_card_facts)
+        yield CARD.passes(
+            f"The model card {where} tells all {count} required facts." if count else "No fact is required.", cited
+        )
+
+
+def _sound(card: Card, cited: Cited) -> Iterator[Finding]:
+    broken = [(seen.path, problem) for seen in card.cards for problem in seen.problems]
+    broken += [(seen.path, seen.problem) for seen in card.licences if _unreadable(seen)]
+    for path, problem in broken:
+        yield SOUND.fails(f"{path}: {problem}.", cited, about=path, location=Location(path=path))
+    if not broken:
+        yield SOUND.passes(f"All {len(card.cards)} cards and {len(card.licences)} statements of licences could be read.", cited)
+
+
+def _unreadable(seen: LicenceSeen) -> bool:
+    return bool(seen.problem) and not seen.stated and seen.source is LicenceSource.CONFIG

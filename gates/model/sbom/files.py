@@ -1,0 +1,158 @@
+"""The SBOM against the disk: the hashes that it gives, the files that it leaves out, and whether it is about this subject."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import PurePosixPath
+
+from arcops.beside import content_root, is_beside
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Rule
+from arcops.seen.sboms import Component, Sboms, SbomSeen
+from arcops.seen.tree import FileSeen, Tree
+from gates.model.sbom.elements import MOST_FINDINGS, Level, everything
+from gates.words import shown
+
+
+class Described(Enum):
+    """Which files of the subject an SBOM must list."""
+
+    ALL = "all"
+    WEIGHTS = "weights"
+    NONE = "none"
+
+
+class Binding(Enum):
+    """How a document shows that it is about this subject. ``EITHER`` still refuses a digest that contradicts."""
+
+    DIGEST = "digest"
+    NAME = "name"
+    EITHER = "either"
+    OFF = "off"
+
+
+SUBJECT = Rule(
+    id="sbom/subject",
+    asks="Is the component that the SBOM is about this very subject?",
+    fix="Make the SBOM for this subject, with its name and the SHA-256 of its content, or attach the right one.",
+)
+MATCHING = Rule(
+    id="sbom/files-match",
+    asks="Are the files that the SBOM lists on disk, with the hashes that it gives?",
+    fix="Find out which of the two was changed and by whom; restore the file, or make the SBOM again from a trusted copy.",
+)
+DESCRIBED = Rule(
+    id="sbom/files-described",
+    asks="Is every file that the policy asks for listed in a valid SBOM?",
+    fix="Remove the file, or make the SBOM again so that it lists the file with its SHA-256.",
+)
+
+_WEIGHT_ENDINGS = frozenset((
+    ".bin", ".ckpt", ".engine", ".gguf", ".ggml", ".h5", ".hdf5", ".joblib", ".keras", ".llamafile", ".mlmodel", ".model",
+    ".msgpack", ".nemo", ".npy", ".npz", ".onnx", ".ot", ".params", ".pb", ".pickle", ".pkl", ".plan", ".pt", ".pth",
+    ".safetensors", ".tflite",
+))  # fmt: skip
+_HARMLESS_FORMATS = frozenset(("text", "json", "yaml", "xml", "markdown", "image", "pdf", "empty", "other"))
+
+
+def is_weights(file: FileSeen) -> bool:
+    """By its name or by what its bytes are: a renamed weight file is still one."""
+    return PurePosixPath(file.path).suffix.lower() in _WEIGHT_ENDINGS or file.content.format not in _HARMLESS_FORMATS
+
+
+def judge_subject(
+    binding: Binding, documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms], name: str
+) -> Iterator[Finding]:
+    if binding is Binding.OFF:
+        yield SUBJECT.passes("The policy does not ask which subject an SBOM is about.", seen)
+        return
+    own = {tree.body.root, content_root(tree.body.files), *(file.sha256 for file in tree.body.files)}
+    wrong = 0
+    for document in documents:
+        fault = _mistaken(binding, document.root, own, name)
+        if fault:
+            wrong += 1
+            yield SUBJECT.fails(f"{document.path} {fault}.", seen, tree, about=document.path)
+    if not wrong:
+        yield SUBJECT.passes(f"Every SBOM is about {name}.", seen, tree)
+
+
+def _mistaken(binding: Binding, root: Component | None, own: set[str], name: str) -> str:
+    if root is None:
+        return "does not say what it is about"
+    claimed = _sha256(root)
+    same_digest, same_name = claimed in own, root.name == name
+    match binding:
+        case Binding.DIGEST if not same_digest:
+            return f"is about {root.name!r} with SHA-256 {claimed or 'not given'}, which is not the content of {name!r}"
+        case Binding.NAME if not same_name:
+            return f"is about {root.name!r}, not about {name!r}"
+        case Binding.EITHER if claimed and not same_digest:
+            return f"is about {root.name!r} with SHA-256 {claimed}, which is not the content of {name!r}"
+        case Binding.EITHER if not same_digest and not same_name:
+            return f"is about {root.name!r}, not about {name!r}, and gives no SHA-256 by which it could be this content"
+    return ""
+
+
+def judge_matching(documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms]) -> Iterator[Finding]:
+    files = {file.path: file for file in tree.body.files}
+    faults: list[tuple[bool, str, str]] = []
+    compared = 0
+    for document in documents:
+        for component in everything(document):
+            if not component.path:
+                continue
+            file = files.get(component.path)
+            claimed = _all_sha256(component)
+            if file is None:
+                faults.append((True, f"{document.path} lists {component.path}, which is not on disk.", component.path))
+            elif not claimed:
+                text = f"{document.path} gives no SHA-256 for {component.path}, so it was not compared with the disk."
+                faults.append((False, text, component.path))
+            elif claimed != {file.sha256}:
+                given = " and ".join(sorted(claimed))
+                text = f"{component.path} has SHA-256 {file.sha256} on disk, but {given} in {document.path}."
+                faults.append((True, text, component.path))
+            else:
+                compared += 1
+    faults.sort(key=lambda fault: (not fault[0], fault[2]))
+    for failing, text, about in faults[:MOST_FINDINGS]:
+        yield (MATCHING.fails if failing else MATCHING.warns)(text, seen, tree, about=about)
+    if rest := faults[MOST_FINDINGS:]:
+        yield (MATCHING.fails if rest[0][0] else MATCHING.warns)(f"{len(rest)} more files are at odds.", seen, tree)
+    if not faults:
+        yield MATCHING.passes(f"All {compared} files that the SBOMs list are on disk with the hashes given.", seen, tree)
+
+
+def judge_described(
+    asked: Described, level: Level, documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms]
+) -> Iterator[Finding]:
+    if asked is Described.NONE or level is Level.OFF:
+        yield DESCRIBED.passes("The policy does not ask for every file to be listed.", seen, tree)
+        return
+    say = DESCRIBED.fails if level is Level.FAIL else DESCRIBED.warns
+    listed = [component for document in documents for component in everything(document)]
+    digests = {digest for component in listed for digest in _all_sha256(component)}
+    paths = {component.path for component in listed if component.path}
+    wanted = [file for file in tree.body.files if not is_beside(file) and (asked is Described.ALL or is_weights(file))]
+    lost = [file for file in wanted if file.path not in paths and file.sha256 not in digests]
+    for trouble in tree.body.troubles[:MOST_FINDINGS]:
+        text = f"{shown(trouble.path)} could not be read, so nobody knows whether it is listed: {shown(trouble.reason)}."
+        yield DESCRIBED.unknown(text, seen, tree, about=shown(trouble.path))
+    if unread := tree.body.troubles[MOST_FINDINGS:]:
+        yield DESCRIBED.unknown(f"{len(unread)} more files could not be read.", seen, tree)
+    for file in lost[:MOST_FINDINGS]:
+        yield say(f"{file.path} is on disk, but no valid SBOM lists it.", seen, tree, about=file.path)
+    if rest := lost[MOST_FINDINGS:]:
+        yield say(f"{len(rest)} more files on disk are listed in no valid SBOM.", seen, tree)
+    if not lost and not tree.body.troubles:
+        yield DESCRIBED.passes(f"All {len(wanted)} files that the policy asks for are listed in a valid SBOM.", seen, tree)
+
+
+def _sha256(component: Component) -> str:
+    return next(iter(sorted(_all_sha256(component))), "")
+
+
+def _all_sha256(component: Component) -> set[str]:
+    return {digest.value for digest in component.digests if digest.algorithm == "sha256"}

@@ -1,0 +1,99 @@
+"""From advisories to issues: what several databases say of one vulnerability in one package is said to people once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arcops.seen.vulnerabilities import Match, Standing
+from gates.model.vulnerabilities.vex import Opinions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One vulnerability in one package. ``about`` is ``ADVISORY in PURL``; ``score`` is the worst known one."""
+
+    about: str
+    text: str
+    standing: Standing
+    score: int | None
+    fixed: tuple[str, ...]
+
+
+def issues(matches: tuple[Match, ...], heard: Opinions) -> tuple[Issue, ...]:
+    """The issues that no VEX statement excuses, in order of package and name."""
+    left = tuple(match for match, names in named(matches) if heard.excuse(match, names) is None)
+    found = []
+    for group in _groups(left):
+        found.append(_issue(group, heard))
+    return tuple(sorted(found, key=lambda issue: issue.about))
+
+
+def named(matches: tuple[Match, ...]) -> Iterator[tuple[Match, frozenset[str]]]:
+    """Every match with the names, in upper case, under which its vulnerability is known.
+
+    Aliases are transitive (OSV schema, ``aliases``), so the names are those of the whole group; but where a group spans two
+    CVEs, an opinion about one must not excuse the other, and each match keeps its own names.
+    """
+    for group in _groups(matches):
+        everything = frozenset().union(*(_names(match) for match in group))
+        one = len({name for name in everything if name.startswith("CVE-")}) <= 1
+        for match in group:
+            yield match, everything if one else _names(match)
+
+
+def _names(match: Match) -> frozenset[str]:
+    return frozenset(name.upper() for name in (match.advisory, *match.aliases))
+
+
+def _groups(matches: tuple[Match, ...]) -> list[list[Match]]:
+    """Matches of one package that share a name, directly or through others."""
+    by_purl: dict[str, list[tuple[set[str], list[Match]]]] = {}
+    for match in matches:
+        groups = by_purl.setdefault(match.purl, [])
+        names, members = set(_names(match)), [match]
+        apart = []
+        for group in groups:
+            if names.isdisjoint(group[0]):
+                apart.append(group)
+            else:
+                names |= group[0]
+                members = group[1] + members
+        by_purl[match.purl] = [*apart, (names, members)]
+    return [members for groups in by_purl.values() for _, members in groups]
+
+
+def _issue(group: list[Match], heard: Opinions) -> Issue:
+    certain = [match for match in group if match.affected is Standing.YES]
+    speaking = certain or group
+    known = [match for match in speaking if match.score is not None]
+    worst = max((match.score for match in known if match.score is not None), default=None)
+    first = speaking[0]
+    name = _called(group)
+    fixed = tuple(dict.fromkeys(version for match in speaking for version in match.fixed))
+    severity = "no severity is given" if worst is None else f"CVSS {worst // 10}.{worst % 10}"
+    verb = "covers" if certain else "may cover"
+    parts = [f"{name} ({severity}) {verb} {first.purl}: the version {first.reason}"]
+    if fixed:
+        parts.append(f"fixed in {', '.join(fixed)}")
+    opinion = heard.about(first, _names(first))
+    if opinion is not None:
+        parts.append(f"{opinion.path} says {opinion.status.value}")
+    return Issue(
+        about=f"{name} in {first.purl}",
+        text="; ".join(parts) + ".",
+        standing=Standing.YES if certain else Standing.UNKNOWN,
+        score=worst,
+        fixed=fixed,
+    )
+
+
+def _called(group: list[Match]) -> str:
+    """What people call it: every CVE of the group, or else every GHSA, or else every id. All of them, so that a waiver which
+    names one never covers another that joins later."""
+    names = {name for match in group for name in (match.advisory, *match.aliases)}
+    for prefix in ("CVE-", "GHSA-"):
+        chosen = sorted(name for name in names if name.startswith(prefix))
+        if chosen:
+            return "+".join(chosen)
+    return "+".join(sorted({match.advisory for match in group}))

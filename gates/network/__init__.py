@@ -1,0 +1,1 @@
+"""Judges of a network: what manifests, or a cluster, let talk to what."""

@@ -1,0 +1,138 @@
+"""Do routes come in only where they should, under exact names, and stay encrypted to the end?
+
+Why: a Gateway that takes routes from any namespace, or a name with a wildcard, lets whoever can write a route take over
+somebody's traffic; a route that does not attach looks like a way in and is none; and TLS that ends at the Gateway leaves the
+rest of the way open to whoever listens.
+
+Judged: each parent that a route names (does a listener take it, from this namespace, of this kind, for these host names);
+listeners that take routes from everywhere or speak plain text; host names with wildcards, or claimed by two namespaces; and
+backends that nothing says TLS is spoken to (a BackendTLSPolicy, or the mesh).
+
+Fix: name Gateway and listener in 'parentRefs', restrict 'allowedRoutes' by namespace, give exact host names, listen on HTTPS,
+and add a BackendTLSPolicy for each backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from arcops.evidence import Evidence, Seen
+from arcops.finding import Finding, Rule
+from arcops.gate import gate
+from arcops.seen.network import Network, RouteSeen
+from gates.network.gateway.patches import makers
+from gates.network.sound import place
+from gates.patching import patched
+from gates.words import capped, shown
+from reach.attachment import Attachment, attachments
+from reach.entries import Services
+from reach.meshed import meshed
+
+ATTACHED = Rule(
+    id="gateway/attached",
+    asks="Does every route attach to the Gateways that it names?",
+    fix="Correct 'parentRefs', or let the listener take routes of this namespace, kind and host name.",
+)
+LISTENERS = Rule(
+    id="gateway/listeners",
+    asks="Does every listener speak TLS, and take routes only from namespaces that somebody chose?",
+    fix="Set 'allowedRoutes: {namespaces: {from: Same}}' or a selector, and 'protocol: HTTPS'.",
+)
+HOSTS = Rule(
+    id="gateway/hosts",
+    asks="Is every host name exact, and claimed by one namespace only?",
+    fix="List the exact host names in the route.",
+)
+BACKEND_TLS = Rule(
+    id="gateway/backend-tls",
+    asks="Is TLS spoken to every backend?",
+    fix="Add a BackendTLSPolicy that names the Service, or take its pods into the mesh.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayPolicy:
+    """``plain_backends``: plain text to backends is accepted. ``plain_listeners``: so are listeners without TLS."""
+
+    plain_backends: bool = False
+    plain_listeners: bool = False
+
+
+@gate("gateway", needs=(Network,), policy=GatewayPolicy, rules=(ATTACHED, LISTENERS, HOSTS, BACKEND_TLS))
+def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
+    """The findings on Gateways, Ingresses and routes."""
+    evidence = seen[Network]
+    attached = tuple(attachments(evidence.body))
+    count = len(evidence.body.routes)
+    yield from _answer(ATTACHED, _attached(evidence, attached), f"All of {count} route(s) attach.", evidence)
+    listeners = _listeners(evidence, plain=policy.plain_listeners)
+    yield from _answer(LISTENERS, listeners, f"All listeners of {len(evidence.body.gateways)} Gateway(s) are narrow.", evidence)
+    yield from _answer(HOSTS, _hosts(evidence, attached), f"All host names of {count} route(s) are exact.", evidence)
+    backends = () if policy.plain_backends else _backends(evidence)
+    yield from _answer(BACKEND_TLS, backends, f"What is spoken to the backends of {count} route(s) is accepted.", evidence)
+
+
+def _answer(rule: Rule, found: Iterable[Finding], well: str, evidence: Evidence[Network]) -> Iterator[Finding]:
+    listed = list(capped(found, "{count} more are not listed here."))
+    yield from patched(listed, makers(evidence.body))
+    if not listed:
+        yield rule.passes(well, evidence)
+
+
+def _attached(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Iterator[Finding]:
+    for one in attached:
+        if one.refusal:
+            say = ATTACHED.unknown if one.unknown else ATTACHED.fails
+            text = f"{place(one.parent.at)}: {one.route.title} does not attach: {one.refusal}."
+            yield say(shown(text), evidence, about=one.route.title, location=one.parent.at)
+    for route in evidence.body.routes:
+        if route.kind != "Ingress" and not route.parents:
+            text = f"{place(route.at)}: {route.title} names no Gateway, so nothing comes in by it."
+            yield ATTACHED.warns(shown(text), evidence, about=route.title, location=route.at)
+
+
+def _listeners(evidence: Evidence[Network], *, plain: bool) -> Iterator[Finding]:
+    for one in evidence.body.gateways:
+        for listener in one.listeners:
+            about = f"{one.title} {listener.name}"
+            if listener.routes_from == "All":
+                text = f"{place(listener.at)}: listener {listener.name} of {one.title} takes routes from every namespace."
+                yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
+            if listener.protocol not in ("HTTPS", "TLS") and not plain:
+                said = f"listener {listener.name} of {one.title} speaks {listener.protocol}, which is plain text."
+                text = f"{place(listener.at)}: {said}"
+                yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
+
+
+def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Iterator[Finding]:
+    by_gateway = {id(one.route): [host for _, hosts in one.listeners for host in hosts] for one in attached if one.listeners}
+    claimed: dict[str, RouteSeen] = {}
+    for route in evidence.body.routes:
+        hosts = by_gateway.get(id(route), list(route.hosts)) if route.kind != "Ingress" else list(route.hosts)
+        for host in dict.fromkeys(hosts):
+            if "*" in host:
+                text = f"{place(route.at)}: {route.title} takes requests for {'any host' if host == '*' else host}."
+                yield HOSTS.fails(shown(text), evidence, about=route.title, location=route.at)
+                continue
+            first = claimed.setdefault(host, route)
+            if first.namespace != route.namespace:
+                text = f"{place(route.at)}: {route.title} claims {host}, as {first.title} ({place(first.at)}) does."
+                yield HOSTS.fails(shown(text), evidence, about=route.title, location=route.at)
+
+
+def _backends(evidence: Evidence[Network]) -> Iterator[Finding]:
+    body = evidence.body
+    by_tls = {(one.namespace, one.service) for one in body.backend_tls}
+    inside = {id(one.pods) for one in meshed(body)}
+    services = Services(body)
+    for route in body.routes:
+        for backend in route.backends:
+            service = services.find(backend)
+            if service is None or (service.namespace, service.name) in by_tls:
+                continue
+            behind = services.behind(service)
+            if behind and all(id(pods) in inside for pods in behind):
+                continue
+            text = f"{place(backend.at)}: nothing says that {route.title} speaks TLS to {service.title}."
+            yield BACKEND_TLS.warns(shown(text), evidence, about=route.title, location=backend.at)

@@ -1,0 +1,190 @@
+"""Does the mesh let pods talk only as those whom somebody named, encrypted, and to what somebody listed?
+
+Why: a NetworkPolicy knows addresses and labels; a mesh knows identities. But a mesh that accepts plain text, forwards to any
+host or allows what no policy names gives neither.
+
+Judged: where manifests put pods into an Istio mesh, for each of their namespaces: mutual TLS is STRICT everywhere, an empty
+AuthorizationPolicy denies by default, no rule lets in whoever comes, sidecars send nothing to hosts that nobody registered, and
+what is registered is exact and for one namespace, besides that of an egress gateway. Such a gateway (one of Istio's own that
+takes only certificates of the mesh) admits named identities and leads to registered hosts. In ambient mode there is no sidecar
+that could hold back what goes out; there gate 'network' is what holds. A mesh never stands in for NetworkPolicies.
+
+Fix: PeerAuthentication with mode STRICT, an AuthorizationPolicy with 'spec: {}', a Sidecar with
+'outboundTrafficPolicy: {mode: REGISTRY_ONLY}' in each namespace, and ServiceEntries with exact hosts and 'exportTo: ["."]'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from arcops.evidence import Evidence, Seen
+from arcops.finding import Finding, Rule
+from arcops.gate import gate
+from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshSeen
+from arcops.seen.network import Network
+from gates.network.mesh import egress
+from gates.network.mesh.egress import EGRESS
+from gates.network.mesh.patches import makers
+from gates.network.sound import place
+from gates.patching import patched
+from gates.words import capped, shown
+from reach.meshed import Meshed, meshed
+
+MTLS = Rule(
+    id="mesh/mtls",
+    asks="Is mutual TLS strict for every pod of the mesh?",
+    fix="Set 'mtls: {mode: STRICT}' in a PeerAuthentication of the namespace; remove exceptions by port and DestinationRule.",
+)
+DENY = Rule(
+    id="mesh/deny",
+    asks="Does an AuthorizationPolicy deny by default in every namespace of the mesh?",
+    fix="Add {apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: deny}, spec: {}} to the namespace.",
+)
+CALLERS = Rule(
+    id="mesh/callers",
+    asks="Does every rule that allows requests name who may make them?",
+    fix="Name the callers under 'from': principals or namespaces, without wildcards.",
+)
+OUTBOUND = Rule(
+    id="mesh/outbound",
+    asks="Do sidecars hold back what goes to hosts that nobody registered?",
+    fix="Set 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}' in the mesh's settings, or in a Sidecar of the namespace.",
+)
+REGISTRY = Rule(
+    id="mesh/registry",
+    asks="Is every registered host exact, and registered for one namespace only?",
+    fix="List the hosts without '*', and set 'exportTo: [\".\"]'.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshPolicy:
+    """``required``: pods outside of any mesh fail. ``root_namespace``: where policies hold for the whole mesh, unless the
+    mesh's settings say otherwise.
+    """
+
+    required: bool = False
+    root_namespace: str = "istio-system"
+
+
+@gate("mesh", needs=(Network,), policy=MeshPolicy, rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS))
+def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
+    """The findings on the mesh."""
+    evidence = seen[Network]
+    said = evidence.body.mesh
+    root = next((one.root_namespace for one in said.configs if one.root_namespace), policy.root_namespace)
+    inside = meshed(evidence.body)
+    if policy.required:
+        known = {id(one.pods) for one in inside}
+        strangers = [one for one in evidence.body.pods if id(one) not in known]
+        yield from capped(
+            (
+                MTLS.fails(
+                    shown(f"{place(one.at)}: {one.title} is in no mesh, which the policy asks for."), evidence, about=one.title
+                )
+                for one in strangers
+            ),
+            "{count} more are not listed here.",
+        )
+    yield from _answer(MTLS, _mtls(evidence, said, inside, root), "Mutual TLS is strict for all", inside, evidence)
+    yield from _answer(DENY, _deny(evidence, said, inside, root), "Requests are denied by default for all", inside, evidence)
+    yield from _answer(CALLERS, _callers(evidence, said), "Every rule names its callers, for all", inside, evidence)
+    yield from _answer(
+        OUTBOUND, _outbound(evidence, said, inside, root), "Only registered hosts are open to all", inside, evidence
+    )
+    yield from _answer(REGISTRY, _registry(evidence, said), "Every registered host is exact, for all", inside, evidence)
+    yield from _answer(EGRESS, egress.findings(evidence, said), "Every gateway outwards is narrow, for all", inside, evidence)
+
+
+def _answer(
+    rule: Rule, found: Iterable[Finding], well: str, inside: tuple[Meshed, ...], evidence: Evidence[Network]
+) -> Iterator[Finding]:
+    listed = list(capped(found, "{count} more are not listed here."))
+    yield from patched(listed, makers(evidence.body))
+    if not listed:
+        yield rule.passes(f"{well} {len(inside)} workload(s) in a mesh.", evidence)
+
+
+def _namespaces(inside: Iterable[Meshed]) -> list[str]:
+    return sorted({one.pods.namespace for one in inside})
+
+
+def _mtls(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...], root: str) -> Iterator[Finding]:
+    whole = {one.namespace: one.mode for one in said.peer_authentications if one.selector is None and one.mode != "UNSET"}
+    for namespace in _namespaces(inside):
+        mode = whole.get(namespace, whole.get(root, ""))
+        if mode != "STRICT":
+            how = f"is {mode}" if mode else "is not set, so plain text is taken, too"
+            text = f"Mutual TLS in namespace {namespace} {how}."
+            yield MTLS.fails(shown(text), evidence, about=f"Namespace {namespace}")
+    for one in said.peer_authentications:
+        lax = [
+            mode for mode in (one.mode if one.selector is not None else "STRICT", *one.ports) if mode not in ("STRICT", "UNSET")
+        ]
+        if lax:
+            text = f"{place(one.at)}: {one.title} makes an exception from mutual TLS ({lax[0]})."
+            yield MTLS.fails(shown(text), evidence, about=one.title, location=one.at)
+    for rule in said.destination_rules:
+        if "DISABLE" in rule.modes:
+            text = f"{place(rule.at)}: {rule.title} turns TLS to {rule.host} off."
+            yield MTLS.fails(shown(text), evidence, about=rule.title, location=rule.at)
+
+
+def _deny(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...], root: str) -> Iterator[Finding]:
+    closed = {one.namespace for one in said.authorizations if _denies_all(one)}
+    for namespace in _namespaces(inside):
+        if root not in closed and namespace not in closed:
+            text = f"No AuthorizationPolicy denies by default in namespace {namespace}."
+            yield DENY.fails(shown(text), evidence, about=f"Namespace {namespace}")
+
+
+def _denies_all(one: AuthorizationSeen) -> bool:
+    """Does it deny every request to every pod of its namespace? One that allows and names nothing lets nothing through."""
+    return one.selector is None and not one.targeted and one.action is MeshAction.ALLOW and not one.rules
+
+
+def _callers(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
+    for one in said.authorizations:
+        if one.action is not MeshAction.ALLOW:
+            continue
+        for rule in one.rules:
+            if not rule.named or not rule.identities:
+                what = "lets anybody make these requests" if rule.limited else "lets anybody make any request"
+            elif "*" in rule.identities:
+                what = "lets every identity of the mesh in"
+            else:
+                continue
+            text = f"{place(rule.at)}: {rule.field} of {one.title} {what}."
+            yield CALLERS.fails(shown(text), evidence, about=one.title, location=rule.at)
+
+
+def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...], root: str) -> Iterator[Finding]:
+    default = next((one.outbound for one in said.configs if one.outbound), "")
+    by_namespace = {one.namespace: one for one in said.sidecars if one.selector is None}
+    for namespace in _namespaces(one for one in inside if not one.ambient):
+        sidecar = by_namespace.get(namespace, by_namespace.get(root))
+        mode = (sidecar.outbound if sidecar is not None else "") or default
+        if mode != "REGISTRY_ONLY":
+            how = f"says {mode}" if mode else "is not set, which means ALLOW_ANY"
+            at = sidecar.at if sidecar is not None else None
+            text = f"{f'{place(at)}: ' if at else ''}outboundTrafficPolicy {how} for the sidecars of namespace {namespace}."
+            yield OUTBOUND.fails(shown(text), evidence, about=f"Namespace {namespace}", location=at)
+    for one in said.sidecars:
+        if one.selector is not None and one.outbound not in ("", "REGISTRY_ONLY"):
+            text = f"{place(one.at)}: {one.title} lets the pods that it selects go to any host ({one.outbound})."
+            yield OUTBOUND.fails(shown(text), evidence, about=one.title, location=one.at)
+
+
+def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
+    for one in said.service_entries:
+        wide = [host for host in one.hosts if "*" in host]
+        wide += [address for address in one.addresses if address.endswith("/0")]
+        if wide:
+            text = f"{place(one.at)}: {one.title} registers {wide[0]}."
+            yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)
+        beyond = [space for space in one.exported if space not in egress.permitted(one, said)]
+        if beyond or not one.exported:
+            for_whom = ", ".join(beyond) or "every namespace"
+            text = f"{place(one.at)}: {one.title} is registered for {for_whom}, not for its own namespace alone."
+            yield REGISTRY.warns(shown(text), evidence, about=one.title, location=one.at)

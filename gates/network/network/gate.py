@@ -1,0 +1,76 @@
+"""Can these pods talk to nobody but those that they were granted?
+
+Why: a pod that may open a connection anywhere carries data out, and one that anybody may call is where an attack goes on. What
+manifests allow is the sum of all policies, the defaults of the API server and what nobody wrote, so it has to be computed.
+
+Judged: the manifests as a cluster would hold them. Everything must be readable, understood and acceptable to an API server;
+each pod closed by default both ways; each rule must name peers and ports narrowly; the cloud's metadata service and the API
+server must be out of reach (computed, not guessed from the text); ways in must be known, and lead somewhere. An ipBlock is
+taken to mean addresses outside of the cluster, as Kubernetes advises.
+
+Fix: start each namespace with a policy that denies both ways, then allow single peers and ports by name. 'arcops network reach'
+says which rules decide about one connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from arcops.errors import Refused
+from arcops.evidence import Seen
+from arcops.finding import Finding
+from arcops.gate import gate
+from arcops.seen.network import METADATA_SERVICES, Label, Network
+from gates.network import sound
+from gates.network.network import hosts, reached, rules, written
+from gates.network.network.patches import Site, makers
+from gates.patching import patched
+from reach.addresses import span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSafetyPolicy:
+    """What the site says about itself, and what it grants.
+
+    ``enforcer`` is the network plugin. ``api_server`` are the API server's addresses or CIDRs, ``metadata`` those of metadata
+    services. ``entries`` are the objects that may let clients in, as ``Service shop/web``. ``dns_labels`` (``key=value``) mark
+    the DNS pods. ``harmless`` are kinds (``Kind.group``) that move no packet. An ipBlock with a shorter prefix than
+    ``widest_ipv4`` or ``widest_ipv6`` counts as open to anywhere. ``schemas``: custom objects are to be held against their
+    definitions; where these are not there, that is UNKNOWN. Raises `Refused` where an address or label is none.
+    """
+
+    enforcer: str = ""
+    api_server: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = METADATA_SERVICES
+    entries: tuple[str, ...] = ()
+    dns_labels: tuple[str, ...] = ("k8s-app=kube-dns",)
+    harmless: tuple[str, ...] = ()
+    widest_ipv4: int = 16
+    widest_ipv6: int = 48
+    schemas: bool = True
+
+    def __post_init__(self) -> None:
+        for text in (*self.metadata, *self.api_server):
+            if span(text) is None:
+                raise Refused(f"gate 'network': {text[:80]!r} is neither an address nor a CIDR")
+        for text in self.dns_labels:
+            if not all(text.partition("=")):
+                raise Refused(f"gate 'network': dnsLabels holds {text[:80]!r}; write a label as key=value")
+
+
+@gate("network", needs=(Network,), policy=NetworkSafetyPolicy, rules=rules.ALL)
+def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
+    """The findings on the manifests."""
+    evidence = seen[Network]
+    widest = {4: policy.widest_ipv4, 6: policy.widest_ipv6}
+    labels = tuple(Label(key=key, value=value) for key, _, value in (text.partition("=") for text in policy.dns_labels))
+    site = Site(dns=labels, metadata=policy.metadata, api_server=policy.api_server, widest=widest)
+    found = (
+        sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas),
+        written.findings(evidence, dns_labels=labels, widest=widest),
+        hosts.findings(evidence),
+        reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries),
+    )
+    yield from patched(chain.from_iterable(found), makers(evidence.body, site))

@@ -1,0 +1,70 @@
+"""Rules by host name: how exactly they name their hosts, and what an answer of the name service could open through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Rule
+from arcops.seen.network import Action, Network, Peer, PodSet
+from gates.network.network import rules
+from gates.network.sound import place
+from gates.words import capped, shown
+from reach.addresses import Address
+
+Seen = Evidence[Network]
+_FIX = (
+    "Deny these addresses beside the rule by host name: 'egressDeny' in a CiliumNetworkPolicy, a rule with action Deny before "
+    "it in a ClusterNetworkPolicy."
+)
+
+
+def findings(seen: Seen) -> Iterator[Finding]:
+    """On names that are no exact ones."""
+    listed = list(capped(_patterns(seen), "{count} more are not listed here."))
+    yield from listed
+    if not listed:
+        count = len({peer.domain for peer in _named(seen.body)})
+        yield rules.HOSTS.passes(f"All of {count} host name(s) in rules are exact.", seen)
+
+
+def named(body: Network) -> bool:
+    """Does any rule let pods go to hosts by their names?"""
+    return any(True for _ in _named(body))
+
+
+def _named(body: Network) -> Iterator[Peer]:
+    for policy in body.policies:
+        for rule in policy.egress:
+            if rule.action is not Action.DENY:
+                yield from (peer for peer in rule.peers if peer.domain)
+
+
+def _patterns(seen: Seen) -> Iterator[Finding]:
+    for policy in seen.body.policies:
+        for rule in policy.egress:
+            for peer in rule.peers:
+                if "*" not in peer.domain:
+                    continue
+                about = f"{policy.title} {peer.domain}"
+                text = f"{place(peer.at)}: {rule.field} of {policy.title} names every host that fits {peer.domain}."
+                say = rules.HOSTS.warns if _narrow(peer.domain) else rules.HOSTS.fails
+                yield say(shown(text), seen, about=shown(about), location=peer.at)
+
+
+def _narrow(pattern: str) -> bool:
+    """Does it end in a name of at least two labels without any wildcard? What else fits is in nobody's hand."""
+    return all(label and "*" not in label for label in ["", *pattern.split(".")][-2:])
+
+
+def perhaps(
+    rule: Rule, seen: Seen, certain: set[str], reached: Iterator[tuple[PodSet, Address, int]], what: str
+) -> Iterator[Finding]:
+    """For each of *reached*, by names that may stand for any address, that is not *certain* anyway: it is not known."""
+    for pod, address, port in reached:
+        if f"{pod.title} {address}" not in certain:
+            text = (
+                f"{place(pod.at)}: {pod.title} may go to hosts by name on TCP {port}, and a name may be answered with "
+                f"{address}, {what}."
+            )
+            yield rule.unknown(shown(text), seen, about=f"{pod.title} {address}", location=pod.at, fix=_FIX)

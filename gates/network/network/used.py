@@ -1,0 +1,130 @@
+"""Policies without effect: those that select nothing, and rules that another rule of their namespace contains by its words."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Location
+from arcops.seen.network import Action, Block, Direction, Network, Peer, PolicyRule, PolicySeen, PortRange, Selector, Tier
+from gates.network.network import rules
+from gates.network.sound import place
+from gates.words import shown
+from reach.clauses import Terrain
+
+Seen = Evidence[Network]
+_MOST_COMPARED = 400
+"""Rules of one namespace and direction that are compared with one another; a comparison costs a microsecond or so."""
+_MOST_WORDS = 1500
+"""Peers and ports in these rules, each of which is compared with each."""
+_MOST_COMPARISONS = 20_000_000
+"""Over all namespaces: about a minute."""
+
+
+def unused(seen: Seen) -> Iterator[Finding]:
+    """A warning for each policy that selects no pod, and for each rule that adds nothing to another."""
+    terrain = Terrain(seen.body)
+    live: dict[tuple[str, Direction], list[tuple[PolicySeen, PolicyRule]]] = {}
+    for policy in seen.body.policies:
+        for_all = policy.pods.everything and (policy.namespaces is None or policy.namespaces.everything)
+        if not for_all and not terrain.subject(policy).any():
+            text = f"{place(policy.at)}: {policy.title} selects no pod of these manifests."
+            yield rules.USED.warns(shown(text), seen, about=policy.title, location=policy.at)
+        elif policy.tier is Tier.NAMESPACE:
+            for direction, found in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
+                if policy.counts(direction):
+                    letting = ((policy, rule) for rule in found if rule.action is Action.ALLOW)
+                    live.setdefault((policy.namespace, direction), []).extend(letting)
+    left = _MOST_COMPARISONS
+    for (namespace, direction), listed in live.items():
+        many, cost = _affordable(listed, left)
+        left -= cost
+        yield from _shadowed(seen, listed[:many])
+        if many < len(listed):
+            policy, rule = listed[many]
+            text = (
+                f"{place(rule.at)}: {len(listed) - many} of {len(listed)} rules for {direction.value.lower()} in namespace "
+                f"{namespace} were not compared with the others, for there are too many, so some may add nothing."
+            )
+            yield rules.USED.warns(shown(text), seen, about=policy.title, location=rule.at)
+
+
+def _affordable(listed: list[tuple[PolicySeen, PolicyRule]], left: int) -> tuple[int, int]:
+    """How many of *listed*, from the first, can be compared with one another for *left* steps, and what that costs."""
+    words = 0
+    for number, (_, rule) in enumerate(listed[:_MOST_COMPARED]):
+        more = words + 1 + len(rule.peers) + len(rule.ports)
+        if more > _MOST_WORDS or more**2 > left:
+            return number, words**2
+        words = more
+    return min(len(listed), _MOST_COMPARED), words**2
+
+
+def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterator[Finding]:
+    told: set[Location] = set()
+    for policy, rule in listed:
+        for other, larger in listed:
+            if larger is rule or larger.at in told or not contains(other, larger, policy, rule):
+                continue
+            told.add(rule.at)
+            text = (
+                f"{place(rule.at)}: {rule.field} of {policy.title} adds nothing to {larger.field} of {other.title} "
+                f"({place(larger.at)})."
+            )
+            yield rules.USED.warns(shown(text), seen, about=policy.title, location=rule.at)
+            break
+
+
+def contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: PolicyRule) -> bool:
+    """Does *large* allow, for any pods that may ever come, all that *small* allows?"""
+    return (
+        selects_all_of(policy.pods, other.pods)
+        and policy.namespaces == other.namespaces
+        and (
+            not large.peers
+            or (bool(small.peers) and all(any(_names(one, peer) for one in large.peers) for peer in small.peers))
+        )
+        and (
+            not large.ports
+            or (bool(small.ports) and all(any(_holds(one, port) for one in large.ports) for port in small.ports))
+        )
+    )
+
+
+def selects_all_of(large: Selector, small: Selector) -> bool:
+    return set(large.labels) <= set(small.labels) and set(large.expressions) <= set(small.expressions)
+
+
+def _names(large: Peer, small: Peer) -> bool:
+    if large.domain or small.domain or large.nodes is not None or small.nodes is not None:
+        return (large.domain, large.nodes) == (small.domain, small.nodes)
+    if large.block is not None or small.block is not None:
+        return large.block is not None and small.block is not None and _block_in(large.block, small.block)
+    if large.namespaces is None:
+        spaces = small.namespaces is None
+    else:
+        spaces = large.namespaces.everything or (
+            small.namespaces is not None and selects_all_of(large.namespaces, small.namespaces)
+        )
+    return spaces and selects_all_of(large.pods or Selector(), small.pods or Selector())
+
+
+def _block_in(large: Block, small: Block) -> bool:
+    if large == small:
+        return True
+    try:
+        outer, inner = ipaddress.ip_network(large.cidr), ipaddress.ip_network(small.cidr)
+    except ValueError:
+        return False
+    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
+        return not large.excepts and inner.subnet_of(outer)
+    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
+        return not large.excepts and inner.subnet_of(outer)
+    return False
+
+
+def _holds(large: PortRange, small: PortRange) -> bool:
+    if large.protocol is not small.protocol or large.name != small.name:
+        return False
+    return bool(large.name) or large.first <= small.first <= small.last <= large.last

@@ -1,0 +1,159 @@
+"""What rules say, one by one: whom they name, on which ports, and whether they have any effect."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Location, Rule
+from arcops.seen.network import (
+    Action,
+    Block,
+    Direction,
+    Label,
+    Network,
+    Operator,
+    Peer,
+    PolicyRule,
+    PolicySeen,
+    Protocol,
+    Selector,
+)
+from gates.network.network import rules
+from gates.network.network.used import unused
+from gates.network.sound import place
+from gates.words import capped, shown
+from reach.selectors import Labelled
+
+Seen = Evidence[Network]
+_SYSTEM = "kube-system"
+
+
+def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int]) -> Iterator[Finding]:
+    body = seen.body
+    letting = [
+        (policy, direction, rule)
+        for policy in body.policies
+        for direction, rule in _rules(policy)
+        if rule.action is Action.ALLOW and in_force(policy, direction)
+    ]
+    wide = [
+        (policy, direction, rule, why) for policy, direction, rule in letting for why in wide_places(direction, rule, widest)
+    ]
+    for asked, direction in ((rules.INGRESS, Direction.INGRESS), (rules.EGRESS, Direction.EGRESS)):
+        yield from _answer(
+            seen,
+            asked,
+            (_fails(seen, asked, policy, rule, at, why) for policy, way, rule, (at, why) in wide if way is direction),
+            f"Every rule for {direction.value.lower()} names its peers.",
+        )
+    portless = (
+        rules.PORTS.warns(
+            shown(f"{place(rule.at)}: {rule.field} of {policy.title} opens every port to its peers."),
+            seen,
+            about=policy.title,
+            location=rule.at,
+        )
+        for policy, direction, rule in letting
+        if not rule.ports and rule.peers
+    )
+    yield from _answer(seen, rules.PORTS, portless, "Every rule names its ports.")
+    dns = (
+        _fails(seen, rules.DNS, policy, rule, peer.at, "opens DNS to every pod there, not to the DNS pods alone")
+        for policy, direction, rule in letting
+        if direction is Direction.EGRESS and _for_dns(rule)
+        for peer in rule.peers
+        if all_of_system(body, peer, policy, dns_labels)
+    )
+    yield from _answer(seen, rules.DNS, dns, "No rule for DNS opens more than the DNS pods.")
+    idle = (
+        _fails(seen, rules.EFFECTIVE, policy, rule, rule.at, f"is not enforced, for policyTypes leaves {direction.value} out")
+        for policy in body.policies
+        for direction, rule in _rules(policy)
+        if not in_force(policy, direction)
+    )
+    yield from _answer(seen, rules.EFFECTIVE, idle, "Every rule is enforced.")
+    yield from _answer(seen, rules.USED, unused(seen), "Every policy selects pods, and every rule adds something.")
+
+
+def _answer(seen: Seen, rule: Rule, found: Iterable[Finding], well: str) -> Iterator[Finding]:
+    listed = list(capped(found, "{count} more are not listed here."))
+    yield from listed
+    if not listed:
+        yield rule.passes(well, seen)
+
+
+def _fails(seen: Seen, asked: Rule, policy: PolicySeen, rule: PolicyRule, at: Location, why: str) -> Finding:
+    text = f"{place(at)}: {rule.field} of {policy.title} {why}."
+    return asked.fails(shown(text), seen, about=policy.title, location=at)
+
+
+def _rules(policy: PolicySeen) -> Iterator[tuple[Direction, PolicyRule]]:
+    for rule in policy.ingress:
+        yield Direction.INGRESS, rule
+    for rule in policy.egress:
+        yield Direction.EGRESS, rule
+
+
+def in_force(policy: PolicySeen, direction: Direction) -> bool:
+    return policy.counts(direction)
+
+
+def wide_places(direction: Direction, rule: PolicyRule, widest: dict[int, int]) -> Iterator[tuple[Location, str]]:
+    """Where *rule* lets in or out more than it could mean to, and how."""
+    into = direction is Direction.INGRESS
+    if not rule.peers:
+        ports = "" if rule.ports else " on every port"
+        yield rule.at, f"lets anyone in{ports}" if into else f"lets pods go anywhere{ports}"
+    for peer in rule.peers:
+        if peer.block is not None and _wide_block(peer.block, widest):
+            text = f"{peer.block.cidr} without {', '.join(peer.block.excepts)}" if peer.block.excepts else peer.block.cidr
+            yield peer.at, f"lets in {text}" if into else f"lets pods go to {text}"
+        elif peer.namespaces is not None and peer.namespaces.everything and (peer.pods is None or peer.pods.everything):
+            yield peer.at, "lets in every pod of every namespace" if into else "lets pods go to every pod of every namespace"
+
+
+def _wide_block(block: Block, widest: dict[int, int]) -> bool:
+    try:
+        network = ipaddress.ip_network(block.cidr)
+    except ValueError:
+        return False
+    return network.prefixlen < widest[network.version]
+
+
+def _for_dns(rule: PolicyRule) -> bool:
+    """Is DNS what *rule* is for: does it name port 53, by number or as it is usually called?"""
+    return any(
+        port.first == port.last == 53 or port.name.startswith("dns")
+        for port in rule.ports
+        if port.protocol is not Protocol.SCTP
+    )
+
+
+def all_of_system(body: Network, peer: Peer, policy: PolicySeen, marks: tuple[Label, ...]) -> bool:
+    """Does *peer* take in pods of kube-system that are not marked as DNS pods?"""
+    if peer.block is not None or peer.nodes is not None or peer.domain:
+        return False
+    named = policy.namespace == _SYSTEM if peer.namespaces is None else _names_system(body, peer.namespaces)
+    return named and not _only_marked(peer.pods or Selector(), marks)
+
+
+def _names_system(body: Network, selector: Selector) -> bool:
+    """Is kube-system among them? Where no manifest declares it, only a selector that says its name or nothing is taken so."""
+    known = [one for one in body.namespaces if one.name == _SYSTEM and one.declared]
+    if known:
+        return bool(Labelled([known[0].labels]).select(selector)[0])
+    said = {label.value for label in selector.labels}
+    said |= {value for one in selector.expressions if one.operator is Operator.IN for value in one.values}
+    barred = {value for one in selector.expressions if one.operator is Operator.NOT_IN for value in one.values}
+    return _SYSTEM in said or (not said and _SYSTEM not in barred)
+
+
+def _only_marked(pods: Selector, marks: tuple[Label, ...]) -> bool:
+    if any(mark in pods.labels for mark in marks):
+        return True
+    values = {mark.key: {one.value for one in marks if one.key == mark.key} for mark in marks}
+    return any(
+        asked.operator is Operator.IN and set(asked.values) <= values.get(asked.key, set()) for asked in pods.expressions
+    )

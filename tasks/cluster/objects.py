@@ -1,0 +1,277 @@
+"""From the lists of a saved cluster to evidence: one function a kind; what does not fit is told with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from arcops.seen.cluster import (
+    AccountSeen,
+    Amount,
+    Capacity,
+    Condition,
+    CsiDriverSeen,
+    DeprecatedApi,
+    Endpoints,
+    GatewayClassSeen,
+    Lease,
+    LimitLine,
+    NodeSeen,
+    OperatorSeen,
+    PodSeen,
+    QuotaLine,
+    StorageClassSeen,
+    WebhookSeen,
+    WorkloadSeen,
+)
+from tasks.cluster.snapshot import METRICS, NODE_LEASES
+from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
+
+Item = (
+    str
+    | AccountSeen
+    | Capacity
+    | CsiDriverSeen
+    | DeprecatedApi
+    | Endpoints
+    | GatewayClassSeen
+    | Lease
+    | LimitLine
+    | NodeSeen
+    | OperatorSeen
+    | PodSeen
+    | QuotaLine
+    | StorageClassSeen
+    | WebhookSeen
+    | WorkloadSeen
+)
+
+
+def _name(one: Field) -> str:
+    return text_at(one.within("metadata", "name"))
+
+
+def _namespace(one: Field) -> str:
+    return text_at(one.within("metadata", "namespace"))
+
+
+def _label(one: Field, key: str) -> str:
+    return text_at(one.within("metadata", "labels", key))
+
+
+def _amounts(found: Field | None) -> tuple[Amount, ...]:
+    return () if found is None else tuple(Amount(resource=key, quantity=value.text()) for key, value in found.members())
+
+
+def _items(one: Field, *names: str) -> Iterator[Field]:
+    found = one.within(*names[:-1])
+    if found is not None:
+        yield from found.items(names[-1])
+
+
+def _stale(one: Field, observed: Field | None) -> bool:
+    generation = whole_at(one.within("metadata", "generation"))
+    return whole_at(observed) < generation
+
+
+def moment(text: str) -> datetime | None:
+    """A time as Kubernetes writes it; `None` where it is none or has no zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def _named(one: Field) -> Iterator[Item]:
+    yield _name(one)
+
+
+def _node(one: Field) -> Iterator[Item]:
+    yield NodeSeen(
+        name=_name(one),
+        conditions=tuple(
+            Condition(kind=text_at(found.get("type")), status=text_at(found.get("status")))
+            for found in _items(one, "status", "conditions")
+        ),
+        schedulable=not true_at(one.within("spec", "unschedulable")),
+        kernel=text_at(one.within("status", "nodeInfo", "kernelVersion")),
+        kubelet=text_at(one.within("status", "nodeInfo", "kubeletVersion")),
+        allocatable=_amounts(one.within("status", "allocatable")),
+        mig_strategy=_label(one, "nvidia.com/mig.strategy"),
+        mig_state=_label(one, "nvidia.com/mig.config.state"),
+        gpu_product=_label(one, "nvidia.com/gpu.product"),
+    )
+
+
+def _lease(one: Field) -> Iterator[Item]:
+    if _namespace(one) == NODE_LEASES:
+        yield Lease(
+            node=_name(one),
+            renewed=moment(text_at(one.within("spec", "renewTime"))),
+            duration=whole_at(one.within("spec", "leaseDurationSeconds")),
+        )
+
+
+def _pod(one: Field) -> Iterator[Item]:
+    waiting = [
+        text_at(found.within("state", "waiting", "reason"))
+        for name in ("containerStatuses", "initContainerStatuses")
+        for found in _items(one, "status", name)
+    ]
+    images = [text_at(found.get("image")) for name in ("initContainers", "containers") for found in _items(one, "spec", name)]
+    yield PodSeen(
+        namespace=_namespace(one),
+        name=_name(one),
+        images=tuple(dict.fromkeys(images)),
+        waiting=tuple(sorted(set(filter(None, waiting)))),
+    )
+
+
+def _deployment(one: Field) -> Iterator[Item]:
+    yield WorkloadSeen(
+        kind="Deployment",
+        namespace=_namespace(one),
+        name=_name(one),
+        component=_label(one, "app.kubernetes.io/component"),
+        wanted=whole_at(one.within("spec", "replicas"), 1),
+        available=whole_at(one.within("status", "availableReplicas")),
+        stale=_stale(one, one.within("status", "observedGeneration")),
+    )
+
+
+def _daemon_set(one: Field) -> Iterator[Item]:
+    yield WorkloadSeen(
+        kind="DaemonSet",
+        namespace=_namespace(one),
+        name=_name(one),
+        component=_label(one, "app.kubernetes.io/component"),
+        wanted=whole_at(one.within("status", "desiredNumberScheduled")),
+        available=whole_at(one.within("status", "numberAvailable")),
+        stale=_stale(one, one.within("status", "observedGeneration")),
+    )
+
+
+def _operator(one: Field) -> Iterator[Item]:
+    yield OperatorSeen(name=_name(one), state=text_at(one.within("status", "state")))
+
+
+def _storage_class(one: Field) -> Iterator[Item]:
+    default = text_at(one.within("metadata", "annotations", "storageclass.kubernetes.io/is-default-class"))
+    yield StorageClassSeen(name=_name(one), provisioner=text_at(one.get("provisioner")), default=default == "true")
+
+
+def _csi_driver(one: Field) -> Iterator[Item]:
+    yield CsiDriverSeen(name=_name(one), capacity=true_at(one.within("spec", "storageCapacity")))
+
+
+def _capacity(one: Field) -> Iterator[Item]:
+    yield Capacity(
+        storage_class=text_at(one.get("storageClassName")),
+        free=text_at(one.get("capacity")),
+        largest=text_at(one.get("maximumVolumeSize")),
+    )
+
+
+def _gateway_class(one: Field) -> Iterator[Item]:
+    accepted, stale = "", False
+    for found in _items(one, "status", "conditions"):
+        if text_at(found.get("type")) == "Accepted":
+            accepted, stale = text_at(found.get("status")), _stale(one, found.get("observedGeneration"))
+    controller = text_at(one.within("spec", "controllerName"))
+    yield GatewayClassSeen(name=_name(one), controller=controller, accepted=accepted, stale=stale)
+
+
+def _endpoints(one: Field) -> Iterator[Item]:
+    # An endpoint that says nothing about being ready is to be taken as ready (discovery.k8s.io/v1, EndpointConditions).
+    ready = sum(
+        found.within("conditions", "ready") is None or true_at(found.within("conditions", "ready"))
+        for found in one.items("endpoints")
+    )
+    yield Endpoints(namespace=_namespace(one), service=_label(one, "kubernetes.io/service-name"), ready=ready)
+
+
+def _webhooks(one: Field) -> Iterator[Item]:
+    for found in one.items("webhooks"):
+        yield WebhookSeen(
+            configuration=_name(one),
+            name=text_at(found.get("name")),
+            fails_closed=text_at(found.get("failurePolicy"), "Fail") != "Ignore",
+            namespace=text_at(found.within("clientConfig", "service", "namespace")),
+            service=text_at(found.within("clientConfig", "service", "name")),
+        )
+
+
+def _quota(one: Field) -> Iterator[Item]:
+    used = {amount.resource: amount.quantity for amount in _amounts(one.within("status", "used"))}
+    scoped = any(True for _ in _items(one, "spec", "scopes")) or one.within("spec", "scopeSelector") is not None
+    for hard in _amounts(one.within("status", "hard")):
+        yield QuotaLine(
+            namespace=_namespace(one),
+            quota=_name(one),
+            resource=hard.resource,
+            hard=hard.quantity,
+            used=used.get(hard.resource, ""),
+            scoped=scoped,
+        )
+
+
+def _limits(one: Field) -> Iterator[Item]:
+    for found in _items(one, "spec", "limits"):
+        least = {amount.resource: amount.quantity for amount in _amounts(found.get("min"))}
+        most = {amount.resource: amount.quantity for amount in _amounts(found.get("max"))}
+        for resource in sorted({*least, *most}):
+            yield LimitLine(
+                namespace=_namespace(one),
+                limits=_name(one),
+                kind=text_at(found.get("type")),
+                resource=resource,
+                least=least.get(resource, ""),
+                most=most.get(resource, ""),
+            )
+
+
+def _account(one: Field) -> Iterator[Item]:
+    secrets = tuple(text_at(found.get("name")) for found in one.items("imagePullSecrets"))
+    yield AccountSeen(namespace=_namespace(one), name=_name(one), pull_secrets=secrets)
+
+
+def _mirrored(one: Field) -> Iterator[Item]:
+    for name in ("imageDigestMirrors", "imageTagMirrors"):
+        for found in _items(one, "spec", name):
+            yield text_at(found.get("source"))
+
+
+def _deprecated(one: Field) -> Iterator[Item]:
+    yield DeprecatedApi(
+        group=text_at(one.get("group")),
+        version=text_at(one.get("version")),
+        resource=text_at(one.get("resource")),
+        removed=text_at(one.get("removed_release")),
+    )
+
+
+READERS: dict[str, tuple[str, Callable[[Field], Iterator[Item]]]] = {
+    "namespaces": ("namespaces", _named),
+    "nodes": ("nodes", _node),
+    "leases.coordination.k8s.io": ("leases", _lease),
+    "pods": ("pods", _pod),
+    "deployments.apps": ("workloads", _deployment),
+    "daemonsets.apps": ("workloads", _daemon_set),
+    "clusterpolicies.nvidia.com": ("operators", _operator),
+    "runtimeclasses.node.k8s.io": ("runtime_classes", _named),
+    "storageclasses.storage.k8s.io": ("storage_classes", _storage_class),
+    "csidrivers.storage.k8s.io": ("csi_drivers", _csi_driver),
+    "csistoragecapacities.storage.k8s.io": ("capacities", _capacity),
+    "gatewayclasses.gateway.networking.k8s.io": ("gateway_classes", _gateway_class),
+    "endpointslices.discovery.k8s.io": ("endpoints", _endpoints),
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": ("webhooks", _webhooks),
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": ("webhooks", _webhooks),
+    "resourcequotas": ("quotas", _quota),
+    "limitranges": ("limits", _limits),
+    "serviceaccounts": ("accounts", _account),
+    "imagedigestmirrorsets.config.openshift.io": ("mirrored", _mirrored),
+    "imagetagmirrorsets.config.openshift.io": ("mirrored", _mirrored),
+    METRICS: ("deprecated", _deprecated),
+}
+"""For every list: the field of `arcops.seen.cluster.Cluster` that it fills, and how an item is read."""

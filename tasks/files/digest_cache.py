@@ -1,0 +1,104 @@
+"""The digest cache: what was read of a file that the kernel says nobody has written since.
+
+One file for each target, private to its owner, sealed by a checksum; anything odd about it and it counts as absent. An
+entry is found by absolute path, device, inode, size, modification and change time, and is kept only where both times lay
+`MARGIN_NS` before the reading began. The change time cannot be set by a program, so a file that was written, replaced,
+touched or had its time forged back is read again. The margin covers clocks of coarse resolution (the "racy git" problem)
+and stores through a memory map, whose pages a disk file system writes back, and stamps again, within about 30 seconds.
+Not seen: a store through a memory map that was already dirty on a file system without write-back (tmpfs), a clock that an
+administrator sets back, a file system that lies about its times, and bits that rot on the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from arcops.seen.content import Content
+from artifacts.private_folder import make_private
+from artifacts.reading import read_file
+from tasks.files.walk import Entry, Identity
+
+MARGIN_NS = 60 * 1_000_000_000
+LIMIT = 512 * 1024 * 1024
+FORMAT = "arcops-digests-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an earlier reading found."""
+
+    sha256: str
+    content: Content
+
+
+def settled(identity: Identity, now_ns: int) -> bool:
+    """Was the file left alone for so long before *now_ns* that any later write must show in its times?"""
+    return max(identity.mtime_ns, identity.ctime_ns) < now_ns - MARGIN_NS
+
+
+class DigestCache:
+    """The entries of one target (an absolute path), as read by readers of one *version*."""
+
+    __slots__ = ("_file", "_version")
+
+    def __init__(self, folder: Path, target: Path, version: str) -> None:
+        name = hashlib.sha256(os.fsencode(target)).hexdigest()[:40]
+        self._file = folder / "digests" / f"{name}.json"
+        self._version = f"{FORMAT} {version} {name}"
+
+    def load(self) -> Mapping[tuple[str, Identity], Known]:
+        """Every entry, or nothing where the file is absent, foreign, damaged or could have been written by others."""
+        try:
+            if not _private(self._file.parent.lstat(), stat.S_ISDIR) or not _private(self._file.lstat(), stat.S_ISREG):
+                return {}
+            version, seal, text = read_file(self._file, LIMIT, follow=False).split(b"\n", 2)
+            if version.decode() != self._version or hashlib.sha256(text).hexdigest().encode() != seal:
+                return {}
+            return {(path, Identity(*key)): Known(digest, _content(said)) for path, key, digest, said in json.loads(text)}
+        except Exception:  # a cache may be lost at any time: whatever is wrong with it, the files themselves are read
+            return {}
+
+    def save(self, entries: Iterable[tuple[Entry, Known]]) -> None:
+        """Replace the file by *entries*, whole or not at all; a folder that can't be written to is left alone."""
+        rows = [
+            (entry.path, [getattr(entry.identity, name) for name in Identity.__slots__], known.sha256, _said(known.content))
+            for entry, known in entries
+        ]
+        text = json.dumps(rows, separators=(",", ":")).encode()
+        try:
+            make_private(self._file.parent)
+            if not _private(self._file.parent.lstat(), stat.S_ISDIR):
+                return
+            descriptor, name = tempfile.mkstemp(dir=self._file.parent)  # mode 0600
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(f"{self._version}\n{hashlib.sha256(text).hexdigest()}\n".encode() + text)
+                Path(name).replace(self._file)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError:
+            return
+
+
+def _private(status: os.stat_result, kind: object) -> bool:
+    of_kind = kind(status.st_mode) if callable(kind) else False
+    return bool(of_kind) and status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+def _said(content: Content) -> dict[str, object]:
+    return {name: value for name, value in asdict(content).items() if value}
+
+
+def _content(said: dict[str, object]) -> Content:
+    if not isinstance(said["format"], str) or not isinstance(said.get("code", False), bool):
+        raise TypeError(said)
+    lists = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
+    return Content(format=said["format"], code=bool(said.get("code", False)), **lists)

@@ -1,0 +1,187 @@
+"""Sessions: every drill is visited in turn, with the canary before and after, until more visits would change no answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from arcops.calm import calm, singer, undisturbed
+from arcops.errors import ArcOpsError, Stopped
+from arcops.exercise import Exercise
+from arcops.seen.baseline import Baseline, model_of
+from arcops.seen.benchmark import Benchmark, Checked, Measured, Moment, Session, Sustained
+from arcops.zones import LEAST_SESSIONS, Zone, compare
+from tasks.gpu.bench.drills import Device, Drill
+
+T = TypeVar("T")
+
+SAMPLES = 5
+"""Samples in a session. They share its heat and its neighbours, so more of them would tell little more."""
+_CANARIES = 2
+"""Samples of the canary before, and as many after."""
+_SECONDS_FOR_REST = 30.0
+"""What the last checks may take beside the budget."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """One drill on its way: ``lost`` says why it goes no further."""
+
+    device: Device
+    drill: Drill
+    sessions: list[Session] = field(default_factory=list)
+    checks: list[Checked] = field(default_factory=list)
+    lost: str = ""
+
+
+class Sessions:
+    """What *devices* do in *exercise*. *alive* is called between visits, and ends everything by what it raises.
+
+    *clock* tells seconds. A device whose name holds a ``>`` is a pair, and no load of its own is kept up on it. A device that
+    raises is left alone from then on, and its figures say why.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        exercise: Exercise,
+        baseline: Baseline | None,
+        alive: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._devices, self._exercise, self._baseline = devices, exercise, baseline
+        self._alive, self._clock = alive, clock
+        self._singles = [device for device in devices if ">" not in device.machine.device]
+        self._end = clock() + (exercise.budget - exercise.sustained * len(self._singles)) / 1e6
+        self._gone: dict[str, str] = {}
+        self._canaries = {device.machine.device: device.canary() for device in devices}
+        self._courses = [_course(device, drill) for device in devices for drill in device.drills()]
+
+    def run(self) -> Benchmark:
+        for number in range(self._exercise.most):
+            due = [course for course in self._courses if not course.lost and not self._decided(course)]
+            if number >= self._exercise.least and not due:
+                break
+            for course in due:
+                if not self._in_time():
+                    break
+                self._visit(course)
+        for course in self._courses:
+            if not course.lost:
+                self._check(course)
+        sustained = tuple(self._kept_up(device) for device in self._singles) if self._exercise.sustained else ()
+        return Benchmark(
+            exercise=self._exercise,
+            machines=tuple(device.machine for device in self._devices),
+            figures=tuple(self._measured(course) for course in self._courses),
+            sustained=sustained,
+            decided=all(self._decided(course) for course in self._courses if not course.drill.absent),
+        )
+
+    def _in_time(self) -> bool:
+        self._alive()
+        return self._clock() < self._end
+
+    def _decided(self, course: _Course) -> bool:
+        """Enough sessions that nothing disturbed to know the zone, or to know that there is nothing to compare with."""
+        if len(course.sessions) < self._exercise.least:
+            return False
+        device = course.device.machine.device
+        machines = [one.machine for one in self._devices]
+        known = self._baseline and self._baseline.figure(course.drill.name, model_of(device, machines))
+        if not known or known.work != course.drill.work:
+            return True
+        around = (one.sessions for one in self._courses if singer(one.device.machine.device) == singer(device))
+        quiet = calm(session for sessions in around for session in sessions)
+        left = undisturbed(course.sessions, quiet, self._exercise.drift)
+        if len(left) < LEAST_SESSIONS:
+            return False
+        interval = compare([session.middle for session in left], known.times)
+        return interval.zone(self._exercise.tolerance) is not Zone.UNDECIDED
+
+    def _visit(self, course: _Course) -> None:
+        def session() -> Session:
+            canary = self._canaries[course.device.machine.device]
+            before = canary.time(_CANARIES)
+            samples = course.drill.time(SAMPLES)
+            return Session(samples=tuple(samples), canary=(*before, *canary.time(_CANARIES)))
+
+        made = self._guarded(course, session)
+        if made is not None:
+            course.sessions.append(made)
+            if len(course.sessions) == 1:
+                self._check(course)
+
+    def _check(self, course: _Course) -> None:
+        """Look at results: after the first session, and at the end, when the device is as hot as it gets."""
+        check = course.drill.check
+        if check is None or self._clock() > self._end + _SECONDS_FOR_REST:
+            return
+        self._alive()
+        found = self._guarded(course, check)
+        if found is not None:
+            course.checks.append(found)
+
+    def _guarded(self, course: _Course, work: Callable[[], T]) -> T | None:
+        """What *work* gives; where the device fails it is lost, and so is all that it had still to do."""
+        name = course.device.machine.device
+        if name not in self._gone:
+            try:
+                return work()
+            except Stopped:
+                raise
+            except (ArcOpsError, MemoryError) as error:
+                self._gone[name] = str(error) or type(error).__name__
+        for other in self._courses:
+            if other.device.machine.device == name and not other.lost:
+                other.lost = f"the device was lost: {self._gone[name]}"
+        return None
+
+    def _kept_up(self, device: Device) -> Sustained:
+        moments: list[Moment] = []
+        name = device.machine.device
+        said = f"the device was lost: {self._gone[name]}" if name in self._gone else ""
+        begun = self._clock()
+        try:
+            for moment in device.sustain(self._exercise.sustained) if not said else ():
+                self._alive()
+                moments.append(moment)
+                if self._clock() - begun > 2 * self._exercise.sustained / 1e6 + _SECONDS_FOR_REST:
+                    said = "the load did not end when it should have"
+                    break
+        except Stopped:
+            raise
+        except (ArcOpsError, MemoryError) as error:
+            self._gone[name] = said = f"the device was lost: {error}"
+        return Sustained(device=name, name="sustained", moments=tuple(moments), said=said)
+
+    def _measured(self, course: _Course) -> Measured:
+        said = course.drill.absent or course.lost
+        if not said and len(course.sessions) < self._exercise.least:
+            made = len(course.sessions)
+            said = f"the time was over after {made} of at least {self._exercise.least} sessions; give a larger budget"
+        return Measured(
+            name=course.drill.name,
+            device=course.device.machine.device,
+            unit=course.drill.unit,
+            work=course.drill.work,
+            sessions=tuple(course.sessions),
+            checked=_together(course.checks),
+            said=said,
+        )
+
+
+def _course(device: Device, drill: Drill) -> _Course:
+    return _Course(device=device, drill=drill, lost=drill.absent)
+
+
+def _together(checks: Sequence[Checked]) -> Checked | None:
+    if not checks:
+        return None
+    return Checked(
+        how=checks[0].how,
+        compared=sum(one.compared for one in checks),
+        wrong=sum(one.wrong for one in checks),
+    )

@@ -1,0 +1,299 @@
+"""What a cluster holds about its network, saved as manifests that everything here reads: by listing, page by page, and no more.
+
+Nothing is read that could hold a secret, and of pods only what packets care about is kept; of one ConfigMap, the mesh's own,
+what is judged. What the cluster does not let us see
+becomes an object ``NotSeen`` (``arcops.dev/v1``), so that whoever reads the manifests later knows that something is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from arcops.errors import Refused, Unavailable
+from arcops.request import LiveCluster
+from arcops.tier import Tier
+from tasks.kubernetes import mesh as cluster_mesh
+from tasks.kubernetes.client import client_of
+from tasks.kubernetes.config import access
+from tasks.kubernetes.manifests.custom import is_checked
+from tasks.kubernetes.manifests.nodes import idle
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
+
+PAGE = 500
+_TRIES = 3
+_TIMEOUT = (5, 60)
+"""Seconds to connect, and to wait for an answer."""
+
+Object = dict[str, Any]
+"""An object as the API server's JSON has it; it is pruned and written here, and no other room sees it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One kind of object. ``query`` narrows the list; ``otherwise`` is the version that a cluster may serve instead."""
+
+    version: str
+    kind: str
+    plural: str
+    query: tuple[tuple[str, str], ...] = ()
+    otherwise: str = ""
+
+    @property
+    def group(self) -> str:
+        return self.version.rpartition("/")[0]
+
+    @property
+    def path(self) -> str:
+        return f"/{'apis' if '/' in self.version else 'api'}/{self.version}/{self.plural}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+_RUNNING = (("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed"),)
+_ISTIO, _SECURITY, _GATEWAY = "networking.istio.io/v1", "security.istio.io/v1", "gateway.networking.k8s.io/v1"
+RESOURCES = (
+    Resource(version="v1", kind="Namespace", plural="namespaces"),
+    Resource(version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", plural="customresourcedefinitions"),
+    Resource(version="v1", kind="Pod", plural="pods", query=_RUNNING),
+    Resource(version="v1", kind="Service", plural="services"),
+    Resource(version="apps/v1", kind="Deployment", plural="deployments"),
+    Resource(version="apps/v1", kind="StatefulSet", plural="statefulsets"),
+    Resource(version="apps/v1", kind="DaemonSet", plural="daemonsets"),
+    Resource(version="batch/v1", kind="CronJob", plural="cronjobs"),
+    Resource(version="networking.k8s.io/v1", kind="NetworkPolicy", plural="networkpolicies"),
+    Resource(version="networking.k8s.io/v1", kind="Ingress", plural="ingresses"),
+    Resource(version="policy.networking.k8s.io/v1alpha1", kind="AdminNetworkPolicy", plural="adminnetworkpolicies"),
+    Resource(
+        version="policy.networking.k8s.io/v1alpha1", kind="BaselineAdminNetworkPolicy", plural="baselineadminnetworkpolicies"
+    ),
+    Resource(
+        version="policy.networking.k8s.io/v1alpha2",
+        kind="ClusterNetworkPolicy",
+        plural="clusternetworkpolicies",
+        otherwise="policy.networking.k8s.io/v1beta1",
+    ),
+    Resource(version=_GATEWAY, kind="Gateway", plural="gateways"),
+    Resource(version=_GATEWAY, kind="HTTPRoute", plural="httproutes"),
+    Resource(version=_GATEWAY, kind="GRPCRoute", plural="grpcroutes"),
+    Resource(version=_GATEWAY, kind="BackendTLSPolicy", plural="backendtlspolicies"),
+    Resource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),
+    Resource(version=_SECURITY, kind="AuthorizationPolicy", plural="authorizationpolicies"),
+    Resource(version=_SECURITY, kind="PeerAuthentication", plural="peerauthentications"),
+    Resource(version=_ISTIO, kind="Sidecar", plural="sidecars"),
+    Resource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
+    Resource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
+    Resource(version=_ISTIO, kind="Gateway", plural="gateways"),
+    Resource(version=_ISTIO, kind="VirtualService", plural="virtualservices"),
+    Resource(version="networking.istio.io/v1alpha3", kind="EnvoyFilter", plural="envoyfilters"),
+    Resource(version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
+    Resource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
+    Resource(version="crd.projectcalico.org/v1", kind="NetworkPolicy", plural="networkpolicies"),
+    Resource(version="crd.projectcalico.org/v1", kind="GlobalNetworkPolicy", plural="globalnetworkpolicies"),
+    Resource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
+    Resource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
+)
+"""What is listed. The last ones are not understood by the engine, and that they are there is what has to be known."""
+_BY_TITLE = {one.title: one for one in RESOURCES}
+TITLES = (*_BY_TITLE, cluster_mesh.TITLE)
+"""What is looked at, in this order."""
+_ALWAYS_SERVED = ("", "apps", "batch", "networking.k8s.io", "apiextensions.k8s.io")
+"""Groups that every API server serves: where they are not found, something else answers, and nothing was seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """One file of a snapshot. ``missing`` says why it is not all there; empty where it is."""
+
+    name: str
+    text: str
+    missing: str = ""
+
+
+def refuse_air_gapped(tier: Tier) -> None:
+    """Raises `Refused` where *tier* lets no connection leave."""
+    if tier is Tier.AIR_GAPPED:
+        raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
+
+
+def open_to(
+    cluster: LiveCluster, tier: Tier, *, environment: Mapping[str, str] = os.environ, tick: Callable[[], None] = idle
+) -> ApiClient:
+    """A client for *cluster*, whose kubeconfig may name a program only where *cluster* is a command line's own.
+
+    *tick* is called while that runs and may raise. Raises `Refused` where *tier* lets no connection leave, where there is no
+    such context, and where what it says may not be followed.
+    """
+    refuse_air_gapped(tier)
+    return client_of(access(cluster, environment), environment, tick)
+
+
+def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
+    """Everything in `TITLES` that the cluster has, each as one file; kinds of extensions that it does not know are left out.
+
+    *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all.
+    """
+    for title in TITLES:
+        saved = look(client, title, tick)
+        if saved is not None:
+            yield saved
+
+
+def look(client: ApiClient, title: str, tick: Callable[[], None]) -> Saved | None:
+    """What the cluster has of *title*, one of `TITLES`; `None` where it has none."""
+    from kubernetes.client import ApiException
+
+    name = f"{title}.json"
+    resource = _BY_TITLE.get(title)
+    try:
+        if resource is None:
+            told = cluster_mesh.settings(client, asked, tick)
+            found = [told] if told is not None else []
+        else:
+            found = _listed_by_version(client, resource, tick)
+            if resource.kind == "Namespace" and not found:
+                raise Refused("it lists not one namespace, which no cluster does")
+    except ApiException as error:
+        if error.status == 404 and resource is not None and resource.group not in _ALWAYS_SERVED:
+            return None
+        why = f"the API server answers {error.status} {error.reason}"
+    except Refused as error:
+        why = str(error)
+    else:
+        return Saved(name=name, text=_text(found)) if found else None
+    return Saved(name=name, text=_text([_not_seen(title, why)]), missing=f"{title}: {why}")
+
+
+def _listed_by_version(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> list[Object]:
+    """All objects, by the other version of their kind where the cluster does not serve the first."""
+    from kubernetes.client import ApiException
+
+    try:
+        return listed(client, resource, tick)
+    except ApiException as error:
+        if error.status != 404 or not resource.otherwise:
+            raise
+    return listed(client, replace(resource, version=resource.otherwise, otherwise=""), tick)
+
+
+def listed(
+    client: ApiClient,
+    resource: Resource,
+    tick: Callable[[], None],
+    *,
+    pruned: Callable[[Object, Resource], Object] | None = None,
+    heard: Callable[[Mapping[str, str]], None] | None = None,
+) -> list[Object]:
+    """All objects as *pruned*, in the order of names; *heard* is told the headers of every first page.
+
+    A list that expired on the way is begun again. Raises the client's ``ApiException``, and `Unavailable`.
+    """
+    from kubernetes.client import ApiException
+
+    pruned = pruned or _pruned
+    for attempt in range(_TRIES):
+        found: list[Object] = []
+        following = ""
+        try:
+            while True:
+                tick()
+                page, headers = _get(client, resource, following)
+                if heard is not None and not following:
+                    heard(headers)
+                found += [pruned(item, resource) for item in page.get("items") or [] if _wanted(item, resource)]
+                following = (page.get("metadata") or {}).get("continue") or ""
+                if not following:
+                    return sorted(found, key=_order)
+        except ApiException as error:
+            if error.status != 410 or attempt == _TRIES - 1:
+                raise
+    return []
+
+
+def _order(one: Object) -> tuple[str, str]:
+    return one["metadata"].get("namespace", ""), one["metadata"].get("name", "")
+
+
+def _get(client: ApiClient, resource: Resource, following: str) -> tuple[Object, Mapping[str, str]]:
+    query = [("limit", str(PAGE)), *resource.query]
+    if following:
+        query.append(("continue", following))
+    page, headers = asked(client, resource.path, query, "object")
+    items = (page.get("items") or []) if isinstance(page, dict) else None
+    if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+        raise Unavailable(f"what answers at {resource.path} is no list, so it is no API server, or its answer was cut")
+    return page, headers
+
+
+def asked(client: ApiClient, path: str, query: list[tuple[str, str]], form: str) -> tuple[Any, Mapping[str, str]]:
+    """What the API server answers to one GET, as *form* (``object`` or ``str``), and its headers.
+
+    Raises the client's ``ApiException``, and `Unavailable` where nobody answers.
+    """
+    from urllib3.exceptions import HTTPError
+
+    try:
+        data, _, headers = client.call_api(
+            path,
+            "GET",
+            query_params=query,
+            header_params={"Accept": "application/json" if form == "object" else "text/plain"},
+            response_types_map={200: form},
+            auth_settings=["BearerToken"],
+            _request_timeout=_TIMEOUT,
+        )
+    except HTTPError as error:
+        raise Unavailable(f"the API server does not answer: {' '.join(str(error).split())}") from error
+    return data, headers
+
+
+def _not_seen(title: str, why: str) -> Object:
+    return {"apiVersion": "arcops.dev/v1", "kind": "NotSeen", "metadata": {"name": title}, "reason": why}
+
+
+def _wanted(item: Object, resource: Resource) -> bool:
+    """Of definitions only those by which something here is checked: a cluster may have hundreds of others."""
+    return resource.kind != "CustomResourceDefinition" or is_checked((item.get("spec") or {}).get("group") or "")
+
+
+def _pruned(item: Object, resource: Resource) -> Object:
+    metadata = item.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels", "ownerReferences") if metadata.get(key)}
+    spec = item.get("spec") or {}
+    if resource.kind == "Pod":
+        spec = _pod(spec)
+    elif resource.group in ("apps", "batch"):
+        spec = _workload(spec)
+    return {"apiVersion": resource.version, "kind": resource.kind, "metadata": kept, "spec": spec}
+
+
+def _workload(spec: Mapping[str, Any]) -> Object:
+    kept: Object = {"selector": spec["selector"]} if spec.get("selector") else {}
+    job = spec.get("jobTemplate")
+    if job:
+        return {"jobTemplate": {"spec": _workload(job.get("spec") or {})}}
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    return {**kept, "template": {"metadata": {"labels": labels}, "spec": _pod(template.get("spec") or {})}}
+
+
+def _pod(spec: Mapping[str, Any]) -> Object:
+    kept: Object = {"hostNetwork": True} if spec.get("hostNetwork") else {}
+    if spec.get("serviceAccountName"):
+        kept["serviceAccountName"] = spec["serviceAccountName"]  # who the pods are to a mesh
+    for name in ("containers", "initContainers"):
+        if spec.get(name):
+            keys = ("name", "ports", "restartPolicy")
+            kept[name] = [{key: one[key] for key in keys if one.get(key)} for one in spec[name]]
+    return kept
+
+
+def _text(items: list[Object]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

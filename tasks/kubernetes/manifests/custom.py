@@ -1,0 +1,129 @@
+"""Custom objects held against the CustomResourceDefinitions that stand beside them, as an API server that has these would.
+
+Definitions may come after the objects, so everything waits until all files are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from arcops.finding import Location
+from arcops.seen.network import Complaint
+from tasks.kubernetes.manifests.nodes import Mapping, Node, Sequence, idle
+from tasks.kubernetes.manifests.schemas import Schema, Unusable, plain
+from tasks.kubernetes.manifests.values import Plain
+
+CHECKED_GROUPS = ("gateway.networking.k8s.io", "istio.io", "cilium.io")
+"""Groups, with those below them, whose objects move packets and have no schema here unless a definition is given."""
+
+MOST_EVALUATIONS = 1_000_000
+"""Of CEL rules, over all objects. One of them is bounded by the evaluator itself, which ends after so many iterations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    node: Mapping
+    group: str
+    version: str
+    kind: str
+    about: str
+    at: Location
+
+
+@dataclass(slots=True)
+class Custom:
+    """Definitions and objects, as they are read."""
+
+    _definitions: dict[tuple[str, str], tuple[Location, Plain]] = field(default_factory=dict)
+    _waiting: list[_Waiting] = field(default_factory=list)
+    refused: list[Complaint] = field(default_factory=list)
+    unread: list[Complaint] = field(default_factory=list)
+    unchecked: list[Complaint] = field(default_factory=list)
+
+    def take(self, node: Mapping, group: str, version: str, kind: str, about: str, at: Location) -> None:
+        """Keep *node* until `complete`, where it is a definition or might have one."""
+        if (group, kind) == ("apiextensions.k8s.io", "CustomResourceDefinition"):
+            self._define(plain(node), at, about)
+        elif "." in group and (not group.endswith(".k8s.io") or is_checked(group)):
+            self._waiting.append(_Waiting(node=node, group=group, version=version, kind=kind, about=about, at=at))
+
+    def _define(self, found: Plain, at: Location, about: str) -> None:
+        spec = _member(found, "spec")
+        group, kind = _member(spec, "group"), _member(_member(spec, "names"), "kind")
+        if not isinstance(group, str) or not isinstance(kind, str) or not isinstance(_member(spec, "versions"), list):
+            text = "the definition has no group, kind and versions, so nothing can be checked by it"
+            self.unread.append(Complaint(at=at, about=about, field="spec", text=text))
+            return
+        self._definitions[group, kind] = (at, found)
+
+    def complete(self, tick: Callable[[], None] = idle) -> None:
+        """Check every object that waits. *tick* is called for each and may raise."""
+        schemas: dict[tuple[str, str, str], Schema | Complaint] = {}
+        budget = [MOST_EVALUATIONS]
+        for one in self._waiting:
+            tick()
+            if (one.group, one.kind) not in self._definitions:
+                if _moves_packets(one.group):
+                    text = f"no CustomResourceDefinition of {one.kind}.{one.group} stands beside the manifests to check it by"
+                    self.unchecked.append(Complaint(at=one.at, about=one.about, field="", text=text))
+                continue
+            key = one.group, one.kind, one.version
+            if key not in schemas:
+                schemas[key] = self._schema(*key)
+            schema = schemas[key]
+            if isinstance(schema, Complaint):
+                self.refused.append(Complaint(at=one.at, about=one.about, field=schema.field, text=schema.text))
+                continue
+            for path, text, certain in schema.problems(plain(one.node), budget, tick):
+                at = Location(path=one.at.path, line=_line(one.node, path))
+                if certain:
+                    self.refused.append(Complaint(at=at, about=one.about, field=_said(path), text=text))
+                else:
+                    self.unchecked.append(Complaint(at=at, about=one.about, field=_said(path), text=text))
+        self._waiting.clear()
+
+    def _schema(self, group: str, kind: str, version: str) -> Schema | Complaint:
+        at, definition = self._definitions[group, kind]
+        place = f"{at.path}:{at.line}"
+        versions = _member(_member(definition, "spec"), "versions")
+        for one in versions if isinstance(versions, list) else ():
+            if _member(one, "name") == version and _member(one, "served") is True:
+                try:
+                    return Schema(_member(_member(one, "schema"), "openAPIV3Schema"))
+                except Unusable as error:
+                    return Complaint(at=at, about=kind, field="", text=f"the definition at {place} cannot be used: {error}")
+        text = f"the definition at {place} serves no version {version[:40]!r}"
+        return Complaint(at=at, about=kind, field="apiVersion", text=text)
+
+
+def is_checked(group: str) -> bool:
+    """Are definitions of *group* worth having, for what they define moves packets?"""
+    return _moves_packets(group) or group == "policy.networking.k8s.io"
+
+
+def _moves_packets(group: str) -> bool:
+    return any(group == one or group.endswith(f".{one}") for one in CHECKED_GROUPS)
+
+
+def _member(value: Plain, name: str) -> Plain:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _said(path: tuple[str | int, ...]) -> str:
+    """As the API server writes it: ``spec.rules[0].matches``."""
+    return "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path).lstrip(".")
+
+
+def _line(node: Node, path: tuple[str | int, ...]) -> int:
+    """The line of what *path* names, or of the nearest thing around it (what a default added stands nowhere)."""
+    line = node.line
+    for one in path:
+        if isinstance(node, Mapping) and isinstance(one, str) and one in node.items:
+            line, node = node.lines[one], node.items[one]
+        elif isinstance(node, Sequence) and isinstance(one, int) and one < len(node.items):
+            node = node.items[one]
+            line = node.line or line
+        else:
+            break
+    return line

@@ -1,0 +1,150 @@
+"""Typed reading of an object's fields: each knows its path as the API server writes it, and its line.
+
+What does not fit is told to the object's `Complaints` and reading goes on, so that one mistake hides no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from arcops.finding import Location
+from arcops.seen.network import Complaint
+from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar, Sequence
+
+_SHOWN = 80
+
+
+@dataclass(slots=True)
+class Complaints:
+    """What an API server would refuse in one object."""
+
+    path: str
+    about: str
+    found: list[Complaint] = field(default_factory=list)
+
+    def add(self, line: int, where: str, text: str) -> None:
+        self.found.append(Complaint(at=Location(path=self.path, line=line), about=self.about, field=where, text=text))
+
+
+@dataclass(slots=True)
+class Field:
+    """One value in an object. ``path`` is empty for the object itself."""
+
+    node: Node
+    path: str
+    complaints: Complaints
+    line: int
+
+    @property
+    def at(self) -> Location:
+        return Location(path=self.complaints.path, line=self.line)
+
+    def wrong(self, text: str) -> None:
+        """Say that the API server refuses this value."""
+        self.complaints.add(self.line, self.path, text)
+
+    def get(self, name: str) -> Field | None:
+        """The member *name*; `None` where it is absent or null. Says so where this is no mapping."""
+        if not isinstance(self.node, Mapping):
+            self._unfit("a mapping")
+            self.node = Mapping(self.line)
+            return None
+        node = self.node.items.get(name)
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return None
+        path = f"{self.path}.{name}" if self.path else name
+        return Field(node, path, self.complaints, self.node.lines[name])
+
+    def within(self, *names: str) -> Field | None:
+        """The member of a member."""
+        found: Field | None = self
+        for name in names:
+            if found is None:
+                return None
+            found = found.get(name)
+        return found
+
+    def only(self, *known: str) -> None:
+        """Say so where there is a member whose name is not among *known*: strict decoding, as kubectl asks for."""
+        if isinstance(self.node, Mapping):
+            for name, line in self.node.lines.items():
+                if name not in known:
+                    path = f"{self.path}.{name}" if self.path else name
+                    self.complaints.add(line, path[:_SHOWN], f"there is no such field; here belong: {', '.join(known)}")
+
+    def items(self, name: str) -> Iterator[Field]:
+        """The items of the list *name*; none where it is absent."""
+        found = self.get(name)
+        if found is None:
+            return
+        if not isinstance(found.node, Sequence):
+            found._unfit("a list")
+            return
+        for index, node in enumerate(found.node.items):
+            yield Field(node, f"{found.path}[{index}]", self.complaints, node.line or found.line)
+
+    def members(self) -> Iterator[tuple[str, Field]]:
+        """The members of this mapping, each with its key."""
+        if not isinstance(self.node, Mapping):
+            self._unfit("a mapping")
+            return
+        for name, node in self.node.items.items():
+            yield name, Field(node, self.path, self.complaints, self.node.lines[name])
+
+    def text(self, default: str = "") -> str:
+        """This value as a string; *default* where it is none."""
+        if isinstance(self.node, Scalar) and isinstance(self.node.value, str) and not self.node.odd:
+            return self.node.value
+        self._unfit("a string")
+        return default
+
+    def whole(self, default: int = 0) -> int:
+        """This value as a whole number; *default* where it is none."""
+        if isinstance(self.node, Scalar) and isinstance(self.node.value, int) and not isinstance(self.node.value, bool):
+            return self.node.value
+        self._unfit("a whole number")
+        return default
+
+    def whole_or_text(self) -> int | str:
+        """This value as the API's ``IntOrString``."""
+        value = self.node.value if isinstance(self.node, Scalar) and not self.node.odd else None
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return value
+        self._unfit("a whole number or a string")
+        return 0
+
+    def true(self) -> bool:
+        """This value as a boolean."""
+        if isinstance(self.node, Scalar) and isinstance(self.node.value, bool):
+            return self.node.value
+        self._unfit("true or false")
+        return False
+
+    def _unfit(self, wanted: str) -> None:
+        match self.node:
+            case Mapping():
+                found = "a mapping"
+            case Sequence():
+                found = "a list"
+            case Scalar(value=bool()):
+                found = "a boolean to the API server; put it in quotes" if wanted == "a string" else "a boolean"
+            case Scalar(value=int()) | Scalar(odd=True):
+                found = "a number to the API server; put it in quotes" if wanted == "a string" else f"{self.node.value}"
+            case Scalar(value=None):
+                found = "null"
+            case Scalar(value=value):
+                found = f"{str(value)[:_SHOWN]!r}"
+        self.wrong(f"{wanted} belongs here, and this is {found}")
+
+
+def text_at(found: Field | None, default: str = "") -> str:
+    return default if found is None else found.text(default)
+
+
+def whole_at(found: Field | None, default: int = 0) -> int:
+    return default if found is None else found.whole(default)
+
+
+def true_at(found: Field | None) -> bool:
+    return found is not None and found.true()

@@ -1,0 +1,279 @@
+"""Istio's objects (``networking.istio.io``, ``security.istio.io``) and the mesh's own settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from arcops.seen.labels import Selector
+from arcops.seen.mesh import (
+    AuthorizationSeen,
+    DestinationRuleSeen,
+    MeshAction,
+    MeshConfigSeen,
+    MeshGatewaySeen,
+    MeshMatch,
+    MeshRule,
+    MeshSeen,
+    MeshTerms,
+    PeerAuthenticationSeen,
+    ServiceEntrySeen,
+    SidecarSeen,
+    VirtualServiceSeen,
+)
+from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
+from tasks.kubernetes.manifests.istio_routes import mesh_gateway, virtual_service
+from tasks.kubernetes.manifests.names import labels
+from tasks.kubernetes.manifests.nodes import Unreadable, documents
+
+NARROWING = frozenset(
+    {
+        ("networking.istio.io", "WorkloadEntry"),
+        ("networking.istio.io", "WorkloadGroup"),
+        ("networking.istio.io", "ProxyConfig"),
+        ("security.istio.io", "RequestAuthentication"),
+        ("telemetry.istio.io", "Telemetry"),
+    }
+)
+"""Kinds that only steer, check or watch what policies let through. ``EnvoyFilter`` and ``WasmPlugin`` are not among them: they
+can do anything."""
+_MODES = ("UNSET", "DISABLE", "PERMISSIVE", "STRICT")
+
+
+@dataclass(slots=True)
+class Mesh:
+    """What has been read so far."""
+
+    authorizations: list[AuthorizationSeen] = field(default_factory=list)
+    peer_authentications: list[PeerAuthenticationSeen] = field(default_factory=list)
+    sidecars: list[SidecarSeen] = field(default_factory=list)
+    service_entries: list[ServiceEntrySeen] = field(default_factory=list)
+    destination_rules: list[DestinationRuleSeen] = field(default_factory=list)
+    configs: list[MeshConfigSeen] = field(default_factory=list)
+    gateways: list[MeshGatewaySeen] = field(default_factory=list)
+    virtual_services: list[VirtualServiceSeen] = field(default_factory=list)
+
+    def seen(self) -> MeshSeen:
+        return MeshSeen(
+            authorizations=tuple(self.authorizations),
+            peer_authentications=tuple(self.peer_authentications),
+            sidecars=tuple(self.sidecars),
+            service_entries=tuple(self.service_entries),
+            destination_rules=tuple(self.destination_rules),
+            configs=tuple(self.configs),
+            gateways=tuple(self.gateways),
+            virtual_services=tuple(self.virtual_services),
+        )
+
+    def take(self, found: Field, group: str, kind: str, namespace: str, name: str) -> bool:
+        """Read the object at *found*; says whether it is one of the mesh's."""
+        match (group, kind):
+            case ("security.istio.io", "AuthorizationPolicy"):
+                self.authorizations.append(_authorization(found, namespace, name))
+            case ("security.istio.io", "PeerAuthentication"):
+                self.peer_authentications.append(_peer_authentication(found, namespace, name))
+            case ("networking.istio.io", "Sidecar"):
+                self.sidecars.append(_sidecar(found, namespace, name))
+            case ("networking.istio.io", "ServiceEntry"):
+                self.service_entries.append(_service_entry(found, namespace, name))
+            case ("networking.istio.io", "DestinationRule"):
+                self.destination_rules.append(_destination_rule(found, namespace, name))
+            case ("networking.istio.io", "VirtualService"):
+                self.virtual_services.append(virtual_service(found, namespace, name))
+            case ("networking.istio.io", "Gateway"):
+                made = mesh_gateway(found, namespace, name)
+                if made is None:
+                    return False  # it may let anybody in, and nothing here knows whom
+                self.gateways.append(made)
+            case ("install.istio.io", "IstioOperator"):
+                config = found.within("spec", "meshConfig")
+                if config is not None:
+                    self.configs.append(_config(config, f"IstioOperator {namespace}/{name}"))
+            case ("", "ConfigMap") if name == "istio" or name.startswith("istio-"):
+                return self._settings(found, namespace, name)
+            case _:
+                return False
+        return True
+
+    def _settings(self, found: Field, namespace: str, name: str) -> bool:
+        """The settings in a ConfigMap, as YAML in a string; lines in it are lost, so that of the string counts."""
+        held = found.within("data", "mesh")
+        if held is None:
+            return False
+        try:
+            nodes = list(documents(held.text().encode()))
+        except Unreadable as error:
+            held.wrong(f"the mesh's settings in it cannot be read: {error}")
+            return True
+        for node in nodes:
+            self.configs.append(_config(Field(node, held.path, held.complaints, held.line), f"ConfigMap {namespace}/{name}"))
+        return True
+
+
+def _config(found: Field, about: str) -> MeshConfigSeen:
+    return MeshConfigSeen(
+        at=found.at,
+        about=about,
+        outbound=text_at(found.within("outboundTrafficPolicy", "mode")),
+        root_namespace=text_at(found.get("rootNamespace")),
+    )
+
+
+def _selector(found: Field | None, *path: str) -> Selector | None:
+    """The labels at *path*; `None` where there are none, so that the whole namespace is meant."""
+    chosen = labels(found.within(*path)) if found is not None else ()
+    return Selector(labels=chosen) if chosen else None
+
+
+def _authorization(found: Field, namespace: str, name: str) -> AuthorizationSeen:
+    found.only("apiVersion", "kind", "metadata", "spec", "status")
+    spec = found.get("spec")
+    action = MeshAction.ALLOW
+    rules: tuple[MeshRule, ...] = ()
+    if spec is not None:
+        spec.only("selector", "targetRef", "targetRefs", "rules", "action", "provider")
+        action_at = spec.get("action")
+        if action_at is not None:
+            known = {one.value: one for one in MeshAction}
+            text = action_at.text()
+            if text not in known:
+                action_at.wrong(f"{text[:80]!r} is none of {', '.join(known)}")
+            action = known.get(text, MeshAction.ALLOW)
+        rules = tuple(_rule(item) for item in spec.items("rules"))
+    return AuthorizationSeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        action=action,
+        selector=_selector(spec, "selector", "matchLabels"),
+        targeted=spec is not None and (spec.get("targetRef") is not None or spec.get("targetRefs") is not None),
+        rules=rules,
+    )
+
+
+def _rule(item: Field) -> MeshRule:
+    item.only("from", "to", "when")
+    identities: list[str] = []
+    sources = list(item.items("from"))
+    for source in sources:
+        said = source.get("source")
+        for name in ("principals", "requestPrincipals", "namespaces", "serviceAccounts", "ipBlocks", "remoteIpBlocks"):
+            identities += [one.text() for one in said.items(name)] if said is not None else []
+    return MeshRule(
+        at=item.at,
+        field=item.path,
+        named=bool(sources),
+        identities=tuple(identities),
+        limited=item.get("to") is not None or item.get("when") is not None,
+        sources=tuple(_terms(one.get("source")) for one in sources),
+        operations=tuple(_terms(one.get("operation")) for one in item.items("to")),
+        conditions=tuple(match for one in item.items("when") for match in _condition(one)),
+    )
+
+
+def _terms(found: Field | None) -> MeshTerms:
+    """What *found*, a source or an operation, asks: ``notPorts`` is ``ports``, and none of them."""
+    asked = []
+    for name, _ in found.members() if found is not None else ():
+        plain = name[3:4].lower() + name[4:] if name.startswith("not") and name[3:4].isupper() else name
+        values = tuple(one.text() for one in found.items(name)) if found is not None else ()
+        if values:
+            asked.append(MeshMatch(attribute=plain, values=values, but_not=plain != name))
+    return MeshTerms(of=tuple(asked))
+
+
+def _condition(found: Field) -> Iterator[MeshMatch]:
+    for name in ("values", "notValues"):
+        values = tuple(one.text() for one in found.items(name))
+        if values:
+            yield MeshMatch(attribute=text_at(found.get("key")), values=values, but_not=name == "notValues")
+
+
+def _mode(found: Field | None) -> str:
+    if found is None:
+        return "UNSET"
+    text = text_at(found, "UNSET")
+    if text not in _MODES:
+        found.wrong(f"{text[:80]!r} is none of {', '.join(_MODES)}")
+    return text
+
+
+def _peer_authentication(found: Field, namespace: str, name: str) -> PeerAuthenticationSeen:
+    found.only("apiVersion", "kind", "metadata", "spec", "status")
+    spec = found.get("spec")
+    by_port = spec.get("portLevelMtls") if spec is not None else None
+    return PeerAuthenticationSeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        mode=_mode(spec.within("mtls", "mode") if spec is not None else None),
+        selector=_selector(spec, "selector", "matchLabels"),
+        ports=tuple(_mode(port.get("mode")) for _, port in by_port.members()) if by_port is not None else (),
+        numbers=tuple(_number(name, port) for name, port in by_port.members()) if by_port is not None else (),
+    )
+
+
+def _number(name: str, port: Field) -> int:
+    if not name.isdigit() or not 1 <= int(name) <= 65535:
+        port.wrong(f"{name[:80]!r} is no port; ports go from 1 to 65535")
+        return 0
+    return int(name)
+
+
+def _sidecar(found: Field, namespace: str, name: str) -> SidecarSeen:
+    spec = found.get("spec")
+    return SidecarSeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        outbound=text_at(spec.within("outboundTrafficPolicy", "mode")) if spec is not None else "",
+        selector=_selector(spec, "workloadSelector", "labels"),
+        hosts=tuple(_texts(spec, "egress", "hosts")),
+        by_port=spec is not None and any(one.get("port") is not None for one in spec.items("egress")),
+        listens=spec is not None and any(True for _ in spec.items("ingress")),
+    )
+
+
+def _texts(spec: Field | None, of: str, name: str) -> Iterator[str]:
+    for item in spec.items(of) if spec is not None else ():
+        yield from (one.text() for one in item.items(name))
+
+
+def _service_entry(found: Field, namespace: str, name: str) -> ServiceEntrySeen:
+    spec = found.get("spec")
+    if spec is None or spec.get("hosts") is None:
+        found.complaints.add((spec or found).line, "spec.hosts", "a ServiceEntry needs hosts")
+    hosts, addresses, exported = (
+        tuple(one.text() for one in spec.items(name)) if spec is not None else () for name in ("hosts", "addresses", "exportTo")
+    )
+    return ServiceEntrySeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        hosts=hosts,
+        addresses=addresses,
+        exported=exported,
+        ports=tuple(whole_at(one.get("number")) for one in spec.items("ports")) if spec is not None else (),
+    )
+
+
+def _destination_rule(found: Field, namespace: str, name: str) -> DestinationRuleSeen:
+    spec = found.get("spec")
+    return DestinationRuleSeen(
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        host=text_at(spec.get("host")) if spec is not None else "",
+        modes=tuple(_tls(spec)) if spec is not None else (),
+    )
+
+
+def _tls(spec: Field) -> Iterator[str]:
+    policies = [spec.get("trafficPolicy"), *(subset.get("trafficPolicy") for subset in spec.items("subsets"))]
+    for policy in policies:
+        if policy is None:
+            continue
+        for one in (policy, *policy.items("portLevelSettings")):
+            mode = one.within("tls", "mode")
+            if mode is not None:
+                yield mode.text()

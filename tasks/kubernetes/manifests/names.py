@@ -1,0 +1,108 @@
+"""Names, labels and selectors, by the rules that Kubernetes publishes for them (``apimachinery`` validation)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from arcops.seen.network import Label, Operator, Requirement, Selector
+from tasks.kubernetes.manifests.fields import Field
+
+_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\Z")
+_SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*\Z")
+_QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+_PORT_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])*\Z")
+
+
+def dns_label(text: str) -> str:
+    """Why *text* is no RFC 1123 label; empty where it is one."""
+    if len(text) > 63:
+        return "it has more than 63 characters"
+    return "" if _LABEL.match(text) else "it may hold lower-case letters, digits and '-', and begins and ends with no '-'"
+
+
+def dns_subdomain(text: str) -> str:
+    """Why *text* is no RFC 1123 subdomain; empty where it is one."""
+    if len(text) > 253:
+        return "it has more than 253 characters"
+    if _SUBDOMAIN.match(text):
+        return ""
+    return "it may hold lower-case letters, digits, '-' and '.', and each part begins and ends with a letter or digit"
+
+
+def label_key(text: str) -> str:
+    """Why *text* is no key of a label; empty where it is one."""
+    prefix, slash, name = text.rpartition("/")
+    if slash and (not prefix or dns_subdomain(prefix)):
+        return "what stands before '/' must be a DNS name"
+    if not name or len(name) > 63 or not _QUALIFIED.match(name):
+        return "a key has 1 to 63 letters, digits, '-', '_' and '.', and begins and ends with a letter or digit"
+    return ""
+
+
+def label_value(text: str) -> str:
+    """Why *text* is no value of a label; empty where it is one."""
+    if text and (len(text) > 63 or not _QUALIFIED.match(text)):
+        return "a value has up to 63 letters, digits, '-', '_' and '.', and begins and ends with a letter or digit"
+    return ""
+
+
+def port_name(text: str) -> str:
+    """Why *text* is no name of a port (IANA service name, RFC 6335); empty where it is one."""
+    if not 1 <= len(text) <= 15:
+        return "a port's name has 1 to 15 characters"
+    if not _PORT_NAME.match(text):
+        return "a port's name holds lower-case letters, digits and single '-' between them"
+    return "" if re.search("[a-z]", text) else "a port's name holds at least one letter"
+
+
+def labels(found: Field | None) -> tuple[Label, ...]:
+    """The labels at *found*, sorted by key; says so for each that the API server refuses."""
+    return tuple(sorted(_labels(found))) if found is not None else ()
+
+
+def _labels(found: Field) -> Iterator[Label]:
+    for key, value in found.members():
+        text = value.text()
+        for problem, shown in ((label_key(key), key), (label_value(text), text)):
+            if problem:
+                value.wrong(f"{shown[:80]!r} in a label: {problem}")
+        yield Label(key=key, value=text)
+
+
+def selector(found: Field | None) -> Selector | None:
+    """The label selector at *found*; `None` where there is none."""
+    if found is None:
+        return None
+    found.only("matchLabels", "matchExpressions")
+    return Selector(
+        labels=labels(found.get("matchLabels")),
+        expressions=tuple(_requirement(item) for item in found.items("matchExpressions")),
+    )
+
+
+def _requirement(item: Field) -> Requirement:
+    item.only("key", "operator", "values")
+    key_at, operator_at = item.get("key"), item.get("operator")
+    key = key_at.text() if key_at else ""
+    if problem := label_key(key):
+        (key_at or item).complaints.add((key_at or item).line, f"{item.path}.key", f"{key[:80]!r}: {problem}")
+    named = operator_at.text() if operator_at else ""
+    values = []
+    for value in item.items("values"):
+        text = value.text()
+        if problem := label_value(text):
+            value.wrong(f"{text[:80]!r}: {problem}")
+        values.append(text)
+    known = {operator.value: operator for operator in Operator}
+    if named not in known:
+        (operator_at or item).complaints.add(
+            (operator_at or item).line, f"{item.path}.operator", f"{named[:80]!r} is none of {', '.join(known)}"
+        )
+        return Requirement(key=key, operator=Operator.IN)  # selects nothing, and the complaint keeps the verdict RED
+    operator = known[named]
+    if operator in (Operator.IN, Operator.NOT_IN) and not values:
+        item.complaints.add(item.line, f"{item.path}.values", f"{named} compares with at least one value")
+    elif operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST) and values:
+        item.complaints.add(item.line, f"{item.path}.values", f"{named} takes no values")
+    return Requirement(key=key, operator=operator, values=tuple(dict.fromkeys(values)))

@@ -1,0 +1,263 @@
+"""From documents to the network that they describe, object by object; what is wrong in one hides nothing of the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from arcops.finding import Location
+from arcops.seen.network import (
+    NAMESPACE_NAME,
+    BackendTlsSeen,
+    Complaint,
+    GatewaySeen,
+    GrantSeen,
+    Label,
+    NamespaceSeen,
+    OtherObject,
+    PodSet,
+    PolicySeen,
+    RouteSeen,
+    ServiceSeen,
+)
+from tasks.kubernetes.manifests import cilium, cluster_policy, policy, routes, workloads
+from tasks.kubernetes.manifests.custom import Custom
+from tasks.kubernetes.manifests.fields import Complaints, Field, text_at
+from tasks.kubernetes.manifests.istio import NARROWING, Mesh
+from tasks.kubernetes.manifests.kinds import CLUSTER_WIDE, HARMLESS
+from tasks.kubernetes.manifests.names import dns_label, dns_subdomain, labels
+from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
+from tasks.kubernetes.manifests.passages import Passages
+
+_MOST_BROKEN = 20
+"""Documents in one file that cannot be read; a file is read anew after each."""
+_MARK = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_TEMPLATE_KINDS = {"Kustomization": "kustomize build", "Component": "kustomize build"}
+
+
+@dataclass(slots=True)
+class Objects:
+    """What has been read so far."""
+
+    unread: list[Complaint] = field(default_factory=list)
+    refused: list[Complaint] = field(default_factory=list)
+    namespaces: dict[str, NamespaceSeen] = field(default_factory=dict)
+    pods: list[PodSet] = field(default_factory=list)
+    policies: list[PolicySeen] = field(default_factory=list)
+    services: list[ServiceSeen] = field(default_factory=list)
+    routes: list[RouteSeen] = field(default_factory=list)
+    gateways: list[GatewaySeen] = field(default_factory=list)
+    grants: list[GrantSeen] = field(default_factory=list)
+    backend_tls: list[BackendTlsSeen] = field(default_factory=list)
+    others: list[OtherObject] = field(default_factory=list)
+    mesh: Mesh = field(default_factory=Mesh)
+    custom: Custom = field(default_factory=Custom)
+    passages: Passages = field(default_factory=Passages)
+    _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)
+
+    def read(self, path: str, data: bytes, tick: Callable[[], None] = idle) -> None:
+        """Take every object in *data*, the content of the file *path*. *tick* is called often and may raise."""
+        before = 0
+        for _ in range(_MOST_BROKEN):
+            try:
+                for document in documents(b"\n" * before + _from_line(data, before), tick):
+                    self._take(path, document)
+                    self.passages.take(path, data, document)
+                return
+            except Unreadable as error:
+                self._unread(path, error.line, str(error))
+                # What stands after a broken document is read all the same, so that it hides nothing.
+                following = _next_document(data, max(error.line - 1, before + 1)) if _is_text(data) else None
+            if following is None:
+                return
+            before = following
+        self._unread(path, before + 1, f"{_MOST_BROKEN} documents of this file cannot be read; from here on, none was")
+
+    def complete(self, tick: Callable[[], None] = idle) -> None:
+        """Hold custom objects against their definitions, now that all are known, and add the namespaces that are used and that
+        no manifest makes: of these only the name is known.
+        """
+        self.custom.complete(tick)
+        self.refused.extend(self.custom.refused)
+        self.unread.extend(self.custom.unread)
+        used: list[PodSet | ServiceSeen | RouteSeen | GatewaySeen | PolicySeen] = []
+        used += [*self.pods, *self.services, *self.routes, *self.gateways, *(one for one in self.policies if one.namespace)]
+        for one in used:
+            if one.namespace not in self.namespaces:
+                self.namespaces[one.namespace] = NamespaceSeen(
+                    name=one.namespace,
+                    labels=(Label(key=NAMESPACE_NAME, value=one.namespace),),
+                    declared=False,
+                    at=one.at,
+                )
+
+    def _unread(self, path: str, line: int, text: str, about: str = "") -> None:
+        self.unread.append(Complaint(at=Location(path=path, line=line), about=about, field="", text=text))
+
+    def _take(self, path: str, node: Node) -> None:
+        if not isinstance(node, Mapping):
+            self._unread(path, node.line, "a Kubernetes object is a mapping, and this document is none")
+            return
+        kind, version = _plain(node, "kind"), _plain(node, "apiVersion")
+        if not kind or not version:
+            what = "values of a Helm chart are no manifests" if "apiVersion" not in node.items else "its kind is missing"
+            self._unread(path, node.line, f"this document is no Kubernetes object, for it has no apiVersion and kind; {what}")
+            return
+        items = node.items.get("items")
+        if kind.endswith("List") and isinstance(items, Sequence):
+            for item in items.items:
+                self._take(path, _of_list(item, kind, version))
+            return
+        if kind.endswith("List") and (items is None or (isinstance(items, Scalar) and items.value is None)):
+            return
+        self._object(path, node, kind, version)
+
+    def _object(self, path: str, node: Mapping, kind: str, version: str) -> None:
+        group, _, number = version.rpartition("/")
+        if (version, kind) == ("arcops.dev/v1", "NotSeen"):
+            reason = _plain(node, "reason") or "nobody says why"
+            self._unread(path, node.line, f"it was not seen when this was saved: {reason}", _named_in(node))
+            return
+        complaints = Complaints(path, kind)
+        found = Field(node, "", complaints, node.line)
+        metadata = found.get("metadata")
+        namespace, name = self._named(found, metadata, kind)
+        complaints.about = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+        if kind in _TEMPLATE_KINDS:
+            self._unread(
+                path,
+                node.line,
+                f"a {kind} is a recipe for manifests; check what '{_TEMPLATE_KINDS[kind]}' makes of it",
+                complaints.about,
+            )
+            return
+        given = labels(metadata.get("labels")) if metadata else ()
+        at = Location(path=path, line=node.line)
+        earlier = self._known.setdefault((group, kind, namespace, name), at)
+        if earlier is not at and not name.endswith("*"):
+            self._unread(
+                path,
+                node.line,
+                f"the object stands twice, first at {earlier.path}:{earlier.line}; the later one counts",
+                complaints.about,
+            )
+        self.custom.take(node, group, number, kind, complaints.about, at)
+        self._sort(found, (group, number, kind), namespace, name, given)
+        self.refused.extend(complaints.found)
+
+    def _named(self, found: Field, metadata: Field | None, kind: str) -> tuple[str, str]:
+        """Namespace and name; what kubectl is not told, it puts into ``default``."""
+        complaints = found.complaints
+        if metadata is None:
+            complaints.add(found.line, "metadata", "an object needs metadata with a name")
+            return ("" if kind in CLUSTER_WIDE else "default"), ""
+        name_at, namespace_at = metadata.get("name"), metadata.get("namespace")
+        name = text_at(name_at)
+        shown = name or f"{text_at(metadata.get('generateName'))}*"
+        if not name and shown == "*":
+            complaints.add(metadata.line, "metadata.name", "an object needs a name")
+        problem = (dns_label if kind in ("Namespace", "Service") else dns_subdomain)(name) if name else ""
+        if name_at is not None and problem and kind in _CHECKED_NAMES:
+            name_at.wrong(f"{name[:80]!r}: {problem}")
+        if kind in CLUSTER_WIDE:
+            return "", shown
+        namespace = text_at(namespace_at) or "default"
+        if namespace_at is not None and (problem := dns_label(namespace)):
+            namespace_at.wrong(f"{namespace[:80]!r}: {problem}")
+        return namespace, shown
+
+    def _sort(self, found: Field, api: tuple[str, str, str], namespace: str, name: str, given: tuple[Label, ...]) -> None:
+        group, version, kind = api
+        match api:
+            case ("", "v1", "Namespace"):
+                kept = {label.key: label for label in given} | {NAMESPACE_NAME: Label(key=NAMESPACE_NAME, value=name)}
+                self.namespaces[name] = NamespaceSeen(
+                    name=name, labels=tuple(sorted(kept.values())), declared=True, at=found.at
+                )
+            case ("", "v1", "Service"):
+                self.services.append(workloads.service(found, namespace, name))
+            case ("networking.k8s.io", "v1", "NetworkPolicy"):
+                self.policies.append(policy.network_policy(found, namespace, name))
+            case ("networking.k8s.io", "v1", "Ingress"):
+                self.routes.append(routes.ingress(found, namespace, name))
+            case ("policy.networking.k8s.io", _, _) if (version, kind) in cluster_policy.KINDS:
+                self.policies.append(cluster_policy.cluster_policy(found, version, kind, name))
+            case ("cilium.io", "v2", _) if kind in cilium.KINDS:
+                policies, unclear = cilium.cilium_policies(found, kind, namespace, name)
+                self.policies.extend(policies)
+                self.unread.extend(unclear)
+            case ("gateway.networking.k8s.io", _, _) if kind in routes.ROUTES:
+                self.routes.append(routes.route(found, kind, namespace, name))
+            case ("gateway.networking.k8s.io", _, "Gateway"):
+                self.gateways.append(routes.gateway(found, namespace, name))
+            case ("gateway.networking.k8s.io", _, "BackendTLSPolicy"):
+                self.backend_tls.extend(routes.backend_tls(found, namespace, name))
+            case ("gateway.networking.k8s.io", _, "ReferenceGrant"):
+                self.grants.extend(routes.grants(found, namespace, name))
+            case (_, "v1", _) if (group, kind) in workloads.TEMPLATES:
+                made = workloads.pod_set(found, group, kind, namespace, name)
+                if made is not None:
+                    self.pods.append(made)
+            case _ if self.mesh.take(found, group, kind, namespace, name):
+                pass
+            case _:
+                self.others.append(
+                    OtherObject(
+                        group=group,
+                        kind=kind,
+                        namespace=namespace,
+                        name=name,
+                        at=found.at,
+                        harmless=(group, kind) in HARMLESS or (group, kind) in NARROWING,
+                    )
+                )
+
+
+_CHECKED_NAMES = {"Namespace", "Service", "NetworkPolicy", "Ingress", *(kind for _, kind in workloads.TEMPLATES)}
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _from_line(data: bytes, number: int) -> bytes:
+    """*data* without its first *number* lines."""
+    position = 0
+    for _ in range(number):
+        position = data.index(b"\n", position) + 1
+    return data[position:]
+
+
+def _next_document(data: bytes, number: int) -> int | None:
+    """How many lines stand before the first ``---`` that has *number* lines or more before it."""
+    lines = last = 0
+    for mark in _MARK.finditer(data):
+        lines, last = lines + data.count(b"\n", last, mark.start()), mark.start()
+        if lines >= number:
+            return lines
+    return None
+
+
+def _plain(node: Mapping, name: str) -> str:
+    found = node.items.get(name)
+    return found.value if isinstance(found, Scalar) and isinstance(found.value, str) else ""
+
+
+def _named_in(node: Mapping) -> str:
+    metadata = node.items.get("metadata")
+    return _plain(metadata, "name") if isinstance(metadata, Mapping) else ""
+
+
+def _of_list(item: Node, kind: str, version: str) -> Node:
+    """*item* of a typed list, as a cluster prints it: it takes kind and version from the list where it has none."""
+    if isinstance(item, Mapping) and kind != "List":
+        for name, value in (("kind", kind.removesuffix("List")), ("apiVersion", version)):
+            if name not in item.items:
+                item.items[name] = Scalar(item.line, value)
+                item.lines[name] = item.line
+    return item

@@ -1,0 +1,186 @@
+"""NetworkPolicy (``networking.k8s.io/v1``): read strictly, and refused where the API server refuses it, under the same paths.
+
+Two things are refused that older servers take: leading zeros in addresses, which some read as octal, and IPv4 in IPv6 clothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from arcops.seen.network import Block, Direction, Peer, PolicyRule, PolicySeen, PortRange, Protocol, Selector, Tier
+from tasks.kubernetes.manifests.fields import Field
+from tasks.kubernetes.manifests.names import port_name, selector
+
+Net = ipaddress.IPv4Network | ipaddress.IPv6Network
+_SIDES = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
+
+
+def network_policy(found: Field, namespace: str, name: str) -> PolicySeen:
+    """The policy at *found*."""
+    found.only("apiVersion", "kind", "metadata", "spec", "status")
+    spec = found.get("spec")
+    rules: dict[Direction, tuple[PolicyRule, ...]] = dict.fromkeys(Direction, ())
+    declared: tuple[Direction, ...] = ()
+    pods = None
+    if spec is not None:
+        spec.only("podSelector", "policyTypes", "ingress", "egress")
+        pods = selector(spec.get("podSelector"))
+        for direction, (list_name, peers) in _SIDES.items():
+            rules[direction] = tuple(_rule(item, peers) for item in spec.items(list_name))
+        declared = tuple(_types(spec))
+    return PolicySeen(
+        kind="NetworkPolicy",
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        tier=Tier.NAMESPACE,
+        pods=pods or Selector(),
+        directions=declared
+        or ((Direction.INGRESS, Direction.EGRESS) if rules[Direction.EGRESS] else (Direction.INGRESS,)),  # the server's default
+        declared=bool(declared),
+        ingress=rules[Direction.INGRESS],
+        egress=rules[Direction.EGRESS],
+    )
+
+
+def _types(spec: Field) -> Iterator[Direction]:
+    known = {direction.value: direction for direction in Direction}
+    items = list(spec.items("policyTypes"))
+    if len(items) > len(known):
+        items[0].complaints.add(items[0].line, "spec.policyTypes", "there are only two types, so no more than two are taken")
+    seen = set()
+    for item in items:
+        text = item.text()
+        if text not in known:
+            item.wrong(f"{text[:80]!r} is none of {', '.join(sorted(known))}")
+        elif text not in seen:
+            seen.add(text)
+            yield known[text]
+
+
+def _rule(item: Field, peers: str) -> PolicyRule:
+    item.only(peers, "ports")
+    return PolicyRule(
+        at=item.at,
+        field=item.path,
+        peers=tuple(_peer(peer) for peer in item.items(peers)),
+        ports=tuple(_port(port) for port in item.items("ports")),
+    )
+
+
+def protocol(found: Field | None) -> Protocol:
+    """The protocol at *found*, TCP where there is none."""
+    if found is None:
+        return Protocol.TCP
+    text = found.text("TCP")
+    known = {one.value: one for one in Protocol}
+    if text not in known:
+        found.wrong(f"{text[:80]!r} is none of {', '.join(sorted(known))}")
+        return Protocol.TCP
+    return known[text]
+
+
+def port_number(found: Field, number: int) -> int:
+    """*number*, which stands at *found*, where it is a port; else 0, and the API server refuses it."""
+    if 1 <= number <= 65535:
+        return number
+    found.wrong(f"{number} is no port; ports go from 1 to 65535")
+    return 0
+
+
+def _port(item: Field) -> PortRange:
+    item.only("protocol", "port", "endPort")
+    named = protocol(item.get("protocol"))
+    port, end = item.get("port"), item.get("endPort")
+    if port is None:
+        if end is not None:
+            end.wrong("an endPort needs a port to begin with")
+        return PortRange(protocol=named)
+    value = port.whole_or_text()
+    if isinstance(value, str):
+        if problem := port_name(value):
+            port.wrong(f"{value[:80]!r}: {problem}")
+        if end is not None:
+            end.wrong("an endPort needs a port by number, not by name")
+        return PortRange(protocol=named, name=value or "-")
+    first = port_number(port, value)
+    last = first
+    if end is not None:
+        last = end.whole(first)
+        if last < value:
+            end.wrong(f"{last} lies below the port {value} that the range begins with")
+        last = port_number(end, last)
+    return PortRange(protocol=named, first=first, last=last) if first and last >= first else _no_port(named)
+
+
+def _no_port(named: Protocol) -> PortRange:
+    """A range that holds no port: what the server refuses opens nothing here, and the complaint keeps the verdict RED."""
+    return PortRange(protocol=named, first=1, last=0)
+
+
+def _peer(item: Field) -> Peer:
+    item.only("podSelector", "namespaceSelector", "ipBlock")
+    pods, namespaces = selector(item.get("podSelector")), selector(item.get("namespaceSelector"))
+    block_at = item.get("ipBlock")
+    if pods is None and namespaces is None and block_at is None:
+        item.wrong("a peer is named by podSelector, namespaceSelector or ipBlock; this one names nobody")
+        return Peer(at=item.at, block=Block(cidr=""))  # nobody
+    if block_at is None:
+        return Peer(at=item.at, namespaces=namespaces, pods=pods)
+    if pods is not None or namespaces is not None:
+        item.wrong("a peer is either pods or an ipBlock, never both")
+    return Peer(at=item.at, block=_block(block_at))
+
+
+def _block(found: Field) -> Block:
+    found.only("cidr", "except")
+    cidr_at = found.get("cidr")
+    if cidr_at is None or not cidr_at.text():
+        found.complaints.add(found.line, f"{found.path}.cidr", "an ipBlock needs its cidr")
+        return Block(cidr="")
+    whole = cidr(cidr_at)
+    excepts = []
+    for item in found.items("except"):
+        part = cidr(item)
+        if part is None:
+            continue
+        if whole is not None and not (part.version == whole.version and _inside(part, whole)):
+            item.wrong(f"{part} is no smaller part of {whole}")
+        excepts.append(str(part))
+    return Block(cidr=str(whole) if whole is not None else "", excepts=tuple(excepts))
+
+
+def _inside(part: Net, whole: Net) -> bool:
+    return part.prefixlen > whole.prefixlen and part.network_address in whole
+
+
+def block_of(found: Field, *, single: bool = False) -> Block | None:
+    """The block at *found*; with *single* a bare address is one, too. `None`, and it is refused, where it is none."""
+    network = cidr(found, single=single)
+    return Block(cidr=str(network)) if network is not None else None
+
+
+def cidr(found: Field, *, single: bool = False) -> Net | None:
+    """The network at *found*; `None`, and the API server refuses it, where it is none."""
+    text = found.text()
+    if single and "/" not in text:
+        text = f"{text}/{128 if ':' in text else 32}"
+    address, slash, length = text.partition("/")
+    try:
+        if (
+            not slash
+            or not length.isascii()
+            or not length.isdigit()
+            or (len(length) > 1 and length[0] == "0")
+            or "%" in address
+        ):
+            raise ValueError(text)
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        found.wrong(f"{text[:80]!r} is no CIDR such as 10.9.8.0/24 or 2001:db8::/64")
+        return None
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
+        found.wrong(f"{text[:80]!r} is IPv4 written as IPv6; write it as IPv4")
+        return None
+    return network

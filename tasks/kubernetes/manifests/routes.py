@@ -1,0 +1,161 @@
+"""Ingress (``networking.k8s.io/v1``) and the Gateway API (``gateway.networking.k8s.io``): ways in from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.seen.network import Backend, BackendTlsSeen, GatewaySeen, GrantSeen, ListenerSeen, ParentRef, RouteSeen
+from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
+from tasks.kubernetes.manifests.names import selector
+
+ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute")
+
+
+def ingress(found: Field, namespace: str, name: str) -> RouteSeen:
+    """The Ingress at *found*."""
+    spec = found.get("spec")
+    backends: list[Backend] = []
+    hosts: list[str] = []
+    if spec is not None:
+        backends.extend(_ingress_backend(spec.get("defaultBackend"), namespace))
+        for rule in spec.items("rules"):
+            hosts.append(text_at(rule.get("host"), "*") or "*")
+            http = rule.get("http")
+            for path in http.items("paths") if http else ():
+                backends.extend(_ingress_backend(path.get("backend"), namespace))
+    return RouteSeen(
+        kind="Ingress",
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        hosts=tuple(dict.fromkeys(hosts)) or ("*",),
+        backends=tuple(backends),
+    )
+
+
+def _ingress_backend(found: Field | None, namespace: str) -> Iterator[Backend]:
+    if found is None:
+        return
+    service = found.get("service")
+    if service is None:
+        resource = found.get("resource")
+        if resource is None:
+            found.wrong("a backend is a service or a resource")
+            return
+        yield Backend(
+            at=found.at,
+            field=found.path,
+            namespace=namespace,
+            name=text_at(resource.get("name")),
+            kind=text_at(resource.get("kind")),
+        )
+        return
+    yield Backend(
+        at=service.at,
+        field=service.path,
+        namespace=namespace,
+        name=text_at(service.get("name")),
+        port=whole_at(service.within("port", "number")),
+        port_name=text_at(service.within("port", "name")),
+    )
+
+
+def route(found: Field, kind: str, namespace: str, name: str) -> RouteSeen:
+    """The route of the Gateway API at *found*."""
+    spec = found.get("spec")
+    if spec is None:
+        return RouteSeen(kind=kind, namespace=namespace, name=name, at=found.at)
+    return RouteSeen(
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        at=found.at,
+        hosts=tuple(item.text() for item in spec.items("hostnames")) or ("*",),
+        parents=tuple(_parent(item, namespace) for item in spec.items("parentRefs")),
+        backends=tuple(_backends(spec, namespace)),
+    )
+
+
+def _parent(item: Field, namespace: str) -> ParentRef:
+    return ParentRef(
+        at=item.at,
+        kind=text_at(item.get("kind"), "Gateway"),
+        namespace=text_at(item.get("namespace"), namespace),
+        name=text_at(item.get("name")),
+        section=text_at(item.get("sectionName")),
+        port=whole_at(item.get("port")),
+    )
+
+
+def _backends(spec: Field, namespace: str) -> Iterator[Backend]:
+    for rule in spec.items("rules"):
+        for item in rule.items("backendRefs"):
+            yield _backend(item, namespace)
+            yield from _mirrors(item, namespace)
+        yield from _mirrors(rule, namespace)
+
+
+def _mirrors(found: Field, namespace: str) -> Iterator[Backend]:
+    for one in found.items("filters"):
+        mirrored = one.within("requestMirror", "backendRef")
+        if mirrored is not None:
+            yield _backend(mirrored, namespace)
+
+
+def _backend(item: Field, namespace: str) -> Backend:
+    return Backend(
+        at=item.at,
+        field=item.path,
+        namespace=text_at(item.get("namespace"), namespace),
+        name=text_at(item.get("name")),
+        port=whole_at(item.get("port")),
+        kind=text_at(item.get("kind"), "Service"),
+    )
+
+
+def gateway(found: Field, namespace: str, name: str) -> GatewaySeen:
+    """The Gateway at *found*."""
+    spec = found.get("spec")
+    listeners = tuple(_listener(item) for item in spec.items("listeners")) if spec else ()
+    return GatewaySeen(namespace=namespace, name=name, at=found.at, listeners=listeners)
+
+
+def _listener(item: Field) -> ListenerSeen:
+    allowed = item.get("allowedRoutes")
+    from_at = allowed.within("namespaces", "from") if allowed else None
+    return ListenerSeen(
+        at=item.at,
+        name=text_at(item.get("name")),
+        hostname=text_at(item.get("hostname"), "*"),
+        port=whole_at(item.get("port")),
+        protocol=text_at(item.get("protocol")),
+        routes_from=text_at(from_at, "Same"),
+        namespaces=selector(allowed.within("namespaces", "selector")) if allowed else None,
+        kinds=tuple(text_at(kind.get("kind")) for kind in allowed.items("kinds")) if allowed else (),
+    )
+
+
+def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsSeen]:
+    """Each target of the BackendTLSPolicy at *found*."""
+    spec = found.get("spec")
+    for item in spec.items("targetRefs") if spec is not None else ():
+        if text_at(item.get("kind")) == "Service":
+            yield BackendTlsSeen(namespace=namespace, name=name, at=item.at, service=text_at(item.get("name")))
+
+
+def grants(found: Field, namespace: str, name: str) -> Iterator[GrantSeen]:
+    """Each pair that the ReferenceGrant at *found* makes."""
+    spec = found.get("spec")
+    if spec is None:
+        return
+    for giver in spec.items("from"):
+        for to in spec.items("to"):
+            yield GrantSeen(
+                namespace=namespace,
+                name=name,
+                at=giver.at,
+                from_kind=text_at(giver.get("kind")),
+                from_namespace=text_at(giver.get("namespace")),
+                to_kind=text_at(to.get("kind")),
+                to_name=text_at(to.get("name")),
+            )

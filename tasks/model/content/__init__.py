@@ -1,0 +1,212 @@
+"""What a file is and what loading it would do, from its bytes alone: one module a format, pure parsing, bounded reads.
+
+`describe` decides by signature first, then by trying what has none: protobuf, tar, pickle, text. The name only adds: it
+says what the file should be, and a disagreement is a problem.
+"""
+
+from __future__ import annotations
+
+from arcops.errors import Stopped
+from arcops.seen.content import Content
+from tasks.model.content import (
+    arrays,
+    expected,
+    gguf,
+    hdf5,
+    keras,
+    kinds,
+    onnx,
+    pdfs,
+    pickles,
+    pictures,
+    protobuf,
+    safetensors,
+    signatures,
+    tars,
+    texts,
+    torch,
+    zips,
+)
+from tasks.model.content.code_names import code_kind
+from tasks.model.content.draft import Draft, printable
+from tasks.model.content.window import Malformed, Window
+
+READERS = "2"
+"""Changes whenever the same bytes could be described in another way, so that a cached description is not believed."""
+
+HEAD = 4096
+_PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".p", ".pk")
+
+
+def describe(window: Window, path: str) -> Content:
+    """What the bytes of *window*, a file at *path* in the model, are. Raises nothing, whatever the bytes, but `Stopped`
+    and `OSError` from the window itself."""
+    name = path.rsplit("/", 1)[-1]
+    draft = Draft("empty" if window.size == 0 else "other")
+    try:
+        if window.size:
+            _read(window, path, draft)
+    except Malformed as fault:
+        draft.problem(f"{draft.format}: {fault}")
+    except (Stopped, OSError):
+        raise
+    except Exception as error:  # a reader that fails on some bytes has not read them: that is a problem of the file too
+        draft.problem(f"the {draft.format} reader failed: {type(error).__name__}: {printable(str(error))}")
+    if window.size:
+        _named_as_code(path, draft)
+    promised = expected.formats_for(name)
+    if promised and not promised & {draft.format, kinds.family(draft.format)}:
+        draft.problem(f"it is named as {expected.first_for(name)}, but its bytes are {draft.format}")
+    return draft.done()
+
+
+def _named_as_code(path: str, draft: Draft) -> None:
+    """Whatever the bytes are: what a tool takes for code by its name is code, and a picture is one by its name too."""
+    kind = code_kind(path)
+    if kind is not None:
+        draft.code = True
+        draft.notes.add(kind.why)
+        if draft.format == "other":
+            draft.format = kind.form
+    elif draft.format == "image" and not expected.formats_for(path):
+        draft.format = kinds.UNKNOWN
+        draft.notes.add("begins as a picture does, under a name that is not known here")
+
+
+def _read(window: Window, path: str, draft: Draft) -> None:
+    head = window.upto(0, HEAD)
+    form = signatures.of(head, window)
+    if not form and safetensors.looks_like(head):
+        form = "safetensors"
+    if not form and tars.looks_like(head):
+        form = "tar"
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        _zip(window, draft)
+        return
+    if zips.has_end(window):
+        draft.problem(f"it ends as a zip archive does, but begins as {form or 'something else'}")
+    if form:
+        draft.format = form
+        _by_signature(form, window, draft)
+    else:
+        _by_trial(head, window, path, draft)
+
+
+def _by_signature(form: str, window: Window, draft: Draft) -> None:
+    readers = {
+        "safetensors": safetensors.read,
+        "gguf": gguf.read,
+        "numpy": arrays.read,
+        "hdf5": hdf5.read,
+        "tar": tars.read,
+        "image": pictures.read,
+        "pdf": pdfs.read,
+    }
+    if form in readers:
+        readers[form](window, draft)
+    elif form in signatures.EXECUTABLES:
+        draft.code = True
+    elif form in signatures.ARCHIVES:
+        draft.problem(f"it is packed as {form}, which is not looked into")
+
+
+def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
+    name = path.rsplit("/", 1)[-1]
+    text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
+    if _pickle(head, window, name, draft, text=text):
+        return
+    found = onnx.looks_like(window) if head[0] == 8 or name.lower().endswith((".onnx", ".pb")) else ""
+    if found or name.lower().endswith(".onnx"):
+        draft.format = found or "onnx"
+        if found == "saved-model":
+            draft.code = True
+            draft.notes.add("a TensorFlow graph, whose operations can read and write files")
+        else:
+            onnx.read(window, draft)
+    elif text:
+        texts.read(head, window, path, draft)
+    elif head[0] == 0x0A and name.lower().endswith((".model", ".spm")):
+        draft.format = "sentencepiece" if _sentencepiece(window) else "other"
+
+
+def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool) -> bool:
+    """Read it as a pickle where any unpickler would take it for one that matters."""
+    named = name.lower().endswith(_PICKLE_NAMES)
+    marked = head[0] == 0x80 and len(head) > 1 and head[1] <= 5
+    if not marked and not named:
+        trial = Draft("pickle")
+        walked = pickles.walk(window, trial)
+        harmless = not trial.imports and not walked.called
+        if text and harmless:
+            return False
+        if not walked.stopped and not (trial.imports and (walked.called or not _prose(name))):
+            return False  # a word list may well begin with a line that imports; nobody takes it for a pickle
+        if not text and harmless and walked.end < 16:
+            return False  # a few bytes of raw data that happen to be opcodes; nothing is imported or called by them
+    draft.format = "pickle"
+    if torch.is_legacy(window):
+        draft.format = "torch-legacy"
+        torch.read_legacy(window, draft)
+    else:
+        pickles.read(window, draft)
+    return True
+
+
+def _ends_as_text(window: Window) -> bool:
+    """Are the last bytes text too, so that nothing hangs on to it? The first few may continue a character."""
+    tail = window.upto(max(HEAD, window.size - HEAD), HEAD)
+    return signatures.is_text(tail[: min(3, len(tail))].lstrip(bytes(range(0x80, 0xC0))) + tail[3:], cut=False)
+
+
+def _prose(name: str) -> bool:
+    """May a file of this name be expected to hold words?"""
+    kind = kinds.kind_of(name)
+    return "." not in name.lstrip(".") or bool(kind.reader) or (kind.code is not None and kind.code.form == "python")
+
+
+def _zip(window: Window, draft: Draft) -> None:
+    draft.format = "zip"
+    members = zips.members(window, draft)
+    if torch.is_torch(members):
+        torch.read_members(window, members, draft)
+    elif keras.is_keras(members):
+        keras.read_members(window, members, draft)
+    elif members and all(member.name.endswith(".npy") for member in members):
+        draft.format = "npz"
+        arrays.read_members(window, members, draft)
+    else:
+        _members(window, members, draft)
+
+
+def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
+    """An archive of no known purpose: what its members are, one level deep."""
+    for member in members:
+        if member.name.endswith("/") or not member.size:
+            continue
+        called = printable(member.name)
+        inner = Draft("other")
+        try:
+            head = zips.first_bytes(window, member, HEAD)
+            form = "zip" if head[:4] == b"PK\x03\x04" else signatures.of(head, Window.over(head))
+            if form in signatures.ARCHIVES:
+                inner.problem(f"it is an archive ({form}) inside an archive")
+            elif form in signatures.EXECUTABLES or code_kind(member.name) is not None:
+                inner.code = True
+                inner.notes.add("is code")
+            elif not form and head:
+                content = zips.content_of(window, member, draft)
+                inner.steps = draft.steps
+                text = signatures.is_text(head)
+                _pickle(head, content, member.name, inner, text=text)
+                draft.steps = inner.steps
+        except Malformed as fault:
+            inner.problem(str(fault))
+        draft.absorb(inner, called)
+
+
+def _sentencepiece(window: Window) -> bool:
+    """A SentencePiece vocabulary: pieces (field 1), each with its own string, then trainer and normaliser settings."""
+    try:
+        return all(field.number <= 5 and field.size >= 0 for field in protobuf.fields(window, Draft("")))
+    except Malformed:
+        return False

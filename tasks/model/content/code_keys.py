@@ -1,0 +1,118 @@
+"""Settings that name code: keys by which loaders import classes, tools run commands, and templates are rendered.
+
+One walk for JSON, YAML, TOML and INI alike. It works through a list, not by recursion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tasks.model.content import keras, rendered
+from tasks.model.content.bounded_json import Json
+from tasks.model.content.draft import Draft, printable
+
+CODE_KEYS = frozenset(
+    ("auto_map", "auto_mapping", "custom_pipelines", "custom_pipeline", "custom_generate", "custom_objects",
+     "trust_remote_code", "allow_remote", "code_paths", "remote_code", "plugins", "py/reduce", "py/object", "py/type",
+     "py/function", "py/module")
+)  # fmt: skip
+"""Keys by which transformers, peft, diffusers, ModelScope, MLflow and jsonpickle load Python that the model brings."""
+
+NAMING_KEYS = frozenset(
+    ("_target_", "__target__", "_component_", "__class__", "__module__", "__type__", "class_path", "loader_module", "py_module",
+     "_call_")
+)  # fmt: skip
+"""Keys whose value is imported: Hydra, Lightning, torchtune, MLflow, pydantic and others."""
+
+_NAMING_WORDS = re.compile(
+    r"(.*_)?(function|fn|func|cls|class|class_name|module|callable|callback|factory|target|handler|loader|constructor|builder)"
+)
+_PATH = re.compile(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)+")
+_INERT_PATHS = re.compile(r"(torch\.nn(\.\w+)*|(sentence_transformers|transformers\.activations)(\.\w+)*)\.[A-Z]\w*")
+"""Layers and modules of the libraries themselves, which hold no more than arithmetic."""
+
+_COMMANDS = frozenset(
+    ("command", "commands", "cmd", "cmds", "script", "scripts", "exec", "execute", "run", "runs", "shell", "entrypoint", "hook",
+     "hooks", "plugin", "preload", "install", "program", "executable", "interpreter", "lambda", "require", "requires",
+     "dependencies", "build", "jobs", "executor", "include", "includes", "extends", "entry_point", "entry_points", "mcpservers")
+)  # fmt: skip
+_COMMAND_STARTS = ("command_", "cmd_", "exec_", "shell_", "entry_point_", "script_")
+MODULES_OF_OURS = re.compile(r"sentence_transformers(\.\w+)*\.[A-Z]\w*")
+_PIPELINES = frozenset(("diffusers", "transformers", "stable_diffusion"))
+
+
+def walk(value: Json, base: str, draft: Draft, *, wide: bool) -> None:
+    """Note what *value*, the settings in the file *base*, would load or run. *wide*: also keys that only tools read."""
+    waiting: list[Json] = [value]
+    texts: dict[str, bool] = {}
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += (item for item in value if isinstance(item, (dict, list, str)))
+        elif isinstance(value, str):
+            texts.setdefault(value, False)
+        elif isinstance(value, dict):
+            for key, said in value.items():
+                if isinstance(said, (dict, list, str)) or said is True:
+                    _pair(key, said, draft, wide=wide)
+                    waiting.append(said)
+            for text in _templates(value.get("chat_template")):
+                texts[text] = True
+            if value.get("chat_template"):
+                draft.notes.add("carries a chat template")
+            _whole(value, base, draft)
+    for text, surely in texts.items():
+        rendered.check(text, printable(text.strip(), 40), draft, surely=surely)
+
+
+def _pair(key: str, said: Json, draft: Draft, *, wide: bool) -> None:
+    if not said:
+        return
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower().replace("-", "_")
+    if plain in CODE_KEYS:
+        draft.code = True
+        draft.notes.add(f"{printable(key, 40)} makes a loader import Python code: {printable(str(said))}")
+    elif isinstance(said, str) and plain in NAMING_KEYS:
+        draft.imported(said)
+    elif isinstance(said, str) and _PATH.fullmatch(said) and not _INERT_PATHS.fullmatch(said):
+        framed = key.startswith("_") and key.endswith("_")
+        if framed or (_NAMING_WORDS.fullmatch(plain) and plain != "module"):
+            draft.imported(said)
+    if wide and (plain in _COMMANDS or plain.rpartition("_")[2] in _COMMANDS or plain.startswith(_COMMAND_STARTS)):
+        draft.code = True
+        draft.format = "tool-settings"
+        draft.notes.add(f"has the key {printable(key, 40)}, by which tools run things")
+
+
+def _templates(said: Json) -> Iterator[str]:
+    """The texts of a ``chat_template``: one, or several by name."""
+    if isinstance(said, str):
+        yield said
+    elif isinstance(said, list):
+        for item in said:
+            yield from _templates(item.get("template") if isinstance(item, dict) else item)
+    elif isinstance(said, dict):
+        for item in said.values():
+            yield from _templates(item)
+
+
+def _whole(value: dict[str, Json], base: str, draft: Draft) -> None:
+    """What several keys together mean."""
+    kind = value.get("type")
+    if base == "modules.json" and isinstance(kind, str) and not MODULES_OF_OURS.fullmatch(kind):
+        draft.code = True
+        draft.imported(kind)
+    if kind == "constructor" and "lc" in value:
+        draft.code = True
+        draft.notes.add(f"LangChain builds {printable(str(value.get('id')), 80)} from it")
+    if "class_name" in value or "__lambda__" in value:
+        keras.named(value, draft)
+    if base.endswith("model_index.json"):
+        for name, said in value.items():
+            if isinstance(said, list) and len(said) > 1 and isinstance(said[0], str) and isinstance(said[1], str):
+                if name == "_class_name":
+                    draft.code = True
+                    draft.notes.add(f"its pipeline is in a file of the model: {printable(str(said))}")
+                elif said[0] not in _PIPELINES:
+                    draft.imported(f"{said[0]}.{said[1]}")

@@ -1,0 +1,175 @@
+"""GGUF, versions 1 to 3: counts, key-value pairs, tensor descriptions, aligned data.
+
+Source: ``docs/gguf.md`` of ggml; block sizes from ``ggml.h`` and ``ggml-common.h``. Every count is held against the bytes
+that are left before it is believed, so a header can neither make this hang nor allocate.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from tasks.model.content import rendered
+from tasks.model.content.draft import Draft, printable
+from tasks.model.content.window import Cursor, Malformed, Window
+
+MOST_PAIRS = 65_536
+MOST_TENSORS = 1_000_000
+MOST_STRINGS = 8_000_000
+TEMPLATE_LIMIT = 4 * 1024 * 1024
+
+_STRING, _ARRAY = 8, 9
+_WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+
+BLOCKS = {  # tensor type: (elements in a block, bytes of a block)
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),
+    10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
+    16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82),
+    23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2),
+    34: (256, 54), 35: (256, 66), 39: (32, 17),
+}  # fmt: skip
+
+
+class _Reader:
+    """Numbers and strings of one file's version and byte order."""
+
+    def __init__(self, window: Window) -> None:
+        version = window.read(4, 4)
+        self.order = "<" if int.from_bytes(version, "little") < 2**16 else ">"
+        self.version = struct.unpack(f"{self.order}I", version)[0]
+        if self.version not in (1, 2, 3):
+            raise Malformed(f"it is GGUF of version {self.version}; versions 1 to 3 are known")
+        self._length = struct.Struct(f"{self.order}{'I' if self.version == 1 else 'Q'}")
+        self._word = struct.Struct(f"{self.order}I")
+        self._long = struct.Struct(f"{self.order}Q")
+        self.cursor = Cursor(window, 8, chunk=1024 * 1024)
+
+    def length(self) -> int:
+        return int(self._length.unpack(self.cursor.take(self._length.size))[0])
+
+    def word(self) -> int:
+        return int(self._word.unpack(self.cursor.take(4))[0])
+
+    def long(self) -> int:
+        return int(self._long.unpack(self.cursor.take(8))[0])
+
+    def string(self, limit: int) -> str:
+        return self.text(self.length(), limit)
+
+    def text(self, length: int, limit: int) -> str:
+        if length > limit:
+            raise Malformed(f"a string claims {length} bytes; at most {limit} are read there")
+        try:
+            return self.cursor.take(length).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Malformed(f"a string before byte {self.cursor.at} is not UTF-8") from error
+
+    def strings(self, count: int) -> None:
+        """Pass over *count* strings."""
+        if count > MOST_STRINGS or count * self._length.size > self.cursor.left:
+            raise Malformed(f"a list claims {count} strings in {self.cursor.left} bytes")
+        cursor, unpack, width = self.cursor, self._length.unpack, self._length.size
+        for _ in range(count):
+            cursor.skip(unpack(cursor.take(width))[0])
+
+
+def read(window: Window, draft: Draft) -> None:
+    reader = _Reader(window)
+    tensors, pairs = reader.length(), reader.length()
+    if tensors > MOST_TENSORS or pairs > MOST_PAIRS:
+        raise Malformed(f"it claims {tensors} tensors and {pairs} keys; at most {MOST_TENSORS} and {MOST_PAIRS} are read")
+    if tensors * 24 + pairs * 12 > window.size:
+        raise Malformed(f"it claims {tensors} tensors and {pairs} keys in {window.size} bytes")
+    alignment = _pairs(reader, pairs, draft)
+    spans = _tensors(reader, tensors, alignment, draft)
+    start = -(-reader.cursor.at // alignment) * alignment
+    end = 0
+    for offset, size, name in sorted(spans):
+        if offset < end:
+            draft.problem(f"tensor {printable(name)!r} overlaps the one before it")
+        elif offset - end >= alignment:
+            draft.problem(f"tensor {printable(name)!r} leaves a hole of {offset - end} bytes before it")
+        end = max(end, offset + size)
+    data = window.size - start if spans else 0
+    if end > data:
+        draft.problem(f"its tensors need {end} bytes of data, but there are {max(data, 0)}")
+    elif data - end >= alignment or (not spans and window.size - reader.cursor.at >= alignment):
+        draft.problem("bytes that no tensor claims follow the last tensor")
+
+
+def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
+    alignment = 32
+    keys: set[str] = set()
+    for _ in range(count):
+        key = reader.string(65_535)
+        if key in keys:
+            draft.problem(f"the key {printable(key)!r} is there twice")
+        keys.add(key)
+        kind = reader.word()
+        if key == "general.alignment":
+            alignment = reader.word() if kind == 4 else 0
+            if alignment < 8 or alignment > 65_536 or alignment & (alignment - 1):
+                raise Malformed("its alignment is not a power of two from 8 to 65536")
+        elif kind == _STRING:
+            _string(reader, key, draft)
+        elif kind == _ARRAY:
+            if key.startswith("tokenizer.chat_template.") or key == "tokenizer.chat_template":
+                draft.problem(f"the chat template {printable(key)!r} is a list, which no known reader takes")
+            _array(reader, key)
+        elif kind in _WIDTH:
+            reader.cursor.skip(_WIDTH[kind])
+        else:
+            raise Malformed(f"the key {printable(key)!r} has the unknown type {kind}")
+    return alignment
+
+
+def _string(reader: _Reader, key: str, draft: Draft) -> None:
+    """A text; a template among these is rendered by whatever serves the model."""
+    surely = key.startswith("tokenizer.chat_template")
+    length = reader.length()
+    if surely:
+        draft.notes.add(f"carries a chat template ({printable(key)})")
+    elif length > TEMPLATE_LIMIT:
+        reader.cursor.skip(length)
+        return
+    rendered.check(reader.text(length, TEMPLATE_LIMIT), printable(key), draft, surely=surely)
+
+
+def _array(reader: _Reader, key: str) -> None:
+    kind = reader.word()
+    count = reader.length()
+    if kind == _STRING:
+        reader.strings(count)
+    elif kind in _WIDTH:
+        reader.cursor.skip(count * _WIDTH[kind])
+    else:
+        raise Malformed(f"the list {printable(key)!r} holds values of type {kind}, which no known reader takes")
+
+
+def _tensors(reader: _Reader, count: int, alignment: int, draft: Draft) -> list[tuple[int, int, str]]:
+    spans = []
+    names: set[str] = set()
+    for _ in range(count):
+        name = reader.string(1024)
+        if name in names:
+            draft.problem(f"the tensor {printable(name)!r} is there twice")
+        names.add(name)
+        dimensions = reader.word()
+        if dimensions > 8:
+            raise Malformed(f"tensor {printable(name)!r} claims {dimensions} dimensions")
+        elements, row = 1, 1
+        for index in range(dimensions):
+            size = reader.length()
+            row = size if index == 0 else row
+            elements *= size
+            if elements >= 2**63:
+                raise Malformed(f"tensor {printable(name)!r} has an impossible size")
+        kind, offset = reader.word(), reader.long()
+        block = BLOCKS.get(kind)
+        if block is None:
+            raise Malformed(f"tensor {printable(name)!r} has the unknown type {kind}")
+        if row % block[0]:
+            draft.problem(f"tensor {printable(name)!r} has rows of {row} elements, but its type packs {block[0]}")
+        if offset % alignment:
+            draft.problem(f"tensor {printable(name)!r} is not aligned to {alignment} bytes")
+        spans.append((offset, elements // block[0] * block[1], name))
+    return spans

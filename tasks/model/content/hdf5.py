@@ -1,0 +1,29 @@
+"""HDF5: recognised, not parsed. What matters is whether a Keras model is built from it, which runs what it names.
+
+Source: HDF5 File Format Specification 3.0, section II.A; ``keras/src/legacy/saving/legacy_h5_format.py``.
+"""
+
+from __future__ import annotations
+
+from tasks.model.content.draft import Draft
+from tasks.model.content.window import Window
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_PIECE = 4 * 1024 * 1024
+_MARK = b"model_config"
+
+
+def read(window: Window, draft: Draft) -> None:
+    """Names of attributes are never compressed, so the mark is found wherever it lies."""
+    if window.read(0, 8) != SIGNATURE:
+        draft.problem("other data comes before the HDF5 signature")
+    at = 0
+    while at < window.size:
+        if _MARK in window.upto(at, _PIECE + len(_MARK)):
+            draft.format = "keras-h5"
+            draft.code = True
+            draft.notes.add(
+                "holds a model_config: Keras builds the classes that it names, Lambda layers with their bytecode too"
+            )
+            return
+        at += _PIECE

@@ -1,0 +1,131 @@
+"""What a name makes of a file of text: words that nothing runs, data to be read further, code, or nothing that is known.
+
+Bytes cannot tell a Makefile from a poem: tools go by names. So text counts as words only under a name that no tool runs; a name
+that is not known here is reported as such, and no policy of ours allows it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from arcops.beside import names_sbom
+from tasks.model.content.code_names import FORMS, CodeKind, code_kind
+
+UNKNOWN = "unknown-text"
+SETTINGS = "tool-settings"
+
+WORD_SUFFIXES = frozenset(
+    (
+        "md", "markdown", "rst", "txt", "text", "log", "bib", "vocab", "bpe", "merges", "codes", "names", "labels", "tags",
+        "md5", "sha1", "sha256", "sha512", "md5sum", "sha1sum", "sha256sum", "sha512sum", "asc", "minisig", "pem", "crt", "cer",
+        "pub", "jsonl", "ndjson",
+    )
+)  # fmt: skip
+"""Endings of words, lists of words, sums and keys."""
+
+_WORDS = re.compile(
+    r"(readme|authors|contributors|maintainers|changelog|changes|history|version|credits|thanks|acknowledge?ments|todo|news"
+    r"|disclaimer|model[-_]?card|vocab|merges|labels|checksums|(md5|sha1|sha256|sha512)sums?|terms|patents|attributions?"
+    r"|(.*[-_. ])?(licen[cs]es?|copying|unlicense|eula|notices?|copyright|(acceptable[-_])?use[-_]policy)([-_. ].*)?)"
+)
+_LICENCE_ENDINGS = re.compile(
+    r"[0-9]+|mit|apache|bsd|gpl|lgpl|agpl|mpl|isc|cc0|openrail|llama[0-9]*|gemma|model|code|weights|others?"
+)
+_STATEMENT_SUFFIXES = frozenset(("sig", "sigstore", "bundle", "dsse", "att", "spdx", "cdx", "tag", "intoto"))
+_LISTS = re.compile(
+    r"(.*[-_.])?(tokenizer|tekken|vocab|vocabulary|tokens?|id2label|label2id|labels?|classes|categories|normalizer|merges"
+    r"|phonemes|speakers|voices|languages|lexicon|dict|alphabet|bom|spdx|cdx|openvex|vex|sigstore|intoto|dsse|att|bundle"
+    r"|attestations?|provenance|statement|report|trivy)([-_.].*)?"
+)
+"""JSON of words or of statements, by its name: no key in it is a setting."""
+
+_SETTINGS_JSON = re.compile(
+    r"(.*[-_.])?(config|configuration|params|hyperparams|hparams|template|modules|generation|metadata|info|infos|card|codemeta|args"
+    r"|dtypes|quant|quantization|scheduler|model|prompts?|index|results?|state|map|scores?|metrics?|stats|statistics|history|losses)"
+    r"([-_.].*)?"
+)
+"""JSON of settings that loaders of models read."""
+_KNOWN_SETTINGS = re.compile(
+    r"(.*[-_])?config|configuration|hparams|hyperparams|params|recipe|metadata|training_args|model_index|citation"
+)
+_HIDDEN_WORDS = frozenset((".gitignore", ".gitkeep", ".keep", ".nojekyll"))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``reader`` is how the text is to be read on: ``words``, ``json``, ``yaml``…; empty if no tool is known that takes it for
+    data. ``known`` says that the name promises lists, figures or a statement, in which no key is taken for a setting."""
+
+    reader: str = ""
+    known: bool = True
+    code: CodeKind | None = None
+
+
+def family(form: str) -> str:
+    """``text`` for a format that a name gives to text, else *form* itself: what a name may promise of the bytes."""
+    return "text" if form in FORMS or form in (UNKNOWN, "xml") else form
+
+
+def kind_of(path: str) -> Kind:
+    """The kind of text at *path* in the model."""
+    code = code_kind(path)
+    if code is not None:
+        return Kind(code=code)
+    name = path.rsplit("/", 1)[-1].lower()
+    folders = [part for part in path.lower().split("/")[:-1] if part.startswith(".")]
+    if folders or name.startswith("."):
+        return _hidden(folders, path.lower(), name)
+    stem, dot, suffix = name.rpartition(".")
+    if not dot:
+        stem, suffix = name, ""
+    reader = _BY_SUFFIX.get(suffix, "words" if suffix in WORD_SUFFIXES else "")
+    if name in ("modelfile", "modelfile.txt") or suffix == "modelfile":
+        return Kind("modelfile")
+    if names_sbom(path) or suffix in _STATEMENT_SUFFIXES:
+        return Kind(reader if reader in ("json", "yaml", "xml") else "statement")
+    if suffix == "json":
+        if _LISTS.fullmatch(stem):
+            return Kind("json")
+        return Kind("json" if _SETTINGS_JSON.fullmatch(stem) else "figures", known=False)
+    if reader in ("yaml", "toml", "ini"):
+        return Kind(reader if _KNOWN_SETTINGS.fullmatch(stem) else "", known=False)
+    if not reader and _WORDS.fullmatch(name) and (not suffix or _LICENCE_ENDINGS.fullmatch(suffix)):
+        reader = "words"
+    return Kind(reader)
+
+
+def _hidden(folders: list[str], path: str, name: str) -> Kind:
+    """Names that begin with a dot are tools' own; those that hubs make are known."""
+    if not folders:
+        return Kind("gitattributes" if name == ".gitattributes" else "words" if name in _HIDDEN_WORDS else "")
+    if folders == [".cache"] and ".cache/huggingface/" in path:
+        if name in (".gitignore", "cachedir.tag"):
+            return Kind("words")
+        return Kind("hub-metadata" if name.endswith(".metadata") else "")
+    return Kind("yaml" if folders == [".eval_results"] and name.endswith((".yaml", ".yml")) else "", known=False)
+
+
+_BY_SUFFIX = {
+    "csv": "table",
+    "tsv": "table",
+    "yaml": "yaml",
+    "yml": "yaml",
+    "cff": "yaml",
+    "toml": "toml",
+    "ini": "ini",
+    "cfg": "ini",
+    "jinja": "template",
+    "jinja2": "template",
+    "j2": "template",
+    "svg": "svg",
+    "xml": "xml",
+    "rdf": "xml",
+    "jsonld": "json",
+    "tiktoken": "tiktoken",
+    "model": "tiktoken",
+    "txt": "txt",
+    "text": "txt",
+    "md": "markdown",
+    "markdown": "markdown",
+}

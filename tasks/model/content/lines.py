@@ -1,0 +1,103 @@
+"""Text whose lines have a meaning: Git's attributes, tables, lists of packages, tokens with ranks, a hub's notes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tasks.model.content.draft import Draft, printable
+from tasks.model.content.window import Cursor, Malformed, Window
+
+MOST_REQUIREMENTS = 100_000
+LONGEST = 1024 * 1024
+TABLE_LIMIT = 64 * 1024 * 1024
+
+_ATTRIBUTE = re.compile(
+    r"(?:filter|diff|merge)=lfs|[-!]?(?:text|binary|diff|merge)|text=auto|eol=(?:lf|crlf)|linguist-[\w-]+(?:=\w+)?"
+    r"|[-!](?:filter|eol)|whitespace=[\w,-]+|-?export-ignore"
+)
+_FORMULA = re.compile(r"[=+@-]\s*[A-Za-z_.]+\s*\(")
+_OPTION = re.compile(r"(?:-[a-zA-Z]|--(?:index-url|extra-index-url|find-links|requirement|editable|no-index|trusted-host))\b.*")
+_REQUIREMENT = re.compile(
+    r"[A-Za-z0-9][\w.-]*(?:\[[\w.,\s-]*\])?\s*(?P<bound>(?:[=~!<>]=?=?\s*[\w.*+-]+(?:\s*,\s*)?)+|@\s*\S+)?(?:\s*;.*)?"
+)
+_RANKED = re.compile(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,9}\r?")
+_NOTED = re.compile(rb'[0-9a-f]{40}\n"?[0-9a-f]{40,64}"?\n[0-9.]{1,24}\n?')
+
+
+def lines(window: Window) -> Iterator[str]:
+    """The lines, each without its end. Raises `Malformed` if one is longer than any that a person or a tool writes."""
+    cursor = Cursor(window)
+    while cursor.left:
+        if cursor.left <= LONGEST:
+            yield from cursor.take(cursor.left).decode("utf-8", "replace").splitlines()
+            return
+        yield cursor.line(LONGEST).decode("utf-8", "replace").rstrip("\r")
+
+
+def read_attributes(window: Window, draft: Draft) -> None:
+    if window.size > LONGEST:
+        raise Malformed(f"it has {window.size} bytes; at most {LONGEST} of Git's attributes are read")
+    for line in lines(window):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        for word in words[1:]:
+            if not _ATTRIBUTE.fullmatch(word):
+                draft.problem(f"it gives files the attribute {printable(word, 60)!r}, by which Git can run a program")
+
+
+def read_table(window: Window, draft: Draft) -> None:
+    """Cells that a spreadsheet takes for formulas, where these can call something."""
+    if window.size > TABLE_LIMIT:
+        raise Malformed(f"it has {window.size} bytes; at most {TABLE_LIMIT} of a table are looked through")
+    for number, line in enumerate(lines(window), 1):
+        if any(_is_formula(cell.strip().strip('"')) for cell in re.split(r"[,;\t]", line)):
+            draft.problem(f"line {number} holds a formula, which a spreadsheet runs")
+            return
+
+
+def _is_formula(cell: str) -> bool:
+    """Does it begin as a formula does, and call a function or (``=program|'arguments'!cell``) another program?"""
+    if not cell.startswith(("=", "+", "@", "-")):
+        return False
+    return _FORMULA.match(cell) is not None or "!" in cell.partition("|")[2]
+
+
+def are_requirements(window: Window) -> bool:
+    """Is every line one that an installer of Python packages takes, and one of them surely meant so?"""
+    if window.size > LONGEST:
+        return False
+    surely = False
+    for count, line in enumerate(lines(window)):
+        text = line.split(" #")[0].strip()
+        if not text or text.startswith("#"):
+            continue
+        match = _REQUIREMENT.fullmatch(text)
+        option = _OPTION.fullmatch(text)
+        if count > MOST_REQUIREMENTS or not (match or option or text.startswith(("git+", "http://", "https://"))):
+            return False
+        surely = surely or option is not None or match is None or match["bound"] is not None
+    return surely
+
+
+def are_ranked_tokens(window: Window) -> bool:
+    """Is every line a token in base64 and its rank, as ``tiktoken`` reads them?"""
+    cursor = Cursor(window)
+    try:
+        while cursor.left:
+            line = (
+                cursor.take(cursor.left)
+                if cursor.left < 512 and b"\n" not in window.upto(cursor.at, 512)
+                else cursor.line(65_536)
+            )
+            if line and not _RANKED.fullmatch(line):
+                return False
+    except Malformed:
+        return False
+    return True
+
+
+def are_hub_notes(window: Window) -> bool:
+    """Is it a commit, an ETag and a time, which hub clients write beside a download?"""
+    return window.size < 256 and _NOTED.fullmatch(window.read(0, window.size)) is not None

@@ -1,0 +1,136 @@
+"""Files of settings and data: JSON, YAML, TOML and INI, each read whole into one shape and walked for code."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from tasks.model.content import code_keys, yaml_text
+from tasks.model.content.bounded_json import Json, parse
+from tasks.model.content.draft import Draft, printable
+from tasks.model.content.names import fault_of
+from tasks.model.content.window import Malformed, Window
+
+JSON_LIMIT = 64 * 1024 * 1024
+"""Bytes. The tokenizers of the largest vocabularies have some 35 MiB."""
+
+TEXT_LIMIT = 1024 * 1024
+
+_TOKENIZER_PARTS = {
+    "normalizer": frozenset(
+        ("Sequence", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "BertNormalizer", "Strip", "StripAccents", "Replace",
+         "Precompiled", "Prepend", "ByteLevel")
+    ),
+    "pre_tokenizer": frozenset(
+        ("Sequence", "BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Metaspace", "Whitespace", "WhitespaceSplit",
+         "Split", "Punctuation", "Digits", "UnicodeScripts", "FixedLength")
+    ),
+    "post_processor": frozenset(("Sequence", "TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel")),
+    "decoder": frozenset(
+        ("Sequence", "ByteLevel", "Metaspace", "WordPiece", "BPEDecoder", "CTC", "Replace", "Fuse", "Strip", "ByteFallback")
+    ),
+    "model": frozenset(("BPE", "WordPiece", "WordLevel", "Unigram")),
+}  # fmt: skip
+"""The parts that the ``tokenizers`` library builds in; whatever else is named has to come from somewhere else."""
+
+
+def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> Json:
+    """The value of the file *base*, after what it would load or run is noted."""
+    if window.size > JSON_LIMIT:
+        raise Malformed(f"it has {window.size} bytes; at most {JSON_LIMIT} of JSON are read")
+    # Training states hold NaN, and settings of state-space models infinities; what models are built from stays strict JSON.
+    value = parse(window.read(0, window.size), constants=base != "config.json")
+    if base.endswith(".index.json"):
+        _index(value, draft)
+    if base == "tokenizer.json":
+        value = _tokenizer(value, draft)
+    code_keys.walk(value, base, draft, wide=wide)
+    return value
+
+
+def only_figures(value: Json) -> bool:
+    """Does *value* hold no text, but for its keys?"""
+    waiting = [value]
+    while waiting:
+        said = waiting.pop()
+        if isinstance(said, str):
+            return False
+        if isinstance(said, (list, dict)):
+            waiting += said if isinstance(said, list) else said.values()
+    return True
+
+
+def _index(index: Json, draft: Draft) -> None:
+    """The list of a model's shards: loaders open what it names."""
+    shards = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
+        raise Malformed("it does not map weights to the names of files")
+    for shard in sorted({str(shard) for shard in shards.values()}):
+        fault = fault_of(shard)
+        if fault:
+            draft.problem(f"the file {printable(shard)!r} that it names {fault}")
+        else:
+            draft.referred(shard)
+
+
+def _tokenizer(value: Json, draft: Draft) -> Json:
+    """Hold the parts of a tokenizer against those that are built in; what is left for the walk has no vocabulary."""
+    if not isinstance(value, dict):
+        raise Malformed("it is no mapping, as a tokenizer is")
+    model = value.get("model")
+    rest = dict(value)
+    if isinstance(model, dict):
+        rest["model"] = {key: said for key, said in model.items() if key not in ("vocab", "merges")}
+    for part, known in _TOKENIZER_PARTS.items():
+        waiting = [rest.get(part)]
+        while waiting:
+            said = waiting.pop()
+            if isinstance(said, list):
+                waiting += said
+            elif isinstance(said, dict):
+                kind = said.get("type")
+                if isinstance(kind, str) and kind not in known:
+                    draft.problem(f"its {part} is of the type {printable(kind, 40)!r}, which is not built into tokenizers")
+                waiting += [said.get(key) for key in ("normalizers", "pretokenizers", "processors", "decoders")]
+    return rest
+
+
+def read_yaml(window: Window, base: str, draft: Draft, *, wide: bool) -> None:
+    for document in yaml_text.documents(_text(window), draft):
+        code_keys.walk(document, base, draft, wide=wide)
+
+
+def read_toml(window: Window, base: str, draft: Draft) -> None:
+    text = _text(window)
+    if _DEEP_KEY.search(text):  # the reader's time grows with the square of a key's parts
+        raise Malformed("its TOML has a key of more than 64 parts")
+    try:
+        value: Json = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"its TOML does not parse: {printable(str(error))}") from error
+    code_keys.walk(value, base, draft, wide=True)
+
+
+_DEEP_KEY = re.compile(r"(?:[\w\"'-]{1,64}[ \t]*\.[ \t]*){64}")
+_SETTING = re.compile(r"\s*(?P<key>[^=:#;\[\]]+?)\s*[=:]\s*(?P<value>.*?)\s*")
+
+
+def read_ini(window: Window, base: str, draft: Draft) -> None:
+    """Sections of settings. A name that begins with ``@`` asks spaCy's registry, or that of a package, for a function."""
+    for line in _text(window).splitlines():
+        match = _SETTING.fullmatch(line)
+        if match is None:
+            continue
+        value = match["value"].strip("\"'")
+        if match["key"].startswith("@") and not value.startswith("spacy."):
+            draft.imported(f"registered.{value}")
+        code_keys.walk({match["key"]: value}, base, draft, wide=True)
+
+
+def _text(window: Window) -> str:
+    if window.size > TEXT_LIMIT:
+        raise Malformed(f"it has {window.size} bytes; at most {TEXT_LIMIT} of settings are read")
+    try:
+        return window.read(0, window.size).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"it is not UTF-8 at byte {error.start}") from error

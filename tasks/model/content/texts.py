@@ -1,0 +1,96 @@
+"""Text: read on as its name says, so that only words that nothing runs are left as words."""
+
+from __future__ import annotations
+
+from tasks.model.content import kinds, lines, markup, modelfile, rendered, settings, yaml_text
+from tasks.model.content.draft import Draft
+from tasks.model.content.window import Malformed, Window
+
+FRONT_LIMIT = 1024 * 1024
+_OPENS_JSON = (b"{", b"[")
+
+
+def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
+    """Set the format of the text at *path*, and note what it would run."""
+    kind = kinds.kind_of(path)
+    base = path.rsplit("/", 1)[-1].lower()
+    draft.format = "text"
+    if kind.code is not None:
+        draft.format = kind.code.form
+        draft.code = True
+        draft.notes.add(kind.code.why)
+        return
+    opened = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    match kind.reader:
+        case "txt" if lines.are_requirements(window):
+            draft.format = "package-manifest"
+            draft.code = True
+            draft.notes.add("lists packages for an installer, which runs what they bring")
+        case "words" | "txt":
+            _prompt(window, base, draft)
+        case "markdown":
+            _front(window, draft)
+            _prompt(window, base, draft)
+        case "table":
+            lines.read_table(window, draft)
+        case "statement":
+            draft.format = "json" if opened == b"{" else "text"
+        case "json":
+            draft.format = "json" if opened in _OPENS_JSON else "text"
+            if draft.format == "json":
+                settings.read_json(window, base, draft, wide=not kind.known)
+        case "figures" if opened in _OPENS_JSON:
+            draft.format = "json"
+            value = settings.read_json(window, base, draft, wide=True)
+            if draft.format == "json" and not settings.only_figures(value):
+                draft.format = kinds.UNKNOWN
+                draft.notes.add("holds texts under a name that is not known here, so a tool may take them for commands")
+        case "yaml":
+            settings.read_yaml(window, base, draft, wide=not kind.known)
+        case "toml":
+            settings.read_toml(window, base, draft)
+        case "ini":
+            settings.read_ini(window, base, draft)
+        case "template":
+            _template(window, draft)
+        case "svg":
+            markup.read_svg(window, draft)
+        case "xml":
+            markup.read_xml(window, draft)
+        case "gitattributes":
+            lines.read_attributes(window, draft)
+        case "modelfile":
+            modelfile.read(window, draft)
+        case "tiktoken" if lines.are_ranked_tokens(window):
+            pass
+        case "hub-metadata" if lines.are_hub_notes(window):
+            pass
+        case _:
+            draft.format = kinds.UNKNOWN
+            draft.notes.add("has a name that is not known here, so a tool may run it")
+
+
+def _front(window: Window, draft: Draft) -> None:
+    """The front matter of a card: hubs and our own reader take it for YAML."""
+    text = window.upto(0, FRONT_LIMIT).decode("utf-8", "replace").lstrip("\ufeff")
+    if not text.startswith("---"):
+        return
+    front = text.split("\n---", 1)[0]
+    try:
+        for _ in yaml_text.documents(front, draft):
+            pass
+    except Malformed:
+        return  # what does not parse builds nothing; whether a card is well formed is asked where cards are judged
+
+
+def _prompt(window: Window, base: str, draft: Draft) -> None:
+    """Some servers are given any file for a template; words with braces in them are none unless they are called so."""
+    if ("template" in base or "prompt" in base) and window.size <= rendered.TEMPLATE_TOTAL:
+        rendered.check(window.read(0, window.size).decode("utf-8", "replace"), "of the file", draft, surely=False)
+
+
+def _template(window: Window, draft: Draft) -> None:
+    if window.size > rendered.TEMPLATE_TOTAL:
+        raise Malformed(f"it has {window.size} bytes; at most {rendered.TEMPLATE_TOTAL} of a template are read")
+    draft.notes.add("is a chat template")
+    rendered.check(window.read(0, window.size).decode("utf-8", "replace"), "of the file", draft, surely=True)

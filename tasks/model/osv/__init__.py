@@ -1,0 +1,1 @@
+"""Known vulnerabilities, offline: OSV advisories imported into one file, and packages matched against it."""

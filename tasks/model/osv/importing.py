@@ -1,0 +1,207 @@
+"""Import an OSV ecosystem export into the database: all of it, or nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.request import silent
+from arcops.roots import ANYWHERE, Roots
+from tasks.model.osv.advisory import Advisory, Affected, Range, Unreadable, read_advisory
+from tasks.model.osv.archive import LIMITS, Export, Limits, open_export
+from tasks.model.osv.database import NAME, keep_others, replacing
+from tasks.model.osv.packages import fold, split_ecosystem
+from tasks.model.osv.ranges import beyond_ranges
+
+EVERY_PACKAGE = ""
+"""Under this name lies an advisory so broken that nobody can tell which package it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSummary:
+    """What an import left behind. ``dated`` is the newest change among the advisories of ``ecosystem``."""
+
+    ecosystem: str
+    database: Path
+    sha256: str
+    dated: datetime | None
+    advisories: int
+    packages: int
+    withdrawn: int
+    unreadable: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was counted while the members went by, for each ecosystem."""
+
+    advisories: Counter[str] = field(default_factory=Counter)
+    withdrawn: Counter[str] = field(default_factory=Counter)
+    unreadable: Counter[str] = field(default_factory=Counter)
+    newest: dict[str, datetime] = field(default_factory=dict)
+    members: dict[str, str] = field(default_factory=dict)
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    readable: int = 0
+
+
+def import_osv(
+    zip_path: Path,
+    data: Path,
+    *,
+    ecosystem: str | None,
+    now: datetime,
+    limits: Limits = LIMITS,
+    progress: Callable[[int, int], None] = silent,
+    within: Roots = ANYWHERE,
+) -> ImportSummary:
+    """Replace what the database in *data* knows of one ecosystem by the export at *zip_path*, which lies *within* these roots.
+
+    With no *ecosystem* it is the one that every advisory of the export names. *progress* is told members done and in all.
+    Raises `Refused` for a file that is no sound export, or that is about something else; `Unavailable` where the disk stands
+    in the way. Either way, and after a kill at any moment, the database is as it was before.
+    """
+    with open_export(zip_path, limits, within) as export, replacing(data) as connection:
+        tally = _Tally()
+        _load(connection, export, tally, now=now, progress=progress)
+        chosen = _chosen(zip_path, tally, ecosystem)
+        packages = _settle(connection, tally, chosen)
+        dated = tally.newest.get(chosen)
+        counts = (tally.advisories[chosen], tally.withdrawn[chosen], tally.unreadable[chosen] + len(tally.lost))
+        connection.execute(
+            "INSERT INTO ecosystem VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (chosen, dated.isoformat() if dated else None, now.isoformat(), export.sha256, *counts),
+        )
+        keep_others(connection, data, chosen)
+        return ImportSummary(
+            ecosystem=chosen,
+            database=data / NAME,
+            sha256=export.sha256,
+            dated=dated,
+            advisories=counts[0],
+            packages=packages,
+            withdrawn=counts[1],
+            unreadable=counts[2],
+        )
+
+
+def _load(
+    connection: sqlite3.Connection, export: Export, tally: _Tally, *, now: datetime, progress: Callable[[int, int], None]
+) -> None:
+    for done, (member, text) in enumerate(export.members(), start=1):
+        try:
+            advisory = read_advisory(text)
+            if (first := tally.members.setdefault(advisory.id, member)) != member:
+                raise Unreadable(
+                    f"{first} already carries the id {advisory.id}",
+                    tuple((entry.ecosystem, entry.name) for entry in advisory.affected),
+                )
+            _keep(connection, advisory, tally, now)
+        except Unreadable as error:
+            _lose(connection, member, error, tally)
+        if done % 256 == 0 or done == len(export):
+            progress(done, len(export))
+
+
+def _keep(connection: sqlite3.Connection, advisory: Advisory, tally: _Tally, now: datetime) -> None:
+    ecosystems = {split_ecosystem(entry.ecosystem)[0] for entry in advisory.affected}
+    gone = advisory.withdrawn is not None and advisory.withdrawn <= now
+    tally.readable += bool(ecosystems)
+    for name in ecosystems:
+        (tally.withdrawn if gone else tally.advisories)[name] += 1
+        tally.newest[name] = max(advisory.modified, tally.newest.get(name, advisory.modified))
+    if not gone:
+        connection.executemany("INSERT INTO affected VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _rows(advisory))
+        connection.executemany(
+            "INSERT OR IGNORE INTO release VALUES (?, ?)",
+            (parts for entry in advisory.affected if (parts := split_ecosystem(entry.ecosystem))[1]),
+        )
+
+
+def _rows(advisory: Advisory) -> Iterator[tuple[str, str, str, int, str, str, str, int | None, str, str, int]]:
+    aliases = _compact(list(advisory.aliases))
+    for number, entry in enumerate(advisory.affected):
+        ecosystem, release = split_ecosystem(entry.ecosystem)
+        yield (
+            ecosystem,
+            fold(ecosystem, entry.name),
+            advisory.id,
+            number,
+            release,
+            aliases,
+            entry.severity.vector,
+            entry.severity.score,
+            _compact([_plain(part) for part in entry.ranges]),
+            _compact(list(_needed(ecosystem, entry))),
+            int(bool(entry.versions)),
+        )
+
+
+def _needed(ecosystem: str, entry: Affected) -> tuple[str, ...]:
+    return beyond_ranges(ecosystem, entry.ranges, entry.versions)
+
+
+def _plain(part: Range) -> list[object]:
+    return [part.kind.value, [[event.turn.value, event.version] for event in part.events]]
+
+
+def _compact(value: Sequence[object]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _lose(connection: sqlite3.Connection, member: str, error: Unreadable, tally: _Tally) -> None:
+    named = {(split_ecosystem(ecosystem)[0], name) for ecosystem, name in error.packages}
+    if not named:
+        tally.lost.append((member, str(error)[:300]))
+    for ecosystem in {pair[0] for pair in named}:
+        tally.unreadable[ecosystem] += 1
+    connection.executemany(
+        "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?, ?)",
+        ((ecosystem, fold(ecosystem, name), member, str(error)[:300]) for ecosystem, name in named),
+    )
+
+
+def _chosen(path: Path, tally: _Tally, wanted: str | None) -> str:
+    named = tally.advisories + tally.withdrawn
+    if wanted is not None:
+        if not tally.advisories[wanted]:
+            found = ", ".join(sorted(named)[:5]) or "none at all"
+            raise Refused(f"{path} holds no advisory in force for ecosystem {wanted!r}; it names {found}")
+        return wanted
+    if not named:
+        raise Refused(f"{path} holds no advisory{_instead(tally)}; give an OSV ecosystem export such as PyPI's all.zip")
+    everywhere = [name for name, count in named.items() if count == tally.readable]
+    if len(everywhere) == 1 and not tally.advisories[everywhere[0]]:
+        count = tally.withdrawn[everywhere[0]]
+        raise Refused(
+            f"{path} holds no advisory in force: all {count} of {everywhere[0]} are withdrawn; fetch the export again"
+        )
+    if len(everywhere) != 1:
+        found = ", ".join(name for name, _ in named.most_common(5))
+        raise Refused(f"{path} is not about one ecosystem (it names {found}); say which one to import")
+    return everywhere[0]
+
+
+def _instead(tally: _Tally) -> str:
+    """What the export holds where advisories should be; empty where it holds nothing."""
+    if tally.lost:
+        member, why = tally.lost[0]
+        return f": none of its {len(tally.lost)} members could be read as one ({member}: {why})"
+    unread = sum(tally.unreadable.values())
+    return f" that could be read: {unread} could not" if unread else ""
+
+
+def _settle(connection: sqlite3.Connection, tally: _Tally, chosen: str) -> int:
+    for table in ("affected", "unreadable", "release"):
+        connection.execute(f"DELETE FROM {table} WHERE ecosystem <> ?", (chosen,))  # noqa: S608  # names from the tuple above
+    connection.executemany(
+        "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?, ?)",
+        ((chosen, EVERY_PACKAGE, member, reason) for member, reason in tally.lost),
+    )
+    (packages,) = connection.execute("SELECT count(DISTINCT package) FROM affected").fetchone()
+    return int(packages)

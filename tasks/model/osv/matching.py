@@ -1,0 +1,256 @@
+"""Components of SBOMs against the advisory database: one query for all names, then ranges in memory."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from arcops.errors import Refused
+from arcops.seen.sboms import Component, SbomSeen
+from arcops.seen.vulnerabilities import Database, Match, Standing, Uncompared, Vulnerabilities
+from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
+from tasks.model.osv.database import NAME, damaged, reading
+from tasks.model.osv.packages import SOURCE_NAMED, Package, is_package, read_purl
+from tasks.model.osv.ranges import Coverage
+
+_NO_PACKAGES = frozenset({"cryptographic-asset", "data", "dataset", "documentation", "file", "machine-learning-model", "model"})
+"""Kinds of component that no advisory database lists, in the words of CycloneDX and SPDX."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One row: what one advisory says of one package in one release of its ecosystem."""
+
+    advisory: str
+    aliases: tuple[str, ...]
+    release: str
+    vector: str
+    score: int | None
+    coverage: Coverage
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """Components by what can be done with them."""
+
+    packages: dict[Package, list[str]] = field(default_factory=lambda: defaultdict(list))
+    unmatched: list[Uncompared] = field(default_factory=list)
+    not_applicable: list[Uncompared] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the database knows of the packages asked for."""
+
+    databases: dict[str, Database]
+    entries: dict[Key, list[_Entry]]
+    unreadable: dict[Key, list[tuple[str, str]]]
+    releases: dict[str, frozenset[str]]
+
+
+def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None] = lambda: None) -> Vulnerabilities:
+    """Every component of *documents*, compared with the database in *data* or listed with the reason why not.
+
+    *tick* is called now and then and may raise to stop the work. Raises `Refused` where there is no sound database.
+    """
+    found = _sort(documents, tick)
+    try:
+        with closing(reading(data)) as connection:
+            known = _look_up(connection, {(package.ecosystem, package.key) for package in found.packages})
+    except sqlite3.Error as error:
+        raise damaged(data / NAME, error) from error
+    matches: list[Match] = []
+    compared = 0
+    for package, refs in found.packages.items():
+        tick()
+        reason = _hindrance(package, known)
+        if reason:
+            found.unmatched += (Uncompared(component=ref, name=package.key, purl=package.purl, reason=reason) for ref in refs)
+            continue
+        compared += len(refs)
+        matches += _matches(package, tuple(sorted(refs)), known)
+    used = {package.ecosystem for package in found.packages}
+    return Vulnerabilities(
+        databases=tuple(known.databases[name] for name in sorted(known.databases) if name in used),
+        compared=compared,
+        matches=tuple(sorted(matches, key=lambda one: (one.purl, one.advisory))),
+        unmatched=tuple(sorted(found.unmatched, key=lambda one: (one.component, one.purl))),
+        not_applicable=tuple(sorted(found.not_applicable, key=lambda one: (one.component, one.purl))),
+    )
+
+
+def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
+    found = _Sorted()
+    for document in documents:
+        tick()
+        listed = [(component, False) for component in document.components]
+        if document.root is not None:
+            listed.append((document.root, True))
+        for component, is_root in listed:
+            ref = f"{document.path}#{component.ref}"
+            try:
+                if not is_package(component.purl) and (is_root or component.kind in _NO_PACKAGES):
+                    kind = "what the document is about" if is_root else f"a {component.kind}"
+                    found.not_applicable.append(_uncompared(ref, component, f"is {kind}, not a package"))
+                else:
+                    found.packages[read_purl(component.purl, component.version)].append(ref)
+            except Refused as error:
+                found.unmatched.append(_uncompared(ref, component, str(error)))
+    return found
+
+
+def _uncompared(ref: str, component: Component, reason: str) -> Uncompared:
+    return Uncompared(component=ref, name=component.name, purl=component.purl, reason=reason)
+
+
+def _look_up(connection: sqlite3.Connection, keys: set[Key]) -> _Known:
+    connection.execute(
+        "CREATE TEMP TABLE wanted (ecosystem TEXT, package TEXT, PRIMARY KEY (ecosystem, package)) WITHOUT ROWID"
+    )
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO wanted VALUES (?, ?)", sorted(keys))
+    connection.execute("COMMIT")
+    entries: dict[Key, list[_Entry]] = defaultdict(list)
+    for ecosystem, package, *row in connection.execute(
+        "SELECT ecosystem, package, advisory, aliases, release, vector, score, ranges, versions, enumerated"
+        " FROM wanted CROSS JOIN osv.affected USING (ecosystem, package)"
+    ):
+        entries[ecosystem, package].append(_entry(ecosystem, *row))
+    unreadable: dict[Key, list[tuple[str, str]]] = defaultdict(list)
+    for ecosystem, package, member, reason in connection.execute(
+        "SELECT ecosystem, package, member, reason FROM wanted CROSS JOIN osv.unreadable USING (ecosystem, package)"
+    ):
+        unreadable[ecosystem, package].append((member, reason))
+    releases: dict[str, set[str]] = defaultdict(set)
+    for ecosystem, release in connection.execute("SELECT ecosystem, release FROM osv.release"):
+        releases[ecosystem].add(release)
+    return _Known(
+        databases={row[0]: _database(*row) for row in connection.execute("SELECT * FROM osv.ecosystem")},
+        entries=entries,
+        unreadable=unreadable,
+        releases={name: frozenset(values) for name, values in releases.items()},
+    )
+
+
+def _database(
+    name: str, dated: str | None, imported: str, sha256: str, advisories: int, withdrawn: int, unreadable: int
+) -> Database:
+    return Database(
+        ecosystem=name,
+        dated=None if dated is None else datetime.fromisoformat(dated),
+        imported=datetime.fromisoformat(imported),
+        sha256=sha256,
+        advisories=advisories,
+        withdrawn=withdrawn,
+        unreadable=unreadable,
+    )
+
+
+def _entry(
+    ecosystem: str,
+    advisory: str,
+    aliases: str,
+    release: str,
+    vector: str,
+    score: int | None,
+    ranges: str,
+    versions: str,
+    enumerated: int,
+) -> _Entry:
+    return _Entry(
+        advisory=advisory,
+        aliases=tuple(json.loads(aliases)),
+        release=release,
+        vector=vector,
+        score=score,
+        coverage=Coverage(
+            ecosystem=ecosystem, ranges=_ranges(ranges), versions=json.loads(versions), enumerated=bool(enumerated)
+        ),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _ranges(text: str) -> tuple[Range, ...]:
+    return tuple(
+        Range(kind=RangeKind(kind), events=tuple(Event(turn=Turn(turn), version=version) for turn, version in events))
+        for kind, events in json.loads(text)
+    )
+
+
+def _hindrance(package: Package, known: _Known) -> str:
+    """Why the database cannot speak about *package*, as a clause without its subject; empty where it can."""
+    if package.ecosystem not in known.databases:
+        return f"is a {package.ecosystem} package, and no {package.ecosystem} advisories were imported"
+    releases = known.releases.get(package.ecosystem)
+    if releases and package.release and package.release not in releases:
+        return f"is of {package.ecosystem} {package.release}, a release that the imported advisories do not speak of"
+    key = package.ecosystem, package.key
+    if not package.source_known and key not in known.entries and package.ecosystem in SOURCE_NAMED:
+        return "names no source package (qualifier 'upstream'), and no advisory knows the binary package's own name"
+    return ""
+
+
+def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator[Match]:
+    key = package.ecosystem, package.key
+    best: dict[str, Match] = {}
+    for entry in known.entries.get(key, ()):
+        if entry.release and package.release and entry.release != package.release:
+            continue
+        answer = entry.coverage.of(package.version)
+        if answer.standing is None:
+            continue
+        standing, reason = answer.standing, answer.reason
+        if standing is Standing.YES and entry.release and not package.release:
+            standing, reason = (
+                Standing.UNKNOWN,
+                f"is affected in release {entry.release}, and nothing says which release this is",
+            )
+        made = Match(
+            purl=package.purl,
+            version=package.version,
+            ecosystem=package.ecosystem,
+            components=refs,
+            advisory=entry.advisory,
+            aliases=entry.aliases,
+            vector=entry.vector,
+            score=entry.score,
+            fixed=entry.coverage.fixes(package.version),
+            affected=standing,
+            reason=reason,
+        )
+        best[entry.advisory] = _worse(best.get(entry.advisory), made)
+    yield from best.values()
+    for member, reason in known.unreadable.get(key, ()):
+        yield Match(
+            purl=package.purl,
+            version=package.version,
+            ecosystem=package.ecosystem,
+            components=refs,
+            advisory=member.removesuffix(".json"),
+            aliases=(),
+            vector="",
+            score=None,
+            fixed=(),
+            affected=Standing.UNKNOWN,
+            reason=f"is named by an advisory that cannot be read ({reason})",
+        )
+
+
+def _worse(one: Match | None, other: Match) -> Match:
+    """Of two answers of one advisory about one version: a *yes* before an *unknown*, then the greater severity."""
+    if one is None:
+        return other
+
+    def badness(match: Match) -> tuple[bool, int]:
+        return match.affected is Standing.YES, 101 if match.score is None else match.score
+
+    return max(one, other, key=badness)

@@ -1,0 +1,241 @@
+"""Does an advisory cover a version? OSV schema, "Evaluation", with a third answer for what cannot be told.
+
+Versions are compared by the rules of their ecosystem (`tasks.model.versions`). Where those cannot read a version on either
+side, and nothing else already says *yes*, the answer is *unknown*, never *no*.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from arcops.seen.vulnerabilities import Standing
+from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
+from tasks.model.versions import Scheme, Unparsable, scheme
+from tasks.model.versions.semver import SEMVER
+
+Key = Any  # what a scheme sorts by: opaque here, comparable with keys of the same scheme
+
+_MOST_FIXES = 64
+"""The lowest so many are told. Nobody chooses among more, and an advisory can name a hundred thousand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """``standing`` is ``None`` where the version is not covered; ``reason`` is a clause that follows "the version"."""
+
+    standing: Standing | None
+    reason: str = ""
+
+
+_NO = Answer(standing=None)
+
+
+class Timeline:
+    """One range as steps: from which version on it holds, made once, so that asking costs a search and not a walk.
+
+    Raises `Unparsable` where an event has a version that cannot be read.
+    """
+
+    __slots__ = ("fixes", "steps")
+
+    def __init__(self, events: Iterable[Event], order: Scheme) -> None:
+        turns: list[tuple[Key, Turn]] = []
+        self.fixes: list[tuple[Key, str]] = []
+        opening = False
+        limits: list[Key] = []
+        endless = False
+        for event in events:
+            if event.turn is Turn.LIMIT and "*" in event.version:
+                endless = True
+            elif event.turn is Turn.LIMIT:
+                limits.append(order.key(event.version))
+            elif event.turn is Turn.INTRODUCED and event.version == "0":
+                opening = True
+            else:
+                key = order.key(event.version)
+                turns.append((key, event.turn))
+                if event.turn is Turn.FIXED:
+                    self.fixes.append((key, event.version))
+        self.steps = _steps(turns, opening, None if endless or not limits else max(limits))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """What holds before the first of ``keys``, at each of them, and between each and the next. ``None`` contradicts itself."""
+
+    keys: list[Key]
+    before: bool | None
+    at: list[bool | None]
+    after: list[bool | None]
+
+    def of(self, key: Key) -> bool | None:
+        place = bisect_right(self.keys, key) - 1
+        if place < 0:
+            return self.before
+        return self.at[place] if self.keys[place] == key else self.after[place]
+
+
+def _steps(turns: list[tuple[Key, Turn]], opening: bool, limit: Key | None) -> _Steps:
+    """OSV schema, "Evaluation": the last event at or below a version decides, and nothing holds from *limit* on.
+
+    Nothing says which of a fix and an introduction at one version comes first. Both are tried; where they disagree, `None`.
+    """
+    turns.sort(key=lambda turn: turn[0])
+    found = _Steps(keys=[], before=opening, at=[], after=[])
+    holds: bool | None = opening
+    for key, group in groupby(turns, key=lambda turn: turn[0]):
+        if limit is not None and not key < limit:
+            break
+        here = {turn for _, turn in group}
+        if {Turn.INTRODUCED, Turn.FIXED} <= here:
+            at: bool | None = None
+        elif Turn.INTRODUCED in here or Turn.FIXED in here:
+            at = Turn.INTRODUCED in here
+        else:
+            at = holds
+        holds = False if Turn.LAST_AFFECTED in here else at
+        found.keys.append(key)
+        found.at.append(at)
+        found.after.append(holds)
+    if limit is not None:
+        found.keys.append(limit)
+        found.at.append(False)
+        found.after.append(False)
+    return found
+
+
+def _union(parts: list[_Steps]) -> _Steps:
+    """Where any of *parts* holds; where none does and one contradicts itself, `None`."""
+    if len(parts) == 1:
+        return parts[0]
+    counts = Counter(part.before for part in parts)
+    now = [part.before for part in parts]
+    found = _Steps(keys=[], before=_any(counts), at=[], after=[])
+    marks = [(key, number, place) for number, part in enumerate(parts) for place, key in enumerate(part.keys)]
+    marks.sort(key=lambda mark: mark[0])
+    for key, group in groupby(marks, key=lambda mark: mark[0]):
+        here = list(group)
+        for _, number, place in here:
+            counts[now[number]] -= 1
+            now[number] = parts[number].at[place]
+            counts[now[number]] += 1
+        found.keys.append(key)
+        found.at.append(_any(counts))
+        for _, number, place in here:
+            counts[now[number]] -= 1
+            now[number] = parts[number].after[place]
+            counts[now[number]] += 1
+        found.after.append(_any(counts))
+    return found
+
+
+def _any(counts: Counter[bool | None]) -> bool | None:
+    return True if counts[True] else None if counts[None] else False
+
+
+class Coverage:
+    """What one advisory says of one package, made ready to be asked about many versions.
+
+    ``enumerated`` says that the advisory lists versions at all: *versions* may hold only those that *ranges* do not cover.
+    """
+
+    __slots__ = ("_fixes", "_keys", "_order", "_orders", "_strange", "_versions", "ecosystem")
+
+    def __init__(self, *, ecosystem: str, ranges: Iterable[Range], versions: Iterable[str], enumerated: bool) -> None:
+        self.ecosystem = ecosystem
+        self._order = scheme(ecosystem)
+        self._versions = frozenset(versions)
+        self._keys: list[Key] | None = None
+        timelines: dict[str, tuple[Scheme, list[Timeline]]] = {}
+        self._strange: list[str] = []
+        commits = False
+        for entry in ranges:
+            if entry.kind is RangeKind.GIT:
+                commits = True
+                continue
+            order = self._order or SEMVER if entry.kind is RangeKind.SEMVER else self._order
+            if order is None:
+                self._strange.append(f"is of ecosystem {ecosystem}, whose version order is not known here")
+                continue
+            try:
+                timelines.setdefault(order.name, (order, []))[1].append(Timeline(entry.events, order))
+            except Unparsable as error:
+                self._strange.append(f"meets a range that cannot be read ({error})")
+        self._orders = [(order, _union([one.steps for one in made])) for order, made in timelines.values() if made]
+        self._fixes = [
+            (order, sorted({fix[1]: fix for one in made for fix in one.fixes}.values(), key=lambda fix: fix[0]))
+            for order, made in timelines.values()
+        ]
+        if not (enumerated or self._orders or self._strange):
+            self._strange.append("meets only a range of Git commits" if commits else "meets an advisory that names no versions")
+
+    def of(self, version: str) -> Answer:
+        """Is *version* covered?"""
+        if version in self._versions:
+            return Answer(standing=Standing.YES, reason="is listed as affected")
+        public = self._public(version)
+        strange = list(self._strange)
+        for order, steps in self._orders:
+            try:
+                covered = steps.of(order.key(public))
+            except Unparsable as error:
+                strange.append(f"cannot be read ({error})")
+                continue
+            if covered:
+                return Answer(standing=Standing.YES, reason="is in an affected range")
+            if covered is None:
+                strange.append("meets a range that is both introduced and fixed at one version")
+        if self._versions:
+            try:
+                if self._listed(public):
+                    return Answer(standing=Standing.YES, reason="equals one that is listed as affected")
+            except Unparsable as error:
+                strange.append(f"cannot be read ({error})")
+        return Answer(standing=Standing.UNKNOWN, reason=strange[0]) if strange else _NO
+
+    def fixes(self, version: str) -> tuple[str, ...]:
+        """The versions above *version* that the advisory calls fixed, lowest first."""
+        found: list[tuple[Key, str]] = []
+        for order, fixes in self._fixes:
+            try:
+                first = bisect_right(fixes, order.key(self._public(version)), key=lambda fix: fix[0])
+            except Unparsable:
+                first = 0
+            found += fixes[first : first + _MOST_FIXES]
+        unique = {text: key for key, text in found}
+        try:
+            return tuple(sorted(unique, key=lambda text: unique[text])[:_MOST_FIXES])
+        except TypeError:  # ranges of two orders: nothing sorts them together
+            return tuple(sorted(unique)[:_MOST_FIXES])
+
+    def _public(self, version: str) -> str:
+        # A local build of 2.0.1 (PEP 440's "2.0.1+cu118") carries the code of 2.0.1, whatever sorts after what.
+        return version.partition("+")[0] if self.ecosystem == "PyPI" else version
+
+    def _listed(self, version: str) -> bool:
+        """Does *version* equal a listed one that is spelt otherwise? A listed one that cannot be read has one spelling."""
+        order = self._order
+        if order is None:
+            raise Unparsable(f"the version order of {self.ecosystem} is not known here")
+        if self._keys is None:
+            self._keys = []
+            for text in self._versions:
+                try:
+                    self._keys.append(order.key(text))
+                except Unparsable:
+                    continue
+            self._keys.sort()
+        key = order.key(version)
+        place = bisect_left(self._keys, key)
+        return place < len(self._keys) and bool(self._keys[place] == key)
+
+
+def beyond_ranges(ecosystem: str, ranges: tuple[Range, ...], versions: Iterable[str]) -> tuple[str, ...]:
+    """Those of *versions* that *ranges* alone do not already cover: all that needs to be kept of an enumeration."""
+    by_range = Coverage(ecosystem=ecosystem, ranges=ranges, versions=(), enumerated=True)
+    return tuple(sorted({version for version in versions if by_range.of(version).standing is not Standing.YES}))

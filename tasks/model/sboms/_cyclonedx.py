@@ -1,0 +1,195 @@
+"""CycloneDX 1.2 to 1.7: from the decoded document to our shape (JSON, and XML once `_cyclonedx_xml` has made it JSON's shape).
+
+Source: the CycloneDX specification, ECMA-424. Beyond its schemas: what components and services are called is unique, what
+a dependency names exists, and ``$schema`` does not speak of another version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from arcops.seen.sboms import Component, Dependency, SbomSeen
+from tasks.model.sboms import PATH_PROPERTY
+from tasks.model.sboms._document import Document
+from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
+from tasks.model.sboms._schema import JSON_VERSIONS, cyclonedx, violations
+
+FORMAT = "CycloneDX"
+_SCHEMA_OF = re.compile(r"cyclonedx\.org/schema/bom-(\d+\.\d+)")
+
+
+def read_json(document: Document, content: Table) -> SbomSeen:
+    """*content*, an object whose ``bomFormat`` is ours, validated and in our shape."""
+    version = text(content, "specVersion")
+    if version not in JSON_VERSIONS:
+        return document.broken(unknown_version(version, JSON_VERSIONS), format=FORMAT, version=version, encoding="json")
+    problems = violations(cyclonedx(version), content, len(document.data))
+    spoken = _SCHEMA_OF.search(text(content, "$schema"))
+    if spoken is not None and spoken[1] != version:
+        problems.append(f"$schema: the document is of version {version}, but names the schema of {spoken[1]}.")
+    if text(content, "bomFormat") != FORMAT:
+        problems.append(f"bomFormat: it must be '{FORMAT}'.")
+    return shaped(document, content, version=version, encoding="json", problems=problems)
+
+
+def unknown_version(version: str, known: tuple[str, ...]) -> str:
+    return (
+        f"specVersion: {version!r} is not a CycloneDX version that can be validated; convert the document to one of "
+        f"{', '.join(known)}."
+    )
+
+
+def shaped(document: Document, content: Table, *, version: str, encoding: str, problems: list[str]) -> SbomSeen:
+    metadata = table(content, "metadata")
+    subject = table(metadata, "component")
+    edges: dict[str, set[str]] = {}
+    refs: list[str] = []
+    namer = _Namer()
+
+    root = _component(subject, document, namer, refs) if subject else None
+    components: list[Component] = []
+    for top, parent in ((subject, root), (content, None)):
+        # Depth is bounded: the JSON reader and the validator both refuse what is nested deeper than they can follow.
+        stack: list[tuple[Table, Component | None]] = [(inner, parent) for inner in tables(top, "components")]
+        while stack:
+            entry, holder = stack.pop()
+            component = _component(entry, document, namer, refs)
+            components.append(component)
+            if holder is not None:
+                edges.setdefault(holder.ref, set()).add(component.ref)
+            stack.extend((inner, component) for inner in tables(entry, "components"))
+    refs.extend(_service_refs(content))
+    problems.extend(_twice(refs))
+    problems.extend(_dangling(content))
+    for entry in tables(content, "dependencies"):
+        on = (*texts(entry, "dependsOn"), *texts(entry, "provides"))
+        edges.setdefault(text(entry, "ref"), set()).update(on)
+    return SbomSeen(
+        path=document.path,
+        sha256=document.sha256,
+        format=FORMAT,
+        spec_version=version,
+        created=moment(text(metadata, "timestamp")),
+        authors=_authors(metadata),
+        root=root,
+        components=tuple(sorted(components, key=lambda component: (component.ref, component.name))),
+        dependencies=tuple(Dependency(ref=ref, on=unique(on)) for ref, on in sorted(edges.items()) if ref),
+        problems=few(problems),
+        serial=text(content, "serialNumber"),
+        tools=_tools(metadata),
+        contexts=unique(text(phase, "phase") or text(phase, "name") for phase in tables(metadata, "lifecycles")),
+        encoding=encoding,
+        attached=document.attached,
+    )
+
+
+class _Namer:
+    """Refs for components that have none: a ref is optional in CycloneDX, and ours is always there and unique."""
+
+    __slots__ = ("_next",)
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def ref(self, component: Table) -> str:
+        self._next += 1
+        return f"{self._next}:{text(component, 'name')}"
+
+
+def _component(entry: Table, document: Document, namer: _Namer, refs: list[str]) -> Component:
+    ref = text(entry, "bom-ref")
+    if ref:
+        refs.append(ref)
+    name, group = text(entry, "name"), text(entry, "group")
+    swid = text(table(entry, "swid"), "tagId")
+    return Component(
+        ref=ref or namer.ref(entry),
+        name=f"{group}/{name}" if group and not _npm_scoped(name) else name,
+        kind=text(entry, "type"),
+        version=text(entry, "version"),
+        purl=text(entry, "purl"),
+        supplier=_supplier(entry),
+        licences=tuple(licence for choice in tables(entry, "licenses") if (licence := _licence(choice))),
+        digests=digests(digest(text(found, "alg"), text(found, "content")) for found in tables(entry, "hashes")),
+        path=_path(entry, document, name),
+        identifiers=unique((text(entry, "cpe"), swid, *texts(entry, "omniborId"), *texts(entry, "swhid"))),
+    )
+
+
+def _npm_scoped(name: str) -> bool:
+    return name.startswith("@")
+
+
+def _supplier(entry: Table) -> str:
+    """Who supplies it: the supplier, else who made it, else who publishes it."""
+    return text(table(entry, "supplier"), "name") or text(table(entry, "manufacturer"), "name") or text(entry, "publisher")
+
+
+def _licence(choice: Table) -> str:
+    licence = table(choice, "license")
+    return text(choice, "expression") or text(licence, "id") or text(licence, "name")
+
+
+def _path(entry: Table, document: Document, name: str) -> str:
+    for found in tables(entry, "properties"):
+        if text(found, "name") == PATH_PROPERTY:
+            return text(found, "value")
+    if text(entry, "type") not in ("file", "machine-learning-model", "data"):
+        return ""
+    occurrences = (text(found, "location") for found in tables(table(entry, "evidence"), "occurrences"))
+    return next((path for candidate in (name, *occurrences) if (path := document.path_of(candidate))), "")
+
+
+def _authors(metadata: Table) -> tuple[str, ...]:
+    """Who made the document: its authors, and (since 1.6) the organisation that manufactured it."""
+    people = (text(author, "name") or text(author, "email") for author in tables(metadata, "authors"))
+    return unique((*people, text(table(metadata, "manufacturer"), "name")))
+
+
+def _tools(metadata: Table) -> tuple[str, ...]:
+    """Tool names with versions; a list up to 1.4, an object of components and services since 1.5, both allowed there."""
+    held = table(metadata, "tools")
+    listed = (*tables(metadata, "tools"), *tables(held, "components"), *tables(held, "services"))
+    return unique(" ".join(part for part in (text(tool, "name"), text(tool, "version")) if part) for tool in listed)
+
+
+def _service_refs(content: Table) -> Iterator[str]:
+    stack = list(tables(content, "services"))
+    while stack:
+        service = stack.pop()
+        if ref := text(service, "bom-ref"):
+            yield ref
+        stack.extend(tables(service, "services"))
+
+
+def _twice(refs: list[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for ref in refs:
+        if ref in seen:
+            yield f"bom-ref: {ref!r} names two components or services; it must be unique in the document."
+        seen.add(ref)
+
+
+def _dangling(content: Table) -> Iterator[str]:
+    known: set[str] | None = None
+    for entry in tables(content, "dependencies"):
+        if known is None:
+            known = _all_refs(content)
+        for ref in (text(entry, "ref"), *texts(entry, "dependsOn"), *texts(entry, "provides")):
+            if ref and ref not in known:
+                yield f"dependencies: {ref!r} is the bom-ref of nothing in the document."
+
+
+def _all_refs(content: Table) -> set[str]:
+    refs: set[str] = set()
+    stack: list[object] = [content]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if isinstance(ref := value.get("bom-ref"), str):
+                refs.add(ref)
+            stack.extend(inner for inner in value.values() if isinstance(inner, dict | list))
+        elif isinstance(value, list):
+            stack.extend(inner for inner in value if isinstance(inner, dict | list))
+    return refs

@@ -1,0 +1,70 @@
+"""From the bytes of one file to what it says: by content, whatever its name."""
+
+from __future__ import annotations
+
+import re
+
+from arcops.errors import Refused
+from arcops.seen.sboms import SbomSeen
+from tasks.model.sboms import _cyclonedx, _cyclonedx_xml, _spdx2, _spdx2_tag_value, _spdx3
+from tasks.model.sboms._document import UTF8_MARK, Document, decode
+from tasks.model.sboms._fields import Table
+
+_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<|\xff\xfe<\x00|\xfe\xff\x00<")
+_SPDX_RDF = b"http://spdx.org/rdf/terms"
+
+
+def looks_like_sbom(head: bytes) -> bool:
+    """Do the first bytes of a file say that it is an SBOM in a format of ours?"""
+    if _XML.match(head):
+        return _cyclonedx_xml.NAMESPACE.match(_cyclonedx_xml.root_of(head)[0]) is not None
+    if _spdx2_tag_value.begins(head):
+        return True
+    claims = (b'"bomFormat"', b'"spdxVersion"', b"spdx.org/rdf/3")
+    return head.removeprefix(UTF8_MARK).lstrip()[:1] == b"{" and any(claim in head for claim in claims)
+
+
+def read(document: Document) -> SbomSeen | None:
+    """What *document* says. Never raises for its content: what is wrong with it is among the problems.
+
+    ``None`` for an attached CycloneDX document that lists vulnerabilities and no components: that is a VEX, which speaks
+    about another SBOM and is no SBOM itself.
+    """
+    data = document.data
+    if not data.strip():
+        return document.broken("The file is empty.")
+    if _XML.match(data):
+        return _xml(document)
+    if _spdx2_tag_value.begins(data):
+        return _spdx2_tag_value.read_tag_value(document)
+    try:
+        content = decode(data)
+    except Refused as refused:
+        return document.broken(str(refused), encoding="json")
+    return _json(document, content)
+
+
+def _json(document: Document, content: Table) -> SbomSeen | None:
+    if document.attached and "bomFormat" in content and content.get("vulnerabilities") and not content.get("components"):
+        return None
+    if "bomFormat" in content or "cyclonedx.org" in str(content.get("$schema", "")):
+        return _cyclonedx.read_json(document, content)
+    if "spdxVersion" in content:
+        return _spdx2.read_json(document, content)
+    if _spdx3.speaks(content):
+        return _spdx3.read_json_ld(document, content)
+    return document.broken(
+        "The document is JSON, but neither CycloneDX (bomFormat), SPDX 2 (spdxVersion) nor SPDX 3 (@context).", encoding="json"
+    )
+
+
+def _xml(document: Document) -> SbomSeen | None:
+    namespace, name = _cyclonedx_xml.root_of(document.data)
+    if name == "bom" and _cyclonedx_xml.NAMESPACE.match(namespace):
+        seen = _cyclonedx_xml.read_xml(document)
+        return None if document.attached and not seen.components and b"<vulnerabilities" in document.data else seen
+    if _SPDX_RDF in document.data[: 64 * 1024]:
+        return document.broken(
+            "The document is SPDX in RDF/XML, which is not read here; convert it to JSON.", format="SPDX", encoding="xml"
+        )
+    return document.broken(_cyclonedx_xml.not_ours(document.data, namespace, name), encoding="xml")

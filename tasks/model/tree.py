@@ -1,0 +1,272 @@
+"""The tree: every file of the target hashed and described in one reading, by as many workers as there are cores.
+
+No link is followed and nothing but regular files is opened. A file or folder whose inode, size or times differ between the
+walk, the reading and the end of the run is trouble: what was read of it is then nobody's model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from arcops.beside import LONGEST_SIGNATURE, SIGNATURE_SUFFIXES
+from arcops.collector import collector
+from arcops.errors import Refused, Stopped, Unavailable
+from arcops.evidence import Seen, Sighting
+from arcops.request import Request
+from arcops.seen.tree import FileSeen, Tree, Trouble
+from artifacts.beneath import open_below, open_within
+from tasks.files.digest_cache import DigestCache, Known, settled
+from tasks.files.walk import Entry, Identity, Walked, encodable, shown, walk
+from tasks.model.content import READERS, describe
+from tasks.model.content.window import Window
+
+VERSION = "2"
+CHUNK = 1024 * 1024
+SMALL = 64 * 1024
+"""Bytes below which a file costs more in Python than in SHA-256; one worker reads all of these, for two would only wait for
+each other's interpreter lock (measured: twice as long)."""
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+
+clock_ns: Callable[[], int] = time.time_ns
+"""The wall clock, beside which the kernel's file times are judged. A name of its own, so that tests can hold it."""
+
+
+@collector("tree", Tree, version=f"{VERSION}.{READERS}", deadline=timedelta(hours=6))
+def look(request: Request, seen: Seen) -> Sighting[Tree]:
+    """Read the target, a folder or a single file. Raises `Refused` where it is missing, empty or neither."""
+    with _opened(request) as (root, walked, base):
+        if base is None:
+            request.progress(0, 0)
+            walked = walk(root, lambda: request.progress(0, 0))
+        cache = DigestCache(request.cache, request.target.absolute(), look.version)
+        known = cache.load()
+        endless = [] if base else [entry for entry in walked.files if _endless(entry)]
+        short = [entry for entry in walked.files if base or not _endless(entry)]
+        reading = _Reading(root, base, short, known, request.progress)
+        reading.run(max(1, request.workers))
+        troubles = [*walked.troubles, *map(_unread, endless), *reading.troubles, *_changed(root, base, walked)]
+    if not walked.files and not walked.links and not troubles:
+        raise Refused(f"{request.target} holds no file, so there is nothing to judge; name the folder that holds the model")
+    fresh = [(entry, found) for entry, found in reading.done if settled(entry.identity, reading.began_ns)]
+    if any((entry.path, entry.identity) not in known for entry, _ in fresh) or len(fresh) != len(known):
+        cache.save(fresh)
+    remembered = [entry.identity.size for entry, _ in reading.done if (entry.path, entry.identity) in known]
+    if remembered:
+        request.remark(
+            f"{len(remembered)} of {len(reading.done)} files ({sum(remembered):,} bytes) were not read again: nobody has "
+            "written to them since their digests were taken."
+        )
+    return Sighting(body=_tree(reading.done, walked, troubles))
+
+
+def _endless(entry: Entry) -> bool:
+    """Is it called a signature, and longer than one can be? Nobody will believe it, so nobody need wait for its digest."""
+    return entry.path.endswith(SIGNATURE_SUFFIXES) and entry.identity.size > LONGEST_SIGNATURE
+
+
+def _unread(entry: Entry) -> Trouble:
+    return Trouble(
+        path=entry.path,
+        reason=f"it is called a signature and has {entry.identity.size} bytes, of which none was read; "
+        f"no signature is longer than {LONGEST_SIGNATURE}",
+    )
+
+
+@contextmanager
+def _opened(request: Request) -> Iterator[tuple[int, Walked, Entry | None]]:
+    """A descriptor on the target; for a single file, also its entry. The target itself may be a link that a person typed."""
+    target = request.target
+    try:
+        descriptor = open_within(target, os.O_RDONLY | os.O_NONBLOCK, request.within)
+    except FileNotFoundError as error:
+        raise Refused(f"{target} does not exist; name a model folder or file") from error
+    except OSError as error:
+        raise Unavailable(f"{target} cannot be opened: {error.strerror}") from error
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            yield descriptor, Walked(), None
+        elif stat.S_ISREG(status.st_mode):
+            name = target.resolve().name
+            if not encodable(name):
+                raise Refused(f"the name of {shown(str(target))} is not UTF-8; rename it and check again")
+            entry = Entry(target.name or name, Identity.of(status), bool(status.st_mode & 0o111))
+            yield descriptor, Walked(files=[entry]), entry
+        else:
+            raise Refused(f"{target} is neither a folder nor a regular file")
+    finally:
+        os.close(descriptor)
+
+
+def _changed(root: int, base: Entry | None, walked: Walked) -> Iterator[Trouble]:
+    """What is not, at the end, what the walk met at the beginning."""
+    for path, identity in walked.folders:
+        if _identity(root, path or ".") != identity:
+            yield Trouble(path=shown(path) or ".", reason="the folder changed while it was being read")
+    for entry in walked.files:
+        now = Identity.of(os.fstat(root)) if base else _identity(root, entry.path)
+        if now != entry.identity:
+            yield Trouble(path=entry.path, reason="it changed while the model was being read")
+
+
+def _identity(root: int, path: str) -> Identity | None:
+    try:
+        return Identity.of(os.stat(path, dir_fd=root, follow_symlinks=False))
+    except OSError:
+        return None
+
+
+def _tree(done: Iterable[tuple[Entry, Known]], walked: Walked, troubles: Iterable[Trouble]) -> Tree:
+    files = tuple(
+        FileSeen(
+            path=entry.path,
+            size=entry.identity.size,
+            sha256=found.sha256,
+            executable=entry.executable,
+            content=found.content,
+        )
+        for entry, found in sorted(done, key=lambda pair: pair[0].path)
+    )
+    root = hashlib.sha256()
+    for file in files:
+        root.update(bytes.fromhex(file.sha256))
+    return Tree(
+        root=root.hexdigest(),
+        files=files,
+        links=tuple(sorted(walked.links, key=lambda link: link.path)),
+        troubles=tuple(sorted(set(troubles), key=lambda trouble: (trouble.path, trouble.reason))),
+    )
+
+
+class _Reading:
+    """Files being read by workers, and what came of it. Workers take the largest file that is left."""
+
+    def __init__(
+        self,
+        root: int,
+        base: Entry | None,
+        files: list[Entry],
+        known: object,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.began_ns = clock_ns()
+        self.done: list[tuple[Entry, Known]] = []
+        self.troubles: list[Trouble] = []
+        self._root = root
+        self._base = base
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._total = sum(entry.identity.size for entry in files)
+        self._read = 0
+        self._small_taken = False
+        waiting = []
+        lookup = known if isinstance(known, dict) else {}
+        for entry in files:
+            found = lookup.get((entry.path, entry.identity))
+            if found is not None:
+                self.done.append((entry, found))
+                self._read += entry.identity.size
+            else:
+                waiting.append(entry)
+        self._waiting = sorted(waiting, key=lambda entry: entry.identity.size)
+
+    def run(self, workers: int) -> None:
+        """Read everything. What *progress* raises ends all workers before it is raised here."""
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(workers, len(self._waiting)))]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                while thread.is_alive():
+                    self._progress(self._read, self._total)
+                    thread.join(0.1)
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+        if self._error is not None:
+            raise self._error
+        self._progress(self._total, self._total)
+
+    def _work(self) -> None:
+        # Page-aligned: the kernel copies into a bytearray's odd address at half the speed (measured, benches/tree.py).
+        buffer = memoryview(mmap.mmap(-1, CHUNK))
+        mine = False
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    if not self._waiting:
+                        return
+                    if self._waiting[-1].identity.size < SMALL and not mine:
+                        if self._small_taken:
+                            return
+                        mine = self._small_taken = True
+                    entry = self._waiting.pop()
+                self._one(entry, buffer)
+        except Stopped:
+            return
+        except BaseException as error:  # carried to the caller's thread, where it ends the whole reading
+            self._error = error
+            self._stop.set()
+
+    def _one(self, entry: Entry, buffer: memoryview) -> None:
+        try:
+            descriptor = self._root if self._base else open_below(self._root, entry.path, _FLAGS)
+        except OSError as error:
+            self._trouble(entry, f"it cannot be opened: {error.strerror}")
+            return
+        try:
+            if Identity.of(os.fstat(descriptor)) != entry.identity:
+                self._trouble(entry, "it changed while the model was being read")
+                return
+            digest, size = self._hash(descriptor, buffer, entry.identity.size)
+            if size != entry.identity.size:
+                self._trouble(entry, f"it has {entry.identity.size} bytes, but {size} were read")
+                return
+            content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
+            if Identity.of(os.fstat(descriptor)) != entry.identity:
+                self._trouble(entry, "it changed while it was being read")
+                return
+        except OSError as error:
+            self._trouble(entry, f"it cannot be read: {error.strerror}")
+            return
+        finally:
+            if not self._base:
+                os.close(descriptor)
+        with self._lock:
+            self.done.append((entry, Known(digest, content)))
+
+    def _hash(self, descriptor: int, buffer: memoryview, expected: int) -> tuple[str, int]:
+        digest = hashlib.sha256()
+        size = 0
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            while count := file.readinto(buffer):
+                if self._stop.is_set():
+                    raise Stopped("the reading was told to end")
+                digest.update(buffer if count == CHUNK else buffer[:count])
+                size += count
+                if size > expected:  # it grows as fast as it is read
+                    break
+                with self._lock:
+                    self._read += count
+        return digest.hexdigest(), size
+
+    def _pread(self, descriptor: int, offset: int, length: int) -> bytes:
+        if self._stop.is_set():
+            raise Stopped("the reading was told to end")
+        return os.pread(descriptor, length, offset)
+
+    def _trouble(self, entry: Entry, reason: str) -> None:
+        with self._lock:
+            self.troubles.append(Trouble(path=entry.path, reason=reason))

@@ -1,0 +1,169 @@
+"""Trivy, where it is installed: run over the subject and its SBOMs, off the network when the tier says so.
+
+Its exit code says nothing about findings (0 with them, unless asked otherwise), and a report without ``Results`` is what it
+writes both for a clean subject and for one where it found nothing to look at. So the report and its targets are what counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from arcops.collector import collector
+from arcops.errors import Refused, Unavailable
+from arcops.evidence import Seen, Sighting, Source, SourceKind
+from arcops.request import Request
+from arcops.seen.tree import Tree
+from arcops.seen.trivy import Scan, TrivyDatabase, TrivyScan
+from arcops.tier import Tier
+from artifacts.beneath import stat_within
+from artifacts.private_folder import make_private
+from artifacts.reading import read_file
+from foundation.secrets import secret_files
+from tasks.files.reading import MIB, is_folder, read_limited
+from tasks.model.trivy_report import Parsed, parse_metadata, parse_report
+from tasks.program import Answer, Limits, run
+
+LIMITS = Limits(seconds=570, size=256 * MIB)
+"""Of each run. The collector's own deadline is a little longer, so that the sentence comes from here."""
+
+_MOST_SBOMS = 32
+_SBOM_ENDINGS = (".cdx.json", ".cdx", ".spdx.json", ".spdx", "bom.json", "bom.xml")
+# Without these two, Trivy asks the network while it scans.
+_OFFLINE = ("--skip-db-update", "--offline-scan")
+# These came and went with the features that they switch off; a Trivy without the flag has no such feature.
+_QUIET = (
+    "--skip-java-db-update",
+    "--skip-vex-repo-update",
+    "--skip-version-check",
+    "--disable-telemetry",
+    "--skip-check-update",
+    "--skip-policy-update",
+)
+
+
+@collector("trivy", TrivyScan, version="1", needs=(Tree,), deadline=timedelta(minutes=10))
+def look(request: Request, seen: Seen) -> Sighting[TrivyScan]:
+    """Everything that Trivy reports, with its version and the dates of its databases.
+
+    Raises `Unavailable` where Trivy is not installed, has no database, crashes, hangs or floods, and `Refused` where what it
+    wrote is not its report, or where it is too old to be kept off the network.
+    """
+    program = shutil.which("trivy")
+    if program is None:
+        raise Unavailable(
+            "trivy is not installed (nothing of that name on the PATH); install it, or take its gate off the policy"
+        )
+    data = request.data / "trivy"
+    if not data.is_dir() and request.tier is not Tier.CONNECTED:
+        raise Unavailable(f"{data} does not exist, so trivy has no database and may fetch none; import one there")
+    cache = data if data.is_dir() else request.cache / "trivy"
+    scans = _scans(request, seen[Tree].body)
+    parsed = [_scan(program, cache, request, scan, path) for scan, path in scans]
+    databases = tuple(_databases(cache))
+    body = TrivyScan(
+        tool=parsed[0].tool,
+        scans=tuple(scan for scan, _ in scans),
+        targets=tuple(target for report in parsed for target in report.targets),
+        vulnerabilities=tuple(found for report in parsed for found in report.vulnerabilities),
+        misconfigurations=sum(report.misconfigurations for report in parsed),
+        secrets=sum(report.secrets for report in parsed),
+        databases=databases,
+    )
+    with Path(program).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    tool = Source(name=f"trivy {body.tool}".strip(), kind=SourceKind.TOOL, digest=f"sha256:{digest}")
+    return Sighting(
+        body=body,
+        sources=(tool, *(Source(name=found.name, kind=SourceKind.DATA, dated=found.updated) for found in databases)),
+    )
+
+
+def _scans(request: Request, tree: Tree) -> list[tuple[Scan, Path]]:
+    """The subject itself, and every SBOM that lies in it or beside it."""
+    target = request.target.absolute()
+    scans = [(Scan(mode="fs", path="."), target)]
+    if is_folder(request):
+        scans += [(Scan(mode="sbom", path=file.path), target / file.path) for file in tree.files if _is_sbom(file.path)]
+    for path in sorted(request.attached):
+        if _is_sbom(path.name):
+            scans.append((Scan(mode="sbom", path=path.name, sha256=_digest(request, path)), path.absolute()))
+    if len(scans) > _MOST_SBOMS:
+        raise Refused(f"{target} comes with {len(scans) - 1} SBOMs; trivy is run over at most {_MOST_SBOMS - 1}")
+    return scans
+
+
+def _digest(request: Request, path: Path) -> str:
+    """The digest by which an attached file counts as read; without one it counts as read by nobody."""
+    try:
+        return hashlib.sha256(read_limited(request, path, LIMITS.size)).hexdigest()
+    except (Refused, Unavailable):
+        return ""
+
+
+def _is_sbom(path: str) -> bool:
+    return path.lower().endswith(_SBOM_ENDINGS)
+
+
+def _scan(program: str, cache: Path, request: Request, scan: Scan, path: Path) -> Parsed:
+    flags = ["--format", "json", "--list-all-pkgs", "--exit-code", "0", "--cache-dir", str(cache.absolute())]
+    if scan.mode == "fs":
+        flags += ["--scanners", "vuln,misconfig,secret"]
+    if request.tier is not Tier.CONNECTED:
+        flags += _kept_offline(program, request, scan.mode)
+    # Trivy takes a name and no handle, so what the name meant is compared before and after.
+    before = _identity(request, path)
+    answer = _run(request, [program, scan.mode, *flags, "--", str(path)])
+    if _identity(request, path) != before:
+        raise Unavailable(f"{path} was replaced while trivy read it, so nobody knows what it read; check again")
+    if answer.code:
+        raise Unavailable(f"trivy {scan.mode} over {path} ended with code {answer.code}: {answer.errors or 'it said nothing'}")
+    return parse_report(answer.output, scan, read=str(path))
+
+
+def _identity(request: Request, path: Path) -> tuple[int, int] | None:
+    found = stat_within(path, request.within)
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
+def _kept_offline(program: str, request: Request, mode: str) -> list[str]:
+    """The flags that keep this Trivy off the network, of those that it has."""
+    answer = _run(request, [program, mode, "--help"])
+    words = set(answer.output.decode("utf-8", "replace").replace(",", " ").split())
+    missing = [flag for flag in _OFFLINE if flag not in words]
+    if missing:
+        raise Refused(f"trivy at {program} knows no {missing[0]}, so it cannot be kept off the network; install a newer one")
+    return [*_OFFLINE, *(flag for flag in _QUIET if flag in words)]
+
+
+def _run(request: Request, arguments: list[str]) -> Answer:
+    """In a directory that is empty but for us, so that no ``trivy.yaml`` or ``.trivyignore`` of a stranger is obeyed."""
+    make_private(request.cache)
+    with tempfile.TemporaryDirectory(prefix="trivy-", dir=request.cache) as scratch:
+        return run(
+            arguments,
+            scratch=Path(scratch),
+            limits=LIMITS,
+            alive=lambda: request.progress(0, 0),
+            secrets=(*request.secrets, *secret_files(os.environ)),
+            network=request.tier is Tier.CONNECTED,
+        )
+
+
+def _databases(cache: Path) -> Iterator[TrivyDatabase]:
+    yield _database("trivy-db", cache / "db" / "metadata.json")
+    if (cache / "java-db" / "metadata.json").exists():
+        yield _database("trivy-java-db", cache / "java-db" / "metadata.json")
+
+
+def _database(name: str, path: Path) -> TrivyDatabase:
+    """A database without a readable date is a database of unknown age, and the gate says so."""
+    try:
+        return parse_metadata(name, read_file(path, MIB, follow=False))
+    except (Refused, Unavailable):
+        return TrivyDatabase(name=name)

@@ -1,0 +1,1 @@
+"""Collectors of a network: manifests as they are, and as they were declared."""

@@ -1,0 +1,1 @@
+"""Signatures, certificates and logs, held against the operator's trust."""

@@ -1,0 +1,319 @@
+"""Open a signed thing: a Sigstore bundle (v0.1 to v0.3) or a bare DSSE envelope, proven against the operator's trust.
+
+The rules are those of the Sigstore client specification, with every ``validFor`` window enforced: a certificate counts only
+when a transparency log or a timestamp authority of a trusted root says when it was used, and only if certificate, authority
+and log were all valid then. A key counts when the operator enrolled it. Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cryptography import x509
+
+from arcops.errors import Refused
+from arcops.signer import Signer
+from artifacts.envelope import IN_TOTO, Envelope, parse_envelope, strict_base64, strict_json
+from artifacts.public_key import PublicKey, public_key
+from tasks.signing import second_opinion
+from tasks.signing.blob import Blob
+from tasks.signing.certificates import load, path_to, refuse_unfit, signer_of, verify_timestamped
+from tasks.signing.legacy import legacy_signed
+from tasks.signing.timestamps import timestamps
+from tasks.signing.transparency import LogEntry, Signed, parse_entry, verify_entry
+from tasks.signing.trust import Trust
+from tasks.signing.trusted_root import Root
+
+V1, V2 = "application/vnd.dev.sigstore.bundle+json;version=0.1", "application/vnd.dev.sigstore.bundle+json;version=0.2"
+V3 = ("application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3")
+_MOST_ENTRIES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What was proven. ``signers`` is never empty; ``keys`` are the ids of the keys behind them.
+
+    For a DSSE envelope ``payload_type`` and ``payload`` are its own; for a signed blob they are empty. ``sha256`` is the
+    lower-case hex digest of that blob, or of the payload. ``trusted_time`` is the latest proven moment. ``untimed`` marks a
+    certificate whose time of use nobody vouches for; ``not_before`` and ``not_after`` are then its own window.
+    """
+
+    payload_type: str
+    payload: bytes
+    signers: tuple[Signer, ...]
+    keys: tuple[str, ...]
+    sha256: str
+    trusted_time: datetime | None = None
+    untimed: bool = False
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle as read, with nothing proven. Exactly one of ``certificates`` and ``keyed`` says who claims to have signed."""
+
+    data: bytes
+    media_type: str
+    certificates: tuple[x509.Certificate, ...]
+    keyed: bool
+    entries: tuple[LogEntry, ...]
+    tokens: tuple[bytes, ...]
+    envelope: Envelope | None
+    signature: bytes
+    stated_sha256: bytes
+
+
+def open_bundle(
+    data: bytes,
+    trust: Trust,
+    *,
+    artifact: bytes | None = None,
+    artifact_sha256: str | None = None,
+    where: str,
+    untimed: bool = False,
+) -> Opened:
+    """Prove who signed *data*, a Sigstore bundle or a DSSE envelope. Raises `Refused`, naming *where*, if nothing is proven.
+
+    A signed blob needs *artifact* or *artifact_sha256* (lower-case hex). For an in-toto statement they are optional; given,
+    one of its subjects must have that SHA-256. With *untimed*, a certificate that leads to one of ``trust.authorities`` is
+    returned without a trusted time, marked as such, instead of being refused.
+    """
+    blob = Blob.of(artifact) if artifact is not None else Blob.named(artifact_sha256) if artifact_sha256 else None
+    try:
+        document = strict_json(data, "it")
+        if not isinstance(document, dict):
+            raise Refused("it is not a JSON object")
+        if "payload" in document and "payloadType" in document:
+            opened = _open_envelope(parse_envelope(document), trust)
+        else:
+            opened = _open(parse_bundle(data, document), trust, blob, untimed=untimed)
+        if blob is not None and opened.payload_type == IN_TOTO:
+            _refuse_other_subject(opened.payload, blob)
+    except Refused as error:
+        raise Refused(f"{where} proves nothing: {error}") from error
+    return opened
+
+
+def parse_bundle(data: bytes, document: dict[str, object]) -> Bundle:
+    """The bundle in *document*, which is *data* decoded. Raises `Refused` on anything but bundle versions 0.1 to 0.3."""
+    media_type = document.get("mediaType")
+    if media_type not in (V1, V2, *V3):
+        raise Refused(f"its mediaType {media_type!r} is no Sigstore bundle of version 0.1, 0.2 or 0.3")
+    material = _object(document.get("verificationMaterial"), "its verificationMaterial")
+    kinds = [kind for kind in ("certificate", "x509CertificateChain", "publicKey") if kind in material]
+    if len(kinds) != 1:
+        raise Refused("it must name exactly one of a certificate, a certificate chain and a public key")
+    entries = material.get("tlogEntries") or []
+    if not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
+        raise Refused(f"its tlogEntries are not a list of at most {_MOST_ENTRIES}")
+    stamps = material.get("timestampVerificationData") or {}
+    tokens = _object(stamps, "its timestamps").get("rfc3161Timestamps") or []
+    if not isinstance(tokens, list):
+        raise Refused("its timestamps are not a list")
+    envelope, signature, stated = _content(document)
+    return Bundle(
+        data=data,
+        media_type=str(media_type),
+        certificates=_certificates(material),
+        keyed="publicKey" in material,
+        entries=tuple(parse_entry(entry) for entry in entries),
+        tokens=tuple(_token(token) for token in tokens),
+        envelope=envelope,
+        signature=signature,
+        stated_sha256=stated,
+    )
+
+
+def _object(value: object, what: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise Refused(f"{what} is not a JSON object")
+    return value
+
+
+def _token(value: object) -> bytes:
+    # Go's decoder passes over line breaks, so there are bundles with some; the token carries its own signature.
+    text = _object(value, "a timestamp").get("signedTimestamp")
+    return strict_base64(text.replace("\n", "") if isinstance(text, str) else text, "a timestamp")
+
+
+def _certificates(material: dict[str, object]) -> tuple[x509.Certificate, ...]:
+    if "certificate" in material:
+        listed = [material["certificate"]]
+    elif "x509CertificateChain" in material:
+        chain = _object(material["x509CertificateChain"], "its certificate chain").get("certificates")
+        if not isinstance(chain, list) or not 0 < len(chain) <= _MOST_ENTRIES:
+            raise Refused(f"its certificate chain is not a list of 1 to {_MOST_ENTRIES} certificates")
+        listed = chain
+    else:
+        return ()
+    return tuple(load(strict_base64(_object(value, "a certificate").get("rawBytes"), "a certificate")) for value in listed)
+
+
+def _content(document: dict[str, object]) -> tuple[Envelope | None, bytes, bytes]:
+    if ("dsseEnvelope" in document) == ("messageSignature" in document):
+        raise Refused("it must hold either a DSSE envelope or a message signature")
+    if "dsseEnvelope" in document:
+        envelope = parse_envelope(_object(document["dsseEnvelope"], "its envelope"))
+        if len(envelope.signatures) != 1:
+            raise Refused(f"its envelope has {len(envelope.signatures)} signatures; a bundle has exactly one")
+        return envelope, envelope.signatures[0].signature, b""
+    message = _object(document["messageSignature"], "its message signature")
+    stated = b""
+    if message.get("messageDigest") is not None:
+        digest = _object(message["messageDigest"], "its message digest")
+        if digest.get("algorithm") == "SHA2_256":
+            stated = strict_base64(digest.get("digest"), "its message digest")
+    return None, strict_base64(message.get("signature"), "its signature"), stated
+
+
+def _open_envelope(envelope: Envelope, trust: Trust) -> Opened:
+    blob = Blob.of(envelope.pae)
+    proven = {key.id for key in trust.keys for signature in envelope.signatures if blob.signed_by(key, signature.signature)}
+    if not proven:
+        raise Refused("none of its signatures is by an enrolled key; add the signer's public key to keys/")
+    return Opened(
+        payload_type=envelope.payload_type,
+        payload=envelope.payload,
+        signers=tuple(Signer(key=key) for key in sorted(proven)),
+        keys=tuple(sorted(proven)),
+        sha256=Blob.of(envelope.payload).sha256.hex(),
+    )
+
+
+def _open(bundle: Bundle, trust: Trust, artifact: Blob | None, *, untimed: bool) -> Opened:
+    if bundle.envelope is not None:
+        blob = Blob.of(bundle.envelope.pae)
+    elif artifact is not None:
+        blob = artifact
+    else:
+        raise Refused("it signs a file, and no file was given to hold it against")
+    if bundle.stated_sha256 and bundle.envelope is None and bundle.stated_sha256 != blob.sha256:
+        raise Refused(f"it signs a file with SHA-256 {bundle.stated_sha256.hex()}, not {blob.sha256.hex()}")
+    if bundle.keyed:
+        return _open_keyed(bundle, trust, blob)
+    problems: list[str] = []
+    for root in trust.roots:
+        try:
+            return _open_certified(bundle, root, blob)
+        except Refused as error:
+            problems.append(str(error))
+    if untimed and trust.authorities:
+        return _open_untimed(bundle, trust, blob)
+    if trust.authorities and not bundle.entries and not bundle.tokens:
+        raise Refused("its certificate counts only if it was valid at a trusted time, and neither log nor timestamp gives one")
+    raise Refused("; ".join(dict.fromkeys(problems)) or "it is signed with a certificate, and roots/ holds no trusted root")
+
+
+def _open_keyed(bundle: Bundle, trust: Trust, blob: Blob) -> Opened:
+    key = next((key for key in trust.keys if _signed(bundle, blob, key)), None)
+    if key is None:
+        raise Refused("it is signed with a key, and that is none of the enrolled ones; add the signer's public key to keys/")
+    times: tuple[datetime, ...] = ()
+    if trust.roots and (bundle.entries or bundle.tokens):
+        times = _keyed_times(bundle, trust, blob, key)
+    return _opened(bundle, blob, Signer(key=key.id), key.id, times)
+
+
+def _keyed_times(bundle: Bundle, trust: Trust, blob: Blob, key: PublicKey) -> tuple[datetime, ...]:
+    problems: list[str] = []
+    for root in trust.roots:
+        try:
+            return _times(bundle, root, Signed(signature=bundle.signature, verifier=key, blob=blob, envelope=bundle.envelope))
+        except Refused as error:
+            problems.append(str(error))
+    raise Refused("; ".join(dict.fromkeys(problems)))
+
+
+def _open_certified(bundle: Bundle, root: Root, blob: Blob) -> Opened:
+    leaf = bundle.certificates[0]
+    if bundle.media_type in V3 and len(bundle.certificates) > 1:
+        raise Refused("it is a bundle of version 0.3 with a certificate chain, where only the signer's certificate belongs")
+    if len(bundle.entries) != 1:
+        raise Refused(f"it has {len(bundle.entries)} log entries, and a certificate needs exactly one")
+    refuse_unfit(leaf, code_signing=True)
+    key = public_key(leaf.public_key(), where="its certificate")
+    if not _signed(bundle, blob, key):
+        raise Refused("its signature is not over this content by the key that its certificate names")
+    times = _times(bundle, root, Signed(signature=bundle.signature, verifier=leaf, blob=blob, envelope=bundle.envelope))
+    if not times:
+        raise Refused("neither a log nor a timestamp authority of the root proves when it was signed")
+    path = _path(root, leaf, times)
+    verify_timestamped(leaf, path[0], root.certificate_logs)
+    entry = bundle.entries[0]
+    if second_opinion.knows(entry.kind, entry.version):
+        second_opinion.confirm(bundle.data, root, times, None if bundle.envelope else blob)
+    return _opened(bundle, blob, signer_of(leaf, path, fulcio=True), key.id, times)
+
+
+def _path(root: Root, leaf: x509.Certificate, times: tuple[datetime, ...]) -> tuple[x509.Certificate, ...]:
+    """The leaf's issuers by an authority whose window holds all *times*, each certificate valid at each of them."""
+    problems: list[str] = []
+    for authority in root.authorities:
+        if not all(moment in authority.window for moment in times):
+            problems.append(f"authority {authority.url or 'without a name'} counted from {authority.window}")
+            continue
+        try:
+            return next(iter([path_to(authority.chain[-1:], leaf, authority.chain[:-1], at=moment) for moment in times]))
+        except Refused as error:
+            problems.append(str(error))
+    raise Refused("; ".join(dict.fromkeys(problems)) or "the trusted root names no certificate authority")
+
+
+def _times(bundle: Bundle, root: Root, signed: Signed) -> tuple[datetime, ...]:
+    """Every proven moment, sorted, each inside the windows of the logs that vouch. Raises `Refused` if an entry is unsound."""
+    times = set(timestamps(bundle.tokens, bundle.signature, root.timestampers))
+    logged = [verify_entry(entry, signed, root.logs) for entry in bundle.entries]
+    times.update(entry.at for entry in logged if entry.at is not None)
+    for entry in logged:
+        for moment in sorted(times):
+            if moment not in entry.log.window:
+                raise Refused(
+                    f"it was signed at {moment:%Y-%m-%dT%H:%M:%SZ}, and log {entry.log.url} counted from {entry.log.window}"
+                )
+    return tuple(sorted(times))
+
+
+def _open_untimed(bundle: Bundle, trust: Trust, blob: Blob) -> Opened:
+    leaf, between = bundle.certificates[0], bundle.certificates[1:]
+    refuse_unfit(leaf, code_signing=False)
+    key = public_key(leaf.public_key(), where="its certificate")
+    if not _signed(bundle, blob, key):
+        raise Refused("its signature is not over this content by the key that its certificate names")
+    path = path_to(trust.authorities, leaf, between, at=leaf.not_valid_before_utc)
+    chain = (leaf, *path)
+    return replace(
+        _opened(bundle, blob, signer_of(leaf, path, fulcio=False), key.id, ()),
+        untimed=True,
+        not_before=max(link.not_valid_before_utc for link in chain),
+        not_after=min(link.not_valid_after_utc for link in chain),
+    )
+
+
+def _signed(bundle: Bundle, blob: Blob, key: PublicKey) -> bool:
+    if blob.signed_by(key, bundle.signature):
+        return True
+    return bundle.envelope is not None and legacy_signed(bundle.envelope, key)
+
+
+def _opened(bundle: Bundle, blob: Blob, signer: Signer, key: str, times: tuple[datetime, ...]) -> Opened:
+    envelope = bundle.envelope
+    return Opened(
+        payload_type=envelope.payload_type if envelope else "",
+        payload=envelope.payload if envelope else b"",
+        signers=(signer,),
+        keys=(key,),
+        sha256=Blob.of(envelope.payload).sha256.hex() if envelope else blob.sha256.hex(),
+        trusted_time=max(times, default=None),
+    )
+
+
+def _refuse_other_subject(payload: bytes, blob: Blob) -> None:
+    statement = _object(strict_json(payload, "its statement"), "its statement")
+    subjects = statement.get("subject")
+    for subject in subjects if isinstance(subjects, list) else ():
+        digests = subject.get("digest") if isinstance(subject, dict) else None
+        if isinstance(digests, dict) and digests.get("sha256") == blob.sha256.hex():
+            return
+    raise Refused(f"its statement is not about the file with SHA-256 {blob.sha256.hex()}")
