@@ -72,3 +72,14 @@ def _each_once(names: Iterable[str], kind: type[T]) -> tuple[T, ...]:
             if isinstance(value, kind):
                 found.setdefault(id(value), value)
     return tuple(found.values())
+
+
+def classes(room: str, base: type[T]) -> tuple[type[T], ...]:
+    """Every class below *base* that a module of *room* defines, in order of modules."""
+    found: dict[type[T], None] = {}
+    for those in modules(room, base).values():
+        for module in those:
+            for value in vars(importlib.import_module(module)).values():
+                if isinstance(value, type) and issubclass(value, base) and value.__module__ == module:
+                    found.setdefault(value)
+    return tuple(found)

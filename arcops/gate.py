@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from arcops.errors import Broken
 from arcops.evidence import Body, Seen
 from arcops.finding import Finding, Rule
+from arcops.judgeable import Judgeable, about
 from arcops.verdict import Verdict
 
 P = TypeVar("P")
@@ -31,11 +32,13 @@ class Example(Generic[P]):
 class Gate(Generic[P]):
     """One module, one gate.
 
+    ``judges`` are the subjects that it judges; `Judgeable` stands for every one.
     ``needs`` must all be present before ``findings`` is asked; ``wants`` may be absent. Every one of ``rules`` must be
     answered at every judging. ``policy`` is a frozen dataclass whose defaults fail closed.
     """
 
     id: str
+    judges: tuple[type[Judgeable], ...]
     needs: tuple[type[Body], ...]
     wants: tuple[type[Body], ...]
     policy: type[P]
@@ -60,6 +63,7 @@ def judged_rule(gate_id: str) -> Rule:
 def gate(
     gate_id: str,
     *,
+    judges: tuple[type[Judgeable], ...],
     needs: tuple[type[Body], ...],
     wants: tuple[type[Body], ...] = (),
     policy: type[P],
@@ -70,15 +74,17 @@ def gate(
 
     *examples* that would crowd the module live beside it, in ``examples.py`` as a function ``examples``, and are found there.
 
-    Raises `Broken` on a declaration that could fail open: no need, no rule, a foreign rule id, a mutable policy or one
+    Raises `Broken` on a declaration that could fail open: no subject or one that was never declared, no need,
+    no rule, a foreign rule id, a mutable policy or one
     without defaults, a module docstring without *Why*, *Judged* and *Fix*.
     """
 
     def declare(findings: Callable[[Seen, P], Iterator[Finding]]) -> Gate[P]:
         doc = sys.modules[findings.__module__].__doc__ or ""
-        _refuse_weak(gate_id, needs, policy, rules, doc)
+        _refuse_weak(gate_id, judges, needs, policy, rules, doc)
         return Gate(
             id=gate_id,
+            judges=judges,
             needs=needs,
             wants=wants,
             policy=policy,
@@ -97,7 +103,19 @@ def _beside(module: str) -> Iterable[Example[Any]]:
     return found
 
 
-def _refuse_weak(gate_id: str, needs: tuple[type[Body], ...], policy: type[Any], rules: tuple[Rule, ...], doc: str) -> None:
+def _refuse_weak(
+    gate_id: str,
+    judges: tuple[type[Judgeable], ...],
+    needs: tuple[type[Body], ...],
+    policy: type[Any],
+    rules: tuple[Rule, ...],
+    doc: str,
+) -> None:
+    if not judges:
+        raise Broken(f"gate {gate_id!r} judges no subject, so no check would ever ask it")
+    for subject in judges:
+        if subject is not Judgeable:
+            about(subject)
     if not needs:
         raise Broken(f"gate {gate_id!r} needs no evidence, so it would judge nothing")
     if not rules or len({rule.id for rule in rules}) != len(rules):

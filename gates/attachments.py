@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from arcops.evidence import Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
+from arcops.judgeable import Judgeable
 from arcops.seen.attachments import Attachments, AttachmentSeen
 from arcops.verdict import Verdict
 from gates.words import capped, shown
@@ -54,7 +55,7 @@ def examples() -> Iterator[Example[AttachmentsPolicy]]:
     yield example("attached notes that nothing reads", Verdict.RED, signature, notes)
 
 
-@gate("attachments", needs=(Attachments,), policy=AttachmentsPolicy, rules=(READ,), examples=examples)
+@gate("attachments", judges=(Judgeable,), needs=(Attachments,), policy=AttachmentsPolicy, rules=(READ,), examples=examples)
 def attachments(seen: Seen, policy: AttachmentsPolicy) -> Iterator[Finding]:
     found = seen[Attachments]
     bad = [file for file in found.body.files if file.problem or not file.read_as]

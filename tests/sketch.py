@@ -57,7 +57,9 @@ def _examples() -> Iterator[Example[NumberPolicy]]:
     yield Example(name="odd", verdict=Verdict.RED, evidence=(Number(value=3),), policy=NumberPolicy(most=9))
 
 
-@gate("number", needs=(Number,), wants=(Twice,), policy=NumberPolicy, rules=(EVEN, SMALL), examples=_examples)
+@gate(
+    "number", judges=(Judgeable,), needs=(Number,), wants=(Twice,), policy=NumberPolicy, rules=(EVEN, SMALL), examples=_examples
+)
 def number(seen: Seen, policy: NumberPolicy) -> Iterator[Finding]:
     evidence = seen[Number]
     value = evidence.body.value

@@ -22,6 +22,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
 from arcops.seen.gpu import Confidential, DriverState, GpuDriver, Unread, Why
+from arcops.subjects.gpu import Node
 from arcops.verdict import Verdict
 from gates.breach import Weight, cuda_number, cuda_text, version
 
@@ -142,6 +143,7 @@ def examples() -> Iterator[Example[GpuDriverPolicy]]:
 
 @gate(
     "gpu-driver",
+    judges=(Node,),
     needs=(GpuDriver,),
     policy=GpuDriverPolicy,
     rules=(ANSWERS, DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL),

@@ -23,6 +23,7 @@ from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import Example, gate
 from arcops.seen.gpu import FaultEvent, FaultKind, Gpus, Unread
 from arcops.seen.gpu_log import GpuLog, LogSource, SxidLogged, XidLogged
+from arcops.subjects.gpu import Node
 from arcops.verdict import Verdict
 from gates.breach import Weight
 from gates.words import capped
@@ -114,7 +115,15 @@ def examples() -> Iterator[Example[GpuXidsPolicy]]:
     yield example("An uncontained memory error during the check", Verdict.RED, calm, replace(gpus, events=(event,)))
 
 
-@gate("gpu-xids", needs=(GpuLog,), wants=(Gpus,), policy=GpuXidsPolicy, rules=(BOOT, WHOLE, RUN), examples=examples)
+@gate(
+    "gpu-xids",
+    judges=(Node,),
+    needs=(GpuLog,),
+    wants=(Gpus,),
+    policy=GpuXidsPolicy,
+    rules=(BOOT, WHOLE, RUN),
+    examples=examples,
+)
 def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
     log, gpus = seen[GpuLog], seen.get(Gpus)
     yield from capped(_boot(log, policy), "There are {count} more faults since boot.")

@@ -23,6 +23,7 @@ from arcops.finding import Finding, Location, Rule
 from arcops.gate import Example, gate
 from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
+from arcops.subjects.model import Model
 from arcops.verdict import Verdict
 from gates.words import capped, shown
 
@@ -88,7 +89,14 @@ def examples() -> Iterable[Example[IntegrityPolicy]]:
     yield example("a program among the weights", Verdict.RED, Tree(root="9" * 64, files=(plain, program)), default)
 
 
-@gate("integrity", needs=(Tree,), policy=IntegrityPolicy, rules=(LINKS, TROUBLES, EXECUTABLES, NAMES), examples=examples)
+@gate(
+    "integrity",
+    judges=(Model,),
+    needs=(Tree,),
+    policy=IntegrityPolicy,
+    rules=(LINKS, TROUBLES, EXECUTABLES, NAMES),
+    examples=examples,
+)
 def integrity(seen: Seen, policy: IntegrityPolicy) -> Iterator[Finding]:
     tree = seen[Tree]
     count = len(tree.body.files)

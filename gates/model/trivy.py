@@ -20,6 +20,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
 from arcops.seen.trivy import Scan, ScannedTarget, Severity, TrivyDatabase, TrivyScan, TrivyVulnerability
+from arcops.subjects.model import Model
 from arcops.verdict import Verdict
 
 SCANNED = Rule(
@@ -120,6 +121,7 @@ def examples() -> Iterator[Example[TrivyPolicy]]:
 
 @gate(
     "trivy",
+    judges=(Model,),
     needs=(TrivyScan,),
     policy=TrivyPolicy,
     rules=(SCANNED, DATABASE, VULNERABILITIES, SECRETS, MISCONFIGURATIONS),

@@ -24,6 +24,7 @@ from arcops.policy import MOST_VALID
 from arcops.seen.clearances import Clearance, Clearances
 from arcops.seen.workloads import ANNOTATION, Workloads
 from arcops.signer import SignerRule, allowed
+from arcops.subjects.cluster import Workload
 from arcops.verdict import Verdict
 
 KIND = "model"
@@ -62,7 +63,7 @@ CLEARED = Rule(
 )
 
 
-@gate("admission", needs=(Workloads, Clearances), policy=AdmissionPolicy, rules=(NAMED, LOGGED, CLEARED))
+@gate("admission", judges=(Workload,), needs=(Workloads, Clearances), policy=AdmissionPolicy, rules=(NAMED, LOGGED, CLEARED))
 def admission(seen: Seen, policy: AdmissionPolicy) -> Iterator[Finding]:
     """The findings on each workload, on the log, and on each model."""
     asked, known = seen[Workloads], seen[Clearances]

@@ -23,6 +23,7 @@ from arcops.evidence import Seen
 from arcops.finding import Finding
 from arcops.gate import gate
 from arcops.seen.cluster import Amount, Cluster, quantity
+from arcops.subjects.cluster import NamedCluster
 from gates.cluster.cluster import gpus, nodes, rules, services, workload
 from gates.cluster.cluster.gpus import Mig
 from gates.cluster.cluster.services import Mesh
@@ -84,7 +85,7 @@ class ClusterPolicy:
                 raise Refused(f"gate 'cluster': {name!r} is about a workload; say in which 'namespace' it will run")
 
 
-@gate("cluster", needs=(Cluster,), policy=ClusterPolicy, rules=rules.ALL)
+@gate("cluster", judges=(NamedCluster,), needs=(Cluster,), policy=ClusterPolicy, rules=rules.ALL)
 def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
     """The findings on one look at a cluster."""
     found = seen[Cluster]

@@ -23,6 +23,7 @@ from arcops.finding import Finding
 from arcops.gate import gate
 from arcops.seen.baseline import Baselines
 from arcops.seen.benchmark import Benchmark
+from arcops.subjects.gpu import Node
 from gates.gpu.benchmark import rules
 from gates.gpu.benchmark.baseline import against_baseline
 from gates.gpu.benchmark.calm import Calm
@@ -35,7 +36,7 @@ _UNBLOCK = (
 )
 
 
-@gate("benchmark", needs=(Benchmark, Baselines), policy=BenchmarkPolicy, rules=rules.RULES)
+@gate("benchmark", judges=(Node,), needs=(Benchmark, Baselines), policy=BenchmarkPolicy, rules=rules.RULES)
 def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
     found, given = seen[Benchmark], seen[Baselines]
     if found.body.said:

@@ -20,6 +20,7 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.benchmark import Benchmark, Measured
 from arcops.seen.gpu_profile import Figure, GpuProfiles, Profile
+from arcops.subjects.gpu import Node
 from arcops.zones import LEAST_SESSIONS, PPM, against
 from gates.breach import Weight
 from gates.gpu.words import label, percent, rate, weighed
@@ -60,7 +61,7 @@ class GpuDatasheetPolicy:
                 raise Refused(f"the policy of gate 'gpu-datasheet' is red below {red} and amber below {amber}; use 1 to 100")
 
 
-@gate("gpu-datasheet", needs=(Benchmark, GpuProfiles), policy=GpuDatasheetPolicy, rules=(PROFILE, FLOOR))
+@gate("gpu-datasheet", judges=(Node,), needs=(Benchmark, GpuProfiles), policy=GpuDatasheetPolicy, rules=(PROFILE, FLOOR))
 def gpu_datasheet(seen: Seen, policy: GpuDatasheetPolicy) -> Iterator[Finding]:
     found, shipped = seen[Benchmark], seen[GpuProfiles]
     profiles: dict[str, Profile] = {}

@@ -22,6 +22,7 @@ from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import gate
 from arcops.seen.gpu import Gpu, Gpus, Unread
 from arcops.seen.gpu_profile import GpuProfiles, Profile
+from arcops.subjects.gpu import Node
 from gates.gpu.gpu_health import links as _gpu_links
 from gates.gpu.gpu_health import memory as _gpu_memory
 from gates.gpu.gpu_health import modes as _gpu_modes
@@ -57,7 +58,7 @@ _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
 )
 
 
-@gate("gpu-health", needs=(Gpus, GpuProfiles), policy=GpuHealthPolicy, rules=rules.RULES)
+@gate("gpu-health", judges=(Node,), needs=(Gpus, GpuProfiles), policy=GpuHealthPolicy, rules=rules.RULES)
 def gpu_health(seen: Seen, policy: GpuHealthPolicy) -> Iterator[Finding]:
     gpus, shipped = seen[Gpus], seen[GpuProfiles]
     pairs = zip(gpus.body.devices, gpus.body.later, strict=True)

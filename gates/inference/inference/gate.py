@@ -23,6 +23,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import gate
 from arcops.seen.inference import Fault, Inference, Run, RunKind, Shot
+from arcops.subjects.inference import LoadedEndpoint
 from gates.breach import Weight
 from gates.inference.inference import server
 from gates.inference.inference.server import HEADROOM, LISTED, LOAD_TIME, READY
@@ -111,6 +112,7 @@ class InferencePolicy:
 
 @gate(
     "inference",
+    judges=(LoadedEndpoint,),
     needs=(Inference,),
     policy=InferencePolicy,
     rules=(LISTED, READY, MEASURED, ERRORS, SLO, INTERFERENCE, DETERMINISM, COUNTED, LOAD_TIME, HEADROOM),

@@ -27,6 +27,7 @@ from arcops.gate import gate
 from arcops.licence import NOTHING, UNSAID, Licence, canonical_name, family, holds, named, parse_licence
 from arcops.seen.card import Card, CardSeen, Fact, LicenceSeen, LicenceSource
 from arcops.seen.sboms import Component, Sboms, SbomSeen
+from arcops.subjects.model import Model
 from gates.model.licence.rules import AGREES, ALLOWED, CARD, COMPONENTS, SOUND, STATED
 
 
@@ -102,6 +103,7 @@ class _Statement:
 
 @gate(
     "licence",
+    judges=(Model,),
     needs=(Card,),
     wants=(Sboms,),
     policy=LicencePolicy,

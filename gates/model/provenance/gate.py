@@ -31,6 +31,7 @@ from arcops.seen.signatures import RevocationsSeen
 from arcops.seen.tree import FileSeen, Tree
 from arcops.signer import SignerRule, allowed
 from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, Provenance, Summary
+from arcops.subjects.model import Model
 from gates.model.provenance import rules
 from gates.model.provenance.complaints import (
     Named,
@@ -141,6 +142,7 @@ class _Case:
 
 @gate(
     "provenance",
+    judges=(Model,),
     needs=(Tree, Attestations),
     wants=(Sboms,),
     policy=ProvenancePolicy,

@@ -23,6 +23,7 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.sboms import Sboms, SbomSeen
 from arcops.seen.tree import Tree
+from arcops.subjects.model import Model
 from gates.model.sbom.elements import (
     AUTHOR,
     CONTEXT,
@@ -112,7 +113,7 @@ class SbomPolicy:
     root: Binding = Binding.EITHER
 
 
-@gate("sbom", needs=(Tree, Sboms), policy=SbomPolicy, rules=RULES, examples=lambda: examples(SbomPolicy))
+@gate("sbom", judges=(Model,), needs=(Tree, Sboms), policy=SbomPolicy, rules=RULES, examples=lambda: examples(SbomPolicy))
 def sbom(seen: Seen, policy: SbomPolicy) -> Iterator[Finding]:
     """Judge every SBOM that was found. What a document that breaks its specification says is not judged further."""
     tree, found = seen[Tree], seen[Sboms]

@@ -25,6 +25,7 @@ from arcops.gate import gate
 from arcops.seen.signatures import RevocationsSeen, Revoked, Signatures, SignatureSeen
 from arcops.seen.tree import Tree
 from arcops.signer import Signer, SignerRule, allowed
+from arcops.subjects.model import Model
 from gates.model.signatures.rules import COMPLETE, EXPECTED, IGNORED, LIST, MATCHES, PROVEN, REVOKED, SIGNER, TIME
 
 _MOST = 100
@@ -73,6 +74,7 @@ class _Counting:
 
 @gate(
     "signatures",
+    judges=(Model,),
     needs=(Tree, Signatures),
     policy=SignaturePolicy,
     rules=(PROVEN, SIGNER, TIME, LIST, REVOKED, MATCHES, COMPLETE, IGNORED, EXPECTED),

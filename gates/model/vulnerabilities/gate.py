@@ -28,6 +28,7 @@ from arcops.seen.sboms import Sboms
 from arcops.seen.vex import Vex
 from arcops.seen.vulnerabilities import Database, Standing, Vulnerabilities
 from arcops.signer import SignerRule
+from arcops.subjects.model import Model
 from gates.model.vulnerabilities.issues import Issue, issues
 from gates.model.vulnerabilities.vex import Opinions, opinions
 
@@ -108,6 +109,7 @@ VEX = Rule(
 
 @gate(
     "vulnerabilities",
+    judges=(Model,),
     needs=(Sboms, Vulnerabilities),
     wants=(Vex,),
     policy=VulnerabilitiesPolicy,

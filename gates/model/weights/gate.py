@@ -20,6 +20,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
 from arcops.seen.tree import FileSeen, Tree
+from arcops.subjects.model import Model
 from gates.words import capped, shown
 
 PRESENT = Rule(
@@ -109,6 +110,7 @@ class WeightsPolicy:
 
 @gate(
     "weights",
+    judges=(Model,),
     needs=(Tree,),
     policy=WeightsPolicy,
     rules=(PRESENT, READABLE, FORMATS, IMPORTS, CODE, EXTERNAL, OPERATORS),

@@ -22,6 +22,7 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.declared import Declared
 from arcops.seen.network import Complaint, Network
+from arcops.subjects.network import DeclaredNetwork
 from gates.words import MOST, capped, shown
 from reach.doubts import doubts
 from reach.drift import Change, Difference, Drift, Way, compare, declared_namespaces
@@ -74,7 +75,13 @@ class DriftPolicy:
     harmless: tuple[str, ...] = ()
 
 
-@gate("drift", needs=(Declared, Network), policy=DriftPolicy, rules=(DECLARED, SEEN, SCOPE, GAINED, LOST, LAYERS, TEXT))
+@gate(
+    "drift",
+    judges=(DeclaredNetwork,),
+    needs=(Declared, Network),
+    policy=DriftPolicy,
+    rules=(DECLARED, SEEN, SCOPE, GAINED, LOST, LAYERS, TEXT),
+)
 def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
     """The findings on what differs."""
     declared, live = seen[Declared], seen[Network]

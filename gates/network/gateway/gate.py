@@ -21,6 +21,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.network import Network, RouteSeen
+from arcops.subjects.network import Manifests
 from gates.network.gateway.patches import makers
 from gates.network.sound import place
 from gates.patching import patched
@@ -59,7 +60,7 @@ class GatewayPolicy:
     plain_listeners: bool = False
 
 
-@gate("gateway", needs=(Network,), policy=GatewayPolicy, rules=(ATTACHED, LISTENERS, HOSTS, BACKEND_TLS))
+@gate("gateway", judges=(Manifests,), needs=(Network,), policy=GatewayPolicy, rules=(ATTACHED, LISTENERS, HOSTS, BACKEND_TLS))
 def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
     """The findings on Gateways, Ingresses and routes."""
     evidence = seen[Network]

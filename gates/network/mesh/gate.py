@@ -23,6 +23,7 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshSeen
 from arcops.seen.network import Network
+from arcops.subjects.network import Manifests
 from gates.network.mesh import egress
 from gates.network.mesh.egress import EGRESS
 from gates.network.mesh.patches import makers
@@ -68,7 +69,7 @@ class MeshPolicy:
     root_namespace: str = "istio-system"
 
 
-@gate("mesh", needs=(Network,), policy=MeshPolicy, rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS))
+@gate("mesh", judges=(Manifests,), needs=(Network,), policy=MeshPolicy, rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS))
 def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
     """The findings on the mesh."""
     evidence = seen[Network]

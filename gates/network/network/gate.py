@@ -23,6 +23,7 @@ from arcops.evidence import Seen
 from arcops.finding import Finding
 from arcops.gate import gate
 from arcops.seen.network import METADATA_SERVICES, Label, Network
+from arcops.subjects.network import Manifests
 from gates.network import sound
 from gates.network.network import hosts, reached, rules, written
 from gates.network.network.patches import Site, makers
@@ -60,7 +61,7 @@ class NetworkSafetyPolicy:
                 raise Refused(f"gate 'network': dnsLabels holds {text[:80]!r}; write a label as key=value")
 
 
-@gate("network", needs=(Network,), policy=NetworkSafetyPolicy, rules=rules.ALL)
+@gate("network", judges=(Manifests,), needs=(Network,), policy=NetworkSafetyPolicy, rules=rules.ALL)
 def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     """The findings on the manifests."""
     evidence = seen[Network]

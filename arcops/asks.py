@@ -1,0 +1,154 @@
+"""What an ask asks: its fields with their types, defaults, spelling and help. Doors make options, forms and parameters of them.
+
+A field is typed once, in the frozen dataclass that a capability is asked with. Its docstring is its help, and `Shape` in its
+metadata says what a type alone cannot: how it is spelled on a command line, and between which bounds its value lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from enum import Enum
+from functools import cache
+from typing import Any, get_type_hints
+
+from arcops.errors import Broken
+
+_SHAPE = "arcops.shape"
+_OWN = "arcops.own"
+_USE = "arcops.use"
+
+
+class Use(Enum):
+    """What a path in an ask is for, which says where a caller over the network may have it."""
+
+    READ = "read"
+    """Below the roots. What a field is that says nothing."""
+    WRITE = "write"
+    """Below the operator's output folder: a file is put there, or into the folder that it names."""
+    HERE = "here"
+    """Nowhere: only on one's own machine."""
+
+
+def used(use: Use) -> Mapping[str, Use]:
+    """The ``metadata`` of a field that holds a path for *use*."""
+    return {_USE: use}
+
+
+def own(why: str) -> Mapping[str, str]:
+    """The ``metadata`` of a field that a worker of Prefect never takes, and *why*, in a sentence for who asks one to."""
+    return {_OWN: why}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How a field is spelled and bounded.
+
+    On a command line it is ``positional``, or an ``option`` such as ``--from`` (the field's own name where this is empty) with a
+    ``short`` form such as ``-o``; ``title`` stands for its value in help. ``least`` and ``most`` bound the value of a number,
+    the length of a text, the count of a tuple; ``pattern`` is a regular expression that the whole of a text matches.
+
+    ``text_of``: on a command line a file is named, and the field gets its text, of at most so many bytes; with ``digest`` the
+    digest of something in the store (sha256:…) may be named instead, and is the value. ``commas``: a tuple is given as one value,
+    ``a,b``, instead of an option for each item. ``thousandths``: a whole number is given as a decimal of a thousandth of it.
+    """
+
+    positional: bool = False
+    option: str = ""
+    short: str = ""
+    title: str = ""
+    least: int | None = None
+    most: int | None = None
+    pattern: str = ""
+    text_of: int = 0
+    digest: bool = False
+    commas: bool = False
+    thousandths: bool = False
+
+
+_PLAIN = Shape()
+
+
+def shaped(**shape: Any) -> Mapping[str, Shape]:
+    """The ``metadata`` of a field of that `Shape`; to be merged with other metadata by ``|``."""
+    return {_SHAPE: Shape(**shape)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One field of the ask ``ask``: its name, its resolved type, its default (`dataclasses.MISSING` where it must be given)."""
+
+    ask: type[object]
+    name: str
+    hint: Any
+    default: object
+    shape: Shape = _PLAIN
+    own: str = ""
+    """Why no worker takes it, if none does."""
+
+    @property
+    def required(self) -> bool:
+        """Must it be given?"""
+        return self.default is MISSING
+
+    @property
+    def doc(self) -> str:
+        """The docstring under the field. It is read from the source, so ask only where help is wanted."""
+        return docs(self.ask).get(self.name, "")
+
+
+def use_of(field: Field[object], otherwise: Use) -> Use:
+    """What a path in *field* is for: what the field says, or else *otherwise*."""
+    found: Use = field.metadata.get(_USE, otherwise)
+    return found
+
+
+def questions(ask: type[object]) -> tuple[Question, ...]:
+    """The fields of the dataclass *ask*, those that it inherits included, in their order.
+
+    Raises `Broken` where *ask* is no dataclass, or a type in it cannot be resolved.
+    """
+    try:
+        hints, all_fields = get_type_hints(ask), fields(ask)  # type: ignore[arg-type]  # what is none raises, and is told
+    except (TypeError, NameError) as error:
+        raise Broken(f"{ask!r} is no dataclass whose types are known: {error}") from error
+    return tuple(
+        Question(
+            ask=ask,
+            name=one.name,
+            hint=hints[one.name],
+            default=one.default if one.default_factory is MISSING else one.default_factory(),
+            shape=one.metadata.get(_SHAPE, _PLAIN),
+            own=one.metadata.get(_OWN, ""),
+        )
+        for one in all_fields
+        if one.init
+    )
+
+
+@cache
+def docs(ask: type[object]) -> Mapping[str, str]:
+    """The docstring under each field of *ask*, as one line; nothing of classes whose source is not there."""
+    found: dict[str, str] = {}
+    for one in reversed(ask.__mro__[:-1]):
+        found |= _docs(one)
+    return found
+
+
+def _docs(one: type[object]) -> dict[str, str]:
+    import ast  # with the source it costs start-up time, and only help asks for it
+    import inspect
+    from itertools import pairwise
+    from textwrap import dedent
+
+    try:
+        tree = ast.parse(dedent(inspect.getsource(one)))
+    except (OSError, TypeError, SyntaxError):
+        return {}
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    return {
+        above.target.id: " ".join(below.value.value.split())
+        for above, below in pairwise(body)
+        if isinstance(above, ast.AnnAssign) and isinstance(above.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    }

@@ -1,0 +1,82 @@
+"""What can be judged: one class a subject, declared once. Asks, gates, flows and doors all start from it.
+
+The class is what a person says to name the thing, such as a folder or a cluster. What a report calls it in the end, by name and
+digest, is `arcops.subject.Subject`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from arcops.discovery import classes
+from arcops.errors import Broken
+
+J = TypeVar("J", bound="type[Judgeable]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """``word`` is the subject's folder on every floor, ``kind`` what a report calls it, ``policy`` the one that judges it if
+    none is named. ``title`` says on doors what checking it is; empty if it is never asked for by itself.
+    """
+
+    word: str
+    kind: str
+    policy: str
+    title: str
+
+
+class Judgeable:
+    """The base of these classes: each a frozen dataclass in ``arcops/subjects/WORD.py``, under `judgeable`."""
+
+    __slots__ = ()
+
+    ABOUT: ClassVar[About]
+
+    @property
+    def kind(self) -> str:
+        """What a report calls it."""
+        return about(type(self)).kind
+
+    @property
+    def where(self) -> Path | str:
+        """The path that names it, or else its name: of a cluster or endpoint that is asked, and empty for this machine."""
+        found = getattr(self, "target", "")
+        return found if isinstance(found, Path | str) else ""
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """The files that were attached to it."""
+        return ()
+
+
+def judgeable(*, kind: str, policy: str, title: str = "") -> Callable[[J], J]:
+    """Declare the decorated class. Raises `Broken` if it is no frozen dataclass below `Judgeable` in ``arcops.subjects``."""
+
+    def declare(found: J) -> J:
+        room, _, word = found.__module__.rpartition(".")
+        if room != "arcops.subjects" or not issubclass(found, Judgeable):
+            raise Broken(f"{found.__qualname__} is no Judgeable in arcops/subjects, where each subject has its module")
+        if not is_dataclass(found) or not found.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # typeshed hides it
+            raise Broken(f"{found.__qualname__} must be a frozen dataclass: what is judged does not change meanwhile")
+        found.ABOUT = About(word=word, kind=kind, policy=policy, title=title)
+        return found
+
+    return declare
+
+
+def about(found: type[Judgeable]) -> About:
+    """What was declared of *found*, or of the class that it extends. Raises `Broken` if nothing was."""
+    said = getattr(found, "ABOUT", None)
+    if said is None:
+        raise Broken(f"{found.__qualname__} was never declared, so nothing can judge it; put @judgeable above it")
+    return said
+
+
+def all_judgeables() -> tuple[type[Judgeable], ...]:
+    """Every declared class, in the order of its module and name."""
+    found = [one for one in classes("arcops.subjects", Judgeable) if "ABOUT" in vars(one)]
+    return tuple(sorted(found, key=lambda one: (about(one).word, one.__name__)))

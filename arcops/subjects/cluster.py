@@ -1,0 +1,36 @@
+"""The subject *cluster*: a Kubernetes cluster that is to run a model, and the workloads that ask to run in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arcops.asks import own, shaped
+from arcops.judgeable import Judgeable, judgeable
+from arcops.subjects.network import NO_KUBECONFIG
+
+
+@judgeable(kind="cluster", policy="cluster", title="Check a cluster")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedCluster(Judgeable):
+    """A Kubernetes cluster, saved or live."""
+
+    saved: Path | None = field(default=None, metadata=shaped(positional=True, most=4096))
+    """The folder of a snapshot, on the machine where the check runs; a live cluster is looked at where none is named."""
+    context: str = field(default="", metadata=shaped(most=253))
+    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
+    kubeconfig: Path | None = field(default=None, metadata=own(NO_KUBECONFIG))
+    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
+
+    @property
+    def where(self) -> Path | str:
+        return self.saved or self.context
+
+
+@judgeable(kind="workload", policy="admission")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload(Judgeable):
+    """A manifest or AdmissionReview, whose workloads ask to be let in."""
+
+    target: Path
+    """The file."""

@@ -1,0 +1,28 @@
+"""The subject *model*."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arcops.asks import shaped
+from arcops.judgeable import Judgeable, judgeable
+
+
+@judgeable(kind="model", policy="sovereign", title="Check a model")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Judgeable):
+    """A model on disk, with the files that belong to it and lie elsewhere."""
+
+    target: Path = field(metadata=shaped(positional=True, least=1, most=4096))
+    """The model: a directory, or one file, on the machine where the check runs."""
+    attached: tuple[Path, ...] = field(default=(), metadata=shaped(option="--attach", most=100))
+    """Signatures, SBOMs and attestations that lie outside of the target."""
+
+    @property
+    def where(self) -> Path:
+        return self.target
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        return self.attached
