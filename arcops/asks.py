@@ -17,6 +17,7 @@ from arcops.errors import Broken
 _SHAPE = "arcops.shape"
 _OWN = "arcops.own"
 _USE = "arcops.use"
+_SAID = "arcops.said"
 
 
 class Use(Enum):
@@ -97,6 +98,11 @@ class Question:
         return docs(self.ask).get(self.name, "")
 
 
+def said(doc: str) -> Mapping[str, str]:
+    """The ``metadata`` of a field that has no docstring, for its class is made and has no source: its help."""
+    return {_SAID: doc}
+
+
 def use_of(field: Field[object], otherwise: Use) -> Use:
     """What a path in *field* is for: what the field says, or else *otherwise*."""
     found: Use = field.metadata.get(_USE, otherwise)
@@ -132,7 +138,7 @@ def docs(ask: type[object]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for one in reversed(ask.__mro__[:-1]):
         found |= _docs(one)
-    return found
+    return found | {one.name: str(one.metadata[_SAID]) for one in fields(ask) if _SAID in one.metadata}  # type: ignore[arg-type]
 
 
 def _docs(one: type[object]) -> dict[str, str]:

@@ -7,7 +7,7 @@ digest, is `arcops.subject.Subject`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -60,7 +60,7 @@ def judgeable(*, kind: str, policy: str, title: str = "") -> Callable[[J], J]:
         room, _, word = found.__module__.rpartition(".")
         if room != "arcops.subjects" or not issubclass(found, Judgeable):
             raise Broken(f"{found.__qualname__} is no Judgeable in arcops/subjects, where each subject has its module")
-        if not is_dataclass(found) or not found.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # typeshed hides it
+        if not getattr(getattr(found, "__dataclass_params__", None), "frozen", False):
             raise Broken(f"{found.__qualname__} must be a frozen dataclass: what is judged does not change meanwhile")
         found.ABOUT = About(word=word, kind=kind, policy=policy, title=title)
         return found
@@ -70,7 +70,7 @@ def judgeable(*, kind: str, policy: str, title: str = "") -> Callable[[J], J]:
 
 def about(found: type[Judgeable]) -> About:
     """What was declared of *found*, or of the class that it extends. Raises `Broken` if nothing was."""
-    said = getattr(found, "ABOUT", None)
+    said: About | None = getattr(found, "ABOUT", None)
     if said is None:
         raise Broken(f"{found.__qualname__} was never declared, so nothing can judge it; put @judgeable above it")
     return said

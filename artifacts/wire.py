@@ -34,6 +34,11 @@ def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(_renamed("Wire", kind), config=STRICT)
 
 
+def name_on_the_wire(field: str) -> str:
+    """What JSON calls the *field* of a dataclass: lowerCamelCase."""
+    return to_camel(field)
+
+
 def to_json(value: object, kind: Any = None) -> JSON:
     """*value*, a dataclass of ours, as JSON values. *kind* is its type where ``type(value)`` does not say it (generics)."""
     dumped: JSON = _adapter(cast(Hashable, kind or type(value))).dump_python(value, mode="json", by_alias=True)

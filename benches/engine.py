@@ -129,7 +129,7 @@ def direct(here: Bench, model: Path) -> None:
 
 def in_a_flow(at: Site, model: Path) -> Spent:
     """In this process, whose loop runs and whose two clients of the API are open, as in one that serves flows."""
-    from flows.subjects.readiness import readiness
+    from flows.prefect.made.readiness import readiness
 
     measured = Rounds()
 

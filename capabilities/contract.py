@@ -7,20 +7,15 @@ place, and shows the answer; asks and answers are plain values that cross a netw
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from arcops.errors import Broken, Refused, Unavailable
-from arcops.request import silent, unheard
-from arcops.roots import Roots
-from artifacts.beneath import held, reach
-from artifacts.private_key import Signer
-from foundation.settings import Settings
+from flows.place import Place, bounded, with_paths
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -37,98 +32,6 @@ class Scope(Enum):
     """Beside a tool's own scope: to open a connection to what the operator named."""
     TRUST = "trust"
     """To change what counts here: keys, revocations, registered policies, advisories, what others sealed."""
-
-
-OUTSIDE_OUTPUT = "the path lies outside the folder that this server writes to; ask its operator (ARCOPS_OUTPUT)"
-_USE = "arcops.use"
-
-
-class Use(Enum):
-    """What a path in an ask is for, which says where a caller over the network may have it."""
-
-    READ = "read"
-    """Below the roots. What a field is that says nothing."""
-    WRITE = "write"
-    """Below the operator's output folder: a file is put there, or into the folder that it names."""
-    HERE = "here"
-    """Nowhere: only on one's own machine."""
-
-
-def used(use: Use) -> Mapping[str, Use]:
-    """The ``metadata`` of an ask's field that holds a path for *use*."""
-    return {_USE: use}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What a tool takes from its surroundings.
-
-    ``signer`` loads the key that signs here, when it is needed; ``secret`` gives the passphrase for a new key at a path.
-    Setting ``stop`` ends a long tool early, with an artifact that says so. ``roots`` are the folders below which a caller may
-    name files; ``None`` allows every file that this user can read, as on one's own command line. What is written for a caller
-    goes below ``settings.output`` then, or nowhere. ``own`` says that it is one's own command line: only there may an ask name
-    what runs a program, say which server is asked, or change what is trusted. ``say`` is told sentences that the person there
-    has to hear before something happens.
-    """
-
-    settings: Settings
-    now: Callable[[], datetime]
-    signer: Callable[[], Signer]
-    secret: Callable[[Path], str]
-    roots: tuple[Path, ...] | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
-    progress: Callable[[int, int], None] = silent
-    own: bool = False
-    say: Callable[[str], None] = unheard
-
-    @property
-    def afar(self) -> bool:
-        """Does somebody else ask, through MCP or another door? What a caller names is then never followed to a program."""
-        return not self.own or self.roots is not None
-
-    @property
-    def may_trust(self) -> bool:
-        """May what counts here be changed by who asks? From afar only where the operator said so."""
-        return self.settings.trust_from_afar or not self.afar
-
-    def reach(self, path: Path) -> Path:
-        """*path*, absolute; where folders are served, a relative one lies in the first of them.
-
-        Raises `Refused` where it lies outside of them. That tells a caller at once; whoever opens the path opens it `within`.
-        """
-        return reach(path, self.roots)
-
-    def put(self, path: Path) -> Path:
-        """*path*, absolute, where a file may be written for this caller; a relative one lies in the operator's output folder.
-
-        Raises `Refused` where it lies outside of it, or where there is none.
-        """
-        if self.roots is None:
-            return path.absolute()
-        if self.settings.output is None:
-            raise Refused("this server writes no file for callers; its operator names a folder for that (ARCOPS_OUTPUT)")
-        return reach(path, (self.settings.output,), refusal=OUTSIDE_OUTPUT)
-
-    @property
-    def within(self) -> Roots:
-        """The folders below which a path that the caller named is opened, as they are now."""
-        return held(None if self.roots is None else (*self.roots, *self._output))
-
-    @property
-    def writable(self) -> Roots:
-        """The folders below which a file is written for the caller, as they are now."""
-        return held(None if self.roots is None else self._output)
-
-    def told(self, path: Path) -> Path:
-        """*path* as an answer names it to this caller: relative to the folder that it may name it in, or its name alone."""
-        if self.roots is None or not path.is_absolute():
-            return path
-        folders = (*self._output, *self.roots)
-        return next((path.relative_to(one) for one in folders if path.is_relative_to(one)), Path(path.name))
-
-    @property
-    def _output(self) -> tuple[Path, ...]:
-        return (self.settings.output,) if self.settings.output is not None else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,8 +167,10 @@ def tool(
 def all_tools() -> tuple[Tool[Any, Any], ...]:
     """Every capability, in the order of names."""
     from arcops.discovery import declared
+    from capabilities.generic import generic_checks
 
-    return tuple(sorted(declared("capabilities", Tool), key=lambda one: one.name))
+    own = declared("capabilities", Tool)
+    return tuple(sorted((*own, *generic_checks(own)), key=lambda one: one.name))
 
 
 def offered(at: Place, *, trusting: bool) -> tuple[Tool[Any, Any], ...]:
@@ -273,43 +178,6 @@ def offered(at: Place, *, trusting: bool) -> tuple[Tool[Any, Any], ...]:
     operator said so.
     """
     return tuple(one for one in all_tools() if one.scope is not Scope.TRUST or (trusting and at.may_trust))
-
-
-V = TypeVar("V")
-
-
-def with_paths(value: V, change: Callable[[Path, Use], Path], use: Use = Use.READ) -> V:
-    """*value*, an ask or an answer, with each path in it as *change* gives it for the use that its field declares."""
-    changed: Any = value
-    if isinstance(value, Path):
-        changed = change(value, use)
-    elif isinstance(value, tuple):
-        items = tuple(with_paths(item, change, use) for item in value)
-        changed = items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    elif is_dataclass(value) and not isinstance(value, type):
-        members = {one.name: (getattr(value, one.name), one.metadata.get(_USE, use)) for one in fields(value) if one.init}
-        new = {name: with_paths(member, change, meant) for name, (member, meant) in members.items()}
-        new = {name: member for name, member in new.items() if member is not members[name][0]}
-        changed = replace(value, **new) if new else value
-    return cast(V, changed)
-
-
-def bounded(ask: V, at: Place) -> V:
-    """*ask*, which came from afar, with each path in it where this place lets it be read or written.
-
-    Raises `Refused` for a path outside of that, and for one that no caller over the network may name.
-    """
-
-    def change(path: Path, use: Use) -> Path:
-        match use:
-            case Use.READ:
-                return at.reach(path)
-            case Use.WRITE:
-                return at.put(path)
-            case Use.HERE:
-                raise Refused("a caller over the network may not name this path; ask on the machine itself")
-
-    return with_paths(ask, change)
 
 
 def _paths(answer: Any) -> Iterator[tuple[str, object]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
 from arcops.policy import SKEW
@@ -15,8 +16,12 @@ from artifacts.bundle import MOST_BYTES
 from artifacts.log.memory import Memory
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.vouch import vouch_report
-from capabilities.contract import Left, Place
+from capabilities.contract import Left
+from flows.place import Place
 from tasks.signing.grounds import grounds, trusted_keys
+
+if TYPE_CHECKING:
+    from flows.subjects.evaluation import Evaluation
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _WIDTH = (Tier.AIR_GAPPED, Tier.RESTRICTED, Tier.CONNECTED)
@@ -79,7 +84,7 @@ def opened(digest: str, at: Place) -> Report:
     return vouch_report(sealed_bytes(digest, at), grounds(at.settings.trust), honest_now(at)).report
 
 
-def left_about(left: Left, at: Place, *, name: str, kind: str) -> Report:
+def left_about(left: Left, at: Place, *, what: Evaluation, name: str, kind: str) -> Report:
     """The report that a run elsewhere *left*, about the subject of this *name* and *kind*.
 
     What Prefect says of a run is a view that others can write, so the artifact itself must be of this run, this subject, this
@@ -92,18 +97,18 @@ def left_about(left: Left, at: Place, *, name: str, kind: str) -> Report:
     except Refused as error:
         said = f"the run {left.run} is said to have left {left.artifact}"
         raise Refused(f"{said}, which is not its answer, for it does not count here: {error}") from error
-    complaint = next(filter(None, _complaints(report, left, at, name=name, kind=kind, now=now)), "")
+    complaint = next(filter(None, _complaints(report, left, at, what=what, name=name, kind=kind, now=now)), "")
     if complaint:
         raise Refused(f"the run {left.run} is said to have left {left.artifact}, which is not its answer: {complaint}")
     return report
 
 
-def _complaints(report: Report, left: Left, at: Place, *, name: str, kind: str, now: datetime) -> Iterator[str]:
+def _complaints(
+    report: Report, left: Left, at: Place, *, what: Evaluation, name: str, kind: str, now: datetime
+) -> Iterator[str]:
     """Why *report* cannot be what the run *left*; empty sentences for what fits."""
-    from flows.subjects.evaluations import runner_of
-
-    if report.runner != runner_of(left.run, left.parameters):
-        own = report.runner.startswith(f"{runner_of(left.run, {}).rpartition('/')[0]}/")
+    if report.runner != what.runner(left.run, left.parameters):
+        own = report.runner.startswith(f"{what.runner(left.run, {}).rpartition('/')[0]}/")
         yield "this run was told to judge something else" if own else f"it was made by {report.runner!r}"
     if (report.subject.name, report.subject.kind) != (name, kind):
         yield f"it is about the {report.subject.kind} {report.subject.name!r}, not about the {kind} {name!r}"

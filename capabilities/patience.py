@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from arcops.errors import Unavailable
-from capabilities.contract import Place
+from flows.place import Place
 from reach.effort import told
 
 SECONDS = 120.0

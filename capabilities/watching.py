@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped
 from arcops.result import Report
-from capabilities.contract import Place, Tool
+from capabilities.contract import Tool
+from flows.place import Place
 from foundation.telemetry.spans import Known, span
 
 A = TypeVar("A")

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from arcops.errors import Unavailable
-from capabilities.contract import Place, Tool
+from capabilities.contract import Tool
 from capabilities.watching import Called, watched
+from flows.place import Place
 
 B = TypeVar("B")
 

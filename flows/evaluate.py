@@ -1,20 +1,36 @@
-"""An evaluation from request to sealed artifact, whichever runner collects."""
+"""An evaluation from what was asked to the sealed artifact: the same for every subject, whichever runner collects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.evidence import Evidence
+from arcops.judgeable import Judgeable
 from arcops.policy import Policy
+from arcops.request import Request, unheard
 from arcops.result import Report
+from arcops.seen.tree import Tree
+from artifacts.beneath import held
 from artifacts.bundle import seal
 from artifacts.private_key import Signer
 from artifacts.store import Store
 from artifacts.wire import canonical, to_json
+from flows.conclude import conclude
+from flows.place import Place
+from flows.plan import Plan, make_plan
+from flows.runners import direct
 from flows.runners.looking import Found
-from foundation.telemetry.spans import learned, span
+from flows.subjects.evaluation import Evaluation
+from flows.subjects.meaning import Meant, meant
+from foundation.secrets import key_files
+from foundation.telemetry.spans import known, learned, span
+from reach.effort import told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +40,79 @@ class Sealed:
     report: Report
     bundle: bytes
     digest: str
+
+
+class NotKept(ArcOpsError):
+    """The store is damaged, so a result cannot be kept. Nothing is wrong with the request."""
+
+
+def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> Sealed:
+    """Judge *subject* here, by threads of this process; returns the report as it was signed, and its name in the store.
+
+    *policy* is what the caller calls it, or the value if it was read before: it is read once. Raises `Refused` for what cannot
+    be judged; once the work has begun, what goes wrong is in the report.
+    """
+    plan = plan_for(what, subject, policy, at)
+    with _kept_in(at):
+        store = Store.at(at.settings)
+        store.refuse_clock(plan.request.now)  # now, and not only once the work of minutes is to be kept
+    with store, span(f"flow {plan.request.kind}", flow=direct.RUNNER):
+        learned(run=known().get("run") or str(uuid.uuid4()))
+        collected = direct.collect(plan, stop=at.stop)
+        with told(lambda: _unless(at.stop)):
+            report = conclude(plan, collected, runner=direct.RUNNER)
+        with _kept_in(at):
+            return seal_and_keep(report, collected, policy=plan.policy, signer=at.signer(), store=store, now=at.now)
+
+
+def plan_for(
+    what: Evaluation,
+    subject: Judgeable,
+    policy: str | Policy,
+    at: Place,
+    *,
+    remark: Callable[[str], None] = unheard,
+) -> Plan:
+    """The plan of *what* for *subject* at this place. Raises `Refused` if it can't be judged, or may not be from here."""
+    signer = at.signer()
+    meaning = meant(subject, at)
+    read = at.policy(policy) if isinstance(policy, str) else policy
+    if meaning.exercise is not None:
+        from flows.subjects.gpu import as_strict  # only a benchmark has one
+
+        meaning = replace(meaning, exercise=as_strict(meaning.exercise, read))
+    request = replace(request_for(subject.kind, meaning, at, signer), remark=remark)
+    plan = make_plan(request, read, gates=what.gates(read))
+    if request.endpoint is not None and request.named and any(one.body is Tree for one in plan.collectors):
+        raise Refused(f"policy {read.name!r} judges a model's files, and none are named; name them as the target")
+    return plan
+
+
+def request_for(kind: str, meaning: Meant, at: Place, signer: Signer) -> Request:
+    """What collectors may know at this place of a subject of this *kind*."""
+    return Request(
+        target=meaning.target,
+        named=meaning.named,
+        kind=kind,
+        tier=at.settings.tier,
+        now=at.now(),
+        trust=at.settings.trust,
+        data=at.settings.data,
+        cache=at.settings.cache,
+        store=at.settings.store,
+        memory=at.settings.memory,
+        attached=meaning.attached,
+        workers=at.settings.workers,
+        site=at.settings.site,
+        own_key=signer.public.id,
+        endpoint=meaning.endpoint,
+        cluster=meaning.cluster,
+        declared=meaning.declared,
+        exercise=meaning.exercise,
+        secrets=key_files(at.settings.key),
+        progress=at.progress,
+        within=held(at.roots) if at.worker else at.within,
+    )
 
 
 def seal_and_keep(
@@ -42,3 +131,17 @@ def seal_and_keep(
         entry = store.put(bundle, bodies, at=now(), signer=signer)
         learned(artifact=entry.artifact, verdict=report.verdict.value)
     return Sealed(report=report, bundle=bundle, digest=entry.artifact)
+
+
+def _unless(stop: threading.Event) -> None:
+    """Raise if the caller has stopped: a gate that judges for long ends then, and what it had not judged is UNKNOWN."""
+    if stop.is_set():
+        raise Stopped("the run was told to end")
+
+
+@contextmanager
+def _kept_in(at: Place) -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        raise NotKept(f"{error}; the result could not be kept in the store {at.settings.store}") from error

@@ -15,11 +15,11 @@ from arcops.result import Report
 from artifacts.bundle import open_sealed
 from artifacts.private_key import Algorithm, Signer, load_signer
 from artifacts.public_key import load_public_key
-from capabilities.contract import Place
 from capabilities.keys.keys import NewKey, TrustKey, new_key, trust_key
 from capabilities.model.check import Check, Checked, check_model
 from capabilities.model.sbom import MakeSbom, make_model_sbom
 from capabilities.model.sign import Sign, sign_model_files
+from flows.place import Place
 from flows.plan import Plan, make_plan
 from flows.policies.reading import load_policy
 from foundation.settings import Settings, read_settings

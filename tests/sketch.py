@@ -21,6 +21,7 @@ from arcops.collector import Collector, collector
 from arcops.evidence import Body, Seen, Sighting
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, Gate, gate
+from arcops.judgeable import Judgeable
 from arcops.policy import Policy
 from arcops.request import Request
 from arcops.tier import Tier

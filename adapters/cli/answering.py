@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-from capabilities.contract import Place, Tool
+from capabilities.contract import Tool
 from capabilities.watching import watched
+from flows.place import Place
 from foundation.telemetry import traces
 from foundation.telemetry.spans import span
 

@@ -18,8 +18,8 @@ from arcops.result import Report
 from artifacts.store import object_path
 from artifacts.writing import replace_whole, replaceable
 from capabilities.artifact.verify import Fetch, fetch_artifact
-from capabilities.contract import Place
 from capabilities.model.check import Check, check_model
+from flows.place import Place
 
 
 def check(

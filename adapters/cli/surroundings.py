@@ -19,7 +19,7 @@ from arcops.request import silent
 from artifacts.private_key import Signer, load_signer
 from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
-from capabilities.contract import Place
+from flows.place import Place
 from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
 

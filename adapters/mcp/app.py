@@ -19,8 +19,9 @@ from adapters.http.access import CALLER, Door, Guard, metadata
 from adapters.mcp.events import Sessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
-from capabilities.contract import Place, offered
+from capabilities.contract import offered
 from capabilities.work import Work
+from flows.place import Place
 from foundation.tokens import Caller
 
 PATH = "/mcp"

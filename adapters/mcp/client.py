@@ -27,7 +27,8 @@ from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from arcops.tier import Tier
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
-from capabilities.contract import Tool, with_paths
+from capabilities.contract import Tool
+from flows.place import with_paths
 from foundation.nearby import find
 from foundation.settings import Settings, is_loopback
 

@@ -14,7 +14,7 @@ import mcp_types as types
 
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from capabilities.artifact.verify import NotVerified
-from capabilities.model.check import NotKept
+from flows.evaluate import NotKept
 from foundation.settings import Settings, without_folders
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from typing import Any, NewType
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from artifacts.wire import STRICT
+from arcops.asks import docs
+from artifacts.wire import STRICT, name_on_the_wire
 
 _renamed: Any = NewType
 
@@ -25,4 +26,9 @@ def schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:
 
 @cache
 def _schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:
-    return TypeAdapter(_renamed(kind.__name__, kind), config=_STRICT).json_schema(by_alias=True, mode=mode)
+    made = TypeAdapter(_renamed(kind.__name__, kind), config=_STRICT).json_schema(by_alias=True, mode=mode)
+    properties = made.get("properties", {})
+    for name, doc in docs(kind).items():  # pydantic reads those of a class itself, and not those that it inherits
+        if name_on_the_wire(name) in properties:
+            properties[name_on_the_wire(name)].setdefault("description", doc)
+    return made

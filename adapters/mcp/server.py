@@ -28,9 +28,10 @@ from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json, to_json
-from capabilities.contract import Place, Scope, Tool, all_tools, not_from_afar
+from capabilities.contract import Scope, Tool, all_tools, not_from_afar
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
+from flows.place import Place
 from foundation.messages import readable
 from foundation.telemetry.spans import REQUEST, span
 

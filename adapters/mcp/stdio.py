@@ -6,8 +6,9 @@ import anyio
 from mcp.server.stdio import stdio_server
 
 from adapters.mcp.server import build
-from capabilities.contract import Place, offered
+from capabilities.contract import offered
 from capabilities.work import Work
+from flows.place import Place
 
 
 def serve(place: Place) -> None:

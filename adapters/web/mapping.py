@@ -11,10 +11,10 @@ from adapters.web.showing import Asked, owner_of
 from adapters.web.words import short
 from arcops.errors import Refused, Unavailable
 from arcops.seen.declared import Declared
-from capabilities.contract import Place
 from capabilities.kept import Changed, kept_bytes
 from capabilities.network.map import BODIES, drawn, kept_network
 from capabilities.patience import patient
+from flows.place import Place
 from reach.drawing import STYLE_DIGEST
 
 KINDS = frozenset(BODIES)

@@ -23,10 +23,10 @@ from capabilities.artifact.figures import MOST_DAYS, AskFigures, success_figures
 from capabilities.artifact.review import review_artifacts
 from capabilities.artifact.standing import Ledgered
 from capabilities.artifact.verify import Fetch, fetch_artifact
-from capabilities.contract import Place
 from capabilities.kept import Changed, NotThere
 from capabilities.network.map import BODIES as MAPPED
 from capabilities.policy.explain import explained
+from flows.place import Place
 
 MOST_SHOWN = 500
 """Findings of one gate on one page; the artifact itself has them all."""

@@ -19,8 +19,9 @@ from artifacts.vouch import SignatureState, signature_of
 from capabilities.artifact.places import FieldChanged, differing
 from capabilities.artifact.significance import FigureCompared, differences, measures
 from capabilities.artifact.standing import grounds
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
 from capabilities.kept import sealed_bytes
+from flows.place import Place
 
 MOST_BODY = 4 * 1024 * 1024
 _MOST_MEASURED = 64 * 1024 * 1024

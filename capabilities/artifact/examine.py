@@ -12,8 +12,9 @@ from artifacts.statement import from_statement
 from artifacts.store import Store
 from artifacts.vouch import SignatureState, Standing, signature_of
 from capabilities.artifact.standing import LedgerState, grounds, ledger_of
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
 from capabilities.kept import NotThere
+from flows.place import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

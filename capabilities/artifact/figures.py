@@ -12,7 +12,8 @@ from artifacts.store import Store
 from capabilities.artifact.measures import Measured, deployed_after_passing, first_inference, gpu_reproduced, wildcard_egress
 from capabilities.artifact.standing import grounds
 from capabilities.artifact.vouched import Vouched
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
+from flows.place import Place
 
 MOST_DAYS = 3660
 

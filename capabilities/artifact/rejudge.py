@@ -18,9 +18,9 @@ from artifacts.store import Store, digest_of
 from artifacts.vouch import SignatureState, signature_of
 from capabilities.artifact.places import FieldChanged, differing
 from capabilities.artifact.standing import grounds
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
 from capabilities.kept import sealed_bytes
-from capabilities.model.check import allowed_policy
+from flows.place import Place
 from flows.policies.reading import read_policy, shipped_policies
 from flows.rejudge import judge_again, unasked
 
@@ -149,7 +149,7 @@ def _named(policy: str, at: Place) -> bytes:
     """
     if at.roots is None and policy not in shipped_policies() and os.path.lexists(policy):
         return read_policy(policy)
-    return allowed_policy(policy, at).written
+    return at.policy(policy).written
 
 
 def _program() -> str:

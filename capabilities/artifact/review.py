@@ -11,7 +11,8 @@ from artifacts.said import said
 from artifacts.store import Store
 from artifacts.vouch import Grounds, SignatureState, Standing, signature_of
 from capabilities.artifact.standing import grounds
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
+from flows.place import Place
 
 MOST_ROWS = 200
 """Each row costs reading an artifact and checking its signatures."""

@@ -15,7 +15,7 @@ from artifacts.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from artifacts.vouch import Grounds
-from capabilities.contract import Place
+from flows.place import Place
 from tasks.signing.grounds import grounds as trusted
 
 

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arcops.asks import Use, used
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
@@ -14,8 +15,9 @@ from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from artifacts.store_check import StoreLooked
 from artifacts.writing import write_new
-from capabilities.contract import Place, Scope, Use, tool, used
+from capabilities.contract import Scope, tool
 from capabilities.kept import whose_keys
+from flows.place import Place
 from foundation.settings import without_folders
 
 

@@ -13,8 +13,9 @@ from arcops.result import Report
 from artifacts.bundle import read_envelope
 from artifacts.statement import from_statement
 from artifacts.vouch import vouch_report
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
 from capabilities.kept import honest_now, kept_bytes, sealed_bytes, whose_keys
+from flows.place import Place
 from tasks.signing.grounds import grounds_of
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
@@ -84,9 +85,8 @@ def _pinned(policy: str, at: Place) -> tuple[str, timedelta]:
     """The digest of the policy that must have judged, or nothing, and how far that policy lets clocks differ."""
     if not policy or _DIGEST.match(policy):
         return policy, SKEW
-    from capabilities.model.check import allowed_policy  # a policy is parsed by all gates, which most verifications do without
 
-    read = allowed_policy(policy, at)
+    read = at.policy(policy)
     return read.digest, read.clock_skew
 
 

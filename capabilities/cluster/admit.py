@@ -10,9 +10,12 @@ from pathlib import Path
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.result import Report
+from arcops.subjects.cluster import Workload
 from arcops.verdict import Verdict
-from capabilities.contract import Place, Scope, tool
-from capabilities.model.check import allowed_policy, evaluate
+from capabilities.contract import Scope, tool
+from capabilities.judging import judged
+from flows.place import Place
+from flows.subjects.cluster import ADMISSION
 
 _MOST_MESSAGE = 4000
 """Characters of the reasons in an AdmissionReview; the artifact has them all."""
@@ -54,15 +57,15 @@ def admit_workload(ask: Admit, at: Place) -> Admitted:
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / ask.name
         manifest.write_text(ask.manifest, encoding="utf-8", newline="")
-        policy = allowed_policy(ask.policy, at)  # as the caller may name it; the manifest's place is this process's own
-        report, digest = evaluate(manifest, "workload", policy, (), replace(at, roots=None))
+        policy = at.policy(ask.policy)  # as the caller may name it; the manifest's place is this process's own
+        found = judged(ADMISSION, Workload(target=manifest), policy, replace(at, roots=None))
     answer = ""
     if ask.review:
         try:
-            answer = review_response(ask.manifest, report, folder=folder)
+            answer = review_response(ask.manifest, found.report, folder=folder)
         except (ValueError, KeyError, TypeError) as error:
             raise Refused("this is no AdmissionReview in JSON, so there is none to answer") from error
-    return Admitted(report=report, artifact=digest, review=answer)
+    return Admitted(report=found.report, artifact=found.artifact, review=answer)
 
 
 def review_response(review: str, report: Report, *, folder: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from capabilities.contract import Deployed, Left, Place, Scope, always, tool
-from capabilities.kept import left_about
-from capabilities.live import ROOT, Meant, allowed, checked, looks, meant, parameters
-from capabilities.model.check import Judged, evaluate, worker_policy
-from flows.plan import all_gates
-from flows.subjects.evaluations import CLUSTER_READINESS
+from arcops.subjects.cluster import NamedCluster
+from capabilities.contract import Scope, always, tool
+from capabilities.judging import Judged, deployed, judged
+from flows.place import Place
+from flows.subjects.cluster import CLUSTER_READINESS
+from flows.subjects.live import allowed, looks
 from tasks.cluster.snapshot import snapshot
 from tasks.kubernetes.listing import Saved, open_to
 
@@ -56,15 +55,9 @@ def snapshot_cluster(ask: SnapshotCluster, at: Place) -> SavedCluster:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckCluster:
+class CheckCluster(NamedCluster):
     """Which cluster to judge, and by which policy: a saved one, or a live one."""
 
-    saved: Path | None = None
-    """The folder of a snapshot, on the machine where the check runs; a live cluster is looked at where none is named."""
-    context: str = ""
-    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
-    kubeconfig: Path | None = None
-    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
     policy: str = "cluster"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
@@ -73,31 +66,13 @@ def _looks(ask: CheckCluster) -> bool:
     return ask.saved is None or looks(ask)
 
 
-def _meant(ask: CheckCluster, at: Place) -> Meant:
-    """The saved cluster, or the live one at the context: on one's own command line the current one where none is named."""
-    if ask.saved is not None:
-        return meant(at, target=ask.saved, context=ask.context, kubeconfig=ask.kubeconfig)
-    cluster = checked(at, context=ask.context, kubeconfig=ask.kubeconfig)
-    return Meant(target=ROOT, cluster=cluster, named=cluster.context)
-
-
-def _parameters(ask: CheckCluster, at: Place) -> Mapping[str, object]:
-    return {"policy": worker_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
-
-
-def _answer(ask: CheckCluster, left: Left, at: Place) -> Judged:
-    what = _meant(ask, at)
-    kind = CLUSTER_READINESS.kind_of(what.cluster)
-    return Judged(report=left_about(left, at, name=what.name, kind=kind), artifact=left.artifact)
-
-
 @tool(
     title="Check a cluster",
     scope=Scope.CHECK,
     reads_only=True,
     long=True,
     connects=_looks,
-    deployed=Deployed(name="cluster-readiness/cluster-readiness", parameters=_parameters, answer=_answer),
+    deployed=deployed(CLUSTER_READINESS),
 )
 def check_cluster(ask: CheckCluster, at: Place) -> Judged:
     """Judge whether a Kubernetes cluster is ready for a workload, and keep a signed artifact: GREEN, AMBER or RED.
@@ -105,15 +80,4 @@ def check_cluster(ask: CheckCluster, at: Place) -> Judged:
     Looks at a live cluster by listing alone, or at a saved snapshot. What could not be listed is RED where the policy needs it,
     and so is a cluster that does not answer or falls silent on the way: its artifact says why.
     """
-    what = _meant(ask, at)
-    report, digest = evaluate(
-        what.target,
-        CLUSTER_READINESS.kind,
-        ask.policy,
-        (),
-        at,
-        named=what.named,
-        cluster=what.cluster,
-        gates=[gate for gate in all_gates() if CLUSTER_READINESS.judges(gate)],
-    )
-    return Judged(report=report, artifact=digest)
+    return judged(CLUSTER_READINESS, ask, ask.policy, at)

@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from arcops.errors import Refused
-from arcops.exercise import FOR_A_BASELINE, Exercise
 from arcops.finding import Outcome
-from arcops.zones import LEAST_SESSIONS
-from artifacts.beneath import is_file
-from capabilities.contract import Place, Scope, tool
+from arcops.subjects.gpu import ExercisedNode
+from capabilities.contract import Scope, tool
+from capabilities.judging import Judged, judged
 from capabilities.kept import kept_bytes, opened, sealed_bytes
-from capabilities.model.check import Judged, allowed_policy, evaluate
-from flows.subjects.evaluations import GPU_BENCHMARK, NODE_BENCHMARK, as_strict, name_beside
-
-_NODE = Path("/")
+from flows.place import Place
+from flows.subjects.gpu import GPU_BENCHMARK, NODE_BENCHMARK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BenchNode:
+class BenchNode(ExercisedNode):
     """What to measure, how long, against what, and by which policy to judge it."""
 
-    cpu: bool = False
-    """Measure the processor instead of the GPUs, on a node without one."""
-    baseline: Path | None = None
-    """The site's signed baseline, on the machine where the benchmark runs."""
     policy: str = ""
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file. Empty: gpu-bench or
     cpu-bench."""
-    least: int = 0
-    """The least sessions of each figure; 0: five, or nine where no baseline is given, for such a run may become one."""
-    most: int = 15
-    """The most sessions of each figure, when fewer do not decide."""
-    tolerance: int = 50
-    """Percent that a figure may take longer than in the baseline, where the policy is not stricter."""
-    sustained_s: int = 10
-    """Seconds that one load is kept up."""
-    budget_s: int = 600
-    """Seconds that the whole benchmark may take."""
-    seed: int = 1
-    """The operands follow from it."""
-    size: int = 1000
-    """Thousandths of the full size; less is for trying out, and no policy that ships calls it a benchmark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +54,8 @@ def bench_node(ask: BenchNode, at: Place) -> Judged:
     is decided against the baseline. It uses the devices fully for minutes and disturbs whatever else runs there. Without a GPU
     it is BLOCKED and RED, unless the processor is asked for. Without a baseline it is AMBER at best, and may become one.
     """
-    policy = ask.policy or ("cpu-bench" if ask.cpu else "gpu-bench")
-    asked = Exercise(
-        cpu=ask.cpu,
-        least=ask.least or (LEAST_SESSIONS if ask.baseline else FOR_A_BASELINE),
-        most=ask.most,
-        tolerance=ask.tolerance,
-        sustained=ask.sustained_s * 1_000_000,
-        budget=ask.budget_s * 1_000_000,
-        seed=ask.seed,
-        size=ask.size,
-    )
-    if ask.baseline is not None and not is_file(ask.baseline, at.within):
-        raise Refused(f"{ask.baseline} is no file; give a baseline that 'arcops gpu baseline' made")
-    judging = allowed_policy(policy, at)
-    exercise = as_strict(asked, judging)
-    attached = () if ask.baseline is None else (ask.baseline,)
-    kind = NODE_BENCHMARK.kind if ask.cpu else GPU_BENCHMARK.kind
-    report, digest = evaluate(_NODE, kind, judging, attached, at, named=name_beside(_NODE), exercise=exercise)
-    return Judged(report=report, artifact=digest)
+    what = NODE_BENCHMARK if ask.cpu else GPU_BENCHMARK
+    return judged(what, ask, ask.policy or what.default_policy, at)
 
 
 @tool(title="Make a benchmark baseline", scope=Scope.PUBLISH, idempotent=True)

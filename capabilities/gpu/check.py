@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from capabilities.contract import Place, Scope, tool
-from capabilities.model.check import Judged, evaluate
-from flows.subjects.evaluations import GPU_VALIDATION, name_beside
-
-_NODE = Path("/")
+from arcops.subjects.gpu import Node
+from capabilities.contract import Scope, tool
+from capabilities.judging import Judged, judged
+from flows.place import Place
+from flows.subjects.gpu import GPU_VALIDATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckGpus:
+class CheckGpus(Node):
     """By which policy to judge the GPUs here."""
 
     policy: str = "gpu"
@@ -29,5 +28,4 @@ def check_gpus(ask: CheckGpus, at: Place) -> Judged:
     faults meanwhile; reads the kernel's messages for faults since boot. A signal that could not be read is RED, and so is a
     machine without a GPU: BLOCKED.
     """
-    report, digest = evaluate(_NODE, GPU_VALIDATION.kind, ask.policy, (), at, named=name_beside(_NODE))
-    return Judged(report=report, artifact=digest)
+    return judged(GPU_VALIDATION, ask, ask.policy, at)

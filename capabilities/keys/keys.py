@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arcops.asks import Use, used
 from arcops.errors import Refused
 from arcops.seen.signatures import Revoked
 from artifacts.bundle import open_statement, seal_statement
@@ -15,7 +16,8 @@ from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
 from artifacts.revocation import RevocationList, parse_revocations, revocation_statement
 from artifacts.writing import replace_whole, write_new
-from capabilities.contract import Place, Scope, Use, tool, used
+from capabilities.contract import Scope, tool
+from flows.place import Place
 
 _MOST_LIST_BYTES = 16 * 1024 * 1024
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from arcops.asks import Use, used
 from arcops.errors import Refused
-from capabilities.contract import Place, Scope, Use, tool, used
-from capabilities.model.check import worker_policy
+from capabilities.contract import Scope, tool
+from capabilities.judging import worker_policy
+from flows.place import Place
 
 
 class Changed(Enum):

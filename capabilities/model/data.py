@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arcops.asks import Use, used
 from artifacts.private_folder import make_private
-from capabilities.contract import Place, Scope, Use, tool, used
+from capabilities.contract import Scope, tool
+from flows.place import Place
 from tasks.model.osv.importing import ImportSummary, import_osv
 
 

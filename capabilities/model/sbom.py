@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arcops.asks import Use, used
 from artifacts.writing import replace_whole
-from capabilities.contract import Place, Scope, Use, tool, used
+from capabilities.contract import Scope, tool
 from capabilities.model.target import see_tree
+from flows.place import Place
 from tasks.model.make_sbom import make_sbom
 
 SBOM_FILE = "model.cdx.json"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from arcops.asks import Use, used
 from arcops.beside import is_beside
 from arcops.errors import Refused
 from arcops.seen.tree import Tree
@@ -14,8 +15,9 @@ from artifacts.bundle import seal_statement
 from artifacts.model_signature import SIGNATURE_FILE, sign_model
 from artifacts.provenance import Build, provenance
 from artifacts.writing import replace_whole
-from capabilities.contract import Place, Scope, Use, tool, used
+from capabilities.contract import Scope, tool
 from capabilities.model.target import see_tree
+from flows.place import Place
 
 PROVENANCE_FILE = "provenance.sigstore.json"
 BUILD_TYPE = "https://arcops.dev/build-types/signed-as-found/v1"

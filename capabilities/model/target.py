@@ -9,7 +9,7 @@ from arcops.evidence import Seen
 from arcops.request import Request
 from arcops.seen.tree import Tree
 from artifacts.beneath import is_folder
-from capabilities.contract import Place
+from flows.place import Place
 from tasks.model.tree import look
 
 

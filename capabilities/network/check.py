@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from capabilities.contract import Deployed, Left, Place, Scope, tool
-from capabilities.kept import left_about
-from capabilities.live import Meant, looks, meant, parameters
-from capabilities.model.check import Judged, evaluate, worker_policy
+from arcops.subjects.network import Manifests
+from capabilities.contract import Scope, tool
+from capabilities.judging import Judged, deployed, judged
 from capabilities.patience import patient
-from flows.plan import all_gates
-from flows.subjects.evaluations import NETWORK_SAFETY
+from flows.place import Place
+from flows.subjects.live import looks
+from flows.subjects.network import NETWORK_SAFETY
 from reach.question import Connection
 from reach.question import ask as put
 from tasks.network.network import read_manifests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckNetwork:
+class CheckNetwork(Manifests):
     """What to judge, and by which policy: manifests, or a live cluster."""
 
-    target: Path | None = None
-    """A folder with Kubernetes manifests, or one file, on the machine where the check runs; none where a context is named."""
-    saved: Path | None = None
-    """The folder of a snapshot, which has to be whole; for what was put together by hand name it as the target."""
-    context: str = ""
-    """The cluster to look at: a context of the kubeconfig; through a server, the name that its operator gave the cluster."""
-    kubeconfig: Path | None = None
-    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
     policy: str = "network"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
-
-
-def _meant(ask: CheckNetwork, at: Place) -> Meant:
-    return meant(at, target=ask.target, context=ask.context, kubeconfig=ask.kubeconfig, saved=ask.saved)
-
-
-def _parameters(ask: CheckNetwork, at: Place) -> Mapping[str, object]:
-    return {"policy": worker_policy(ask.policy, at), **parameters(_meant(ask, at), at)}
-
-
-def _answer(ask: CheckNetwork, left: Left, at: Place) -> Judged:
-    what = _meant(ask, at)
-    kind = NETWORK_SAFETY.kind_of(what.cluster)
-    return Judged(report=left_about(left, at, name=what.name, kind=kind), artifact=left.artifact)
 
 
 @tool(
@@ -54,28 +31,14 @@ def _answer(ask: CheckNetwork, left: Left, at: Place) -> Judged:
     reads_only=True,
     long=True,
     connects=looks,
-    deployed=Deployed(name="network-safety/network-safety", parameters=_parameters, answer=_answer),
+    deployed=deployed(NETWORK_SAFETY),
 )
 def check_network(ask: CheckNetwork, at: Place) -> Judged:
     """Judge Kubernetes manifests, or a live cluster by listing alone, by what they let talk to what; keep a signed artifact.
 
     The verdict is GREEN, AMBER or RED. What cannot be read, seen or understood is RED. Every finding names file and line.
     """
-    what = _meant(ask, at)
-    if what.cluster is None:
-        report, digest = evaluate(what.target, NETWORK_SAFETY.kind, ask.policy, (), at)
-    else:
-        report, digest = evaluate(
-            what.target,
-            NETWORK_SAFETY.kind_of(what.cluster),
-            ask.policy,
-            (),
-            at,
-            named=what.named,
-            cluster=what.cluster,
-            gates=[gate for gate in all_gates() if NETWORK_SAFETY.judges(gate)],
-        )
-    return Judged(report=report, artifact=digest)
+    return judged(NETWORK_SAFETY, ask, ask.policy, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from arcops.finding import Location
 from arcops.seen.network import Direction, Network, Selector
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
 from capabilities.patience import patient
+from flows.place import Place
 from reach.addresses import Span
 from reach.exposure import Exposure, Stranger, exposures
 from reach.openings import Opening, openings

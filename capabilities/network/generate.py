@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 
 from arcops.errors import Refused
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
+from flows.place import Place
 from manifests.bundle import ManifestText
 
 _MOST_VALUES = 10_000

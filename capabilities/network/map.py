@@ -10,9 +10,10 @@ from arcops.evidence import Body
 from arcops.seen.declared import Declared
 from arcops.seen.network import Network
 from artifacts.wire import from_json
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
 from capabilities.kept import kept_bytes, opened
 from capabilities.patience import patient
+from flows.place import Place
 from reach.drawing import draw
 from reach.picture import picture
 from reach.question import said_doubts

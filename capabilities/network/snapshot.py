@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Stopped, Unavailable
-from capabilities.contract import Place, Scope, always, tool
-from capabilities.live import allowed
+from capabilities.contract import Scope, always, tool
+from flows.place import Place
+from flows.subjects.live import allowed
 from tasks.kubernetes.listing import TITLES, Saved, look, open_to
 
 

@@ -6,7 +6,8 @@ import inspect
 from dataclasses import dataclass
 
 from arcops.errors import Refused
-from capabilities.contract import Place, Scope, tool
+from capabilities.contract import Scope, tool
+from flows.place import Place
 from flows.plan import AnyGate, all_gates
 
 

@@ -11,8 +11,8 @@ from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import MOST_WAIVED
 from artifacts.wire import to_json
-from capabilities.contract import Place, Scope, tool
-from capabilities.model.check import allowed_policy
+from capabilities.contract import Scope, tool
+from flows.place import Place
 from flows.policies.reading import MOST_BYTES, parse_policy
 from flows.policies.registered import register, registered_policies
 
@@ -53,7 +53,7 @@ class PolicyChecked:
 @tool(title="Check a policy", scope=Scope.READ, reads_only=True)
 def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
     """Parse a policy strictly, and tell everything that it decides. Refused with the first thing that is wrong."""
-    policy = allowed_policy(ask.policy, at)
+    policy = at.policy(ask.policy)
     now = at.now()
     return PolicyChecked(
         name=policy.name,
@@ -195,7 +195,7 @@ def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
     # Each value as a JSON string is YAML that means the same to every reader, whatever is in it.
     lines = [f"{name}: {json.dumps(value)}" for name, value in members.items()]
     text = "- " + "\n  ".join(lines) + "\n"
-    policy = allowed_policy(ask.policy, at)
+    policy = at.policy(ask.policy)
     gate = waiver.rule.partition("/")[0]
     if gate not in policy.gates:
         raise Refused(f"policy {policy.name!r} does not ask the gate {gate!r}, so nothing of it can be waived there")

@@ -21,15 +21,19 @@ NOTHING = f"sha256:{hashlib.sha256(b'').hexdigest()}"
 """Its digest: that of no bytes."""
 
 
-def plan_or_all(request: Request, policy: str, gates: Iterable[AnyGate], read: Callable[[str], Policy]) -> Plan:
-    """The plan of *policy*, as *read* reads it; where it can't, the plan of every one of *gates* with its own strict defaults.
+def plan_or_all(
+    request: Request, policy: str, gates: Callable[[Policy | None], Iterable[AnyGate]], read: Callable[[str], Policy]
+) -> Plan:
+    """The plan of *policy*, as *read* reads it, by the *gates* that are asked of it.
 
-    Raises `arcops.errors.Refused` where there are no gates at all.
+    If it can't be read, or none of its gates is asked, the plan of all *gates* (of no policy) by their own strict defaults.
+    Raises `arcops.errors.Refused` if there are none.
     """
-    known = tuple(gates)
     try:
-        return make_plan(request, read(policy), gates=known)
+        found = read(policy)
+        return make_plan(request, found, gates=gates(found))
     except (ArcOpsError, OSError):
+        known = tuple(gates(None))
         return make_plan(request, unread(f"{Path(policy).name[:100]}{UNREAD}", known), gates=known)
 
 

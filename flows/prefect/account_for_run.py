@@ -15,9 +15,7 @@ from uuid import UUID
 
 from arcops.errors import Refused
 from arcops.evidence import Cause
-from arcops.request import Request
 from arcops.verdict import Verdict
-from flows.plan import all_gates
 from flows.policies.unread import nothing_seen, plan_or_all
 from flows.prefect.api import (
     Completed,
@@ -32,9 +30,9 @@ from flows.prefect.api import (
     get_client,
 )
 from flows.prefect.deployed import look_up
-from flows.prefect.flow import Aside, Bench, withdrawn
+from flows.prefect.flow import here, keep, refused
 from flows.prefect.shown import as_state, show
-from flows.subjects.evaluations import Evaluation, evaluation, runner_of
+from flows.subjects.evaluation import Evaluation, evaluation
 
 TAG = "arcops"
 """What the deployments of evaluations carry (``prefect.yaml``), and their runs with them."""
@@ -79,22 +77,22 @@ async def _account(flow_run_id: UUID) -> str:
     async with get_client() as client:
         run = await client.read_flow_run(flow_run_id)
         name = (await client.read_flow(run.flow_id)).name
-    what = evaluation(name)
-    bench = Bench.here()
-    request = request_of(what, run.parameters, bench, datetime.now(UTC).replace(microsecond=0))
-    policy = str(run.parameters.get("policy", what.policy))
-    told = {**run.parameters, "policy": policy}
-    plan = plan_or_all(request, policy, [gate for gate in all_gates() if what.judges(gate)], bench.policy)
-    why = withdrawn(run.parameters) or found.message or "nobody said why"
+    what, at = evaluation(name), here()
+    policy = str(run.parameters.get("policy") or what.default_policy)
+    plan = plan_or_all(refused(what, run.parameters, at), policy, what.gates, at.policy)
+    why = _unreadable(what, run.parameters) or found.message or "nobody said why"
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {why}"
     collected = nothing_seen(plan, Cause.CANCELLED, reason[:1000])
-    sealed = await asyncio.to_thread(bench.keep, plan, collected, runner=runner_of(str(flow_run_id), told))
-    await show(sealed, note=f"For the run {flow_run_id}.", public_url=bench.settings.public_url, run=flow_run_id)
+    runner = what.runner(str(flow_run_id), run.parameters)
+    sealed = await asyncio.to_thread(keep, plan, collected, at, runner=runner)
+    await show(sealed, note=f"For the run {flow_run_id}.", public_url=at.settings.public_url, run=flow_run_id)
     return as_state(sealed).message or sealed.digest
 
 
-def request_of(what: Evaluation, parameters: Mapping[str, Any], bench: Bench, at: datetime) -> Request:
-    """What a run with *parameters* was to look at, by the name that its own artifact would have had."""
-    aside = Aside.of(parameters)
-    target = str(parameters.get("target") or "")
-    return bench.request(target, what.kind_of(aside.named(target)), parameters.get("attached", ()), at, aside)
+def _unreadable(what: Evaluation, parameters: Mapping[str, Any]) -> str:
+    """Why no run of *what* can be told these *parameters*, in a sentence; empty if one can."""
+    try:
+        what.read(parameters)
+    except Refused as error:
+        return str(error)
+    return ""

@@ -15,7 +15,7 @@ for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
 
 from httpx import HTTPError
-from prefect import State, flow, get_client, task
+from prefect import Flow, State, flow, get_client, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
@@ -52,6 +52,7 @@ __all__ = [
     "Completed",
     "EventTrigger",
     "Failed",
+    "Flow",
     "FlowRun",
     "FlowRunContext",
     "FlowRunFilter",

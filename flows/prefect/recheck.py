@@ -26,7 +26,7 @@ from flows.prefect.api import (
     flow,
     get_client,
 )
-from flows.prefect.flow import Bench, withdrawn
+from flows.prefect.flow import here
 from flows.prefect.shown import REPORT_TYPE
 
 Hours = Annotated[
@@ -59,7 +59,7 @@ async def recheck_expiring(hours: Hours = 24) -> State[None]:
 
 def _newest() -> tuple[Listed, ...]:
     """The newest artifacts by the log and their own words, for what is begun here is not to rest on an index."""
-    with Store.at(Bench.here().settings) as store:
+    with Store.at(here().settings) as store:
         return store.newest(_MOST)
 
 
@@ -79,8 +79,8 @@ async def _runs(client: PrefectClient) -> dict[str, UUID]:
 
 async def _again(client: PrefectClient, run_id: UUID, artifact: str) -> bool:
     run = await client.read_flow_run(run_id)
-    if run.deployment_id is None or withdrawn(run.parameters):
-        return False  # without the kubeconfig, the same context may mean another cluster
+    if run.deployment_id is None or run.parameters.get("kubeconfig"):
+        return False  # no run takes a kubeconfig any more, and without it the same context may mean another cluster
     # Its output lies there by now, and no file is written over.
     parameters = {name: value for name, value in run.parameters.items() if name != "output"}
     await arun_deployment(

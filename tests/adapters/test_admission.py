@@ -24,7 +24,7 @@ from adapters.admission import app as admission_app
 from adapters.admission.app import MOST_BYTES, routes
 from arcops.errors import Unavailable
 from artifacts.store import Filter, Store
-from capabilities.contract import Place
+from flows.place import Place
 from tests.adapters.test_admit import deployment
 from tests.certificates import Authority
 from tests.models import Bench, bench, good_model

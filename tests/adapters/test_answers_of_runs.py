@@ -24,7 +24,7 @@ from artifacts.bundle import seal
 from artifacts.private_key import Algorithm, Signer, create
 from artifacts.store import Store
 from capabilities.cluster.check import CheckCluster
-from capabilities.contract import Left, Place, Tool, all_tools
+from capabilities.contract import Left, Tool, all_tools
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import RevokeKey, TrustKey, revoke_key, trust_key
 from capabilities.model.check import Check, Checked, check_model
@@ -32,6 +32,7 @@ from capabilities.network.check import CheckNetwork
 from capabilities.network.drift import DiffNetwork, diff_network
 from flows.conclude import conclude
 from flows.evaluate import seal_and_keep
+from flows.place import Place
 from flows.plan import all_gates, make_plan
 from flows.policies.registered import registered_policy
 from flows.policies.unread import nothing_seen, plan_or_all

@@ -27,8 +27,9 @@ from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION
 from adapters.web.app import site as pages
 from arcops.errors import Refused, Unavailable
-from capabilities.contract import Place, Scope, all_tools, tool
+from capabilities.contract import Scope, all_tools, tool
 from capabilities.work import Work
+from flows.place import Place
 from foundation.settings import read_settings
 from foundation.tokens import Caller, Tokens
 from tests.adapters.loopback import loopback

@@ -20,11 +20,12 @@ from arcops.errors import Refused
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from capabilities.cluster.check import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
-from capabilities.contract import Place, Scope, all_tools
+from capabilities.contract import Scope, all_tools
 from capabilities.inference.check import CheckInference, check_inference
 from capabilities.network.check import CheckNetwork, check_network
 from capabilities.network.drift import DiffNetwork, diff_network
 from capabilities.network.snapshot import SnapshotNetwork, snapshot_network
+from flows.place import Place
 from tests.adapters.serving import Served, served
 from tests.clusters import cluster_of_the_shop, operators_file
 from tests.models import Bench, bench

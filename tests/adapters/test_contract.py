@@ -13,10 +13,11 @@ import pytest
 from arcops.errors import Broken, Refused
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
-from capabilities.contract import Place, Scope, Tool, all_tools, tool
+from capabilities.contract import Scope, Tool, all_tools, tool
 from capabilities.model.check import Check, check_model
 from capabilities.model.sbom import MakeSbom, make_model_sbom
 from capabilities.policy.policy import DraftWaiver, draft_waiver
+from flows.place import Place
 from flows.policies.reading import parse_policy
 from tests.models import CLOCK, Bench, bench, good_model
 

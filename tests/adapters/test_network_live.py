@@ -18,9 +18,9 @@ from arcops.seen.declared import Declared
 from arcops.seen.network import Network
 from arcops.tier import Tier
 from arcops.verdict import Verdict
-from capabilities.contract import Place
 from capabilities.network.check import CheckNetwork, check_network
 from capabilities.network.drift import Differing, DiffNetwork, diff_network
+from flows.place import Place
 from reach.drift import Way
 from tests.clusters import OTHERWISE, PATHS, cluster_of_the_shop
 from tests.kept import emptied

@@ -15,12 +15,13 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from arcops.asks import Use
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.verdict import Verdict
 from capabilities.artifact.rejudge import Again, Rejudge
 from capabilities.artifact.store import ExportStore, ImportStore
 from capabilities.cluster.check import CheckCluster
-from capabilities.contract import Place, Tool, Use, all_tools, bounded
+from capabilities.contract import Tool, all_tools
 from capabilities.gpu.bench import BenchNode
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import NewKey
@@ -33,6 +34,7 @@ from capabilities.network.drift import DiffNetwork
 from capabilities.network.exposure import ExposeNetwork
 from capabilities.network.map import MapNetwork
 from capabilities.policy.policy import CheckPolicy, DraftWaiver
+from flows.place import Place, bounded
 from flows.runners import direct
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model, safetensors

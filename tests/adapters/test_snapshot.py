@@ -16,10 +16,10 @@ import pytest
 from arcops.errors import Refused, Stopped, Unavailable
 from arcops.tier import Tier
 from arcops.verdict import Verdict
-from capabilities.contract import Place
 from capabilities.network.check import CheckNetwork, check_network
 from capabilities.network.continuing import begin, take
 from capabilities.network.snapshot import SnapshotNetwork, Snapshotted, snapshot_network
+from flows.place import Place
 from tasks.kubernetes.listing import TITLES
 from tasks.network.index import FRESH, INDEX
 from tasks.network.network import read_manifests

@@ -22,8 +22,8 @@ from artifacts.log.memory import Memory
 from artifacts.private_key import create
 from artifacts.store import Store
 from capabilities.artifact.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
-from capabilities.contract import Place
 from capabilities.model.check import NotKept
+from flows.place import Place
 from flows.runners import direct
 from foundation.settings import read_settings
 from tests.kept import checkpoint, finding, keep, report, result

@@ -25,8 +25,8 @@ from arcops.evidence import Cause, Missing
 from arcops.finding import Outcome
 from artifacts.private_key import create
 from artifacts.store import Store, object_path
-from capabilities.contract import Place
 from capabilities.keys.keys import RevokeKey, revoke_key
+from flows.place import Place
 from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
 

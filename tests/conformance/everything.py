@@ -29,8 +29,9 @@ from adapters.http.serve import listen, serve
 from adapters.mcp.app import over_http, owner
 from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION, TaskParams, UpdateParams
-from capabilities.contract import Place, all_tools
+from capabilities.contract import all_tools
 from capabilities.work import Work
+from flows.place import Place
 from tests.conformance import reading
 from tests.conformance.asking import ASKING, name_for_task
 from tests.conformance.content import CONTENT

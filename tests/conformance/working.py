@@ -15,7 +15,8 @@ from typing import Any
 import mcp_types as types
 
 from arcops.errors import Broken, Refused, Stopped
-from capabilities.contract import Place, Scope, Tool, tool
+from capabilities.contract import Scope, Tool, tool
+from flows.place import Place
 
 _WAIT_SECONDS = 0.05
 REQUIRED = ("failing_job", "confirm_delete", "multi_input", "test_tool_with_task")

@@ -246,7 +246,7 @@ def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_name
 
 
 def test_a_run_names_no_secret_but_the_one_that_was_put_there_for_it() -> None:
-    from flows.subjects.inference_validation import refuse_other_keys
+    from flows.prefect.made.inference_validation import refuse_other_keys
 
     for good in ("", "env:ARCOPS_ENDPOINT_KEY", "env:ARCOPS_ENDPOINT_KEY_2"):
         refuse_other_keys(good)

@@ -1,0 +1,91 @@
+"""What every check of a subject shares: its answer, how it is judged here, and how a worker of Prefect answers for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from arcops.errors import Refused
+from arcops.judgeable import Judgeable
+from arcops.policy import Policy
+from arcops.result import Report
+from capabilities.contract import Deployed, Left
+from capabilities.kept import kept_bytes, left_about
+from flows.evaluate import evaluate
+from flows.place import Place, bounded
+from flows.policies.reading import parse_policy
+from flows.policies.registered import registered_policy
+from flows.policies.unread import NOTHING
+from flows.subjects.evaluation import Evaluation
+from flows.subjects.meaning import called, meant
+
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What was found, and the name of the signed artifact that says so."""
+
+    report: Report
+    artifact: str
+    """The digest under which the store keeps the sealed report."""
+
+
+def judged(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> Judged:
+    """Judge *subject* here. Raises as `flows.evaluate.evaluate` does."""
+    sealed = evaluate(what, subject, policy, at)
+    return Judged(report=sealed.report, artifact=sealed.digest)
+
+
+def as_judged(ask: Any, report: Report, artifact: str, at: Place) -> Judged:
+    """The answer of a check that answers nothing more."""
+    return Judged(report=report, artifact=artifact)
+
+
+def deployed(
+    what: Evaluation,
+    answer: Callable[[Any, Report, str, Place], Any] = as_judged,
+    *,
+    refuse: Callable[[Any], None] = lambda ask: None,
+) -> Deployed[Any, Any]:
+    """How a check by *what* is answered by a worker: its ask is a subject, and names a ``policy``.
+
+    *answer* makes the answer of the report that the run left. *refuse* raises for what a worker would refuse, so that who asks
+    is told at once.
+    """
+
+    def parameters(ask: Any, at: Place) -> Mapping[str, object]:
+        policy = worker_policy(ask.policy, at)
+        told = what.told(ask if at.roots is not None else bounded(ask, at))
+        refuse(ask)
+        meant(ask, replace(at, elsewhere=True))
+        return {**told, "policy": policy}
+
+    def answered(ask: Any, left: Left, at: Place) -> Any:
+        name = called(ask, at)
+        return answer(ask, left_about(left, at, what=what, name=name.name, kind=ask.kind), left.artifact, at)
+
+    return Deployed(name=f"{what.flow}/{what.flow}", parameters=parameters, answer=answered)
+
+
+def worker_policy(policy: str, at: Place) -> str:
+    """*policy* as a worker is told of it: by its digest, so that what judges is what was meant.
+
+    Raises `Refused` as `Place.policy` does, and if it isn't registered: a worker takes no other.
+    """
+    found = at.policy(policy)
+    try:
+        return registered_policy(found.digest, at.settings.policies).digest
+    except Refused as error:
+        raise Refused(
+            f"policy {found.name!r} ({found.digest}) is not registered, and workers judge by registered policies alone; "
+            f"'arcops policy register {policy}' registers it ({error})"
+        ) from error
+
+
+def judging_policy(report: Report, at: Place) -> Policy | None:
+    """The policy that judged *report*, from the store by the digest that it names; none if nobody could read it then."""
+    if report.policy_digest == NOTHING:
+        return None
+    return parse_policy(kept_bytes(report.policy_digest, at), where=report.policy_digest, as_then=True)
