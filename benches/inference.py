@@ -22,7 +22,7 @@ from arcops.evidence import Seen
 from arcops.request import Request
 from arcops.seen.inference import Inference, RunKind
 from arcops.tier import Tier
-from tasks.inference import inference
+from tasks.inference.inference import inference
 
 PLANS = [(0.02, 0.005, 1), (0.1, 0.02, 1), (0.25, 0.05, 1), (0.1, 0.04, 4), (0.5, 0.01, 1)]
 """Seconds to the first text, seconds between events, tokens in each event."""

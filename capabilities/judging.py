@@ -57,7 +57,7 @@ def deployed(
 
     def parameters(ask: Any, at: Place) -> Mapping[str, object]:
         policy = worker_policy(ask.policy, at)
-        told = what.told(ask if at.roots is not None else bounded(ask, at))
+        told = what.told(bounded(ask, at))
         refuse(ask)
         meant(ask, replace(at, elsewhere=True))
         return {**told, "policy": policy}

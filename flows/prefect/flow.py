@@ -140,7 +140,7 @@ def refused(what: Evaluation, parameters: Mapping[str, object], at: Place) -> Re
     """The request of a run that was refused: what its subject is called, and nothing that anybody could look at."""
     subject = None
     with suppress(Refused):
-        subject = what.read(parameters)
+        subject = what.read(what.takes(parameters))
     if subject is None:  # nobody can tell what it would have been
         named = next((str(value) for value in parameters.values() if isinstance(value, str) and value), what.flow)
         told = Meant(target=ROOT, named=Path(named[:200]).name or what.flow)

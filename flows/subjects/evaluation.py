@@ -68,6 +68,10 @@ class Evaluation:
         told = {name_on_the_wire(name): value for name, value in told.items() if value not in (None, "")}
         return from_json(self.subject, json.dumps(told))
 
+    def takes(self, parameters: Mapping[str, object]) -> dict[str, object]:
+        """Of *parameters*, those that say what the subject is, without what no worker takes: such a run is refused by name."""
+        return {one.name: parameters[one.name] for one in questions(self.subject) if one.name in parameters and not one.own}
+
     def told(self, subject: Judgeable) -> dict[str, object]:
         """*subject* as the parameters of a run. Raises `Refused` for what no worker takes."""
         found: dict[str, object] = {}

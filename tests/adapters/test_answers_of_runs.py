@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import importlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -33,11 +32,11 @@ from capabilities.network.drift import DiffNetwork, diff_network
 from flows.conclude import conclude
 from flows.evaluate import seal_and_keep
 from flows.place import Place
-from flows.plan import all_gates, make_plan
+from flows.plan import make_plan
 from flows.policies.registered import registered_policy
 from flows.policies.unread import nothing_seen, plan_or_all
 from flows.runners import direct
-from flows.subjects.evaluations import runner_of
+from flows.subjects.model import READINESS
 from tests.manifests import POLICIES, shop
 from tests.models import CLOCK, Bench, bench, good_model
 
@@ -63,7 +62,7 @@ def left_by_a_run(here: Bench, model: Path, *, run: str = RUN, policy: str = "be
     request = replace(here.plan(model).request, store=here.settings.store)
     plan = make_plan(request, registered_policy(policy, here.settings.policies))
     collected = direct.collect(plan, stop=here.stop)
-    report = conclude(plan, collected, runner=runner_of(run, told(here, model)))
+    report = conclude(plan, collected, runner=READINESS.runner(run, told(here, model)))
     with Store(here.settings.store) as store:
         seal_and_keep(report, collected, policy=plan.policy, signer=here.signer, store=store, now=lambda: CLOCK)
     return report
@@ -94,7 +93,7 @@ def test_the_artifact_that_the_run_left_is_the_answer(here: Bench) -> None:
 OTHERS: dict[str, tuple[Callable[[Report], Report], str]] = {
     "another run": (lambda report: replace(report, runner=report.runner.replace(RUN, ANOTHER)), "was made by 'prefect/"),
     "another folder of the same name": (
-        lambda report: replace(report, runner=runner_of(RUN, {"target": "/other/tiny"})),
+        lambda report: replace(report, runner=READINESS.runner(RUN, {"target": "/other/tiny"})),
         "was told to judge something else",
     ),
     "a run whose id begins so": (lambda report: replace(report, runner=report.runner.replace(RUN, f"{RUN}0")), "was made by"),
@@ -137,8 +136,10 @@ def test_a_policy_that_the_worker_could_not_read_is_a_red_answer(here: Bench) ->
     def nowhere(named: str) -> None:
         raise Refused("no such policy here")
 
-    plan = plan_or_all(here.plan(ask.target).request, digest, all_gates(), nowhere)  # type: ignore[arg-type]  # it only raises
-    report = conclude(plan, nothing_seen(plan, Cause.REFUSED, "no such policy"), runner=runner_of(RUN, told(here, ask.target)))
+    plan = plan_or_all(here.plan(ask.target).request, digest, READINESS.gates, nowhere)  # type: ignore[arg-type]  # it only raises
+    report = conclude(
+        plan, nothing_seen(plan, Cause.REFUSED, "no such policy"), runner=READINESS.runner(RUN, told(here, ask.target))
+    )
     answered = answer(ask, keep(here, report), here.place())
     assert answered.report.verdict is Verdict.RED
     assert "FAILED" in _said(answered.summary)
@@ -198,30 +199,23 @@ FROM_AFAR: dict[str, Callable[[Path], object]] = {
 def test_what_a_flow_is_told_is_what_the_tool_holds_its_artifact_against(
     here: Bench, tmp_path: Path, tool: Tool[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.prefect.flow import NOTHING_ASIDE, Aside, told_to_judge
+    from flows.prefect import made
+    from flows.subjects.evaluation import evaluation
 
     at = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED, prefect_api="http://127.0.0.1:1/api"))
     asked = tool.deployed.parameters(FROM_AFAR[tool.name](tmp_path), at)  # type: ignore[union-attr]  # those that are deployed
-    flow = tool.deployed.name.partition("/")[0].replace("-", "_")  # type: ignore[union-attr]  # as above
-    module = importlib.import_module(f"flows.{flow}")
+    what = evaluation(tool.deployed.name.partition("/")[0])  # type: ignore[union-attr]  # as above
     told: list[Mapping[str, object]] = []
 
-    async def evaluate(
-        what: object,
-        target: str,
-        policy: str,
-        attached: tuple[str, ...],
-        output: str,
-        *,
-        aside: Aside = NOTHING_ASIDE,
-        **_: object,
-    ) -> None:
-        told.append(told_to_judge(target, policy, attached, aside))
+    async def evaluate(what: object, parameters: Mapping[str, object]) -> None:
+        told.append(parameters)
 
-    monkeypatch.setattr(module, "evaluate", evaluate)
-    asyncio.run(getattr(module, flow).fn(**asked))
-    assert [runner_of(RUN, one) for one in told] == [runner_of(RUN, asked)]
-    assert runner_of(RUN, {**asked, "target": "/elsewhere/tiny"}) != runner_of(RUN, asked)
+    monkeypatch.setattr(made, "evaluate", evaluate)
+    asyncio.run(made.flow_of(what).fn(**asked))
+    assert [what.runner(RUN, one) for one in told] == [what.runner(RUN, asked)]
+    assert what.runner(RUN, {**asked, "policy": "another"}) != what.runner(RUN, asked)
+    name = next(name for name in ("target", "saved", "context", "declared", "url") if asked.get(name))
+    assert what.runner(RUN, {**asked, name: "/elsewhere/tiny"}) != what.runner(RUN, asked)
 
 
 def then(change: Callable[[], object]) -> Callable[..., object]:

@@ -15,6 +15,7 @@ from arcops.exercise import Exercise
 from arcops.finding import Finding, Outcome
 from arcops.result import Report
 from arcops.seen.benchmark import Benchmark
+from arcops.subjects.gpu import ExercisedNode
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from artifacts.baseline import open_baseline
@@ -23,11 +24,11 @@ from artifacts.public_key import load_public_key
 from artifacts.store import Store
 from artifacts.wire import digest
 from capabilities.gpu.bench import BenchNode, MakeBaseline, bench_node, make_baseline
-from capabilities.model.check import evaluate
 from flows.conclude import conclude
-from flows.evaluate import seal_and_keep
+from flows.evaluate import evaluate, seal_and_keep
 from flows.plan import make_plan
 from flows.policies.reading import load_policy
+from flows.subjects.gpu import NODE_BENCHMARK
 from gates.gpu.benchmark.examples import run, session
 from tests.evidence import NOW, evidence
 from tests.models import Bench, bench, good_model
@@ -223,9 +224,7 @@ def test_a_run_that_is_stopped_leaves_a_red_artifact(here: Bench, tmp_path: Path
     at = here.place()
     at.stop.set()
     try:
-        report, _ = evaluate(
-            Path("/"), "node", str(here.home / "quick.yaml"), (), at, named="node-1", exercise=Exercise(cpu=True)
-        )
+        report = evaluate(NODE_BENCHMARK, ExercisedNode(cpu=True), str(here.home / "quick.yaml"), at).report
     finally:
         at.stop.clear()
     assert report.verdict is Verdict.RED

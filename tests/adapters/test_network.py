@@ -18,7 +18,7 @@ from capabilities.network.check import CheckNetwork, ReachNetwork, check_network
 from capabilities.network.map import MapNetwork, map_network
 from capabilities.patience import patience
 from flows.plan import all_gates
-from flows.subjects.evaluations import NETWORK_SAFETY
+from flows.subjects.network import NETWORK_SAFETY
 from tests.kept import emptied
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench

@@ -22,7 +22,7 @@ from artifacts.log.memory import Memory
 from artifacts.private_key import create
 from artifacts.store import Store
 from capabilities.artifact.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
-from capabilities.model.check import NotKept
+from flows.evaluate import NotKept
 from flows.place import Place
 from flows.runners import direct
 from foundation.settings import read_settings
@@ -145,12 +145,12 @@ def test_a_clock_that_was_set_back_is_noticed_before_the_work(here: Bench, monke
 
 def test_a_flow_notices_it_before_the_work_too(here: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from flows.prefect import flow
-    from flows.subjects.evaluations import READINESS
+    from flows.subjects.model import READINESS
 
     monkeypatch.setattr(flow, "_now", lambda: CLOCK - timedelta(days=1))
     monkeypatch.setattr(flow, "collect", None)
     with pytest.raises(Unavailable, match="set the clock"):
-        asyncio.run(flow.evaluate(READINESS, str(here.home), "sovereign", (), ""))
+        asyncio.run(flow.evaluate(READINESS, {"target": str(here.home), "policy": "sovereign"}))
 
 
 def test_what_is_kept_is_dated_by_the_clock_at_that_moment(here: Bench) -> None:

@@ -188,7 +188,7 @@ class TestArtifact:
         assert "Does loading import only names that the policy allows?" in words(web.get(f"/artifacts/{kept}").text)
 
     def test_missing_evidence_is_shown(self, here: Bench, web: TestClient) -> None:
-        gone = Missing(kind="trivy", collector="tasks.model.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
+        gone = Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
         kept = keep(here, report("m", result("g", finding("g/judged", Outcome.UNKNOWN)), missing=[gone]))
         said = words(web.get(f"/artifacts/{kept}").text)
         assert "1 piece of evidence could not be had" in said
@@ -309,7 +309,7 @@ class TestEvidence:
             "a.bin",
             "9",
             "ab" * 32,
-            "tasks.model.tree.look",
+            "tasks.tree.look",
             "A verified artifact names them",
             "Nothing in none",
         ):

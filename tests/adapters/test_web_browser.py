@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     green = here.check(model).artifact
     south = replace(here, settings=replace(here.settings, site="south")).check(model).artifact
     waived = result("licence", finding("licence/allowed", Outcome.WARN, "Allowed with a notice.", fix="Ship the notice."))
-    gone = Missing(kind="trivy", collector="tasks.model.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
+    gone = Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
     amber = keep(here, report(LONG, waived, missing=[gone], at=CLOCK - timedelta(days=9)))
     bad = result("g", finding("g/a", Outcome.FAIL, EVIL, about=EVIL))
     evil = keep(here, report(EVIL, bad), signer=create())

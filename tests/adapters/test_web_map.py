@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from adapters.web.app import site
 from artifacts.store import object_path
-from capabilities.model.check import Judged
+from capabilities.judging import Judged
 from capabilities.network.check import CheckNetwork, check_network
 from tests.kept import finding, fresh, keep, report, result
 from tests.manifests import shop

@@ -96,7 +96,7 @@ def full_report() -> Report:
             EvidenceRecord(
                 kind="signatures",
                 digest=SIGNATURES,
-                collector="tasks.model.signatures.look",
+                collector="tasks.signatures.look",
                 version="1",
                 at=AT - timedelta(seconds=2),
                 tier=Tier.AIR_GAPPED,
@@ -121,7 +121,7 @@ def full_report() -> Report:
                 ),
             ),
         ),
-        missing=(Missing(kind="trivy", collector="tasks.model.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s"),),
+        missing=(Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s"),),
         policy_name="sovereign",
         policy_digest="sha256:" + "29" * 32,
         tier=Tier.AIR_GAPPED,

@@ -22,10 +22,13 @@ from artifacts.index import Filter
 from artifacts.store import Store, object_path
 from flows.plan import Plan
 from flows.prefect import flow
-from flows.prefect.flow import Aside, Bench, evaluate
+from flows.prefect.flow import evaluate, here
 from flows.runners import direct
 from flows.runners.looking import Found
-from flows.subjects.evaluations import NETWORK_DRIFT, NODE_BENCHMARK, READINESS, Evaluation
+from flows.subjects.evaluation import Evaluation
+from flows.subjects.gpu import NODE_BENCHMARK
+from flows.subjects.model import READINESS
+from flows.subjects.network import NETWORK_DRIFT
 from tests.manifests import shop
 from tests.models import Bench as Home
 from tests.models import bench, good_model
@@ -66,12 +69,9 @@ def deployed(monkeypatch: pytest.MonkeyPatch, *, yes: bool) -> None:
     monkeypatch.setattr(flow.FlowRunContext, "get", staticmethod(lambda: SimpleNamespace(flow_run=run)))
 
 
-def ran(
-    home: Home, what: Evaluation = READINESS, *, target: str = "", policy: str = "pilot", attached: tuple[str, ...] = (),
-    output: str = "", **more: Any,
-) -> Report:  # fmt: skip
+def ran(home: Home, what: Evaluation = READINESS, *, policy: str = "pilot", output: str = "", **parameters: object) -> Report:
     """The artifact of a run with these parameters."""
-    asyncio.run(evaluate(what, target, policy, attached, output, **more))
+    asyncio.run(evaluate(what, {**parameters, "policy": policy, "output": output}))
     with Store(home.settings.store) as store:
         newest = store.list(Filter(limit=1))[0]
         data = b"".join(one.read_bytes() for one in home.settings.store.rglob("*") if one.is_file())
@@ -101,8 +101,8 @@ NAMED: dict[str, Any] = {
     "a target by a link": {"target": "out/secret.yaml"},
     "an attached file": {"target": "tiny", "attached": ("{outside}/secret.sig",)},
     "an attached link": {"target": "tiny", "attached": ("link.sig",)},
-    "what was declared": {"what": NETWORK_DRIFT, "target": "shop", "aside": Aside(declared="out"), "policy": "network-drift"},
-    "a baseline": {"what": NODE_BENCHMARK, "target": "/", "attached": ("{outside}/secret.sig",), "policy": "cpu-bench"},
+    "what was declared": {"what": NETWORK_DRIFT, "live": "shop", "declared": "out", "policy": "network-drift"},
+    "a baseline": {"what": NODE_BENCHMARK, "baseline": "{outside}/secret.sig", "policy": "cpu-bench"},
 }
 
 
@@ -128,9 +128,8 @@ def test_nor_is_a_policy_read_from_outside(home: Home, tmp_path: Path, policy: s
 
 def test_a_run_that_names_nothing_is_refused_for_that(home: Home, tmp_path: Path) -> None:
     shop(tmp_path / "served" / "shop")
-    aside = Aside(declared="shop")
-    assert "name either a target" in refused(ran(home, NETWORK_DRIFT, policy="network-drift", aside=aside))
-    report = ran(home, NETWORK_DRIFT, target="shop", policy="network-drift", aside=aside)
+    assert "nothing to look at is named" in refused(ran(home, NETWORK_DRIFT, policy="network-drift", declared="shop"))
+    report = ran(home, NETWORK_DRIFT, live="shop", policy="network-drift", declared="shop")
     assert {one.kind for one in report.evidence} == {"declared", "network"}
 
 
@@ -162,7 +161,7 @@ class TestWithoutRoots:
     def test_a_person_s_own_program_may_name_everything(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("ARCOPS_ROOTS")
         deployed(monkeypatch, yes=False)
-        assert Bench.here().roots is None
+        assert here().roots is None
         assert ran(home, target=str(home.home.parent / "served" / "tiny")).evidence
 
 
@@ -196,14 +195,14 @@ class TestOutput:
     ) -> None:
         folder = tmp_path / "output" / "deep"
         folder.mkdir()
-        keep = flow.Bench.keep
+        keep = flow.keep
 
-        def later(self: Bench, *given: Any, **more: Any) -> Any:
+        def later(*given: Any, **more: Any) -> Any:
             folder.rename(tmp_path / "was")
             folder.symlink_to(tmp_path / "outside")
-            return keep(self, *given, **more)
+            return keep(*given, **more)
 
-        monkeypatch.setattr(flow.Bench, "keep", later)
+        monkeypatch.setattr(flow, "keep", later)
         with pytest.raises(Refused):
             ran(home, target="tiny", output="deep/new")
         assert not (tmp_path / "outside" / "new").exists()

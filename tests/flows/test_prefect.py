@@ -89,7 +89,7 @@ def run_flow(
     """Run *flow* in a process of its own, as a worker would, and tell its final state and where its artifact is."""
     program = f"""
 import asyncio, json, sys
-from flows.{flow} import {flow}
+from flows.prefect.made import {flow}
 state = asyncio.run({flow}(**json.loads(sys.argv[1]), return_state=True))
 print("STATE " + json.dumps({{"name": state.name, "type": state.type.value, "message": state.message}}))
 """
@@ -164,7 +164,7 @@ def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -
     here = bench(tmp_path)
     folders = shop(tmp_path / "declared"), shop(tmp_path / "live", policies=POLICIES.replace("port: postgres", "port: 22"))
     by_hand = diff_network(DiffNetwork(declared=folders[0], live=folders[1]), here.place()).report
-    asked = {"declared": str(folders[0]), "target": str(folders[1])}
+    asked = {"declared": str(folders[0]), "live": str(folders[1])}
     by_flow = run_flow(here, server, "network_drift", **asked)
     assert (by_flow["name"], by_flow["type"]) == ("AMBER", "COMPLETED"), by_flow["message"]
     report = here.open(Path(by_flow["output"]))
@@ -175,7 +175,7 @@ def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -
     assert (neither["name"], neither["type"]) == ("RED", "FAILED")
     missing = here.open(Path(neither["output"])).missing
     assert {one.kind for one in missing} == {"declared", "network"}
-    assert all("either a target" in one.reason for one in missing)
+    assert all("nothing to look at is named" in one.reason for one in missing)
 
 
 @pytest.mark.requirement("ARC-B3")
@@ -246,10 +246,14 @@ def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_name
 
 
 def test_a_run_names_no_secret_but_the_one_that_was_put_there_for_it() -> None:
-    from flows.prefect.made.inference_validation import refuse_other_keys
+    from arcops.subjects.inference import LoadedEndpoint
+    from flows.subjects.inference import refuse_other_keys
+
+    def asked(key: str) -> LoadedEndpoint:
+        return LoadedEndpoint(url="http://127.0.0.1:1", models=("a",), key=key)
 
     for good in ("", "env:ARCOPS_ENDPOINT_KEY", "env:ARCOPS_ENDPOINT_KEY_2"):
-        refuse_other_keys(good)
+        refuse_other_keys(asked(good))
     for bad in (
         "env:ARCOPS_PASSPHRASE",
         "env:HOME",
@@ -258,34 +262,31 @@ def test_a_run_names_no_secret_but_the_one_that_was_put_there_for_it() -> None:
         "env:ARCOPS_ENDPOINT_KEY\n",
     ):
         with pytest.raises(Refused):
-            refuse_other_keys(bad)
+            refuse_other_keys(asked(bad))
 
 
 @pytest.mark.parametrize(
     ("flow", "parameters", "name", "kind"),
     [
         ("cluster-readiness", {"context": "edge", "kubeconfig": "/x"}, "edge", "cluster"),
-        ("cluster-readiness", {"target": "/srv/saved"}, "saved", "cluster"),
+        ("cluster-readiness", {"saved": "/srv/saved"}, "saved", "cluster"),
         ("inference-validation", {"url": "http://127.0.0.1:1/v1", "models": ["a"]}, "http://127.0.0.1:1", "inference-endpoint"),
-        ("inference-validation", {"url": "http://127.0.0.1:1", "models": ["a"], "target": "/srv/tiny"}, "tiny", "model"),
+        ("inference-validation", {"url": "http://127.0.0.1:1", "models": ["a"], "of": "/srv/tiny"}, "tiny", "model"),
     ],
 )
 def test_a_lost_run_is_accounted_for_by_the_name_of_what_it_was_to_look_at(
     tmp_path: Path, flow: str, parameters: dict[str, object], name: str, kind: str
 ) -> None:
-    from flows.prefect.account_for_run import request_of
-    from flows.prefect.flow import Bench as FlowBench
-    from flows.subjects.evaluations import evaluation
+    from flows.prefect.flow import refused
+    from flows.subjects.evaluation import evaluation
 
-    here = bench(tmp_path)
-    bare = FlowBench(settings=here.settings, signer=here.signer)
-    request = request_of(evaluation(flow), parameters, bare, CLOCK)
+    request = refused(evaluation(flow), parameters, replace(bench(tmp_path).place(), worker=True, own=False))
     assert (request.name, request.kind) == (name, kind)
 
 
 def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) -> None:
-    from flows.prefect.flow import Aside
-    from flows.prefect.flow import Bench as FlowBench
+    from arcops.subjects.cluster import NamedCluster
+    from flows.subjects.meaning import meant
     from tasks.kubernetes.listing import open_to
 
     here = bench(tmp_path)
@@ -299,16 +300,17 @@ def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) ->
             (named, (tmp_path,), "edge", "callers name files in"),
         ):
             settings = replace(here.settings, clusters=clusters, roots=roots, tier=Tier.RESTRICTED)
-            request = FlowBench(settings=settings, signer=here.signer).request("", "cluster", (), CLOCK, Aside(context=context))
-            assert request.cluster is not None
+            at = replace(here.place(), settings=settings, worker=True, own=False)
+            asked = meant(NamedCluster(context=context), at).cluster
+            assert asked is not None
             with pytest.raises(Refused, match=says):
-                open_to(request.cluster, request.tier, environment=own)
+                open_to(asked, settings.tier, environment=own)
     assert not cluster.asked
 
 
 def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored(tmp_path: Path, server: str) -> None:
     """The run itself fails, asking nobody; what accounts for it says why, and a check of it is not begun again."""
-    from flows.prefect.flow import withdrawn
+    from flows.subjects.evaluation import evaluation
 
     cluster = cluster_of_the_shop(tmp_path / "declared")
     with serving(cluster, tmp_path, secure=True) as kubeconfig:
@@ -317,8 +319,10 @@ def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored
             with pytest.raises(AssertionError, match="kubeconfig"):
                 run_flow(bench(tmp_path / flow), server, flow, named, context="good", kubeconfig=str(kubeconfig))
     assert not cluster.asked
-    assert "ARCOPS_CLUSTERS" in withdrawn({"context": "good", "kubeconfig": "/x"})
-    assert not withdrawn({"context": "good", "kubeconfig": ""})
+    what = evaluation("cluster-readiness")
+    with pytest.raises(Refused, match="ARCOPS_CLUSTERS"):
+        what.read({"context": "good", "kubeconfig": "/x"})
+    assert what.read({"context": "good", "kubeconfig": ""})
 
 
 def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:

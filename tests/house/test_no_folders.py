@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 
 from arcops.evidence import Cause, Missing
-from capabilities.model.check import evaluate
+from arcops.subjects.model import Model
+from arcops.subjects.network import DeclaredNetwork
+from flows.evaluate import evaluate
 from flows.policies.reading import shipped_policies
 from flows.runners.looking import without_places
+from flows.subjects.model import READINESS
+from flows.subjects.network import NETWORK_DRIFT
 from foundation.settings import by_purpose
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, safetensors
@@ -105,7 +109,10 @@ CASES = [
 @pytest.mark.parametrize(("policy", "breaks"), CASES)
 def test_no_artifact_names_a_folder(here: Bench, tmp_path: Path, policy: str, breaks: Breaks) -> None:
     target, attached = breaks(here, tmp_path / TELLING)
-    report, _ = evaluate(target, "model", policy, attached, here.place(), declared=target if "drift" in policy else None)
+    if "drift" in policy:
+        report = evaluate(NETWORK_DRIFT, DeclaredNetwork(declared=target, live=target), policy, here.place()).report
+    else:
+        report = evaluate(READINESS, Model(target=target, attached=attached), policy, here.place()).report
     assert report.missing or report.results
     store = here.settings.store
     for kept in (one for one in store.rglob("*") if one.is_file()):

@@ -13,8 +13,7 @@ import pytest
 from arcops.errors import Unavailable
 from arcops.exercise import Exercise
 from arcops.seen.benchmark import Unit
-from tasks.bench.cpu import processors
-from tasks.gpu.bench.cpu import memory
+from tasks.gpu.bench.cpu import memory, processors
 from tasks.gpu.bench.cpu.machine import Host, celsius, clock, host, throttled
 from tasks.gpu.bench.cpu.products import Products, order, wrong_elements
 from tasks.gpu.bench.cpu.workers import Workers

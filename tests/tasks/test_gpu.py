@@ -19,7 +19,7 @@ from artifacts.wire import from_json, to_json
 from flows.conclude import conclude
 from flows.runners import direct
 from flows.runners.looking import look
-from tasks.gpu import gpu_driver as driver_collector
+from tasks.gpu.gpu_driver import driver as driver_collector
 from tests.gpu import bad, check, check_here, findings, folder, outcome, plan
 from tests.simulators.nvml import T4, Driver
 

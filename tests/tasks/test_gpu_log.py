@@ -17,7 +17,7 @@ from arcops.seen.gpu_log import GpuLog, LogSource
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
 from flows.runners.looking import Found, look
-from tasks.gpu import gpu_log as kernel_log
+from tasks.gpu.gpu_log import kernel_log
 from tests.gpu import bad, check_here, folder, outcome, plan
 from tests.simulators.nvml import Driver
 

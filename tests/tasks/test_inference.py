@@ -18,7 +18,7 @@ from arcops.request import Request
 from arcops.seen.inference import Credential, Fault, Inference, Listing, RunKind, percentile
 from arcops.tier import Tier
 from flows.runners.looking import look
-from tasks.inference import inference
+from tasks.inference.inference import inference
 from tests.evidence import NOW
 from tests.simulators.openai_api import Api, Break, Plan, serving
 

@@ -17,7 +17,8 @@ from arcops.evidence import Seen
 from arcops.seen.inference import Credential, Fault, Inference, Listing
 from arcops.seen.inference_server import Flavour, Room, RoomKind, When
 from arcops.tier import Tier
-from tasks.inference import inference, processes, rooms
+from tasks.inference import processes, rooms
+from tasks.inference.inference import inference
 from tasks.inference.asking import door
 from tests.certificates import Authority
 from tests.evidence import NOW

@@ -14,7 +14,7 @@ from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.roots import Roots
 from arcops.seen.inference import Fault, Inference, Listing
-from tasks.inference import inference
+from tasks.inference.inference import inference
 from tests.certificates import Authority
 from tests.evidence import NOW
 from tests.simulators.openai_api import Plan, serving

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcops.seen.content import Content
-from tasks.content import describe
-from tasks.model.content import pickles
+from tasks.model.content import describe, pickles
 from tasks.model.content.draft import Draft
 from tasks.model.content.opcodes import OPCODES
 from tasks.model.content.window import Window

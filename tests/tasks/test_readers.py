@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcops.seen.content import Content
-from tasks.content import describe
-from tasks.model.content import zips
+from tasks.model.content import describe, zips
 from tasks.model.content.window import Window
 
 pytestmark = pytest.mark.requirement("ARC-A5")

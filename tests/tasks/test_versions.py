@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
-from tasks.model.versions import scheme
-from tasks.versions import LONGEST, SCHEMES, ZERO, Unparsable, compare
+from tasks.model.versions import LONGEST, SCHEMES, ZERO, Unparsable, compare, scheme
 from tests.vectors import vectors
 
 CORPORA = {
