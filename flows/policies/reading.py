@@ -10,16 +10,18 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import timedelta
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
+import policies
+from arcops.discovery import modules
 from arcops.errors import Refused
 from arcops.finding import Waiver
+from arcops.judgeable import Judgeable
 from arcops.policy import SKEW, Policy
 from arcops.roots import ANYWHERE, Roots
 from arcops.signer import SignerRule
@@ -44,14 +46,22 @@ class _Head:
 
 def shipped_policies() -> tuple[str, ...]:
     """The names of the policies that come with ArcOps."""
-    files = resources.files("policies").iterdir()
-    return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
+    return tuple(sorted(_shipped_files()))
+
+
+@cache
+def _shipped_files() -> Mapping[str, Path]:
+    """Each shipped policy's file: ``policies/SUBJECT/NAME.yaml``."""
+    folder = Path(next(iter(policies.__path__)))
+    words = modules("arcops.subjects", Judgeable)
+    files = [file for word in words for file in (folder / word.replace("-", "_")).glob("*.yaml")]
+    return MappingProxyType({file.stem: file for file in files})
 
 
 def read_policy(name_or_path: str, within: Roots = ANYWHERE) -> bytes:
     """The bytes of a policy by shipped name, or by path *within* these roots. Raises `Refused` where neither exists."""
-    if name_or_path in shipped_policies():
-        return resources.files("policies").joinpath(f"{name_or_path}.yaml").read_bytes()
+    if shipped := _shipped_files().get(name_or_path):
+        return shipped.read_bytes()
     path = Path(name_or_path)
     if not name_or_path or (within is None and not os.path.lexists(path)):
         raise Refused(f"there is no policy {name_or_path!r}: give a file, or one of {', '.join(shipped_policies())}")

@@ -18,8 +18,8 @@ from arcops.seen.inference import Credential, Fault, Inference, Listing
 from arcops.seen.inference_server import Flavour, Room, RoomKind, When
 from arcops.tier import Tier
 from tasks.inference import processes, rooms
-from tasks.inference.inference import inference
 from tasks.inference.asking import door
+from tasks.inference.inference import inference
 from tests.certificates import Authority
 from tests.evidence import NOW
 from tests.simulators.inference_servers import Deployment, Foundry, Metered, foundry, quick
