@@ -30,7 +30,9 @@ def main() -> None:
         pool = _Pool(folder)
         if not pool.update():
             pool.create()
-        _prefect(folder, "deploy", "--all", "--prefect-file", str(prefect_file()))
+        put = Path(folder) / "prefect.yaml"
+        put.write_text(import_module("flows.prefect.deployments").completed(prefect_file().read_text()))
+        _prefect(folder, "deploy", "--all", "--prefect-file", str(put))
     automations = import_module("flows.prefect.automations")
     asyncio.run(automations.apply())
     print("arcops: deployments and automations are put", flush=True)

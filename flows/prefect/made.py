@@ -37,11 +37,6 @@ def __getattr__(name: str) -> Flow[Any, Any]:
     return _MADE[name]
 
 
-def entrypoint(what: Evaluation) -> str:
-    """Where Prefect finds the flow of *what*."""
-    return f"{__name__}.{what.flow.replace('-', '_')}"
-
-
 def flow_of(what: Evaluation) -> Flow[Any, Any]:
     """The flow that makes the evaluation *what*, with its subject's fields as parameters, and ``policy`` and ``output``."""
 
