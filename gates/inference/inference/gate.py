@@ -20,10 +20,10 @@ from dataclasses import dataclass, fields
 from arcops.endpoint import Slo
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
-from arcops.finding import Finding, Outcome, Rule
+from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.inference import Fault, Inference, Run, RunKind, Shot
-from gates.breach import Weight
+from gates.breach import Weight, weighed
 from gates.inference.inference import server
 from gates.inference.inference.server import HEADROOM, LISTED, LOAD_TIME, READY
 from gates.words import shown
@@ -215,7 +215,7 @@ def _counted(found: Evidence[Inference], model: str, policy: InferencePolicy) ->
         yield COUNTED.fails(text, found, about=model)
     if silent:
         text = f"The tokens of {silent} of {len(whole)} answers of {shown(model)} are counted by events, not by the server."
-        yield _weighed(COUNTED, policy.uncounted, text, found, model)
+        yield weighed(COUNTED, policy.uncounted, text, found, about=model)
     if not wrong and not silent:
         yield COUNTED.passes(f"The server counts the tokens of every answer of {shown(model)}.", found, about=model)
 
@@ -227,7 +227,7 @@ def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -
         yield DETERMINISM.unknown(f"{shown(model)} did not answer the same prompt twice.", found, about=model)
     elif len({(shot.text, shot.finish) for shot in whole}) > 1:
         text = f"{shown(model)} answered the same prompt in two ways."
-        yield _weighed(DETERMINISM, policy.determinism, text, found, model)
+        yield weighed(DETERMINISM, policy.determinism, text, found, about=model)
     else:
         yield DETERMINISM.passes(f"{shown(model)} answered the same prompt the same way twice.", found, about=model)
 
@@ -302,11 +302,6 @@ def _ratio(alone: Run | None, together: Run | None, name: str) -> int | None:
         return None
     before, beside = alone.middle(name), together.middle(name)
     return -(-beside * 100 // before) if before and beside is not None else None
-
-
-def _weighed(rule: Rule, weight: Weight, text: str, found: Evidence[Inference], about: str) -> Finding:
-    say = {Outcome.FAIL: rule.fails, Outcome.WARN: rule.warns}.get(weight.outcome)
-    return say(text, found, about=about) if say else rule.passes(text, found, about=about)
 
 
 def _ms(micro: int | None) -> str:

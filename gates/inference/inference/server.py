@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding, Outcome, Rule
+from arcops.finding import Finding, Rule
 from arcops.seen.inference import Inference, Listing
 from arcops.seen.inference_server import HEALTH, Flavour, Room, When
-from gates.breach import Weight
+from gates.breach import Weight, doubted
 from gates.words import shown
 
 LISTED = Rule(
@@ -77,7 +77,8 @@ def ready(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
     asked = [(path, when) for when in When for path in HEALTH[server.flavour]]
     if not asked:
         text = f"A server of the kind {server.flavour.value} has no route that ArcOps knows by which it tells its health."
-        yield _weighed(READY, policy.without_health, text, found)
+        # Nobody saw that it is ill, nor that it is well.
+        yield doubted(READY, policy.without_health, text, found)
         return
     told = {(probe.path, probe.when): probe for probe in server.probes}
     bad = False
@@ -143,9 +144,3 @@ def headroom(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
 def _left(room: Room, title: str) -> str:
     figure = "" if room.least is None or room.total is None else f" ({room.least // _MIB} of {room.total // _MIB} MiB)"
     return f"Of the {title}, {room.percent} %{figure} were free at the worst of {room.samples} moments"
-
-
-def _weighed(rule: Rule, weight: Weight, text: str, found: Evidence[Inference]) -> Finding:
-    if weight.outcome is Outcome.FAIL:  # nobody saw that it is ill, nor that it is well
-        return rule.unknown(text, found)
-    return rule.warns(text, found) if weight.outcome is Outcome.WARN else rule.passes(text, found)
