@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.inference import Inference, Listing
 from arcops.seen.inference_server import HEALTH, Flavour, Room, When
-from gates.breach import Weight, doubted
+from gates.breach import doubted
+from gates.inference.inference.policy import InferencePolicy
 from gates.words import shown
 
 LISTED = Rule(
@@ -39,17 +39,6 @@ _FEWEST_SAMPLES = 2
 _MIB = 1024 * 1024
 
 
-class Decided(Protocol):
-    """What of the policy is decided here."""
-
-    @property
-    def without_health(self) -> Weight: ...
-    @property
-    def most_load(self) -> int: ...
-    @property
-    def least_headroom(self) -> int: ...
-
-
 def listed(found: Evidence[Inference]) -> Iterator[Finding]:
     body = found.body
     if body.listing is Listing.NONE:
@@ -69,7 +58,7 @@ def _is_listed(body: Inference, model: str) -> bool:
     return served is not None and bool(served.id) and served.id in body.listed
 
 
-def ready(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+def ready(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
     server = found.body.server
     if server.flavour is Flavour.UNREACHED:
         yield READY.unknown("The server was not reached, so it said nothing of its health.", found)
@@ -96,7 +85,7 @@ def ready(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
         yield READY.passes(f"{said} of {server.flavour.value} answered 200 before the load and after it.", found)
 
 
-def load_time(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+def load_time(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
     for model in found.body.load.models:
         served = found.body.server.named(model)
         took = served.cold if served is not None else None
@@ -116,7 +105,7 @@ def load_time(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
             yield LOAD_TIME.passes(f"{text}.", found, about=model)
 
 
-def headroom(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+def headroom(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
     memory = found.body.server.memory
     least = policy.least_headroom
     process = memory.process
