@@ -39,7 +39,8 @@ def imported(tree: ast.AST, known: Mapping[str, Path]) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
             # All of ours are absolute; one that is not would be missed here.
-            assert node.module is not None and not node.level, ast.unparse(node)
+            assert node.module is not None, ast.unparse(node)
+            assert not node.level, ast.unparse(node)
             for alias in node.names:
                 # Of 'from folder import name', the name may be a module of the folder or something in its __init__.
                 whole = f"{node.module}.{alias.name}"
