@@ -48,11 +48,21 @@ def imported(tree: ast.AST, known: Mapping[str, Path]) -> Iterator[str]:
         waiting.extend(ast.iter_child_nodes(node))
 
 
+def folders(name: str) -> set[str]:
+    """The packages that *name* lies in, whose ``__init__`` runs before it does."""
+    steps = name.split(".")
+    return {".".join(steps[:length]) for length in range(1, len(steps))}
+
+
 def graph(house: Path, rooms: tuple[str, ...]) -> Graph:
+    """What each module needs: what it imports, and the folders of that, but for those that it lies in itself."""
     known = modules(house, rooms)
-    return {
-        name: frozenset(imported(ast.parse(path.read_text(encoding="utf-8")), known)) - {name} for name, path in known.items()
-    }
+    found: dict[str, frozenset[str]] = {}
+    for name, path in known.items():
+        direct = set(imported(ast.parse(path.read_text(encoding="utf-8")), known))
+        above = {folder for one in direct for folder in folders(one)} & known.keys()
+        found[name] = frozenset((direct | (above - folders(name))) - {name})
+    return found
 
 
 def circles(needs: Graph) -> list[list[str]]:
@@ -121,3 +131,16 @@ def test_a_planted_circle_shows(tmp_path: Path, first: str, second: str, circle:
     found = circles(graph(tmp_path, ("gates",)))
     assert bool(found) is circle
     assert all({"gates.a", "gates.b"} <= set(group) for group in found)
+
+
+def test_the_folder_of_what_is_imported_counts(tmp_path: Path) -> None:
+    """Its ``__init__`` runs first: one that imports who asked finds it half made."""
+    inner = tmp_path / "tasks" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "tasks" / "__init__.py").write_text("")
+    (tmp_path / "tasks" / "asking.py").write_text("import tasks.inner.part")
+    (inner / "part.py").write_text("")
+    (inner / "__init__.py").write_text("")
+    assert not circles(graph(tmp_path, ("tasks",)))
+    (inner / "__init__.py").write_text("from tasks.asking import something")
+    assert circles(graph(tmp_path, ("tasks",))) == [["tasks.asking", "tasks.inner"]]

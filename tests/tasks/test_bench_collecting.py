@@ -29,8 +29,9 @@ from artifacts.wire import from_json, to_json
 from flows.runners.isolated import MOST_MEMORY, look_isolated
 from flows.runners.looking import look
 from gates.gpu.benchmark.examples import known, run
-from tasks.gpu.bench import baselines, benchmark
 from tasks.gpu.bench.drills import Device
+from tasks.gpu.benchmark import benchmark
+from tasks.gpu.benchmark_baseline import baselines
 from tests.artifacts.reports import full_report
 from tests.devices import Planned
 from tests.kept import fresh

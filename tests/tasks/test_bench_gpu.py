@@ -21,7 +21,7 @@ from arcops.seen.benchmark import Benchmark
 from flows.runners.looking import look
 from gates.gpu.benchmark.examples import POLICY, known
 from gates.gpu.benchmark.gate import benchmark as gate
-from tasks.gpu.bench import benchmark as collector
+from tasks.gpu.benchmark import benchmark as collector
 from tests.evidence import NOW, judged
 from tests.simulators import cuda as fake
 from tests.simulators.cuda import FakeGpu
