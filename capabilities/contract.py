@@ -164,22 +164,6 @@ def tool(
     return declare
 
 
-def all_tools() -> tuple[Tool[Any, Any], ...]:
-    """Every capability, in the order of names."""
-    from arcops.discovery import declared
-    from capabilities.generic import generic_checks
-
-    own = declared("capabilities", Tool)
-    return tuple(sorted((*own, *generic_checks(own)), key=lambda one: one.name))
-
-
-def offered(at: Place, *, trusting: bool) -> tuple[Tool[Any, Any], ...]:
-    """The capabilities that a door offers at this place: those that change what counts here only where *trusting* and the
-    operator said so.
-    """
-    return tuple(one for one in all_tools() if one.scope is not Scope.TRUST or (trusting and at.may_trust))
-
-
 def _paths(answer: Any) -> Iterator[tuple[str, object]]:
     """The fields of *answer* that hold paths, which say where something was written here."""
     for one in fields(answer):

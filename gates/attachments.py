@@ -20,7 +20,8 @@ from arcops.gate import Example, gate
 from arcops.judgeable import Judgeable
 from arcops.seen.attachments import Attachments, AttachmentSeen
 from arcops.verdict import Verdict
-from gates.words import capped, shown
+from gates.listing import listed
+from gates.words import shown
 
 _RECOGNISED = (
     "Signatures (*.sig, *.sigstore.json), SBOMs (CycloneDX, SPDX), attestations (*.intoto.jsonl, *.att, *.dsse.json) and"
@@ -58,14 +59,13 @@ def examples() -> Iterator[Example[AttachmentsPolicy]]:
 @gate("attachments", judges=(Judgeable,), needs=(Attachments,), policy=AttachmentsPolicy, rules=(READ,), examples=examples)
 def attachments(seen: Seen, policy: AttachmentsPolicy) -> Iterator[Finding]:
     found = seen[Attachments]
-    bad = [file for file in found.body.files if file.problem or not file.read_as]
-    if not bad:
-        count = len(found.body.files)
-        yield READ.passes(f"All {count} attached file(s) were read." if count else "Nothing was attached.", found)
-        return
+    count = len(found.body.files)
+    well = READ.passes(f"All {count} attached file(s) were read." if count else "Nothing was attached.", found)
 
     def findings() -> Iterator[Finding]:
-        for file in bad:
+        for file in found.body.files:
+            if file.read_as and not file.problem:
+                continue
             name = shown(file.name)
             if file.problem:
                 yield READ.unknown(f"{name} was attached, and nothing read it: {shown(file.problem)}.", found, about=name)
@@ -74,4 +74,4 @@ def attachments(seen: Seen, policy: AttachmentsPolicy) -> Iterator[Finding]:
             text = f"{name} was attached, and nothing read it: no gate of this policy recognises what it is."
             yield answer(text, found, about=name)
 
-    yield from capped(findings(), "{count} more attached files were not read.")
+    yield from listed(findings(), well, rest="{count} more attached files were not read.")

@@ -1,12 +1,10 @@
-"""Words that the GPU gates share: how grave a breach is, and versions of firmware and drivers."""
+"""How grave a breach is, where the policy decides it."""
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 
-from arcops.errors import Refused
-from arcops.finding import Outcome
+from arcops.finding import Cited, Finding, Outcome, Rule
 
 
 class Weight(Enum):
@@ -21,28 +19,12 @@ class Weight(Enum):
         return {Weight.FAIL: Outcome.FAIL, Weight.WARN: Outcome.WARN, Weight.PASS: Outcome.PASS}[self]
 
 
-_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*")
-_FIRMWARE = re.compile(r"[0-9A-Fa-f]+(?:\.[0-9A-Fa-f]+)*")
+def weighed(rule: Rule, weight: Weight, text: str, *cites: Cited, about: str = "") -> Finding:
+    """What was seen, as grave as *weight* says."""
+    say = {Weight.FAIL: rule.fails, Weight.WARN: rule.warns}.get(weight)
+    return say(text, *cites, about=about) if say else rule.passes(text, *cites, about=about)
 
 
-def version(text: str) -> tuple[int, ...] | None:
-    """A driver's version, such as ``580.95.05``, to be compared; ``None`` where *text* is none."""
-    return tuple(int(part) for part in text.split(".")) if _VERSION.fullmatch(text) and len(text) < 100 else None
-
-
-def firmware(text: str) -> tuple[int, ...] | None:
-    """A VBIOS version, such as ``96.00.A5.00.01``, whose parts are hexadecimal; ``None`` where *text* is none."""
-    return tuple(int(part, 16) for part in text.split(".")) if _FIRMWARE.fullmatch(text) and len(text) < 100 else None
-
-
-def cuda_number(text: str) -> int:
-    """``12.4`` as NVIDIA's library says it: 12040. Raises `Refused` where *text* is no such version."""
-    match = re.fullmatch(r"([0-9]{1,3})\.([0-9]{1,2})", text)
-    if match is None:
-        raise Refused(f"{text[:50]!r} is no version of CUDA; write it as 12.4")
-    return int(match[1]) * 1000 + int(match[2]) * 10
-
-
-def cuda_text(number: int) -> str:
-    """12040 as ``12.4``."""
-    return f"{number // 1000}.{number % 1000 // 10}"
+def doubted(rule: Rule, weight: Weight, text: str, *cites: Cited) -> Finding:
+    """What nobody saw, as grave as *weight* says; where that is RED, it is unknown."""
+    return rule.unknown(text, *cites) if weight is Weight.FAIL else weighed(rule, weight, text, *cites)

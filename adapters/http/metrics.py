@@ -24,7 +24,7 @@ from adapters.http.stored import Looked, StoreWatch
 from adapters.http.supervised import Supervised
 from adapters.http.watched import METRICS
 from arcops.verdict import Verdict
-from capabilities.contract import all_tools
+from capabilities.catalogue import all_tools
 from capabilities.watching import OUTCOMES, Called
 from capabilities.work import Work
 from flows.policies.reading import shipped_policies

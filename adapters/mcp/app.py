@@ -19,7 +19,7 @@ from adapters.http.access import CALLER, Door, Guard, metadata
 from adapters.mcp.events import Sessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
-from capabilities.contract import offered
+from capabilities.catalogue import offered
 from capabilities.work import Work
 from flows.place import Place
 from foundation.tokens import Caller

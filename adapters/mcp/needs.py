@@ -13,7 +13,8 @@ from mcp.server.context import ServerRequestContext
 from adapters.http.access import CALLER
 from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json
-from capabilities.contract import Scope, Tool, all_tools
+from capabilities.catalogue import all_tools
+from capabilities.contract import Scope, Tool
 from foundation.messages import one_reading
 from foundation.tokens import PREFIX, Caller
 

@@ -19,7 +19,7 @@ from artifacts.index import Filter
 from artifacts.wire import to_json
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Fetch, fetch_artifact
-from capabilities.contract import all_tools
+from capabilities.catalogue import all_tools
 from capabilities.policy.explain import Explain, explain_rule
 from capabilities.policy.policy import ListPolicies, list_policies
 from flows.place import Place

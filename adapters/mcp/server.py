@@ -23,12 +23,14 @@ from mcp.server.lowlevel import Server
 
 from adapters.http.quotas import Quotas, Shares
 from adapters.mcp import prompts, resources
+from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import KIND, as_result
 from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
-from artifacts.wire import from_json, to_json
-from capabilities.contract import Scope, Tool, all_tools, not_from_afar
+from artifacts.wire import from_json
+from capabilities.catalogue import all_tools
+from capabilities.contract import Scope, Tool, not_from_afar
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
 from flows.place import Place
@@ -188,30 +190,6 @@ def _soon(loop: asyncio.AbstractEventLoop, calls: Shares, who: str) -> None:
     """Give a call back in the loop's own thread; where the loop has ended, there is nothing to give back to."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(calls.give, who)
-
-
-def answered(tool: Tool[Any, Any], answer: object) -> types.CallToolResult:
-    """The result that carries *answer*: its values for programs, and the same as text for models that read."""
-    values: Any = to_json(answer, tool.answer)
-    text = json.dumps(values, ensure_ascii=False)
-    headline = _headline(values)
-    return types.CallToolResult(
-        content=[types.TextContent(type="text", text=part) for part in (headline, text) if part], structured_content=values
-    )
-
-
-def as_text(result: types.CallToolResult) -> str:
-    return " ".join(item.text for item in result.content if isinstance(item, types.TextContent))
-
-
-def _headline(values: Any) -> str:
-    """One line for who reads only the first: the verdict, on what, by which artifact."""
-    report = values.get("report")
-    if not isinstance(report, dict):
-        return ""
-    subject = report["subject"]
-    artifact = values.get("artifact", "")
-    return f"{report['verdict']}: {subject['kind']} {subject['name']}" + (f", artifact {artifact}" if artifact else "")
 
 
 def _as_tool(tool: Tool[Any, Any]) -> types.Tool:

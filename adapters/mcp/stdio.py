@@ -6,7 +6,7 @@ import anyio
 from mcp.server.stdio import stdio_server
 
 from adapters.mcp.server import build
-from capabilities.contract import offered
+from capabilities.catalogue import offered
 from capabilities.work import Work
 from flows.place import Place
 

@@ -24,6 +24,7 @@ from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
+from adapters.mcp.answers import answered
 from adapters.mcp.errors import as_failure, as_result
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from artifacts.private_folder import make_private
@@ -219,8 +220,6 @@ class Tasks:
         return self._ended(task, answer)
 
     def _ended(self, task: _Task, came: object) -> dict[str, Any]:
-        from adapters.mcp.server import answered
-
         task.updated = datetime.now(UTC)
         if task.future is None:
             ended_elsewhere(task.tool, came, task.updated - task.created, run=task.id, tell=self._work.tell)

@@ -24,7 +24,7 @@ from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_tra
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from arcops.errors import Refused
-from foundation.telemetry.traces import Traces
+from foundation.telemetry.destination import Traces
 
 _log = logging.getLogger(__name__)
 

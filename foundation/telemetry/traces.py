@@ -7,7 +7,6 @@ errors into their spans, and these name paths.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from arcops.errors import Refused
 from arcops.tier import Tier
 from foundation.settings import is_loopback
 from foundation.telemetry import spans
+from foundation.telemetry.destination import Traces
 
 if TYPE_CHECKING:
     from foundation.telemetry.otel import Otel
@@ -23,15 +23,6 @@ ENDPOINT, SIGNAL_ENDPOINT, FILE = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_
 _HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
 _SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traces:
-    """Where traces go. ``endpoint`` is the URL that takes them, ``here`` says that it is on this machine."""
-
-    endpoint: str = ""
-    here: bool = False
-    file: Path | None = None
 
 
 def read_traces(environment: Mapping[str, str], tier: Tier) -> Traces | None:

@@ -24,7 +24,8 @@ from arcops.gate import Example, gate
 from arcops.seen.gpu import Confidential, DriverState, GpuDriver, Unread, Why
 from arcops.subjects.gpu import Node
 from arcops.verdict import Verdict
-from gates.breach import Weight, cuda_number, cuda_text, version
+from gates.breach import Weight, doubted, weighed
+from gates.gpu.versions import cuda_number, cuda_text, version
 
 ANSWERS = Rule(
     id="gpu-driver/answers",
@@ -180,15 +181,12 @@ def _bus(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
     on_bus, count = found.body.on_bus, found.body.devices
     if isinstance(on_bus, Unread):
         text = f"Which GPUs are on the PCI bus is not known: {on_bus.said}."
-        if policy.unseen_bus is Weight.FAIL:
-            return BUS.unknown(text, found)
-        return BUS.warns(text, found) if policy.unseen_bus is Weight.WARN else BUS.passes(text, found)
+        return doubted(BUS, policy.unseen_bus, text, found)
     if isinstance(count, Unread):
         return BUS.unknown(f"{on_bus} GPU(s) are on the PCI bus, and the driver cannot count its own: {count.said}.", found)
     if on_bus > count:
         text = f"{on_bus} NVIDIA GPU(s) are on the PCI bus, and the driver counts {count}."
-        say = {Weight.FAIL: BUS.fails, Weight.WARN: BUS.warns, Weight.PASS: BUS.passes}[policy.more_on_bus]
-        return say(text, found)
+        return weighed(BUS, policy.more_on_bus, text, found)
     if on_bus < count:
         return BUS.unknown(f"The driver counts {count} GPU(s), and the kernel lists {on_bus}; one of them is wrong.", found)
     return BUS.passes(f"The driver counts every one of the {on_bus} GPU(s) on the PCI bus.", found)

@@ -25,8 +25,9 @@ from arcops.seen.gpu import FaultEvent, FaultKind, Gpus, Unread
 from arcops.seen.gpu_log import GpuLog, LogSource, SxidLogged, XidLogged
 from arcops.subjects.gpu import Node
 from arcops.verdict import Verdict
-from gates.breach import Weight
-from gates.words import capped
+from gates.breach import Weight, doubted
+from gates.gpu.healthy import healthy
+from gates.listing import capped
 
 BOOT = Rule(
     id="gpu-xids/boot",
@@ -85,8 +86,6 @@ class GpuXidsPolicy:
 
 
 def examples() -> Iterator[Example[GpuXidsPolicy]]:
-    from gates.gpu.gpu_health.examples import healthy  # the one healthy device, which is long
-
     calm = GpuLog(source=LogSource.BUFFER, since_boot=True, xids=(), sxids=(), unclear=0)
     gpus, _ = healthy()
 
@@ -126,12 +125,12 @@ def examples() -> Iterator[Example[GpuXidsPolicy]]:
 )
 def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
     log, gpus = seen[GpuLog], seen.get(Gpus)
-    yield from capped(_boot(log, policy), "There are {count} more faults since boot.")
+    yield from capped(_boot(log, policy), rest="There are {count} more faults since boot.")
     yield from _whole(log, policy)
     if gpus is None:
         yield RUN.unknown("No GPU could be asked, so nobody watched for faults during the check.", log)
     else:
-        yield from capped(_run(gpus, policy), "There are {count} more faults during the check.")
+        yield from capped(_run(gpus, policy), rest="There are {count} more faults during the check.")
 
 
 def _outcome(xid: int, policy: GpuXidsPolicy, *, fatal: bool = False) -> Outcome:
@@ -181,12 +180,8 @@ def _whole(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
             yield WHOLE.passes(f"The {log.body.source.value} reaches back to the boot.", log)
         return
     text = f"The {log.body.source.value} does not reach back to the boot, so older faults may be forgotten."
-    if policy.forgotten is Weight.FAIL:
-        yield WHOLE.unknown(text, log)
-    elif policy.forgotten is Weight.WARN:
-        yield WHOLE.warns(text, log)
-    elif not log.body.unclear:
-        yield WHOLE.passes(text, log)
+    if policy.forgotten is not Weight.PASS or not log.body.unclear:
+        yield doubted(WHOLE, policy.forgotten, text, log)
 
 
 def _run(gpus: Evidence[Gpus], policy: GpuXidsPolicy) -> Iterator[Finding]:

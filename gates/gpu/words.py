@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding, Outcome, Rule
+from arcops.finding import Finding, Rule
 from arcops.seen.baseline import Baselines
 from arcops.seen.benchmark import Benchmark, Measured, Unit
 from arcops.zones import PPM, Interval
+from gates import breach
 from gates.breach import Weight
 from gates.words import shown
 
@@ -37,8 +38,6 @@ def said(interval: Interval) -> str:
 
 
 def weighed(rule: Rule, weight: Weight, text: str, *cites: Evidence[Benchmark] | Evidence[Baselines], about: str) -> Finding:
-    """A finding of *rule* as grave as *weight* says."""
-    if weight.outcome is Outcome.PASS:
-        return rule.passes(f"{text} The policy lets it pass.", *cites, about=about)
-    answer = rule.warns if weight.outcome is Outcome.WARN else rule.fails
-    return answer(text, *cites, about=about)
+    """A finding of *rule* as grave as *weight* says; one that passes says why."""
+    passing = " The policy lets it pass." if weight is Weight.PASS else ""
+    return breach.weighed(rule, weight, f"{text}{passing}", *cites, about=about)

@@ -25,7 +25,8 @@ from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
 from arcops.subjects.model import Model
 from arcops.verdict import Verdict
-from gates.words import capped, shown
+from gates.listing import listed
+from gates.words import shown
 
 LINKS = Rule(
     id="integrity/links",
@@ -107,12 +108,7 @@ def integrity(seen: Seen, policy: IntegrityPolicy) -> Iterator[Finding]:
 
 
 def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: str) -> Iterator[Finding]:
-    any_yet = False
-    for finding in capped(findings, "There are {count} more findings of this rule."):
-        any_yet = True
-        yield finding
-    if not any_yet:
-        yield rule.passes(good, tree)
+    return listed(findings, rule.passes(good, tree), rest="There are {count} more findings of this rule.")
 
 
 def _links(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:

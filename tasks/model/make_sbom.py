@@ -21,7 +21,7 @@ from arcops.errors import Refused
 from arcops.licence import NOTHING, UNSAID, named, parse_licence
 from arcops.seen.tree import FileSeen, Tree
 from tasks.model.python_distributions import Distribution, installed
-from tasks.model.sboms import PATH_PROPERTY
+from tasks.model.sboms._path_property import PATH_PROPERTY
 
 # Our own name space for serial numbers: a serial is derived from content, so making the same SBOM twice gives one SBOM.
 _SERIALS = uuid.UUID("6f0c1f6e-3d0e-5c55-9d0f-6a1f6f0b9a51")

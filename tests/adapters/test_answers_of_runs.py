@@ -22,8 +22,9 @@ from arcops.verdict import Verdict
 from artifacts.bundle import seal
 from artifacts.private_key import Algorithm, Signer, create
 from artifacts.store import Store
+from capabilities.catalogue import all_tools
 from capabilities.cluster.check import CheckCluster
-from capabilities.contract import Left, Tool, all_tools
+from capabilities.contract import Left, Tool
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import RevokeKey, TrustKey, revoke_key, trust_key
 from capabilities.model.check import Check, Checked, check_model

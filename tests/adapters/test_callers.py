@@ -27,7 +27,8 @@ from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION
 from adapters.web.app import site as pages
 from arcops.errors import Refused, Unavailable
-from capabilities.contract import Scope, all_tools, tool
+from capabilities.catalogue import all_tools
+from capabilities.contract import Scope, tool
 from capabilities.work import Work
 from flows.place import Place
 from foundation.settings import read_settings

@@ -19,8 +19,9 @@ import yaml
 from arcops.errors import Refused
 from arcops.tier import Tier
 from arcops.verdict import Verdict
+from capabilities.catalogue import all_tools
 from capabilities.cluster.check import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
-from capabilities.contract import Scope, all_tools
+from capabilities.contract import Scope
 from capabilities.inference.check import CheckInference, check_inference
 from capabilities.network.check import CheckNetwork, check_network
 from capabilities.network.drift import DiffNetwork, diff_network

@@ -22,7 +22,7 @@ from arcops.result import Report
 from arcops.tier import Tier
 from arcops.verdict import Verdict
 from capabilities.cluster.check import CheckCluster, SnapshotCluster, check_cluster, snapshot_cluster
-from gates.cluster.cluster.rules import ALL
+from gates.cluster.cluster.gate import cluster as cluster_gate
 from tasks.cluster.cluster import read_cluster
 from tasks.cluster.objects import READERS
 from tasks.cluster.snapshot import RESOURCES
@@ -214,7 +214,7 @@ def test_one_thing_amiss_is_red_by_its_rule_alone(
 
 def test_every_rule_has_a_change_that_turns_it_red() -> None:
     """``recent`` is shown with a saved cluster, below."""
-    assert {rule for rule, _, _ in MUTATIONS} | {"recent"} == {one.id.removeprefix("cluster/") for one in ALL}
+    assert {rule for rule, _, _ in MUTATIONS} | {"recent"} == {one.id.removeprefix("cluster/") for one in cluster_gate.rules}
 
 
 @pytest.mark.parametrize("title", sorted({*(one.title for one in RESOURCES), "/metrics", "/version"}))
@@ -287,7 +287,7 @@ def test_an_ambient_mesh_needs_its_parts_on_every_node(
 def test_a_wrong_token_sees_nothing(here: Bench, kubeconfig: Path, policy: Path) -> None:
     report = checked(here, kubeconfig, policy, "bad")
     assert report.verdict is Verdict.RED
-    assert len(bad(report)) == len(ALL)
+    assert len(bad(report)) == len(cluster_gate.rules)
 
 
 def test_no_connection_is_opened_where_none_is_allowed(here: Bench, cluster: Cluster, kubeconfig: Path) -> None:

@@ -27,7 +27,7 @@ from capabilities.artifact.examine import Examine, Examined, examine_artifact
 from capabilities.artifact.figures import AskFigures, Figure, success_figures, worded
 from capabilities.artifact.review import review_artifacts
 from capabilities.artifact.standing import Ledgered
-from capabilities.contract import all_tools
+from capabilities.catalogue import all_tools
 from capabilities.kept import NotThere
 from capabilities.keys.keys import RevokeKey, revoke_key
 from tests.kept import checkpoint, finding, fresh, keep, report, result

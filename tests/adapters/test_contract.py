@@ -13,7 +13,8 @@ import pytest
 from arcops.errors import Broken, Refused
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
-from capabilities.contract import Scope, Tool, all_tools, tool
+from capabilities.catalogue import all_tools
+from capabilities.contract import Scope, Tool, tool
 from capabilities.model.check import Check, check_model
 from capabilities.model.sbom import MakeSbom, make_model_sbom
 from capabilities.policy.policy import DraftWaiver, draft_waiver

@@ -15,7 +15,8 @@ import typer
 import adapters.cli
 from adapters.cli import doors
 from adapters.cli.main import app
-from capabilities.contract import Tool, all_tools
+from capabilities.catalogue import all_tools
+from capabilities.contract import Tool
 
 pytestmark = pytest.mark.requirement("ARC-3")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from capabilities.contract import all_tools
+from capabilities.catalogue import all_tools
 from capabilities.network.exposure import ExposedNetwork, ExposeNetwork, expose_network
 from tests.gates.test_gateway import EDGE
 from tests.gates.test_mesh import MESH

@@ -31,7 +31,8 @@ from arcops.verdict import Verdict
 from artifacts.index import Filter
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Verify, verify_artifact
-from capabilities.contract import Scope, all_tools
+from capabilities.catalogue import all_tools
+from capabilities.contract import Scope
 from capabilities.model.check import Check, check_model
 from capabilities.policy.explain import Explain, explain_rule
 from tests.adapters.serving import REPOSITORY, Served, environment, served

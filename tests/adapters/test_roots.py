@@ -20,8 +20,9 @@ from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.verdict import Verdict
 from capabilities.artifact.rejudge import Again, Rejudge
 from capabilities.artifact.store import ExportStore, ImportStore
+from capabilities.catalogue import all_tools
 from capabilities.cluster.check import CheckCluster
-from capabilities.contract import Tool, all_tools
+from capabilities.contract import Tool
 from capabilities.gpu.bench import BenchNode
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import NewKey

@@ -28,7 +28,7 @@ from arcops.errors import Refused
 from arcops.request import silent
 from arcops.tier import Tier
 from artifacts.store import Store
-from capabilities.contract import all_tools
+from capabilities.catalogue import all_tools
 from capabilities.model.check import Check, Checked, check_model
 from capabilities.policy.explain import Explain, explain_rule
 from foundation.telemetry import logs

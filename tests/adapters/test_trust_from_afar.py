@@ -18,7 +18,8 @@ from artifacts.vouch import Standing, signature_of
 from capabilities.artifact.standing import grounds
 from capabilities.artifact.store import CheckStore, ExportStore, ImportStore, check_store, export_store, import_store
 from capabilities.artifact.verify import Verify, verify_artifact
-from capabilities.contract import Scope, all_tools, offered
+from capabilities.catalogue import all_tools, offered
+from capabilities.contract import Scope
 from capabilities.keys.keys import NewKey, TrustKey, new_key, trust_key
 from capabilities.model.check import Check, check_model
 from capabilities.policy.policy import RegisterPolicy, register_policy

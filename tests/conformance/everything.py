@@ -29,7 +29,7 @@ from adapters.http.serve import listen, serve
 from adapters.mcp.app import over_http, owner
 from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION, TaskParams, UpdateParams
-from capabilities.contract import all_tools
+from capabilities.catalogue import all_tools
 from capabilities.work import Work
 from flows.place import Place
 from tests.conformance import reading

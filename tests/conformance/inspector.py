@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from capabilities.contract import all_tools
+from capabilities.catalogue import all_tools
 from tests.adapters.serving import environment
 from tests.conformance.kit import Kit
 from tests.conformance.suite import Outcome, Scenario

@@ -20,7 +20,8 @@ from adapters.mcp.client import call
 from adapters.mcp.tasks import EXTENSION
 from arcops.errors import Broken, Refused
 from arcops.request import silent
-from capabilities.contract import Tool, all_tools
+from capabilities.catalogue import all_tools
+from capabilities.contract import Tool
 from foundation.settings import read_settings
 from tests.adapters.serving import Served, served
 from tests.conformance.everything import OFFERED

@@ -15,7 +15,8 @@ from arcops.seen.inference_server import HEALTH, Flavour, Probe, RoomKind, Serve
 from flows.policies.reading import load_policy
 from gates.breach import Weight
 from gates.inference.inference.examples import beside, changed, failed, good, plain, with_room, with_served
-from gates.inference.inference.gate import InferencePolicy, aims, inference
+from gates.inference.inference.gate import aims, inference
+from gates.inference.inference.policy import InferencePolicy
 from tests.evidence import judged
 
 pytestmark = pytest.mark.requirement("ARC-C3")

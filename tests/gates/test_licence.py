@@ -12,7 +12,8 @@ from arcops.seen.card import Card, Fact, LicenceSource
 from arcops.seen.sboms import Component, Sboms
 from arcops.verdict import Verdict
 from artifacts.wire import from_json
-from gates.model.licence.gate import ComponentLicences, LicencePolicy, Severity, licence
+from gates.model.licence.gate import licence
+from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity
 from tests.evidence import judged
 
 pytestmark = pytest.mark.requirement("ARC-A6")

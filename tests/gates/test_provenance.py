@@ -21,7 +21,8 @@ from arcops.slsa import LevelCount, Resource
 from arcops.subject import Digest
 from arcops.verdict import Verdict
 from artifacts.wire import from_json
-from gates.model.provenance.gate import Cover, Proof, ProvenancePolicy, TrustedBuilder, TrustedVerifier, provenance
+from gates.model.provenance.gate import provenance
+from gates.model.provenance.policy import Cover, Proof, ProvenancePolicy, TrustedBuilder, TrustedVerifier
 from tests.evidence import NOW, judged
 
 pytestmark = pytest.mark.requirement("ARC-A2")

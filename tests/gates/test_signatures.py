@@ -15,7 +15,7 @@ from arcops.signer import Signer, SignerRule
 from arcops.verdict import Verdict
 from gates.model.signatures import gate as module
 from gates.model.signatures.examples import LIST, POLICY, SEEN, SIGNED, TREE, examples
-from gates.model.signatures.gate import SignaturePolicy
+from gates.model.signatures.policy import SignaturePolicy
 from tests.evidence import NOW, judged
 
 pytestmark = pytest.mark.requirement("ARC-A1")

@@ -11,8 +11,8 @@ from arcops.result import GateResult
 from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, Tree, Trouble
 from arcops.verdict import Verdict
+from gates.listing import MOST
 from gates.model.weights.gate import SAFE_FORMATS, TORCH_TENSOR_IMPORTS, WeightsPolicy, weights
-from gates.words import MOST
 from tasks.model.content import describe
 from tasks.model.content.window import Window
 from tests.evidence import judged

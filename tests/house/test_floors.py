@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,9 @@ def test_every_floor_is_kept(house: Path) -> None:
         ("gates", "import socket"),
         ("gates", "import artifacts.wire"),
         ("gates", "import tasks.files.reading"),
+        ("gates/model", "import gates.gpu.words"),
+        ("gates/inference", "import gates.gpu.versions"),
+        ("gates/network", "import gates.cluster.cluster.words"),
         ("reach", "import os"),
         ("amend", "import os"),
         ("amend", "import reach.world"),
@@ -71,6 +75,20 @@ def test_a_planted_import_shows(house: Path, room: str, planted: str) -> None:
         intruder.unlink()
     assert result.returncode != 0
     assert "intruder" in result.stdout
+
+
+def test_the_contract_on_subjects_names_every_subject_of_the_gates() -> None:
+    contracts = tomllib.loads((HOUSE / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    named = {module for one in contracts if one["type"] == "independence" for module in one["modules"]}
+    assert {one for one in named if one.startswith("gates.")} == {
+        f"gates.{path.parent.name}" for path in (HOUSE / "gates").glob("*/__init__.py")
+    }
+
+
+def test_what_the_gates_share_stays_little() -> None:
+    """More than ten boxes at the first level, and nobody finds anything in them."""
+    boxes = [one.name for one in (HOUSE / "gates").iterdir() if one.suffix == ".py" or (one / "__init__.py").exists()]
+    assert len(set(boxes) - {"__init__.py"}) <= 10
 
 
 def test_no_file_of_ours_grows_past_one_idea() -> None:

@@ -189,7 +189,7 @@ def test_agents_and_prefect_are_offered_it(house: Path) -> None:
         house,
         "import json\n"
         "from adapters.mcp.schemas import schema\n"
-        "from capabilities.contract import all_tools\n"
+        "from capabilities.catalogue import all_tools\n"
         "found = [one for one in all_tools() if one.name == 'check_toy']\n"
         "print(json.dumps([schema(one.ask, 'validation') for one in found]))",
     )

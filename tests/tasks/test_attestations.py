@@ -32,7 +32,8 @@ from artifacts.envelope import IN_TOTO, pae
 from artifacts.public_key import public_key
 from artifacts.revocation import RevocationList, revocation_statement
 from artifacts.wire import canonical, from_json, to_json
-from gates.model.provenance.gate import ProvenancePolicy, TrustedBuilder, provenance
+from gates.model.provenance.gate import provenance
+from gates.model.provenance.policy import ProvenancePolicy, TrustedBuilder
 from tasks.model.attestations import look
 from tasks.signing.statement import parse_statement
 from tests.arcops.test_slsa import SUMMARY, V1

@@ -21,7 +21,8 @@ from arcops.seen.signatures import Revoked
 from arcops.signer import SignerRule
 from arcops.verdict import Verdict
 from artifacts.revocation import RevocationList, parse_revocations, revocation_statement
-from gates.model.signatures.gate import SignaturePolicy, signatures
+from gates.model.signatures.gate import signatures
+from gates.model.signatures.policy import SignaturePolicy
 from tests.evidence import NOW, judged
 from tests.signing import Key, b64, collect, envelope, keyed_bundle, manifest, trust_folder
 from tests.tasks.test_signatures_conformance import public_good

@@ -24,7 +24,7 @@ from arcops.finding import Finding
 from arcops.gate import gate
 from arcops.seen.cluster import Amount, Cluster, quantity
 from arcops.subjects.cluster import NamedCluster
-from gates.cluster.cluster import gpus, nodes, rules, services, workload
+from gates.cluster.cluster import gpus, nodes, services, workload
 from gates.cluster.cluster.gpus import Mig
 from gates.cluster.cluster.services import Mesh
 from gates.cluster.cluster.words import version
@@ -85,7 +85,37 @@ class ClusterPolicy:
                 raise Refused(f"gate 'cluster': {name!r} is about a workload; say in which 'namespace' it will run")
 
 
-@gate("cluster", judges=(NamedCluster,), needs=(Cluster,), policy=ClusterPolicy, rules=rules.ALL)
+@gate(
+    "cluster",
+    judges=(NamedCluster,),
+    needs=(Cluster,),
+    policy=ClusterPolicy,
+    rules=(
+        nodes.RECENT,
+        nodes.NODES,
+        nodes.PRESSURE,
+        nodes.KERNEL,
+        nodes.KUBELET,
+        nodes.CLOCKS,
+        gpus.GPUS,
+        gpus.DEVICE_PLUGIN,
+        gpus.MIG,
+        gpus.RUNTIME,
+        services.STORAGE,
+        services.FREE,
+        services.GATEWAY,
+        services.MESH,
+        services.DNS,
+        services.CERTIFICATES,
+        workload.QUOTAS,
+        workload.LIMITS,
+        workload.PULL_SECRET,
+        workload.PULLS,
+        workload.MIRROR,
+        services.WEBHOOKS,
+        services.DEPRECATED,
+    ),
+)
 def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
     """The findings on one look at a cluster."""
     found = seen[Cluster]

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
 
-from arcops.finding import Finding
+from arcops.finding import Finding, Rule
 from arcops.seen.cluster import Amount, NodeSeen, quantity
-from gates.cluster.cluster import rules
 from gates.cluster.cluster.nodes import status
 from gates.cluster.cluster.words import DAEMON_SETS, OPERATORS, RUNTIMES, Seen, answer, unseen
 from gates.words import shown
@@ -26,11 +25,18 @@ class Mig(Enum):
     MIXED = "mixed"
 
 
+GPUS = Rule(
+    id="cluster/gpus",
+    asks="May pods be given as many GPUs as the policy expects?",
+    fix="Look at the device plugin's log on the node that has fewer; 'arcops gpu check' looks at the GPUs themselves.",
+)
+
+
 def allocatable(seen: Seen, resource: str, least: int) -> Iterator[Finding]:
     """What nodes that are ready and take pods may hand out of *resource*."""
-    lacking = unseen(rules.GPUS, seen, "nodes")
+    lacking = unseen(GPUS, seen, "nodes")
     if not least:
-        yield rules.GPUS.passes("The policy requires no GPU.", seen)
+        yield GPUS.passes("The policy requires no GPU.", seen)
         return
     if lacking:
         yield from lacking
@@ -43,21 +49,28 @@ def allocatable(seen: Seen, resource: str, least: int) -> Iterator[Finding]:
             number = quantity(one.quantity)
             if number is None:
                 text = f"Node {node.name} has {one.quantity!r} of {resource}, which is no number."
-                yield rules.GPUS.unknown(shown(text), seen, about=node.name)
+                yield GPUS.unknown(shown(text), seen, about=node.name)
             elif node.schedulable and status(node, "Ready") == "True":
                 total += number
     if total < least:
-        yield rules.GPUS.fails(shown(f"{total} of {resource} may be given to pods; the policy expects {least}."), seen)
+        yield GPUS.fails(shown(f"{total} of {resource} may be given to pods; the policy expects {least}."), seen)
     else:
-        yield rules.GPUS.passes(shown(f"{total} of {resource} may be given to pods."), seen)
+        yield GPUS.passes(shown(f"{total} of {resource} may be given to pods."), seen)
+
+
+DEVICE_PLUGIN = Rule(
+    id="cluster/device-plugin",
+    asks="Does the device plugin or GPU operator run on all of its nodes?",
+    fix="Install NVIDIA's device plugin or GPU operator, and repair the pods that are not available.",
+)
 
 
 def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
     """DaemonSets whose name holds *name*, and every ClusterPolicy of the GPU operator."""
     if not required:
-        yield rules.DEVICE_PLUGIN.passes("The policy requires no GPU.", seen)
+        yield DEVICE_PLUGIN.passes("The policy requires no GPU.", seen)
         return
-    lacking = unseen(rules.DEVICE_PLUGIN, seen, DAEMON_SETS, OPERATORS)
+    lacking = unseen(DEVICE_PLUGIN, seen, DAEMON_SETS, OPERATORS)
     if lacking:
         yield from lacking
         return
@@ -69,20 +82,27 @@ def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
             text = (
                 f"{title} is available on {one.available} of {one.wanted} node(s){', by an old status' if one.stale else ''}."
             )
-            found.append(rules.DEVICE_PLUGIN.fails(shown(text), seen, about=title))
+            found.append(DEVICE_PLUGIN.fails(shown(text), seen, about=title))
     for operator in seen.body.operators:
         if operator.state != "ready":
             text = (
                 f"The GPU operator says that ClusterPolicy {operator.name} is {operator.state or 'in no state'!r}, not ready."
             )
-            found.append(rules.DEVICE_PLUGIN.fails(shown(text), seen, about=operator.name))
+            found.append(DEVICE_PLUGIN.fails(shown(text), seen, about=operator.name))
     if not plugins:
-        found.append(rules.DEVICE_PLUGIN.fails(shown(f"There is no DaemonSet with {name!r} in its name."), seen))
-    yield from answer(rules.DEVICE_PLUGIN, seen, found, "The device plugin runs on all of its nodes.")
+        found.append(DEVICE_PLUGIN.fails(shown(f"There is no DaemonSet with {name!r} in its name."), seen))
+    yield from answer(DEVICE_PLUGIN, seen, found, "The device plugin runs on all of its nodes.")
+
+
+MIG = Rule(
+    id="cluster/mig",
+    asks="Are GPUs cut into MIG devices in the way that the policy wants, and is no change under way?",
+    fix="Set 'mig.strategy' of the GPU operator or device plugin, and wait for nvidia.com/mig.config.state=success.",
+)
 
 
 def mig(seen: Seen, wanted: Mig, resource: str) -> Iterator[Finding]:
-    lacking = unseen(rules.MIG, seen, "nodes")
+    lacking = unseen(MIG, seen, "nodes")
     if lacking:
         yield from lacking
         return
@@ -90,28 +110,28 @@ def mig(seen: Seen, wanted: Mig, resource: str) -> Iterator[Finding]:
     for node in seen.body.nodes:
         if node.mig_state and node.mig_state != "success":
             text = f"MIG on node {node.name} is {node.mig_state!r}, not success."
-            found.append(rules.MIG.fails(shown(text), seen, about=f"{node.name} state"))
+            found.append(MIG.fails(shown(text), seen, about=f"{node.name} state"))
         if node.gpu_product.endswith(_CUT_UNLIKE):
             text = (
                 f"GPUs on node {node.name} are cut in ways that the MIG strategy single cannot hand out ({node.gpu_product})."
             )
-            found.append(rules.MIG.fails(shown(text), seen, about=f"{node.name} parts"))
+            found.append(MIG.fails(shown(text), seen, about=f"{node.name} parts"))
     if wanted is Mig.ANY:
-        yield from answer(rules.MIG, seen, found, "The policy takes any MIG strategy, and no change is under way.")
+        yield from answer(MIG, seen, found, "The policy takes any MIG strategy, and no change is under way.")
         return
     vendor = resource.partition("/")[0]
     nodes = [one for one in seen.body.nodes if one.mig_strategy or any(vendor == _vendor(two) for two in one.allocatable)]
     if not nodes:
-        found.append(rules.MIG.unknown("No node has a GPU to give out, so how GPUs are cut is not known.", seen))
+        found.append(MIG.unknown("No node has a GPU to give out, so how GPUs are cut is not known.", seen))
     for node in nodes:
         said = _strategy(node)
         if said is None:
             text = f"Node {node.name} does not say which MIG strategy it uses; the policy wants {wanted.value!r}."
-            found.append(rules.MIG.unknown(shown(text), seen, about=node.name))
+            found.append(MIG.unknown(shown(text), seen, about=node.name))
         elif said != wanted.value:
             text = f"Node {node.name} uses the MIG strategy {said!r}; the policy wants {wanted.value!r}."
-            found.append(rules.MIG.fails(shown(text), seen, about=node.name))
-    yield from answer(rules.MIG, seen, found, f"Every GPU node uses the MIG strategy {wanted.value!r}.")
+            found.append(MIG.fails(shown(text), seen, about=node.name))
+    yield from answer(MIG, seen, found, f"Every GPU node uses the MIG strategy {wanted.value!r}.")
 
 
 def _vendor(one: Amount) -> str:
@@ -129,13 +149,20 @@ def _strategy(node: NodeSeen) -> str | None:
     return Mig.NONE.value if node.gpu_product and "-MIG-" not in node.gpu_product and not parts else None
 
 
+RUNTIME = Rule(
+    id="cluster/runtime-class",
+    asks="Is there the runtime class that the policy names?",
+    fix="Install the GPU operator's container toolkit, or make the RuntimeClass.",
+)
+
+
 def runtime(seen: Seen, name: str) -> Iterator[Finding]:
-    lacking = unseen(rules.RUNTIME, seen, RUNTIMES)
+    lacking = unseen(RUNTIME, seen, RUNTIMES)
     if not name:
-        yield rules.RUNTIME.passes("The policy requires no runtime class.", seen)
+        yield RUNTIME.passes("The policy requires no runtime class.", seen)
     elif lacking:
         yield from lacking
     elif name in seen.body.runtime_classes:
-        yield rules.RUNTIME.passes(shown(f"There is the runtime class {name!r}."), seen)
+        yield RUNTIME.passes(shown(f"There is the runtime class {name!r}."), seen)
     else:
-        yield rules.RUNTIME.fails(shown(f"There is no runtime class {name!r}."), seen)
+        yield RUNTIME.fails(shown(f"There is no runtime class {name!r}."), seen)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from arcops.finding import Finding
+from arcops.finding import Finding, Rule
 from arcops.seen.cluster import Lease, NodeSeen
-from gates.cluster.cluster import rules
 from gates.cluster.cluster.words import LEASES, Seen, answer, unseen, version
 from gates.words import shown
 
@@ -21,21 +20,35 @@ _RESOLUTION = timedelta(seconds=1)
 """Of the header ``Date``."""
 
 
+RECENT = Rule(
+    id="cluster/recent",
+    asks="Is what was seen of the cluster recent, by the API server's own clock?",
+    fix="Take a new snapshot; where that does not help, set the clock of this machine or of the API server.",
+)
+
+
 def recent(seen: Seen, now: datetime, most: timedelta) -> Iterator[Finding]:
-    lacking = unseen(rules.RECENT, seen, "version")
+    lacking = unseen(RECENT, seen, "version")
     served = seen.body.served
     if lacking or served is None:
-        yield from lacking or [rules.RECENT.unknown("The API server did not say what time it is.", seen)]
+        yield from lacking or [RECENT.unknown("The API server did not say what time it is.", seen)]
     elif abs(now - served) > most:
         way = "ago" if served < now else "from now"
         text = f"By the API server's clock it was seen {abs(now - served)} {way}; the policy takes {most} at most."
-        yield rules.RECENT.fails(text, seen)
+        yield RECENT.fails(text, seen)
     else:
-        yield rules.RECENT.passes(f"The API server was asked at {served:%Y-%m-%dT%H:%M:%SZ}.", seen)
+        yield RECENT.passes(f"The API server was asked at {served:%Y-%m-%dT%H:%M:%SZ}.", seen)
+
+
+NODES = Rule(
+    id="cluster/nodes",
+    asks="Are as many nodes as the policy expects ready, open to pods, and none of them down?",
+    fix="Look at 'kubectl describe node'; repair, uncordon or remove the node.",
+)
 
 
 def ready(seen: Seen, least: int) -> Iterator[Finding]:
-    lacking = unseen(rules.NODES, seen, "nodes")
+    lacking = unseen(NODES, seen, "nodes")
     if lacking:
         yield from lacking
         return
@@ -45,118 +58,146 @@ def ready(seen: Seen, least: int) -> Iterator[Finding]:
     for node in nodes:
         said = status(node, "Ready")
         if said == "False":
-            found.append(rules.NODES.fails(shown(f"Node {node.name} is not ready."), seen, about=node.name))
+            found.append(NODES.fails(shown(f"Node {node.name} is not ready."), seen, about=node.name))
         elif said != "True":
             text = f"Whether node {node.name} is ready is not known to its cluster."
-            found.append(rules.NODES.unknown(shown(text), seen, about=node.name))
+            found.append(NODES.unknown(shown(text), seen, about=node.name))
         elif not node.schedulable:
-            found.append(rules.NODES.warns(shown(f"Node {node.name} takes no new pods (cordoned)."), seen, about=node.name))
+            found.append(NODES.warns(shown(f"Node {node.name} takes no new pods (cordoned)."), seen, about=node.name))
     if len(good) < least:
-        found.append(rules.NODES.fails(f"{len(good)} node(s) take pods; the policy expects {least}.", seen))
-    yield from answer(rules.NODES, seen, found, f"All {len(nodes)} node(s) are ready and take pods.")
+        found.append(NODES.fails(f"{len(good)} node(s) take pods; the policy expects {least}.", seen))
+    yield from answer(NODES, seen, found, f"All {len(nodes)} node(s) are ready and take pods.")
+
+
+PRESSURE = Rule(
+    id="cluster/pressure",
+    asks="Does every node have memory, disk, process numbers and network to spare?",
+    fix="Free what is short on the node, or move pods away; the kubelet evicts them otherwise.",
+)
 
 
 def unpressured(seen: Seen) -> Iterator[Finding]:
-    lacking = unseen(rules.PRESSURE, seen, "nodes")
+    lacking = unseen(PRESSURE, seen, "nodes")
     if lacking:
         yield from lacking
     elif not seen.body.nodes:
-        yield rules.PRESSURE.unknown("There is no node to look at.", seen)
+        yield PRESSURE.unknown("There is no node to look at.", seen)
     else:
         found = (finding for node in seen.body.nodes for finding in _pressed(seen, node))
-        yield from answer(rules.PRESSURE, seen, found, "No node is under pressure.")
+        yield from answer(PRESSURE, seen, found, "No node is under pressure.")
 
 
 def _pressed(seen: Seen, node: NodeSeen) -> Iterator[Finding]:
     for kind in _PRESSURES:
         said = status(node, kind)
         if said == "True":
-            yield rules.PRESSURE.fails(shown(f"Node {node.name} is under {kind}."), seen, about=f"{node.name} {kind}")
+            yield PRESSURE.fails(shown(f"Node {node.name} is under {kind}."), seen, about=f"{node.name} {kind}")
         elif said != "False":
             text = f"Node {node.name} does not say whether it is under {kind}."
-            yield rules.PRESSURE.unknown(shown(text), seen, about=f"{node.name} {kind}")
+            yield PRESSURE.unknown(shown(text), seen, about=f"{node.name} {kind}")
     # Only some network plugins set it, so its absence says nothing.
     if any(one.kind == _NETWORK and one.status != "False" for one in node.conditions):
         text = f"Node {node.name} has no network yet ({_NETWORK})."
-        yield rules.PRESSURE.fails(shown(text), seen, about=f"{node.name} {_NETWORK}")
+        yield PRESSURE.fails(shown(text), seen, about=f"{node.name} {_NETWORK}")
 
 
 def status(node: NodeSeen, kind: str) -> str:
     return next((one.status for one in node.conditions if one.kind == kind), "")
 
 
+KERNEL = Rule(
+    id="cluster/kernel",
+    asks="Does every node run a kernel of at least the version that the policy names?",
+    fix="Upgrade the node's system, or lower 'leastKernel' of gate 'cluster'.",
+)
+
+
 def kernels(seen: Seen, least: str) -> Iterator[Finding]:
-    lacking = unseen(rules.KERNEL, seen, "nodes")
+    lacking = unseen(KERNEL, seen, "nodes")
     wanted = version(least)
     if wanted is None:
-        yield rules.KERNEL.passes("The policy requires no kernel version.", seen)
+        yield KERNEL.passes("The policy requires no kernel version.", seen)
     elif lacking or not seen.body.nodes:
-        yield from lacking or [rules.KERNEL.unknown("There is no node to look at.", seen)]
+        yield from lacking or [KERNEL.unknown("There is no node to look at.", seen)]
     else:
         found: list[Finding] = []
         for node in seen.body.nodes:
             have = version(node.kernel)
             if have is None:
                 text = f"Node {node.name} calls its kernel {node.kernel!r}, which is no version."
-                found.append(rules.KERNEL.unknown(shown(text), seen, about=node.name))
+                found.append(KERNEL.unknown(shown(text), seen, about=node.name))
             elif have < wanted:
                 text = f"Node {node.name} runs the kernel {node.kernel}; the policy needs {least}."
-                found.append(rules.KERNEL.fails(shown(text), seen, about=node.name))
-        yield from answer(rules.KERNEL, seen, found, f"Every node runs a kernel of at least {least}.")
+                found.append(KERNEL.fails(shown(text), seen, about=node.name))
+        yield from answer(KERNEL, seen, found, f"Every node runs a kernel of at least {least}.")
+
+
+KUBELET = Rule(
+    id="cluster/kubelet",
+    asks="Is every kubelet within the versions that the policy and the API server allow?",
+    fix="Upgrade the API server first, then the kubelets: at most three minor versions behind, never ahead.",
+)
 
 
 def kubelets(seen: Seen, least: str) -> Iterator[Finding]:
-    lacking = unseen(rules.KUBELET, seen, "nodes", "version")
+    lacking = unseen(KUBELET, seen, "nodes", "version")
     server = version(seen.body.version)
     if lacking:
         yield from lacking
     elif server is None or not seen.body.nodes:
         text = f"The API server calls itself {seen.body.version!r}, with {len(seen.body.nodes)} node(s)."
-        yield rules.KUBELET.unknown(shown(text), seen)
+        yield KUBELET.unknown(shown(text), seen)
     else:
         found = (one for node in seen.body.nodes for one in _kubelet(seen, node, server, least))
-        yield from answer(rules.KUBELET, seen, found, f"Every kubelet fits the API server's {seen.body.version}.")
+        yield from answer(KUBELET, seen, found, f"Every kubelet fits the API server's {seen.body.version}.")
 
 
 def _kubelet(seen: Seen, node: NodeSeen, server: tuple[int, int, int], least: str) -> Iterator[Finding]:
     have, wanted = version(node.kubelet), version(least)
     said = f"The kubelet of node {node.name} is {node.kubelet}"
     if have is None:
-        yield rules.KUBELET.unknown(shown(f"{said}, which is no version."), seen, about=node.name)
+        yield KUBELET.unknown(shown(f"{said}, which is no version."), seen, about=node.name)
     elif wanted is not None and have < wanted:
-        yield rules.KUBELET.fails(shown(f"{said}; the policy needs {least}."), seen, about=node.name)
+        yield KUBELET.fails(shown(f"{said}; the policy needs {least}."), seen, about=node.name)
     elif have[:2] > server[:2]:
-        yield rules.KUBELET.fails(shown(f"{said}, newer than the API server's {seen.body.version}."), seen, about=node.name)
+        yield KUBELET.fails(shown(f"{said}, newer than the API server's {seen.body.version}."), seen, about=node.name)
     elif have[0] < server[0] or server[1] - have[1] > _MOST_MINORS_BEHIND:
         text = f"{said}, more than {_MOST_MINORS_BEHIND} minor versions behind the API server's {seen.body.version}."
-        yield rules.KUBELET.fails(shown(text), seen, about=node.name)
+        yield KUBELET.fails(shown(text), seen, about=node.name)
+
+
+CLOCKS = Rule(
+    id="cluster/clocks",
+    asks="Do all nodes agree with the API server about the time, and renew their heartbeats?",
+    fix="Let the node synchronise its clock (chrony, NTP), and see that its kubelet runs.",
+)
 
 
 def clocks(seen: Seen, most: timedelta) -> Iterator[Finding]:
-    lacking = unseen(rules.CLOCKS, seen, "nodes", LEASES)
+    lacking = unseen(CLOCKS, seen, "nodes", LEASES)
     server = seen.body.heartbeats
     if lacking:
         yield from lacking
     elif server is None or not seen.body.nodes:
-        yield rules.CLOCKS.unknown("The API server did not say what time it is, or there is no node.", seen)
+        yield CLOCKS.unknown("The API server did not say what time it is, or there is no node.", seen)
     else:
         leases = {one.node: one for one in seen.body.leases}
         found = (one for node in seen.body.nodes for one in _clock(seen, node, leases.get(node.name), server, most))
         yield from answer(
-            rules.CLOCKS, seen, found, f"Every node's clock is within {most} of the API server's, as far as heartbeats show."
+            CLOCKS, seen, found, f"Every node's clock is within {most} of the API server's, as far as heartbeats show."
         )
 
 
 def _clock(seen: Seen, node: NodeSeen, lease: Lease | None, server: datetime, most: timedelta) -> Iterator[Finding]:
     """A heartbeat from the future says that the node's clock is ahead; one that is too old, that it is behind or down."""
     if lease is None or lease.renewed is None or lease.duration <= 0:
-        yield rules.CLOCKS.unknown(shown(f"Node {node.name} has no heartbeat in its lease."), seen, about=node.name)
+        yield CLOCKS.unknown(shown(f"Node {node.name} has no heartbeat in its lease."), seen, about=node.name)
         return
     ahead = lease.renewed - server - _RESOLUTION
     behind = server - lease.renewed - timedelta(seconds=lease.duration / _RENEWALS)
     if ahead > most:
         text = f"The clock of node {node.name} is {ahead} ahead of the API server's."
-        yield rules.CLOCKS.fails(shown(text), seen, about=node.name)
+        yield CLOCKS.fails(shown(text), seen, about=node.name)
     elif behind > most:
         text = f"The heartbeat of node {node.name} is {behind} late: its clock is behind, or it has stopped."
-        yield rules.CLOCKS.fails(shown(text), seen, about=node.name)
+        yield CLOCKS.fails(shown(text), seen, about=node.name)

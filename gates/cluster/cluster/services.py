@@ -7,7 +7,6 @@ from enum import Enum
 
 from arcops.finding import Finding, Rule
 from arcops.seen.cluster import WebhookSeen, WorkloadSeen, quantity
-from gates.cluster.cluster import rules
 from gates.cluster.cluster.words import (
     CAPACITIES,
     CLASSES,
@@ -49,8 +48,15 @@ _ON_EVERY_NODE = {Mesh.ISTIO_AMBIENT: ("ztunnel", "istio-cni-node")}
 """DaemonSets without which a mesh carries nothing on a node, by name, as Istio's charts ``ztunnel`` and ``cni`` make them."""
 
 
+STORAGE = Rule(
+    id="cluster/storage-class",
+    asks="Is there one default storage class, or the one that the policy names?",
+    fix="Set the annotation storageclass.kubernetes.io/is-default-class=true on exactly one StorageClass.",
+)
+
+
 def storage_class(seen: Seen, name: str) -> Iterator[Finding]:
-    lacking = unseen(rules.STORAGE, seen, CLASSES)
+    lacking = unseen(STORAGE, seen, CLASSES)
     if lacking:
         yield from lacking
         return
@@ -58,25 +64,32 @@ def storage_class(seen: Seen, name: str) -> Iterator[Finding]:
     defaults = [one.name for one in classes if one.default]
     if name:
         if any(one.name == name for one in classes):
-            yield rules.STORAGE.passes(shown(f"There is the storage class {name!r}."), seen)
+            yield STORAGE.passes(shown(f"There is the storage class {name!r}."), seen)
         else:
-            yield rules.STORAGE.fails(shown(f"There is no storage class {name!r}."), seen)
+            yield STORAGE.fails(shown(f"There is no storage class {name!r}."), seen)
     elif len(defaults) == 1:
-        yield rules.STORAGE.passes(shown(f"The default storage class is {defaults[0]!r}."), seen)
+        yield STORAGE.passes(shown(f"The default storage class is {defaults[0]!r}."), seen)
     elif defaults:
         text = f"{len(defaults)} storage classes are the default: {', '.join(sorted(defaults))}."
-        yield rules.STORAGE.warns(shown(text), seen)
+        yield STORAGE.warns(shown(text), seen)
     else:
-        yield rules.STORAGE.fails(f"None of {len(classes)} storage class(es) is the default.", seen)
+        yield STORAGE.fails(f"None of {len(classes)} storage class(es) is the default.", seen)
+
+
+FREE = Rule(
+    id="cluster/free-storage",
+    asks="Is there room for a volume as large as the policy needs?",
+    fix="Add storage, or let the CSI driver publish its capacity (CSIDriver.spec.storageCapacity).",
+)
 
 
 def free_storage(seen: Seen, name: str, needed: str) -> Iterator[Finding]:
     """Room for one volume of *needed* in the class *name*, or in the default one."""
     least = quantity(needed)
     if least is None:
-        yield rules.FREE.passes("The policy requires no free storage.", seen)
+        yield FREE.passes("The policy requires no free storage.", seen)
         return
-    lacking = unseen(rules.FREE, seen, CLASSES, DRIVERS, CAPACITIES)
+    lacking = unseen(FREE, seen, CLASSES, DRIVERS, CAPACITIES)
     if lacking:
         yield from lacking
         return
@@ -84,7 +97,7 @@ def free_storage(seen: Seen, name: str, needed: str) -> Iterator[Finding]:
     publishing = {one.name for one in seen.body.csi_drivers if one.capacity}
     if len(chosen) != 1 or chosen[0].provisioner not in publishing:
         what = f"storage class {chosen[0].name}" if len(chosen) == 1 else "the default storage class"
-        yield rules.FREE.unknown(shown(f"Nobody publishes how much is free in {what}; the policy needs {needed}."), seen)
+        yield FREE.unknown(shown(f"Nobody publishes how much is free in {what}; the policy needs {needed}."), seen)
         return
     rooms = [(quantity(one.free), one.largest) for one in seen.body.capacities if one.storage_class == chosen[0].name]
     fits = [
@@ -93,35 +106,49 @@ def free_storage(seen: Seen, name: str, needed: str) -> Iterator[Finding]:
         if free is not None and free >= least and (not largest or (quantity(largest) or 0) >= least)
     ]
     if fits:
-        yield rules.FREE.passes(shown(f"A volume of {needed} fits in {chosen[0].name}, in {len(fits)} part(s) of it."), seen)
+        yield FREE.passes(shown(f"A volume of {needed} fits in {chosen[0].name}, in {len(fits)} part(s) of it."), seen)
     else:
         text = f"No part of storage class {chosen[0].name} has room for a volume of {needed} ({len(rooms)} looked at)."
-        yield rules.FREE.fails(shown(text), seen)
+        yield FREE.fails(shown(text), seen)
+
+
+GATEWAY = Rule(
+    id="cluster/gateway-class",
+    asks="Is there the gateway class that the policy names, accepted by its controller?",
+    fix="Install the controller that the GatewayClass names, and look at the condition Accepted.",
+)
 
 
 def gateway_class(seen: Seen, name: str) -> Iterator[Finding]:
-    lacking = unseen(rules.GATEWAY, seen, GATEWAYS)
+    lacking = unseen(GATEWAY, seen, GATEWAYS)
     found = next((one for one in seen.body.gateway_classes if one.name == name), None)
     if not name:
-        yield rules.GATEWAY.passes("The policy requires no gateway class.", seen)
+        yield GATEWAY.passes("The policy requires no gateway class.", seen)
     elif lacking:
         yield from lacking
     elif found is None:
-        yield rules.GATEWAY.fails(shown(f"There is no gateway class {name!r}."), seen)
+        yield GATEWAY.fails(shown(f"There is no gateway class {name!r}."), seen)
     elif found.accepted == "True" and not found.stale:
-        yield rules.GATEWAY.passes(shown(f"{found.controller} has accepted gateway class {name!r}."), seen)
+        yield GATEWAY.passes(shown(f"{found.controller} has accepted gateway class {name!r}."), seen)
     elif found.accepted == "False":
-        yield rules.GATEWAY.fails(shown(f"{found.controller} has not accepted gateway class {name!r}."), seen)
+        yield GATEWAY.fails(shown(f"{found.controller} has not accepted gateway class {name!r}."), seen)
     else:
         text = f"{found.controller} has not said whether it accepts the present gateway class {name!r}; it may not run."
-        yield rules.GATEWAY.fails(shown(text), seen)
+        yield GATEWAY.fails(shown(text), seen)
+
+
+MESH = Rule(
+    id="cluster/mesh",
+    asks="Is the control plane of the mesh that the policy names available?",
+    fix="Repair the Deployment; without its control plane a mesh hands out no certificate and no route.",
+)
 
 
 def mesh(seen: Seen, wanted: Mesh) -> Iterator[Finding]:
     every = _ON_EVERY_NODE.get(wanted, ())
-    lacking = unseen(rules.MESH, seen, DEPLOYMENTS, *((DAEMON_SETS,) if every else ()))
+    lacking = unseen(MESH, seen, DEPLOYMENTS, *((DAEMON_SETS,) if every else ()))
     if wanted is Mesh.NONE:
-        yield rules.MESH.passes("The policy requires no mesh.", seen)
+        yield MESH.passes("The policy requires no mesh.", seen)
     elif lacking:
         yield from lacking
     else:
@@ -129,17 +156,24 @@ def mesh(seen: Seen, wanted: Mesh) -> Iterator[Finding]:
         found: list[Finding] = []
         for part in _CONTROL_PLANES[wanted]:
             running = [one for one in deployments if one.name == part or one.name.startswith(f"{part}-")]
-            found += _available(rules.MESH, seen, running, f"Deployment of {part}")
+            found += _available(MESH, seen, running, f"Deployment of {part}")
         for part in every:
             running = [one for one in seen.body.workloads if one.kind == "DaemonSet" and one.name == part]
-            found += _available(rules.MESH, seen, running, f"DaemonSet {part}")
-        yield from answer(rules.MESH, seen, found, f"The control plane of {wanted.value} is available.")
+            found += _available(MESH, seen, running, f"DaemonSet {part}")
+        yield from answer(MESH, seen, found, f"The control plane of {wanted.value} is available.")
+
+
+CERTIFICATES = Rule(
+    id="cluster/cert-manager",
+    asks="Are cert-manager's controller, webhook and injector available?",
+    fix="Repair the Deployments in the namespace that 'certManager' of gate 'cluster' names.",
+)
 
 
 def certificates(seen: Seen, namespace: str) -> Iterator[Finding]:
-    lacking = unseen(rules.CERTIFICATES, seen, DEPLOYMENTS)
+    lacking = unseen(CERTIFICATES, seen, DEPLOYMENTS)
     if not namespace:
-        yield rules.CERTIFICATES.passes("The policy requires no cert-manager.", seen)
+        yield CERTIFICATES.passes("The policy requires no cert-manager.", seen)
     elif lacking:
         yield from lacking
     else:
@@ -147,8 +181,8 @@ def certificates(seen: Seen, namespace: str) -> Iterator[Finding]:
         found: list[Finding] = []
         for part in _CERT_MANAGER:
             running = [one for one in there if one.component == part]
-            found += _available(rules.CERTIFICATES, seen, running, f"Deployment of cert-manager's {part} in {namespace}")
-        yield from answer(rules.CERTIFICATES, seen, found, "cert-manager is available.")
+            found += _available(CERTIFICATES, seen, running, f"Deployment of cert-manager's {part} in {namespace}")
+        yield from answer(CERTIFICATES, seen, found, "cert-manager is available.")
 
 
 def _available(rule: Rule, seen: Seen, running: list[WorkloadSeen], what: str) -> Iterator[Finding]:
@@ -161,27 +195,41 @@ def _available(rule: Rule, seen: Seen, running: list[WorkloadSeen], what: str) -
             yield rule.fails(shown(text), seen, about=f"{one.namespace}/{one.name}")
 
 
+DNS = Rule(
+    id="cluster/dns",
+    asks="Does the cluster's DNS Service have a ready endpoint?",
+    fix="Look at the pods of CoreDNS in kube-system.",
+)
+
+
 def dns(seen: Seen, service: str) -> Iterator[Finding]:
-    lacking = unseen(rules.DNS, seen, SLICES)
+    lacking = unseen(DNS, seen, SLICES)
     namespace, _, name = service.partition("/")
     ready = sum(one.ready for one in seen.body.endpoints if (one.namespace, one.service) == (namespace, name))
     if lacking:
         yield from lacking
     elif ready:
-        yield rules.DNS.passes(shown(f"The Service {service} has {ready} ready endpoint(s)."), seen)
+        yield DNS.passes(shown(f"The Service {service} has {ready} ready endpoint(s)."), seen)
     else:
-        yield rules.DNS.fails(shown(f"The Service {service} has no ready endpoint, so no name is resolved."), seen)
+        yield DNS.fails(shown(f"The Service {service} has no ready endpoint, so no name is resolved."), seen)
+
+
+WEBHOOKS = Rule(
+    id="cluster/webhooks",
+    asks="Does every admission webhook that refuses when it is silent have a ready endpoint?",
+    fix="Repair the webhook's pods, or remove its configuration; until then the API server refuses what it guards.",
+)
 
 
 def webhooks(seen: Seen, by_url: tuple[str, ...]) -> Iterator[Finding]:
-    lacking = unseen(rules.WEBHOOKS, seen, VALIDATING, MUTATING, SLICES)
+    lacking = unseen(WEBHOOKS, seen, VALIDATING, MUTATING, SLICES)
     yield from lacking
     if any(one.about == SLICES for one in lacking):
         return
     closed = [one for one in seen.body.webhooks if one.fails_closed]
     found = [finding for one in closed for finding in _silent(seen, one, by_url)]
     if found or not lacking:
-        yield from answer(rules.WEBHOOKS, seen, found, f"All {len(closed)} webhook(s) that fail closed have a ready endpoint.")
+        yield from answer(WEBHOOKS, seen, found, f"All {len(closed)} webhook(s) that fail closed have a ready endpoint.")
 
 
 def _silent(seen: Seen, one: WebhookSeen, by_url: tuple[str, ...]) -> Iterator[Finding]:
@@ -190,18 +238,25 @@ def _silent(seen: Seen, one: WebhookSeen, by_url: tuple[str, ...]) -> Iterator[F
         if one.configuration not in by_url:
             text = f"Webhook {title} fails closed and is called by URL, so whether it answers is not seen."
             fix = f"Where you know that it answers, add {one.configuration!r} to 'webhooksByUrl' of gate 'cluster'."
-            yield rules.WEBHOOKS.unknown(shown(text), seen, about=title, fix=shown(fix))
+            yield WEBHOOKS.unknown(shown(text), seen, about=title, fix=shown(fix))
         return
     ready = sum(
         slice_.ready for slice_ in seen.body.endpoints if (slice_.namespace, slice_.service) == (one.namespace, one.service)
     )
     if not ready:
         text = f"Webhook {title} fails closed, and its Service {one.namespace}/{one.service} has no ready endpoint."
-        yield rules.WEBHOOKS.fails(shown(text), seen, about=title)
+        yield WEBHOOKS.fails(shown(text), seen, about=title)
+
+
+DEPRECATED = Rule(
+    id="cluster/deprecated",
+    asks="Does nobody ask for an API that a later release will not have?",
+    fix="Move the manifests or the controller to the newer version before the upgrade.",
+)
 
 
 def deprecated(seen: Seen) -> Iterator[Finding]:
-    lacking = unseen(rules.DEPRECATED, seen, METRICS, "version")
+    lacking = unseen(DEPRECATED, seen, METRICS, "version")
     if lacking:
         yield from lacking
         return
@@ -213,7 +268,7 @@ def deprecated(seen: Seen) -> Iterator[Finding]:
         soon = removed is not None and server is not None and removed[:2] <= (server[0], server[1] + 1)
         release = f"release {one.removed}" if one.removed else "a later release"
         text = f"{title} is deprecated and was asked for; {release} removes it."
-        say = rules.DEPRECATED.fails if soon else rules.DEPRECATED.warns
+        say = DEPRECATED.fails if soon else DEPRECATED.warns
         found.append(say(shown(text), seen, about=title))
     well = "Nobody has asked this API server for a deprecated API since it started."
-    yield from answer(rules.DEPRECATED, seen, found, well)
+    yield from answer(DEPRECATED, seen, found, well)

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.cluster import Cluster
-from gates.cluster.cluster import rules
-from gates.words import capped, shown
+from gates.listing import listed
+from gates.words import shown
 
 Seen = Evidence[Cluster]
+
+READER = "Give who looks the role in deployments/kubernetes/cluster-reader.yaml, and look again."
+"""What mends a list that could not be had."""
 _NUMBERS = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?")
 
 LEASES, METRICS, SLICES = "leases.coordination.k8s.io", "deprecated-apis", "endpointslices.discovery.k8s.io"
@@ -27,7 +30,7 @@ MIRRORS = ("imagedigestmirrorsets.config.openshift.io", "imagetagmirrorsets.conf
 def unseen(rule: Rule, seen: Seen, *titles: str) -> list[Finding]:
     """One UNKNOWN for each of *titles* that could not be listed; empty where all could."""
     return [
-        rule.unknown(shown(f"{one.what} could not be listed: {one.why.rstrip('.')}."), seen, about=one.what, fix=rules.READER)
+        rule.unknown(shown(f"{one.what} could not be listed: {one.why.rstrip('.')}."), seen, about=one.what, fix=READER)
         for one in seen.body.unlisted
         if one.what in titles
     ]
@@ -35,10 +38,7 @@ def unseen(rule: Rule, seen: Seen, *titles: str) -> list[Finding]:
 
 def answer(rule: Rule, seen: Seen, found: Iterable[Finding], well: str) -> Iterator[Finding]:
     """*found*, at most so many; that all is *well* where there is none."""
-    listed = list(capped(found, "{count} more are not listed here."))
-    yield from listed
-    if not listed:
-        yield rule.passes(shown(well), seen)
+    return listed(found, rule.passes(shown(well), seen))
 
 
 def version(text: str) -> tuple[int, int, int] | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from arcops.finding import Finding
+from arcops.finding import Finding, Rule
 from arcops.seen.cluster import Amount, LimitLine, QuotaLine, quantity
-from gates.cluster.cluster import rules
 from gates.cluster.cluster.words import MIRRORS, Seen, answer, unseen
 from gates.words import shown
 
@@ -23,22 +22,27 @@ def needs(amounts: tuple[Amount, ...]) -> dict[str, Decimal]:
     return {one.resource: quantity(one.quantity) or Decimal(0) for one in amounts}
 
 
+QUOTAS = Rule(
+    id="cluster/quotas",
+    asks="Does no quota refuse the workload?",
+    fix="Raise the ResourceQuota, free what is used, or ask for less.",
+)
+
+
 def quotas(seen: Seen, namespace: str, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
     if not namespace:
-        yield rules.QUOTAS.passes("The policy names no namespace for the workload, so no quota was asked.", seen)
+        yield QUOTAS.passes("The policy names no namespace for the workload, so no quota was asked.", seen)
         return
-    lacking = unseen(rules.QUOTAS, seen, "resourcequotas", "namespaces")
+    lacking = unseen(QUOTAS, seen, "resourcequotas", "namespaces")
     if lacking:
         yield from lacking
         return
     if namespace not in seen.body.namespaces:
-        yield rules.QUOTAS.fails(shown(f"There is no namespace {namespace!r}."), seen, about=namespace)
+        yield QUOTAS.fails(shown(f"There is no namespace {namespace!r}."), seen, about=namespace)
         return
     lines = [one for one in seen.body.quotas if one.namespace == namespace]
     found = (finding for one in lines for finding in _over(seen, one, wanted))
-    yield from answer(
-        rules.QUOTAS, seen, found, f"{len(lines)} line(s) of quotas in {namespace!r} leave room for the workload."
-    )
+    yield from answer(QUOTAS, seen, found, f"{len(lines)} line(s) of quotas in {namespace!r} leave room for the workload.")
 
 
 def _over(seen: Seen, one: QuotaLine, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
@@ -48,31 +52,36 @@ def _over(seen: Seen, one: QuotaLine, wanted: Mapping[str, Decimal]) -> Iterator
     title = f"{one.namespace}/{one.quota} {one.resource}"
     if not need and resource in _MUST_BE_SAID:
         text = f"Quota {title} refuses pods that do not say how much {resource} they need, and 'asks' of the policy does not."
-        yield rules.QUOTAS.unknown(shown(text), seen, about=title)
+        yield QUOTAS.unknown(shown(text), seen, about=title)
     if not need:
         return
     if hard is None or used is None:
         text = f"Quota {title} allows {one.hard!r} and says {one.used!r} is used, which cannot be told apart."
-        yield rules.QUOTAS.unknown(shown(text), seen, about=title)
+        yield QUOTAS.unknown(shown(text), seen, about=title)
     elif hard - used < need:
         text = f"Quota {title} allows {one.hard}, of which {one.used} is used; the workload needs {need}."
         if one.scoped:
             text = f"{text} It counts only some pods, and whether the workload's are among them is not known."
-        yield (rules.QUOTAS.unknown if one.scoped else rules.QUOTAS.fails)(shown(text), seen, about=title)
+        yield (QUOTAS.unknown if one.scoped else QUOTAS.fails)(shown(text), seen, about=title)
+
+
+LIMITS = Rule(
+    id="cluster/limit-ranges",
+    asks="Does no limit range refuse the workload?",
+    fix="Change the LimitRange, or ask for an amount between its least and its most.",
+)
 
 
 def limits(seen: Seen, namespace: str, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
-    lacking = unseen(rules.LIMITS, seen, "limitranges")
+    lacking = unseen(LIMITS, seen, "limitranges")
     if not namespace:
-        yield rules.LIMITS.passes("The policy names no namespace for the workload, so no limit range was asked.", seen)
+        yield LIMITS.passes("The policy names no namespace for the workload, so no limit range was asked.", seen)
     elif lacking:
         yield from lacking
     else:
         lines = [one for one in seen.body.limits if one.namespace == namespace and one.kind in ("Container", "Pod")]
         found = (finding for one in lines for finding in _outside(seen, one, wanted))
-        yield from answer(
-            rules.LIMITS, seen, found, f"{len(lines)} line(s) of limit ranges in {namespace!r} admit the workload."
-        )
+        yield from answer(LIMITS, seen, found, f"{len(lines)} line(s) of limit ranges in {namespace!r} admit the workload.")
 
 
 def _outside(seen: Seen, one: LimitLine, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
@@ -83,33 +92,47 @@ def _outside(seen: Seen, one: LimitLine, wanted: Mapping[str, Decimal]) -> Itera
     for word, bound in (("least", one.least), ("most", one.most)):
         number = quantity(bound)
         if bound and number is None:
-            yield rules.LIMITS.unknown(shown(f"Limit range {title} says {bound!r}, which is no amount."), seen, about=title)
+            yield LIMITS.unknown(shown(f"Limit range {title} says {bound!r}, which is no amount."), seen, about=title)
         elif number is not None and (need < number if word == "least" else need > number):
             text = f"Limit range {title} wants at {word} {bound}; the workload asks for {need}."
-            yield rules.LIMITS.fails(shown(text), seen, about=title)
+            yield LIMITS.fails(shown(text), seen, about=title)
+
+
+PULL_SECRET = Rule(
+    id="cluster/pull-secret",
+    asks="Does the workload's service account name the image-pull secret that the policy wants?",
+    fix="Add the secret under 'imagePullSecrets' of the ServiceAccount.",
+)
 
 
 def pull_secret(seen: Seen, namespace: str, account: str, secret: str) -> Iterator[Finding]:
     if not secret or not namespace:
-        yield rules.PULL_SECRET.passes("The policy requires no image-pull secret.", seen)
+        yield PULL_SECRET.passes("The policy requires no image-pull secret.", seen)
         return
-    lacking = unseen(rules.PULL_SECRET, seen, "serviceaccounts")
+    lacking = unseen(PULL_SECRET, seen, "serviceaccounts")
     found = next((one for one in seen.body.accounts if (one.namespace, one.name) == (namespace, account)), None)
     title = f"{namespace}/{account}"
     if lacking:
         yield from lacking
     elif found is None:
-        yield rules.PULL_SECRET.fails(shown(f"There is no service account {title}."), seen, about=title)
+        yield PULL_SECRET.fails(shown(f"There is no service account {title}."), seen, about=title)
     elif secret not in found.pull_secrets:
-        yield rules.PULL_SECRET.fails(shown(f"Service account {title} does not name the secret {secret!r}."), seen, about=title)
+        yield PULL_SECRET.fails(shown(f"Service account {title} does not name the secret {secret!r}."), seen, about=title)
     else:
         text = f"Service account {title} names the secret {secret!r}; secrets themselves are not read."
-        yield rules.PULL_SECRET.passes(shown(text), seen)
+        yield PULL_SECRET.passes(shown(text), seen)
+
+
+PULLS = Rule(
+    id="cluster/pulls",
+    asks="Do all pods get their images?",
+    fix="See that the image is in the mirror and that the pull secret is right; 'kubectl describe pod' says what failed.",
+)
 
 
 def pulls(seen: Seen, namespace: str) -> Iterator[Finding]:
     """Images that pods wait for: in the workload's own namespace a failure, elsewhere a warning."""
-    lacking = unseen(rules.PULLS, seen, "pods")
+    lacking = unseen(PULLS, seen, "pods")
     if lacking:
         yield from lacking
         return
@@ -118,16 +141,23 @@ def pulls(seen: Seen, namespace: str) -> Iterator[Finding]:
         reasons = sorted(_NO_IMAGE.intersection(pod.waiting))
         if reasons:
             title = f"{pod.namespace}/{pod.name}"
-            say = rules.PULLS.fails if not namespace or pod.namespace == namespace else rules.PULLS.warns
+            say = PULLS.fails if not namespace or pod.namespace == namespace else PULLS.warns
             found.append(say(shown(f"Pod {title} does not get its image: {', '.join(reasons)}."), seen, about=title))
-    yield from answer(rules.PULLS, seen, found, f"None of {len(seen.body.pods)} pod(s) waits for an image.")
+    yield from answer(PULLS, seen, found, f"None of {len(seen.body.pods)} pod(s) waits for an image.")
+
+
+MIRROR = Rule(
+    id="cluster/mirror",
+    asks="Does every image come from a registry that the site has?",
+    fix="Copy the image into the site's registry and name it from there, or add a mirror for its registry.",
+)
 
 
 def mirror(seen: Seen, registries: tuple[str, ...]) -> Iterator[Finding]:
     if not registries:
-        yield rules.MIRROR.passes("The policy names no registry of the site, so images may come from anywhere.", seen)
+        yield MIRROR.passes("The policy names no registry of the site, so images may come from anywhere.", seen)
         return
-    lacking = unseen(rules.MIRROR, seen, "pods")
+    lacking = unseen(MIRROR, seen, "pods")
     if lacking:
         yield from lacking
         return
@@ -138,15 +168,15 @@ def mirror(seen: Seen, registries: tuple[str, ...]) -> Iterator[Finding]:
             if not any(_from(image, one) for one in known):
                 foreign.setdefault(image, f"{pod.namespace}/{pod.name}")
     # Without the mirror sets nobody knows which foreign names are pulled from the site after all.
-    doubt = unseen(rules.MIRROR, seen, *MIRRORS)
+    doubt = unseen(MIRROR, seen, *MIRRORS)
     if foreign and doubt:
         yield from doubt
         return
     found = (
-        rules.MIRROR.fails(shown(f"Image {image} of pod {pod} comes from no registry of the site."), seen, about=shown(image))
+        MIRROR.fails(shown(f"Image {image} of pod {pod} comes from no registry of the site."), seen, about=shown(image))
         for image, pod in sorted(foreign.items())
     )
-    yield from answer(rules.MIRROR, seen, found, "Every image comes from a registry of the site, or from one that it mirrors.")
+    yield from answer(MIRROR, seen, found, "Every image comes from a registry of the site, or from one that it mirrors.")
 
 
 def _from(image: str, registry: str) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from arcops.clock import Ahead, ahead, offset
 from arcops.evidence import Evidence
-from arcops.finding import Finding
+from arcops.finding import Finding, Rule
 from arcops.seen.baseline import Baseline, Baselines, Known, model_of
 from arcops.seen.benchmark import Benchmark, Measured
 from arcops.signer import allowed
@@ -15,9 +15,14 @@ from arcops.zones import LEAST_SESSIONS, PPM, Zone, compare
 from gates.gpu.benchmark.calm import Calm
 from gates.gpu.benchmark.policy import BenchmarkPolicy
 from gates.gpu.benchmark.results import excused, whole
-from gates.gpu.benchmark.rules import BASELINE
 from gates.gpu.words import label, rate, said, weighed
 from gates.words import shown
+
+BASELINE = Rule(
+    id="benchmark/baseline",
+    asks="Is every figure as good as in the site's signed baseline, within the tolerance?",
+    fix="Look at cooling, power, clocks and what else runs; then measure again.",
+)
 
 _MAKE_ONE = "Make one of the artifact of a machine that is well ('arcops gpu baseline ARTIFACT -o site.json'), and give it."
 _OTHER = "Give the baseline of this model, made with the same exercise by the same release."

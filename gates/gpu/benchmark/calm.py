@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 from arcops.calm import calm, singer, undisturbed
 from arcops.evidence import Evidence
-from arcops.finding import Finding
+from arcops.finding import Finding, Rule
 from arcops.seen.baseline import Baselines, Song, known_songs
 from arcops.seen.benchmark import Benchmark, Measured, Session
 from arcops.zones import PPM, median
 from gates.gpu.benchmark.policy import BenchmarkPolicy
-from gates.gpu.benchmark.rules import CANARY
 from gates.gpu.words import percent
 from gates.words import shown
+
+CANARY = Rule(
+    id="benchmark/canary",
+    asks="Was the machine left alone while it was measured?",
+    fix="Stop what else runs on the machine, and measure again.",
+)
 
 
 class Calm:

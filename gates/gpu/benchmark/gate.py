@@ -24,19 +24,19 @@ from arcops.gate import gate
 from arcops.seen.baseline import Baselines
 from arcops.seen.benchmark import Benchmark
 from arcops.subjects.gpu import Node
-from gates.gpu.benchmark import rules
-from gates.gpu.benchmark.baseline import against_baseline
-from gates.gpu.benchmark.calm import Calm
-from gates.gpu.benchmark.load import kept_up
+from gates.gpu.benchmark.baseline import BASELINE, against_baseline
+from gates.gpu.benchmark.calm import CANARY, Calm
+from gates.gpu.benchmark.load import SUSTAINED, kept_up
 from gates.gpu.benchmark.policy import BenchmarkPolicy
-from gates.gpu.benchmark.results import correct, measured
+from gates.gpu.benchmark.results import CORRECT, MEASURED, correct, measured
 
+_RULES = (MEASURED, CORRECT, BASELINE, CANARY, SUSTAINED)
 _UNBLOCK = (
     "Make the device available to this process, or name the processor ('--cpu') on a node without a GPU; then measure again."
 )
 
 
-@gate("benchmark", judges=(Node,), needs=(Benchmark, Baselines), policy=BenchmarkPolicy, rules=rules.RULES)
+@gate("benchmark", judges=(Node,), needs=(Benchmark, Baselines), policy=BenchmarkPolicy, rules=_RULES)
 def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
     found, given = seen[Benchmark], seen[Baselines]
     if found.body.said:
@@ -51,5 +51,5 @@ def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
 
 
 def _blocked(found: Evidence[Benchmark]) -> Iterator[Finding]:
-    for rule in rules.RULES:
+    for rule in _RULES:
         yield rule.unknown(f"{found.body.said}.", found, fix=_UNBLOCK)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding
+from arcops.finding import Finding, Rule
 from arcops.seen.benchmark import Benchmark, Moment, Sustained
 from arcops.zones import PPM, median
 from gates.gpu.benchmark.calm import singles
 from gates.gpu.benchmark.policy import BenchmarkPolicy
-from gates.gpu.benchmark.rules import SUSTAINED
 from gates.gpu.words import percent, weighed
 from gates.words import shown
+
+SUSTAINED = Rule(
+    id="benchmark/sustained",
+    asks="Does a load that is kept up run as fast at its end as at its beginning, without being slowed down?",
+    fix="Look at cooling and power: the finding says what slowed the device down.",
+)
 
 _LEAST_MOMENTS = 8
 _END_OF = 4

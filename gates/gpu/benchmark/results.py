@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding
+from arcops.finding import Finding, Rule
 from arcops.seen.baseline import Baselines, model_of
 from arcops.seen.benchmark import Benchmark, Measured
 from gates.gpu.benchmark.policy import BenchmarkPolicy
-from gates.gpu.benchmark.rules import CORRECT, MEASURED
 from gates.gpu.words import label, weighed
 from gates.words import shown
 
@@ -23,6 +22,13 @@ def whole(figure: Measured, policy: BenchmarkPolicy) -> bool:
 def excused(figure: Measured, policy: BenchmarkPolicy) -> bool:
     """Does the policy do without *figure*, of which there is nothing?"""
     return not figure.sessions and any(fnmatchcase(figure.name, pattern) for pattern in policy.optional)
+
+
+MEASURED = Rule(
+    id="benchmark/measured",
+    asks="Was every planned figure measured often enough, at full size?",
+    fix="Give a larger budget, leave --size away, and look why a device could not do its drill.",
+)
 
 
 def measured(found: Evidence[Benchmark], given: Evidence[Baselines], policy: BenchmarkPolicy) -> Iterator[Finding]:
@@ -60,6 +66,13 @@ def _absent(body: Benchmark, given: Baselines) -> Iterator[tuple[str, str]]:
     for known in given.baseline.figures if given.baseline is not None else ():
         if known.model in models and (known.name, known.model) not in here:
             yield shown(known.name), f"{shown(known.name)} is in the baseline and was not measured here."
+
+
+CORRECT = Rule(
+    id="benchmark/correct",
+    asks="Was every result that was looked at right?",
+    fix="Take the device out of service: it corrupts data in silence. Run its vendor's field diagnosis, and have it replaced.",
+)
 
 
 def correct(found: Evidence[Benchmark], policy: BenchmarkPolicy) -> Iterator[Finding]:

@@ -23,14 +23,22 @@ from arcops.gate import gate
 from arcops.seen.gpu import Gpu, Gpus, Unread
 from arcops.seen.gpu_profile import GpuProfiles, Profile
 from arcops.subjects.gpu import Node
-from gates.gpu.gpu_health import links as _gpu_links
-from gates.gpu.gpu_health import memory as _gpu_memory
-from gates.gpu.gpu_health import modes as _gpu_modes
-from gates.gpu.gpu_health import rules
-from gates.gpu.gpu_health import strain as _gpu_strain
+from gates.gpu.gpu_health import links, memory, modes, strain
 from gates.gpu.gpu_health.device import Device, Problem, mend, over_time, said
 from gates.gpu.gpu_health.policy import GpuHealthPolicy
-from gates.words import capped
+from gates.listing import listed
+
+IDENTITY = Rule(
+    id="gpu-health/identity",
+    asks="Does every GPU say which device it is, each another one?",
+    fix="A GPU that cannot say who it is does not work or may not be asked: look into dmesg, reset it, or run as root.",
+)
+
+PROFILE = Rule(
+    id="gpu-health/profile",
+    asks="Is there a capability profile for every kind of GPU here?",
+    fix="Add a profile with sources under 'profiles' of gate 'gpu-health', as docs/gpu-health.md shows.",
+)
 
 Check = Callable[[Device], Iterator[Problem]]
 
@@ -38,27 +46,33 @@ Looks = tuple[Device, Device]
 """One device as it was when the check began, and at its end."""
 
 _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
-    (rules.STEADY, _gpu_modes.steady, "Every GPU answered to the end, and none needs to be reset."),
-    (rules.MEMORY_SIZE, _gpu_memory.size, "Every GPU has the memory of its kind."),
-    (rules.ECC_MODE, _gpu_memory.mode, "Error correction is on wherever a device has it."),
-    (rules.ECC_ERRORS, _gpu_memory.errors, "No memory error that the policy counts."),
-    (rules.SPARES, _gpu_memory.spares, "All memory that failed was replaced, and spares are left."),
-    (rules.WEAR, _gpu_memory.wear, "No device is worn beyond its vendor's threshold."),
-    (rules.HEAT, _gpu_strain.heat, "Every GPU is cool enough."),
-    (rules.CLOCKS, _gpu_strain.clocks, "No GPU is slowed down."),
-    (rules.POWER, _gpu_strain.power, "Every GPU may draw its standard power."),
-    (rules.PCIE_LINK, _gpu_links.pcie_link, "Every PCIe link is as the policy wants it."),
-    (rules.PCIE_ERRORS, _gpu_links.pcie_errors, "No PCIe link has errors that the policy counts."),
-    (rules.NVLINK, _gpu_links.nvlink, "Every NVLink that must be up is up and clean."),
-    (rules.FABRIC, _gpu_links.fabric, "The NVLink fabric is up and healthy wherever there must be one."),
-    (rules.MIG, _gpu_modes.mig, "Multi-instance GPU is as the policy wants it."),
-    (rules.MODES, _gpu_modes.modes, "Persistence and compute modes are as the policy wants them."),
-    (rules.PROCESSES, _gpu_modes.processes, "No process that the policy counts uses a GPU."),
-    (rules.FIRMWARE, _gpu_modes.firmware, "VBIOS and InfoROM are known, intact and new enough."),
+    (modes.STEADY, modes.steady, "Every GPU answered to the end, and none needs to be reset."),
+    (memory.MEMORY_SIZE, memory.size, "Every GPU has the memory of its kind."),
+    (memory.ECC_MODE, memory.mode, "Error correction is on wherever a device has it."),
+    (memory.ECC_ERRORS, memory.errors, "No memory error that the policy counts."),
+    (memory.SPARES, memory.spares, "All memory that failed was replaced, and spares are left."),
+    (memory.WEAR, memory.wear, "No device is worn beyond its vendor's threshold."),
+    (strain.HEAT, strain.heat, "Every GPU is cool enough."),
+    (strain.CLOCKS, strain.clocks, "No GPU is slowed down."),
+    (strain.POWER, strain.power, "Every GPU may draw its standard power."),
+    (links.PCIE_LINK, links.pcie_link, "Every PCIe link is as the policy wants it."),
+    (links.PCIE_ERRORS, links.pcie_errors, "No PCIe link has errors that the policy counts."),
+    (links.NVLINK, links.nvlink, "Every NVLink that must be up is up and clean."),
+    (links.FABRIC, links.fabric, "The NVLink fabric is up and healthy wherever there must be one."),
+    (modes.MIG, modes.mig, "Multi-instance GPU is as the policy wants it."),
+    (modes.MODES, modes.modes, "Persistence and compute modes are as the policy wants them."),
+    (modes.PROCESSES, modes.processes, "No process that the policy counts uses a GPU."),
+    (modes.FIRMWARE, modes.firmware, "VBIOS and InfoROM are known, intact and new enough."),
 )
 
 
-@gate("gpu-health", judges=(Node,), needs=(Gpus, GpuProfiles), policy=GpuHealthPolicy, rules=rules.RULES)
+@gate(
+    "gpu-health",
+    judges=(Node,),
+    needs=(Gpus, GpuProfiles),
+    policy=GpuHealthPolicy,
+    rules=(IDENTITY, PROFILE, *(rule for rule, _, _ in _CHECKS)),
+)
 def gpu_health(seen: Seen, policy: GpuHealthPolicy) -> Iterator[Finding]:
     gpus, shipped = seen[Gpus], seen[GpuProfiles]
     pairs = zip(gpus.body.devices, gpus.body.later, strict=True)
@@ -88,7 +102,6 @@ def _each(
     gpus: Evidence[Gpus],
     shipped: Evidence[GpuProfiles],
 ) -> Iterator[Finding]:
-    bad = False
     without: Counter[str] = Counter()
     problems: list[tuple[Device, Problem]] = []
     for first, later in devices:
@@ -98,11 +111,7 @@ def _each(
             else:
                 problems.append((first, problem))
     findings = (_finding(rule, device, problem, gpus, shipped) for device, problem in problems)
-    for finding in capped(findings, "There are {count} more findings of this rule."):
-        bad = True
-        yield finding
-    if not bad:
-        yield rule.passes(good, gpus, shipped)
+    yield from listed(findings, rule.passes(good, gpus, shipped), rest="There are {count} more findings of this rule.")
     for text, count in without.items():
         yield rule.passes(f"Of {count} GPU(s) {text}; the policy does without.", gpus, shipped)
 
@@ -120,21 +129,21 @@ def _finding(rule: Rule, device: Device, problem: Problem, gpus: Evidence[Gpus],
 def _identities(devices: list[Looks], gpus: Evidence[Gpus]) -> Iterator[Finding]:
     clean = True
     for first, later in devices:
-        for problem in over_time(said(_gpu_modes.identity(first)), said(_gpu_modes.identity(later))):
+        for problem in over_time(said(modes.identity(first)), said(modes.identity(later))):
             if problem.outcome is Outcome.PASS:
-                yield rules.IDENTITY.passes(f"{first.label}: {problem.text}; the policy does without.", gpus)
+                yield IDENTITY.passes(f"{first.label}: {problem.text}; the policy does without.", gpus)
                 continue
             clean = False
             about = f"{first.label}: {problem.key}"
-            yield rules.IDENTITY.unknown(f"{first.label}: {problem.text}.", gpus, about=about, fix=mend(problem))
+            yield IDENTITY.unknown(f"{first.label}: {problem.text}.", gpus, about=about, fix=mend(problem))
     for what in ("uuid", "pci"):
         told = [getattr(first.gpu.identity, what) for first, _ in devices]
         for value, count in Counter(value for value in told if not isinstance(value, Unread)).items():
             if count > 1:
                 clean = False
-                yield rules.IDENTITY.fails(f"{count} devices say that they are {value}.", gpus, about=value)
+                yield IDENTITY.fails(f"{count} devices say that they are {value}.", gpus, about=value)
     if clean:
-        yield rules.IDENTITY.passes(f"{len(devices)} GPU(s) say who they are, each another one.", gpus)
+        yield IDENTITY.passes(f"{len(devices)} GPU(s) say who they are, each another one.", gpus)
 
 
 def _profiles(devices: list[Device], gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]) -> Iterator[Finding]:
@@ -145,7 +154,7 @@ def _profiles(devices: list[Device], gpus: Evidence[Gpus], shipped: Evidence[Gpu
             clean = False
             why = name.said if isinstance(name, Unread) else f"nobody knows what a {name!r} can do"
             text = f"{device.label} has no capability profile: {why}."
-            yield rules.PROFILE.unknown(text, gpus, shipped, about=device.label)
+            yield PROFILE.unknown(text, gpus, shipped, about=device.label)
     if clean:
         kinds = ", ".join(sorted({device.profile.sku for device in devices if device.profile is not None}))
-        yield rules.PROFILE.passes(f"The devices are judged by the profiles of {kinds}.", gpus, shipped)
+        yield PROFILE.passes(f"The devices are judged by the profiles of {kinds}.", gpus, shipped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.finding import Rule
 from arcops.seen.gpu import NvLink, Unread, Why
 from gates.breach import Weight
 from gates.gpu.gpu_health.device import Device, Problem
@@ -11,6 +12,13 @@ from gates.gpu.gpu_health.policy import NvLinks, Signal
 
 _RESTING = "gpu-idle"
 _FABRIC_UP = "completed"
+
+
+PCIE_LINK = Rule(
+    id="gpu-health/pcie-link",
+    asks="Is every PCIe link as wide and as fast as the device and its kind allow?",
+    fix="Reseat the card or its riser, use another slot, and check the firmware's link settings.",
+)
 
 
 def pcie_link(at: Device) -> Iterator[Problem]:
@@ -53,6 +61,13 @@ def _resting(at: Device) -> bool:
     return not isinstance(reasons, Unread) and _RESTING in reasons
 
 
+PCIE_ERRORS = Rule(
+    id="gpu-health/pcie-errors",
+    asks="Are the PCIe links free of errors?",
+    fix="Reseat the card and its riser; errors that come back are of the slot, the riser or the card.",
+)
+
+
 def pcie_errors(at: Device) -> Iterator[Problem]:
     told = at.gpu.pcie
     yield from at.needs("how often PCIe sent again", told.replays)
@@ -63,6 +78,13 @@ def pcie_errors(at: Device) -> Iterator[Problem]:
         yield at.warns(f"its PCIe link had {told.non_fatal} error(s) that were not fatal", "non-fatal")
     if not isinstance(told.replays, Unread) and told.replays > at.policy.most_replays:
         yield at.warns(f"its PCIe link sent {told.replays} time(s) again", "replays")
+
+
+NVLINK = Rule(
+    id="gpu-health/nvlink",
+    asks="Are all NVLinks that the kind has up, of its generation, and free of errors?",
+    fix="Check bridge or baseboard, the fabric manager and dmesg; reset the GPUs, and have a dead link repaired.",
+)
 
 
 def nvlink(at: Device) -> Iterator[Problem]:
@@ -106,6 +128,13 @@ def _link(at: Device, link: NvLink) -> Iterator[Problem]:
     for kind, count in told:
         if count > at.policy.most_link_errors:
             yield at.warns(f"{name} counts {count} {kind}", f"{name} {kind}")
+
+
+FABRIC = Rule(
+    id="gpu-health/fabric",
+    asks="Has the NVLink fabric come up, and is it healthy?",
+    fix="Start the fabric manager of the driver's own version (nvidia-fabricmanager), and check the switches.",
+)
 
 
 def fabric(at: Device) -> Iterator[Problem]:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.finding import Rule
 from arcops.seen.gpu import EccErrors, Unread
 from gates.gpu.gpu_health.device import Device, Problem
 from gates.gpu.gpu_health.policy import Signal
 
 _NEEDED = ("all", "dram", "sram")
 """Where errors must be countable. Devices older than Turing name finer places, which are judged where they are told."""
+
+
+MEMORY_SIZE = Rule(
+    id="gpu-health/memory-size",
+    asks="Does every GPU have the memory that its kind is sold with?",
+    fix="Check for a wrong VBIOS, a vGPU profile or a failed memory channel; have the device replaced.",
+)
 
 
 def size(at: Device) -> Iterator[Problem]:
@@ -26,6 +34,13 @@ def _gigabytes(size: int) -> str:
     return f"{size // 10**9}.{size % 10**9 // 10**8}"
 
 
+ECC_MODE = Rule(
+    id="gpu-health/ecc-mode",
+    asks="Is error correction on, and does it stay on after the next reset?",
+    fix="Turn it on with 'nvidia-smi -e 1' and reset the GPU.",
+)
+
+
 def mode(at: Device) -> Iterator[Problem]:
     memory = at.gpu.memory
     if at.profile is not None and not at.profile.ecc.value and isinstance(memory.ecc, Unread):
@@ -36,6 +51,13 @@ def mode(at: Device) -> Iterator[Problem]:
         yield at.fails("error correction (ECC) is off", "now")
     if memory.ecc_after_reset is False:
         yield at.fails("error correction (ECC) will be off after the next reset", "next")
+
+
+ECC_ERRORS = Rule(
+    id="gpu-health/ecc-errors",
+    asks="Are there no memory errors that could not be corrected, and few that could?",
+    fix="Drain the node and reset the GPU; if errors come back, run NVIDIA's field diagnosis and have it replaced.",
+)
 
 
 def errors(at: Device) -> Iterator[Problem]:
@@ -64,6 +86,13 @@ def _errors_at(at: Device, found: EccErrors) -> Iterator[Problem]:
     if not isinstance(found.corrected, Unread) and found.corrected > at.policy.most_corrected:
         text = f"{found.corrected} memory error(s) {place} were corrected since the driver was loaded"
         yield at.warns(text, f"{found.location} corrected")
+
+
+SPARES = Rule(
+    id="gpu-health/spares",
+    asks="Was all memory that failed replaced by spare rows or retired pages, with spares left?",
+    fix="Reset the GPU to complete what is pending; after a failed remapping or without spares have it replaced.",
+)
 
 
 def spares(at: Device) -> Iterator[Problem]:
@@ -100,6 +129,13 @@ def _pages(at: Device) -> Iterator[Problem]:
     retired = sum(count for count in (pages.corrected, pages.uncorrected) if not isinstance(count, Unread))
     if retired > at.policy.most_retired_pages:
         yield at.fails(f"{retired} memory page(s) were retired; {at.policy.most_retired_pages} may be", "pages")
+
+
+WEAR = Rule(
+    id="gpu-health/wear",
+    asks="Is the device free of memory that is worn beyond the vendor's threshold or beyond repair?",
+    fix="Have the GPU replaced; pending repairs need a reset first.",
+)
 
 
 def wear(at: Device) -> Iterator[Problem]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.finding import Rule
 from arcops.seen.gpu import Unread
 from gates.breach import Weight
-from gates.breach import firmware as parsed
 from gates.gpu.gpu_health.device import Device, Problem
 from gates.gpu.gpu_health.policy import MigMode, Signal
+from gates.gpu.versions import firmware as parsed
 
 
 def identity(at: Device) -> Iterator[Problem]:
@@ -20,6 +21,13 @@ def identity(at: Device) -> Iterator[Problem]:
     yield from at.needs("its part number", told.part, spare=Signal.PART_NUMBER)
 
 
+STEADY = Rule(
+    id="gpu-health/steady",
+    asks="Did every GPU still answer at the end of the check, and does none ask to be reset?",
+    fix="Do what the driver asks for (reset the GPU, reboot the node); have a GPU that is lost again replaced.",
+)
+
+
 def steady(at: Device) -> Iterator[Problem]:
     yield from at.needs("whether it still answers", at.gpu.same)
     if at.gpu.same is False:
@@ -27,6 +35,13 @@ def steady(at: Device) -> Iterator[Problem]:
     yield from at.needs("what it needs to recover", at.gpu.recovery, spare=Signal.RECOVERY)
     if not isinstance(at.gpu.recovery, Unread) and at.gpu.recovery != "none":
         yield at.fails(f"the driver asks for {at.gpu.recovery}", "recovery")
+
+
+MIG = Rule(
+    id="gpu-health/mig",
+    asks="Is multi-instance GPU as the policy wants it, now and after the next reset?",
+    fix="Set the mode with 'nvidia-smi -mig', create the instances, or let the GPU operator's MIG manager do it.",
+)
 
 
 def mig(at: Device) -> Iterator[Problem]:
@@ -63,6 +78,13 @@ def _instances(at: Device) -> Iterator[Problem]:
         yield from at.needs(f"MIG instance {number}", instance.uuid, instance.memory)
 
 
+MODES = Rule(
+    id="gpu-health/modes",
+    asks="Are persistence and compute mode as the policy wants them?",
+    fix="Start nvidia-persistenced; set the compute mode with 'nvidia-smi -c'.",
+)
+
+
 def modes(at: Device) -> Iterator[Problem]:
     gpu = at.gpu
     yield from at.needs("its persistence mode", gpu.persistence)
@@ -73,11 +95,25 @@ def modes(at: Device) -> Iterator[Problem]:
         yield at.fails(f"its compute mode is {gpu.compute_mode}", "compute")
 
 
+PROCESSES = Rule(
+    id="gpu-health/processes",
+    asks="Does nobody use the GPUs yet?",
+    fix="End the processes that 'nvidia-smi' lists, or allow them with 'processes' of gate 'gpu-health'.",
+)
+
+
 def processes(at: Device) -> Iterator[Problem]:
     count = at.gpu.processes
     yield from at.needs("whether somebody uses it", count)
     if not isinstance(count, Unread) and count and at.policy.processes is not Weight.PASS:
         yield Problem(outcome=at.policy.processes.outcome, text=f"{count} process(es) use it already")
+
+
+FIRMWARE = Rule(
+    id="gpu-health/firmware",
+    asks="Are VBIOS and InfoROM known, intact and as new as the policy needs?",
+    fix="Update the firmware with the vendor's tool; have a device with a corrupted InfoROM replaced.",
+)
 
 
 def firmware(at: Device) -> Iterator[Problem]:

@@ -7,7 +7,8 @@ from enum import Enum
 
 from arcops.errors import Refused
 from arcops.seen.gpu_profile import Profile
-from gates.breach import Weight, firmware
+from gates.breach import Weight
+from gates.gpu.versions import firmware
 
 
 class Signal(Enum):

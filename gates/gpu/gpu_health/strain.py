@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.finding import Rule
 from arcops.seen.gpu import Heat, Unread
 from gates.gpu.gpu_health.device import Device, Problem
 from gates.gpu.gpu_health.policy import Signal
+
+HEAT = Rule(
+    id="gpu-health/heat",
+    asks="Is every GPU cool enough, with a margin before it slows itself down?",
+    fix="Check airflow, fans, dust and the temperature of the room, and the liquid loop where there is one.",
+)
 
 
 def heat(at: Device) -> Iterator[Problem]:
@@ -40,6 +47,13 @@ def _published(at: Device) -> int | Unread:
     return at.gpu.heat.slows_at if figure is None else figure.value
 
 
+CLOCKS = Rule(
+    id="gpu-health/clocks",
+    asks="Is no GPU slowed down by heat, power or faults?",
+    fix="Find the reason that the finding names: cooling, power supply and its cables, or a power cap that somebody set.",
+)
+
+
 def clocks(at: Device) -> Iterator[Problem]:
     told = at.gpu.clocks
     yield from at.needs("why its clocks are low", told.reasons)
@@ -55,6 +69,13 @@ def clocks(at: Device) -> Iterator[Problem]:
             yield at.warns(f"its clocks are lowered by {reason}", reason)
         elif reason not in at.policy.slow_passes:
             yield at.fails(f"its clocks are lowered by {reason}", reason)
+
+
+POWER = Rule(
+    id="gpu-health/power",
+    asks="May every GPU draw the power that its kind is made for?",
+    fix="Set the limit back with 'nvidia-smi -pl', or lower 'leastPowerPercent' of gate 'gpu-health' if the cap is meant.",
+)
 
 
 def power(at: Device) -> Iterator[Problem]:

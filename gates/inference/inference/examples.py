@@ -11,7 +11,7 @@ from arcops.seen.inference import Credential, Fault, Inference, Listing, Run, Ru
 from arcops.seen.inference_server import Flavour, Memory, Probe, Process, Room, RoomKind, Served, Server, When
 from arcops.verdict import Verdict
 from gates.breach import Weight
-from gates.inference.inference.gate import InferencePolicy
+from gates.inference.inference.policy import InferencePolicy
 
 _MS = 1000
 

@@ -15,17 +15,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 
 from arcops.endpoint import Slo
-from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
-from arcops.finding import Finding, Outcome, Rule
+from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.inference import Fault, Inference, Run, RunKind, Shot
 from arcops.subjects.inference import LoadedEndpoint
-from gates.breach import Weight
+from gates.breach import weighed
 from gates.inference.inference import server
+from gates.inference.inference.policy import InferencePolicy
 from gates.inference.inference.server import HEADROOM, LISTED, LOAD_TIME, READY
 from gates.words import shown
 
@@ -62,52 +61,6 @@ COUNTED = Rule(
 
 _GRAVE = (Fault.MALFORMED, Fault.ENDLESS, Fault.TOO_LARGE)
 _LOADED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InferencePolicy:
-    """Times are milliseconds, shares percent; an aim of 0 is none. Fewer than ``least_good`` percent of requests that keep to
-    every aim is RED, fewer than ``warn_good`` AMBER, in runs up to ``most_concurrency`` and ``most_rate`` (requests in 1000
-    seconds; 0: in all). ``most_failed`` errors warn, more fail. ``most_late`` is how late this machine may send a request.
-    Interference is in percent of the time alone. ``most_load`` is how long loading a model may take, ``least_headroom`` the
-    percent of memory that must stay free; 0 is none, else what was not measured is unknown. ``without_health`` is what it means
-    that a server has no route for its health: 'fail' is unknown, so RED.
-    """
-
-    most_ttft: int = 500
-    most_itl: int = 50
-    most_tpot: int = 50
-    most_e2e: int = 0
-    least_good: int = 100
-    warn_good: int = 100
-    most_concurrency: int = 0
-    most_rate: int = 0
-    most_failed: int = 0
-    least_requests: int = 8
-    most_late: int = 50
-    most_interference: int = 150
-    warn_interference: int = 120
-    determinism: Weight = Weight.FAIL
-    uncounted: Weight = Weight.FAIL
-    without_health: Weight = Weight.FAIL
-    most_load: int = 60_000
-    least_headroom: int = 10
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            figure = getattr(self, field.name)
-            if isinstance(figure, int) and figure < 0:
-                raise Refused(f"the policy of gate 'inference' has {field.name} {figure}; use 0 or more")
-        if not 0 < self.least_good <= self.warn_good <= 100:
-            raise Refused("the policy of gate 'inference' needs 0 < leastGood <= warnGood <= 100")
-        if not 100 <= self.warn_interference <= self.most_interference:
-            raise Refused("the policy of gate 'inference' needs 100 <= warnInterference <= mostInterference")
-        if self.most_failed >= 100 or self.least_requests < 2:
-            raise Refused("the policy of gate 'inference' needs mostFailed < 100 and leastRequests of 2 or more")
-        if self.least_headroom >= 100:
-            raise Refused("the policy of gate 'inference' needs leastHeadroom < 100")
-        if not (self.most_ttft or self.most_itl or self.most_tpot or self.most_e2e):
-            raise Refused("the policy of gate 'inference' has no aim; give mostTtft, mostItl, mostTpot or mostE2e")
 
 
 @gate(
@@ -217,7 +170,7 @@ def _counted(found: Evidence[Inference], model: str, policy: InferencePolicy) ->
         yield COUNTED.fails(text, found, about=model)
     if silent:
         text = f"The tokens of {silent} of {len(whole)} answers of {shown(model)} are counted by events, not by the server."
-        yield _weighed(COUNTED, policy.uncounted, text, found, model)
+        yield weighed(COUNTED, policy.uncounted, text, found, about=model)
     if not wrong and not silent:
         yield COUNTED.passes(f"The server counts the tokens of every answer of {shown(model)}.", found, about=model)
 
@@ -229,7 +182,7 @@ def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -
         yield DETERMINISM.unknown(f"{shown(model)} did not answer the same prompt twice.", found, about=model)
     elif len({(shot.text, shot.finish) for shot in whole}) > 1:
         text = f"{shown(model)} answered the same prompt in two ways."
-        yield _weighed(DETERMINISM, policy.determinism, text, found, model)
+        yield weighed(DETERMINISM, policy.determinism, text, found, about=model)
     else:
         yield DETERMINISM.passes(f"{shown(model)} answered the same prompt the same way twice.", found, about=model)
 
@@ -304,11 +257,6 @@ def _ratio(alone: Run | None, together: Run | None, name: str) -> int | None:
         return None
     before, beside = alone.middle(name), together.middle(name)
     return -(-beside * 100 // before) if before and beside is not None else None
-
-
-def _weighed(rule: Rule, weight: Weight, text: str, found: Evidence[Inference], about: str) -> Finding:
-    say = {Outcome.FAIL: rule.fails, Outcome.WARN: rule.warns}.get(weight.outcome)
-    return say(text, found, about=about) if say else rule.passes(text, found, about=about)
 
 
 def _ms(micro: int | None) -> str:

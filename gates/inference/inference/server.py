@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding, Outcome, Rule
+from arcops.finding import Finding, Rule
 from arcops.seen.inference import Inference, Listing
 from arcops.seen.inference_server import HEALTH, Flavour, Room, When
-from gates.breach import Weight
+from gates.breach import doubted
+from gates.inference.inference.policy import InferencePolicy
 from gates.words import shown
 
 LISTED = Rule(
@@ -39,17 +39,6 @@ _FEWEST_SAMPLES = 2
 _MIB = 1024 * 1024
 
 
-class Decided(Protocol):
-    """What of the policy is decided here."""
-
-    @property
-    def without_health(self) -> Weight: ...
-    @property
-    def most_load(self) -> int: ...
-    @property
-    def least_headroom(self) -> int: ...
-
-
 def listed(found: Evidence[Inference]) -> Iterator[Finding]:
     body = found.body
     if body.listing is Listing.NONE:
@@ -69,7 +58,7 @@ def _is_listed(body: Inference, model: str) -> bool:
     return served is not None and bool(served.id) and served.id in body.listed
 
 
-def ready(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+def ready(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
     server = found.body.server
     if server.flavour is Flavour.UNREACHED:
         yield READY.unknown("The server was not reached, so it said nothing of its health.", found)
@@ -77,7 +66,8 @@ def ready(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
     asked = [(path, when) for when in When for path in HEALTH[server.flavour]]
     if not asked:
         text = f"A server of the kind {server.flavour.value} has no route that ArcOps knows by which it tells its health."
-        yield _weighed(READY, policy.without_health, text, found)
+        # Nobody saw that it is ill, nor that it is well.
+        yield doubted(READY, policy.without_health, text, found)
         return
     told = {(probe.path, probe.when): probe for probe in server.probes}
     bad = False
@@ -95,7 +85,7 @@ def ready(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
         yield READY.passes(f"{said} of {server.flavour.value} answered 200 before the load and after it.", found)
 
 
-def load_time(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+def load_time(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
     for model in found.body.load.models:
         served = found.body.server.named(model)
         took = served.cold if served is not None else None
@@ -115,7 +105,7 @@ def load_time(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
             yield LOAD_TIME.passes(f"{text}.", found, about=model)
 
 
-def headroom(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
+def headroom(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
     memory = found.body.server.memory
     least = policy.least_headroom
     process = memory.process
@@ -143,9 +133,3 @@ def headroom(found: Evidence[Inference], policy: Decided) -> Iterator[Finding]:
 def _left(room: Room, title: str) -> str:
     figure = "" if room.least is None or room.total is None else f" ({room.least // _MIB} of {room.total // _MIB} MiB)"
     return f"Of the {title}, {room.percent} %{figure} were free at the worst of {room.samples} moments"
-
-
-def _weighed(rule: Rule, weight: Weight, text: str, found: Evidence[Inference]) -> Finding:
-    if weight.outcome is Outcome.FAIL:  # nobody saw that it is ill, nor that it is well
-        return rule.unknown(text, found)
-    return rule.warns(text, found) if weight.outcome is Outcome.WARN else rule.passes(text, found)

@@ -9,7 +9,7 @@ from arcops.gate import Example
 from arcops.seen.card import Card, CardSeen, Fact, FactSeen, LicenceSeen, LicenceSource
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from arcops.verdict import Verdict
-from gates.model.licence.gate import ComponentLicences, LicencePolicy, Severity
+from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity
 
 _SHA = "5f" * 32
 _FACTS = (Fact.DATASETS, Fact.EVALUATION, Fact.INTENDED_USE, Fact.LANGUAGE, Fact.LICENCE)

@@ -14,80 +14,46 @@ your organisation accepts to ``allowed``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
-from fnmatch import fnmatchcase
 from itertools import pairwise
 
 from arcops.errors import Refused
 from arcops.evidence import Seen
-from arcops.finding import Cited, Finding, Location
+from arcops.finding import Cited, Finding, Location, Rule
 from arcops.gate import gate
-from arcops.licence import NOTHING, UNSAID, Licence, canonical_name, family, holds, named, parse_licence
-from arcops.seen.card import Card, CardSeen, Fact, LicenceSeen, LicenceSource
-from arcops.seen.sboms import Component, Sboms, SbomSeen
+from arcops.licence import UNSAID, family, named, parse_licence
+from arcops.seen.card import Card, CardSeen, LicenceSeen, LicenceSource
+from arcops.seen.sboms import Sboms
 from arcops.subjects.model import Model
-from gates.model.licence.rules import AGREES, ALLOWED, CARD, COMPONENTS, SOUND, STATED
+from gates.model.licence.components import COMPONENTS, components
+from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity, refusal
 
-
-class Severity(Enum):
-    """What a breach becomes: RED or AMBER."""
-
-    FAIL = "fail"
-    WARN = "warn"
-
-
-class ComponentLicences(Enum):
-    """Whose licence an SBOM must answer for: every component's, its root's alone, or nobody's (the SBOM is not asked)."""
-
-    ALL = "all"
-    ROOT_ONLY = "root-only"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LicencePolicy:
-    """Which licences may be used.
-
-    ``allowed`` and ``denied`` hold SPDX identifiers, ``LicenseRef-…`` or hub names (``llama3.1``), without regard to case, and
-    may end in ``*`` (``CC-BY-*``); denied wins. ``X WITH exception`` needs an entry of its own. ``disagreement`` is for card,
-    files and SBOM that name different licences, ``unrecognised_files`` for licence files whose text is not known,
-    ``components_without_licence`` for components that state none.
-    """
-
-    allowed: tuple[str, ...] = ()
-    denied: tuple[str, ...] = ()
-    component_licences: ComponentLicences = ComponentLicences.ALL
-    components_without_licence: Severity = Severity.FAIL
-    disagreement: Severity = Severity.FAIL
-    unrecognised_files: Severity = Severity.FAIL
-    required_card_facts: tuple[Fact, ...] = (
-        Fact.DATASETS,
-        Fact.EVALUATION,
-        Fact.INTENDED_USE,
-        Fact.LANGUAGE,
-        Fact.LICENCE,
-    )
-
-    def __post_init__(self) -> None:
-        for pattern in self.allowed:
-            if not pattern.strip("*? ") or set(pattern.rstrip("*")) & set("*?["):
-                raise Refused(f"allowed licence {pattern!r} would allow what nobody named; write an identifier or 'FAMILY-*'")
-
-    def permits(self, licence: Licence) -> bool:
-        """Is *licence* on the allowed and not on the denied list? "X or later" is a choice that holds X itself."""
-        if self._listed(self.denied, licence):
-            return False
-        choices = [licence]
-        if not licence.exception and licence.name.endswith(("-or-later", "+")):
-            choices.append(Licence(name=canonical_name(licence.name.removesuffix("-or-later").removesuffix("+"))))
-        return any(self._listed(self.allowed, choice) and not self._listed(self.denied, choice) for choice in choices)
-
-    @staticmethod
-    def _listed(patterns: Iterable[str], licence: Licence) -> bool:
-        said = str(licence).lower()
-        return any(fnmatchcase(said, canonical_name(pattern).lower()) for pattern in patterns)
+STATED = Rule(
+    id="licence/stated",
+    asks="Does the card, a licence file, a configuration file or the SBOM's root state the model's licence?",
+    fix="Ask the publisher for the licence; a model without one may not be copied or run.",
+)
+ALLOWED = Rule(
+    id="licence/allowed",
+    asks="May every licence stated for the model be used under the policy?",
+    fix="Use another model, or have your legal owner add the licence to 'allowed' of gate 'licence'.",
+)
+AGREES = Rule(
+    id="licence/agrees",
+    asks="Do card, files and SBOM name the same licence?",
+    fix="Ask the publisher which licence holds, and have card, licence file and SBOM say the same.",
+)
+CARD = Rule(
+    id="licence/card",
+    asks="Does the model card tell every fact that the policy requires?",
+    fix="Add the fact to the model card, or drop it from 'requiredCardFacts' if nobody needs it.",
+)
+SOUND = Rule(
+    id="licence/sound",
+    asks="Could every model card, licence file and configuration file be read without doubt?",
+    fix="Repair the file: plain UTF-8, one front matter, each key once.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +84,7 @@ def licence(seen: Seen, policy: LicencePolicy) -> Iterator[Finding]:
         statements.extend(_stated_by_sboms(sboms.body, sboms))
     yield from _stated(statements, card)
     yield from _allowed(card.body, statements, policy, card)
-    yield from _components(sboms.body if sboms else None, policy, sboms or card)
+    yield from components(sboms.body if sboms else None, policy, sboms or card)
     yield from _agreeing(statements, policy, card)
     yield from _card_facts(card.body, policy, card)
     yield from _sound(card.body, card)
@@ -147,23 +113,6 @@ def _statement(where: str, text: str, cited: Cited, *, file: bool) -> _Statement
     return _Statement(where=where, text=text, cited=cited, names=names, file=file)
 
 
-def _refusal(text: str, policy: LicencePolicy) -> str:
-    """Why *text* may not be used, as the end of a sentence; empty where it may."""
-    try:
-        expression = parse_licence(text)
-    except Refused as error:
-        return f"cannot be judged: {error}"
-    names = {licence.name for licence in named(expression)}
-    if NOTHING in names:
-        return "says that there is no licence"
-    if UNSAID in names:
-        return "says that nobody looked for the licence"
-    if holds(expression, policy.permits):
-        return ""
-    denied = sorted({str(licence) for licence in named(expression) if not policy.permits(licence)})
-    return f"is not allowed by the policy: {', '.join(denied)}"
-
-
 def _stated(statements: list[_Statement], card: Cited) -> Iterator[Finding]:
     if statements:
         where = ", ".join(sorted({f"{said.text} in {said.where}" for said in statements})[:5])
@@ -175,17 +124,17 @@ def _stated(statements: list[_Statement], card: Cited) -> Iterator[Finding]:
 def _allowed(card: Card, statements: list[_Statement], policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
     findings = []
     for said in statements:
-        refusal = _refusal(said.text, policy)
-        if refusal:
+        why = refusal(said.text, policy)
+        if why:
             findings.append(
                 ALLOWED.fails(
-                    f"The licence {said.text!r} in {said.where} {refusal}.", said.cited, about=f"{said.where}: {said.text}"
+                    f"The licence {said.text!r} in {said.where} {why}.", said.cited, about=f"{said.where}: {said.text}"
                 )
             )
     for inner in card.licences:
-        refusal = _refusal(inner.expression, policy) if not inner.own and inner.expression not in ("", UNSAID) else ""
-        if refusal:
-            text = f"The licence {inner.expression!r} of the part {inner.path} {refusal}."
+        why = refusal(inner.expression, policy) if not inner.own and inner.expression not in ("", UNSAID) else ""
+        if why:
+            text = f"The licence {inner.expression!r} of the part {inner.path} {why}."
             findings.append(ALLOWED.fails(text, cited, about=f"{inner.path}: {inner.expression}"))
         if inner.source is LicenceSource.FILE and not inner.expression:
             say = ALLOWED.fails if policy.unrecognised_files is Severity.FAIL else ALLOWED.warns
@@ -202,55 +151,6 @@ def _allowed(card: Card, statements: list[_Statement], policy: LicencePolicy, ci
             else "No licence is stated for the model, so none is forbidden.",
             *({said.cited.digest: said.cited for said in statements} or {"": cited}).values(),
         )
-
-
-_MOST_SHOWN = 500
-
-
-def _components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
-    if policy.component_licences is ComponentLicences.NONE:
-        yield COMPONENTS.passes("The policy does not ask SBOMs about licences.", cited)
-        return
-    if sboms is None:
-        yield COMPONENTS.unknown("No SBOM was seen, so nobody knows the licences of what the model is made of.")
-        return
-    unsound = [document.path for document in sboms.documents if document.problems]
-    if unsound:
-        yield COMPONENTS.unknown(
-            f"The SBOM {unsound[0]} breaks its own specification, so its licences cannot be relied on.", cited
-        )
-        return
-    if policy.component_licences is ComponentLicences.ROOT_ONLY:
-        yield COMPONENTS.passes("The policy asks SBOMs for the root's licence alone.", cited)
-        return
-    count, known, bad = 0, dict[str, str](), 0
-    for document in sboms.documents:
-        for component in document.components:
-            count += 1
-            for finding in _component(document, component, policy, known, cited):
-                bad += 1
-                if bad <= _MOST_SHOWN:
-                    yield finding
-    if bad > _MOST_SHOWN:
-        yield COMPONENTS.fails(f"{bad - _MOST_SHOWN} more findings about component licences are not listed.", cited)
-    if not bad:
-        yield COMPONENTS.passes(f"The licences of all {count} components in {len(sboms.documents)} SBOM(s) are allowed.", cited)
-
-
-def _component(
-    document: SbomSeen, component: Component, policy: LicencePolicy, known: dict[str, str], cited: Cited
-) -> Iterator[Finding]:
-    about = component.purl or f"{component.name}@{component.version}".rstrip("@")
-    said = [text for text in component.licences if text.strip().upper() != UNSAID]
-    # A file of the subject that states nothing of its own is under the licence of the whole.
-    if not said and component.kind != "file":
-        say = COMPONENTS.fails if policy.components_without_licence is Severity.FAIL else COMPONENTS.warns
-        yield say(f"Component {about} in {document.path} states no licence.", cited, about=about)
-    for text in said:
-        if text not in known:
-            known[text] = _refusal(text, policy)
-        if known[text]:
-            yield COMPONENTS.fails(f"The licence {text!r} of component {about} {known[text]}.", cited, about=about)
 
 
 def _agreeing(statements: list[_Statement], policy: LicencePolicy, card: Cited) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from arcops.signer import Signer, SignerRule
 from arcops.slsa import PROVENANCE_V1, SUMMARY_V1, Provenance, Resource, Summary
 from arcops.subject import Digest
 from arcops.verdict import Verdict
-from gates.model.provenance.gate import Cover, Proof, ProvenancePolicy, TrustedBuilder, TrustedVerifier
+from gates.model.provenance.policy import Cover, Proof, ProvenancePolicy, TrustedBuilder, TrustedVerifier
 
 _WHEN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 _KEY = "sha256:" + "7e" * 32

@@ -13,6 +13,7 @@ from enum import Enum
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.sboms import Component, Sboms, SbomSeen
+from gates.listing import capped
 
 # A finding for each component of a document with thousands would drown what matters; the rest is one more, as bad.
 MOST_FINDINGS = 50
@@ -214,12 +215,8 @@ def _reached(root: str, edges: dict[str, tuple[str, ...]]) -> set[str]:
 def told(rule: Rule, wanting: list[tuple[Level, str, str]], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """A finding for each of the first, the failing ones before the warnings, and one for all the rest together."""
     ordered = sorted(wanting, key=lambda one: (one[0] is not Level.FAIL, one[2]))
-    for level, text, about in ordered[:MOST_FINDINGS]:
-        yield (rule.fails if level is Level.FAIL else rule.warns)(text, seen, about=about)
-    rest = ordered[MOST_FINDINGS:]
-    if rest:
-        worst = rule.fails if rest[0][0] is Level.FAIL else rule.warns
-        yield worst(f"{len(rest)} more components lack the same.", seen)
+    each = ((rule.fails if level is Level.FAIL else rule.warns)(text, seen, about=about) for level, text, about in ordered)
+    return capped(each, rest="{count} more components lack the same.", most=MOST_FINDINGS)
 
 
 def everything(document: SbomSeen) -> tuple[Component, ...]:

@@ -11,6 +11,7 @@ from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from arcops.seen.tree import FileSeen, Tree
+from gates.listing import capped, listed
 from gates.model.sbom.elements import MOST_FINDINGS, Level, everything
 from gates.words import shown
 
@@ -117,12 +118,12 @@ def judge_matching(documents: list[SbomSeen], tree: Evidence[Tree], seen: Eviden
             else:
                 compared += 1
     faults.sort(key=lambda fault: (not fault[0], fault[2]))
-    for failing, text, about in faults[:MOST_FINDINGS]:
-        yield (MATCHING.fails if failing else MATCHING.warns)(text, seen, tree, about=about)
-    if rest := faults[MOST_FINDINGS:]:
-        yield (MATCHING.fails if rest[0][0] else MATCHING.warns)(f"{len(rest)} more files are at odds.", seen, tree)
-    if not faults:
-        yield MATCHING.passes(f"All {compared} files that the SBOMs list are on disk with the hashes given.", seen, tree)
+    yield from listed(
+        ((MATCHING.fails if failing else MATCHING.warns)(text, seen, tree, about=about) for failing, text, about in faults),
+        MATCHING.passes(f"All {compared} files that the SBOMs list are on disk with the hashes given.", seen, tree),
+        rest="{count} more files are at odds.",
+        most=MOST_FINDINGS,
+    )
 
 
 def judge_described(
@@ -132,20 +133,23 @@ def judge_described(
         yield DESCRIBED.passes("The policy does not ask for every file to be listed.", seen, tree)
         return
     say = DESCRIBED.fails if level is Level.FAIL else DESCRIBED.warns
-    listed = [component for document in documents for component in everything(document)]
-    digests = {digest for component in listed for digest in _all_sha256(component)}
-    paths = {component.path for component in listed if component.path}
+    entries = [component for document in documents for component in everything(document)]
+    digests = {digest for component in entries for digest in _all_sha256(component)}
+    paths = {component.path for component in entries if component.path}
     wanted = [file for file in tree.body.files if not is_beside(file) and (asked is Described.ALL or is_weights(file))]
     lost = [file for file in wanted if file.path not in paths and file.sha256 not in digests]
-    for trouble in tree.body.troubles[:MOST_FINDINGS]:
-        text = f"{shown(trouble.path)} could not be read, so nobody knows whether it is listed: {shown(trouble.reason)}."
-        yield DESCRIBED.unknown(text, seen, tree, about=shown(trouble.path))
-    if unread := tree.body.troubles[MOST_FINDINGS:]:
-        yield DESCRIBED.unknown(f"{len(unread)} more files could not be read.", seen, tree)
-    for file in lost[:MOST_FINDINGS]:
-        yield say(f"{file.path} is on disk, but no valid SBOM lists it.", seen, tree, about=file.path)
-    if rest := lost[MOST_FINDINGS:]:
-        yield say(f"{len(rest)} more files on disk are listed in no valid SBOM.", seen, tree)
+    unread = (
+        DESCRIBED.unknown(
+            f"{shown(trouble.path)} could not be read, so nobody knows whether it is listed: {shown(trouble.reason)}.",
+            seen,
+            tree,
+            about=shown(trouble.path),
+        )
+        for trouble in tree.body.troubles
+    )
+    yield from capped(unread, rest="{count} more files could not be read.", most=MOST_FINDINGS)
+    unlisted = (say(f"{file.path} is on disk, but no valid SBOM lists it.", seen, tree, about=file.path) for file in lost)
+    yield from capped(unlisted, rest="{count} more files on disk are listed in no valid SBOM.", most=MOST_FINDINGS)
     if not lost and not tree.body.troubles:
         yield DESCRIBED.passes(f"All {len(wanted)} files that the policy asks for are listed in a valid SBOM.", seen, tree)
 

@@ -11,7 +11,7 @@ from arcops.seen.signatures import Covered, RevocationsSeen, Revoked, Signatures
 from arcops.seen.tree import FileSeen, Tree
 from arcops.signer import Signer, SignerRule
 from arcops.verdict import Verdict
-from gates.model.signatures.gate import SignaturePolicy
+from gates.model.signatures.policy import SignaturePolicy
 
 _KEY, _OTHER = f"sha256:{'11' * 32}", f"sha256:{'22' * 32}"
 _MODEL, _SIGNATURE = "aa" * 32, "bb" * 32

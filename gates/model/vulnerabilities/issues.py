@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arcops.seen.vulnerabilities import Match, Standing
+from gates.model.vulnerabilities.names import groups, named, names_of
 from gates.model.vulnerabilities.vex import Opinions
 
 
@@ -24,43 +24,9 @@ def issues(matches: tuple[Match, ...], heard: Opinions) -> tuple[Issue, ...]:
     """The issues that no VEX statement excuses, in order of package and name."""
     left = tuple(match for match, names in named(matches) if heard.excuse(match, names) is None)
     found = []
-    for group in _groups(left):
+    for group in groups(left):
         found.append(_issue(group, heard))
     return tuple(sorted(found, key=lambda issue: issue.about))
-
-
-def named(matches: tuple[Match, ...]) -> Iterator[tuple[Match, frozenset[str]]]:
-    """Every match with the names, in upper case, under which its vulnerability is known.
-
-    Aliases are transitive (OSV schema, ``aliases``), so the names are those of the whole group; but where a group spans two
-    CVEs, an opinion about one must not excuse the other, and each match keeps its own names.
-    """
-    for group in _groups(matches):
-        everything = frozenset().union(*(_names(match) for match in group))
-        one = len({name for name in everything if name.startswith("CVE-")}) <= 1
-        for match in group:
-            yield match, everything if one else _names(match)
-
-
-def _names(match: Match) -> frozenset[str]:
-    return frozenset(name.upper() for name in (match.advisory, *match.aliases))
-
-
-def _groups(matches: tuple[Match, ...]) -> list[list[Match]]:
-    """Matches of one package that share a name, directly or through others."""
-    by_purl: dict[str, list[tuple[set[str], list[Match]]]] = {}
-    for match in matches:
-        groups = by_purl.setdefault(match.purl, [])
-        names, members = set(_names(match)), [match]
-        apart = []
-        for group in groups:
-            if names.isdisjoint(group[0]):
-                apart.append(group)
-            else:
-                names |= group[0]
-                members = group[1] + members
-        by_purl[match.purl] = [*apart, (names, members)]
-    return [members for groups in by_purl.values() for _, members in groups]
 
 
 def _issue(group: list[Match], heard: Opinions) -> Issue:
@@ -76,7 +42,7 @@ def _issue(group: list[Match], heard: Opinions) -> Issue:
     parts = [f"{name} ({severity}) {verb} {first.purl}: the version {first.reason}"]
     if fixed:
         parts.append(f"fixed in {', '.join(fixed)}")
-    opinion = heard.about(first, _names(first))
+    opinion = heard.about(first, names_of(first))
     if opinion is not None:
         parts.append(f"{opinion.path} says {opinion.status.value}")
     return Issue(

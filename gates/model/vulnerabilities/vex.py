@@ -11,6 +11,7 @@ from arcops.seen.sboms import Sboms
 from arcops.seen.vex import Product, Status, Vex, VexSeen, VexStatement
 from arcops.seen.vulnerabilities import Match
 from arcops.signer import Signer, SignerRule, allowed
+from gates.model.vulnerabilities.names import named as with_names
 
 _BADNESS = {Status.NOT_AFFECTED: 0, Status.FIXED: 1, Status.UNDER_INVESTIGATION: 2, Status.AFFECTED: 3}
 _EXCUSES = (Status.NOT_AFFECTED, Status.FIXED)
@@ -49,9 +50,7 @@ class Opinions:
 
     def applied(self, matches: Iterable[Match]) -> Iterable[tuple[str, str]]:
         """About and sentence for every match that is excused."""
-        from gates.model.vulnerabilities.issues import named
-
-        for match, names in named(tuple(matches)):
+        for match, names in with_names(tuple(matches)):
             opinion = self.excuse(match, names)
             if opinion is not None:
                 why = f" ({opinion.statement.why})" if opinion.statement.why else ""

@@ -21,7 +21,8 @@ from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
 from arcops.seen.tree import FileSeen, Tree
 from arcops.subjects.model import Model
-from gates.words import capped, shown
+from gates.listing import listed
+from gates.words import shown
 
 PRESENT = Rule(
     id="weights/present",
@@ -128,12 +129,8 @@ def weights(seen: Seen, policy: WeightsPolicy) -> Iterator[Finding]:
 
 def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: str) -> Iterator[Finding]:
     """*findings*, or one PASS that says how many files were looked at."""
-    any_yet = False
-    for finding in capped(findings, "There are {count} more findings of this rule."):
-        any_yet = True
-        yield finding
-    if not any_yet:
-        yield rule.passes(good.format(count=len(tree.body.files)), tree)
+    well = rule.passes(good.format(count=len(tree.body.files)), tree)
+    return listed(findings, well, rest="There are {count} more findings of this rule.")
 
 
 def _present(tree: Evidence[Tree]) -> Finding:

@@ -14,16 +14,18 @@ which rules decide about one connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.declared import Declared
-from arcops.seen.network import Complaint, Network
+from arcops.seen.network import Network
 from arcops.subjects.network import DeclaredNetwork
-from gates.words import MOST, capped, shown
+from gates.listing import MOST, listed
+from gates.network.words import named, place, said
+from gates.words import shown
 from reach.doubts import doubts
 from reach.drift import Change, Difference, Drift, Way, compare, declared_namespaces
 
@@ -91,14 +93,14 @@ def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
     yield _scope(found, declared, live)
     both = (declared, live)
     changes = {way: [one for one in found.reach if one.way is way] for way in Way}
-    yield from _listed(
+    yield from listed(
         (_gained(one, both) for one in changes[Way.GAINED]),
         GAINED.passes("Nothing may talk that was not declared to.", *both),
     )
-    yield from _listed(
+    yield from listed(
         (_lost(one, both) for one in changes[Way.LOST]), LOST.passes("Everything may talk that was declared to.", *both)
     )
-    yield from _listed(
+    yield from listed(
         (_layer(one, both) for one in found.layers), LAYERS.passes("Mesh and gateways are told what was declared.", *both)
     )
     yield from _notes(found, both)
@@ -108,8 +110,8 @@ def _clear(
     rule: Rule, network: Network, evidence: Evidence[Declared] | Evidence[Network], policy: DriftPolicy, well: str
 ) -> Iterator[Finding]:
     complaints = (*network.unread, *network.refused, *doubts(network, policy.harmless))
-    unclear = (rule.unknown(_said(one), evidence, about=_about(one), location=one.at) for one in complaints)
-    yield from _listed(unclear, rule.passes(well, evidence))
+    unclear = (rule.unknown(said(one), evidence, about=named(one), location=one.at) for one in complaints)
+    yield from listed(unclear, rule.passes(well, evidence))
 
 
 def _scope(found: Drift, declared: Evidence[Declared], live: Evidence[Network]) -> Finding:
@@ -126,15 +128,15 @@ Both = tuple[Evidence[Declared], Evidence[Network]]
 
 def _gained(one: Change, both: Both) -> Finding:
     text = f"{one.source} may open connections to {one.target} ({one.ports}), which was not declared."
-    return GAINED.fails(shown(text), *both, about=_named(one))
+    return GAINED.fails(shown(text), *both, about=_way(one))
 
 
 def _lost(one: Change, both: Both) -> Finding:
     text = f"{one.source} was declared to reach {one.target} ({one.ports}), and may not."
-    return LOST.warns(shown(text), *both, about=_named(one))
+    return LOST.warns(shown(text), *both, about=_way(one))
 
 
-def _named(one: Change) -> str:
+def _way(one: Change) -> str:
     return shown(f"{one.source} to {one.target}: {one.ports}")
 
 
@@ -154,26 +156,10 @@ def _notes(found: Drift, both: Both) -> Iterator[Finding]:
 
 
 def _differs(one: Difference) -> str:
-    place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
+    at = place(one.at)
     words = {
-        Way.GAINED: f"{one.title} is not declared ({place} in the cluster)",
-        Way.LOST: f"{one.title} is not in the cluster (declared at {place})",
-        None: f"{one.title} says something else than was declared ({place} in the cluster)",
+        Way.GAINED: f"{one.title} is not declared ({at} in the cluster)",
+        Way.LOST: f"{one.title} is not in the cluster (declared at {at})",
+        None: f"{one.title} says something else than was declared ({at} in the cluster)",
     }
     return words[one.way]
-
-
-def _listed(findings: Iterable[Finding], well: Finding) -> Iterator[Finding]:
-    found = list(capped(findings, "{count} more are not listed here."))
-    yield from found or [well]
-
-
-def _said(one: Complaint) -> str:
-    place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
-    about = f", {one.about}" if one.about else ""
-    field = f", field {one.field}" if one.field else ""
-    return f"{shown(f'{place}{about}{field}: {one.text}')}."
-
-
-def _about(one: Complaint) -> str:
-    return shown(" ".join(filter(None, (one.about, one.field))) or one.at.path)

@@ -22,10 +22,11 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.network import Network, RouteSeen
 from arcops.subjects.network import Manifests
+from gates.listing import listed
 from gates.network.gateway.patches import makers
-from gates.network.sound import place
-from gates.patching import patched
-from gates.words import capped, shown
+from gates.network.patching import patched
+from gates.network.words import place
+from gates.words import shown
 from reach.attachment import Attachment, attachments
 from reach.entries import Services
 from reach.meshed import meshed
@@ -75,10 +76,7 @@ def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
 
 
 def _answer(rule: Rule, found: Iterable[Finding], well: str, evidence: Evidence[Network]) -> Iterator[Finding]:
-    listed = list(capped(found, "{count} more are not listed here."))
-    yield from patched(listed, makers(evidence.body))
-    if not listed:
-        yield rule.passes(well, evidence)
+    return patched(listed(found, rule.passes(well, evidence)), makers(evidence.body))
 
 
 def _attached(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Iterator[Finding]:

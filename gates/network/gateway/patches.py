@@ -6,7 +6,7 @@ from amend.diff import amended
 from amend.yaml_edit import AddKey, Edit, Path, Replace, Value
 from arcops.finding import Finding
 from arcops.seen.network import NAMESPACE_NAME, Network
-from gates.patching import Maker, Words
+from gates.network.patching import Maker, Words
 from reach.attachment import attachments
 
 

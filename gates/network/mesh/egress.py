@@ -8,7 +8,7 @@ from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.mesh import MeshAction, MeshGatewaySeen, MeshSeen, ServiceEntrySeen
 from arcops.seen.network import Network
-from gates.network.sound import place
+from gates.network.words import place
 from gates.words import shown
 
 EGRESS = Rule(

@@ -24,12 +24,13 @@ from arcops.gate import gate
 from arcops.seen.mesh import AuthorizationSeen, MeshAction, MeshSeen
 from arcops.seen.network import Network
 from arcops.subjects.network import Manifests
+from gates.listing import capped, listed
 from gates.network.mesh import egress
 from gates.network.mesh.egress import EGRESS
 from gates.network.mesh.patches import makers
-from gates.network.sound import place
-from gates.patching import patched
-from gates.words import capped, shown
+from gates.network.patching import patched
+from gates.network.words import place
+from gates.words import shown
 from reach.meshed import Meshed, meshed
 
 MTLS = Rule(
@@ -80,13 +81,10 @@ def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
         known = {id(one.pods) for one in inside}
         strangers = [one for one in evidence.body.pods if id(one) not in known]
         yield from capped(
-            (
-                MTLS.fails(
-                    shown(f"{place(one.at)}: {one.title} is in no mesh, which the policy asks for."), evidence, about=one.title
-                )
-                for one in strangers
-            ),
-            "{count} more are not listed here.",
+            MTLS.fails(
+                shown(f"{place(one.at)}: {one.title} is in no mesh, which the policy asks for."), evidence, about=one.title
+            )
+            for one in strangers
         )
     yield from _answer(MTLS, _mtls(evidence, said, inside, root), "Mutual TLS is strict for all", inside, evidence)
     yield from _answer(DENY, _deny(evidence, said, inside, root), "Requests are denied by default for all", inside, evidence)
@@ -101,10 +99,8 @@ def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
 def _answer(
     rule: Rule, found: Iterable[Finding], well: str, inside: tuple[Meshed, ...], evidence: Evidence[Network]
 ) -> Iterator[Finding]:
-    listed = list(capped(found, "{count} more are not listed here."))
-    yield from patched(listed, makers(evidence.body))
-    if not listed:
-        yield rule.passes(f"{well} {len(inside)} workload(s) in a mesh.", evidence)
+    answer = listed(found, rule.passes(f"{well} {len(inside)} workload(s) in a mesh.", evidence))
+    return patched(answer, makers(evidence.body))
 
 
 def _namespaces(inside: Iterable[Meshed]) -> list[str]:

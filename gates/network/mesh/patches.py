@@ -6,7 +6,7 @@ from amend.diff import Change, amended
 from amend.yaml_edit import AddKey, Edit, Replace
 from arcops.finding import Finding
 from arcops.seen.network import Network
-from gates.patching import Maker, Words, free
+from gates.network.patching import Maker, Words, free
 from reach.meshed import meshed
 
 _SECURITY, _NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"

@@ -24,10 +24,9 @@ from arcops.finding import Finding
 from arcops.gate import gate
 from arcops.seen.network import METADATA_SERVICES, Label, Network
 from arcops.subjects.network import Manifests
-from gates.network import sound
-from gates.network.network import hosts, reached, rules, written
+from gates.network.network import entered, hosts, isolated, reached, sound, used, written
 from gates.network.network.patches import Site, makers
-from gates.patching import patched
+from gates.network.patching import patched
 from reach.addresses import span
 
 
@@ -61,7 +60,32 @@ class NetworkSafetyPolicy:
                 raise Refused(f"gate 'network': dnsLabels holds {text[:80]!r}; write a label as key=value")
 
 
-@gate("network", judges=(Manifests,), needs=(Network,), policy=NetworkSafetyPolicy, rules=rules.ALL)
+@gate(
+    "network",
+    judges=(Manifests,),
+    needs=(Network,),
+    policy=NetworkSafetyPolicy,
+    rules=(
+        sound.READ,
+        sound.UNDERSTOOD,
+        sound.ACCEPTED,
+        sound.SCHEMA,
+        sound.ENFORCED,
+        isolated.ISOLATED,
+        written.INGRESS,
+        written.EGRESS,
+        hosts.HOSTS,
+        written.PORTS,
+        written.DNS,
+        written.EFFECTIVE,
+        used.USED,
+        reached.METADATA,
+        reached.API_SERVER,
+        entered.HOST,
+        entered.ENTRIES,
+        entered.BACKENDS,
+    ),
+)
 def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     """The findings on the manifests."""
     evidence = seen[Network]
@@ -72,6 +96,7 @@ def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
         sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas),
         written.findings(evidence, dns_labels=labels, widest=widest),
         hosts.findings(evidence),
-        reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server, entries=policy.entries),
+        reached.findings(evidence, metadata=policy.metadata, api_server=policy.api_server),
+        entered.findings(evidence, policy.entries),
     )
     yield from patched(chain.from_iterable(found), makers(evidence.body, site))

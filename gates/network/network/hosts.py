@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.network import Action, Network, Peer, PodSet
-from gates.network.network import rules
-from gates.network.sound import place
-from gates.words import capped, shown
+from gates.listing import listed
+from gates.network.words import place
+from gates.words import shown
 from reach.addresses import Address
 
 Seen = Evidence[Network]
+HOSTS = Rule(
+    id="network/hosts",
+    asks="Is every host that a rule names by its name an exact one?",
+    fix="List the exact host names: 'matchName' of Cilium's 'toFQDNs', 'domainNames' without '*'.",
+)
+
 _FIX = (
     "Deny these addresses beside the rule by host name: 'egressDeny' in a CiliumNetworkPolicy, a rule with action Deny before "
     "it in a ClusterNetworkPolicy."
@@ -21,11 +27,8 @@ _FIX = (
 
 def findings(seen: Seen) -> Iterator[Finding]:
     """On names that are no exact ones."""
-    listed = list(capped(_patterns(seen), "{count} more are not listed here."))
-    yield from listed
-    if not listed:
-        count = len({peer.domain for peer in _named(seen.body)})
-        yield rules.HOSTS.passes(f"All of {count} host name(s) in rules are exact.", seen)
+    count = len({peer.domain for peer in _named(seen.body)})
+    return listed(_patterns(seen), HOSTS.passes(f"All of {count} host name(s) in rules are exact.", seen))
 
 
 def named(body: Network) -> bool:
@@ -48,7 +51,7 @@ def _patterns(seen: Seen) -> Iterator[Finding]:
                     continue
                 about = f"{policy.title} {peer.domain}"
                 text = f"{place(peer.at)}: {rule.field} of {policy.title} names every host that fits {peer.domain}."
-                say = rules.HOSTS.warns if _narrow(peer.domain) else rules.HOSTS.fails
+                say = HOSTS.warns if _narrow(peer.domain) else HOSTS.fails
                 yield say(shown(text), seen, about=shown(about), location=peer.at)
 
 

@@ -25,10 +25,12 @@ from arcops.seen.network import (
     Protocol,
     Selector,
 )
-from gates.network.network import rules
-from gates.network.network.used import contains, selects_all_of
-from gates.network.network.written import all_of_system, in_force, wide_places
-from gates.patching import Maker, Words, free
+from gates.network.network.entered import BACKENDS
+from gates.network.network.isolated import ISOLATED
+from gates.network.network.reached import API_SERVER, METADATA
+from gates.network.network.used import USED, contains, selects_all_of
+from gates.network.network.written import DNS, EFFECTIVE, EGRESS, INGRESS, all_of_system, in_force, wide_places
+from gates.network.patching import Maker, Words, free
 from reach.addresses import span
 from reach.entries import Services
 from reach.selectors import Labelled
@@ -53,15 +55,15 @@ def makers(body: Network, site: Site) -> dict[str, Maker]:
     """For each rule that can have one: what makes its patch."""
     made = _Patches(body, site)
     return {
-        rules.ISOLATED.id: made.isolated,
-        rules.EFFECTIVE.id: made.effective,
-        rules.DNS.id: made.dns,
-        rules.USED.id: made.used,
-        rules.INGRESS.id: lambda finding: made.wide(finding, Direction.INGRESS),
-        rules.EGRESS.id: lambda finding: made.wide(finding, Direction.EGRESS),
-        rules.METADATA.id: lambda finding: made.out_of_reach(finding, site.metadata),
-        rules.API_SERVER.id: lambda finding: made.out_of_reach(finding, site.api_server),
-        rules.BACKENDS.id: made.granted,
+        ISOLATED.id: made.isolated,
+        EFFECTIVE.id: made.effective,
+        DNS.id: made.dns,
+        USED.id: made.used,
+        INGRESS.id: lambda finding: made.wide(finding, Direction.INGRESS),
+        EGRESS.id: lambda finding: made.wide(finding, Direction.EGRESS),
+        METADATA.id: lambda finding: made.out_of_reach(finding, site.metadata),
+        API_SERVER.id: lambda finding: made.out_of_reach(finding, site.api_server),
+        BACKENDS.id: made.granted,
     }
 
 

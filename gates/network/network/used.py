@@ -6,14 +6,19 @@ import ipaddress
 from collections.abc import Iterator
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding, Location
+from arcops.finding import Finding, Location, Rule
 from arcops.seen.network import Action, Block, Direction, Network, Peer, PolicyRule, PolicySeen, PortRange, Selector, Tier
-from gates.network.network import rules
-from gates.network.sound import place
+from gates.network.words import place
 from gates.words import shown
 from reach.clauses import Terrain
 
 Seen = Evidence[Network]
+USED = Rule(
+    id="network/used",
+    asks="Does every policy select pods, and does every rule add something?",
+    fix="Correct the selector, or remove what has no effect: who reads it believes that it has.",
+)
+
 _MOST_COMPARED = 400
 """Rules of one namespace and direction that are compared with one another; a comparison costs a microsecond or so."""
 _MOST_WORDS = 1500
@@ -30,7 +35,7 @@ def unused(seen: Seen) -> Iterator[Finding]:
         for_all = policy.pods.everything and (policy.namespaces is None or policy.namespaces.everything)
         if not for_all and not terrain.subject(policy).any():
             text = f"{place(policy.at)}: {policy.title} selects no pod of these manifests."
-            yield rules.USED.warns(shown(text), seen, about=policy.title, location=policy.at)
+            yield USED.warns(shown(text), seen, about=policy.title, location=policy.at)
         elif policy.tier is Tier.NAMESPACE:
             for direction, found in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
                 if policy.counts(direction):
@@ -47,7 +52,7 @@ def unused(seen: Seen) -> Iterator[Finding]:
                 f"{place(rule.at)}: {len(listed) - many} of {len(listed)} rules for {direction.value.lower()} in namespace "
                 f"{namespace} were not compared with the others, for there are too many, so some may add nothing."
             )
-            yield rules.USED.warns(shown(text), seen, about=policy.title, location=rule.at)
+            yield USED.warns(shown(text), seen, about=policy.title, location=rule.at)
 
 
 def _affordable(listed: list[tuple[PolicySeen, PolicyRule]], left: int) -> tuple[int, int]:
@@ -72,7 +77,7 @@ def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterat
                 f"{place(rule.at)}: {rule.field} of {policy.title} adds nothing to {larger.field} of {other.title} "
                 f"({place(larger.at)})."
             )
-            yield rules.USED.warns(shown(text), seen, about=policy.title, location=rule.at)
+            yield USED.warns(shown(text), seen, about=policy.title, location=rule.at)
             break
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Location, Rule
@@ -20,13 +20,44 @@ from arcops.seen.network import (
     Protocol,
     Selector,
 )
-from gates.network.network import rules
-from gates.network.network.used import unused
-from gates.network.sound import place
-from gates.words import capped, shown
+from gates.listing import listed
+from gates.network.network.used import USED, unused
+from gates.network.words import place
+from gates.words import shown
 from reach.selectors import Labelled
 
 Seen = Evidence[Network]
+INGRESS = Rule(
+    id="network/ingress",
+    asks="Does every ingress rule name who may come in?",
+    fix="Name the callers by namespaceSelector and podSelector, or the addresses by a narrow ipBlock.",
+)
+
+EGRESS = Rule(
+    id="network/egress",
+    asks="Does every egress rule name where pods may go?",
+    fix="Name the peers by namespaceSelector and podSelector, or the addresses by a narrow ipBlock.",
+)
+
+PORTS = Rule(
+    id="network/ports",
+    asks="Does every rule name its ports?",
+    fix="List the ports that the peer really uses.",
+)
+
+DNS = Rule(
+    id="network/dns",
+    asks="Do rules for DNS open only the DNS pods?",
+    fix="Under the namespaceSelector for kube-system add 'podSelector: {matchLabels: {k8s-app: kube-dns}}'.",
+)
+
+EFFECTIVE = Rule(
+    id="network/effective",
+    asks="Is every rule that is written also enforced?",
+    fix="Add the direction to 'policyTypes', or remove the rules.",
+)
+
+
 _SYSTEM = "kube-system"
 
 
@@ -41,15 +72,13 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
     wide = [
         (policy, direction, rule, why) for policy, direction, rule in letting for why in wide_places(direction, rule, widest)
     ]
-    for asked, direction in ((rules.INGRESS, Direction.INGRESS), (rules.EGRESS, Direction.EGRESS)):
-        yield from _answer(
-            seen,
-            asked,
+    for asked, direction in ((INGRESS, Direction.INGRESS), (EGRESS, Direction.EGRESS)):
+        yield from listed(
             (_fails(seen, asked, policy, rule, at, why) for policy, way, rule, (at, why) in wide if way is direction),
-            f"Every rule for {direction.value.lower()} names its peers.",
+            asked.passes(f"Every rule for {direction.value.lower()} names its peers.", seen),
         )
     portless = (
-        rules.PORTS.warns(
+        PORTS.warns(
             shown(f"{place(rule.at)}: {rule.field} of {policy.title} opens every port to its peers."),
             seen,
             about=policy.title,
@@ -58,30 +87,23 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
         for policy, direction, rule in letting
         if not rule.ports and rule.peers
     )
-    yield from _answer(seen, rules.PORTS, portless, "Every rule names its ports.")
+    yield from listed(portless, PORTS.passes("Every rule names its ports.", seen))
     dns = (
-        _fails(seen, rules.DNS, policy, rule, peer.at, "opens DNS to every pod there, not to the DNS pods alone")
+        _fails(seen, DNS, policy, rule, peer.at, "opens DNS to every pod there, not to the DNS pods alone")
         for policy, direction, rule in letting
         if direction is Direction.EGRESS and _for_dns(rule)
         for peer in rule.peers
         if all_of_system(body, peer, policy, dns_labels)
     )
-    yield from _answer(seen, rules.DNS, dns, "No rule for DNS opens more than the DNS pods.")
+    yield from listed(dns, DNS.passes("No rule for DNS opens more than the DNS pods.", seen))
     idle = (
-        _fails(seen, rules.EFFECTIVE, policy, rule, rule.at, f"is not enforced, for policyTypes leaves {direction.value} out")
+        _fails(seen, EFFECTIVE, policy, rule, rule.at, f"is not enforced, for policyTypes leaves {direction.value} out")
         for policy in body.policies
         for direction, rule in _rules(policy)
         if not in_force(policy, direction)
     )
-    yield from _answer(seen, rules.EFFECTIVE, idle, "Every rule is enforced.")
-    yield from _answer(seen, rules.USED, unused(seen), "Every policy selects pods, and every rule adds something.")
-
-
-def _answer(seen: Seen, rule: Rule, found: Iterable[Finding], well: str) -> Iterator[Finding]:
-    listed = list(capped(found, "{count} more are not listed here."))
-    yield from listed
-    if not listed:
-        yield rule.passes(well, seen)
+    yield from listed(idle, EFFECTIVE.passes("Every rule is enforced.", seen))
+    yield from listed(unused(seen), USED.passes("Every policy selects pods, and every rule adds something.", seen))
 
 
 def _fails(seen: Seen, asked: Rule, policy: PolicySeen, rule: PolicyRule, at: Location, why: str) -> Finding:

@@ -11,9 +11,6 @@ from arcops.request import Request
 from arcops.seen.sboms import Sboms
 from arcops.seen.tree import Tree
 
-# The property by which our own SBOMs say which file of the subject a component is.
-PATH_PROPERTY = "arcops:path"
-
 
 @collector("sboms", Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True)
 def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:

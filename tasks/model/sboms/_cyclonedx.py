@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 from arcops.seen.sboms import Component, Dependency, SbomSeen
-from tasks.model.sboms import PATH_PROPERTY
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
+from tasks.model.sboms._path_property import PATH_PROPERTY
 from tasks.model.sboms._schema import JSON_VERSIONS, cyclonedx, violations
 
 FORMAT = "CycloneDX"

@@ -5,11 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arcops.evidence import Evidence
-from arcops.finding import Finding, Location
-from arcops.seen.network import Complaint, Network, Protocol, Tier
-from gates.network.network import rules
-from gates.words import capped, shown
+from arcops.finding import Finding, Rule
+from arcops.seen.network import Network, Protocol, Tier
+from gates.listing import listed
+from gates.network.words import named, place, said
+from gates.words import shown
 from reach.doubts import doubts
+
+READ = Rule(
+    id="network/read",
+    asks="Could every manifest be read?",
+    fix="Mend the file at that line, or put what it stands for here as plain manifests; what was not read may open anything.",
+)
+
+UNDERSTOOD = Rule(
+    id="network/understood",
+    asks="Is the meaning of every object that may move packets known?",
+    fix="Add what is not told (such as a Namespace with its labels), or say it with NetworkPolicy; where a kind moves nothing "
+    "add 'Kind.group' to 'harmless' of gate 'network'.",
+)
+
+ACCEPTED = Rule(
+    id="network/accepted",
+    asks="Would an API server accept every object?",
+    fix="Change the named field; an object that is refused protects nobody.",
+)
+
+SCHEMA = Rule(
+    id="network/schema",
+    asks="Was every object of the mesh, the Gateway API and the network plugin held against the site's own definition of it?",
+    fix="Put the site's CustomResourceDefinitions beside the manifests ('arcops network snapshot' saves them, or 'kubectl get "
+    "crd -o yaml'); where they are checked elsewhere, set 'schemas: false' under gate 'network'.",
+)
+
+ENFORCED = Rule(
+    id="network/enforced",
+    asks="Does something at the site enforce these policies, whole?",
+    fix="Name the network plugin under 'enforcer' of gate 'network'; a policy that nothing enforces is only text.",
+)
+
 
 ENFORCERS: dict[str, frozenset[str]] = {
     "antrea": frozenset(("ports", "sctp", "cluster")),
@@ -37,16 +71,11 @@ Seen = Evidence[Network]
 
 def findings(seen: Seen, *, enforcer: str, harmless: tuple[str, ...], schemas: bool) -> Iterator[Finding]:
     body = seen.body
-    rest = "{count} more are not listed here."
-    yield from capped((rules.READ.unknown(_said(one), seen, about=_about(one), location=one.at) for one in body.unread), rest)
-    if not body.unread:
-        yield rules.READ.passes(f"All {len(body.files)} manifest(s) were read.", seen)
+    unread = (READ.unknown(said(one), seen, about=named(one), location=one.at) for one in body.unread)
+    yield from listed(unread, READ.passes(f"All {len(body.files)} manifest(s) were read.", seen))
     yield from _understood(seen, harmless)
-    yield from capped(
-        (rules.ACCEPTED.fails(_said(one), seen, about=_about(one), location=one.at) for one in body.refused), rest
-    )
-    if not body.refused:
-        yield rules.ACCEPTED.passes("No object breaks a rule of the API server that is known here.", seen)
+    refused = (ACCEPTED.fails(said(one), seen, about=named(one), location=one.at) for one in body.refused)
+    yield from listed(refused, ACCEPTED.passes("No object breaks a rule of the API server that is known here.", seen))
     yield from _held(seen, schemas, harmless)
     yield _enforced(seen, enforcer)
 
@@ -55,61 +84,38 @@ def _held(seen: Seen, schemas: bool, harmless: tuple[str, ...]) -> Iterator[Find
     """Custom objects against their definitions; kinds that move no packet need none."""
     spared = {one.at for one in seen.body.others if f"{one.kind}.{one.group}" in harmless}
     missing = [one for one in seen.body.unchecked if one.at not in spared]
-    if missing and schemas:
-        found = (rules.SCHEMA.unknown(_said(one), seen, about=_about(one), location=one.at) for one in missing)
-        yield from capped(found, "{count} more are not listed here.")
-    elif missing:
+    if missing and not schemas:
         text = f"The policy asks for no definitions, and {len(missing)} object(s) or rule(s) were not checked by one."
-        yield rules.SCHEMA.passes(text, seen)
+        yield SCHEMA.passes(text, seen)
     else:
-        yield rules.SCHEMA.passes("Every object that has a definition of its own was held against it.", seen)
-
-
-def _said(one: Complaint) -> str:
-    about = f", {one.about}" if one.about else ""
-    field = f", field {one.field}" if one.field else ""
-    return f"{shown(f'{place(one.at)}{about}{field}: {one.text}')}."
-
-
-def _about(one: Complaint) -> str:
-    return shown(" ".join(filter(None, (one.about, one.field))) or one.at.path)
-
-
-def place(at: Location) -> str:
-    """``file:line``, as compilers say it."""
-    return f"{at.path}:{at.line}" if at.line else at.path
+        found = (SCHEMA.unknown(said(one), seen, about=named(one), location=one.at) for one in missing)
+        yield from listed(found, SCHEMA.passes("Every object that has a definition of its own was held against it.", seen))
 
 
 def _understood(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
-    found = list(capped(_unclear(seen, harmless), "{count} more objects are not understood."))
-    yield from found
-    if not found:
-        yield rules.UNDERSTOOD.passes("Every object that may move packets is understood.", seen)
+    well = UNDERSTOOD.passes("Every object that may move packets is understood.", seen)
+    return listed(_unclear(seen, harmless), well, rest="{count} more objects are not understood.")
 
 
 def _unclear(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
     for one in doubts(seen.body, harmless):
         text = f"{place(one.at)}: {one.text}{f' ({one.field})' if one.field else ''}."
-        yield rules.UNDERSTOOD.unknown(shown(text), seen, about=shown(one.about), location=one.at)
+        yield UNDERSTOOD.unknown(shown(text), seen, about=shown(one.about), location=one.at)
 
 
 def _enforced(seen: Seen, enforcer: str) -> Finding:
     if not enforcer:
-        return rules.ENFORCED.unknown("Nobody said which network plugin enforces policies at the site.", seen)
+        return ENFORCED.unknown("Nobody said which network plugin enforces policies at the site.", seen)
     known = ENFORCERS.get(enforcer.lower())
     if known is None:
         names = ", ".join(sorted(ENFORCERS))
         text = f"Nothing here knows that {shown(enforcer)!r} enforces NetworkPolicy; known to: {names}."
-        return rules.ENFORCED.unknown(text, seen)
+        return ENFORCED.unknown(text, seen)
     lacking = [need for need in sorted(set(_needed(seen.body))) if need not in known]
     if lacking:
         what = " and ".join(_NEEDS[need] for need in lacking)
-        return rules.ENFORCED.fails(
-            f"The manifests use {what}, which {enforcer} is not known to enforce.", seen, about=enforcer
-        )
-    return rules.ENFORCED.passes(
-        f"The policy says that {enforcer} enforces at the site, and it enforces all that is used.", seen
-    )
+        return ENFORCED.fails(f"The manifests use {what}, which {enforcer} is not known to enforce.", seen, about=enforcer)
+    return ENFORCED.passes(f"The policy says that {enforcer} enforces at the site, and it enforces all that is used.", seen)
 
 
 def _needed(body: Network) -> Iterator[str]:

@@ -1,0 +1,23 @@
+"""Every capability that there is, found by looking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arcops.discovery import declared
+from capabilities.contract import Scope, Tool
+from capabilities.generic import generic_checks
+from flows.place import Place
+
+
+def all_tools() -> tuple[Tool[Any, Any], ...]:
+    """Every capability, in the order of names."""
+    own = declared("capabilities", Tool)
+    return tuple(sorted((*own, *generic_checks(own)), key=lambda one: one.name))
+
+
+def offered(at: Place, *, trusting: bool) -> tuple[Tool[Any, Any], ...]:
+    """The capabilities that a door offers at this place: those that change what counts here only where *trusting* and the
+    operator said so.
+    """
+    return tuple(one for one in all_tools() if one.scope is not Scope.TRUST or (trusting and at.may_trust))

@@ -1,0 +1,65 @@
+"""Whether every licence that SBOMs state for components may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.finding import Cited, Finding, Rule
+from arcops.licence import UNSAID
+from arcops.seen.sboms import Component, Sboms, SbomSeen
+from gates.listing import listed
+from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity, refusal
+
+_MOST = 500
+
+COMPONENTS = Rule(
+    id="licence/components",
+    asks="May every licence that the SBOM states for components be used under the policy?",
+    fix="Replace the component, choose its other licence, or add the licence to 'allowed' of gate 'licence'.",
+)
+
+
+def components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
+    if policy.component_licences is ComponentLicences.NONE:
+        yield COMPONENTS.passes("The policy does not ask SBOMs about licences.", cited)
+        return
+    if sboms is None:
+        yield COMPONENTS.unknown("No SBOM was seen, so nobody knows the licences of what the model is made of.")
+        return
+    unsound = [document.path for document in sboms.documents if document.problems]
+    if unsound:
+        yield COMPONENTS.unknown(
+            f"The SBOM {unsound[0]} breaks its own specification, so its licences cannot be relied on.", cited
+        )
+        return
+    if policy.component_licences is ComponentLicences.ROOT_ONLY:
+        yield COMPONENTS.passes("The policy asks SBOMs for the root's licence alone.", cited)
+        return
+    count, known = sum(len(document.components) for document in sboms.documents), dict[str, str]()
+    yield from listed(
+        (
+            finding
+            for document in sboms.documents
+            for component in document.components
+            for finding in _component(document, component, policy, known, cited)
+        ),
+        COMPONENTS.passes(f"The licences of all {count} components in {len(sboms.documents)} SBOM(s) are allowed.", cited),
+        rest="{count} more findings about component licences are not listed.",
+        most=_MOST,
+    )
+
+
+def _component(
+    document: SbomSeen, component: Component, policy: LicencePolicy, known: dict[str, str], cited: Cited
+) -> Iterator[Finding]:
+    about = component.purl or f"{component.name}@{component.version}".rstrip("@")
+    said = [text for text in component.licences if text.strip().upper() != UNSAID]
+    # A file of the subject that states nothing of its own is under the licence of the whole.
+    if not said and component.kind != "file":
+        say = COMPONENTS.fails if policy.components_without_licence is Severity.FAIL else COMPONENTS.warns
+        yield say(f"Component {about} in {document.path} states no licence.", cited, about=about)
+    for text in said:
+        if text not in known:
+            known[text] = refusal(text, policy)
+        if known[text]:
+            yield COMPONENTS.fails(f"The licence {text!r} of component {about} {known[text]}.", cited, about=about)

@@ -1,0 +1,92 @@
+"""The ways in from outside of the cluster, and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Rule
+from arcops.seen.network import Backend, GrantSeen, Network, RouteSeen
+from gates.listing import listed
+from gates.network.words import place
+from gates.words import shown
+from reach.entries import Services, entries
+
+Seen = Evidence[Network]
+
+HOST = Rule(
+    id="network/host",
+    asks="Do all pods live in a network of their own, where policies hold?",
+    fix="Remove hostNetwork; policies do not reliably hold for pods in the network of their node.",
+)
+ENTRIES = Rule(
+    id="network/entries",
+    asks="Is every way in from outside of the cluster one that the policy knows?",
+    fix="Make the Service a ClusterIP, remove the hostPort, or add the object to 'entries' of gate 'network'.",
+)
+BACKENDS = Rule(
+    id="network/backends",
+    asks="Does every Ingress and route lead to a Service and port that exist, in a namespace that permits it?",
+    fix="Correct the backend, add the Service to the manifests, or add a ReferenceGrant to its namespace.",
+)
+
+
+def findings(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
+    yield from listed(_host(seen), HOST.passes("No pod uses the network of its node.", seen))
+    well = ENTRIES.passes("There is no way in from outside but those that were granted.", seen)
+    yield from listed(_entries(seen, granted), well)
+    yield from listed(_backends(seen), BACKENDS.passes("Every Ingress and route leads somewhere.", seen))
+
+
+def _host(seen: Seen) -> Iterator[Finding]:
+    for pod in seen.body.pods:
+        if pod.host_network:
+            text = f"{place(pod.at)}: {pod.title} uses the network of its node, where policies do not reliably hold."
+            yield HOST.fails(shown(text), seen, about=pod.title, location=pod.at)
+
+
+def _entries(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
+    for one in entries(seen.body):
+        names = {
+            one.service.title if one.service else "",
+            one.route.title if one.route else "",
+            *(pod.title for pod in one.pods),
+        }
+        if one.route is not None:
+            names = {one.route.title}
+        elif one.service is not None:
+            names = {one.service.title}
+        if not names & set(granted):
+            who = ", ".join(pod.title for pod in one.pods[:5]) or "pods that are not among these manifests"
+            text = f"{place(one.at)}: {one.how} lets clients outside of the cluster come to {who}."
+            yield ENTRIES.fails(shown(text), seen, about=shown(sorted(names)[0]), location=one.at)
+
+
+def _backends(seen: Seen) -> Iterator[Finding]:
+    body = seen.body
+    services = Services(body)
+    grants: dict[tuple[str, str, str, str], list[GrantSeen]] = {}
+    for one in body.grants:
+        grants.setdefault((one.namespace, one.from_namespace, one.from_kind, one.to_kind), []).append(one)
+    for route in body.routes:
+        for backend in route.backends:
+            known = (backend.namespace, route.namespace, route.kind, backend.kind)
+            why = _wrong(backend, route, services, {one.to_name for one in grants.get(known, ())})
+            if why:
+                text = f"{place(backend.at)}: {backend.field} of {route.title} names {backend.kind} "
+                text += f"{backend.namespace}/{backend.name}, {why}."
+                yield BACKENDS.fails(shown(text), seen, about=shown(f"{route.title} {backend.field}"), location=backend.at)
+
+
+def _wrong(backend: Backend, route: RouteSeen, services: Services, granted: set[str]) -> str:
+    """*granted* are names that grants between these namespaces and kinds permit; an empty one permits all."""
+    if backend.namespace != route.namespace and not granted & {"", backend.name}:
+        return "in another namespace, which no ReferenceGrant permits"
+    if backend.kind != "Service":
+        return "which is no Service, so nothing here knows where it leads"
+    service = services.find(backend)
+    if service is None:
+        return "which no manifest makes"
+    if services.port(service, backend) is None:
+        return f"which has no port {backend.port or backend.port_name or '(none is named)'}"
+    return ""

@@ -1,0 +1,99 @@
+"""Whether pods are closed by default, computed from all policies together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from arcops.evidence import Evidence
+from arcops.finding import Finding, Rule
+from arcops.seen.network import Direction, Network, PodSet, Tier
+from gates.listing import listed
+from gates.network.words import place
+from gates.words import shown
+from reach.selectors import Flags
+from reach.world import World
+
+Seen = Evidence[Network]
+
+ISOLATED = Rule(
+    id="network/isolated",
+    asks="Is every pod closed by default, both ways, and the next one in its namespace, too?",
+    fix="Add a NetworkPolicy with 'podSelector: {}' and 'policyTypes: [Ingress, Egress]' and no rules to the namespace.",
+)
+
+
+def findings(seen: Seen, world: World) -> Iterator[Finding]:
+    return listed(_isolated(seen, world), ISOLATED.passes("Every pod is closed by default, both ways.", seen))
+
+
+def _isolated(seen: Seen, world: World) -> Iterator[Finding]:
+    if seen.body.pods:
+        yield from _open(seen, world)
+        return
+    fix = "Check the workloads together with the policies that are meant to protect them."
+    if not seen.body.policies:
+        yield ISOLATED.unknown("The manifests hold neither pods nor policies, so nothing was judged.", seen, fix=fix)
+    else:
+        yield ISOLATED.warns("The manifests hold no pods, so nothing shows whom the policies protect.", seen, fix=fix)
+
+
+def _open(seen: Seen, world: World) -> Iterator[Finding]:
+    body = seen.body
+    first = {pod.namespace: pod.at for pod in reversed(body.pods)}
+    for direction in Direction:
+        idle = _may_nothing(world, direction)
+        covered = _covered(body, direction)
+        silent = _all_idle(body, idle)
+        bare: dict[str, list[PodSet]] = {}
+        for pod, isolated, nothing in zip(body.pods, world.terrain.isolated[direction], idle, strict=True):
+            if not isolated and not nothing:
+                bare.setdefault(pod.namespace, []).append(pod)
+        word = direction.value.lower()
+        for namespace in sorted({pod.namespace for pod in body.pods}):
+            fix = _deny_all(namespace, direction)
+            for pod in bare.get(namespace, ()):
+                text = f"{place(pod.at)}: no policy closes {pod.title} for {word}, so everything is open."
+                yield ISOLATED.fails(shown(text), seen, about=f"{pod.title} {word}", location=pod.at, fix=fix)
+            if namespace not in bare and namespace not in covered and namespace not in silent:
+                text = f"Every pod in namespace {namespace} is closed for {word}, but the next one will not be."
+                at = first[namespace]
+                yield ISOLATED.warns(shown(text), seen, about=f"Namespace {namespace} {word}", location=at, fix=fix)
+
+
+def _all_idle(body: Network, idle: Flags) -> set[str]:
+    """The namespaces in which every pod is idle."""
+    busy = {pod.namespace for pod, nothing in zip(body.pods, idle, strict=True) if not nothing}
+    return {pod.namespace for pod in body.pods} - busy
+
+
+def _deny_all(namespace: str, direction: Direction) -> str:
+    word = direction.value
+    return (
+        f"Add {{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, "
+        f"metadata: {{name: deny-{word.lower()}, namespace: {namespace}}}, "
+        f"spec: {{podSelector: {{}}, policyTypes: [{word}]}}}}"
+    )
+
+
+def _covered(body: Network, direction: Direction) -> set[str]:
+    """The namespaces in which a policy closes whatever pod comes."""
+    closing = [
+        policy
+        for policy in body.policies
+        if policy.tier is Tier.NAMESPACE and policy.pods.everything and direction in policy.directions
+    ]
+    if any(policy.namespaces is not None and policy.namespaces.everything for policy in closing):
+        return {one.name for one in body.namespaces}
+    return {policy.namespace for policy in closing if policy.namespaces is None}
+
+
+def _may_nothing(world: World, direction: Direction) -> Flags:
+    """The pods to which policies for the whole cluster leave nothing in *direction*, whatever the namespace says."""
+    if world.terrain.isolated[direction].all():
+        return np.zeros(len(world.network.pods), dtype=np.bool_)  # nobody will ask
+    silent = np.ones(len(world.first_of_class), dtype=np.bool_)
+    for one in world.port_classes:
+        silent &= ~world.may(direction, one).any(axis=1)
+    return silent[world.class_of]
