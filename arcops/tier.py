@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class Tier(Enum):
-    """``AIR_GAPPED`` opens no socket off the machine; ``RESTRICTED`` only allow-listed hosts; ``CONNECTED`` may update."""
+    """``AIR_GAPPED`` opens no socket off the machine; ``RESTRICTED`` only to what somebody named; ``CONNECTED`` may update."""
 
     AIR_GAPPED = "air-gapped"
     RESTRICTED = "restricted"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from typing import Any
-from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -16,7 +15,9 @@ from joserfc.jwk import KeySet
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.tier import Tier
 from artifacts.envelope import strict_json
-from foundation.settings import is_loopback
+from foundation.egress import web
+from foundation.egress.destination import NotPlain, read_destination
+from foundation.egress.permission import Purpose, permit, plain
 
 MOST_KEYS = 1024 * 1024
 FETCH_SECONDS = 10.0
@@ -24,19 +25,19 @@ _LEAST_RSA_BITS = 2048
 _MOST_COUNT = 100
 
 
-def fetched(url: str, *, seconds: float = FETCH_SECONDS) -> bytes:
-    """The bytes at *url*, within *seconds* in all. Raises `Unavailable`. To be called where no event loop runs."""
-    return asyncio.run(_fetched(url, seconds))
+def fetched(url: str, tier: Tier = Tier.AIR_GAPPED, *, seconds: float = FETCH_SECONDS) -> bytes:
+    """The bytes at *url*, within *seconds* in all. To be called where no event loop runs.
+
+    Raises `Unavailable`, and `Refused` unless *tier* reaches it.
+    """
+    return asyncio.run(_fetched(url, tier, seconds))
 
 
-async def _fetched(url: str, seconds: float) -> bytes:
-    import httpx2
-
-    here = is_loopback(urlsplit(url).hostname or "")
+async def _fetched(url: str, tier: Tier, seconds: float) -> bytes:
     try:
         async with (
             asyncio.timeout(seconds),
-            httpx2.AsyncClient(timeout=seconds, trust_env=not here, follow_redirects=False) as client,
+            web.client(tier, url, _purpose("the issuer's address"), seconds=seconds) as client,
             client.stream("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}) as response,
         ):
             if response.status_code != 200:
@@ -51,7 +52,7 @@ async def _fetched(url: str, seconds: float) -> bytes:
             return body
     except TimeoutError as error:
         raise Unavailable(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
-    except httpx2.HTTPError as error:
+    except web.failures() as error:
         raise Unavailable(f"{url[:200]} does not answer ({type(error).__name__}), so no token can be checked") from error
 
 
@@ -125,23 +126,21 @@ def is_url(text: str) -> bool:
 
 def allow(what: str, url: str, tier: Tier) -> None:
     """Raises `Refused` where keys from *url* could be anybody's, or *tier* does not reach it."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise Refused(f"{what} is {url[:200]!r}, which is no URL") from None
-    if not host or parts.username is not None or parts.fragment or not url.isascii() or not url.isprintable() or "\\" in url:
-        raise Refused(f"{what} is {url[:200]!r}, which is no plain URL")
-    if is_loopback(host) and parts.scheme in ("http", "https"):
-        return
-    if parts.scheme != "https":
+    purpose = _purpose(what)
+    to = plain(url, purpose)
+    if to.in_the_clear:
         raise Refused(f"{what} is {url[:200]!r}; keys that come in the clear could be anybody's: use https, or a file")
-    if tier is Tier.AIR_GAPPED:
-        raise Refused(
-            f"{what} names the host {host[:200]}, which the tier air-gapped does not reach; set ARCOPS_OIDC_JWKS to a file"
-        )
+    permit(tier, to, purpose)
 
 
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
+def _purpose(what: str) -> Purpose:
+    return Purpose(what=what, form="use one like https://login.example.org", instead="set ARCOPS_OIDC_JWKS to a file")
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Who is asked there; nobody for what is no plain URL, such as an issuer that is a mere name."""
+    try:
+        to = read_destination(url)
+    except NotPlain:
+        return None
+    return to.scheme, to.host.rstrip("."), to.port

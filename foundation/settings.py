@@ -14,6 +14,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.tier import Tier
+from foundation.egress.loopback import is_loopback as is_loopback  # for who listens, too
 
 _MOST_WORKERS = 256
 _MOST_SITE = 100
@@ -155,18 +156,14 @@ def _tier(text: str) -> Tier:
 def _prefect_api(url: str, tier: Tier) -> str:
     if not url:
         return ""
-    from urllib.parse import urlsplit  # read only where there is a URL: it costs start-up time
+    from foundation.egress.permission import Purpose, permitted  # only if there is a URL: it costs start-up time
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Refused(
-            f"PREFECT_API_URL is {url[:100]!r}, which is no http URL; unset it, or use one like http://127.0.0.1:4200/api"
-        )
-    if tier is Tier.AIR_GAPPED and not is_loopback(parts.hostname):
-        raise Refused(
-            f"PREFECT_API_URL names the host {parts.hostname[:100]}, which the tier air-gapped does not reach; "
-            "unset it, or set ARCOPS_TIER to restricted"
-        )
+    purpose = Purpose(
+        what="PREFECT_API_URL",
+        form="unset it, or use one like http://127.0.0.1:4200/api",
+        instead="unset it, or set ARCOPS_TIER to restricted",
+    )
+    permitted(tier, url, purpose)
     return url
 
 
@@ -195,18 +192,6 @@ def _whole(name: str, environment: Mapping[str, str]) -> str:
     if path and not Path(path).is_absolute():
         raise Refused(f"{name} is {path[:200]!r}; use the file's whole path, for a worker has another folder")
     return path
-
-
-def is_loopback(host: str) -> bool:
-    """Does *host*, a name or an address as a URL writes it, mean this machine and nothing else?"""
-    if host == "localhost":
-        return True
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _workers(text: str) -> int:

@@ -99,11 +99,11 @@ def _seconds(environment: Mapping[str, str]) -> float:
 
 @dataclass(slots=True, kw_only=True)
 class Tokens:
-    """Checks tokens of one issuer. ``now`` is in seconds since 1970; ``fetch`` gets a URL's bytes."""
+    """Checks tokens of one issuer. ``now`` is in seconds since 1970; ``fetch`` gets a URL's bytes, if the tier reaches it."""
 
     issuer: Issuer
     now: Callable[[], float]
-    fetch: Callable[[str], bytes]
+    fetch: Callable[[str, Tier], bytes]
     _keys: KeySet | None = None
     _read_at: float = 0.0
     _failed: str | None = None
@@ -158,13 +158,13 @@ class Tokens:
             return self._keys
 
     def _bytes(self) -> bytes:
-        keys = self.issuer.keys
+        keys, tier = self.issuer.keys, self.issuer.tier
         if keys and not is_url(keys):
             return read_file(Path(keys), MOST_KEYS)
         if not keys:
-            document = self.fetch(f"{self.issuer.name.rstrip('/')}/.well-known/openid-configuration")
-            keys = keys_of(self.issuer.name, document, self.issuer.tier)
-        return self.fetch(keys)
+            document = self.fetch(f"{self.issuer.name.rstrip('/')}/.well-known/openid-configuration", tier)
+            keys = keys_of(self.issuer.name, document, tier)
+        return self.fetch(keys, tier)
 
 
 class _Algorithms(JWSRegistry):

@@ -14,17 +14,19 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 from starlette.routing import BaseRoute, Mount
 
 from adapters.http.app import Part
 from adapters.http.proxied import Proxied
 from adapters.http.supervised import Supervised
 from arcops.errors import Refused
+from arcops.tier import Tier
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.writing import replace_whole
 from flows.prefect.quiet import QUIET
+from foundation.egress import web
+from foundation.egress.permission import Purpose
 from foundation.processes import environments
 from foundation.processes.starting import python
 
@@ -33,6 +35,11 @@ POOL = "arcops"
 _CEILING = 2 * 1024**3
 _KEEP_SECONDS = 90 * 24 * 3600
 _MOST_SECRET = 4096
+_PURPOSE = Purpose(
+    what="PREFECT_API_URL",
+    form="use one like http://127.0.0.1:4200/api",
+    instead="the server that arcops runs here is on this machine",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +157,5 @@ def client_environment(where: Site) -> dict[str, str]:
 
 
 def answers(api: str) -> bool:
-    """Is Prefect's API up at *api*?"""
-    try:
-        return httpx2.get(f"{api}/health", timeout=2.0, trust_env=False).status_code == 200
-    except httpx2.HTTPError:
-        return False
+    """Is Prefect's API up at *api*, on this machine? Raises `Refused` for another one."""
+    return web.answers(Tier.AIR_GAPPED, f"{api}/health", _PURPOSE, seconds=2.0)

@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
 
-import httpx2
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from adapters.http.paths import encoded
+from foundation.egress.behind import Behind, NoAnswer
 
 # Named once, here, for the browser to hold third-party code to: Prefect's pages ask strangers for scripts and counts.
 POLICY = (
@@ -35,23 +35,23 @@ _MOST_SOCKETS = 100
 _FAILED = 1014
 
 
+class _CallerGone(Exception):
+    """Whoever sends the body went away."""
+
+
 class Proxied:
     """``origin`` is where the server behind answers; ``path`` turns the front's path into its."""
 
     def __init__(self, origin: str, path: Callable[[str], str]) -> None:
-        self._origin = origin
+        self._behind = Behind(origin, seconds=_SECONDS)
         self._path = path
-        self._client: httpx2.AsyncClient | None = None
         self._sockets = 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold the connections while the front is served."""
-        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
-        async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=False, limits=limits) as client:
-            self._client = client
+        async with self._behind.holding():
             yield
-        self._client = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -60,21 +60,19 @@ class Proxied:
             await self._http(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._client is None:
+        if not self._behind.held:
             await PlainTextResponse("not served yet\n", status_code=503)(scope, receive, send)
             return
-        url = httpx2.URL(self._origin).copy_with(raw_path=self._target(scope))
         headers = [*_handed_on(scope["headers"]), *_framed(scope["headers"])]
-        request = self._client.build_request(scope["method"], url, headers=headers, content=_body(scope, receive))
         try:
-            answer = await self._client.send(request, stream=True)
+            answer = await self._behind.ask(scope["method"], self._target(scope), headers, _body(scope, receive))
         except TimeoutError:
             await PlainTextResponse(f"the body did not go on for {_SECONDS:.0f} seconds\n", status_code=408)(
                 scope, receive, send
             )
             return
-        except httpx2.HTTPError as error:
-            said = f"the server behind does not answer ({type(error).__name__}); /readyz says more\n"
+        except (NoAnswer, _CallerGone) as error:
+            said = f"the server behind does not answer ({error}); /readyz says more\n"
             await PlainTextResponse(said, status_code=502)(scope, receive, send)
             return
         try:
@@ -106,19 +104,12 @@ class Proxied:
             self._sockets -= 1
 
     async def _both_ways(self, scope: Scope, receive: Receive, send: Send) -> None:
-        from websockets.asyncio.client import connect
-        from websockets.exceptions import WebSocketException
-        from websockets.typing import Subprotocol
-
-        url = f"{self._origin.replace('http', 'ws', 1)}{self._target(scope).decode('ascii')}"
         authorization = [
             (name.decode(), value.decode("latin-1")) for name, value in _handed_on(scope["headers"]) if name == b"authorization"
         ]
-        wanted = [Subprotocol(one) for one in scope.get("subprotocols", ())]
+        target = self._target(scope).decode("ascii")
         try:
-            async with connect(
-                url, subprotocols=wanted or None, additional_headers=authorization, proxy=None, max_size=16 * 1024 * 1024
-            ) as behind:
+            async with self._behind.socket(target, scope.get("subprotocols", ()), authorization) as behind:
                 await send({"type": "websocket.accept", "subprotocol": behind.subprotocol})
 
                 async def down() -> None:
@@ -137,7 +128,7 @@ class Proxied:
                 for one in left:
                     one.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
-        except (OSError, WebSocketException, TimeoutError):
+        except (OSError, NoAnswer, TimeoutError):
             with contextlib.suppress(RuntimeError):  # it was closed meanwhile
                 await send({"type": "websocket.close", "code": _FAILED})
 
@@ -155,7 +146,7 @@ def _handed_on(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, 
 
 
 def _framed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """How the body is framed behind: by the one length that was read here, or else in chunks, which httpx2 sees to."""
+    """How the body is framed behind: by the one length that was read here, or else in chunks, which the client sees to."""
     return [(b"content-length", b"%d" % int(value)) for name, value in headers if name == b"content-length"][:1]
 
 
@@ -170,7 +161,7 @@ def _body(scope: Scope, receive: Receive) -> AsyncIterator[bytes] | None:
             async with asyncio.timeout(_SECONDS):
                 message = await receive()
             if message["type"] != "http.request":
-                raise httpx2.WriteError("the caller went away")
+                raise _CallerGone("the caller went away")
             yield message.get("body", b"")
             if not message.get("more_body", False):
                 return

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
-import httpx2
 import mcp_types as types
 from mcp import Client, MCPError
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
-from mcp.client.streamable_http import streamable_http_client
 from pydantic import Field
 
 from adapters.mcp.errors import as_error, as_raised
@@ -29,14 +27,22 @@ from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
 from capabilities.contract import Tool
 from flows.place import with_paths
+from foundation.egress.permission import Purpose, permit, plain
+from foundation.egress.protocol import transport
+from foundation.egress.web import failures
 from foundation.nearby import find
-from foundation.settings import Settings, is_loopback
+from foundation.settings import Settings
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 TOKEN, TOKEN_FILE = "ARCOPS_TOKEN", "ARCOPS_TOKEN_FILE"
 PATH = "/mcp"
+_PURPOSE = Purpose(
+    what="the server's URL",
+    form="use one like https://arcops.example.org or unset ARCOPS_SERVER",
+    instead="set --tier restricted, or leave --server out",
+)
 _MOST_ANSWER = 256 * 1024 * 1024
 _MOST_TOKEN = 64 * 1024
 _SHORT_SECONDS, _LONG_SECONDS = 120.0, 24 * 3600.0
@@ -62,13 +68,14 @@ def call(
     endpoint, headers = _endpoint(url, settings), _headers(environment)
     if not headers:
         endpoint, headers = _opened(endpoint, settings)
-    if headers and endpoint.startswith("http://") and not _is_here(endpoint):
+    to = plain(endpoint, _PURPOSE)
+    if headers and to.in_the_clear:
         raise Refused(f"{url} is not https, so the token would cross the network in the clear; use https")
-    if _is_here(endpoint):
+    if to.here:
         ask = with_paths(ask, lambda path, use: path.absolute())  # the server stands elsewhere on the same disks
     arguments = cast(dict[str, Any], to_json(ask))
     with _understood(endpoint):
-        result = asyncio.run(_call(endpoint, headers, tool, arguments, stop, progress))
+        result = asyncio.run(_call(endpoint, settings.tier, headers, tool, arguments, stop, progress))
     if result.is_error:
         raise as_error(result)
     try:
@@ -78,22 +85,12 @@ def call(
 
 
 def _endpoint(url: str, settings: Settings) -> str:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        parts, host = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.query or parts.fragment:
-        raise Refused(
-            f"the server {url[:200]!r} is no plain http URL; use one like https://arcops.example.org or unset ARCOPS_SERVER"
-        )
-    if settings.tier is Tier.AIR_GAPPED and not is_loopback(host):
-        raise Refused(f"the tier air-gapped does not reach the host {host[:200]}; set --tier restricted, or leave --server out")
+    to = plain(url, _PURPOSE)
+    parts = urlsplit(url)
+    if parts.query:
+        raise Refused(f"{_PURPOSE.what} is {url[:200]!r}, which has a query; {_PURPOSE.form}")
+    permit(settings.tier, to, _PURPOSE)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or PATH}"
-
-
-def _is_here(endpoint: str) -> bool:
-    return is_loopback(urlsplit(endpoint).hostname or "")
 
 
 def _headers(environment: Mapping[str, str]) -> dict[str, str]:
@@ -120,6 +117,7 @@ def _opened(endpoint: str, settings: Settings) -> tuple[str, dict[str, str]]:
 
 async def _call(
     endpoint: str,
+    tier: Tier,
     headers: Mapping[str, str],
     tool: Tool[Any, Any],
     arguments: dict[str, Any],
@@ -131,19 +129,13 @@ async def _call(
             tell(int(progress), int(total))
 
     seconds = _LONG_SECONDS if tool.long else _SHORT_SECONDS
-    http = httpx2.AsyncClient(
-        headers=dict(headers), timeout=httpx2.Timeout(30.0, read=seconds), trust_env=not _is_here(endpoint)
-    )
     extensions = [_Tasks(stop, tell)] if tool.long else []
-    async with (
-        http,
-        Client(
-            streamable_http_client(endpoint, http_client=http, max_sse_event_size=_MOST_ANSWER),
-            extensions=extensions,
-            client_info=types.Implementation(name="arcops", version="1"),
-            read_timeout_seconds=_SHORT_SECONDS,
-        ) as client,
-    ):
+    async with Client(
+        transport(tier, endpoint, _PURPOSE, headers=headers, read_seconds=seconds, most=_MOST_ANSWER),
+        extensions=extensions,
+        client_info=types.Implementation(name="arcops", version="1"),
+        read_timeout_seconds=_SHORT_SECONDS,
+    ) as client:
         under_way = asyncio.ensure_future(client.call_tool(tool.name, arguments, seconds, told))
         while not under_way.done():
             await asyncio.wait({under_way}, timeout=_GLANCE_SECONDS)
@@ -240,7 +232,9 @@ def _understood(endpoint: str) -> Iterator[None]:
         yield
     except BaseExceptionGroup as group:
         raise _as_ours(_first(group), endpoint) from group
-    except (MCPError, httpx2.HTTPError, RuntimeError, OSError) as error:
+    except (MCPError, RuntimeError, OSError) as error:
+        raise _as_ours(error, endpoint) from error
+    except failures() as error:
         raise _as_ours(error, endpoint) from error
 
 
@@ -258,7 +252,7 @@ def _as_ours(error: BaseException, endpoint: str) -> BaseException:
         if error.error.code == types.INVALID_PARAMS:
             return Refused(said)
         return Unavailable(said)
-    if isinstance(error, (httpx2.HTTPError, OSError)):
+    if isinstance(error, (OSError, *failures())):
         return Unavailable(
             f"no ArcOps server answers at {endpoint} ({type(error).__name__}: {str(error)[:300]}); is it running there?"
         )

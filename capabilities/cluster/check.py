@@ -49,7 +49,7 @@ def snapshot_cluster(ask: SnapshotCluster, at: Place) -> SavedCluster:
     client = open_to(cluster, at.settings.tier, tick=tick)
     try:
         files = tuple(snapshot(client, tick))
-        return SavedCluster(files=files, name=ask.context or client.configuration.host.partition("://")[2].strip("/"))
+        return SavedCluster(files=files, name=ask.context or client.server.partition("://")[2].strip("/"))
     finally:
         client.close()
 

@@ -75,4 +75,4 @@ def snapshot_network(ask: SnapshotNetwork, at: Place) -> Snapshotted:
     finally:
         client.close()
     left = tuple(wanted[len(looked) :])
-    return Snapshotted(files=tuple(files), looked=tuple(looked), left=left, server=client.configuration.host)
+    return Snapshotted(files=tuple(files), looked=tuple(looked), left=left, server=client.server)

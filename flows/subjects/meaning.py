@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ def called(subject: Judgeable, at: Place) -> Meant:
 
 def this_machine() -> str:
     """What this machine is called as a subject: by its host's name."""
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def existing(path: Path, at: Place) -> Path:

@@ -11,11 +11,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import requests
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]  # it ships no types
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -24,7 +22,8 @@ from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_tra
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from arcops.errors import Refused
-from foundation.telemetry.destination import Traces
+from foundation.egress.spans import exporter
+from foundation.telemetry.destination import PURPOSE, Traces
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +50,8 @@ class Otel:
     def __init__(self, where: Traces) -> None:
         named = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: "arcops"}
         self._provider = TracerProvider(resource=Resource.create(named))
-        for exporter in _exporters(where):
-            self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        for one in _exporters(where):
+            self._provider.add_span_processor(BatchSpanProcessor(one))
         self._tracer = self._provider.get_tracer("arcops")
 
     def begin(self, name: str, parent: str, served: bool, what: Mapping[str, str]) -> OneSpan:
@@ -136,10 +135,8 @@ def _exporters(where: Traces) -> list[SpanExporter]:
     if where.file is not None:
         found.append(ToFile(where.file))
     if where.endpoint:
-        session = requests.Session()
-        session.trust_env = not where.here  # what is for this machine goes through no proxy
         given = any(os.environ.get(name) for name in ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"))
-        found.append(OTLPSpanExporter(endpoint=where.endpoint, session=session, timeout=None if given else _SECONDS))
+        found.append(exporter(where.tier, where.endpoint, PURPOSE, seconds=None if given else _SECONDS))
     return found
 
 

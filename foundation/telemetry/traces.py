@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
 from arcops.tier import Tier
-from foundation.settings import is_loopback
+from foundation.egress.permission import permit, plain
 from foundation.telemetry import spans
-from foundation.telemetry.destination import Traces
+from foundation.telemetry.destination import ENDPOINT, PURPOSE, Traces
 
 if TYPE_CHECKING:
     from foundation.telemetry.otel import Otel
 
-ENDPOINT, SIGNAL_ENDPOINT, FILE = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ARCOPS_TRACES"
+SIGNAL_ENDPOINT, FILE = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ARCOPS_TRACES"
 _HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
 _SECONDS = 10.0
@@ -35,6 +35,7 @@ def read_traces(environment: Mapping[str, str], tier: Tier) -> Traces | None:
         return None
     return Traces(
         endpoint=endpoint,
+        tier=tier,
         here=bool(endpoint) and _on_this_machine(endpoint, environment, tier),
         file=Path(file).absolute() if file else None,
     )
@@ -59,28 +60,14 @@ def flush() -> None:
 
 
 def _on_this_machine(url: str, environment: Mapping[str, str], tier: Tier) -> bool:
-    from urllib.parse import urlsplit  # read only where there is a URL: it costs start-up time
-
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise Refused(f"{ENDPOINT} is no plain http URL; use one like http://127.0.0.1:4318, or unset it")
+    to = plain(url, PURPOSE)
     for name in _PROTOCOLS:
         if environment.get(name, "http/protobuf") not in ("", "http/protobuf"):
             raise Refused(f"{name} is {environment[name][:50]!r}; traces are sent as http/protobuf, so unset it")
-    if is_loopback(host):
-        return True
-    if tier is Tier.AIR_GAPPED:
-        raise Refused(
-            f"{ENDPOINT} names the host {host[:100]}, which the tier air-gapped does not reach; unset it, set ARCOPS_TRACES to "
-            "a file, or set ARCOPS_TIER to restricted"
-        )
-    if parts.scheme != "https" and any(environment.get(name) for name in _HEADERS):
+    permit(tier, to, PURPOSE)
+    if to.in_the_clear and any(environment.get(name) for name in _HEADERS):
         raise Refused(f"{ENDPOINT} is not https, so {_HEADERS[0]} would cross the network in the clear; use https")
-    return False
+    return to.here
 
 
 _begun: Otel | None = None

@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arcops.errors import Broken, Unavailable
+from foundation.egress.cluster import ApiServer, NotGiven
 from tasks.kubernetes.listing import Object, Resource, Saved, asked, listed
-
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
 
 INDEX = "cluster.json"
 VERSION, METRICS = "version", "deprecated-apis"
@@ -124,7 +122,7 @@ _DEPRECATED = re.compile(r"apiserver_requested_deprecated_apis\{([^}]*)\} ([0-9.
 _PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
 
-def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
+def snapshot(client: ApiServer, tick: Callable[[], None]) -> Iterator[Saved]:
     """One file for every list that the cluster gave, and the index.
 
     *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all. One
@@ -157,7 +155,7 @@ def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
 class _Look:
     """One look at a cluster. ``ended`` says why nothing more is asked, once that is so."""
 
-    client: ApiClient
+    client: ApiServer
     tick: Callable[[], None]
     until: float = field(default_factory=lambda: time.monotonic() + MOST_SECONDS)
     answered: bool = False
@@ -165,8 +163,6 @@ class _Look:
 
     def at(self, title: str, ask: Callable[[], tuple[Any, Mapping[str, str]]], *, optional: bool = False) -> tuple[Any, Object]:
         """What *ask* gives, and the entry of the index that says how that went."""
-        from kubernetes.client import ApiException
-
         self.tick()
         if not self.ended and time.monotonic() > self.until:
             self.ended = f"the look took longer than {MOST_SECONDS:g} s"
@@ -174,7 +170,7 @@ class _Look:
             return None, {"title": title, "state": REFUSED, "why": f"it was not asked for, since {self.ended}"}
         try:
             data, headers = ask()
-        except ApiException as error:
+        except NotGiven as error:
             self.answered = True
             return None, _refused(title, error.status, error.reason, optional=optional)
         except Unavailable as error:
@@ -186,7 +182,7 @@ class _Look:
         return data, {"title": title, "state": LISTED, "served": _date(headers)}
 
 
-def _list(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> tuple[list[Object], Mapping[str, str]]:
+def _list(client: ApiServer, resource: Resource, tick: Callable[[], None]) -> tuple[list[Object], Mapping[str, str]]:
     """The items, and the headers that came with the first page of the list that was finished."""
     served: list[Mapping[str, str]] = []
     items = listed(client, resource, tick, pruned=_pruned, heard=served.append)

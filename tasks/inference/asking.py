@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import h11
@@ -20,8 +20,14 @@ from arcops.endpoint import Load, Route
 from arcops.errors import Refused
 from arcops.seen.inference import Fault
 from arcops.tier import Tier
-from foundation.settings import is_loopback
+from foundation.egress import stream
+from foundation.egress.destination import Destination
+from foundation.egress.permission import Purpose, permitted
+from foundation.egress.tls import context as tls_context
 from tasks.inference.events import Answer, BadAnswer
+
+if TYPE_CHECKING:
+    from foundation.egress.tls import SSLContext
 
 MOST_ANSWER = 8 * 1024 * 1024
 """Bytes of one answer, with all that the stream wraps around its text."""
@@ -30,46 +36,45 @@ _MOST_LIST = 1024 * 1024
 _CHUNK = 64 * 1024
 
 
+_ENDPOINT = Purpose(what="the endpoint's URL", form="use one like http://127.0.0.1:8000", instead="set --tier restricted")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Where requests go: ``hosts`` are tried in turn, the certificate must say ``name``, and ``path`` comes before ``/v1``."""
+    """Where requests go, by leave of ``tier``: the certificate must say ``to.host``, and ``path`` comes before ``/v1``."""
 
-    hosts: tuple[str, ...]
-    name: str
-    port: int
+    to: Destination
+    tier: Tier
     path: str
-    tls: ssl.SSLContext | None
+    tls: SSLContext | None
     key: str
+
+    @property
+    def port(self) -> int:
+        return self.to.port
 
 
 def door(load: Load, tier: Tier, *, key: str, authorities: bytes) -> Door:
     """Raises `Refused` where *tier* does not reach the address, or where a key would travel in the clear."""
-    parts = urlsplit(load.url)
-    host = (parts.hostname or "").strip("[]")
-    refuse_beyond(load.url, tier)
-    if not is_loopback(host) and parts.scheme == "http" and key:
-        raise Refused(f"the API key would go to {host} in the clear; use https")
-    # "localhost" is whatever the machine's files say; the tier promises this machine.
-    hosts = ("127.0.0.1", "::1") if host == "localhost" else (host,)
-    tls = None
-    if parts.scheme == "https":
+    to = permitted(tier, load.url, _ENDPOINT)
+    if to.in_the_clear and key:
+        raise Refused(f"the API key would go to {to.host} in the clear; use https")
+    context = None
+    if to.scheme == "https":
         try:
-            tls = ssl.create_default_context(cadata=authorities.decode("ascii") or None)
-        except (ValueError, OSError) as error:
+            context = tls_context(authorities.decode("ascii"))
+        except ValueError as error:
             raise Refused("the file of the endpoint's authorities holds no certificates (PEM) that can be read") from error
     elif authorities:
         raise Refused("certificates of authorities are given, but the address is not https")
     if not key.isascii() or not key.isprintable() or " " in key:
         raise Refused("the API key holds characters that no header carries; look for a line break in its file")
-    default = 443 if tls else 80
-    return Door(hosts=hosts, name=host, port=parts.port or default, path=parts.path.rstrip("/"), tls=tls, key=key)
+    return Door(to=to, tier=tier, path=urlsplit(load.url).path.rstrip("/"), tls=context, key=key)
 
 
 def refuse_beyond(url: str, tier: Tier) -> None:
-    """Raise `Refused` where *tier* is air-gapped and *url* is not this machine."""
-    host = urlsplit(url).hostname or ""
-    if tier is Tier.AIR_GAPPED and not is_loopback(host):
-        raise Refused(f"{host[:100]} is not this machine, and the tier air-gapped reaches no other; set --tier restricted")
+    """Raise `Refused` unless *tier* reaches the endpoint at *url*."""
+    permitted(tier, url, _ENDPOINT)
 
 
 @dataclass(slots=True)
@@ -162,8 +167,13 @@ async def _exchange(
     try:
         got.connected = time.perf_counter_ns()
         wire = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=64 * 1024)
-        named = f"[{at.name}]" if ":" in at.name else at.name
-        headers = [("Host", f"{named}:{at.port}"), ("Accept", kind or "*/*"), ("User-Agent", "arcops"), ("Connection", "close")]
+        named = f"[{at.to.host}]" if ":" in at.to.host else at.to.host
+        headers = [
+            ("Host", f"{named}:{at.to.port}"),
+            ("Accept", kind or "*/*"),
+            ("User-Agent", "arcops"),
+            ("Connection", "close"),
+        ]
         if body:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if at.key:
@@ -194,20 +204,12 @@ async def _exchange(
 
 
 async def _connected(at: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    said = ""
-    for host in at.hosts:
-        try:
-            return await asyncio.open_connection(
-                host, at.port, limit=_CHUNK, ssl=at.tls, server_hostname=at.name if at.tls else None
-            )
-        except ssl.SSLCertVerificationError as error:
-            # The words are OpenSSL's about the certificate, and hold no more of it than the name that was asked for.
-            raise BadAnswer(Fault.UNTRUSTED, f"the certificate is refused: {error.verify_message}") from error
-        except ssl.SSLError as error:
-            said = f"no TLS with {at.name}: {error.reason or 'it failed'}"
-        except OSError as error:
-            said = f"no connection to {host} port {at.port}: {error.strerror or type(error).__name__}"
-    raise BadAnswer(Fault.CONNECT, said)
+    try:
+        return await stream.connected(at.tier, at.to, tls=at.tls, limit=_CHUNK)
+    except stream.Untrusted as error:
+        raise BadAnswer(Fault.UNTRUSTED, str(error)) from error
+    except stream.NoConnection as error:
+        raise BadAnswer(Fault.CONNECT, str(error)) from error
 
 
 async def _next(wire: h11.Connection, reader: asyncio.StreamReader) -> tuple[object, int]:

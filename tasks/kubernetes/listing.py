@@ -11,23 +11,21 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arcops.errors import Refused, Unavailable
 from arcops.request import LiveCluster
 from arcops.tier import Tier
+from foundation.egress.cluster import ApiServer, NotGiven, refuse_unreached
 from tasks.kubernetes import mesh as cluster_mesh
 from tasks.kubernetes.client import client_of
 from tasks.kubernetes.config import access
 from tasks.kubernetes.manifests.custom import is_checked
 from tasks.kubernetes.manifests.nodes import idle
 
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
-
 PAGE = 500
 _TRIES = 3
-_TIMEOUT = (5, 60)
+_TIMEOUT = (5.0, 60.0)
 """Seconds to connect, and to wait for an answer."""
 
 Object = dict[str, Any]
@@ -119,23 +117,22 @@ class Saved:
 
 def refuse_air_gapped(tier: Tier) -> None:
     """Raises `Refused` where *tier* lets no connection leave."""
-    if tier is Tier.AIR_GAPPED:
-        raise Refused("reading a cluster opens a connection, which the tier air-gapped does not allow; say --tier restricted")
+    refuse_unreached(tier)
 
 
 def open_to(
     cluster: LiveCluster, tier: Tier, *, environment: Mapping[str, str] = os.environ, tick: Callable[[], None] = idle
-) -> ApiClient:
+) -> ApiServer:
     """A client for *cluster*, whose kubeconfig may name a program only where *cluster* is a command line's own.
 
     *tick* is called while that runs and may raise. Raises `Refused` where *tier* lets no connection leave, where there is no
     such context, and where what it says may not be followed.
     """
     refuse_air_gapped(tier)
-    return client_of(access(cluster, environment), environment, tick)
+    return client_of(access(cluster, environment), tier, environment, tick)
 
 
-def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
+def snapshot(client: ApiServer, tick: Callable[[], None]) -> Iterator[Saved]:
     """Everything in `TITLES` that the cluster has, each as one file; kinds of extensions that it does not know are left out.
 
     *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all.
@@ -146,10 +143,8 @@ def snapshot(client: ApiClient, tick: Callable[[], None]) -> Iterator[Saved]:
             yield saved
 
 
-def look(client: ApiClient, title: str, tick: Callable[[], None]) -> Saved | None:
+def look(client: ApiServer, title: str, tick: Callable[[], None]) -> Saved | None:
     """What the cluster has of *title*, one of `TITLES`; `None` where it has none."""
-    from kubernetes.client import ApiException
-
     name = f"{title}.json"
     resource = _BY_TITLE.get(title)
     try:
@@ -160,7 +155,7 @@ def look(client: ApiClient, title: str, tick: Callable[[], None]) -> Saved | Non
             found = _listed_by_version(client, resource, tick)
             if resource.kind == "Namespace" and not found:
                 raise Refused("it lists not one namespace, which no cluster does")
-    except ApiException as error:
+    except NotGiven as error:
         if error.status == 404 and resource is not None and resource.group not in _ALWAYS_SERVED:
             return None
         why = f"the API server answers {error.status} {error.reason}"
@@ -171,20 +166,18 @@ def look(client: ApiClient, title: str, tick: Callable[[], None]) -> Saved | Non
     return Saved(name=name, text=_text([_not_seen(title, why)]), missing=f"{title}: {why}")
 
 
-def _listed_by_version(client: ApiClient, resource: Resource, tick: Callable[[], None]) -> list[Object]:
+def _listed_by_version(client: ApiServer, resource: Resource, tick: Callable[[], None]) -> list[Object]:
     """All objects, by the other version of their kind where the cluster does not serve the first."""
-    from kubernetes.client import ApiException
-
     try:
         return listed(client, resource, tick)
-    except ApiException as error:
+    except NotGiven as error:
         if error.status != 404 or not resource.otherwise:
             raise
     return listed(client, replace(resource, version=resource.otherwise, otherwise=""), tick)
 
 
 def listed(
-    client: ApiClient,
+    client: ApiServer,
     resource: Resource,
     tick: Callable[[], None],
     *,
@@ -193,10 +186,8 @@ def listed(
 ) -> list[Object]:
     """All objects as *pruned*, in the order of names; *heard* is told the headers of every first page.
 
-    A list that expired on the way is begun again. Raises the client's ``ApiException``, and `Unavailable`.
+    A list that expired on the way is begun again. Raises `NotGiven`, and `Unavailable`.
     """
-    from kubernetes.client import ApiException
-
     pruned = pruned or _pruned
     for attempt in range(_TRIES):
         found: list[Object] = []
@@ -211,7 +202,7 @@ def listed(
                 following = (page.get("metadata") or {}).get("continue") or ""
                 if not following:
                     return sorted(found, key=_order)
-        except ApiException as error:
+        except NotGiven as error:
             if error.status != 410 or attempt == _TRIES - 1:
                 raise
     return []
@@ -221,7 +212,7 @@ def _order(one: Object) -> tuple[str, str]:
     return one["metadata"].get("namespace", ""), one["metadata"].get("name", "")
 
 
-def _get(client: ApiClient, resource: Resource, following: str) -> tuple[Object, Mapping[str, str]]:
+def _get(client: ApiServer, resource: Resource, following: str) -> tuple[Object, Mapping[str, str]]:
     query = [("limit", str(PAGE)), *resource.query]
     if following:
         query.append(("continue", following))
@@ -232,26 +223,12 @@ def _get(client: ApiClient, resource: Resource, following: str) -> tuple[Object,
     return page, headers
 
 
-def asked(client: ApiClient, path: str, query: list[tuple[str, str]], form: str) -> tuple[Any, Mapping[str, str]]:
+def asked(client: ApiServer, path: str, query: list[tuple[str, str]], form: str) -> tuple[Any, Mapping[str, str]]:
     """What the API server answers to one GET, as *form* (``object`` or ``str``), and its headers.
 
-    Raises the client's ``ApiException``, and `Unavailable` where nobody answers.
+    Raises `NotGiven`, and `Unavailable` where nobody answers.
     """
-    from urllib3.exceptions import HTTPError
-
-    try:
-        data, _, headers = client.call_api(
-            path,
-            "GET",
-            query_params=query,
-            header_params={"Accept": "application/json" if form == "object" else "text/plain"},
-            response_types_map={200: form},
-            auth_settings=["BearerToken"],
-            _request_timeout=_TIMEOUT,
-        )
-    except HTTPError as error:
-        raise Unavailable(f"the API server does not answer: {' '.join(str(error).split())}") from error
-    return data, headers
+    return client.get(path, query, form, seconds=_TIMEOUT)
 
 
 def _not_seen(title: str, why: str) -> Object:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arcops.errors import Refused
+from foundation.egress.cluster import ApiServer, NotGiven
 from foundation.strict_yaml import load_all
-
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient  # type: ignore[import-untyped]  # the package brings no types
 
 NAMESPACE, NAME = "istio-system", "istio"
 TITLE = f"configmaps.{NAMESPACE}.{NAME}"
@@ -18,17 +16,15 @@ PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
 KEPT = ("outboundTrafficPolicy", "rootNamespace", "meshMTLS", "trustDomain", "trustDomainAliases", "defaultServiceExportTo")
 """What is kept of ``MeshConfig`` (``istio.mesh.v1alpha1``); addresses of other services in it are nobody's business here."""
 
-Ask = Callable[["ApiClient", str, list[tuple[str, str]], str], tuple[Any, Any]]
+Ask = Callable[[ApiServer, str, list[tuple[str, str]], str], tuple[Any, Any]]
 
 
-def settings(client: ApiClient, ask: Ask, tick: Callable[[], None]) -> dict[str, Any] | None:
+def settings(client: ApiServer, ask: Ask, tick: Callable[[], None]) -> dict[str, Any] | None:
     """The ConfigMap with what is kept of it, or `None` where there is no such mesh.
 
-    A cluster without the mesh's namespace can grant nobody a role in it, so that is asked first, by listing. Raises the
-    client's ``ApiException``, `Unavailable`, and `Refused` where the settings in it cannot be read.
+    A cluster without the mesh's namespace can grant nobody a role in it, so that is asked first, by listing. Raises
+    `NotGiven`, `Unavailable`, and `Refused` where the settings in it cannot be read.
     """
-    from kubernetes.client import ApiException
-
     tick()
     query = [("limit", "1"), ("fieldSelector", f"metadata.name={NAMESPACE}")]
     spaces, _ = ask(client, "/api/v1/namespaces", query, "object")
@@ -37,7 +33,7 @@ def settings(client: ApiClient, ask: Ask, tick: Callable[[], None]) -> dict[str,
     tick()
     try:
         found, _ = ask(client, PATH, [], "object")
-    except ApiException as error:
+    except NotGiven as error:
         if error.status == 404:
             return None
         raise

@@ -37,7 +37,7 @@ def tokens(*keys: Any, kind: str = "at+jwt", hours: float = 30.0) -> Tokens:
     issuer = Issuer(
         name=NAME, audience=AUDIENCE, keys="https://login.example/keys", tier=Tier.RESTRICTED, type=kind, longest=hours * 3600
     )
-    return Tokens(issuer=issuer, now=lambda: NOW, fetch=lambda _: text)
+    return Tokens(issuer=issuer, now=lambda: NOW, fetch=lambda _url, _tier: text)
 
 
 def signed(header: Mapping[str, Any] | bytes, claims: Mapping[str, Any] | bytes, key: Any = KEY) -> str:

@@ -64,6 +64,13 @@ def test_every_floor_is_kept(house: Path) -> None:
         ("arcops", "import artifacts.wire"),
         ("artifacts", "import foundation.settings"),
         ("flows", "import capabilities"),
+        ("tasks", "import httpx2"),
+        ("flows", "from requests import get"),
+        ("adapters/mcp", "import websockets.sync.client"),
+        ("artifacts", "import ssl"),
+        ("foundation", "import socket"),
+        ("foundation/telemetry", "from http.client import HTTPConnection"),
+        ("adapters", "def later() -> None:\n    from kubernetes.client import ApiClient"),
     ],
 )
 def test_a_planted_import_shows(house: Path, room: str, planted: str) -> None:

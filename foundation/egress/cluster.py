@@ -1,0 +1,110 @@
+"""The way to the API server of a Kubernetes cluster: one GET at a time, no redirect, no proxy by accident."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from arcops.errors import Refused, Unavailable
+from arcops.tier import Tier
+from foundation.egress.permission import Purpose, permit_unread, permitted
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+_INSTEAD = "say --tier restricted"
+_PURPOSE = Purpose(what="the server of the kubeconfig", form="write it like https://cluster.example.org:6443", instead=_INSTEAD)
+
+
+class NotGiven(Exception):
+    """The API server answered, and did not give what was asked for."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How to get there. ``proxy`` stands between, or if it is empty the environment's; ``direct`` says that there is none."""
+
+    server: str
+    tls: SSLContext
+    verify: bool
+    tls_name: str
+    proxy: str
+    direct: bool
+
+
+def refuse_unreached(tier: Tier) -> None:
+    """Raise `Refused` unless *tier* lets a cluster be asked, and the client for it is installed."""
+    permit_unread(tier, "reading a cluster", _INSTEAD)
+
+
+def refuse_without_client() -> None:
+    """Raise `Refused` if the client is not installed."""
+    try:
+        import kubernetes.client  # type: ignore[import-untyped]  # noqa: F401  # the package brings no types
+    except ImportError as error:
+        raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
+
+
+class ApiServer:
+    """One API server, at ``server``; *authorization* is the header's value, or empty.
+
+    Raises `Refused` if *tier* does not reach it.
+    """
+
+    def __init__(self, tier: Tier, way: Way, *, authorization: str) -> None:
+        refuse_unreached(tier)
+        permitted(tier, way.server, _PURPOSE)
+        refuse_without_client()
+        from kubernetes.client import ApiClient, Configuration
+        from urllib3 import Retry
+
+        self.server = way.server
+        configuration = Configuration()
+        configuration.host = way.server
+        configuration.verify_ssl = way.verify
+        configuration.tls_server_name = way.tls_name or None
+        # The client takes a proxy from the environment; where an operator named the only hosts to ask, there is none between.
+        configuration.proxy = None if way.direct else way.proxy or configuration.proxy
+        if authorization:
+            configuration.api_key["BearerToken"] = authorization
+        self._client = ApiClient(configuration)
+        told = self._client.rest_client.pool_manager.connection_pool_kw
+        told["ssl_context"] = way.tls
+        # Once more and no oftener, so that a server which hangs costs two waits and not four; and a token follows no redirect.
+        told["retries"] = Retry(total=1, redirect=0)
+
+    def get(
+        self, path: str, query: list[tuple[str, str]], form: str, *, seconds: tuple[float, float]
+    ) -> tuple[Any, Mapping[str, str]]:
+        """What it answers to one GET, as *form* (``object`` or ``str``), and the headers. *seconds* to connect, and to wait.
+
+        Raises `NotGiven`, and `Unavailable` where nobody answers.
+        """
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            data, _, headers = self._client.call_api(
+                path,
+                "GET",
+                query_params=query,
+                header_params={"Accept": "application/json" if form == "object" else "text/plain"},
+                response_types_map={200: form},
+                auth_settings=["BearerToken"],
+                _request_timeout=seconds,
+            )
+        except HTTPError as error:
+            raise Unavailable(f"the API server does not answer: {' '.join(str(error).split())}") from error
+        except ApiException as error:
+            raise NotGiven(error.status, error.reason) from error
+        return data, headers
+
+    def close(self) -> None:
+        """Give its connections up."""
+        self._client.close()

@@ -1,0 +1,49 @@
+"""One connection of TCP, with TLS or without, for who speaks the protocol on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from arcops.errors import Refused
+from arcops.tier import Tier
+from foundation.egress.destination import Destination
+from foundation.egress.permission import may_reach
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+
+class NoConnection(Exception):
+    """Nobody answers there, or not with TLS; the text is one sentence without the answer's own words."""
+
+
+class Untrusted(NoConnection):
+    """Somebody answers, and the certificate is refused."""
+
+
+async def connected(
+    tier: Tier, to: Destination, *, tls: SSLContext | None, limit: int
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to *to*; its addresses are tried in turn, and a reader holds at most *limit* bytes.
+
+    Raises `NoConnection`, and `Refused` if *tier* does not reach it.
+    """
+    if not may_reach(tier, to):
+        raise Refused(f"the tier {tier.value} does not reach the host {to.host[:200]}; set ARCOPS_TIER to restricted")
+    import ssl
+
+    said = ""
+    for address in to.addresses:
+        try:
+            return await asyncio.open_connection(
+                address, to.port, limit=limit, ssl=tls, server_hostname=to.host if tls else None
+            )
+        except ssl.SSLCertVerificationError as error:
+            # The words are OpenSSL's about the certificate, and hold no more of it than the name that was asked for.
+            raise Untrusted(f"the certificate is refused: {error.verify_message}") from error
+        except ssl.SSLError as error:
+            said = f"no TLS with {to.host}: {error.reason or 'it failed'}"
+        except OSError as error:
+            said = f"no connection to {address} port {to.port}: {error.strerror or type(error).__name__}"
+    raise NoConnection(said)

@@ -1,0 +1,43 @@
+"""Who the other side must be: contexts of TLS for connections that go out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssl import SSLContext as SSLContext  # for who holds one and may not import it
+
+
+class NotUsable(ValueError):
+    """The certificates or the key are none that TLS can use."""
+
+
+def context(authorities: str, *, verify: bool = True, certificate: str = "", key: str = "") -> SSLContext:
+    """TLS to a side whose certificate comes from *authorities* (PEM; the system's if empty), unless *verify* is off.
+
+    *certificate* and *key* (PEM) are our own. Raises `NotUsable`. OpenSSL takes a client's key only from a file: it lies in a
+    private folder while it is read.
+    """
+    import ssl
+
+    try:
+        made = ssl.create_default_context(cadata=authorities or None)
+        if not verify:
+            made.check_hostname = False
+            made.verify_mode = ssl.CERT_NONE
+        if certificate:
+            with TemporaryDirectory(prefix="arcops-client-") as folder:  # for this user alone, by its mode
+                file = Path(folder) / "pair.pem"
+                file.touch(mode=0o600)
+                file.write_text(f"{key.strip()}\n{certificate.strip()}\n", encoding="ascii")
+                made.load_cert_chain(file, password=_no_password)
+    except (ssl.SSLError, ValueError, OSError):
+        raise NotUsable from None
+    return made
+
+
+def _no_password() -> bytes:
+    """An encrypted key is refused: OpenSSL would ask for its password at the terminal, in the middle of a run."""
+    raise ValueError("encrypted")

@@ -1,0 +1,48 @@
+"""A client of HTTP for one address that the tier reaches. It follows no redirect, for that leads to where nobody said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from arcops.tier import Tier
+from foundation.egress.permission import Purpose, permitted
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+
+
+def client(
+    tier: Tier,
+    url: str,
+    purpose: Purpose,
+    *,
+    seconds: float,
+    read_seconds: float | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> AsyncClient:
+    """A client to ask *url* with. The environment's proxy is used, but not for this machine. Raises `Refused`."""
+    to = permitted(tier, url, purpose)
+    from httpx2 import AsyncClient as Client
+    from httpx2 import Timeout
+
+    timeout = Timeout(seconds, read=seconds if read_seconds is None else read_seconds)
+    return Client(headers=dict(headers or {}), timeout=timeout, trust_env=not to.here, follow_redirects=False)
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What a client raises if the way to the other side breaks, for an ``except``."""
+    from httpx2 import HTTPError
+
+    return (HTTPError,)
+
+
+def answers(tier: Tier, url: str, purpose: Purpose, *, seconds: float) -> bool:
+    """Does *url* answer that all is well (200)? Raises `Refused` if *tier* does not reach it."""
+    to = permitted(tier, url, purpose)
+    from httpx2 import HTTPError, get
+
+    try:
+        return get(url, timeout=seconds, trust_env=not to.here, follow_redirects=False).status_code == 200
+    except HTTPError:
+        return False
