@@ -31,27 +31,38 @@ class Use(Enum):
     """Nowhere: only on one's own machine."""
 
 
-def used(use: Use) -> Mapping[str, Use]:
+def used(use: Use) -> dict[str, Use]:
     """The ``metadata`` of a field that holds a path for *use*."""
     return {_USE: use}
 
 
-def own(why: str) -> Mapping[str, str]:
+def use_of(field: Field[object], otherwise: Use) -> Use:
+    """What a path in *field* is for: what the field says, or else *otherwise*."""
+    found: Use = field.metadata.get(_USE, otherwise)
+    return found
+
+
+def own(why: str) -> dict[str, str]:
     """The ``metadata`` of a field that a worker of Prefect never takes, and *why*, in a sentence for who asks one to."""
     return {_OWN: why}
+
+
+def said(doc: str) -> dict[str, str]:
+    """The ``metadata`` of a field that has no docstring, for its class is made and has no source: its help."""
+    return {_SAID: doc}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """How a field is spelled and bounded.
 
-    On a command line it is ``positional``, or an ``option`` such as ``--from`` (the field's own name where this is empty) with a
+    On a command line it is ``positional``, or an ``option`` such as ``--from`` (the field's own name if this is empty) with a
     ``short`` form such as ``-o``; ``title`` stands for its value in help. ``least`` and ``most`` bound the value of a number,
     the length of a text, the count of a tuple; ``pattern`` is a regular expression that the whole of a text matches.
 
     ``text_of``: on a command line a file is named, and the field gets its text, of at most so many bytes; with ``digest`` the
-    digest of something in the store (sha256:…) may be named instead, and is the value. ``commas``: a tuple is given as one value,
-    ``a,b``, instead of an option for each item. ``thousandths``: a whole number is given as a decimal of a thousandth of it.
+    digest of something in the store (sha256:…) may be named instead, and is the value. ``commas``: a tuple is given as one
+    value, ``a,b``, instead of an option for each item. ``thousandths``: a whole number is given as a decimal, 0.5 for 500.
     """
 
     positional: bool = False
@@ -70,7 +81,7 @@ class Shape:
 _PLAIN = Shape()
 
 
-def shaped(**shape: Any) -> Mapping[str, Shape]:
+def shaped(**shape: Any) -> dict[str, Shape]:
     """The ``metadata`` of a field of that `Shape`; to be merged with other metadata by ``|``."""
     return {_SHAPE: Shape(**shape)}
 
@@ -95,18 +106,7 @@ class Question:
     @property
     def doc(self) -> str:
         """The docstring under the field. It is read from the source, so ask only where help is wanted."""
-        return docs(self.ask).get(self.name, "")
-
-
-def said(doc: str) -> Mapping[str, str]:
-    """The ``metadata`` of a field that has no docstring, for its class is made and has no source: its help."""
-    return {_SAID: doc}
-
-
-def use_of(field: Field[object], otherwise: Use) -> Use:
-    """What a path in *field* is for: what the field says, or else *otherwise*."""
-    found: Use = field.metadata.get(_USE, otherwise)
-    return found
+        return docs(self.ask).get(self.name, "")  # type: ignore[arg-type]  # every class is hashable; mypy does not believe it
 
 
 def questions(ask: type[object]) -> tuple[Question, ...]:

@@ -11,17 +11,11 @@ from arcops.endpoint import Endpoint
 from arcops.errors import Refused
 from arcops.exercise import Exercise
 from arcops.roots import ANYWHERE, Roots
+from arcops.silence import silent as silent
+from arcops.silence import unheard as unheard
 from arcops.tier import Tier
 
 _LAST_YEAR = 9000
-
-
-def silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
-def unheard(sentence: str) -> None:
-    """A remark that nobody hears."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,16 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from arcops.errors import Broken, Refused
 from arcops.result import Report
 from artifacts.envelope import IN_TOTO, Envelope, pae, parse_envelope, strict_json
-from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.statement import STATEMENT, from_statement, to_statement
+
+if TYPE_CHECKING:  # who verifies needs no key that signs
+    from artifacts.private_key import Signer
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 MOST_BYTES = 64 * 1024 * 1024

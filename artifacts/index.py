@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from arcops.asks import shaped
 from arcops.errors import Unavailable
 from arcops.verdict import Verdict
 from artifacts.log.merkle import Frontier, leaf_hash
@@ -73,27 +74,34 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What to list; an empty field asks for nothing. ``digest`` is ``sha256:…`` of a subject.
-
-    ``subject`` is a whole name, ``subject_part`` some of one, in any case. ``gate`` asks for artifacts for which the gate of
-    this id was asked, ``gate_verdict`` for those where it said so (any gate, where none is named). ``judged_from`` is the
-    first moment, ``judged_before`` the first one after the last, both to the second. ``offset`` passes over so many of the
-    newest.
-    """
+    """What to list; an empty field asks for nothing."""
 
     subject: str = ""
+    """Only artifacts about the subject of this name."""
     digest: str = ""
+    """Only those about the subject with this digest, sha256:…"""
     artifact: str = ""
+    """Only the one of this digest, sha256:…"""
     predicate_type: str = ""
+    """Only those of this in-toto predicate type."""
     verdict: Verdict | None = None
+    """Only those of this verdict."""
     subject_part: str = ""
+    """Only artifacts whose subject's name contains this, in any case."""
     site: str = ""
+    """Only artifacts that were judged at this site."""
     gate: str = ""
+    """Only artifacts for which the gate of this id was asked."""
     gate_verdict: Verdict | None = None
+    """Only those where the gate said so, or any gate if none is named."""
     judged_from: datetime | None = None
+    """Only those judged at this moment or later, to the second."""
     judged_before: datetime | None = None
+    """Only those judged before this moment, to the second."""
     offset: int = 0
-    limit: int = 1000
+    """Pass over so many of the newest."""
+    limit: int = field(default=1000, metadata=shaped(least=1))
+    """At most so many, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from arcops.clock import Ahead, ahead, offset
 from arcops.errors import Refused
 from arcops.policy import MOST_LIST_AGE, MOST_VALID, SKEW
 from arcops.result import Report
-from arcops.seen.signatures import RevocationsSeen, Revoked
 from artifacts.bundle import opened_by, read_envelope, verified_by
 from artifacts.envelope import IN_TOTO, Envelope
 from artifacts.public_key import PublicKey
 from artifacts.statement import from_statement
+
+if TYPE_CHECKING:
+    from arcops.seen.signatures import RevocationsSeen, Revoked
 
 _MOST_HINT = 100
 

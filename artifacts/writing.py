@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +28,7 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANY
         with _folder_of(path, within) as folder:
             if _lies(folder, path.name) is not None:
                 raise Refused(taken)
-            partial = f"{PARTIAL}{secrets.token_hex(8)}"
+            partial = _partial()
             try:
                 _write_synced(folder, partial, data, mode)
                 os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
@@ -42,6 +41,12 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANY
         raise Unavailable(f"{path} cannot be written: {error.strerror}; nothing was left behind") from error
 
 
+def _partial() -> str:
+    import secrets  # most processes that read never write
+
+    return f"{PARTIAL}{secrets.token_hex(8)}"
+
+
 def replace_whole(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANYWHERE) -> None:
     """Write *data* to *path*, whose folder lies *within* these roots, in place of what was there.
 
@@ -51,7 +56,7 @@ def replace_whole(path: Path, data: bytes, *, mode: int = 0o644, within: Roots =
     replaceable(path, within=within)
     try:
         with _folder_of(path, within) as folder:
-            partial = f"{PARTIAL}{secrets.token_hex(8)}"
+            partial = _partial()
             try:
                 _write_synced(folder, partial, data, mode)
                 os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)  # below a handle

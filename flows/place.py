@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from arcops.asks import Use, use_of
 from arcops.errors import Refused
-from arcops.policy import Policy
-from arcops.request import silent, unheard
-from arcops.roots import Roots
+from arcops.silence import silent, unheard
 from artifacts.beneath import OUTSIDE, held, reach
-from artifacts.private_key import Signer
 from foundation.settings import Settings
+
+if TYPE_CHECKING:  # a door that reads only needs none of them
+    from arcops.policy import Policy
+    from arcops.roots import Roots
+    from artifacts.private_key import Signer
 
 OUTSIDE_OUTPUT = "the path lies outside the folder that this server writes to; ask its operator (ARCOPS_OUTPUT)"
 OUTSIDE_WORKER = "it lies outside the folders that this worker serves; its operator names them (ARCOPS_ROOTS)"

@@ -15,6 +15,7 @@ from pathlib import Path
 from arcops.errors import Refused
 from arcops.tier import Tier
 from foundation.egress.loopback import is_loopback as is_loopback  # for who listens, too
+from foundation.homes import user_homes
 
 _MOST_WORKERS = 256
 _MOST_SITE = 100
@@ -126,14 +127,7 @@ def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path, Path]:
     if home:
         root = Path(home).absolute()
         return root, root, root, root / "cache"
-    import platformdirs  # read only where no ARCOPS_HOME answers: it costs start-up time
-
-    return (
-        platformdirs.user_config_path("arcops"),
-        platformdirs.user_data_path("arcops"),
-        platformdirs.user_state_path("arcops"),
-        platformdirs.user_cache_path("arcops"),
-    )
+    return user_homes()
 
 
 def _memory(memory: Path, store: Path) -> Path:

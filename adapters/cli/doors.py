@@ -2,86 +2,86 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from adapters.cli.exits import said_in_one_sentence
-from adapters.cli.options import Key, TierName, path
-
-app = typer.Typer()
-
-Host = Annotated[str, typer.Option(help="The address to listen at; other machines reach it only with tokens.")]
-Port = Annotated[int, typer.Option(help="The port to listen at; 0 takes a free one.")]
-Certificate = Annotated[
-    Path | None, typer.Option("--tls-cert", parser=path, help="The server's certificate chain, PEM.", show_default=False)
-]
-CertificateKey = Annotated[
-    Path | None, typer.Option("--tls-key", parser=path, help="The certificate's private key, PEM.", show_default=False)
-]
-BehindProxy = Annotated[bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")]
-Reload = Annotated[bool, typer.Option("--reload", help="Begin anew when the source changes: for development.")]
-Tier = Annotated[TierName | None, typer.Option("--tier", help="How far runs may reach.", show_default="air-gapped")]
+from adapters.cli.commands import Given, command
+from arcops.asks import shaped
+from arcops.tier import Tier
 
 
-@app.command()
-def mcp(
-    http: Annotated[
-        bool, typer.Option("--http", help="Serve streamable HTTP at /mcp, instead of standard input and output.")
-    ] = False,
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    reload: Reload = False,
-    key: Key = "",
-    tier: Tier = None,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where to serve."""
+
+    host: str = "127.0.0.1"
+    """The address to listen at; other machines reach it only with tokens."""
+    port: int = 8420
+    """The port to listen at; 0 takes a free one."""
+    certificate: Path | None = field(default=None, metadata=shaped(option="--tls-cert"))
+    """The server's certificate chain, PEM."""
+    certificate_key: Path | None = field(default=None, metadata=shaped(option="--tls-key"))
+    """The certificate's private key, PEM."""
+    behind_proxy: bool = False
+    """A proxy in front ends TLS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingPages(Listening):
+    """The options of ``web``."""
+
+    reload: bool = False
+    """Begin anew when the source changes: for development."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingTools(ServingPages):
+    """The options of ``mcp``."""
+
+    http: bool = False
+    """Serve streamable HTTP at /mcp, instead of standard input and output."""
+    key: str = ""
+    """Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI [environment: ARCOPS_KEY]."""
+    tier: Tier | None = None
+    """How far runs may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingAll(Listening):
+    """The options of ``server``."""
+
+    worker: bool = True
+    """Also run a Prefect worker on this machine."""
+    key: str = ""
+    """Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI [environment: ARCOPS_KEY]."""
+    tier: Tier | None = None
+    """How far runs may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+
+
+@command("mcp", own=ServingTools)
+def mcp(given: Given[None, None, ServingTools]) -> None:
     """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
+    from adapters.cli import serving
 
-        named = tier.value if tier else ""
-        if http:
-            address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-            serving.mcp(address, key, named, reload=reload)
-        else:
-            serving.stdio(key, named)
+    own = given.own
+    if own.http:
+        serving.mcp(serving.address(own), own.key, own.tier, reload=own.reload)
+    else:
+        serving.stdio(own.key, own.tier)
 
 
-@app.command()
-def web(
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    reload: Reload = False,
-) -> None:
+@command("web", own=ServingPages)
+def web(given: Given[None, None, ServingPages]) -> None:
     """Serve the evidence pages: every artifact with its findings, evidence, signature and ledger proof."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
+    from adapters.cli import serving
 
-        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-        serving.web(address, "", reload=reload)
+    serving.web(serving.address(given.own), reload=given.own.reload)
 
 
-@app.command("server")
-def server_(
-    host: Host = "127.0.0.1",
-    port: Port = 8420,
-    tls_cert: Certificate = None,
-    tls_key: CertificateKey = None,
-    behind_proxy: BehindProxy = False,
-    worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Also run a Prefect worker on this machine.")] = True,
-    key: Key = "",
-    tier: Tier = None,
-) -> None:
+@command("server", own=ServingAll)
+def server(given: Given[None, None, ServingAll]) -> None:
     """Serve everything at one address: the evidence pages, MCP, and Prefect, which long checks are then handed to."""
-    with said_in_one_sentence():
-        from adapters.cli import serving
+    from adapters.cli import serving
 
-        address = serving.Address(host=host, port=port, certificate=tls_cert, key=tls_key, behind_proxy=behind_proxy)
-        serving.server(address, key, tier.value if tier else "", worker=worker)
+    own = given.own
+    serving.server(serving.address(own), own.key, own.tier, worker=own.worker)

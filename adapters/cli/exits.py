@@ -35,6 +35,9 @@ def said_in_one_sentence() -> Iterator[None]:
         where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, (str, bytes)) else ""
         _say(f"{error.strerror or error}{where}; nothing was written that counts as an artifact")
         raise SystemExit(CANNOT) from error
+    except KeyboardInterrupt as error:
+        _say("stopped by the keyboard; nothing was written that counts as an artifact")
+        raise SystemExit(CANNOT) from error
     except Exception as error:
         _say(f"this is a bug in arcops, please report it: {type(error).__name__}: {error}")
         raise SystemExit(CANNOT) from error

@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
+from arcops.asks import Shape
 from arcops.errors import Refused
-from artifacts.bundle import MOST_BYTES
-from artifacts.reading import read_file
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_MOST_KEY_BYTES = 64 * 1024
+_MOST_MANIFEST_BYTES = 16 * 1024 * 1024
+_MOST_DEFINITIONS_BYTES = 64 * 1024 * 1024
 
 
 class NotText(Refused):
     """The file is not text, so it cannot be what a tool is asked with."""
 
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-
-
-def artifact_text(path: Path) -> str:
-    """A sealed artifact in a file, or the digest of one in the store. Raises as `text` does."""
-    if _DIGEST.match(str(path)) and not path.exists():
+def read_text(path: Path, shape: Shape) -> str:
+    """The text of *path*, or *path* itself where it is a digest and may be one. Raises as `text` does."""
+    if shape.digest and _DIGEST.match(str(path)) and not path.exists():
         return str(path)
-    return text(path, MOST_BYTES)
+    return text(path, shape.text_of)
 
 
 def text(path: Path, most: int) -> str:
     """The text of *path*, byte for byte. Raises `Refused` where it is too large, and `NotText` where it is not UTF-8."""
+    from artifacts.reading import read_file
+
     try:
         return read_file(path, most).decode("utf-8")
     except UnicodeDecodeError as error:
         raise NotText(f"{path} is not text in UTF-8 (byte {error.start})") from error
+
+
+def key_text(path: Path) -> str:
+    """The public key in the file *path* as PEM text. Raises `Refused`, naming the file, where it holds none."""
+    from artifacts.public_key import load_public_key
+    from artifacts.reading import read_file
+
+    return load_public_key(read_file(path, _MOST_KEY_BYTES), where=str(path)).pem.decode()
+
+
+def manifest_text(path: Path) -> str:
+    """The text of the manifest *path*, or of standard input where it is ``-``."""
+    if str(path) != "-":
+        return text(path, _MOST_MANIFEST_BYTES)
+    data = sys.stdin.buffer.read(_MOST_MANIFEST_BYTES + 1)
+    if len(data) > _MOST_MANIFEST_BYTES:
+        raise Refused(f"the manifest has more than {_MOST_MANIFEST_BYTES} bytes; no API server sends one so large")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(f"the manifest is not text in UTF-8 (byte {error.start})") from error
+
+
+def definitions_text(folder: Path) -> str:
+    """The YAML files of *folder*, one after the other. Raises `Refused` where there is none."""
+    found = sorted(one for one in folder.rglob("*") if one.suffix in (".yaml", ".yml", ".json") and one.is_file())
+    if not found:
+        raise Refused(f"{folder} holds no YAML or JSON file, so no definitions")
+    return "\n---\n".join(text(one, _MOST_DEFINITIONS_BYTES) for one in found)

@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
-from adapters.cli.answering import answer, policy_for
-from adapters.cli.checking import keep, tell
-from artifacts.writing import replaceable
-from capabilities.gpu.check import CheckGpus, check_gpus
+from adapters.cli.answering import answer
+from adapters.cli.commands import Given, command, group
+from adapters.cli.judging import begin, judge, keep_and_tell
+from adapters.cli.options import Sealing, Signing
+from adapters.cli.plain import printable
+from adapters.cli.server import server
+from arcops.asks import shaped
+
+if TYPE_CHECKING:
+    from capabilities.gpu.bench import BenchNode, MadeBaseline, MakeBaseline
+    from capabilities.gpu.check import CheckGpus
+    from capabilities.judging import Judged
+
+GPU = group("gpu", "Look at the GPUs of this machine.")
 
 
-def check(policy: str, key: str, output: Path | None, form: str) -> int:
-    if output is not None:
-        replaceable(output)
-    at = surroundings.place(key=key, stop=surroundings.stop_on_signals())
-    checked = answer(check_gpus, CheckGpus(policy=policy_for(policy)), at)
-    keep(checked.artifact, output, at)
-    return tell(checked.report, checked.artifact, form, output, at)
+@command("gpu check", "capabilities.gpu.check:check_gpus", own=Sealing)
+def check(given: Given[CheckGpus, Judged, Sealing]) -> int:
+    """Judge every GPU of this machine; print the verdict and keep a signed artifact of it."""
+    return judge(given)
+
+
+@command("gpu bench", "capabilities.gpu.bench:bench_node", own=Sealing)
+def bench(given: Given[BenchNode, Judged, Sealing]) -> int:
+    """Measure this machine's GPUs at full load for minutes; print the verdict and keep a signed artifact of it."""
+    at = begin(given.own)
+    ask = given.ask()
+    if ask.baseline is not None and server():
+        ask = replace(ask, baseline=ask.baseline.absolute())
+    return keep_and_tell(answer(given.tool, ask, at), given.own, at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing(Signing):
+    """Where the baseline goes."""
+
+    output: Path = field(metadata=shaped(short="-o"))
+    """Write the signed baseline here."""
+
+
+@command("gpu baseline", "capabilities.gpu.bench:make_baseline", own=Writing)
+def baseline(given: Given[MakeBaseline, MadeBaseline, Writing]) -> None:
+    """Make a signed baseline, for machines of the same model, of what a benchmark measured."""
+    from artifacts.writing import replace_whole, replaceable
+
+    ask, output = given.ask(), given.own.output
+    replaceable(output)
+    made = answer(given.tool, ask, surroundings.place(key=given.own.key))
+    replace_whole(output, made.text.encode())
+    print(printable(f"{output}: {made.figures} figures of {made.subject}, signed by {made.key_id}"))

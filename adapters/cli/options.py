@@ -1,51 +1,36 @@
-"""The words that several commands share: paths, formats, tiers, keys."""
+"""The options of the command line's own, which no capability is asked with: the key, what is written, how far."""
 
 from __future__ import annotations
 
-from enum import Enum
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-
-def path(text: str) -> Path:
-    """A path that was really given: the empty string, as an unset variable leaves it, would name the present directory."""
-    if not text:
-        raise typer.BadParameter("the path is empty; was a variable not set?")
-    return Path(text)
+from adapters.cli.printing import Format
+from arcops.asks import shaped
+from arcops.tier import Tier
 
 
-class Format(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    """For people, or for which machine."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Of a command that signs."""
 
-    text = "text"
-    json = "json"
-    sarif = "sarif"
-    junit = "junit"
-    markdown = "markdown"
-    test_result = "test-result"
+    key: str = ""
+    """Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI [environment: ARCOPS_KEY]."""
 
 
-class TierName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    air_gapped = "air-gapped"
-    restricted = "restricted"
-    connected = "connected"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealing(Signing):
+    """Of a command that judges, and keeps a sealed artifact of the verdict."""
+
+    output: Path | None = field(default=None, metadata=shaped(short="-o"))
+    """Write the sealed artifact here, too."""
+    form: Format = field(default=Format.TEXT, metadata=shaped(option="--format"))
+    """What to print."""
 
 
-class ChangedName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    model = "model"
-    policy = "policy"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaching(Sealing):
+    """Of one that may also reach elsewhere for it."""
 
-
-class AlgorithmName(str, Enum):  # noqa: UP042  # typer shows str-enums by value
-    ed25519 = "ed25519"
-    ecdsa_p256 = "ecdsa-p256"
-
-
-Key = Annotated[
-    str,
-    typer.Option(
-        "--key", help="Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI.", envvar="ARCOPS_KEY", show_default=False
-    ),
-]
+    tier: Tier | None = None
+    """How far this run may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""

@@ -34,3 +34,12 @@ def print_machine(report: Report, form: str) -> None:
 
     sys.stdout.buffer.write(project(report, form))
     sys.stdout.buffer.flush()
+
+
+def print_json(value: object) -> None:
+    """*value*, an answer of ours, as JSON."""
+    import json
+
+    from artifacts.wire import to_json
+
+    print(json.dumps(to_json(value), indent=1))

@@ -15,6 +15,7 @@ from pathlib import Path
 from socket import socket
 
 from adapters.cli import surroundings
+from adapters.cli.doors import Listening
 from adapters.http.access import Door
 from adapters.http.app import Part, front
 from adapters.http.bound import Bound, bind
@@ -23,6 +24,7 @@ from adapters.http.opening import Opening, opening
 from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
 from adapters.http.serve import free_port, listen, serve
 from adapters.http.stored import StoreWatch
+from arcops.tier import Tier
 from flows.place import Place
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
@@ -42,7 +44,18 @@ class Address:
     behind_proxy: bool
 
 
-def stdio(key: str, tier: str) -> None:
+def address(own: Listening) -> Address:
+    """The address that the options *own* say."""
+    return Address(
+        host=own.host,
+        port=own.port,
+        certificate=own.certificate,
+        key=own.certificate_key,
+        behind_proxy=own.behind_proxy,
+    )
+
+
+def stdio(key: str, tier: Tier | None) -> None:
     from adapters.mcp.stdio import serve as serve_stdio
 
     at = surroundings.place(tier, key)
@@ -50,15 +63,15 @@ def stdio(key: str, tier: str) -> None:
     serve_stdio(replace(at, own=False, roots=at.settings.roots or None))
 
 
-def mcp(address: Address, key: str, tier: str, *, reload: bool = False) -> None:
+def mcp(address: Address, key: str, tier: Tier | None, *, reload: bool = False) -> None:
     _alone(address, partial(_serve_mcp, address, key, tier), reload=reload)
 
 
-def web(address: Address, tier: str, *, reload: bool = False) -> None:
-    _alone(address, partial(_serve_web, address, tier), reload=reload)
+def web(address: Address, *, reload: bool = False) -> None:
+    _alone(address, partial(_serve_web, address), reload=reload)
 
 
-def server(address: Address, key: str, tier: str, *, worker: bool) -> None:
+def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> None:
     """Everything: the pages, MCP, and Prefect with a worker of its own."""
     from adapters.http import prefect
 
@@ -99,13 +112,13 @@ def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bo
 
 
 # Functions of the module, each of which can begin in a process of its own.
-def _serve_mcp(address: Address, key: str, tier: str, sockets: list[socket]) -> None:
+def _serve_mcp(address: Address, key: str, tier: Tier | None, sockets: list[socket]) -> None:
     at = surroundings.place(tier, key)
     _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [_mcp])
 
 
-def _serve_web(address: Address, tier: str, sockets: list[socket]) -> None:
-    at = surroundings.place(tier)
+def _serve_web(address: Address, sockets: list[socket]) -> None:
+    at = surroundings.place()
     _serve(at, _bound(address, at, sockets[0]), sockets[0], "the evidence pages", [_pages])
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -12,16 +10,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from adapters.cli.plain import printable
 from arcops.errors import Refused
-from arcops.request import silent
+from arcops.silence import silent
+from arcops.tier import Tier
 from artifacts.private_key import Signer, load_signer
 from artifacts.public_key import load_public_key
 from artifacts.reading import read_file
 from flows.place import Place
 from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from artifacts.private_key import Signer
 
 _MOST_KEY_BYTES = 64 * 1024
 
@@ -30,15 +33,18 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def settings(tier: str = "") -> Settings:
+def settings(tier: Tier | None = None) -> Settings:
     environment = dict(os.environ)
-    if tier:
-        environment["ARCOPS_TIER"] = tier
+    if tier is not None:
+        environment["ARCOPS_TIER"] = tier.value
     return read_settings(environment)
 
 
 def place(
-    tier: str = "", key: str = "", stop: threading.Event | None = None, progress: Callable[[int, int], None] = silent
+    tier: Tier | None = None,
+    key: str = "",
+    stop: threading.Event | None = None,
+    progress: Callable[[int, int], None] = silent,
 ) -> Place:
     """Where the tools run when they run here: with this user's settings, files, keys and terminal."""
     here = settings(tier)
@@ -68,6 +74,8 @@ def _once() -> Callable[[str], None]:
 
 
 def _getpass_at_terminal(what: str) -> str:
+    import getpass
+
     return getpass.getpass(f"{what}: ")
 
 
@@ -85,19 +93,18 @@ def _new_passphrase(key: Path) -> str:
 
 def _signer(uri: str) -> Signer:
     """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``."""
+    from foundation.secrets import passphrase_source
+
     named = os.environ.get("ARCOPS_PUBLIC_KEY")
     public = load_public_key(read_file(Path(named), _MOST_KEY_BYTES), where=named) if named else None
     passphrase = passphrase_source(os.environ, uri, _getpass_at_terminal if sys.stdin.isatty() else None)
     return load_signer(uri, passphrase, environment=os.environ, public=public)
 
 
-def key_text(path: Path) -> str:
-    """The public key in the file *path* as PEM text. Raises `Refused`, naming the file, where it holds none."""
-    return load_public_key(read_file(path, _MOST_KEY_BYTES), where=str(path)).pem.decode()
-
-
 def stop_on_signals() -> threading.Event:
     """An event that SIGINT and SIGTERM set, so that a cancelled run still ends in an artifact. The second one kills."""
+    import signal  # only commands that run long are told to stop
+
     stop = threading.Event()
 
     def told(number: int, _: FrameType | None) -> None:

@@ -28,7 +28,8 @@ def schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:
 def _schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:
     made = TypeAdapter(_renamed(kind.__name__, kind), config=_STRICT).json_schema(by_alias=True, mode=mode)
     properties = made.get("properties", {})
-    for name, doc in docs(kind).items():  # pydantic reads those of a class itself, and not those that it inherits
+    # pydantic reads the docstrings of a class itself, and not those that it inherits
+    for name, doc in docs(kind).items():  # type: ignore[arg-type]  # as above
         if name_on_the_wire(name) in properties:
             properties[name_on_the_wire(name)].setdefault("description", doc)
     return made

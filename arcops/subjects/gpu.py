@@ -30,9 +30,9 @@ class ExercisedNode(Node):
     """The most sessions of each figure, when fewer do not decide."""
     tolerance: int = field(default=50, metadata=shaped(least=1, most=50))
     """Percent that a figure may take longer than in the baseline, where the policy is not stricter."""
-    sustained_s: int = field(default=10, metadata=shaped(least=0, most=3600))
+    sustained_s: int = field(default=10, metadata=shaped(option="--sustained", least=0, most=3600))
     """Seconds that one load is kept up."""
-    budget_s: int = field(default=600, metadata=shaped(least=1, most=3600))
+    budget_s: int = field(default=600, metadata=shaped(option="--budget", least=1, most=3600))
     """Seconds that the whole benchmark may take."""
     seed: int = field(default=1, metadata=shaped(least=0, most=2**31))
     """The operands follow from it."""

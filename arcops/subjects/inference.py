@@ -25,17 +25,19 @@ class LoadedEndpoint(Judgeable):
     """Ask for chat completions, or for completions."""
     seed: int = field(default=1, metadata=shaped(least=0, most=2**31))
     """Prompts, lengths and arrivals follow from it."""
-    each: int = field(default=8, metadata=shaped(least=2, most=256))
+    each: int = field(default=8, metadata=shaped(option="--requests", least=2, most=256))
     """How many requests each run makes."""
-    concurrencies: tuple[int, ...] = field(default=(1, 2, 4), metadata=shaped(commas=True, least=1, most=64))
+    concurrencies: tuple[int, ...] = field(
+        default=(1, 2, 4), metadata=shaped(option="--concurrency", commas=True, least=1, most=64)
+    )
     """How many requests are under way at once: a run for each; the first is used for all models together, too."""
-    rates: tuple[int, ...] = field(default=(2000,), metadata=shaped(commas=True, most=64))
-    """How many requests arrive in 1000 seconds, at random: a run for each."""
+    rates: tuple[int, ...] = field(default=(2000,), metadata=shaped(option="--rate", commas=True, thousandths=True, most=64))
+    """How many requests arrive in 1000 seconds (on the command line: in one), at random: a run for each."""
     tokens: int = field(default=32, metadata=shaped(least=2, most=512))
     """How many tokens an answer may have at most."""
-    patience_ms: int = field(default=30_000, metadata=shaped(least=100))
+    patience_ms: int = field(default=30_000, metadata=shaped(option="--patience", least=100))
     """Milliseconds that one request may take."""
-    budget_s: int = field(default=300, metadata=shaped(least=1, most=1200))
+    budget_s: int = field(default=300, metadata=shaped(option="--budget", least=1, most=1200))
     """Seconds that the whole check may take."""
     of: Path | None = field(default=None, metadata=shaped(most=4096))
     """The files that the endpoint serves, by the caller's own word: they are the subject where the policy judges them, too."""
@@ -47,15 +49,14 @@ class LoadedEndpoint(Judgeable):
     takes. Whoever else uses the model waits. Only for callers on that machine."""
     metrics: bool = False
     """Read the server's own /metrics meanwhile, for what is left of its key-value cache (vLLM, llama.cpp)."""
-    key: str = field(default="", metadata=shaped(most=200))
+    key: str = field(default="", metadata=shaped(option="--api-key", most=200))
     """Where the API key is: env:NAME or file:PATH, on the machine where the check runs. Only for callers on that machine."""
     token: str = field(default="", metadata=shaped(most=200))
     """Where an access token of Microsoft Entra is, in place of a key, in the same words and for the same callers."""
     authorities: Path | None = field(
         default=None,
-        metadata=own(
-            "a worker takes no file of authorities from a caller; its operator names one (ARCOPS_ENDPOINT_AUTHORITIES)"
-        ),
+        metadata=shaped(option="--cafile")
+        | own("a worker takes no file of authorities from a caller; its operator names one (ARCOPS_ENDPOINT_AUTHORITIES)"),
     )
     """A file with the certificates (PEM) that the endpoint's own must come from; without it, those that the operator named, or
     the system's. Only for callers on that machine."""

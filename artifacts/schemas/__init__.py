@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
 from arcops.errors import Refused
 
@@ -16,4 +16,4 @@ def schema_text(predicate_type: str) -> str:
     """The published schema of whole statements of *predicate_type*, as JSON text. Raises `Refused` where there is none."""
     if predicate_type not in _FILES:
         raise Refused(f"there is no published schema for predicate type {predicate_type!r}")
-    return resources.files(__name__).joinpath(_FILES[predicate_type]).read_text(encoding="utf-8")
+    return (Path(__file__).parent / _FILES[predicate_type]).read_text(encoding="utf-8")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.evidence import Missing
 from arcops.finding import Finding
 from arcops.result import EvidenceRecord, Report
 from arcops.verdict import Verdict
-from artifacts.bundle import read_envelope
+from artifacts.bundle import MOST_BYTES, read_envelope
 from artifacts.envelope import strict_json
 from artifacts.statement import from_statement
 from artifacts.store import Store, digest_of
@@ -32,11 +33,12 @@ _MOST_MEASURED = 64 * 1024 * 1024
 class Compare:
     """Two artifacts. Order matters: *a* is before, or here; *b* is after, or there."""
 
-    a: str
-    """The digest (sha256:…) of an artifact in the store, or the text of a sealed one."""
-    b: str
-    """The other, likewise."""
-    tolerance: int = 5
+    a: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
+    """Before, or here: the digest (sha256:…) of an artifact in the store, or the text of a sealed one (a file on the command
+    line)."""
+    b: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
+    """After, or there, likewise."""
+    tolerance: int = field(default=5, metadata=shaped(least=0, most=100))
     """By how many percent two measured times may differ and still be the same; 0 to 100."""
 
 

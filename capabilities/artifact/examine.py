@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.result import Report
 from artifacts.bundle import read_envelope
@@ -21,7 +22,7 @@ from flows.place import Place
 class Examine:
     """What to examine."""
 
-    artifact: str
+    artifact: str = field(metadata=shaped(positional=True))
     """The digest (sha256:…) of a sealed artifact in the store."""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from artifacts.store import Store
 from capabilities.artifact.measures import Measured, deployed_after_passing, first_inference, gpu_reproduced, wildcard_egress
@@ -31,7 +32,7 @@ class Unit(Enum):
 class AskFigures:
     """Over which time to measure, and what counts as production."""
 
-    days: int = 90
+    days: int = field(default=90, metadata=shaped(least=1, most=MOST_DAYS))
     """Artifacts judged in so many days before now are looked at."""
     production: tuple[str, ...] = ()
     """Names of production namespaces, in which * stands for any characters; without one, every namespace counts."""

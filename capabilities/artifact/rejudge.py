@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.verdict import Verdict
-from artifacts.bundle import read_envelope
+from artifacts.bundle import MOST_BYTES, read_envelope
 from artifacts.envelope import strict_json
 from artifacts.statement import from_statement, to_statement
 from artifacts.store import Store, digest_of
@@ -40,8 +41,8 @@ class Again(Enum):
 class Rejudge:
     """What to judge again."""
 
-    artifact: str
-    """The digest (sha256:…) of an artifact in the store, or the text of a sealed one."""
+    artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
+    """The text of a sealed artifact (a file on the command line), or the digest (sha256:…) of one in the store."""
     policy: str = ""
     """The policy, where the store does not keep it: a registered one's name or digest; on one's own command line also a file.
     It counts only with the digest that was signed."""

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arcops.asks import Use, used
+from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from artifacts.index import Filter, Listed
 from artifacts.mirror import export, import_mirror
@@ -19,6 +19,8 @@ from capabilities.contract import Scope, tool
 from capabilities.kept import whose_keys
 from flows.place import Place
 from foundation.settings import without_folders
+
+_MOST_KEY_BYTES = _MOST_CHECKPOINT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +41,9 @@ def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
 class CheckStore:
     """By which keys and up to which moment to check the store."""
 
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM) of who signs the store's checkpoints, for this answer alone; without one, the trusted ones."""
-    checkpoint: str = ""
+    checkpoint: str = field(default="", metadata=shaped(text_of=_MOST_CHECKPOINT_BYTES))
     """The text of a checkpoint kept outside of the store; it shows even a store that was put back whole to an older state."""
 
 
@@ -78,9 +80,9 @@ def check_store(ask: CheckStore, at: Place) -> StoreChecked:
 class ExportStore:
     """Where to write the store to."""
 
-    mirror: Path = field(metadata=used(Use.WRITE))
+    mirror: Path = field(metadata=used(Use.WRITE) | shaped(positional=True))
     """The new file."""
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM) of who signs the store's checkpoints and artifacts; without one, those that are trusted here."""
 
 
@@ -109,9 +111,9 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
 class ImportStore:
     """What to bring in, and who must have signed it."""
 
-    mirror: Path = field(metadata=used(Use.READ))
+    mirror: Path = field(metadata=used(Use.READ) | shaped(positional=True))
     """A file that was exported."""
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM) of who signs where it comes from, to narrow whom to believe; without one, the trusted ones."""
 
 

@@ -1,23 +1,23 @@
-"""Verify a sealed artifact, or show it: no engine, no network, nothing but the artifact and the keys."""
+"""Verify a sealed artifact, or fetch it: no engine, no network, nothing but the artifact and the keys."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.policy import SKEW
 from arcops.result import Report
-from artifacts.bundle import read_envelope
-from artifacts.statement import from_statement
+from artifacts.bundle import MOST_BYTES
 from artifacts.vouch import vouch_report
 from capabilities.contract import Scope, tool
 from capabilities.kept import honest_now, kept_bytes, sealed_bytes, whose_keys
 from flows.place import Place
 from tasks.signing.grounds import grounds_of
 
+_MOST_KEY_BYTES = 64 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -29,9 +29,9 @@ class NotVerified(Refused):
 class Verify:
     """An artifact, and who should have signed it."""
 
-    artifact: str
-    """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
-    keys: tuple[str, ...] = ()
+    artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
+    """The text of a sealed artifact (a file on the command line), or the digest (sha256:…) of one in the store."""
+    keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs. They count for
     this answer alone."""
     policy: str = ""
@@ -90,50 +90,11 @@ def _pinned(policy: str, at: Place) -> tuple[str, timedelta]:
     return read.digest, read.clock_skew
 
 
-class Form(Enum):
-    """The formats of others that a report can be written in."""
-
-    NONE = ""
-    JSON = "json"
-    SARIF = "sarif"
-    JUNIT = "junit"
-    MARKDOWN = "markdown"
-    TEST_RESULT = "test-result"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Show:
-    """An artifact, and how to write it."""
-
-    artifact: str
-    """The text of a sealed artifact, or the digest (sha256:…) of one in the store."""
-    form: Form = Form.NONE
-    """Also write the report in this format."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What an artifact says. Nobody checked who said it."""
-
-    report: Report
-    written: str = ""
-    """The report in the format that was asked for."""
-
-
-@tool(title="Show an artifact", scope=Scope.READ, reads_only=True)
-def show_artifact(ask: Show, at: Place) -> Shown:
-    """Tell what a sealed artifact says, without checking who signed it; verify it before relying on it."""
-    from capabilities.artifact.project import project
-
-    report = from_statement(read_envelope(sealed_bytes(ask.artifact, at)).payload)
-    return Shown(report=report, written=project(report, ask.form.value).decode() if ask.form is not Form.NONE else "")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
     """What to fetch."""
 
-    artifact: str
+    artifact: str = field(metadata=shaped(positional=True, title="DIGEST"))
     """The digest (sha256:…) of a sealed artifact, or of an evidence body, in the store."""
 
 

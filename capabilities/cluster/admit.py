@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.result import Report
@@ -19,14 +20,16 @@ from flows.subjects.cluster import ADMISSION
 
 _MOST_MESSAGE = 4000
 """Characters of the reasons in an AdmissionReview; the artifact has them all."""
+_MOST_MANIFEST = 16 * 1024 * 1024
+"""No API server sends one so large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
     """Workloads that ask to be let in."""
 
-    manifest: str
-    """The text of a manifest or AdmissionReview, in YAML or JSON."""
+    manifest: str = field(metadata=shaped(positional=True, text_of=_MOST_MANIFEST))
+    """The text of a manifest or AdmissionReview, in YAML or JSON; on the command line its file, or - for standard input."""
     policy: str = "admission"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
     review: bool = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.subjects.gpu import ExercisedNode
+from artifacts.bundle import MOST_BYTES
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, judged
 from capabilities.kept import kept_bytes, opened, sealed_bytes
@@ -27,8 +29,9 @@ class BenchNode(ExercisedNode):
 class MakeBaseline:
     """Of which artifact to make a baseline."""
 
-    artifact: str
-    """A kept artifact of a benchmark that was not RED: its digest sha256:…, or the text of the artifact itself."""
+    artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
+    """A kept artifact of a benchmark that was not RED: its digest sha256:…, or the text of the artifact itself (a file on the
+    command line)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

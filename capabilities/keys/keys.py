@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arcops.asks import Use, used
+from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from arcops.seen.signatures import Revoked
 from artifacts.bundle import open_statement, seal_statement
@@ -19,6 +19,7 @@ from artifacts.writing import replace_whole, write_new
 from capabilities.contract import Scope, tool
 from flows.place import Place
 
+_MOST_KEY_BYTES = 64 * 1024
 _MOST_LIST_BYTES = 16 * 1024 * 1024
 
 
@@ -26,7 +27,7 @@ _MOST_LIST_BYTES = 16 * 1024 * 1024
 class NewKey:
     """Which key to make, and where."""
 
-    path: Path | None = field(default=None, metadata=used(Use.HERE))
+    path: Path | None = field(default=None, metadata=used(Use.HERE) | shaped(positional=True))
     """Where the encrypted private key goes (the default key where not given); the public half goes beside it as `.pub`."""
     algorithm: Algorithm = Algorithm.ECDSA_P256
     """The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only."""
@@ -63,8 +64,8 @@ def new_key(ask: NewKey, at: Place) -> KeyMade:
 class TrustKey:
     """Which key to trust."""
 
-    public: str
-    """A public key in PEM."""
+    public: str = field(metadata=shaped(positional=True, text_of=_MOST_KEY_BYTES))
+    """A public key in PEM (its file on the command line)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def trust_key(ask: TrustKey, at: Place) -> KeyTrusted:
 class RevokeKey:
     """Which key to revoke, and why."""
 
-    key: str = ""
+    key: str = field(default="", metadata=shaped(positional=True, title="KEY_ID"))
     """The key's id (sha256:…); without one the list is only issued anew, as of now."""
     reason: str = ""
     """Why; needed with a key."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from arcops.asks import Use, used
+from arcops.asks import Use, shaped, used
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from capabilities.judging import worker_policy
@@ -25,10 +25,11 @@ class Changed(Enum):
 class Announce:
     """What changed, and what is to be judged because of it."""
 
-    what: Changed
-    name: str
+    what: Changed = field(metadata=shaped(positional=True))
+    """What changed."""
+    name: str = field(metadata=shaped(positional=True))
     """The name of the model or the policy that changed."""
-    target: Path = field(metadata=used(Use.READ))
+    target: Path = field(metadata=used(Use.READ) | shaped(positional=True))
     """The model to judge, on the machine where Prefect's worker runs."""
     policy: str = "sovereign"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arcops.asks import Use, used
+from arcops.asks import Use, shaped, used
 from artifacts.private_folder import make_private
 from capabilities.contract import Scope, tool
 from flows.place import Place
@@ -16,7 +16,7 @@ from tasks.model.osv.importing import ImportSummary, import_osv
 class ImportAdvisories:
     """What to import."""
 
-    export: Path = field(metadata=used(Use.READ))
+    export: Path = field(metadata=used(Use.READ) | shaped(positional=True))
     """An OSV export of one ecosystem (zip)."""
 
 

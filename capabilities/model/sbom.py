@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arcops.asks import Use, used
+from arcops.asks import Use, shaped, used
 from artifacts.writing import replace_whole
 from capabilities.contract import Scope, tool
 from capabilities.model.target import see_tree
@@ -19,12 +19,14 @@ SBOM_FILE = "model.cdx.json"
 class MakeSbom:
     """A model, and what only a person knows of it."""
 
-    target: Path = field(metadata=used(Use.WRITE))
+    target: Path = field(metadata=used(Use.WRITE) | shaped(positional=True))
     """The model's directory."""
     version: str
+    """The model's version."""
     supplier: str
+    """Who supplies the model."""
     licence: str
-    """An SPDX expression."""
+    """The model's licence as an SPDX expression."""
     author: str = ""
     """Who writes this SBOM; the supplier where not given."""
     python: Path | None = field(default=None, metadata=used(Use.HERE))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from arcops.asks import Use, used
+from arcops.asks import Use, shaped, used
 from arcops.beside import is_beside
 from arcops.errors import Refused
 from arcops.seen.tree import Tree
@@ -27,12 +27,13 @@ BUILD_TYPE = "https://arcops.dev/build-types/signed-as-found/v1"
 class Sign:
     """What to sign, and who vouches for it."""
 
-    target: Path = field(metadata=used(Use.WRITE))
+    target: Path = field(metadata=used(Use.WRITE) | shaped(positional=True))
     """The model's directory."""
     builder: str = ""
-    """The id of who vouches for how the model came to be; without one, no provenance is made."""
+    """Also attest provenance, by the id of this builder, who vouches for how the model came to be: say who really made or
+    fetched it."""
     source: str = ""
-    """The URI that they took it from."""
+    """With a builder: the URI that the model was made or fetched from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

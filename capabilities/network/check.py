@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from arcops.asks import shaped
 from arcops.subjects.network import Manifests
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, deployed, judged
@@ -45,9 +46,9 @@ def check_network(ask: CheckNetwork, at: Place) -> Judged:
 class ReachNetwork:
     """A connection to ask about."""
 
-    target: Path
+    target: Path = field(metadata=shaped(positional=True))
     """A folder with Kubernetes manifests, or one file, on the machine where the question is answered."""
-    source: str
+    source: str = field(metadata=shaped(option="--from"))
     """Who would connect: NAMESPACE/NAME of a pod or workload, an address, or 'internet'."""
     to: str
     """Where to: NAME:PORT or NAME:PORT/PROTOCOL of a Service, pod, workload or address; the port by number or name."""

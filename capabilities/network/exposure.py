@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from arcops.asks import shaped
 from arcops.finding import Location
 from arcops.seen.network import Direction, Network, Selector
 from capabilities.contract import Scope, tool
@@ -22,7 +23,7 @@ from tasks.network.network import read_manifests
 class ExposeNetwork:
     """Which manifests to look at."""
 
-    target: Path
+    target: Path = field(metadata=shaped(positional=True))
     """A folder with Kubernetes manifests, or one file, on the machine where the question is answered."""
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from flows.place import Place
 from manifests.bundle import ManifestText
 
 _MOST_VALUES = 10_000
+_MOST_DESCRIPTION = 1024 * 1024
+_MOST_DEFINITIONS = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateNetwork:
     """What to generate from."""
 
-    description: str
-    """The text of a description, in YAML or JSON: who may call the workload, what it calls, and what its site can enforce."""
+    description: str = field(metadata=shaped(positional=True, text_of=_MOST_DESCRIPTION))
+    """The text of a description (a file on the command line), in YAML or JSON: who may call the workload, what it calls, and
+    what its site can enforce."""
 
-    definitions: str = ""
-    """The site's own CustomResourceDefinitions, as one text of YAML documents, to hold the made objects against. Without them
+    definitions: str = field(default="", metadata=shaped(text_of=_MOST_DEFINITIONS))
+    """The site's own CustomResourceDefinitions, as one text of YAML documents (a folder of such files on the command line), to
+    hold the made objects against. Without them
     the schema of custom objects stays unchecked here, and 'check' asks for it."""
 
 

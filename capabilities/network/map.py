@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.seen.declared import Declared
@@ -29,7 +30,7 @@ MOST_BYTES = 64 * 1024 * 1024
 class MapNetwork:
     """What to draw: manifests, or what an artifact rests on."""
 
-    target: Path | None = None
+    target: Path | None = field(default=None, metadata=shaped(positional=True))
     """A folder with Kubernetes manifests, or one file, on the machine where the map is drawn."""
     artifact: str = ""
     """The digest of an artifact in the store: the network that it was judged by is drawn, whatever the files say today."""

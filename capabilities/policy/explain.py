@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from flows.place import Place
@@ -15,7 +16,7 @@ from flows.plan import AnyGate, all_gates
 class Explain:
     """What to explain."""
 
-    name: str = ""
+    name: str = field(default="", metadata=shaped(positional=True))
     """A gate (`signatures`), a rule (`signatures/signed`), or nothing for every gate."""
 
 

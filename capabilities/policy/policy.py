@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.policy import MOST_WAIVED
@@ -21,7 +22,7 @@ from flows.policies.registered import register, registered_policies
 class CheckPolicy:
     """Which policy to look at."""
 
-    policy: str
+    policy: str = field(metadata=shaped(positional=True))
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
@@ -108,8 +109,8 @@ def list_policies(ask: ListPolicies, at: Place) -> PoliciesListed:
 class RegisterPolicy:
     """Which policy callers from afar may name from now on."""
 
-    text: str
-    """The policy, in YAML."""
+    text: str = field(metadata=shaped(positional=True, title="FILE", text_of=MOST_BYTES))
+    """The policy, in YAML (its file on the command line)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,16 +133,16 @@ def register_policy(ask: RegisterPolicy, at: Place) -> PolicyRegistered:
 class DraftWaiver:
     """A decision to live with one failing rule for a while, before a person takes it."""
 
-    policy: str
+    policy: str = field(metadata=shaped(positional=True))
     """The policy that the waiver is for: a registered one's name or digest; on one's own command line also a file."""
-    rule: str
+    rule: str = field(metadata=shaped(positional=True))
     """The rule that fails, as `gate/rule`."""
     owner: str
     """Who answers for it."""
     reason: str
     """Why it is acceptable for now."""
     expires: datetime
-    """The moment after which it counts no longer, with a time zone."""
+    """The moment from which on it counts no longer, with a time zone; on the command line a day (UTC)."""
     digest: str = ""
     """The digest of the subject's content (sha256:…), as its report names it."""
     any_content: bool = False

@@ -12,18 +12,17 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from adapters.cli.main import app
 from arcops.errors import Refused
 from arcops.verdict import Verdict
 from artifacts.public_key import load_public_key
 from artifacts.store import Store
+from tests.adapters.typed import Done, typed
 from tests.models import Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-0", "ARC-1")
@@ -35,28 +34,15 @@ MOST_MEMORY = 400 * MIB
 """Peak of any check here; the good one takes a fifth of it."""
 
 
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 def run(here: Bench, *arguments: str | Path, **environment: str) -> Done:
     """The command line in this process, which spares its start; `TestOutput` and others start it as people do."""
     surroundings = {**os.environ, **here.environment, "COLUMNS": "400", **environment}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        done = CliRunner().invoke(app, [str(argument) for argument in arguments], env=surroundings)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    done = typed(*map(str, arguments), environment=surroundings)
     everything = done.stdout + done.stderr
     assert "Traceback" not in everything
     assert "is a bug" not in everything
     assert "\x1b" not in everything, "what names an input must not command the terminal"
-    return Done(done.exit_code, done.stdout, done.stderr)
+    return done
 
 
 def check(here: Bench, model: Path, *more: str | Path, **environment: str) -> Done:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.cli import keeping
 from adapters.cli.exits import GREEN, RED
+from adapters.cli.main import run
 from adapters.http.stored import StoreWatch
 from arcops.errors import Refused, Unavailable
 from artifacts.log.memory import Memory
@@ -48,7 +48,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def check(here: Bench) -> int:
-    return keeping.check((here.public,), None)
+    return run(["store", "check", "--key", str(here.public)])
 
 
 def cut(here: Bench) -> None:

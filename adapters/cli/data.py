@@ -1,0 +1,26 @@
+"""``arcops data``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.cli import surroundings
+from adapters.cli.answering import answer
+from adapters.cli.commands import Given, command, group
+
+if TYPE_CHECKING:
+    from capabilities.model.data import ImportAdvisories
+    from tasks.model.osv.importing import ImportSummary
+
+DATA = group("data", "Bring in the data that collectors look things up in.")
+
+
+@command("data import", "capabilities.model.data:import_advisories")
+def bring_in(given: Given[ImportAdvisories, ImportSummary, None]) -> None:
+    """Import advisories for the offline vulnerability matcher."""
+    imported = answer(given.tool, given.ask(), surroundings.place())
+    dated = f"{imported.dated:%Y-%m-%d}" if imported.dated else "unknown"
+    print(
+        f"{imported.ecosystem}: {imported.advisories} advisories on {imported.packages} packages, newest of {dated}, "
+        f"{imported.withdrawn} withdrawn, {imported.unreadable} unreadable, in {imported.database}"
+    )

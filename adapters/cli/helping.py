@@ -1,0 +1,115 @@
+"""Help: what there is to type, and what each command takes, from the fields' own docstrings."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import MISSING
+from datetime import datetime
+from enum import Enum
+from inspect import cleandoc
+from pathlib import Path
+from textwrap import fill
+
+from adapters.cli import reader
+from adapters.cli.commands import Command
+from arcops.asks import Question
+
+EXIT_CODES = "Exit codes: 0 GREEN, 4 AMBER, 3 RED, 2 wrong usage, 1 could not judge."
+WHAT = "Is this model ready, trusted and safe? Evidence in, a signed GREEN, AMBER or RED out; offline unless told otherwise."
+_SERVER = ("--server URL", "Run the command's tool at this ArcOps server instead of here [environment: ARCOPS_SERVER].")
+_HELP = (reader.HELP, "Show this and exit.")
+_MOST_COLUMN = 28
+_MOST_WIDTH = 120
+
+Rows = Sequence[tuple[str, str]]
+
+
+def words(title: str, doc: str, rows: Rows) -> str:
+    """The help of *title*, below which there are the words of *rows*."""
+    return _page(f"{title} [OPTIONS] COMMAND ...", doc, [("Options", [_SERVER, _HELP]), ("Commands", rows)])
+
+
+def command(one: Command) -> str:
+    """The help of one command."""
+    takes = one.takes()
+    placed = [question for question in takes if question.shape.positional]
+    named = [question for question in takes if not question.shape.positional]
+    usage = [one.name, "[OPTIONS]", *(_usage(question) for question in placed)]
+    arguments = [(reader.title(question), _told(question)) for question in placed]
+    options = [(_spelled(question), _told(question)) for question in sorted(named, key=lambda question: not question.required)]
+    return _page(" ".join(usage), one.doc, [("Arguments", arguments), ("Options", [*options, _SERVER, _HELP])])
+
+
+def first_sentence(doc: str) -> str:
+    """The first paragraph of *doc*, on one line."""
+    return " ".join(cleandoc(doc).partition("\n\n")[0].split())
+
+
+def _page(usage: str, doc: str, tables: Iterable[tuple[str, Rows]]) -> str:
+    width = min(shutil.get_terminal_size().columns, _MOST_WIDTH)
+    parts = [f"Usage: {usage}", *(fill(" ".join(part.split()), width) for part in cleandoc(doc).split("\n\n"))]
+    parts += [f"{title}:\n{_table(rows, width)}" for title, rows in tables if rows]
+    return "\n\n".join([*parts, EXIT_CODES])
+
+
+def _table(rows: Rows, width: int) -> str:
+    column = min(_MOST_COLUMN, max(len(left) for left, _ in rows)) + 4
+    lines = []
+    for left, right in rows:
+        text = fill(right, max(width, column + 30), initial_indent=" " * column, subsequent_indent=" " * column)
+        start = f"  {left}"
+        lines.append(start + text[len(start) :] if len(start) + 1 < column else f"{start}\n{text}")
+    return "\n".join(lines)
+
+
+def _usage(question: Question) -> str:
+    return reader.title(question) if question.required else f"[{reader.title(question)}]"
+
+
+def _spelled(question: Question) -> str:
+    name, shape = reader.option(question), question.shape
+    if reader.is_flag(question):
+        return f"{name}, --no-{name[2:]}" if question.default is True else name
+    return f"{f'{shape.short}, ' if shape.short else ''}{name} {_value(question)}"
+
+
+def _value(question: Question) -> str:
+    """What stands for the value of an option."""
+    kind = reader.bare(reader.items(question) or question.hint)
+    if question.shape.title:
+        return question.shape.title
+    if question.shape.commas:
+        return "A,B"
+    if kind is Path or question.shape.text_of:
+        return "PATH"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"[{'|'.join(str(one.value) for one in kind if one.value != '')}]"
+    return {int: "NUMBER", datetime: "YYYY-MM-DD"}.get(kind, "TEXT")
+
+
+def _told(question: Question) -> str:
+    """The field's docstring, and what else a person must know to give a value."""
+    said = [question.doc]
+    kind = reader.bare(question.hint)
+    if question.shape.positional and isinstance(kind, type) and issubclass(kind, Enum):
+        said.append(f"[one of: {', '.join(str(one.value) for one in kind)}]")
+    if question.required:
+        said.append("[required]")
+    elif shown := _default(question):
+        said.append(f"[default: {shown}]")
+    if reader.items(question) is not None and not question.shape.commas:
+        said.append("[may be repeated]")
+    return " ".join(filter(None, said))
+
+
+def _default(question: Question) -> str:
+    default = question.default
+    if default in (None, MISSING, "", (), False):
+        return ""
+    if default is True:
+        return reader.option(question)
+    values = default if isinstance(default, tuple) else (default,)
+    if question.shape.thousandths:
+        return ",".join(f"{value / 1000:g}" for value in values)
+    return ",".join(str(value.value if isinstance(value, Enum) else value) for value in values)

@@ -1,0 +1,102 @@
+"""What the commands that judge have in common: the report is printed, and its sealed artifact is kept."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from adapters.cli import surroundings
+from adapters.cli.answering import answer
+from adapters.cli.commands import Given
+from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
+from adapters.cli.options import Reaching, Sealing
+from adapters.cli.plain import print_machine, printable
+from adapters.cli.printing import Format
+from adapters.cli.server import server
+from arcops.result import Report
+from arcops.silence import silent
+from flows.place import Place
+
+
+class Sealed(Protocol):
+    """An answer that is a report, and the digest under which the store keeps it sealed."""
+
+    @property
+    def report(self) -> Report: ...
+
+    @property
+    def artifact(self) -> str: ...
+
+
+def begin(own: Sealing, progress: Callable[[int, int], None] = silent) -> Place:
+    """Where a command that judges runs. Raises `Refused` where its output could not be written: now, not after hours."""
+    from artifacts.writing import replaceable
+
+    if own.output is not None:
+        replaceable(own.output)
+    tier = own.tier if isinstance(own, Reaching) else None
+    return surroundings.place(tier, own.key, surroundings.stop_on_signals(), progress)
+
+
+def judge(given: Given[Any, Any, Sealing]) -> int:
+    """The whole of a command that does nothing else."""
+    at = begin(given.own)
+    return keep_and_tell(answer(given.tool, given.ask(), at), given.own, at)
+
+
+def keep_and_tell(found: Sealed, own: Sealing, at: Place) -> int:
+    """Write the sealed artifact where one is wanted, print the report; returns the exit code that its verdict stands for."""
+    keep(found.artifact, own.output, at)
+    return tell(found.report, found.artifact, own, at)
+
+
+def keep(artifact: str, output: Path | None, at: Place) -> None:
+    """Write the sealed *artifact* of the store to *output*, too, where one is named."""
+    if output is None:
+        return
+    from artifacts.writing import replace_whole
+    from capabilities.artifact.verify import Fetch, fetch_artifact
+
+    replace_whole(output, answer(fetch_artifact, Fetch(artifact=artifact), at).text.encode())
+
+
+def tell(report: Report, artifact: str, own: Sealing, at: Place) -> int:
+    """Print *report* and where its artifact is; returns the exit code that its verdict stands for."""
+    place = where(artifact, own.output, at)
+    try:
+        _print(report, own.form, place)
+    except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit of its own
+        drop_standard_output()
+        why = error.strerror if isinstance(error, OSError) else "nobody reads it"
+        print(
+            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); the artifact is {place}",
+            file=sys.stderr,
+        )
+        return CANNOT
+    return BY_VERDICT[report.verdict]
+
+
+def where(artifact: str, output: Path | None, at: Place) -> str:
+    """Where the sealed *artifact* is, for people."""
+    from artifacts.store import object_path
+
+    if output is not None:
+        return str(output)
+    return artifact if server() else str(object_path(at.settings.store, artifact))
+
+
+def _print(report: Report, form: Format, artifact: str) -> None:
+    if form is not Format.TEXT:
+        print_machine(report, form.value)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    from adapters.cli import present
+
+    console = Console()
+    present.report(report, console)
+    console.print(f"artifact {escape(printable(artifact))}", style="dim", highlight=False, soft_wrap=True)
+    sys.stdout.flush()

@@ -1,0 +1,36 @@
+"""``arcops keys``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.cli import files, surroundings
+from adapters.cli.answering import answer
+from adapters.cli.commands import Given, command, group
+from adapters.cli.options import Signing
+
+if TYPE_CHECKING:
+    from capabilities.keys.keys import KeyMade, KeysRevoked, KeyTrusted, NewKey, RevokeKey, TrustKey
+
+KEYS = group("keys", "Make keys, and say which are trusted.")
+
+
+@command("keys new", "capabilities.keys.keys:new_key")
+def new(given: Given[NewKey, KeyMade, None]) -> None:
+    """Make an encrypted signing key and its public half."""
+    made = answer(given.tool, given.ask(), surroundings.place())
+    print(f"{made.key_id}\nprivate {made.private}\npublic  {made.public}")
+
+
+@command("keys trust", "capabilities.keys.keys:trust_key", reads={"public": files.key_text})
+def trust(given: Given[TrustKey, KeyTrusted, None]) -> None:
+    """Put a public key among the trusted ones; the policy says what it may sign."""
+    trusted = answer(given.tool, given.ask(), surroundings.place())
+    print(f"{trusted.key_id} is trusted: {trusted.path}")
+
+
+@command("keys revoke", "capabilities.keys.keys:revoke_key", own=Signing)
+def revoke(given: Given[RevokeKey, KeysRevoked, Signing]) -> None:
+    """Add a key to the signed list of revocations, or issue the list anew so that it is fresh."""
+    revoked = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
+    print(f"{revoked.count} revoked as of now: {revoked.path}")

@@ -1,0 +1,111 @@
+"""``arcops check``, ``sign``, ``sbom``, ``admit`` and ``announce``: what is done with a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters.cli import files, surroundings
+from adapters.cli.answering import answer
+from adapters.cli.commands import Given, command
+from adapters.cli.exits import BY_VERDICT
+from adapters.cli.judging import begin, keep_and_tell
+from adapters.cli.options import Reaching, Signing
+from adapters.cli.plain import print_plain
+from adapters.cli.server import policy_there
+from arcops.asks import shaped
+from arcops.silence import silent
+
+if TYPE_CHECKING:
+    from capabilities.cluster.admit import Admit, Admitted
+    from capabilities.model.announce import Announce, Announced
+    from capabilities.model.check import Check, Checked
+    from capabilities.model.sbom import MakeSbom, SbomMade
+    from capabilities.model.sign import Sign, Signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checking(Reaching):
+    """The options of ``check`` itself."""
+
+    summary: Path | None = field(default=None, metadata=shaped(option="--vsa"))
+    """Write a sealed SLSA verification summary here, too."""
+
+
+@command("check", "capabilities.model.check:check_model", own=Checking, fills=("summary",))
+def check(given: Given[Check, Checked, Checking]) -> int:
+    """Judge a model by a policy; print the verdict and keep a signed artifact of it."""
+    from artifacts.writing import replace_whole, replaceable
+
+    own = given.own
+    if own.summary is not None:
+        replaceable(own.summary)
+    with _shown() as progress:
+        at = begin(own, progress)
+        checked = answer(given.tool, given.ask(summary=own.summary is not None), at)
+    if own.summary is not None:
+        replace_whole(own.summary, checked.summary.encode())
+    return keep_and_tell(checked, own, at)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error where a person looks at it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    errors = Console(stderr=True)
+    if not errors.is_terminal:
+        yield silent
+        return
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def shown(done: int, total: int) -> None:
+            if total:  # collectors that only ask whether to stop report 0 of 0
+                bar.update(task, completed=done, total=total)
+
+        yield shown
+
+
+@command("sign", "capabilities.model.sign:sign_model_files", own=Signing)
+def sign(given: Given[Sign, Signed, Signing]) -> None:
+    """Sign a model (OpenSSF Model Signing), and attest its provenance where a builder is named."""
+    signed = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
+    for path in signed.files:
+        print(f"wrote {path}")
+    print(f"signed by {signed.key_id}")
+
+
+@command("sbom", "capabilities.model.sbom:make_model_sbom")
+def sbom(given: Given[MakeSbom, SbomMade, None]) -> None:
+    """Make a CycloneDX SBOM of a model and of the Python environment that runs it."""
+    print(f"wrote {answer(given.tool, given.ask(), surroundings.place()).path}")
+
+
+@command(
+    "admit", "capabilities.cluster.admit:admit_workload", own=Signing, fills=("name",), reads={"manifest": files.manifest_text}
+)
+def admit(given: Given[Admit, Admitted, Signing]) -> int:
+    """Refuse workloads whose models have no valid GREEN artifact in the store."""
+    path = given.named("manifest")
+    ask = given.ask(name="manifest" if str(path) == "-" else path.absolute().name)
+    admitted = answer(given.tool, ask, surroundings.place(key=given.own.key))
+    if ask.review:
+        print(admitted.review)
+    else:
+        print_plain(admitted.report)
+    return BY_VERDICT[admitted.report.verdict]
+
+
+@command("announce", "capabilities.model.announce:announce_change")
+def announce(given: Given[Announce, Announced, None]) -> None:
+    """Tell Prefect that a model or a policy changed, so that it is judged again there."""
+    asked = given.ask()  # a worker hears of it, so paths are whole
+    ask = replace(asked, target=asked.target.absolute(), policy=policy_there(asked.policy))
+    announced = answer(given.tool, ask, surroundings.place())
+    print(f"announced: the {ask.what.value} {ask.name} changed (event {announced.event})")

@@ -1,0 +1,90 @@
+"""``arcops policy`` and ``explain``: questions that touch nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.cli import surroundings
+from adapters.cli.answering import answer
+from adapters.cli.commands import Given, command, group
+from adapters.cli.plain import printable
+from arcops.errors import Refused
+
+if TYPE_CHECKING:
+    from capabilities.policy.explain import Explain, Explained
+    from capabilities.policy.policy import (
+        CheckPolicy,
+        DraftWaiver,
+        ListPolicies,
+        PoliciesListed,
+        PolicyChecked,
+        PolicyRegistered,
+        RegisterPolicy,
+        WaiverDrafted,
+    )
+
+POLICY = group("policy", "Look at policies before anything stands on them.")
+
+
+@command("explain", "capabilities.policy.explain:explain_rule")
+def explain(given: Given[Explain, Explained, None]) -> None:
+    """Say what a gate or a rule asks, why, and how to mend it."""
+    ask = given.ask()
+    gates = answer(given.tool, ask, surroundings.place()).gates
+    if not ask.name:
+        for gate in gates:
+            print(f"{gate.gate}: {gate.doc.splitlines()[0]}")
+            for rule in gate.rules:
+                print(f"  {rule.rule}: {rule.asks}")
+        return
+    for gate in gates:
+        print(gate.doc)
+        for rule in gate.rules:
+            print(f"\n{rule.rule}\n  {rule.asks}\n  Fix: {rule.fix}")
+
+
+@command("policy check", "capabilities.policy.policy:check_policy")
+def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
+    """Parse a policy strictly and print it with every default written out."""
+    from arcops.policy import MOST_WAIVED
+
+    checked = answer(given.tool, given.ask(), surroundings.place())
+    print(f"policy {printable(checked.name)} {checked.digest}")
+    print(f"results hold for {checked.valid_for}")
+    for gate in checked.gates:
+        print(f"{gate.gate} {printable(gate.settings)}")
+    for waiver in checked.waivers:
+        state = "expired" if waiver in checked.expired else "too long" if waiver in checked.endless else "live"
+        content = waiver.digest or "any content"
+        said = (
+            f"waiver {waiver.rule} {waiver.about or '-'} for {waiver.subject} ({content}) by {waiver.owner} "
+            f"until {waiver.expires}: {state}"
+        )
+        print(printable(said))
+    if checked.endless:
+        raise Refused(
+            f"{len(checked.endless)} waiver(s) of policy {checked.name} end more than {MOST_WAIVED.days} days from now and "
+            "do not count; let them end earlier"
+        )
+    if checked.expired:
+        raise Refused(f"{len(checked.expired)} waiver(s) of policy {checked.name} expired; renew or remove them")
+
+
+@command("policy list", "capabilities.policy.policy:list_policies")
+def list_(given: Given[ListPolicies, PoliciesListed, None]) -> None:
+    """Name the policies that callers from afar and workers may name, with their digests."""
+    for one in answer(given.tool, given.ask(), surroundings.place()).policies:
+        print(f"{one.digest} {'shipped' if one.shipped else 'registered'} {printable(one.name)}")
+
+
+@command("policy register", "capabilities.policy.policy:register_policy")
+def register(given: Given[RegisterPolicy, PolicyRegistered, None]) -> None:
+    """Let callers from afar and workers name this policy; until then they name those that come with ArcOps alone."""
+    made = answer(given.tool, given.ask(), surroundings.place())
+    print(f"{made.digest} {printable(made.name)} is registered: {made.path or 'it comes with ArcOps'}")
+
+
+@command("policy waive", "capabilities.policy.policy:draft_waiver")
+def waive(given: Given[DraftWaiver, WaiverDrafted, None]) -> None:
+    """Draft a waiver, tried on the policy; a person adds it to the file."""
+    print(answer(given.tool, given.ask(), surroundings.place()).yaml, end="")

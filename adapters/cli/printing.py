@@ -1,0 +1,42 @@
+"""What a command prints: the options and formats of the command line's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from arcops.asks import shaped
+
+
+class Format(Enum):
+    """How a report is printed: for people, or for which machine."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    TEST_RESULT = "test-result"
+
+
+class TextOrJson(Enum):
+    """For people, or for machines."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printing:
+    """Of a command that prints a report."""
+
+    form: Format = field(default=Format.TEXT, metadata=shaped(option="--format"))
+    """What to print."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """Of a command that prints an answer."""
+
+    form: TextOrJson = field(default=TextOrJson.TEXT, metadata=shaped(option="--format"))
+    """What to print."""

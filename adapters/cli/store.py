@@ -1,0 +1,181 @@
+"""``arcops store``. ``review``, ``examine`` and ``figures`` check every signature at that moment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from adapters.cli import files, surroundings
+from adapters.cli.answering import answer
+from adapters.cli.commands import Given, command, group
+from adapters.cli.exits import BY_VERDICT, GREEN, RED
+from adapters.cli.plain import print_json, print_plain, printable
+from adapters.cli.printing import Answering, TextOrJson
+from arcops.asks import Question
+
+if TYPE_CHECKING:
+    from artifacts.index import Filter
+    from capabilities.artifact.examine import Examine, Examined
+    from capabilities.artifact.figures import AskFigures, Figures
+    from capabilities.artifact.review import Review
+    from capabilities.artifact.store import (
+        ArtifactsListed,
+        BroughtIn,
+        Carried,
+        CheckStore,
+        ExportStore,
+        ImportStore,
+        StoreChecked,
+    )
+    from capabilities.artifact.verify import Fetch, Fetched
+
+STORE = group("store", "What was kept: list it, prove nothing is gone, carry it.")
+_PAGE, _MOST_REVIEWED = 50, 200
+
+
+def _page(question: Question) -> Question:
+    """A terminal's page is shorter than what a machine takes at once."""
+    return replace(question, default=_PAGE) if question.name == "limit" else question
+
+
+def _reviewed(question: Question) -> Question:
+    """Each one that is reviewed is verified, so they are fewer; and people know a part of a name."""
+    if question.name == "subject_part":
+        return replace(question, shape=replace(question.shape, option="--subject"))
+    if question.name == "limit":
+        return replace(question, default=_PAGE, shape=replace(question.shape, most=_MOST_REVIEWED))
+    return question
+
+
+@command("store list", "capabilities.artifact.store:list_artifacts", only=("subject", "limit"), adapt=_page)
+def list_(given: Given[Filter, ArtifactsListed, None]) -> None:
+    """List the artifacts that were kept."""
+    for one in answer(given.tool, given.ask(), surroundings.place()).artifacts:
+        verdict = one.verdict.value if one.verdict else "-"
+        print(f"{one.at:%Y-%m-%d %H:%M} {verdict:5} {printable(one.subject)} {printable(one.policy)} {one.artifact}")
+
+
+@command(
+    "store review",
+    "capabilities.artifact.review:review_artifacts",
+    own=Answering,
+    only=("subject_part", "site", "gate", "limit"),
+    adapt=_reviewed,
+)
+def review(given: Given[Filter, Review, Answering]) -> None:
+    """List the artifacts that were kept, with each signature checked now."""
+    from artifacts.vouch import Standing
+
+    found = answer(given.tool, given.ask(), surroundings.place())
+    if given.own.form is TextOrJson.JSON:
+        print_json(found)
+        return
+    for one in found.artifacts:
+        listed, verified = one.listed, one.signature.standing is Standing.VERIFIED
+        verdict = (listed.verdict.value if listed.verdict else "-") if verified else "NOT VERIFIED"
+        state = " (no longer valid)" if one.expired else ""
+        print(
+            printable(f"{listed.at:%Y-%m-%d %H:%M} {verdict:5} {listed.subject} {listed.site or '-'} {listed.artifact}{state}")
+        )
+    print(f"{len(found.artifacts)} of {found.total}")
+
+
+@command("store examine", "capabilities.artifact.examine:examine_artifact", own=Answering)
+def examine(given: Given[Examine, Examined, Answering]) -> int:
+    """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 where any of them is bad."""
+    examined = answer(given.tool, given.ask(), surroundings.place())
+    if given.own.form is TextOrJson.JSON:
+        print_json(examined)
+    else:
+        if examined.report is not None:
+            print_plain(examined.report)
+        for line in _standing(examined):
+            print(printable(line))
+    if examined.report is None or not _holds(examined):
+        return RED
+    return BY_VERDICT[examined.report.verdict]
+
+
+def _holds(examined: Examined) -> bool:
+    from artifacts.vouch import Standing
+    from capabilities.artifact.standing import Ledgered
+
+    verified = examined.signature.standing is Standing.VERIFIED
+    return verified and not examined.expired and examined.ledger.state not in (Ledgered.BROKEN, Ledgered.ABSENT)
+
+
+def _standing(examined: Examined) -> Iterable[str]:
+    from artifacts.vouch import Standing
+
+    if examined.problem:
+        yield examined.problem
+    verified = examined.signature.standing is Standing.VERIFIED
+    yield f"signature: {'verified' if verified else 'NOT VERIFIED'}. {examined.signature.said}"
+    yield from (f"  {line}" for line in (*examined.signature.revoked, *examined.signature.caveats))
+    if examined.expired and examined.report is not None:
+        yield f"NO LONGER VALID: it held until {examined.report.valid_until:%Y-%m-%d %H:%M} UTC; check again"
+    yield f"ledger: {examined.ledger.state.value}. {examined.ledger.said}"
+
+
+@command("store fetch", "capabilities.artifact.verify:fetch_artifact")
+def fetch(given: Given[Fetch, Fetched, None]) -> None:
+    """Print the exact bytes that are kept under a digest: a sealed artifact, or an evidence body behind one."""
+    sys.stdout.buffer.write(answer(given.tool, given.ask(), surroundings.place()).text.encode())
+    sys.stdout.buffer.flush()
+
+
+@command("store figures", "capabilities.artifact.figures:success_figures", own=Answering)
+def figures(given: Given[AskFigures, Figures, Answering]) -> None:
+    """Measure the success figures from the artifacts whose signatures hold, each with its definition."""
+    from capabilities.artifact.figures import worded
+
+    measured = answer(given.tool, given.ask(), surroundings.place())
+    if given.own.form is TextOrJson.JSON:
+        print_json(measured)
+        return
+    print(f"from {measured.begin:%Y-%m-%d} to {measured.end:%Y-%m-%d %H:%M} UTC")
+    for figure in measured.figures:
+        print(f"\n{figure.title}: {worded(figure)}\n  {printable(figure.said)}\n  {figure.definition}")
+    if measured.unvouched:
+        print(f"\n{measured.unvouched} artifact(s) were passed over: nobody vouches for them here.")
+    if measured.problem:
+        print(printable(f"\nNothing can be verified here: {measured.problem}"), file=sys.stderr)
+
+
+@command("store check", "capabilities.artifact.store:check_store", reads={"keys": files.key_text})
+def check(given: Given[CheckStore, StoreChecked, None]) -> int:
+    """Read the whole store again, and say what it was held against: exit 0 when it found no problem, else 3."""
+    found = answer(given.tool, given.ask(), surroundings.place())
+    for problem in found.problems:
+        print(printable(problem))
+    if found.problems:
+        print(f"{len(found.problems)} problem(s)")
+    print(printable(found.said))
+    _strange(found.untrusted)
+    return RED if found.problems else GREEN
+
+
+@command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text})
+def export(given: Given[ExportStore, Carried, None]) -> None:
+    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
+    ask = given.ask()
+    carried = answer(given.tool, ask, surroundings.place())
+    print(f"wrote {carried.artifacts} artifact(s) with evidence and proofs to {ask.mirror}")
+
+
+@command("store import", "capabilities.artifact.store:import_store", reads={"keys": files.key_text})
+def bring_in(given: Given[ImportStore, BroughtIn, None]) -> None:
+    """Verify a mirror, whole, and keep what it carries."""
+    ask = given.ask()
+    carried = answer(given.tool, ask, surroundings.place())
+    print(f"kept {carried.artifacts} artifact(s) from {ask.mirror}")
+    _strange(carried.untrusted)
+
+
+def _strange(keys: tuple[str, ...]) -> None:
+    """Say by whose word an answer is that rests on keys which only the command line named."""
+    for key in keys:
+        said = f"{key} is not trusted here, only named by you: what it signed counts for nothing here until 'arcops keys trust'"
+        print(said, file=sys.stderr)
