@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from adapters.cli.commands import Given, command
-from arcops.asks import shaped
+from adapters.cli.listening import Listening
 from arcops.tier import Tier
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listening:
-    """Where to serve."""
-
-    host: str = "127.0.0.1"
-    """The address to listen at; other machines reach it only with tokens."""
-    port: int = 8420
-    """The port to listen at; 0 takes a free one."""
-    certificate: Path | None = field(default=None, metadata=shaped(option="--tls-cert"))
-    """The server's certificate chain, PEM."""
-    certificate_key: Path | None = field(default=None, metadata=shaped(option="--tls-key"))
-    """The certificate's private key, PEM."""
-    behind_proxy: bool = False
-    """A proxy in front ends TLS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from socket import socket
 
 from adapters.cli import surroundings
-from adapters.cli.doors import Listening
+from adapters.cli.listening import Listening
 from adapters.http.access import Door
 from adapters.http.app import Part, front
 from adapters.http.bound import Bound, bind
