@@ -44,7 +44,7 @@ from artifacts.public_key import load_public_key
 from artifacts.revocation import parse_revocations
 from artifacts.said import said
 from artifacts.statement import from_statement, to_statement
-from flows.policies.reading import parse_policy
+from flows.policies.reading import parse_policy, read_policy
 from foundation.strict_yaml import load_all
 from tasks.cluster.workloads import _documents, _objects, _workload
 from tasks.gpu.gpu_log import _RECORD, _entries
@@ -351,7 +351,7 @@ def _mirror() -> bytes:
 
 
 def shipped() -> tuple[bytes, ...]:
-    return tuple((Path(policies.__file__).parent / f"{name}.yaml").read_bytes() for name in ("sovereign", "gpu"))
+    return tuple(read_policy(name) for name in ("sovereign", "gpu"))
 
 
 def _tar() -> bytes:
