@@ -124,8 +124,8 @@ class Given(Generic[A, B, O]):
             read = self._command.reads.get(one.name) or partial(read_text, shape=one.shape)
             if one.shape.text_of:
                 values[one.name] = _each(values[one.name], read)
-        if "policy" in values:
-            values["policy"] = policy_for(values["policy"])
+        if isinstance(policy := values.get("policy"), str):
+            values["policy"] = policy_for(policy)
         return self.tool.ask(**(values | filled))
 
 

@@ -29,12 +29,15 @@ def run(line: Sequence[str]) -> int:
     """Do what *line* says; returns the exit code. What cannot be done is said in one sentence."""
     try:
         with said_in_one_sentence():
-            return _run(_without_server(line))
+            return _run(line)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else USAGE
 
 
 def _run(line: Sequence[str]) -> int:
+    server, line = _without_server(line)
+    if server is not None:
+        os.environ[SERVER] = server
     found = find(line)
     if isinstance(found, str):
         print(found)
@@ -51,7 +54,7 @@ def _run(line: Sequence[str]) -> int:
 
 def read(line: Sequence[str]) -> Given[object, object, object]:
     """What the command that *line* names would be given. Raises `Refused` as it would be refused, and does nothing."""
-    line = _without_server(line)
+    _, line = _without_server(line)
     found = find(line)
     if isinstance(found, str):
         raise Refused("no command is named")
@@ -107,20 +110,15 @@ def _help(words: tuple[str, ...]) -> str:
     return helping.words(" ".join(("arcops", *words)), doc, sorted(rows.items()))
 
 
-def _without_server(line: Sequence[str]) -> list[str]:
-    """*line* without ``--server URL``, which holds for every command and may stand before or after it; it is set here."""
+def _without_server(line: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The URL of ``--server URL``, which holds for every command and may stand before or after it, and *line* without it."""
     for number, argument in enumerate(line):
         if argument == "--":
             break
         if argument == "--server":
             if number + 1 == len(line):
                 raise Refused("--server: a value is missing after it; name the server's URL")
-            return _served(line[number + 1], [*line[:number], *line[number + 2 :]])
+            return line[number + 1], [*line[:number], *line[number + 2 :]]
         if argument.startswith("--server="):
-            return _served(argument.partition("=")[2], [*line[:number], *line[number + 1 :]])
-    return list(line)
-
-
-def _served(url: str, line: list[str]) -> list[str]:
-    os.environ[SERVER] = url
-    return line
+            return argument.partition("=")[2], [*line[:number], *line[number + 1 :]]
+    return None, list(line)

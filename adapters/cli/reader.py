@@ -84,7 +84,8 @@ def read(line: Sequence[str], questions: Sequence[Question]) -> list[object]:
         if given is None:
             continue
         values = given if isinstance(given, list) and given else [given]
-        if not is_flag(one) and not all(isinstance(value, str) for value in values):  # argparse takes '--' out of values, too
+        if not is_flag(one) and not all(isinstance(value, str) and value != "--" for value in values):
+            # Up to Python 3.12 argparse takes '--' out of values, too.
             raise Refused(f"{said(one)}: a value is missing after it")
         answers[number] = given if is_flag(one) else parsed(one, values)
     for number, values in _placed([*extras, *rest], placed):
@@ -221,7 +222,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # only wrong words cost it
 
     near = get_close_matches(word[:_SHOWN], sorted(known), n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def _short(text: str) -> str:

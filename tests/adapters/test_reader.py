@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field
 from datetime import UTC, datetime
@@ -230,8 +231,10 @@ PIECE = st.one_of(
 @settings(max_examples=150, deadline=None)
 @drawn(st.lists(PIECE, max_size=6))
 def test_no_line_makes_a_traceback(line: list[str]) -> None:
+    before = dict(os.environ)
     with suppress(Refused, reader.HelpWanted):
         read(line)
+    assert dict(os.environ) == before, "reading sets nothing"
 
 
 @settings(max_examples=150, deadline=None)
