@@ -7,13 +7,17 @@ BIN = $(VENV)/bin
 LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 HASHED = --require-hashes --only-binary :all: --requirement
 
-.PHONY: ready test test-deep test-foundry newest lock lint docs bench bench-gpu definitions conformance clean
+.PHONY: ready test test-site test-deep test-foundry newest lock lint docs bench bench-gpu definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not site"
+
+# What takes a whole site: Prefect's server and workers, PostgreSQL, a browser, pipelines.
+test-site: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m site
 
 # Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square.
 test-deep: $(VENV)/.installed-dev

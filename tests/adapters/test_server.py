@@ -32,7 +32,7 @@ from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
 
-pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("server")]
+pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("server"), pytest.mark.site]
 
 PAGES = (
     "dashboard", "runs", "flows", "deployments", "work-pools", "blocks", "blocks/catalog", "variables", "automations",

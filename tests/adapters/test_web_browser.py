@@ -25,7 +25,7 @@ from tests.kept import checkpoint, finding, keep, report, result
 from tests.manifests import POLICIES, changed, shop
 from tests.models import CLOCK, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D3")
+pytestmark = [pytest.mark.requirement("ARC-D3"), pytest.mark.site]
 
 LONG = "a-very-long-name-" * 17
 EVIL = '<script>document.title="owned"</script><img src="http://evil.example/x.png" onerror=alert(1)>\u202egnp.exe'

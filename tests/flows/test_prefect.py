@@ -43,6 +43,7 @@ pytestmark = [
     pytest.mark.requirement("ARC-0", "ARC-4"),
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
     pytest.mark.xdist_group("flows"),
+    pytest.mark.site,
 ]
 
 
