@@ -9,9 +9,18 @@ from artifacts.misfit import Misfit, other
 
 WANTED = "a duration such as P7D or PT2M"
 _DAY = 24 * 3600
-_SECONDS = {"years": 365 * _DAY, "months": 30 * _DAY, "weeks": 7 * _DAY, "days": _DAY, "hours": 3600, "minutes": 60, "seconds": 1}
+_SECONDS = {
+    "years": 365 * _DAY,
+    "months": 30 * _DAY,
+    "weeks": 7 * _DAY,
+    "days": _DAY,
+    "hours": 3600,
+    "minutes": 60,
+    "seconds": 1,
+}
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _DURATION = re.compile(
+    r"(?!.*\.[0-9]*[A-Z].)"  # a point in the last number only
     rf"(?P<sign>[+-])?P(?=[0-9T])(?:(?P<years>{_NUMBER})Y)?(?:(?P<months>{_NUMBER})M)?(?:(?P<weeks>{_NUMBER})W)?"
     rf"(?:(?P<days>{_NUMBER})D)?(?:T(?=[0-9])(?:(?P<hours>{_NUMBER})H)?(?:(?P<minutes>{_NUMBER})M)?"
     rf"(?:(?P<seconds>{_NUMBER})S)?)?"

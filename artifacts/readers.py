@@ -210,7 +210,12 @@ def _object(kind: type[Any], signed: bool) -> Read:
             raise
         try:
             return kind(**given)
-        except (ValueError, TypeError, ArithmeticError, AssertionError) as error:  # such as a moment without a zone beside another
+        except (
+            ValueError,
+            TypeError,
+            ArithmeticError,
+            AssertionError,
+        ) as error:  # such as a moment without a zone beside another
             raise Misfit(f"it cannot be one: {error}") from error
 
     return read

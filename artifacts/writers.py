@@ -91,7 +91,7 @@ def _tuple(item: Any, signed: bool) -> Write:
         written: list[Any] = []
         try:
             for one in value:
-                written.append(one if type(one) is plain else inner(one))  # noqa: PERF401  # its length tells the place
+                written.append(one if type(one) is plain else inner(one))  # its length tells the place
         except Misfit as misfit:
             misfit.inside(f"[{len(written)}]")
             raise
