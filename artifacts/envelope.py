@@ -6,14 +6,13 @@ import base64
 import binascii
 import json
 import math
-import re
 from dataclasses import dataclass
 
 from arcops.errors import Refused
+from artifacts.json_text import halved
 from artifacts.nesting import TOO_DEEP, deep_line
 
 IN_TOTO = "application/vnd.in-toto+json"
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +89,9 @@ def strict_json(data: bytes, what: str, *, halves: bool = False) -> object:
         raise Refused(f"{what} contains a whole number with thousands of digits, which nothing needs") from error
     except RecursionError as error:  # ours is the smaller bound, but the caller may stand deep already
         raise Refused(f"{what} is nested too deep to be read from here") from error
-    if not halves and _HALF.search(data) and _halved(value):
+    if not halves and halved(data, value):
         raise Refused(f"{what} has half of a surrogate pair, which is no character, so it has no canonical form")
     return value
-
-
-def _halved(value: object) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def parse_envelope(data: bytes | dict[str, object]) -> Envelope:

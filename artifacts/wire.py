@@ -1,64 +1,90 @@
 """The wire: ArcOps's frozen values to JSON and back, strict and in lowerCamelCase, with canonical bytes.
 
 Canonical bytes are RFC 8785 (JSON Canonicalization Scheme); the digest of a value is SHA-256 over them.
+
+Types are held to strictly: ``1`` is no string, ``"1"`` and ``1.0`` are no whole number, and a field that is not known is refused.
+A moment is RFC 3339, with ``T``, ``t`` or a space, and may lack its seconds or its offset; no other spelling is one, so neither
+a count of seconds, nor ``_`` before the time, nor a comma before parts of a second, nor a minus sign that is not ASCII. A duration
+is ISO 8601: each unit once, from years down to seconds, the last with up to six digits behind a point; neither a comma, nor ``1:30:00``,
+nor ``1 day``, nor a ``T`` with nothing behind it.
 """
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Hashable
-from functools import cache
-from typing import Any, NewType, TypeVar, cast
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar, cast
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel
-
-from arcops.errors import Refused
+from arcops.errors import Broken, Refused
 from artifacts.canonical import canonical
-from artifacts.nesting import TOO_DEEP, deep_line
-from artifacts.typed import JSON
+from artifacts.json_text import parsed
+from artifacts.json_values import JSON
+from artifacts.members import camel
+from artifacts.misfit import Misfit
+from artifacts.readers import reader
+from artifacts.writers import writer
 
-__all__ = ["JSON", "canonical", "digest", "from_json", "to_json"]
+__all__ = ["JSON", "canonical", "digest", "from_json", "name_on_the_wire", "to_json"]
 
 T = TypeVar("T")
 
-_renamed: Any = NewType
-
-STRICT = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False, validate_by_alias=True)
-
-
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    # pydantic refuses a config beside a bare dataclass, which could carry its own; behind a new name it takes it, and hands
-    # it on to every dataclass inside, so the words in `arcops` need not know pydantic.
-    return TypeAdapter(_renamed("Wire", kind), config=STRICT)
+_LONG = 1024 * 1024
+"""Characters of JSON from which on its reader takes so long that the collector counts."""
 
 
 def name_on_the_wire(field: str) -> str:
     """What JSON calls the *field* of a dataclass: lowerCamelCase."""
-    return to_camel(field)
+    return camel(field)
 
 
 def to_json(value: object, kind: Any = None) -> JSON:
-    """*value*, a dataclass of ours, as JSON values. *kind* is its type where ``type(value)`` does not say it (generics)."""
-    dumped: JSON = _adapter(cast(Hashable, kind or type(value))).dump_python(value, mode="json", by_alias=True)
-    return dumped
+    """*value*, a dataclass of ours, as JSON values. *kind* is its type if ``type(value)`` does not say it, as of a tuple.
+
+    Raises `Broken` if a value inside is not of its declared type.
+    """
+    kind = kind or type(value)
+    try:
+        return cast(JSON, writer(cast(Hashable, kind), False)(value))
+    except Misfit as misfit:
+        raise Broken(_said(kind, misfit)) from misfit
 
 
 def from_json(kind: type[T], text: bytes | str) -> T:
     """JSON *text* as a value of *kind*. Raises `Refused` naming the first place that does not fit."""
-    try:
-        value: T = _adapter(cast(Hashable, kind)).validate_json(text)
-    except ValidationError as error:
-        line = deep_line(text.encode(errors="surrogatepass") if isinstance(text, str) else text)
-        if line is not None:  # pydantic has a bound of its own, and other words
-            raise Refused(f"{kind.__name__}: {TOO_DEEP} on line {line}") from error
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise Refused(f"{kind.__name__}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)") from error
-    return value
+    with _no_collector() if len(text) > _LONG else nullcontext():
+        value = parsed(text, _name(kind))
+        try:
+            return cast(T, reader(cast(Hashable, kind), False)(value))
+        except Misfit as misfit:
+            raise Refused(_said(kind, misfit)) from misfit
 
 
 def digest(value: object) -> str:
     """``sha256:…`` of the canonical bytes of *value*, a dataclass of ours."""
     return f"sha256:{hashlib.sha256(canonical(to_json(value))).hexdigest()}"
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Without Python's garbage collector, which would look again and again at a million new values, none of them garbage.
+
+    If two threads are here at once, the first to leave starts it again for both: then the other is slower, and no worse.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _said(kind: Any, misfit: Misfit) -> str:
+    return f"{_name(kind)}: {misfit.place.removeprefix('.') or 'the document'}: {misfit.sentence}"
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", None) or str(kind)

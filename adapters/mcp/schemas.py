@@ -9,11 +9,11 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from arcops.asks import docs
-from artifacts.wire import STRICT, name_on_the_wire
+from artifacts.wire import name_on_the_wire
 
 _renamed: Any = NewType
 
-_STRICT = ConfigDict(**STRICT, use_attribute_docstrings=True)
+_STRICT = ConfigDict(alias_generator=name_on_the_wire, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 def schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:

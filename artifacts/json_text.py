@@ -1,0 +1,60 @@
+"""JSON text to values, as RFC 8259 has it: in UTF-8, no deeper than a reader may go, every string made of whole characters."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from arcops.errors import Refused
+from artifacts.nesting import TOO_DEEP, deep_line
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parsed(text: bytes | str, what: str) -> object:
+    """The values in the JSON *text*. Raises `Refused` naming *what* was to be read.
+
+    Of two members of one name the last counts; `artifacts.envelope.strict_json` refuses them.
+    """
+    try:
+        data = text.encode() if isinstance(text, str) else text
+        words = text if isinstance(text, str) else text.decode()
+    except UnicodeError as error:
+        raise Refused(f"{what}: it is not text in UTF-8: {error}") from error
+    if (line := deep_line(data)) is not None:
+        raise Refused(f"{what}: {TOO_DEEP} on line {line}")
+    try:
+        value: object = _DECODER.decode(words)
+    except _NoNumber as error:
+        raise Refused(f"{what}: it is not JSON: it has {error}, which JSON does not have") from error
+    except json.JSONDecodeError as error:
+        raise Refused(f"{what}: it is not JSON: {error}") from error
+    except ValueError as error:  # all that is left is Python's own bound on the digits of a whole number
+        raise Refused(f"{what}: a whole number has thousands of digits, which nothing needs") from error
+    except RecursionError as error:  # our bound is the smaller one, but the caller may stand deep already
+        raise Refused(f"{what}: it is nested too deep to be read from here") from error
+    if halved(data, value):
+        raise Refused(f"{what}: a string has half of a surrogate pair, which is no character")
+    return value
+
+
+def halved(data: bytes, value: object) -> bool:
+    """Does a string in *value*, which was parsed from *data*, have half of a surrogate pair, which is no character?"""
+    if not _HALF.search(data):
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class _NoNumber(Exception):
+    """``NaN`` or an infinity, which Python reads and JSON does not have."""
+
+
+def _no_number(name: str) -> object:
+    raise _NoNumber(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)

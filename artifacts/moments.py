@@ -1,0 +1,57 @@
+"""Moments as text: RFC 3339."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from arcops.errors import Broken
+from artifacts.misfit import Misfit, other
+
+MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
+WANTED = "a moment such as 2026-11-21T12:00:00Z"
+_MOMENT = re.compile(MOMENT.removesuffix("$") + r"\Z")
+_SPELLED = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
+)
+
+
+def moment(at: datetime) -> str:
+    """*at* in UTC as RFC 3339 with ``Z``; microseconds only where there are any. Raises `Broken` without a time zone."""
+    if at.tzinfo is None:
+        raise Broken(f"the moment {at} has no time zone, so it cannot be signed")
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
+def moment_as_given(at: datetime) -> str:
+    """*at* in its own time zone, by whole minutes from UTC; with ``Z`` where it is UTC's, and without a zone if it has none."""
+    text = at.replace(tzinfo=None).isoformat()
+    offset = at.utcoffset()
+    if offset is None:
+        return text
+    if not offset:
+        return f"{text}Z"
+    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
+    return f"{text}{'-' if offset < timedelta(0) and (hours or minutes) else '+'}{hours:02}:{minutes:02}"
+
+
+def read_moment(value: object) -> datetime:
+    """The moment that `moment` wrote. Raises `Misfit` for every other spelling."""
+    return _read(value, _MOMENT)
+
+
+def read_spelled_moment(value: object) -> datetime:
+    """A moment as people and programs spell it: any offset or none, ``T`` or a space, seconds or none, parts of a second."""
+    return _read(value, _SPELLED)
+
+
+def _read(value: object, pattern: re.Pattern[str]) -> datetime:
+    if type(value) is not str:
+        raise other(WANTED, value)
+    if not pattern.fullmatch(value):
+        raise Misfit(f"{WANTED} is expected, not {value[:40]!r}")
+    try:
+        return datetime.fromisoformat(value.upper())
+    except ValueError as error:
+        raise Misfit(f"{value[:40]} is not a moment: {error}") from error

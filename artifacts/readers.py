@@ -1,0 +1,241 @@
+"""Readers from JSON values to frozen values, made of type hints once and kept: the one engine of what is signed and of the wire.
+
+What is signed says every field (but those `LEFT_OUT` when empty) and holds few types. On the wire a field with a default may be
+absent, and durations, paths, mappings and unions have a place too. Neither takes a field that it does not know.
+
+The code is made for evidence of a hundred thousand files: a field of a plain type costs no call.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import cache
+from operator import length_hint
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+from arcops.errors import Broken
+from artifacts import durations, moments
+from artifacts.json_values import called
+from artifacts.members import Member, empty, members
+from artifacts.misfit import Misfit, other
+
+Read = Callable[[Any], Any]
+
+PLAIN: Mapping[Any, str] = {str: "a string", int: "a whole number", bool: "true or false"}
+"""The types that are the same in Python and in JSON, and what is asked for where one is expected."""
+
+
+@cache
+def reader(kind: Any, signed: bool) -> Read:
+    """What reads a *kind*. It raises `Misfit`; this raises `Broken` for a type that has no place there."""
+    if kind in PLAIN:
+        return _plain(kind, PLAIN[kind])
+    if kind is datetime:
+        return moments.read_moment if signed else moments.read_spelled_moment
+    if is_union(kind):
+        return _union(kind, signed)
+    if (item := item_of(kind)) is not None:
+        return _tuple(item, signed)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _enum(kind)
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _object(kind, signed)
+    if not signed and kind is timedelta:
+        return durations.read_duration
+    if not signed and kind is Path:
+        return _path
+    if not signed and (item := values_of(kind)) is not None:
+        return _mapping(item)
+    raise no_place(kind, signed)
+
+
+def no_place(kind: Any, signed: bool) -> Broken:
+    """That nothing of type *kind* is written or read."""
+    return Broken(f"type {kind} cannot be part of {'what is signed' if signed else 'a message'}")
+
+
+def is_union(kind: Any) -> bool:
+    """Is *kind* one such as ``X | Y``?"""
+    return get_origin(kind) in (Union, types.UnionType)
+
+
+def item_of(kind: Any) -> Any:
+    """The ``X`` of ``tuple[X, ...]``, else `None`."""
+    found = get_args(kind)
+    return found[0] if get_origin(kind) is tuple and len(found) == 2 and found[1] is Ellipsis else None
+
+
+def values_of(kind: Any) -> Any:
+    """The ``X`` of ``Mapping[str, X]``, else `None`."""
+    return get_args(kind)[1] if get_origin(kind) is Mapping and get_args(kind)[0] is str else None
+
+
+def in_python(kind: Any) -> type[Any]:
+    """The Python class of every value of *kind*, which is no union."""
+    found: Any = get_origin(kind) or kind
+    return found if isinstance(found, type) else object
+
+
+def alternatives(kind: Any, signed: bool, by: Callable[[Any], type[Any]]) -> dict[type[Any], Any]:
+    """The members of the union *kind* *by* what tells them apart. Raises `Broken` if nothing does."""
+    found = {by(one): one for one in get_args(kind)}
+    if len(found) != len(get_args(kind)):
+        raise Broken(f"type {kind} cannot be read back surely: two of it look alike in JSON")
+    if signed and not (len(found) == 2 and type(None) in found):
+        raise Broken(f"type {kind} cannot be part of what is signed: only 'X | None' is a union that reads back surely")
+    return found
+
+
+def _in_json(kind: Any) -> type[Any]:
+    if kind in PLAIN or kind is type(None):
+        return in_python(kind)
+    if item_of(kind) is not None:
+        return list
+    return dict if is_dataclass(kind) or values_of(kind) is not None else str
+
+
+def _plain(kind: type[Any], wanted: str) -> Read:
+    def read(value: object) -> object:
+        if type(value) is not kind:
+            raise other(wanted, value)
+        return value
+
+    return read
+
+
+def _path(value: object) -> Path:
+    if type(value) is not str:
+        raise other("a path", value)
+    return Path(value)
+
+
+def _enum(kind: type[Enum]) -> Read:
+    known = {member.value: member for member in kind}
+    wanted = f"one of {', '.join(map(repr, known))}"
+    if not all(type(one) is str for one in known):
+        raise Broken(f"{kind.__name__} has values that are no strings, so it is not read")
+
+    def read(value: object) -> Enum:
+        if type(value) is not str:
+            raise other(wanted, value)
+        if value not in known:
+            raise Misfit(f"{wanted} is expected, not {value[:40]!r}")
+        return known[value]
+
+    return read
+
+
+def _union(kind: Any, signed: bool) -> Read:
+    found = alternatives(kind, signed, _in_json)
+    known = {one: _null if one is type(None) else reader(member, signed) for one, member in found.items()}
+    wanted = " or ".join(map(called, known))
+
+    def read(value: object) -> object:
+        read_one = known.get(type(value))
+        if read_one is None:
+            raise other(wanted, value)
+        return read_one(value)
+
+    return read
+
+
+def _null(value: None) -> None:
+    return value
+
+
+def _tuple(item: Any, signed: bool) -> Read:
+    inner = reader(item, signed)
+    plain = {item} if item in PLAIN else set()
+
+    def read(value: object) -> tuple[Any, ...]:
+        if type(value) is not list:
+            raise other("a list", value)
+        if not value:
+            return ()
+        if set(map(type, value)) <= plain:
+            return tuple(value)
+        entries = iter(value)
+        try:
+            return tuple(map(inner, entries))
+        except Misfit as misfit:
+            misfit.inside(f"[{len(value) - length_hint(entries) - 1}]")
+            raise
+
+    return read
+
+
+def _mapping(item: Any) -> Read:
+    inner = reader(item, False)
+
+    def read(value: object) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise other("an object", value)
+        found = {}
+        for key, one in value.items():
+            try:
+                found[key] = inner(one)
+            except Misfit as misfit:
+                misfit.inside(f"[{key[:40]!r}]")
+                raise
+        return found
+
+    return read
+
+
+def _object(kind: type[Any], signed: bool) -> Read:
+    known = members(kind)
+    takes = tuple((one.name, one.alias, one.hint if one.hint in PLAIN else None, reader(one.hint, signed)) for one in known)
+    aliases = {one.alias for one in known}
+    filled = signed and any(one.left_out for one in known)
+    fit = _fit(known, signed)
+
+    def read(value: object) -> Any:
+        if type(value) is not dict:
+            raise other("an object", value)
+        if filled or value.keys() != aliases:
+            fit(value)
+        given = {}
+        try:
+            for name, alias, plain, read_one in takes:
+                if alias in value:
+                    item = value[alias]
+                    given[name] = item if type(item) is plain else read_one(item)
+        except Misfit as misfit:
+            misfit.inside(f".{alias}")
+            raise
+        try:
+            return kind(**given)
+        except (
+            ValueError,
+            TypeError,
+            ArithmeticError,
+            AssertionError,
+        ) as error:  # such as a moment without a zone beside another
+            raise Misfit(f"it cannot be one: {error}") from error
+
+    return read
+
+
+def _fit(known: tuple[Member, ...], signed: bool) -> Callable[[dict[str, Any]], None]:
+    """What refuses an object that lacks a field that it must have, or has one that it may not have."""
+    aliases = {one.alias for one in known}
+    needed = [one.alias for one in known if not (one.left_out if signed else one.default)]
+    filled = [one.alias for one in known if signed and one.left_out]
+
+    def fit(value: dict[str, Any]) -> None:
+        for alias in value:
+            if alias not in aliases:
+                raise Misfit(f"{alias[:80]!r} is not a known field")
+        for alias in needed:
+            if alias not in value:
+                raise Misfit(f"{alias!r} is absent")
+        for alias in filled:
+            if empty(value.get(alias)):
+                raise Misfit(f"{alias!r} is empty, and an empty one is left out")
+
+    return fit
