@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +10,11 @@ from typing import Generic, TypeVar
 
 from arcops.errors import Broken
 from arcops.evidence import Body, Seen, Sighting
+from arcops.late_pattern import late
 from arcops.request import Request
 
 T = TypeVar("T", bound=Body)
-_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
+_ID = late(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

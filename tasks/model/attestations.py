@@ -12,6 +12,7 @@ from pathlib import Path
 from arcops.collector import collector
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
+from arcops.late_pattern import late
 from arcops.request import Request
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.tree import Tree
@@ -27,7 +28,7 @@ from tasks.signing.trust import Trust, load_trust
 # The OpenSSF Model Signing format is an in-toto statement too; it is the collector of signatures that answers for it.
 MODEL_SIGNATURES = ("https://model_signing/signature/v1.0", "https://model_signing/Digests/v0.1")
 
-_NAME = re.compile(
+_NAME = late(
     r".*\.(intoto\.jsonl?|intoto\.(sigstore|bundle)\.json|dsse(\.json)?|att(\.json)?|attestations?\.jsonl?|sigstore(\.json)?|bundle\.jsonl?)",
     re.IGNORECASE,
 )

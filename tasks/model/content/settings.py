@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 
+from arcops.late_pattern import late
 from tasks.model.content import code_keys, yaml_text
 from tasks.model.content.bounded_json import Json, parse
 from tasks.model.content.draft import Draft, printable
@@ -111,8 +111,8 @@ def read_toml(window: Window, base: str, draft: Draft) -> None:
     code_keys.walk(value, base, draft, wide=True)
 
 
-_DEEP_KEY = re.compile(r"(?:[\w\"'-]{1,64}[ \t]*\.[ \t]*){64}")
-_SETTING = re.compile(r"\s*(?P<key>[^=:#;\[\]]+?)\s*[=:]\s*(?P<value>.*?)\s*")
+_DEEP_KEY = late(r"(?:[\w\"'-]{1,64}[ \t]*\.[ \t]*){64}")
+_SETTING = late(r"\s*(?P<key>[^=:#;\[\]]+?)\s*[=:]\s*(?P<value>.*?)\s*")
 
 
 def read_ini(window: Window, base: str, draft: Draft) -> None:
