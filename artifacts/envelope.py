@@ -6,14 +6,14 @@ import base64
 import binascii
 import json
 import math
+import re
 from dataclasses import dataclass
 
 from arcops.errors import Refused
-from arcops.late_pattern import late
 from artifacts.nesting import TOO_DEEP, deep_line
 
 IN_TOTO = "application/vnd.in-toto+json"
-_HALF = late(rb"\\u[dD][89a-fA-F]")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ be said before is still said in the same bytes, and in no others.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Hashable
 from dataclasses import fields, is_dataclass
@@ -19,14 +20,13 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from arcops.errors import Broken, Refused
-from arcops.late_pattern import late
 from arcops.left_out import LEFT_OUT
 
 JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 T = TypeVar("T")
 
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z$"
-_MOMENT = late(MOMENT.removesuffix("$") + r"\Z")
+_MOMENT = re.compile(MOMENT.removesuffix("$") + r"\Z")
 
 
 def camel(name: str) -> str:
