@@ -10,19 +10,20 @@ import hashlib
 import re
 from collections.abc import Iterable
 
+from arcops.late_pattern import late
 from arcops.seen.tree import FileSeen
 
 SIGNATURE_SUFFIXES = (".sigstore.json", ".sigstore", ".bundle", ".sig")
 LONGEST_SIGNATURE = 64 * 1024 * 1024
 """Bytes. The manifest of a model with a hundred thousand files takes some 20 MiB; a longer signature is read by nobody."""
 
-_SBOM_NAME = re.compile(
+_SBOM_NAME = late(
     r"(?:^|/)(?:s?bom\.(?:json|xml|spdx|cdx|yaml|yml|jsonld|rdf|tag)"
     r"|[^/]*\.(?:cdx|s?bom|spdx3?)\.(?:json|xml|yaml|yml|jsonld|rdf)"
     r"|[^/]*\.(?:spdx|cdx))\Z",
     re.IGNORECASE,
 )
-_STATEMENT_NAME = re.compile(
+_STATEMENT_NAME = late(
     r"\.(?:sig|asc|minisig|sigstore|sigstore\.json|bundle\.json|intoto\.jsonl?|dsse(?:\.json)?|att(?:\.json)?|(?:open)?vex\.json)\Z",
     re.IGNORECASE,
 )

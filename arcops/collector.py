@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +10,11 @@ from typing import Generic, TypeVar
 
 from arcops.errors import Broken
 from arcops.evidence import Body, Seen, Sighting
+from arcops.late_pattern import late
 from arcops.request import Request
 
 T = TypeVar("T", bound=Body)
-_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
+_ID = late(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,11 @@ def as_it_is(request: Request) -> Request:
     return request
 
 
+def never_idle(request: Request, seen: Seen) -> bool:
+    """It opens files whatever was seen before."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector(Generic[T]):
     """A plain function with its circumstances.
@@ -56,6 +61,7 @@ class Collector(Generic[T]):
     be killed: for whatever could hang where no callback reaches. One that ``measures`` gets there all the memory and processor
     time that it takes: limits guard against hostile input, and hardware that is measured is none. ``bounds`` says what one that
     is isolated may touch; ``before`` adds to the request what must be looked up outside of these bounds, by our code alone.
+    ``idle`` says that names alone show that it will open no file: then it needs no process, which costs more than such a look.
     """
 
     id: str
@@ -70,6 +76,7 @@ class Collector(Generic[T]):
     measures: bool
     bounds: Callable[[Request], Bounds]
     before: Callable[[Request], Request]
+    idle: Callable[[Request, Seen], bool]
     look: Callable[[Request, Seen], Sighting[T]]
 
 
@@ -86,6 +93,7 @@ def collector(
     measures: bool = False,
     bounds: Callable[[Request], Bounds] = only_the_subject,
     before: Callable[[Request], Request] = as_it_is,
+    idle: Callable[[Request, Seen], bool] = never_idle,
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*, under an id that is never given to another.
 
@@ -110,6 +118,7 @@ def collector(
             measures=measures,
             bounds=bounds,
             before=before,
+            idle=idle,
             look=look,
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from enum import Enum
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 
 MOST_REQUESTS = 2000
 """Requests in one check: its evidence holds every one of them."""
@@ -18,7 +19,7 @@ _MOST_TOKENS = 512
 _MOST_RATE = 1_000_000
 _MOST_BUDGET = 1_200_000_000
 _UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
-_AIM = re.compile(r"(?P<name>[a-z0-9]+)=(?P<figure>[0-9]{1,6}(\.[0-9]{1,6})?)(?P<unit>us|ms|s)", re.ASCII)
+_AIM = late(r"(?P<name>[a-z0-9]+)=(?P<figure>[0-9]{1,6}(\.[0-9]{1,6})?)(?P<unit>us|ms|s)", re.ASCII)
 
 
 class Route(Enum):

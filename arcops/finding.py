@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.left_out import LEFT_OUT
 from arcops.verdict import Verdict
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
 class Outcome(Enum):

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 
 UNSAID = "NOASSERTION"
 NOTHING = "NONE"
 
 _LONGEST = 4096
 _DEEPEST = 32
-_TOKEN = re.compile(r"\s*(?:([()])|([A-Za-z0-9][A-Za-z0-9.:-]*\+?))")
+_TOKEN = late(r"\s*(?:([()])|([A-Za-z0-9][A-Za-z0-9.:-]*\+?))")
 _OPERATORS = {"AND": "AND", "and": "AND", "OR": "OR", "or": "OR", "WITH": "WITH", "with": "WITH"}
 
 # Spellings as the SPDX licence list 3.27 and the hub's licence list (November 2026) print them.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from arcops.errors import Refused
+from arcops.late_pattern import late
 
-_ADDRESS = re.compile(
+_ADDRESS = late(
     r"(?:git\+)?(?P<scheme>https|http|ssh|git|file)://(?P<host>[A-Za-z0-9.-]+(?::[0-9]{1,5})?)(?P<path>/[^?#\\%\s]*)?"
 )
 

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from arcops.endpoint import Endpoint
 from arcops.errors import Refused
-from arcops.exercise import Exercise
 from arcops.roots import ANYWHERE, Roots
 from arcops.silence import silent as silent
 from arcops.silence import unheard as unheard
 from arcops.tier import Tier
+
+if TYPE_CHECKING:  # a request about files has neither
+    from arcops.endpoint import Endpoint
+    from arcops.exercise import Exercise
 
 _LAST_YEAR = 9000
 

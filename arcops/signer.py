@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.subject import Digest
 
 PROVENANCE_V02 = "https://slsa.dev/provenance/v0.2"
@@ -21,8 +22,8 @@ SUMMARY_V02 = "https://slsa.dev/verification_summary/v0.2"
 SUMMARY_V1 = "https://slsa.dev/verification_summary/v1"
 
 _MOST = 10_000
-_LEVEL = re.compile(r"SLSA_BUILD_LEVEL_([0-9])")
-_OLD_LEVEL = re.compile(r"SLSA_LEVEL_([0-4])")
+_LEVEL = late(r"SLSA_BUILD_LEVEL_([0-9])")
+_OLD_LEVEL = late(r"SLSA_LEVEL_([0-4])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

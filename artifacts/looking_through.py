@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from artifacts.bundle import read_envelope
 from artifacts.entries import WITH_SUBJECTS, About, Entry, Logged, read_line
 from artifacts.said import Said, said
 
-_HEX = re.compile(rb"[0-9a-f]{32,}")
-_ARTIFACT = re.compile(rb'\{"artifact":"(?P<artifact>sha256:[0-9a-f]{64})",')
+_HEX = late(rb"[0-9a-f]{32,}")
+_ARTIFACT = late(rb'\{"artifact":"(?P<artifact>sha256:[0-9a-f]{64})",')
 
 
 def earlier(lines: Sequence[bytes], artifact: str, evidence: Sequence[str]) -> Entry | None:

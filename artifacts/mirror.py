@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_pattern import late
 from arcops.roots import ANYWHERE, Roots
 from artifacts.beneath import open_within
 from artifacts.bundle import MOST_BYTES, open_statement
@@ -41,7 +41,7 @@ FORMAT = "arcops-mirror-v1"
 MOST_MEMBERS = 1_000_000
 MOST_IN_ALL = 4 * 1024**3
 _SMALL = 1024 * 1024
-_NAME = re.compile(
+_NAME = late(
     r"(mirror\.json|checkpoint|entries/(?P<entry>[0-9]{12})\.json|keys/[0-9a-f]{64}\.pem|objects/(?P<object>[0-9a-f]{64})"
     r"|proofs/(?P<proof>[0-9]{12})\.json)\Z"
 )

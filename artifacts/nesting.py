@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from itertools import accumulate
 
+from arcops.late_pattern import late
+
 DEEPEST = 100
 """Levels of lists and objects. The deepest document that anything here has to read, an SBOM of nested parts, has some 20."""
 TOO_DEEP = f"values are nested more than {DEEPEST} deep"
 
 _OUTSIDE = bytes(set(range(256)) - set(b'"[]{}'))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_TOKEN = late(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def deep_line(data: bytes) -> int | None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -23,6 +22,7 @@ from types import TracebackType
 from typing import Protocol
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_pattern import late
 from arcops.policy import SKEW
 from artifacts.entries import Entry, Logged, read_line
 from artifacts.index import Choices, Filter, Index, Listed, as_listed
@@ -43,7 +43,7 @@ from artifacts.writing import sync_folder, write_new
 
 MOST_EVIDENCE = 256 * 1024 * 1024
 _MOST_ORIGIN = 4096
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
 def digest_of(data: bytes) -> str:

@@ -11,12 +11,8 @@ from arcops.judgeable import Judgeable
 from arcops.policy import Policy
 from arcops.result import Report
 from capabilities.contract import Deployed, Left
-from capabilities.kept import kept_bytes, left_about
 from flows.evaluate import evaluate
 from flows.place import Place, bounded
-from flows.policies.reading import parse_policy
-from flows.policies.registered import registered_policy
-from flows.policies.unread import NOTHING
 from flows.subjects.evaluation import Evaluation
 from flows.subjects.meaning import called, meant
 
@@ -63,6 +59,8 @@ def deployed(
         return {**told, "policy": policy}
 
     def answered(ask: Any, left: Left, at: Place) -> Any:
+        from capabilities.kept import left_about  # opens what others left; a check that is made here leaves its own
+
         name = called(ask, at)
         return answer(ask, left_about(left, at, what=what, name=name.name, kind=ask.kind), left.artifact, at)
 
@@ -74,6 +72,8 @@ def worker_policy(policy: str, at: Place) -> str:
 
     Raises `Refused` as `Place.policy` does, and if it isn't registered: a worker takes no other.
     """
+    from flows.policies.registered import registered_policy
+
     found = at.policy(policy)
     try:
         return registered_policy(found.digest, at.settings.policies).digest
@@ -86,6 +86,10 @@ def worker_policy(policy: str, at: Place) -> str:
 
 def judging_policy(report: Report, at: Place) -> Policy | None:
     """The policy that judged *report*, from the store by the digest that it names; none if nobody could read it then."""
+    from capabilities.kept import kept_bytes
+    from flows.policies.reading import parse_policy
+    from flows.policies.unread import NOTHING
+
     if report.policy_digest == NOTHING:
         return None
     return parse_policy(kept_bytes(report.policy_digest, at), where=report.policy_digest, as_then=True)

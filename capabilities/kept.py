@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.policy import SKEW
 from arcops.result import Report
 from arcops.tier import Tier
@@ -23,7 +23,7 @@ from tasks.signing.grounds import grounds, trusted_keys
 if TYPE_CHECKING:
     from flows.subjects.evaluation import Evaluation
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 _WIDTH = (Tier.AIR_GAPPED, Tier.RESTRICTED, Tier.CONNECTED)
 
 

@@ -48,8 +48,10 @@ def judge_again(report: Report, kept: Kept) -> Report:
         problems.append(f"policy {report.policy_name!r}: {error}")
     if problems:
         raise Refused("; ".join(problems))
-    plan = make_plan(_request(report), policy, gates=gates)
-    # In the plan's order, as a runner gives it: of several bodies that could name the subject the first one does.
+    # In the plan's order, as a runner gives it: of several bodies that could name the subject the first one does. Where fewer
+    # could, no order says anything else, and no collector is imported to know it.
+    naming = [one for one in collected.values() if isinstance(one, Evidence) and one.body.names_subject]
+    plan = make_plan(_request(report), policy, gates=gates, collectors=None if len(naming) > 1 else ())
     order = [one.body.KIND for one in plan.collectors if one.body.KIND in collected]
     ordered = {kind: collected[kind] for kind in (*order, *collected)}
     return conclude(plan, MappingProxyType(ordered), runner=report.runner)

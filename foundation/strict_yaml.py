@@ -11,6 +11,7 @@ import re
 import yaml
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 
 JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
@@ -21,11 +22,11 @@ LONGEST_NUMBER = 64
 _CORE = "tag:yaml.org,2002:"
 _TAGS = frozenset(f"{_CORE}{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map"))
 _KINDS = (
-    ("null", re.compile(r"(?:~|null|Null|NULL|)\Z")),
-    ("bool", re.compile(r"(?:true|false)\Z")),
-    ("int", re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")),
-    ("float", re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")),
-    ("float", re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")),
+    ("null", late(r"(?:~|null|Null|NULL|)\Z")),
+    ("bool", late(r"(?:true|false)\Z")),
+    ("int", late(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")),
+    ("float", late(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")),
+    ("float", late(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")),
 )
 _BASES = {"0o": 8, "0x": 16}
 
@@ -64,8 +65,8 @@ class _Loader(yaml.SafeLoader):
         return f"{_CORE}{next((name for name, form in _KINDS if form.match(value or '')), 'str') if plain else 'str'}"
 
 
-_QUOTED = re.compile(r"""(['"])(.*?)\1""")
-_SIGN = re.compile(r"[^\w\s]{1,2}|<[a-z ]+>")
+_QUOTED = late(r"""(['"])(.*?)\1""")
+_SIGN = late(r"[^\w\s]{1,2}|<[a-z ]+>")
 """What PyYAML quotes that is no word of a file: a sign of YAML's own, or a name for what stands there."""
 
 

@@ -9,16 +9,21 @@ from adapters.cli.server import server
 from capabilities.contract import Tool
 from capabilities.watching import watched
 from flows.place import Place
-from foundation.telemetry import traces
 from foundation.telemetry.spans import span
 
 A = TypeVar("A")
 B = TypeVar("B")
 
+_TRACING = ("OTEL_", "ARCOPS_TRACES")
+"""How the variables begin by which traces are asked for."""
+
 
 def answer(tool: Tool[A, B], ask: A, at: Place) -> B:
     """Call *tool*; raises what it raises, wherever it runs."""
-    traces.begin(os.environ, at.settings.tier)
+    if any(name.startswith(_TRACING) for name in os.environ):
+        from foundation.telemetry import traces  # most sites ask for none
+
+        traces.begin(os.environ, at.settings.tier)
     url = server()
     if not url:
         return watched(tool, ask, at)

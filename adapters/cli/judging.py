@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from adapters.cli.answering import answer
 from adapters.cli.commands import Given
 from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
 from adapters.cli.options import Reaching, Sealing
-from adapters.cli.plain import print_machine, printable
+from adapters.cli.plain import print_machine
 from adapters.cli.printing import Format
 from adapters.cli.server import server
 from arcops.result import Report
@@ -91,12 +92,14 @@ def _print(report: Report, form: Format, artifact: str) -> None:
     if form is not Format.TEXT:
         print_machine(report, form.value)
         return
-    from rich.console import Console
-    from rich.markup import escape
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+        from adapters.cli.said import plainly
 
-    from adapters.cli import present
+        plainly(report, artifact)
+    else:
+        from rich.console import Console  # costs more than reading a small model does, so only those who see colours pay
 
-    console = Console()
-    present.report(report, console)
-    console.print(f"artifact {escape(printable(artifact))}", style="dim", highlight=False, soft_wrap=True)
+        from adapters.cli import present
+
+        present.report(report, artifact, Console())
     sys.stdout.flush()

@@ -15,9 +15,14 @@ from adapters.cli.server import SERVER
 from arcops.errors import Refused
 from foundation.processes.hiding import hide_secrets
 
+_ALLOCATIONS = 50_000
+"""Objects more than before for which cycles are searched. Python's own 700 are reached many times by importing modules alone,
+which leaves no cycle to free; these are some MB."""
+
 
 def main() -> NoReturn:
     """The process ``arcops``."""
+    gc.set_threshold(_ALLOCATIONS)
     hide_secrets()
     open_the_standard_streams()
     code = run(sys.argv[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -54,7 +55,10 @@ def check(given: Given[Check, Checked, Checking]) -> int:
 @contextmanager
 def _shown() -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error where a person looks at it."""
-    from rich.console import Console
+    if not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console  # only those who see a bar pay for it
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     errors = Console(stderr=True)

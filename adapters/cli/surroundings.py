@@ -16,11 +16,7 @@ from adapters.cli.plain import printable
 from arcops.errors import Refused
 from arcops.silence import silent
 from arcops.tier import Tier
-from artifacts.private_key import Signer, load_signer
-from artifacts.public_key import load_public_key
-from artifacts.reading import read_file
 from flows.place import Place
-from foundation.secrets import passphrase_source
 from foundation.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -82,6 +78,8 @@ def _getpass_at_terminal(what: str) -> str:
 def _new_passphrase(key: Path) -> str:
     """The passphrase for the new key that will lie at *key*, asked twice where a person is asked."""
 
+    from foundation.secrets import passphrase_source
+
     def twice(what: str) -> str:
         first = _getpass_at_terminal(what)
         if _getpass_at_terminal(f"{what}, again") != first:
@@ -93,6 +91,9 @@ def _new_passphrase(key: Path) -> str:
 
 def _signer(uri: str) -> Signer:
     """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``."""
+    from artifacts.private_key import load_signer  # of cryptography, which only those who sign pay for
+    from artifacts.public_key import load_public_key
+    from artifacts.reading import read_file
     from foundation.secrets import passphrase_source
 
     named = os.environ.get("ARCOPS_PUBLIC_KEY")

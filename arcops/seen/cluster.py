@@ -6,17 +6,15 @@ finds nothing, which must never pass for "nothing is wrong". A kind that the clu
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.late_pattern import late
 
-_QUANTITY = re.compile(
-    r"([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))(?:([eE][+-]?[0-9]{1,2})|([KMGTPE]i|[numkMGTPE]))?\Z"
-)
+_QUANTITY = late(r"([+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30}))(?:([eE][+-]?[0-9]{1,2})|([KMGTPE]i|[numkMGTPE]))?\Z")
 _SUFFIX = {
     **{
         suffix: Decimal(1000) ** power

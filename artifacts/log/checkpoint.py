@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,13 +17,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arcops.errors import Broken, Refused
+from arcops.late_pattern import late
 from artifacts.envelope import strict_base64
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 
 MOST_BYTES = 64 * 1024
-_ORIGIN = re.compile(r"[^\s+]{1,200}\Z")
-_SIZE = re.compile(r"(0|[1-9][0-9]{0,17})\Z")
+_ORIGIN = late(r"[^\s+]{1,200}\Z")
+_SIZE = late(r"(0|[1-9][0-9]{0,17})\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

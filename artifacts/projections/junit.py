@@ -6,16 +6,16 @@ it. GitLab shows the content of a failure and not its message, and of two cases 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from arcops.finding import Finding, Outcome
+from arcops.late_pattern import late
 from arcops.result import Report
 from artifacts.typed import moment
 
 # XML 1.0, section 2.2: what may stand in a document at all.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = late("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(report: Report) -> bytes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from arcops.finding import Finding, Outcome
+from arcops.late_pattern import late
 from arcops.result import Report
 from artifacts.typed import moment
 
 _ORDER = {Outcome.UNKNOWN: 0, Outcome.FAIL: 1, Outcome.WARN: 2, Outcome.PASS: 3}
-_TICKS = re.compile("`+")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@])")
+_TICKS = late("`+")
+_SPECIAL = late(r"([\\`*_{}\[\]<>()#+!|~&@])")
 
 
 def to_markdown(report: Report) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-_HEAD = re.compile(r"@@ -(\d{1,9}),(\d{1,9}) \+\d{1,9},(\d{1,9}) @@\Z")
+from arcops.late_pattern import late
+
+_HEAD = late(r"@@ -(\d{1,9}),(\d{1,9}) \+\d{1,9},(\d{1,9}) @@\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

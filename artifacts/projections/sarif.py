@@ -7,11 +7,11 @@ problem, whatever its kind. For the same reason each result has a location, the 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
 from arcops.finding import Finding, Outcome, Rule
+from arcops.late_pattern import late
 from arcops.result import Report
 from artifacts.projections.patches import Change, changes
 from artifacts.typed import JSON, moment
@@ -19,7 +19,7 @@ from artifacts.typed import JSON, moment
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 # UNKNOWN is an error: what could not be seen is as bad as what failed.
 _LEVELS = {Outcome.WARN: "warning", Outcome.FAIL: "error", Outcome.UNKNOWN: "error"}
-_LINK = re.compile(r"](?=\()")
+_LINK = late(r"](?=\()")
 
 
 def to_sarif(report: Report, rules: Iterable[Rule] = (), *, version: str = "1") -> bytes:

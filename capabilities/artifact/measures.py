@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from arcops.finding import Finding, Outcome
+from arcops.late_pattern import late
 from arcops.verdict import Verdict
 from capabilities.artifact.vouched import MOST, Kept, Vouched
 
@@ -18,7 +18,7 @@ GPU = "gpu"
 GPU_NODE = "gpu-node"
 EGRESS = "network/egress"
 ISOLATED = "network/isolated"
-_OBJECT = re.compile(r"\S+ (?P<namespace>[^\s/]+)/")
+_OBJECT = late(r"\S+ (?P<namespace>[^\s/]+)/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from importlib.metadata import PackageNotFoundError, version
 
+from arcops import installed
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.verdict import Verdict
@@ -105,7 +104,7 @@ def rejudge_artifact(ask: Rejudge, at: Place) -> Rejudged:
             fields=fields,
             more=more,
             unasked=left,
-            program=_program(),
+            program=f"ArcOps {installed.version()}, {installed.python()}",
         )
 
     with Store.at(at.settings) as store:
@@ -151,11 +150,3 @@ def _named(policy: str, at: Place) -> bytes:
     if at.roots is None and policy not in shipped_policies() and os.path.lexists(policy):
         return read_policy(policy)
     return at.policy(policy).written
-
-
-def _program() -> str:
-    try:
-        ours = version("arcops")
-    except PackageNotFoundError:  # run from its source tree
-        ours = "from source"
-    return f"ArcOps {ours}, {platform.python_implementation()} {platform.python_version()}"

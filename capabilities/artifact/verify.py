@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from arcops.asks import shaped
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.policy import SKEW
 from arcops.result import Report
 from artifacts.bundle import MOST_BYTES
@@ -18,7 +18,7 @@ from flows.place import Place
 from tasks.signing.grounds import grounds_of
 
 _MOST_KEY_BYTES = 64 * 1024
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
 class NotVerified(Refused):

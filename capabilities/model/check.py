@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from arcops.result import Report
 from arcops.subjects.model import Model
-from artifacts.bundle import seal_statement
-from artifacts.projections.statements import to_vsa
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, deployed, judged, judging_policy
 from flows.place import Place
@@ -36,6 +33,11 @@ class Checked(Judged):
 def _checked(ask: Check, report: Report, digest: str, at: Place) -> Checked:
     if not ask.summary:
         return Checked(report=report, artifact=digest)
+    from urllib.parse import quote
+
+    from artifacts.bundle import seal_statement
+    from artifacts.projections.statements import to_vsa
+
     policy = judging_policy(report, at)
     summary = to_vsa(
         report,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_pattern import late
 from arcops.policy import Policy
 from artifacts.reading import read_file
 from artifacts.writing import write_new
@@ -21,8 +22,8 @@ from flows.policies.reading import MOST_BYTES, load_policy, own_name, parse_poli
 
 MOST_REGISTERED = 1000
 """Policies in the folder. Each is read whenever one is named that does not ship."""
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}\Z")
+_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
+_PLAIN = late(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,7 @@ from types import MappingProxyType
 from arcops.errors import Stopped
 from arcops.evidence import Cause
 from flows.plan import AnyCollector, Plan
-from flows.runners.isolated import look_isolated
-from flows.runners.looking import Found, look, missing, outcome
+from flows.runners.looking import Found, look, missing, opens_files, outcome
 from foundation.telemetry import spans
 
 RUNNER = "direct"
@@ -81,10 +80,15 @@ class _Run:
                 raise Stopped("the run was told to end")
             request.progress(done, total)
 
-        looking = look_isolated if collector.isolated else look
         answer: Found
         try:
-            answer = looking(collector, replace(request, progress=progress), collected)
+            told_to = replace(request, progress=progress)
+            if collector.isolated and opens_files(collector, told_to, collected):
+                from flows.runners.isolated import look_isolated  # starts a process, for which much is imported
+
+                answer = look_isolated(collector, told_to, collected)
+            else:
+                answer = look(collector, told_to, collected)
         except Exception as error:  # a thread that ends without an answer would let everybody wait until the deadline
             answer = missing(collector, Cause.BROKEN, f"{collector.id} was lost: {type(error).__name__}: {error}")
         with self._changed:

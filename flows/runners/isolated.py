@@ -30,7 +30,7 @@ from arcops.evidence import Body, Cause, Evidence, Missing, Sighting, Source
 from arcops.request import Request, silent, unheard
 from artifacts.wire import from_json, to_json
 from flows.plan import AnyCollector
-from flows.runners.looking import Found, as_evidence, look, missing
+from flows.runners.looking import Found, as_evidence, look, missing, opens_files
 from foundation.processes import environments
 from foundation.processes.starting import PIPE, Child, TimeoutExpired, empty_folder, python, start
 from foundation.processes.walls import Walls, lacking, stand
@@ -50,8 +50,8 @@ class _Sources:
 
 def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
     """As `flows.runners.looking.look`, in a child process that does not outlive the collector's deadline."""
-    if any(not isinstance(collected.get(need.KIND), Evidence) for need in collector.needs):
-        return look(collector, request, collected)  # which only says what is missing; that needs no process
+    if not opens_files(collector, request, collected):
+        return look(collector, request, collected)  # which only says so; that needs no process
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
     asked = (replace(request, progress=silent, remark=unheard), given)

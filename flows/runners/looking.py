@@ -23,6 +23,13 @@ RETRY_AFTER = (0.2, 1.0)
 _TICK = 0.1
 
 
+def opens_files(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> bool:
+    """Would *collector* open anything? Not if what it needs is missing, nor if it says that names alone answer."""
+    if any(not isinstance(collected.get(need.KIND), Evidence) for need in collector.needs):
+        return False
+    return not collector.idle(request, Seen(_given(collector, collected), at=request.now, subject_name=request.name))
+
+
 def look(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
     """What *collector* saw, or why it could not. Raises nothing but what ends the process."""
     for need in collector.needs:
@@ -30,9 +37,7 @@ def look(collector: AnyCollector, request: Request, collected: Mapping[str, Foun
         if not isinstance(answer, Evidence):
             why = answer.reason if isinstance(answer, Missing) else "no collector answers for it"
             return missing(collector, Cause.ABSENT, f"it rests on evidence {need.KIND!r}, which is missing: {why}")
-    bodies = (*collector.needs, *collector.wants)
-    given = {body.KIND: collected[body.KIND] for body in bodies if body.KIND in collected}
-    evidence = {kind: answer for kind, answer in given.items() if isinstance(answer, Evidence)}
+    evidence = _given(collector, collected)
     found = _look_once(collector, request, evidence)
     for seconds in RETRY_AFTER:
         if not isinstance(found, Missing) or found.cause is not Cause.UNAVAILABLE:
@@ -43,6 +48,12 @@ def look(collector: AnyCollector, request: Request, collected: Mapping[str, Foun
             return missing(collector, Cause.CANCELLED, str(error))
         found = _look_once(collector, request, evidence)
     return found
+
+
+def _given(collector: AnyCollector, collected: Mapping[str, Found]) -> Mapping[str, Evidence[Body]]:
+    """Of what was *collected*, the evidence that *collector* is handed."""
+    answers = {body.KIND: collected.get(body.KIND) for body in (*collector.needs, *collector.wants)}
+    return {kind: answer for kind, answer in answers.items() if isinstance(answer, Evidence)}
 
 
 def _look_once(collector: AnyCollector, request: Request, evidence: Mapping[str, Evidence[Body]]) -> Found:

@@ -6,7 +6,6 @@ from arcops.errors import Refused
 from arcops.subjects.cluster import NamedCluster, Workload
 from flows.place import Place
 from flows.subjects.evaluation import Evaluation
-from flows.subjects.live import looked_at
 from flows.subjects.meaning import ROOT, Meant, existing, means
 
 CLUSTER_READINESS = Evaluation(
@@ -25,5 +24,7 @@ def cluster(found: NamedCluster, at: Place) -> Meant:
         if found.context or found.kubeconfig is not None:
             raise Refused("both a saved cluster and a live one are named; name one of them")
         return Meant(target=existing(found.saved, at))
+    from flows.subjects.live import looked_at  # of Kubernetes, which neither a saved cluster nor a workload needs
+
     live = looked_at(at, context=found.context, kubeconfig=found.kubeconfig)
     return Meant(target=ROOT, cluster=live, named=live.context)

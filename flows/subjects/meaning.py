@@ -7,17 +7,19 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from arcops.discovery import named
-from arcops.endpoint import Endpoint
 from arcops.errors import Refused
-from arcops.exercise import Exercise
 from arcops.judgeable import Judgeable, about
-from arcops.request import LiveCluster
 from arcops.roots import Roots
 from artifacts.beneath import open_within, placed, stat_within
 from flows.place import Place
+
+if TYPE_CHECKING:  # what a subject of files doesn't mean
+    from arcops.endpoint import Endpoint
+    from arcops.exercise import Exercise
+    from arcops.request import LiveCluster
 
 J = TypeVar("J", bound=Judgeable)
 

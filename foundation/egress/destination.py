@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from arcops.late_pattern import late
 from foundation.egress.loopback import THIS_MACHINE, is_loopback
 
 _MOST = 2048
 _HOST = r"\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_-](?:[A-Za-z0-9._-]{0,252})"
-_URL = re.compile(rf"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?(?:[/?].*)?", re.ASCII)
+_URL = late(rf"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?(?:[/?].*)?", re.ASCII)
 
 
 class NotPlain(ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
 import os
@@ -14,9 +13,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from arcops.rooms import HOUSE
+
+if TYPE_CHECKING:
+    import asyncio
 
 Child = subprocess.Popen[bytes]
 TimeoutExpired = subprocess.TimeoutExpired
@@ -114,6 +116,8 @@ async def start_beside(
     command: Sequence[str], *, environment: Mapping[str, str], folder: str, log: Path
 ) -> asyncio.subprocess.Process:
     """As `start`, for an event loop; standard output and errors are added to *log*."""
+    import asyncio  # whoever awaits this has it already; those who start other children do without
+
     with log.open("ab") as out:
         return await asyncio.create_subprocess_exec(
             *command,

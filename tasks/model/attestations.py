@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arcops.collector import collector
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
+from arcops.late_pattern import late
 from arcops.request import Request
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.tree import Tree
@@ -19,15 +21,16 @@ from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, 
 from artifacts.envelope import IN_TOTO, parse_envelope, strict_json
 from artifacts.foreign import refusing
 from tasks.files.reading import MIB, read_limited, read_seen
-from tasks.signing.bundles import open_bundle
 from tasks.signing.revocations import revocations
-from tasks.signing.statement import Statement, parse_statement
 from tasks.signing.trust import Trust, load_trust
+
+if TYPE_CHECKING:
+    from tasks.signing.statement import Statement
 
 # The OpenSSF Model Signing format is an in-toto statement too; it is the collector of signatures that answers for it.
 MODEL_SIGNATURES = ("https://model_signing/signature/v1.0", "https://model_signing/Digests/v0.1")
 
-_NAME = re.compile(
+_NAME = late(
     r".*\.(intoto\.jsonl?|intoto\.(sigstore|bundle)\.json|dsse(\.json)?|att(\.json)?|attestations?\.jsonl?|sigstore(\.json)?|bundle\.jsonl?)",
     re.IGNORECASE,
 )
@@ -122,6 +125,9 @@ def _attestations(file: _File, trust: Trust) -> Iterator[AttestationSeen]:
 
 def _attestation(data: bytes, trust: Trust, blank: AttestationSeen) -> AttestationSeen | None:
     """The attestation in *data*, or ``None`` where it is a signature alone. Raises `Refused` if nobody can tell."""
+    from tasks.signing.bundles import open_bundle  # of cryptography, for which only a model with attestations pays
+    from tasks.signing.statement import parse_statement
+
     payload = _claimed_payload(data)
     if payload is None:
         return None

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from arcops.collector import collector
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
+from arcops.late_pattern import late
 from arcops.licence import UNSAID, AllOf, parse_licence
 from arcops.request import Request
 from arcops.seen.card import Card, CardSeen, LicenceSeen, LicenceSource
@@ -23,9 +24,9 @@ from tasks.model.licence_text import recognise, recognise_notice
 
 _CARD_NAMES = {"readme.md", "readme.markdown", "model_card.md", "model-card.md", "modelcard.md"}
 _CONFIG_NAMES = {"config.json", "model_index.json"}
-_LICENCE_NAME = re.compile(r"(.*[-_. ])?(licen[cs]es?|copying|unlicense|eula|notice)([-_. ].*)?")
+_LICENCE_NAME = late(r"(.*[-_. ])?(licen[cs]es?|copying|unlicense|eula|notice)([-_. ].*)?")
 # Files whose name begins like a licence's and that are something else: code, tables, weights, pictures.
-_OTHER_ENDINGS = re.compile(
+_OTHER_ENDINGS = late(
     r".*\.(py|pyi|pyc|js|ts|json|jsonl|yaml|yml|toml|cfg|ini|csv|tsv|parquet|bin|pt|pth|safetensors|gguf|onnx|png|jpe?g|gif|svg"
     r"|sig|asc|sigstore|pem)"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from arcops.late_pattern import late
 from arcops.seen.card import Fact, FactSeen
 from tasks.model.front_matter import CardText, Node, shown
 
@@ -23,21 +24,19 @@ _FIELDS = {
 }
 
 _HEADINGS = {
-    Fact.BASE_MODEL: re.compile(r"\b(base model|fine-?tuned from|finetuned from model)\b"),
-    Fact.DATASETS: re.compile(r"\b(training data(set)?s?|datasets?( used)?|pre-?training data)\b"),
-    Fact.EVALUATION: re.compile(r"\b(evaluations?|benchmarks?|results|performance)\b"),
-    Fact.INTENDED_USE: re.compile(r"\b(intended (use|uses|usage)|direct use|uses|use cases|primary use)\b"),
-    Fact.LIMITATIONS: re.compile(r"\b(limitations?|bias(es)?|risks?|out-of-scope)\b"),
-    Fact.LICENCE: re.compile(r"\blicen[cs]e|licen[cs]ing\b"),
-    Fact.TRAINING: re.compile(r"\b(training|pre-?training|fine-?tuning)\b"),
+    Fact.BASE_MODEL: late(r"\b(base model|fine-?tuned from|finetuned from model)\b"),
+    Fact.DATASETS: late(r"\b(training data(set)?s?|datasets?( used)?|pre-?training data)\b"),
+    Fact.EVALUATION: late(r"\b(evaluations?|benchmarks?|results|performance)\b"),
+    Fact.INTENDED_USE: late(r"\b(intended (use|uses|usage)|direct use|uses|use cases|primary use)\b"),
+    Fact.LIMITATIONS: late(r"\b(limitations?|bias(es)?|risks?|out-of-scope)\b"),
+    Fact.LICENCE: late(r"\blicen[cs]e|licen[cs]ing\b"),
+    Fact.TRAINING: late(r"\b(training|pre-?training|fine-?tuning)\b"),
 }
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$")
-_FENCE = re.compile(r"[ \t]{0,3}(```+|~~~+)")
-_COMMENT = re.compile(r"<!--.*?(-->|\Z)", re.DOTALL)
+_HEADING = late(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$")
+_FENCE = late(r"[ \t]{0,3}(```+|~~~+)")
+_COMMENT = late(r"<!--.*?(-->|\Z)", re.DOTALL)
 # What templates leave behind where nobody wrote anything.
-_PLACEHOLDER = re.compile(
-    r"\[?more information needed\]?|\b(todo|tbd|n/a|none|coming soon|to be added)\b|\{\{.*?\}\}", re.IGNORECASE
-)
+_PLACEHOLDER = late(r"\[?more information needed\]?|\b(todo|tbd|n/a|none|coming soon|to be added)\b|\{\{.*?\}\}", re.IGNORECASE)
 _FEWEST_WORDS = 3
 
 

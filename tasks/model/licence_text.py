@@ -12,31 +12,31 @@ Digests are of the texts in Debian's ``/usr/share/common-licenses`` and in PyPI 
 from __future__ import annotations
 
 import hashlib
-import re
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.licence import parse_licence
 from tasks.model.licence_texts import TEXTS, KnownText
 
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = late(r"[a-z0-9]+")
 # A heading that says one of these is no heading: it narrows the licence that follows. The last three are also parts of names,
 # so a line that is only a copyright notice may hold them.
-_NARROWING = re.compile(
+_NARROWING = late(
     r"\b(commercial|noncommercial|commons clause|personal use|prohibited|forbidden|must not|may not|shall not|only for"
     r"|not permitted|except|restrictions?|restricted|additional terms|exhibit|in addition)\b"
 )
-_NARROWING_OR_NAME = re.compile(r"\b(research|educational|evaluation)\b")
-_COPYRIGHT = re.compile(r"\W*(portions )?(copyright|\(c\)|©)\b.*")
+_NARROWING_OR_NAME = late(r"\b(research|educational|evaluation)\b")
+_COPYRIGHT = late(r"\W*(portions )?(copyright|\(c\)|©)\b.*")
 
-_SPDX_LINE = re.compile(r"SPDX-License-Identifier:[ \t]*([^\r\n]{1,200})")
-_CC_LINK = re.compile(r"creativecommons\.org/(?:licenses/(by(?:-nc)?(?:-sa|-nd)?)/(\d\.\d)|publicdomain/zero/(1\.0))")
+_SPDX_LINE = late(r"SPDX-License-Identifier:[ \t]*([^\r\n]{1,200})")
+_CC_LINK = late(r"creativecommons\.org/(?:licenses/(by(?:-nc)?(?:-sa|-nd)?)/(\d\.\d)|publicdomain/zero/(1\.0))")
 _APACHE_NOTICE = (
     "licensed under the apache license version 2 0 the license you may not use this",
     "distributed on an as is basis without warranties or conditions of any kind either express or implied",
 )
 _BUILT_ON = (
-    (re.compile(r"\bis licensed under the llama (\d(?: \d)?) community license copyright\b"), "llama"),
-    (re.compile(r"\bgemma is provided under and subject to the gemma terms of use found at\b"), "gemma"),
+    (late(r"\bis licensed under the llama (\d(?: \d)?) community license copyright\b"), "llama"),
+    (late(r"\bgemma is provided under and subject to the gemma terms of use found at\b"), "gemma"),
 )
 _SHORT = 120
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arcops.errors import Refused, Unavailable
 from arcops.policy import MOST_LIST_AGE
-from arcops.seen.signatures import RevocationsSeen
 from artifacts.private_folder import refuse_if_open
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.reading import read_file
 from artifacts.vouch import Grounds
+
+if TYPE_CHECKING:
+    from arcops.seen.signatures import RevocationsSeen
 
 _MOST_KEY_BYTES = 64 * 1024
 

@@ -8,12 +8,12 @@ signature's own blobs carry it.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.request import Request
 from arcops.seen.signatures import Covered, SignatureSeen
 from arcops.seen.tree import FileSeen, Tree
@@ -27,9 +27,9 @@ from tasks.signing.trust import Trust
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
-_BUNDLE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\.v0\.3\+json|\+json;version=0\.[123])")
+_BUNDLE = late(r"application/vnd\.dev\.sigstore\.bundle(\.v0\.3\+json|\+json;version=0\.[123])")
 _SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_DIGEST = late(r"sha256:([0-9a-f]{64})")
 _MOST = 4 * MIB
 _DEEPEST = 8
 _MOST_LAYERS = 4096

@@ -8,8 +8,6 @@ from arcops.errors import Refused
 from arcops.seen.signatures import RevocationsSeen, Revoked
 from artifacts.envelope import IN_TOTO
 from artifacts.foreign import refusing
-from artifacts.revocation import parse_revocations
-from tasks.signing.bundles import open_bundle
 from tasks.signing.trust import Trust, TrustFile
 
 
@@ -19,6 +17,9 @@ def revocations(trust: Trust) -> tuple[RevocationsSeen, ...]:
 
 
 def _seen(file: TrustFile, trust: Trust) -> RevocationsSeen:
+    from artifacts.revocation import parse_revocations
+    from tasks.signing.bundles import open_bundle  # of cryptography, for which only a site with lists pays
+
     sha256 = hashlib.sha256(file.data).hexdigest()
     try:
         with refusing(file.path):

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Source, SourceKind
@@ -22,8 +21,11 @@ from artifacts.public_key import PublicKey, load_public_key
 from artifacts.reading import read_file
 from artifacts.wire import canonical
 from tasks.files.reading import MIB
-from tasks.signing.trusted_root import Root, parse_root
-from tasks.signing.x509_reading import from_pem
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from tasks.signing.trusted_root import Root
 
 _SUFFIXES = {"keys": (".pub", ".pem"), "roots": (".json",), "authorities": (".pem", ".crt"), "revocations": ("",)}
 _MOST = 4 * MIB
@@ -71,7 +73,7 @@ def load_trust(folder: Path) -> Trust:
     trust = Trust(
         digest=_digest(file for place in files.values() for file in place),
         keys=tuple(keys[identity] for identity in sorted(keys)),
-        roots=tuple(parse_root(file.data, where=f"trust/{file.path}") for file in files["roots"]),
+        roots=tuple(_root(file) for file in files["roots"]),
         authorities=tuple(certificate for file in files["authorities"] for certificate in _authorities(file)),
         revocations=files["revocations"],
     )
@@ -115,7 +117,15 @@ def _key(file: TrustFile) -> PublicKey:
     return load_public_key(found + block if found else file.data, where=where)
 
 
+def _root(file: TrustFile) -> Root:
+    from tasks.signing.trusted_root import parse_root  # of X.509, for which only a site with roots or authorities pays
+
+    return parse_root(file.data, where=f"trust/{file.path}")
+
+
 def _authorities(file: TrustFile) -> tuple[x509.Certificate, ...]:
+    from tasks.signing.x509_reading import from_pem
+
     try:
         return from_pem(file.data, what="a certificate")
     except Refused as error:

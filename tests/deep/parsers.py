@@ -67,14 +67,14 @@ from tasks.model.osv.packages import read_purl
 from tasks.model.osv.ranges import Coverage
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._reading import read as read_sbom
-from tasks.model.signatures import _Candidate
-from tasks.model.signatures import _read as read_signature
+from tasks.model.signature_file import _read as read_signature
 from tasks.model.trivy_report import parse_metadata, parse_report
 from tasks.model.versions import scheme
 from tasks.model.vex import _attested
 from tasks.network.index import read_index
 from tasks.network.network import network_of
 from tasks.signing.bundles import open_bundle
+from tasks.signing.candidate import Candidate
 from tasks.signing.certificates import load as load_certificate
 from tasks.signing.model_signing import parse_manifest
 from tasks.signing.oci_layout import image_signatures
@@ -476,7 +476,7 @@ def _signature(data: bytes) -> object:
 
     request = SimpleNamespace(target=Path("/nonexistent"), progress=silent)
     blank = SignatureSeen(path="a.sig", sha256=SHA, attached=False, format="unknown")
-    candidate = _Candidate(path="a.sig", data=data, attached=False, sha256=SHA)
+    candidate = Candidate(path="a.sig", data=data, attached=False, sha256=SHA)
     return read_signature(candidate, blank, cast(Any, request), _tree("a.sig"), trust())
 
 

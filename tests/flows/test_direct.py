@@ -249,3 +249,24 @@ def test_where_no_thread_can_be_started_the_evidence_is_missing(tmp_path: Path, 
     monkeypatch.setattr(threading.Thread, "start", none_left)
     collected = run(made)
     assert {cause(found) for found in collected.values()} == {Cause.UNAVAILABLE}
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_what_opens_nothing_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, idle: bool) -> None:
+    def none(*arguments: object, **more: object) -> list[str]:
+        raise OSError(11, "no more processes")
+
+    monkeypatch.setattr(isolation, "python", none)
+    found = run(plan(tmp_path, replace(ISOLATED, idle=lambda asked, seen: idle)))["number"]
+    if idle:
+        assert isinstance(found, Evidence)
+    else:
+        assert isinstance(found, Missing)
+        assert "no process could be started" in found.reason
+
+
+def test_whether_it_is_idle_may_fail_and_is_a_reason_then(tmp_path: Path) -> None:
+    def fails(asked: Request, seen: Seen) -> bool:
+        raise ZeroDivisionError("oops")
+
+    assert cause(run(plan(tmp_path, replace(ISOLATED, idle=fails)))["number"]) is Cause.BROKEN

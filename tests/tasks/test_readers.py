@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcops.seen.content import Content
+from tasks.model import content
 from tasks.model.content import describe, zips
 from tasks.model.content.window import Window
 
@@ -24,6 +25,12 @@ pytestmark = pytest.mark.requirement("ARC-A5")
 
 def seen(data: bytes, name: str) -> Content:
     return describe(Window.over(data), name)
+
+
+def test_a_reader_that_is_not_there_is_no_fault_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(content._READERS, "gguf", "lost")
+    with pytest.raises(ImportError, match="lost"):
+        seen(b"GGUF" + bytes(64), "model.gguf")
 
 
 # safetensors

@@ -58,6 +58,30 @@ def collect(folder: Path, *attached: Path) -> Sboms:
     return body
 
 
+@pytest.mark.parametrize(
+    ("named", "attached", "idle"),
+    [("model.safetensors", False, True), ("bom.json", False, False), ("model.safetensors", True, False)],
+)
+def test_it_is_idle_only_where_it_opens_nothing(tmp_path: Path, named: str, attached: bool, idle: bool) -> None:
+    """What is idle looks in our own process, so whatever would be opened must not be."""
+    folder, other = tmp_path / "model", tmp_path / "notes"
+    folder.mkdir()
+    (folder / named).write_bytes(b"{}")
+    other.write_bytes(b"{}")
+    request = Request(
+        target=folder, kind="model", tier=Tier.AIR_GAPPED, now=NOW, trust=folder, data=folder, cache=folder,
+        attached=(other,) if attached else (),
+    )  # fmt: skip
+    seen = Seen({"tree": evidence(tree_of(folder))}, at=NOW, subject_name=folder.name)
+
+    assert sboms.idle(request, seen) is idle
+    for path in (folder / named, other):
+        path.unlink()  # so that whoever opens one of them says so
+    with pytest.raises((Refused, Unavailable, OSError)) as raised:
+        sboms.look(request, seen)
+    assert ("no SBOM lies in" in str(raised.value)) is idle or attached
+
+
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., SbomSeen]:
     folder = tmp_path / "model"

@@ -1,32 +1,21 @@
 """What a file is and what loading it would do, from its bytes alone: one module a format, pure parsing, bounded reads.
 
+The modules of formats that most models do not have are imported when a file of that format is met: few models have
+more than two. What cannot be imported then is our fault and no fault of the file, so it is raised.
+
 `describe` decides by signature first, then by trying what has none: protobuf, tar, pickle, text. The name only adds: it
 says what the file should be, and a disagreement is a problem.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
 from arcops.errors import Stopped
 from arcops.seen.content import Content
-from tasks.model.content import (
-    arrays,
-    expected,
-    gguf,
-    hdf5,
-    keras,
-    kinds,
-    onnx,
-    pdfs,
-    pickles,
-    pictures,
-    protobuf,
-    safetensors,
-    signatures,
-    tars,
-    texts,
-    torch,
-    zips,
-)
+from tasks.model.content import expected, kinds, pickles, safetensors, signatures, tars, zips
 from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
@@ -39,8 +28,8 @@ _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", 
 
 
 def describe(window: Window, path: str) -> Content:
-    """What the bytes of *window*, a file at *path* in the model, are. Raises nothing, whatever the bytes, but `Stopped`
-    and `OSError` from the window itself."""
+    """What the bytes of *window*, a file at *path* in the model, are. Raises nothing, whatever the bytes, but `Stopped`,
+    `OSError` from the window itself, and `ImportError` if a reader is not there."""
     name = path.rsplit("/", 1)[-1]
     draft = Draft("empty" if window.size == 0 else "other")
     try:
@@ -48,7 +37,7 @@ def describe(window: Window, path: str) -> Content:
             _read(window, path, draft)
     except Malformed as fault:
         draft.problem(f"{draft.format}: {fault}")
-    except (Stopped, OSError):
+    except (Stopped, OSError, ImportError):
         raise
     except Exception as error:  # a reader that fails on some bytes has not read them: that is a problem of the file too
         draft.problem(f"the {draft.format} reader failed: {type(error).__name__}: {printable(str(error))}")
@@ -93,21 +82,29 @@ def _read(window: Window, path: str, draft: Draft) -> None:
 
 
 def _by_signature(form: str, window: Window, draft: Draft) -> None:
-    readers = {
-        "safetensors": safetensors.read,
-        "gguf": gguf.read,
-        "numpy": arrays.read,
-        "hdf5": hdf5.read,
-        "tar": tars.read,
-        "image": pictures.read,
-        "pdf": pdfs.read,
-    }
-    if form in readers:
-        readers[form](window, draft)
+    if form in _READERS:
+        _reader(form)(window, draft)
     elif form in signatures.EXECUTABLES:
         draft.code = True
     elif form in signatures.ARCHIVES:
         draft.problem(f"it is packed as {form}, which is not looked into")
+
+
+_READERS = {
+    "safetensors": "safetensors",
+    "gguf": "gguf",
+    "numpy": "arrays",
+    "hdf5": "hdf5",
+    "tar": "tars",
+    "image": "pictures",
+    "pdf": "pdfs",
+}
+"""Which module of this package reads a format."""
+
+
+def _reader(form: str) -> Callable[[Window, Draft], None]:
+    """The function ``read`` of the module that reads *form*. Raises `ImportError` if it is not there."""
+    return cast("Callable[[Window, Draft], None]", import_module(f"{__name__}.{_READERS[form]}").read)
 
 
 def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
@@ -115,18 +112,30 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
     text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
     if _pickle(head, window, name, draft, text=text):
         return
-    found = onnx.looks_like(window) if head[0] == 8 or name.lower().endswith((".onnx", ".pb")) else ""
-    if found or name.lower().endswith(".onnx"):
-        draft.format = found or "onnx"
-        if found == "saved-model":
-            draft.code = True
-            draft.notes.add("a TensorFlow graph, whose operations can read and write files")
-        else:
-            onnx.read(window, draft)
-    elif text:
+    if (head[0] == 8 or name.lower().endswith((".onnx", ".pb"))) and _graph(window, name, draft):
+        return
+    if text:
+        from tasks.model.content import texts
+
         texts.read(head, window, path, draft)
     elif head[0] == 0x0A and name.lower().endswith((".model", ".spm")):
         draft.format = "sentencepiece" if _sentencepiece(window) else "other"
+
+
+def _graph(window: Window, name: str, draft: Draft) -> bool:
+    """Is it a graph of ONNX or TensorFlow, or called so? Then it is read as one."""
+    from tasks.model.content import onnx
+
+    found = onnx.looks_like(window)
+    if not found and not name.lower().endswith(".onnx"):
+        return False
+    draft.format = found or "onnx"
+    if found == "saved-model":
+        draft.code = True
+        draft.notes.add("a TensorFlow graph, whose operations can read and write files")
+    else:
+        onnx.read(window, draft)
+    return True
 
 
 def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool) -> bool:
@@ -143,6 +152,8 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
             return False  # a word list may well begin with a line that imports; nobody takes it for a pickle
         if not text and harmless and walked.end < 16:
             return False  # a few bytes of raw data that happen to be opcodes; nothing is imported or called by them
+    from tasks.model.content import torch
+
     draft.format = "pickle"
     if torch.is_legacy(window):
         draft.format = "torch-legacy"
@@ -165,6 +176,8 @@ def _prose(name: str) -> bool:
 
 
 def _zip(window: Window, draft: Draft) -> None:
+    from tasks.model.content import arrays, keras, torch
+
     draft.format = "zip"
     members = zips.members(window, draft)
     if torch.is_torch(members):
@@ -206,6 +219,8 @@ def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
 
 def _sentencepiece(window: Window) -> bool:
     """A SentencePiece vocabulary: pieces (field 1), each with its own string, then trainer and normaliser settings."""
+    from tasks.model.content import protobuf
+
     try:
         return all(field.number <= 5 and field.size >= 0 for field in protobuf.fields(window, Draft("")))
     except Malformed:

@@ -5,19 +5,17 @@ Source: ``numpy.lib.format``, versions 1.0 to 3.0.
 
 from __future__ import annotations
 
-import re
 from math import prod
 
+from arcops.late_pattern import late
 from tasks.model.content import pickles, zips
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
 HEADER_LIMIT = 64 * 1024
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<string>'[^'\\]*'|\"[^\"\\]*\")|(?P<number>\d{1,19})L?|(?P<word>True|False)|(?P<mark>[\[\](){},:]))"
-)
-_TYPE = re.compile(r"[<>|=]?([biufcSUVmMO?aB])(\d{0,9})(\[[^\]]{1,40}\])?")
+_TOKEN = late(r"\s*(?:(?P<string>'[^'\\]*'|\"[^\"\\]*\")|(?P<number>\d{1,19})L?|(?P<word>True|False)|(?P<mark>[\[\](){},:]))")
+_TYPE = late(r"[<>|=]?([biufcSUVmMO?aB])(\d{0,9})(\[[^\]]{1,40}\])?")
 
 Literal = dict[str, "Literal"] | list["Literal"] | str | int | bool
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from arcops.late_pattern import late
 from tasks.model.content import keras, rendered
 from tasks.model.content.bounded_json import Json
 from tasks.model.content.draft import Draft, printable
@@ -25,11 +26,11 @@ NAMING_KEYS = frozenset(
 )  # fmt: skip
 """Keys whose value is imported: Hydra, Lightning, torchtune, MLflow, pydantic and others."""
 
-_NAMING_WORDS = re.compile(
+_NAMING_WORDS = late(
     r"(.*_)?(function|fn|func|cls|class|class_name|module|callable|callback|factory|target|handler|loader|constructor|builder)"
 )
-_PATH = re.compile(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)+")
-_INERT_PATHS = re.compile(r"(torch\.nn(\.\w+)*|(sentence_transformers|transformers\.activations)(\.\w+)*)\.[A-Z]\w*")
+_PATH = late(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)+")
+_INERT_PATHS = late(r"(torch\.nn(\.\w+)*|(sentence_transformers|transformers\.activations)(\.\w+)*)\.[A-Z]\w*")
 """Layers and modules of the libraries themselves, which hold no more than arithmetic."""
 
 _COMMANDS = frozenset(
@@ -38,7 +39,7 @@ _COMMANDS = frozenset(
      "dependencies", "build", "jobs", "executor", "include", "includes", "extends", "entry_point", "entry_points", "mcpservers")
 )  # fmt: skip
 _COMMAND_STARTS = ("command_", "cmd_", "exec_", "shell_", "entry_point_", "script_")
-MODULES_OF_OURS = re.compile(r"sentence_transformers(\.\w+)*\.[A-Z]\w*")
+MODULES_OF_OURS = late(r"sentence_transformers(\.\w+)*\.[A-Z]\w*")
 _PIPELINES = frozenset(("diffusers", "transformers", "stable_diffusion"))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+
+from arcops.late_pattern import late
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 _BY_ENDING = {ending: CodeKind(form, why) for form, why, endings in reversed(_ENDINGS) for ending in endings.split()}
-_BY_NAME = tuple((re.compile(pattern), CodeKind(form, why)) for form, why, pattern in _NAMES)
+_BY_NAME = tuple((late(pattern), CodeKind(form, why)) for form, why, pattern in _NAMES)
 
 FORMS = frozenset(kind.form for kind in (*_BY_ENDING.values(), *(kind for _, kind in _BY_NAME)))
 """Every format that a name alone gives."""

@@ -6,10 +6,10 @@ that is not known here is reported as such, and no policy of ours allows it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from arcops.beside import names_sbom
+from arcops.late_pattern import late
 from tasks.model.content.code_names import FORMS, CodeKind, code_kind
 
 UNKNOWN = "unknown-text"
@@ -24,29 +24,29 @@ WORD_SUFFIXES = frozenset(
 )  # fmt: skip
 """Endings of words, lists of words, sums and keys."""
 
-_WORDS = re.compile(
+_WORDS = late(
     r"(readme|authors|contributors|maintainers|changelog|changes|history|version|credits|thanks|acknowledge?ments|todo|news"
     r"|disclaimer|model[-_]?card|vocab|merges|labels|checksums|(md5|sha1|sha256|sha512)sums?|terms|patents|attributions?"
     r"|(.*[-_. ])?(licen[cs]es?|copying|unlicense|eula|notices?|copyright|(acceptable[-_])?use[-_]policy)([-_. ].*)?)"
 )
-_LICENCE_ENDINGS = re.compile(
+_LICENCE_ENDINGS = late(
     r"[0-9]+|mit|apache|bsd|gpl|lgpl|agpl|mpl|isc|cc0|openrail|llama[0-9]*|gemma|model|code|weights|others?"
 )
 _STATEMENT_SUFFIXES = frozenset(("sig", "sigstore", "bundle", "dsse", "att", "spdx", "cdx", "tag", "intoto"))
-_LISTS = re.compile(
+_LISTS = late(
     r"(.*[-_.])?(tokenizer|tekken|vocab|vocabulary|tokens?|id2label|label2id|labels?|classes|categories|normalizer|merges"
     r"|phonemes|speakers|voices|languages|lexicon|dict|alphabet|bom|spdx|cdx|openvex|vex|sigstore|intoto|dsse|att|bundle"
     r"|attestations?|provenance|statement|report|trivy)([-_.].*)?"
 )
 """JSON of words or of statements, by its name: no key in it is a setting."""
 
-_SETTINGS_JSON = re.compile(
+_SETTINGS_JSON = late(
     r"(.*[-_.])?(config|configuration|params|hyperparams|hparams|template|modules|generation|metadata|info|infos|card|codemeta|args"
     r"|dtypes|quant|quantization|scheduler|model|prompts?|index|results?|state|map|scores?|metrics?|stats|statistics|history|losses)"
     r"([-_.].*)?"
 )
 """JSON of settings that loaders of models read."""
-_KNOWN_SETTINGS = re.compile(
+_KNOWN_SETTINGS = late(
     r"(.*[-_])?config|configuration|hparams|hyperparams|params|recipe|metadata|training_args|model_index|citation"
 )
 _HIDDEN_WORDS = frozenset((".gitignore", ".gitkeep", ".keep", ".nojekyll"))

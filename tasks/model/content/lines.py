@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from arcops.late_pattern import late
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Cursor, Malformed, Window
 
@@ -12,17 +13,17 @@ MOST_REQUIREMENTS = 100_000
 LONGEST = 1024 * 1024
 TABLE_LIMIT = 64 * 1024 * 1024
 
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = late(
     r"(?:filter|diff|merge)=lfs|[-!]?(?:text|binary|diff|merge)|text=auto|eol=(?:lf|crlf)|linguist-[\w-]+(?:=\w+)?"
     r"|[-!](?:filter|eol)|whitespace=[\w,-]+|-?export-ignore"
 )
-_FORMULA = re.compile(r"[=+@-]\s*[A-Za-z_.]+\s*\(")
-_OPTION = re.compile(r"(?:-[a-zA-Z]|--(?:index-url|extra-index-url|find-links|requirement|editable|no-index|trusted-host))\b.*")
-_REQUIREMENT = re.compile(
+_FORMULA = late(r"[=+@-]\s*[A-Za-z_.]+\s*\(")
+_OPTION = late(r"(?:-[a-zA-Z]|--(?:index-url|extra-index-url|find-links|requirement|editable|no-index|trusted-host))\b.*")
+_REQUIREMENT = late(
     r"[A-Za-z0-9][\w.-]*(?:\[[\w.,\s-]*\])?\s*(?P<bound>(?:[=~!<>]=?=?\s*[\w.*+-]+(?:\s*,\s*)?)+|@\s*\S+)?(?:\s*;.*)?"
 )
-_RANKED = re.compile(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,9}\r?")
-_NOTED = re.compile(rb'[0-9a-f]{40}\n"?[0-9a-f]{40,64}"?\n[0-9.]{1,24}\n?')
+_RANKED = late(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,9}\r?")
+_NOTED = late(rb'[0-9a-f]{40}\n"?[0-9a-f]{40,64}"?\n[0-9.]{1,24}\n?')
 
 
 def lines(window: Window) -> Iterator[str]:

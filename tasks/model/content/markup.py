@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from xml.parsers import expat
 
+from arcops.late_pattern import late
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
@@ -25,9 +26,9 @@ _DRAWING = frozenset(
 )  # fmt: skip
 """Elements that draw, describe or hold such; scripts, foreign objects, animations of attributes and frames are none."""
 
-_LINKS = re.compile(r"#.*|https?://[^\s]*|data:image/(png|jpeg|gif|webp);.*", re.IGNORECASE | re.DOTALL)
-_INNER_LINKS = re.compile(r"#.*|data:image/(png|jpeg|gif|webp);.*", re.IGNORECASE | re.DOTALL)
-_STYLE_FETCHES = re.compile(
+_LINKS = late(r"#.*|https?://[^\s]*|data:image/(png|jpeg|gif|webp);.*", re.IGNORECASE | re.DOTALL)
+_INNER_LINKS = late(r"#.*|data:image/(png|jpeg|gif|webp);.*", re.IGNORECASE | re.DOTALL)
+_STYLE_FETCHES = late(
     r"@import|expression\s*\(|javascript:|behavior\s*:|-moz-binding|\\|url\(\s*['\"]?(?!#|data:(image|font)/)", re.I
 )
 _SBOM_ROOTS = ("http://cyclonedx.org/schema/bom/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#")

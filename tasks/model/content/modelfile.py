@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from arcops.late_pattern import late
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.names import fault_of
 from tasks.model.content.window import Malformed, Window
@@ -16,7 +17,7 @@ QUOTES = '"""'
 
 _KNOWN = frozenset(("from", "parameter", "template", "system", "adapter", "license", "message", "requires"))
 LONGEST_ACTION = 4096
-_PART = re.compile(
+_PART = late(
     r"\s+|\"(?:[^\"\\]|\\.)*\"|`[^`]*`|[0-9]+|\$?(?:\.[A-Za-z]\w*)+|\$\w*|\.|:?=|[(),|]|/\*.*?\*/"
     r"|(?:if|else|end|range|with|break|continue|and|or|not|eq|ne|lt|le|gt|ge|len|index|slice|json|print|printf|println"
     r"|currentDate|true|false|nil|in)\b",

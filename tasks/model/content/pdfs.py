@@ -5,9 +5,9 @@ Source: ISO 32000-2, sections 7.3.5 (names), 7.5.7 (object streams), 12.6 (actio
 
 from __future__ import annotations
 
-import re
 import zlib
 
+from arcops.late_pattern import late
 from tasks.model.content.draft import Draft
 from tasks.model.content.window import Malformed, Window
 
@@ -23,10 +23,10 @@ _ACTIVE = frozenset(
 _LONG = frozenset(name for name in _ACTIVE if len(name) > 4)
 """Names that chance does not put into packed data. Every action that runs something needs one of these."""
 
-_NAME = re.compile(rb"/(" + b"|".join(sorted(_ACTIVE | {b"ObjStm"})) + rb")(?=[\x00\t\n\f\r ()<>\[\]{}/%]|\Z)")
-_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
-_PACKED = re.compile(rb"/\s*ObjStm")
-_FLATE = re.compile(rb"/Filter\s*\[?\s*/(?:FlateDecode|Fl)\s*\]?\s*(?=/|>>)")
+_NAME = late(rb"/(" + b"|".join(sorted(_ACTIVE | {b"ObjStm"})) + rb")(?=[\x00\t\n\f\r ()<>\[\]{}/%]|\Z)")
+_ESCAPE = late(rb"#([0-9A-Fa-f]{2})")
+_PACKED = late(rb"/\s*ObjStm")
+_FLATE = late(rb"/Filter\s*\[?\s*/(?:FlateDecode|Fl)\s*\]?\s*(?=/|>>)")
 
 
 def read(window: Window, draft: Draft) -> None:

@@ -12,6 +12,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from arcops.late_pattern import late
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.opcodes import OPCODES, Argument
 from tasks.model.content.window import Cursor, Malformed, Window
@@ -332,7 +333,7 @@ class _Machine:
         return items
 
 
-_ESCAPES = re.compile(rb"(?:[^\\]|\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}))*", re.DOTALL)
+_ESCAPES = late(rb"(?:[^\\]|\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}))*", re.DOTALL)
 
 
 def _text(name: str, given: bytes) -> Value:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
-
-from tasks.model.content import code_keys, yaml_text
+from arcops.late_pattern import late
+from tasks.model.content import code_keys
 from tasks.model.content.bounded_json import Json, parse
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.names import fault_of
@@ -96,11 +94,15 @@ def _tokenizer(value: Json, draft: Draft) -> Json:
 
 
 def read_yaml(window: Window, base: str, draft: Draft, *, wide: bool) -> None:
+    from tasks.model.content import yaml_text
+
     for document in yaml_text.documents(_text(window), draft):
         code_keys.walk(document, base, draft, wide=wide)
 
 
 def read_toml(window: Window, base: str, draft: Draft) -> None:
+    import tomllib
+
     text = _text(window)
     if _DEEP_KEY.search(text):  # the reader's time grows with the square of a key's parts
         raise Malformed("its TOML has a key of more than 64 parts")
@@ -111,8 +113,8 @@ def read_toml(window: Window, base: str, draft: Draft) -> None:
     code_keys.walk(value, base, draft, wide=True)
 
 
-_DEEP_KEY = re.compile(r"(?:[\w\"'-]{1,64}[ \t]*\.[ \t]*){64}")
-_SETTING = re.compile(r"\s*(?P<key>[^=:#;\[\]]+?)\s*[=:]\s*(?P<value>.*?)\s*")
+_DEEP_KEY = late(r"(?:[\w\"'-]{1,64}[ \t]*\.[ \t]*){64}")
+_SETTING = late(r"\s*(?P<key>[^=:#;\[\]]+?)\s*[=:]\s*(?P<value>.*?)\s*")
 
 
 def read_ini(window: Window, base: str, draft: Draft) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.model.content import kinds, lines, markup, modelfile, rendered, settings, yaml_text
+from tasks.model.content import kinds, lines, rendered
 from tasks.model.content.draft import Draft
 from tasks.model.content.window import Malformed, Window
 
@@ -20,6 +20,8 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
         draft.code = True
         draft.notes.add(kind.code.why)
         return
+    from tasks.model.content import settings  # which files of code and most words do without
+
     opened = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     match kind.reader:
         case "txt" if lines.are_requirements(window):
@@ -54,12 +56,18 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
         case "template":
             _template(window, draft)
         case "svg":
+            from tasks.model.content import markup
+
             markup.read_svg(window, draft)
         case "xml":
+            from tasks.model.content import markup
+
             markup.read_xml(window, draft)
         case "gitattributes":
             lines.read_attributes(window, draft)
         case "modelfile":
+            from tasks.model.content import modelfile
+
             modelfile.read(window, draft)
         case "tiktoken" if lines.are_ranked_tokens(window):
             pass
@@ -75,6 +83,8 @@ def _front(window: Window, draft: Draft) -> None:
     text = window.upto(0, FRONT_LIMIT).decode("utf-8", "replace").lstrip("\ufeff")
     if not text.startswith("---"):
         return
+    from tasks.model.content import yaml_text
+
     front = text.split("\n---", 1)[0]
     try:
         for _ in yaml_text.documents(front, draft):

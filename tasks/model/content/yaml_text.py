@@ -5,11 +5,11 @@ Loaders that know more than the core schema build Python objects from tags; what
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import yaml
 
+from arcops.late_pattern import late
 from tasks.model.content.bounded_json import Json
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed
@@ -59,7 +59,7 @@ def documents(text: str, draft: Draft) -> Iterator[Json]:
         raise Malformed(f"its YAML does not parse: {where}: {printable(str(getattr(error, 'problem', None)))}") from error
 
 
-_NOTHING = re.compile(r"(?i)~|null|false|no|off|[-+]?(\d[\d_]*)?\.?\d*(e[-+]?\d+)?|[-+]?\.(inf|nan)")
+_NOTHING = late(r"(?i)~|null|false|no|off|[-+]?(\d[\d_]*)?\.?\d*(e[-+]?\d+)?|[-+]?\.(inf|nan)")
 
 
 def _scalar(event: yaml.ScalarEvent) -> Json:

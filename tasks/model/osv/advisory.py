@@ -5,17 +5,17 @@ OSV schema 1.x. Only what matching and judging need is kept; the rest of the doc
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from artifacts.envelope import strict_json
 from tasks.model.osv.severity import Severity, worst_severity
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+\-]{0,127}")
-_SCHEMA = re.compile(r"1\.\d+(\.\d+)?")
+_ID = late(r"[A-Za-z0-9][A-Za-z0-9._:+\-]{0,127}")
+_SCHEMA = late(r"1\.\d+(\.\d+)?")
 
 
 class RangeKind(Enum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import zipfile
 import zlib
@@ -15,11 +14,12 @@ from io import BufferedReader
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
+from arcops.late_pattern import late
 from arcops.roots import ANYWHERE, Roots
 from artifacts.beneath import open_within
 from tasks.files.reading import MIB
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+\-]{0,127}\.json")
+_NAME = late(r"[A-Za-z0-9][A-Za-z0-9._:+\-]{0,127}\.json")
 _ENCRYPTED = 0x1
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 
 _REGISTRIES = {
     "bioconductor": "Bioconductor",
@@ -59,7 +60,7 @@ _CODENAMES = {  # Debian and Ubuntu distro-info-data, releases that images in us
     "noble": "24.04",
 }
 _CASELESS = {"crates.io", "GitHub Actions", "Go", "Hex", "NuGet", "Packagist", "Pub", "SwiftURL"}
-_SIMPLE = re.compile(r"pkg:(cargo|gem|npm|pypi)/([a-z0-9][a-z0-9.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*)")
+_SIMPLE = late(r"pkg:(cargo|gem|npm|pypi)/([a-z0-9][a-z0-9.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*)")
 """Package URLs that are canonical as they stand, which most are: reading them so costs a tenth."""
 
 SOURCE_NAMED = frozenset({"Alpine", "AlmaLinux", "Debian", "Rocky Linux", "Ubuntu"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from arcops.beside import names_sbom
 from arcops.collector import collector
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
@@ -12,10 +13,17 @@ from arcops.seen.sboms import Sboms
 from arcops.seen.tree import Tree
 
 
-@collector("sboms", Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True)
+def _none_named(request: Request, seen: Seen) -> bool:
+    """Is nothing attached, which would be opened whatever it is called, and no file named as an SBOM is?"""
+    return not request.attached and not any(names_sbom(file.path) for file in seen[Tree].body.files)
+
+
+@collector("sboms", Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True, idle=_none_named)
 def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
     """Read every SBOM of the subject. Raises `Refused` where there is none, or one larger than 64 MiB."""
-    from tasks.model.sboms._candidates import candidates, nothing_found
+    if _none_named(request, seen):
+        raise _nothing_found(request)
+    from tasks.model.sboms._candidates import candidates  # reads every format, in the child that this runs in
     from tasks.model.sboms._document import MOST_COMPONENTS
     from tasks.model.sboms._reading import read
 
@@ -30,5 +38,12 @@ def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
         if found is not None:
             documents.append(found)
     if not documents:
-        raise nothing_found(request)
+        raise _nothing_found(request)
     return Sighting(body=Sboms(documents=tuple(sorted(documents, key=lambda one: (one.path, one.attached, one.sha256)))))
+
+
+def _nothing_found(request: Request) -> Refused:
+    return Refused(
+        f"no SBOM lies in {request.target} or among the attached files; make one with 'arcops sbom', or attach yours "
+        "(CycloneDX 1.2 to 1.7 in JSON or XML, SPDX 2.2, 2.3 or 3.0.1 in JSON)"
+    )

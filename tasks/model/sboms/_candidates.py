@@ -48,10 +48,3 @@ def _head(request: Request, path: Path) -> bytes:
         return b""
     finally:
         os.close(descriptor)
-
-
-def nothing_found(request: Request) -> Refused:
-    return Refused(
-        f"no SBOM lies in {request.target} or among the attached files; make one with 'arcops sbom', or attach yours "
-        "(CycloneDX 1.2 to 1.7 in JSON or XML, SPDX 2.2, 2.3 or 3.0.1 in JSON)"
-    )

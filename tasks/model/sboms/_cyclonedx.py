@@ -6,9 +6,9 @@ a dependency names exists, and ``$schema`` does not speak of another version.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from arcops.late_pattern import late
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
@@ -16,7 +16,7 @@ from tasks.model.sboms._path_property import PATH_PROPERTY
 from tasks.model.sboms._schema import JSON_VERSIONS, cyclonedx, violations
 
 FORMAT = "CycloneDX"
-_SCHEMA_OF = re.compile(r"cyclonedx\.org/schema/bom-(\d+\.\d+)")
+_SCHEMA_OF = late(r"cyclonedx\.org/schema/bom-(\d+\.\d+)")
 
 
 def read_json(document: Document, content: Table) -> SbomSeen:

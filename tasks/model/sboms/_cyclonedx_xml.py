@@ -12,13 +12,14 @@ from functools import cache
 from typing import Any
 from xml.parsers import expat
 
+from arcops.late_pattern import late
 from arcops.seen.sboms import SbomSeen
 from tasks.model.sboms._cyclonedx import FORMAT, shaped, unknown_version
 from tasks.model.sboms._document import MOST_VALUES, Document
 from tasks.model.sboms._fields import Table
 from tasks.model.sboms._schema import resources
 
-NAMESPACE = re.compile(r"https?://cyclonedx\.org/schema/bom/(\d+\.\d+)\Z")
+NAMESPACE = late(r"https?://cyclonedx\.org/schema/bom/(\d+\.\d+)\Z")
 XML_VERSIONS = ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 
 _LISTS = {

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.subject import Digest
 
 Table = dict[str, object]
 
 _MOST_PROBLEMS = 20
 _LONGEST = 240
-_ALGORITHM = re.compile(r"[^a-z0-9]")
+_ALGORITHM = late(r"[^a-z0-9]")
 
 
 def table(value: object, key: str) -> Table:

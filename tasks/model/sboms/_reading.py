@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.seen.sboms import SbomSeen
 from tasks.model.sboms import _cyclonedx, _cyclonedx_xml, _spdx2, _spdx2_tag_value, _spdx3
 from tasks.model.sboms._document import UTF8_MARK, Document, decode
 from tasks.model.sboms._fields import Table
 
-_XML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<|\xff\xfe<\x00|\xfe\xff\x00<")
+_XML = late(rb"(?:\xef\xbb\xbf)?\s*<|\xff\xfe<\x00|\xfe\xff\x00<")
 _SPDX_RDF = b"http://spdx.org/rdf/terms"
 
 

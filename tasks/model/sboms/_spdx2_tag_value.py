@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 
+from arcops.late_pattern import late
 from arcops.seen.sboms import SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table
 from tasks.model.sboms._spdx2 import FORMAT, read_json
 
-_LINE = re.compile(r"([A-Za-z0-9]+):\s*(.*)\Z", re.DOTALL)
-_CHECKSUM = re.compile(r"([A-Za-z0-9-]+):\s*([0-9a-fA-F]+)\Z")
-_CODE = re.compile(r"([0-9a-fA-F]+)\s*(?:\(excludes?:\s*(.*)\))?\Z", re.DOTALL)
+_LINE = late(r"([A-Za-z0-9]+):\s*(.*)\Z", re.DOTALL)
+_CHECKSUM = late(r"([A-Za-z0-9-]+):\s*([0-9a-fA-F]+)\Z")
+_CODE = late(r"([0-9a-fA-F]+)\s*(?:\(excludes?:\s*(.*)\))?\Z", re.DOTALL)
 
 _ONCE = {
     "SPDXVersion": ("document", "spdxVersion"), "DataLicense": ("document", "dataLicense"),
@@ -40,7 +41,7 @@ _MANY = {
     "FileContributor": ("file", "fileContributors"), "FileAttributionText": ("file", "attributionTexts"),
     "Creator": ("creation", "creators"),
 }  # fmt: skip
-_PASSED = re.compile(
+_PASSED = late(
     r"Annotat|Snippet|LicenseID|ExtractedText|LicenseName|LicenseCrossReference|LicenseComment\Z|Review|ExternalDocumentRef"
     r"|RelationshipComment|ExternalRefComment|SPDXREF"
 )

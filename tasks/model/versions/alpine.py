@@ -8,15 +8,14 @@ suffix …), a suffix that marks a pre-release is the oldest of all, and what ap
 
 from __future__ import annotations
 
-import re
-
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
 _BEFORE, _INVALID, _END, _REVISION, _HASH, _SUFFIX_NUMBER, _AFTER, _LETTER, _NUMBER = range(9)
 _PRE = ("alpha", "beta", "pre", "rc")
 _POST = ("cvs", "svn", "git", "hg", "p")
-_FIRST = re.compile(r"[0-9]+")
-_NEXT = re.compile(
+_FIRST = late(r"[0-9]+")
+_NEXT = late(
     r"\.(?P<number>[0-9]+)|(?P<letter>[a-z])(?P<letter_number>[0-9]*)|_(?P<suffix>[a-z]+)(?P<suffix_number>[0-9]*)"
     r"|~(?P<hash>[0-9a-fA-F]+)|-r(?P<revision>[0-9]+)"
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
-_VALID = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
-_RUN = re.compile(r"([^0-9]*)([0-9]*)")
+_VALID = late(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
+_RUN = late(r"([^0-9]*)([0-9]*)")
 
 
 def _strict(version: str) -> SortKey:

@@ -7,14 +7,14 @@ their own order, the end, ``sp``, other qualifiers by alphabet, numbers after a 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
-_VALID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+~-]*")
+_VALID = late(r"[0-9A-Za-z][0-9A-Za-z._+~-]*")
 _META = {"latest", "release"}
-_PIECE = re.compile(r"[0-9]+|[^0-9.-]+|[.-]")
+_PIECE = late(r"[0-9]+|[^0-9.-]+|[.-]")
 _KNOWN = ("alpha", "beta", "milestone", "rc", "snapshot")
 _SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}
 _NOTHING = {"", "final", "ga", "release"}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 from tasks.model.versions.semver import identifiers
 
 _LABELS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
-_VALID = re.compile(rf"(?P<core>[0-9]+(?:\.[0-9]+){{0,3}})(?:-(?P<pre>{_LABELS}))?(?:\+{_LABELS})?")
+_VALID = late(rf"(?P<core>[0-9]+(?:\.[0-9]+){{0,3}})(?:-(?P<pre>{_LABELS}))?(?:\+{_LABELS})?")
 
 
 def _order(version: str) -> SortKey:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
 _MODIFIER = (
     r"[._-]?(?:(?P<stage>stable|beta|b|rc|alpha|a|patch|pl|p)(?P<number>(?:[.-]?[0-9]++)*+))?(?P<dev>[.-]?dev)?"
     r"(?:\+[0-9a-z.+_-]+)?"
 )
-_CLASSIC = re.compile(rf"v?(?P<core>[0-9]{{1,5}}(?:\.[0-9]+){{0,3}}){_MODIFIER}", re.IGNORECASE)
-_DATED = re.compile(
-    rf"v?(?P<core>[0-9]{{4}}(?:[.:-]?[0-9]{{2}}){{1,6}}(?:[.:-]?[0-9]{{1,3}}){{0,2}}){_MODIFIER}", re.IGNORECASE
-)
-_PIECE = re.compile(r"[0-9]+|[^0-9.]+")
-_NUMBER_RUN = re.compile(r"[0-9]+")
+_CLASSIC = late(rf"v?(?P<core>[0-9]{{1,5}}(?:\.[0-9]+){{0,3}}){_MODIFIER}", re.IGNORECASE)
+_DATED = late(rf"v?(?P<core>[0-9]{{4}}(?:[.:-]?[0-9]{{2}}){{1,6}}(?:[.:-]?[0-9]{{1,3}}){{0,2}}){_MODIFIER}", re.IGNORECASE)
+_PIECE = late(r"[0-9]+|[^0-9.]+")
+_NUMBER_RUN = late(r"[0-9]+")
 _FORMS = (("dev", 1), ("a", 2), ("b", 3), ("RC", 4), ("rc", 4), ("#", 5), ("p", 7))
 _UNKNOWN, _END, _NUMBER = 0, 5, 6
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from packaging.version import InvalidVersion, Version
 
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, Unparsable, unparsable
 
-_LEGACY_PART = re.compile(r"([0-9]+|[a-z]+|\.|-)")
+_LEGACY_PART = late(r"([0-9]+|[a-z]+|\.|-)")
 _LEGACY_NAMES = {"pre": "c", "preview": "c", "rc": "c", "-": "final-", "dev": "@"}
 
 

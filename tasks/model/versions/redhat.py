@@ -6,13 +6,12 @@ A part is cut into numbers and words; everything else only separates, but for ``
 
 from __future__ import annotations
 
-import re
-
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
-_VALID = re.compile(r"(?:[0-9]+:)?[A-Za-z0-9._+~^]+(?:-[A-Za-z0-9._+~^]+)*")
-_EPOCH = re.compile(r"([0-9]*):")
-_TOKEN = re.compile(r"[~^]|[0-9]+|[A-Za-z]+")
+_VALID = late(r"(?:[0-9]+:)?[A-Za-z0-9._+~^]+(?:-[A-Za-z0-9._+~^]+)*")
+_EPOCH = late(r"([0-9]*):")
+_TOKEN = late(r"[~^]|[0-9]+|[A-Za-z]+")
 _TILDE, _END, _CARET, _WORD, _NUMBER = range(5)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
-_VALID = re.compile(r"[0-9]+(?:\.[0-9A-Za-z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
-_SEGMENT = re.compile(r"[0-9]+|[a-z]+", re.IGNORECASE)
+_VALID = late(r"[0-9]+(?:\.[0-9A-Za-z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
+_SEGMENT = late(r"[0-9]+|[a-z]+", re.IGNORECASE)
 _WORD, _ZERO_BEFORE_WORD, _END, _ZERO_BEFORE_NUMBER, _NUMBER = range(5)
 
 

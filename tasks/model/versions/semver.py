@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 
+from arcops.late_pattern import late
 from tasks.model.versions.scheme import Scheme, SortKey, unparsable
 
 _IDENTIFIERS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
-_STRICT = re.compile(
+_STRICT = late(
     rf"[v=]?(?P<core>[0-9]+(?:\.[0-9]+){{0,2}})(?:-(?P<pre>{_IDENTIFIERS}))?(?:\+(?P<build>{_IDENTIFIERS}))?",
 )
-_LOOSE = re.compile(r"v?(?P<core>[0-9.]*)(?P<rest>.*)", re.DOTALL)
-_TOOLCHAIN = re.compile(r"go(?P<core>[0-9]+\.[0-9]+(?:\.[0-9]+)?)(?:(?P<stage>beta|rc)(?P<number>[0-9]+))?")
+_LOOSE = late(r"v?(?P<core>[0-9.]*)(?P<rest>.*)", re.DOTALL)
+_TOOLCHAIN = late(r"go(?P<core>[0-9]+\.[0-9]+(?:\.[0-9]+)?)(?:(?P<stage>beta|rc)(?P<number>[0-9]+))?")
 
 
 def identifiers(text: str) -> SortKey:

@@ -1,0 +1,126 @@
+"""What one file that may hold a signature shows: who made it, when, and what it covers, held against the operator's trust."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from arcops.errors import Refused
+from arcops.request import Request
+from arcops.seen.signatures import Covered, SignatureSeen
+from arcops.seen.tree import Tree
+from artifacts.envelope import IN_TOTO, parse_envelope, strict_base64, strict_json
+from artifacts.foreign import refusing
+from tasks.signing.blob_signatures import blob_of, open_detached, signed_file
+from tasks.signing.bundles import Opened, open_bundle
+from tasks.signing.candidate import Candidate
+from tasks.signing.legacy import PREDICATES
+from tasks.signing.model_signing import parse_manifest, predicate_type
+from tasks.signing.trust import Trust
+
+
+def read_signature(candidate: Candidate, request: Request, tree: Tree, trust: Trust) -> SignatureSeen | None:
+    """What *candidate* shows; ``None`` where it is a statement about something else than a signature over files."""
+    blank = SignatureSeen(
+        path=candidate.path,
+        sha256=candidate.sha256,
+        attached=candidate.attached,
+        format="unknown",
+        carriers=() if candidate.attached or not candidate.sha256 else (Covered(path=candidate.path, sha256=candidate.sha256),),
+        problem=candidate.problem,
+    )
+    if candidate.problem:
+        return blank
+    try:
+        with refusing(candidate.path):
+            return _read(candidate, blank, request, tree, trust)
+    except Refused as error:
+        return replace(blank, problem=str(error))
+
+
+def _read(candidate: Candidate, blank: SignatureSeen, request: Request, tree: Tree, trust: Trust) -> SignatureSeen | None:
+    if not candidate.data.lstrip().startswith(b"{"):
+        return _detached(blank, candidate.data, request, tree, trust)
+    document = strict_json(candidate.data, candidate.path)
+    if not isinstance(document, dict):
+        raise Refused(f"{candidate.path} is not a JSON object")
+    if "base64Signature" in document:
+        text = document["base64Signature"]
+        return _detached(blank, text.encode() if isinstance(text, str) else b"", request, tree, trust)
+    envelope = document if "payloadType" in document else document.get("dsseEnvelope")
+    if envelope is not None:
+        return _enveloped(blank, candidate.data, envelope, request, tree, trust)
+    return _message(blank, candidate.data, document, request, tree, trust)
+
+
+def _detached(blank: SignatureSeen, text: bytes, request: Request, tree: Tree, trust: Trust) -> SignatureSeen:
+    known = replace(blank, format="cosign-blob")
+    try:
+        file = signed_file(tree, blank.path)
+        opened = open_detached(text, blob_of(request, file), trust)
+    except Refused as error:
+        return replace(known, problem=f"{blank.path} proves nothing: {error}")
+    return replace(_proven(known, opened), covers=(Covered(path=file.path, sha256=file.sha256),), model_digest=opened.sha256)
+
+
+def _message(
+    blank: SignatureSeen, data: bytes, document: dict[str, object], request: Request, tree: Tree, trust: Trust
+) -> SignatureSeen:
+    known = replace(blank, format="sigstore-blob")
+    try:
+        file = signed_file(tree, blank.path, _stated(document))
+        blob = blob_of(request, file)
+        where = blank.path
+        opened = (
+            open_bundle(data, trust, artifact=blob.data, where=where, untimed=True)
+            if blob.data is not None
+            else open_bundle(data, trust, artifact_sha256=file.sha256, where=where, untimed=True)
+        )
+    except Refused as error:
+        return replace(known, problem=str(error))
+    return replace(_proven(known, opened), covers=(Covered(path=file.path, sha256=file.sha256),), model_digest=opened.sha256)
+
+
+def _enveloped(
+    blank: SignatureSeen, data: bytes, envelope: object, request: Request, tree: Tree, trust: Trust
+) -> SignatureSeen | None:
+    if not isinstance(envelope, dict):
+        raise Refused(f"{blank.path} holds an envelope that is not a JSON object")
+    claimed = parse_envelope(envelope)
+    kind = predicate_type(claimed.payload) if claimed.payload_type == IN_TOTO else ""
+    if kind and kind not in PREDICATES:
+        return None
+    known = replace(blank, format="model-signing")
+    try:
+        opened = open_bundle(data, trust, where=blank.path, untimed=True)
+        manifest = parse_manifest(opened.payload, tree, request)
+    except Refused as error:
+        return replace(known, problem=str(error))
+    own = {blank.path, PurePosixPath(blank.path).name}
+    return replace(
+        _proven(known, opened),
+        format=f"model-signing-{manifest.version}",
+        covers=manifest.covers,
+        model_digest=manifest.digest,
+        ignored=tuple(path for path in manifest.ignored if path not in own),
+    )
+
+
+def _proven(known: SignatureSeen, opened: Opened) -> SignatureSeen:
+    return replace(
+        known,
+        signers=opened.signers,
+        keys=opened.keys,
+        trusted_time=opened.trusted_time,
+        untimed=opened.untimed,
+        not_before=opened.not_before,
+        not_after=opened.not_after,
+    )
+
+
+def _stated(document: dict[str, object]) -> str:
+    message = document.get("messageSignature")
+    digest = message.get("messageDigest") if isinstance(message, dict) else None
+    if not isinstance(digest, dict) or digest.get("algorithm") != "SHA2_256":
+        return ""
+    return strict_base64(digest.get("digest"), "its message digest").hex()

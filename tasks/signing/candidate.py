@@ -1,0 +1,16 @@
+"""A file that may hold a signature, before anybody knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Its bytes, or the reason why it could not be read."""
+
+    path: str
+    data: bytes
+    attached: bool
+    problem: str = ""
+    sha256: str = ""
