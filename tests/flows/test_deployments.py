@@ -24,7 +24,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
 ]
 
-SQLITE, POSTGRESQL = (pytest.param(name, marks=[pytest.mark.xdist_group(name), pytest.mark.site]) for name in ("sqlite", "postgresql"))
+SQLITE, POSTGRESQL = (
+    pytest.param(name, marks=[pytest.mark.xdist_group(name), pytest.mark.site]) for name in ("sqlite", "postgresql")
+)
 ON_SQLITE = pytest.mark.parametrize("here", [SQLITE], indirect=True)
 """What does not depend on the database is shown on one of them: each of these runs takes processes that take seconds."""
 
