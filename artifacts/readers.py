@@ -1,4 +1,4 @@
-"""Readers from JSON values to frozen values, made of type hints once and kept: the one engine of what is signed and of the wire.
+"""Readers from JSON values to frozen values, made of type hints once and kept: the engine of what is signed and of the wire.
 
 What is signed says every field (but those `LEFT_OUT` when empty) and holds few types. On the wire a field with a default may be
 absent, and durations, paths, mappings and unions have a place too. Neither takes a field that it does not know.
@@ -9,14 +9,14 @@ The code is made for evidence of a hundred thousand files: a field of a plain ty
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from operator import length_hint
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 from arcops.errors import Broken
 from artifacts import durations, moments
@@ -144,8 +144,8 @@ def _union(kind: Any, signed: bool) -> Read:
     return read
 
 
-def _null(value: None) -> None:
-    return value
+def _null(value: object) -> None:
+    """Read null, which its type told already."""
 
 
 def _tuple(item: Any, signed: bool) -> Read:
@@ -188,7 +188,7 @@ def _mapping(item: Any) -> Read:
 
 
 def _object(kind: type[Any], signed: bool) -> Read:
-    known = members(kind)
+    known = members(cast(Hashable, kind))
     takes = tuple((one.name, one.alias, one.hint if one.hint in PLAIN else None, reader(one.hint, signed)) for one in known)
     aliases = {one.alias for one in known}
     filled = signed and any(one.left_out for one in known)

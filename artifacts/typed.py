@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from datetime import datetime
+from enum import Enum
 from typing import Any, TypeVar, cast, get_args
 
 from arcops.errors import Broken, Refused
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> JSON:
-    """*value*, a dataclass, as JSON values. Raises `Broken` on a type that has no place in what is signed (floats, mappings)."""
+    """*value*, a dataclass, as JSON values. Raises `Broken` on a type that has no place in what is signed, such as a float."""
     kind = type(value)
     try:
         return cast(JSON, writer(cast(Hashable, kind), True)(value))

@@ -2,11 +2,12 @@
 
 Canonical bytes are RFC 8785 (JSON Canonicalization Scheme); the digest of a value is SHA-256 over them.
 
-Types are held to strictly: ``1`` is no string, ``"1"`` and ``1.0`` are no whole number, and a field that is not known is refused.
-A moment is RFC 3339, with ``T``, ``t`` or a space, and may lack its seconds or its offset; no other spelling is one, so neither
-a count of seconds, nor ``_`` before the time, nor a comma before parts of a second, nor a minus sign that is not ASCII. A duration
-is ISO 8601: each unit once, from years down to seconds, the last with up to six digits behind a point; neither a comma, nor ``1:30:00``,
-nor ``1 day``, nor a ``T`` with nothing behind it.
+Types are held to strictly: ``1`` is no string, ``"1"`` and ``1.0`` are no whole number, and an unknown field is refused.
+
+A moment is RFC 3339, with ``T``, ``t`` or a space, and may lack its seconds or its offset. No other spelling is one: no count
+of seconds, no ``_`` before the time, no comma before parts of a second, no minus sign that is not ASCII. A duration is ISO
+8601: each unit once, from years down to seconds, the last with up to six digits behind a point. No comma, no ``1:30:00``, no
+``1 day`` and no ``T`` with nothing behind it is in one.
 """
 
 from __future__ import annotations

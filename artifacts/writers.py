@@ -5,14 +5,14 @@ A value that is not of its declared type is a bug of ours, found here before a d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from artifacts import durations, moments
 from artifacts.members import empty, members
@@ -77,8 +77,8 @@ def _union(kind: Any, signed: bool) -> Write:
     return write
 
 
-def _null(value: None) -> None:
-    return value
+def _null(value: object) -> None:
+    """Write null, which the type told already."""
 
 
 def _tuple(item: Any, signed: bool) -> Write:
@@ -113,7 +113,7 @@ def _mapping(kind: Any, item: Any) -> Write:
 
 
 def _object(kind: type[Any], signed: bool) -> Write:
-    known = members(kind)
+    known = members(cast(Hashable, kind))
     says = tuple((one.alias, one.hint if one.hint in PLAIN else None, writer(one.hint, signed)) for one in known)
     left_out = [one.alias for one in known if signed and one.left_out]
     values = _values(tuple(one.name for one in known))

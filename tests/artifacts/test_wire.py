@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a byte order mark as it is": ('\ufeff{"title": "t"}', "it is not JSON"),
     "too deep": (
         '{"title": "t",\n "x": ' + "[" * 100 + "]" * 100 + "}",
-        "Whole: values are nested more than 100 deep on line 2$",
+        "Whole: values are nested more than 100 deep on line 2",
     ),
     "very deep": ("[" * 100_000, "Whole: values are nested more than 100 deep on line 1$"),
     "a control character": ('{"title": "\n"}', "it is not JSON"),
@@ -147,13 +147,9 @@ def test_what_does_not_fit_is_refused_and_named(name: str) -> None:
 
 
 def test_a_secret_is_not_said() -> None:
-    for text in (
-        '{"title": "t", "sure": "hunter2"}',
-        '{"title": "t", "parts": "hunter2"}',
-        '{"title": "t", "count": "hunter2"}',
-    ):
+    for name in ("sure", "parts", "count", "one", "labels"):
         with pytest.raises(Refused) as refused:
-            from_json(Whole, text)
+            from_json(Whole, json.dumps({"title": "t", name: "hunter2"}))
         assert "hunter2" not in str(refused.value)
 
 
