@@ -26,7 +26,7 @@ ENGINES = frozenset(
         "numpy", "prefect", "mcp", "sqlalchemy", "alembic", "kubernetes", "sigstore", "securesystemslib", "rfc3161_client",
         "rich", "asyncio", "ssl", "multiprocessing", "concurrent.futures", "jinja2", "opentelemetry", "uvicorn", "httpx",
         "jsonschema", "cryptography.x509", "tasks.signing.bundles", "tasks.kubernetes", "foundation.processes.starting",
-        "flows.prefect",
+        "flows.prefect", "pydantic", "pydantic_core",
     )
 )  # fmt: skip
 """What none of these commands needs for a model that nobody signed."""
