@@ -55,6 +55,8 @@ def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Pla
     *policy* is what the caller calls it, or the value if it was read before: it is read once. Raises `Refused` for what cannot
     be judged; once the work has begun, what goes wrong is in the report.
     """
+    signer = at.signer()  # once, for its passphrase may come through a pipe
+    at = replace(at, signer=lambda: signer)
     plan = plan_for(what, subject, policy, at)
     with _kept_in(at):
         store = Store.at(at.settings)
@@ -65,7 +67,7 @@ def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Pla
         with told(lambda: _unless(at.stop)):
             report = conclude(plan, collected, runner=direct.RUNNER)
         with _kept_in(at):
-            return seal_and_keep(report, collected, policy=plan.policy, signer=at.signer(), store=store, now=at.now)
+            return seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store, now=at.now)
 
 
 def plan_for(

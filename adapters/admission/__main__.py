@@ -18,7 +18,7 @@ from adapters.http.bound import bind
 from adapters.http.health import Probe
 from adapters.http.serve import listen, serve
 from arcops.errors import ArcOpsError
-from flows.place import Place
+from capabilities.place import Place
 from flows.policies.registered import named_here
 from foundation.processes.hiding import hide_secrets
 from tasks.signing.grounds import trusted_keys

@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.admission.review import Asked, NoReview, answer, read_review, refusal
-from flows.place import Place
+from capabilities.place import Place
 
 PATH = "/admit"
 DEADLINE = 8.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from arcops.errors import ArcOpsError, Refused
 from capabilities.cluster.admit import Admit, admit_workload
-from flows.place import Place
+from capabilities.place import Place
 from foundation.messages import one_reading
 from foundation.settings import without_folders
 

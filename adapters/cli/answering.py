@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from adapters.cli.server import server
 from capabilities.contract import Tool
+from capabilities.place import Place
 from capabilities.watching import watched
-from flows.place import Place
 from foundation.telemetry.spans import span
 
 A = TypeVar("A")

@@ -18,7 +18,7 @@ from adapters.cli.printing import Format
 from adapters.cli.server import server
 from arcops.result import Report
 from arcops.silence import silent
-from flows.place import Place
+from capabilities.place import Place
 
 
 class Sealed(Protocol):

@@ -25,7 +25,7 @@ from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
 from adapters.http.serve import free_port, listen, serve
 from adapters.http.stored import StoreWatch
 from arcops.tier import Tier
-from flows.place import Place
+from capabilities.place import Place
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
 from foundation.tokens import Tokens, fetched, read_issuer

@@ -16,7 +16,7 @@ from adapters.cli.plain import printable
 from arcops.errors import Refused
 from arcops.silence import silent
 from arcops.tier import Tier
-from flows.place import Place
+from capabilities.place import Place
 from foundation.settings import Settings, read_settings
 
 if TYPE_CHECKING:

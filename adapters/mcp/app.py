@@ -20,8 +20,8 @@ from adapters.mcp.events import Sessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
 from capabilities.catalogue import offered
+from capabilities.place import Place
 from capabilities.work import Work
-from flows.place import Place
 from foundation.tokens import Caller
 
 PATH = "/mcp"

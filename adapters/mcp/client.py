@@ -26,7 +26,7 @@ from arcops.tier import Tier
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
 from capabilities.contract import Tool
-from flows.place import with_paths
+from capabilities.place import with_paths
 from foundation.egress.permission import Purpose, permit, plain
 from foundation.egress.protocol import transport
 from foundation.egress.web import failures

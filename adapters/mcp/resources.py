@@ -20,9 +20,9 @@ from artifacts.wire import to_json
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Fetch, fetch_artifact
 from capabilities.catalogue import all_tools
+from capabilities.place import Place
 from capabilities.policy.explain import Explain, explain_rule
 from capabilities.policy.policy import ListPolicies, list_policies
-from flows.place import Place
 from flows.policies.registered import registered_policy
 
 SCHEME = "arcops://"

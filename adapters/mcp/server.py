@@ -31,9 +31,9 @@ from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json
 from capabilities.catalogue import all_tools
 from capabilities.contract import Scope, Tool, not_from_afar
+from capabilities.place import Place
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
-from flows.place import Place
 from foundation.messages import readable
 from foundation.telemetry.spans import REQUEST, span
 

@@ -7,8 +7,8 @@ from mcp.server.stdio import stdio_server
 
 from adapters.mcp.server import build
 from capabilities.catalogue import offered
+from capabilities.place import Place
 from capabilities.work import Work
-from flows.place import Place
 
 
 def serve(place: Place) -> None:

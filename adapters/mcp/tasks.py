@@ -32,9 +32,9 @@ from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
 from artifacts.writing import replace_whole
 from capabilities.contract import Left, Tool
+from capabilities.place import Place
 from capabilities.watching import ended_elsewhere
 from capabilities.work import Work, told
-from flows.place import Place
 from foundation.settings import Settings
 
 EXTENSION = "io.modelcontextprotocol/tasks"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from starlette.applications import Starlette
 
 from adapters.web.pages import error_page, routes
-from flows.place import Place
+from capabilities.place import Place
 
 
 def site(place: Callable[[], Place]) -> Starlette:

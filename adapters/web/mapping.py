@@ -14,7 +14,7 @@ from arcops.seen.declared import Declared
 from capabilities.kept import Changed, kept_bytes
 from capabilities.network.map import BODIES, drawn, kept_network
 from capabilities.patience import patient
-from flows.place import Place
+from capabilities.place import Place
 from reach.drawing import STYLE_DIGEST
 
 KINDS = frozenset(BODIES)

@@ -20,7 +20,7 @@ from adapters.web import mapping, showing
 from adapters.web.replies import HEADERS, Problem, Reply, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
-from flows.place import Place
+from capabilities.place import Place
 
 __all__ = ["HEADERS", "error_page", "routes"]
 

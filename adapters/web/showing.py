@@ -25,8 +25,8 @@ from capabilities.artifact.standing import Ledgered
 from capabilities.artifact.verify import Fetch, fetch_artifact
 from capabilities.kept import Changed, NotThere
 from capabilities.network.map import BODIES as MAPPED
+from capabilities.place import Place
 from capabilities.policy.explain import explained
-from flows.place import Place
 
 MOST_SHOWN = 500
 """Findings of one gate on one page; the artifact itself has them all."""

@@ -190,7 +190,9 @@ class TestRejudging:
         here.stop.set()
         stopped = here.check(good_model(here)).artifact
         here.stop.clear()
-        plan = plan_or_all(replace(request(here.home), named="x"), "/nowhere/policy.yaml", all_gates(), load_policy)
+        plan = plan_or_all(
+            replace(request(here.home), named="x"), "/nowhere/policy.yaml", lambda policy: all_gates(), load_policy
+        )
         lost = nothing_seen(plan, Cause.REFUSED, "the run was refused")
         with Store(here.settings.store) as store:
             sealed = seal_and_keep(
