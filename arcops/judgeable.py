@@ -18,7 +18,7 @@ J = TypeVar("J", bound="type[Judgeable]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class Declaration:
     """``word`` is the subject's folder on every floor, ``kind`` what a report calls it, ``policy`` the one that judges it if
     none is named. ``title`` says on doors what checking it is; empty if it is never asked for by itself.
     """
@@ -34,7 +34,7 @@ class Judgeable:
 
     __slots__ = ()
 
-    ABOUT: ClassVar[About]
+    ABOUT: ClassVar[Declaration]
 
     @property
     def kind(self) -> str:
@@ -62,15 +62,15 @@ def judgeable(*, kind: str, policy: str, title: str = "") -> Callable[[J], J]:
             raise Broken(f"{found.__qualname__} is no Judgeable in arcops/subjects, where each subject has its module")
         if not getattr(getattr(found, "__dataclass_params__", None), "frozen", False):
             raise Broken(f"{found.__qualname__} must be a frozen dataclass: what is judged does not change meanwhile")
-        found.ABOUT = About(word=word, kind=kind, policy=policy, title=title)
+        found.ABOUT = Declaration(word=word, kind=kind, policy=policy, title=title)
         return found
 
     return declare
 
 
-def about(found: type[Judgeable]) -> About:
+def about(found: type[Judgeable]) -> Declaration:
     """What was declared of *found*, or of the class that it extends. Raises `Broken` if nothing was."""
-    said: About | None = getattr(found, "ABOUT", None)
+    said: Declaration | None = getattr(found, "ABOUT", None)
     if said is None:
         raise Broken(f"{found.__qualname__} was never declared, so nothing can judge it; put @judgeable above it")
     return said

@@ -13,7 +13,7 @@ _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
+class ProvenSigner:
     """A proven signer: a key of the trust store (``key`` is ``sha256:…`` of its DER SubjectPublicKeyInfo) or a certified
     identity (``identity`` is the certificate's subject alternative name, ``issuer`` the OIDC issuer or the CA's name).
     """
@@ -58,7 +58,7 @@ class SignerRule:
         """Those of the ``subjects`` that go by a name."""
         return tuple(one for one in self.subjects if one != "*" and not _DIGEST.match(one))
 
-    def allows(self, signer: Signer, subject_name: str, digests: Collection[str] = ()) -> bool:
+    def allows(self, signer: ProvenSigner, subject_name: str, digests: Collection[str] = ()) -> bool:
         by_name = any(fnmatchcase(subject_name, pattern) for pattern in self.subjects if not _DIGEST.match(pattern))
         if not by_name and not any(digest in self.subjects for digest in digests):
             return False
@@ -67,6 +67,6 @@ class SignerRule:
         return bool(signer.identity) and (self.identity, self.issuer) == (signer.identity, signer.issuer)
 
 
-def allowed(signer: Signer, rules: Iterable[SignerRule], subject_name: str, digests: Collection[str] = ()) -> bool:
+def allowed(signer: ProvenSigner, rules: Iterable[SignerRule], subject_name: str, digests: Collection[str] = ()) -> bool:
     """May *signer* sign the subject of this name with these *digests* (``sha256:…``)? With no rules: no."""
     return any(rule.allows(signer, subject_name, digests) for rule in rules)

@@ -14,7 +14,7 @@ import sys
 from arcops.errors import ArcOpsError
 from arcops.exercise import Exercise
 from arcops.seen.benchmark import Unit
-from arcops.seen.gpu_profile import Figure, Profile
+from arcops.seen.gpu_profile import DatasheetFigure, Profile
 from tasks.gpu.bench.cuda import gpus
 from tasks.gpu.bench.drills import Device, Drill
 from tasks.gpu.gpu_profiles import shipped_profiles
@@ -26,7 +26,7 @@ AIMS = {"memory-copy": 88, "gemm-bf16": 75}
 """Percent that we aim at on an H200."""
 
 
-def published(profile: Profile | None, drill: Drill) -> Figure | None:
+def published(profile: Profile | None, drill: Drill) -> DatasheetFigure | None:
     """The speed that *profile* gives for what *drill* measures; our own kernels are held against it, too."""
     if profile is None:
         return None
@@ -34,7 +34,7 @@ def published(profile: Profile | None, drill: Drill) -> Figure | None:
         return profile.bandwidth
     name = drill.name.removeprefix("gemm-").removesuffix("-own")
     found = getattr(profile, name, None) if drill.name.startswith("gemm-") else None
-    return found if isinstance(found, Figure) else None
+    return found if isinstance(found, DatasheetFigure) else None
 
 
 def told(drill: Drill, profile: Profile | None) -> tuple[str, int]:

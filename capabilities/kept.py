@@ -31,7 +31,7 @@ class NotThere(Refused):
     """The store keeps nothing under this digest."""
 
 
-class Changed(Refused):
+class ChangedBytes(Refused):
     """What the store keeps under this digest is no longer what it was."""
 
 
@@ -41,7 +41,7 @@ def sealed_bytes(artifact: str, at: Place) -> bytes:
 
 
 def kept_bytes(digest: str, at: Place) -> bytes:
-    """What the store keeps under *digest*. Raises `NotThere` or `Changed`, which name no path of this machine."""
+    """What the store keeps under *digest*. Raises `NotThere` or `ChangedBytes`, which name no path of this machine."""
     from artifacts.store import Store
 
     with Store.at(at.settings) as store:
@@ -50,7 +50,7 @@ def kept_bytes(digest: str, at: Place) -> bytes:
         except Refused as error:
             if store.path(digest).exists():
                 said = f"what the store keeps under {digest} was changed and is no longer that; 'arcops store check' tells more"
-                raise Changed(said) from error
+                raise ChangedBytes(said) from error
             raise NotThere(f"the store holds nothing with digest {digest}; 'arcops store list' names what it keeps") from error
 
 
@@ -132,7 +132,7 @@ def _unread(report: Report, asked: str) -> bool:
 
 __all__ = [
     "MOST_BYTES",
-    "Changed",
+    "ChangedBytes",
     "NotThere",
     "honest_now",
     "kept_bytes",

@@ -15,7 +15,7 @@ from arcops.errors import ArcOpsError, Broken, Refused, Stopped
 from arcops.result import Report
 from capabilities.contract import Tool
 from flows.place import Place
-from foundation.telemetry.spans import Known, span
+from foundation.telemetry.spans import SpanWords, span
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -76,10 +76,10 @@ def outcome(error: Exception) -> str:
     return STOPPED if isinstance(error, Stopped) else UNAVAILABLE
 
 
-def _came_to(answer: object) -> Known:
+def _came_to(answer: object) -> SpanWords:
     """The verdict and the artifact that *answer* tells of."""
     report, artifact = getattr(answer, "report", None), getattr(answer, "artifact", "")
-    found: Known = {"verdict": report.verdict.value} if isinstance(report, Report) else {}
+    found: SpanWords = {"verdict": report.verdict.value} if isinstance(report, Report) else {}
     if isinstance(artifact, str) and artifact.startswith("sha256:"):
         found["artifact"] = artifact
     return found

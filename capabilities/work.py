@@ -22,7 +22,7 @@ MOST_WAITING = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class WorkLoad:
     """How many calls are under way here, and how many wait for their turn."""
 
     under_way: int
@@ -55,11 +55,11 @@ class Work:
         return future
 
     @property
-    def load(self) -> Load:
+    def load(self) -> WorkLoad:
         """What there is to do now."""
         with self._lock:
             under_way = self._under_way
-            return Load(under_way=under_way, waiting=max(0, len(self._stops) - under_way))
+            return WorkLoad(under_way=under_way, waiting=max(0, len(self._stops) - under_way))
 
     def _do(self, tool: Tool[Any, B], ask: Any, at: Place, run: str) -> B:
         with self._lock:

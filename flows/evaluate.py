@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
+class KeptReport:
     """A report as it was signed and kept: ``bundle`` is the artifact's bytes, ``digest`` its name in the store."""
 
     report: Report
@@ -49,7 +49,7 @@ class NotKept(ArcOpsError):
     """The store is damaged, so a result cannot be kept. Nothing is wrong with the request."""
 
 
-def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> Sealed:
+def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> KeptReport:
     """Judge *subject* here, by threads of this process; returns the report as it was signed, and its name in the store.
 
     *policy* is what the caller calls it, or the value if it was read before: it is read once. Raises `Refused` for what cannot
@@ -122,7 +122,7 @@ def request_for(kind: str, meaning: Meant, at: Place, signer: Signer) -> Request
 
 def seal_and_keep(
     report: Report, collected: Mapping[str, Found], *, policy: Policy, signer: Signer, store: Store, now: Callable[[], datetime]
-) -> Sealed:
+) -> KeptReport:
     """Sign *report*, and put it into *store* with the evidence that it names and the *policy* that judged it.
 
     So whoever has the store can judge again (`flows.rejudge`). Nothing counts as kept unless everything is. The log says when
@@ -135,7 +135,7 @@ def seal_and_keep(
             bodies[policy.digest] = policy.written
         entry = store.put(bundle, bodies, at=now(), signer=signer)
         learned(artifact=entry.artifact, verdict=report.verdict.value)
-    return Sealed(report=report, bundle=bundle, digest=entry.artifact)
+    return KeptReport(report=report, bundle=bundle, digest=entry.artifact)
 
 
 def _new_run() -> str:

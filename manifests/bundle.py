@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from manifests.description import Addresses, Description, Entry, Host, Mesh, Names, Pods, Port
+from manifests.description import Addresses, DescribedEntry, DescribedMesh, Description, Host, Names, Pods, Port
 from manifests.egress_gateway import through_gateway
 from manifests.hosts import by_cilium, by_cluster_policy
 from manifests.shapes import LONGEST, made, ordered, pods, rule
@@ -27,7 +27,7 @@ def bundle(description: Description) -> tuple[ManifestText, ...]:
     by_name = bool(description.hosts) and site.names in (Names.CILIUM, Names.CLUSTER_POLICY)
     policies = documents(tuple(_policies(description)))
     files = [ManifestText(name="10-network-policies.yaml", text=policies, custom=by_name)]
-    if site.mesh is Mesh.ISTIO:
+    if site.mesh is DescribedMesh.ISTIO:
         files.append(ManifestText(name="20-mesh.yaml", text=documents(tuple(_mesh(description))), custom=True))
     if description.entry is not None:
         text = documents(tuple(_gateway(description, description.entry)))
@@ -76,7 +76,7 @@ def _policies(description: Description) -> Iterator[str]:
             "What it may call, by namespace, labels or address, and port.",
             _policy(description, f"{description.name[:LONGEST]}-calls", {**own, "policyTypes": ["Egress"], "egress": calls}),
         )
-    if description.site.mesh is Mesh.ISTIO:
+    if description.site.mesh is DescribedMesh.ISTIO:
         plane = description.site.control_plane
         istiod = Pods(namespace=plane.namespace, labels=plane.labels, ports=(Port(port=plane.port),))
         egress = [rule("to", pods(istiod, description), istiod.ports)]
@@ -203,7 +203,7 @@ def _principal(pods: Pods, description: Description) -> str:
     return f"{description.site.trust_domain}/ns/{pods.namespace}/sa/{pods.service_account}"
 
 
-def _gateway(description: Description, entry: Entry) -> Iterator[str]:
+def _gateway(description: Description, entry: DescribedEntry) -> Iterator[str]:
     api, namespace, name = "gateway.networking.k8s.io/v1", description.namespace, description.name[:LONGEST]
     listeners: list[Value] = [
         {

@@ -15,7 +15,7 @@ _HOST = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?)\Z")
 
 
-class Mesh(Enum):
+class DescribedMesh(Enum):
     """The service mesh at the site."""
 
     NONE = "none"
@@ -86,7 +86,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class DescribedEntry:
     """How clients outside come in: by a Gateway of its own for exact ``hosts``, to ``port`` of the Service ``service``.
 
     ``certificate`` is the Secret with the Gateway's certificate; ``gateway_pods`` are the pods that carry its traffic;
@@ -173,7 +173,7 @@ class Site:
     """
 
     cni: str
-    mesh: Mesh = Mesh.NONE
+    mesh: DescribedMesh = DescribedMesh.NONE
     gateway_class: str = ""
     trust_domain: str = "cluster.local"
     cluster_domain: str = "cluster.local"
@@ -190,7 +190,7 @@ class Site:
                 ipaddress.ip_network(text, strict=False)
             except ValueError as error:
                 raise Refused(f"{text!r} is neither an address nor a CIDR: {error}") from error
-        if self.egress_gateway is not None and self.mesh is not Mesh.ISTIO:
+        if self.egress_gateway is not None and self.mesh is not DescribedMesh.ISTIO:
             raise Refused("an egress gateway is one of a mesh; say 'mesh: istio', or leave 'egressGateway' away")
 
     @property
@@ -215,7 +215,7 @@ class Description:
     calls: tuple[Pods, ...] = ()
     addresses: tuple[Addresses, ...] = ()
     hosts: tuple[Host, ...] = ()
-    entry: Entry | None = None
+    entry: DescribedEntry | None = None
     service_account: str = ""
 
     def __post_init__(self) -> None:
@@ -226,7 +226,7 @@ class Description:
             self._hosts_can_be_held()
         if self.entry is not None and not self.site.gateway_class:
             raise Refused("an entry needs a Gateway; say which 'gatewayClass' the site has")
-        if self.site.mesh is Mesh.ISTIO:
+        if self.site.mesh is DescribedMesh.ISTIO:
             lacking = [one.namespace for one in self._peers() if not one.service_account]
             if lacking:
                 raise Refused(f"in a mesh callers are known by identity; give the 'serviceAccount' of the one in {lacking[0]}")
@@ -239,7 +239,7 @@ class Description:
                 f"{site.cni or 'not named'}); Cilium does, so does a plugin with domain names in ClusterNetworkPolicy "
                 "('domainNames'), and so does an egress gateway of Istio ('egressGateway'); or give 'addresses'"
             )
-        if site.mesh is not Mesh.ISTIO:
+        if site.mesh is not DescribedMesh.ISTIO:
             return
         wild = [host.name for host in self.hosts if host.wildcard]
         if wild:

@@ -17,7 +17,7 @@ _END = {4: 1 << 32, 6: 1 << 128}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Span:
+class AddressSpan:
     """The addresses *first* to *last*, of IP *version*."""
 
     version: int
@@ -47,14 +47,14 @@ def _address(version: int, value: int) -> Address:
     return ipaddress.IPv4Address(value) if version == 4 else ipaddress.IPv6Address(value)
 
 
-def span(text: str) -> Span | None:
+def span(text: str) -> AddressSpan | None:
     """The addresses of the CIDR or address *text*; `None` where it is neither."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
     first = int(network.network_address)
-    return Span(version=network.version, first=first, last=int(network.broadcast_address))
+    return AddressSpan(version=network.version, first=first, last=int(network.broadcast_address))
 
 
 class Outside:
@@ -74,12 +74,12 @@ class Outside:
         self._before = {4: 0, 6: len(self._starts[4])}
         ends = {version: [*starts[1:], _END[version]] for version, starts in self._starts.items()}
         self.spans = tuple(
-            Span(version=version, first=first, last=end - 1)
+            AddressSpan(version=version, first=first, last=end - 1)
             for version in (4, 6)
             for first, end in zip(self._starts[version], ends[version], strict=True)
         )
         self.domains = tuple(Domain(name=one) for one in sorted(set(domains)))
-        self.ends: tuple[Span | Domain, ...] = (*self.spans, *self.domains)
+        self.ends: tuple[AddressSpan | Domain, ...] = (*self.spans, *self.domains)
         self._of_name = {one.name: len(self.spans) + number for number, one in enumerate(self.domains)}
 
     def within(self, text: str) -> Flags:

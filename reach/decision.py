@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from arcops.finding import Location
-from arcops.seen.network import Action, Direction, PodSet, PolicySeen, Protocol, Tier
+from arcops.seen.network import Action, Direction, PodSet, PolicySeen, PolicyTier, Protocol
 from reach.addresses import Address, Domain
 from reach.clauses import Clause
 from reach.world import World
@@ -71,13 +71,13 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     ]
     passed = None
     for clause in hits:
-        if clause.policy.tier is Tier.ADMIN:
+        if clause.policy.tier is PolicyTier.ADMIN:
             if clause.rule.action is not Action.PASS:
                 return [_by(clause)]
             passed = clause
             break
     before = [_by(passed)] if passed is not None else []
-    own = [_by(clause) for clause in hits if clause.policy.tier is Tier.NAMESPACE]
+    own = [_by(clause) for clause in hits if clause.policy.tier is PolicyTier.NAMESPACE]
     isolating = [policy for policy, _ in about if direction in policy.directions]
     denying = [one for one in own if not one.allows]
     if denying:
@@ -87,7 +87,7 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     if isolating:
         return _by_place([_isolated(direction, subject, policy) for policy in isolating])
     for clause in hits:
-        if clause.policy.tier is Tier.BASELINE:
+        if clause.policy.tier is PolicyTier.BASELINE:
             return [_by(clause)]
     text = f"no policy isolates {subject.title} for {direction.value.lower()}, so it is open"
     return [Reason(direction=direction, allows=True, policy="", rule="", at=subject.at, text=text), *before]

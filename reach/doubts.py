@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from arcops.finding import Location
-from arcops.seen.network import NAMESPACE_NAME, Complaint, Network, PolicySeen, Selector, Tier
+from arcops.seen.network import NAMESPACE_NAME, Complaint, Network, PolicySeen, PolicyTier, Selector
 
 LATER_LABELS = frozenset(
     (
@@ -33,13 +33,13 @@ def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complai
             name = f"{one.namespace}/{one.name}" if one.namespace else one.name
             text = f"nothing here knows what {kind} {name} does to the network"
             yield Complaint(at=one.at, about=f"{kind} {name}", field="", text=text)
-    ranks: Counter[tuple[Tier, int]] = Counter((one.tier, one.priority) for one in network.policies)
+    ranks: Counter[tuple[PolicyTier, int]] = Counter((one.tier, one.priority) for one in network.policies)
     templates = any(pods.kind != "Pod" for pods in network.pods)
     for policy in network.policies:
         yield from _peers(policy)
         if templates:
             yield from _by_later_labels(policy)
-        if policy.tier is not Tier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
+        if policy.tier is not PolicyTier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
             text = f"{policy.title} shares its priority {policy.priority} with another, so which of them decides is undefined"
             yield Complaint(at=policy.at, about=policy.title, field="spec.priority", text=text)
     yield from _unlabelled(network)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from reach.picture import Gathered, Group, Link, Picture
+from reach.picture import Gathered, Link, Picture, WorkloadGroup
 from reach.ways import Entrance
 
 _UNFIT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -127,7 +127,7 @@ def _doubted(doubts: Sequence[str]) -> list[str]:
 
 
 def _column(
-    groups: Sequence[Group],
+    groups: Sequence[WorkloadGroup],
     x: int,
     rows: Sequence[Sequence[str]],
     services: Sequence[Sequence[str]],
@@ -175,7 +175,7 @@ def _lead(picture: Picture, number: int, lead: tuple[int, str], left: _Side, rig
     return _drawn(left.at[number, _WAY], right.at[lead], "way", "", said)
 
 
-def _hint(group: Group) -> str:
+def _hint(group: WorkloadGroup) -> str:
     named = ", ".join(group.members[:_NAMED])
     return named + (f" and {len(group.members) - _NAMED} more" if len(group.members) > _NAMED else "")
 

@@ -12,7 +12,7 @@ import numpy as np
 from arcops.finding import Location
 from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
-from reach.addresses import Domain, Span
+from reach.addresses import AddressSpan, Domain
 from reach.entries import entries
 from reach.meshed import meshed
 from reach.ports import Ports
@@ -213,7 +213,7 @@ def _reach(declared: Network, live: Network) -> Iterator[Change]:
     cuts = [*World(declared).terrain.ports.pieces, *World(live).terrain.ports.pieces]
     points = sorted({*_addresses(declared), *_addresses(live)})
     sides = [_Side(one, points, cuts) for one in (declared, live)]
-    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, Span | Domain), str(one)))
+    ends = sorted({*sides[0].ends, *sides[1].ends}, key=lambda one: (isinstance(one, AddressSpan | Domain), str(one)))
     declared_side, live_side = sides
     space = declared_side.world.terrain.ports
     both = np.array([declared_side.world.port_class_of, live_side.world.port_class_of])
@@ -249,7 +249,7 @@ class _Side:
 
     def __init__(self, network: Network, points: Iterable[str], cuts: Iterable[Ports]) -> None:
         self.world = World(network, points, cuts)
-        self.ends: dict[str | Span | Domain, list[int]] = {}
+        self.ends: dict[str | AddressSpan | Domain, list[int]] = {}
         alike: dict[str, set[int]] = {}
         for title, pod_class in zip(roots(network), self.world.class_of.tolist(), strict=True):
             alike.setdefault(title, set()).add(pod_class)
@@ -258,7 +258,7 @@ class _Side:
         for number, span in enumerate(self.world.terrain.outside.ends):
             self.ends[span] = [classes + number]
 
-    def table(self, ends: list[str | Span | Domain], port_class: int) -> Flags:
+    def table(self, ends: list[str | AddressSpan | Domain], port_class: int) -> Flags:
         """May an end of *ends* (row) reach another (column)? For a workload, any of its pods."""
         known = [(row, self.ends[end]) for row, end in enumerate(ends) if end in self.ends]
         rows = np.array([row for row, _ in known], dtype=np.intp)

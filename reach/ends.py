@@ -19,7 +19,7 @@ _TARGET = re.compile(r"(?P<name>.+):(?P<port>[A-Za-z0-9-]+)(?:/(?P<protocol>[A-Z
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class NamedPort:
     """Where a connection would end: an end, and the port there. ``port`` is 0 where the name means nothing to these pods.
 
     ``service`` is the Service by which it is called, where it was named by one.
@@ -43,7 +43,7 @@ def sources(network: Network, text: str) -> tuple[End, ...]:
     return found
 
 
-def doors(network: Network, text: str, near: str) -> tuple[Door, ...]:
+def doors(network: Network, text: str, near: str) -> tuple[NamedPort, ...]:
     """What *text* names, ``NAME:PORT[/PROTOCOL]``: a Service by its own port, or pods or an address by theirs.
 
     A name without a namespace is looked for in the namespace *near* first. Raises `Refused` where it names nothing.
@@ -60,15 +60,17 @@ def doors(network: Network, text: str, near: str) -> tuple[Door, ...]:
     if address is not None:
         if not number:
             raise Refused(f"the port {port!r} of an address outside has no number; write it as a number")
-        return (Door(end=address, protocol=protocol, port=number),)
+        return (NamedPort(end=address, protocol=protocol, port=number),)
     if any(peer.domain == name for policy in network.policies for rule in policy.egress for peer in rule.peers):
         if not number:
             raise Refused(f"the port {port!r} of a host outside has no number; write it as a number")
-        return (Door(end=Domain(name=name), protocol=protocol, port=number),)
+        return (NamedPort(end=Domain(name=name), protocol=protocol, port=number),)
     found = [door for service in _services(network, name, near) for door in _behind(network, service, port, protocol)]
     if not found:
         found = [
-            Door(end=pods, protocol=protocol, port=number or _port_of(pods, port, protocol), port_name="" if number else port)
+            NamedPort(
+                end=pods, protocol=protocol, port=number or _port_of(pods, port, protocol), port_name="" if number else port
+            )
             for pods in _pods(network, name, near)
         ]
     if not found:
@@ -137,12 +139,12 @@ def _services(network: Network, text: str, near: str) -> tuple[ServiceSeen, ...]
     return tuple(one for one in _nearest(found, namespace, near) if isinstance(one, ServiceSeen))
 
 
-def _behind(network: Network, service: ServiceSeen, port: str, protocol: Protocol) -> list[Door]:
+def _behind(network: Network, service: ServiceSeen, port: str, protocol: Protocol) -> list[NamedPort]:
     asked = next((one for one in service.ports if port in (str(one.port), one.name) and one.protocol is protocol), None)
     if asked is None:
         return []
     return [
-        Door(end=pods, protocol=protocol, port=_target(pods, asked), port_name=asked.target_name, service=service)
+        NamedPort(end=pods, protocol=protocol, port=_target(pods, asked), port_name=asked.target_name, service=service)
         for pods in Services(network).behind(service)
     ]
 

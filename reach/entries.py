@@ -13,7 +13,7 @@ from reach.selectors import Labelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class WayIn:
     """One way in: by a route to a service's port, by the service itself (``route`` is `None`), or by a port of the node
     (``service`` is `None`, too). ``how`` says it in words.
     """
@@ -68,7 +68,7 @@ class Services:
         return tuple(self._pods[one] for one in here[self._labelled.select(service.selector)[here]].tolist())
 
 
-def entries(network: Network) -> Iterator[Entry]:
+def entries(network: Network) -> Iterator[WayIn]:
     """Every way in that *network* declares, in the order of the manifests."""
     services = Services(network)
     for service in network.services:
@@ -81,14 +81,14 @@ def entries(network: Network) -> Iterator[Entry]:
                 yield _by_node(pod, port)
 
 
-def _by_service(service: ServiceSeen, services: Services) -> Iterator[Entry]:
+def _by_service(service: ServiceSeen, services: Services) -> Iterator[WayIn]:
     outside = service.kind in ("NodePort", "LoadBalancer") or (service.external and service.kind != "ExternalName")
     if not outside:
         return
     pods = services.behind(service)
     word = service.kind if service.kind != "ClusterIP" else "external IP"
     for port in service.ports:
-        yield Entry(
+        yield WayIn(
             how=f"{service.title} ({word}) port {port.port}",
             at=service.at,
             protocol=port.protocol,
@@ -99,13 +99,13 @@ def _by_service(service: ServiceSeen, services: Services) -> Iterator[Entry]:
         )
 
 
-def _by_route(route: RouteSeen, services: Services) -> Iterator[Entry]:
+def _by_route(route: RouteSeen, services: Services) -> Iterator[WayIn]:
     for backend in route.backends:
         service = services.find(backend)
         port = services.port(service, backend) if service is not None else None
         if service is None or port is None:
             continue
-        yield Entry(
+        yield WayIn(
             how=f"{route.title} to {service.title} port {port.port}",
             at=backend.at,
             protocol=port.protocol,
@@ -117,8 +117,8 @@ def _by_route(route: RouteSeen, services: Services) -> Iterator[Entry]:
         )
 
 
-def _by_node(pod: PodSet, port: ContainerPort) -> Entry:
-    return Entry(
+def _by_node(pod: PodSet, port: ContainerPort) -> WayIn:
+    return WayIn(
         how=f"{pod.title} port {port.host_port} of its node",
         at=pod.at,
         protocol=port.protocol,

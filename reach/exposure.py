@@ -20,11 +20,11 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     Protocol,
     Selector,
-    Tier,
 )
-from reach.addresses import Domain, Span
+from reach.addresses import AddressSpan, Domain
 from reach.clauses import Terrain
 from reach.ports import Ports
 from reach.selectors import Flags
@@ -55,7 +55,7 @@ class Exposure:
 
     pods: PodSet
     direction: Direction
-    who: Stranger | Span | Domain
+    who: Stranger | AddressSpan | Domain
     ports: str
     names: tuple[tuple[Protocol, str], ...] = ()
     known: bool = False
@@ -73,7 +73,7 @@ class _Open:
 def exposures(network: Network) -> Iterator[Exposure]:
     """Every exposure of every pod, in the order of the manifests."""
     terrain = Terrain(network)
-    about = [(policy, terrain.subject(policy)) for policy in terrain.policies if policy.tier is Tier.NAMESPACE]
+    about = [(policy, terrain.subject(policy)) for policy in terrain.policies if policy.tier is PolicyTier.NAMESPACE]
     for position, pods in enumerate(network.pods):
         mine = [policy for policy, subject in about if subject[position]]
         for direction in Direction:
@@ -155,7 +155,7 @@ class _Exposed:
             elif not opened.within(everybody):
                 yield self._row(who, _Open(opened.ports | everybody.ports, opened.names | everybody.names))
 
-    def _row(self, who: Stranger | Span | Domain, opened: _Open) -> Exposure:
+    def _row(self, who: Stranger | AddressSpan | Domain, opened: _Open) -> Exposure:
         return Exposure(
             pods=self._pods,
             direction=self._direction,

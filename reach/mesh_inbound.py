@@ -11,8 +11,8 @@ from arcops.seen.network import Direction, Network, PodSet, ServiceSeen
 from reach.decision import End, Layer, Reason
 from reach.entries import Services
 from reach.mesh_hosts import host_of
-from reach.mesh_parts import Part, place, reason, selects
-from reach.mesh_rules import Caller, means
+from reach.mesh_parts import MeshPart, place, reason, selects
+from reach.mesh_rules import MeshCaller, means
 from reach.meshed import Meshed
 from reach.sure import Sure, some
 
@@ -26,7 +26,7 @@ class Inbound:
 
     def say(
         self, source: End | None, called: Meshed, port: int, service: ServiceSeen | None, *, inside: Sure, known: Sure
-    ) -> Iterator[Part]:
+    ) -> Iterator[MeshPart]:
         """What is said of a connection to *port* of *called*, by *service* where that is not `None`.
 
         *inside*: is *source* in the mesh? *known*: does its sidecar know where the connection goes?
@@ -41,11 +41,11 @@ class Inbound:
         if mode == "DISABLE" and not unclear:
             proven = Sure.NO
         if unclear:
-            yield Part(Sure.PERHAPS, doubts=unclear)
+            yield MeshPart(Sure.PERHAPS, doubts=unclear)
         elif mode == "STRICT" and decider is not None:
             spoken = f", which {named(source)} does not speak" if proven is Sure.NO else ""
             text = f"asks for mutual TLS of whoever calls {target.title}{spoken}"
-            part = Part(proven, [reason(Direction.INGRESS, proven is not Sure.NO, decider, text)])
+            part = MeshPart(proven, [reason(Direction.INGRESS, proven is not Sure.NO, decider, text)])
             if proven is Sure.PERHAPS:
                 unsure = f"{place(decider.at)}: {decider.title} asks for mutual TLS, and {named(source)} may send plain text"
                 part.doubts = doubts or [unsure]
@@ -93,10 +93,10 @@ class Inbound:
             if any(target is one for one in self._services.behind(service)):
                 yield service
 
-    def _authorized(self, source: End | None, called: Meshed, port: int, proven: Sure, doubts: list[str]) -> Iterator[Part]:
+    def _authorized(self, source: End | None, called: Meshed, port: int, proven: Sure, doubts: list[str]) -> Iterator[MeshPart]:
         target = called.pods
         pod = source if isinstance(source, PodSet) else None
-        caller = Caller(
+        caller = MeshCaller(
             proven=proven,
             namespace=pod.namespace if pod is not None else "",
             account=pod.account if pod is not None else "",
@@ -106,12 +106,12 @@ class Inbound:
         for one in about:
             if one.targeted:
                 text = f"{place(one.at)}: {one.title} is for a waypoint, and whether that is on the way is not told"
-                yield Part(Sure.PERHAPS, doubts=[text])
+                yield MeshPart(Sure.PERHAPS, doubts=[text])
         about = [one for one in about if not one.targeted]
         for one in (one for one in about if one.action is MeshAction.CUSTOM):
             if some(means(rule, caller, port, one.namespace) for rule in one.rules) is not Sure.NO:
                 text = f"{place(one.at)}: {one.title} asks somebody else (CUSTOM), who is not known here"
-                yield Part(Sure.PERHAPS, doubts=[text])
+                yield MeshPart(Sure.PERHAPS, doubts=[text])
         yield _denied([one for one in about if one.action is MeshAction.DENY], caller, port, doubts)
         allowing = [one for one in about if one.action is MeshAction.ALLOW]
         if allowing:
@@ -132,8 +132,8 @@ def _means(rule: DestinationRuleSeen, host: str) -> bool:
     return host in (rule.host, f"{rule.host}.svc.cluster.local", f"{rule.host}.{rule.namespace}.svc.cluster.local")
 
 
-def _denied(denying: list[AuthorizationSeen], caller: Caller, port: int, doubts: list[str]) -> Part:
-    part = Part(Sure.YES)
+def _denied(denying: list[AuthorizationSeen], caller: MeshCaller, port: int, doubts: list[str]) -> MeshPart:
+    part = MeshPart(Sure.YES)
     for one in denying:
         for rule in one.rules:
             found = means(rule, caller, port, one.namespace)
@@ -146,8 +146,8 @@ def _denied(denying: list[AuthorizationSeen], caller: Caller, port: int, doubts:
     return part
 
 
-def _let_in(allowing: list[AuthorizationSeen], caller: Caller, port: int, target: PodSet, doubts: list[str]) -> Part:
-    part = Part(Sure.NO)
+def _let_in(allowing: list[AuthorizationSeen], caller: MeshCaller, port: int, target: PodSet, doubts: list[str]) -> MeshPart:
+    part = MeshPart(Sure.NO)
     found = [(one, rule, means(rule, caller, port, one.namespace)) for one in allowing for rule in one.rules]
     part.answer = some(answer for _, _, answer in found)
     for one, rule, answer in found:

@@ -13,7 +13,7 @@ from arcops.seen.network import Network, PodSet, Protocol, ServiceSeen
 from reach.decision import End
 from reach.mesh_inbound import Inbound
 from reach.mesh_outbound import Outbound
-from reach.mesh_parts import Part, Said, place, together
+from reach.mesh_parts import MeshPart, MeshSaid, place, together
 from reach.meshed import Meshed, meshed
 from reach.sure import Sure
 
@@ -31,13 +31,13 @@ class MeshLayer:
         self._root = next((one.root_namespace for one in self._mesh.configs if one.root_namespace), ROOT)
         self._outbound, self._inbound = Outbound(network, self._root), Inbound(network, self._root)
 
-    def say(self, source: End | None, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> Said:
+    def say(self, source: End | None, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> MeshSaid:
         """May *source* open a connection to *port* of *target*, which it calls by *service* where that is not `None`?
 
         No *source* is somebody outside, whose address nobody knows.
         """
         if protocol is not Protocol.TCP:
-            return Said(allowed=True)
+            return MeshSaid(allowed=True)
         calling, called = self._inside.get(id(source)), self._inside.get(id(target))
         parts = list(self._perhaps_inside(source, target))
         known = Sure.YES  # without a sidecar the mesh finds out who is called from where the connection goes
@@ -57,7 +57,7 @@ class MeshLayer:
         told = not isinstance(end, PodSet) or end.host_network or end.namespace in self._declared
         return Sure.NO if told else Sure.PERHAPS
 
-    def _perhaps_inside(self, source: End | None, target: End) -> Iterator[Part]:
+    def _perhaps_inside(self, source: End | None, target: End) -> Iterator[MeshPart]:
         """Pods of which nobody says whether they are in the mesh, where what holds for all of it would hold for them, too."""
         said = self._mesh
         rules = [one.namespace for one in said.peer_authentications] + [one.namespace for one in said.authorizations]
@@ -65,16 +65,16 @@ class MeshLayer:
         for end, asked in ((source, outbound), (target, self._root in rules)):
             if asked and isinstance(end, PodSet) and self._sure(end) is Sure.PERHAPS:
                 what = f"no manifest says whether namespace {end.namespace} is in the mesh"
-                yield Part(Sure.PERHAPS, doubts=[f"{what}, for all of which {self._root} has rules"])
+                yield MeshPart(Sure.PERHAPS, doubts=[f"{what}, for all of which {self._root} has rules"])
 
-    def _listens(self, called: Meshed) -> Iterator[Part]:
+    def _listens(self, called: Meshed) -> Iterator[MeshPart]:
         sidecar, _ = self._outbound.sidecar(called.pods)
         if sidecar is not None and sidecar.listens and not called.ambient:
             text = f"{sidecar.title} has listeners of its own for what comes in, which are not looked into"
-            yield Part(Sure.PERHAPS, doubts=[f"{place(sidecar.at)}: {text}"])
+            yield MeshPart(Sure.PERHAPS, doubts=[f"{place(sidecar.at)}: {text}"])
 
-    def _bypassed(self, members: Iterator[Meshed]) -> Iterator[Part]:
+    def _bypassed(self, members: Iterator[Meshed]) -> Iterator[MeshPart]:
         for one in members:
             if one.pods.bypasses and not one.ambient:
                 text = f"{one.pods.title} takes packets out of its sidecar ({one.pods.bypasses[0]})"
-                yield Part(Sure.PERHAPS, doubts=[f"{place(one.pods.at)}: {text}"])
+                yield MeshPart(Sure.PERHAPS, doubts=[f"{place(one.pods.at)}: {text}"])

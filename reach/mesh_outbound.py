@@ -9,7 +9,7 @@ from arcops.seen.network import Direction, Network, PodSet, ServiceSeen
 from reach.decision import End, Layer, Reason
 from reach.entries import Services
 from reach.mesh_hosts import host_of, may_see, registered
-from reach.mesh_parts import Part, place, reason, selects
+from reach.mesh_parts import MeshPart, place, reason, selects
 from reach.sure import Sure, sure
 
 
@@ -20,7 +20,7 @@ class Outbound:
         self._network, self._mesh, self._root = network, network.mesh, root
         self._services = Services(network)
 
-    def say(self, pods: PodSet, target: End, port: int, service: ServiceSeen | None) -> tuple[Part, Sure]:
+    def say(self, pods: PodSet, target: End, port: int, service: ServiceSeen | None) -> tuple[MeshPart, Sure]:
         """What the sidecar of *pods* says, and how sure it is that it knows where the connection goes."""
         sidecar, doubts = self.sidecar(pods)
         if isinstance(target, PodSet):
@@ -36,10 +36,10 @@ class Outbound:
             reasons = (
                 [reason(Direction.EGRESS, True, sidecar, f"lists {name}")] if sidecar is not None and sidecar.hosts else []
             )
-            return Part(Sure.PERHAPS if doubts else Sure.YES, reasons, doubts), known
+            return MeshPart(Sure.PERHAPS if doubts else Sure.YES, reasons, doubts), known
         return self._unregistered(sidecar, name, known, doubts), known
 
-    def _unregistered(self, sidecar: SidecarSeen | None, name: str, known: Sure, doubts: list[str]) -> Part:
+    def _unregistered(self, sidecar: SidecarSeen | None, name: str, known: Sure, doubts: list[str]) -> MeshPart:
         """What becomes of a connection to *name*, which the sidecar does not know for certain."""
         mode = sidecar.outbound if sidecar is not None else ""
         decider: SidecarSeen | None = sidecar if mode else None
@@ -67,13 +67,13 @@ class Outbound:
                 at=at,
                 text=text,
             )
-            return Part(answer, [] if answer is Sure.PERHAPS else [reason], doubts)
+            return MeshPart(answer, [] if answer is Sure.PERHAPS else [reason], doubts)
         if not mode:
             doubts.append(f"no manifest says the mesh's outboundTrafficPolicy, so {name} was taken to be let out (ALLOW_ANY)")
-            return Part(Sure.PERHAPS, [], doubts)
+            return MeshPart(Sure.PERHAPS, [], doubts)
         text = f"{title} lets out what nobody registered ({mode})"
         reason = Reason(layer=Layer.MESH, direction=Direction.EGRESS, allows=True, policy=title, rule="", at=at, text=text)
-        return Part(Sure.PERHAPS if doubts else Sure.YES, [reason], doubts)
+        return MeshPart(Sure.PERHAPS if doubts else Sure.YES, [reason], doubts)
 
     def sidecar(self, pods: PodSet) -> tuple[SidecarSeen | None, list[str]]:
         """The Sidecar that configures *pods*; in the order that Istio looks for it."""

@@ -13,7 +13,7 @@ from reach.sure import Sure, every
 
 
 @dataclass(slots=True)
-class Part:
+class MeshPart:
     """What one part of the mesh says: whether it lets the connection through, the reasons, and why that is not certain."""
 
     answer: Sure
@@ -22,7 +22,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class MeshSaid:
     """The mesh's answer. ``reasons`` and ``doubts`` are empty where no pod of the mesh is part of the connection."""
 
     allowed: bool
@@ -35,13 +35,13 @@ def reason(direction: Direction, allows: bool, one: SidecarSeen | PeerAuthentica
     return Reason(layer=Layer.MESH, direction=direction, allows=allows, policy=one.title, rule="", at=one.at, text=text)
 
 
-def together(parts: list[Part]) -> Said:
+def together(parts: list[MeshPart]) -> MeshSaid:
     """All parts together: where one says no, only that counts."""
     answer = every(one.answer for one in parts)
     deciding = [one for one in parts if one.answer is Sure.NO] if answer is Sure.NO else parts
     doubts = [doubt for one in deciding for doubt in one.doubts] if answer is Sure.PERHAPS else []
     reasons = [reason for one in deciding for reason in one.reasons]
-    return Said(allowed=answer is not Sure.NO, reasons=tuple(reasons), doubts=tuple(dict.fromkeys(doubts)))
+    return MeshSaid(allowed=answer is not Sure.NO, reasons=tuple(reasons), doubts=tuple(dict.fromkeys(doubts)))
 
 
 def selects(selector: Selector, pods: PodSet) -> bool:

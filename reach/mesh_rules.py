@@ -17,7 +17,7 @@ _TRUST = "cluster.local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class MeshCaller:
     """Who opens a connection, as the mesh knows it.
 
     ``proven``: the connection carries a certificate that says so. ``namespace`` and ``account`` are empty for who is no pod;
@@ -30,7 +30,7 @@ class Caller:
     address: Address | None = None
 
 
-def means(rule: MeshRule, caller: Caller, port: int, namespace: str) -> Sure:
+def means(rule: MeshRule, caller: MeshCaller, port: int, namespace: str) -> Sure:
     """Does *rule*, of a policy in *namespace*, mean a connection of *caller* to *port*?"""
     return every(
         (
@@ -41,18 +41,18 @@ def means(rule: MeshRule, caller: Caller, port: int, namespace: str) -> Sure:
     )
 
 
-def _one_of(terms: tuple[MeshTerms, ...], caller: Caller, port: int, namespace: str) -> Sure:
+def _one_of(terms: tuple[MeshTerms, ...], caller: MeshCaller, port: int, namespace: str) -> Sure:
     if not terms:
         return Sure.YES
     return some(every(_match(one, caller, port, namespace) for one in term.of) for term in terms)
 
 
-def _match(asked: MeshMatch, caller: Caller, port: int, namespace: str) -> Sure:
+def _match(asked: MeshMatch, caller: MeshCaller, port: int, namespace: str) -> Sure:
     held = some(_holds(asked.attribute, value, caller, port, namespace) for value in asked.values)
     return held.turned if asked.but_not else held
 
 
-def _holds(attribute: str, value: str, caller: Caller, port: int, namespace: str) -> Sure:
+def _holds(attribute: str, value: str, caller: MeshCaller, port: int, namespace: str) -> Sure:
     match attribute:
         case "ports" | "destination.port":
             return sure(value == str(port))
@@ -68,7 +68,7 @@ def _holds(attribute: str, value: str, caller: Caller, port: int, namespace: str
             return Sure.PERHAPS
 
 
-def _principal(value: str, caller: Caller) -> Sure:
+def _principal(value: str, caller: MeshCaller) -> Sure:
     """``TRUST/ns/NAMESPACE/sa/ACCOUNT``."""
     if not caller.namespace:
         return Sure.NO
@@ -92,7 +92,7 @@ def _fits_somewhere(pattern: str, path: str) -> bool:
     return rest.endswith(path) and "/" not in rest.removesuffix(path)
 
 
-def _account(value: str, caller: Caller, namespace: str) -> Sure:
+def _account(value: str, caller: MeshCaller, namespace: str) -> Sure:
     """``NAMESPACE/ACCOUNT``, or ``ACCOUNT`` in the policy's own *namespace*."""
     where, slash, account = value.rpartition("/")
     if not caller.namespace or caller.namespace != (where if slash else namespace):
@@ -101,7 +101,7 @@ def _account(value: str, caller: Caller, namespace: str) -> Sure:
     return every((caller.proven, known))
 
 
-def _address(value: str, caller: Caller) -> Sure:
+def _address(value: str, caller: MeshCaller) -> Sure:
     block = span(value)
     if caller.address is None or block is None:
         return Sure.PERHAPS

@@ -13,10 +13,10 @@ import numpy as np
 
 from arcops.finding import Location
 from arcops.seen.network import Action, Direction, Network, PodSet, Protocol
-from reach.addresses import Span
+from reach.addresses import AddressSpan
 from reach.attachment import Attachment, attachments
 from reach.decision import Layer, Reason
-from reach.entries import Entry, entries
+from reach.entries import WayIn, entries
 from reach.mesh_layer import MeshLayer
 from reach.ports import Ports
 from reach.world import World
@@ -25,7 +25,7 @@ ANY = "any address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listening:
+class Listener:
     """A listener by which requests come in: ``protocol`` and ``port`` are its own."""
 
     title: str
@@ -51,7 +51,7 @@ class Opening:
     port: int
     open: bool
     hosts: tuple[str, ...] = ()
-    listeners: tuple[Listening, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     sources: tuple[str, ...] = ()
     rules: tuple[Reason, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class _Openings:
             self._attached.setdefault(id(one.route), []).append(one)
         self._may: dict[int, np.ndarray[tuple[int, int], np.dtype[np.bool_]]] = {}
 
-    def of(self, way: Entry, pods: PodSet) -> Opening:
+    def of(self, way: WayIn, pods: PodSet) -> Opening:
         port = way.port_of(pods)
         if pods.host_network:
             return _on_node(way.how, way.at, pods, way.protocol, port)
@@ -99,7 +99,7 @@ class _Openings:
             return Opening(how=way.how, at=way.at, pods=pods.title, protocol=way.protocol, port=0, open=False, doubts=(closed,))
         return self._routed(way, pods, port) if way.route is not None else self._direct(way, pods, port)
 
-    def _direct(self, way: Entry, pods: PodSet, port: int) -> Opening:
+    def _direct(self, way: WayIn, pods: PodSet, port: int) -> Opening:
         spans = self._let_in(pods, way.protocol, port)
         whole = len(spans) == len(self._world.terrain.outside.spans)
         rules, doubts = list(self._rules(pods, way.protocol, port)), []
@@ -123,9 +123,9 @@ class _Openings:
             doubts=tuple(doubts),
         )
 
-    def _routed(self, way: Entry, pods: PodSet, port: int) -> Opening:
+    def _routed(self, way: WayIn, pods: PodSet, port: int) -> Opening:
         assert way.route is not None  # noqa: S101  # the caller has just looked
-        hosts, listeners, doubts = list(way.route.hosts), list[Listening](), list[str]()
+        hosts, listeners, doubts = list(way.route.hosts), list[Listener](), list[str]()
         attached = way.route.kind == "Ingress"
         if not attached:
             hosts = []
@@ -134,7 +134,7 @@ class _Openings:
                 doubts += [f"{_place(one.parent.at)}: {one.refusal}"] if one.unknown else []
                 for listener, names in one.listeners:
                     title = f"{one.gateway.title} {listener.name}" if one.gateway is not None else listener.name
-                    listeners.append(Listening(title=title, at=listener.at, protocol=listener.protocol, port=listener.port))
+                    listeners.append(Listener(title=title, at=listener.at, protocol=listener.protocol, port=listener.port))
                     hosts += names
         rules = tuple(self._rules(pods, way.protocol, port))
         lets_in = any(one.allows for one in rules)
@@ -153,7 +153,7 @@ class _Openings:
             doubts=tuple(dict.fromkeys(doubts)),
         )
 
-    def _let_in(self, pods: PodSet, protocol: Protocol, port: int) -> list[Span]:
+    def _let_in(self, pods: PodSet, protocol: Protocol, port: int) -> list[AddressSpan]:
         """The ranges of addresses outside from which policies let packets come to *port* of *pods*."""
         world = self._world
         one = int(world.port_class_of[world.terrain.ports.position(protocol, port)])
@@ -194,12 +194,12 @@ def _unattached(route: str, found: Attachment) -> Reason:
     return Reason(direction=Direction.INGRESS, allows=False, policy=route, rule="", at=found.parent.at, text=text)
 
 
-def _ranges(spans: list[Span]) -> Iterator[str]:
+def _ranges(spans: list[AddressSpan]) -> Iterator[str]:
     """*spans*, which are in order, those together that touch."""
-    merged: list[Span] = []
+    merged: list[AddressSpan] = []
     for one in spans:
         if merged and (merged[-1].version, merged[-1].last + 1) == (one.version, one.first):
-            merged[-1] = Span(version=one.version, first=merged[-1].first, last=one.last)
+            merged[-1] = AddressSpan(version=one.version, first=merged[-1].first, last=one.last)
         else:
             merged.append(one)
     for one in merged:

@@ -14,10 +14,10 @@ from enum import Enum
 import numpy as np
 
 from arcops.seen.network import Network
-from reach.addresses import Domain, Span
+from reach.addresses import AddressSpan, Domain
 from reach.roots import roots
 from reach.selectors import Flags
-from reach.ways import Served, served
+from reach.ways import ServedPods, served
 from reach.world import World
 
 MOST_GROUPS = 60
@@ -35,7 +35,7 @@ class Gathered(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class WorkloadGroup:
     """Ends that are drawn as one. ``namespace`` is empty for addresses outside and where several are gathered.
 
     ``members`` are titles of workloads, or ranges of addresses, in order.
@@ -64,9 +64,9 @@ class Picture:
 
     gathered: Gathered
     workloads: int
-    groups: tuple[Group, ...]
+    groups: tuple[WorkloadGroup, ...]
     links: tuple[Link, ...]
-    served: Served
+    served: ServedPods
 
 
 def picture(network: Network) -> Picture:
@@ -125,7 +125,7 @@ _LEVELS = (
 """How far to gather: groups of workloads, and of addresses, at most. Between the last no more than `MOST_LINKS` links fit."""
 
 
-def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> Group:
+def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> WorkloadGroup:
     spaces = sorted({where[one] for one in titles})
     namespace = spaces[0] if len(spaces) == 1 else ""
     if whole:
@@ -135,7 +135,7 @@ def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> Group:
         first = _short(titles[0]) if namespace else titles[0]
         more = f" and {len(titles) - 1} alike" if len(titles) > 1 else ""
         title = f"{first}{more}" + ("" if namespace else f" in {len(spaces)} namespaces")
-    return Group(title=title, namespace=namespace, outside=False, members=tuple(titles))
+    return WorkloadGroup(title=title, namespace=namespace, outside=False, members=tuple(titles))
 
 
 def _short(title: str) -> str:
@@ -144,7 +144,7 @@ def _short(title: str) -> str:
     return f"{name.rpartition('/')[2]} ({kind})"
 
 
-def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]:
+def _outside(world: World, tables: list[Flags]) -> list[tuple[WorkloadGroup, list[int]]]:
     """Ranges of addresses and host names, those together that no pod tells apart, the most addresses last."""
     pods = len(world.first_of_class)
     alike: dict[tuple[bool, bytes], list[int]] = {}
@@ -162,29 +162,29 @@ def _outside(world: World, tables: list[Flags]) -> list[tuple[Group, list[int]]]
     return sorted(found, key=lambda one: (one[0].title.startswith("any"), one[0].title))
 
 
-def _fewer(found: list[tuple[Group, list[int]]], most: int) -> list[tuple[Group, list[int]]]:
+def _fewer(found: list[tuple[WorkloadGroup, list[int]]], most: int) -> list[tuple[WorkloadGroup, list[int]]]:
     """*found*, where it is more than *most* with the middle as one, for which a line means that some of its addresses may."""
     if len(found) <= most:
         return found
     middle = found[most - 2 : -1]
     members = tuple(one for group, _ in middle for one in group.members)
     title = f"{len(members)} more, of which some may"
-    gathered = Group(title=title, namespace="", outside=True, members=members)
+    gathered = WorkloadGroup(title=title, namespace="", outside=True, members=members)
     return [*found[: most - 2], (gathered, sorted(end for _, ends in middle for end in ends)), found[-1]]
 
 
-def _of_addresses(spans: list[Span | Domain], *, all_of_them: bool) -> Group:
-    widest = max(one.last - one.first + 1 if isinstance(one, Span) and one.version == 4 else 0 for one in spans)
+def _of_addresses(spans: list[AddressSpan | Domain], *, all_of_them: bool) -> WorkloadGroup:
+    widest = max(one.last - one.first + 1 if isinstance(one, AddressSpan) and one.version == 4 else 0 for one in spans)
     if all_of_them:
         title = "any address"
     elif widest > 1 << 24:
         title = "any other address"
     else:
         title = f"{spans[0]}" + (f" and {len(spans) - 1} more" if len(spans) > 1 else "")
-    return Group(title=title, namespace="", outside=True, members=tuple(str(one) for one in spans))
+    return WorkloadGroup(title=title, namespace="", outside=True, members=tuple(str(one) for one in spans))
 
 
-def _links(world: World, tables: list[Flags], groups: list[tuple[Group, list[int]]]) -> tuple[Link, ...]:
+def _links(world: World, tables: list[Flags], groups: list[tuple[WorkloadGroup, list[int]]]) -> tuple[Link, ...]:
     members = np.zeros((len(groups), world.ends), dtype=np.float32)
     for row, (_, ends) in enumerate(groups):
         members[row, ends] = 1

@@ -9,7 +9,7 @@ from arcops.seen.network import Action, Direction, Network, PodSet, Protocol
 from reach.addresses import Domain
 from reach.decision import End, Reason, decide
 from reach.doubts import doubts
-from reach.ends import Door, doors, sources
+from reach.ends import NamedPort, doors, sources
 from reach.mesh_layer import MeshLayer
 from reach.world import World
 
@@ -104,7 +104,7 @@ def _of_nodes(ends: list[PodSet]) -> Iterator[str]:
             yield f"{where}: {pods.title} uses the network of its node, where policies do not reliably hold"
 
 
-def _may_be_addressed(world: World, source: End, door: Door) -> Iterator[str]:
+def _may_be_addressed(world: World, source: End, door: NamedPort) -> Iterator[str]:
     """Rules by address that would open a closed connection between pods, if a pod's address lies in their block."""
     target = door.end
     if not (isinstance(source, PodSet) and isinstance(target, PodSet) and door.port):
@@ -122,7 +122,7 @@ def _may_be_addressed(world: World, source: End, door: Door) -> Iterator[str]:
                         yield f"{where}: {clause.policy.title} names {peer.block.cidr}, in which pods may lie, too"
 
 
-def _may_be_answered(world: World, source: End, door: Door) -> Iterator[str]:
+def _may_be_answered(world: World, source: End, door: NamedPort) -> Iterator[str]:
     """Rules by host name that would open a closed connection to an address, if a name is answered with it."""
     if not isinstance(source, PodSet) or isinstance(door.end, PodSet | Domain) or not door.port:
         return

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from arcops.seen.network import Network, PodSet, Protocol, RouteSeen, ServicePort, ServiceSeen
-from reach.entries import Entry, Services, entries
+from reach.entries import Services, WayIn, entries
 from reach.roots import roots
 
 MOST_ROWS = 4
@@ -29,7 +29,7 @@ class Entrance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class ServedPods:
     """``rows`` are those beneath each group, by its position."""
 
     rows: tuple[tuple[str, ...], ...]
@@ -46,7 +46,7 @@ class _Lead:
     row: str
 
 
-def served(network: Network, group_of: Mapping[str, int], groups: int) -> Served:
+def served(network: Network, group_of: Mapping[str, int], groups: int) -> ServedPods:
     """The Services and ways in of *network*. ``group_of`` gives the position of the group that each workload is drawn in."""
     position = {id(pods): group_of[title] for pods, title in zip(network.pods, roots(network), strict=True)}
     every: list[dict[str, None]] = [{} for _ in range(groups)]
@@ -63,7 +63,7 @@ def served(network: Network, group_of: Mapping[str, int], groups: int) -> Served
         shown = _capped(list(found))
         short.update({(number, row): row if row in shown else shown[-1] for row in found})
         rows.append(tuple(shown))
-    return Served(rows=tuple(rows), entrances=_gathered(leads, short))
+    return ServedPods(rows=tuple(rows), entrances=_gathered(leads, short))
 
 
 def _capped(rows: list[str]) -> list[str]:
@@ -81,7 +81,7 @@ def _target(protocol: Protocol, number: int, name: str, pods: PodSet) -> str:
     return f"{protocol.value} {number or named or name}"
 
 
-def _leads(entry: Entry, position: Mapping[int, int]) -> Iterable[_Lead]:
+def _leads(entry: WayIn, position: Mapping[int, int]) -> Iterable[_Lead]:
     for pods in entry.pods:
         target = _target(entry.protocol, entry.port, entry.port_name, pods)
         if entry.service is None:
@@ -104,7 +104,7 @@ def _named(service: ServiceSeen, route: RouteSeen | None) -> tuple[str, str, str
     return route.kind, route.namespace, route.title, detail
 
 
-def _port(entry: Entry, service: ServiceSeen) -> ServicePort | None:
+def _port(entry: WayIn, service: ServiceSeen) -> ServicePort | None:
     wanted = (entry.protocol, entry.port, entry.port_name)
     return next((one for one in service.ports if (one.protocol, one.target, one.target_name) == wanted), None)
 

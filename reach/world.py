@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, Tier
+from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, PolicyTier
 from reach.clauses import Clause, Terrain
 from reach.effort import STEP, Effort
 from reach.ports import Ports
@@ -63,11 +63,11 @@ class World:
         return _alike(np.packbits(np.array(rows), axis=0).T)
 
     @cached_property
-    def _by_tier(self) -> dict[tuple[Tier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]]:
+    def _by_tier(self) -> dict[tuple[PolicyTier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]]:
         """Every clause with its subjects as classes and its peers as bits over ends."""
         count = len(self.network.pods)
         self.effort.spend(3 * self.ends * len(self.clauses), steps=5 * len(self.clauses))
-        found: dict[tuple[Tier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]] = {}
+        found: dict[tuple[PolicyTier, Direction], list[tuple[Clause, NDArray[np.intp], Bits]]] = {}
         for clause in self.clauses:
             subject = np.flatnonzero(clause.subject[self.first_of_class])
             self.effort.hold(8 * len(subject) + self.ends // 8)
@@ -83,26 +83,26 @@ class World:
         blank = np.zeros((rows, (self.ends + 7) // 8), dtype=np.uint8)
         isolated = self.terrain.isolated[direction][self.first_of_class]
         allowed, denied = blank.copy(), blank
-        for clause, subject, peers in self._by_tier.get((Tier.NAMESPACE, direction), ()):
+        for clause, subject, peers in self._by_tier.get((PolicyTier.NAMESPACE, direction), ()):
             if clause.ports[piece]:
                 (denied if clause.rule.action is Action.DENY else allowed)[subject] |= peers
         if not isolated.all():
-            allowed[~isolated] = self._ordered(Tier.BASELINE, direction, piece, otherwise=None)[~isolated]
+            allowed[~isolated] = self._ordered(PolicyTier.BASELINE, direction, piece, otherwise=None)[~isolated]
         allowed &= ~denied
-        return self._ordered(Tier.ADMIN, direction, piece, otherwise=allowed)
+        return self._ordered(PolicyTier.ADMIN, direction, piece, otherwise=allowed)
 
     def _count(self, direction: Direction, piece: int) -> None:
         """Pay for one table of bits, and for each clause that is written into it."""
         width = (self.ends + 7) // 8
         self.effort.hold(6 * len(self.first_of_class) * width)
         self.effort.release(6 * len(self.first_of_class) * width)
-        for tier in Tier:
+        for tier in PolicyTier:
             clauses = self._by_tier.get((tier, direction), ())
             hit = [len(subject) for clause, subject, _ in clauses if clause.ports[piece]]
-            size = 2 * sum(hit) * width * (1 if tier is Tier.NAMESPACE else 3)
+            size = 2 * sum(hit) * width * (1 if tier is PolicyTier.NAMESPACE else 3)
             self.effort.spend(size + len(clauses) * STEP // 4, steps=3 * len(hit))
 
-    def _ordered(self, tier: Tier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
+    def _ordered(self, tier: PolicyTier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
         """What the clauses of *tier* decide one after the other; where none does, *otherwise* (`None`: allowed)."""
         clauses = self._by_tier.get((tier, direction), ())
         every = np.packbits(np.ones(self.ends, dtype=np.bool_))

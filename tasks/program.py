@@ -26,7 +26,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Output:
     """How a program ended: its exit code (negative: the signal that killed it) and what it wrote."""
 
     code: int
@@ -42,7 +42,7 @@ def run(
     alive: Callable[[], None],
     secrets: Iterable[Path],
     network: bool = False,
-) -> Answer:
+) -> Output:
     """Run *arguments* in the empty directory *scratch*, which is its home and its place for temporary files too.
 
     It may open every file of this user but *secrets*, and reach other machines only with *network*, as far as the kernel can
@@ -79,7 +79,7 @@ def run(
         finally:
             _end(process)
     _refuse_size(name, written, said, limits)
-    return Answer(code=code, output=written.read_bytes(), errors=_tail(said.read_bytes()))
+    return Output(code=code, output=written.read_bytes(), errors=_tail(said.read_bytes()))
 
 
 def _refuse_size(name: str, written: Path, said: Path, limits: Limits) -> None:

@@ -16,7 +16,7 @@ from artifacts.bundle import open_sealed
 from artifacts.private_key import Algorithm, Signer, load_signer
 from artifacts.public_key import load_public_key
 from capabilities.keys.keys import NewKey, TrustKey, new_key, trust_key
-from capabilities.model.check import Check, Checked, check_model
+from capabilities.model.check import Check, CheckedModel, check_model
 from capabilities.model.sbom import MakeSbom, make_model_sbom
 from capabilities.model.sign import Sign, sign_model_files
 from flows.place import Place
@@ -73,7 +73,7 @@ class Bench:
     def environment(self) -> dict[str, str]:
         return {"ARCOPS_HOME": str(self.home), "ARCOPS_PASSPHRASE": PASSPHRASE, "ARCOPS_TIER": "air-gapped"}
 
-    def check(self, model: Path, *, policy: str = "", attached: tuple[Path, ...] = (), now: datetime = CLOCK) -> Checked:
+    def check(self, model: Path, *, policy: str = "", attached: tuple[Path, ...] = (), now: datetime = CLOCK) -> CheckedModel:
         return check_model(Check(target=model, policy=policy or str(self.policy), attached=attached), self.place(now=now))
 
     def place(self, *, now: datetime = CLOCK) -> Place:

@@ -13,7 +13,7 @@ from pathlib import Path
 from adapters.admission.app import routes
 from adapters.cli import surroundings
 from adapters.cli.exits import open_the_standard_streams, said_in_one_sentence
-from adapters.http.app import Part, front
+from adapters.http.app import DoorPart, front
 from adapters.http.bound import bind
 from adapters.http.health import Probe
 from adapters.http.serve import listen, serve
@@ -24,9 +24,9 @@ from foundation.processes.hiding import hide_secrets
 from tasks.signing.grounds import trusted_keys
 
 
-def part(at: Place, policy: str) -> Part:
+def part(at: Place, policy: str) -> DoorPart:
     """The webhook as a part of a front: its route, and what it must have before it is asked anything."""
-    return Part(
+    return DoorPart(
         routes=routes(lambda: at, policy=policy),
         probes={"trust": _probe(lambda: trusted_keys(at.settings.trust)), "key": _probe(at.signer)},
     )

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.admission.review import Asked, NoReview, answer, read_review, refusal
+from adapters.admission.review import AdmissionAsked, NoReview, answer, read_review, refusal
 from capabilities.place import Place
 
 PATH = "/admit"
@@ -71,7 +71,7 @@ class _Door:
             return _plain(400, "the review ended early")
         if data is None:
             return _plain(413, f"a review has at most {MOST_BYTES} bytes")
-        asked: list[Asked] = []
+        asked: list[AdmissionAsked] = []
         stop = threading.Event()
         work = self._threads.submit(self._decided, data, stop, asked)
         try:
@@ -86,7 +86,7 @@ class _Door:
             return _plain(400, str(error))
         return Response(json.dumps(said), media_type="application/json")
 
-    def _decided(self, data: bytes, stop: threading.Event, asked: list[Asked]) -> dict[str, object]:
+    def _decided(self, data: bytes, stop: threading.Event, asked: list[AdmissionAsked]) -> dict[str, object]:
         """The answer to *data*, made in a thread; *asked* is told who asks as soon as that is known."""
         review = read_review(data)
         asked.append(review)

@@ -27,7 +27,7 @@ class NoReview(ArcOpsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AdmissionAsked:
     """A review with a uid. ``problem`` says why it cannot be decided; ``text`` is the review as it came."""
 
     uid: str
@@ -36,7 +36,7 @@ class Asked:
     problem: str = ""
 
 
-def read_review(data: bytes) -> Asked:
+def read_review(data: bytes) -> AdmissionAsked:
     """The review in *data*. Raises `NoReview` where not even the uid can be read, which any answer must repeat."""
     try:
         document = one_reading(data, "the review")
@@ -48,11 +48,11 @@ def read_review(data: bytes) -> Asked:
         raise NoReview("this is no AdmissionReview: it has no request with a uid")
     if len(uid) > _MOST_UID or not uid.isprintable():
         raise NoReview("the uid of the request is none that an API server makes")
-    asked = Asked(uid=uid, text=data.decode(), name=_name(request))
+    asked = AdmissionAsked(uid=uid, text=data.decode(), name=_name(request))
     if document.get("kind") != "AdmissionReview" or document.get("apiVersion") != VERSION:
-        return Asked(uid=uid, text="", problem=f"only AdmissionReview of {VERSION} is understood here")
+        return AdmissionAsked(uid=uid, text="", problem=f"only AdmissionReview of {VERSION} is understood here")
     if not isinstance(request.get("object"), dict):
-        return Asked(uid=uid, text="", problem="the request brings no object, so there is nothing to decide about")
+        return AdmissionAsked(uid=uid, text="", problem="the request brings no object, so there is nothing to decide about")
     return asked
 
 
@@ -64,7 +64,7 @@ def _name(request: dict[str, object]) -> str:
     return ".".join(words) if words and all(_PLAIN.fullmatch(word) for word in words) else "manifest"
 
 
-def answer(asked: Asked, policy: str, place: Callable[[], Place]) -> dict[str, object]:
+def answer(asked: AdmissionAsked, policy: str, place: Callable[[], Place]) -> dict[str, object]:
     """The AdmissionReview that answers *asked* by *policy*; never an exception."""
     if asked.problem:
         return refusal(asked.uid, 400, asked.problem)

@@ -31,7 +31,7 @@ def check(given: Given[CheckCluster, Judged, Reaching]) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saving:
+class SavingCluster:
     """Where the files go, and how far."""
 
     output: Path = field(metadata=shaped(short="-o"))
@@ -40,8 +40,8 @@ class Saving:
     """How far this run may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
 
 
-@command("cluster snapshot", "capabilities.cluster.check:snapshot_cluster", own=Saving)
-def snapshot(given: Given[SnapshotCluster, SavedCluster, Saving]) -> int:
+@command("cluster snapshot", "capabilities.cluster.check:snapshot_cluster", own=SavingCluster)
+def snapshot(given: Given[SnapshotCluster, SavedCluster, SavingCluster]) -> int:
     """Save what a cluster says about being ready, to check it elsewhere. Exits 1 where it did not show all of it."""
     output = given.own.output
     _refuse_unless_new(output)

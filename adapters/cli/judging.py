@@ -21,7 +21,7 @@ from arcops.silence import silent
 from capabilities.place import Place
 
 
-class Sealed(Protocol):
+class SealedOutput(Protocol):
     """An answer that is a report, and the digest under which the store keeps it sealed."""
 
     @property
@@ -47,7 +47,7 @@ def judge(given: Given[Any, Any, Sealing]) -> int:
     return keep_and_tell(answer(given.tool, given.ask(), at), given.own, at)
 
 
-def keep_and_tell(found: Sealed, own: Sealing, at: Place) -> int:
+def keep_and_tell(found: SealedOutput, own: Sealing, at: Place) -> int:
     """Write the sealed artifact where one is wanted, print the report; returns the exit code that its verdict stands for."""
     keep(found.artifact, own.output, at)
     return tell(found.report, found.artifact, own, at)

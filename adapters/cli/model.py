@@ -23,9 +23,9 @@ from arcops.silence import silent
 if TYPE_CHECKING:
     from capabilities.cluster.admit import Admit, Admitted
     from capabilities.model.announce import Announce, Announced
-    from capabilities.model.check import Check, Checked
+    from capabilities.model.check import Check, CheckedModel
     from capabilities.model.sbom import MakeSbom, SbomMade
-    from capabilities.model.sign import Sign, Signed
+    from capabilities.model.sign import Sign, SignedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Checking(Reaching):
 
 
 @command("check", "capabilities.model.check:check_model", own=Checking, fills=("summary",))
-def check(given: Given[Check, Checked, Checking]) -> int:
+def check(given: Given[Check, CheckedModel, Checking]) -> int:
     """Judge a model by a policy; print the verdict and keep a signed artifact of it."""
     from artifacts.writing import replace_whole, replaceable
 
@@ -77,7 +77,7 @@ def _shown() -> Iterator[Callable[[int, int], None]]:
 
 
 @command("sign", "capabilities.model.sign:sign_model_files", own=Signing)
-def sign(given: Given[Sign, Signed, Signing]) -> None:
+def sign(given: Given[Sign, SignedModel, Signing]) -> None:
     """Sign a model (OpenSSF Model Signing), and attest its provenance where a builder is named."""
     signed = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
     for path in signed.files:

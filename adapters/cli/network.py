@@ -144,7 +144,7 @@ def generate(given: Given[GenerateNetwork, GeneratedNetwork, Generating]) -> Non
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saving:
+class SavingNetwork:
     """Where the manifests go, and how far."""
 
     output: Path = field(metadata=shaped(short="-o"))
@@ -153,8 +153,8 @@ class Saving:
     """How far this run may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
 
 
-@command("network snapshot", "capabilities.network.snapshot:snapshot_network", own=Saving, fills=("have", "seconds"))
-def snapshot(given: Given[SnapshotNetwork, Snapshotted, Saving]) -> int:
+@command("network snapshot", "capabilities.network.snapshot:snapshot_network", own=SavingNetwork, fills=("have", "seconds"))
+def snapshot(given: Given[SnapshotNetwork, Snapshotted, SavingNetwork]) -> int:
     """Save what a cluster holds about its network, to check and compare it; the same command continues one that was cut off.
 
     Exits 1 where the cluster did not show all of it.

@@ -17,10 +17,10 @@ from socket import socket
 from adapters.cli import surroundings
 from adapters.cli.listening import Listening
 from adapters.http.access import Door
-from adapters.http.app import Part, front
+from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.metrics import Metrics
-from adapters.http.opening import Opening, opening
+from adapters.http.opening import UserOpening, opening
 from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
 from adapters.http.serve import free_port, listen, serve
 from adapters.http.stored import StoreWatch
@@ -98,7 +98,7 @@ def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str
     return {"ARCOPS_ROOTS": os.pathsep.join(map(str, roots)), **output}
 
 
-Maker = Callable[[Place, Bound, Door], Part]
+Maker = Callable[[Place, Bound, Door], DoorPart]
 
 
 def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bool) -> None:
@@ -146,9 +146,9 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     door = Door(tokens=tokens, opening=way_in, quotas=quotas, requests=requests)
     # Who has the secret of this start is this user; who comes with a token sees what the operator serves.
     at = replace(at, own=False, roots=at.settings.roots if tokens else at.settings.roots or None)
-    parts = [Part(routes=(), running=_traced()), *(make(at, bound, door) for make in makers)]
+    parts = [DoorPart(routes=(), running=_traced()), *(make(at, bound, door) for make in makers)]
     if way_in is not None:
-        parts.insert(1, Part(routes=way_in.routes(), running=way_in.running()))
+        parts.insert(1, DoorPart(routes=way_in.routes(), running=way_in.running()))
     watch = StoreWatch(at.settings.store, at.settings.memory)
     app = front(parts, bound, Metrics(watch, lambda inner: door.for_readers(inner, f"{bound.url}/mcp")))
     _log.info("%s at %s", what, bound.url)
@@ -157,7 +157,7 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     serve(app, bound, listening)
 
 
-def _say_how_to_open(way_in: Opening) -> None:
+def _say_how_to_open(way_in: UserOpening) -> None:
     """Where the secret is; the link itself only to a person at a terminal, for logs are carried elsewhere."""
     place = way_in.put()
     _log.info("for this user alone: %s has the secret, and a link for the browser", place)
@@ -165,19 +165,19 @@ def _say_how_to_open(way_in: Opening) -> None:
         print(f"arcops: open {way_in.link}", file=sys.stderr, flush=True)
 
 
-def _mcp(at: Place, bound: Bound, door: Door) -> Part:
+def _mcp(at: Place, bound: Bound, door: Door) -> DoorPart:
     from adapters.mcp.app import endpoint
 
     found = endpoint(at, resource=f"{bound.url}/mcp", door=door)
-    return Part(routes=found.routes, running=found.running, work=found.work)
+    return DoorPart(routes=found.routes, running=found.running, work=found.work)
 
 
-def _pages(at: Place, bound: Bound, door: Door) -> Part:
+def _pages(at: Place, bound: Bound, door: Door) -> DoorPart:
     from starlette.routing import Mount
 
     from adapters.web.app import site
 
-    return Part(routes=[Mount("/", app=door.for_readers(site(lambda: at), f"{bound.url}/mcp"))])
+    return DoorPart(routes=[Mount("/", app=door.for_readers(site(lambda: at), f"{bound.url}/mcp"))])
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from capabilities.artifact.store import (
         ArtifactsListed,
         BroughtIn,
-        Carried,
+        CarriedStore,
         CheckStore,
         ExportStore,
         ImportStore,
@@ -158,7 +158,7 @@ def check(given: Given[CheckStore, StoreChecked, None]) -> int:
 
 
 @command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text})
-def export(given: Given[ExportStore, Carried, None]) -> None:
+def export(given: Given[ExportStore, CarriedStore, None]) -> None:
     """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
     ask = given.ask()
     carried = answer(given.tool, ask, surroundings.place())

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.http.opening import Opening
+from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from capabilities.contract import Scope as Permission
@@ -37,7 +37,7 @@ class Door:
     """Who is let in at a front: who has a token of the issuer, or without one this user alone; and how much each may hold."""
 
     tokens: Tokens | None
-    opening: Opening | None = None
+    opening: UserOpening | None = None
     quotas: Quotas = field(default_factory=Quotas)
     requests: Shares | None = None
 
@@ -70,7 +70,7 @@ class Guard:
     resource: str
     needs: Callable[[bytes], tuple[Permission, ...]]
     limit: int
-    opening: Opening | None = None
+    opening: UserOpening | None = None
     pages: bool = False
     shares: Shares | None = None
 

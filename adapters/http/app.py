@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from adapters.http.bound import Bound
-from adapters.http.checked import Checked
+from adapters.http.checked import CheckedRequests
 from adapters.http.health import Health, Probe
 from adapters.http.metrics import Metrics
 from adapters.http.supervised import Supervised
@@ -20,7 +20,7 @@ from capabilities.work import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class DoorPart:
     """What one door adds: its routes, what must run meanwhile, and what it stands on.
 
     ``work`` is where its tools are at work, ``processes`` what it keeps running; both are measured.
@@ -33,7 +33,7 @@ class Part:
     processes: Sequence[Supervised] = ()
 
 
-def front(parts: Sequence[Part], bound: Bound, metrics: Metrics | None = None) -> ASGIApp:
+def front(parts: Sequence[DoorPart], bound: Bound, metrics: Metrics | None = None) -> ASGIApp:
     """The application that serves *parts* at *bound*, and *metrics* of them."""
     probes = {name: probe for part in parts for name, probe in part.probes.items()}
     if metrics is not None:
@@ -58,7 +58,7 @@ def front(parts: Sequence[Part], bound: Bound, metrics: Metrics | None = None) -
     if metrics is not None:
         metrics.serve(routes)
     app = Starlette(routes=routes, lifespan=lifespan)
-    checked = Checked(app=app, hosts=bound.hosts, origins=bound.origins, secure=bound.url.startswith("https://"))
+    checked = CheckedRequests(app=app, hosts=bound.hosts, origins=bound.origins, secure=bound.url.startswith("https://"))
     return Watched(app=checked, tell=metrics.requested if metrics is not None else _unheard)
 
 

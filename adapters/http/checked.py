@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.http.paths import NotPlain, encoded, plain, plain_query
+from adapters.http.paths import NotPlainPath, encoded, plain, plain_query
 
 HEALTH = ("/livez", "/readyz", "/startupz")
 HEADERS: Mapping[str, str] = {
@@ -29,7 +29,7 @@ HEADERS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedRequests:
     """``app`` behind the checks. Probes are let through whatever they call us: a kubelet asks by the pod's address."""
 
     app: ASGIApp
@@ -80,7 +80,7 @@ def _one_path(scope: Scope) -> PlainTextResponse | None:
     try:
         path = plain(scope.get("raw_path") or encoded(scope["path"]))
         plain_query(scope.get("query_string", b""))
-    except NotPlain as error:
+    except NotPlainPath as error:
         return PlainTextResponse(f"This address is refused: {error}.\n", status_code=400)
     scope["path"], scope["raw_path"] = path, encoded(path)
     return None

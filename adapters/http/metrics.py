@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.health import Health, Probe
-from adapters.http.stored import Looked, StoreWatch
+from adapters.http.stored import StoreLook, StoreWatch
 from adapters.http.supervised import Supervised
 from adapters.http.watched import METRICS
 from arcops.verdict import Verdict
@@ -118,7 +118,7 @@ class _Now(Collector):
     works: list[Work] = field(default_factory=list)
     processes: list[Supervised] = field(default_factory=list)
     ready: Mapping[str, str] = field(default_factory=dict)
-    looked: Looked = field(default_factory=Looked)
+    looked: StoreLook = field(default_factory=StoreLook)
     policies: dict[str, str] = field(default_factory=dict)
 
     def collect(self) -> Iterator[Metric]:

@@ -34,7 +34,7 @@ _POLICY = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-
 
 
 @dataclass(slots=True, kw_only=True)
-class Opening:
+class UserOpening:
     """The way in for this user. ``cache`` is the folder below which the secret lies for this user's programs."""
 
     bound: Bound
@@ -117,13 +117,13 @@ class Opening:
         return answer
 
 
-def opening(bound: Bound, cache: Path, environment: Mapping[str, str]) -> Opening:
+def opening(bound: Bound, cache: Path, environment: Mapping[str, str]) -> UserOpening:
     """The way in to *bound*. The secret is made now, or read from the file that ``ARCOPS_SECRET_FILE`` names.
 
     Raises `Refused` for a file that others can read, or that holds no secret.
     """
     named = environment.get(SECRET_FILE, "")
-    made = Opening(bound=bound, cache=cache, secret=nearby.read_own(Path(named)) if named else secrets.token_urlsafe(32))
+    made = UserOpening(bound=bound, cache=cache, secret=nearby.read_own(Path(named)) if named else secrets.token_urlsafe(32))
     made.put()
     return made
 

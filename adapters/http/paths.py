@@ -15,24 +15,24 @@ _CUT = re.compile(r"[\\;?#%]")
 _PLAIN = "/:@!$&'()*+,=-._~"
 
 
-class NotPlain(Exception):
+class NotPlainPath(Exception):
     """A path or a query that could mean more than one thing; the sentence says why."""
 
 
 def plain(raw: bytes) -> str:
-    """The path that *raw* means, decoded once. Raises `NotPlain`."""
+    """The path that *raw* means, decoded once. Raises `NotPlainPath`."""
     if not raw.startswith(b"/"):
-        raise NotPlain("the path does not begin with a slash")
+        raise NotPlainPath("the path does not begin with a slash")
     if _BROKEN.search(raw) or _ENCODED.search(raw):
-        raise NotPlain("the path encodes a slash, a backslash, a percent sign, a NUL or what ends a path")
+        raise NotPlainPath("the path encodes a slash, a backslash, a percent sign, a NUL or what ends a path")
     try:
         path = unquote_to_bytes(raw).decode()
     except UnicodeDecodeError:
-        raise NotPlain("the path is no UTF-8") from None
+        raise NotPlainPath("the path is no UTF-8") from None
     if not path.isprintable() or _CUT.search(path):
-        raise NotPlain("the path holds a backslash, a semicolon or a character that cannot be seen")
+        raise NotPlainPath("the path holds a backslash, a semicolon or a character that cannot be seen")
     if "//" in path or any(part in (".", "..") for part in path.split("/")):
-        raise NotPlain("the path holds an empty part, '.' or '..'")
+        raise NotPlainPath("the path holds an empty part, '.' or '..'")
     return path
 
 
@@ -42,13 +42,13 @@ def encoded(path: str) -> bytes:
 
 
 def plain_query(raw: bytes) -> None:
-    """Raises `NotPlain` if the query holds a NUL, or what is no UTF-8 once decoded (a lone surrogate, among others)."""
+    """Raises `NotPlainPath` if the query holds a NUL, or what is no UTF-8 once decoded (a lone surrogate, among others)."""
     if _BROKEN.search(raw):
-        raise NotPlain("a percent sign in the query is followed by no two hexadecimal digits")
+        raise NotPlainPath("a percent sign in the query is followed by no two hexadecimal digits")
     decoded = unquote_to_bytes(raw)
     try:
         decoded.decode()
     except UnicodeDecodeError:
-        raise NotPlain("the query is no UTF-8") from None
+        raise NotPlainPath("the query is no UTF-8") from None
     if b"\x00" in decoded:
-        raise NotPlain("the query holds a NUL")
+        raise NotPlainPath("the query holds a NUL")

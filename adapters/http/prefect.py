@@ -16,7 +16,7 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute, Mount
 
-from adapters.http.app import Part
+from adapters.http.app import DoorPart
 from adapters.http.proxied import Proxied
 from adapters.http.supervised import Supervised
 from arcops.errors import Refused
@@ -43,7 +43,7 @@ _PURPOSE = Purpose(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class PrefectSite:
     """``home`` is Prefect's folder, ``port`` the loopback port its server takes, ``url`` the front's own address."""
 
     home: Path
@@ -57,12 +57,12 @@ class Site:
         return f"http://127.0.0.1:{self.port}/api"
 
 
-def site(home: Path, port: int, url: str, environment: Mapping[str, str]) -> Site:
+def site(home: Path, port: int, url: str, environment: Mapping[str, str]) -> PrefectSite:
     """The site at *home*. Its password is the operator's (``PREFECT_SERVER_API_AUTH_STRING``), or made once and kept there."""
     given = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
     if given and ":" not in given:
         raise Refused("PREFECT_SERVER_API_AUTH_STRING must read user:password")
-    return Site(home=home, port=port, url=url, password=given or _kept_password(home / "auth"))
+    return PrefectSite(home=home, port=port, url=url, password=given or _kept_password(home / "auth"))
 
 
 def _kept_password(path: Path) -> str:
@@ -74,7 +74,7 @@ def _kept_password(path: Path) -> str:
     return made
 
 
-def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
+def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) -> DoorPart:
     """The part of the front that shows Prefect, runs its server, puts our deployments there and works on them."""
     server = Supervised(
         name="Prefect's server",
@@ -110,7 +110,7 @@ def part(where: Site, environment: Mapping[str, str], *, worker: bool) -> Part:
             yield
 
     routes: list[BaseRoute] = [Mount(PATH, app=pages)]
-    return Part(routes=routes, running=everything(), probes=probes, processes=processes)
+    return DoorPart(routes=routes, running=everything(), probes=probes, processes=processes)
 
 
 def _lasting(module: str, *arguments: str) -> list[str]:
@@ -124,7 +124,7 @@ def _behind(path: str) -> str:
     return inside if inside.startswith("/api/") else path
 
 
-def server_environment(where: Site, environment: Mapping[str, str]) -> dict[str, str]:
+def server_environment(where: PrefectSite, environment: Mapping[str, str]) -> dict[str, str]:
     """What Prefect's server is told: no key of ours. What an operator set of Prefect's own stays, but for what would open it or
     make it call out.
     """
@@ -146,7 +146,7 @@ def server_environment(where: Site, environment: Mapping[str, str]) -> dict[str,
     return {**defaults, **environments.of_server(environment), **fixed}
 
 
-def client_environment(where: Site) -> dict[str, str]:
+def client_environment(where: PrefectSite) -> dict[str, str]:
     """What programs on this machine need to reach Prefect's server."""
     return {
         **QUIET,

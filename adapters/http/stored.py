@@ -33,7 +33,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class StoreLook:
     """``wrong`` and ``unwritable`` are sentences without folders, or empty; ``stored`` is there only where nothing is wrong."""
 
     wrong: str = ""
@@ -57,7 +57,7 @@ class StoreWatch:
         looked = self.look(weigh=False)
         return looked.wrong or looked.unwritable
 
-    def look(self, *, weigh: bool = True) -> Looked:
+    def look(self, *, weigh: bool = True) -> StoreLook:
         """The store now. Its size is weighed anew once a minute at most, for that is a walk through all of it."""
         wrong, stored = "", None
         try:
@@ -67,7 +67,7 @@ class StoreWatch:
         except (ArcOpsError, OSError):
             wrong = "the store cannot be read"
         free, unwritable = _room(self.folder)
-        return Looked(wrong=wrong, unwritable=unwritable, free=free, stored=stored)
+        return StoreLook(wrong=wrong, unwritable=unwritable, free=free, stored=stored)
 
     def _is_there(self) -> bool:
         """Is there a store? Raises `Refused` where there is none any more."""

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.access import CALLER, Door, Guard, metadata
-from adapters.mcp.events import Sessions
+from adapters.mcp.events import EventSessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
 from capabilities.catalogue import offered
@@ -30,7 +30,7 @@ MOST_SESSIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class McpEndpoint:
     """``routes`` for the front, and what must run while they are served."""
 
     routes: list[BaseRoute]
@@ -38,7 +38,7 @@ class Endpoint:
     work: Work
 
 
-def endpoint(place: Place, *, resource: str, door: Door) -> Endpoint:
+def endpoint(place: Place, *, resource: str, door: Door) -> McpEndpoint:
     """The MCP endpoint at *place*, for who *door* lets in. *resource* is the URL that clients know it by."""
     work = Work(long=place.settings.workers)
     # Without tokens it is not known who asks, so no caller is offered what changes whom this place believes.
@@ -54,13 +54,13 @@ def over_http(
     resource: str,
     door: Door,
     retry_ms: int | None = None,
-) -> Endpoint:
+) -> McpEndpoint:
     """The endpoint that serves *server*, whose tools are at work in *work*.
 
     A client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked Host and Origin
     before; the SDK's own check of them would need every name twice.
     """
-    manager = Sessions(
+    manager = EventSessions(
         app=server,
         retry_interval=retry_ms,
         max_request_body_size=MOST_BODY,
@@ -80,7 +80,7 @@ def over_http(
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
     if door.tokens is not None:
         routes += metadata(door.tokens, resource)
-    return Endpoint(routes=routes, running=_running(manager, work), work=work)
+    return McpEndpoint(routes=routes, running=_running(manager, work), work=work)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class _Owned:
 
 
 @asynccontextmanager
-async def _running(manager: Sessions, work: Work) -> AsyncIterator[None]:
+async def _running(manager: EventSessions, work: Work) -> AsyncIterator[None]:
     import anyio
 
     async with manager.run():

@@ -92,7 +92,7 @@ class _TooMany(Exception):
     """This caller has as many sessions as it may."""
 
 
-class Sessions(StreamableHTTPSessionManager):
+class EventSessions(StreamableHTTPSessionManager):
     """The SDK's manager of sessions, each with events of its own: it reads ``event_store`` once for each that it opens.
 
     One caller has at most *most_each* of them; the next is answered 429.

@@ -20,7 +20,7 @@ _NAMES = ("q", "subject", "verdict", "gate", "gate_verdict", "site", "from", "to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class ListingAsked:
     """What the list page shows: the filter, the values as they were typed, and the page (the first is 1)."""
 
     what: Filter
@@ -33,7 +33,7 @@ class Listing:
         return "?" + urlencode({name: value for name, value in values.items() if value})
 
 
-def listing(query: Mapping[str, str]) -> Listing:
+def listing(query: Mapping[str, str]) -> ListingAsked:
     """The listing that *query* asks for. Raises `Problem` (400) naming the value that cannot be understood."""
     typed = {name: text(query, name) for name in _NAMES}
     begin, end = _day(typed, "from"), _day(typed, "to")
@@ -50,7 +50,7 @@ def listing(query: Mapping[str, str]) -> Listing:
         offset=(page - 1) * PAGE,
         limit=PAGE,
     )
-    return Listing(what=what, typed={name: value for name, value in typed.items() if value}, page=page)
+    return ListingAsked(what=what, typed={name: value for name, value in typed.items() if value}, page=page)
 
 
 def text(query: Mapping[str, str], name: str) -> str:

@@ -16,7 +16,7 @@ _FIRST = ("path", "name", "id", "uuid", "purl", "kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class LaidOut:
     """``shape`` is ``text``, ``hex`` (a digest), ``number`` (also yes and no), ``fields``, ``table``, ``items``
     or ``words`` (a short list without anything inside).
 
@@ -26,9 +26,9 @@ class Node:
 
     shape: str
     text: str = ""
-    members: tuple[tuple[str, Node], ...] = ()
+    members: tuple[tuple[str, LaidOut], ...] = ()
     columns: tuple[str, ...] = ()
-    rows: tuple[tuple[Node, ...], ...] = ()
+    rows: tuple[tuple[LaidOut, ...], ...] = ()
     empty: tuple[str, ...] = ()
     left: int = 0
 
@@ -42,16 +42,16 @@ class _Budget:
         return self.left >= 0
 
 
-def lay_out(value: object) -> Node:
+def lay_out(value: object) -> LaidOut:
     """*value*, parsed JSON, in at most about `MOST_LEAVES` leaves."""
     return _node(value, _Budget(), 0)
 
 
-def _node(value: object, budget: _Budget, depth: int) -> Node:
+def _node(value: object, budget: _Budget, depth: int) -> LaidOut:
     if not isinstance(value, (dict, list)):
         return _leaf(value)
     if depth >= MOST_DEPTH:
-        return Node(shape="number", text=f"… {len(value)} more, too deep to be shown here")
+        return LaidOut(shape="number", text=f"… {len(value)} more, too deep to be shown here")
     if isinstance(value, list):
         if len(value) <= MOST_WORDS and not any(isinstance(one, (dict, list)) for one in value):
             return _members("words", _numbered(value), budget, depth)
@@ -59,18 +59,18 @@ def _node(value: object, budget: _Budget, depth: int) -> Node:
     return _members("fields", value, budget, depth)
 
 
-def _members(shape: str, value: Mapping[str, object], budget: _Budget, depth: int) -> Node:
+def _members(shape: str, value: Mapping[str, object], budget: _Budget, depth: int) -> LaidOut:
     empty = tuple(name for name, member in value.items() if _nothing(member)) if shape == "fields" else ()
     full = {name: member for name, member in value.items() if name not in empty}
     shown = tuple((name, _node(member, budget, depth + 1)) for name, member in full.items() if budget.take())
-    return Node(shape=shape, members=shown, empty=empty[:MOST_LEAVES], left=len(full) - len(shown))
+    return LaidOut(shape=shape, members=shown, empty=empty[:MOST_LEAVES], left=len(full) - len(shown))
 
 
 def _numbered(value: list[object]) -> Mapping[str, object]:
     return {str(number): one for number, one in enumerate(value, 1)}
 
 
-def _table(value: list[object], budget: _Budget, depth: int) -> Node | None:
+def _table(value: list[object], budget: _Budget, depth: int) -> LaidOut | None:
     """A table, where every item is an object and they have few fields in common, with little inside each."""
     flat: list[dict[str, object]] = []
     for row in value:
@@ -83,12 +83,14 @@ def _table(value: list[object], budget: _Budget, depth: int) -> Node | None:
         return None
     columns = tuple(sorted(full, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)))
     rows = tuple(
-        tuple(_node(row[name], budget, depth + 2) if not _nothing(row.get(name)) else Node(shape="number") for name in columns)
+        tuple(
+            _node(row[name], budget, depth + 2) if not _nothing(row.get(name)) else LaidOut(shape="number") for name in columns
+        )
         for row in flat
         if budget.take(len(columns))
     )
     empty = tuple(name for name in names if name not in full)
-    return Node(shape="table", columns=columns, rows=rows, empty=empty, left=len(flat) - len(rows))
+    return LaidOut(shape="table", columns=columns, rows=rows, empty=empty, left=len(flat) - len(rows))
 
 
 def _flat(row: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
@@ -110,10 +112,12 @@ def _large(value: object) -> bool:
     return isinstance(value, list) and (len(value) > 6 or any(isinstance(member, (dict, list)) and member for member in value))
 
 
-def _leaf(value: object) -> Node:
+def _leaf(value: object) -> LaidOut:
     if isinstance(value, str):
         if _HEX.match(value):
-            return Node(shape="hex", text=value)
-        return Node(shape="text", text=f"{value[:_MOST_TEXT]}… ({len(value)} characters)" if len(value) > _MOST_TEXT else value)
+            return LaidOut(shape="hex", text=value)
+        return LaidOut(
+            shape="text", text=f"{value[:_MOST_TEXT]}… ({len(value)} characters)" if len(value) > _MOST_TEXT else value
+        )
     words = {"None": "nothing", "True": "yes", "False": "no"}
-    return Node(shape="number", text=words.get(str(value), str(value)))
+    return LaidOut(shape="number", text=words.get(str(value), str(value)))

@@ -11,7 +11,7 @@ from adapters.web.showing import Asked, owner_of
 from adapters.web.words import short
 from arcops.errors import Refused, Unavailable
 from arcops.seen.declared import Declared
-from capabilities.kept import Changed, kept_bytes
+from capabilities.kept import ChangedBytes, kept_bytes
 from capabilities.network.map import BODIES, drawn, kept_network
 from capabilities.patience import patient
 from capabilities.place import Place
@@ -35,7 +35,7 @@ def evidence_map(asked: Asked) -> Reply:
     name = f"{name}, as declared" if kind == Declared.KIND else name
     try:
         svg = _drawn(asked.digest, kind, name, asked.at)
-    except Changed as error:
+    except ChangedBytes as error:
         raise Problem(
             409, "These bytes were changed", f"{error}.", "Run 'arcops store check' to learn what else changed."
         ) from error

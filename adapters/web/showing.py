@@ -23,7 +23,7 @@ from capabilities.artifact.figures import MOST_DAYS, AskFigures, success_figures
 from capabilities.artifact.review import review_artifacts
 from capabilities.artifact.standing import Ledgered
 from capabilities.artifact.verify import Fetch, fetch_artifact
-from capabilities.kept import Changed, NotThere
+from capabilities.kept import ChangedBytes, NotThere
 from capabilities.network.map import BODIES as MAPPED
 from capabilities.place import Place
 from capabilities.policy.explain import explained
@@ -165,7 +165,7 @@ def _kept(asked: Asked, what: str) -> bytes:
     digest(asked.digest, what)
     try:
         return fetch_artifact(Fetch(artifact=asked.digest), asked.at).text.encode()
-    except Changed as error:
+    except ChangedBytes as error:
         raise Problem(
             409,
             "These bytes were changed",

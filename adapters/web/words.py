@@ -16,7 +16,7 @@ from artifacts.typed import moment
 from artifacts.vouch import Standing
 from capabilities.artifact.figures import worded
 from capabilities.artifact.measured_words import amount, ratio
-from capabilities.artifact.significance import Difference
+from capabilities.artifact.significance import TimedDifference
 from capabilities.artifact.standing import Ledgered
 
 _STATIC = files("adapters.web") / "static"
@@ -107,5 +107,10 @@ _LEDGERED = {
 }
 """How a page says the state of the ledger."""
 
-_STANDS = {Difference.SLOWER: "bad", Difference.FASTER: "good", Difference.NONE: "good", Difference.UNDECIDED: "open"}
+_STANDS = {
+    TimedDifference.SLOWER: "bad",
+    TimedDifference.FASTER: "good",
+    TimedDifference.NONE: "good",
+    TimedDifference.UNDECIDED: "open",
+}
 """How a page marks whether a measured difference is significant, beside its word."""

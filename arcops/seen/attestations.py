@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from arcops.evidence import Body
 from arcops.seen.signatures import RevocationsSeen
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from arcops.slsa import Provenance, Summary
 from arcops.subject import Digest
 
@@ -38,7 +38,7 @@ class AttestationSeen:
     predicate_type: str = ""
     subjects: tuple[StatedSubject, ...] = ()
     predicate: str = ""
-    signers: tuple[Signer, ...] = ()
+    signers: tuple[ProvenSigner, ...] = ()
     keys: tuple[str, ...] = ()
     trusted_time: datetime | None = None
     problem: str = ""

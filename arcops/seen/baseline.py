@@ -12,7 +12,7 @@ from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.exercise import Exercise
 from arcops.seen.benchmark import Benchmark, Machine, Measured, Unit
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from arcops.subject import Subject
 from arcops.verdict import Verdict
 from arcops.zones import LEAST_SESSIONS, median
@@ -85,7 +85,7 @@ class Baselines(Body):
     KIND: ClassVar[str] = "benchmark-baseline"
 
     baseline: Baseline | None = None
-    signers: tuple[Signer, ...] = ()
+    signers: tuple[ProvenSigner, ...] = ()
     file: str = ""
     said: str = ""
 

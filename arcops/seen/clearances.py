@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from arcops.verdict import Verdict
 
 
@@ -26,7 +26,7 @@ class Clearance:
     policy_digest: str
     judged_at: datetime
     valid_until: datetime
-    signers: tuple[Signer, ...]
+    signers: tuple[ProvenSigner, ...]
     kind: str = ""
     position: int = -1
 

@@ -97,7 +97,7 @@ class PodSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadSeen:
+class ClusterWorkload:
     """A Deployment or DaemonSet: how many pods it should have, and how many are available. ``stale``: its controller has not
     yet seen the newest version, so the numbers are about an older one.
     """
@@ -234,7 +234,7 @@ class Cluster(Body):
     nodes: tuple[NodeSeen, ...] = ()
     leases: tuple[Lease, ...] = ()
     pods: tuple[PodSeen, ...] = ()
-    workloads: tuple[WorkloadSeen, ...] = ()
+    workloads: tuple[ClusterWorkload, ...] = ()
     operators: tuple[OperatorSeen, ...] = ()
     runtime_classes: tuple[str, ...] = ()
     storage_classes: tuple[StorageClassSeen, ...] = ()

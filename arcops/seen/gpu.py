@@ -129,7 +129,7 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class DeviceMemory:
     """Device memory. ``total`` is in bytes. ``sram_worn`` says that SRAM errors passed the vendor's own threshold."""
 
     total: Count
@@ -234,7 +234,7 @@ class Gpu:
 
     index: int
     identity: Identity
-    memory: Memory
+    memory: DeviceMemory
     recovery: Text
     heat: Heat
     clocks: Clocks

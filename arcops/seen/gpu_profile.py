@@ -11,7 +11,7 @@ from arcops.evidence import Body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class DatasheetFigure:
     """A number, and where it stands: ``source`` names one of the profile's sources, ``where`` the place in it."""
 
     value: int
@@ -20,7 +20,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class SourcedFact:
     """A yes or no, and where it stands."""
 
     value: bool
@@ -56,43 +56,43 @@ class Profile:
     sku: str
     names: tuple[str, ...]
     publications: tuple[Publication, ...]
-    memory: Figure
-    bandwidth: Figure
-    fp32: Figure | None = None
-    tf32: Figure | None = None
-    fp16: Figure | None = None
-    bf16: Figure | None = None
-    fp8: Figure | None = None
-    ecc: Fact
-    row_remapping: Fact
-    page_retirement: Fact
-    sram_threshold: Fact
-    nvlinks: Figure
-    nvlink_generation: Figure | None = None
-    nvlink_bridge: Fact | None = None
-    fabric: Fact
-    pcie_generation: Figure
-    pcie_width: Figure | None = None
-    mig_instances: Figure
-    power: Figure
-    least_power: Figure | None = None
-    slows_at: Figure | None = None
+    memory: DatasheetFigure
+    bandwidth: DatasheetFigure
+    fp32: DatasheetFigure | None = None
+    tf32: DatasheetFigure | None = None
+    fp16: DatasheetFigure | None = None
+    bf16: DatasheetFigure | None = None
+    fp8: DatasheetFigure | None = None
+    ecc: SourcedFact
+    row_remapping: SourcedFact
+    page_retirement: SourcedFact
+    sram_threshold: SourcedFact
+    nvlinks: DatasheetFigure
+    nvlink_generation: DatasheetFigure | None = None
+    nvlink_bridge: SourcedFact | None = None
+    fabric: SourcedFact
+    pcie_generation: DatasheetFigure
+    pcie_width: DatasheetFigure | None = None
+    mig_instances: DatasheetFigure
+    power: DatasheetFigure
+    least_power: DatasheetFigure | None = None
+    slows_at: DatasheetFigure | None = None
 
     def __post_init__(self) -> None:
         known = {publication.id for publication in self.publications}
         for name, figure in self.figures():
             if figure.source not in known or not figure.where:
                 raise Refused(f"the profile of {self.sku} does not say which of its publications gives {name}, and where in it")
-            if isinstance(figure, Figure) and figure.value < 0:
+            if isinstance(figure, DatasheetFigure) and figure.value < 0:
                 raise Refused(f"the profile of {self.sku} gives {name} as {figure.value}")
         if not self.sku or not self.names or not all(self.names):
             raise Refused(f"the profile {self.sku!r} names no device that it is for")
 
-    def figures(self) -> Iterator[tuple[str, Figure | Fact]]:
+    def figures(self) -> Iterator[tuple[str, DatasheetFigure | SourcedFact]]:
         """Every figure that the profile gives, by its name."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Figure | Fact):
+            if isinstance(value, DatasheetFigure | SourcedFact):
                 yield field.name, value
 
 

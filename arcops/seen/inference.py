@@ -107,7 +107,7 @@ class RunKind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class LoadRun:
     """A series of requests to one model. ``figure`` is the concurrency, or for an open loop the rate in 1000 seconds."""
 
     kind: RunKind
@@ -165,7 +165,7 @@ class Inference(Body):
     listing_said: str
     listed: tuple[str, ...]
     server: Server
-    runs: tuple[Run, ...]
+    runs: tuple[LoadRun, ...]
     formulas: tuple[str, ...] = FORMULAS
 
     @property
@@ -174,7 +174,7 @@ class Inference(Body):
         lines = (self.load.url, *sorted(self.load.models))
         return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
-    def run(self, kind: RunKind, model: str, figure: int) -> Run | None:
+    def run(self, kind: RunKind, model: str, figure: int) -> LoadRun | None:
         return next((run for run in self.runs if (run.kind, run.model, run.figure) == (kind, model, figure)), None)
 
 

@@ -73,7 +73,7 @@ class RoomKind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class RoomLeft:
     """Memory that was looked at ``samples`` times during the load. ``total`` and ``least``, what was free at the worst moment,
     are bytes, ``None`` where only a share is told. ``percent`` is that least share, rounded down; ``None`` where it could not
     be read, and ``said`` is why.
@@ -100,10 +100,10 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class ServerMemory:
     """``said`` is why there are no more rooms."""
 
-    rooms: tuple[Room, ...]
+    rooms: tuple[RoomLeft, ...]
     process: Process
     said: str
 
@@ -113,7 +113,7 @@ class Server:
     flavour: Flavour
     probes: tuple[Probe, ...]
     served: tuple[Served, ...]
-    memory: Memory
+    memory: ServerMemory
 
     def named(self, model: str) -> Served | None:
         return next((one for one in self.served if one.model == model), None)

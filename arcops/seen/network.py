@@ -133,7 +133,7 @@ class PolicyRule:
     ports: tuple[PortRange, ...] = ()
 
 
-class Tier(Enum):
+class PolicyTier(Enum):
     """In which order policies decide: admin before the namespaces' own, baseline after them."""
 
     ADMIN = "admin"
@@ -155,7 +155,7 @@ class PolicySeen:
     namespace: str
     name: str
     at: Location
-    tier: Tier
+    tier: PolicyTier
     pods: Selector
     namespaces: Selector | None = None
     priority: int = 0
@@ -171,7 +171,7 @@ class PolicySeen:
     @property
     def plain(self) -> bool:
         """Is it a NetworkPolicy of Kubernetes itself?"""
-        return self.tier is Tier.NAMESPACE and self.kind not in CILIUM
+        return self.tier is PolicyTier.NAMESPACE and self.kind not in CILIUM
 
     def counts(self, direction: Direction) -> bool:
         """Do its rules for *direction* have an effect? Those of a NetworkPolicy only where it isolates, all others always."""

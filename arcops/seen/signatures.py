@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class SignatureSeen:
     sha256: str
     attached: bool
     format: str
-    signers: tuple[Signer, ...] = ()
+    signers: tuple[ProvenSigner, ...] = ()
     keys: tuple[str, ...] = ()
     trusted_time: datetime | None = None
     untimed: bool = False
@@ -67,7 +67,7 @@ class RevocationsSeen:
     path: str
     sha256: str
     issued_at: datetime | None = None
-    signers: tuple[Signer, ...] = ()
+    signers: tuple[ProvenSigner, ...] = ()
     keys: tuple[str, ...] = ()
     revoked: tuple[Revoked, ...] = ()
     problem: str = ""

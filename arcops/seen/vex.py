@@ -8,7 +8,7 @@ from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 
 
 class Status(Enum):
@@ -51,7 +51,7 @@ class VexSeen:
     path: str
     sha256: str
     format: str
-    signers: tuple[Signer, ...] = ()
+    signers: tuple[ProvenSigner, ...] = ()
     statements: tuple[VexStatement, ...] = ()
     problem: str = ""
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from arcops.evidence import Body
 
 
-class Standing(Enum):
+class Certainty(Enum):
     """``YES``: the advisory covers this version. ``UNKNOWN``: nobody could tell. There is no third: what is not covered is
     not listed."""
 
@@ -51,7 +51,7 @@ class Match:
     vector: str
     score: int | None
     fixed: tuple[str, ...]
-    affected: Standing
+    affected: Certainty
     reason: str
 
 

@@ -10,7 +10,7 @@ _HEAD = late(r"@@ -(\d{1,9}),(\d{1,9}) \+\d{1,9},(\d{1,9}) @@\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class TextChange:
     """Lines *first* to *last* of the file *path* become *lines*. For a file that is new both are 0."""
 
     path: str
@@ -19,9 +19,9 @@ class Change:
     lines: tuple[str, ...]
 
 
-def changes(patch: str) -> tuple[Change, ...]:
+def changes(patch: str) -> tuple[TextChange, ...]:
     """What *patch* changes, in its order; nothing where any of it is not as a finding's patch is."""
-    found: list[Change] = []
+    found: list[TextChange] = []
     lines = patch.splitlines()
     path, new, at = "", False, 0
     while at < len(lines):
@@ -36,7 +36,7 @@ def changes(patch: str) -> tuple[Change, ...]:
         body, at = _body(lines, at + 1, old, size)
         if not path or body is None or new != (old == 0):
             return ()
-        found.append(Change(path=path, first=first, last=first + old - 1 if old else 0, lines=body))
+        found.append(TextChange(path=path, first=first, last=first + old - 1 if old else 0, lines=body))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from arcops.finding import Finding, Outcome, Rule
 from arcops.late_pattern import late
 from arcops.result import Report
-from artifacts.projections.patches import Change, changes
+from artifacts.projections.patches import TextChange, changes
 from artifacts.typed import JSON, moment
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -83,7 +83,7 @@ def _result(finding: Finding, index: int, subject: str) -> JSON:
     return result
 
 
-def _changed(found: tuple[Change, ...]) -> list[JSON]:
+def _changed(found: tuple[TextChange, ...]) -> list[JSON]:
     """What a patch changes, file by file (3.56): whole lines, so a file that is new begins as an empty first line."""
     by_file: dict[str, list[JSON]] = {}
     for one in found:

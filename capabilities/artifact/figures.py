@@ -10,16 +10,22 @@ from enum import Enum
 from arcops.asks import shaped
 from arcops.errors import Refused
 from artifacts.store import Store
-from capabilities.artifact.measures import Measured, deployed_after_passing, first_inference, gpu_reproduced, wildcard_egress
+from capabilities.artifact.measures import (
+    MeasuredFigure,
+    deployed_after_passing,
+    first_inference,
+    gpu_reproduced,
+    wildcard_egress,
+)
 from capabilities.artifact.standing import grounds
-from capabilities.artifact.vouched import Vouched
+from capabilities.artifact.vouched import VouchedReports
 from capabilities.contract import Scope, tool
 from flows.place import Place
 
 MOST_DAYS = 3660
 
 
-class Unit(Enum):
+class FigureUnit(Enum):
     """What a figure's ``value`` counts."""
 
     SECONDS = "seconds"
@@ -39,13 +45,13 @@ class AskFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class SuccessFigure:
     """One figure. ``value`` is ``None`` where nothing in the store could be measured, and ``said`` tells why."""
 
     name: str
     title: str
     definition: str
-    unit: Unit
+    unit: FigureUnit
     value: int | None
     of: int
     """How many things were measured, or how many there are of which ``value`` are good."""
@@ -60,7 +66,7 @@ class Figures:
 
     begin: datetime
     end: datetime
-    figures: tuple[Figure, ...]
+    figures: tuple[SuccessFigure, ...]
     unvouched: int
     """How many artifacts were passed over, since nobody vouches for them here."""
     problem: str = ""
@@ -72,8 +78,8 @@ class _Wanted:
     name: str
     title: str
     definition: str
-    unit: Unit
-    measure: Callable[[Vouched, tuple[str, ...]], Measured]
+    unit: FigureUnit
+    measure: Callable[[VouchedReports, tuple[str, ...]], MeasuredFigure]
 
 
 _WANTED = (
@@ -85,7 +91,7 @@ _WANTED = (
             "first that a gate named 'inference' did not find RED, with the same digest as its subject. The figure is the "
             "median over models."
         ),
-        unit=Unit.SECONDS,
+        unit=FigureUnit.SECONDS,
         measure=first_inference,
     ),
     _Wanted(
@@ -96,7 +102,7 @@ _WANTED = (
             "counts, when they were first asked for at the admission check. A workload that names no model counts as one that "
             "did not pass. AMBER is not counted as passed, even where the policy admits it."
         ),
-        unit=Unit.OF,
+        unit=FigureUnit.OF,
         measure=deployed_after_passing,
     ),
     _Wanted(
@@ -108,7 +114,7 @@ _WANTED = (
             "newest artifact of each site and subject. Where nobody says which namespaces are production, every one counts. "
             "The goal is 0."
         ),
-        unit=Unit.COUNT,
+        unit=FigureUnit.COUNT,
         measure=wildcard_egress,
     ),
     _Wanted(
@@ -118,7 +124,7 @@ _WANTED = (
             "Of the sites that judged GPU nodes by a policy that at least one other site used too (the same policy by its "
             "digest), those at which the newest artifact of every node is GREEN. A site counts once for each such policy."
         ),
-        unit=Unit.OF,
+        unit=FigureUnit.OF,
         measure=gpu_reproduced,
     ),
 )
@@ -135,13 +141,13 @@ def success_figures(ask: AskFigures, at: Place) -> Figures:
     begin = end - timedelta(days=ask.days)
     ground = grounds(at)
     with Store.at(at.settings) as store:
-        vouched = Vouched(store, ground, begin=begin, end=end, stop=at.stop)
+        vouched = VouchedReports(store, ground, begin=begin, end=end, stop=at.stop)
         figures = tuple(_figure(wanted, wanted.measure(vouched, ask.production)) for wanted in _WANTED)
         return Figures(begin=begin, end=end, figures=figures, unvouched=len(vouched.unvouched), problem=ground.problem)
 
 
-def _figure(wanted: _Wanted, measured: Measured) -> Figure:
-    return Figure(
+def _figure(wanted: _Wanted, measured: MeasuredFigure) -> SuccessFigure:
+    return SuccessFigure(
         name=wanted.name,
         title=wanted.title,
         definition=wanted.definition,
@@ -153,16 +159,16 @@ def _figure(wanted: _Wanted, measured: Measured) -> Figure:
     )
 
 
-def worded(figure: Figure) -> str:
+def worded(figure: SuccessFigure) -> str:
     """The figure's value as people say it, and never a number where nothing was measured."""
     if figure.value is None:
         return "not measured"
     match figure.unit:
-        case Unit.OF:
+        case FigureUnit.OF:
             return f"{figure.value} of {figure.of}"
-        case Unit.COUNT:
+        case FigureUnit.COUNT:
             return str(figure.value)
-        case Unit.SECONDS:
+        case FigureUnit.SECONDS:
             return _lasting(figure.value)
 
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from arcops.finding import Finding, Outcome
 from arcops.late_pattern import late
 from arcops.verdict import Verdict
-from capabilities.artifact.vouched import MOST, Kept, Vouched
+from capabilities.artifact.vouched import MOST, Kept, VouchedReports
 
 INFERENCE = "inference"
 ADMISSION = "admission"
@@ -22,7 +22,7 @@ _OBJECT = late(r"\S+ (?P<namespace>[^\s/]+)/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredFigure:
     """What was measured: ``value``, or ``None`` and why; over how many things; from which artifacts, the newest first."""
 
     said: str
@@ -31,7 +31,7 @@ class Measured:
     artifacts: tuple[str, ...] = ()
 
 
-def first_inference(vouched: Vouched, production: tuple[str, ...]) -> Measured:
+def first_inference(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
     """Seconds from the first artifact about a model to the first that shows it answering: the median over models."""
     shown = vouched.judged_by(lambda gate: _named(gate, INFERENCE))
     took: dict[str, int] = {}
@@ -56,11 +56,11 @@ def first_inference(vouched: Vouched, production: tuple[str, ...]) -> Measured:
             if alone
             else "No artifact shows a model answer"
         )
-        return Measured(said=f"{why}.{_cut(vouched)}")
+        return MeasuredFigure(said=f"{why}.{_cut(vouched)}")
     ordered = sorted(took.values())
     middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
     passed = f" {alone} more had no earlier artifact to measure from." if alone else ""
-    return Measured(
+    return MeasuredFigure(
         value=middle,
         of=len(took),
         said=f"The median over {len(took)} model(s).{passed}{_cut(vouched)}",
@@ -68,7 +68,7 @@ def first_inference(vouched: Vouched, production: tuple[str, ...]) -> Measured:
     )
 
 
-def deployed_after_passing(vouched: Vouched, production: tuple[str, ...]) -> Measured:
+def deployed_after_passing(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
     """Of what workloads asked to run, how much had passed when it was first asked for."""
     asked: dict[tuple[str, ...], Outcome] = {}
     rests: list[Kept] = []
@@ -83,7 +83,7 @@ def deployed_after_passing(vouched: Vouched, production: tuple[str, ...]) -> Mea
             elif finding.outcome is Outcome.UNKNOWN and finding.rule not in (f"{ADMISSION}/cleared", f"{ADMISSION}/named"):
                 asked.setdefault(("unseen", *where), finding.outcome)
     if not asked:
-        return Measured(said=f"No workload was asked about at the admission check.{_cut(vouched)}")
+        return MeasuredFigure(said=f"No workload was asked about at the admission check.{_cut(vouched)}")
     passed = sum(outcome is Outcome.PASS for outcome in asked.values())
     nameless = sum(kind == "workload" for kind, *_ in asked)
     unseen = sum(kind == "unseen" for kind, *_ in asked)
@@ -92,10 +92,10 @@ def deployed_after_passing(vouched: Vouched, production: tuple[str, ...]) -> Mea
         said += f" {nameless} workload(s) named no model."
     if unseen:
         said += f" {unseen} request(s) could not be seen into."
-    return Measured(value=passed, of=len(asked), said=said + _cut(vouched), artifacts=_newest(rests))
+    return MeasuredFigure(value=passed, of=len(asked), said=said + _cut(vouched), artifacts=_newest(rests))
 
 
-def wildcard_egress(vouched: Vouched, production: tuple[str, ...]) -> Measured:
+def wildcard_egress(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
     """Production namespaces from which pods may go anywhere, by the newest look of each site at each subject."""
     newest: dict[tuple[str, str], Kept] = {}
     for kept in vouched.judged_by(lambda gate: gate == NETWORK):
@@ -111,10 +111,10 @@ def wildcard_egress(vouched: Vouched, production: tuple[str, ...]) -> Measured:
         doubts += any(one.rule in (EGRESS, ISOLATED) and one.outcome is Outcome.UNKNOWN for one in _findings(kept, NETWORK))
     if not looked:
         why = f"{doubts} look(s) at networks could not answer" if doubts else "No network was looked at"
-        return Measured(said=f"{why}.{_cut(vouched)}")
+        return MeasuredFigure(said=f"{why}.{_cut(vouched)}")
     more = f" {doubts} look(s) could not see everything, so there may be more." if doubts else ""
     scope = f"namespaces called {', '.join(production)}" if production else "every namespace counted as production"
-    return Measured(
+    return MeasuredFigure(
         value=len(bad),
         of=len(looked),
         said=f"By the newest look at {len(looked)} network(s), {scope}.{more}{_cut(vouched)}",
@@ -136,7 +136,7 @@ def _namespace_left_open(finding: Finding) -> str | None:
     return named["namespace"] if named else "(not named)"
 
 
-def gpu_reproduced(vouched: Vouched, production: tuple[str, ...]) -> Measured:
+def gpu_reproduced(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
     """Of the sites that used one policy for GPU nodes, those at which every node is GREEN."""
     newest: dict[tuple[str, str, str], Kept] = {}
     nowhere = 0
@@ -154,10 +154,10 @@ def gpu_reproduced(vouched: Vouched, production: tuple[str, ...]) -> Measured:
     pairs = {(policy, site) for policy, names in sites.items() if len(names) > 1 for site in names}
     left = f" {nowhere} artifact(s) name no site (ARCOPS_SITE) and were left out." if nowhere else ""
     if not pairs:
-        return Measured(said=f"No two sites judged GPU nodes by the same policy.{left}{_cut(vouched)}")
+        return MeasuredFigure(said=f"No two sites judged GPU nodes by the same policy.{left}{_cut(vouched)}")
     counted = {key: kept for key, kept in newest.items() if key[:2] in pairs}
     bad = {key[:2] for key, kept in counted.items() if kept.report.verdict is not Verdict.GREEN}
-    return Measured(
+    return MeasuredFigure(
         value=len(pairs - bad),
         of=len(pairs),
         said=f"{len(counted)} node(s) at {len({site for _, site in pairs})} sites.{left}{_cut(vouched)}",
@@ -188,5 +188,5 @@ def _newest(kept: Iterable[Kept]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.artifact for one in ordered))
 
 
-def _cut(vouched: Vouched) -> str:
+def _cut(vouched: VouchedReports) -> str:
     return f" Only the newest {MOST} artifacts of a kind were looked at." if vouched.cut else ""

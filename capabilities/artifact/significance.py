@@ -15,14 +15,14 @@ from itertools import count
 from arcops.calm import calm, singer, undisturbed
 from arcops.errors import Refused
 from arcops.seen.benchmark import Benchmark, Measured, Session
-from arcops.seen.inference import Inference, Run, RunKind, Shot
+from arcops.seen.inference import Inference, LoadRun, RunKind, Shot
 from arcops.zones import LEAST_SESSIONS, PPM, Interval, compare, median
 from artifacts.wire import from_json
 
 _COMPARED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
 
 
-class Difference(Enum):
+class TimedDifference(Enum):
     """How B stands to A."""
 
     SLOWER = "slower"
@@ -45,7 +45,7 @@ class FigureCompared:
     low: int | None
     """The 95 percent interval of the ratio."""
     high: int | None
-    difference: Difference
+    difference: TimedDifference
     said: str = ""
     """Why it is undecided, where more than the interval is to blame."""
 
@@ -95,7 +95,7 @@ def _compared(name: str, a: _Series | None, b: _Series | None, tolerance: int) -
     one, other = a or _NOTHING, b or _NOTHING
     found = FigureCompared(
         name=name, unit=one.unit or other.unit, a=one.figure, b=other.figure, ratio=None, low=None, high=None,
-        difference=Difference.UNDECIDED,
+        difference=TimedDifference.UNDECIDED,
     )  # fmt: skip
     doubts = " ".join(f"{side}: {series.doubt}." for side, series in (("A", one), ("B", other)) if series.doubt)
     if one.figure is None or other.figure is None:
@@ -111,21 +111,21 @@ def _compared(name: str, a: _Series | None, b: _Series | None, tolerance: int) -
         interval = compare(other.values, one.values)
     except Refused as error:
         return replace(found, said=doubts or f"{error}.")
-    difference = Difference.UNDECIDED if doubts else decided(interval, tolerance)
+    difference = TimedDifference.UNDECIDED if doubts else decided(interval, tolerance)
     return replace(
         found, ratio=interval.ratio, low=interval.low, high=interval.high, difference=difference, said=doubts
     )  # fmt: skip
 
 
-def decided(interval: Interval, tolerance: int) -> Difference:
+def decided(interval: Interval, tolerance: int) -> TimedDifference:
     """SLOWER or FASTER where the whole *interval* lies beyond the tolerance, NONE where it lies within, on both sides."""
     most = PPM + tolerance * PPM // 100
     least = PPM * PPM // most
     if interval.low > most:
-        return Difference.SLOWER
+        return TimedDifference.SLOWER
     if interval.high < least:
-        return Difference.FASTER
-    return Difference.NONE if least <= interval.low and interval.high <= most else Difference.UNDECIDED
+        return TimedDifference.FASTER
+    return TimedDifference.NONE if least <= interval.low and interval.high <= most else TimedDifference.UNDECIDED
 
 
 def _requests(data: bytes) -> _Measured:
@@ -134,7 +134,7 @@ def _requests(data: bytes) -> _Measured:
     return _Measured(series=series, asked=(("route", body.load.route.value), ("tokens", str(body.load.tokens))))
 
 
-def _of_run(run: Run) -> Iterator[tuple[str, _Series]]:
+def _of_run(run: LoadRun) -> Iterator[tuple[str, _Series]]:
     whole = [shot for shot in run.shots if shot.whole]
     lost = len(run.shots) - len(whole)
     # The slowest requests are the first to fail, so what is left would flatter who fails.

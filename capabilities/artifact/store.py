@@ -87,14 +87,14 @@ class ExportStore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
+class CarriedStore:
     """How many artifacts were carried, with their evidence and proofs."""
 
     artifacts: int
 
 
 @tool(title="Export the store", scope=Scope.PUBLISH)
-def export_store(ask: ExportStore, at: Place) -> Carried:
+def export_store(ask: ExportStore, at: Place) -> CarriedStore:
     """Write all that the store's last checkpoint covers to one new file, to be carried across an air gap."""
     keys, _ = _narrowing(ask.keys, at)
     with Store.at(at.settings) as store, tempfile.TemporaryFile() as file:
@@ -104,7 +104,7 @@ def export_store(ask: ExportStore, at: Place) -> Carried:
         count = export(store, file, checkpoint=checkpoint, keys=keys)
         file.seek(0)
         write_new(ask.mirror, file.read(), within=at.writable)
-    return Carried(artifacts=count)
+    return CarriedStore(artifacts=count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class ImportStore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BroughtIn(Carried):
+class BroughtIn(CarriedStore):
     """How many artifacts were kept, and which of them nobody here vouches for."""
 
     untrusted: tuple[str, ...] = ()

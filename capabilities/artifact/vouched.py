@@ -26,7 +26,7 @@ class Kept:
     report: Report
 
 
-class Vouched:
+class VouchedReports:
     """The vouched reports of *store*, judged between *begin* and *end*. Raises `Stopped` once *stop* is set."""
 
     def __init__(self, store: Store, ground: Grounds, *, begin: datetime, end: datetime, stop: threading.Event) -> None:

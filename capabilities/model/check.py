@@ -23,16 +23,16 @@ class Check(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked(Judged):
+class CheckedModel(Judged):
     """What was found about a model, and the name of the signed artifact that says so."""
 
     summary: str = ""
     """The sealed SLSA verification summary as JSON, where it was asked for."""
 
 
-def _checked(ask: Check, report: Report, digest: str, at: Place) -> Checked:
+def _checked(ask: Check, report: Report, digest: str, at: Place) -> CheckedModel:
     if not ask.summary:
-        return Checked(report=report, artifact=digest)
+        return CheckedModel(report=report, artifact=digest)
     from urllib.parse import quote
 
     from artifacts.bundle import seal_statement
@@ -45,11 +45,11 @@ def _checked(ask: Check, report: Report, digest: str, at: Place) -> Checked:
         artifact=digest,
         amber_passes=policy is not None and policy.amber_passes,
     )
-    return Checked(report=report, artifact=digest, summary=seal_statement(summary, at.signer()).decode())
+    return CheckedModel(report=report, artifact=digest, summary=seal_statement(summary, at.signer()).decode())
 
 
 @tool(title="Check a model", scope=Scope.CHECK, reads_only=True, long=True, deployed=deployed(READINESS, _checked))
-def check_model(ask: Check, at: Place) -> Checked:
+def check_model(ask: Check, at: Place) -> CheckedModel:
     """Judge a model by a policy and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 
     Collects evidence about the files, signatures, SBOM, advisories and licence; what could not be seen is RED. What goes wrong

@@ -37,7 +37,7 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class SignedModel:
     """What was written, and the key that signed."""
 
     files: tuple[Path, ...]
@@ -45,7 +45,7 @@ class Signed:
 
 
 @tool(title="Sign a model", scope=Scope.PUBLISH, idempotent=True)
-def sign_model_files(ask: Sign, at: Place) -> Signed:
+def sign_model_files(ask: Sign, at: Place) -> SignedModel:
     """Sign every file of a model, and write the signature into its directory.
 
     What was written there before is replaced, for it would no longer hold.
@@ -62,7 +62,7 @@ def sign_model_files(ask: Sign, at: Place) -> Signed:
         raise Refused(f"{target}: {tree.links[0].path} is a symbolic link, which no signature covers; replace it by the file")
     path = target / SIGNATURE_FILE
     replace_whole(path, sign_model(target.name, [(file.path, file.sha256) for file in tree.files], signer), within=at.writable)
-    return Signed(files=(*written, path), key_id=signer.public.id)
+    return SignedModel(files=(*written, path), key_id=signer.public.id)
 
 
 def _provenance(tree: Tree, ask: Sign, now: datetime) -> bytes:

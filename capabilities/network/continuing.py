@@ -12,20 +12,20 @@ from arcops.errors import Refused
 from artifacts.writing import PARTIAL, replace_whole
 from capabilities.network.snapshot import Snapshotted
 from tasks.kubernetes.listing import Saved
-from tasks.network.index import INDEX, Index, Looked, index_of, kept, strangers
+from tasks.network.index import INDEX, Looked, SnapshotIndex, index_of, kept, strangers
 
 SECONDS = 5
 """How long one call to the tool looks at a cluster before it answers: what a cut-off loses at most, but for one list."""
 
 
-def begin(folder: Path, context: str, now: datetime) -> Index:
+def begin(folder: Path, context: str, now: datetime) -> SnapshotIndex:
     """The index to continue in *folder*, or a new one.
 
     Raises `Refused` where something else lies there, or a snapshot that is complete, or one of another context.
     """
     names = [one.name for one in folder.iterdir() if not one.name.startswith(PARTIAL)] if folder.is_dir() else []
     if not names and (folder.is_dir() or not folder.exists()):
-        return Index(context=context, server="")
+        return SnapshotIndex(context=context, server="")
     found = index_of(folder) if folder.is_dir() else None
     if found is None or strangers(found, names):
         raise Refused(f"{folder} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
@@ -34,10 +34,12 @@ def begin(folder: Path, context: str, now: datetime) -> Index:
     if not found.left and not any(one.missing for one in found.looked):
         raise Refused(f"{folder} holds a snapshot that is complete, so it is not an empty folder; name a new one")
     known = kept(found, folder, now)
-    return Index(context=context, server=found.server, looked=known)
+    return SnapshotIndex(context=context, server=found.server, looked=known)
 
 
-def take(folder: Path, index: Index, ask: Callable[[tuple[str, ...]], Snapshotted], now: Callable[[], datetime]) -> Index:
+def take(
+    folder: Path, index: SnapshotIndex, ask: Callable[[tuple[str, ...]], Snapshotted], now: Callable[[], datetime]
+) -> SnapshotIndex:
     """Ask on, writing each answer's files and then the index, until nothing is left.
 
     *ask* is given the titles that are there already. Raises what it raises, and `Refused` where another cluster answers.

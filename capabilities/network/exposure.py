@@ -12,7 +12,7 @@ from arcops.seen.network import Direction, Network, Selector
 from capabilities.contract import Scope, tool
 from capabilities.patience import patient
 from flows.place import Place
-from reach.addresses import Span
+from reach.addresses import AddressSpan
 from reach.exposure import Exposure, Stranger, exposures
 from reach.openings import Opening, openings
 from reach.question import said_doubts
@@ -76,7 +76,7 @@ def _open_to(network: Network) -> Iterator[OpenTo]:
 def _who(one: Exposure) -> str:
     who = one.who
     if not isinstance(who, Stranger):
-        return f"any IPv{who.version} address" if isinstance(who, Span) and who.whole else str(who)
+        return f"any IPv{who.version} address" if isinstance(who, AddressSpan) and who.whole else str(who)
     if who.anybody:
         return "every pod of the cluster"
     where = who.namespace or ("any namespace" if who.namespaces.everything else f"namespaces with {_worded(who.namespaces)}")

@@ -18,7 +18,7 @@ from gates.network.gateway.gate import GatewayPolicy
 from gates.network.mesh.gate import MeshPolicy
 from gates.network.network.gate import NetworkSafetyPolicy
 from manifests.bundle import ManifestText, bundle, egress_pods
-from manifests.description import Description, Mesh, Pods
+from manifests.description import DescribedMesh, Description, Pods
 from manifests.text import Value, document, documents
 from reach.addresses import Domain
 from reach.decision import decide
@@ -64,7 +64,7 @@ def _not_green(seen: Network, description: Description, now: datetime, *, defini
             dns_labels=tuple(f"{key}={value}" for key, value in site.dns_labels.items()),
             schemas=bool(definitions),
         ),
-        "mesh": MeshPolicy(required=site.mesh is Mesh.ISTIO),
+        "mesh": MeshPolicy(required=site.mesh is DescribedMesh.ISTIO),
         "gateway": GatewayPolicy(),
     }
     evidence = Evidence(
@@ -136,7 +136,7 @@ def _callers(description: Description) -> Iterator[Pods]:
 
 
 def _own(description: Description) -> str:
-    labels = {"istio-injection": "enabled"} if description.site.mesh is Mesh.ISTIO else {}
+    labels = {"istio-injection": "enabled"} if description.site.mesh is DescribedMesh.ISTIO else {}
     objects: list[dict[str, Value]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": description.namespace, "labels": labels}},
         _pod("own", description.namespace, dict(description.labels)),

@@ -24,7 +24,7 @@ from artifacts.private_key import load_signer
 from artifacts.store import Store
 from artifacts.writing import vacant, write_new
 from flows.conclude import conclude
-from flows.evaluate import Sealed, plan_for, request_for, seal_and_keep
+from flows.evaluate import KeptReport, plan_for, request_for, seal_and_keep
 from flows.place import Place, bounded
 from flows.plan import Plan
 from flows.policies.unread import nothing_seen, plan_or_all
@@ -148,7 +148,7 @@ def refused(what: Evaluation, parameters: Mapping[str, object], at: Place) -> Re
     return request_for(subject.kind, called(subject, at), at, at.signer())
 
 
-def keep(plan: Plan, collected: Mapping[str, Found], at: Place, *, runner: str) -> Sealed:
+def keep(plan: Plan, collected: Mapping[str, Found], at: Place, *, runner: str) -> KeptReport:
     """Judge *collected*, which *runner* collected (`Evaluation.runner`), sign and keep it."""
     report = conclude(plan, collected, runner=runner)
     with Store.at(at.settings) as store:

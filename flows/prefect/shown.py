@@ -13,7 +13,7 @@ from uuid import UUID
 from arcops.finding import Outcome
 from arcops.verdict import Verdict
 from artifacts.projections.markdown import to_markdown
-from flows.evaluate import Sealed
+from flows.evaluate import KeptReport
 from flows.prefect.api import ArtifactCreate, Completed, Failed, FlowRunContext, State, get_client
 
 REPORT = "arcops-report"
@@ -26,7 +26,7 @@ _MOST_MARKDOWN = 500_000
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
-async def show(sealed: Sealed, *, note: str, public_url: str, run: UUID | None = None) -> None:
+async def show(sealed: KeptReport, *, note: str, public_url: str, run: UUID | None = None) -> None:
     """Put *sealed* on the page of *run*, or of the run that calls. *note* is a sentence that is no part of the artifact."""
     context = FlowRunContext.get()
     if run is None and context is not None and context.flow_run is not None:
@@ -66,7 +66,7 @@ async def show(sealed: Sealed, *, note: str, public_url: str, run: UUID | None =
         await asyncio.gather(*(client.create_artifact(view) for view in views))
 
 
-def as_state(sealed: Sealed) -> State[None]:
+def as_state(sealed: KeptReport) -> State[None]:
     """The end state that people see: named by the verdict, and failed only for RED."""
     report = sealed.report
     worst_first = sorted(report.results, key=lambda result: result.verdict, reverse=True)
@@ -81,7 +81,7 @@ def artifact_named(description: str | None) -> str:
     return description if description and _DIGEST.match(description) else ""
 
 
-def _rows(sealed: Sealed) -> list[list[str]]:
+def _rows(sealed: KeptReport) -> list[list[str]]:
     findings = [finding for result in sealed.report.results for finding in result.findings]
     bad = sorted(
         (finding for finding in findings if finding.outcome is not Outcome.PASS),

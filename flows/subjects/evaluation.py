@@ -11,7 +11,7 @@ from functools import cache
 from arcops.asks import questions
 from arcops.discovery import declared
 from arcops.errors import Refused
-from arcops.judgeable import About, Judgeable, about, all_judgeables
+from arcops.judgeable import Declaration, Judgeable, about, all_judgeables
 from arcops.policy import Policy
 from artifacts.wire import canonical, from_json, name_on_the_wire, to_json
 from flows.plan import AnyGate, all_gates, gates_of
@@ -36,7 +36,7 @@ class Evaluation:
     fixed: tuple[tuple[str, object], ...] = ()
 
     @property
-    def about(self) -> About:
+    def about(self) -> Declaration:
         """What was declared of its subject."""
         return about(self.subject)
 

@@ -27,7 +27,7 @@ class NotGiven(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class ClusterWay:
     """How to get there. ``proxy`` stands between, or if it is empty the environment's; ``direct`` says that there is none."""
 
     server: str
@@ -57,7 +57,7 @@ class ApiServer:
     Raises `Refused` if *tier* does not reach it.
     """
 
-    def __init__(self, tier: Tier, way: Way, *, authorization: str) -> None:
+    def __init__(self, tier: Tier, way: ClusterWay, *, authorization: str) -> None:
         refuse_unreached(tier)
         permitted(tier, way.server, _PURPOSE)
         refuse_without_client()

@@ -2,7 +2,7 @@
 
 Whoever does a piece of work says so with `span`. Who listens is decided elsewhere: log lines always know the span they are
 written in; a tracer gets it only once `foundation.telemetry.traces` was told to start one. What may be said of a piece of work
-is `Known` and no more, so that no path, name of a subject or secret gets into a trace.
+is `SpanWords` and no more, so that no path, name of a subject or secret gets into a trace.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ REQUEST = "arcops.request"
 """Where in an ASGI scope the id of the request is."""
 
 
-class Known(TypedDict, total=False):
+class SpanWords(TypedDict, total=False):
     """What may be said: ids, digests, verdicts, and names that ArcOps itself gave."""
 
     request: str
@@ -58,7 +58,7 @@ class Span:
     above: Span | None = None
     traced: Traced | None = None
 
-    def say(self, **what: Unpack[Known]) -> None:
+    def say(self, **what: Unpack[SpanWords]) -> None:
         """Add to what is known of this work."""
         said = _said(what)
         self.known.update(said)
@@ -94,7 +94,7 @@ def use(tracer: Tracer | None) -> None:
     _tracer = tracer
 
 
-def begin(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack[Known]) -> Span:
+def begin(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack[SpanWords]) -> Span:
     """A new piece of work, part of the current one, which the caller ends.
 
     *parent* is the traceparent of what asked for it in another process. What is *served* to somebody there is part of nothing
@@ -109,7 +109,7 @@ def begin(name: str, /, *, parent: str = "", served: bool = False, **what: Unpac
 
 
 @contextmanager
-def span(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack[Known]) -> Iterator[Span]:
+def span(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack[SpanWords]) -> Iterator[Span]:
     """As `begin`; what happens in the block is part of it, and it ends with the block."""
     here = begin(name, parent=parent, served=served, **what)
     error = ""
@@ -124,14 +124,14 @@ def span(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack
 
 
 @contextmanager
-def about(**what: Unpack[Known]) -> Iterator[None]:
+def about(**what: Unpack[SpanWords]) -> Iterator[None]:
     """What happens in the block is about this; it is no piece of work of its own."""
     above = _current.get()
     with Span({**(above.known if above is not None else {}), **_said(what)}, above).inside():
         yield
 
 
-def learned(**what: Unpack[Known]) -> None:
+def learned(**what: Unpack[SpanWords]) -> None:
     """Something became known of the current work, and of all that it is a part of: the run that it is, what it led to."""
     here = _current.get()
     while here is not None:
@@ -164,5 +164,5 @@ def _traced() -> Traced | None:
     return here.traced if here is not None else None
 
 
-def _said(what: Known) -> dict[str, str]:
+def _said(what: SpanWords) -> dict[str, str]:
     return {name: str(value) for name, value in what.items() if value}

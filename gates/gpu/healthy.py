@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from arcops.seen.gpu import (
     Clocks,
+    DeviceMemory,
     EccErrors,
     Fabric,
     Gpu,
@@ -13,7 +14,6 @@ from arcops.seen.gpu import (
     Heat,
     Identity,
     LinkErrors,
-    Memory,
     Mig,
     NvLink,
     Pages,
@@ -23,7 +23,7 @@ from arcops.seen.gpu import (
     Unread,
     Why,
 )
-from arcops.seen.gpu_profile import Fact, Figure, GpuProfiles, Profile, Publication
+from arcops.seen.gpu_profile import DatasheetFigure, GpuProfiles, Profile, Publication, SourcedFact
 
 _UNSUPPORTED = Unread(why=Why.UNSUPPORTED, said="the call answered NOT_SUPPORTED (3)")
 _TELLS = (
@@ -39,11 +39,11 @@ _TELLS = (
 def profile() -> Profile:
     """A made-up kind of GPU with everything, so that nothing is excused."""
 
-    def figure(value: int) -> Figure:
-        return Figure(value=value, source="example", where="example")
+    def figure(value: int) -> DatasheetFigure:
+        return DatasheetFigure(value=value, source="example", where="example")
 
-    def fact(value: bool) -> Fact:
-        return Fact(value=value, source="example", where="example")
+    def fact(value: bool) -> SourcedFact:
+        return SourcedFact(value=value, source="example", where="example")
 
     return Profile(
         sku="Example 80 GB",
@@ -82,7 +82,7 @@ def device(index: int = 0) -> Gpu:
             inforom="G520.0200.00.05",
             inforom_intact=True,
         ),
-        memory=Memory(
+        memory=DeviceMemory(
             total=85_520_809_984,
             ecc=True,
             ecc_after_reset=True,

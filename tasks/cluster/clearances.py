@@ -10,7 +10,7 @@ from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.clearances import Clearance, Clearances, Doubt
 from arcops.seen.workloads import Workloads
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from artifacts.entries import Logged
 from artifacts.statement import READINESS, from_statement
 from artifacts.store import Store
@@ -94,6 +94,6 @@ def _look(store: Store, model: str, logged: Logged, ground: Grounds, seen: Seen,
             policy_digest=report.policy_digest,
             judged_at=report.judged_at,
             valid_until=report.valid_until,
-            signers=tuple(Signer(key=key) for key in vouched.signers),
+            signers=tuple(ProvenSigner(key=key) for key in vouched.signers),
         )
     )

@@ -9,6 +9,7 @@ from arcops.seen.cluster import (
     AccountSeen,
     Amount,
     Capacity,
+    ClusterWorkload,
     Condition,
     CsiDriverSeen,
     DeprecatedApi,
@@ -22,7 +23,6 @@ from arcops.seen.cluster import (
     QuotaLine,
     StorageClassSeen,
     WebhookSeen,
-    WorkloadSeen,
 )
 from tasks.cluster.snapshot import METRICS, NODE_LEASES
 from tasks.kubernetes.manifests.fields import Field, text_at, true_at, whole_at
@@ -43,7 +43,7 @@ Item = (
     | QuotaLine
     | StorageClassSeen
     | WebhookSeen
-    | WorkloadSeen
+    | ClusterWorkload
 )
 
 
@@ -129,7 +129,7 @@ def _pod(one: Field) -> Iterator[Item]:
 
 
 def _deployment(one: Field) -> Iterator[Item]:
-    yield WorkloadSeen(
+    yield ClusterWorkload(
         kind="Deployment",
         namespace=_namespace(one),
         name=_name(one),
@@ -141,7 +141,7 @@ def _deployment(one: Field) -> Iterator[Item]:
 
 
 def _daemon_set(one: Field) -> Iterator[Item]:
-    yield WorkloadSeen(
+    yield ClusterWorkload(
         kind="DaemonSet",
         namespace=_namespace(one),
         name=_name(one),

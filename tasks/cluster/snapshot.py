@@ -18,7 +18,7 @@ from typing import Any
 
 from arcops.errors import Broken, Unavailable
 from foundation.egress.cluster import ApiServer, NotGiven
-from tasks.kubernetes.listing import Object, Resource, Saved, asked, listed
+from tasks.kubernetes.listing import ApiResource, Object, Saved, asked, listed
 
 INDEX = "cluster.json"
 VERSION, METRICS = "version", "deprecated-apis"
@@ -27,36 +27,36 @@ NODE_LEASES = "kube-node-lease"
 
 _ADMISSION, _STORAGE, _OPENSHIFT = "admissionregistration.k8s.io/v1", "storage.k8s.io/v1", "config.openshift.io/v1"
 RESOURCES = (
-    Resource(version="v1", kind="Namespace", plural="namespaces"),
-    Resource(version="v1", kind="Node", plural="nodes"),
-    Resource(
+    ApiResource(version="v1", kind="Namespace", plural="namespaces"),
+    ApiResource(version="v1", kind="Node", plural="nodes"),
+    ApiResource(
         version="coordination.k8s.io/v1",
         kind="Lease",
         plural="leases",
         query=(("fieldSelector", f"metadata.namespace={NODE_LEASES}"),),
     ),
-    Resource(
+    ApiResource(
         version="v1",
         kind="Pod",
         plural="pods",
         query=(("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed"),),
     ),
-    Resource(version="apps/v1", kind="Deployment", plural="deployments"),
-    Resource(version="apps/v1", kind="DaemonSet", plural="daemonsets"),
-    Resource(version="nvidia.com/v1", kind="ClusterPolicy", plural="clusterpolicies"),
-    Resource(version="node.k8s.io/v1", kind="RuntimeClass", plural="runtimeclasses"),
-    Resource(version=_STORAGE, kind="StorageClass", plural="storageclasses"),
-    Resource(version=_STORAGE, kind="CSIDriver", plural="csidrivers"),
-    Resource(version=_STORAGE, kind="CSIStorageCapacity", plural="csistoragecapacities"),
-    Resource(version="gateway.networking.k8s.io/v1", kind="GatewayClass", plural="gatewayclasses"),
-    Resource(version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices"),
-    Resource(version=_ADMISSION, kind="ValidatingWebhookConfiguration", plural="validatingwebhookconfigurations"),
-    Resource(version=_ADMISSION, kind="MutatingWebhookConfiguration", plural="mutatingwebhookconfigurations"),
-    Resource(version="v1", kind="ResourceQuota", plural="resourcequotas"),
-    Resource(version="v1", kind="LimitRange", plural="limitranges"),
-    Resource(version="v1", kind="ServiceAccount", plural="serviceaccounts"),
-    Resource(version=_OPENSHIFT, kind="ImageDigestMirrorSet", plural="imagedigestmirrorsets"),
-    Resource(version=_OPENSHIFT, kind="ImageTagMirrorSet", plural="imagetagmirrorsets"),
+    ApiResource(version="apps/v1", kind="Deployment", plural="deployments"),
+    ApiResource(version="apps/v1", kind="DaemonSet", plural="daemonsets"),
+    ApiResource(version="nvidia.com/v1", kind="ClusterPolicy", plural="clusterpolicies"),
+    ApiResource(version="node.k8s.io/v1", kind="RuntimeClass", plural="runtimeclasses"),
+    ApiResource(version=_STORAGE, kind="StorageClass", plural="storageclasses"),
+    ApiResource(version=_STORAGE, kind="CSIDriver", plural="csidrivers"),
+    ApiResource(version=_STORAGE, kind="CSIStorageCapacity", plural="csistoragecapacities"),
+    ApiResource(version="gateway.networking.k8s.io/v1", kind="GatewayClass", plural="gatewayclasses"),
+    ApiResource(version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices"),
+    ApiResource(version=_ADMISSION, kind="ValidatingWebhookConfiguration", plural="validatingwebhookconfigurations"),
+    ApiResource(version=_ADMISSION, kind="MutatingWebhookConfiguration", plural="mutatingwebhookconfigurations"),
+    ApiResource(version="v1", kind="ResourceQuota", plural="resourcequotas"),
+    ApiResource(version="v1", kind="LimitRange", plural="limitranges"),
+    ApiResource(version="v1", kind="ServiceAccount", plural="serviceaccounts"),
+    ApiResource(version=_OPENSHIFT, kind="ImageDigestMirrorSet", plural="imagedigestmirrorsets"),
+    ApiResource(version=_OPENSHIFT, kind="ImageTagMirrorSet", plural="imagetagmirrorsets"),
 )
 """What is listed."""
 OPTIONAL = frozenset(
@@ -182,7 +182,7 @@ class _Look:
         return data, {"title": title, "state": LISTED, "served": _date(headers)}
 
 
-def _list(client: ApiServer, resource: Resource, tick: Callable[[], None]) -> tuple[list[Object], Mapping[str, str]]:
+def _list(client: ApiServer, resource: ApiResource, tick: Callable[[], None]) -> tuple[list[Object], Mapping[str, str]]:
     """The items, and the headers that came with the first page of the list that was finished."""
     served: list[Mapping[str, str]] = []
     items = listed(client, resource, tick, pruned=_pruned, heard=served.append)
@@ -207,7 +207,7 @@ def _utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _pruned(item: Object, resource: Resource) -> Object:
+def _pruned(item: Object, resource: ApiResource) -> Object:
     metadata = item.get("metadata") or {}
     kept: Object = {key: metadata[key] for key in ("name", "namespace", "generation") if metadata.get(key)}
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key in _LABELS}

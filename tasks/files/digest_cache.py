@@ -23,7 +23,7 @@ from pathlib import Path
 from arcops.seen.content import Content
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
-from tasks.files.walk import Entry, Identity
+from tasks.files.walk import FileIdentity, WalkedEntry
 
 MARGIN_NS = 60 * 1_000_000_000
 LIMIT = 512 * 1024 * 1024
@@ -31,14 +31,14 @@ FORMAT = "arcops-digests-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RememberedFile:
     """What an earlier reading found."""
 
     sha256: str
     content: Content
 
 
-def settled(identity: Identity, now_ns: int) -> bool:
+def settled(identity: FileIdentity, now_ns: int) -> bool:
     """Was the file left alone for so long before *now_ns* that any later write must show in its times?"""
     return max(identity.mtime_ns, identity.ctime_ns) < now_ns - MARGIN_NS
 
@@ -53,7 +53,7 @@ class DigestCache:
         self._file = folder / "digests" / f"{name}.json"
         self._version = f"{FORMAT} {version} {name}"
 
-    def load(self) -> Mapping[tuple[str, Identity], Known]:
+    def load(self) -> Mapping[tuple[str, FileIdentity], RememberedFile]:
         """Every entry, or nothing where the file is absent, foreign, damaged or could have been written by others."""
         try:
             if not _private(self._file.parent.lstat(), stat.S_ISDIR) or not _private(self._file.lstat(), stat.S_ISREG):
@@ -61,14 +61,17 @@ class DigestCache:
             version, seal, text = read_file(self._file, LIMIT, follow=False).split(b"\n", 2)
             if version.decode() != self._version or hashlib.sha256(text).hexdigest().encode() != seal:
                 return {}
-            return {(path, Identity(*key)): Known(digest, _content(said)) for path, key, digest, said in json.loads(text)}
+            return {
+                (path, FileIdentity(*key)): RememberedFile(digest, _content(said))
+                for path, key, digest, said in json.loads(text)
+            }
         except Exception:  # a cache may be lost at any time: whatever is wrong with it, the files themselves are read
             return {}
 
-    def save(self, entries: Iterable[tuple[Entry, Known]]) -> None:
+    def save(self, entries: Iterable[tuple[WalkedEntry, RememberedFile]]) -> None:
         """Replace the file by *entries*, whole or not at all; a folder that can't be written to is left alone."""
         rows = [
-            (entry.path, [getattr(entry.identity, name) for name in Identity.__slots__], known.sha256, _said(known.content))
+            (entry.path, [getattr(entry.identity, name) for name in FileIdentity.__slots__], known.sha256, _said(known.content))
             for entry, known in entries
         ]
         text = json.dumps(rows, separators=(",", ":")).encode()

@@ -15,7 +15,7 @@ MOST_ENTRIES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class FileIdentity:
     """What the kernel says of an inode; any write, replacement or touch changes it."""
 
     device: int
@@ -25,16 +25,16 @@ class Identity:
     ctime_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
+    def of(cls, status: os.stat_result) -> FileIdentity:
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WalkedEntry:
     """One regular file as the walk met it."""
 
     path: str
-    identity: Identity
+    identity: FileIdentity
     executable: bool
 
 
@@ -42,10 +42,10 @@ class Entry:
 class Walked:
     """What a walk met."""
 
-    files: list[Entry] = field(default_factory=list)
+    files: list[WalkedEntry] = field(default_factory=list)
     links: list[LinkSeen] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
-    folders: list[tuple[str, Identity]] = field(default_factory=list)
+    folders: list[tuple[str, FileIdentity]] = field(default_factory=list)
 
 
 def shown(name: str) -> str:
@@ -90,7 +90,7 @@ def walk(root: int, tick: Callable[[], None]) -> Walked:
             found.troubles.append(Trouble(path=shown(folder) or ".", reason=f"the folder cannot be opened: {error.strerror}"))
             continue
         try:
-            found.folders.append((folder, Identity.of(os.fstat(descriptor))))
+            found.folders.append((folder, FileIdentity.of(os.fstat(descriptor))))
             with os.scandir(descriptor) as listing:
                 for item in listing:
                     entries += 1
@@ -120,7 +120,7 @@ def _met(folder: int, item: os.DirEntry[str], path: str, found: Walked) -> str:
     if not encodable(path):
         found.troubles.append(Trouble(path=shown(path), reason="the name is not UTF-8, so no signature or list can name it"))
     elif stat.S_ISREG(mode):
-        found.files.append(Entry(path, Identity.of(status), bool(mode & 0o111)))
+        found.files.append(WalkedEntry(path, FileIdentity.of(status), bool(mode & 0o111)))
     elif stat.S_ISDIR(mode):
         if path.count("/") < DEEPEST:
             return path

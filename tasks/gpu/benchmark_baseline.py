@@ -9,7 +9,7 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.evidence import Seen, Sighting, Source, SourceKind
 from arcops.request import Request
 from arcops.seen.baseline import Baselines
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from tasks.files.reading import MIB, read_limited
 
 _MOST = 8 * MIB
@@ -48,5 +48,5 @@ def _proven(request: Request) -> Sighting[Baselines]:
     except (ArcOpsError, OSError) as error:
         return Sighting(body=Baselines(file=file, said=str(error)), sources=sources)
     dated = Source(name="baseline", kind=SourceKind.DATA, digest=f"sha256:{file}", dated=baseline.measured_at)
-    body = Baselines(baseline=baseline, signers=tuple(Signer(key=key) for key in vouched.signers), file=file)
+    body = Baselines(baseline=baseline, signers=tuple(ProvenSigner(key=key) for key in vouched.signers), file=file)
     return Sighting(body=body, sources=(*sources, dated))

@@ -9,7 +9,7 @@ from arcops.seen.gpu import Count, Flag, Text, Unread
 from tasks.gpu.asking import Nvml, as_count, as_flag, as_text
 
 
-class Device:
+class AskedDevice:
     """``handle`` is the binding's handle of the device, or an `Unread`."""
 
     def __init__(self, nvml: Nvml, handle: Any) -> None:

@@ -12,9 +12,9 @@ from arcops.request import Request
 from arcops.seen.gpu import DriverState, Flag, Gpu, GpuDriver, Gpus, Unread
 from tasks.gpu import links, memory, modes, strain
 from tasks.gpu.asking import Nvml, as_count, binding
-from tasks.gpu.device import Device
+from tasks.gpu.device import AskedDevice
 from tasks.gpu.gpu_driver import node_bounds, refuse_other
-from tasks.gpu.watch import Watch
+from tasks.gpu.watch import FaultWatch
 
 SAMPLES = 2
 """How often clocks and temperatures are looked at between beginning and end; before each the collector waits for faults."""
@@ -41,13 +41,13 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
         raise Refused(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
     if not count:
         raise Refused("BLOCKED: the driver answers and has no GPU.")
-    body = _look([Device(nvml, nvml.wake("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)
+    body = _look([AskedDevice(nvml, nvml.wake("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)
     nvml.ask("nvmlShutdown")
     return Sighting(body=body)
 
 
-def _look(on: list[Device], nvml: Nvml) -> Gpus:
-    watch = Watch(nvml, on)
+def _look(on: list[AskedDevice], nvml: Nvml) -> Gpus:
+    watch = FaultWatch(nvml, on)
     first = [_told(index, device) for index, device in enumerate(on)]
     for _ in range(SAMPLES):
         watch.wait()
@@ -66,7 +66,7 @@ def _look(on: list[Device], nvml: Nvml) -> Gpus:
     return Gpus(devices=tuple(first), later=tuple(later), events=tuple(watch.events), watched=watch.end())
 
 
-def _told(index: int, on: Device) -> Gpu:
+def _told(index: int, on: AskedDevice) -> Gpu:
     return Gpu(
         index=index,
         identity=modes.identity(on),

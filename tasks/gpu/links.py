@@ -7,7 +7,7 @@ from typing import Any
 
 from arcops.seen.gpu import Count, Fabric, LinkErrors, Names, NvLink, Pcie, Text, Unread, Why
 from tasks.gpu.asking import as_count
-from tasks.gpu.device import Device
+from tasks.gpu.device import AskedDevice
 
 _MOST_LINKS = 64
 _GENERATIONS = {1: 10, 2: 20, 3: 22, 4: 30, 5: 31, 6: 40, 7: 50, 8: 60}
@@ -27,7 +27,7 @@ _HEALTH_BITS = 16
 _SUMMARIES = {1: (), 2: ("unhealthy",), 3: ("limited-capacity",)}
 
 
-def pcie(on: Device) -> Pcie:
+def pcie(on: AskedDevice) -> Pcie:
     library = on.library
     errors = on.fields(
         {"fatal": library.NVML_FI_DEV_PCIE_COUNT_FATAL_ERROR, "non-fatal": library.NVML_FI_DEV_PCIE_COUNT_NON_FATAL_ERROR}
@@ -44,7 +44,7 @@ def pcie(on: Device) -> Pcie:
     )
 
 
-def nvlinks(on: Device) -> tuple[NvLink, ...] | Unread:
+def nvlinks(on: AskedDevice) -> tuple[NvLink, ...] | Unread:
     count = on.fields({"links": on.library.NVML_FI_DEV_NVLINK_LINK_COUNT})["links"]
     count = as_count(count, "nvmlDeviceGetFieldValues[NVML_FI_DEV_NVLINK_LINK_COUNT]", most=_MOST_LINKS)
     if isinstance(count, Unread):
@@ -52,7 +52,7 @@ def nvlinks(on: Device) -> tuple[NvLink, ...] | Unread:
     return tuple(_link(on, number) for number in range(count))
 
 
-def _link(on: Device, number: int) -> NvLink:
+def _link(on: AskedDevice, number: int) -> NvLink:
     version = on.count("nvmlDeviceGetNvLinkVersion", number)
     if not isinstance(version, Unread):
         known = _GENERATIONS.get(version)
@@ -65,7 +65,7 @@ def _link(on: Device, number: int) -> NvLink:
     )
 
 
-def _link_errors(on: Device, number: int) -> dict[str, Count]:
+def _link_errors(on: AskedDevice, number: int) -> dict[str, Count]:
     """Counters as devices up to Hopper tell them, and as newer ones do; no device tells all of them."""
     library = on.library
     older = {
@@ -86,7 +86,7 @@ def _link_errors(on: Device, number: int) -> dict[str, Count]:
     return counted | on.fields(newer, scope=number)
 
 
-def fabric(on: Device) -> Fabric:
+def fabric(on: AskedDevice) -> Fabric:
     name = "nvmlDeviceGetGpuFabricInfoV"
     info = _fabric_info(on, name)
     if isinstance(info, Unread):
@@ -94,7 +94,7 @@ def fabric(on: Device) -> Fabric:
     return Fabric(state=_state(info.state, name), status=as_count(info.status, name), ills=_ills(info, name))
 
 
-def _fabric_info(on: Device, name: str) -> Any:
+def _fabric_info(on: AskedDevice, name: str) -> Any:
     answer: Any = Unread(why=Why.NO_SYMBOL, said=f"{name} is not known to the installed binding")
     for kind in ("c_nvmlGpuFabricInfo_v3_t", "c_nvmlGpuFabricInfo_v2_t"):
         struct = getattr(on.library, kind, None)

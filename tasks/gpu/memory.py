@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 
-from arcops.seen.gpu import Count, EccErrors, Flag, Memory, Pages, Rows, Text, Unread, Why
+from arcops.seen.gpu import Count, DeviceMemory, EccErrors, Flag, Pages, Rows, Text, Unread, Why
 from tasks.gpu.asking import as_count, as_flag
-from tasks.gpu.device import Device
+from tasks.gpu.device import AskedDevice
 
 _RECOVERY = (
     "none",
@@ -20,12 +20,12 @@ _RECOVERY = (
 )
 
 
-def memory(on: Device) -> Memory:
+def memory(on: AskedDevice) -> DeviceMemory:
     now, after_reset = on.pair("nvmlDeviceGetEccMode")
     channel, tpc = on.pair("nvmlDeviceGetRepairStatus")
     info = on.ask("nvmlDeviceGetMemoryInfo")
     name = "nvmlDeviceGetMemoryInfo"
-    return Memory(
+    return DeviceMemory(
         total=info if isinstance(info, Unread) else as_count(info.total, name, least=1),
         ecc=as_flag(now, "nvmlDeviceGetEccMode"),
         ecc_after_reset=as_flag(after_reset, "nvmlDeviceGetEccMode"),
@@ -39,7 +39,7 @@ def memory(on: Device) -> Memory:
     )
 
 
-def recovery(on: Device) -> Text:
+def recovery(on: AskedDevice) -> Text:
     """What the driver says must be done with the device before it works again; ``none`` where nothing must."""
     found = on.fields({"action": on.library.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION})["action"]
     if isinstance(found, Unread):
@@ -49,7 +49,7 @@ def recovery(on: Device) -> Text:
     return _RECOVERY[found]
 
 
-def _errors(on: Device) -> tuple[EccErrors, ...]:
+def _errors(on: AskedDevice) -> tuple[EccErrors, ...]:
     library = on.library
     locations = {
         "dram": library.NVML_MEMORY_LOCATION_DRAM,
@@ -81,7 +81,7 @@ def _errors(on: Device) -> tuple[EccErrors, ...]:
     return tuple(totals + [_at(on, location, number) for location, number in locations.items()])
 
 
-def _at(on: Device, location: str, number: int) -> EccErrors:
+def _at(on: AskedDevice, location: str, number: int) -> EccErrors:
     library = on.library
 
     def count(kind: int, span: int) -> Count:
@@ -96,7 +96,7 @@ def _at(on: Device, location: str, number: int) -> EccErrors:
     )
 
 
-def _rows(on: Device) -> Rows:
+def _rows(on: AskedDevice) -> Rows:
     name = "nvmlDeviceGetRemappedRows"
     answer = on.ask(name)
     corrected, uncorrected, pending, failed = (answer,) * 4 if isinstance(answer, Unread) else answer
@@ -112,7 +112,7 @@ def _rows(on: Device) -> Rows:
     )
 
 
-def _pages(on: Device) -> Pages:
+def _pages(on: AskedDevice) -> Pages:
     name = "nvmlDeviceGetRetiredPages"
 
     def count(cause: int) -> Count:
@@ -126,7 +126,7 @@ def _pages(on: Device) -> Pages:
     )
 
 
-def _sram_worn(on: Device) -> Flag:
+def _sram_worn(on: AskedDevice) -> Flag:
     name = "nvmlDeviceGetSramEccErrorStatus"
     try:
         status = on.library.c_nvmlEccSramErrorStatus_v1_t()

@@ -6,13 +6,13 @@ from typing import Any
 
 from arcops.seen.gpu import Count, Flag, Identity, Mig, MigInstance, Text, Unread, Why
 from tasks.gpu.asking import as_count, as_flag, as_text
-from tasks.gpu.device import Device
+from tasks.gpu.device import AskedDevice
 
 _MOST_INSTANCES = 64
 _MIB = 1024 * 1024
 
 
-def identity(on: Device) -> Identity:
+def identity(on: AskedDevice) -> Identity:
     return Identity(
         name=on.text("nvmlDeviceGetName"),
         uuid=on.text("nvmlDeviceGetUUID"),
@@ -25,7 +25,7 @@ def identity(on: Device) -> Identity:
     )
 
 
-def pci(on: Device) -> Text:
+def pci(on: AskedDevice) -> Text:
     """The device's place on the bus, as NVML writes it, in lower case."""
     info = on.ask("nvmlDeviceGetPciInfo")
     if isinstance(info, Unread):
@@ -34,7 +34,7 @@ def pci(on: Device) -> Text:
     return found if isinstance(found, Unread) else found.lower()
 
 
-def _intact(on: Device) -> Flag:
+def _intact(on: AskedDevice) -> Flag:
     """Does the checksum of the InfoROM hold? The call answers with nothing but success, or with what is wrong."""
     answer = on.ask("nvmlDeviceValidateInforom")
     if not isinstance(answer, Unread):
@@ -43,7 +43,7 @@ def _intact(on: Device) -> Flag:
     return False if answer == on.nvml.refusal(name, on.library.NVML_ERROR_CORRUPTED_INFOROM) else answer
 
 
-def mig(on: Device) -> Mig:
+def mig(on: AskedDevice) -> Mig:
     name = "nvmlDeviceGetMigMode"
     now, pending = on.pair(name)
     most = on.count("nvmlDeviceGetMaxMigDeviceCount", most=_MOST_INSTANCES)
@@ -55,27 +55,27 @@ def mig(on: Device) -> Mig:
     )
 
 
-def _instances(on: Device, most: int) -> tuple[MigInstance, ...] | Unread:
+def _instances(on: AskedDevice, most: int) -> tuple[MigInstance, ...] | Unread:
     name = "nvmlDeviceGetMigDeviceHandleByIndex"
     found: list[MigInstance] = []
     for index in range(most):
         handle = on.ask(name, index)
         if not isinstance(handle, Unread):
-            found.append(_instance(Device(on.nvml, handle)))
+            found.append(_instance(AskedDevice(on.nvml, handle)))
         elif handle != on.nvml.refusal(name, on.library.NVML_ERROR_NOT_FOUND):
             # Devices with the mode off, and devices that have no such mode, say that it is not supported.
             return () if handle.why is Why.UNSUPPORTED and not found else handle
     return tuple(found)
 
 
-def _instance(on: Device) -> MigInstance:
+def _instance(on: AskedDevice) -> MigInstance:
     attributes: Any = on.ask("nvmlDeviceGetAttributes_v2")
     name = "nvmlDeviceGetAttributes_v2"
     size = attributes if isinstance(attributes, Unread) else as_count(attributes.memorySizeMB, name, least=1, most=2**32)
     return MigInstance(uuid=on.text("nvmlDeviceGetUUID"), memory=size if isinstance(size, Unread) else size * _MIB)
 
 
-def compute_mode(on: Device) -> Text:
+def compute_mode(on: AskedDevice) -> Text:
     found = on.count("nvmlDeviceGetComputeMode")
     if isinstance(found, Unread):
         return found
@@ -88,7 +88,7 @@ def compute_mode(on: Device) -> Text:
     return names.get(found) or Unread(why=Why.BLANK, said=f"nvmlDeviceGetComputeMode answered {found}, which has no name")
 
 
-def processes(on: Device) -> Count:
+def processes(on: AskedDevice) -> Count:
     """How many processes compute or draw on the device, each counted once for what it does."""
     total = 0
     for name in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arcops.seen.gpu import Clocks, Count, Heat, Names, Power, Unread, Why
 from tasks.gpu.asking import as_count
-from tasks.gpu.device import Device
+from tasks.gpu.device import AskedDevice
 
 # By bit, from nvml.h. The binding's nvmlClocksEventReasonAll leaves out the last two, so a mask made with it hides them.
 _REASONS = (
@@ -23,7 +23,7 @@ _REASONS = (
 _COLDEST, _HOTTEST = -60, 200
 
 
-def heat(on: Device) -> Heat:
+def heat(on: AskedDevice) -> Heat:
     library = on.library
     return Heat(
         gpu=_celsius(on, "nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature", library.NVML_TEMPERATURE_GPU),
@@ -45,7 +45,7 @@ def hotter(one: Heat, other: Heat) -> Heat:
     )
 
 
-def clocks(on: Device) -> Clocks:
+def clocks(on: AskedDevice) -> Clocks:
     return Clocks(
         reasons=_mask(on, "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"),
         tells=_mask(on, "nvmlDeviceGetSupportedClocksEventReasons", "nvmlDeviceGetSupportedClocksThrottleReasons"),
@@ -57,7 +57,7 @@ def slower(one: Clocks, other: Clocks) -> Clocks:
     return Clocks(reasons=_union(one.reasons, other.reasons), tells=_common(one.tells, other.tells))
 
 
-def power(on: Device) -> Power:
+def power(on: AskedDevice) -> Power:
     limits = on.pair("nvmlDeviceGetPowerManagementLimitConstraints")
     name = "nvmlDeviceGetPowerManagementLimitConstraints"
     return Power(
@@ -69,14 +69,14 @@ def power(on: Device) -> Power:
     )
 
 
-def _celsius(on: Device, name: str, older: str, sensor: int) -> Count:
+def _celsius(on: AskedDevice, name: str, older: str, sensor: int) -> Count:
     found = on.count(name, sensor, least=_COLDEST, most=_HOTTEST)
     if isinstance(found, Unread) and found.why is Why.NO_SYMBOL:
         return on.count(older, sensor, most=_HOTTEST)
     return found
 
 
-def _memory_celsius(on: Device) -> Count:
+def _memory_celsius(on: AskedDevice) -> Count:
     found = on.fields({"memory": on.library.NVML_FI_DEV_MEMORY_TEMP})["memory"]
     name = "nvmlDeviceGetFieldValues[NVML_FI_DEV_MEMORY_TEMP]"
     if found == 0:
@@ -84,7 +84,7 @@ def _memory_celsius(on: Device) -> Count:
     return as_count(found, name, most=_HOTTEST)
 
 
-def _mask(on: Device, name: str, older: str) -> Names:
+def _mask(on: AskedDevice, name: str, older: str) -> Names:
     found = on.count(name)
     if isinstance(found, Unread) and found.why is Why.NO_SYMBOL:
         found = on.count(older)

@@ -8,7 +8,7 @@ from typing import Any
 
 from arcops.seen.gpu import FaultEvent, FaultKind, Flag, Unread, Why
 from tasks.gpu.asking import Nvml, as_count
-from tasks.gpu.device import Device
+from tasks.gpu.device import AskedDevice
 from tasks.gpu.modes import pci
 
 WAIT_MS = 200
@@ -16,10 +16,10 @@ _MOST_EVENTS = 256
 _WAIT = "nvmlEventSetWait_v2"
 
 
-class Watch:
+class FaultWatch:
     """The faults of *devices* from now on, in ``events``. XIDs must be watchable; other faults are watched where they are."""
 
-    def __init__(self, nvml: Nvml, devices: Sequence[Device]) -> None:
+    def __init__(self, nvml: Nvml, devices: Sequence[AskedDevice]) -> None:
         self.events: list[FaultEvent] = []
         self._nvml = nvml
         self._kinds = _kinds(nvml.library)
@@ -30,7 +30,7 @@ class Watch:
             if self._trouble is None:
                 self._register(device)
 
-    def _register(self, device: Device) -> None:
+    def _register(self, device: AskedDevice) -> None:
         name = "nvmlDeviceGetSupportedEventTypes"
         known = sum(self._kinds)
         told = as_count(device.ask(name), name)
@@ -66,7 +66,7 @@ class Watch:
             milliseconds = 0
 
     def _add(self, event: Any) -> None:
-        place = self._places.get(_address(event.device)) or pci(Device(self._nvml, event.device))
+        place = self._places.get(_address(event.device)) or pci(AskedDevice(self._nvml, event.device))
         kind = self._kinds.get(event.eventType)
         if kind is not FaultKind.XID:
             if kind is None:

@@ -24,7 +24,7 @@ from foundation.egress import stream
 from foundation.egress.destination import Destination
 from foundation.egress.permission import Purpose, permitted
 from foundation.egress.tls import context as tls_context
-from tasks.inference.events import Answer, BadAnswer
+from tasks.inference.events import BadAnswer, StreamedAnswer
 
 if TYPE_CHECKING:
     from foundation.egress.tls import SSLContext
@@ -40,7 +40,7 @@ _ENDPOINT = Purpose(what="the endpoint's URL", form="use one like http://127.0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class EndpointDoor:
     """Where requests go, by leave of ``tier``: the certificate must say ``to.host``, and ``path`` comes before ``/v1``."""
 
     to: Destination
@@ -54,7 +54,7 @@ class Door:
         return self.to.port
 
 
-def door(load: Load, tier: Tier, *, key: str, authorities: bytes) -> Door:
+def door(load: Load, tier: Tier, *, key: str, authorities: bytes) -> EndpointDoor:
     """Raises `Refused` where *tier* does not reach the address, or where a key would travel in the clear."""
     to = permitted(tier, load.url, _ENDPOINT)
     if to.in_the_clear and key:
@@ -69,7 +69,7 @@ def door(load: Load, tier: Tier, *, key: str, authorities: bytes) -> Door:
         raise Refused("certificates of authorities are given, but the address is not https")
     if not key.isascii() or not key.isprintable() or " " in key:
         raise Refused("the API key holds characters that no header carries; look for a line break in its file")
-    return Door(to=to, tier=tier, path=urlsplit(load.url).path.rstrip("/"), tls=context, key=key)
+    return EndpointDoor(to=to, tier=tier, path=urlsplit(load.url).path.rstrip("/"), tls=context, key=key)
 
 
 def refuse_beyond(url: str, tier: Tier) -> None:
@@ -81,7 +81,7 @@ def refuse_beyond(url: str, tier: Tier) -> None:
 class Answered:
     """What came of a request; moments are nanoseconds of the clock, ``None`` where it did not come so far."""
 
-    answer: Answer
+    answer: StreamedAnswer
     sent: int = 0
     connected: int | None = None
     ended: int | None = None
@@ -89,9 +89,9 @@ class Answered:
     said: str = ""
 
 
-async def ask(at: Door, load: Load, model: str, prompt: str, tokens: int) -> Answered:
+async def ask(at: EndpointDoor, load: Load, model: str, prompt: str, tokens: int) -> Answered:
     """Stream one answer of *model*. Whatever goes wrong is in the answer; only being cancelled is raised."""
-    got = Answered(answer=Answer(route=load.route, most_events=4 * tokens + 64), sent=time.perf_counter_ns())
+    got = Answered(answer=StreamedAnswer(route=load.route, most_events=4 * tokens + 64), sent=time.perf_counter_ns())
     last = [0]
     try:
         async with asyncio.timeout(load.patience / 1e6):
@@ -115,7 +115,7 @@ def _out_of_patience(got: Answered, load: Load, last: int) -> tuple[Fault, str]:
     return Fault.TIMEOUT, f"{'nothing more' if last else 'nothing'} came within {seconds}"
 
 
-def _incomplete(answer: Answer) -> tuple[Fault | None, str]:
+def _incomplete(answer: StreamedAnswer) -> tuple[Fault | None, str]:
     if not answer.done and not answer.finish:
         return Fault.DISCONNECTED, "the stream ended before the answer did"
     if not answer.moments:
@@ -123,7 +123,7 @@ def _incomplete(answer: Answer) -> tuple[Fault | None, str]:
     return None, ""
 
 
-async def _stream(at: Door, load: Load, model: str, prompt: str, tokens: int, got: Answered, last: list[int]) -> None:
+async def _stream(at: EndpointDoor, load: Load, model: str, prompt: str, tokens: int, got: Answered, last: list[int]) -> None:
     body: dict[str, object] = {
         "model": model,
         "max_tokens": tokens,
@@ -147,9 +147,9 @@ async def _stream(at: Door, load: Load, model: str, prompt: str, tokens: int, go
     got.ended = time.perf_counter_ns()
 
 
-async def fetch(at: Door, path: str, seconds: float, kind: str = "application/json") -> bytes:
+async def fetch(at: EndpointDoor, path: str, seconds: float, kind: str = "application/json") -> bytes:
     """What is at *path*, of the media type *kind*, or of any where that is empty. Raises `BadAnswer`."""
-    got = Answered(answer=Answer(route=Route.CHAT, most_events=0))
+    got = Answered(answer=StreamedAnswer(route=Route.CHAT, most_events=0))
     try:
         async with asyncio.timeout(seconds):
             async with aclosing(_exchange(at, "GET", path, b"", got, kind, _MOST_LIST)) as exchange:
@@ -160,7 +160,7 @@ async def fetch(at: Door, path: str, seconds: float, kind: str = "application/js
 
 
 async def _exchange(
-    at: Door, method: str, path: str, body: bytes, got: Answered, kind: str, most: int
+    at: EndpointDoor, method: str, path: str, body: bytes, got: Answered, kind: str, most: int
 ) -> AsyncGenerator[tuple[bytes, int], None]:
     """The parts of the answer's body and the moment of each. Raises `BadAnswer`."""
     reader, writer = await _connected(at)
@@ -203,7 +203,7 @@ async def _exchange(
         writer.transport.abort()  # nothing is left to say, and a server that does not close must not hold the check
 
 
-async def _connected(at: Door) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connected(at: EndpointDoor) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         return await stream.connected(at.tier, at.to, tls=at.tls, limit=_CHUNK)
     except stream.Untrusted as error:

@@ -31,7 +31,7 @@ class BadAnswer(Exception):
 
 
 @dataclass(slots=True)
-class Answer:
+class StreamedAnswer:
     """What has come so far. ``moments`` are nanoseconds of the clock, one for each event with text."""
 
     route: Route

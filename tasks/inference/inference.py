@@ -25,12 +25,12 @@ from arcops.seen.tree import Tree
 from artifacts.reading import read_file
 from foundation.secrets import referred
 from foundation.settings import is_loopback
-from tasks.inference.asking import Door, door
+from tasks.inference.asking import EndpointDoor, door
 from tasks.inference.loading import bear
 from tasks.inference.processes import listeners
-from tasks.inference.recognising import Known, health, recognised
+from tasks.inference.recognising import KnownServer, health, recognised
 from tasks.inference.reloading import as_listed, can_load, reloaded
-from tasks.inference.rooms import Watch
+from tasks.inference.rooms import MemoryWatch
 from tasks.inference.tokens import refuse_ended
 
 ENDPOINT = "inference-endpoint"
@@ -126,7 +126,7 @@ def _secret(endpoint: Endpoint, request: Request) -> tuple[str, Credential]:
     return "", Credential.NONE
 
 
-async def _look(at: Door, endpoint: Endpoint, credential: Credential, alive: Callable[[], None]) -> Inference:
+async def _look(at: EndpointDoor, endpoint: Endpoint, credential: Credential, alive: Callable[[], None]) -> Inference:
     load = endpoint.load
     end = time.monotonic() + load.budget / 1e6
     seconds = min(_SECONDS_TO_ASK, load.patience / 1e6)
@@ -137,7 +137,7 @@ async def _look(at: Door, endpoint: Endpoint, credential: Credential, alive: Cal
         served = tuple([await _loaded(at, known, one, alive, end) for one in served])
         known = await _watched(recognised(at, seconds), alive, end) or _UNREACHED
     names = {one.model: one.id for one in served if one.id}
-    with Watch(at, local=is_loopback(_address(endpoint)[0]), served_by=endpoint.served_by) as watch:
+    with MemoryWatch(at, local=is_loopback(_address(endpoint)[0]), served_by=endpoint.served_by) as watch:
         metrics = asyncio.ensure_future(watch.metrics()) if load.metrics else None
         try:
             runs = await bear(at, load, alive, end=end, names=names)
@@ -157,7 +157,7 @@ async def _look(at: Door, endpoint: Endpoint, credential: Credential, alive: Cal
     )
 
 
-_UNREACHED = Known(
+_UNREACHED = KnownServer(
     flavour=Flavour.UNREACHED, listing=Listing.NONE, said="the check's time was over before it was asked", listed=()
 )
 
@@ -166,7 +166,7 @@ def _in_order(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
     return tuple(sorted(probes, key=lambda one: (one.when is When.AFTER, one.path)))
 
 
-async def _loaded(at: Door, known: Known, served: Served, alive: Callable[[], None], end: float) -> Served:
+async def _loaded(at: EndpointDoor, known: KnownServer, served: Served, alive: Callable[[], None], end: float) -> Served:
     seconds = max(0.0, end - time.monotonic())
     found = await _watched(reloaded(at, known, served.model, seconds), alive, end)
     said = "the check's time was over before it was loaded"

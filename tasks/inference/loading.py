@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from arcops.endpoint import Load
-from arcops.seen.inference import Fault, Run, RunKind, Shot
-from tasks.inference.asking import Answered, Door, ask
+from arcops.seen.inference import Fault, LoadRun, RunKind, Shot
+from tasks.inference.asking import Answered, EndpointDoor, ask
 
 _WORDS = (
     *("amber", "anchor", "basin", "bridge", "canal", "cedar", "copper", "delta", "ember", "fjord", "garden", "granite"),
@@ -61,7 +61,9 @@ def plan(load: Load) -> tuple[tuple[tuple[RunKind, str, int], ...], ...]:
     return tuple(steps)
 
 
-async def bear(at: Door, load: Load, alive: Callable[[], None], *, end: float, names: Mapping[str, str]) -> tuple[Run, ...]:
+async def bear(
+    at: EndpointDoor, load: Load, alive: Callable[[], None], *, end: float, names: Mapping[str, str]
+) -> tuple[LoadRun, ...]:
     """Every run of the plan; *names* are the ids by which models are completed, where they differ. What is not done at *end* of
     the monotonic clock is NOT_RUN. *alive* is called several times a second, and ends everything by what it raises.
     """
@@ -84,7 +86,7 @@ async def bear(at: Door, load: Load, alive: Callable[[], None], *, end: float, n
     if isinstance(failed, Exception):
         raise failed
     return tuple(
-        Run(
+        LoadRun(
             kind=key[0],
             model=key[1],
             figure=key[2],
@@ -94,7 +96,7 @@ async def bear(at: Door, load: Load, alive: Callable[[], None], *, end: float, n
     )
 
 
-async def _run(at: Door, load: Load, key: tuple[RunKind, str, int], done: dict[int, Shot], name: str) -> None:
+async def _run(at: EndpointDoor, load: Load, key: tuple[RunKind, str, int], done: dict[int, Shot], name: str) -> None:
     kind, _, figure = key
     began = time.perf_counter_ns()
     waiting = list(enumerate(wanted(load, *key)))[::-1]

@@ -13,7 +13,7 @@ from typing import Any
 
 from arcops.seen.inference import Fault, Listing
 from arcops.seen.inference_server import HEALTH, Flavour, Probe, When
-from tasks.inference.asking import Door, fetch
+from tasks.inference.asking import EndpointDoor, fetch
 from tasks.inference.events import BadAnswer
 
 _MOST_LISTED = 500
@@ -23,7 +23,7 @@ _OWNERS = {"vllm": Flavour.VLLM, "llamacpp": Flavour.LLAMA}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownServer:
     """The kind of server, where it lists its models, why it does not, and their ids, sorted."""
 
     flavour: Flavour
@@ -32,7 +32,7 @@ class Known:
     listed: tuple[str, ...]
 
 
-async def recognised(at: Door, seconds: float) -> Known:
+async def recognised(at: EndpointDoor, seconds: float) -> KnownServer:
     """Ask the server who it is; each question may take *seconds*. Raises nothing: what cannot be told is ``UNREACHED``."""
     said: list[str] = []
     try:
@@ -41,15 +41,15 @@ async def recognised(at: Door, seconds: float) -> Known:
         models = b""
         said.append(f"{Listing.OPENAI.value}: {error.said}")
         if error.fault in _OUT_OF_REACH:
-            return Known(flavour=Flavour.UNREACHED, listing=Listing.NONE, said=said[0], listed=())
+            return KnownServer(flavour=Flavour.UNREACHED, listing=Listing.NONE, said=said[0], listed=())
     flavour = await _flavour(at, seconds, models)
     for listing in _LISTINGS.get(flavour, (Listing.OPENAI,)):
         try:
             data = models if listing is Listing.OPENAI and models else await fetch(at, listing.value, seconds)
-            return Known(flavour=flavour, listing=listing, said="", listed=_names(data, one=listing is Listing.ONE))
+            return KnownServer(flavour=flavour, listing=listing, said="", listed=_names(data, one=listing is Listing.ONE))
         except BadAnswer as error:
             said.append(f"{listing.value}: {error.said}")
-    return Known(flavour=flavour, listing=Listing.NONE, said="; ".join(dict.fromkeys(said)), listed=())
+    return KnownServer(flavour=flavour, listing=Listing.NONE, said="; ".join(dict.fromkeys(said)), listed=())
 
 
 _LISTINGS = {
@@ -59,17 +59,17 @@ _LISTINGS = {
 }
 
 
-async def loaded(at: Door, flavour: Flavour, seconds: float) -> tuple[str, ...]:
+async def loaded(at: EndpointDoor, flavour: Flavour, seconds: float) -> tuple[str, ...]:
     """The ids of the models that Foundry Local holds in memory. Raises `BadAnswer`."""
     return _names(await fetch(at, _LISTINGS[flavour][0].value, seconds))
 
 
-async def health(at: Door, flavour: Flavour, when: When, seconds: float) -> tuple[Probe, ...]:
+async def health(at: EndpointDoor, flavour: Flavour, when: When, seconds: float) -> tuple[Probe, ...]:
     """What the server says of its health at the routes of its kind."""
     return tuple([await _probe(at, path, when, seconds) for path in HEALTH[flavour]])
 
 
-async def _probe(at: Door, path: str, when: When, seconds: float) -> Probe:
+async def _probe(at: EndpointDoor, path: str, when: When, seconds: float) -> Probe:
     try:
         await fetch(at, path, seconds, kind="")
     except BadAnswer as error:
@@ -77,7 +77,7 @@ async def _probe(at: Door, path: str, when: When, seconds: float) -> Probe:
     return Probe(path=path, when=when, status=200, said="")
 
 
-async def _flavour(at: Door, seconds: float, models: bytes) -> Flavour:
+async def _flavour(at: EndpointDoor, seconds: float, models: bytes) -> Flavour:
     if _has(await _asked(at, "/status", seconds), "modelcachepath", "endpoints") or isinstance(
         await _asked(at, Listing.LOADED.value, seconds), list
     ):
@@ -92,7 +92,7 @@ async def _flavour(at: Door, seconds: float, models: bytes) -> Flavour:
     return _OWNERS[owners.pop()] if len(owners) == 1 and owners <= _OWNERS.keys() else Flavour.OPENAI
 
 
-async def _asked(at: Door, path: str, seconds: float) -> object:
+async def _asked(at: EndpointDoor, path: str, seconds: float) -> object:
     """The JSON at *path*, or ``None``."""
     try:
         found: object = json.loads(await fetch(at, path, seconds))

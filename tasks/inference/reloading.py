@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from arcops.endpoint import Load
 from arcops.seen.inference_server import Flavour, Served
-from tasks.inference.asking import Door, fetch
+from tasks.inference.asking import EndpointDoor, fetch
 from tasks.inference.events import BadAnswer
-from tasks.inference.recognising import Known, loaded
+from tasks.inference.recognising import KnownServer, loaded
 
 _ROUTES = {
     Flavour.FOUNDRY: ("/models/unload/{}", "/models/load/{}"),
@@ -20,7 +20,7 @@ _ROUTES = {
 _SECONDS_TO_UNLOAD = 60.0
 
 
-def as_listed(known: Known, load: Load) -> tuple[Served, ...]:
+def as_listed(known: KnownServer, load: Load) -> tuple[Served, ...]:
     """The models as they stand, none of them loaded by us."""
     if load.reload:
         why = f"a server of the kind {known.flavour.value} cannot be told to load a model"
@@ -32,11 +32,11 @@ def as_listed(known: Known, load: Load) -> tuple[Served, ...]:
     )
 
 
-def can_load(known: Known) -> bool:
+def can_load(known: KnownServer) -> bool:
     return known.flavour in _ROUTES
 
 
-async def reloaded(at: Door, known: Known, model: str, seconds: float) -> Served:
+async def reloaded(at: EndpointDoor, known: KnownServer, model: str, seconds: float) -> Served:
     """Unload *model*, load it, and look by which id it is listed then. Raises nothing: what went wrong is said."""
     flavour = known.flavour
     unload, load = (route.format(quote(model, safe="")) for route in _ROUTES[flavour])

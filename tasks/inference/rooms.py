@@ -16,11 +16,11 @@ from typing import Any
 
 from arcops.errors import Unavailable
 from arcops.seen.gpu import Unread
-from arcops.seen.inference_server import Memory, Process, Room, RoomKind
+from arcops.seen.inference_server import Process, RoomKind, RoomLeft, ServerMemory
 from tasks.gpu.asking import Nvml, as_count, binding
 from tasks.gpu.gpu_driver import gpus_on_bus
 from tasks.inference import processes
-from tasks.inference.asking import Door, fetch
+from tasks.inference.asking import EndpointDoor, fetch
 from tasks.inference.events import BadAnswer
 
 _SECONDS = 0.2
@@ -52,9 +52,9 @@ class _Least:
         self.least = free if self.least is None else min(self.least, free)
 
     @property
-    def room(self) -> Room:
+    def room(self) -> RoomLeft:
         read = self.least is not None and not self.said
-        return Room(
+        return RoomLeft(
             kind=self.kind,
             name=self.name,
             total=self.total or None,
@@ -65,10 +65,10 @@ class _Least:
         )
 
 
-class Watch:
+class MemoryWatch:
     """Looks from ``with`` to its end; `memory` is what it saw then."""
 
-    def __init__(self, at: Door, *, local: bool, served_by: frozenset[int] | None = None) -> None:
+    def __init__(self, at: EndpointDoor, *, local: bool, served_by: frozenset[int] | None = None) -> None:
         self._at, self._local, self._served_by = at, local, served_by
         self._host = _Least(kind=RoomKind.HOST, name="this machine")
         self._devices: list[_Least] = []
@@ -79,7 +79,7 @@ class Watch:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, name="rooms", daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> MemoryWatch:
         if self._local:
             # Inside of its walls a process may not see what others have open, so that was looked up before.
             listening = processes.listeners(self._at.port) if self._served_by is None else self._served_by
@@ -137,7 +137,7 @@ class Watch:
             self._told = "/metrics tells no share of a key-value cache that ArcOps knows"
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> ServerMemory:
         rooms = [self._host.room] if self._host.samples else []
         if self._thread.is_alive():
             for device in self._devices:
@@ -146,7 +146,7 @@ class Watch:
         if self._cache.samples:  # a share of nothing that is known in bytes
             told = self._cache.room
             rooms.append(
-                Room(
+                RoomLeft(
                     kind=told.kind, name=told.name, total=None, least=None, percent=told.percent, samples=told.samples, said=""
                 )
             )
@@ -154,7 +154,7 @@ class Watch:
         if not self._local:
             said.insert(0, _REMOTE)
         process = Process(many=len(self._family), most=self._most, said=self._unseen)
-        return Memory(rooms=tuple(rooms), process=process, said="; ".join(said))
+        return ServerMemory(rooms=tuple(rooms), process=process, said="; ".join(said))
 
     @property
     def _unseen(self) -> str:

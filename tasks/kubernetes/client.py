@@ -24,7 +24,7 @@ def client_of(access: Access, tier: Tier, environment: Mapping[str, str], tick: 
         context = tls.context(access.authority, verify=access.verify, certificate=access.certificate, key=access.key)
     except tls.NotUsable:
         raise Refused("the certificates or the key of the kubeconfig are none that TLS can use; write them anew") from None
-    way = cluster.Way(
+    way = cluster.ClusterWay(
         server=access.server,
         tls=context,
         verify=access.verify,

@@ -16,7 +16,7 @@ from arcops.errors import Refused
 from arcops.request import LiveCluster
 from artifacts.reading import read_file
 from foundation.strict_yaml import JSON
-from tasks.kubernetes.kubeconfig import BOUND, MOST_BYTES, MOST_FILE, Part, decoded, files_of, parsed, parts
+from tasks.kubernetes.kubeconfig import BOUND, MOST_BYTES, MOST_FILE, KubeconfigPart, decoded, files_of, parsed, parts
 from tasks.kubernetes.named import Named, host_of, named, operators_file
 from tasks.kubernetes.program import Program, program_of
 
@@ -102,7 +102,7 @@ def _from_afar(one: Named, live: LiveCluster) -> Access:
     )
 
 
-def _address(cluster: Part) -> tuple[str, str]:
+def _address(cluster: KubeconfigPart) -> tuple[str, str]:
     """Host with port, and path, of the server, which is written so that it cannot be read in two ways."""
     match = _SERVER.fullmatch(cluster.text("server"))
     try:
@@ -146,14 +146,14 @@ def _own(live: LiveCluster, environment: Mapping[str, str]) -> Access:
     )
 
 
-def _pair(user: Part, *, file: bool) -> tuple[str, str]:
+def _pair(user: KubeconfigPart, *, file: bool) -> tuple[str, str]:
     certificate, key = user.pem("client-certificate", file), user.pem("client-key", file)
     if bool(certificate) is not bool(key):
         raise Refused(f"{user.what} has a client certificate without its key, or a key without its certificate")
     return certificate, key
 
 
-def _own_authorization(user: Part) -> str:
+def _own_authorization(user: KubeconfigPart) -> str:
     token, file = user.text("token"), user.text("tokenFile")
     if file:  # kubectl prefers it, for what stands there is renewed
         token = decoded(read_file(user.folder / file, MOST_FILE), f"{user.what}: the file of tokenFile").strip()
@@ -170,7 +170,7 @@ def bearer(token: str, what: str) -> str:
     return f"Bearer {token}" if token else ""
 
 
-def _cluster_info(cluster: Part) -> dict[str, JSON]:
+def _cluster_info(cluster: KubeconfigPart) -> dict[str, JSON]:
     """What a program is told of the cluster (client.authentication.k8s.io/v1, Cluster), where it asks to be told."""
     kept = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
     info: dict[str, JSON] = {name: cluster.said[name] for name in kept if name in cluster.said}

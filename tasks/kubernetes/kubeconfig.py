@@ -36,7 +36,7 @@ _WHY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class KubeconfigPart:
     """A mapping in a kubeconfig: ``said`` is its content, ``what`` its name in errors, ``folder`` where paths begin."""
 
     said: Mapping[str, JSON]
@@ -82,7 +82,7 @@ def decoded(data: bytes, what: str) -> str:
         raise Refused(f"{what} is no PEM") from None
 
 
-def parsed(data: bytes, what: str, folder: Path) -> Part:
+def parsed(data: bytes, what: str, folder: Path) -> KubeconfigPart:
     """The kubeconfig *data*, called *what* in errors, whose paths begin in *folder*. Raises `Refused`, and quotes nothing."""
     try:
         documents = load_all(data, what=what)
@@ -90,10 +90,10 @@ def parsed(data: bytes, what: str, folder: Path) -> Part:
         raise Refused(f"{what} is no YAML that is read strictly (no aliases, no key twice)") from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise Refused(f"{what} is not one mapping, so it is no kubeconfig")
-    return Part(said=documents[0], what=what, folder=folder)
+    return KubeconfigPart(said=documents[0], what=what, folder=folder)
 
 
-def _entry(one: Part, plural: str, name: str) -> Part | None:
+def _entry(one: KubeconfigPart, plural: str, name: str) -> KubeconfigPart | None:
     """The entry *name* of the list *plural*. Raises `Refused` where two have the name."""
     singular = plural[:-1]
     entries = one.said.get(plural)
@@ -107,13 +107,13 @@ def _entry(one: Part, plural: str, name: str) -> Part | None:
     said = found[0].get(singular)
     if set(found[0]) != {"name", singular} or not isinstance(said, dict):
         raise Refused(f"{one.what}: of its {plural}, {name[:100]!r} is not a name and a {singular} alone")
-    return Part(said=said, what=f"{one.what}, {singular} {name[:100]!r}", folder=one.folder)
+    return KubeconfigPart(said=said, what=f"{one.what}, {singular} {name[:100]!r}", folder=one.folder)
 
 
-def parts(files: list[Part], context: str) -> tuple[Part, Part, Part]:
+def parts(files: list[KubeconfigPart], context: str) -> tuple[KubeconfigPart, KubeconfigPart, KubeconfigPart]:
     """Context, cluster and user, each of the first file that has it, as kubectl merges."""
 
-    def first(plural: str, name: str) -> Part:
+    def first(plural: str, name: str) -> KubeconfigPart:
         for one in files:
             found = _entry(one, plural, name)
             if found is not None:
@@ -122,11 +122,11 @@ def parts(files: list[Part], context: str) -> tuple[Part, Part, Part]:
 
     chosen = first("contexts", context)
     user = chosen.text("user")
-    nothing = Part(said={}, what=f"{chosen.what}, which names no user", folder=chosen.folder)
+    nothing = KubeconfigPart(said={}, what=f"{chosen.what}, which names no user", folder=chosen.folder)
     return chosen, first("clusters", chosen.text("cluster")), first("users", user) if user else nothing
 
 
-def files_of(kubeconfig: Path | None, environment: Mapping[str, str]) -> Iterator[Part]:
+def files_of(kubeconfig: Path | None, environment: Mapping[str, str]) -> Iterator[KubeconfigPart]:
     """*kubeconfig*, or what this user's own are: those in ``KUBECONFIG`` that exist, or the one in the home folder."""
     paths = [kubeconfig] if kubeconfig is not None else _default(environment)
     for path in paths:

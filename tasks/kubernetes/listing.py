@@ -33,7 +33,7 @@ Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class ApiResource:
     """One kind of object. ``query`` narrows the list; ``otherwise`` is the version that a cluster may serve instead."""
 
     version: str
@@ -58,45 +58,45 @@ class Resource:
 _RUNNING = (("fieldSelector", "status.phase!=Succeeded,status.phase!=Failed"),)
 _ISTIO, _SECURITY, _GATEWAY = "networking.istio.io/v1", "security.istio.io/v1", "gateway.networking.k8s.io/v1"
 RESOURCES = (
-    Resource(version="v1", kind="Namespace", plural="namespaces"),
-    Resource(version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", plural="customresourcedefinitions"),
-    Resource(version="v1", kind="Pod", plural="pods", query=_RUNNING),
-    Resource(version="v1", kind="Service", plural="services"),
-    Resource(version="apps/v1", kind="Deployment", plural="deployments"),
-    Resource(version="apps/v1", kind="StatefulSet", plural="statefulsets"),
-    Resource(version="apps/v1", kind="DaemonSet", plural="daemonsets"),
-    Resource(version="batch/v1", kind="CronJob", plural="cronjobs"),
-    Resource(version="networking.k8s.io/v1", kind="NetworkPolicy", plural="networkpolicies"),
-    Resource(version="networking.k8s.io/v1", kind="Ingress", plural="ingresses"),
-    Resource(version="policy.networking.k8s.io/v1alpha1", kind="AdminNetworkPolicy", plural="adminnetworkpolicies"),
-    Resource(
+    ApiResource(version="v1", kind="Namespace", plural="namespaces"),
+    ApiResource(version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", plural="customresourcedefinitions"),
+    ApiResource(version="v1", kind="Pod", plural="pods", query=_RUNNING),
+    ApiResource(version="v1", kind="Service", plural="services"),
+    ApiResource(version="apps/v1", kind="Deployment", plural="deployments"),
+    ApiResource(version="apps/v1", kind="StatefulSet", plural="statefulsets"),
+    ApiResource(version="apps/v1", kind="DaemonSet", plural="daemonsets"),
+    ApiResource(version="batch/v1", kind="CronJob", plural="cronjobs"),
+    ApiResource(version="networking.k8s.io/v1", kind="NetworkPolicy", plural="networkpolicies"),
+    ApiResource(version="networking.k8s.io/v1", kind="Ingress", plural="ingresses"),
+    ApiResource(version="policy.networking.k8s.io/v1alpha1", kind="AdminNetworkPolicy", plural="adminnetworkpolicies"),
+    ApiResource(
         version="policy.networking.k8s.io/v1alpha1", kind="BaselineAdminNetworkPolicy", plural="baselineadminnetworkpolicies"
     ),
-    Resource(
+    ApiResource(
         version="policy.networking.k8s.io/v1alpha2",
         kind="ClusterNetworkPolicy",
         plural="clusternetworkpolicies",
         otherwise="policy.networking.k8s.io/v1beta1",
     ),
-    Resource(version=_GATEWAY, kind="Gateway", plural="gateways"),
-    Resource(version=_GATEWAY, kind="HTTPRoute", plural="httproutes"),
-    Resource(version=_GATEWAY, kind="GRPCRoute", plural="grpcroutes"),
-    Resource(version=_GATEWAY, kind="BackendTLSPolicy", plural="backendtlspolicies"),
-    Resource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),
-    Resource(version=_SECURITY, kind="AuthorizationPolicy", plural="authorizationpolicies"),
-    Resource(version=_SECURITY, kind="PeerAuthentication", plural="peerauthentications"),
-    Resource(version=_ISTIO, kind="Sidecar", plural="sidecars"),
-    Resource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
-    Resource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
-    Resource(version=_ISTIO, kind="Gateway", plural="gateways"),
-    Resource(version=_ISTIO, kind="VirtualService", plural="virtualservices"),
-    Resource(version="networking.istio.io/v1alpha3", kind="EnvoyFilter", plural="envoyfilters"),
-    Resource(version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
-    Resource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
-    Resource(version="crd.projectcalico.org/v1", kind="NetworkPolicy", plural="networkpolicies"),
-    Resource(version="crd.projectcalico.org/v1", kind="GlobalNetworkPolicy", plural="globalnetworkpolicies"),
-    Resource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
-    Resource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
+    ApiResource(version=_GATEWAY, kind="Gateway", plural="gateways"),
+    ApiResource(version=_GATEWAY, kind="HTTPRoute", plural="httproutes"),
+    ApiResource(version=_GATEWAY, kind="GRPCRoute", plural="grpcroutes"),
+    ApiResource(version=_GATEWAY, kind="BackendTLSPolicy", plural="backendtlspolicies"),
+    ApiResource(version="gateway.networking.k8s.io/v1beta1", kind="ReferenceGrant", plural="referencegrants"),
+    ApiResource(version=_SECURITY, kind="AuthorizationPolicy", plural="authorizationpolicies"),
+    ApiResource(version=_SECURITY, kind="PeerAuthentication", plural="peerauthentications"),
+    ApiResource(version=_ISTIO, kind="Sidecar", plural="sidecars"),
+    ApiResource(version=_ISTIO, kind="ServiceEntry", plural="serviceentries"),
+    ApiResource(version=_ISTIO, kind="DestinationRule", plural="destinationrules"),
+    ApiResource(version=_ISTIO, kind="Gateway", plural="gateways"),
+    ApiResource(version=_ISTIO, kind="VirtualService", plural="virtualservices"),
+    ApiResource(version="networking.istio.io/v1alpha3", kind="EnvoyFilter", plural="envoyfilters"),
+    ApiResource(version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
+    ApiResource(version="cilium.io/v2", kind="CiliumClusterwideNetworkPolicy", plural="ciliumclusterwidenetworkpolicies"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="NetworkPolicy", plural="networkpolicies"),
+    ApiResource(version="crd.projectcalico.org/v1", kind="GlobalNetworkPolicy", plural="globalnetworkpolicies"),
+    ApiResource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
+    ApiResource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
 )
 """What is listed. The last ones are not understood by the engine, and that they are there is what has to be known."""
 _BY_TITLE = {one.title: one for one in RESOURCES}
@@ -166,7 +166,7 @@ def look(client: ApiServer, title: str, tick: Callable[[], None]) -> Saved | Non
     return Saved(name=name, text=_text([_not_seen(title, why)]), missing=f"{title}: {why}")
 
 
-def _listed_by_version(client: ApiServer, resource: Resource, tick: Callable[[], None]) -> list[Object]:
+def _listed_by_version(client: ApiServer, resource: ApiResource, tick: Callable[[], None]) -> list[Object]:
     """All objects, by the other version of their kind where the cluster does not serve the first."""
     try:
         return listed(client, resource, tick)
@@ -178,10 +178,10 @@ def _listed_by_version(client: ApiServer, resource: Resource, tick: Callable[[],
 
 def listed(
     client: ApiServer,
-    resource: Resource,
+    resource: ApiResource,
     tick: Callable[[], None],
     *,
-    pruned: Callable[[Object, Resource], Object] | None = None,
+    pruned: Callable[[Object, ApiResource], Object] | None = None,
     heard: Callable[[Mapping[str, str]], None] | None = None,
 ) -> list[Object]:
     """All objects as *pruned*, in the order of names; *heard* is told the headers of every first page.
@@ -212,7 +212,7 @@ def _order(one: Object) -> tuple[str, str]:
     return one["metadata"].get("namespace", ""), one["metadata"].get("name", "")
 
 
-def _get(client: ApiServer, resource: Resource, following: str) -> tuple[Object, Mapping[str, str]]:
+def _get(client: ApiServer, resource: ApiResource, following: str) -> tuple[Object, Mapping[str, str]]:
     query = [("limit", str(PAGE)), *resource.query]
     if following:
         query.append(("continue", following))
@@ -235,12 +235,12 @@ def _not_seen(title: str, why: str) -> Object:
     return {"apiVersion": "arcops.dev/v1", "kind": "NotSeen", "metadata": {"name": title}, "reason": why}
 
 
-def _wanted(item: Object, resource: Resource) -> bool:
+def _wanted(item: Object, resource: ApiResource) -> bool:
     """Of definitions only those by which something here is checked: a cluster may have hundreds of others."""
     return resource.kind != "CustomResourceDefinition" or is_checked((item.get("spec") or {}).get("group") or "")
 
 
-def _pruned(item: Object, resource: Resource) -> Object:
+def _pruned(item: Object, resource: ApiResource) -> Object:
     metadata = item.get("metadata") or {}
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "ownerReferences") if metadata.get(key)}
     spec = item.get("spec") or {}

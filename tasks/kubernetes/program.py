@@ -52,7 +52,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
+class ClusterCredential:
     """What a program gave: a token, or a certificate with its key (PEM)."""
 
     token: str = field(default="", repr=False)
@@ -90,7 +90,7 @@ def program_of(said: JSON, user: str, folder: Path, cluster: Mapping[str, JSON])
     )
 
 
-def run(program: Program, environment: Mapping[str, str], tick: Callable[[], None]) -> Credential:
+def run(program: Program, environment: Mapping[str, str], tick: Callable[[], None]) -> ClusterCredential:
     """What *program* gives. *tick* is called while it runs and may raise, which ends it.
 
     Raises `Refused` where it is not there, fails or gives no credential, and `Unavailable` where it takes too long.
@@ -159,7 +159,7 @@ def _waited(child: Child, program: Program, tick: Callable[[], None]) -> bytes:
             child.communicate()
 
 
-def _credential(out: bytes, program: Program) -> Credential:
+def _credential(out: bytes, program: Program) -> ClusterCredential:
     wrong = Refused(f"{program.user} runs the program {program.command}, which gave no ExecCredential of {program.version}")
     try:
         said = json.loads(out)
@@ -174,7 +174,7 @@ def _credential(out: bytes, program: Program) -> Credential:
         raise wrong
     if not token and not certificate:
         raise wrong
-    return Credential(token=token, certificate=certificate, key=key)
+    return ClusterCredential(token=token, certificate=certificate, key=key)
 
 
 def _is_variable(one: JSON) -> bool:

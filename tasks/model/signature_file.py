@@ -12,7 +12,7 @@ from arcops.seen.tree import Tree
 from artifacts.envelope import IN_TOTO, parse_envelope, strict_base64, strict_json
 from artifacts.foreign import refusing
 from tasks.signing.blob_signatures import blob_of, open_detached, signed_file
-from tasks.signing.bundles import Opened, open_bundle
+from tasks.signing.bundles import OpenedBundle, open_bundle
 from tasks.signing.candidate import Candidate
 from tasks.signing.legacy import PREDICATES
 from tasks.signing.model_signing import parse_manifest, predicate_type
@@ -106,7 +106,7 @@ def _enveloped(
     )
 
 
-def _proven(known: SignatureSeen, opened: Opened) -> SignatureSeen:
+def _proven(known: SignatureSeen, opened: OpenedBundle) -> SignatureSeen:
     return replace(
         known,
         signers=opened.signers,

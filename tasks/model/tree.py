@@ -23,8 +23,8 @@ from arcops.evidence import Seen, Sighting
 from arcops.request import Request
 from arcops.seen.tree import FileSeen, Tree, Trouble
 from artifacts.beneath import open_below, open_within
-from tasks.files.digest_cache import DigestCache, Known, settled
-from tasks.files.walk import Entry, Identity, Walked, encodable, shown, walk
+from tasks.files.digest_cache import DigestCache, RememberedFile, settled
+from tasks.files.walk import FileIdentity, Walked, WalkedEntry, encodable, shown, walk
 from tasks.model.content import READERS, describe
 from tasks.model.content.window import Window
 
@@ -68,12 +68,12 @@ def look(request: Request, seen: Seen) -> Sighting[Tree]:
     return Sighting(body=_tree(reading.done, walked, troubles))
 
 
-def _endless(entry: Entry) -> bool:
+def _endless(entry: WalkedEntry) -> bool:
     """Is it called a signature, and longer than one can be? Nobody will believe it, so nobody need wait for its digest."""
     return entry.path.endswith(SIGNATURE_SUFFIXES) and entry.identity.size > LONGEST_SIGNATURE
 
 
-def _unread(entry: Entry) -> Trouble:
+def _unread(entry: WalkedEntry) -> Trouble:
     return Trouble(
         path=entry.path,
         reason=f"it is called a signature and has {entry.identity.size} bytes, of which none was read; "
@@ -82,7 +82,7 @@ def _unread(entry: Entry) -> Trouble:
 
 
 @contextmanager
-def _opened(request: Request) -> Iterator[tuple[int, Walked, Entry | None]]:
+def _opened(request: Request) -> Iterator[tuple[int, Walked, WalkedEntry | None]]:
     """A descriptor on the target; for a single file, also its entry. The target itself may be a link that a person typed."""
     target = request.target
     try:
@@ -99,7 +99,7 @@ def _opened(request: Request) -> Iterator[tuple[int, Walked, Entry | None]]:
             name = target.resolve().name
             if not encodable(name):
                 raise Refused(f"the name of {shown(str(target))} is not UTF-8; rename it and check again")
-            entry = Entry(target.name or name, Identity.of(status), bool(status.st_mode & 0o111))
+            entry = WalkedEntry(target.name or name, FileIdentity.of(status), bool(status.st_mode & 0o111))
             yield descriptor, Walked(files=[entry]), entry
         else:
             raise Refused(f"{target} is neither a folder nor a regular file")
@@ -107,25 +107,25 @@ def _opened(request: Request) -> Iterator[tuple[int, Walked, Entry | None]]:
         os.close(descriptor)
 
 
-def _changed(root: int, base: Entry | None, walked: Walked) -> Iterator[Trouble]:
+def _changed(root: int, base: WalkedEntry | None, walked: Walked) -> Iterator[Trouble]:
     """What is not, at the end, what the walk met at the beginning."""
     for path, identity in walked.folders:
         if _identity(root, path or ".") != identity:
             yield Trouble(path=shown(path) or ".", reason="the folder changed while it was being read")
     for entry in walked.files:
-        now = Identity.of(os.fstat(root)) if base else _identity(root, entry.path)
+        now = FileIdentity.of(os.fstat(root)) if base else _identity(root, entry.path)
         if now != entry.identity:
             yield Trouble(path=entry.path, reason="it changed while the model was being read")
 
 
-def _identity(root: int, path: str) -> Identity | None:
+def _identity(root: int, path: str) -> FileIdentity | None:
     try:
-        return Identity.of(os.stat(path, dir_fd=root, follow_symlinks=False))
+        return FileIdentity.of(os.stat(path, dir_fd=root, follow_symlinks=False))
     except OSError:
         return None
 
 
-def _tree(done: Iterable[tuple[Entry, Known]], walked: Walked, troubles: Iterable[Trouble]) -> Tree:
+def _tree(done: Iterable[tuple[WalkedEntry, RememberedFile]], walked: Walked, troubles: Iterable[Trouble]) -> Tree:
     files = tuple(
         FileSeen(
             path=entry.path,
@@ -153,13 +153,13 @@ class _Reading:
     def __init__(
         self,
         root: int,
-        base: Entry | None,
-        files: list[Entry],
+        base: WalkedEntry | None,
+        files: list[WalkedEntry],
         known: object,
         progress: Callable[[int, int], None],
     ) -> None:
         self.began_ns = clock_ns()
-        self.done: list[tuple[Entry, Known]] = []
+        self.done: list[tuple[WalkedEntry, RememberedFile]] = []
         self.troubles: list[Trouble] = []
         self._root = root
         self._base = base
@@ -220,14 +220,14 @@ class _Reading:
             self._error = error
             self._stop.set()
 
-    def _one(self, entry: Entry, buffer: memoryview) -> None:
+    def _one(self, entry: WalkedEntry, buffer: memoryview) -> None:
         try:
             descriptor = self._root if self._base else open_below(self._root, entry.path, _FLAGS)
         except OSError as error:
             self._trouble(entry, f"it cannot be opened: {error.strerror}")
             return
         try:
-            if Identity.of(os.fstat(descriptor)) != entry.identity:
+            if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
                 self._trouble(entry, "it changed while the model was being read")
                 return
             digest, size = self._hash(descriptor, buffer, entry.identity.size)
@@ -235,7 +235,7 @@ class _Reading:
                 self._trouble(entry, f"it has {entry.identity.size} bytes, but {size} were read")
                 return
             content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
-            if Identity.of(os.fstat(descriptor)) != entry.identity:
+            if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
                 self._trouble(entry, "it changed while it was being read")
                 return
         except OSError as error:
@@ -245,7 +245,7 @@ class _Reading:
             if not self._base:
                 os.close(descriptor)
         with self._lock:
-            self.done.append((entry, Known(digest, content)))
+            self.done.append((entry, RememberedFile(digest, content)))
 
     def _hash(self, descriptor: int, buffer: memoryview, expected: int) -> tuple[str, int]:
         digest = hashlib.sha256()
@@ -267,6 +267,6 @@ class _Reading:
             raise Stopped("the reading was told to end")
         return os.pread(descriptor, length, offset)
 
-    def _trouble(self, entry: Entry, reason: str) -> None:
+    def _trouble(self, entry: WalkedEntry, reason: str) -> None:
         with self._lock:
             self.troubles.append(Trouble(path=entry.path, reason=reason))

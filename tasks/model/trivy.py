@@ -27,7 +27,7 @@ from artifacts.reading import read_file
 from foundation.secrets import secret_files
 from tasks.files.reading import MIB, is_folder, read_limited
 from tasks.model.trivy_report import Parsed, parse_metadata, parse_report
-from tasks.program import Answer, Limits, run
+from tasks.program import Limits, Output, run
 
 LIMITS = Limits(seconds=570, size=256 * MIB)
 """Of each run. The collector's own deadline is a little longer, so that the sentence comes from here."""
@@ -141,7 +141,7 @@ def _kept_offline(program: str, request: Request, mode: str) -> list[str]:
     return [*_OFFLINE, *(flag for flag in _QUIET if flag in words)]
 
 
-def _run(request: Request, arguments: list[str]) -> Answer:
+def _run(request: Request, arguments: list[str]) -> Output:
     """In a directory that is empty but for us, so that no ``trivy.yaml`` or ``.trivyignore`` of a stranger is obeyed."""
     make_private(request.cache)
     with tempfile.TemporaryDirectory(prefix="trivy-", dir=request.cache) as scratch:

@@ -46,7 +46,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class SnapshotIndex:
     """``server`` is the address of the API server; ``left`` are the titles that were not looked at yet."""
 
     context: str
@@ -82,7 +82,7 @@ class Index:
             yield name, "this file is no part of the snapshot that lies here; put it into a folder of its own"
 
 
-def read_index(data: bytes) -> Index | None:
+def read_index(data: bytes) -> SnapshotIndex | None:
     """The index in *data*; `None` where it is none. Raises `Refused` where it is one that cannot be understood."""
     try:
         said = json.loads(data)
@@ -101,12 +101,12 @@ def read_index(data: bytes) -> Index | None:
             for one in said["lists"]
         )
         left = tuple(_text(one) for one in said["left"])
-        return Index(context=_text(said["context"]), server=_text(said["server"]), looked=looked, left=left)
+        return SnapshotIndex(context=_text(said["context"]), server=_text(said["server"]), looked=looked, left=left)
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(f"{INDEX} cannot be understood ({type(error).__name__}: {error}); take the snapshot again") from error
 
 
-def index_of(folder: Path, within: Roots = ANYWHERE) -> Index | None:
+def index_of(folder: Path, within: Roots = ANYWHERE) -> SnapshotIndex | None:
     """The index in *folder*, which lies *within* these roots, where a snapshot lies there.
 
     Raises `Refused` where it cannot be understood.
@@ -118,7 +118,7 @@ def index_of(folder: Path, within: Roots = ANYWHERE) -> Index | None:
     return read_index(read_file(path, MOST_BYTES, follow=False, within=within))
 
 
-def kept(index: Index, folder: Path, now: datetime) -> tuple[Looked, ...]:
+def kept(index: SnapshotIndex, folder: Path, now: datetime) -> tuple[Looked, ...]:
     """What of *index* need not be looked at again: it is fresh, all there, and its file is still what was written."""
     return tuple(
         one
@@ -127,7 +127,7 @@ def kept(index: Index, folder: Path, now: datetime) -> tuple[Looked, ...]:
     )
 
 
-def strangers(index: Index, names: Iterable[str]) -> list[str]:
+def strangers(index: SnapshotIndex, names: Iterable[str]) -> list[str]:
     """Of *names* those that no snapshot with this index wrote."""
     known = {INDEX, *(one.file for one in index.looked), *(f"{title}.json" for title in index.left)}
     return sorted(set(names) - known)

@@ -25,7 +25,7 @@ from tasks.files.walk import walk
 from tasks.kubernetes.listing import open_to, snapshot
 from tasks.kubernetes.manifests.nodes import idle
 from tasks.kubernetes.manifests.objects import Objects
-from tasks.network.index import INDEX, Index, read_index
+from tasks.network.index import INDEX, SnapshotIndex, read_index
 
 ENDINGS = (".yaml", ".yml", ".json")
 MOST_BYTES = 64 * 1024 * 1024
@@ -70,7 +70,7 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle, within: Roo
     """
     objects = Objects()
     files: list[ManifestFile] = []
-    indexes: dict[str, Index] = {}
+    indexes: dict[str, SnapshotIndex] = {}
     left = MOST_BYTES_IN_ALL
     with opened(target, within) as (root, folder):
         for path in _paths(root, objects, tick) if folder else [target.name]:
@@ -93,7 +93,7 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle, within: Roo
     return _network(objects, files, tick)
 
 
-def _index(path: str, data: bytes, objects: Objects, indexes: dict[str, Index]) -> bool:
+def _index(path: str, data: bytes, objects: Objects, indexes: dict[str, SnapshotIndex]) -> bool:
     """Is *data* the index of a saved cluster? It holds no object, and is no part of what names the network."""
     try:
         found = read_index(data)

@@ -6,11 +6,11 @@ from arcops.beside import SIGNATURE_SUFFIXES
 from arcops.errors import Refused
 from arcops.request import Request
 from arcops.seen.tree import FileSeen, Tree
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from artifacts.envelope import strict_base64
 from tasks.files.reading import MIB, read_seen
 from tasks.signing.blob import Blob
-from tasks.signing.bundles import Opened
+from tasks.signing.bundles import OpenedBundle
 from tasks.signing.trust import Trust
 
 _IN_MEMORY = 256 * MIB
@@ -36,7 +36,7 @@ def blob_of(request: Request, file: FileSeen) -> Blob:
     return Blob.of(read_seen(request, file, _IN_MEMORY)) if file.size <= _IN_MEMORY else Blob.named(file.sha256)
 
 
-def open_detached(text: bytes, blob: Blob, trust: Trust) -> Opened:
+def open_detached(text: bytes, blob: Blob, trust: Trust) -> OpenedBundle:
     """Prove which enrolled keys made the base64 signature *text* over *blob*. Raises `Refused` if none did."""
     signature = strict_base64(text.decode("ascii", "replace").strip(), "it is no bundle and its content")
     signers: list[str] = []
@@ -49,10 +49,10 @@ def open_detached(text: bytes, blob: Blob, trust: Trust) -> Opened:
             needed = str(error)
     if not signers:
         raise Refused(needed or "it is not the signature of an enrolled key over that file; add the signer's key to keys/")
-    return Opened(
+    return OpenedBundle(
         payload_type="",
         payload=b"",
-        signers=tuple(Signer(key=key) for key in signers),
+        signers=tuple(ProvenSigner(key=key) for key in signers),
         keys=tuple(signers),
         sha256=blob.sha256.hex(),
     )

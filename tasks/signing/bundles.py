@@ -13,7 +13,7 @@ from datetime import datetime
 from cryptography import x509
 
 from arcops.errors import Refused
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from artifacts.envelope import IN_TOTO, Envelope, parse_envelope, strict_base64, strict_json
 from artifacts.public_key import PublicKey, public_key
 from tasks.signing import second_opinion
@@ -23,7 +23,7 @@ from tasks.signing.legacy import legacy_signed
 from tasks.signing.timestamps import timestamps
 from tasks.signing.transparency import LogEntry, Signed, parse_entry, verify_entry
 from tasks.signing.trust import Trust
-from tasks.signing.trusted_root import Root
+from tasks.signing.trusted_root import SigstoreRoot
 
 V1, V2 = "application/vnd.dev.sigstore.bundle+json;version=0.1", "application/vnd.dev.sigstore.bundle+json;version=0.2"
 V3 = ("application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3")
@@ -31,7 +31,7 @@ _MOST_ENTRIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedBundle:
     """What was proven. ``signers`` is never empty; ``keys`` are the ids of the keys behind them.
 
     For a DSSE envelope ``payload_type`` and ``payload`` are its own; for a signed blob they are empty. ``sha256`` is the
@@ -41,7 +41,7 @@ class Opened:
 
     payload_type: str
     payload: bytes
-    signers: tuple[Signer, ...]
+    signers: tuple[ProvenSigner, ...]
     keys: tuple[str, ...]
     sha256: str
     trusted_time: datetime | None = None
@@ -73,7 +73,7 @@ def open_bundle(
     artifact_sha256: str | None = None,
     where: str,
     untimed: bool = False,
-) -> Opened:
+) -> OpenedBundle:
     """Prove who signed *data*, a Sigstore bundle or a DSSE envelope. Raises `Refused`, naming *where*, if nothing is proven.
 
     A signed blob needs *artifact* or *artifact_sha256* (lower-case hex). For an in-toto statement they are optional; given,
@@ -168,21 +168,21 @@ def _content(document: dict[str, object]) -> tuple[Envelope | None, bytes, bytes
     return None, strict_base64(message.get("signature"), "its signature"), stated
 
 
-def _open_envelope(envelope: Envelope, trust: Trust) -> Opened:
+def _open_envelope(envelope: Envelope, trust: Trust) -> OpenedBundle:
     blob = Blob.of(envelope.pae)
     proven = {key.id for key in trust.keys for signature in envelope.signatures if blob.signed_by(key, signature.signature)}
     if not proven:
         raise Refused("none of its signatures is by an enrolled key; add the signer's public key to keys/")
-    return Opened(
+    return OpenedBundle(
         payload_type=envelope.payload_type,
         payload=envelope.payload,
-        signers=tuple(Signer(key=key) for key in sorted(proven)),
+        signers=tuple(ProvenSigner(key=key) for key in sorted(proven)),
         keys=tuple(sorted(proven)),
         sha256=Blob.of(envelope.payload).sha256.hex(),
     )
 
 
-def _open(bundle: Bundle, trust: Trust, artifact: Blob | None, *, untimed: bool) -> Opened:
+def _open(bundle: Bundle, trust: Trust, artifact: Blob | None, *, untimed: bool) -> OpenedBundle:
     if bundle.envelope is not None:
         blob = Blob.of(bundle.envelope.pae)
     elif artifact is not None:
@@ -206,14 +206,14 @@ def _open(bundle: Bundle, trust: Trust, artifact: Blob | None, *, untimed: bool)
     raise Refused("; ".join(dict.fromkeys(problems)) or "it is signed with a certificate, and roots/ holds no trusted root")
 
 
-def _open_keyed(bundle: Bundle, trust: Trust, blob: Blob) -> Opened:
+def _open_keyed(bundle: Bundle, trust: Trust, blob: Blob) -> OpenedBundle:
     key = next((key for key in trust.keys if _signed(bundle, blob, key)), None)
     if key is None:
         raise Refused("it is signed with a key, and that is none of the enrolled ones; add the signer's public key to keys/")
     times: tuple[datetime, ...] = ()
     if trust.roots and (bundle.entries or bundle.tokens):
         times = _keyed_times(bundle, trust, blob, key)
-    return _opened(bundle, blob, Signer(key=key.id), key.id, times)
+    return _opened(bundle, blob, ProvenSigner(key=key.id), key.id, times)
 
 
 def _keyed_times(bundle: Bundle, trust: Trust, blob: Blob, key: PublicKey) -> tuple[datetime, ...]:
@@ -226,7 +226,7 @@ def _keyed_times(bundle: Bundle, trust: Trust, blob: Blob, key: PublicKey) -> tu
     raise Refused("; ".join(dict.fromkeys(problems)))
 
 
-def _open_certified(bundle: Bundle, root: Root, blob: Blob) -> Opened:
+def _open_certified(bundle: Bundle, root: SigstoreRoot, blob: Blob) -> OpenedBundle:
     leaf = bundle.certificates[0]
     if bundle.media_type in V3 and len(bundle.certificates) > 1:
         raise Refused("it is a bundle of version 0.3 with a certificate chain, where only the signer's certificate belongs")
@@ -247,7 +247,7 @@ def _open_certified(bundle: Bundle, root: Root, blob: Blob) -> Opened:
     return _opened(bundle, blob, signer_of(leaf, path, fulcio=True), key.id, times)
 
 
-def _path(root: Root, leaf: x509.Certificate, times: tuple[datetime, ...]) -> tuple[x509.Certificate, ...]:
+def _path(root: SigstoreRoot, leaf: x509.Certificate, times: tuple[datetime, ...]) -> tuple[x509.Certificate, ...]:
     """The leaf's issuers by an authority whose window holds all *times*, each certificate valid at each of them."""
     problems: list[str] = []
     for authority in root.authorities:
@@ -261,7 +261,7 @@ def _path(root: Root, leaf: x509.Certificate, times: tuple[datetime, ...]) -> tu
     raise Refused("; ".join(dict.fromkeys(problems)) or "the trusted root names no certificate authority")
 
 
-def _times(bundle: Bundle, root: Root, signed: Signed) -> tuple[datetime, ...]:
+def _times(bundle: Bundle, root: SigstoreRoot, signed: Signed) -> tuple[datetime, ...]:
     """Every proven moment, sorted, each inside the windows of the logs that vouch. Raises `Refused` if an entry is unsound."""
     times = set(timestamps(bundle.tokens, bundle.signature, root.timestampers))
     logged = [verify_entry(entry, signed, root.logs) for entry in bundle.entries]
@@ -275,7 +275,7 @@ def _times(bundle: Bundle, root: Root, signed: Signed) -> tuple[datetime, ...]:
     return tuple(sorted(times))
 
 
-def _open_untimed(bundle: Bundle, trust: Trust, blob: Blob) -> Opened:
+def _open_untimed(bundle: Bundle, trust: Trust, blob: Blob) -> OpenedBundle:
     leaf, between = bundle.certificates[0], bundle.certificates[1:]
     refuse_unfit(leaf, code_signing=False)
     key = public_key(leaf.public_key(), where="its certificate")
@@ -297,9 +297,9 @@ def _signed(bundle: Bundle, blob: Blob, key: PublicKey) -> bool:
     return bundle.envelope is not None and legacy_signed(bundle.envelope, key)
 
 
-def _opened(bundle: Bundle, blob: Blob, signer: Signer, key: str, times: tuple[datetime, ...]) -> Opened:
+def _opened(bundle: Bundle, blob: Blob, signer: ProvenSigner, key: str, times: tuple[datetime, ...]) -> OpenedBundle:
     envelope = bundle.envelope
-    return Opened(
+    return OpenedBundle(
         payload_type=envelope.payload_type if envelope else "",
         payload=envelope.payload if envelope else b"",
         signers=(signer,),

@@ -17,7 +17,7 @@ from cryptography.x509.certificate_transparency import LogEntryType
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from arcops.errors import Refused
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from artifacts.foreign import refusing
 from artifacts.public_key import public_key
 from tasks.signing.trusted_root import LogKey
@@ -94,12 +94,12 @@ def refuse_unfit(leaf: x509.Certificate, *, code_signing: bool) -> None:
         raise Refused(f"the certificate of {_subject(leaf)} is not for code signing")
 
 
-def signer_of(leaf: x509.Certificate, path: tuple[x509.Certificate, ...], *, fulcio: bool) -> Signer:
+def signer_of(leaf: x509.Certificate, path: tuple[x509.Certificate, ...], *, fulcio: bool) -> ProvenSigner:
     """Whom *leaf* names, and who vouches: the anchor's name or, for *fulcio*, the OIDC issuer that the certificate carries.
 
     Only a Sigstore root's authority may speak for an OIDC issuer; any other CA could write that extension too.
     """
-    return Signer(identity=_identity(leaf), issuer=(fulcio and _oidc_issuer(leaf)) or path[-1].subject.rfc4514_string())
+    return ProvenSigner(identity=_identity(leaf), issuer=(fulcio and _oidc_issuer(leaf)) or path[-1].subject.rfc4514_string())
 
 
 def verify_timestamped(leaf: x509.Certificate, issuer: x509.Certificate, logs: Iterable[LogKey]) -> None:

@@ -21,7 +21,7 @@ from artifacts.envelope import strict_base64, strict_json
 from tasks.files.reading import MIB, read_seen
 from tasks.signing.blob import Blob
 from tasks.signing.blob_signatures import open_detached
-from tasks.signing.bundles import Opened, open_bundle
+from tasks.signing.bundles import OpenedBundle, open_bundle
 from tasks.signing.model_signing import predicate_type
 from tasks.signing.trust import Trust
 
@@ -138,7 +138,7 @@ class _Layout:
         carriers = tuple(Covered(path=path, sha256=own[path].sha256) for path in sorted(own))
         return SignatureSeen(path=file.path, sha256=file.sha256, attached=False, format=kind, carriers=carriers)
 
-    def _covering(self, blank: SignatureSeen, opened: Opened, image: str) -> SignatureSeen:
+    def _covering(self, blank: SignatureSeen, opened: OpenedBundle, image: str) -> SignatureSeen:
         paths = sorted(self._reached(image))
         return replace(
             blank,

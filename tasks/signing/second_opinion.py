@@ -16,7 +16,7 @@ from arcops.errors import Refused
 from artifacts.envelope import strict_json
 from artifacts.foreign import refusing
 from tasks.signing.blob import Blob
-from tasks.signing.trusted_root import Root, Window, window_of
+from tasks.signing.trusted_root import SigstoreRoot, Validity, window_of
 
 _KNOWN = (("hashedrekord", "0.0.1"), ("dsse", "0.0.1"), ("hashedrekord", "0.0.2"))
 
@@ -33,7 +33,7 @@ def knows(kind: str, version: str) -> bool:
     return (kind, version) in _KNOWN
 
 
-def confirm(data: bytes, root: Root, times: Iterable[datetime], blob: Blob | None) -> None:
+def confirm(data: bytes, root: SigstoreRoot, times: Iterable[datetime], blob: Blob | None) -> None:
     """Have sigstore-python verify the certificate-signed bundle *data* against *root* at *times*.
 
     *blob* is the signed blob, ``None`` for a DSSE envelope. Raises `Refused` where sigstore-python refuses.
@@ -59,12 +59,12 @@ def confirm(data: bytes, root: Root, times: Iterable[datetime], blob: Blob | Non
         raise Refused(f"sigstore-python does not agree that it is sound: {error}") from error
 
 
-def _narrowed(root: Root, times: tuple[datetime, ...]) -> bytes:
+def _narrowed(root: SigstoreRoot, times: tuple[datetime, ...]) -> bytes:
     document = strict_json(root.data, root.where)
     if not isinstance(document, dict):
         raise Refused(f"{root.where} is not a JSON object")
 
-    def live(window: Window) -> bool:
+    def live(window: Validity) -> bool:
         return all(moment in window for moment in times)
 
     document["tlogs"] = [log for log in document.get("tlogs") or () if live(window_of(log["publicKey"], root.where))]

@@ -55,14 +55,14 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
+class LoggedSignature:
     """A verified entry: the log's key, and the time that the log signed for, where it signed for one."""
 
     log: LogKey
     at: datetime | None
 
 
-def verify_entry(entry: LogEntry, signed: Signed, logs: Iterable[LogKey]) -> Logged:
+def verify_entry(entry: LogEntry, signed: Signed, logs: Iterable[LogKey]) -> LoggedSignature:
     """Verify that a trusted log holds *entry* and that it is about *signed*. Raises `Refused` saying what does not hold.
 
     Whether the log's window holds the trusted times is for the caller, who knows them all.
@@ -76,7 +76,7 @@ def verify_entry(entry: LogEntry, signed: Signed, logs: Iterable[LogKey]) -> Log
     if log is None:
         raise Refused("its log entry's checkpoint is not signed by the log that it names, for the tree of the inclusion proof")
     _refuse_other_body(entry, signed)
-    return Logged(log=log, at=_promised(entry, log))
+    return LoggedSignature(log=log, at=_promised(entry, log))
 
 
 def parse_entry(value: object) -> LogEntry:

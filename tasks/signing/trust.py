@@ -25,7 +25,7 @@ from tasks.files.reading import MIB
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from tasks.signing.trusted_root import Root
+    from tasks.signing.trusted_root import SigstoreRoot
 
 _SUFFIXES = {"keys": (".pub", ".pem"), "roots": (".json",), "authorities": (".pem", ".crt"), "revocations": ("",)}
 _MOST = 4 * MIB
@@ -45,7 +45,7 @@ class Trust:
 
     digest: str
     keys: tuple[PublicKey, ...] = ()
-    roots: tuple[Root, ...] = ()
+    roots: tuple[SigstoreRoot, ...] = ()
     authorities: tuple[x509.Certificate, ...] = ()
     revocations: tuple[TrustFile, ...] = ()
 
@@ -117,7 +117,7 @@ def _key(file: TrustFile) -> PublicKey:
     return load_public_key(found + block if found else file.data, where=where)
 
 
-def _root(file: TrustFile) -> Root:
+def _root(file: TrustFile) -> SigstoreRoot:
     from tasks.signing.trusted_root import parse_root  # of X.509, for which only a site with roots or authorities pays
 
     return parse_root(file.data, where=f"trust/{file.path}")

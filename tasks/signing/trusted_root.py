@@ -23,7 +23,7 @@ MEDIA_TYPES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class Validity:
     """When something counted. ``None`` is open; both ends belong to the window."""
 
     start: datetime | None = None
@@ -46,7 +46,7 @@ class LogKey:
     id: bytes
     url: str
     key: PublicKey
-    window: Window
+    window: Validity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +55,11 @@ class Authority:
 
     url: str
     chain: tuple[x509.Certificate, ...]
-    window: Window
+    window: Validity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
+class SigstoreRoot:
     """One trusted root. ``where`` names its file; ``data`` is its bytes."""
 
     where: str
@@ -70,7 +70,7 @@ class Root:
     timestampers: tuple[Authority, ...]
 
 
-def parse_root(data: bytes, *, where: str) -> Root:
+def parse_root(data: bytes, *, where: str) -> SigstoreRoot:
     """The trusted root in *data*. Raises `Refused`, naming *where*, on anything but that format.
 
     A log whose key is of a kind that is not supported is left out, so nothing that it says can count.
@@ -78,7 +78,7 @@ def parse_root(data: bytes, *, where: str) -> Root:
     document = _object(strict_json(data, where), where)
     if document.get("mediaType") not in MEDIA_TYPES:
         raise Refused(f"{where} is not a Sigstore trusted root: its mediaType is {document.get('mediaType')!r}")
-    root = Root(
+    root = SigstoreRoot(
         where=where,
         data=data,
         logs=_logs(document, "tlogs", where),
@@ -141,12 +141,12 @@ def _authorities(document: dict[str, object], field: str, where: str) -> tuple[A
     return tuple(found)
 
 
-def window_of(entry: dict[str, object], where: str) -> Window:
+def window_of(entry: dict[str, object], where: str) -> Validity:
     """The ``validFor`` of *entry*; open where it has none."""
     if entry.get("validFor") is None:
-        return Window()
+        return Validity()
     bounds = _object(entry["validFor"], where)
-    return Window(start=_moment(bounds.get("start"), where), end=_moment(bounds.get("end"), where))
+    return Validity(start=_moment(bounds.get("start"), where), end=_moment(bounds.get("end"), where))
 
 
 def _moment(text: object, where: str) -> datetime | None:

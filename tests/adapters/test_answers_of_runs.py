@@ -27,7 +27,7 @@ from capabilities.cluster.check import CheckCluster
 from capabilities.contract import Left, Tool
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import RevokeKey, TrustKey, revoke_key, trust_key
-from capabilities.model.check import Check, Checked, check_model
+from capabilities.model.check import Check, CheckedModel, check_model
 from capabilities.network.check import CheckNetwork
 from capabilities.network.drift import DiffNetwork, diff_network
 from flows.conclude import conclude
@@ -75,11 +75,11 @@ def keep(here: Bench, report: Report, signer: Signer | None = None) -> str:
         return store.put(seal(report, signer or here.signer), {}, at=CLOCK).artifact
 
 
-def answer(ask: Check, artifact: str, at: Place, *, run: str = RUN, begun: timedelta = timedelta(0)) -> Checked:
+def answer(ask: Check, artifact: str, at: Place, *, run: str = RUN, begun: timedelta = timedelta(0)) -> CheckedModel:
     assert check_model.deployed is not None
     parameters = check_model.deployed.parameters(ask, at)
     left = Left(artifact=artifact, run=run, parameters=parameters, begun=CLOCK + begun)
-    answered: Checked = check_model.deployed.answer(ask, left, at)
+    answered: CheckedModel = check_model.deployed.answer(ask, left, at)
     return answered
 
 

@@ -16,7 +16,7 @@ import pytest
 from starlette.routing import Mount
 
 from adapters.http.access import Door
-from adapters.http.app import Part, front
+from adapters.http.app import DoorPart, front
 from adapters.http.bound import bind
 from adapters.http.protocol import protocol
 from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
@@ -94,7 +94,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = build((*all_tools(), hold, hold_long), place, work, owner=owner, hide=True, quotas=quotas)
     found = over_http(server, work, resource=f"{bound.url}/mcp", door=door)
     shown = door.for_readers(pages(lambda: place), f"{bound.url}/mcp")
-    app = front([Part(routes=found.routes, running=found.running), Part(routes=[Mount("/", app=shown)])], bound)
+    app = front([DoorPart(routes=found.routes, running=found.running), DoorPart(routes=[Mount("/", app=shown)])], bound)
     with loopback(app, protocol(), lifespan="on", port=port):
         try:
             yield bound.url

@@ -24,7 +24,7 @@ from artifacts.vouch import Standing
 from artifacts.wire import from_json, to_json
 from capabilities.artifact.compare import Compare, Compared, compare_artifacts
 from capabilities.artifact.examine import Examine, Examined, examine_artifact
-from capabilities.artifact.figures import AskFigures, Figure, success_figures, worded
+from capabilities.artifact.figures import AskFigures, SuccessFigure, success_figures, worded
 from capabilities.artifact.review import review_artifacts
 from capabilities.artifact.standing import Ledgered
 from capabilities.catalogue import all_tools
@@ -294,7 +294,7 @@ class TestReview:
 class TestFigures:
     def figures(
         self, here: Bench, *production: str, now: datetime = CLOCK + timedelta(hours=5), days: int = 90
-    ) -> dict[str, Figure]:
+    ) -> dict[str, SuccessFigure]:
         ask = AskFigures(days=days, production=production)
         return {one.name: one for one in success_figures(ask, here.place(now=now)).figures}
 

@@ -15,7 +15,7 @@ import pytest
 
 from adapters.cli.serving import _mcp, _pages
 from adapters.http.access import Door, Guard, needed_to_read
-from adapters.http.app import Part, front
+from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.metrics import Metrics
 from adapters.http.opening import opening
@@ -51,7 +51,7 @@ def site(here: Bench) -> Iterator[Served]:
     bound = bind("127.0.0.1", port, place.settings, certificate=None, key=None, behind_proxy=False)
     way_in = opening(bound, place.settings.cache, {})
     door = Door(tokens=None, opening=way_in)
-    own = Part(routes=way_in.routes(), running=way_in.running())
+    own = DoorPart(routes=way_in.routes(), running=way_in.running())
     metrics = Metrics(StoreWatch(place.settings.store), lambda inner: door.for_readers(inner, bound.url))
     app = front([own, _mcp(place, bound, door), _pages(place, bound, door)], bound, metrics)
     with loopback(app, protocol(), lifespan="on", port=port):

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from starlette.routing import Mount
 
-from adapters.http.app import Part, front
+from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound
-from adapters.http.paths import NotPlain, encoded, plain
+from adapters.http.paths import NotPlainPath, encoded, plain
 from adapters.http.prefect import PATH, _behind
 from adapters.http.protocol import protocol
 from adapters.http.proxied import Proxied
@@ -64,7 +64,7 @@ def test_a_plain_path_has_one_spelling(raw: bytes) -> None:
 
 @pytest.mark.parametrize("raw", NOT_PLAIN)
 def test_one_that_could_mean_another_is_none(raw: bytes) -> None:
-    with pytest.raises(NotPlain):
+    with pytest.raises(NotPlainPath):
         plain(raw)
 
 
@@ -85,7 +85,7 @@ def served() -> Iterator[tuple[int, Echo]]:
                 await stack.enter_async_context(pages.running())
                 yield
 
-        app = front([Part(routes=[Mount(PATH, app=pages)], running=running())], _bound())
+        app = front([DoorPart(routes=[Mount(PATH, app=pages)], running=running())], _bound())
         with loopback(app, protocol(), lifespan="on") as port:
             yield port, echo
 

@@ -26,14 +26,19 @@ from artifacts.store import object_path
 from artifacts.wire import canonical, digest, from_json, to_json
 from capabilities.artifact.compare import Compare, Compared, MeasuresCompared, compare_artifacts
 from capabilities.artifact.measured_words import amount, in_words
-from capabilities.artifact.significance import Difference, FigureCompared, decided
+from capabilities.artifact.significance import FigureCompared, TimedDifference, decided
 from gates.inference.inference.examples import changed, failed, good
 from tests.kept import finding, fresh, keep, report, result
 from tests.models import Bench, bench
 
 pytestmark = [pytest.mark.requirement("ARC-C5"), pytest.mark.requirement("ARC-C3")]
 
-SLOWER, FASTER, NONE, UNDECIDED = Difference.SLOWER, Difference.FASTER, Difference.NONE, Difference.UNDECIDED
+SLOWER, FASTER, NONE, UNDECIDED = (
+    TimedDifference.SLOWER,
+    TimedDifference.FASTER,
+    TimedDifference.NONE,
+    TimedDifference.UNDECIDED,
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +66,7 @@ def compared(here: Bench, a: Body, b: Body, tolerance: int = 5) -> MeasuresCompa
     return measured
 
 
-def differences(found: MeasuresCompared) -> dict[str, Difference]:
+def differences(found: MeasuresCompared) -> dict[str, TimedDifference]:
     return {one.name: one.difference for one in found.figures}
 
 
@@ -87,7 +92,7 @@ class TestInference:
     @pytest.mark.parametrize(
         ("factor", "difference"), [(1.0, NONE), (1.3, SLOWER), (0.7, FASTER)], ids=["the same", "slower", "faster"]
     )
-    def test_every_time_is_decided(self, here: Bench, factor: float, difference: Difference) -> None:
+    def test_every_time_is_decided(self, here: Bench, factor: float, difference: TimedDifference) -> None:
         found = compared(here, noisy(good("a"), 1.0, seed=1), noisy(good("a"), factor, seed=2))
         assert {found.kind, found.note} == {"inference", ""}
         for run in ("a closed, concurrency 1: ", CLOSED, "a open, 2 requests/s: "):
@@ -184,7 +189,7 @@ class TestBenchmark:
         ],
         ids=["the same", "slower", "faster", "other work", "few sessions"],
     )
-    def test_devices_of_one_model_are_compared(self, here: Bench, b: Benchmark, difference: Difference) -> None:
+    def test_devices_of_one_model_are_compared(self, here: Bench, b: Benchmark, difference: TimedDifference) -> None:
         assert differences(compared(here, benchmark(100_000), b)) == {"copy on H200": difference}
 
     def test_devices_of_different_models_are_not(self, here: Bench) -> None:
@@ -218,14 +223,14 @@ class TestBenchmark:
         assert differences(found) == {"copy on H200": NONE, "copy on H200 #2": NONE}
 
 
-def intervals() -> Iterator[tuple[int, int, Difference]]:
+def intervals() -> Iterator[tuple[int, int, TimedDifference]]:
     yield from ((1_060_000, 1_100_000, SLOWER), (1_050_001, 1_100_000, SLOWER), (1_050_000, 1_100_000, UNDECIDED))
     yield from ((900_000, 950_000, FASTER), (900_000, 952_381, UNDECIDED), (952_380, 1_050_000, NONE))
     yield from ((952_379, 1_050_000, UNDECIDED), (952_380, 1_050_001, UNDECIDED), (500_000, 2_000_000, UNDECIDED))
 
 
 @pytest.mark.parametrize(("low", "high", "difference"), tuple(intervals()))
-def test_the_zones_end_where_they_say(low: int, high: int, difference: Difference) -> None:
+def test_the_zones_end_where_they_say(low: int, high: int, difference: TimedDifference) -> None:
     assert decided(Interval(ratio=(low + high) // 2, low=low, high=high), 5) is difference
 
 

@@ -29,7 +29,7 @@ from arcops.request import silent
 from arcops.tier import Tier
 from artifacts.store import Store
 from capabilities.catalogue import all_tools
-from capabilities.model.check import Check, Checked, check_model
+from capabilities.model.check import Check, CheckedModel, check_model
 from capabilities.policy.explain import Explain, explain_rule
 from foundation.telemetry import logs
 from foundation.telemetry.traces import read_traces
@@ -91,7 +91,7 @@ def ask(
     return found
 
 
-def check(server: Served, model: Path, here: Bench) -> Checked:
+def check(server: Served, model: Path, here: Bench) -> CheckedModel:
     """The same by our own client, for which it is a task."""
     return call(
         server.mcp, check_model, Check(target=model, policy=str(here.policy)), settings=here.settings, environment={},

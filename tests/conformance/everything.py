@@ -22,9 +22,9 @@ from mcp.server.subscriptions import ListenHandler
 from starlette.datastructures import Headers
 
 from adapters.http.access import Door
-from adapters.http.app import Part, front
+from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
-from adapters.http.opening import Opening
+from adapters.http.opening import UserOpening
 from adapters.http.serve import listen, serve
 from adapters.mcp.app import over_http, owner
 from adapters.mcp.server import build
@@ -144,14 +144,14 @@ _AROUND: dict[str, Callable[[Context, Any, Handler], Awaitable[Any]]] = {
 }
 
 
-class _Open(Opening):
+class _Open(UserOpening):
     """Lets in all of this machine: the suite's own clients know no secret, and what it looks at is the protocol."""
 
     def by_secret(self, headers: Headers) -> bool:
         return True
 
 
-def _open(bound: Bound, folder: Path) -> Opening:
+def _open(bound: Bound, folder: Path) -> UserOpening:
     return _Open(bound=bound, cache=folder, secret="the suite knows none")  # what nobody asks for
 
 
@@ -177,7 +177,7 @@ def main() -> None:
                 retry_ms=_RETRY_MS,
             )
             print(f"arcops: everything at {bound.url}", file=sys.stderr, flush=True)
-            serve(front([Part(routes=found.routes, running=found.running)], bound), bound, listening)
+            serve(front([DoorPart(routes=found.routes, running=found.running)], bound), bound, listening)
         finally:
             listening.close()
 

@@ -51,7 +51,7 @@ from tasks.gpu.gpu_log import _RECORD, _entries
 from tasks.gpu.gpu_profiles import parse_profile
 from tasks.gpu.kernel_faults import faults
 from tasks.inference import recognising
-from tasks.inference.events import Answer, Route
+from tasks.inference.events import Route, StreamedAnswer
 from tasks.inference.tokens import refuse_ended
 from tasks.kubernetes.manifests.nodes import documents
 from tasks.model.attestations import _attestations, _File
@@ -495,7 +495,7 @@ def _networks(data: bytes) -> object:
 def _answer(data: bytes) -> object:
     found = []
     for route in (Route.CHAT, Route.COMPLETIONS):
-        answer = Answer(route=route, most_events=1000)
+        answer = StreamedAnswer(route=route, most_events=1000)
         for at in range(0, len(data), 7):
             answer.feed(data[at : at + 7], at)
         found.append((answer.finish, answer.tokens))

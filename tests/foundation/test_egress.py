@@ -184,8 +184,8 @@ class TestEveryClientAsks:
             cluster.ApiServer(Tier.AIR_GAPPED, _way("https://127.0.0.1:6443"), authorization="")
 
 
-def _way(url: str) -> cluster.Way:
-    return cluster.Way(server=url, tls=tls.context(""), verify=True, tls_name="", proxy="", direct=True)
+def _way(url: str) -> cluster.ClusterWay:
+    return cluster.ClusterWay(server=url, tls=tls.context(""), verify=True, tls_name="", proxy="", direct=True)
 
 
 async def _opened(url: str) -> None:

@@ -16,7 +16,7 @@ from arcops.result import GateResult
 from arcops.seen.baseline import Baseline, Baselines, known_figures
 from arcops.seen.benchmark import Benchmark, Checked, Machine, Measured, Session, Unit
 from arcops.seen.gpu_profile import GpuProfiles
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.verdict import Verdict
 from gates.breach import Weight
 from gates.gpu.benchmark.examples import DEVICE, KEY, POLICY, figure, kept_up, known, run, session, slower
@@ -101,7 +101,7 @@ def checked(*, compared: int, wrong: int) -> Benchmark:
 
 FAIL, WARN, UNKNOWN = Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN
 SMALL = Exercise(size=999)
-STRANGER = Signer(key=f"sha256:{'00' * 32}")
+STRANGER = ProvenSigner(key=f"sha256:{'00' * 32}")
 TOOK = kept_up().moments[0].took
 MUTATIONS: list[tuple[str, str, Outcome, Benchmark, Baselines]] = [
     ("a figure that was not measured", "measured", UNKNOWN, figure_with(said="no time"), THEN),

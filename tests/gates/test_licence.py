@@ -13,7 +13,7 @@ from arcops.seen.sboms import Component, Sboms
 from arcops.verdict import Verdict
 from artifacts.wire import from_json
 from gates.model.licence.gate import licence
-from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity
+from gates.model.licence.policy import Breach, ComponentLicences, LicencePolicy
 from tests.evidence import judged
 
 pytestmark = pytest.mark.requirement("ARC-A6")
@@ -133,12 +133,12 @@ def test_a_part_under_a_forbidden_licence_fails() -> None:
 def test_a_licence_file_that_nobody_recognised() -> None:
     card = replace(CARD, licences=(replace(TEXT, expression="", problem="unknown text"), CLAIM))
     assert outcomes(card) == {"licence/allowed": Outcome.FAIL}
-    assert outcomes(card, policy=replace(POLICY, unrecognised_files=Severity.WARN)) == {"licence/allowed": Outcome.WARN}
+    assert outcomes(card, policy=replace(POLICY, unrecognised_files=Breach.WARN)) == {"licence/allowed": Outcome.WARN}
 
 
 def test_a_cards_licence_that_is_no_expression_fails_whatever_the_policy_says_of_files() -> None:
     card = replace(CARD, licences=(TEXT, replace(CLAIM, expression="", problem="no expression")))
-    assert outcomes(card, policy=replace(POLICY, unrecognised_files=Severity.WARN)) == {"licence/allowed": Outcome.FAIL}
+    assert outcomes(card, policy=replace(POLICY, unrecognised_files=Breach.WARN)) == {"licence/allowed": Outcome.FAIL}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_every_component_is_asked(licences: tuple[str, ...], outcome: Outcome | 
 
 
 def test_a_component_without_licence_is_by_policy() -> None:
-    policy = replace(POLICY, components_without_licence=Severity.WARN)
+    policy = replace(POLICY, components_without_licence=Breach.WARN)
     assert outcomes(sboms=with_component(), policy=policy) == {"licence/components": Outcome.WARN}
     assert outcomes(sboms=with_component(kind="file")) == {}
 
@@ -180,8 +180,8 @@ def test_an_sbom_that_is_missing_or_unsound_is_unknown() -> None:
     assert outcomes(sboms=unsound) == {"licence/components": Outcome.UNKNOWN}
 
 
-@pytest.mark.parametrize("severity", [Severity.FAIL, Severity.WARN])
-def test_disagreement(severity: Severity) -> None:
+@pytest.mark.parametrize("severity", [Breach.FAIL, Breach.WARN])
+def test_disagreement(severity: Breach) -> None:
     policy = replace(POLICY, disagreement=severity)
     expected = {"licence/agrees": Outcome[severity.name]}
     assert outcomes(replace(CARD, licences=(replace(TEXT, expression="BSD-3-Clause"), CLAIM)), policy=policy) == expected

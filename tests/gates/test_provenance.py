@@ -16,13 +16,13 @@ from arcops.seen.content import Content
 from arcops.seen.sboms import Sboms, SbomSeen
 from arcops.seen.signatures import RevocationsSeen, Revoked
 from arcops.seen.tree import FileSeen, Tree, Trouble
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.slsa import LevelCount, Resource
 from arcops.subject import Digest
 from arcops.verdict import Verdict
 from artifacts.wire import from_json
 from gates.model.provenance.gate import provenance
-from gates.model.provenance.policy import Cover, Proof, ProvenancePolicy, TrustedBuilder, TrustedVerifier
+from gates.model.provenance.policy import Cover, ProvenancePolicy, TrustedBuilder, TrustedVerifier, WantedProof
 from tests.evidence import NOW, judged
 
 pytestmark = pytest.mark.requirement("ARC-A2")
@@ -34,7 +34,7 @@ TREE = next(body for body in GREEN.evidence if isinstance(body, Tree))
 GOOD = next(body.attestations[0] for body in GREEN.evidence if isinstance(body, Attestations))
 SUMMARY = next(body.attestations[0] for body in VOUCHED.evidence if isinstance(body, Attestations))
 RELYING = VOUCHED.policy
-STRANGER = Signer(identity="mallory@example.com", issuer="https://issuer.example")
+STRANGER = ProvenSigner(identity="mallory@example.com", issuer="https://issuer.example")
 
 
 def outcomes(
@@ -84,7 +84,7 @@ def test_the_examples_show_every_colour() -> None:
 def test_the_good_examples_answer_every_rule_with_pass() -> None:
     assert outcomes(GOOD) == {}
     assert outcomes(SUMMARY, policy=RELYING) == {}
-    assert outcomes(GOOD, SUMMARY, policy=replace(POLICY, proof=Proof.BOTH)) == {}
+    assert outcomes(GOOD, SUMMARY, policy=replace(POLICY, proof=WantedProof.BOTH)) == {}
 
 
 def test_no_evidence_is_red() -> None:
@@ -251,19 +251,19 @@ def test_a_file_that_could_not_be_read_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("proof", "provenances", "summaries", "enough"),
     [
-        (Proof.PROVENANCE, True, False, True),
-        (Proof.PROVENANCE, False, True, False),
-        (Proof.SUMMARY, True, False, False),
-        (Proof.SUMMARY, False, True, True),
-        (Proof.EITHER, True, False, True),
-        (Proof.EITHER, False, True, True),
-        (Proof.BOTH, True, False, False),
-        (Proof.BOTH, False, True, False),
-        (Proof.BOTH, True, True, True),
+        (WantedProof.PROVENANCE, True, False, True),
+        (WantedProof.PROVENANCE, False, True, False),
+        (WantedProof.SUMMARY, True, False, False),
+        (WantedProof.SUMMARY, False, True, True),
+        (WantedProof.EITHER, True, False, True),
+        (WantedProof.EITHER, False, True, True),
+        (WantedProof.BOTH, True, False, False),
+        (WantedProof.BOTH, False, True, False),
+        (WantedProof.BOTH, True, True, True),
     ],
 )
 def test_the_proof_that_the_policy_asks_for_must_be_there(
-    proof: Proof, provenances: bool, summaries: bool, enough: bool
+    proof: WantedProof, provenances: bool, summaries: bool, enough: bool
 ) -> None:
     seen = (*((GOOD,) if provenances else ()), *((SUMMARY,) if summaries else ()))
     assert outcomes(*seen, policy=replace(POLICY, proof=proof)) == ({} if enough else failed("present"))
@@ -334,7 +334,7 @@ def test_the_policy_is_read_from_strict_camel_case() -> None:
         ' "builders": [{"id": "b", "level": 2, "signers": [{"identity": "a", "issuer": "i"}]}], "minimumBuildLevel": 2,'
         ' "verifiers": [{"id": "v", "policySha256": ["ab"]}], "resourceUris": ["pkg:x/y"], "maxSummaryAgeDays": 7}',
     )
-    assert (policy.proof, policy.must_cover, policy.builders[0].level) == (Proof.EITHER, Cover.WEIGHTS, 2)
+    assert (policy.proof, policy.must_cover, policy.builders[0].level) == (WantedProof.EITHER, Cover.WEIGHTS, 2)
     with pytest.raises(Refused):
         from_json(ProvenancePolicy, '{"builderss": []}')
 

@@ -16,7 +16,7 @@ from arcops.seen.tree import FileSeen, Tree, Trouble
 from arcops.subject import Digest
 from arcops.verdict import Verdict
 from artifacts.wire import from_json, to_json
-from gates.model.sbom.elements import Demand, Level, Scope
+from gates.model.sbom.elements import Demand, ElementLevel, ElementScope
 from gates.model.sbom.examples import DOCUMENT, FILES, LIBRARY, ROOT, TREE
 from gates.model.sbom.files import Binding, Described
 from gates.model.sbom.gate import RULES, SbomPolicy, sbom
@@ -151,8 +151,8 @@ def test_nothing_that_could_run_hides_behind_such_a_name(hidden: FileSeen) -> No
 
 
 @pytest.mark.parametrize("asked", [Described.ALL, Described.WEIGHTS])
-@pytest.mark.parametrize("level", [Level.FAIL, Level.WARN])
-def test_nobody_knows_whether_what_could_not_be_read_is_listed(asked: Described, level: Level) -> None:
+@pytest.mark.parametrize("level", [ElementLevel.FAIL, ElementLevel.WARN])
+def test_nobody_knows_whether_what_could_not_be_read_is_listed(asked: Described, level: ElementLevel) -> None:
     policy = replace(POLICY, must_describe=asked, undescribed=level)
     unread = replace(TREE, troubles=tuple(Trouble(path=f"pipe-{number}", reason="it is a pipe") for number in range(1000)))
     answers = outcomes(DOCUMENT, tree=unread, policy=policy)[1]
@@ -161,11 +161,11 @@ def test_nobody_knows_whether_what_could_not_be_read_is_listed(asked: Described,
 
 
 def test_only_weights_must_be_listed_where_the_policy_says_so() -> None:
-    weights = replace(POLICY, must_describe=Described.WEIGHTS, root=Binding.NAME, hash=Demand(level=Level.OFF))
+    weights = replace(POLICY, must_describe=Described.WEIGHTS, root=Binding.NAME, hash=Demand(level=ElementLevel.OFF))
     document = replace(DOCUMENT, root=replace(ROOT, digests=()))
     assert outcomes(document, tree=plus(file("README.md")), policy=weights)[0] is Verdict.GREEN
     assert outcomes(document, tree=plus(file("extra.gguf")), policy=weights)[1]["sbom/files-described"] is Outcome.FAIL
-    warned = replace(weights, undescribed=Level.WARN)
+    warned = replace(weights, undescribed=ElementLevel.WARN)
     assert outcomes(document, tree=plus(file("extra.gguf")), policy=warned)[1]["sbom/files-described"] is Outcome.WARN
 
 
@@ -191,7 +191,7 @@ def test_a_file_may_be_listed_by_its_hash_alone() -> None:
 def test_how_a_document_shows_that_it_is_about_the_subject(
     binding: Binding, name: str, digests: tuple[Digest, ...], good: bool
 ) -> None:
-    policy = replace(POLICY, root=binding, hash=Demand(level=Level.OFF))
+    policy = replace(POLICY, root=binding, hash=Demand(level=ElementLevel.OFF))
     answers = outcomes(with_root(name=name, digests=digests), policy=policy)[1]
     assert answers["sbom/subject"] is (Outcome.PASS if good else Outcome.FAIL)
 
@@ -208,10 +208,10 @@ def test_a_second_document_cannot_mend_a_broken_one() -> None:
 def test_a_demand_can_be_lowered_and_narrowed() -> None:
     nameless = with_library(version="")
     for demand, expected in (
-        (Demand(level=Level.WARN), Outcome.WARN),
-        (Demand(level=Level.OFF), Outcome.PASS),
-        (Demand(scope=Scope.ROOT), Outcome.PASS),
-        (Demand(scope=Scope.ROOT, beyond=Level.WARN), Outcome.WARN),
+        (Demand(level=ElementLevel.WARN), Outcome.WARN),
+        (Demand(level=ElementLevel.OFF), Outcome.PASS),
+        (Demand(scope=ElementScope.ROOT), Outcome.PASS),
+        (Demand(scope=ElementScope.ROOT, beyond=ElementLevel.WARN), Outcome.WARN),
     ):
         assert outcomes(nameless, policy=replace(POLICY, version=demand))[1]["sbom/version"] is expected
 

@@ -11,7 +11,7 @@ from arcops.finding import Outcome
 from arcops.gate import Example, Gate
 from arcops.seen.signatures import Revoked, Signatures
 from arcops.seen.tree import LinkSeen, Tree, Trouble
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.verdict import Verdict
 from gates.model.signatures import gate as module
 from gates.model.signatures.examples import LIST, POLICY, SEEN, SIGNED, TREE, examples
@@ -38,7 +38,7 @@ def test_every_colour_is_shown() -> None:
 
 
 def test_an_untimed_certificate_counts_only_where_the_policy_says_so_and_only_while_valid() -> None:
-    identity = Signer(identity="a@example.org", issuer="CN=ca")
+    identity = ProvenSigner(identity="a@example.org", issuer="CN=ca")
     untimed = replace(
         SIGNED, signers=(identity,), untimed=True, not_before=NOW.replace(year=2026, month=1), not_after=NOW.replace(year=2027)
     )
@@ -53,7 +53,7 @@ def test_an_untimed_certificate_counts_only_where_the_policy_says_so_and_only_wh
 
 def test_one_key_under_two_names_is_one_signer() -> None:
     second = replace(
-        SIGNED, path="b.sig", sha256="77" * 32, attached=True, signers=(Signer(identity="a@example.org", issuer="CN=ca"),)
+        SIGNED, path="b.sig", sha256="77" * 32, attached=True, signers=(ProvenSigner(identity="a@example.org", issuer="CN=ca"),)
     )
     timed = replace(second, trusted_time=NOW)
     policy = replace(POLICY, threshold=2, signers=(*POLICY.signers, SignerRule(identity="a@example.org", issuer="CN=ca")))
@@ -92,7 +92,7 @@ def test_many_unsigned_files_are_summed_up() -> None:
 
 def test_a_revoked_identity_of_any_issuer_never_counts() -> None:
     revoking = replace(LIST, revoked=(Revoked(at=NOW, reason="left", identity="a@example.org"),))
-    signed = replace(SIGNED, signers=(Signer(identity="a@example.org", issuer="CN=ca"),), trusted_time=NOW)
+    signed = replace(SIGNED, signers=(ProvenSigner(identity="a@example.org", issuer="CN=ca"),), trusted_time=NOW)
     policy = replace(POLICY, signers=(SignerRule(identity="a@example.org", issuer="CN=ca"),))
     assert not rules(TREE, replace(SEEN, signatures=(signed,)), policy)
     assert "signatures/revoked" in rules(TREE, Signatures(signatures=(signed,), revocations=(revoking,)), policy)

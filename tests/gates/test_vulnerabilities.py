@@ -15,8 +15,8 @@ from arcops.judge import judge
 from arcops.result import GateResult
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from arcops.seen.vex import Product, Status, Vex, VexSeen, VexStatement
-from arcops.seen.vulnerabilities import Database, Match, Standing, Uncompared, Vulnerabilities
-from arcops.signer import Signer, SignerRule
+from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.verdict import Verdict
 from gates.model.vulnerabilities.gate import Level, VulnerabilitiesPolicy, vulnerabilities
 from tests.evidence import NOW, evidence
@@ -46,7 +46,7 @@ MATCH = Match(
     vector="",
     score=75,
     fixed=("2.0",),
-    affected=Standing.YES,
+    affected=Certainty.YES,
     reason="is in an affected range",
 )
 HIT = replace(CLEAN, matches=(MATCH,))
@@ -67,7 +67,7 @@ def ask(
     return judge(GATE, policy, collected, at=NOW, subject_name="model", **more)
 
 
-def said(*statements: VexStatement, signers: tuple[Signer, ...] = (Signer(key=KEY),)) -> VexSeen:
+def said(*statements: VexStatement, signers: tuple[ProvenSigner, ...] = (ProvenSigner(key=KEY),)) -> VexSeen:
     return VexSeen(path="v.json", sha256="33" * 32, format="OpenVEX", signers=signers, statements=statements)
 
 
@@ -81,7 +81,7 @@ def test_clean_packages_and_sound_data_are_green() -> None:
         HIT,
         replace(HIT, matches=(replace(MATCH, score=70),)),
         replace(HIT, matches=(replace(MATCH, score=None),)),
-        replace(HIT, matches=(replace(MATCH, score=10, affected=Standing.UNKNOWN),)),
+        replace(HIT, matches=(replace(MATCH, score=10, affected=Certainty.UNKNOWN),)),
         replace(CLEAN, databases=(replace(DATA, dated=None),)),
         replace(CLEAN, databases=(replace(DATA, dated=NOW + timedelta(minutes=1)),)),
         replace(CLEAN, databases=(replace(DATA, dated=NOW - timedelta(days=7, seconds=1)),)),
@@ -130,7 +130,7 @@ class TestVex:
         "document",
         [
             said(STATEMENT, signers=()),
-            said(STATEMENT, signers=(Signer(key=f"sha256:{'6' * 64}"),)),
+            said(STATEMENT, signers=(ProvenSigner(key=f"sha256:{'6' * 64}"),)),
             said(replace(STATEMENT, status=Status.UNDER_INVESTIGATION)),
             said(replace(STATEMENT, status=Status.AFFECTED)),
             said(replace(STATEMENT, vulnerabilities=("CVE-2026-2",))),

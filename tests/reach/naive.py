@@ -15,9 +15,9 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     Protocol,
     Selector,
-    Tier,
 )
 from reach.addresses import Domain
 
@@ -57,7 +57,7 @@ class Naive:
     def side(self, direction: Direction, subject: PodSet, peer: End, target: End, protocol: Protocol, port: int) -> bool:
         about = [one for one in self.network.policies if self.is_about(one, subject)]
 
-        def first(tier: Tier) -> Action | None:
+        def first(tier: PolicyTier) -> Action | None:
             for policy in sorted(
                 (one for one in about if one.tier is tier), key=lambda one: (one.priority, one.kind, one.name)
             ):
@@ -66,10 +66,10 @@ class Naive:
                         return rule.action
             return None
 
-        decided = first(Tier.ADMIN)
+        decided = first(PolicyTier.ADMIN)
         if decided in (Action.ALLOW, Action.DENY):
             return decided is Action.ALLOW
-        own = [one for one in about if one.tier is Tier.NAMESPACE]
+        own = [one for one in about if one.tier is PolicyTier.NAMESPACE]
         hits = [
             rule.action
             for policy in own
@@ -81,7 +81,7 @@ class Naive:
             return False
         if any(direction in policy.directions for policy in own):
             return Action.ALLOW in hits
-        return first(Tier.BASELINE) is not Action.DENY
+        return first(PolicyTier.BASELINE) is not Action.DENY
 
     def is_about(self, policy: PolicySeen, pods: PodSet) -> bool:
         if policy.kind in CILIUM and policy.namespaces is None:

@@ -19,11 +19,11 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     PortRange,
     Protocol,
     Requirement,
     Selector,
-    Tier,
 )
 
 AT = Location(path="made.yaml", line=1)
@@ -133,7 +133,7 @@ own_policies = st.builds(
     namespace=st.sampled_from(NAMESPACES),
     name=st.just("np"),
     at=st.just(AT),
-    tier=st.just(Tier.NAMESPACE),
+    tier=st.just(PolicyTier.NAMESPACE),
     pods=selectors,
     directions=st.sampled_from(((Direction.INGRESS,), (Direction.EGRESS,), (Direction.INGRESS, Direction.EGRESS))),
     ingress=st.lists(rules, min_size=1, max_size=2).map(tuple),
@@ -150,7 +150,7 @@ def cilium_policies(kind: str) -> st.SearchStrategy[PolicySeen]:
         namespace=st.just("") if everywhere else st.sampled_from(NAMESPACES),
         name=st.just("cnp"),
         at=st.just(AT),
-        tier=st.just(Tier.NAMESPACE),
+        tier=st.just(PolicyTier.NAMESPACE),
         pods=selectors,
         namespaces=namespace_selectors if everywhere else st.none(),
         directions=some_directions,
@@ -159,7 +159,7 @@ def cilium_policies(kind: str) -> st.SearchStrategy[PolicySeen]:
     )
 
 
-def cluster_policies(tier: Tier, actions: list[Action]) -> st.SearchStrategy[PolicySeen]:
+def cluster_policies(tier: PolicyTier, actions: list[Action]) -> st.SearchStrategy[PolicySeen]:
     return st.builds(
         PolicySeen,
         kind=st.just("AdminNetworkPolicy"),
@@ -193,9 +193,9 @@ pods = st.builds(
     ).map(tuple),
     host_network=st.sampled_from((False, False, False, True)),
 )
-_admin = cluster_policies(Tier.ADMIN, [Action.ALLOW, Action.DENY, Action.PASS])
+_admin = cluster_policies(PolicyTier.ADMIN, [Action.ALLOW, Action.DENY, Action.PASS])
 _of_cilium = cilium_policies("CiliumNetworkPolicy") | cilium_policies("CiliumClusterwideNetworkPolicy")
-_baseline = cluster_policies(Tier.BASELINE, [Action.ALLOW, Action.DENY])
+_baseline = cluster_policies(PolicyTier.BASELINE, [Action.ALLOW, Action.DENY])
 
 
 @st.composite

@@ -18,10 +18,10 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     PortRange,
     Protocol,
     Selector,
-    Tier,
 )
 from reach.decision import decide
 from reach.world import World
@@ -100,7 +100,7 @@ def test_policies_for_the_whole_cluster_leave_pods_in_their_nodes_network_alone(
         namespace="",
         name="closed",
         at=AT,
-        tier=Tier.ADMIN,
+        tier=PolicyTier.ADMIN,
         pods=Selector(),
         namespaces=Selector(),
         ingress=(PolicyRule(at=AT, field="spec.ingress[0]", action=Action.DENY, peers=(everybody,)),),
@@ -126,7 +126,7 @@ def test_a_port_by_name_is_the_number_that_the_target_gives_it_and_no_other_pods
         namespace="one",
         name="http",
         at=AT,
-        tier=Tier.NAMESPACE,
+        tier=PolicyTier.NAMESPACE,
         pods=Selector(),
         directions=(Direction.INGRESS,),
         ingress=(rule,),

@@ -21,11 +21,11 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     Protocol,
     Selector,
     ServicePort,
     ServiceSeen,
-    Tier,
 )
 from reach.drawing import STYLE_DIGEST, draw
 from reach.picture import MOST_GROUPS, MOST_LINKS, Gathered, picture
@@ -218,7 +218,7 @@ def test_what_is_too_large_is_bounded_and_says_so() -> None:
             namespace=one.name,
             name="own",
             at=AT,
-            tier=Tier.NAMESPACE,
+            tier=PolicyTier.NAMESPACE,
             pods=Selector(),
             directions=(Direction.EGRESS, Direction.INGRESS),
             egress=(PolicyRule(at=AT, field="", peers=(Peer(at=AT, block=Block(cidr=f"10.0.{number % 200}.{number}/32")),)),),

@@ -17,10 +17,10 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     PortRange,
     Protocol,
     Selector,
-    Tier,
 )
 from reach.decision import Decision, decide
 from reach.world import World
@@ -33,10 +33,10 @@ TARGET = PodSet(kind="Pod", namespace="one", name="target", at=AT, labels=(Label
 ANYBODY = Peer(at=AT, namespaces=Selector(), pods=Selector())
 
 
-def ordered(tier: Tier, *actions: Action, priority: int = 0, name: str = "") -> PolicySeen:
+def ordered(tier: PolicyTier, *actions: Action, priority: int = 0, name: str = "") -> PolicySeen:
     """A policy for the whole cluster whose rules, in this order, are about everybody coming in."""
     return PolicySeen(
-        kind="AdminNetworkPolicy" if tier is Tier.ADMIN else "BaselineAdminNetworkPolicy",
+        kind="AdminNetworkPolicy" if tier is PolicyTier.ADMIN else "BaselineAdminNetworkPolicy",
         namespace="",
         name=name or tier.value,
         at=AT,
@@ -57,7 +57,7 @@ def own(*rules: PolicyRule, direction: Direction = Direction.INGRESS) -> PolicyS
         namespace="one",
         name="own",
         at=AT,
-        tier=Tier.NAMESPACE,
+        tier=PolicyTier.NAMESPACE,
         pods=Selector(labels=(Label(key="app", value="target" if direction is Direction.INGRESS else "source"),)),
         directions=(direction,),
     )
@@ -80,19 +80,22 @@ def answers(*policies: PolicySeen, pods: tuple[PodSet, ...] = (SOURCE, TARGET), 
 @pytest.mark.parametrize(
     ("policies", "allowed"),
     [
-        ((ordered(Tier.ADMIN, Action.PASS, Action.ALLOW), CLOSED), False),
-        ((ordered(Tier.ADMIN, Action.PASS, Action.DENY), OPEN), True),
-        ((ordered(Tier.ADMIN, Action.ALLOW, Action.PASS), CLOSED), True),
-        ((ordered(Tier.ADMIN, Action.DENY, Action.PASS), OPEN), False),
+        ((ordered(PolicyTier.ADMIN, Action.PASS, Action.ALLOW), CLOSED), False),
+        ((ordered(PolicyTier.ADMIN, Action.PASS, Action.DENY), OPEN), True),
+        ((ordered(PolicyTier.ADMIN, Action.ALLOW, Action.PASS), CLOSED), True),
+        ((ordered(PolicyTier.ADMIN, Action.DENY, Action.PASS), OPEN), False),
         # What is passed on is passed by every later policy of the tier, too.
-        ((ordered(Tier.ADMIN, Action.PASS), ordered(Tier.ADMIN, Action.DENY, priority=1, name="b"), OPEN), True),
-        ((ordered(Tier.ADMIN, Action.PASS), ordered(Tier.ADMIN, Action.ALLOW, priority=1, name="b"), CLOSED), False),
+        ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.ADMIN, Action.DENY, priority=1, name="b"), OPEN), True),
+        (
+            (ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.ADMIN, Action.ALLOW, priority=1, name="b"), CLOSED),
+            False,
+        ),
         # Where no NetworkPolicy isolates, the baseline decides; where one does, the baseline is not asked.
-        ((ordered(Tier.ADMIN, Action.PASS), ordered(Tier.BASELINE, Action.DENY)), False),
-        ((ordered(Tier.ADMIN, Action.PASS), ordered(Tier.BASELINE, Action.ALLOW, Action.DENY)), True),
-        ((ordered(Tier.ADMIN, Action.PASS), ordered(Tier.BASELINE, Action.DENY), OPEN), True),
-        ((ordered(Tier.ADMIN, Action.PASS), ordered(Tier.BASELINE, Action.ALLOW), CLOSED), False),
-        ((ordered(Tier.ADMIN, Action.PASS),), True),
+        ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.DENY)), False),
+        ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.ALLOW, Action.DENY)), True),
+        ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.DENY), OPEN), True),
+        ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.ALLOW), CLOSED), False),
+        ((ordered(PolicyTier.ADMIN, Action.PASS),), True),
     ],
 )
 def test_what_an_admin_policy_passes_on_is_decided_by_those_beneath_it(policies: tuple[PolicySeen, ...], allowed: bool) -> None:
@@ -102,7 +105,7 @@ def test_what_an_admin_policy_passes_on_is_decided_by_those_beneath_it(policies:
 
 def test_the_reason_names_the_rule_that_passed_it_on() -> None:
     """Without any policy beneath it, the rule that passed the packet on is the only one to name."""
-    found = answers(ordered(Tier.ADMIN, Action.PASS))
+    found = answers(ordered(PolicyTier.ADMIN, Action.PASS))
     assert [(one.policy, one.rule) for one in found.reasons if one.rule] == [("AdminNetworkPolicy admin", "spec.ingress[0]")]
     assert "passes it on" in found.reasons[-1].text
 

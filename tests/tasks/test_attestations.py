@@ -24,7 +24,7 @@ from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.content import Content
 from arcops.seen.signatures import Revoked
 from arcops.seen.tree import FileSeen, Tree
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.slsa import PROVENANCE_V1, SUMMARY_V1
 from arcops.tier import Tier
 from arcops.verdict import Verdict
@@ -73,7 +73,7 @@ class Place:
         self.key = Ed25519PrivateKey.generate()
         own = public_key(self.key.public_key(), where="test")
         (self.trust / "keys" / "own.pub").write_bytes(own.pem)
-        self.signer = Signer(key=own.id)
+        self.signer = ProvenSigner(key=own.id)
 
     def collected(self, files: Mapping[str, bytes], attached: tuple[Path, ...] = ()) -> tuple[AttestationSeen, ...]:
         for name, data in files.items():

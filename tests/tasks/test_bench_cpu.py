@@ -14,7 +14,7 @@ from arcops.errors import Unavailable
 from arcops.exercise import Exercise
 from arcops.seen.benchmark import Unit
 from tasks.gpu.bench.cpu import memory, processors
-from tasks.gpu.bench.cpu.machine import Host, celsius, clock, host, throttled
+from tasks.gpu.bench.cpu.machine import HostMachine, celsius, clock, host, throttled
 from tasks.gpu.bench.cpu.products import Products, order, wrong_elements
 from tasks.gpu.bench.cpu.workers import Workers
 from tasks.gpu.bench.drills import Device
@@ -108,8 +108,8 @@ def test_the_same_seed_multiplies_the_same() -> None:
     assert (first != other).any()
 
 
-def here(cache: int = 1024, free: int = 2**30) -> Host:
-    return Host(model="x", cpus=(0,), cache=cache, cache_said="", memory=free)
+def here(cache: int = 1024, free: int = 2**30) -> HostMachine:
+    return HostMachine(model="x", cpus=(0,), cache=cache, cache_said="", memory=free)
 
 
 def wrong_once(real: Callable[..., object]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ import pytest
 from arcops.errors import Broken, Refused
 from tasks.gpu.bench.cuda.compiler import Compiled, Compiler
 from tasks.gpu.bench.cuda.multiply import tensor_options
-from tasks.gpu.bench.cuda.numbers import FORMATS, FP32, Format
+from tasks.gpu.bench.cuda.numbers import FORMATS, FP32, NumberFormat
 
 pytest.importorskip("cuda.bindings.nvrtc", reason="NVRTC is not installed (extra 'gpu'), so no kernel is compiled")
 pytestmark = pytest.mark.requirement("ARC-C2")
@@ -79,9 +79,9 @@ INSTRUCTION = {
         for made in FORMATS
         if made is not FP32 and made.capability <= capability(architecture)
     ],
-    ids=lambda value: value.name if isinstance(value, Format) else str(value),
+    ids=lambda value: value.name if isinstance(value, NumberFormat) else str(value),
 )
-def test_tensor_cores(architecture: str, made: Format) -> None:
+def test_tensor_cores(architecture: str, made: NumberFormat) -> None:
     options = tensor_options(made, capability(architecture))
     result = compiled("tensor.cu", architecture, **options)
     hold(result, "tensor.cu")

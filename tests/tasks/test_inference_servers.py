@@ -15,7 +15,7 @@ from arcops.endpoint import Endpoint, Load
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.seen.inference import Credential, Fault, Inference, Listing
-from arcops.seen.inference_server import Flavour, Room, RoomKind, When
+from arcops.seen.inference_server import Flavour, RoomKind, RoomLeft, When
 from arcops.tier import Tier
 from tasks.inference import processes, rooms
 from tasks.inference.asking import door
@@ -34,7 +34,7 @@ def faults(body: Inference) -> set[Fault | None]:
     return {shot.fault for run in body.runs for shot in run.shots}
 
 
-def room(body: Inference, kind: RoomKind) -> list[Room]:
+def room(body: Inference, kind: RoomKind) -> list[RoomLeft]:
     return [one for one in body.server.memory.rooms if one.kind is kind]
 
 
@@ -255,7 +255,7 @@ class TestMemory:
     def test_memory_of_another_machine_is_not_taken_for_its_own(self) -> None:
         with serving(a=quick()) as api:
             load = small(api)
-            with rooms.Watch(door(load, Tier.AIR_GAPPED, key="", authorities=b""), local=False) as far:
+            with rooms.MemoryWatch(door(load, Tier.AIR_GAPPED, key="", authorities=b""), local=False) as far:
                 pass
         assert not far.memory.rooms
         assert "another machine" in far.memory.said

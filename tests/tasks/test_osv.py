@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from arcops.seen.sboms import Component, SbomSeen
-from arcops.seen.vulnerabilities import Standing, Vulnerabilities
+from arcops.seen.vulnerabilities import Certainty, Vulnerabilities
 from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.model.osv.importing import ImportSummary, import_osv
 from tasks.model.osv.matching import match
@@ -69,7 +69,7 @@ def ask(folder: Path, *purls: str) -> Vulnerabilities:
     return match([document(*(library(purl) for purl in purls))], folder / "data")
 
 
-def standing(found: Vulnerabilities) -> list[tuple[str, Standing]]:
+def standing(found: Vulnerabilities) -> list[tuple[str, Certainty]]:
     return [(one.advisory, one.affected) for one in found.matches]
 
 
@@ -99,7 +99,7 @@ class TestRealData:
         ],
     )
     def test_the_fix_is_the_border(self, folder: Path, affected: str, fixed: str, known_as: str) -> None:
-        assert (known_as, Standing.YES) in standing(ask(folder, f"pkg:pypi/{affected}"))
+        assert (known_as, Certainty.YES) in standing(ask(folder, f"pkg:pypi/{affected}"))
         assert known_as not in {one.advisory for one in ask(folder, f"pkg:pypi/{fixed}").matches}
 
     def test_two_branches_of_one_advisory(self, folder: Path) -> None:
@@ -114,27 +114,27 @@ class TestMatching:
         ("version", "expected"),
         [
             ("0.9", []),
-            ("1.0", [Standing.YES]),
-            ("1.9.post1", [Standing.YES]),
-            ("2.0rc1", [Standing.YES]),
+            ("1.0", [Certainty.YES]),
+            ("1.9.post1", [Certainty.YES]),
+            ("2.0rc1", [Certainty.YES]),
             ("2.0", []),
             ("2.1", []),
         ],
     )
-    def test_a_range_has_two_ends(self, tmp_path: Path, version: str, expected: list[Standing]) -> None:
+    def test_a_range_has_two_ends(self, tmp_path: Path, version: str, expected: list[Certainty]) -> None:
         bring_in(tmp_path, advisory())
         assert [one.affected for one in ask(tmp_path, f"pkg:pypi/thing@{version}").matches] == expected
 
     def test_a_version_that_cannot_be_read_is_unknown(self, tmp_path: Path) -> None:
         bring_in(tmp_path, advisory())
-        assert standing(ask(tmp_path, "pkg:pypi/thing@one-point-five")) == [("PYSEC-2026-1", Standing.UNKNOWN)]
+        assert standing(ask(tmp_path, "pkg:pypi/thing@one-point-five")) == [("PYSEC-2026-1", Certainty.UNKNOWN)]
 
     def test_a_range_of_commits_cannot_be_told(self, tmp_path: Path) -> None:
         commits = advisory()
         by_commit = {"type": "GIT", "repo": "https://x.example", "events": [{"introduced": "0"}]}
         commits["affected"][0]["ranges"] = [by_commit]  # type: ignore[index]  # a test digs into its own JSON
         bring_in(tmp_path, commits)
-        assert standing(ask(tmp_path, "pkg:pypi/thing@1.5")) == [("PYSEC-2026-1", Standing.UNKNOWN)]
+        assert standing(ask(tmp_path, "pkg:pypi/thing@1.5")) == [("PYSEC-2026-1", Certainty.UNKNOWN)]
 
     def test_semver_ranges_are_understood(self, tmp_path: Path) -> None:
         entry = advisory("GHSA-1", "left-pad")
@@ -142,9 +142,9 @@ class TestMatching:
         entry["affected"][0]["ranges"][0]["type"] = "SEMVER"  # type: ignore[index]  # a test digs into its own JSON
         entry["affected"][0]["ranges"][0]["events"] = [{"introduced": "0"}, {"fixed": "1.3.0"}]  # type: ignore[index]  # a test digs into its own JSON
         bring_in(tmp_path, entry)
-        assert standing(ask(tmp_path, "pkg:npm/left-pad@1.2.9")) == [("GHSA-1", Standing.YES)]
+        assert standing(ask(tmp_path, "pkg:npm/left-pad@1.2.9")) == [("GHSA-1", Certainty.YES)]
         assert standing(ask(tmp_path, "pkg:npm/left-pad@1.3.0")) == []
-        assert standing(ask(tmp_path, "pkg:npm/left-pad@1.3.0-rc.1")) == [("GHSA-1", Standing.YES)]
+        assert standing(ask(tmp_path, "pkg:npm/left-pad@1.3.0-rc.1")) == [("GHSA-1", Certainty.YES)]
 
     def test_names_are_compared_as_the_ecosystem_compares_them(self, tmp_path: Path) -> None:
         bring_in(tmp_path, advisory(package="My_Thing.x"))
@@ -215,7 +215,7 @@ class TestImport:
         assert summary.unreadable == 1
         found = ask(tmp_path, "pkg:pypi/thing@1.5")
         assert found.databases[0].unreadable == 1
-        assert [one.affected for one in found.matches] == [Standing.UNKNOWN]
+        assert [one.affected for one in found.matches] == [Certainty.UNKNOWN]
 
     def test_what_is_no_json_is_counted(self, tmp_path: Path) -> None:
         assert bring_in(tmp_path, advisory(), b"{ not json").unreadable == 1
@@ -308,4 +308,4 @@ def naive(events: Iterable[Event], version: str) -> bool:
 def test_ranges_are_evaluated_as_the_schema_says(events: list[Event], version: str) -> None:
     entry = Range(kind=RangeKind.ECOSYSTEM, events=tuple(events))
     answer = Coverage(ecosystem="PyPI", ranges=[entry], versions=(), enumerated=False).of(version)
-    assert answer.standing is (Standing.YES if naive(events, version) else None)
+    assert answer.standing is (Certainty.YES if naive(events, version) else None)

@@ -11,7 +11,7 @@ from arcops.errors import Refused
 from artifacts.public_key import load_public_key
 from tasks.signing.bundles import open_bundle
 from tasks.signing.trust import Trust
-from tasks.signing.trusted_root import Root, parse_root
+from tasks.signing.trusted_root import SigstoreRoot, parse_root
 from tests.vectors import VECTORS, vectors
 
 _HOST = "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev"
@@ -22,7 +22,7 @@ IDENTITY = (
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
-def public_good() -> Root:
+def public_good() -> SigstoreRoot:
     """The public-good trusted root as sigstore-python ships it, read as a file."""
     data = importlib.resources.files("sigstore").joinpath("_store", _HOST, "trusted_root.json").read_bytes()
     return parse_root(data, where="public good")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from arcops.errors import Refused
 from arcops.evidence import SourceKind
 from artifacts.public_key import public_key
-from tasks.signing.bundles import Opened, open_bundle
+from tasks.signing.bundles import OpenedBundle, open_bundle
 from tasks.signing.trust import Trust, load_trust
 from tasks.signing.trusted_root import parse_root
 from tests.private_sigstore import IDENTITY, ISSUER, SIGNED_AT, PrivateSigstore
@@ -32,7 +32,7 @@ def trusting(sigstore: PrivateSigstore, *, keyed: bool = False) -> Trust:
     return Trust(digest="sha256:0", roots=(parse_root(sigstore.root, where="private"),), keys=keys)
 
 
-def opened(sigstore: PrivateSigstore, bundle: bytes, *, keyed: bool = False) -> Opened:
+def opened(sigstore: PrivateSigstore, bundle: bytes, *, keyed: bool = False) -> OpenedBundle:
     return open_bundle(bundle, trusting(sigstore, keyed=keyed), where="bundle")
 
 

@@ -15,14 +15,14 @@ from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.vex import Status, Vex, VexStatement
-from arcops.signer import Signer
+from arcops.signer import ProvenSigner
 from tasks.model.vex import vex
 from tests.evidence import NOW, evidence
 from tests.sketch import request
 
 pytestmark = pytest.mark.requirement("ARC-A4")
 
-SIGNER = Signer(key=f"sha256:{'5' * 64}")
+SIGNER = ProvenSigner(key=f"sha256:{'5' * 64}")
 PURL = "pkg:pypi/thing@1.5"
 
 

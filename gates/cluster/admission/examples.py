@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from arcops.gate import Example
 from arcops.seen.clearances import Clearance, Clearances, Doubt
 from arcops.seen.workloads import Workloads, WorkloadSeen
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.verdict import Verdict
 from gates.cluster.admission.gate import OWN, AdmissionPolicy
 
@@ -29,7 +29,7 @@ _GREEN = Clearance(
     policy_digest=_POLICY,
     judged_at=_DAY,
     valid_until=_DAY + timedelta(days=7),
-    signers=(Signer(key=_KEY),),
+    signers=(ProvenSigner(key=_KEY),),
 )
 
 
@@ -71,7 +71,7 @@ def examples() -> Iterator[Example[AdmissionPolicy]]:
     yield example("a RED that ran out", Verdict.RED, replace(red, valid_until=_DAY), by_other, policy=two)
     yield example("judged tomorrow", Verdict.RED, replace(_GREEN, judged_at=_DAY + timedelta(days=2)))
     yield example("holds for ever", Verdict.RED, replace(_GREEN, valid_until=_DAY.replace(year=8999)))
-    yield example("signed by another key", Verdict.RED, replace(_GREEN, signers=(Signer(key=f"sha256:{'6' * 64}"),)))
+    yield example("signed by another key", Verdict.RED, replace(_GREEN, signers=(ProvenSigner(key=f"sha256:{'6' * 64}"),)))
     yield example("by another policy", Verdict.RED, _GREEN, policy=replace(ours, policies=(_OTHER,)))
     yield example("the admission policy names no policy", Verdict.RED, _GREEN, policy=replace(ours, policies=()))
     yield example("the admission policy names no signer", Verdict.RED, _GREEN, policy=replace(ours, signers=()))

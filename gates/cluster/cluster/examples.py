@@ -12,6 +12,7 @@ from arcops.seen.cluster import (
     Amount,
     Capacity,
     Cluster,
+    ClusterWorkload,
     Condition,
     CsiDriverSeen,
     DeprecatedApi,
@@ -26,23 +27,22 @@ from arcops.seen.cluster import (
     StorageClassSeen,
     Unlisted,
     WebhookSeen,
-    WorkloadSeen,
 )
 from arcops.verdict import Verdict
 from gates.cluster.cluster.gate import ClusterPolicy
-from gates.cluster.cluster.gpus import Mig
-from gates.cluster.cluster.services import Mesh
+from gates.cluster.cluster.gpus import WantedMig
+from gates.cluster.cluster.services import WantedMesh
 
 SERVED = datetime(2026, 11, 21, 11, 59, 50, tzinfo=UTC)
 SITE = ClusterPolicy(
     least_kernel="5.15",
     least_kubelet="1.33",
     gpus=2,
-    mig=Mig.SINGLE,
+    mig=WantedMig.SINGLE,
     runtime_class="nvidia",
     free_storage="100Gi",
     gateway_class="istio",
-    mesh=Mesh.ISTIO,
+    mesh=WantedMesh.ISTIO,
     cert_manager="cert-manager",
     namespace="models",
     asks=(Amount(resource="cpu", quantity="4"), Amount(resource="nvidia.com/gpu", quantity="1")),
@@ -57,8 +57,8 @@ def ready_cluster() -> Cluster:
     names = ("edge-1", "edge-2")
     calm = [Condition(kind=kind, status="False") for kind in ("MemoryPressure", "DiskPressure", "PIDPressure")]
 
-    def deployment(namespace: str, name: str, component: str = "") -> WorkloadSeen:
-        return WorkloadSeen(kind="Deployment", namespace=namespace, name=name, component=component, wanted=1, available=1)
+    def deployment(namespace: str, name: str, component: str = "") -> ClusterWorkload:
+        return ClusterWorkload(kind="Deployment", namespace=namespace, name=name, component=component, wanted=1, available=1)
 
     return Cluster(
         root="0" * 64,
@@ -82,7 +82,7 @@ def ready_cluster() -> Cluster:
         leases=tuple(Lease(node=name, renewed=SERVED - timedelta(seconds=4), duration=40) for name in names),
         pods=(PodSeen(namespace="models", name="chat-0", images=("registry.site.example/chat:1",)),),
         workloads=(
-            WorkloadSeen(
+            ClusterWorkload(
                 kind="DaemonSet",
                 namespace="gpu-operator",
                 name="nvidia-device-plugin-daemonset",

@@ -25,8 +25,8 @@ from arcops.gate import gate
 from arcops.seen.cluster import Amount, Cluster, quantity
 from arcops.subjects.cluster import NamedCluster
 from gates.cluster.cluster import gpus, nodes, services, workload
-from gates.cluster.cluster.gpus import Mig
-from gates.cluster.cluster.services import Mesh
+from gates.cluster.cluster.gpus import WantedMig
+from gates.cluster.cluster.services import WantedMesh
 from gates.cluster.cluster.words import version
 
 
@@ -52,12 +52,12 @@ class ClusterPolicy:
     gpus: int = 1
     gpu_resource: str = "nvidia.com/gpu"
     device_plugin: str = "nvidia-device-plugin"
-    mig: Mig = Mig.ANY
+    mig: WantedMig = WantedMig.ANY
     runtime_class: str = ""
     storage_class: str = ""
     free_storage: str = ""
     gateway_class: str = ""
-    mesh: Mesh = Mesh.NONE
+    mesh: WantedMesh = WantedMesh.NONE
     dns: str = "kube-system/kube-dns"
     cert_manager: str = ""
     namespace: str = ""

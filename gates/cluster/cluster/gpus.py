@@ -16,7 +16,7 @@ _CUT_UNLIKE = "-MIG-INVALID"
 """How GPU feature discovery ends the product's name where, under the strategy single, not all GPUs are cut into like parts."""
 
 
-class Mig(Enum):
+class WantedMig(Enum):
     """What the policy wants of MIG: any strategy, or the one that it names."""
 
     ANY = "any"
@@ -101,7 +101,7 @@ MIG = Rule(
 )
 
 
-def mig(seen: Seen, wanted: Mig, resource: str) -> Iterator[Finding]:
+def mig(seen: Seen, wanted: WantedMig, resource: str) -> Iterator[Finding]:
     lacking = unseen(MIG, seen, "nodes")
     if lacking:
         yield from lacking
@@ -116,7 +116,7 @@ def mig(seen: Seen, wanted: Mig, resource: str) -> Iterator[Finding]:
                 f"GPUs on node {node.name} are cut in ways that the MIG strategy single cannot hand out ({node.gpu_product})."
             )
             found.append(MIG.fails(shown(text), seen, about=f"{node.name} parts"))
-    if wanted is Mig.ANY:
+    if wanted is WantedMig.ANY:
         yield from answer(MIG, seen, found, "The policy takes any MIG strategy, and no change is under way.")
         return
     vendor = resource.partition("/")[0]
@@ -146,7 +146,7 @@ def _strategy(node: NodeSeen) -> str | None:
     if node.mig_strategy:
         return node.mig_strategy
     parts = any("/mig-" in one.resource for one in node.allocatable)
-    return Mig.NONE.value if node.gpu_product and "-MIG-" not in node.gpu_product and not parts else None
+    return WantedMig.NONE.value if node.gpu_product and "-MIG-" not in node.gpu_product and not parts else None
 
 
 RUNTIME = Rule(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 from arcops.finding import Finding, Rule
-from arcops.seen.cluster import WebhookSeen, WorkloadSeen, quantity
+from arcops.seen.cluster import ClusterWorkload, WebhookSeen, quantity
 from gates.cluster.cluster.words import (
     CAPACITIES,
     CLASSES,
@@ -29,7 +29,7 @@ _CERT_MANAGER = ("controller", "webhook", "cainjector")
 """The label ``app.kubernetes.io/component`` of cert-manager's Deployments, as its chart and manifests set it."""
 
 
-class Mesh(Enum):
+class WantedMesh(Enum):
     """The mesh that the policy requires."""
 
     NONE = "none"
@@ -39,12 +39,12 @@ class Mesh(Enum):
 
 
 _CONTROL_PLANES = {
-    Mesh.ISTIO: ("istiod",),
-    Mesh.ISTIO_AMBIENT: ("istiod",),
-    Mesh.LINKERD: ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"),
+    WantedMesh.ISTIO: ("istiod",),
+    WantedMesh.ISTIO_AMBIENT: ("istiod",),
+    WantedMesh.LINKERD: ("linkerd-destination", "linkerd-identity", "linkerd-proxy-injector"),
 }
 """Deployments by the beginning of their names: an Istio of a revision is ``istiod-REVISION``."""
-_ON_EVERY_NODE = {Mesh.ISTIO_AMBIENT: ("ztunnel", "istio-cni-node")}
+_ON_EVERY_NODE = {WantedMesh.ISTIO_AMBIENT: ("ztunnel", "istio-cni-node")}
 """DaemonSets without which a mesh carries nothing on a node, by name, as Istio's charts ``ztunnel`` and ``cni`` make them."""
 
 
@@ -144,10 +144,10 @@ MESH = Rule(
 )
 
 
-def mesh(seen: Seen, wanted: Mesh) -> Iterator[Finding]:
+def mesh(seen: Seen, wanted: WantedMesh) -> Iterator[Finding]:
     every = _ON_EVERY_NODE.get(wanted, ())
     lacking = unseen(MESH, seen, DEPLOYMENTS, *((DAEMON_SETS,) if every else ()))
-    if wanted is Mesh.NONE:
+    if wanted is WantedMesh.NONE:
         yield MESH.passes("The policy requires no mesh.", seen)
     elif lacking:
         yield from lacking
@@ -185,7 +185,7 @@ def certificates(seen: Seen, namespace: str) -> Iterator[Finding]:
         yield from answer(CERTIFICATES, seen, found, "cert-manager is available.")
 
 
-def _available(rule: Rule, seen: Seen, running: list[WorkloadSeen], what: str) -> Iterator[Finding]:
+def _available(rule: Rule, seen: Seen, running: list[ClusterWorkload], what: str) -> Iterator[Finding]:
     if not running:
         yield rule.fails(shown(f"There is no {what}."), seen, about=what)
     for one in running:

@@ -11,7 +11,7 @@ from arcops.exercise import Exercise
 from arcops.gate import Example
 from arcops.seen.baseline import Baseline, Baselines, known_figures, known_songs
 from arcops.seen.benchmark import Benchmark, Checked, Machine, Measured, Moment, Session, Sustained, Unit
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.subject import Digest, Subject
 from arcops.verdict import Verdict
 from gates.breach import Weight
@@ -80,7 +80,7 @@ def known(body: Benchmark) -> Baselines:
         figures=known_figures(body),
         canary=known_songs(body),
     )
-    return Baselines(baseline=baseline, signers=(Signer(key=KEY),), file="d4" * 32)
+    return Baselines(baseline=baseline, signers=(ProvenSigner(key=KEY),), file="d4" * 32)
 
 
 def slower(body: Benchmark, name: str, per_cent: int) -> Benchmark:
@@ -121,7 +121,7 @@ def examples() -> Iterator[Example[BenchmarkPolicy]]:
     yield example("a device that was lost on the way", Verdict.RED, _lost(well), then)
     yield example("no GPU", Verdict.RED, replace(well, machines=(), figures=(), sustained=(), said="BLOCKED: no GPU"), then)
     yield example("a baseline that was changed", Verdict.RED, well, Baselines(said="no given key verifies it", file="e5" * 32))
-    stranger = Signer(key=f"sha256:{'f6' * 32}")
+    stranger = ProvenSigner(key=f"sha256:{'f6' * 32}")
     yield example("a baseline signed by a stranger", Verdict.RED, well, replace(then, signers=(stranger,)))
     yield example("a baseline of another model", Verdict.RED, _other_model(well), then)
     yield example("a baseline that is too old", Verdict.RED, well, _older(then))

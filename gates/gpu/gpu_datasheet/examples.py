@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from arcops.gate import Example
 from arcops.seen.benchmark import Benchmark, Unit
-from arcops.seen.gpu_profile import Fact, Figure, GpuProfiles, Profile, Publication
+from arcops.seen.gpu_profile import DatasheetFigure, GpuProfiles, Profile, Publication, SourcedFact
 from arcops.verdict import Verdict
 from gates.gpu.benchmark.examples import figure, run
 from gates.gpu.gpu_datasheet.gate import GpuDatasheetPolicy
@@ -20,10 +20,10 @@ _BF16 = 989_500_000_000_000
 def profile() -> Profile:
     """Of an H200, as far as these examples need it."""
 
-    def number(value: int) -> Figure:
-        return Figure(value=value, source="sheet", where="Specifications")
+    def number(value: int) -> DatasheetFigure:
+        return DatasheetFigure(value=value, source="sheet", where="Specifications")
 
-    no = Fact(value=False, source="sheet", where="Specifications")
+    no = SourcedFact(value=False, source="sheet", where="Specifications")
     return Profile(
         sku="H200 SXM",
         names=("NVIDIA H200",),

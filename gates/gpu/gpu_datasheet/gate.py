@@ -19,7 +19,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.benchmark import Benchmark, Measured
-from arcops.seen.gpu_profile import Figure, GpuProfiles, Profile
+from arcops.seen.gpu_profile import DatasheetFigure, GpuProfiles, Profile
 from arcops.subjects.gpu import Node
 from arcops.zones import LEAST_SESSIONS, PPM, against
 from gates.breach import Weight
@@ -104,7 +104,7 @@ def _judged(
         text = f"{about} was made by our own kernels, which no data sheet is meant for; cuBLASLt was not there."
         return weighed(FLOOR, policy.own_kernels, text, found, about=about)
     told = dict(profile.figures()).get("bandwidth" if memory else precision)
-    if not isinstance(told, Figure) or not told.value:
+    if not isinstance(told, DatasheetFigure) or not told.value:
         text = f"The profile of {profile.sku} has no figure for {shown(figure.name)}."
         if not figure.sessions:
             return FLOOR.passes(f"{text} It was not measured, either.", found, shipped, about=about)

@@ -12,7 +12,7 @@ from gates.gpu.gpu_health.policy import GpuHealthPolicy, Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class DeviceProblem:
     """What is not well with a device. ``key`` tells apart two problems of one rule and one device, for waivers.
 
     Where ``why`` says why something is not known, ``text`` names it; the outcome is then UNKNOWN, or PASS where the policy does
@@ -26,7 +26,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class JudgedDevice:
     """``profile`` is ``None`` where nobody knows this kind: then nothing is excused, and every signal is needed."""
 
     gpu: Gpu
@@ -51,7 +51,7 @@ class Device:
             return False
         return signal in self.policy.optional or (self.divided and signal in self.policy.optional_in_mig)
 
-    def needs(self, what: str, *signals: object, spare: Signal | None = None) -> Iterator[Problem]:
+    def needs(self, what: str, *signals: object, spare: Signal | None = None) -> Iterator[DeviceProblem]:
         """A problem for each of *signals* that could not be read. Where the policy does without *spare*, a signal that neither
         the device nor its driver knows passes; one that should have come and did not never does.
         """
@@ -60,24 +60,24 @@ class Device:
             if isinstance(signal, Unread):
                 yield self.without(what, signal) if spared and signal.why in _NEVER_TOLD else self.unknown(what, signal)
 
-    def lacks(self, what: str, *signals: object) -> Iterator[Problem]:
+    def lacks(self, what: str, *signals: object) -> Iterator[DeviceProblem]:
         """A problem for each of *signals* that this device may not have, and that was withheld, late or lost."""
         for signal in signals:
             if isinstance(signal, Unread) and signal.why in _WITHHELD:
                 yield self.unknown(what, signal)
 
-    def unknown(self, what: str, why: Unread) -> Problem:
-        return Problem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
+    def unknown(self, what: str, why: Unread) -> DeviceProblem:
+        return DeviceProblem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
 
-    def without(self, what: str, why: Unread) -> Problem:
+    def without(self, what: str, why: Unread) -> DeviceProblem:
         """*what* is not known, and the policy does without it."""
-        return Problem(outcome=Outcome.PASS, text=what, key=what, why=why)
+        return DeviceProblem(outcome=Outcome.PASS, text=what, key=what, why=why)
 
-    def fails(self, text: str, key: str = "") -> Problem:
-        return Problem(outcome=Outcome.FAIL, text=text, key=key)
+    def fails(self, text: str, key: str = "") -> DeviceProblem:
+        return DeviceProblem(outcome=Outcome.FAIL, text=text, key=key)
 
-    def warns(self, text: str, key: str = "") -> Problem:
-        return Problem(outcome=Outcome.WARN, text=text, key=key)
+    def warns(self, text: str, key: str = "") -> DeviceProblem:
+        return DeviceProblem(outcome=Outcome.WARN, text=text, key=key)
 
 
 _MOST_NAMES = 4
@@ -95,12 +95,12 @@ _MENDS = {
 }
 
 
-def mend(problem: Problem) -> str:
+def mend(problem: DeviceProblem) -> str:
     """What to do about a signal that is not known; empty for a problem that was seen, which its rule knows how to mend."""
     return "" if problem.why is None else _MENDS[problem.why.why]
 
 
-def said(problems: Iterable[Problem]) -> Iterator[Problem]:
+def said(problems: Iterable[DeviceProblem]) -> Iterator[DeviceProblem]:
     """*problems* as sentences without an end. What is unknown for one reason is one sentence: for one answer of the driver,
     or because the device is lost or hangs, whatever was asked.
     """
@@ -115,10 +115,10 @@ def said(problems: Iterable[Problem]) -> Iterator[Problem]:
             names.append(problem.text)
     for (outcome, _), (why, names) in blind.items():
         verb = "is" if len(names) == 1 else "are"
-        yield Problem(outcome=outcome, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
+        yield DeviceProblem(outcome=outcome, text=f"{_listed(names)} {verb} not known: {why.said}", key=names[0], why=why)
 
 
-def over_time(first: Iterable[Problem], later: Iterable[Problem]) -> Iterator[Problem]:
+def over_time(first: Iterable[DeviceProblem], later: Iterable[DeviceProblem]) -> Iterator[DeviceProblem]:
     """The problems of two looks at one device, each once: as it was told last, unless it was graver before."""
     known = {problem.key: problem for problem in first}
     for problem in later:

@@ -24,7 +24,7 @@ from arcops.seen.gpu import Gpu, Gpus, Unread
 from arcops.seen.gpu_profile import GpuProfiles, Profile
 from arcops.subjects.gpu import Node
 from gates.gpu.gpu_health import links, memory, modes, strain
-from gates.gpu.gpu_health.device import Device, Problem, mend, over_time, said
+from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice, mend, over_time, said
 from gates.gpu.gpu_health.policy import GpuHealthPolicy
 from gates.listing import listed
 
@@ -40,9 +40,9 @@ PROFILE = Rule(
     fix="Add a profile with sources under 'profiles' of gate 'gpu-health', as docs/gpu-health.md shows.",
 )
 
-Check = Callable[[Device], Iterator[Problem]]
+Check = Callable[[JudgedDevice], Iterator[DeviceProblem]]
 
-Looks = tuple[Device, Device]
+Looks = tuple[JudgedDevice, JudgedDevice]
 """One device as it was when the check began, and at its end."""
 
 _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
@@ -83,8 +83,8 @@ def gpu_health(seen: Seen, policy: GpuHealthPolicy) -> Iterator[Finding]:
         yield from _each(rule, check, good, devices, gpus, shipped)
 
 
-def _device(gpu: Gpu, shipped: GpuProfiles, policy: GpuHealthPolicy) -> Device:
-    return Device(gpu=gpu, profile=_profile(gpu.identity.name, shipped, policy), policy=policy)
+def _device(gpu: Gpu, shipped: GpuProfiles, policy: GpuHealthPolicy) -> JudgedDevice:
+    return JudgedDevice(gpu=gpu, profile=_profile(gpu.identity.name, shipped, policy), policy=policy)
 
 
 def _profile(name: object, shipped: GpuProfiles, policy: GpuHealthPolicy) -> Profile | None:
@@ -103,7 +103,7 @@ def _each(
     shipped: Evidence[GpuProfiles],
 ) -> Iterator[Finding]:
     without: Counter[str] = Counter()
-    problems: list[tuple[Device, Problem]] = []
+    problems: list[tuple[JudgedDevice, DeviceProblem]] = []
     for first, later in devices:
         for problem in over_time(said(check(first)), said(check(later))):
             if problem.outcome is Outcome.PASS:
@@ -116,7 +116,9 @@ def _each(
         yield rule.passes(f"Of {count} GPU(s) {text}; the policy does without.", gpus, shipped)
 
 
-def _finding(rule: Rule, device: Device, problem: Problem, gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]) -> Finding:
+def _finding(
+    rule: Rule, device: JudgedDevice, problem: DeviceProblem, gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]
+) -> Finding:
     about = f"{device.label}: {problem.key}" if problem.key else device.label
     text = f"{device.label}: {problem.text}."
     if problem.outcome is Outcome.FAIL:
@@ -146,7 +148,7 @@ def _identities(devices: list[Looks], gpus: Evidence[Gpus]) -> Iterator[Finding]
         yield IDENTITY.passes(f"{len(devices)} GPU(s) say who they are, each another one.", gpus)
 
 
-def _profiles(devices: list[Device], gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]) -> Iterator[Finding]:
+def _profiles(devices: list[JudgedDevice], gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]) -> Iterator[Finding]:
     clean = True
     for device in devices:
         name = device.gpu.identity.name

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from arcops.finding import Rule
 from arcops.seen.gpu import NvLink, Unread, Why
 from gates.breach import Weight
-from gates.gpu.gpu_health.device import Device, Problem
+from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import NvLinks, Signal
 
 _RESTING = "gpu-idle"
@@ -21,7 +21,7 @@ PCIE_LINK = Rule(
 )
 
 
-def pcie_link(at: Device) -> Iterator[Problem]:
+def pcie_link(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.pcie
     yield from at.needs("the width of its PCIe link", told.width, told.most_width)
     yield from at.needs("the generation of its PCIe link", told.generation, told.slot_generation, told.own_generation)
@@ -35,14 +35,14 @@ def pcie_link(at: Device) -> Iterator[Problem]:
     if not _resting(at):
         yield at.fails(text, "generation")
     elif at.policy.slow_at_idle is not Weight.PASS:
-        yield Problem(
+        yield DeviceProblem(
             outcome=at.policy.slow_at_idle.outcome,
             text=f"{text} while it rests, so whether it can be faster was not seen",
             key="generation at rest",
         )
 
 
-def _slot(at: Device) -> Iterator[Problem]:
+def _slot(at: JudgedDevice) -> Iterator[DeviceProblem]:
     """What device and slot reach together, against what the kind of device is made for."""
     if at.profile is None or at.policy.narrow_slot is Weight.PASS:
         return
@@ -53,10 +53,10 @@ def _slot(at: Device) -> Iterator[Problem]:
     ):
         if made is not None and not isinstance(have, Unread) and have < made.value:
             text = f"its slot allows PCIe {what} {have}; a {at.profile.sku} is made for {made.value}"
-            yield Problem(outcome=at.policy.narrow_slot.outcome, text=text, key=f"slot {what}")
+            yield DeviceProblem(outcome=at.policy.narrow_slot.outcome, text=text, key=f"slot {what}")
 
 
-def _resting(at: Device) -> bool:
+def _resting(at: JudgedDevice) -> bool:
     reasons = at.gpu.clocks.reasons
     return not isinstance(reasons, Unread) and _RESTING in reasons
 
@@ -68,7 +68,7 @@ PCIE_ERRORS = Rule(
 )
 
 
-def pcie_errors(at: Device) -> Iterator[Problem]:
+def pcie_errors(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.pcie
     yield from at.needs("how often PCIe sent again", told.replays)
     yield from at.needs("the count of its PCIe errors", told.fatal, told.non_fatal, spare=Signal.PCIE_ERRORS)
@@ -87,7 +87,7 @@ NVLINK = Rule(
 )
 
 
-def nvlink(at: Device) -> Iterator[Problem]:
+def nvlink(at: JudgedDevice) -> Iterator[DeviceProblem]:
     links = at.gpu.nvlinks
     wanted = at.profile.nvlinks.value if at.profile is not None else None
     spared = wanted == 0 or at.policy.nvlinks is NvLinks.ANY or (at.policy.nvlinks is NvLinks.BUILT_IN and _by_bridge(at))
@@ -109,11 +109,11 @@ def nvlink(at: Device) -> Iterator[Problem]:
         yield from _link(at, link)
 
 
-def _by_bridge(at: Device) -> bool:
+def _by_bridge(at: JudgedDevice) -> bool:
     return at.profile is not None and at.profile.nvlink_bridge is not None and at.profile.nvlink_bridge.value
 
 
-def _link(at: Device, link: NvLink) -> Iterator[Problem]:
+def _link(at: JudgedDevice, link: NvLink) -> Iterator[DeviceProblem]:
     name = f"NVLink {link.number}"
     yield from at.needs(f"the generation of {name}", link.generation)
     made = at.profile.nvlink_generation if at.profile is not None else None
@@ -137,7 +137,7 @@ FABRIC = Rule(
 )
 
 
-def fabric(at: Device) -> Iterator[Problem]:
+def fabric(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.fabric
     wanted = (at.profile is None or at.profile.fabric.value) and at.policy.fabric
     if not wanted and (isinstance(told.state, Unread) or told.state == "not-supported"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.finding import Rule
 from arcops.seen.gpu import EccErrors, Unread
-from gates.gpu.gpu_health.device import Device, Problem
+from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import Signal
 
 _NEEDED = ("all", "dram", "sram")
@@ -20,7 +20,7 @@ MEMORY_SIZE = Rule(
 )
 
 
-def size(at: Device) -> Iterator[Problem]:
+def size(at: JudgedDevice) -> Iterator[DeviceProblem]:
     total = at.gpu.memory.total
     yield from at.needs("its memory size", total)
     if isinstance(total, Unread) or at.profile is None:
@@ -41,7 +41,7 @@ ECC_MODE = Rule(
 )
 
 
-def mode(at: Device) -> Iterator[Problem]:
+def mode(at: JudgedDevice) -> Iterator[DeviceProblem]:
     memory = at.gpu.memory
     if at.profile is not None and not at.profile.ecc.value and isinstance(memory.ecc, Unread):
         return
@@ -60,7 +60,7 @@ ECC_ERRORS = Rule(
 )
 
 
-def errors(at: Device) -> Iterator[Problem]:
+def errors(at: JudgedDevice) -> Iterator[DeviceProblem]:
     excused = at.profile is not None and not at.profile.ecc.value
     counted = {found.location: found for found in at.gpu.memory.errors}
     for place in _NEEDED:
@@ -73,7 +73,7 @@ def errors(at: Device) -> Iterator[Problem]:
         yield from _errors_at(at, found)
 
 
-def _errors_at(at: Device, found: EccErrors) -> Iterator[Problem]:
+def _errors_at(at: JudgedDevice, found: EccErrors) -> Iterator[DeviceProblem]:
     place = "in all" if found.location == "all" else f"in its {found.location}"
     if not isinstance(found.uncorrected, Unread) and found.uncorrected:
         text = f"{found.uncorrected} memory error(s) {place} could not be corrected since the driver was loaded"
@@ -95,12 +95,12 @@ SPARES = Rule(
 )
 
 
-def spares(at: Device) -> Iterator[Problem]:
+def spares(at: JudgedDevice) -> Iterator[DeviceProblem]:
     yield from _rows(at)
     yield from _pages(at)
 
 
-def _rows(at: Device) -> Iterator[Problem]:
+def _rows(at: JudgedDevice) -> Iterator[DeviceProblem]:
     rows = at.gpu.memory.rows
     if at.profile is None or at.profile.row_remapping.value:
         yield from at.needs("whether memory rows are to be remapped", rows.pending, spare=Signal.REMAPPED_ROWS)
@@ -119,7 +119,7 @@ def _rows(at: Device) -> Iterator[Problem]:
         yield at.warns(f"{rows.corrected} memory row(s) were remapped for errors that were corrected", "corrected")
 
 
-def _pages(at: Device) -> Iterator[Problem]:
+def _pages(at: JudgedDevice) -> Iterator[DeviceProblem]:
     pages = at.gpu.memory.pages
     if at.profile is None or at.profile.page_retirement.value:
         yield from at.needs("how many memory pages were retired", pages.corrected, pages.uncorrected)
@@ -138,7 +138,7 @@ WEAR = Rule(
 )
 
 
-def wear(at: Device) -> Iterator[Problem]:
+def wear(at: JudgedDevice) -> Iterator[DeviceProblem]:
     memory = at.gpu.memory
     if at.profile is None or at.profile.sram_threshold.value:
         yield from at.needs("whether its SRAM is worn", memory.sram_worn, spare=Signal.SRAM_THRESHOLD)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from arcops.finding import Rule
 from arcops.seen.gpu import Unread
 from gates.breach import Weight
-from gates.gpu.gpu_health.device import Device, Problem
+from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import MigMode, Signal
 from gates.gpu.versions import firmware as parsed
 
 
-def identity(at: Device) -> Iterator[Problem]:
+def identity(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.identity
     yield from at.needs("its name", told.name)
     yield from at.needs("its UUID", told.uuid)
@@ -28,7 +28,7 @@ STEADY = Rule(
 )
 
 
-def steady(at: Device) -> Iterator[Problem]:
+def steady(at: JudgedDevice) -> Iterator[DeviceProblem]:
     yield from at.needs("whether it still answers", at.gpu.same)
     if at.gpu.same is False:
         yield at.fails("another device answers in its place")
@@ -44,7 +44,7 @@ MIG = Rule(
 )
 
 
-def mig(at: Device) -> Iterator[Problem]:
+def mig(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told, wanted = at.gpu.mig, at.policy.mig
     divisible = at.profile is None or at.profile.mig_instances.value > 0
     if not divisible and isinstance(told.on, Unread):
@@ -65,7 +65,7 @@ def mig(at: Device) -> Iterator[Problem]:
         yield from _instances(at)
 
 
-def _instances(at: Device) -> Iterator[Problem]:
+def _instances(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.mig
     yield from at.needs("which MIG instances it has", told.instances)
     if isinstance(told.instances, Unread):
@@ -85,11 +85,11 @@ MODES = Rule(
 )
 
 
-def modes(at: Device) -> Iterator[Problem]:
+def modes(at: JudgedDevice) -> Iterator[DeviceProblem]:
     gpu = at.gpu
     yield from at.needs("its persistence mode", gpu.persistence)
     if gpu.persistence is False and at.policy.persistence is not Weight.PASS:
-        yield Problem(outcome=at.policy.persistence.outcome, text="its persistence mode is off", key="persistence")
+        yield DeviceProblem(outcome=at.policy.persistence.outcome, text="its persistence mode is off", key="persistence")
     yield from at.needs("its compute mode", gpu.compute_mode)
     if not isinstance(gpu.compute_mode, Unread) and gpu.compute_mode not in at.policy.compute_modes:
         yield at.fails(f"its compute mode is {gpu.compute_mode}", "compute")
@@ -102,11 +102,11 @@ PROCESSES = Rule(
 )
 
 
-def processes(at: Device) -> Iterator[Problem]:
+def processes(at: JudgedDevice) -> Iterator[DeviceProblem]:
     count = at.gpu.processes
     yield from at.needs("whether somebody uses it", count)
     if not isinstance(count, Unread) and count and at.policy.processes is not Weight.PASS:
-        yield Problem(outcome=at.policy.processes.outcome, text=f"{count} process(es) use it already")
+        yield DeviceProblem(outcome=at.policy.processes.outcome, text=f"{count} process(es) use it already")
 
 
 FIRMWARE = Rule(
@@ -116,7 +116,7 @@ FIRMWARE = Rule(
 )
 
 
-def firmware(at: Device) -> Iterator[Problem]:
+def firmware(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.identity
     yield from at.needs("its VBIOS version", told.vbios)
     yield from at.needs("its InfoROM version", told.inforom, spare=Signal.INFOROM)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.finding import Rule
 from arcops.seen.gpu import Heat, Unread
-from gates.gpu.gpu_health.device import Device, Problem
+from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import Signal
 
 HEAT = Rule(
@@ -16,7 +16,7 @@ HEAT = Rule(
 )
 
 
-def heat(at: Device) -> Iterator[Problem]:
+def heat(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.heat
     yield from at.needs("its temperature", told.gpu)
     yield from at.needs("the temperature of its memory", told.memory, spare=Signal.MEMORY_HEAT)
@@ -31,7 +31,7 @@ def heat(at: Device) -> Iterator[Problem]:
         yield at.fails(f"its memory is at {told.memory} °C; {at.policy.most_memory_heat} °C may be", "memory")
 
 
-def _margin(told: Heat, at: Device) -> int | Unread:
+def _margin(told: Heat, at: JudgedDevice) -> int | Unread:
     """The smallest of the margins that can be told: the device's own word, and its temperature below where it slows down."""
     known: list[int] = [] if isinstance(told.margin, Unread) else [told.margin]
     limits = [limit for limit in (told.slows_at, _published(at)) if not isinstance(limit, Unread)]
@@ -42,7 +42,7 @@ def _margin(told: Heat, at: Device) -> int | Unread:
     return told.margin if isinstance(told.margin, Unread) else told.slows_at
 
 
-def _published(at: Device) -> int | Unread:
+def _published(at: JudgedDevice) -> int | Unread:
     figure = at.profile.slows_at if at.profile is not None else None
     return at.gpu.heat.slows_at if figure is None else figure.value
 
@@ -54,7 +54,7 @@ CLOCKS = Rule(
 )
 
 
-def clocks(at: Device) -> Iterator[Problem]:
+def clocks(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.clocks
     yield from at.needs("why its clocks are low", told.reasons)
     yield from at.needs("which reasons for low clocks it can tell", told.tells)
@@ -78,7 +78,7 @@ POWER = Rule(
 )
 
 
-def power(at: Device) -> Iterator[Problem]:
+def power(at: JudgedDevice) -> Iterator[DeviceProblem]:
     told = at.gpu.power
     yield from at.needs("its power limit", told.limit)
     yield from at.needs("its standard power limit", told.standard)
@@ -95,7 +95,7 @@ def power(at: Device) -> Iterator[Problem]:
     yield from _by_profile(at, told.standard)
 
 
-def _by_profile(at: Device, standard: int) -> Iterator[Problem]:
+def _by_profile(at: JudgedDevice, standard: int) -> Iterator[DeviceProblem]:
     if at.profile is None:
         return
     most, least = at.profile.power.value, at.profile.least_power or at.profile.power

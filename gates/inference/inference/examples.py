@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from arcops.endpoint import Load, Slo
 from arcops.gate import Example
-from arcops.seen.inference import Credential, Fault, Inference, Listing, Run, RunKind, Shot
-from arcops.seen.inference_server import Flavour, Memory, Probe, Process, Room, RoomKind, Served, Server, When
+from arcops.seen.inference import Credential, Fault, Inference, Listing, LoadRun, RunKind, Shot
+from arcops.seen.inference_server import Flavour, Probe, Process, RoomKind, RoomLeft, Served, Server, ServerMemory, When
 from arcops.verdict import Verdict
 from gates.breach import Weight
 from gates.inference.inference.policy import InferencePolicy
@@ -44,7 +44,7 @@ def good(*models: str) -> Inference:
         series += [(RunKind.CLOSED, many, 8) for many in load.concurrencies]
         series += [(RunKind.TOGETHER, 1, 8)] if len(models) > 1 else []
         runs += [
-            Run(kind=kind, model=model, figure=figure, shots=tuple(shot(number) for number in range(many)))
+            LoadRun(kind=kind, model=model, figure=figure, shots=tuple(shot(number) for number in range(many)))
             for kind, figure, many in series
         ]
     return Inference(
@@ -61,14 +61,16 @@ def good(*models: str) -> Inference:
 def server(*models: str) -> Server:
     """Foundry Local on a device: well, loaded within two seconds, with a third of the host's memory and half a GPU's left."""
     rooms = [
-        Room(kind=kind, name=name, total=16 * 2**30, least=percent * 2**30 * 16 // 100, percent=percent, samples=20, said="")
+        RoomLeft(
+            kind=kind, name=name, total=16 * 2**30, least=percent * 2**30 * 16 // 100, percent=percent, samples=20, said=""
+        )
         for kind, name, percent in ((RoomKind.HOST, "this machine", 33), (RoomKind.DEVICE, "GPU-0", 50))
     ]
     return Server(
         flavour=Flavour.FOUNDRY,
         probes=tuple(Probe(path="/status", when=when, status=200, said="") for when in When),
         served=tuple(Served(model=model, id=f"{model}:1", was_loaded=True, cold=2_000 * _MS, said="") for model in models),
-        memory=Memory(rooms=tuple(rooms), process=Process(many=1, most=2**30, said=""), said=""),
+        memory=ServerMemory(rooms=tuple(rooms), process=Process(many=1, most=2**30, said=""), said=""),
     )
 
 
@@ -88,7 +90,7 @@ def with_served(body: Inference, **new: object) -> Inference:
 def plain(body: Inference) -> Inference:
     """The same from a server that lists its models, and tells nothing else of itself."""
     served = tuple(Served(model=one, id=one, was_loaded=None, cold=None, said="not asked for") for one in body.load.models)
-    memory = Memory(rooms=(), process=Process(many=0, most=0, said="another machine"), said="another machine")
+    memory = ServerMemory(rooms=(), process=Process(many=0, most=0, said="another machine"), said="another machine")
     told = Server(flavour=Flavour.OPENAI, probes=(), served=served, memory=memory)
     return replace(body, listing=Listing.OPENAI, listed=tuple(sorted(body.load.models)), server=told)
 
@@ -175,5 +177,5 @@ def examples() -> Iterator[Example[InferencePolicy]]:
     yield example("More tokens than were asked for", Verdict.RED, changed(one, closed, lambda was: replace(was, tokens=80)))
 
 
-def _slowed(run: Run) -> Run:
+def _slowed(run: LoadRun) -> LoadRun:
     return replace(run, shots=tuple(slower(one) for one in run.shots))

@@ -20,7 +20,7 @@ from arcops.endpoint import Slo
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
-from arcops.seen.inference import Fault, Inference, Run, RunKind, Shot
+from arcops.seen.inference import Fault, Inference, LoadRun, RunKind, Shot
 from arcops.subjects.inference import LoadedEndpoint
 from gates.breach import weighed
 from gates.inference.inference import server
@@ -93,7 +93,7 @@ def aims(policy: InferencePolicy, slo: Slo) -> tuple[tuple[str, int], ...]:
     return tuple((name, min(figures)) for name, figures in both if figures)
 
 
-def _runs(body: Inference, model: str, kinds: tuple[RunKind, ...]) -> list[Run]:
+def _runs(body: Inference, model: str, kinds: tuple[RunKind, ...]) -> list[LoadRun]:
     return [run for run in body.runs if run.model == model and run.kind in kinds]
 
 
@@ -187,7 +187,7 @@ def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -
         yield DETERMINISM.passes(f"{shown(model)} answered the same prompt the same way twice.", found, about=model)
 
 
-def _kept(found: Evidence[Inference], run: Run, policy: InferencePolicy) -> Iterator[Finding]:
+def _kept(found: Evidence[Inference], run: LoadRun, policy: InferencePolicy) -> Iterator[Finding]:
     targets = aims(policy, found.body.load.slo)
     good = sum(_keeps(shot, targets) for shot in run.shots)
     misses = Counter(name for shot in run.shots if shot.whole for name, most in targets if _over(shot, name, most))
@@ -251,7 +251,7 @@ def _interference(found: Evidence[Inference], policy: InferencePolicy) -> Iterat
             yield INTERFERENCE.passes(text, found, about=model)
 
 
-def _ratio(alone: Run | None, together: Run | None, name: str) -> int | None:
+def _ratio(alone: LoadRun | None, together: LoadRun | None, name: str) -> int | None:
     """Percent, rounded up."""
     if alone is None or together is None:
         return None

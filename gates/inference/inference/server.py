@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
 from arcops.seen.inference import Inference, Listing
-from arcops.seen.inference_server import HEALTH, Flavour, Room, When
+from arcops.seen.inference_server import HEALTH, Flavour, RoomLeft, When
 from gates.breach import doubted
 from gates.inference.inference.policy import InferencePolicy
 from gates.words import shown
@@ -130,6 +130,6 @@ def headroom(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Fi
             yield HEADROOM.passes(f"{_left(room, title)}{beside}.", found, about=room.name)
 
 
-def _left(room: Room, title: str) -> str:
+def _left(room: RoomLeft, title: str) -> str:
     figure = "" if room.least is None or room.total is None else f" ({room.least // _MIB} of {room.total // _MIB} MiB)"
     return f"Of the {title}, {room.percent} %{figure} were free at the worst of {room.samples} moments"

@@ -8,7 +8,7 @@ from arcops.finding import Cited, Finding, Rule
 from arcops.licence import UNSAID
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from gates.listing import listed
-from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity, refusal
+from gates.model.licence.policy import Breach, ComponentLicences, LicencePolicy, refusal
 
 _MOST = 500
 
@@ -56,7 +56,7 @@ def _component(
     said = [text for text in component.licences if text.strip().upper() != UNSAID]
     # A file of the subject that states nothing of its own is under the licence of the whole.
     if not said and component.kind != "file":
-        say = COMPONENTS.fails if policy.components_without_licence is Severity.FAIL else COMPONENTS.warns
+        say = COMPONENTS.fails if policy.components_without_licence is Breach.FAIL else COMPONENTS.warns
         yield say(f"Component {about} in {document.path} states no licence.", cited, about=about)
     for text in said:
         if text not in known:

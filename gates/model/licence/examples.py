@@ -9,7 +9,7 @@ from arcops.gate import Example
 from arcops.seen.card import Card, CardSeen, Fact, FactSeen, LicenceSeen, LicenceSource
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from arcops.verdict import Verdict
-from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity
+from gates.model.licence.policy import Breach, ComponentLicences, LicencePolicy
 
 _SHA = "5f" * 32
 _FACTS = (Fact.DATASETS, Fact.EVALUATION, Fact.INTENDED_USE, Fact.LANGUAGE, Fact.LICENCE)
@@ -47,7 +47,7 @@ def examples() -> Iterable[Example[LicencePolicy]]:
         name="A component states no licence, which this policy lives with",
         verdict=Verdict.AMBER,
         evidence=(_GOOD, _sboms(_TORCH)),
-        policy=replace(_POLICY, components_without_licence=Severity.WARN),
+        policy=replace(_POLICY, components_without_licence=Breach.WARN),
     )
     yield Example(
         name="Nobody has decided which licences are allowed",

@@ -27,7 +27,7 @@ from arcops.seen.card import Card, CardSeen, LicenceSeen, LicenceSource
 from arcops.seen.sboms import Sboms
 from arcops.subjects.model import Model
 from gates.model.licence.components import COMPONENTS, components
-from gates.model.licence.policy import ComponentLicences, LicencePolicy, Severity, refusal
+from gates.model.licence.policy import Breach, ComponentLicences, LicencePolicy, refusal
 
 STATED = Rule(
     id="licence/stated",
@@ -137,7 +137,7 @@ def _allowed(card: Card, statements: list[_Statement], policy: LicencePolicy, ci
             text = f"The licence {inner.expression!r} of the part {inner.path} {why}."
             findings.append(ALLOWED.fails(text, cited, about=f"{inner.path}: {inner.expression}"))
         if inner.source is LicenceSource.FILE and not inner.expression:
-            say = ALLOWED.fails if policy.unrecognised_files is Severity.FAIL else ALLOWED.warns
+            say = ALLOWED.fails if policy.unrecognised_files is Breach.FAIL else ALLOWED.warns
             text = f"The licence file {inner.path} was not recognised: {inner.problem}."
             findings.append(say(text, cited, about=inner.path, location=Location(path=inner.path)))
         elif not inner.expression:
@@ -156,7 +156,7 @@ def _allowed(card: Card, statements: list[_Statement], policy: LicencePolicy, ci
 def _agreeing(statements: list[_Statement], policy: LicencePolicy, card: Cited) -> Iterator[Finding]:
     texts = [said for said in statements if said.file]
     claims = [said for said in statements if not said.file]
-    say = AGREES.fails if policy.disagreement is Severity.FAIL else AGREES.warns
+    say = AGREES.fails if policy.disagreement is Breach.FAIL else AGREES.warns
     findings = []
     for first, second in pairwise(claims):
         if first.names != second.names:

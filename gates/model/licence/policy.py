@@ -12,7 +12,7 @@ from arcops.licence import NOTHING, UNSAID, Licence, canonical_name, holds, name
 from arcops.seen.card import Fact
 
 
-class Severity(Enum):
+class Breach(Enum):
     """What a breach becomes: RED or AMBER."""
 
     FAIL = "fail"
@@ -40,9 +40,9 @@ class LicencePolicy:
     allowed: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     component_licences: ComponentLicences = ComponentLicences.ALL
-    components_without_licence: Severity = Severity.FAIL
-    disagreement: Severity = Severity.FAIL
-    unrecognised_files: Severity = Severity.FAIL
+    components_without_licence: Breach = Breach.FAIL
+    disagreement: Breach = Breach.FAIL
+    unrecognised_files: Breach = Breach.FAIL
     required_card_facts: tuple[Fact, ...] = (
         Fact.DATASETS,
         Fact.EVALUATION,

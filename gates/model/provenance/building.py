@@ -10,7 +10,7 @@ from arcops.repository import within
 from arcops.seen.attestations import AttestationSeen
 from arcops.slsa import Provenance
 from gates.model.provenance.case import Case, Named, each_of, may_sign, signed_by
-from gates.model.provenance.policy import Proof, ProvenancePolicy
+from gates.model.provenance.policy import ProvenancePolicy, WantedProof
 
 BUILDER = Rule(
     id="provenance/builder",
@@ -38,7 +38,7 @@ def built(case: Case) -> Iterator[Finding]:
     policy, count = case.policy, len(case.provenances)
 
     def judged(rule: Rule, complaint: Callable[[AttestationSeen, Provenance], str], good: str) -> Iterator[Finding]:
-        asked = case.provenances if policy.proof is not Proof.SUMMARY else ()
+        asked = case.provenances if policy.proof is not WantedProof.SUMMARY else ()
         yield from each_of(rule, [(each, complaint(each, made)) for each, made in asked], good, *case.cites)
 
     yield from judged(

@@ -10,11 +10,11 @@ from arcops.gate import Example
 from arcops.seen.attestations import Attestations, AttestationSeen, StatedSubject
 from arcops.seen.content import Content
 from arcops.seen.tree import FileSeen, Tree
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.slsa import PROVENANCE_V1, SUMMARY_V1, Provenance, Resource, Summary
 from arcops.subject import Digest
 from arcops.verdict import Verdict
-from gates.model.provenance.policy import Cover, Proof, ProvenancePolicy, TrustedBuilder, TrustedVerifier
+from gates.model.provenance.policy import Cover, ProvenancePolicy, TrustedBuilder, TrustedVerifier, WantedProof
 
 _WHEN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 _KEY = "sha256:" + "7e" * 32
@@ -46,7 +46,7 @@ _GOOD = AttestationSeen(
     sha256="ee" * 32,
     predicate_type=PROVENANCE_V1,
     subjects=_BOTH,
-    signers=(Signer(key=_KEY),),
+    signers=(ProvenSigner(key=_KEY),),
     trusted_time=_WHEN,
     provenance=Provenance(
         builder=_BUILDER,
@@ -87,7 +87,7 @@ def examples() -> Iterable[Example[ProvenancePolicy]]:
         "A trusted verifier vouches for the model, and the policy relies on that",
         Verdict.GREEN,
         _VOUCHED,
-        policy=replace(_POLICY, proof=Proof.SUMMARY),
+        policy=replace(_POLICY, proof=WantedProof.SUMMARY),
     )
     yield _example(
         "One attestation does not verify, and the policy passes over such",

@@ -27,7 +27,7 @@ from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1
 from arcops.subjects.model import Model
 from gates.model.provenance import building, covering, revoking, summaries, times
 from gates.model.provenance.case import Case, each_of, signed_by
-from gates.model.provenance.policy import Proof, ProvenancePolicy
+from gates.model.provenance.policy import ProvenancePolicy, WantedProof
 
 _SLSA = (PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1)
 
@@ -140,10 +140,10 @@ def _verified(
 def _present(case: Case) -> Iterator[Finding]:
     have = f"{len(case.provenances)} provenances and {len(case.summaries)} verification summaries by allowed signers"
     enough = {
-        Proof.PROVENANCE: bool(case.provenances),
-        Proof.SUMMARY: bool(case.summaries),
-        Proof.EITHER: bool(case.provenances or case.summaries),
-        Proof.BOTH: bool(case.provenances and case.summaries),
+        WantedProof.PROVENANCE: bool(case.provenances),
+        WantedProof.SUMMARY: bool(case.summaries),
+        WantedProof.EITHER: bool(case.provenances or case.summaries),
+        WantedProof.BOTH: bool(case.provenances and case.summaries),
     }[case.policy.proof]
     if enough:
         yield PRESENT.passes(f"There are {have}; the policy asks for {case.policy.proof.value}.", *case.cites)

@@ -10,7 +10,7 @@ from arcops.repository import repository
 from arcops.signer import SignerRule
 
 
-class Proof(Enum):
+class WantedProof(Enum):
     """Which SLSA statements the policy relies on. With ``EITHER`` one is enough, and each that is there must hold."""
 
     PROVENANCE = "provenance"
@@ -59,7 +59,7 @@ class ProvenancePolicy:
     """
 
     signers: tuple[SignerRule, ...] = ()
-    proof: Proof = Proof.PROVENANCE
+    proof: WantedProof = WantedProof.PROVENANCE
     must_cover: Cover = Cover.ALL
     builders: tuple[TrustedBuilder, ...] = ()
     minimum_build_level: int = 3

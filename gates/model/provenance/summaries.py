@@ -8,7 +8,7 @@ from arcops.finding import Finding, Rule
 from arcops.seen.attestations import AttestationSeen
 from arcops.slsa import Summary, build_level
 from gates.model.provenance.case import Case, Named, each_of, may_sign, signed_by
-from gates.model.provenance.policy import Proof, ProvenancePolicy
+from gates.model.provenance.policy import ProvenancePolicy, WantedProof
 
 VERIFIER = Rule(
     id="provenance/verifier",
@@ -23,7 +23,7 @@ RESULT = Rule(
 
 
 def summarised(case: Case) -> Iterator[Finding]:
-    asked = case.summaries if case.policy.proof is not Proof.PROVENANCE else ()
+    asked = case.summaries if case.policy.proof is not WantedProof.PROVENANCE else ()
     yield from each_of(
         VERIFIER,
         [(each, verifier_complaint(each, summary, case.policy, case.named)) for each, summary in asked],

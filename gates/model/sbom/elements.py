@@ -19,7 +19,7 @@ from gates.listing import capped
 MOST_FINDINGS = 50
 
 
-class Level(Enum):
+class ElementLevel(Enum):
     """What a missing element costs: the verdict, a warning, or nothing."""
 
     FAIL = "fail"
@@ -27,7 +27,7 @@ class Level(Enum):
     OFF = "off"
 
 
-class Scope(Enum):
+class ElementScope(Enum):
     """Of which components an element is asked at its full level.
 
     ``ROOT``: the subject itself. ``DELIVERED``: also its files, models and data. ``ALL``: libraries too.
@@ -42,15 +42,15 @@ class Scope(Enum):
 class Demand:
     """``level`` for the components in ``scope``; ``beyond`` for all others."""
 
-    level: Level = Level.FAIL
-    scope: Scope = Scope.ALL
-    beyond: Level = Level.OFF
+    level: ElementLevel = ElementLevel.FAIL
+    scope: ElementScope = ElementScope.ALL
+    beyond: ElementLevel = ElementLevel.OFF
 
 
 EVERYWHERE = Demand()
-WARNED = Demand(level=Level.WARN)
-DELIVERED = Demand(scope=Scope.DELIVERED)
-DELIVERED_ELSE_WARN = Demand(scope=Scope.DELIVERED, beyond=Level.WARN)
+WARNED = Demand(level=ElementLevel.WARN)
+DELIVERED = Demand(scope=ElementScope.DELIVERED)
+DELIVERED_ELSE_WARN = Demand(scope=ElementScope.DELIVERED, beyond=ElementLevel.WARN)
 
 SUPPLIER = Rule(
     id="sbom/supplier",
@@ -141,14 +141,14 @@ OF_DOCUMENTS: dict[Rule, tuple[str, Callable[[SbomSeen], bool]]] = {
 def judge_components(rule: Rule, demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """Is the element of *rule* there in every component that *demand* speaks of?"""
     what, of_files, lacks = OF_COMPONENTS[rule]
-    wanting: list[tuple[Level, SbomSeen, Component]] = []
+    wanting: list[tuple[ElementLevel, SbomSeen, Component]] = []
     asked = 0
     for document in documents:
         if document.root is None:
             wanting.extend(_rootless(document, demand))
         for component in everything(document):
             level = _level(component, document, demand)
-            if level is Level.OFF or (_is_file(component) and not of_files):
+            if level is ElementLevel.OFF or (_is_file(component) and not of_files):
                 continue
             asked += 1
             if lacks(component):
@@ -165,37 +165,37 @@ def judge_components(rule: Rule, demand: Demand, documents: list[SbomSeen], seen
         yield rule.passes(f"All {asked} components that the policy asks for it have a {what}.", seen)
 
 
-def _rootless(document: SbomSeen, demand: Demand) -> Iterator[tuple[Level, SbomSeen, Component]]:
-    if demand.level is not Level.OFF:
+def _rootless(document: SbomSeen, demand: Demand) -> Iterator[tuple[ElementLevel, SbomSeen, Component]]:
+    if demand.level is not ElementLevel.OFF:
         yield demand.level, document, Component(ref="", name=document.path, kind="the subject, which is not named at all,")
 
 
-def judge_documents(rule: Rule, level: Level, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
+def judge_documents(rule: Rule, level: ElementLevel, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """Does every document say what *rule* asks?"""
     what, has = OF_DOCUMENTS[rule]
-    wanting = [] if level is Level.OFF else [document for document in documents if not has(document)]
+    wanting = [] if level is ElementLevel.OFF else [document for document in documents if not has(document)]
     yield from told(rule, [(level, f"{document.path} names no {what}.", document.path) for document in wanting], seen)
     if not wanting:
-        asked = "The policy does not ask for it" if level is Level.OFF else f"Every SBOM names its {what}"
+        asked = "The policy does not ask for it" if level is ElementLevel.OFF else f"Every SBOM names its {what}"
         yield rule.passes(f"{asked}.", seen)
 
 
 def judge_relationships(demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """Does the graph say what the subject needs, and lead from it to every component?"""
-    wanting: list[tuple[Level, str, str]] = []
+    wanting: list[tuple[ElementLevel, str, str]] = []
     for document in documents:
         edges = {dependency.ref: dependency.on for dependency in document.dependencies}
         if document.root is None or document.root.ref not in edges:
             text = f"{document.path} does not say what its subject needs or contains."
             wanting.append((demand.level, text, document.path))
             continue
-        level = demand.level if demand.scope is Scope.ALL else demand.beyond
+        level = demand.level if demand.scope is ElementScope.ALL else demand.beyond
         reached = _reached(document.root.ref, edges)
         for component in document.components:
             if component.ref not in reached:
                 text = f"{_called(component)} in {document.path} is not connected to the subject."
                 wanting.append((level, text, component.name or component.ref))
-    wanting = [one for one in wanting if one[0] is not Level.OFF]
+    wanting = [one for one in wanting if one[0] is not ElementLevel.OFF]
     yield from told(RELATIONSHIPS, wanting, seen)
     if not wanting:
         yield RELATIONSHIPS.passes("Every component that the policy asks for it is connected to the subject.", seen)
@@ -212,10 +212,12 @@ def _reached(root: str, edges: dict[str, tuple[str, ...]]) -> set[str]:
     return reached
 
 
-def told(rule: Rule, wanting: list[tuple[Level, str, str]], seen: Evidence[Sboms]) -> Iterator[Finding]:
+def told(rule: Rule, wanting: list[tuple[ElementLevel, str, str]], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """A finding for each of the first, the failing ones before the warnings, and one for all the rest together."""
-    ordered = sorted(wanting, key=lambda one: (one[0] is not Level.FAIL, one[2]))
-    each = ((rule.fails if level is Level.FAIL else rule.warns)(text, seen, about=about) for level, text, about in ordered)
+    ordered = sorted(wanting, key=lambda one: (one[0] is not ElementLevel.FAIL, one[2]))
+    each = (
+        (rule.fails if level is ElementLevel.FAIL else rule.warns)(text, seen, about=about) for level, text, about in ordered
+    )
     return capped(each, rest="{count} more components lack the same.", most=MOST_FINDINGS)
 
 
@@ -223,9 +225,11 @@ def everything(document: SbomSeen) -> tuple[Component, ...]:
     return document.components if document.root is None else (document.root, *document.components)
 
 
-def _level(component: Component, document: SbomSeen, demand: Demand) -> Level:
+def _level(component: Component, document: SbomSeen, demand: Demand) -> ElementLevel:
     delivered = bool(component.path) or component.kind in ("file", "machine-learning-model", "data")
-    within = demand.scope is Scope.ALL or component is document.root or (demand.scope is Scope.DELIVERED and delivered)
+    within = (
+        demand.scope is ElementScope.ALL or component is document.root or (demand.scope is ElementScope.DELIVERED and delivered)
+    )
     return demand.level if within else demand.beyond
 
 

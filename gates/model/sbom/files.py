@@ -12,7 +12,7 @@ from arcops.finding import Finding, Rule
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from arcops.seen.tree import FileSeen, Tree
 from gates.listing import capped, listed
-from gates.model.sbom.elements import MOST_FINDINGS, Level, everything
+from gates.model.sbom.elements import MOST_FINDINGS, ElementLevel, everything
 from gates.words import shown
 
 
@@ -127,12 +127,12 @@ def judge_matching(documents: list[SbomSeen], tree: Evidence[Tree], seen: Eviden
 
 
 def judge_described(
-    asked: Described, level: Level, documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms]
+    asked: Described, level: ElementLevel, documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms]
 ) -> Iterator[Finding]:
-    if asked is Described.NONE or level is Level.OFF:
+    if asked is Described.NONE or level is ElementLevel.OFF:
         yield DESCRIBED.passes("The policy does not ask for every file to be listed.", seen, tree)
         return
-    say = DESCRIBED.fails if level is Level.FAIL else DESCRIBED.warns
+    say = DESCRIBED.fails if level is ElementLevel.FAIL else DESCRIBED.warns
     entries = [component for document in documents for component in everything(document)]
     digests = {digest for component in entries for digest in _all_sha256(component)}
     paths = {component.path for component in entries if component.path}

@@ -43,7 +43,7 @@ from gates.model.sbom.elements import (
     VERSION,
     WARNED,
     Demand,
-    Level,
+    ElementLevel,
     judge_components,
     judge_documents,
     judge_relationships,
@@ -100,16 +100,16 @@ class SbomPolicy:
     version: Demand = EVERYWHERE
     identifier: Demand = EVERYWHERE
     relationships: Demand = EVERYWHERE
-    author: Level = Level.FAIL
-    timestamp: Level = Level.FAIL
+    author: ElementLevel = ElementLevel.FAIL
+    timestamp: ElementLevel = ElementLevel.FAIL
     hash: Demand = DELIVERED
     licence: Demand = WARNED
-    tool: Level = Level.WARN
-    context: Level = Level.WARN
+    tool: ElementLevel = ElementLevel.WARN
+    context: ElementLevel = ElementLevel.WARN
     max_age_days: int = 365
     clock_skew_minutes: int = 5
     must_describe: Described = Described.ALL
-    undescribed: Level = Level.FAIL
+    undescribed: ElementLevel = ElementLevel.FAIL
     root: Binding = Binding.EITHER
 
 
@@ -134,7 +134,7 @@ def sbom(seen: Seen, policy: SbomPolicy) -> Iterator[Finding]:
     for rule in OF_COMPONENTS:
         yield from judge_components(rule, demands[rule], sound, found)
     yield from judge_relationships(policy.relationships, sound, found)
-    levels: dict[Rule, Level] = {
+    levels: dict[Rule, ElementLevel] = {
         AUTHOR: policy.author, TIMESTAMP: policy.timestamp, TOOL: policy.tool, CONTEXT: policy.context,
     }  # fmt: skip
     for rule in OF_DOCUMENTS:
@@ -172,7 +172,7 @@ def _fresh(policy: SbomPolicy, documents: list[SbomSeen], found: Evidence[Sboms]
     for document in documents:
         if document.created is None:
             bad += 1
-            if policy.timestamp is Level.FAIL:
+            if policy.timestamp is ElementLevel.FAIL:
                 yield FRESH.unknown(f"{document.path} does not say when it was made, so its age is unknown.", found)
             else:
                 text = f"{document.path} does not say when it was made, so its age is unknown."

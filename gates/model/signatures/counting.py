@@ -8,7 +8,7 @@ from datetime import datetime
 
 from arcops.evidence import Seen
 from arcops.seen.signatures import RevocationsSeen, Revoked, Signatures, SignatureSeen
-from arcops.signer import Signer, allowed
+from arcops.signer import ProvenSigner, allowed
 from gates.model.signatures.policy import SignaturePolicy
 
 
@@ -17,7 +17,7 @@ class Counting:
     """A signature with those of its signers that count, and the keys behind them."""
 
     signature: SignatureSeen
-    signers: frozenset[Signer]
+    signers: frozenset[ProvenSigner]
     keys: frozenset[str]
 
 
@@ -29,7 +29,7 @@ def counting_lists(found: Signatures, policy: SignaturePolicy) -> tuple[Revocati
     )
 
 
-def is_revoked(signer: Signer, keys: tuple[str, ...], revoked: tuple[Revoked, ...]) -> Revoked | None:
+def is_revoked(signer: ProvenSigner, keys: tuple[str, ...], revoked: tuple[Revoked, ...]) -> Revoked | None:
     for entry in revoked:
         if entry.key and (entry.key == signer.key or entry.key in keys):
             return entry
@@ -38,7 +38,7 @@ def is_revoked(signer: Signer, keys: tuple[str, ...], revoked: tuple[Revoked, ..
     return None
 
 
-def in_time(signature: SignatureSeen, signer: Signer, policy: SignaturePolicy, at: datetime) -> bool:
+def in_time(signature: SignatureSeen, signer: ProvenSigner, policy: SignaturePolicy, at: datetime) -> bool:
     if signer.key or (signature.trusted_time is not None and not signature.untimed):
         return True
     start, end = signature.not_before, signature.not_after

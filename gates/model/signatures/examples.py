@@ -9,7 +9,7 @@ from arcops.gate import Example
 from arcops.seen.content import Content
 from arcops.seen.signatures import Covered, RevocationsSeen, Revoked, Signatures, SignatureSeen
 from arcops.seen.tree import FileSeen, Tree
-from arcops.signer import Signer, SignerRule
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.verdict import Verdict
 from gates.model.signatures.policy import SignaturePolicy
 
@@ -28,14 +28,14 @@ SIGNED = SignatureSeen(
     sha256=_SIGNATURE,
     attached=False,
     format="model-signing-1.0",
-    signers=(Signer(key=_KEY),),
+    signers=(ProvenSigner(key=_KEY),),
     keys=(_KEY,),
     covers=(Covered(path="model.safetensors", sha256=_MODEL),),
     carriers=(Covered(path="model.sig", sha256=_SIGNATURE),),
     model_digest="dd" * 32,
 )
 LIST = RevocationsSeen(
-    path="revocations/list.json", sha256="ee" * 32, issued_at=_ISSUED, signers=(Signer(key=_OTHER),), keys=(_OTHER,)
+    path="revocations/list.json", sha256="ee" * 32, issued_at=_ISSUED, signers=(ProvenSigner(key=_OTHER),), keys=(_OTHER,)
 )
 SEEN = Signatures(signatures=(SIGNED,), revocations=(LIST,))
 POLICY = SignaturePolicy(
@@ -49,7 +49,10 @@ def examples() -> tuple[Example[SignaturePolicy], ...]:
     added = replace(TREE, files=(*TREE.files, file("new.pkl", "ff" * 32)))
     changed = replace(TREE, files=(file("model.safetensors", "99" * 32), TREE.files[1]))
     vendor = Signatures(
-        signatures=(SIGNED, replace(SIGNED, path="vendor.sig", sha256="77" * 32, attached=True, signers=(Signer(key=_OTHER),))),
+        signatures=(
+            SIGNED,
+            replace(SIGNED, path="vendor.sig", sha256="77" * 32, attached=True, signers=(ProvenSigner(key=_OTHER),)),
+        ),
         revocations=(LIST,),
     )
 

@@ -22,7 +22,7 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.signatures import RevocationsSeen, Revoked, Signatures
 from arcops.seen.tree import Tree
-from arcops.signer import Signer, allowed
+from arcops.signer import ProvenSigner, allowed
 from arcops.subjects.model import Model
 from gates.model.signatures.counting import Counting, counting_lists, counting_of, distinct, in_time, is_revoked
 from gates.model.signatures.coverage import COMPLETE, IGNORED, MATCHES, complete, ignored, matches
@@ -193,5 +193,5 @@ def _expected(found: Evidence[Signatures], counting: tuple[Counting, ...], polic
         yield EXPECTED.fails(f"The policy pins sha256:{pinned}, and what was signed is {digests}.", found)
 
 
-def _names(signers: tuple[Signer, ...]) -> str:
+def _names(signers: tuple[ProvenSigner, ...]) -> str:
     return ", ".join(str(signer) for signer in signers) or "nobody"

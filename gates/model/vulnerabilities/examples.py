@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from arcops.gate import Example
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from arcops.seen.vex import Product, Status, Vex, VexSeen, VexStatement
-from arcops.seen.vulnerabilities import Database, Match, Standing, Uncompared, Vulnerabilities
-from arcops.signer import Signer, SignerRule
+from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
+from arcops.signer import ProvenSigner, SignerRule
 from arcops.verdict import Verdict
 from gates.model.vulnerabilities.gate import Level, VulnerabilitiesPolicy
 
@@ -41,12 +41,12 @@ _MATCH = Match(
     vector="CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H",
     score=75,
     fixed=("3.0.1",),
-    affected=Standing.YES,
+    affected=Certainty.YES,
     reason="is in an affected range",
 )
 
 
-def _vex(signers: tuple[Signer, ...]) -> Vex:
+def _vex(signers: tuple[ProvenSigner, ...]) -> Vex:
     statement = VexStatement(
         vulnerabilities=("CVE-2023-46136",),
         products=(Product(purl=_PURL),),
@@ -66,7 +66,7 @@ def examples() -> Iterator[Example[VulnerabilitiesPolicy]]:
     by_score = VulnerabilitiesPolicy(fail_at=70, warn_at=40)
     heard = VulnerabilitiesPolicy(vex_signers=(SignerRule(key=_KEY),))
     affected = replace(_CLEAN, matches=(_MATCH,))
-    signed, unsigned = _vex((Signer(key=_KEY),)), _vex(())
+    signed, unsigned = _vex((ProvenSigner(key=_KEY),)), _vex(())
 
     def example(
         name: str, verdict: Verdict, found: Vulnerabilities, policy: VulnerabilitiesPolicy, *more: Vex
@@ -85,7 +85,7 @@ def examples() -> Iterator[Example[VulnerabilitiesPolicy]]:
     yield example("affected", Verdict.RED, affected, by_score)
     yield example("affected, and nobody allowed says otherwise", Verdict.RED, affected, heard, unsigned)
     yield example("no severity known", Verdict.RED, replace(affected, matches=(replace(_MATCH, score=None),)), by_score)
-    undecided = replace(_MATCH, affected=Standing.UNKNOWN, reason="has a version that cannot be read")
+    undecided = replace(_MATCH, affected=Certainty.UNKNOWN, reason="has a version that cannot be read")
     yield example("undecided", Verdict.RED, replace(affected, matches=(undecided,)), by_score)
     stale = replace(_CLEAN, databases=(replace(_DATA, dated=datetime(2024, 10, 1, tzinfo=UTC)),))
     yield example("stale data", Verdict.RED, stale, strict)

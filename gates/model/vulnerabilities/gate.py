@@ -26,7 +26,7 @@ from arcops.finding import Finding, Rule
 from arcops.gate import gate
 from arcops.seen.sboms import Sboms
 from arcops.seen.vex import Vex
-from arcops.seen.vulnerabilities import Database, Standing, Vulnerabilities
+from arcops.seen.vulnerabilities import Certainty, Database, Vulnerabilities
 from arcops.signer import SignerRule
 from arcops.subjects.model import Model
 from gates.model.vulnerabilities.issues import Issue, issues
@@ -132,7 +132,7 @@ def _known(
 ) -> Iterator[Finding]:
     clean = True
     for issue in open_issues:
-        if issue.standing is not Standing.YES:
+        if issue.standing is not Certainty.YES:
             continue
         clean = False
         fix = f"Upgrade to {' or '.join(issue.fixed)}." if issue.fixed else "No fixed version is known: replace the package."
@@ -151,7 +151,7 @@ def _known(
 
 
 def _undecided(found: Evidence[Vulnerabilities], open_issues: tuple[Issue, ...]) -> Iterator[Finding]:
-    undecided = [issue for issue in open_issues if issue.standing is Standing.UNKNOWN]
+    undecided = [issue for issue in open_issues if issue.standing is Certainty.UNKNOWN]
     for issue in undecided:
         yield UNDECIDED.unknown(issue.text, found, about=issue.about)
     if not undecided:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arcops.seen.vulnerabilities import Match, Standing
+from arcops.seen.vulnerabilities import Certainty, Match
 from gates.model.vulnerabilities.names import groups, named, names_of
 from gates.model.vulnerabilities.vex import Opinions
 
@@ -15,7 +15,7 @@ class Issue:
 
     about: str
     text: str
-    standing: Standing
+    standing: Certainty
     score: int | None
     fixed: tuple[str, ...]
 
@@ -30,7 +30,7 @@ def issues(matches: tuple[Match, ...], heard: Opinions) -> tuple[Issue, ...]:
 
 
 def _issue(group: list[Match], heard: Opinions) -> Issue:
-    certain = [match for match in group if match.affected is Standing.YES]
+    certain = [match for match in group if match.affected is Certainty.YES]
     speaking = certain or group
     known = [match for match in speaking if match.score is not None]
     worst = max((match.score for match in known if match.score is not None), default=None)
@@ -48,7 +48,7 @@ def _issue(group: list[Match], heard: Opinions) -> Issue:
     return Issue(
         about=f"{name} in {first.purl}",
         text="; ".join(parts) + ".",
-        standing=Standing.YES if certain else Standing.UNKNOWN,
+        standing=Certainty.YES if certain else Certainty.UNKNOWN,
         score=worst,
         fixed=fixed,
     )

@@ -10,7 +10,7 @@ from arcops.evidence import Evidence
 from arcops.seen.sboms import Sboms
 from arcops.seen.vex import Product, Status, Vex, VexSeen, VexStatement
 from arcops.seen.vulnerabilities import Match
-from arcops.signer import Signer, SignerRule, allowed
+from arcops.signer import ProvenSigner, SignerRule, allowed
 from gates.model.vulnerabilities.names import named as with_names
 
 _BADNESS = {Status.NOT_AFFECTED: 0, Status.FIXED: 1, Status.UNDER_INVESTIGATION: 2, Status.AFFECTED: 3}
@@ -25,7 +25,7 @@ class Opinion:
     status: Status
     at: datetime
     path: str
-    signer: Signer
+    signer: ProvenSigner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,12 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     PortRange,
     Protocol,
     Selector,
     ServicePort,
     ServiceSeen,
-    Tier,
 )
 from arcops.verdict import Verdict
 from gates.network.drift.gate import DriftPolicy
@@ -62,7 +62,7 @@ def _policy(name: str, line: int, *, caller: str = "", port: int = 8080) -> Poli
         namespace="shop",
         name=name,
         at=_at(line),
-        tier=Tier.NAMESPACE,
+        tier=PolicyTier.NAMESPACE,
         pods=Selector(labels=_labels(name)),
         directions=(Direction.INGRESS,),
         declared=True,

@@ -24,12 +24,12 @@ from arcops.seen.network import (
     PodSet,
     PolicyRule,
     PolicySeen,
+    PolicyTier,
     PortRange,
     Protocol,
     Selector,
     ServicePort,
     ServiceSeen,
-    Tier,
 )
 from arcops.verdict import Verdict
 from gates.network.network.gate import NetworkSafetyPolicy
@@ -65,7 +65,7 @@ def _policy(
         namespace="shop",
         name=name,
         at=_at(line),
-        tier=Tier.NAMESPACE,
+        tier=PolicyTier.NAMESPACE,
         pods=pods,
         directions=_BOTH,
         declared=True,

@@ -25,7 +25,7 @@ from arcops.gate import gate
 from arcops.seen.network import METADATA_SERVICES, Label, Network
 from arcops.subjects.network import Manifests
 from gates.network.network import entered, hosts, isolated, reached, sound, used, written
-from gates.network.network.patches import Site, makers
+from gates.network.network.patches import PatchSite, makers
 from gates.network.patching import patched
 from reach.addresses import span
 
@@ -91,7 +91,7 @@ def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     evidence = seen[Network]
     widest = {4: policy.widest_ipv4, 6: policy.widest_ipv6}
     labels = tuple(Label(key=key, value=value) for key, _, value in (text.partition("=") for text in policy.dns_labels))
-    site = Site(dns=labels, metadata=policy.metadata, api_server=policy.api_server, widest=widest)
+    site = PatchSite(dns=labels, metadata=policy.metadata, api_server=policy.api_server, widest=widest)
     found = (
         sound.findings(evidence, enforcer=policy.enforcer, harmless=policy.harmless, schemas=policy.schemas),
         written.findings(evidence, dns_labels=labels, widest=widest),

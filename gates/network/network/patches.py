@@ -42,7 +42,7 @@ Rules = list[tuple[int, PolicyRule]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class PatchSite:
     """What the gate's policy says of the site, as far as patches need it."""
 
     dns: tuple[Label, ...]
@@ -51,7 +51,7 @@ class Site:
     widest: Mapping[int, int]
 
 
-def makers(body: Network, site: Site) -> dict[str, Maker]:
+def makers(body: Network, site: PatchSite) -> dict[str, Maker]:
     """For each rule that can have one: what makes its patch."""
     made = _Patches(body, site)
     return {
@@ -68,7 +68,7 @@ def makers(body: Network, site: Site) -> dict[str, Maker]:
 
 
 class _Patches:
-    def __init__(self, body: Network, site: Site) -> None:
+    def __init__(self, body: Network, site: PatchSite) -> None:
         self._body, self._site = body, site
         self._words = Words(body)
         self._policies = {one.title: one for one in body.policies if one.plain}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.network import Network, Protocol, Tier
+from arcops.seen.network import Network, PolicyTier, Protocol
 from gates.listing import listed
 from gates.network.words import named, place, said
 from gates.words import shown
@@ -120,7 +120,7 @@ def _enforced(seen: Seen, enforcer: str) -> Finding:
 
 def _needed(body: Network) -> Iterator[str]:
     for policy in body.policies:
-        if policy.tier is not Tier.NAMESPACE:
+        if policy.tier is not PolicyTier.NAMESPACE:
             yield "cluster"
         elif not policy.plain:
             yield "cilium"

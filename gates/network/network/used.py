@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Location, Rule
-from arcops.seen.network import Action, Block, Direction, Network, Peer, PolicyRule, PolicySeen, PortRange, Selector, Tier
+from arcops.seen.network import Action, Block, Direction, Network, Peer, PolicyRule, PolicySeen, PolicyTier, PortRange, Selector
 from gates.network.words import place
 from gates.words import shown
 from reach.clauses import Terrain
@@ -36,7 +36,7 @@ def unused(seen: Seen) -> Iterator[Finding]:
         if not for_all and not terrain.subject(policy).any():
             text = f"{place(policy.at)}: {policy.title} selects no pod of these manifests."
             yield USED.warns(shown(text), seen, about=policy.title, location=policy.at)
-        elif policy.tier is Tier.NAMESPACE:
+        elif policy.tier is PolicyTier.NAMESPACE:
             for direction, found in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
                 if policy.counts(direction):
                     letting = ((policy, rule) for rule in found if rule.action is Action.ALLOW)

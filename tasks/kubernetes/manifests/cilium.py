@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from arcops.finding import Location
-from arcops.seen.network import Action, Block, Complaint, Direction, Peer, PolicyRule, PolicySeen, Selector, Tier
+from arcops.seen.network import Action, Block, Complaint, Direction, Peer, PolicyRule, PolicySeen, PolicyTier, Selector
 from tasks.kubernetes.manifests._cilium_selectors import Tell, endpoints
 from tasks.kubernetes.manifests._cilium_selectors import ports as ports_of
 from tasks.kubernetes.manifests.fields import Field
@@ -88,7 +88,7 @@ def _policy(spec: Field, kind: str, namespace: str, name: str, at: Location, tel
         namespace=namespace,
         name=name,
         at=at,
-        tier=Tier.NAMESPACE,
+        tier=PolicyTier.NAMESPACE,
         pods=pods,
         namespaces=None if namespace else spaces or Selector(),
         directions=tuple(directions),

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.seen.network import Action, Block, Peer, PolicyRule, PolicySeen, PortRange, Protocol, Selector, Tier
+from arcops.seen.network import Action, Block, Peer, PolicyRule, PolicySeen, PolicyTier, PortRange, Protocol, Selector
 from tasks.kubernetes.manifests.fields import Field, text_at, whole_at
 from tasks.kubernetes.manifests.names import port_name, selector
 from tasks.kubernetes.manifests.policy import cidr, port_number, protocol
 
 KINDS = {
-    ("v1alpha1", "AdminNetworkPolicy"): Tier.ADMIN,
-    ("v1alpha1", "BaselineAdminNetworkPolicy"): Tier.BASELINE,
-    ("v1alpha2", "ClusterNetworkPolicy"): Tier.ADMIN,
-    ("v1beta1", "ClusterNetworkPolicy"): Tier.ADMIN,
+    ("v1alpha1", "AdminNetworkPolicy"): PolicyTier.ADMIN,
+    ("v1alpha1", "BaselineAdminNetworkPolicy"): PolicyTier.BASELINE,
+    ("v1alpha2", "ClusterNetworkPolicy"): PolicyTier.ADMIN,
+    ("v1beta1", "ClusterNetworkPolicy"): PolicyTier.ADMIN,
 }
 _MOST_PRIORITY = 1000
 _MOST_RULES = {"ClusterNetworkPolicy": 25}
@@ -37,8 +37,8 @@ def cluster_policy(found: Field, version: str, kind: str, name: str) -> PolicySe
         named = text_at(spec.get("tier"))
         if named not in ("Admin", "Baseline"):
             spec.complaints.add(spec.line, "spec.tier", "a ClusterNetworkPolicy is of the tier Admin or Baseline")
-        tier = Tier.BASELINE if named == "Baseline" else Tier.ADMIN
-    elif tier is Tier.ADMIN:
+        tier = PolicyTier.BASELINE if named == "Baseline" else PolicyTier.ADMIN
+    elif tier is PolicyTier.ADMIN:
         spec.only("priority", "subject", "ingress", "egress")
     else:
         spec.only("subject", "ingress", "egress")

@@ -41,7 +41,7 @@ _MODES = ("UNSET", "DISABLE", "PERMISSIVE", "STRICT")
 
 
 @dataclass(slots=True)
-class Mesh:
+class MeshSettings:
     """What has been read so far."""
 
     authorizations: list[AuthorizationSeen] = field(default_factory=list)

@@ -24,7 +24,7 @@ from arcops.seen.network import (
 from tasks.kubernetes.manifests import cilium, cluster_policy, policy, routes, workloads
 from tasks.kubernetes.manifests.custom import Custom
 from tasks.kubernetes.manifests.fields import Complaints, Field, text_at
-from tasks.kubernetes.manifests.istio import NARROWING, Mesh
+from tasks.kubernetes.manifests.istio import NARROWING, MeshSettings
 from tasks.kubernetes.manifests.kinds import CLUSTER_WIDE, HARMLESS
 from tasks.kubernetes.manifests.names import dns_label, dns_subdomain, labels
 from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar, Sequence, Unreadable, documents, idle
@@ -51,7 +51,7 @@ class Objects:
     grants: list[GrantSeen] = field(default_factory=list)
     backend_tls: list[BackendTlsSeen] = field(default_factory=list)
     others: list[OtherObject] = field(default_factory=list)
-    mesh: Mesh = field(default_factory=Mesh)
+    mesh: MeshSettings = field(default_factory=MeshSettings)
     custom: Custom = field(default_factory=Custom)
     passages: Passages = field(default_factory=Passages)
     _known: dict[tuple[str, str, str, str], Location] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from arcops.seen.network import Block, Direction, Peer, PolicyRule, PolicySeen, PortRange, Protocol, Selector, Tier
+from arcops.seen.network import Block, Direction, Peer, PolicyRule, PolicySeen, PolicyTier, PortRange, Protocol, Selector
 from tasks.kubernetes.manifests.fields import Field
 from tasks.kubernetes.manifests.names import port_name, selector
 
@@ -34,7 +34,7 @@ def network_policy(found: Field, namespace: str, name: str) -> PolicySeen:
         namespace=namespace,
         name=name,
         at=found.at,
-        tier=Tier.NAMESPACE,
+        tier=PolicyTier.NAMESPACE,
         pods=pods or Selector(),
         directions=declared
         or ((Direction.INGRESS, Direction.EGRESS) if rules[Direction.EGRESS] else (Direction.INGRESS,)),  # the server's default

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.names import fault_of
-from tasks.model.content.protobuf import Field, fields, text
+from tasks.model.content.protobuf import WireField, fields, text
 from tasks.model.content.window import Malformed, Window
 
 DEEPEST = 32
@@ -58,7 +58,7 @@ def read(window: Window, draft: Draft) -> None:
         draft.problem(f"it holds {graphs} graphs where one is expected")
 
 
-def _message(window: Window, outer: Field, kind: str, draft: Draft, depth: int) -> None:
+def _message(window: Window, outer: WireField, kind: str, draft: Draft, depth: int) -> None:
     if depth > DEEPEST:
         raise Malformed("its graphs are nested too deep")
     if outer.size < 0:
@@ -76,7 +76,7 @@ def _message(window: Window, outer: Field, kind: str, draft: Draft, depth: int) 
             _message(window, field, inside[field.number], draft, depth + 1)
 
 
-def _domain(window: Window, outer: Field, number: int, draft: Draft) -> None:
+def _domain(window: Window, outer: WireField, number: int, draft: Draft) -> None:
     for field in fields(window, draft, outer.start, outer.start + max(outer.size, 0)):
         if field.number == number:
             _named(text(window, field), draft)
@@ -87,7 +87,7 @@ def _named(domain: str, draft: Draft) -> None:
         draft.operators.add(printable(domain))
 
 
-def _tensor(window: Window, outer: Field, draft: Draft) -> None:
+def _tensor(window: Window, outer: WireField, draft: Draft) -> None:
     external = False
     location = ""
     for field in fields(window, draft, outer.start, outer.start + outer.size):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Argument(Enum):
+class Operand(Enum):
     """What follows an opcode: nothing, bytes of a fixed width, a line, two lines, or a length and that many bytes."""
 
     NONE = 0
@@ -23,8 +23,8 @@ class Argument(Enum):
     COUNTED8 = 28
 
 
-_A = Argument
-OPCODES: dict[int, tuple[str, Argument]] = {
+_A = Operand
+OPCODES: dict[int, tuple[str, Operand]] = {
     code[0]: (name, argument)
     for code, name, argument in (
         (b"(", "MARK", _A.NONE), (b".", "STOP", _A.NONE), (b"0", "POP", _A.NONE), (b"1", "POP_MARK", _A.NONE),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from arcops.late_pattern import late
 from tasks.model.content.draft import Draft, printable
-from tasks.model.content.opcodes import OPCODES, Argument
+from tasks.model.content.opcodes import OPCODES, Operand
 from tasks.model.content.window import Cursor, Malformed, Window
 
 MOST_OPCODES = 3_000_000
@@ -146,15 +146,15 @@ class _Machine:
             if self.cursor.at == self._frame_end:
                 self._frame_end = -1
 
-    def _argument(self, argument: Argument, name: str) -> bytes:
+    def _argument(self, argument: Operand, name: str) -> bytes:
         cursor = self.cursor
-        if argument is Argument.NONE:
+        if argument is Operand.NONE:
             return b""
         if argument.value <= 8:
             return cursor.take(argument.value)
-        if argument is Argument.LINE:
+        if argument is Operand.LINE:
             return cursor.line(LONGEST_LINE)
-        if argument is Argument.LINES:
+        if argument is Operand.LINES:
             return cursor.line(LONGEST_NAME) + b"\n" + cursor.line(LONGEST_NAME)
         length = int.from_bytes(cursor.take(argument.value - 20), "little", signed=name in ("BINSTRING", "LONG4"))
         if length < 0:

@@ -15,7 +15,7 @@ MOST_FIELDS = 3_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class WireField:
     """One field: a number, or (``size`` ≥ 0) that many bytes from ``start``."""
 
     number: int
@@ -24,7 +24,7 @@ class Field:
     size: int = -1
 
 
-def fields(window: Window, draft: Draft, start: int = 0, end: int = -1) -> Iterator[Field]:
+def fields(window: Window, draft: Draft, start: int = 0, end: int = -1) -> Iterator[WireField]:
     """The fields from *start* to *end*. Raises `Malformed`. Steps count against `MOST_FIELDS` for the whole file."""
     cursor = Cursor(window, start, chunk=4096)
     end = window.size if end < 0 else end
@@ -37,15 +37,15 @@ def fields(window: Window, draft: Draft, start: int = 0, end: int = -1) -> Itera
         if number == 0 or number >= 2**29:
             raise Malformed(f"field number {number} at {cursor.at} is impossible")
         if kind == 0:
-            yield Field(number, _varint(cursor))
+            yield WireField(number, _varint(cursor))
         elif kind in (1, 5):
             cursor.skip(8 if kind == 1 else 4)
-            yield Field(number, 0)
+            yield WireField(number, 0)
         elif kind == 2:
             size = _varint(cursor)
             if cursor.at + size > end:
                 raise Malformed(f"field {number} at {cursor.at} claims {size} bytes, more than its message has left")
-            yield Field(number, 0, cursor.at, size)
+            yield WireField(number, 0, cursor.at, size)
             cursor.skip(size)
         else:
             raise Malformed(f"field {number} at {cursor.at} is a group, which this format does not use")
@@ -53,7 +53,7 @@ def fields(window: Window, draft: Draft, start: int = 0, end: int = -1) -> Itera
         raise Malformed("a field crosses the end of its message")
 
 
-def text(window: Window, field: Field, limit: int = 4096) -> str:
+def text(window: Window, field: WireField, limit: int = 4096) -> str:
     """The string in *field*. Raises `Malformed` where it is longer than *limit* or not UTF-8."""
     if field.size < 0 or field.size > limit:
         raise Malformed(f"the string in field {field.number} has {field.size} bytes; at most {limit} are read")

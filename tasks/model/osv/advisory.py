@@ -12,7 +12,7 @@ from enum import Enum
 from arcops.errors import Refused
 from arcops.late_pattern import late
 from artifacts.envelope import strict_json
-from tasks.model.osv.severity import Severity, worst_severity
+from tasks.model.osv.severity import CvssScore, worst_severity
 
 _ID = late(r"[A-Za-z0-9][A-Za-z0-9._:+\-]{0,127}")
 _SCHEMA = late(r"1\.\d+(\.\d+)?")
@@ -51,7 +51,7 @@ class Affected:
 
     ecosystem: str
     name: str
-    severity: Severity
+    severity: CvssScore
     ranges: tuple[Range, ...]
     versions: tuple[str, ...]
 
@@ -65,7 +65,7 @@ class Advisory:
     affected: tuple[Affected, ...]
 
 
-class Unreadable(Refused):
+class UnreadableAdvisory(Refused):
     """The advisory cannot be understood. ``packages`` are the pairs of ecosystem and name that it still shows."""
 
     def __init__(self, reason: str, packages: tuple[tuple[str, str], ...] = ()) -> None:
@@ -139,7 +139,7 @@ def moment(value: object, what: str) -> datetime:
 
 
 def read_advisory(data: bytes) -> Advisory:
-    """The advisory in *data*. Raises `Unreadable` for anything that the schema forbids in the members that matter."""
+    """The advisory in *data*. Raises `UnreadableAdvisory` for anything that the schema forbids in the members that matter."""
     document: object = None
     try:
         document = strict_json(data, "the advisory", halves=True)  # what it names is still told, without them
@@ -147,7 +147,7 @@ def read_advisory(data: bytes) -> Advisory:
             raise Refused("the advisory is not a JSON object")
         return _advisory(_Reader("the advisory", document))
     except (Refused, OverflowError) as error:
-        raise Unreadable(str(error), _named(document)) from error
+        raise UnreadableAdvisory(str(error), _named(document)) from error
 
 
 def _advisory(top: _Reader) -> Advisory:
@@ -169,7 +169,7 @@ def _advisory(top: _Reader) -> Advisory:
     )
 
 
-def _affected(part: _Reader, severity: Severity) -> Affected | None:
+def _affected(part: _Reader, severity: CvssScore) -> Affected | None:
     package = part.member("package")
     if package is None:  # a repository without a package: nothing that a package URL could meet
         return None

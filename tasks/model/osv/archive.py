@@ -24,7 +24,7 @@ _ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ArchiveLimits:
     """The most that an export may hold. The largest public one (2025: some 250,000 advisories, 1.5 GiB) fits five times."""
 
     members: int = 1_500_000
@@ -32,13 +32,13 @@ class Limits:
     total_bytes: int = 8 * 1024 * MIB
 
 
-LIMITS = Limits()
+LIMITS = ArchiveLimits()
 
 
 class Export:
     """An open export. ``sha256`` is of the file's bytes, taken through the same descriptor that the members come from."""
 
-    def __init__(self, path: Path, file: BufferedReader, limits: Limits) -> None:
+    def __init__(self, path: Path, file: BufferedReader, limits: ArchiveLimits) -> None:
         self._path = path
         self._limits = limits
         self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -96,7 +96,7 @@ def _plain(member: zipfile.ZipInfo) -> bool:
 
 
 @contextmanager
-def open_export(path: Path, limits: Limits = LIMITS, within: Roots = ANYWHERE) -> Iterator[Export]:
+def open_export(path: Path, limits: ArchiveLimits = LIMITS, within: Roots = ANYWHERE) -> Iterator[Export]:
     """The export at *path*. Raises `Refused` where it is none, and `Unavailable` where it cannot be read."""
     try:
         descriptor = open_within(path, os.O_RDONLY | os.O_NONBLOCK, within)

@@ -13,8 +13,8 @@ from pathlib import Path
 from arcops.errors import Refused
 from arcops.request import silent
 from arcops.roots import ANYWHERE, Roots
-from tasks.model.osv.advisory import Advisory, Affected, Range, Unreadable, read_advisory
-from tasks.model.osv.archive import LIMITS, Export, Limits, open_export
+from tasks.model.osv.advisory import Advisory, Affected, Range, UnreadableAdvisory, read_advisory
+from tasks.model.osv.archive import LIMITS, ArchiveLimits, Export, open_export
 from tasks.model.osv.database import NAME, keep_others, replacing
 from tasks.model.osv.packages import fold, split_ecosystem
 from tasks.model.osv.ranges import beyond_ranges
@@ -56,7 +56,7 @@ def import_osv(
     *,
     ecosystem: str | None,
     now: datetime,
-    limits: Limits = LIMITS,
+    limits: ArchiveLimits = LIMITS,
     progress: Callable[[int, int], None] = silent,
     within: Roots = ANYWHERE,
 ) -> ImportSummary:
@@ -97,12 +97,12 @@ def _load(
         try:
             advisory = read_advisory(text)
             if (first := tally.members.setdefault(advisory.id, member)) != member:
-                raise Unreadable(
+                raise UnreadableAdvisory(
                     f"{first} already carries the id {advisory.id}",
                     tuple((entry.ecosystem, entry.name) for entry in advisory.affected),
                 )
             _keep(connection, advisory, tally, now)
-        except Unreadable as error:
+        except UnreadableAdvisory as error:
             _lose(connection, member, error, tally)
         if done % 256 == 0 or done == len(export):
             progress(done, len(export))
@@ -154,7 +154,7 @@ def _compact(value: Sequence[object]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _lose(connection: sqlite3.Connection, member: str, error: Unreadable, tally: _Tally) -> None:
+def _lose(connection: sqlite3.Connection, member: str, error: UnreadableAdvisory, tally: _Tally) -> None:
     named = {(split_ecosystem(ecosystem)[0], name) for ecosystem, name in error.packages}
     if not named:
         tally.lost.append((member, str(error)[:300]))

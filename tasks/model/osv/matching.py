@@ -14,7 +14,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.seen.sboms import Component, SbomSeen
-from arcops.seen.vulnerabilities import Database, Match, Standing, Uncompared, Vulnerabilities
+from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
 from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.model.osv.database import NAME, damaged, reading
 from tasks.model.osv.packages import SOURCE_NAMED, Package, is_package, read_purl
@@ -209,9 +209,9 @@ def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator
         if answer.standing is None:
             continue
         standing, reason = answer.standing, answer.reason
-        if standing is Standing.YES and entry.release and not package.release:
+        if standing is Certainty.YES and entry.release and not package.release:
             standing, reason = (
-                Standing.UNKNOWN,
+                Certainty.UNKNOWN,
                 f"is affected in release {entry.release}, and nothing says which release this is",
             )
         made = Match(
@@ -240,7 +240,7 @@ def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator
             vector="",
             score=None,
             fixed=(),
-            affected=Standing.UNKNOWN,
+            affected=Certainty.UNKNOWN,
             reason=f"is named by an advisory that cannot be read ({reason})",
         )
 
@@ -251,6 +251,6 @@ def _worse(one: Match | None, other: Match) -> Match:
         return other
 
     def badness(match: Match) -> tuple[bool, int]:
-        return match.affected is Standing.YES, 101 if match.score is None else match.score
+        return match.affected is Certainty.YES, 101 if match.score is None else match.score
 
     return max(one, other, key=badness)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from arcops.seen.vulnerabilities import Standing
+from arcops.seen.vulnerabilities import Certainty
 from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.model.versions import Scheme, Unparsable, scheme
 from tasks.model.versions.semver import SEMVER
@@ -25,14 +25,14 @@ _MOST_FIXES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Covers:
     """``standing`` is ``None`` where the version is not covered; ``reason`` is a clause that follows "the version"."""
 
-    standing: Standing | None
+    standing: Certainty | None
     reason: str = ""
 
 
-_NO = Answer(standing=None)
+_NO = Covers(standing=None)
 
 
 class Timeline:
@@ -174,10 +174,10 @@ class Coverage:
         if not (enumerated or self._orders or self._strange):
             self._strange.append("meets only a range of Git commits" if commits else "meets an advisory that names no versions")
 
-    def of(self, version: str) -> Answer:
+    def of(self, version: str) -> Covers:
         """Is *version* covered?"""
         if version in self._versions:
-            return Answer(standing=Standing.YES, reason="is listed as affected")
+            return Covers(standing=Certainty.YES, reason="is listed as affected")
         public = self._public(version)
         strange = list(self._strange)
         for order, steps in self._orders:
@@ -187,16 +187,16 @@ class Coverage:
                 strange.append(f"cannot be read ({error})")
                 continue
             if covered:
-                return Answer(standing=Standing.YES, reason="is in an affected range")
+                return Covers(standing=Certainty.YES, reason="is in an affected range")
             if covered is None:
                 strange.append("meets a range that is both introduced and fixed at one version")
         if self._versions:
             try:
                 if self._listed(public):
-                    return Answer(standing=Standing.YES, reason="equals one that is listed as affected")
+                    return Covers(standing=Certainty.YES, reason="equals one that is listed as affected")
             except Unparsable as error:
                 strange.append(f"cannot be read ({error})")
-        return Answer(standing=Standing.UNKNOWN, reason=strange[0]) if strange else _NO
+        return Covers(standing=Certainty.UNKNOWN, reason=strange[0]) if strange else _NO
 
     def fixes(self, version: str) -> tuple[str, ...]:
         """The versions above *version* that the advisory calls fixed, lowest first."""
@@ -238,4 +238,4 @@ class Coverage:
 def beyond_ranges(ecosystem: str, ranges: tuple[Range, ...], versions: Iterable[str]) -> tuple[str, ...]:
     """Those of *versions* that *ranges* alone do not already cover: all that needs to be kept of an enumeration."""
     by_range = Coverage(ecosystem=ecosystem, ranges=ranges, versions=(), enumerated=True)
-    return tuple(sorted({version for version in versions if by_range.of(version).standing is not Standing.YES}))
+    return tuple(sorted({version for version in versions if by_range.of(version).standing is not Certainty.YES}))

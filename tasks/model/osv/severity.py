@@ -10,21 +10,21 @@ from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Severity:
+class CvssScore:
     """``score`` is the base score in tenths, 0 to 100; ``None`` where no vector could be read."""
 
     vector: str = ""
     score: int | None = None
 
 
-def worst_severity(vectors: list[tuple[str, str]]) -> Severity:
+def worst_severity(vectors: list[tuple[str, str]]) -> CvssScore:
     """The highest base score among *vectors*, pairs of OSV severity type and score text.
 
     An advisory may carry one vector of each CVSS version; the one that says worst decides, for none of them is more
     trustworthy than another.
     """
-    scored = [Severity(vector=text, score=score) for kind, text in vectors if (score := base_score(kind, text)) is not None]
-    return max(scored, key=lambda severity: (severity.score or 0, severity.vector), default=Severity())
+    scored = [CvssScore(vector=text, score=score) for kind, text in vectors if (score := base_score(kind, text)) is not None]
+    return max(scored, key=lambda severity: (severity.score or 0, severity.vector), default=CvssScore())
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,7 @@ _UNKNOWN_CACHE = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
+class HostMachine:
     """``cpus`` are the processors that this process may use. ``cache`` is the last level of all of them together, in bytes,
     and ``cache_said`` is empty where the kernel told it. ``memory`` is what may be taken, in bytes.
     """
@@ -29,11 +29,11 @@ class Host:
     memory: int
 
 
-def host(root: Path = ROOT) -> Host:
+def host(root: Path = ROOT) -> HostMachine:
     """This machine, by the files below *root*."""
     cpus = tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else tuple(range(os.cpu_count() or 1))
     cache = _last_level(root, cpus)
-    return Host(
+    return HostMachine(
         model=f"{_model(root)}, {len(cpus)} processors",
         cpus=cpus,
         cache=cache or _UNKNOWN_CACHE,

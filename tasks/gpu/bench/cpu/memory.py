@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arcops.errors import Unavailable
 from arcops.seen.benchmark import Checked, Unit
-from tasks.gpu.bench.cpu.machine import Host
+from tasks.gpu.bench.cpu.machine import HostMachine
 from tasks.gpu.bench.cpu.workers import Workers
 from tasks.gpu.bench.drills import Drill
 
@@ -35,7 +35,7 @@ Array = NDArray[numpy.float64]
 class Arrays:
     """Three arrays of whole numbers, of which each drill's next sample reads and writes others than its last."""
 
-    def __init__(self, host: Host, workers: Workers, size: int, seed: int) -> None:
+    def __init__(self, host: HostMachine, workers: Workers, size: int, seed: int) -> None:
         wanted = max(_TIMES_CACHE * host.cache, _LEAST_BYTES) * size // 1000
         self.length = max(_BLOCK, wanted // 8)
         if 8 * self.length * _SHARE > host.memory:

@@ -9,7 +9,7 @@ from typing import Any
 
 from arcops.errors import Refused
 from tasks.gpu.bench.cuda.driver import CudaError, Unsuited, bound
-from tasks.gpu.bench.cuda.numbers import TF32, Format
+from tasks.gpu.bench.cuda.numbers import TF32, NumberFormat
 from tasks.gpu.bench.cuda.room import Room
 
 WORKSPACE = 1 << 26
@@ -88,7 +88,7 @@ class CublasLt:
             self._ask("cublasLtCreate", ctypes.byref(handle))
         self._handle: ctypes.c_void_p | None = handle
 
-    def multiply(self, made: Format, side: int) -> Callable[[int, int, int], None]:
+    def multiply(self, made: NumberFormat, side: int) -> Callable[[int, int, int], None]:
         """As `Engine.multiply`. Columns come first in cuBLASLt, so there ``sums' = b * a'`` is computed, which is the same."""
         room = self._room
         workspace = room.memory(WORKSPACE)

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 
 from arcops.seen.benchmark import Unit
-from tasks.gpu.bench.cuda.numbers import Format
+from tasks.gpu.bench.cuda.numbers import NumberFormat
 from tasks.gpu.bench.cuda.room import Room, long, words
 from tasks.gpu.bench.cuda.timing import Stopwatch
 from tasks.gpu.bench.drills import Drill
@@ -23,11 +23,11 @@ class Filling:
         self._room = room
         self._wide = 16 * room.attribute("MULTIPROCESSOR_COUNT")
 
-    def spread(self, to: int, made: Format, count: int, seed: int) -> None:
+    def spread(self, to: int, made: NumberFormat, count: int, seed: int) -> None:
         """*count* numbers of either sign between a half and one."""
         self._start("spread", count, long(to), long(count), *words(seed & 0xFFFFFFFF, made.width, made.half, made.mask))
 
-    def whole(self, to: int, made: Format, count: int, seed: int) -> None:
+    def whole(self, to: int, made: NumberFormat, count: int, seed: int) -> None:
         """*count* whole numbers from -2 to 2."""
         self._start("whole", count, long(to), long(count), *words(seed & 0xFFFFFFFF, made.width, made.one, made.two))
 

@@ -11,7 +11,7 @@ import numpy as np
 from arcops.seen.benchmark import Checked, Unit
 from tasks.gpu.bench.cuda.driver import Unsuited
 from tasks.gpu.bench.cuda.filling import Filling
-from tasks.gpu.bench.cuda.numbers import BAND, FORMATS, FP8, FP32, Format, Product
+from tasks.gpu.bench.cuda.numbers import BAND, FORMATS, FP8, FP32, MatrixProduct, NumberFormat
 from tasks.gpu.bench.cuda.room import Room, long, words
 from tasks.gpu.bench.cuda.timing import Stopwatch, rotating
 from tasks.gpu.bench.drills import Drill
@@ -35,7 +35,7 @@ class Engine(Protocol):
     @property
     def suffix(self) -> str: ...
 
-    def multiply(self, made: Format, side: int) -> Multiply:
+    def multiply(self, made: NumberFormat, side: int) -> Multiply:
         """For square matrices of *side* rows; called inside `Room.work`."""
         ...
 
@@ -51,7 +51,7 @@ class OwnKernels:
     def __init__(self, room: Room) -> None:
         self._room = room
 
-    def multiply(self, made: Format, side: int) -> Multiply:
+    def multiply(self, made: NumberFormat, side: int) -> Multiply:
         if made is FP32:
             wide, depth = 128, side
             start = self._room.kernel("single.cu", f"multiply_{made.name}", multiply=f"multiply_{made.name}")
@@ -68,7 +68,7 @@ class OwnKernels:
         return once
 
 
-def tensor_options(made: Format, capability: int) -> dict[str, str | int]:
+def tensor_options(made: NumberFormat, capability: int) -> dict[str, str | int]:
     """What ``sources/tensor.cu`` is compiled with. Narrow where shared memory is small, or registers would not do."""
     old = capability < 80
     return {
@@ -90,17 +90,17 @@ class Multiplications:
     def drills(self) -> Sequence[Drill]:
         return [self._drill(made) for made in FORMATS]
 
-    def side(self, made: Format) -> int:
+    def side(self, made: NumberFormat) -> int:
         side = max((_SIDE_FP32 if made is FP32 else _SIDE) * self._thousandths // 1000 // _STEP, 1) * _STEP
         while side > _STEP and 2 * _SETS * (2 * made.width + 4) * side * side > self._room.free():
             side = side // 2 // _STEP * _STEP
         return side
 
-    def multiply(self, made: Format, side: int) -> Multiply:
+    def multiply(self, made: NumberFormat, side: int) -> Multiply:
         """By the first engine that can, which is asked inside `Room.work`. Raises `Unsuited` where none can."""
         return self._engine(made, side).multiply(made, side)
 
-    def _engine(self, made: Format, side: int) -> Engine:
+    def _engine(self, made: NumberFormat, side: int) -> Engine:
         if made.name not in self._chosen:
             for engine in self._engines:
                 with suppress(Unsuited), self._room.work():
@@ -111,12 +111,12 @@ class Multiplications:
                 raise Unsuited(f"nothing here multiplies {made.name} matrices")
         return self._chosen[made.name]
 
-    def heaviest(self) -> Format:
+    def heaviest(self) -> NumberFormat:
         """The format that a load is kept up with: the newest half precision that the device has."""
         fitting = [made for made in FORMATS if made.width == 2 and made.capability <= self._room.capability]
         return fitting[-1] if fitting else FP32
 
-    def _drill(self, made: Format) -> Drill:
+    def _drill(self, made: NumberFormat) -> Drill:
         side = self.side(made)
         absent = suffix = ""
         if self._room.capability < made.capability:
@@ -135,7 +135,7 @@ class Multiplications:
             absent=absent,
         )
 
-    def _time(self, made: Format, side: int, samples: int) -> Sequence[int]:
+    def _time(self, made: NumberFormat, side: int, samples: int) -> Sequence[int]:
         with self._room.work():
             multiply = self.multiply(made, side)
             sets = [self.operands(made, side) for _ in range(_SETS)]
@@ -147,8 +147,8 @@ class Multiplications:
 
             return Stopwatch(self._room, lambda turn: multiply(*rotating(sets, turn)), fresh).samples(samples)
 
-    def _check(self, made: Format, side: int) -> Checked:
-        product = Product(side, self._seed)
+    def _check(self, made: NumberFormat, side: int) -> Checked:
+        product = MatrixProduct(side, self._seed)
         with self._room.work():
             multiply = self.multiply(made, side)
             sums, a, b = self.exact(made, side)
@@ -164,12 +164,12 @@ class Multiplications:
             wrong=wrong,
         )
 
-    def operands(self, made: Format, side: int) -> tuple[int, int, int]:
+    def operands(self, made: NumberFormat, side: int) -> tuple[int, int, int]:
         """Memory for sums, a and b."""
         a, b = (self._room.memory(made.width * side * side) for _ in range(2))
         return self._room.memory(4 * side * side), a, b
 
-    def exact(self, made: Format, side: int) -> tuple[int, int, int]:
+    def exact(self, made: NumberFormat, side: int) -> tuple[int, int, int]:
         """The same, with whole numbers in a and b, and zeros in the sums."""
         sums, a, b = self.operands(made, side)
         self._room.zero(sums, 4 * side * side)

@@ -13,7 +13,7 @@ BAND = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class NumberFormat:
     """How numbers are written. ``half``, ``one`` and ``two`` are those numbers; ``mask`` has ones where the fraction is.
 
     ``capability`` is the first that multiplies it; ``code`` is what cuBLASLt calls it (cudaDataType, library_types.h).
@@ -29,11 +29,11 @@ class Format:
     code: int
 
 
-FP32 = Format(name="fp32", width=4, half=0x3F000000, mask=0x7FFFFF, one=0x3F800000, two=0x40000000, capability=75, code=0)
-TF32 = Format(name="tf32", width=4, half=0x3F000000, mask=0x7FE000, one=0x3F800000, two=0x40000000, capability=80, code=0)
-FP16 = Format(name="fp16", width=2, half=0x3800, mask=0x3FF, one=0x3C00, two=0x4000, capability=75, code=2)
-BF16 = Format(name="bf16", width=2, half=0x3F00, mask=0x7F, one=0x3F80, two=0x4000, capability=80, code=14)
-FP8 = Format(name="fp8", width=1, half=0x30, mask=0x7, one=0x38, two=0x40, capability=89, code=28)  # e4m3
+FP32 = NumberFormat(name="fp32", width=4, half=0x3F000000, mask=0x7FFFFF, one=0x3F800000, two=0x40000000, capability=75, code=0)
+TF32 = NumberFormat(name="tf32", width=4, half=0x3F000000, mask=0x7FE000, one=0x3F800000, two=0x40000000, capability=80, code=0)
+FP16 = NumberFormat(name="fp16", width=2, half=0x3800, mask=0x3FF, one=0x3C00, two=0x4000, capability=75, code=2)
+BF16 = NumberFormat(name="bf16", width=2, half=0x3F00, mask=0x7F, one=0x3F80, two=0x4000, capability=80, code=14)
+FP8 = NumberFormat(name="fp8", width=1, half=0x30, mask=0x7, one=0x38, two=0x40, capability=89, code=28)  # e4m3
 FORMATS = (FP32, TF32, FP16, BF16, FP8)
 
 
@@ -50,7 +50,7 @@ def drawn(start: int, count: int, seed: int) -> NDArray[np.uint32]:
     return x
 
 
-def spread(start: int, count: int, seed: int, made: Format = FP32) -> NDArray[np.float32]:
+def spread(start: int, count: int, seed: int, made: NumberFormat = FP32) -> NDArray[np.float32]:
     """The device's ``spread`` in single precision. *made* must be a format of four bytes."""
     x = drawn(start, count, seed)
     bits = np.uint32(made.half) | (x & np.uint32(made.mask)) | (x >> np.uint32(31) << np.uint32(31))
@@ -67,7 +67,7 @@ def triad(one: NDArray[np.float32], other: NDArray[np.float32], factor: float) -
     return (one.astype(np.float64) + factor * other.astype(np.float64)).astype(np.float32)
 
 
-class Product:
+class MatrixProduct:
     """``sums = a * b'`` of whole numbers, square matrices of *side* rows, drawn from *seed* and the seed after it.
 
     Sums of that many products of such numbers are whole numbers that single precision holds, in whatever order they are

@@ -23,7 +23,7 @@ from tasks.gpu.bench.drills import Device, Drill
 _MOST_DEVICES = 64
 
 
-class Gpu:
+class CudaGpu:
     """One GPU, or one part of a divided one."""
 
     def __init__(self, cuda: Cuda, index: int, compiler: Compiler, exercise: Exercise) -> None:
@@ -79,10 +79,10 @@ def opened(exercise: Exercise) -> Sequence[Device]:
     """As `tasks.gpu.bench.cuda.gpus`."""
     cuda, compiler = started(), Compiler()
     count = min(int(cuda.call("cuDeviceGetCount")), _MOST_DEVICES)
-    made: list[Gpu] = []
+    made: list[CudaGpu] = []
     try:
         for index in range(count):
-            made.append(Gpu(cuda, index, compiler, exercise))
+            made.append(CudaGpu(cuda, index, compiler, exercise))
         pairs = [Pair(one, other, exercise) for number, one in enumerate(made) for other in made[number + 1 :]]
     except BaseException:
         for gpu in made:

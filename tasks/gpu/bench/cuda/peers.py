@@ -19,7 +19,7 @@ from tasks.gpu.bench.cuda.transfers import transfer_size
 from tasks.gpu.bench.drills import Drill
 
 
-class Opened(Protocol):
+class OpenedPeers(Protocol):
     """A GPU whose room is open; it is closed elsewhere."""
 
     @property
@@ -32,7 +32,7 @@ class Opened(Protocol):
 class Pair:
     """*one* and *other*. Their rooms are theirs: closing the pair closes neither."""
 
-    def __init__(self, one: Opened, other: Opened, exercise: Exercise) -> None:
+    def __init__(self, one: OpenedPeers, other: OpenedPeers, exercise: Exercise) -> None:
         self._here, self._there, self._seed = one.room, other.room, exercise.seed
         self._thousandths = exercise.size
         self.machine = Machine(

@@ -13,7 +13,7 @@ from tasks.gpu.asking import Nvml, as_count, binding
 from tasks.gpu.bench.cuda.filling import Filling
 from tasks.gpu.bench.cuda.multiply import Multiplications
 from tasks.gpu.bench.cuda.room import Room
-from tasks.gpu.device import Device
+from tasks.gpu.device import AskedDevice
 
 ROUND = 2e8
 """Nanoseconds of load between two moments."""
@@ -25,7 +25,7 @@ class Sensors:
     """What NVML says of the device whose UUID is *uuid*, without its beginning (``GPU-`` or ``MIG-``)."""
 
     def __init__(self, uuid: str) -> None:
-        self._device: Device | None = None
+        self._device: AskedDevice | None = None
         self.name = f"GPU-{uuid}"
         self.driver = ""
         try:
@@ -56,17 +56,17 @@ class Sensors:
         )
 
 
-def _handles(nvml: Nvml) -> Iterator[Device]:
+def _handles(nvml: Nvml) -> Iterator[AskedDevice]:
     """Every device, and every part of one that is divided."""
     count = as_count(nvml.wake("nvmlDeviceGetCount"), "nvmlDeviceGetCount", most=_MOST_DEVICES)
     for index in range(0 if isinstance(count, Unread) else count):
-        device = Device(nvml, nvml.wake("nvmlDeviceGetHandleByIndex", index))
+        device = AskedDevice(nvml, nvml.wake("nvmlDeviceGetHandleByIndex", index))
         yield device
         parts = device.count("nvmlDeviceGetMaxMigDeviceCount", most=_MOST_DEVICES)
         for part in range(0 if isinstance(parts, Unread) else parts):
             found = device.ask("nvmlDeviceGetMigDeviceHandleByIndex", part)
             if not isinstance(found, Unread):
-                yield Device(nvml, found)
+                yield AskedDevice(nvml, found)
 
 
 def kept_up(room: Room, matrices: Multiplications, sensors: Sensors, microseconds: int) -> Iterator[Moment]:
