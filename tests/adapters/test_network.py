@@ -141,7 +141,7 @@ def test_an_address_block_may_hold_pods(here: Bench, tmp_path: Path) -> None:
 
 
 def test_the_flow_judges_by_every_gate_of_the_network() -> None:
-    assert {gate.id for gate in all_gates() if NETWORK_SAFETY.judges(gate)} == {"network", "mesh", "gateway"}
+    assert {gate.id for gate in all_gates() if NETWORK_SAFETY.judges(gate)} == {"network", "mesh", "gateway", "attachments"}
 
 
 def test_diff_says_what_was_opened_and_exits_by_it(here: Bench, tmp_path: Path) -> None:
