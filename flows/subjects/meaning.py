@@ -100,7 +100,8 @@ def existing(path: Path, at: Place) -> Path:
         return path.absolute()
     found = stat_within(path, at.within)
     if found is None:
-        raise Refused(f"{path} does not exist; give the path of a directory or file that is there")
+        there = " on the machine where this flow runs" if at.worker else ""
+        raise Refused(f"{path} does not exist{there}; give the path of a directory or file that is there")
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         raise Refused(f"{path} is neither a directory nor a file; give the path of one")
     absolute = path.absolute()

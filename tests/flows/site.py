@@ -131,7 +131,7 @@ class Site:
         return (self.folder / "worker.log").read_text()[-4000:]
 
 
-def until(found: Callable[[], T], what: str, *, seconds: float = 90, log: Callable[[], str] = str) -> T:
+def until(found: Callable[[], T], what: str, *, seconds: float = 240, log: Callable[[], str] = str) -> T:
     """What *found* gives as soon as it is something. The wait is for other processes, so it looks again and again."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

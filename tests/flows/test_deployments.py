@@ -127,7 +127,7 @@ def test_an_old_run_that_carries_a_kubeconfig_is_red_and_says_why(here: Site) ->
     until(lambda: here.kept("old"), "the artifact of who accounts for it", log=here.log)
     report = here.report(here.kept("old")[0])
     assert (report.verdict, report.subject.kind) == (Verdict.RED, "cluster")
-    assert all("no run names a kubeconfig any more" in one.reason for one in report.missing), report.missing
+    assert all("a worker takes no kubeconfig" in one.reason for one in report.missing), report.missing
     assert report.missing
 
 

@@ -119,7 +119,7 @@ def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> Non
         from flows.prefect.api import flow
         from flows.runners import engine
 
-        collected = asyncio.run(flow(engine.collect, name="collect")(plan))
+        collected = asyncio.run(flow(engine.collect, name="collect", validate_parameters=False)(plan))
     by_prefect = conclude(plan, collected, runner="x")
     assert to_json(by_prefect) == to_json(by_hand)
     assert by_hand.judged_at == CLOCK
