@@ -31,8 +31,8 @@ from artifacts.log.checkpoint import Checkpoint
 from artifacts.log.lines import last_line, read_lines, read_whole
 from artifacts.log.log import Held, Log
 from artifacts.log.memory import Memory
-from artifacts.log.merkle import Proofs, inclusion_proof, leaf_hash, verify_inclusion
-from artifacts.log.nodes import Proven
+from artifacts.log.merkle import Proofs, leaf_hash
+from artifacts.log.proven import Proven, from_lines
 from artifacts.looking_through import Unnamed, about, earlier, subjects_of
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
@@ -299,15 +299,9 @@ class Store:
         found = self.log.nodes.inclusion(position, signed)
         if found is not None:
             return found
-        lines = read_whole(self.log.path)[: signed.size]
-        if len(lines) < signed.size:
-            raise Refused(f"the checkpoint signs {signed.size} entries; {signed.size - len(lines)} of them were removed")
-        leaves = tuple(leaf_hash(line) for line in lines)
-        path = inclusion_proof(leaves, position)
-        if not verify_inclusion(leaf=leaves[position], index=position, size=signed.size, proof=path, root=signed.root):
-            raise Refused("the log is not the one that its checkpoint signs: an entry was edited or moved")
+        proven = from_lines(read_whole(self.log.path), position, signed)
         self.renew_nodes()
-        return Proven(line=lines[position], path=path)
+        return proven
 
     def proofs(self, size: int) -> Proofs:
         """The proofs of all entries among the log's first *size*, for who needs many."""

@@ -34,6 +34,7 @@ from artifacts.log.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from artifacts.log.proven import Proven
 from artifacts.writing import replace_whole
 
 Stamp = tuple[int, ...]
@@ -47,14 +48,6 @@ _FLAGS = os.O_CLOEXEC | os.O_NONBLOCK
 
 class _Unfit(Exception):
     """The file does not hold what is asked of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
-    """An entry's line, and the inclusion proof, from the leaf upwards, that leads from it to the root of a checkpoint."""
-
-    line: bytes
-    path: tuple[bytes, ...]
 
 
 def stamp_of(seen: os.stat_result) -> Stamp:
@@ -150,7 +143,7 @@ class Nodes:
                     raise _Unfit
                 if os.pread(nodes, _RECORD, 0) != _stamped(stamp_of(seen)):
                     raise _Unfit
-                yield _Opened(log=log, bytes=seen.st_size, nodes=nodes, records=found.st_size // _RECORD)
+                yield _Opened(log=log, length=seen.st_size, nodes=nodes, records=found.st_size // _RECORD)
             finally:
                 os.close(log)
         finally:
@@ -159,10 +152,10 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """The open log, so many *bytes* long, and its open nodes, of so many *records*."""
+    """The open log, of so many bytes' *length*, and its open nodes, of so many *records*."""
 
     log: int
-    bytes: int
+    length: int
     nodes: int
     records: int
 
@@ -184,7 +177,7 @@ class _Opened:
         """The line at *position*, which the log's bytes show to be a whole one."""
         start = self._record(0, position - 1)[1] if position else 0
         end = self._record(0, position)[1]
-        if not start < end <= min(self.bytes, start + MOST_LINE):
+        if not start < end <= min(self.length, start + MOST_LINE):
             raise _Unfit
         data = os.pread(self.log, end - start, start)
         if data.find(b"\n") != end - start - 1 or (start and os.pread(self.log, 1, start - 1) != b"\n"):
