@@ -239,6 +239,15 @@ class TestStore:
         with pytest.raises(Refused, match="2 of them were removed"):
             kept.inclusion(2, signed(kept))
 
+    def test_what_a_forged_stamp_hides_from_one_proof_the_whole_log_tells(self, kept: Store) -> None:
+        artifact, first = kept.entries()[2].artifact, kept.entries()[0].artifact
+        kept.log.path.write_bytes(kept.log.path.read_bytes().replace(b"12:00:00Z", b"12:00:01Z", 1))
+        stamped(kept.folder)
+        assert ledger_of(artifact, 2, kept, [KEY.public]).state is Ledgered.PROVEN
+        assert ledger_of(first, 0, kept, [KEY.public]).state is Ledgered.BROKEN
+        assert any("edited or moved" in one for one in kept.sound([KEY.public]))
+        assert kept.check([KEY.public])
+
     def test_a_disk_that_takes_no_nodes_takes_the_entry(self, kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: object, **__: object) -> None:
             raise Unavailable("the disk is full")
