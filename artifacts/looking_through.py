@@ -8,7 +8,8 @@ from arcops.errors import Refused
 from arcops.late_pattern import late
 from artifacts.bundle import read_envelope
 from artifacts.entries import WITH_SUBJECTS, About, Entry, Logged, read_line
-from artifacts.said import Said, said
+from artifacts.said import said
+from artifacts.words import Said
 
 _HEX = late(rb"[0-9a-f]{32,}")
 _ARTIFACT = late(rb'\{"artifact":"(?P<artifact>sha256:[0-9a-f]{64})",')

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 from artifacts.entries import Entry
-from artifacts.said import Said
 from artifacts.typed import moment
+from artifacts.words import Said
 
 COLUMNS = "artifact, at, predicate, subject, verdict, policy, judged, until, site"
 

@@ -3,6 +3,7 @@
     objects/ab/cdef…   the bytes whose SHA-256 is abcdef…
     log                one line an entry (`artifacts.entries`); an artifact is stored once its line is there
     checkpoint         the last signed checkpoint over the log
+    nodes              derived, for single proofs (`artifacts.log.nodes`); as the index
     index.sqlite       derived, for listings; may be deleted at any time, and nothing is decided by it
 
 A kill or a full disk at any moment leaves at most objects that no entry names, which count for nothing. What the newest log was
@@ -27,10 +28,11 @@ from arcops.policy import SKEW
 from artifacts.entries import Entry, Logged, read_line
 from artifacts.index import Choices, Filter, Index, Listed, as_listed
 from artifacts.log.checkpoint import Checkpoint
-from artifacts.log.lines import last_line, read_lines
+from artifacts.log.lines import last_line, read_lines, read_whole
 from artifacts.log.log import Held, Log
 from artifacts.log.memory import Memory
-from artifacts.log.merkle import Proofs, inclusion_proof, leaf_hash
+from artifacts.log.merkle import Proofs, leaf_hash
+from artifacts.log.proven import Proven, from_lines
 from artifacts.looking_through import Unnamed, about, earlier, subjects_of
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
@@ -289,13 +291,26 @@ class Store:
         """The last checkpoint that was signed here."""
         return self.log.last_checkpoint()
 
-    def inclusion(self, position: int, size: int) -> tuple[bytes, ...]:
-        """The proof that the entry at *position* is in the log's first *size* entries."""
-        return inclusion_proof(self._leaves(size), position)
+    def inclusion(self, position: int, signed: Checkpoint) -> Proven:
+        """The line at *position* of the log, proven to be one of those that *signed* says, in a few reads if possible.
+
+        Raises `Refused` where the log is not the one that *signed* says.
+        """
+        found = self.log.nodes.inclusion(position, signed)
+        if found is not None:
+            return found
+        proven = from_lines(read_whole(self.log.path), position, signed)
+        self.renew_nodes()
+        return proven
 
     def proofs(self, size: int) -> Proofs:
         """The proofs of all entries among the log's first *size*, for who needs many."""
         return Proofs(self._leaves(size))
+
+    def renew_nodes(self) -> None:
+        """Make the derived nodes anew, if nobody writes at this moment and this process may: the next proof is fast again."""
+        with suppress(Refused, Unavailable), self._locked(wait=False):
+            self.log.renew_nodes()
 
     def check(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> tuple[str, ...]:
         """As `look_through`: only the problems, none when all is well."""
@@ -364,14 +379,17 @@ class Store:
         write_new(path, data, mode=0o444)
 
     @contextmanager
-    def _locked(self, *, shared: bool = False) -> Iterator[None]:
+    def _locked(self, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
         try:
             flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
             descriptor = os.open(self.folder / "lock", flags | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Unavailable(f"the store {self.folder} cannot be locked for writing: {error.strerror}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                raise Unavailable(f"somebody else writes to the store {self.folder} at this moment") from error
             yield
         finally:
             os.close(descriptor)

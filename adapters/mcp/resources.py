@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources as files
 from urllib.parse import quote, unquote
 
 import mcp_types as types
@@ -16,6 +15,8 @@ import mcp_types as types
 from adapters.mcp.schemas import schema
 from arcops.errors import Refused
 from artifacts.index import Filter
+from artifacts.predicates import all_predicates
+from artifacts.schemas import schema_text
 from artifacts.wire import to_json
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Fetch, fetch_artifact
@@ -143,12 +144,7 @@ def _schema(name: str, at: Place) -> Read:
 
 
 def _published() -> dict[str, str]:
-    folder = files.files("artifacts").joinpath("schemas")
-    return {
-        one.name.removesuffix(".schema.json").removesuffix(".json"): one.read_text(encoding="utf-8")
-        for one in folder.iterdir()
-        if one.name.endswith(".json")
-    }
+    return {one.file.removesuffix(".json"): schema_text(one.uri) for one in all_predicates() if one.published}
 
 
 _READERS: Mapping[str, Callable[[str, Place], Read]] = {

@@ -2,10 +2,11 @@
 
     log          the lines (`artifacts.log.lines`)
     checkpoint   the last signed checkpoint over them
+    nodes        derived from the lines, for single proofs; may be deleted at any time (`artifacts.log.nodes`)
 
 Writers hold the folder's lock. They write in this order, each on the disk before the next: what is intended, into the memory;
-the line; the memory; the checkpoint. Readers read the memory and the checkpoint first and the log last, so that neither is ever
-ahead of the log that they see.
+the line; the memory; the checkpoint. The nodes are written after the memory and wait for no disk, since nobody believes them.
+Readers read the memory and the checkpoint first and the log last, so that neither is ever ahead of the log that they see.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from artifacts.log.checkpoint import MOST_BYTES, Checkpoint, claimed, open_check
 from artifacts.log.lines import append_line, read_whole
 from artifacts.log.memory import Memory, Recalled, Remembered
 from artifacts.log.merkle import Frontier, leaf_hash, trees
+from artifacts.log.nodes import Nodes, Stamp, stamp_of
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.reading import read_file
@@ -58,8 +60,9 @@ class Log:
         self.folder = folder
         self.origin = origin
         self.path = folder / "log"
+        self.nodes = Nodes(folder)
         self._memory = memory
-        self._seen: tuple[tuple[int, ...], tuple[bytes, ...], dict[int, Frontier]] | None = None
+        self._seen: tuple[Stamp, tuple[bytes, ...], dict[int, Frontier]] | None = None
 
     def read(self) -> Held:
         """The log at this moment. Raises `Refused` where it is not the one that is remembered outside."""
@@ -97,14 +100,20 @@ class Log:
         self._seen = (stamp, lines, over)
         return lines, over
 
-    def _stamp(self) -> tuple[int, ...]:
+    def renew_nodes(self) -> None:
+        """Make the derived nodes anew from the lines. The caller holds the lock. Raises where they can't be written."""
+        stamp = self._stamp()
+        lines = read_whole(self.path)
+        if stamp:
+            self.nodes.build(lines, stamp)
+
+    def _stamp(self) -> Stamp:
         try:
-            seen = self.path.stat()
+            return stamp_of(self.path.stat())
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise Unavailable(f"the log {self.path} cannot be read: {error.strerror}") from error
-        return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
     def last_checkpoint(self) -> bytes | None:
         """The last checkpoint that was signed here. Raises `Refused` where its file is none that a checkpoint could be."""
@@ -139,8 +148,10 @@ class Log:
         append_line(self.path, line)
         tree = held.tree.append(leaf)
         grown = replace(held, lines=(*held.lines, line), tree=tree, over={**held.over, tree.size: tree})
-        self._seen = (self._stamp(), grown.lines, grown.over)
+        stamp = self._stamp()
+        self._seen = (stamp, grown.lines, grown.over)
         self._remember(grown, newest=at)
+        self.nodes.add(held.tree, grown.lines, stamp)
         return grown
 
     def may_sign(self, held: Held) -> None:

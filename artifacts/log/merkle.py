@@ -7,12 +7,15 @@ An inclusion proof shows that a leaf is in a tree; a consistency proof shows tha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from arcops.errors import Broken
 
 EMPTY = hashlib.sha256(b"").digest()
+
+Node = Callable[[int, int], bytes]
+"""Gives the root over the leaves from the first number on, up to the second, which is not among them."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -75,26 +78,27 @@ def trees(lines: Iterable[bytes], sizes: Collection[int]) -> dict[int, Frontier]
     return found
 
 
-def _split(size: int) -> int:
+def split(size: int) -> int:
     """The largest power of two below *size*."""
     return 1 << (size - 1).bit_length() - 1
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """The audit path of the leaf at *index* in the tree over *leaves* (leaf hashes), from the leaf upwards."""
-    if not 0 <= index < len(leaves):
-        raise Broken(f"there is no leaf {index} in a tree of {len(leaves)}")
+def inclusion_path(node: Node, index: int, size: int) -> tuple[bytes, ...]:
+    """The audit path of the leaf at *index* in the tree of *size* leaves whose nodes *node* gives, from the leaf upwards."""
+    if not 0 <= index < size:
+        raise Broken(f"there is no leaf {index} in a tree of {size}")
     path: list[bytes] = []
-    low, high = 0, len(leaves)
+    low, high = 0, size
     while high - low > 1:
-        middle = low + _split(high - low)
-        if index < middle:
-            path.append(root(leaves[middle:high]))
-            high = middle
-        else:
-            path.append(root(leaves[low:middle]))
-            low = middle
+        middle = low + split(high - low)
+        path.append(node(middle, high) if index < middle else node(low, middle))
+        low, high = (low, middle) if index < middle else (middle, high)
     return tuple(reversed(path))
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
+    """As `inclusion_path`, in the tree over *leaves* (leaf hashes)."""
+    return inclusion_path(lambda low, high: root(leaves[low:high]), index, len(leaves))
 
 
 class Proofs:
@@ -106,44 +110,41 @@ class Proofs:
 
     def inclusion(self, index: int) -> tuple[bytes, ...]:
         """As `inclusion_proof`."""
-        if not 0 <= index < len(self._leaves):
-            raise Broken(f"there is no leaf {index} in a tree of {len(self._leaves)}")
-        path: list[bytes] = []
-        low, high = 0, len(self._leaves)
-        while high - low > 1:
-            middle = low + _split(high - low)
-            path.append(self._node(middle, high) if index < middle else self._node(low, middle))
-            low, high = (low, middle) if index < middle else (middle, high)
-        return tuple(reversed(path))
+        return inclusion_path(self._node, index, len(self._leaves))
 
     def _node(self, low: int, high: int) -> bytes:
         if high - low == 1:
             return self._leaves[low]
         if (low, high) not in self._nodes:
-            middle = low + _split(high - low)
+            middle = low + split(high - low)
             self._nodes[low, high] = node_hash(self._node(low, middle), self._node(middle, high))
         return self._nodes[low, high]
 
 
-def consistency_proof(leaves: Sequence[bytes], first: int) -> tuple[bytes, ...]:
-    """The proof that the tree over *leaves* begins with the tree over its *first* leaves."""
-    if not 0 <= first <= len(leaves):
-        raise Broken(f"a tree of {len(leaves)} leaves does not hold one of {first}")
-    if first in (0, len(leaves)):
+def consistency_path(node: Node, first: int, size: int) -> tuple[bytes, ...]:
+    """The proof that the tree of *size* leaves, whose nodes *node* gives, begins with the tree over its *first* leaves."""
+    if not 0 <= first <= size:
+        raise Broken(f"a tree of {size} leaves does not hold one of {first}")
+    if first in (0, size):
         return ()
     path: list[bytes] = []
-    low, high, whole = 0, len(leaves), True
+    low, high, whole = 0, size, True
     while first != high:
-        middle = low + _split(high - low)
+        middle = low + split(high - low)
         if first <= middle:
-            path.append(root(leaves[middle:high]))
+            path.append(node(middle, high))
             high = middle
         else:
-            path.append(root(leaves[low:middle]))
+            path.append(node(low, middle))
             low, whole = middle, False
     if not whole:
-        path.append(root(leaves[low:high]))
+        path.append(node(low, high))
     return tuple(reversed(path))
+
+
+def consistency_proof(leaves: Sequence[bytes], first: int) -> tuple[bytes, ...]:
+    """As `consistency_path`, in the tree over *leaves* (leaf hashes)."""
+    return consistency_path(lambda low, high: root(leaves[low:high]), first, len(leaves))
 
 
 def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:

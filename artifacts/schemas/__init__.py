@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from arcops.errors import Refused
-
-_FILES = {
-    "https://arcops.dev/predicates/readiness-report/v1": "readiness-report-v1.json",
-    "https://arcops.dev/predicates/benchmark-baseline/v1": "benchmark-baseline-v1.json",
-}
+from artifacts.predicates import known
 
 
 def schema_text(predicate_type: str) -> str:
     """The published schema of whole statements of *predicate_type*, as JSON text. Raises `Refused` where there is none."""
-    if predicate_type not in _FILES:
-        raise Refused(f"there is no published schema for predicate type {predicate_type!r}")
-    return (Path(__file__).parent / _FILES[predicate_type]).read_text(encoding="utf-8")
+    predicate = known(predicate_type)
+    if predicate is None or not predicate.published:
+        raise Refused(f"there is no published schema for predicate type {predicate_type[:200]!r}")
+    return (Path(__file__).parent / predicate.file).read_text(encoding="utf-8")

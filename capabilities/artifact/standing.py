@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
 from arcops.errors import ArcOpsError, Refused
 from artifacts.entries import Entry, read_line
 from artifacts.log.checkpoint import Checkpoint, open_checkpoint
-from artifacts.log.lines import read_lines
+from artifacts.log.lines import read_whole
 from artifacts.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from artifacts.public_key import PublicKey
 from artifacts.store import Store
@@ -64,47 +64,69 @@ def grounds(at: Place) -> Grounds:
 
 
 def ledger_of(digest: str, position: int | None, store: Store, keys: Sequence[PublicKey]) -> LedgerState:
-    """Prove the entry at *position*, which the index names for *digest*, against the store's last checkpoint now."""
+    """Prove the entry at *position*, which the index names for *digest*, against the store's last checkpoint now.
+
+    A few reads show that all is well. Whatever they do not show is looked for in the whole log, which tells what is wrong.
+    """
     if position is None:
         return LedgerState(state=Ledgered.ABSENT, said="The log has no entry for it: it was never kept as an artifact.")
-    lines = tuple(read_lines(store.folder / "log"))
+    note = store.last_checkpoint()  # before the log, or it could be ahead of what is read of it
+    signed = {key.id: found for key in keys if (found := _checkpoint(note, key, store.origin))} if note else {}
+    checkpoint = next(iter(signed.values()), None)
+    if checkpoint is not None and (proven := store.log.nodes.inclusion(position, checkpoint)) is not None:
+        entry = _entry([proven.line], 0)
+        if entry is not None and entry.artifact == digest:
+            return _signed(entry, position, checkpoint, signed, Ledgered.PROVEN, proven.path)
+    lines = read_whole(store.log.path)
     entry = _entry(lines, position)
     if entry is None or entry.artifact != digest:
         return LedgerState(
             state=Ledgered.BROKEN, position=position, said="The log no longer has its entry where it was: the log was changed."
         )
-    note = store.last_checkpoint()
-    signed = {key.id: found for key in keys if (found := _checkpoint(note, key, store.origin))} if note else {}
-    if not signed:
+    if checkpoint is None:
         why = "no checkpoint was signed yet" if note is None else "no trusted key signed the last checkpoint"
         return LedgerState(
             state=Ledgered.UNPROVEN, position=position, kept_at=entry.at, said=f"Entry {position} of the log; {why}."
         )
-    checkpoint = next(iter(signed.values()))
     leaves = tuple(leaf_hash(line) for line in lines[: checkpoint.size])
-
-    def state(state: Ledgered, said: str, path: tuple[bytes, ...] = ()) -> LedgerState:
-        return LedgerState(
-            state=state,
-            said=said,
-            position=position,
-            kept_at=entry.at,
-            origin=checkpoint.origin,
-            size=checkpoint.size,
-            root=checkpoint.root.hex(),
-            path=tuple(node.hex() for node in path),
-            signers=tuple(sorted(signed)),
-        )
-
     if len(leaves) < checkpoint.size:
         lost = checkpoint.size - len(leaves)
-        return state(Ledgered.BROKEN, f"The checkpoint signs {checkpoint.size} entries; {lost} of them were removed.")
+        said = f"The checkpoint signs {checkpoint.size} entries; {lost} of them were removed."
+        return replace(_signed(entry, position, checkpoint, signed, Ledgered.BROKEN), said=said)
     if position >= checkpoint.size:
-        return state(Ledgered.NOT_YET, f"Entry {position} is newer than the last checkpoint, which signs {checkpoint.size}.")
+        return _signed(entry, position, checkpoint, signed, Ledgered.NOT_YET)
     path = inclusion_proof(leaves, position)
     if not verify_inclusion(leaf=leaf_hash(entry.line), index=position, size=checkpoint.size, proof=path, root=checkpoint.root):
-        return state(Ledgered.BROKEN, "The log is not the one that its checkpoint signs: an entry was edited or moved.", path)
-    return state(Ledgered.PROVEN, f"Entry {position} is one of the {checkpoint.size} that the last checkpoint signs.", path)
+        return _signed(entry, position, checkpoint, signed, Ledgered.BROKEN, path)
+    store.renew_nodes()
+    return _signed(entry, position, checkpoint, signed, Ledgered.PROVEN, path)
+
+
+def _signed(
+    entry: Entry,
+    position: int,
+    checkpoint: Checkpoint,
+    signers: Collection[str],
+    state: Ledgered,
+    path: Sequence[bytes] = (),
+) -> LedgerState:
+    """What *checkpoint*, signed by *signers*, says of *entry*."""
+    said = {
+        Ledgered.PROVEN: f"Entry {position} is one of the {checkpoint.size} that the last checkpoint signs.",
+        Ledgered.NOT_YET: f"Entry {position} is newer than the last checkpoint, which signs {checkpoint.size}.",
+        Ledgered.BROKEN: "The log is not the one that its checkpoint signs: an entry was edited or moved.",
+    }
+    return LedgerState(
+        state=state,
+        said=said[state],
+        position=position,
+        kept_at=entry.at,
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root.hex(),
+        path=tuple(node.hex() for node in path),
+        signers=tuple(sorted(signers)),
+    )
 
 
 def _entry(lines: Sequence[bytes], position: int) -> Entry | None:

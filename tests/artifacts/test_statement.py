@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from artifacts.projections.junit import to_junit
 from artifacts.projections.markdown import to_markdown
 from artifacts.projections.sarif import to_sarif
 from artifacts.projections.statements import to_test_result, to_vsa
-from artifacts.readiness_schema import readiness_schema
 from artifacts.statement import from_statement, to_statement
 from artifacts.typed import dump, moment
 from tests.artifacts.reports import full_report
@@ -42,12 +40,6 @@ PROJECTIONS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", PROJECTIONS)
 def test_every_format_is_byte_for_byte_the_golden_that_a_person_read(name: str) -> None:
     assert PROJECTIONS[name]() == (GOLDENS / name).read_bytes()
-
-
-def test_the_published_schema_is_what_the_types_say() -> None:
-    published = resources.files("artifacts.schemas").joinpath("readiness-report-v1.json").read_text(encoding="utf-8")
-
-    assert published == readiness_schema()
 
 
 def leaves(value: object, where: str = "report") -> Iterator[tuple[str, object]]:

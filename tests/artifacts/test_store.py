@@ -16,6 +16,7 @@ from arcops.verdict import Verdict
 from artifacts.bundle import seal, seal_statement
 from artifacts.index import Filter
 from artifacts.log import lines
+from artifacts.log.checkpoint import claimed
 from artifacts.private_key import create
 from artifacts.statement import statement
 from artifacts.store import Store, digest_of
@@ -236,6 +237,13 @@ def killed_at(moment: int, folder: Path, memory: Path) -> bool:
         os._exit(1)
 
 
+def from_nodes(store: Store) -> list[bytes | None]:
+    """The entries that the last checkpoint signs, as far as the derived nodes prove them."""
+    known = claimed(store.last_checkpoint() or b"")
+    found = [store.log.nodes.inclusion(position, known) for position in range(known.size)]
+    return [one.line if one else None for one in found]
+
+
 def test_a_kill_at_any_moment_leaves_a_sound_store(tmp_path: Path) -> None:
     places = {"store": tmp_path / "store", "remembered": tmp_path / "remembered"}
 
@@ -257,8 +265,10 @@ def test_a_kill_at_any_moment_leaves_a_sound_store(tmp_path: Path) -> None:
             assert store.check([KEY.public]) == store.sound([KEY.public]) == ()
             behind.add(len(store.entries()) - max(one.what.size for one in store.log.recall()))
             assert len(store.entries()) in (1, 2)
+            assert set(from_nodes(store)) <= {None, *(entry.line for entry in store.entries())}
             store.put(seal(report("after"), KEY), {digest_of(BODY): BODY}, at=AT, signer=KEY)
             assert store.list()[0].subject == "after"
+            assert from_nodes(store) == [entry.line for entry in store.entries()], "the nodes are made anew if they must be"
             assert store.check([KEY.public]) == store.sound([KEY.public]) == ()
         for place in places.values():
             shutil.rmtree(place)

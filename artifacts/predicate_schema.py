@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from artifacts import typed
-from artifacts.statement import READINESS, STATEMENT, ReadinessReport
+from artifacts.predicate import Predicate
+from artifacts.statement import STATEMENT
 
 
-def readiness_schema() -> str:
-    """The schema of readiness statements, as the types make it: what the published file must hold."""
-    return statement_schema(READINESS, "ArcOps readiness report, version 1: an in-toto Statement v1", ReadinessReport)
-
-
-def statement_schema(predicate_type: str, title: str, predicate: type[Any]) -> str:
-    """The schema of statements about one subject, whose predicate is of *predicate_type* and holds a *predicate*."""
+def predicate_schema(predicate: Predicate) -> str:
+    """The schema of statements of *predicate* about one subject, as the types make it: what the published file must hold."""
     definitions: dict[str, typed.JSON] = {}
-    body = typed.schema(predicate, definitions)
+    body = typed.schema(predicate.holds, definitions)
     document: typed.JSON = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"{predicate_type}.schema.json",
-        "title": title,
+        "$id": f"{predicate.uri}.schema.json",
+        "title": predicate.title,
         "type": "object",
         "properties": {
             "_type": {"const": STATEMENT},
@@ -39,7 +34,7 @@ def statement_schema(predicate_type: str, title: str, predicate: type[Any]) -> s
                     "additionalProperties": False,
                 },
             },
-            "predicateType": {"const": predicate_type},
+            "predicateType": {"const": predicate.uri},
             "predicate": body,
         },
         "required": ["_type", "subject", "predicateType", "predicate"],

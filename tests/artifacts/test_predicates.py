@@ -1,0 +1,102 @@
+"""One registry of the predicates that ArcOps states: each found by its name, with its schema and its golden, and no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from arcops.errors import Broken, Refused
+from artifacts.baseline import baseline_statement
+from artifacts.predicate import Predicate, name_of
+from artifacts.predicate_schema import predicate_schema
+from artifacts.predicates import all_predicates, known
+from artifacts.revocation import RevocationList, revocation_statement
+from artifacts.schemas import schema_text
+from artifacts.statement import to_statement
+from tests.artifacts.reports import AT, full_report
+from tests.artifacts.test_baseline import baseline
+
+pytestmark = pytest.mark.requirement("ARC-1")
+GOLDENS = Path(__file__).parent / "goldens"
+PUBLISHED = [one for one in all_predicates() if one.published]
+
+STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
+    "https://arcops.dev/predicates/readiness-report/v1": (lambda: to_statement(full_report()), full_report),
+    "https://arcops.dev/predicates/benchmark-baseline/v1": (lambda: baseline_statement(baseline()), baseline),
+    "https://arcops.dev/predicates/revocations/v1": (
+        lambda: revocation_statement(RevocationList(issued_at=AT)),
+        lambda: RevocationList(issued_at=AT),
+    ),
+}
+"""A statement of each, and what it says: whoever adds a predicate shows one."""
+
+
+def named(one: Predicate) -> str:
+    return one.file
+
+
+def test_each_is_shown_here() -> None:
+    assert {one.uri for one in all_predicates()} == set(STATED)
+
+
+@pytest.mark.parametrize("predicate", all_predicates(), ids=named)
+def test_each_is_found_by_its_type_and_reads_its_own_statements_alone(predicate: Predicate) -> None:
+    assert known(predicate.uri) is predicate, "its module has another name than its type"
+    for uri, (made, meant) in STATED.items():
+        if uri == predicate.uri:
+            assert predicate.read(made()) == meant()
+        else:
+            with pytest.raises(Refused):
+                predicate.read(made())
+
+
+@pytest.mark.parametrize("predicate", PUBLISHED, ids=named)
+def test_the_published_schema_is_what_the_types_say(predicate: Predicate) -> None:
+    assert schema_text(predicate.uri) == predicate_schema(predicate)
+
+
+@pytest.mark.parametrize("predicate", PUBLISHED, ids=named)
+def test_what_is_published_has_the_golden_that_a_person_read(predicate: Predicate) -> None:
+    assert STATED[predicate.uri][0]() == (GOLDENS / predicate.file).read_bytes()
+
+
+def test_every_published_file_and_every_golden_of_a_predicate_is_one_s() -> None:
+    files = {one.name for one in resources.files("artifacts.schemas").iterdir() if one.name.endswith(".json")}
+    assert files == {one.file for one in PUBLISHED}
+    stated = {path.name: json.loads(path.read_bytes())["predicateType"] for path in GOLDENS.glob("*.json")}
+    assert {name for name, uri in stated.items() if known(uri)} == files
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "https://arcops.dev/predicates/readiness-report/v2",
+        "https://arcops.dev/predicates/readiness-report/v1/",
+        "https://arcops.dev/predicates/readiness-report/v1\n",
+        "https://arcops.dev/predicates/readiness_report/v1",
+        "https://arcops.dev/predicates/../v1",
+        "https://arcops.dev/predicates/no-such/v1",
+        "https://example.org/predicates/readiness-report/v1",
+        "https://slsa.dev/provenance/v1",
+    ],
+)
+def test_what_is_none_is_not_known_and_has_no_schema(uri: str) -> None:
+    assert known(uri) is None
+    with pytest.raises(Refused, match="no published schema"):
+        schema_text(uri)
+
+
+def test_without_a_schema_none_is_given() -> None:
+    with pytest.raises(Refused, match="no published schema"):
+        schema_text("https://arcops.dev/predicates/revocations/v1")
+
+
+def test_a_type_that_is_not_ours_is_our_bug() -> None:
+    with pytest.raises(Broken, match="no predicate type"):
+        Predicate(uri="https://example.org/p/v1", title="t", holds=RevocationList, read=bytes)
+    assert name_of("https://arcops.dev/predicates/some-name/v12") == "some-name"
