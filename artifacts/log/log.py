@@ -145,13 +145,15 @@ class Log:
             )
         leaf = leaf_hash(line)
         self._remember(held, intended=leaf.hex())
+        as_read = self._seen is not None and self._seen[0] == self._stamp()
         append_line(self.path, line)
         tree = held.tree.append(leaf)
         grown = replace(held, lines=(*held.lines, line), tree=tree, over={**held.over, tree.size: tree})
         stamp = self._stamp()
         self._seen = (stamp, grown.lines, grown.over)
         self._remember(grown, newest=at)
-        self.nodes.add(held.tree, grown.lines, stamp)
+        if as_read:  # or the nodes would stand for a log that nobody read
+            self.nodes.add(held.tree, grown.lines, stamp)
         return grown
 
     def may_sign(self, held: Held) -> None:

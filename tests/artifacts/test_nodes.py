@@ -248,6 +248,12 @@ class TestStore:
         assert any("edited or moved" in one for one in kept.sound([KEY.public]))
         assert kept.check([KEY.public])
 
+    def test_what_was_edited_while_an_entry_was_added_is_not_passed(self, kept: Store) -> None:
+        held = kept.log.read()
+        kept.log.path.write_bytes(kept.log.path.read_bytes().replace(b"12:00:00Z", b"12:00:01Z", 1))
+        kept.log.append(held, held.lines[0], at=AT)
+        assert kept.log.nodes.inclusion(2, signed(kept)) is None
+
     def test_a_disk_that_takes_no_nodes_takes_the_entry(self, kept: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: object, **__: object) -> None:
             raise Unavailable("the disk is full")
