@@ -14,6 +14,7 @@ from dataclasses import is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
+from math import inf, isfinite
 from operator import length_hint
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin
@@ -45,6 +46,8 @@ def reader(kind: Any, signed: bool) -> Read:
         return _enum(kind)
     if isinstance(kind, type) and is_dataclass(kind):
         return _object(kind, signed)
+    if not signed and kind is float:
+        return _number
     if not signed and kind is timedelta:
         return durations.read_duration
     if not signed and kind is Path:
@@ -94,6 +97,8 @@ def alternatives(kind: Any, signed: bool, by: Callable[[Any], type[Any]]) -> dic
 def _in_json(kind: Any) -> type[Any]:
     if kind in PLAIN or kind is type(None):
         return in_python(kind)
+    if kind is float:
+        return int  # a whole number is a number, too, so the two are told apart by nothing
     if item_of(kind) is not None:
         return list
     return dict if is_dataclass(kind) or values_of(kind) is not None else str
@@ -106,6 +111,16 @@ def _plain(kind: type[Any], wanted: str) -> Read:
         return value
 
     return read
+
+
+def _number(value: object) -> float:
+    try:
+        found = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else inf
+    except OverflowError:
+        found = inf
+    if not isfinite(found):
+        raise other("a number that is finite", value)
+    return found
 
 
 def _path(value: object) -> Path:

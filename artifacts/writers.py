@@ -37,6 +37,8 @@ def writer(kind: Any, signed: bool) -> Write:
         return _by(kind, kind.__name__, attrgetter("value"))
     if isinstance(kind, type) and is_dataclass(kind):
         return _object(kind, signed)
+    if not signed and kind is float:
+        return _by(float, "a number", float)
     if not signed and kind is timedelta:
         return _by(timedelta, durations.WANTED, durations.duration)
     if not signed and kind is Path:

@@ -95,12 +95,15 @@ SHA = "a" * 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parser:
-    """``read`` raises one of `REFUSALS` or nothing. ``share`` of the inputs are tried, where each takes long."""
+    """``read`` raises one of `REFUSALS` or nothing. ``share`` of the inputs are tried, where each takes long. ``vectors`` names
+    the corpus of others that its sound inputs are from, if they are.
+    """
 
     name: str
     read: Callable[[bytes], object]
     seeds: tuple[bytes, ...]
     share: float = 1.0
+    vectors: str = ""
 
 
 @cache
@@ -654,6 +657,7 @@ def parsers() -> tuple[Parser, ...]:
             name="timestamp",
             read=lambda data: timestamps([data], b"s", trust().roots[0].timestampers),
             seeds=(b"\x30\x05\x30\x03\x02\x01\x00", b"\x30\x05\x30\x03\x02\x01\x02", *tokens()),
+            vectors="sigstore-conformance",
         ),
         Parser(
             name="bundle",

@@ -8,12 +8,15 @@ from tests.deep.growing import GROWING
 from tests.deep.mutating import mutants
 from tests.deep.parsers import Parser, parsers
 from tests.deep.trying import tried
+from tests.vectors import vectors
 
 
 @pytest.mark.parametrize("parser", parsers(), ids=lambda parser: parser.name)
 def test_no_input_makes_a_traceback(parser: Parser) -> None:
     found = tried(parser, max(len(parser.seeds) + 5, round(30 * parser.share)), seed="quick")
     assert not found.tracebacks, "\n\n".join(found.tracebacks[:3])
+    if parser.vectors and not found.accepted:
+        vectors(parser.vectors)  # its sound inputs are others'
     assert found.accepted
 
 
