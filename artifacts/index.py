@@ -194,8 +194,9 @@ class Index:
             values = (tree.size, size, b"".join(tree.peaks), chain)
             database.execute("UPDATE done SET entries = ?, bytes = ?, peaks = ?, chain = ?", values)
 
-    def find(self, what: Filter) -> tuple[Listed, ...]:
+    def find(self, what: Filter | None) -> tuple[Listed, ...]:
         """What *what* asks for, newest first."""
+        what = what or Filter()
         clause, values = _clause(what)
         query = f"SELECT position, {COLUMNS} FROM entry"  # noqa: S608  # names of ours
         with self._said():

@@ -18,33 +18,35 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from arcops.errors import Refused, Unavailable
 from arcops.late_pattern import late
 from arcops.policy import SKEW
 from artifacts.entries import Entry, Logged, read_line
-from artifacts.index import Choices, Filter, Index, Listed, as_listed
 from artifacts.log.checkpoint import Checkpoint
 from artifacts.log.lines import last_line, read_lines, read_whole
 from artifacts.log.log import Held, Log
 from artifacts.log.memory import Memory
 from artifacts.log.merkle import Proofs, leaf_hash
+from artifacts.log.origin import origin_in
 from artifacts.log.proven import Proven, from_lines
 from artifacts.looking_through import Unnamed, about, earlier, subjects_of
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
-from artifacts.reading import read_file
-from artifacts.rows import Row
 from artifacts.said import said
 from artifacts.store_check import StoreLooked, look_through
 from artifacts.writing import sync_folder, write_new
 
+if TYPE_CHECKING:
+    from artifacts.index import Choices, Filter, Index, Listed
+    from artifacts.rows import Row
+
 MOST_EVIDENCE = 256 * 1024 * 1024
-_MOST_ORIGIN = 4096
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -59,15 +61,6 @@ def object_path(folder: Path, digest: str) -> Path:
         raise Refused(f"{digest[:100]!r} is not a digest; write 'sha256:' and 64 hex digits")
     value = digest.removeprefix("sha256:")
     return folder / "objects" / value[:2] / value[2:]
-
-
-def _origin(path: Path) -> str:
-    try:
-        origin = read_file(path, _MOST_ORIGIN).decode("utf-8")
-        Checkpoint(origin=origin, size=0, root=bytes(32))
-    except (Refused, UnicodeDecodeError) as error:
-        raise Refused(f"{path} does not name the log of this store ({error}); put back what it said, it is one line") from error
-    return origin
 
 
 class Places(Protocol):
@@ -96,12 +89,11 @@ class Store:
                 Checkpoint(origin=origin, size=0, root=bytes(32))  # refuses a name that no checkpoint could carry
                 with suppress(Refused):  # another process made the store at the same moment; its name holds
                     write_new(folder / "origin", origin.encode(), mode=0o600)
-            self.origin = _origin(folder / "origin")
+            self.origin = origin_in(folder / "origin")
         except OSError as error:
             where = error.filename if isinstance(error.filename, str) else folder
             raise Unavailable(f"the store {folder} cannot be used: {where}: {error.strerror}") from error
         self.log = Log(folder, origin=self.origin, memory=Memory(memory, folder) if memory is not None else None)
-        self._index = Index(folder / "index.sqlite")
         self._unnamed = Unnamed(self.get)
         self._trusted = False
 
@@ -117,7 +109,14 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        self._index.close()
+        if "_index" in vars(self):
+            self._index.close()
+
+    @cached_property
+    def _index(self) -> Index:
+        from artifacts.index import Index  # with its database, which opening one artifact does without
+
+        return Index(self.folder / "index.sqlite")
 
     def put(self, sealed: bytes, evidence: Mapping[str, bytes], *, at: datetime, signer: Signer | None = None) -> Entry:
         """Keep the artifact *sealed* with the *evidence* behind it, by digest: the bodies' canonical bytes, the policy's own.
@@ -208,13 +207,15 @@ class Store:
     def list(self, what: Filter | None = None) -> tuple[Listed, ...]:
         """The stored artifacts that *what* asks for, newest first. Their words are theirs: open one before relying on it."""
         self.refresh()
-        return self._index.find(what or Filter())
+        return self._index.find(what)
 
     def newest(self, most: int) -> tuple[Listed, ...]:
         """The *most* newest artifacts, newest first, read from the log and themselves: what a decision may begin with.
 
         One whose bytes are gone or changed says nothing, as in a listing.
         """
+        from artifacts.index import as_listed
+
         lines = self.log.read().lines
         first = max(0, len(lines) - most)
         return tuple(as_listed(first + number, self._row(line)) for number, line in enumerate(lines[first:]))[::-1]
@@ -352,6 +353,8 @@ class Store:
         self._index.add(self._row(line) for line in read_lines(self.log.path, done))
 
     def _row(self, line: bytes) -> Row:
+        from artifacts.rows import Row
+
         entry = read_line(line)
         try:
             words = said(self.get(entry.artifact))

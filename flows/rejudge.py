@@ -7,6 +7,7 @@ not, here; the difference tells whether a gate changed since, or somebody's verd
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -87,10 +88,16 @@ def _evidence(record: EvidenceRecord, data: bytes) -> Evidence[Body]:
     )
 
 
+@lru_cache(maxsize=1)
+def _parsed(data: bytes, where: str) -> Policy:
+    """The policy in *data*: judging again and telling what was not asked both read it, of one artifact after the other."""
+    return parse_policy(data, where=where, as_then=True)
+
+
 def _policy(report: Report, gates: Iterable[AnyGate], kept: Kept) -> Policy:
     if report.policy_digest == NOTHING and report.policy_name.endswith(UNREAD):
         return unread(report.policy_name, gates)
-    policy = parse_policy(kept(report.policy_digest), where=report.policy_digest, as_then=True)
+    policy = _parsed(kept(report.policy_digest), report.policy_digest)
     if policy.name != report.policy_name:
         raise Refused(f"what is kept calls itself {policy.name!r}")
     return policy
