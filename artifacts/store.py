@@ -39,12 +39,12 @@ from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.said import said
-from artifacts.store_check import StoreLooked, look_through
 from artifacts.writing import sync_folder, write_new
 
 if TYPE_CHECKING:
     from artifacts.index import Choices, Filter, Index, Listed
     from artifacts.rows import Row
+    from artifacts.store_check import StoreLooked
 
 MOST_EVIDENCE = 256 * 1024 * 1024
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
@@ -323,6 +323,8 @@ class Store:
         The store's own checkpoint must be signed by one of *keys*. *checkpoint* is one that the caller kept elsewhere: without
         it and without a memory, an older log that was put back together with its older checkpoint and index goes unnoticed.
         """
+        from artifacts.store_check import look_through
+
         return look_through(self, self._index, keys, checkpoint)
 
     def path(self, digest: str) -> Path:
