@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import field, make_dataclass
+from functools import cache
 from typing import Any
 
 from arcops.asks import said
@@ -20,10 +21,12 @@ def generic_checks(known: Iterable[Tool[Any, Any]]) -> tuple[Tool[Any, Any], ...
     """One check for each subject that has a title and that none of the *known* capabilities asks about."""
     asked = [one.ask for one in known]
     alone = [one for one in all_judgeables() if about(one).title and not any(issubclass(ask, one) for ask in asked)]
-    return tuple(_check(one) for one in alone)
+    return tuple(_check(one) for one in alone)  # type: ignore[arg-type]  # classes are hashable; mypy does not believe it
 
 
+@cache
 def _check(subject: type[Judgeable]) -> Tool[Any, Any]:
+    """The check of *subject*: one, however often it is asked for, for its ask is a class."""
     what = next(one for one in all_evaluations() if one.subject is subject)
     policy = field(default=what.default_policy, metadata=said(_POLICY))
     ask: Any = make_dataclass(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from arcops.errors import Refused
 from arcops.judgeable import Judgeable
@@ -15,8 +15,6 @@ from flows.evaluate import evaluate
 from flows.place import Place, bounded
 from flows.subjects.evaluation import Evaluation
 from flows.subjects.meaning import called, meant
-
-B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

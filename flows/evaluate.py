@@ -17,7 +17,6 @@ from arcops.policy import Policy
 from arcops.request import Request, unheard
 from arcops.result import Report
 from arcops.seen.tree import Tree
-from artifacts.beneath import held
 from artifacts.bundle import seal
 from artifacts.store import Store
 from artifacts.wire import canonical, to_json
@@ -116,7 +115,7 @@ def request_for(kind: str, meaning: Meant, at: Place, signer: Signer) -> Request
         exercise=meaning.exercise,
         secrets=key_files(at.settings.key),
         progress=at.progress,
-        within=held(at.roots) if at.worker else at.within,
+        within=at.within,
     )
 
 

@@ -36,8 +36,7 @@ class Place:
     goes below ``settings.output`` then, or nowhere. ``own`` says that it is one's own command line: only there may an ask name
     what runs a program, say which server is asked, or change what is trusted. ``worker`` says that a run of Prefect's works
     here, which somebody else asked for; ``elsewhere`` that the work is done by such a run, so nothing is looked at here.
-    ``say`` is told sentences that the person there
-    has to hear before something happens.
+    ``say`` is told sentences that the person there has to hear before something happens.
     """
 
     settings: Settings
@@ -93,8 +92,11 @@ class Place:
 
     @property
     def within(self) -> Roots:
-        """The folders below which a path that the caller named is opened, as they are now."""
-        return held(None if self.roots is None else (*self.roots, *self._output))
+        """The folders below which a path that the caller named is opened, as they are now.
+
+        Who calls a server may name again what was written for him; a run is told nothing of that, so it may not.
+        """
+        return held(None if self.roots is None else (*self.roots, *(() if self.worker else self._output)))
 
     @property
     def writable(self) -> Roots:

@@ -120,13 +120,3 @@ def _closure(gates: Iterable[AnyGate], answers: Callable[[str], AnyCollector | N
         for body in (*gate.needs, *gate.wants):
             add(body.KIND, ())
     return tuple(sorted(ordered.values(), key=lambda found: found.follows))
-
-
-def rests_on(gate: AnyGate, body: type[Body]) -> bool:
-    """Does *gate* judge evidence that rests, directly or through other collectors, on *body*?"""
-    return body.KIND in {need.KIND for need in gate.needs} | {found.body.KIND for found in _closure([gate], collector_of)}
-
-
-def needs_kind(gate: AnyGate, prefix: str) -> bool:
-    """Does *gate* need evidence of a kind whose name begins with *prefix*?"""
-    return any(body.KIND.startswith(prefix) for body in gate.needs)

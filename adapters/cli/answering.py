@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TypeVar
 
+from adapters.cli.commands import Given
+from adapters.cli.plain import print_json
+from adapters.cli.printing import Answering, TextOrJson
 from adapters.cli.server import server
 from capabilities.contract import Tool
 from capabilities.place import Place
@@ -16,6 +20,18 @@ B = TypeVar("B")
 
 _TRACING = ("OTEL_", "ARCOPS_TRACES")
 """How the variables begin by which traces are asked for."""
+
+
+def shown(given: Given[A, B, Answering], show: Callable[[B], None], as_json: Callable[[object], None] = print_json) -> B:
+    """The answer to what a command is *given*, printed by *show*, or *as_json* if its ``--format`` says so."""
+    from adapters.cli import surroundings
+
+    found = answer(given.tool, given.ask(), surroundings.place())
+    if given.own.form is TextOrJson.JSON:
+        as_json(found)
+    else:
+        show(found)
+    return found
 
 
 def answer(tool: Tool[A, B], ask: A, at: Place) -> B:

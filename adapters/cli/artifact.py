@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from adapters.cli import files, surroundings
-from adapters.cli.answering import answer
+from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command
 from adapters.cli.exits import BY_VERDICT, GREEN, RED
 from adapters.cli.plain import print_json, print_machine, print_plain, printable
@@ -73,7 +73,7 @@ def compare(given: Given[Compare, Compared, Answering]) -> int:
     from adapters.cli.differences import print_compared
     from artifacts.vouch import Standing
 
-    ask = given.ask()
+    ask = given.ask()  # once, for it reads what it names
     compared = answer(given.tool, ask, surroundings.place())
     if given.own.form is TextOrJson.JSON:
         print_json(compared)
@@ -91,11 +91,7 @@ def rejudge(given: Given[Rejudge, Rejudged, Answering]) -> int:
     from artifacts.vouch import Standing
     from capabilities.artifact.rejudge import Again
 
-    found = answer(given.tool, given.ask(), surroundings.place())
-    if given.own.form is TextOrJson.JSON:
-        print_json(found)
-    else:
-        _print_rejudged(found)
+    found = shown(given, _print_rejudged)
     verified = found.signature.standing is Standing.VERIFIED
     if not verified:
         print(f"NOT VERIFIED: {printable(f'{found.artifact}: {found.signature.said}')}", file=sys.stderr)

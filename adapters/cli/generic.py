@@ -1,4 +1,4 @@
-"""Commands for capabilities that nobody wrote one for: the ask gives the options, and the answer is printed as it is."""
+"""Commands for capabilities that have none written by hand: the ask gives the options, and the answer is printed as it is."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def find(line: Sequence[str]) -> Command | str:
 
 
 def _generic() -> Iterable[Command]:
-    from adapters.cli.generic import unclaimed  # for words that nobody declared, and for help
+    from adapters.cli.generic import unclaimed  # for words that no command declares, and for help
 
     return unclaimed(one for one in declared() if isinstance(one, Command))
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.cli import files, surroundings
-from adapters.cli.answering import answer
+from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.judging import begin, judge, keep, tell, where
 from adapters.cli.options import Reaching
 from adapters.cli.plain import printable
-from adapters.cli.printing import Answering, Format, TextOrJson
+from adapters.cli.printing import Answering, Format
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.tier import Tier
@@ -41,11 +41,7 @@ def check(given: Given[CheckNetwork, Judged, Reaching]) -> int:
 @command("network reach", "capabilities.network.check:reach_network", own=Answering)
 def reach(given: Given[ReachNetwork, Reached, Answering]) -> int:
     """Say whether one end reaches another, and which rules decide. Exits 0 for yes, 3 for no, 1 where it is not certain."""
-    found = answer(given.tool, given.ask(), surroundings.place())
-    if given.own.form is TextOrJson.JSON:
-        _print_canonical(found)
-    else:
-        _print_reached(found)
+    found = shown(given, _print_reached, _print_canonical)
     if not found.certain:
         return CANNOT
     return GREEN if found.allowed else RED
@@ -178,11 +174,7 @@ def snapshot(given: Given[SnapshotNetwork, Snapshotted, SavingNetwork]) -> int:
 @command("network exposure", "capabilities.network.exposure:expose_network", own=Answering)
 def exposure(given: Given[ExposeNetwork, ExposedNetwork, Answering]) -> int:
     """Say which pods are reachable from outside, by which ways, names, ports and rules. Exits 1 where it is not certain."""
-    found = answer(given.tool, given.ask(), surroundings.place())
-    if given.own.form is TextOrJson.JSON:
-        _print_canonical(found)
-    else:
-        _print_exposed(found)
+    found = shown(given, _print_exposed, _print_canonical)
     return CANNOT if found.doubts else GREEN
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.cli import files, surroundings
-from adapters.cli.answering import answer
+from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.exits import BY_VERDICT, GREEN, RED
-from adapters.cli.plain import print_json, print_plain, printable
-from adapters.cli.printing import Answering, TextOrJson
+from adapters.cli.plain import print_plain, printable
+from adapters.cli.printing import Answering
 from arcops.asks import Question
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def list_(given: Given[Filter, ArtifactsListed, None]) -> None:
 )
 def review(given: Given[Filter, Review, Answering]) -> None:
     """List the artifacts that were kept, with each signature checked now."""
+    shown(given, _print_review)
+
+
+def _print_review(found: Review) -> None:
     from artifacts.vouch import Standing
 
-    found = answer(given.tool, given.ask(), surroundings.place())
-    if given.own.form is TextOrJson.JSON:
-        print_json(found)
-        return
     for one in found.artifacts:
         listed, verified = one.listed, one.signature.standing is Standing.VERIFIED
         verdict = (listed.verdict.value if listed.verdict else "-") if verified else "NOT VERIFIED"
@@ -85,17 +85,17 @@ def review(given: Given[Filter, Review, Answering]) -> None:
 @command("store examine", "capabilities.artifact.examine:examine_artifact", own=Answering)
 def examine(given: Given[Examine, Examined, Answering]) -> int:
     """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 where any of them is bad."""
-    examined = answer(given.tool, given.ask(), surroundings.place())
-    if given.own.form is TextOrJson.JSON:
-        print_json(examined)
-    else:
-        if examined.report is not None:
-            print_plain(examined.report)
-        for line in _standing(examined):
-            print(printable(line))
+    examined = shown(given, _print_examined)
     if examined.report is None or not _holds(examined):
         return RED
     return BY_VERDICT[examined.report.verdict]
+
+
+def _print_examined(examined: Examined) -> None:
+    if examined.report is not None:
+        print_plain(examined.report)
+    for line in _standing(examined):
+        print(printable(line))
 
 
 def _holds(examined: Examined) -> bool:
@@ -129,12 +129,12 @@ def fetch(given: Given[Fetch, Fetched, None]) -> None:
 @command("store figures", "capabilities.artifact.figures:success_figures", own=Answering)
 def figures(given: Given[AskFigures, Figures, Answering]) -> None:
     """Measure the success figures from the artifacts whose signatures hold, each with its definition."""
+    shown(given, _print_figures)
+
+
+def _print_figures(measured: Figures) -> None:
     from capabilities.artifact.figures import worded
 
-    measured = answer(given.tool, given.ask(), surroundings.place())
-    if given.own.form is TextOrJson.JSON:
-        print_json(measured)
-        return
     print(f"from {measured.begin:%Y-%m-%d} to {measured.end:%Y-%m-%d %H:%M} UTC")
     for figure in measured.figures:
         print(f"\n{figure.title}: {worded(figure)}\n  {printable(figure.said)}\n  {figure.definition}")

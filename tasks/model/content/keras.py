@@ -29,8 +29,6 @@ PLAIN_MODULES = frozenset(
 ) | {"keras"}
 """Modules whose classes are the building blocks themselves; a class of any other is an import to be allowed by name."""
 
-MEMBERS = frozenset(("config.json", "metadata.json", "model.weights.h5", "model.weights.npz"))
-
 
 def is_keras(members: list[zips.Member]) -> bool:
     names = {member.name for member in members}

@@ -13,7 +13,6 @@ from arcops.late_pattern import late
 from tasks.model.content.code_names import FORMS, CodeKind, code_kind
 
 UNKNOWN = "unknown-text"
-SETTINGS = "tool-settings"
 
 WORD_SUFFIXES = frozenset(
     (

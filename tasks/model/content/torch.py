@@ -11,7 +11,6 @@ from tasks.model.content.window import Malformed, Window
 
 PICKLES = ("data.pkl", "constants.pkl", "attributes.pkl", "bytecode.pkl")
 LEGACY_PICKLES = 5
-TORCH_PROTOCOL = 1001
 
 
 def is_torch(members: list[zips.Member]) -> bool:
