@@ -23,7 +23,8 @@ from starlette.applications import Starlette
 from adapters.admission import app as admission_app
 from adapters.admission.app import MOST_BYTES, routes
 from arcops.errors import Unavailable
-from artifacts.store import Filter, Store
+from artifacts.index import Filter
+from artifacts.store import Store
 from flows.place import Place
 from tests.adapters.test_admit import deployment
 from tests.certificates import Authority
