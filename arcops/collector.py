@@ -62,6 +62,7 @@ class Collector(Generic[T]):
     time that it takes: limits guard against hostile input, and hardware that is measured is none. ``bounds`` says what one that
     is isolated may touch; ``before`` adds to the request what must be looked up outside of these bounds, by our code alone.
     ``idle`` says that names alone show that it will open no file: then it needs no process, which costs more than such a look.
+    ``takes`` names the extras (`arcops.extras`) without which it cannot look.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Collector(Generic[T]):
     before: Callable[[Request], Request]
     idle: Callable[[Request, Seen], bool]
     look: Callable[[Request, Seen], Sighting[T]]
+    takes: tuple[str, ...] = ()
 
 
 def collector(
@@ -94,6 +96,7 @@ def collector(
     bounds: Callable[[Request], Bounds] = only_the_subject,
     before: Callable[[Request], Request] = as_it_is,
     idle: Callable[[Request, Seen], bool] = never_idle,
+    takes: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*, under an id that is never given to another.
 
@@ -120,6 +123,7 @@ def collector(
             before=before,
             idle=idle,
             look=look,
+            takes=takes,
         )
 
     return declare

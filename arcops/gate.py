@@ -34,7 +34,8 @@ class Gate(Generic[P]):
 
     ``judges`` are the subjects that it judges; `Judgeable` stands for every one.
     ``needs`` must all be present before ``findings`` is asked; ``wants`` may be absent. Every one of ``rules`` must be
-    answered at every judging. ``policy`` is a frozen dataclass whose defaults fail closed.
+    answered at every judging. ``policy`` is a frozen dataclass whose defaults fail closed. ``takes`` names the
+    extras (`arcops.extras`) without which it cannot judge; its policy can be read without them.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Gate(Generic[P]):
     examples: Callable[[], Iterable[Example[P]]]
     findings: Callable[[Seen, P], Iterator[Finding]]
     doc: str
+    takes: tuple[str, ...] = ()
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in (*self.rules, judged_rule(self.id)) if rule.id == rule_id), None)
@@ -69,6 +71,7 @@ def gate(
     policy: type[P],
     rules: tuple[Rule, ...],
     examples: Callable[[], Iterable[Example[P]]] | None = None,
+    takes: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Seen, P], Iterator[Finding]]], Gate[P]]:
     """Declare the decorated generator of findings as the gate *gate_id*.
 
@@ -92,6 +95,7 @@ def gate(
             examples=examples or partial(_beside, findings.__module__),
             findings=findings,
             doc=doc,
+            takes=takes,
         )
 
     return declare

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlencode
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from securesystemslib.exceptions import UnsupportedLibraryError
 from securesystemslib.signer._hsm_signer import HSMSigner
 from securesystemslib.signer._key import SSlibKey
 from securesystemslib.signer._signer import Signer as Backend
 
 from arcops.errors import Refused, Unavailable
+from arcops.extras import of
 from artifacts.public_key import PublicKey, load_public_key
 
 MODULE = "PYKCS11LIB"
@@ -57,6 +59,9 @@ def load_remote(uri: str, secret: Callable[[str], str], public: PublicKey | None
         backend = Backend.from_priv_key_uri(place, known, ask)
     except (Refused, Unavailable):
         raise
+    except UnsupportedLibraryError as error:
+        extra = "pkcs11" if place.startswith("hsm:") else "cloud"
+        raise Refused(f"the key {uri} cannot be used without a library that is not installed here: {of(extra)}") from error
     except Exception as error:  # the backends raise whatever their libraries raise
         raise Unavailable(f"the key {uri} cannot be used: {_said(error)}") from error
     return RemoteKey(public=public, uri=uri, backend=backend)

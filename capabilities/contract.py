@@ -107,9 +107,20 @@ class Tool(Generic[A, B]):
         return cast(B, replace(answer, **told) if told else answer)
 
     def _answered(self, ask: A, at: Place) -> B:
-        if self.deployed is not None and at.settings.prefect_api:
-            return _by_prefect(self, self.deployed, ask, at)
-        return self.work(ask, at)
+        try:
+            if self.deployed is not None and at.settings.prefect_api:
+                return _by_prefect(self, self.deployed, ask, at)
+            return self.work(ask, at)
+        except ModuleNotFoundError as error:
+            raise lacking(error) from error
+
+
+def lacking(error: ModuleNotFoundError) -> Exception:
+    """What to tell a user for *error*: which extra is missing and how to install it. *error* itself if no extra brings it."""
+    from arcops.extras import without
+
+    sentence = without(error.name or "")
+    return Refused(sentence) if sentence else error
 
 
 def not_from_afar(name: str) -> str:

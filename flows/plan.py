@@ -65,7 +65,7 @@ def make_plan(
     """The plan that answers every gate of *policy* among *gates* (by default all there are).
 
     A need for which no collector exists stays in the plan's gates and is UNKNOWN when they are judged. Raises `Refused`
-    where the policy names none of *gates*.
+    if the policy names none of *gates*, and if an extra is not installed without which one could not do its work.
     """
     known = gates_of(policy) if gates is None else gates
     chosen = tuple(gate for gate in sorted(known, key=lambda gate: gate.id) if gate.id in policy.gates)
@@ -79,7 +79,13 @@ def make_plan(
         others = (gate for gate in chosen if gate.id != attachments.id)
         chosen = tuple(sorted((*others, attachments), key=lambda gate: gate.id))
     answers = collector_of if collectors is None else _by_kind(collectors).get
-    return Plan(request=request, policy=policy, collectors=_closure(chosen, answers), gates=chosen)
+    needed = _closure(chosen, answers)
+    extras = [extra for gate in chosen for extra in gate.takes] + [extra for one in needed for extra in one.takes]
+    if extras:
+        from arcops.extras import refuse_without  # most plans take none
+
+        refuse_without(extras)
+    return Plan(request=request, policy=policy, collectors=needed, gates=chosen)
 
 
 def gates_of(policy: Policy) -> tuple[AnyGate, ...]:

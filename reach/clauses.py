@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from arcops.late_module import LateModule
 from arcops.seen.network import (
     Direction,
     Network,
@@ -23,6 +23,11 @@ from reach.addresses import Outside
 from reach.effort import Effort
 from reach.ports import Ports, PortSpace
 from reach.selectors import Flags, Labelled
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LateModule("numpy", extra="network")
 
 
 @dataclass(slots=True, kw_only=True)

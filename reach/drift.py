@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from arcops.finding import Location
+from arcops.late_module import LateModule
 from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
 from reach.addresses import AddressSpan, Domain
@@ -19,6 +19,11 @@ from reach.ports import Ports
 from reach.roots import roots
 from reach.selectors import Flags
 from reach.world import World
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LateModule("numpy", extra="network")
 
 Said = dict[str, tuple[Location, object]]
 """By the title of an object: where it stands, and what it says."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from arcops.late_module import LateModule
 from arcops.seen.network import (
     NAMESPACE_NAME,
     Action,
@@ -28,6 +28,11 @@ from reach.addresses import AddressSpan, Domain
 from reach.clauses import Terrain
 from reach.ports import Ports
 from reach.selectors import Flags
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LateModule("numpy", extra="network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from arcops.finding import Location
+from arcops.late_module import LateModule
 from arcops.seen.network import Action, Direction, Network, PodSet, Protocol
 from reach.addresses import AddressSpan
 from reach.attachment import Attachment, attachments
@@ -20,6 +20,11 @@ from reach.entries import WayIn, entries
 from reach.mesh_layer import MeshLayer
 from reach.ports import Ports
 from reach.world import World
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LateModule("numpy", extra="network")
 
 ANY = "any address"
 

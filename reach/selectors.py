@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from arcops.late_module import LateModule
 from arcops.seen.network import Label, Operator, Requirement, Selector
 
-Flags = NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LateModule("numpy", extra="network")
+
+Flags: TypeAlias = "NDArray[np.bool_]"
 
 
 class Labelled:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from arcops.late_module import LateModule
 from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, PolicyTier
 from reach.clauses import Clause, Terrain
 from reach.effort import STEP, Effort
 from reach.ports import Ports
 from reach.selectors import Flags
 
-Bits = NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = LateModule("numpy", extra="network")
+
+Bits: TypeAlias = "NDArray[np.uint8]"
 """Rows of flags, eight to a byte."""
 
 

@@ -1,7 +1,8 @@
 """Write the lock: every package that ArcOps stands on, in one version, with the hashes of all its published files.
 
-``make lock`` runs it. `requirements.lock` is what runs (and what builds ArcOps itself); `requirements-dev.lock` is that and
-every extra. Both hold for Python 3.11 and newer on every platform, name no index, and are installed with
+``make lock`` runs it. `requirements.lock` is what runs with the extra ``all`` (and what builds ArcOps itself);
+`requirements-dev.lock` is that and what the tests take. Both hold for Python 3.11 and newer on every platform, name no index,
+and are installed with
 ``--require-hashes --no-deps``.
 """
 
@@ -17,12 +18,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[2]
 PLAIN, ALL = "requirements.lock", "requirements-dev.lock"
+PLAIN_EXTRAS, ALL_EXTRAS = ("--extra", "all"), ("--extra", "dev")
+"""Not `cloud`: its libraries are many, and nothing here runs them."""
 OLDEST = "3.11"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (
-    ("x86_64-manylinux_2_28", ("--all-extras",)),
-    ("aarch64-manylinux_2_28", ("--all-extras",)),
-    ("aarch64-apple-darwin", ()),  # NVIDIA makes its bindings for no Mac
+    ("x86_64-manylinux_2_28", ALL_EXTRAS),
+    ("aarch64-manylinux_2_28", ALL_EXTRAS),
+    ("aarch64-apple-darwin", PLAIN_EXTRAS),  # NVIDIA makes its bindings for no Mac
 )
 HEAD = "# Written by `make lock`. It names no index: pip takes yours, and takes from it only files with these hashes.\n"
 _FOREIGN = re.compile(r"://|^\s*(?:-[a-z]|--(?!hash=sha256:))|(?:^|[\s@])(?:\.{0,2}/)", re.MULTILINE)
@@ -53,11 +56,11 @@ def main(uv: str) -> None:
         build: list[str] = tomllib.load(file)["build-system"]["requires"]
     # `editables` is what hatchling takes to install a project where it lies.
     built = "\n".join([*build, "editables>=0.5,<1"]) + "\n"
-    whole = compiled(uv, "--universal", "--all-extras", "--generate-hashes", fed=built)
+    whole = compiled(uv, "--universal", *ALL_EXTRAS, "--generate-hashes", fed=built)
     with tempfile.TemporaryDirectory() as folder:
         pins = Path(folder) / "pins.txt"
         pins.write_text(re.sub(r"( \\)?\n    --hash=\S+", "", whole))
-        plain = compiled(uv, "--universal", "--generate-hashes", "--constraint", str(pins), fed=built)
+        plain = compiled(uv, "--universal", *PLAIN_EXTRAS, "--generate-hashes", "--constraint", str(pins), fed=built)
         for python in PYTHONS:  # there is a file for each, so that a new machine compiles nothing
             for platform, extras in PLATFORMS:
                 only = ("--python-platform", platform, "--only-binary", ":all:", "--constraint", str(pins), *extras)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from arcops.errors import Refused
+from arcops.extras import refuse_without
 from arcops.request import LiveCluster
 from flows.place import Place
 from tasks.kubernetes.config import access, current_context
@@ -44,6 +45,7 @@ def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> 
     refuse_air_gapped(at.settings.tier)
     cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig, here=here)
     if here:
+        refuse_without(("kubernetes",))
         for sentence in access(cluster, os.environ).aloud:
             at.say(sentence)
     return cluster

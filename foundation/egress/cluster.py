@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused, Unavailable
+from arcops.extras import without
 from arcops.tier import Tier
 from foundation.egress.permission import Purpose, permit_unread, permitted
 
@@ -48,7 +49,7 @@ def refuse_without_client() -> None:
     try:
         import kubernetes.client  # type: ignore[import-untyped]  # noqa: F401  # the package brings no types
     except ImportError as error:
-        raise Refused("reading a cluster needs the package 'kubernetes'; install arcops[cluster]") from error
+        raise Refused(str(without("kubernetes"))) from error
 
 
 class ApiServer:

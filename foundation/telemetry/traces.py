@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
+from arcops.extras import refuse_without
 from arcops.tier import Tier
 from foundation.egress.permission import permit, plain
 from foundation.telemetry import spans
@@ -47,6 +48,7 @@ def begin(environment: Mapping[str, str], tier: Tier) -> None:
     where = read_traces(environment, tier)
     if where is None or _begun is not None:
         return
+    refuse_without(("telemetry",))
     from foundation.telemetry.otel import Otel
 
     _begun = Otel(where)

@@ -30,6 +30,7 @@ from tasks.gpu.gpu_driver import node_bounds
     isolated=True,
     follows=True,
     measures=True,
+    takes=("bench",),
     bounds=node_bounds,
 )
 def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:

@@ -12,7 +12,7 @@ from arcops.seen.declared import Declared
 from tasks.network.network import read_manifests
 
 
-@collector("declared", Declared, version="1", deadline=timedelta(minutes=15))
+@collector("declared", Declared, version="1", deadline=timedelta(minutes=15), takes=("network",))
 def declared(request: Request, seen: Seen) -> Sighting[Declared]:
     """Read what the request says was declared. Raises `Refused` where it says nothing, or where no manifest is there."""
     if request.declared is None:

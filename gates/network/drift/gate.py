@@ -83,6 +83,7 @@ class DriftPolicy:
     needs=(Declared, Network),
     policy=DriftPolicy,
     rules=(DECLARED, SEEN, SCOPE, GAINED, LOST, LAYERS, TEXT),
+    takes=("network",),
 )
 def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
     """The findings on what differs."""

@@ -61,7 +61,14 @@ class GatewayPolicy:
     plain_listeners: bool = False
 
 
-@gate("gateway", judges=(Manifests,), needs=(Network,), policy=GatewayPolicy, rules=(ATTACHED, LISTENERS, HOSTS, BACKEND_TLS))
+@gate(
+    "gateway",
+    judges=(Manifests,),
+    needs=(Network,),
+    policy=GatewayPolicy,
+    rules=(ATTACHED, LISTENERS, HOSTS, BACKEND_TLS),
+    takes=("network",),
+)
 def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
     """The findings on Gateways, Ingresses and routes."""
     evidence = seen[Network]

@@ -70,7 +70,14 @@ class MeshPolicy:
     root_namespace: str = "istio-system"
 
 
-@gate("mesh", judges=(Manifests,), needs=(Network,), policy=MeshPolicy, rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS))
+@gate(
+    "mesh",
+    judges=(Manifests,),
+    needs=(Network,),
+    policy=MeshPolicy,
+    rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS),
+    takes=("network",),
+)
 def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
     """The findings on the mesh."""
     evidence = seen[Network]

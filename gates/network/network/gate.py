@@ -85,6 +85,7 @@ class NetworkSafetyPolicy:
         entered.ENTRIES,
         entered.BACKENDS,
     ),
+    takes=("network",),
 )
 def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     """The findings on the manifests."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
+from arcops.late_module import LateModule
 from arcops.seen.network import Direction, Network, PodSet, Protocol
 from gates.listing import listed
 from gates.network.network import hosts, isolated
@@ -18,6 +18,11 @@ from reach.addresses import Address
 from reach.decision import decide
 from reach.selectors import Flags
 from reach.world import World
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LateModule("numpy", extra="network")
 
 Seen = Evidence[Network]
 METADATA = Rule(

@@ -42,7 +42,9 @@ class Compiler:
         try:
             self.version = ".".join(str(part) for part in self._ask("nvrtcVersion"))
         except RuntimeError as error:
-            raise Refused("NVIDIA's compiler libnvrtc cannot be loaded; install nvidia-cuda-nvrtc (arcops[gpu])") from error
+            raise Refused(
+                "NVIDIA's compiler libnvrtc cannot be loaded; install nvidia-cuda-nvrtc: pip install 'arcops[gpu]'"
+            ) from error
 
     def architecture(self, capability: int) -> Architecture:
         """For a device of *capability*. Raises `Refused` where it is older than everything that is compiled for."""

@@ -7,8 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from arcops.errors import Refused, Unavailable
-
-_INSTALL = "install it with the extra 'gpu' (arcops[gpu])"
+from arcops.extras import of, without
 
 _FOR_GOOD = {
     "CUDA_ERROR_NO_DEVICE": "give this process a GPU (the container's devices, CUDA_VISIBLE_DEVICES), or say --cpu",
@@ -55,7 +54,7 @@ class Cuda:
         try:
             code, *values = getattr(self.driver, name)(*arguments)
         except AttributeError as error:
-            raise Refused(f"the installed cuda-bindings have no {name}; {_INSTALL} once more") from error
+            raise Refused(f"the installed cuda-bindings have no {name}; install another version: {of('gpu')}") from error
         except RuntimeError as error:  # the binding's way to say that a library, or a function in it, is not there
             raise CudaError(f"{name} is not in the driver's library; update the driver", "CUDA_ERROR_NOT_FOUND") from error
         except ValueError as error:  # of a code that the binding has no name for
@@ -84,7 +83,7 @@ def bound(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise Refused(f"measuring a GPU takes NVIDIA's {module}, which is not installed here; {_INSTALL}") from error
+        raise Refused(f"NVIDIA's {module} cannot be imported: {without('cuda')}") from error
 
 
 def started() -> Cuda:

@@ -1,0 +1,91 @@
+"""What a plain installation leaves out: each extra, what it adds, and what to say if it is missing.
+
+`pyproject.toml` lists the packages of each extra; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from arcops.errors import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """``adds`` completes the sentence "It adds …". ``modules`` are what our code imports of it."""
+
+    name: str
+    adds: str
+    modules: tuple[str, ...]
+
+
+EXTRAS = (
+    Extra(name="bench", adds="benchmarks of the processor", modules=("numpy",)),
+    Extra(
+        name="cloud",
+        adds="signing with a key in AWS KMS, Azure Key Vault, Google Cloud KMS or HashiCorp Vault",
+        modules=("azure", "boto3", "google.cloud.kms", "hvac"),
+    ),
+    Extra(name="gpu", adds="benchmarks of NVIDIA GPUs", modules=("cuda", "numpy")),
+    Extra(name="kubernetes", adds="reading a live cluster", modules=("kubernetes", "urllib3")),
+    Extra(
+        name="network",
+        adds="checks of network policies, and the questions 'arcops network' answers about them",
+        modules=("cel_expr_python", "google.protobuf", "numpy"),
+    ),
+    Extra(name="pkcs11", adds="signing with a key in a PKCS #11 token", modules=("pkcs11",)),
+    Extra(
+        name="prefect",
+        adds="running checks as Prefect flows",
+        modules=("httpx", "prefect", "pydantic", "websockets"),
+    ),
+    Extra(
+        name="server",
+        adds="the MCP server and client, the evidence pages and the admission webhook",
+        modules=(
+            "anyio", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types", "prometheus_client", "pydantic", "starlette",
+            "uvicorn",
+        ),
+    ),
+    Extra(name="telemetry", adds="traces (OpenTelemetry)", modules=("google.protobuf", "opentelemetry", "requests")),
+)  # fmt: skip
+
+
+def without(module: str) -> str | None:
+    """What to tell a user if *module* could not be imported; `None` if no extra brings it."""
+    bring = [
+        one.name
+        for one in EXTRAS
+        if any(f"{name}.".startswith(f"{module}.") or f"{module}.".startswith(f"{name}.") for name in one.modules)
+    ]
+    return _sentence(module, bring) if bring else None
+
+
+def of(extra: str) -> str:
+    """The command that installs *extra*, and what it adds."""
+    return f"pip install 'arcops[{extra}]' adds {_named(extra).adds}"
+
+
+def refuse_without(extras: Iterable[str]) -> None:
+    """Raise `Refused`, with the command that installs it, for the first of *extras* that is not installed whole."""
+    for extra in extras:
+        for module in _named(extra).modules:
+            if not _there(module):
+                raise Refused(_sentence(module, (extra,)))
+
+
+def _named(extra: str) -> Extra:
+    return next(one for one in EXTRAS if one.name == extra)
+
+
+def _sentence(module: str, extras: Iterable[str]) -> str:
+    return f"the Python package {module.partition('.')[0]!r} is not installed: {'; '.join(map(of, extras))}"
+
+
+def _there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package around it is not there either
+        return False
