@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -45,13 +47,17 @@ def distributions(lines: list[str]) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in lines if not line.startswith("arcops[")}
 
 
+_brought = cache(packages_distributions)
+
+
+@cache
 def of_module(module: str) -> set[str]:
     """The distributions that bring *module*."""
     if module == "google.protobuf":
         return {"protobuf"}
     if module == "opentelemetry":
         return {"opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"}
-    return {canonicalize_name(name) for name in packages_distributions().get(module, [])}
+    return {canonicalize_name(name) for name in _brought().get(module, [])}
 
 
 def test_every_extra_says_what_it_adds_and_imports_what_it_brings() -> None:
@@ -97,7 +103,7 @@ def test_lists_are_sorted() -> None:
 
 
 WITHOUT = """
-import importlib.abc, json, sys
+import contextlib, importlib.abc, io, json, os, sys
 sys.path.insert(0, {house!r})
 gone = {gone!r}
 class Gone(importlib.abc.MetaPathFinder):
@@ -106,71 +112,73 @@ class Gone(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Gone())
 from adapters.cli.main import run
-print(json.dumps([run(words) for words in {lines!r}]))
+ended = []
+for words, environment in {lines!r}:
+    os.environ.update(environment)
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        code = run(words)
+    ended.append([code, said.getvalue()])
+    for name in environment:
+        del os.environ[name]
+    os.environ.pop("ARCOPS_SERVER", None)
+print(json.dumps(ended))
 """
 PLAIN = sorted({module for extra in EXTRAS for module in extra.modules} - {"pydantic"})
 """What a plain installation lacks; sigstore brings pydantic."""
+Line = tuple[list[str], dict[str, str]]
 
 
-def alone(here: Bench, *lines: list[str], **more: str) -> tuple[list[int], str]:
-    """The exit codes of commands in a process that has none of the modules of `PLAIN`, and what they said on standard error."""
+def alone(here: Bench, lines: list[Line]) -> list[tuple[int, str]]:
+    """How each command ends, and what it says on standard error, in one process that has none of the modules of `PLAIN`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARCOPS_", "PREFECT_", "OTEL_", "COV"))}
-    code = WITHOUT.format(house=str(HOUSE), gone=PLAIN, lines=list(lines))
+    code = WITHOUT.format(house=str(HOUSE), gone=PLAIN, lines=lines)
     done = subprocess.run(
         [sys.executable, "-c", code],
-        capture_output=True, text=True, timeout=300, check=True, env={**kept, **here.environment, **more},
+        capture_output=True, text=True, timeout=300, check=True, env={**kept, **here.environment},
     )  # fmt: skip
-    codes: list[int] = json.loads(done.stdout.splitlines()[-1])
-    return codes, done.stderr
+    return [(int(code), str(said)) for code, said in json.loads(done.stdout.splitlines()[-1])]
 
 
 def test_a_plain_installation_reads_verifies_explains_and_checks_a_model(tmp_path: Path) -> None:
-    from datetime import UTC, datetime
-
     here = bench(tmp_path)
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
     artifact = str(RELEASED / "readiness-report-v1.sigstore.json")
     policies = sorted(file.stem for file in (HOUSE / "policies").glob("*/*.yaml") if file.parent.name != "skus")
     sealed = str(tmp_path / "sealed.json")
-
-    codes, said = alone(
-        here,
-        ["verify", artifact, "--key", str(RELEASED / "readiness-report-v1.pub")],
+    typed = [
+        ["verify", artifact, "--key", str(RELEASED / "readiness-report-v1.pub")],  # released a while ago: it holds no longer
+        ["check", str(model), "--policy", "pilot", "--output", sealed],  # there are no advisories here
         ["show", artifact],
-        ["check", str(model), "--policy", "pilot", "--output", sealed],
         ["rejudge", sealed],
         ["explain", "network/isolated"],
         ["--help"],
         *(["policy", "check", name] for name in policies),
-    )
+    ]
 
-    assert codes[0] == 3, said  # it was released a while ago, so it holds no longer
-    assert codes[1] == 0, said
-    assert codes[2] == 3, said  # there are no advisories here
-    assert codes[3:] == [0] * len(codes[3:]), said
-    assert "pip install" not in said
+    ended = alone(here, [(words, {}) for words in typed])
+
+    assert [code for code, _ in ended] == [3, 3, *(0 for _ in typed[2:])], ended
+    assert not any("pip install" in said for _, said in ended)
 
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: x}\nspec: {containers: [{name: c, image: i}]}\n"
+LACKING: list[tuple[str, str, dict[str, str]]] = [
+    ("mcp", "server", {}),
+    ("server", "server", {}),
+    ("web", "server", {}),
+    ("--server http://127.0.0.1:1 store list", "server", {}),
+    ("gpu bench --cpu", "bench", {}),
+    ("network check {0}", "network", {}),
+    ("network diff {0} {0}", "network", {}),
+    ("network reach {0} --from x/a --to x/a:80", "network", {}),
+    ("cluster check --context one --kubeconfig {0}/config --tier restricted", "kubernetes", {}),
+    ("store list", "telemetry", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}),
+    ("check {0} --policy pilot", "prefect", {"PREFECT_API_URL": "http://127.0.0.1:1/api"}),
+]
 
 
-@pytest.mark.parametrize(
-    ("words", "extra", "environment"),
-    [
-        ("mcp", "server", {}),
-        ("server", "server", {}),
-        ("web", "server", {}),
-        ("--server http://127.0.0.1:1 store list", "server", {}),
-        ("gpu bench --cpu", "bench", {}),
-        ("network check {0}", "network", {}),
-        ("network diff {0} {0}", "network", {}),
-        ("network reach {0} --from x/a --to x/a:80", "network", {}),
-        ("cluster check --context one --kubeconfig {0}/config --tier restricted", "kubernetes", {}),
-        ("store list", "telemetry", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}),
-        ("check {0} --policy pilot", "prefect", {"PREFECT_API_URL": "http://127.0.0.1:1/api"}),
-    ],
-)
-def test_a_command_names_the_extra_that_it_lacks(words: str, extra: str, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_command_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
     given = tmp_path / "given"
     given.mkdir()
     (given / "pod.yaml").write_text(POD)
@@ -183,12 +191,13 @@ def test_a_command_names_the_extra_that_it_lacks(words: str, extra: str, environ
     (given / "config").write_text(json.dumps(config))
     (given / "config").chmod(0o600)
 
-    codes, said = alone(bench(tmp_path), words.format(given).split(), **environment)
+    ended = alone(bench(tmp_path), [(words.format(given).split(), environment) for words, _, environment in LACKING])
 
-    assert codes == [2], said
-    assert of(extra) in said
-    assert len(re.findall("pip install", said)) == 1, said
-    assert len(said.splitlines()) == 1, said
+    for (words, extra, _), (code, said) in zip(LACKING, ended, strict=True):
+        assert code == 2, (words, said)
+        assert of(extra) in said, (words, said)
+        assert len(re.findall("pip install", said)) == 1, (words, said)
+        assert len(said.splitlines()) == 1, (words, said)
 
 
 def test_a_module_that_no_extra_brings_is_no_users_matter() -> None:
