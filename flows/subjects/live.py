@@ -44,7 +44,7 @@ def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> 
     refuse_air_gapped(at.settings.tier)
     cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig, here=here)
     if here:
-        for sentence in access(cluster, os.environ).aloud:
+        for sentence in access(cluster, os.environ).notices:
             at.say(sentence)
     return cluster
 

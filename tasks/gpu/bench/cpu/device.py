@@ -20,7 +20,7 @@ from tasks.gpu.bench.drills import Drill
 _CANARY_ORDER = 256
 _CANARY_BYTES = 8 * 1024**2
 _A_ROUND = 200_000_000
-"""Nanoseconds: moments are told of so often."""
+"""Nanoseconds from one moment to the next."""
 
 
 class Processor:
@@ -52,7 +52,7 @@ class Processor:
         return (*self._arrays.drills(), *(products.drill() for products in self._products))
 
     def canary(self) -> Drill:
-        """A small product and a small copy: it feels both a neighbour that computes and one that moves memory."""
+        """A small product and a small copy: another process that computes slows it down, and so does one that moves memory."""
         work = 2 * _CANARY_ORDER**3
         return Drill(name="canary", unit=Unit.OPERATIONS, work=work, time=self._sing, check=None)
 
@@ -66,7 +66,7 @@ class Processor:
         return time.perf_counter_ns() - begun
 
     def sustain(self, microseconds: int) -> Iterator[Moment]:
-        """Products in 32 bits, of which each moment tells the median."""
+        """Products in 32 bits; each moment holds their median."""
         begun, cpus = time.perf_counter_ns(), self._host.cpus
         before = throttled(cpus)
         while (now := time.perf_counter_ns()) - begun < microseconds * 1000:
