@@ -97,7 +97,7 @@ def counted() -> Iterator[list[int]]:
 
 
 def plain(here: Bench, model: Path) -> None:
-    """The same collectors, in a process of their own where they ask for one, and the same gates, called one after the other."""
+    """The same collectors, in a separate process if they ask for one, and the same gates, called one after the other."""
     from artifacts.store import Store
     from flows.conclude import conclude
     from flows.evaluate import seal_and_keep

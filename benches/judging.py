@@ -1,4 +1,4 @@
-"""How often is a good machine called slow, and a slow one good? Our rule beside three others, on machines that are noisy.
+"""How often is a good machine called slow, and a slow one good? Our rule compared with three others, on noisy machines.
 
     python -m benches.judging
 
@@ -7,7 +7,7 @@ tolerance of 5 percent. Our rule is the real one: the sessions of `tasks.gpu.ben
 all the samples that ours took. "false RED": RED though nothing changed. "missed": GREEN though it is slower. What ours cannot
 tell is AMBER; the others know no such answer. 300 machines a line, seeds fixed; one in a hundred more or less is chance.
 
-Then: how often the 95 percent interval holds the true ratio, by the number of sessions, where sessions drift by 4 percent; and
+Then: how often the 95 percent interval holds the true ratio, by the number of sessions, if sessions drift by 4 percent; and
 how often a machine that is slower by just the tolerance is called RED, with a fixed number of sessions and with "more until
 decided", which looks at the interval again and again.
 """

@@ -1,11 +1,11 @@
-"""What one reading of a model costs, beside a bare SHA-256 loop and beside model-signing, in one run.
+"""What one reading of a model costs, compared with a bare SHA-256 loop and with model-signing, in one run.
 
     python -m benches.tree [GIB] [FOLDER]
 
 Writes GIB (default 2) of random safetensors files below FOLDER (default: the system's temporary folder), measures each
-contender in a process of its own, and prints ratios. The peer model-signing (`pip install model-signing`, it is no
-dependency of ours) is left out where it is absent. Takes more than a minute: the cache believes only files that were left
-alone that long. CPU is user and system time of all threads.
+contender in a separate process, and prints ratios. The peer model-signing (`pip install model-signing`, not a dependency of
+ArcOps) is left out if it is absent. Takes more than a minute: the cache accepts only files that were unchanged that long.
+CPU is user and system time of all threads.
 """
 
 from __future__ import annotations

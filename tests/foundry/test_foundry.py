@@ -96,8 +96,8 @@ def test_the_whole_check_judges_it(engine: str, tmp_path: Path) -> None:
 def test_the_simulator_answers_as_the_engine_does(engine: str) -> None:
     """Each question of the collector, put to both: the same status, and the same shape of the answer."""
     routes = ["/status", "/v1/models", "/models/unload/tiny", "/models/loaded", "/models/unload/tiny", "/models/load/tiny"]
-    routes += ["/models/load/tiny", "/models/loaded", "/models/load/tiny-random:1", "/models/load/nobody", "/openai/status"]
-    routes += ["/v1/model", "/ready", "/health", "/models/unload/tiny", "/models/unload/nobody"]
+    routes += ["/models/load/tiny", "/models/loaded", "/models/load/tiny-random:1", "/models/load/unknown", "/openai/status"]
+    routes += ["/v1/model", "/ready", "/health", "/models/unload/tiny", "/models/unload/unknown"]
     get(f"{engine}/models/unload/other")
     get(f"{engine}/models/load/tiny")
     server = Foundry(aliases=("tiny", "other"), takes=0.0, loaded=["tiny-random:1"])

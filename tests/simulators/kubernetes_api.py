@@ -30,8 +30,8 @@ class Cluster:
     """``objects`` by list path, such as ``/api/v1/pods``; ``forbidden`` paths answer 403; ``expires`` is how many continued
     pages answer 410 before one is given. ``texts`` and ``documents`` answer at paths that list nothing, such as
     ``/metrics`` and ``/version``; ``broken`` paths end the connection without an answer. ``asked`` is every request line.
-    ``breaks`` are paths at which the server fails in the way that is named; once it did, it fails so for good where
-    ``for_good``. ``broke`` is set when it first did.
+    ``breaks`` are paths at which the server fails in the named way; with ``for_good`` it fails in this way ever after.
+    ``broke`` is set at the first failure.
     """
 
     objects: dict[str, list[dict[str, Any]]]

@@ -50,7 +50,7 @@ class Collected:
             return list(self.spans)
 
     def take(self, body: bytes) -> None:
-        """Keep what *body* holds. Raises where it is no request of this kind."""
+        """Keep what *body* holds. Raises if it is not a request of this kind."""
         request = ExportTraceServiceRequest.FromString(body)
         with self.changed:
             for resource in request.resource_spans:

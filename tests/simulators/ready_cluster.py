@@ -68,7 +68,7 @@ def beating(cluster: Cluster) -> Iterator[None]:
 
 
 def ready_cluster() -> Cluster:
-    """Two GPU nodes, and everything that `POLICY` requires; with words in it that nobody may keep."""
+    """Two GPU nodes, and everything that `POLICY` requires; with words in it that must not be kept."""
     listed: Objects = {one.path: [] for one in RESOURCES if "openshift" not in one.version}
     listed[at("namespaces")] = [named("kube-system"), named("models")]
     listed[at("nodes")] = [node("edge-1"), node("edge-2")]

@@ -181,16 +181,16 @@ def _flipped(data: bytes) -> bytes:
 
 
 def test_what_cannot_be_proven_is_reported_and_never_signed(place: Place) -> None:
-    good, stranger = envelope(place.key, statement()), Ed25519PrivateKey.generate()
+    good, other = envelope(place.key, statement()), Ed25519PrivateKey.generate()
     bad = {
         "changed": (_flipped(good), "enrolled key"),
-        "stranger": (envelope(stranger, statement()), "enrolled key"),
+        "other-key": (envelope(other, statement()), "enrolled key"),
         "truncated": (good[:-20], "not JSON"),
-        "unsigned": (json.dumps(statement()).encode(), "nobody signed"),
+        "unsigned": (json.dumps(statement()).encode(), "without a signature"),
         "signatureless": (json.dumps(json.loads(good) | {"signatures": []}).encode(), "no signature"),
-        "other-payload": (envelope(place.key, {}, "application/vnd.example"), "no in-toto statement"),
+        "other-payload": (envelope(place.key, {}, "application/vnd.example"), "not an in-toto statement"),
         "no-statement": (envelope(place.key, {"_type": "https://in-toto.io/Statement/v9"}), "not an in-toto statement"),
-        "no-subject": (envelope(place.key, statement(subject=[])), "about nothing"),
+        "no-subject": (envelope(place.key, statement(subject=[])), "has no subject"),
         "no-digest": (envelope(place.key, statement(subject=[{"name": "x", "digest": {}}])), "without a digest"),
         "odd-digest": (envelope(place.key, statement(subject=[{"digest": {"sha256": "QQ"}}])), "not lower-case hex"),
         "duplicate": (
@@ -199,7 +199,7 @@ def test_what_cannot_be_proven_is_reported_and_never_signed(place: Place) -> Non
         ),
         "empty": (b"", "not JSON"),
         "list": (b"[]", "not a JSON object"),
-        "bundle": (json.dumps({"dsseEnvelope": json.loads(good), "mediaType": "x"}).encode(), "no Sigstore bundle"),
+        "bundle": (json.dumps({"dsseEnvelope": json.loads(good), "mediaType": "x"}).encode(), "not that of a Sigstore bundle"),
     }
     for name, (data, _) in bad.items():
         folder = place.model / name

@@ -109,7 +109,7 @@ def test_a_spent_budget_says_so() -> None:
         clock=lambda: float(next(times)),
     )
     assert not found.decided
-    assert all("the time was over" in figure.said for figure in found.figures)
+    assert all("the time ended" in figure.said for figure in found.figures)
 
 
 def test_who_is_told_to_stop_stops() -> None:

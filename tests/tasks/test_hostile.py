@@ -163,7 +163,7 @@ class TestForeign:
 
     def test_a_line_of_the_journal_that_is_no_object(self) -> None:
         for line in (b"x", b"[]", b"1" * 5000, b"[" * 9999):
-            with pytest.raises(Refused, match="no JSON object"):
+            with pytest.raises(Refused, match="not a JSON object"):
                 list(_entries([line]))
         odd = json.dumps({"MESSAGE": [78, 300, -1, "a", None], "_SOURCE_MONOTONIC_TIMESTAMP": "9" * 5000}).encode()
         assert list(_entries([odd])) == [(0, "N????")]
@@ -186,11 +186,11 @@ def test_authorities_of_one_name_and_one_key_are_climbed_once_each() -> None:
             .sign(key, hashes.SHA256())
         )
 
-    stranger = made(99, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "b")]))
+    other = made(99, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "b")]))
     leaf, between = made(1, ca=False), [made(serial) for serial in range(2, 10)]
     began = time.process_time()
     with pytest.raises(Refused, match="does not lead to"):
-        path_to([stranger], leaf, between, at=SIGNED_AT)
+        path_to([other], leaf, between, at=SIGNED_AT)
     assert time.process_time() - began < 2
     assert len(path_to(between[:1], leaf, between[1:], at=SIGNED_AT)) == 1
 

@@ -1,4 +1,4 @@
-"""TLS to an inference endpoint: whom it does not trust is told nothing, the key least of all, and the reason is kept."""
+"""TLS to an inference endpoint: a server that it does not trust gets no data and never the key, and the reason is kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY = "very-secret"
 
 @dataclass(frozen=True)
 class Site:
-    """Our authority, another, and the files of both where an operator would keep them."""
+    """Our authority, another one, and the files of both, as an operator would keep them."""
 
     folder: Path
     ours: Authority

@@ -76,10 +76,10 @@ def test_it_is_idle_only_where_it_opens_nothing(tmp_path: Path, named: str, atta
 
     assert sboms.idle(request, seen) is idle
     for path in (folder / named, other):
-        path.unlink()  # so that whoever opens one of them says so
+        path.unlink()  # so that a collector that opens one of them says so
     with pytest.raises((Refused, Unavailable, OSError)) as raised:
         sboms.look(request, seen)
-    assert ("no SBOM lies in" in str(raised.value)) is idle or attached
+    assert ("no SBOM was found in" in str(raised.value)) is idle or attached
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ _DEEP = b'{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":
 
 FAULTS: dict[str, Callable[[dict[str, object]], object]] = {
     "must be unique": lambda d: d | {"components": _TWINS},
-    "bom-ref of nothing": lambda d: d | {"dependencies": [{"ref": "root", "dependsOn": ["ghost"]}]},
+    "not the bom-ref of any part": lambda d: d | {"dependencies": [{"ref": "root", "dependsOn": ["ghost"]}]},
     "serialNumber": lambda d: d | {"serialNumber": "urn:uuid:not-one"},
     "metadata.timestamp": lambda d: d | {"metadata": {"timestamp": "yesterday"}},
     "names the schema of 1.4": lambda d: d | {"$schema": "http://cyclonedx.org/schema/bom-1.4.schema.json"},

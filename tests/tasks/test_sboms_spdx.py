@@ -115,7 +115,7 @@ SPDX2_FAULTS: dict[str, Change] = {
     "'unheard' was unexpected": lambda d: d["packages"][0].update(unheard=1),
     "files[0].checksums": lambda d: d["files"][0].update(checksums=[]),
     "relationshipType": lambda d: d["relationships"][1].update(relationshipType="LIKES"),
-    "SPDXID of nothing": lambda d: d["relationships"][1].update(relatedSpdxElement="SPDXRef-Ghost"),
+    "not the SPDXID of any element": lambda d: d["relationships"][1].update(relatedSpdxElement="SPDXRef-Ghost"),
     "must be unique": lambda d: d["files"][0].update(SPDXID="SPDXRef-Model"),
 }  # fmt: skip
 

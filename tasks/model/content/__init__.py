@@ -20,7 +20,7 @@ from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
-READERS = "2"
+READERS = "3"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
