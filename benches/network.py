@@ -1,6 +1,6 @@
 """The all-pairs answer for clusters of several sizes: what a whole process costs, and how that grows with size.
 
-Each shape is read from YAML and answered for every pair of ends on every port in a process of its own, by the functions that
+Each shape is read from YAML and answered for every pair of ends on every port in a separate process, by the functions that
 `arcops network check` uses. The peers, in the same run: `python -c pass`, whole process against whole process, and the naive
 reference of the tests, which looks at one packet after the other: all pairs of the smallest shape, a sample of the others,
 whose answers must agree.
@@ -34,7 +34,7 @@ FAMILIES: dict[str, tuple[Shape, ...]] = {
 AIM = 10.0, 1024.0
 """Seconds and MiB for 5,000 pods under 2,000 policies, all pairs, on two cores."""
 WHOLE = 100
-"""Up to so many pods the naive reference answers for every pair; above, for a sample."""
+"""Up to this number of pods the naive reference answers for every pair; above it, for a sample."""
 
 
 def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int) -> Iterator[str]:
@@ -71,7 +71,7 @@ def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int
 
 
 def answer(folder: Path) -> None:
-    """In a process of its own: read, compile, answer for all pairs."""
+    """In a separate process: read, compile, answer for all pairs."""
     from reach.world import World
     from tasks.network.network import read_manifests
 

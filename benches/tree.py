@@ -114,7 +114,7 @@ def main(gib: float, folder: str | None) -> None:
         os.sync()
         written = time.time()
         measured("bare", model, cache)  # warms the page cache for all
-        # The contenders take turns, so that a busy neighbour slows all of them alike.
+        # The contenders take turns, so that other load slows all of them in the same way.
         contenders = [name for name in CONTENDERS if name != "model_signing" or find_spec("model_signing")]
         rounds: dict[str, list[tuple[float, float, int]]] = {name: [] for name in contenders}
         for turn in range(5):
@@ -123,7 +123,7 @@ def main(gib: float, folder: str | None) -> None:
         best = {name: (min(row[0] for row in rows), min(row[1] for row in rows)) for name, rows in rounds.items()}
         peak = max(row[2] for row in rounds["tree"])
         small_peak = measured("tree", small, Path(work, "none-small"))[2]
-        # The cache believes only files that were left alone for its margin.
+        # The cache accepts only files that were unchanged for its margin.
         time.sleep(max(0.0, written + 62 - time.time()))
         first = measured("tree", model, cache)
         second = min(measured("tree", model, cache) for _ in range(3))

@@ -109,7 +109,7 @@ def serving(tls: tuple[Path, Path] | None = None, **plans: Plan) -> Iterator[Api
             return connection, address
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that breaks off, as one does that refuses the certificate."""
+            """A client that closes the connection, like one that refuses the certificate."""
 
     server = Server(("127.0.0.1", 0), Handler)
     api.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"

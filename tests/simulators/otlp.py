@@ -41,7 +41,7 @@ class Collected:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def until(self, found: Callable[[Sequence[Spanned]], bool]) -> list[Spanned]:
-        """The spans as soon as *found* says that they are there."""
+        """The spans, as soon as *found* is true for them."""
         end = time.monotonic() + _PATIENCE_SECONDS
         with self.changed:
             while not found(self.spans):

@@ -50,7 +50,7 @@ def at(title: str) -> str:
 
 @contextmanager
 def beating(cluster: Cluster) -> Iterator[None]:
-    """While this lasts, the nodes of *cluster* renew their leases, as kubelets do: however long a command takes to ask."""
+    """Inside this block the nodes of *cluster* renew their leases, as kubelets do, however long a command takes."""
     ended = threading.Event()
 
     def beat() -> None:
@@ -156,7 +156,7 @@ def node(name: str) -> dict[str, Any]:
 
 
 def lease(name: str, *, off: timedelta = timedelta(0)) -> dict[str, Any]:
-    """A heartbeat of now, by a clock that is so much *off*."""
+    """A heartbeat of now, by a clock that differs by *off*."""
     renewed = datetime.now(UTC) + off
     return {
         **named(name, "kube-node-lease"),

@@ -156,7 +156,6 @@ class TestTheScript:
     def test_without_a_gpu_it_says_so(self) -> None:
         assert self.lines(None) == (
             0,
-            "no GPU was measured: no NVIDIA driver: libcuda.so.1 was not found;"
-            " install the driver, or use --cpu\n",
+            "no GPU was measured: no NVIDIA driver: libcuda.so.1 was not found; install the driver, or use --cpu\n",
         )
         assert self.lines(None, "--required")[0] == 1

@@ -1,4 +1,4 @@
-"""Cilium's policies as they are read: what each form means, and that what is not understood is never taken for nothing."""
+"""Reading Cilium's policies: the meaning of each form; a form that is not understood is never ignored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kubeconfig that others ask for is held to a list of harmless fields; one's own may name files, as for kubectl."""
+"""A kubeconfig for other callers may have only listed fields; a person's own may name files, as for kubectl."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ class TestTheOperatorsFile:
 
     @pytest.mark.parametrize("name", ["clusters.yaml", "kubeconfig"])
     def test_what_lies_where_callers_put_files_is_refused(self, tmp_path: Path, name: str) -> None:
-        """Also by way of a link: what counts is where the file is."""
+        """Also through a link: the real folder of the file counts."""
         mine, served = tmp_path / "mine", tmp_path / "served"
         mine.mkdir()
         served.mkdir()
@@ -285,7 +285,7 @@ class TestOnesOwn:
 
     @pytest.mark.parametrize("name", ["auth-provider", "as", "as-groups", "tomorrow"])
     def test_what_would_not_be_followed_is_refused_and_not_ignored(self, tmp_path: Path, name: str) -> None:
-        """With ``as`` ignored, a look would have other rights than the person meant."""
+        """If ``as`` were ignored, the check would have other rights than the person wants."""
         said = kubeconfig()
         user(said)[name] = {}
         with pytest.raises(Refused, match=f"has the field '{name}'"):
@@ -308,5 +308,5 @@ class TestOnesOwn:
 
     def test_without_a_kubeconfig_it_says_so(self, tmp_path: Path) -> None:
         for environment in ({"HOME": str(tmp_path)}, {"KUBECONFIG": str(tmp_path / "gone")}):
-            with pytest.raises(Refused, match="name one with --kubeconfig"):
+            with pytest.raises(Refused, match="name another one with --kubeconfig"):
                 current_context(None, environment)

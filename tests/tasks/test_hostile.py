@@ -1,4 +1,4 @@
-"""Three tracebacks that were, and their kind: hostile bytes are a refusal of the file that holds them, and hide no other."""
+"""Three former tracebacks, and similar ones: hostile bytes refuse the file that holds them, and do not hide other files."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class TestForeign:
 
 
 def test_authorities_of_one_name_and_one_key_are_climbed_once_each() -> None:
-    """Every one of them seems to have issued every other. Mutation: every path is tried, which is a factorial of them."""
+    """Each certificate seems to be the issuer of each other. Mutation: every path is tried, which is a factorial number."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a")])
 
     def made(serial: int, subject: x509.Name = name, ca: bool = True) -> x509.Certificate:
@@ -200,7 +200,7 @@ def _range(*events: tuple[Turn, str]) -> Range:
 
 
 def test_an_advisory_with_many_events_and_versions_is_not_read_in_a_square() -> None:
-    """Counted in CPU, many against few in one process: in a square sixteen times as long for four times as much."""
+    """CPU time, many against few in one process: quadratic time would be sixteen times as long for four times as much."""
 
     def took(count: int) -> float:
         events = [event for at in range(count) for event in ((Turn.INTRODUCED, f"{at}.0"), (Turn.FIXED, f"{at}.5"))]

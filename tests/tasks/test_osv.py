@@ -1,4 +1,4 @@
-"""Advisories, offline: exports imported whole or not at all, and packages compared so that doubt is never safety."""
+"""Advisories, offline: exports are imported whole or not at all, and an unclear comparison never counts as safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every reader but pickle's: good files pass without a word, and the smallest lie in each is a problem."""
+"""Every reader except pickle's: good files pass without a problem, and the smallest error in each is a problem."""
 
 from __future__ import annotations
 

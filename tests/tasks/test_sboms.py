@@ -1,4 +1,4 @@
-"""SBOMs are read by their specifications: what is valid passes, and nothing at all makes the reader fall over."""
+"""SBOMs are read by their specifications: a valid one passes, and no input crashes the reader."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def collect(folder: Path, *attached: Path) -> Sboms:
     [("model.safetensors", False, True), ("bom.json", False, False), ("model.safetensors", True, False)],
 )
 def test_it_is_idle_only_where_it_opens_nothing(tmp_path: Path, named: str, attached: bool, idle: bool) -> None:
-    """What is idle looks in our own process, so whatever would be opened must not be."""
+    """The check for idle collectors runs in our own process, so it must not open any file."""
     folder, other = tmp_path / "model", tmp_path / "notes"
     folder.mkdir()
     (folder / named).write_bytes(b"{}")

@@ -125,7 +125,7 @@ def _newer(layout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(_rewrite, "other bytes"), (_lie, "its descriptor says"), (_newer, "reads only 1.0.0")],
+    [(_rewrite, "does not match its name"), (_lie, "its descriptor says"), (_newer, "reads only 1.0.0")],
 )
 def test_a_broken_layout_is_refused(tmp_path: Path, key: Key, trust: Path, change: Callable[[Path], None], said: str) -> None:
     layout = tmp_path / "layout"

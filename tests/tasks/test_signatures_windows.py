@@ -1,4 +1,4 @@
-"""Validity windows: what a retired log, authority or key vouches for does not count, however sound its signature is."""
+"""Validity windows: what a retired log, authority or key signed does not count, even if the signature is valid."""
 
 from __future__ import annotations
 

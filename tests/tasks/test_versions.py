@@ -1,4 +1,4 @@
-"""Version order: other people's cases line by line, and what an order must always be."""
+"""Version order: the cases of other projects line by line, and the properties of every order."""
 
 from __future__ import annotations
 

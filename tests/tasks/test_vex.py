@@ -1,4 +1,4 @@
-"""VEX documents among the attestations: read into one shape, with what keeps a statement from counting said beside it."""
+"""VEX documents among the attestations: read into one form, with the reason if a statement does not count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates that reach for what only an escape from a sandbox needs, wherever a template can stand."""
+"""Templates that use what only an escape from a sandbox needs, at each place of a template."""
 
 from __future__ import annotations
 
