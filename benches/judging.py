@@ -45,7 +45,7 @@ JUDGES = replace(POLICY, least_sustained=0)
 
 @dataclass
 class Machine:
-    """``session`` gives the slowdown that all samples of a session share, and whether the canary has it, too; ``sample`` that of
+    """``session`` gives the slowdown that all samples of a session share, and whether the canary has it; ``sample`` that of
     one sample."""
 
     session: Callable[[random.Random], tuple[float, bool]]
