@@ -68,7 +68,7 @@ def test_a_load_is_kept_up_for_as_long_as_it_should(processor: Device) -> None:
     assert [moment.at for moment in moments] == sorted(moment.at for moment in moments)
 
 
-def test_the_canary_sings(processor: Device) -> None:
+def test_the_canary_runs(processor: Device) -> None:
     assert all(took > 0 for took in processor.canary().time(4))
 
 

@@ -44,7 +44,7 @@ def test_drills_take_turns_with_the_canary_around_each() -> None:
     first, second = Planned({"a": always(5), "b": always(7)}), Planned({"a": always(6)}, name="GPU-2")
     found = run(first, second)
     assert first.visits == ["a", "b"] * QUICK.least
-    assert first.songs == 2 * len(first.visits)
+    assert first.canaries == 2 * len(first.visits)
     assert [(figure.name, figure.device, len(figure.sessions)) for figure in found.figures] == [
         ("a", "GPU-1", 5), ("b", "GPU-1", 5), ("a", "GPU-2", 5),
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from arcops.calm import calm, singer, undisturbed
+from arcops.calm import calm, canary_device, undisturbed
 from arcops.errors import ArcOpsError, Stopped
 from arcops.exercise import Exercise
 from arcops.seen.baseline import Baseline, model_of
@@ -93,7 +93,7 @@ class Sessions:
         known = self._baseline and self._baseline.figure(course.drill.name, model_of(device, machines))
         if not known or known.work != course.drill.work:
             return True
-        around = (one.sessions for one in self._courses if singer(one.device.machine.device) == singer(device))
+        around = (one.sessions for one in self._courses if canary_device(one.device.machine.device) == canary_device(device))
         quiet = calm(session for sessions in around for session in sessions)
         left = undisturbed(course.sessions, quiet, self._exercise.drift)
         if len(left) < LEAST_SESSIONS:

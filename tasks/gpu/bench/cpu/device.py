@@ -54,12 +54,12 @@ class Processor:
     def canary(self) -> Drill:
         """A small product and a small copy: another process that computes slows it down, and so does one that moves memory."""
         work = 2 * _CANARY_ORDER**3
-        return Drill(name="canary", unit=Unit.OPERATIONS, work=work, time=self._sing, check=None)
+        return Drill(name="canary", unit=Unit.OPERATIONS, work=work, time=self._canary, check=None)
 
-    def _sing(self, count: int) -> Sequence[int]:
-        return [self._note() for _ in range(count + 1)][1:]
+    def _canary(self, count: int) -> Sequence[int]:
+        return [self._canary_once() for _ in range(count + 1)][1:]
 
-    def _note(self) -> int:
+    def _canary_once(self) -> int:
         begun = time.perf_counter_ns()
         numpy.dot(self._fixed, self._fixed)
         numpy.copyto(self._to, self._from)
