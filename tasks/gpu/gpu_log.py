@@ -46,7 +46,7 @@ def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
         lines, whole = _journal(f"/dev/kmsg: {error.strerror}", alive, (*request.secrets, *secret_files(os.environ)))
         source, used = LogSource.JOURNAL, Source(name="journalctl", kind=SourceKind.TOOL)
     if not lines:
-        raise Refused("the kernel's log has no messages, so faults since boot cannot be seen")
+        raise Refused("the kernel's log is empty, so faults since boot cannot be seen")
     told = faults(lines)
     return Sighting(
         body=GpuLog(source=source, since_boot=whole, xids=told.xids, sxids=told.sxids, unclear=told.unclear), sources=(used,)

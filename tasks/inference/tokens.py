@@ -31,4 +31,4 @@ def refuse_ended(token: str, until: datetime) -> None:
         ) from error
     end = datetime.fromtimestamp(ends, UTC)
     if end < until:
-        raise Refused(f"the access token expires at {end:%Y-%m-%d %H:%M:%S} UTC, possibly before the check ends; get a new one")
+        raise Refused(f"the access token expires at {end:%Y-%m-%d %H:%M:%S} UTC, and the check may end later; get a new one")

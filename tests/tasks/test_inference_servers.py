@@ -139,8 +139,8 @@ class TestAzureLocal:
     @pytest.mark.parametrize(
         ("made", "said"),
         [
-            (lambda: token(NOW - timedelta(seconds=1)), "ends at"),
-            (lambda: token(NOW + timedelta(seconds=299)), "ends at"),
+            (lambda: token(NOW - timedelta(seconds=1)), "expires at"),
+            (lambda: token(NOW + timedelta(seconds=299)), "expires at"),
             (lambda: "just-a-key", "not a JSON Web Token"),
             (lambda: "a.%%%.c", "not a JSON Web Token"),
             (lambda: token(None), "not a JSON Web Token"),

@@ -219,7 +219,7 @@ FAULTS: dict[str, Callable[[dict[str, object]], object]] = {
     "not the bom-ref of any part": lambda d: d | {"dependencies": [{"ref": "root", "dependsOn": ["ghost"]}]},
     "serialNumber": lambda d: d | {"serialNumber": "urn:uuid:not-one"},
     "metadata.timestamp": lambda d: d | {"metadata": {"timestamp": "yesterday"}},
-    "names the schema of 1.4": lambda d: d | {"$schema": "http://cyclonedx.org/schema/bom-1.4.schema.json"},
+    "names the schema of version 1.4": lambda d: d | {"$schema": "http://cyclonedx.org/schema/bom-1.4.schema.json"},
     "not a CycloneDX version": lambda d: d | {"specVersion": "2.9"},
     "bomFormat": lambda d: d | {"bomFormat": "cyclonedx"},
     "licenses[0].license.id": lambda d: d | {"components": [_FILE | {"licenses": [{"license": {"id": "Mine"}}]}]},
@@ -280,7 +280,7 @@ def test_what_is_too_large_is_refused_without_being_read(tmp_path: Path) -> None
         target=tmp_path, kind="model", tier=Tier.AIR_GAPPED, now=NOW, trust=tmp_path, data=tmp_path, cache=tmp_path
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(Refused, match="at most 67108864"):
+    with pytest.raises(Refused, match="the limit for a file of this kind is 67108864"):
         sboms.look(request, Seen({"tree": evidence(tree)}, at=NOW, subject_name="m"))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024, "the file was read"
 
