@@ -1,4 +1,4 @@
-"""Which sessions were disturbed, by the canary that sang around them.
+"""Which sessions were disturbed, by the canary that ran before and after each.
 
 Calm is what the canary took in the calmest quarter of the sessions of one run on one device. Measured against a baseline
 instead, a device that lost half of its clocks would have no calm session at all, and its slowness would pass for a disturbance.
@@ -12,15 +12,15 @@ from arcops.seen.benchmark import Session
 from arcops.zones import median
 
 
-def singer(device: str) -> str:
-    """On which device the canary sings for *device*: of a pair joined by ``>``, the first."""
+def canary_device(device: str) -> str:
+    """The device that the canary runs on when *device* is measured: of a pair joined by ``>``, the first."""
     return device.partition(">")[0]
 
 
 def calm(sessions: Iterable[Session]) -> int:
-    """What the canary takes in calm, in nanoseconds, by all sessions on one device; 0 where it never sang."""
-    songs = sorted(median(session.canary) for session in sessions if session.canary)
-    return songs[len(songs) // 4] if songs else 0
+    """What the canary takes in calm, in nanoseconds, by all sessions on one device; 0 if it never ran."""
+    times = sorted(median(session.canary) for session in sessions if session.canary)
+    return times[len(times) // 4] if times else 0
 
 
 def undisturbed(sessions: Sequence[Session], calm: int, drift: int) -> tuple[Session, ...]:

@@ -41,7 +41,7 @@ class Spent:
 
 
 class Rounds:
-    """Rounds of some work, each measured, and the first forgotten."""
+    """Rounds of some work, each measured; the first does not count."""
 
     def __init__(self) -> None:
         self._seen: list[tuple[float, float, int]] = []
@@ -97,7 +97,7 @@ def counted() -> Iterator[list[int]]:
 
 
 def plain(here: Bench, model: Path) -> None:
-    """The same collectors, in a process of their own where they ask for one, and the same gates, called one after the other."""
+    """The same collectors, in a separate process if they ask for one, and the same gates, called one after the other."""
     from artifacts.store import Store
     from flows.conclude import conclude
     from flows.evaluate import seal_and_keep
@@ -128,7 +128,7 @@ def direct(here: Bench, model: Path) -> None:
 
 
 def in_a_flow(at: Site, model: Path) -> Spent:
-    """In this process, whose loop runs and whose two clients of the API are open, as in one that serves flows."""
+    """In this process, with a running loop and two open clients of the API, like a process that serves flows."""
     from flows.prefect.made.readiness import readiness
 
     measured = Rounds()
@@ -148,7 +148,7 @@ def in_a_flow(at: Site, model: Path) -> Spent:
 
 
 def by_a_worker(at: Site, model: Path) -> Spent:
-    """From the request to the run's end; the CPU is not this process's, so it is not told."""
+    """From the request to the end of the run. The CPU time is in another process, so it is not reported."""
     from flows.prefect.deployed import follow, start
 
     async def run() -> None:

@@ -21,13 +21,13 @@ from tasks.gpu.gpu_profiles import shipped_profiles
 
 SAMPLES = 5
 RED, AMBER = 70, 85
-"""Percent of the published speed below which a policy would say so."""
+"""Percent of the published speed; below this, a policy reports it."""
 AIMS = {"memory-copy": 88, "gemm-bf16": 75}
-"""Percent that we aim at on an H200."""
+"""The percentage that is our aim on an H200."""
 
 
 def published(profile: Profile | None, drill: Drill) -> DatasheetFigure | None:
-    """The speed that *profile* gives for what *drill* measures; our own kernels are held against it, too."""
+    """The speed that *profile* gives for what *drill* measures; our own kernels are compared with it, too."""
     if profile is None:
         return None
     if drill.name.startswith("memory-"):

@@ -2,9 +2,9 @@
 
     python -m benches.inference
 
-The endpoint is the tests' simulator in a process of its own, whose every moment is planned. Whatever else runs on the machine
-is measured, too, so both go before it where the system lets them (as root), and want a quiet machine otherwise. Prints each
-plan, what was measured (medians), and the difference.
+The endpoint is the tests' simulator in a separate process; all its times are planned. Other load on the machine is measured,
+too, so both run with a higher priority if the system allows it (as root), and need a quiet machine otherwise. Prints each
+plan, the measured times (medians), and the difference.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ with serving(a=Plan(first=float(first), gap=float(gap), words=int(words), events
 
 
 def go_first() -> bool:
-    """Have this process, and those that it starts, run before all others; ``False`` where the system does not let it."""
+    """Give this process, and those that it starts, priority over all others; ``False`` if the system does not allow it."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
         return True

@@ -1,8 +1,8 @@
-"""What guidellm and aiperf make of the very server whose moments are planned, beside ArcOps' own client.
+"""What guidellm and aiperf measure on a server with planned times, compared with ArcOps' own client.
 
     ARCOPS_GUIDELLM=…/bin/guidellm ARCOPS_AIPERF=…/bin/aiperf python -m benches.inference_peers
 
-Both are found by these variables or on the PATH, in environments of their own; one that is not there is left out, and said so.
+Both are found by these variables or in PATH, in their own environments; a missing one is reported and left out.
 One request at a time, answers of 16 tokens. Their numbers are taken from the files that they write: medians of TTFT and of the
 times between tokens, TPOT as each defines it (guidellm: e2e / N; aiperf: none of its own), and the throughput.
 """
@@ -71,7 +71,7 @@ def aiperf(program: str, url: str, folder: Path) -> Figures:
 
 
 def _run(command: list[str]) -> None:
-    # Nothing that they would fetch is needed, and nothing is to be measured that they fetch.
+    # They need no downloads, and downloads must not be measured.
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS, env=environment)
     if done.returncode:
@@ -79,7 +79,7 @@ def _run(command: list[str]) -> None:
 
 
 def _tokenizer(folder: Path) -> Path:
-    """A tokenizer of a few words, for both want one to make up their prompts."""
+    """A tokenizer of a few words, because both need one to make their prompts."""
     words = ["[UNK]", "word", *(f"{first}{second}" for first in "abcdefgh" for second in "klmnop")]
     model = {"type": "WordLevel", "vocab": {word: number for number, word in enumerate(words)}, "unk_token": "[UNK]"}
     made = folder / "tokenizer"

@@ -1,13 +1,14 @@
-"""How often is a good machine called slow, and a slow one good? Our rule beside three others, on machines that are noisy.
+"""How often is a good machine called slow, and a slow one good? Our rule compared with three others, on noisy machines.
 
     python -m benches.judging
 
 Each machine is simulated: its baseline once, and then the same machine again, as fast as before or 10 percent slower, by a
 tolerance of 5 percent. Our rule is the real one: the sessions of `tasks.gpu.bench.sessions` and the gate. The others get
-all the samples that ours took. "false RED": RED though nothing changed. "missed": GREEN though it is slower. What ours cannot
-tell is AMBER; the others know no such answer. 300 machines a line, seeds fixed; one in a hundred more or less is chance.
+all the samples that ours took. "false RED": RED though nothing changed. "missed": GREEN though it is slower. If our
+rule cannot decide, it says AMBER; the others have no such answer. 300 machines for each line, fixed seeds; a difference of one
+in a hundred is chance.
 
-Then: how often the 95 percent interval holds the true ratio, by the number of sessions, where sessions drift by 4 percent; and
+Then: how often the 95 percent interval holds the true ratio, by the number of sessions, if sessions drift by 4 percent; and
 how often a machine that is slower by just the tolerance is called RED, with a fixed number of sessions and with "more until
 decided", which looks at the interval again and again.
 """
@@ -44,7 +45,8 @@ JUDGES = replace(POLICY, least_sustained=0)
 
 @dataclass
 class Machine:
-    """``session`` gives what all samples of a session share, and whether the canary feels it; ``sample`` is each one's own."""
+    """``session`` gives the slowdown that all samples of a session share, and whether the canary has it; ``sample`` that of
+    one sample."""
 
     session: Callable[[random.Random], tuple[float, bool]]
     sample: Callable[[random.Random], float]

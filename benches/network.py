@@ -1,6 +1,6 @@
 """The all-pairs answer for clusters of several sizes: what a whole process costs, and how that grows with size.
 
-Each shape is read from YAML and answered for every pair of ends on every port in a process of its own, by the functions that
+Each shape is read from YAML and answered for every pair of ends on every port in a separate process, by the functions that
 `arcops network check` uses. The peers, in the same run: `python -c pass`, whole process against whole process, and the naive
 reference of the tests, which looks at one packet after the other: all pairs of the smallest shape, a sample of the others,
 whose answers must agree.
@@ -34,7 +34,7 @@ FAMILIES: dict[str, tuple[Shape, ...]] = {
 AIM = 10.0, 1024.0
 """Seconds and MiB for 5,000 pods under 2,000 policies, all pairs, on two cores."""
 WHOLE = 100
-"""Up to so many pods the naive reference answers for every pair; above, for a sample."""
+"""Up to this number of pods the naive reference answers for every pair; above it, for a sample."""
 
 
 def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int) -> Iterator[str]:
@@ -56,7 +56,7 @@ def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int
             f"metadata: {{name: n{number}, namespace: ns{number % namespaces}}}\n"
             f"spec:\n  podSelector: {{matchLabels: {{app: a{draw.randrange(apps)}}}}}\n  policyTypes: [Ingress, Egress]\n"
         )
-        for side, whom in (("ingress", "from"), ("egress", "to")):
+        for side, peers in (("ingress", "from"), ("egress", "to")):
             text += f"  {side}:\n"
             for rule in range(rules):
                 peer = (
@@ -66,12 +66,12 @@ def manifests(pods: int, policies: int, namespaces: int, chosen: int, rules: int
                     f"{{ipBlock: {{cidr: 10.{draw.randrange(200)}.0.0/16}}}}",
                 )[draw.randrange(3)]
                 port = ("8000", "http", "443", "9000, endPort: 9100")[draw.randrange(4)]
-                text += f"    - {whom}: [{peer}]\n      ports: [{{port: {port}}}]\n"
+                text += f"    - {peers}: [{peer}]\n      ports: [{{port: {port}}}]\n"
         yield text
 
 
 def answer(folder: Path) -> None:
-    """In a process of its own: read, compile, answer for all pairs."""
+    """In a separate process: read, compile, answer for all pairs."""
     from reach.world import World
     from tasks.network.network import read_manifests
 
@@ -91,7 +91,7 @@ def answer(folder: Path) -> None:
 
 
 def peer(folder: Path, sample: int) -> None:
-    """In a process of its own: seconds of the naive reference for all pairs (by *sample* pairs, where it is not 0)."""
+    """In a separate process: seconds of the naive reference for all pairs (by *sample* pairs, if it is not 0)."""
     from reach.world import World
     from tasks.network.network import read_manifests
     from tests.reach.naive import Naive
@@ -118,7 +118,7 @@ def peer(folder: Path, sample: int) -> None:
 
 
 def process(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> tuple[str, float, float, float]:
-    """What *command* prints, its wall and CPU seconds, and the most memory that it held, in MiB. Raises where it fails."""
+    """What *command* prints, its wall and CPU seconds, and the most memory that it held, in MiB. Raises if it fails."""
     start = time.perf_counter()
     with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as running:
         assert running.stdout is not None

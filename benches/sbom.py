@@ -1,4 +1,4 @@
-"""How long it takes to read and validate an SBOM of 10,000 components, beside cyclonedx-python-lib's own validator.
+"""How long it takes to read and validate an SBOM of 10,000 components, compared with cyclonedx-python-lib's own validator.
 
     python -m benches.sbom
 

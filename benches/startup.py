@@ -2,7 +2,7 @@
 
     python -m benches.startup [--rounds N] [OTHER]
 
-Everything is run in turns, so that a busy machine is as busy for each. OTHER is another checkout with its own ``.venv``, whose
+All commands run in turns, so that other load affects all alike. OTHER is another checkout with its own ``.venv``, whose
 commands are run in the same turns on the same model, artifact and workload.
 """
 
@@ -24,7 +24,7 @@ from tests.models import Bench, bench, good_model
 
 ROOT = Path(__file__).resolve().parents[1]
 AIM = {"verify": 10.0}
-"""By our own word; the others have none."""
+"""Our own command; the others have no counterpart."""
 _RUN = "from adapters.cli.main import main; main()"
 
 
@@ -75,7 +75,7 @@ def made(folder: Path) -> tuple[Bench, dict[str, list[str]]]:
 
 
 def environment(here: Bench) -> dict[str, str]:
-    """Of this process, without what would keep byte code from being kept or add to what is done."""
+    """The environment of this process, without variables that prevent byte code or add work."""
     left_out = ("PYTHON", "ARCOPS_", "OTEL_", "PREFECT_", "COVERAGE")
     return {**{name: value for name, value in os.environ.items() if not name.startswith(left_out)}, **here.environment}
 

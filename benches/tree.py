@@ -1,11 +1,11 @@
-"""What one reading of a model costs, beside a bare SHA-256 loop and beside model-signing, in one run.
+"""What one reading of a model costs, compared with a bare SHA-256 loop and with model-signing, in one run.
 
     python -m benches.tree [GIB] [FOLDER]
 
 Writes GIB (default 2) of random safetensors files below FOLDER (default: the system's temporary folder), measures each
-contender in a process of its own, and prints ratios. The peer model-signing (`pip install model-signing`, it is no
-dependency of ours) is left out where it is absent. Takes more than a minute: the cache believes only files that were left
-alone that long. CPU is user and system time of all threads.
+contender in a separate process, and prints ratios. The peer model-signing (`pip install model-signing`, not a dependency of
+ArcOps) is left out if it is absent. Takes more than a minute: the cache accepts only files that were unchanged that long.
+CPU is user and system time of all threads.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def main(gib: float, folder: str | None) -> None:
         os.sync()
         written = time.time()
         measured("bare", model, cache)  # warms the page cache for all
-        # The contenders take turns, so that a busy neighbour slows all of them alike.
+        # The contenders take turns, so that other load slows all of them in the same way.
         contenders = [name for name in CONTENDERS if name != "model_signing" or find_spec("model_signing")]
         rounds: dict[str, list[tuple[float, float, int]]] = {name: [] for name in contenders}
         for turn in range(5):
@@ -123,7 +123,7 @@ def main(gib: float, folder: str | None) -> None:
         best = {name: (min(row[0] for row in rows), min(row[1] for row in rows)) for name, rows in rounds.items()}
         peak = max(row[2] for row in rounds["tree"])
         small_peak = measured("tree", small, Path(work, "none-small"))[2]
-        # The cache believes only files that were left alone for its margin.
+        # The cache accepts only files that were unchanged for its margin.
         time.sleep(max(0.0, written + 62 - time.time()))
         first = measured("tree", model, cache)
         second = min(measured("tree", model, cache) for _ in range(3))

@@ -1,10 +1,10 @@
-"""10,000 packages against a whole OSV export: our matcher beside a plain loop over the same advisories with `packaging`.
+"""10,000 packages against a whole OSV export: our matcher, and a plain loop over the same advisories with `packaging`.
 
     python benches/vulnerabilities.py [EXPORT.zip]
 
-The export is an ecosystem's zip from OSV; by default ``PyPI.zip`` among the vectors (``ARCOPS_VECTORS``). The peer knows ranges
-of its own kind only and reads its advisories beforehand, so the comparison favours it; it is asked about 200 packages and
-scaled up.
+The export is an ecosystem's zip from OSV; by default ``PyPI.zip`` among the vectors (``ARCOPS_VECTORS``). The peer knows only
+one kind of ranges and reads its advisories beforehand, so the comparison favours it; it is asked about 200 packages, and its
+time is scaled up.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def affected(advisories: list[dict[str, object]], name: str, version: str) -> int:
-    """How many advisories cover the package, the plain way."""
+    """How many advisories cover the package, by a plain loop."""
     count = 0
     mine = Version(version)
     for entry in advisories:

@@ -15,7 +15,7 @@ from typing import Annotated
 from prefect import __version__, flow
 from pydantic import Field, TypeAdapter
 
-Folder = Annotated[str, Field(title="Where it lies", description="The folder of the model.", max_length=10)]
+Folder = Annotated[str, Field(title="Model folder", description="The folder of the model.", max_length=10)]
 
 @flow
 def without_args(target: Folder) -> None:
@@ -35,7 +35,7 @@ def schema(one):
 plain, told, own = schema(without_args), schema(with_args), TypeAdapter(Folder).json_schema()
 print("prefect", __version__, plain, told, "pydantic", own)
 assert __version__ == "3.9.1"
-assert (own["title"], own["description"]) == ("Where it lies", "The folder of the model.")
+assert (own["title"], own["description"]) == ("Model folder", "The folder of the model.")
 assert plain["maxLength"] == told["maxLength"] == 10, "the bound is gone, too"
 assert plain["title"] == told["title"] == "target", "the title is kept now"
 assert "description" not in plain, "the description is kept now"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # rfc3161-client 1.0.9: a response in which a timestamp authority says "rejection" (RFC 3161, section 2.4.2: PKIStatus 2, no token) decodes
 # without an error, and its `status` is 2. What fails is the attribute `tst_info`, with ValueError and not with the package's own
-# error: whoever reads the token's time and catches the package's errors alone ends in a traceback at an authority's plain "no".
+# error: a program that reads the token's time and catches only the package's errors ends in a traceback at an authority's plain "no".
 # Seen on CPython 3.11.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT

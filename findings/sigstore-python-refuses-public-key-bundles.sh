@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # sigstore (Python) 4.5.1: a Sigstore bundle v0.3 whose verification material is a public key hint, as the bundle format allows and as
 # `cosign sign-blob --key` writes, cannot even be loaded: Bundle.from_json raises InvalidBundle. sigstore-models, which the package
-# depends on, reads the same bytes. Whoever signs with enrolled keys needs another reader.
+# depends on, reads the same bytes. A site that signs with enrolled keys needs another reader.
 # Seen on CPython 3.11.
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT

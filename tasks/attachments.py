@@ -1,4 +1,4 @@
-"""Which attached files anybody read. It looks after all the others have, and makes none of them look."""
+"""Which attached files the other collectors read. It runs after them, and does not cause any of them to run."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from tasks.files.reading import MIB, read_limited
 
 _READERS: tuple[type[Body], ...] = (Signatures, Sboms, Attestations, Vex, TrivyScan, Baselines)
 _MOST = 64 * MIB
-"""The most that any collector reads of an attached file; of a larger one it is known without reading that nobody did."""
+"""The most that any collector reads of an attached file; a larger one was not read, so its digest is not needed."""
 
 
 @collector("attachments", Attachments, version="2", wants=_READERS, follows=True, deadline=timedelta(minutes=5))
 def look(request: Request, seen: Seen) -> Sighting[Attachments]:
     """Each attached file with the kinds of evidence that its bytes became part of. A reader that failed read nothing.
 
-    Raises `Refused` where there is no subject for which they could have been read.
+    Raises `Refused` if the subject they were read for no longer exists.
     """
     if not request.named and stat_within(request.target, request.within) is None:
-        raise Refused(f"{request.target} is gone, so nothing was read for it")
+        raise Refused(f"{request.target} does not exist any more, so no attached file was read for it")
     read = [(body.KIND, found.body.attached_read) for body in _READERS if (found := seen.get(body)) is not None]
     files = []
     for at, path in enumerate(request.attached):

@@ -1,4 +1,4 @@
-"""Programs that others wrote: run with nothing of our environment, for a bounded time, with a bounded answer."""
+"""Programs of others: run without our environment, with limits on time and output."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def run(
     secrets: Iterable[Path],
     network: bool = False,
 ) -> Output:
-    """Run *arguments* in the empty directory *scratch*, which is its home and its place for temporary files too.
+    """Run *arguments* in the empty directory *scratch*, which is also its home and its folder for temporary files.
 
-    It may open every file of this user but *secrets*, and reach other machines only with *network*, as far as the kernel can
-    hold it to that (`foundation.processes.walls`). *alive* is called ten times a second and may raise to end the program.
-    Raises `Unavailable` where it cannot be started, takes too long or writes too much. Whatever happens, nothing of its process
-    group is left running.
+    It may open every file of this user except *secrets*, and reach other machines only with *network*, as far as the kernel can
+    enforce that (`foundation.processes.walls`). *alive* is called ten times a second and may raise to end the program.
+    Raises `Unavailable` if it cannot be started, takes too long or writes too much. In every case its whole process group is
+    ended.
     """
     name = Path(arguments[0]).name
     home = scratch / "home"
@@ -65,7 +65,9 @@ def run(
                 stderr=errors,
             )
         except OSError as error:
-            raise Unavailable(f"{name} cannot be started: {error.strerror}; install it anew or take it off the PATH") from error
+            raise Unavailable(
+                f"{name} cannot be started: {error.strerror}; install it again or remove it from the PATH"
+            ) from error
         try:
             while True:
                 try:
@@ -88,13 +90,13 @@ def _refuse_size(name: str, written: Path, said: Path, limits: Limits) -> None:
 
 
 def _end(process: Child) -> None:
-    """Kill whatever is left of the group; its number is ours for as long as one of it lives."""
+    """Kill the rest of the process group; its id stays ours while one of its processes exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def _tail(text: bytes) -> str:
-    """The end of what was said, in one printable line."""
+    """The end of the text, in one printable line."""
     line = " ".join(text[-2000:].decode("utf-8", "replace").split())
     return "".join(character for character in line if character.isprintable())[-400:]

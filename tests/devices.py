@@ -25,11 +25,11 @@ class Planned:
     absent: dict[str, str] = field(default_factory=dict)
     lost_at: int = 10**9
     visits: list[str] = field(default_factory=list)
-    songs: int = 0
+    canaries: int = 0
     rounds: int = 20
     closed: bool = False
     fresh: bool = False
-    """Ask the plan for every sample anew, and not once a session."""
+    """Ask the plan for every sample again, and not once a session."""
 
     @property
     def machine(self) -> Machine:
@@ -64,11 +64,11 @@ class Planned:
         return Checked(how="planned", compared=100, wrong=self.wrong)
 
     def canary(self) -> Drill:
-        def sing(count: int) -> Sequence[int]:
-            self.songs += 1
-            return [self.canary_takes((self.songs - 1) // 2)] * count
+        def canary(count: int) -> Sequence[int]:
+            self.canaries += 1
+            return [self.canary_takes((self.canaries - 1) // 2)] * count
 
-        return Drill(name="canary", unit=Unit.OPERATIONS, work=1, time=sing, check=None)
+        return Drill(name="canary", unit=Unit.OPERATIONS, work=1, time=canary, check=None)
 
     def sustain(self, microseconds: int) -> Iterator[Moment]:
         each = microseconds // self.rounds

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from arcops.calm import calm, singer, undisturbed
+from arcops.calm import calm, canary_device, undisturbed
 from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.exercise import Exercise
@@ -30,7 +30,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Song:
+class CanaryTimes:
     """What the canary took on one model, in nanoseconds: the median of each session."""
 
     model: str
@@ -52,7 +52,7 @@ class Baseline:
     exercise: Exercise
     machines: tuple[Machine, ...]
     figures: tuple[Known, ...]
-    canary: tuple[Song, ...]
+    canary: tuple[CanaryTimes, ...]
 
     def __post_init__(self) -> None:
         if self.verdict is Verdict.RED:
@@ -70,9 +70,9 @@ class Baseline:
         """What is known of the figure *name* on a *model*."""
         return next((known for known in self.figures if (known.name, known.model) == (name, model)), None)
 
-    def song(self, model: str) -> Song | None:
+    def canary_on(self, model: str) -> CanaryTimes | None:
         """What is known of the canary on a *model*."""
-        return next((song for song in self.canary if song.model == model), None)
+        return next((one for one in self.canary if one.model == model), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,17 +119,17 @@ def known_figures(body: Benchmark) -> tuple[Known, ...]:
     return tuple(found.values())
 
 
-def known_songs(body: Benchmark) -> tuple[Song, ...]:
+def canary_times(body: Benchmark) -> tuple[CanaryTimes, ...]:
     """What the canary took on each model."""
     found: dict[str, list[int]] = {}
     for figure in body.figures:
         for session in figure.sessions:
             found.setdefault(model_of(figure.device.partition(">")[0], body.machines), []).append(median(session.canary))
-    return tuple(Song(model=model, times=tuple(times)) for model, times in found.items())
+    return tuple(CanaryTimes(model=model, times=tuple(times)) for model, times in found.items())
 
 
 def _known(figure: Measured, body: Benchmark) -> Known:
-    around = (one.sessions for one in body.figures if singer(one.device) == singer(figure.device))
+    around = (one.sessions for one in body.figures if canary_device(one.device) == canary_device(figure.device))
     quiet = calm(session for sessions in around for session in sessions)
     left = undisturbed(figure.sessions, quiet, body.exercise.drift)
     return Known(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import count
 
-from arcops.calm import calm, singer, undisturbed
+from arcops.calm import calm, canary_device, undisturbed
 from arcops.errors import Refused
 from arcops.seen.benchmark import Benchmark, Measured, Session
 from arcops.seen.inference import Inference, LoadRun, RunKind, Shot
@@ -163,17 +163,17 @@ def _sessions(data: bytes) -> _Measured:
     Sessions that something disturbed are left out, as the gate does.
     """
     body = from_json(Benchmark, data)
-    songs: dict[str, list[Session]] = {}
+    sessions: dict[str, list[Session]] = {}
     for one in body.figures:
-        songs.setdefault(singer(one.device), []).extend(one.sessions)
-    quiet = {device: calm(sessions) for device, sessions in songs.items()}
+        sessions.setdefault(canary_device(one.device), []).extend(one.sessions)
+    quiet = {device: calm(sessions) for device, sessions in sessions.items()}
     models = {machine.device: machine.model for machine in body.machines}
     found: dict[str, _Series] = {}
     for one in body.figures:
         device = ">".join(models.get(part, part) for part in one.device.split(">"))
         title = f"{one.name} on {device}"
         name = next(name for number in count(1) if (name := title if number == 1 else f"{title} #{number}") not in found)
-        left = undisturbed(one.sessions, quiet[singer(one.device)], body.exercise.drift)
+        left = undisturbed(one.sessions, quiet[canary_device(one.device)], body.exercise.drift)
         doubt = one.said or _doubted(one, left)
         found[name] = _Series(unit="ns", values=tuple(one.middle for one in left) or one.times, work=one.work, doubt=doubt)
     return _Measured(series=found)

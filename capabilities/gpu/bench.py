@@ -68,7 +68,7 @@ def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
     The artifact must be signed by a trusted key, its evidence kept here and unchanged, and its verdict not RED; nor may
     anything have disturbed the run, for a slow baseline would excuse slow machines.
     """
-    from arcops.seen.baseline import Baseline, known_figures, known_songs
+    from arcops.seen.baseline import Baseline, canary_times, known_figures
     from arcops.seen.benchmark import Benchmark
     from arcops.verdict import Verdict
     from artifacts.baseline import baseline_statement
@@ -97,7 +97,7 @@ def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
         exercise=body.exercise,
         machines=body.machines,
         figures=known_figures(body),
-        canary=known_songs(body),
+        canary=canary_times(body),
     )
     signer = at.signer()
     return MadeBaseline(

@@ -12,7 +12,7 @@ from arcops.errors import Refused
 from artifacts.writing import PARTIAL, replace_whole
 from capabilities.network.snapshot import Snapshotted
 from tasks.kubernetes.listing import Saved
-from tasks.network.index import INDEX, Looked, SnapshotIndex, index_of, kept, strangers
+from tasks.network.index import INDEX, Looked, SnapshotIndex, foreign_files, index_of, kept
 
 SECONDS = 5
 """How long one call to the tool looks at a cluster before it answers: what a cut-off loses at most, but for one list."""
@@ -27,7 +27,7 @@ def begin(folder: Path, context: str, now: datetime) -> SnapshotIndex:
     if not names and (folder.is_dir() or not folder.exists()):
         return SnapshotIndex(context=context, server="")
     found = index_of(folder) if folder.is_dir() else None
-    if found is None or strangers(found, names):
+    if found is None or foreign_files(found, names):
         raise Refused(f"{folder} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
     if found.context != context:
         raise Refused(f"{folder} holds a snapshot of the context {found.context!r}; name another folder for {context!r}")

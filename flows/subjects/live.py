@@ -46,7 +46,7 @@ def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> 
     cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig, here=here)
     if here:
         refuse_without(("kubernetes",))
-        for sentence in access(cluster, os.environ).aloud:
+        for sentence in access(cluster, os.environ).notices:
             at.say(sentence)
     return cluster
 

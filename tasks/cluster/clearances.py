@@ -1,4 +1,4 @@
-"""The sealed artifacts in the store about the models that workloads name, by the log, each vouched for or not."""
+"""The sealed artifacts in the store about the models that workloads name, as the log lists them, each trusted or not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def clearances(request: Request, seen: Seen) -> Sighting[Clearances]:
     from tasks.signing.trust import load_trust
 
     if request.store is None or not request.store.is_dir():
-        raise Refused("there is no store of artifacts here; check the model first, or import a mirror")
+        raise Refused("no artifact store was found; check the model first, or import a mirror")
     ground = grounds(request.trust)
     models = sorted({model for workload in seen[Workloads].body.workloads for model in workload.models})
     found = _Found()
@@ -54,7 +54,7 @@ def clearances(request: Request, seen: Seen) -> Sighting[Clearances]:
 
 
 def _look(store: Store, model: str, logged: Logged, ground: Grounds, seen: Seen, found: _Found) -> None:
-    """Put the artifact that the log names where it belongs: what may be a RED is never passed over."""
+    """Put the artifact that the log names into the right list: one that may be RED is never left out."""
     artifact = logged.entry.artifact
 
     def doubt(said: str) -> None:
@@ -70,17 +70,17 @@ def _look(store: Store, model: str, logged: Logged, ground: Grounds, seen: Seen,
             doubt(str(error))
         return
     except ArcOpsError:
-        doubt("the log names it, and the store no longer holds it as it was")
+        doubt("the log names it, but the store does not hold it unchanged")
         return
     if vouched.predicate_type != READINESS:
         return
     try:
         report = from_statement(vouched.statement)
     except Refused as error:
-        doubt(f"a trusted key signed it, and it does not hold together: {error}")
+        doubt(f"a trusted key signed it, but its content is not consistent: {error}")
         return
     if model not in {str(digest) for digest in report.subject.digests}:
-        doubt("the log says that it is about this model, and it is not")
+        doubt("the log says that it is about this model, but it is about another subject")
         return
     found.counting.append(
         Clearance(

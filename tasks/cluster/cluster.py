@@ -1,4 +1,4 @@
-"""A cluster, saved or live, read: every list that its index vouches for, and the reason for every other."""
+"""Reads a cluster, saved or live: every list that its index names as complete, and the reason for each other list."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ MOST_BYTES = 256 * 1024 * 1024
 """In one list. A cluster of 5,000 nodes with 100,000 pods takes some 60 MiB."""
 _MOST_INDEX = 1024 * 1024
 _DOMAIN = b"arcops.dev/digests/cluster/v1\n"
-"""Stands before what is hashed, so that it is the digest of nothing but a cluster."""
+"""A prefix of the hashed bytes, so that no other subject can have the same digest."""
 
 
 @collector("cluster", Cluster, version="3", deadline=timedelta(minutes=15))
 def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
     """Ask the request's cluster, or read the snapshot at the target, a folder.
 
-    Raises `Refused` where that is none, and where the tier allows no connection; `Unavailable` where no cluster answers.
+    Raises `Refused` if that is not a snapshot or if the tier allows no connection; `Unavailable` if no cluster answers.
     """
 
     def tick() -> None:
@@ -50,7 +50,7 @@ def cluster(request: Request, seen: Seen) -> Sighting[Cluster]:
 
 
 def ask_cluster(live: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Cluster:
-    """What *live* says now, by way of the very files that a snapshot of it would be."""
+    """What *live* answers now, read through the same files that a snapshot of it would have."""
     client = open_to(live, tier, tick=tick)
     try:
         with TemporaryDirectory(prefix="arcops-cluster-") as folder:
@@ -64,12 +64,12 @@ def ask_cluster(live: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idl
 def read_cluster(target: Path, *, tick: Callable[[], None] = idle, within: Roots = ANYWHERE) -> Cluster:
     """The cluster that the snapshot in the folder *target*, which lies *within* these roots, describes.
 
-    Raises `Refused` where there is no snapshot.
+    Raises `Refused` if there is no snapshot.
     """
     with opened(target, within) as (root, folder):
         if not folder or not _is_file(root, INDEX):
             raise Refused(
-                f"{target} holds no snapshot of a cluster, which has an index named {INDEX}; make one with 'cluster snapshot'"
+                f"{target} is not a snapshot of a cluster: it has no file {INDEX}; make a snapshot with 'cluster snapshot'"
             )
         index = _Index()
         index.read(read_at(root, INDEX, _MOST_INDEX))
@@ -119,7 +119,9 @@ class _Index:
         complaints = Complaints(path=INDEX, about="")
         for root in _fields(data, complaints):
             if text_at(root.get("kind")) != "ClusterSnapshot" or text_at(root.get("apiVersion")) != "arcops.dev/v1":
-                raise Refused(f"{INDEX} is no index of a snapshot: it says neither arcops.dev/v1 nor ClusterSnapshot")
+                raise Refused(
+                    f"{INDEX} is not the index of a snapshot: its apiVersion and kind are not arcops.dev/v1 and ClusterSnapshot"
+                )
             for one in root.items("lists"):
                 title = text_at(one.get("title"))
                 if title in self.entries:
@@ -179,14 +181,14 @@ def _read(data: bytes, title: str, tick: Callable[[], None]) -> list[Item]:
     for root in _fields(data, complaints, tick):
         documents_read += 1
         if root.get("items") is None:
-            raise Refused(f"{title}.json:{root.line} has no 'items', so it is no list")
+            raise Refused(f"{title}.json:{root.line} has no 'items', so it is not a list")
         for one in root.items("items"):
             found += reader(one)
     if complaints.found:
         first = complaints.found[0]
         raise Refused(f"{title}.json:{first.at.line}: {first.field}: {first.text}")
     if documents_read != 1:
-        raise Refused(f"{title}.json holds {documents_read} documents, where one list belongs")
+        raise Refused(f"{title}.json holds {documents_read} documents, but must hold exactly one list")
     return found
 
 

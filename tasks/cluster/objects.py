@@ -1,4 +1,4 @@
-"""From the lists of a saved cluster to evidence: one function a kind; what does not fit is told with file and line."""
+"""From the lists of a saved cluster to evidence: one function for each kind. A wrong field is reported with file and line."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _stale(one: Field, observed: Field | None) -> bool:
 
 
 def moment(text: str) -> datetime | None:
-    """A time as Kubernetes writes it; `None` where it is none or has no zone."""
+    """A time as Kubernetes writes it; `None` if it is not a time or has no zone."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -183,7 +183,7 @@ def _gateway_class(one: Field) -> Iterator[Item]:
 
 
 def _endpoints(one: Field) -> Iterator[Item]:
-    # An endpoint that says nothing about being ready is to be taken as ready (discovery.k8s.io/v1, EndpointConditions).
+    # An endpoint without the condition 'ready' counts as ready (discovery.k8s.io/v1, EndpointConditions).
     ready = sum(
         found.within("conditions", "ready") is None or true_at(found.within("conditions", "ready"))
         for found in one.items("endpoints")

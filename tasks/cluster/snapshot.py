@@ -1,7 +1,7 @@
-"""What a cluster says about being ready, saved as a folder: one file a list, and an index that says which could be had, when.
+"""What a cluster says about its readiness, saved as a folder: one file for each list, and an index of which were read, when.
 
-By listing alone, page by page, with what the role ``arcops-cluster-reader`` allows. No secret and no config map is read, and of
-everything else only what is judged is kept: no environment, no command, no annotation.
+It only lists objects, page by page, with the rights of the role ``arcops-cluster-reader``. It reads no secret, no config map.
+Of other objects it keeps only the fields that are judged: no environment, no command, no annotation.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ RESOURCES = (
 OPTIONAL = frozenset(
     one.title for one in RESOURCES if one.group in ("nvidia.com", "gateway.networking.k8s.io", "config.openshift.io")
 )
-"""What a cluster may not serve, and then has none of. Every API server serves the others: without them nothing was seen."""
+"""Kinds that a cluster may not serve; then it has no such object. Every API server serves the others."""
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _KEPT: dict[str, tuple[str, ...]] = {
@@ -106,7 +106,7 @@ _KEPT: dict[str, tuple[str, ...]] = {
     "ImageDigestMirrorSet": ("spec.imageDigestMirrors[].source",),
     "ImageTagMirrorSet": ("spec.imageTagMirrors[].source",),
 }
-"""The fields that are judged, by kind, beside name, namespace and labels."""
+"""The fields that are judged, for each kind, in addition to name, namespace and labels."""
 _LABELS = (
     "app.kubernetes.io/component",
     "kubernetes.io/service-name",
@@ -116,7 +116,7 @@ _LABELS = (
 )
 
 MOST_SECONDS = 300.0
-"""For one look. What was not asked for by then is named in the index as not seen."""
+"""The time limit for one snapshot. The index names what was not asked for by then as not seen."""
 
 _DEPRECATED = re.compile(r"apiserver_requested_deprecated_apis\{([^}]*)\} ([0-9.e+]+)")
 _PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
@@ -125,8 +125,8 @@ _PAIR = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 def snapshot(client: ApiServer, tick: Callable[[], None]) -> Iterator[Saved]:
     """One file for every list that the cluster gave, and the index.
 
-    *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all. One
-    that falls silent on the way is not asked again: what it gave is kept, and the rest is named as not seen.
+    **tick* is called before every request and may raise. Raises `Unavailable` if the API server does not answer at all. If it
+    stops answering, it is not asked again: what it gave is kept, and the rest is named as not seen.
     """
     look = _Look(client=client, tick=tick)
     entries: list[Object] = []
@@ -153,7 +153,7 @@ def snapshot(client: ApiServer, tick: Callable[[], None]) -> Iterator[Saved]:
 
 @dataclass(slots=True)
 class _Look:
-    """One look at a cluster. ``ended`` says why nothing more is asked, once that is so."""
+    """One pass over a cluster. ``ended`` says why no more is asked; empty until then."""
 
     client: ApiServer
     tick: Callable[[], None]
@@ -162,12 +162,12 @@ class _Look:
     ended: str = ""
 
     def at(self, title: str, ask: Callable[[], tuple[Any, Mapping[str, str]]], *, optional: bool = False) -> tuple[Any, Object]:
-        """What *ask* gives, and the entry of the index that says how that went."""
+        """What *ask* gives, and the entry of the index with its outcome."""
         self.tick()
         if not self.ended and time.monotonic() > self.until:
-            self.ended = f"the look took longer than {MOST_SECONDS:g} s"
+            self.ended = f"the snapshot took longer than {MOST_SECONDS:g} s"
         if self.ended:
-            return None, {"title": title, "state": REFUSED, "why": f"it was not asked for, since {self.ended}"}
+            return None, {"title": title, "state": REFUSED, "why": f"it was not requested, because {self.ended}"}
         try:
             data, headers = ask()
         except NotGiven as error:
@@ -183,7 +183,7 @@ class _Look:
 
 
 def _list(client: ApiServer, resource: ApiResource, tick: Callable[[], None]) -> tuple[list[Object], Mapping[str, str]]:
-    """The items, and the headers that came with the first page of the list that was finished."""
+    """The items, and the headers of the first page of the completed list."""
     served: list[Mapping[str, str]] = []
     items = listed(client, resource, tick, pruned=_pruned, heard=served.append)
     return items, served[-1]
@@ -195,7 +195,7 @@ def _refused(title: str, status: int, reason: str, *, optional: bool) -> Object:
 
 
 def _date(headers: Mapping[str, str]) -> str:
-    """The server's clock; empty where it does not say. Its resolution is one second."""
+    """The server's clock; empty if it does not say. Its resolution is one second."""
     try:
         found = parsedate_to_datetime(headers.get("Date", ""))
     except ValueError:
@@ -217,13 +217,13 @@ def _pruned(item: Object, resource: ApiResource) -> Object:
     if resource.kind == "StorageClass" and _DEFAULT_CLASS in annotations:
         kept["annotations"] = {_DEFAULT_CLASS: annotations[_DEFAULT_CLASS]}
     if resource.kind not in _KEPT and resource.kind != "Namespace":
-        raise Broken(f"nothing says what is kept of a {resource.kind}")
+        raise Broken(f"no list says which fields of a {resource.kind} are kept")
     found: Object = {"apiVersion": resource.version, "kind": resource.kind, "metadata": kept}
     return {**found, **_picked(item, [path.split(".") for path in _KEPT.get(resource.kind, ())])}
 
 
 def _picked(value: Mapping[str, Any], paths: list[list[str]]) -> Object:
-    """Of *value* only what *paths* name; ``name[]`` goes through a list. What has another form is kept out."""
+    """Only those fields of *value* that *paths* name; ``name[]`` goes through a list. A field of another form is left out."""
     found: Object = {}
     for first in dict.fromkeys(path[0] for path in paths):
         name = first.removesuffix("[]")
@@ -240,7 +240,7 @@ def _picked(value: Mapping[str, Any], paths: list[list[str]]) -> Object:
 
 
 def _requested(metrics: str) -> list[Object]:
-    """The deprecated APIs that were asked for, from the metrics; the value 1 marks one."""
+    """The deprecated APIs that clients requested, from the metrics; the value 1 marks one."""
     found = []
     for labels, value in _DEPRECATED.findall(metrics):
         pairs = dict(_PAIR.findall(labels))

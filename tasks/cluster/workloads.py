@@ -19,9 +19,9 @@ from foundation.strict_yaml import JSON, load_all
 
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_JSON = 3 * 1024 * 1024
-"""Bytes of JSON that are read at once: what an API server may send. More goes the slow way, which counts values."""
+"""The most bytes of JSON that are parsed at once: what an API server may send. Larger input is parsed value by value."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-# Where the pod's metadata lies in each kind that runs pods (Kubernetes API reference, workload resources), by API group.
+# The path of the pod's metadata in each kind that runs pods (Kubernetes API reference, workload resources), by API group.
 POD_AT: dict[tuple[str, str], tuple[str, ...]] = {
     ("", "Pod"): (),
     ("", "PodTemplate"): ("template",),
@@ -33,8 +33,8 @@ POD_AT: dict[tuple[str, str], tuple[str, ...]] = {
     ("batch", "Job"): ("spec", "template"),
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
 }
-# Kinds of Kubernetes itself that run nothing, by API group (Kubernetes API reference 1.34). A kind that stands in neither list
-# may run pods in a way that is not known here: operators make them from objects of their own kinds.
+# Kinds of Kubernetes itself that run nothing, by API group (Kubernetes API reference 1.34). A kind that is in neither list
+# may run pods in a way that is not known here: operators create pods from objects of their own kinds.
 _INERT: dict[str, frozenset[str]] = {
     "": frozenset(
         [
@@ -76,12 +76,12 @@ _INERT: dict[str, frozenset[str]] = {
     "storage.k8s.io": frozenset(["StorageClass", "CSIDriver", "CSINode", "VolumeAttachment"]),
 }
 _DOMAIN = b"arcops.dev/digests/workload/v1\n"
-"""Stands before what is hashed, so that no manifest has the digest of a model."""
+"""A prefix of the hashed bytes, so that no manifest has the digest of a model."""
 
 
 @collector("workloads", Workloads, version="2")
 def workloads(request: Request, seen: Seen) -> Sighting[Workloads]:
-    """Read the manifest at the target. Raises `Refused` where it is no manifest or holds nothing that runs."""
+    """Read the manifest at the target. Raises `Refused` if it is not a manifest or holds nothing that runs."""
     data = read_file(request.target, _MOST_BYTES, within=request.within)
     running: list[WorkloadSeen] = []
     others: list[str] = []
@@ -112,7 +112,7 @@ def _objects(documents: list[JSON], where: str) -> Iterator[dict[str, JSON]]:
         if document is None:
             continue
         if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
-            raise Refused(f"{where} holds a document that is no Kubernetes object: it has no kind")
+            raise Refused(f"{where} holds a document that is not a Kubernetes object: it has no kind")
         kind = str(document["kind"])
         if kind == "AdmissionReview":
             asked = document.get("request")
@@ -131,7 +131,7 @@ def _group(found: dict[str, JSON]) -> str:
 
 
 def _lists(found: dict[str, JSON]) -> bool:
-    """Is this a list of Kubernetes' own, whose items are the objects? Another kind may end in List and run pods itself."""
+    """Is this one of Kubernetes' own lists, whose items are the objects? The name of another kind may end in List, too."""
     group, kind = _group(found), str(found["kind"])
     item = kind.removesuffix("List")
     return (kind == "List" and not group) or (item != kind and ((group, item) in POD_AT or item in _INERT.get(group, ())))
@@ -140,8 +140,8 @@ def _lists(found: dict[str, JSON]) -> bool:
 def _unknown(group: str, kind: str) -> str:
     full = f"{kind}.{group}" if group else kind
     return (
-        f"what runs for an object of kind {full[:100]} is not known here, so its models cannot be seen; admit it apart from"
-        " this manifest, and the pods that it makes are judged when they are made"
+        f"ArcOps does not know which pods an object of kind {full[:100]} runs, so their models are unknown; put the object"
+        " into another manifest; its pods are judged when they are created"
     )
 
 
@@ -154,11 +154,11 @@ def _workload(group: str, kind: str, found: dict[str, JSON]) -> WorkloadSeen:
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     text = annotations.get(ANNOTATION) if isinstance(annotations, dict) else None
     if not isinstance(text, str) or not text.strip():
-        return WorkloadSeen(name=name, problem=f"its pods carry no annotation {ANNOTATION}")
+        return WorkloadSeen(name=name, problem=f"its pods have no annotation {ANNOTATION}")
     models = tuple(part.strip() for part in text.split(","))
     wrong = next((model for model in models if not _DIGEST.match(model)), None)
     if wrong is not None:
-        return WorkloadSeen(name=name, problem=f"its annotation {ANNOTATION} holds {wrong[:80]!r}, which is no sha256 digest")
+        return WorkloadSeen(name=name, problem=f"its annotation {ANNOTATION} is {wrong[:80]!r}, which is not a sha256 digest")
     return WorkloadSeen(name=name, models=models)
 
 

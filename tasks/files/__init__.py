@@ -1,1 +1,1 @@
-"""Reading the subject's files: by descriptors, without following a link, and never past the bounds."""
+"""Reading the subject's files: by descriptors, without following a link, and never more than the limits allow."""

@@ -1,7 +1,7 @@
-"""The digest cache: what was read of a file that the kernel says nobody has written since.
+"""The digest cache: what was read of a file that, as the kernel says, no process has written since.
 
-One file for each target, private to its owner, sealed by a checksum; anything odd about it and it counts as absent. An
-entry is found by absolute path, device, inode, size, modification and change time, and is kept only where both times lay
+One file for each target, private to its owner, sealed by a checksum; if anything about it is odd, it counts as absent. An
+entry is found by absolute path, device, inode, size, modification and change time, and is kept only if both times were
 `MARGIN_NS` before the reading began. The change time cannot be set by a program, so a file that was written, replaced,
 touched or had its time forged back is read again. The margin covers clocks of coarse resolution (the "racy git" problem)
 and stores through a memory map, whose pages a disk file system writes back, and stamps again, within about 30 seconds.
@@ -39,7 +39,7 @@ class RememberedFile:
 
 
 def settled(identity: FileIdentity, now_ns: int) -> bool:
-    """Was the file left alone for so long before *now_ns* that any later write must show in its times?"""
+    """Was the file unchanged for so long before *now_ns* that any later write must change its times?"""
     return max(identity.mtime_ns, identity.ctime_ns) < now_ns - MARGIN_NS
 
 
@@ -54,7 +54,7 @@ class DigestCache:
         self._version = f"{FORMAT} {version} {name}"
 
     def load(self) -> Mapping[tuple[str, FileIdentity], RememberedFile]:
-        """Every entry, or nothing where the file is absent, foreign, damaged or could have been written by others."""
+        """Every entry; nothing if the file is absent, for another target, damaged or could have been written by other users."""
         try:
             if not _private(self._file.parent.lstat(), stat.S_ISDIR) or not _private(self._file.lstat(), stat.S_ISREG):
                 return {}
@@ -65,7 +65,7 @@ class DigestCache:
                 (path, FileIdentity(*key)): RememberedFile(digest, _content(said))
                 for path, key, digest, said in json.loads(text)
             }
-        except Exception:  # a cache may be lost at any time: whatever is wrong with it, the files themselves are read
+        except Exception:  # a cache may be lost at any time: then the files themselves are read
             return {}
 
     def save(self, entries: Iterable[tuple[WalkedEntry, RememberedFile]]) -> None:

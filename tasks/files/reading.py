@@ -1,6 +1,6 @@
-"""Small files of the subject: the bytes that the tree named, or an error; never through a link, never without a limit.
+"""Reads small files of the subject: the bytes that the tree named, or an error; never through a link, never without a limit.
 
-What a caller named is opened below the roots of the request, so both functions take the request and not a path alone.
+A file that a caller named is opened below the roots of the request, so both functions need the request, not only a path.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 def read_limited(request: Request, path: Path, limit: int) -> bytes:
     """The bytes of *path*, a file that was attached, as `artifacts.reading.read_file` reads them, but never through a link.
 
-    Errors call it by the last part of its name, for they become evidence, which names no folder of this machine.
+    Errors name only the last part of the path, because they become evidence, and evidence names no folder of this machine.
     """
     return read_file(path, limit, follow=False, within=request.within, named=path.name)
 
@@ -33,19 +33,19 @@ def read_limited(request: Request, path: Path, limit: int) -> bytes:
 def read_seen(request: Request, file: FileSeen, limit: int) -> bytes:
     """The bytes of *file* of the request's target, exactly those that the tree hashed.
 
-    Raises `Unavailable` where they changed since.
+    Raises `Unavailable` if they changed since then.
     """
     if file.size > limit:
-        raise Refused(f"{file.path} has {file.size} bytes; at most {limit} are read of a file of this kind")
+        raise Refused(f"{file.path} has {file.size} bytes; the limit for a file of this kind is {limit} bytes")
     with opened(request.target, request.within) as (root, folder):
         data = (read_at if folder else read_open)(root, file.path, limit)
     if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise Unavailable(f"{file.path} changed while it was being checked; check again when nobody writes to it")
+        raise Unavailable(f"{file.path} changed during the check; check again when no process writes to it")
     return data
 
 
 def is_folder(request: Request) -> bool:
-    """Is the request's target a folder? What cannot be looked at is none."""
+    """Is the request's target a folder? If it cannot be opened, the answer is no."""
     try:
         with opened(request.target, request.within) as (_, folder):
             return folder
@@ -55,9 +55,9 @@ def is_folder(request: Request) -> bool:
 
 @contextmanager
 def opened(target: Path, within: Roots) -> Iterator[tuple[int, bool]]:
-    """A descriptor on *target*, which may be a link that a person typed, and whether it is a folder; or else it is a file.
+    """A descriptor on *target*, which may be a link that a person typed, and whether it is a folder. If not, it is a file.
 
-    Raises `Refused` where it does not exist or is neither, `Unavailable` where it cannot be opened.
+    Raises `Refused` if it does not exist or is neither, `Unavailable` if it cannot be opened.
     """
     try:
         descriptor = open_within(target, os.O_RDONLY | os.O_NONBLOCK, within)

@@ -62,8 +62,8 @@ def encodable(name: str) -> bool:
 
 
 def escapes(path: str, target: str) -> bool:
-    """Does a link at *path* (relative to the root) that says *target* leave the root? Judged by its words; what other
-    links on the way do does not matter, for those are reported themselves."""
+    """Does a link at *path* (relative to the root) to *target* leave the root? Only its text is judged: other links on the
+    way do not matter, because they are reported themselves."""
     if target.startswith("/") or "\0" in target:
         return True
     depth = path.count("/")
@@ -110,21 +110,21 @@ def walk(root: int, tick: Callable[[], None]) -> Walked:
 
 
 def _met(folder: int, item: os.DirEntry[str], path: str, found: Walked) -> str:
-    """Sort one entry into *found*; its path where it is a folder to look into."""
+    """Sort one entry into *found*; returns its path if it is a folder to walk."""
     try:
         status = item.stat(follow_symlinks=False)
     except OSError as error:
-        found.troubles.append(Trouble(path=shown(path), reason=f"it cannot be looked at: {error.strerror}"))
+        found.troubles.append(Trouble(path=shown(path), reason=f"its kind and size cannot be read: {error.strerror}"))
         return ""
     mode = status.st_mode
     if not encodable(path):
-        found.troubles.append(Trouble(path=shown(path), reason="the name is not UTF-8, so no signature or list can name it"))
+        found.troubles.append(Trouble(path=shown(path), reason="its name is not UTF-8, so no signature or list can name it"))
     elif stat.S_ISREG(mode):
         found.files.append(WalkedEntry(path, FileIdentity.of(status), bool(mode & 0o111)))
     elif stat.S_ISDIR(mode):
         if path.count("/") < DEEPEST:
             return path
-        found.troubles.append(Trouble(path=path, reason=f"folders are nested more than {DEEPEST} deep"))
+        found.troubles.append(Trouble(path=path, reason=f"folders are nested more than {DEEPEST} levels deep"))
     elif stat.S_ISLNK(mode):
         found.links.append(_link(folder, item.name, path))
     else:
@@ -145,4 +145,4 @@ def _special(mode: int) -> str:
         return "a pipe"
     if stat.S_ISSOCK(mode):
         return "a socket"
-    return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "something special"
+    return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "a special file of another kind"

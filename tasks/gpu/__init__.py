@@ -1,1 +1,1 @@
-"""Collectors of what a node's GPUs, their driver and the kernel say of them, and of what the node can do."""
+"""Collectors of what a node's GPUs, their driver and the kernel report, and of the speed of the node."""

@@ -1,7 +1,7 @@
-"""Asking NVIDIA's library (NVML) through its binding: every answer is a value that may be one, or an `Unread` with the reason.
+"""Calls NVIDIA's library (NVML) through its binding: every answer is a plausible value, or an `Unread` with the reason.
 
-A call into the driver may never return, so each is made in a thread that is left behind when it is late. Whatever would be
-asked after that is unread too: the library may hold a lock, and the process that asks is killed at its deadline anyway.
+A call into the driver may never return, so each is made in a thread that is abandoned when it is late. Every later call
+is unread, too: the library may hold a lock, and the calling process is killed at its deadline anyway.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 SECONDS_A_CALL = 5.0
 SECONDS_TO_WAKE = 15.0
-"""How much longer a call may take that starts the driver, or wakes a device whose persistence mode is off."""
+"""Additional seconds for a call that starts the driver, or wakes a device whose persistence mode is off."""
 
 _LARGEST = 2**53 - 1
 _BLANK_COUNTS = frozenset((0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF))
@@ -28,17 +28,17 @@ _MOST_TEXT = 200
 
 
 def binding() -> ModuleType:
-    """NVIDIA's own binding. Raises `Unavailable` where it is not installed."""
+    """NVIDIA's own binding. Raises `Unavailable` if it is not installed."""
     try:
         import pynvml  # type: ignore[import-untyped]  # NVIDIA ships no types
     except ImportError as error:
-        raise Unavailable("NVIDIA's binding (nvidia-ml-py) cannot be imported; install ArcOps once more") from error
+        raise Unavailable("NVIDIA's Python package nvidia-ml-py cannot be imported; install ArcOps again") from error
     module: ModuleType = pynvml
     return module
 
 
 class Nvml:
-    """The library, asked one call at a time. ``hung`` names the call that did not return; empty while all did."""
+    """The library, one call at a time. ``hung`` names the call that did not return; empty if all did."""
 
     def __init__(self, library: Any) -> None:
         self.library = library
@@ -58,16 +58,16 @@ class Nvml:
             work = self._asked.get()
             try:
                 self._answered.put((work(), None))
-            except Exception as error:  # whatever the binding raises is an answer, and the next call may still do
+            except Exception as error:  # any error of the binding is an answer, and the next call may still succeed
                 self._answered.put((None, error))
 
     def ask(self, name: str, *arguments: object, waits: float = 0.0) -> Any:
-        """What the binding's function *name* answers, or an `Unread`. *waits* are seconds that it may rightly sleep."""
+        """What the binding's function *name* answers, or an `Unread`. *waits* are seconds that it is expected to sleep."""
         if self.hung:
-            return Unread(why=Why.TIMED_OUT, said=f"{name} was not asked, for {self.hung} had not returned")
+            return Unread(why=Why.TIMED_OUT, said=f"{name} was not called, because {self.hung} had not returned")
         function = getattr(self.library, name, None)
         if function is None:
-            return Unread(why=Why.NO_SYMBOL, said=f"{name} is not known to the installed binding")
+            return Unread(why=Why.NO_SYMBOL, said=f"the installed nvidia-ml-py does not have {name}")
         self._asked.put(lambda: function(*arguments))
         try:
             value, error = self._answered.get(timeout=self._seconds + waits)
@@ -77,18 +77,18 @@ class Nvml:
         return value if error is None else self._unread(name, error)
 
     def wake(self, name: str, *arguments: object) -> Any:
-        """As `ask`, for a call that may have to wait for the driver to start or for a device to wake."""
+        """Like `ask`, for a call that may have to wait until the driver starts or a device wakes."""
         return self.ask(name, *arguments, waits=self._to_wake)
 
     def _unread(self, name: str, error: Exception) -> Unread:
         if isinstance(error, self.library.NVMLError):
             return self.refusal(name, error.value)
         if isinstance(error, self.library.NVMLLibraryMismatchError):
-            return Unread(why=Why.NO_SYMBOL, said=f"{name} is not in the driver's library")
-        return Unread(why=Why.FAILED, said=f"{name} answered what cannot be read ({type(error).__name__})")
+            return Unread(why=Why.NO_SYMBOL, said=f"the driver's library does not have {name}")
+        return Unread(why=Why.FAILED, said=f"the answer of {name} cannot be read ({type(error).__name__})")
 
     def refusal(self, name: str, code: int) -> Unread:
-        """The return code *code*, which is not success, of the function *name* as a reason."""
+        """A reason made of the error code *code* that the function *name* returned."""
         said = f"{name} answered {self._codes.get(code, 'an unknown code')} ({code})"
         return Unread(why=_reason(self.library, code), said=said)
 
@@ -102,7 +102,7 @@ class Nvml:
         return as_text(self.ask(name, *arguments), name)
 
     def fields(self, device: object, wanted: Mapping[str, int], *, scope: int | None = None) -> dict[str, Count]:
-        """Field values by our names for them. The call may succeed while any one of its values did not."""
+        """Field values by our names. The call may succeed although single values failed."""
         if isinstance(device, Unread):
             return dict.fromkeys(wanted, device)
         name = "nvmlDeviceGetFieldValues"
@@ -126,8 +126,8 @@ class Nvml:
             self.library.NVML_VALUE_TYPE_UNSIGNED_SHORT: "usVal",
         }
         member = members.get(answer.valueType)
-        if member is None:  # an entry that the driver left untouched is all zeros: success, and of the type double
-            return Unread(why=Why.BLANK, said=f"{name} was left empty by the driver")
+        if member is None:  # an entry that the driver did not write is all zeros: success, and of the type double
+            return Unread(why=Why.BLANK, said=f"the driver gave no value for {name}")
         return as_count(getattr(answer.value, member), name, least=-_LARGEST)
 
 
@@ -149,13 +149,13 @@ def _reason(library: Any, code: int) -> Why:
 
 
 def as_count(value: Any, name: str, *, least: int = 0, most: int = _LARGEST) -> Count:
-    """*value* as a whole number between *least* and *most*, and none of those that stand for "not available"."""
+    """*value* as a whole number between *least* and *most*, unless it is a number that means "not available"."""
     if isinstance(value, Unread):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
-        return Unread(why=Why.FAILED, said=f"{name} answered a {type(value).__name__} in place of a number")
+        return Unread(why=Why.FAILED, said=f"{name} answered a {type(value).__name__} instead of a number")
     if value in _BLANK_COUNTS or not least <= value <= most:
-        return Unread(why=Why.BLANK, said=f"{name} answered {value:#x}, which is no value")
+        return Unread(why=Why.BLANK, said=f"{name} answered {value:#x}, which means 'no value'")
     return value
 
 
@@ -166,12 +166,12 @@ def as_flag(value: Any, name: str) -> Flag:
 
 
 def as_text(value: Any, name: str) -> Text:
-    """*value* as a printable name, and none of those that stand for "not available"."""
+    """*value* as a printable name, unless it is a text that means "not available"."""
     if isinstance(value, Unread):
         return value
     if not isinstance(value, str):
-        return Unread(why=Why.FAILED, said=f"{name} answered a {type(value).__name__} in place of a text")
+        return Unread(why=Why.FAILED, said=f"{name} answered a {type(value).__name__} instead of a text")
     text = value.strip()
     if text.casefold() in _BLANK_TEXTS or not text.isprintable() or len(text) > _MOST_TEXT:
-        return Unread(why=Why.BLANK, said=f"{name} answered a text that names nothing")
+        return Unread(why=Why.BLANK, said=f"{name} answered an empty text, or one that means 'not available'")
     return text

@@ -1,4 +1,4 @@
-"""The collector: open the devices, let them do their drills, and say what came of it."""
+"""The collector: opens the devices, runs their drills, and reports the results."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tasks.gpu.bench.sessions import Sessions
 from tasks.gpu.gpu_driver import node_bounds
 
 
-# A process of its own, for a driver that hangs takes along whoever called it, and a busy neighbour would be measured. It waits
-# for those who ask the driver about health, lest their questions be measured, too.
+# It runs in its own process: a driver that hangs also hangs its caller, and other load in the process would be measured. It
+# runs after the collectors that ask the driver about health, so that their calls are not measured, too.
 @collector(
     "benchmark",
     Benchmark,
@@ -34,10 +34,10 @@ from tasks.gpu.gpu_driver import node_bounds
     bounds=node_bounds,
 )
 def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
-    """What the GPUs of this machine do, or its processors. Raises `Refused` where the request asks for no exercise."""
+    """The speed of this machine's GPUs or processors. Raises `Refused` if the request asks for no exercise."""
     exercise = request.exercise
     if exercise is None:
-        raise Refused(f"a {request.kind} is not asked for any exercise; benchmark a node with 'arcops gpu bench'")
+        raise Refused(f"a {request.kind} cannot be benchmarked; benchmark a node with 'arcops gpu bench'")
     given = seen.get(Baselines)
     try:
         devices = _devices(exercise)
@@ -48,14 +48,14 @@ def benchmark(request: Request, seen: Seen) -> Sighting[Benchmark]:
         made = Sessions(devices, exercise, known, lambda: request.progress(0, 0))
         return Sighting(body=made.run())
     except (Refused, Unavailable) as error:
-        return Sighting(body=_nothing(exercise, f"the devices could not be used: {error}"))
+        return Sighting(body=_nothing(exercise, f"the devices cannot be used: {error}"))
     finally:
         for device in devices:
             device.close()
 
 
 def _devices(exercise: Exercise) -> Sequence[Device]:
-    """Opened here, and not where this is imported: what drives the devices is heavy, and may not be installed."""
+    """Imported here, not at the top of the file: the libraries for the devices are large, and may not be installed."""
     if exercise.cpu:
         from tasks.gpu.bench.cpu import processors
 
@@ -64,7 +64,7 @@ def _devices(exercise: Exercise) -> Sequence[Device]:
 
     devices = gpus(exercise)
     if not devices:
-        raise Refused("there is no GPU that can be measured; say --cpu for a node without one")
+        raise Refused("no GPU was found that can be measured; use --cpu on a node without a GPU")
     return devices
 
 

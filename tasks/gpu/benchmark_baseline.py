@@ -17,9 +17,9 @@ _MOST = 8 * MIB
 
 @collector("benchmark-baseline", Baselines, version="1")
 def baselines(request: Request, seen: Seen) -> Sighting[Baselines]:
-    """The one baseline among the attached files. Raises `Refused` where the request asks for no exercise."""
+    """The one baseline among the attached files. Raises `Refused` if the request asks for no exercise."""
     if request.exercise is None:
-        raise Refused(f"a {request.kind} is not asked for any exercise, so no baseline is looked for")
+        raise Refused(f"a {request.kind} cannot be benchmarked, so it has no baseline")
     if not request.attached:
         return Sighting(body=Baselines())
     if len(request.attached) > 1:
@@ -44,7 +44,7 @@ def _proven(request: Request) -> Sighting[Baselines]:
         baseline = baseline_from(vouched.statement)
         gone = taken_back(baseline.artifact, ground)
         if gone:
-            raise Refused(f"it was made of an artifact that does not count any more: {gone}")
+            raise Refused(f"it was made from an artifact that does not count any more: {gone}")
     except (ArcOpsError, OSError) as error:
         return Sighting(body=Baselines(file=file, said=str(error)), sources=sources)
     dated = Source(name="baseline", kind=SourceKind.DATA, digest=f"sha256:{file}", dated=baseline.measured_at)

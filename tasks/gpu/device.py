@@ -1,4 +1,4 @@
-"""One device that is asked. Where the driver gave no handle for it, every answer is the reason why."""
+"""One device that is asked. If the driver gave no handle for it, every answer is the reason why."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AskedDevice:
         return as_text(self.ask(name, *arguments), name)
 
     def pair(self, name: str, *arguments: object) -> tuple[Any, Any]:
-        """Two values that one function answers, for `as_count` and `as_flag`; both are the reason where there are none."""
+        """Two values that one function answers, for `as_count` and `as_flag`; if there are no values, both are the reason."""
         answer = self.ask(name, *arguments)
         if isinstance(answer, Unread):
             return answer, answer

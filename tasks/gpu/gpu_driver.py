@@ -24,19 +24,19 @@ _DISPLAY_CLASS = "0x03"
 
 
 def refuse_other(request: Request) -> None:
-    """Raise `Refused` where *request* is about something that has no GPUs, such as a model on disk."""
+    """Raise `Refused` if *request* is about a subject that has no GPUs, such as a model on disk."""
     if request.kind != NODE:
         raise Refused(f"a {request.kind} has no GPUs; check the node itself with 'arcops gpu check'")
 
 
 def node_bounds(request: Request) -> Bounds:
-    """The devices, and of the node's files only where the kernel lists them: its root holds everything of everybody."""
+    """The devices, and of the node's files only those in which the kernel lists them: the root holds the files of all users."""
     return Bounds(files=(request.target / "sys",), devices=True)
 
 
 @collector("gpu-driver", GpuDriver, version="1", deadline=timedelta(minutes=1), isolated=True, bounds=node_bounds)
 def driver(request: Request, seen: Seen) -> Sighting[GpuDriver]:
-    """The driver's own words, or what was found in its place."""
+    """What the driver says about itself, or why it does not answer."""
     refuse_other(request)
     on_bus = gpus_on_bus(request.target)
     try:
@@ -66,13 +66,13 @@ def _diagnosis(nvml: Nvml, begun: Unread) -> tuple[DriverState, str]:
     known = {
         library.NVML_ERROR_LIBRARY_NOT_FOUND: (
             DriverState.NO_LIBRARY,
-            "There is no NVIDIA driver library (libnvidia-ml.so.1) that can be loaded on this node.",
+            "No NVIDIA driver library (libnvidia-ml.so.1) can be loaded on this node.",
         ),
         library.NVML_ERROR_DRIVER_NOT_LOADED: (DriverState.NOT_LOADED, "The NVIDIA driver is installed but not loaded."),
-        library.NVML_ERROR_NO_PERMISSION: (DriverState.FORBIDDEN, "This user may not talk to the NVIDIA driver."),
+        library.NVML_ERROR_NO_PERMISSION: (DriverState.FORBIDDEN, "This user has no permission to use the NVIDIA driver."),
         library.NVML_ERROR_LIB_RM_VERSION_MISMATCH: (
             DriverState.MISMATCHED,
-            "The NVIDIA driver that is loaded is of another version than its library.",
+            "The loaded NVIDIA driver and its library have different versions.",
         ),
     }
     for code, (state, said) in known.items():
@@ -110,12 +110,12 @@ def _without(state: DriverState, said: str, on_bus: Count) -> GpuDriver:
 
 
 def gpus_on_bus(root: Path) -> Count:
-    """How many NVIDIA GPUs the kernel lists below *root*, without their virtual functions and what virtual machines have."""
+    """How many NVIDIA GPUs the kernel lists below *root*, without virtual functions and GPUs that virtual machines own."""
     name = "sys/bus/pci/devices"
     try:
         return sum(_is_gpu(entry) for entry in (root / name).iterdir())
     except PermissionError:
-        return Unread(why=Why.FORBIDDEN, said=f"/{name} may not be read")
+        return Unread(why=Why.FORBIDDEN, said=f"no permission to read /{name}")
     except OSError as error:
         return Unread(why=Why.FAILED, said=f"/{name} cannot be read ({error.strerror})")
 
@@ -151,12 +151,12 @@ def _confidential(nvml: Nvml) -> Confidential:
 
 
 def _settings(nvml: Nvml) -> Any:
-    """The settings, or from an older driver the state, which says the same; or an `Unread`."""
+    """The settings (an older driver gives the state, which says the same); or an `Unread`."""
     name = "nvmlSystemGetConfComputeSettings"
     try:
         settings = nvml.library.c_nvmlSystemConfComputeSettings_v1_t()
     except AttributeError:
-        return Unread(why=Why.NO_SYMBOL, said=f"{name} is not known to the installed binding")
+        return Unread(why=Why.NO_SYMBOL, said=f"the installed nvidia-ml-py does not have {name}")
     code = nvml.ask(name, ctypes.byref(settings))  # the binding returns this function's code and raises nothing
     if isinstance(code, Unread):
         return nvml.ask("nvmlSystemGetConfComputeState") if code.why is Why.NO_SYMBOL else code
@@ -172,4 +172,6 @@ def _environment(nvml: Nvml, value: object, name: str) -> Text:
         nvml.library.NVML_CC_SYSTEM_ENVIRONMENT_SIM: "simulation",
         nvml.library.NVML_CC_SYSTEM_ENVIRONMENT_PROD: "production",
     }
-    return known.get(number) or Unread(why=Why.BLANK, said=f"{name} answered the environment {number}, which has no name")
+    return known.get(number) or Unread(
+        why=Why.BLANK, said=f"{name} answered the environment {number}, which ArcOps does not know"
+    )

@@ -1,4 +1,4 @@
-"""The faults in the kernel's messages since boot: from its buffer, or where that may not be read from the journal."""
+"""The faults in the kernel's messages since boot: from its buffer, or, if that may not be read, from the journal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FIRST_WORDS = "Linux version "
 
 @collector("gpu-log", GpuLog, version="1", deadline=timedelta(minutes=1))
 def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
-    """Every fault that the messages tell of. Raises `Refused` where nobody lets us read them: silence proves nothing."""
+    """Every fault in the messages. Raises `Refused` if the messages cannot be read: no message does not mean no fault."""
     refuse_other(request)
 
     def alive() -> None:
@@ -46,7 +46,7 @@ def kernel_log(request: Request, seen: Seen) -> Sighting[GpuLog]:
         lines, whole = _journal(f"/dev/kmsg: {error.strerror}", alive, (*request.secrets, *secret_files(os.environ)))
         source, used = LogSource.JOURNAL, Source(name="journalctl", kind=SourceKind.TOOL)
     if not lines:
-        raise Refused("the kernel's messages are empty, so nobody can tell which faults there were")
+        raise Refused("the kernel's log is empty, so faults since boot cannot be seen")
     told = faults(lines)
     return Sighting(
         body=GpuLog(source=source, since_boot=whole, xids=told.xids, sxids=told.sxids, unclear=told.unclear), sources=(used,)
@@ -59,7 +59,7 @@ def _buffer(path: Path, alive: Callable[[], None]) -> tuple[list[Line], bool]:
     try:
         mode = os.fstat(descriptor).st_mode
         if not (stat.S_ISCHR(mode) or stat.S_ISREG(mode)):
-            raise Refused(f"{path} is not the kernel's buffer of messages")
+            raise Refused(f"{path} is not the kernel's message buffer")
         text, lost = _drain(descriptor, alive)
     finally:
         os.close(descriptor)
@@ -84,20 +84,22 @@ def _drain(descriptor: int, alive: Callable[[], None]) -> tuple[bytes, bool]:
             return b"".join(parts), lost
         parts.append(part)
         size += len(part)
-    raise Refused(f"the kernel's messages do not end within {_MOST} bytes")
+    raise Refused(f"the kernel's messages are larger than the limit of {_MOST} bytes")
 
 
 def _journal(trouble: str, alive: Callable[[], None], secrets: Iterable[Path]) -> tuple[list[Line], bool]:
     program = shutil.which("journalctl")
     if program is None:
-        raise Refused(f"the kernel's messages cannot be read ({trouble}), and there is no journal")
+        raise Refused(f"the kernel's messages cannot be read ({trouble}), and journalctl was not found")
     with tempfile.TemporaryDirectory(prefix="arcops-") as scratch:
         limits = Limits(seconds=40, size=_MOST)
         answer = run((program, *_JOURNAL), scratch=Path(scratch), limits=limits, alive=alive, secrets=secrets)
     lines = list(_entries(answer.output.splitlines()))
     if answer.code or not lines:
-        said = answer.errors or "it holds none of this boot"
-        raise Refused(f"the kernel's messages cannot be read ({trouble}), nor from the journal ({said})")
+        said = answer.errors or "it holds no message of this boot"
+        raise Refused(
+            f"the kernel's messages cannot be read, neither from the buffer ({trouble}) nor from the journal ({said})"
+        )
     return lines, lines[0][1].startswith(_FIRST_WORDS)
 
 
@@ -108,9 +110,11 @@ def _entries(lines: Iterable[bytes]) -> Iterator[Line]:
         except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, dict):
-            raise Refused("the journal of the kernel's messages holds a line that is no JSON object (journalctl --output=json)")
+            raise Refused(
+                "a line of the journal is not a JSON object (journalctl --output=json), so the kernel's messages cannot be read"
+            )
         message, moment = entry.get("MESSAGE"), entry.get("_SOURCE_MONOTONIC_TIMESTAMP")
-        if isinstance(message, list):  # bytes that are no text
+        if isinstance(message, list):  # bytes that are not text
             message = _bytes(message).decode("utf-8", "replace")
         if isinstance(message, str):
             yield (int(moment) // 1_000_000 if isinstance(moment, str) and _NUMBER.match(moment) else 0), message

@@ -1,4 +1,4 @@
-"""The capability profiles of the GPUs that are here, from the ones that ship with ArcOps."""
+"""The capability profiles of this node's GPUs, from those that ship with ArcOps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from foundation.strict_yaml import load_all
 
 @collector("gpu-profiles", GpuProfiles, version="1", needs=(Gpus,))
 def profiles(request: Request, seen: Seen) -> Sighting[GpuProfiles]:
-    """The shipped profile of every device that said its name."""
+    """The shipped profile of every device that gave its name."""
     names = sorted({device.identity.name for device in seen[Gpus].body.devices if not isinstance(device.identity.name, Unread)})
     fitting = [(profile, source) for profile, source in shipped_profiles() if set(profile.names) & set(names)]
     return Sighting(
@@ -33,7 +33,7 @@ def profiles(request: Request, seen: Seen) -> Sighting[GpuProfiles]:
 def shipped_profiles() -> tuple[tuple[Profile, Source], ...]:
     """Every profile that ships with ArcOps, in the order of file names, and the file as a source.
 
-    Raises `Broken` where a file is no profile, or where two of them claim one device.
+    Raises `Broken` if a file is not a profile, or if two files claim one device.
     """
     return tuple(_shipped())
 
@@ -57,6 +57,6 @@ def _shipped() -> Iterator[tuple[Profile, Source]]:
 
 
 def parse_profile(data: bytes, *, what: str) -> Profile:
-    """The profile in *data*. Raises `Refused`, saying *what* it was to be."""
+    """The profile in *data*. Raises `Refused`, with *what* as the name of the file."""
     documents = load_all(data, what=what, most_values=2000)
     return from_json(Profile, json.dumps(documents[0] if len(documents) == 1 else None))

@@ -1,4 +1,4 @@
-"""Every GPU of the node: what it says of itself at the beginning and at the end of a short watch for faults."""
+"""Every GPU of the node: what it reports at the beginning and at the end of a short watch for faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.gpu.gpu_driver import node_bounds, refuse_other
 from tasks.gpu.watch import FaultWatch
 
 SAMPLES = 2
-"""How often clocks and temperatures are looked at between beginning and end; before each the collector waits for faults."""
+"""How many times clocks and temperatures are read between beginning and end; before each the collector waits for faults."""
 
 _MOST_DEVICES = 64
 
@@ -26,7 +26,7 @@ _MOST_DEVICES = 64
 def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     """Each device that the driver counts, whether it answers or not.
 
-    Raises `Refused` where the driver does not answer any more: asking until it does would hide that it did not.
+    Raises `Refused` if the driver does not answer any more: asking until it answers would hide the failure.
     """
     refuse_other(request)
     known = seen[GpuDriver].body
@@ -35,12 +35,12 @@ def gpus(request: Request, seen: Seen) -> Sighting[Gpus]:
     nvml = Nvml(binding())
     begun = nvml.wake("nvmlInit")
     if isinstance(begun, Unread):
-        raise Refused(f"BLOCKED: the driver answered before and does no more: {begun.said}.")
+        raise Refused(f"BLOCKED: the driver answered before, but does not answer any more: {begun.said}.")
     count = as_count(nvml.wake("nvmlDeviceGetCount"), "nvmlDeviceGetCount", most=_MOST_DEVICES)
     if isinstance(count, Unread):
         raise Refused(f"BLOCKED: the driver cannot count its GPUs: {count.said}.")
     if not count:
-        raise Refused("BLOCKED: the driver answers and has no GPU.")
+        raise Refused("BLOCKED: the driver answers, but finds no GPU.")
     body = _look([AskedDevice(nvml, nvml.wake("nvmlDeviceGetHandleByIndex", index)) for index in range(count)], nvml)
     nvml.ask("nvmlShutdown")
     return Sighting(body=body)

@@ -1,4 +1,4 @@
-"""What NVIDIA's drivers write to the kernel's messages about faults of GPUs (XIDs) and of NVLink switches (SXids), read."""
+"""Reads what NVIDIA's drivers write to the kernel's messages about faults of GPUs (XIDs) and of NVLink switches (SXids)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import NamedTuple
 from arcops.seen.gpu_log import SxidLogged, XidLogged
 
 Line = tuple[int, str]
-"""Seconds since boot, and what was said."""
+"""Seconds since boot, and the message."""
 
 _PLACE = r"\((?:PCI:)?([0-9a-fA-F]{1,8}):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?\): ([0-9]{1,6})\b[,:]?\s*"
 _XID = re.compile(rf"NVRM: Xid {_PLACE}(.*)")
 _SXID = re.compile(rf"SXid {_PLACE}(Fatal|Non-fatal)\b[,:]?\s*(.*)")
 _SXID_DETAIL = re.compile(rf"SXid {_PLACE}(?:Severity|Data)\b")
-_FATAL = re.compile(r"\bFatal\b")  # of XIDs, those of newer NVLinks alone say so; the others have their number
+_FATAL = re.compile(r"\bFatal\b")  # only the XIDs of newer NVLinks say so; for the others the number tells
 _MOST_TEXT = 120
 
 
@@ -36,7 +36,7 @@ class _Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """``unclear`` counts the lines that claim a fault and cannot be read."""
+    """``unclear`` counts the lines that report a fault but cannot be read."""
 
     xids: tuple[XidLogged, ...]
     sxids: tuple[SxidLogged, ...]
@@ -44,7 +44,7 @@ class Faults:
 
 
 def faults(lines: Iterable[Line]) -> Faults:
-    """Every fault that *lines* tell of, once for each device, number and gravity."""
+    """Every fault in *lines*, once for each device, number and severity."""
     found: dict[_Name, _Fault] = {}
     unclear = 0
     for seconds, line in lines:

@@ -1,4 +1,4 @@
-"""How the device is joined to the host and to other devices: PCIe, NVLink, and the fabric of the switches."""
+"""The connections of the device to the host and to other devices: PCIe, NVLink, and the fabric of the switches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tasks.gpu.device import AskedDevice
 _MOST_LINKS = 64
 _GENERATIONS = {1: 10, 2: 20, 3: 22, 4: 30, 5: 31, 6: 40, 7: 50, 8: 60}
 _FABRIC_STATES = ("not-supported", "not-started", "in-progress", "completed")
-# What each part of the fabric's health is called where it is bad, its place in the mask, and the values that say so. Zero
-# says that this part is not told; a value in neither list has no meaning that is known here, so it counts as bad.
+# For each part of the fabric's health: its name if it is bad, its place in the mask, and the values for bad and for good. Zero
+# means that this part is not reported. A value in neither list is not known here, so it counts as bad.
 _HEALTH = (
     ("degraded-bandwidth", 0, 0x3, (1,), (0, 2)),
     ("route-recovery", 2, 0x3, (1,), (0, 2)),
@@ -56,7 +56,9 @@ def _link(on: AskedDevice, number: int) -> NvLink:
     version = on.count("nvmlDeviceGetNvLinkVersion", number)
     if not isinstance(version, Unread):
         known = _GENERATIONS.get(version)
-        version = known or Unread(why=Why.BLANK, said=f"nvmlDeviceGetNvLinkVersion answered {version}, which has no name")
+        version = known or Unread(
+            why=Why.BLANK, said=f"nvmlDeviceGetNvLinkVersion answered {version}, which ArcOps does not know"
+        )
     return NvLink(
         number=number,
         active=on.flag("nvmlDeviceGetNvLinkState", number),
@@ -66,7 +68,7 @@ def _link(on: AskedDevice, number: int) -> NvLink:
 
 
 def _link_errors(on: AskedDevice, number: int) -> dict[str, Count]:
-    """Counters as devices up to Hopper tell them, and as newer ones do; no device tells all of them."""
+    """The counters of devices up to Hopper, and those of newer ones; no device has all of them."""
     library = on.library
     older = {
         "replays": library.NVML_NVLINK_ERROR_DL_REPLAY,
@@ -95,7 +97,7 @@ def fabric(on: AskedDevice) -> Fabric:
 
 
 def _fabric_info(on: AskedDevice, name: str) -> Any:
-    answer: Any = Unread(why=Why.NO_SYMBOL, said=f"{name} is not known to the installed binding")
+    answer: Any = Unread(why=Why.NO_SYMBOL, said=f"the installed nvidia-ml-py does not have {name}")
     for kind in ("c_nvmlGpuFabricInfo_v3_t", "c_nvmlGpuFabricInfo_v2_t"):
         struct = getattr(on.library, kind, None)
         if struct is None:
@@ -115,7 +117,7 @@ def _state(value: object, name: str) -> Text:
     if isinstance(number, Unread):
         return number
     if number >= len(_FABRIC_STATES):
-        return Unread(why=Why.BLANK, said=f"{name} answered the state {number}, which has no name")
+        return Unread(why=Why.BLANK, said=f"{name} answered the state {number}, which ArcOps does not know")
     return _FABRIC_STATES[number]
 
 
@@ -125,7 +127,7 @@ def _ills(info: Any, name: str) -> Names:
         return mask
     summary = getattr(info, "healthSummary", 0)
     if not mask and not summary:
-        return Unread(why=Why.UNSUPPORTED, said=f"{name} tells nothing of the fabric's health")
+        return Unread(why=Why.UNSUPPORTED, said=f"{name} does not report the fabric's health")
     ills = [ill for ill, shift, width, bad, good in _HEALTH if _bad(mask >> shift & width, bad, good)]
     ills += [f"bit-{bit}" for bit in range(_HEALTH_BITS, 32) if mask >> bit & 1]
     return (*ills, *(_SUMMARIES.get(summary, (f"summary-{summary}",)) if summary else ()))

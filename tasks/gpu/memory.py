@@ -1,4 +1,4 @@
-"""The device's memory: its errors, what replaced what failed, and what the device asks for to recover."""
+"""The device's memory: its errors, the replacements of failed parts, and the recovery that the device needs."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def memory(on: AskedDevice) -> DeviceMemory:
 
 
 def recovery(on: AskedDevice) -> Text:
-    """What the driver says must be done with the device before it works again; ``none`` where nothing must."""
+    """The recovery action that the driver asks for before the device works again; ``none`` if no action is needed."""
     found = on.fields({"action": on.library.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION})["action"]
     if isinstance(found, Unread):
         return found
     if not 0 <= found < len(_RECOVERY):
-        return Unread(why=Why.BLANK, said=f"the driver asks for the recovery action {found}, which has no name")
+        return Unread(why=Why.BLANK, said=f"the driver asks for the recovery action {found}, which ArcOps does not know")
     return _RECOVERY[found]
 
 
@@ -131,6 +131,6 @@ def _sram_worn(on: AskedDevice) -> Flag:
     try:
         status = on.library.c_nvmlEccSramErrorStatus_v1_t()
     except AttributeError:
-        return Unread(why=Why.NO_SYMBOL, said=f"{name} is not known to the installed binding")
+        return Unread(why=Why.NO_SYMBOL, said=f"the installed nvidia-ml-py does not have {name}")
     answer = on.ask(name, ctypes.byref(status))
     return answer if isinstance(answer, Unread) else as_flag(status.bThresholdExceeded, name)

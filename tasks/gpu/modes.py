@@ -1,4 +1,4 @@
-"""Which device it is, and the modes that somebody set it to."""
+"""The identity of the device, and the modes that it is set to."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pci(on: AskedDevice) -> Text:
 
 
 def _intact(on: AskedDevice) -> Flag:
-    """Does the checksum of the InfoROM hold? The call answers with nothing but success, or with what is wrong."""
+    """Is the checksum of the InfoROM right? The call returns only success, or an error."""
     answer = on.ask("nvmlDeviceValidateInforom")
     if not isinstance(answer, Unread):
         return True
@@ -63,7 +63,7 @@ def _instances(on: AskedDevice, most: int) -> tuple[MigInstance, ...] | Unread:
         if not isinstance(handle, Unread):
             found.append(_instance(AskedDevice(on.nvml, handle)))
         elif handle != on.nvml.refusal(name, on.library.NVML_ERROR_NOT_FOUND):
-            # Devices with the mode off, and devices that have no such mode, say that it is not supported.
+            # Devices with the mode off, and devices that do not have the mode, both answer 'not supported'.
             return () if handle.why is Why.UNSUPPORTED and not found else handle
     return tuple(found)
 
@@ -85,11 +85,13 @@ def compute_mode(on: AskedDevice) -> Text:
         on.library.NVML_COMPUTEMODE_PROHIBITED: "prohibited",
         on.library.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS: "exclusive-process",
     }
-    return names.get(found) or Unread(why=Why.BLANK, said=f"nvmlDeviceGetComputeMode answered {found}, which has no name")
+    return names.get(found) or Unread(
+        why=Why.BLANK, said=f"nvmlDeviceGetComputeMode answered {found}, which ArcOps does not know"
+    )
 
 
 def processes(on: AskedDevice) -> Count:
-    """How many processes compute or draw on the device, each counted once for what it does."""
+    """How many processes compute or draw on the device; a process that does both counts twice."""
     total = 0
     for name in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"):
         found = on.ask(name)

@@ -1,4 +1,4 @@
-"""How hot, how slowed down and how powered a device is, sampled more than once."""
+"""Temperature, throttling and power of a device, sampled more than once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def heat(on: AskedDevice) -> Heat:
 
 
 def hotter(one: Heat, other: Heat) -> Heat:
-    """The worse of two samples; where one of them is unread, so is the answer."""
+    """The worse of two samples; if one of them is unread, so is the answer."""
     return Heat(
         gpu=_most(one.gpu, other.gpu),
         memory=_most(one.memory, other.memory),
@@ -53,7 +53,7 @@ def clocks(on: AskedDevice) -> Clocks:
 
 
 def slower(one: Clocks, other: Clocks) -> Clocks:
-    """Every reason of two samples, and what the device could tell in both."""
+    """Every reason in two samples, and those that the device supported in both."""
     return Clocks(reasons=_union(one.reasons, other.reasons), tells=_common(one.tells, other.tells))
 
 
@@ -80,7 +80,7 @@ def _memory_celsius(on: AskedDevice) -> Count:
     found = on.fields({"memory": on.library.NVML_FI_DEV_MEMORY_TEMP})["memory"]
     name = "nvmlDeviceGetFieldValues[NVML_FI_DEV_MEMORY_TEMP]"
     if found == 0:
-        return Unread(why=Why.UNSUPPORTED, said=f"{name} answered 0, as a device without the sensor does")
+        return Unread(why=Why.UNSUPPORTED, said=f"{name} answered 0, which means that the device has no such sensor")
     return as_count(found, name, most=_HOTTEST)
 
 

@@ -1,4 +1,4 @@
-"""Watching for the faults that the driver reports while something else is looked at."""
+"""Watches for faults that the driver reports while the collector reads other values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WAIT = "nvmlEventSetWait_v2"
 
 
 class FaultWatch:
-    """The faults of *devices* from now on, in ``events``. XIDs must be watchable; other faults are watched where they are."""
+    """The faults of *devices* from now on, in ``events``. Every device must report XIDs; other faults are optional."""
 
     def __init__(self, nvml: Nvml, devices: Sequence[AskedDevice]) -> None:
         self.events: list[FaultEvent] = []
@@ -38,7 +38,7 @@ class FaultWatch:
             self._trouble = told
             return
         xid = self._nvml.library.nvmlEventTypeXidCriticalError
-        if not told & xid:  # registering such a device succeeds, and then it stays silent
+        if not told & xid:  # registering such a device succeeds, but it never reports
             self._trouble = Unread(why=Why.UNSUPPORTED, said=f"{name} answered {told:#x}, so the device reports no XID")
             return
         answer = device.ask("nvmlDeviceRegisterEvents", told & known, self._set)
@@ -81,14 +81,14 @@ class FaultWatch:
             self.events.append(FaultEvent(pci=place, kind=kind, xid=xid))
 
     def end(self) -> Flag:
-        """Stop watching. Could every device have reported an XID all the time?"""
+        """Stop watching. Could every device report an XID during the whole watch?"""
         if not isinstance(self._set, Unread):
             self._nvml.ask("nvmlEventSetFree", self._set)
         return True if self._trouble is None else self._trouble
 
 
 def _address(handle: Any) -> int | None:
-    """What tells one handle from another; a device that is lost still has it, and answers no more."""
+    """The address behind the handle, which identifies a device even if it is lost and does not answer any more."""
     return None if isinstance(handle, Unread) else ctypes.cast(handle, ctypes.c_void_p).value
 
 

@@ -1,1 +1,1 @@
-"""The collector of what an inference endpoint does under a load."""
+"""The collector that puts an inference endpoint under a load and measures it."""

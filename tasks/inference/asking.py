@@ -1,6 +1,6 @@
-"""One request over a connection of its own, and the moments at which its answer came.
+"""One request over its own connection, and the times at which the parts of its answer came.
 
-No proxy, no redirect, no cookie and no retry: each of them would be measured as if it were the model.
+No proxy, no redirect, no cookie and no retry: their time would be measured as time of the model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from foundation.egress.tls import SSLContext
 
 MOST_ANSWER = 8 * 1024 * 1024
-"""Bytes of one answer, with all that the stream wraps around its text."""
+"""Bytes of one answer, with all data of the stream around its text."""
 
 _MOST_LIST = 1024 * 1024
 _CHUNK = 64 * 1024
@@ -41,7 +41,7 @@ _ENDPOINT = Purpose(what="the endpoint's URL", form="use one like http://127.0.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointDoor:
-    """Where requests go, by leave of ``tier``: the certificate must say ``to.host``, and ``path`` comes before ``/v1``."""
+    """The target of requests, which ``tier`` allows: the certificate must name ``to.host``; ``path`` comes before ``/v1``."""
 
     to: Destination
     tier: Tier
@@ -55,20 +55,20 @@ class EndpointDoor:
 
 
 def door(load: Load, tier: Tier, *, key: str, authorities: bytes) -> EndpointDoor:
-    """Raises `Refused` where *tier* does not reach the address, or where a key would travel in the clear."""
+    """Raises `Refused` if *tier* does not reach the address, or if a key would be sent without encryption."""
     to = permitted(tier, load.url, _ENDPOINT)
     if to.in_the_clear and key:
-        raise Refused(f"the API key would go to {to.host} in the clear; use https")
+        raise Refused(f"the API key would be sent to {to.host} without encryption; use https")
     context = None
     if to.scheme == "https":
         try:
             context = tls_context(authorities.decode("ascii"))
         except ValueError as error:
-            raise Refused("the file of the endpoint's authorities holds no certificates (PEM) that can be read") from error
+            raise Refused("the file of the endpoint's authorities holds no readable certificates (PEM)") from error
     elif authorities:
-        raise Refused("certificates of authorities are given, but the address is not https")
+        raise Refused("certificates of authorities are given, but the address is not https; use https")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise Refused("the API key holds characters that no header carries; look for a line break in its file")
+        raise Refused("the API key holds characters that a header must not have; check its file for a line break")
     return EndpointDoor(to=to, tier=tier, path=urlsplit(load.url).path.rstrip("/"), tls=context, key=key)
 
 
@@ -79,7 +79,7 @@ def refuse_beyond(url: str, tier: Tier) -> None:
 
 @dataclass(slots=True)
 class Answered:
-    """What came of a request; moments are nanoseconds of the clock, ``None`` where it did not come so far."""
+    """The result of a request; moments are nanoseconds of the clock, ``None`` if that step was not reached."""
 
     answer: StreamedAnswer
     sent: int = 0
@@ -90,7 +90,7 @@ class Answered:
 
 
 async def ask(at: EndpointDoor, load: Load, model: str, prompt: str, tokens: int) -> Answered:
-    """Stream one answer of *model*. Whatever goes wrong is in the answer; only being cancelled is raised."""
+    """Stream one answer of *model*. Every error is in the result; only cancellation is raised."""
     got = Answered(answer=StreamedAnswer(route=load.route, most_events=4 * tokens + 64), sent=time.perf_counter_ns())
     last = [0]
     try:
@@ -108,11 +108,11 @@ async def ask(at: EndpointDoor, load: Load, model: str, prompt: str, tokens: int
 def _out_of_patience(got: Answered, load: Load, last: int) -> tuple[Fault, str]:
     seconds = f"{load.patience / 1e6:g} s"
     if got.connected is None:
-        return Fault.CONNECT, f"no connection within {seconds}"
+        return Fault.CONNECT, f"the connection was not made within {seconds}"
     silent = (time.perf_counter_ns() - last) / 1000
     if last and silent < load.patience / 4:
-        return Fault.ENDLESS, f"the stream did not end within {seconds}, and still brought something"
-    return Fault.TIMEOUT, f"{'nothing more' if last else 'nothing'} came within {seconds}"
+        return Fault.ENDLESS, f"the stream did not end within {seconds}, and data still came"
+    return Fault.TIMEOUT, f"no {'more data' if last else 'data'} came within {seconds}"
 
 
 def _incomplete(answer: StreamedAnswer) -> tuple[Fault | None, str]:
@@ -148,7 +148,7 @@ async def _stream(at: EndpointDoor, load: Load, model: str, prompt: str, tokens:
 
 
 async def fetch(at: EndpointDoor, path: str, seconds: float, kind: str = "application/json") -> bytes:
-    """What is at *path*, of the media type *kind*, or of any where that is empty. Raises `BadAnswer`."""
+    """The content at *path*, of the media type *kind*, or of any type if that is empty. Raises `BadAnswer`."""
     got = Answered(answer=StreamedAnswer(route=Route.CHAT, most_events=0))
     try:
         async with asyncio.timeout(seconds):
@@ -200,7 +200,7 @@ async def _exchange(
     except OSError as error:
         raise BadAnswer(Fault.DISCONNECTED, f"the connection broke: {error.strerror or type(error).__name__}") from error
     finally:
-        writer.transport.abort()  # nothing is left to say, and a server that does not close must not hold the check
+        writer.transport.abort()  # there is no more to send, and a server that does not close must not delay the check
 
 
 async def _connected(at: EndpointDoor) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -224,7 +224,7 @@ async def _next(wire: h11.Connection, reader: asyncio.StreamReader) -> tuple[obj
         with suppress(OSError):
             if reader.at_eof():
                 raise BadAnswer(Fault.DISCONNECTED, "the connection was closed before the answer ended") from error
-        raise BadAnswer(Fault.MALFORMED, f"the answer is no HTTP ({state})") from error
+        raise BadAnswer(Fault.MALFORMED, f"the answer is not HTTP ({state})") from error
     return event, when
 
 
@@ -243,6 +243,6 @@ def _refuse_status(response: h11.Response, kind: str, most: int) -> None:
         raise BadAnswer(Fault.MALFORMED, f"the answer is not {kind}")
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:
-        raise BadAnswer(Fault.TOO_LARGE, f"the answer says that it is larger than {most} bytes")
+        raise BadAnswer(Fault.TOO_LARGE, f"the answer announces more than {most} bytes")
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise BadAnswer(Fault.MALFORMED, "the answer is compressed, which was not asked for")
+        raise BadAnswer(Fault.MALFORMED, "the answer is compressed, although the request did not allow it")

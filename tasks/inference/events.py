@@ -1,4 +1,4 @@
-"""The stream of an OpenAI-compatible answer: from bytes to text, count and end.
+"""Reads the stream of an OpenAI-compatible answer: from bytes to text, token count and end.
 
 Server-sent events as the WHATWG HTML standard has them (section 9.2.6), of which such servers use ``data`` lines alone.
 """
@@ -20,9 +20,9 @@ _LONGEST_FINISH = 40
 
 
 class BadAnswer(Exception):
-    """The answer is not what was asked for; ``said`` holds nothing of it, for a server may repeat the key that it was given.
+    """The answer is wrong. ``said`` holds no text of it, because a server may repeat the key that it got.
 
-    ``status`` is its HTTP status where that is what is wrong, else 0.
+    ``status`` is its HTTP status if that is the error, else 0.
     """
 
     def __init__(self, fault: Fault, said: str, status: int = 0) -> None:
@@ -68,13 +68,13 @@ class StreamedAnswer:
             del self._rest[: end + 1]
             self._looked = 0
             yield line
-        self._looked = len(self._rest)  # no line ends before it, so the next piece is not looked for from the start
+        self._looked = len(self._rest)  # no line ends before this point, so the next search begins here
 
     def _line(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         if name != b"data":
             if name not in (b"", b"event", b"id", b"retry"):
-                raise BadAnswer(Fault.MALFORMED, "a line of the stream is no field of a server-sent event")
+                raise BadAnswer(Fault.MALFORMED, "a line of the stream is not a field of a server-sent event")
             return
         self._data.append(value.removeprefix(b" "))
         self._size += len(value)
@@ -90,9 +90,9 @@ class StreamedAnswer:
         except (ValueError, RecursionError) as error:
             raise BadAnswer(Fault.MALFORMED, "an event of the stream is not JSON") from error
         if not isinstance(said, dict):
-            raise BadAnswer(Fault.MALFORMED, "an event of the stream is no JSON object")
+            raise BadAnswer(Fault.MALFORMED, "an event of the stream is not a JSON object")
         if said.get("error"):
-            raise BadAnswer(Fault.SERVER, "the stream ended with an error in place of text")
+            raise BadAnswer(Fault.SERVER, "the stream ended with an error instead of text")
         self._usage(said.get("usage"))
         choices = said.get("choices")
         if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
@@ -112,14 +112,16 @@ class StreamedAnswer:
         else:
             parts = [choice.get("text")]
         if any(part is not None and not isinstance(part, str) for part in parts):
-            raise BadAnswer(Fault.MALFORMED, "the text of an event is no text")
+            raise BadAnswer(Fault.MALFORMED, "the content of an event is not text")
         text = "".join(part for part in parts if part)
         if not text:
             return
         self._text.update(text.encode("utf-8", "surrogatepass"))
         self.moments.append(at)
         if len(self.moments) > self.most_events:
-            raise BadAnswer(Fault.ENDLESS, f"more than {self.most_events} events with text came, far more than was asked for")
+            raise BadAnswer(
+                Fault.ENDLESS, f"more than {self.most_events} events with text came, far more than the requested tokens"
+            )
 
     def _usage(self, usage: object) -> None:
         if not isinstance(usage, dict):
@@ -128,4 +130,4 @@ class StreamedAnswer:
         if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens < _MOST_COUNT:
             self.tokens = tokens
         elif tokens is not None:
-            raise BadAnswer(Fault.MALFORMED, "the count of tokens is no count")
+            raise BadAnswer(Fault.MALFORMED, "the count of tokens is not a number")

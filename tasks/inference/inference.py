@@ -1,4 +1,4 @@
-"""The collector: look which server it is and what it lists, then let it bear the load while its memory is watched."""
+"""The collector: finds out which server it is and which models it lists, then runs the load and watches the memory."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ _TICK = 0.25
 
 
 def bounds(request: Request) -> Bounds:
-    """The port of the endpoint, the files that its key and authorities are referred to by, and this machine's memory if it
-    serves there.
-    """
+    """The port of the endpoint, the files of its key and authorities, and this machine's memory if the endpoint runs here."""
     endpoint = request.endpoint
     if endpoint is None:
         return Bounds()
@@ -67,7 +65,7 @@ def bounds(request: Request) -> Bounds:
 
 
 def before(request: Request) -> Request:
-    """*request* with the processes that listen at the endpoint, if it is this machine's."""
+    """*request* with the processes that listen at the endpoint, if it is on this machine."""
     endpoint = request.endpoint
     if endpoint is None or not is_loopback(_address(endpoint)[0]):
         return request
@@ -87,9 +85,9 @@ def _is_address(host: str) -> bool:
     return True
 
 
-# A process of its own: looking up a host's name can hang where no deadline of ours reaches, and a busy neighbour would be
-# measured as if it were the endpoint. It waits until a model's files were read, lest reading them be measured, too; and so it
-# is those files that name the subject, where a policy asks about both.
+# It runs in its own process: the lookup of a host's name can hang and has no deadline, and other load in the process would be
+# measured as if it were the endpoint's. It runs after the model's files were read, so that reading them is not measured, too.
+# So, if a policy asks about both, the files name the subject.
 @collector(
     "inference",
     Inference,
@@ -102,14 +100,14 @@ def _is_address(host: str) -> bool:
     before=before,
 )
 def inference(request: Request, seen: Seen) -> Sighting[Inference]:
-    """Raises `Refused` where the request names no endpoint, or one that the tier does not reach."""
+    """Raises `Refused` if the request names no endpoint, or one that the tier does not reach."""
     endpoint = request.endpoint
     if endpoint is None:
-        raise Refused(f"a {request.kind} is no inference endpoint; check one with 'arcops inference check URL'")
+        raise Refused(f"a {request.kind} is not an inference endpoint; check an endpoint with 'arcops inference check URL'")
     secret, credential = _secret(endpoint, request)
     authorities = b""
     if endpoint.authorities:
-        # No caller from afar names this file: it is the operator's, or this person's own, and lies where they say.
+        # A remote caller never names this file: it belongs to the operator or to this person, so its folder is not restricted.
         path = Path(endpoint.authorities)
         authorities = read_file(path, _MOST_AUTHORITIES, named="the file of the endpoint's authorities")
     at = door(endpoint.load, request.tier, key=secret, authorities=authorities)
@@ -158,7 +156,7 @@ async def _look(at: EndpointDoor, endpoint: Endpoint, credential: Credential, al
 
 
 _UNREACHED = KnownServer(
-    flavour=Flavour.UNREACHED, listing=Listing.NONE, said="the check's time was over before it was asked", listed=()
+    flavour=Flavour.UNREACHED, listing=Listing.NONE, said="the check's time ended before the server was asked", listed=()
 )
 
 
@@ -169,12 +167,12 @@ def _in_order(probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
 async def _loaded(at: EndpointDoor, known: KnownServer, served: Served, alive: Callable[[], None], end: float) -> Served:
     seconds = max(0.0, end - time.monotonic())
     found = await _watched(reloaded(at, known, served.model, seconds), alive, end)
-    said = "the check's time was over before it was loaded"
+    said = "the check's time ended before the model was loaded"
     return found or Served(model=served.model, id="", was_loaded=None, cold=None, said=said)
 
 
 async def _watched(work: Coroutine[object, object, T], alive: Callable[[], None], end: float) -> T | None:
-    """What *work* returns, or ``None`` where it takes until *end*. *alive* is called meanwhile, and may end it."""
+    """The result of *work*, or ``None`` if it is not finished at *end*. *alive* is called meanwhile, and may end it."""
     task = asyncio.ensure_future(work)
     try:
         while not task.done() and (left := end - time.monotonic()) > 0:

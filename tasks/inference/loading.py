@@ -1,4 +1,4 @@
-"""The load: which requests, when, and how many at once. Everything random follows from the seed."""
+"""The load: which requests, when, and how many at once. All random values come from the seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FEWEST_TOKENS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A request that will be made: ``due`` in microseconds after its run began; 0 in a closed loop, where room decides."""
+    """A request to make: ``due`` in microseconds after its run began; 0 in a closed loop, which starts one after another."""
 
     due: int
     prompt: str
@@ -49,7 +49,7 @@ def wanted(load: Load, kind: RunKind, model: str, figure: int) -> tuple[Wanted, 
 
 
 def plan(load: Load) -> tuple[tuple[tuple[RunKind, str, int], ...], ...]:
-    """The runs, in order; those of one step go at the same time."""
+    """The runs, in order; those of one step run at the same time."""
     steps: list[tuple[tuple[RunKind, str, int], ...]] = []
     for model in load.models:
         steps.append(((RunKind.WARM_UP, model, 1),))
@@ -64,8 +64,8 @@ def plan(load: Load) -> tuple[tuple[tuple[RunKind, str, int], ...], ...]:
 async def bear(
     at: EndpointDoor, load: Load, alive: Callable[[], None], *, end: float, names: Mapping[str, str]
 ) -> tuple[LoadRun, ...]:
-    """Every run of the plan; *names* are the ids by which models are completed, where they differ. What is not done at *end* of
-    the monotonic clock is NOT_RUN. *alive* is called several times a second, and ends everything by what it raises.
+    """Every run of the plan; *names* are the ids by which models are requested, if they differ. A request that is not done
+    at *end* of the monotonic clock is NOT_RUN. *alive* is called several times a second, and ends everything by what it raises.
     """
     shots: dict[tuple[RunKind, str, int], dict[int, Shot]] = {key: {} for step in plan(load) for key in step}
 
@@ -164,5 +164,5 @@ def _not_run(want: Wanted) -> Shot:
         text="",
         finish="",
         fault=Fault.NOT_RUN,
-        said="the check's time was over before this request had ended",
+        said="the check's time ended before this request was done",
     )

@@ -1,4 +1,4 @@
-"""Who listens at a port of this machine, and how much memory that takes: from /proc alone, of this network namespace."""
+"""Which processes listen at a port of this machine, and their memory: only from /proc, in this network namespace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEMORY = re.compile(rb"^(MemTotal|MemAvailable):\s+([0-9]+) kB$", re.MULTILINE)
 
 
 def memory(proc: Path = PROC) -> tuple[int, int] | None:
-    """Bytes of the host in all, and those that a process could still have; ``None`` where the kernel does not say."""
+    """The total bytes of the host, and those that are still available; ``None`` if the kernel does not say."""
     try:
         told = {name: int(figure) * 1024 for name, figure in _MEMORY.findall((proc / "meminfo").read_bytes())}
         return told[b"MemTotal"], told[b"MemAvailable"]
@@ -26,7 +26,7 @@ def memory(proc: Path = PROC) -> tuple[int, int] | None:
 
 
 def listeners(port: int, proc: Path = PROC) -> frozenset[int]:
-    """The processes that hold a socket which listens at *port*; empty where there is none that this user may look at."""
+    """The processes that hold a socket which listens at *port*; empty if this user can see no such process."""
     inodes = set(_inodes(port, proc))
     return frozenset(process for process in _processes(proc) if inodes & set(_sockets(proc / str(process) / "fd")))
 
@@ -36,7 +36,7 @@ def family(ancestors: frozenset[int], proc: Path = PROC) -> frozenset[int]:
     parents: dict[int, int] = {}
     for process in _processes(proc):
         with suppress(OSError, ValueError, IndexError):
-            # The name in brackets may hold anything, brackets too; what follows the last of them does not.
+            # The name in brackets may hold any characters, also brackets; the text after the last bracket does not.
             parents[process] = int((proc / str(process) / "stat").read_text().rpartition(")")[2].split()[1])
     known, more = set(ancestors), True
     while more:
@@ -46,7 +46,7 @@ def family(ancestors: frozenset[int], proc: Path = PROC) -> frozenset[int]:
 
 
 def resident(processes: frozenset[int], proc: Path = PROC) -> int:
-    """The sum of their resident sets in bytes; one that has ended counts nothing."""
+    """The sum of their resident sets in bytes; one that has ended counts as 0."""
     total = 0
     for process in processes:
         with suppress(OSError):

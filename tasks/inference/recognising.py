@@ -1,8 +1,8 @@
-"""Which server is it, which models can answer, and does it say that it is ready? Asked by routes that each kind documents.
+"""Which server is it, which models can answer, and is it ready? Asked by routes that each kind of server documents.
 
 Foundry Local on a device: the routes of its web service (``/status``, ``/models/loaded``) as foundry-local-sdk 2.2.1 has
 them, and those of its preview (``/openai/status``, ``/openai/loadedmodels``). On Azure Local: ``/health``, ``/ready`` and
-``/v1/model`` of Microsoft's reference of its inference API. vLLM and llama.cpp say who they are as the owner of their models.
+``/v1/model`` of Microsoft's reference of its inference API. vLLM and llama.cpp name themselves as the owner of their models.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from tasks.inference.asking import EndpointDoor, fetch
 from tasks.inference.events import BadAnswer
 
 _MOST_LISTED = 500
-_NO_LIST = "what it answers is no list of models"
+_NO_LIST = "its answer is not a list of models"
 _OUT_OF_REACH = (Fault.CONNECT, Fault.UNTRUSTED, Fault.TIMEOUT)
 _OWNERS = {"vllm": Flavour.VLLM, "llamacpp": Flavour.LLAMA}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownServer:
-    """The kind of server, where it lists its models, why it does not, and their ids, sorted."""
+    """The kind of server, the route of its list of models, why there is no list, and the ids of the models, sorted."""
 
     flavour: Flavour
     listing: Listing
@@ -33,7 +33,7 @@ class KnownServer:
 
 
 async def recognised(at: EndpointDoor, seconds: float) -> KnownServer:
-    """Ask the server who it is; each question may take *seconds*. Raises nothing: what cannot be told is ``UNREACHED``."""
+    """Ask the server what it is; each question may take *seconds*. Never raises: an unknown server is ``UNREACHED``."""
     said: list[str] = []
     try:
         models = await fetch(at, Listing.OPENAI.value, seconds)
@@ -65,7 +65,7 @@ async def loaded(at: EndpointDoor, flavour: Flavour, seconds: float) -> tuple[st
 
 
 async def health(at: EndpointDoor, flavour: Flavour, when: When, seconds: float) -> tuple[Probe, ...]:
-    """What the server says of its health at the routes of its kind."""
+    """The server's health, by the routes of its kind."""
     return tuple([await _probe(at, path, when, seconds) for path in HEALTH[flavour]])
 
 
@@ -113,7 +113,7 @@ def _owners(models: bytes) -> set[str]:
 
 
 def _names(data: bytes, *, one: bool = False) -> tuple[str, ...]:
-    """The ids in OpenAI's list of models, in a plain list of names, or, of *one* model, all that its description calls it."""
+    """The ids in OpenAI's list of models, in a plain list of names, or, for *one* model, all names in its description."""
     try:
         said = json.loads(data)
         entries = _called(said) if one else said["data"] if isinstance(said, dict) else said
@@ -132,5 +132,5 @@ def _called(said: Any) -> list[str]:
     names = [said.get(key) for key in ("id", "modelId", "model_id", "model", "name")]
     found = [name for name in names if isinstance(name, str) and name]
     if not found:
-        raise BadAnswer(Fault.MALFORMED, "it does not say what the model is called")
+        raise BadAnswer(Fault.MALFORMED, "it does not name the model")
     return found

@@ -1,7 +1,7 @@
-"""How much memory is left while the endpoint works: of this machine and its GPUs, where it is this machine that serves.
+"""How much memory is left while the endpoint works: of this machine and its GPUs, if the endpoint runs on this machine.
 
-A thread of its own looks several times a second, for a driver may take its time to answer. What the server tells itself of its
-cache, at ``/metrics``, is asked only where the request says so.
+A separate thread reads the memory several times a second, because a driver may be slow to answer. The server's own figures for
+its cache, at ``/metrics``, are read only if the request says so.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from tasks.inference.events import BadAnswer
 _SECONDS = 0.2
 _SECONDS_OF_METRICS = 1.0
 _MOST_DEVICES = 64
-_REMOTE = "the endpoint is another machine, whose memory is not seen from here"
-_NOT_ASKED = "its metrics were not asked for (--metrics)"
+_REMOTE = "the endpoint is on another machine, so its memory cannot be seen from here"
+_NOT_ASKED = "its metrics were not requested; use --metrics for that"
 _CACHE = re.compile(
     rb"^(vllm:kv_cache_usage_perc|vllm:gpu_cache_usage_perc|llamacpp:kv_cache_usage_ratio)"
     rb"(?:\{[^}\n]*\})?[ \t]+([0-9.eE+-]{1,30})\s*$",
     re.MULTILINE,
 )
-"""A share from 0 to 1: vLLM's, as its engine V1 and the one before name it, and llama.cpp's (``--metrics``)."""
+"""A share from 0 to 1: by the names of vLLM's engine V1 and the one before it, and by llama.cpp's (``--metrics``)."""
 
 
 @dataclass(slots=True)
 class _Least:
-    """The least that was free of one room, in samples."""
+    """The least free memory of one kind, over all samples."""
 
     kind: RoomKind
     name: str
@@ -66,7 +66,7 @@ class _Least:
 
 
 class MemoryWatch:
-    """Looks from ``with`` to its end; `memory` is what it saw then."""
+    """Watches from ``with`` to its end; `memory` is the result."""
 
     def __init__(self, at: EndpointDoor, *, local: bool, served_by: frozenset[int] | None = None) -> None:
         self._at, self._local, self._served_by = at, local, served_by
@@ -81,7 +81,7 @@ class MemoryWatch:
 
     def __enter__(self) -> MemoryWatch:
         if self._local:
-            # Inside of its walls a process may not see what others have open, so that was looked up before.
+            # An isolated process may not see the open sockets of others, so the listeners were looked up before.
             listening = processes.listeners(self._at.port) if self._served_by is None else self._served_by
             self._family = processes.family(listening)
             self._sample()
@@ -94,7 +94,7 @@ class MemoryWatch:
             self._sample()
 
     async def ended(self) -> None:
-        """Wait until nobody looks any more: a driver may still be about to answer, or not to."""
+        """Wait until the thread has ended: a driver may still have to answer."""
         while self._thread.is_alive():
             await asyncio.sleep(_SECONDS / 10)
 
@@ -134,16 +134,16 @@ class MemoryWatch:
             self._cache.take(1000, 1000 - round(max(used) * 1000))
             self._told = ""
         else:
-            self._told = "/metrics tells no share of a key-value cache that ArcOps knows"
+            self._told = "/metrics has no figure of a key-value cache that ArcOps knows"
 
     @property
     def memory(self) -> ServerMemory:
         rooms = [self._host.room] if self._host.samples else []
         if self._thread.is_alive():
             for device in self._devices:
-                device.said = device.said or "the driver had not answered when the load was over"
+                device.said = device.said or "the driver had not answered when the load ended"
         rooms += [device.room for device in self._devices]
-        if self._cache.samples:  # a share of nothing that is known in bytes
+        if self._cache.samples:  # the figure is a share; its size in bytes is unknown
             told = self._cache.room
             rooms.append(
                 RoomLeft(
@@ -160,11 +160,11 @@ class MemoryWatch:
     def _unseen(self) -> str:
         if not self._local:
             return _REMOTE
-        return "" if self._family else f"no process that this user may look at listens at port {self._at.port}"
+        return "" if self._family else f"no process that this user can see listens at port {self._at.port}"
 
 
 def _devices(found: list[_Least]) -> Callable[[], None]:
-    """Fill *found* with the GPUs of this machine, and return what looks at each of them once more."""
+    """Fill *found* with the GPUs of this machine, and return a function that reads each of them again."""
     nvml, handles, said = _open()
     if said:
         on_bus = gpus_on_bus(Path("/"))
@@ -189,7 +189,7 @@ def _devices(found: list[_Least]) -> Callable[[], None]:
 
 
 def _open() -> tuple[Any, list[Any], str]:
-    """The library, a handle of each device, and why there are none."""
+    """The library, a handle of each device, and, if there are no devices, the reason."""
     try:
         nvml = Nvml(binding())
     except Unavailable as error:

@@ -1,7 +1,7 @@
-"""Access tokens of Microsoft Entra, as far as a client may look into them: whether they are JSON Web Tokens, and until when.
+"""Access tokens of Microsoft Entra, as far as a client may read them: whether they are JSON Web Tokens, and their expiry.
 
-Whether one is genuine is for the server to say. One that has ended, or would end during the check, is not sent at all: the
-refusals that came of it would be counted as the endpoint's errors.
+The server decides if a token is genuine. A token that has expired, or would expire during the check, is not sent at all: the
+server's refusals would be counted as the endpoint's errors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LAST = 253_402_300_799
 
 
 def refuse_ended(token: str, until: datetime) -> None:
-    """Raise `Refused` where *token* is no JSON Web Token (RFC 7519), or ends before *until*. Nothing of it is repeated."""
+    """Raise `Refused` if *token* is not a JSON Web Token (RFC 7519), or expires before *until*. The error does not quote it."""
     parts = token.split(".")
     try:
         if len(parts) != 3:
@@ -26,7 +26,9 @@ def refuse_ended(token: str, until: datetime) -> None:
         if not isinstance(ends, int) or not 0 < ends < _LAST:
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Refused("the access token is no JSON Web Token with a date of expiry; is it an API key? (--api-key)") from error
+        raise Refused(
+            "the access token is not a JSON Web Token with a date of expiry; if it is an API key, use --api-key"
+        ) from error
     end = datetime.fromtimestamp(ends, UTC)
     if end < until:
-        raise Refused(f"the access token ends at {end:%Y-%m-%d %H:%M:%S} UTC, before the check may; get a new one")
+        raise Refused(f"the access token expires at {end:%Y-%m-%d %H:%M:%S} UTC, and the check may end later; get a new one")

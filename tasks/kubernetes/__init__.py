@@ -1,1 +1,1 @@
-"""What collectors of networks and clusters share: the client for one API server, and manifests."""
+"""Shared code of the collectors for networks and clusters: the client for one API server, and manifests."""

@@ -1,4 +1,4 @@
-"""The API server that was read of a kubeconfig, to be asked: its program, where there is one, is run first."""
+"""Makes the client for the API server in a kubeconfig. If the kubeconfig names a program, it is run first."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def client_of(access: Access, tier: Tier, environment: Mapping[str, str], tick: 
     try:
         context = tls.context(access.authority, verify=access.verify, certificate=access.certificate, key=access.key)
     except tls.NotUsable:
-        raise Refused("the certificates or the key of the kubeconfig are none that TLS can use; write them anew") from None
+        raise Refused("TLS cannot use the certificates or the key of the kubeconfig; write them again") from None
     way = cluster.ClusterWay(
         server=access.server,
         tls=context,

@@ -1,7 +1,7 @@
-"""A kubeconfig, read by us before any client sees it: what one context says about the server, and about who asks.
+"""A kubeconfig, read by ArcOps before a client gets it: what one context says about the server and the user.
 
-On one's own command line a kubeconfig may name files and a program, as with kubectl. Of a context that an operator named, and
-that others ask for, only what stands in the file itself counts: a field that is not on the list is refused, known or not.
+On a person's own command line a kubeconfig may name files and a program, as with kubectl. If an operator named the context for
+other callers, only the content of the file itself counts: every field outside the list is refused, known or not.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
 class Access:
     """How to ask one API server.
 
-    ``authority`` are the certificates (PEM) that its own must come from, empty for the system's; ``verify`` is off where the
-    person at the command line has it so. ``tls_name`` is the name in its certificate where that is not the address's.
-    ``authorization`` is the header's value; ``certificate`` and ``key`` (PEM) are the client's own. ``program`` gives them
-    where the file does not. ``proxy`` stands between; ``direct`` says that there is none, whatever the environment has.
-    ``aloud`` are sentences for the person whose command line it is.
+    ``authority`` are the authorities (PEM) for the server's certificate, empty for the system's; ``verify`` is off if a
+    person's own kubeconfig says so. ``tls_name`` is the name in the server's certificate if it differs from the address.
+    ``authorization`` is the header's value; ``certificate`` and ``key`` (PEM) are the client's own. If the file does not have
+    them, ``program`` gives them. ``proxy`` is the proxy to use; ``direct`` means no proxy, whatever the environment says.
+    ``notices`` are sentences for the person at the command line.
     """
 
     server: str
@@ -51,26 +51,26 @@ class Access:
     certificate: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
     program: Program | None = None
-    aloud: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def access(live: LiveCluster, environment: Mapping[str, str]) -> Access:
-    """How to ask *live*. Nothing is run, no connection opened. Raises `Refused`, saying what stands in the way, and where."""
+    """How to ask *live*. No program is run, no connection is opened. Raises `Refused` with the problem and its place."""
     if live.clusters is None:
         return _own(live, environment)
-    return _from_afar(named(live), live)
+    return _for_callers(named(live), live)
 
 
 def current_context(kubeconfig: Path | None, environment: Mapping[str, str]) -> str:
-    """The name of the context that *kubeconfig*, by default this user's own, calls its current one. Raises `Refused`."""
+    """The name of the current context in *kubeconfig*, by default this user's own. Raises `Refused`."""
     for one in files_of(kubeconfig, environment):
         current = one.said.get("current-context")
         if isinstance(current, str) and current:
             return current
-    raise Refused("the kubeconfig has no context that could be used: it names no current one; name one with --context")
+    raise Refused("the kubeconfig has no current context; name one with --context")
 
 
-def _from_afar(one: Named, live: LiveCluster) -> Access:
+def _for_callers(one: Named, live: LiveCluster) -> Access:
     what = f"the kubeconfig of cluster {one.name!r}"
     data = operators_file(one.kubeconfig, what, MOST_BYTES, live.served, secret=True)
     file = parsed(data, what, Path("/"))
@@ -82,11 +82,11 @@ def _from_afar(one: Named, live: LiveCluster) -> Access:
     host, path = _address(cluster)
     if host not in one.hosts:
         allowed = ", ".join(sorted(one.hosts))
-        raise Refused(f"{cluster.what}: server is at {host}, and the operator allows only {allowed} for cluster {one.name!r}")
+        raise Refused(f"{cluster.what}: server is at {host}, but the operator allows only {allowed} for cluster {one.name!r}")
     authority = cluster.pem("certificate-authority", file=False)
     if not authority:
         raise Refused(
-            f"{cluster.what} has no certificate-authority-data, so any of the system's authorities could answer; add it"
+            f"{cluster.what} has no certificate-authority-data, so any of the system's authorities would be accepted; add it"
         )
     token = user.text("token")
     certificate, key = _pair(user, file=False)
@@ -103,7 +103,7 @@ def _from_afar(one: Named, live: LiveCluster) -> Access:
 
 
 def _address(cluster: KubeconfigPart) -> tuple[str, str]:
-    """Host with port, and path, of the server, which is written so that it cannot be read in two ways."""
+    """Host with port, and path, of the server. Its address must have exactly one reading."""
     match = _SERVER.fullmatch(cluster.text("server"))
     try:
         if match is not None:
@@ -111,7 +111,7 @@ def _address(cluster: KubeconfigPart) -> tuple[str, str]:
     except Refused:
         pass
     raise Refused(
-        f"{cluster.what}: server is no https address without a user, a query and odd characters; use https://HOST:PORT"
+        f"{cluster.what}: server is not a plain https address (no user, no query, no unusual characters); use https://HOST:PORT"
     )
 
 
@@ -122,16 +122,16 @@ def _own(live: LiveCluster, environment: Mapping[str, str]) -> Access:
     user.only(*_USER, *_OWN_USER)
     server = cluster.text("server").rstrip("/")
     if not _OWN_SERVER.fullmatch(server):
-        raise Refused(f"{cluster.what} has no server that could be asked; use https://HOST:PORT")
+        raise Refused(f"{cluster.what} has no valid server; use https://HOST:PORT")
     insecure = cluster.true("insecure-skip-tls-verify")
     certificate, key = _pair(user, file=True)
     authorization = _own_authorization(user)
     program = None
     if "exec" in user.said and not authorization and not certificate:
         program = program_of(user.said["exec"], user.what, user.folder, _cluster_info(cluster))
-    aloud = [] if program is None else [program.aloud]
+    notices = [] if program is None else [program.notice]
     if insecure or server.startswith("http:"):
-        aloud.append(f"{cluster.what} has no proof that {server} is the server that is meant")
+        notices.append(f"{cluster.what} does not verify the identity of the server {server}")
     return Access(
         server=server,
         authority=cluster.pem("certificate-authority", file=True),
@@ -142,7 +142,7 @@ def _own(live: LiveCluster, environment: Mapping[str, str]) -> Access:
         certificate=certificate,
         key=key,
         program=program,
-        aloud=tuple(aloud),
+        notices=tuple(notices),
     )
 
 
@@ -155,7 +155,7 @@ def _pair(user: KubeconfigPart, *, file: bool) -> tuple[str, str]:
 
 def _own_authorization(user: KubeconfigPart) -> str:
     token, file = user.text("token"), user.text("tokenFile")
-    if file:  # kubectl prefers it, for what stands there is renewed
+    if file:  # kubectl prefers it, because the content of the file is renewed
         token = decoded(read_file(user.folder / file, MOST_FILE), f"{user.what}: the file of tokenFile").strip()
     if token:
         return bearer(token, user.what)
@@ -164,14 +164,14 @@ def _own_authorization(user: KubeconfigPart) -> str:
 
 
 def bearer(token: str, what: str) -> str:
-    """The header's value for *token*, empty for none. Raises `Refused`, naming *what* gave it, where none may hold it."""
+    """The header's value for *token*, empty for none. Raises `Refused`, with its source *what*, if a header may not hold it."""
     if token and not _TOKEN.fullmatch(token):
-        raise Refused(f"{what}: the token holds what no header may hold, such as a space")
+        raise Refused(f"{what}: the token holds a character that a header must not have, such as a space")
     return f"Bearer {token}" if token else ""
 
 
 def _cluster_info(cluster: KubeconfigPart) -> dict[str, JSON]:
-    """What a program is told of the cluster (client.authentication.k8s.io/v1, Cluster), where it asks to be told."""
+    """What a program gets about the cluster (client.authentication.k8s.io/v1, Cluster), if it asks for that."""
     kept = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data", "proxy-url")
     info: dict[str, JSON] = {name: cluster.said[name] for name in kept if name in cluster.said}
     extensions = cluster.said.get("extensions")

@@ -1,4 +1,4 @@
-"""A kubeconfig as text and mappings: parsed strictly, by entries that are there once, each field read as what it has to be."""
+"""A kubeconfig as text and mappings: parsed strictly; each entry must be unique, and each field must have the right type."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MOST_BYTES = 4 * 1024 * 1024
 """In one kubeconfig."""
 MOST_FILE = 1024 * 1024
 """In one file that a kubeconfig names."""
-_INLINE = "write its content into the kubeconfig ('kubectl config view --raw --flatten --minify' does)"
-BOUND = "make a user with a token or a certificate of its own, such as a service account's"
+_INLINE = "write its content into the kubeconfig ('kubectl config view --raw --flatten --minify' does that)"
+BOUND = "create a user with its own token or certificate, such as a service account"
 _WHY = {
     "exec": f"runs a program; {BOUND}",
     "auth-provider": f"runs a program or asks another server; {BOUND}",
@@ -26,9 +26,9 @@ _WHY = {
     "client-certificate": f"reads a file; {_INLINE}",
     "client-key": f"reads a file; {_INLINE}",
     "certificate-authority": f"reads a file; {_INLINE}",
-    "insecure-skip-tls-verify": "lets any server answer for this one; remove it, and give certificate-authority-data",
-    "tls-server-name": "takes another name's certificate for the server's; remove it, and use a name of the certificate",
-    "proxy-url": "sends everything by way of another server; remove it",
+    "insecure-skip-tls-verify": "accepts any server in place of this one; remove it, and add certificate-authority-data",
+    "tls-server-name": "accepts a certificate with another name; remove it, and use a name of the server's certificate",
+    "proxy-url": "sends all requests through another server; remove it",
     "username": f"sends a password; {BOUND}",
     "password": f"sends a password; {BOUND}",
     **dict.fromkeys(("as", "as-uid", "as-groups", "as-user-extra"), f"acts as another user; {BOUND}"),
@@ -37,7 +37,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeconfigPart:
-    """A mapping in a kubeconfig: ``said`` is its content, ``what`` its name in errors, ``folder`` where paths begin."""
+    """A mapping in a kubeconfig: ``said`` is its content, ``what`` its name in errors, ``folder`` the base of its paths."""
 
     said: Mapping[str, JSON]
     what: str
@@ -46,7 +46,7 @@ class KubeconfigPart:
     def text(self, name: str) -> str:
         value = self.said.get(name)
         if value is not None and not isinstance(value, str):
-            raise Refused(f"{self.what}: {name} is no text")
+            raise Refused(f"{self.what}: {name} is not text")
         return value or ""
 
     def true(self, name: str) -> bool:
@@ -59,11 +59,11 @@ class KubeconfigPart:
         """Raises `Refused` for any other field."""
         for name in self.said:
             if name not in allowed:
-                why = _WHY.get(name, "is not known to be harmless; remove it")
+                why = _WHY.get(name, "is not in the list of allowed fields; remove it")
                 raise Refused(f"{self.what} has the field {str(name)[:100]!r}, which {why}")
 
     def pem(self, name: str, file: bool) -> str:
-        """What *name* with ``-data`` holds, or else, where a *file* may be read, the file that *name* names; or nothing."""
+        """The content of *name* with ``-data``; else, if a *file* may be read, the file that *name* names; else empty."""
         data = self.text(f"{name}-data")
         path = self.text(name) if file else ""
         if path and not data:
@@ -71,42 +71,42 @@ class KubeconfigPart:
         try:
             return decoded(base64.b64decode("".join(data.split()), validate=True), f"{self.what}: {name}-data")
         except (binascii.Error, ValueError):
-            raise Refused(f"{self.what}: {name}-data is no base64") from None
+            raise Refused(f"{self.what}: {name}-data is not base64") from None
 
 
 def decoded(data: bytes, what: str) -> str:
-    """*data* as the ASCII text that PEM and tokens are. Raises `Refused`, naming *what* it is, where it is none."""
+    """*data*, PEM or a token, as ASCII text. Raises `Refused`, with the name *what*, if it is not ASCII."""
     try:
         return data.decode("ascii")
     except UnicodeDecodeError:
-        raise Refused(f"{what} is no PEM") from None
+        raise Refused(f"{what} is not PEM") from None
 
 
 def parsed(data: bytes, what: str, folder: Path) -> KubeconfigPart:
-    """The kubeconfig *data*, called *what* in errors, whose paths begin in *folder*. Raises `Refused`, and quotes nothing."""
+    """The kubeconfig *data*, called *what* in errors, whose paths begin in *folder*. Raises `Refused`, which quotes nothing."""
     try:
         documents = load_all(data, what=what)
-    except Refused:  # whose sentence may quote what stands there, which is secret
-        raise Refused(f"{what} is no YAML that is read strictly (no aliases, no key twice)") from None
+    except Refused:  # its text may quote the content, which is secret
+        raise Refused(f"{what} is not valid YAML (ArcOps allows no aliases and no duplicate keys)") from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        raise Refused(f"{what} is not one mapping, so it is no kubeconfig")
+        raise Refused(f"{what} is not one mapping, so it is not a kubeconfig")
     return KubeconfigPart(said=documents[0], what=what, folder=folder)
 
 
 def _entry(one: KubeconfigPart, plural: str, name: str) -> KubeconfigPart | None:
-    """The entry *name* of the list *plural*. Raises `Refused` where two have the name."""
+    """The entry *name* of the list *plural*. Raises `Refused` if two have the name."""
     singular = plural[:-1]
     entries = one.said.get(plural)
     if entries is not None and not isinstance(entries, list):
-        raise Refused(f"{one.what}: {plural} is no list")
+        raise Refused(f"{one.what}: {plural} is not a list")
     found = [entry for entry in entries or () if isinstance(entry, dict) and entry.get("name") == name]
     if len(found) > 1:
-        raise Refused(f"{one.what} has two of its {plural} by the name {name[:100]!r}")
+        raise Refused(f"{one.what} has two entries with the name {name[:100]!r} in {plural}")
     if not found:
         return None
     said = found[0].get(singular)
     if set(found[0]) != {"name", singular} or not isinstance(said, dict):
-        raise Refused(f"{one.what}: of its {plural}, {name[:100]!r} is not a name and a {singular} alone")
+        raise Refused(f"{one.what}: the entry {name[:100]!r} in {plural} must have exactly the fields name and {singular}")
     return KubeconfigPart(said=said, what=f"{one.what}, {singular} {name[:100]!r}", folder=one.folder)
 
 
@@ -118,7 +118,7 @@ def parts(files: list[KubeconfigPart], context: str) -> tuple[KubeconfigPart, Ku
             found = _entry(one, plural, name)
             if found is not None:
                 return found
-        raise Refused(f"{files[0].what} has no context that could be used: of its {plural}, none is called {name[:100]!r}")
+        raise Refused(f"{files[0].what} has no entry with the name {name[:100]!r} in {plural}")
 
     chosen = first("contexts", context)
     user = chosen.text("user")
@@ -127,7 +127,7 @@ def parts(files: list[KubeconfigPart], context: str) -> tuple[KubeconfigPart, Ku
 
 
 def files_of(kubeconfig: Path | None, environment: Mapping[str, str]) -> Iterator[KubeconfigPart]:
-    """*kubeconfig*, or what this user's own are: those in ``KUBECONFIG`` that exist, or the one in the home folder."""
+    """*kubeconfig*, or this user's own: the existing files in ``KUBECONFIG``, or the one in the home folder."""
     paths = [kubeconfig] if kubeconfig is not None else _default(environment)
     for path in paths:
         yield parsed(read_file(path, MOST_BYTES), f"the kubeconfig {path}", path.absolute().parent)
@@ -138,7 +138,5 @@ def _default(environment: Mapping[str, str]) -> list[Path]:
     home = Path(environment.get("HOME") or Path.home()) / ".kube" / "config"
     found = [one for one in listed or [home] if one.exists()]
     if not found:
-        raise Refused(
-            f"the kubeconfig has no context that could be used: there is no {(listed or [home])[0]}; name one with --kubeconfig"
-        )
+        raise Refused(f"the kubeconfig {(listed or [home])[0]} does not exist; name another one with --kubeconfig")
     return found

@@ -1,8 +1,8 @@
-"""What a cluster holds about its network, saved as manifests that everything here reads: by listing, page by page, and no more.
+"""What a cluster holds about its network, saved as manifests: it only lists objects, page by page.
 
-Nothing is read that could hold a secret, and of pods only what packets care about is kept; of one ConfigMap, the mesh's own,
-what is judged. What the cluster does not let us see
-becomes an object ``NotSeen`` (``arcops.dev/v1``), so that whoever reads the manifests later knows that something is missing.
+No kind that could hold a secret is read. Of pods only fields that matter for traffic are kept, and of one ConfigMap, the mesh's
+own, only what is judged. A list that the cluster does not allow becomes an object ``NotSeen`` (``arcops.dev/v1``), so that a
+later reader of the manifests knows that something is missing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TIMEOUT = (5.0, 60.0)
 """Seconds to connect, and to wait for an answer."""
 
 Object = dict[str, Any]
-"""An object as the API server's JSON has it; it is pruned and written here, and no other room sees it."""
+"""An object in the API server's JSON; it is pruned and written here, and no other package gets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,17 +98,17 @@ RESOURCES = (
     ApiResource(version="crd.antrea.io/v1beta1", kind="NetworkPolicy", plural="networkpolicies"),
     ApiResource(version="crd.antrea.io/v1beta1", kind="ClusterNetworkPolicy", plural="clusternetworkpolicies"),
 )
-"""What is listed. The last ones are not understood by the engine, and that they are there is what has to be known."""
+"""What is listed. The engine does not understand the last ones, but it must know if they exist."""
 _BY_TITLE = {one.title: one for one in RESOURCES}
 TITLES = (*_BY_TITLE, cluster_mesh.TITLE)
-"""What is looked at, in this order."""
+"""The lists, in this order."""
 _ALWAYS_SERVED = ("", "apps", "batch", "networking.k8s.io", "apiextensions.k8s.io")
-"""Groups that every API server serves: where they are not found, something else answers, and nothing was seen."""
+"""Groups that every API server serves: if they are not found, another kind of server answers, and nothing was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """One file of a snapshot. ``missing`` says why it is not all there; empty where it is."""
+    """One file of a snapshot. ``missing`` says why it is not complete; empty if it is."""
 
     name: str
     text: str
@@ -116,26 +116,26 @@ class Saved:
 
 
 def refuse_air_gapped(tier: Tier) -> None:
-    """Raises `Refused` where *tier* lets no connection leave."""
+    """Raises `Refused` if *tier* allows no connection."""
     refuse_unreached(tier)
 
 
 def open_to(
     cluster: LiveCluster, tier: Tier, *, environment: Mapping[str, str] = os.environ, tick: Callable[[], None] = idle
 ) -> ApiServer:
-    """A client for *cluster*, whose kubeconfig may name a program only where *cluster* is a command line's own.
+    """A client for *cluster*, whose kubeconfig may name a program only if *cluster* comes from the command line.
 
-    *tick* is called while that runs and may raise. Raises `Refused` where *tier* lets no connection leave, where there is no
-    such context, and where what it says may not be followed.
+    **tick* is called while that runs and may raise. Raises `Refused` if *tier* allows no connection, if there is no such
+    context, or if its content is not allowed.
     """
     refuse_air_gapped(tier)
     return client_of(access(cluster, environment), tier, environment, tick)
 
 
 def snapshot(client: ApiServer, tick: Callable[[], None]) -> Iterator[Saved]:
-    """Everything in `TITLES` that the cluster has, each as one file; kinds of extensions that it does not know are left out.
+    """Everything in `TITLES` that the cluster has, each as one file; kinds of extensions that it does not have are left out.
 
-    *tick* is called before every request and may raise. Raises `Unavailable` where the API server does not answer at all.
+    *tick* is called before every request and may raise. Raises `Unavailable` if the API server does not answer at all.
     """
     for title in TITLES:
         saved = look(client, title, tick)
@@ -144,7 +144,7 @@ def snapshot(client: ApiServer, tick: Callable[[], None]) -> Iterator[Saved]:
 
 
 def look(client: ApiServer, title: str, tick: Callable[[], None]) -> Saved | None:
-    """What the cluster has of *title*, one of `TITLES`; `None` where it has none."""
+    """What the cluster has of *title*, one of `TITLES`; `None` if it has none."""
     name = f"{title}.json"
     resource = _BY_TITLE.get(title)
     try:
@@ -154,7 +154,7 @@ def look(client: ApiServer, title: str, tick: Callable[[], None]) -> Saved | Non
         else:
             found = _listed_by_version(client, resource, tick)
             if resource.kind == "Namespace" and not found:
-                raise Refused("it lists not one namespace, which no cluster does")
+                raise Refused("its list of namespaces is empty, but every cluster has namespaces")
     except NotGiven as error:
         if error.status == 404 and resource is not None and resource.group not in _ALWAYS_SERVED:
             return None
@@ -167,7 +167,7 @@ def look(client: ApiServer, title: str, tick: Callable[[], None]) -> Saved | Non
 
 
 def _listed_by_version(client: ApiServer, resource: ApiResource, tick: Callable[[], None]) -> list[Object]:
-    """All objects, by the other version of their kind where the cluster does not serve the first."""
+    """All objects; by the other version of their kind if the cluster does not serve the first."""
     try:
         return listed(client, resource, tick)
     except NotGiven as error:
@@ -184,9 +184,9 @@ def listed(
     pruned: Callable[[Object, ApiResource], Object] | None = None,
     heard: Callable[[Mapping[str, str]], None] | None = None,
 ) -> list[Object]:
-    """All objects as *pruned*, in the order of names; *heard* is told the headers of every first page.
+    """All objects as *pruned*, in the order of names; **heard* gets the headers of every first page.
 
-    A list that expired on the way is begun again. Raises `NotGiven`, and `Unavailable`.
+    A list that expires meanwhile is begun again. Raises `NotGiven`, and `Unavailable`.
     """
     pruned = pruned or _pruned
     for attempt in range(_TRIES):
@@ -219,14 +219,16 @@ def _get(client: ApiServer, resource: ApiResource, following: str) -> tuple[Obje
     page, headers = asked(client, resource.path, query, "object")
     items = (page.get("items") or []) if isinstance(page, dict) else None
     if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
-        raise Unavailable(f"what answers at {resource.path} is no list, so it is no API server, or its answer was cut")
+        raise Unavailable(
+            f"the answer for {resource.path} is not a list: the server is not a Kubernetes API server, or the answer is cut off"
+        )
     return page, headers
 
 
 def asked(client: ApiServer, path: str, query: list[tuple[str, str]], form: str) -> tuple[Any, Mapping[str, str]]:
     """What the API server answers to one GET, as *form* (``object`` or ``str``), and its headers.
 
-    Raises `NotGiven`, and `Unavailable` where nobody answers.
+    Raises `NotGiven`, and `Unavailable` if the server does not answer.
     """
     return client.get(path, query, form, seconds=_TIMEOUT)
 
@@ -236,7 +238,7 @@ def _not_seen(title: str, why: str) -> Object:
 
 
 def _wanted(item: Object, resource: ApiResource) -> bool:
-    """Of definitions only those by which something here is checked: a cluster may have hundreds of others."""
+    """Is the object wanted? Of definitions only those that are used for checks: a cluster may have hundreds of others."""
     return resource.kind != "CustomResourceDefinition" or is_checked((item.get("spec") or {}).get("group") or "")
 
 
@@ -264,7 +266,7 @@ def _workload(spec: Mapping[str, Any]) -> Object:
 def _pod(spec: Mapping[str, Any]) -> Object:
     kept: Object = {"hostNetwork": True} if spec.get("hostNetwork") else {}
     if spec.get("serviceAccountName"):
-        kept["serviceAccountName"] = spec["serviceAccountName"]  # who the pods are to a mesh
+        kept["serviceAccountName"] = spec["serviceAccountName"]  # the identity of the pods in a mesh
     for name in ("containers", "initContainers"):
         if spec.get(name):
             keys = ("name", "ports", "restartPolicy")

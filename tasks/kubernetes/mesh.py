@@ -1,4 +1,4 @@
-"""The mesh's own settings (Istio: the ConfigMap ``istio`` in ``istio-system``), of which only what is judged is kept."""
+"""The mesh's own settings (Istio: the ConfigMap ``istio`` in ``istio-system``); only what is judged is kept."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ NAMESPACE, NAME = "istio-system", "istio"
 TITLE = f"configmaps.{NAMESPACE}.{NAME}"
 PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
 KEPT = ("outboundTrafficPolicy", "rootNamespace", "meshMTLS", "trustDomain", "trustDomainAliases", "defaultServiceExportTo")
-"""What is kept of ``MeshConfig`` (``istio.mesh.v1alpha1``); addresses of other services in it are nobody's business here."""
+"""What is kept of ``MeshConfig`` (``istio.mesh.v1alpha1``); addresses of other services are not kept."""
 
 Ask = Callable[[ApiServer, str, list[tuple[str, str]], str], tuple[Any, Any]]
 
 
 def settings(client: ApiServer, ask: Ask, tick: Callable[[], None]) -> dict[str, Any] | None:
-    """The ConfigMap with what is kept of it, or `None` where there is no such mesh.
+    """The ConfigMap with the settings that are kept, or `None` if there is no such mesh.
 
-    A cluster without the mesh's namespace can grant nobody a role in it, so that is asked first, by listing. Raises
-    `NotGiven`, `Unavailable`, and `Refused` where the settings in it cannot be read.
+    In a cluster without the mesh's namespace, no role in it can be granted, so the namespace is looked up first, by listing.
+    Raises `NotGiven`, `Unavailable`, and `Refused` if the settings in it cannot be read.
     """
     tick()
     query = [("limit", "1"), ("fieldSelector", f"metadata.name={NAMESPACE}")]

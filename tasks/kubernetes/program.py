@@ -1,7 +1,7 @@
-"""The program that a kubeconfig's user names under ``exec``, which clouds need: run only at one's own command line.
+"""The program that a kubeconfig's user names under ``exec``, which clouds need. It runs only at the person's command line.
 
-It gets PATH, HOME and KUBECONFIG of the environment, and what its own entry names; so neither the passphrase of the signing key
-nor anything else of ours. Specification: client.authentication.k8s.io/v1, ExecCredential.
+It gets PATH, HOME and KUBECONFIG of the environment, and what its own entry names. So it gets neither the passphrase of the
+signing key nor any other variable of ArcOps. Specification: client.authentication.k8s.io/v1, ExecCredential.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from foundation.processes.starting import NOTHING, PIPE, Child, TimeoutExpired, 
 from foundation.strict_yaml import JSON
 
 GIVEN = ("PATH", "HOME", "KUBECONFIG")
-"""What a program is given of the environment, beside what its own entry names."""
+"""The variables of the environment that a program gets, in addition to those that its own entry names."""
 SECONDS = 300.0
-"""For one run: a person may have to log in on the way."""
+"""The time limit for one run: a person may have to log in meanwhile."""
 _TICK = 0.2
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 _FIELDS = ("apiVersion", "command", "args", "env", "installHint", "interactiveMode", "provideClusterInfo")
@@ -33,7 +33,7 @@ _MODES = ("Never", "IfAvailable", "Always")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to run. ``folder`` is where it runs and where a relative command begins; ``cluster`` is what it is told."""
+    """What to run. It runs in ``folder``, and a relative command begins there; ``cluster`` is what it gets."""
 
     user: str
     command: str
@@ -46,7 +46,7 @@ class Program:
     cluster: Mapping[str, JSON] | None = None
 
     @property
-    def aloud(self) -> str:
+    def notice(self) -> str:
         """What the person is told before it runs; arguments may be secret and are left out."""
         return f"{self.user} runs the program {self.command}"
 
@@ -61,9 +61,9 @@ class ClusterCredential:
 
 
 def program_of(said: JSON, user: str, folder: Path, cluster: Mapping[str, JSON]) -> Program:
-    """The entry ``exec`` of *user*, from a file in *folder*. Raises `Refused` where it does not say what to run."""
+    """The entry ``exec`` of *user*, from a file in *folder*. Raises `Refused` if it does not say what to run."""
     if not isinstance(said, dict) or not set(said) <= set(_FIELDS):
-        raise Refused(f"{user}: exec is no mapping of {', '.join(_FIELDS)}")
+        raise Refused(f"{user}: exec is not a mapping, or has other fields than {', '.join(_FIELDS)}")
     command, version = said.get("command"), said.get("apiVersion")
     arguments, given = said.get("args") or [], said.get("env") or []
     if not isinstance(command, str) or not command:
@@ -71,12 +71,12 @@ def program_of(said: JSON, user: str, folder: Path, cluster: Mapping[str, JSON])
     if version not in _VERSIONS:
         raise Refused(f"{user}: exec has the apiVersion {str(version)[:80]!r}; use {' or '.join(_VERSIONS)}")
     if not isinstance(arguments, list) or not all(isinstance(one, str) for one in arguments):
-        raise Refused(f"{user}: the args of exec are no list of texts")
+        raise Refused(f"{user}: the args of exec are not a list of texts")
     if not isinstance(given, list) or not all(_is_variable(one) for one in given):
-        raise Refused(f"{user}: the env of exec is no list of names and values")
+        raise Refused(f"{user}: the env of exec is not a list of names and values")
     mode = said.get("interactiveMode") or "IfAvailable"
     if mode not in _MODES:
-        raise Refused(f"{user}: exec has an interactiveMode that is none of {', '.join(_MODES)}")
+        raise Refused(f"{user}: the interactiveMode of exec is not one of {', '.join(_MODES)}")
     return Program(
         user=user,
         command=command,
@@ -93,11 +93,11 @@ def program_of(said: JSON, user: str, folder: Path, cluster: Mapping[str, JSON])
 def run(program: Program, environment: Mapping[str, str], tick: Callable[[], None]) -> ClusterCredential:
     """What *program* gives. *tick* is called while it runs and may raise, which ends it.
 
-    Raises `Refused` where it is not there, fails or gives no credential, and `Unavailable` where it takes too long.
+    Raises `Refused` if it does not exist, fails or gives no credential, and `Unavailable` if it takes too long.
     """
     interactive = program.mode != "Never" and sys.stdin is not None and sys.stdin.isatty()
     if program.mode == "Always" and not interactive:
-        raise Refused(f"{program.user} runs the program {program.command}, which needs a terminal, and there is none")
+        raise Refused(f"{program.user} runs the program {program.command}, which needs a terminal, but there is no terminal")
     info: dict[str, JSON] = {"interactive": interactive}
     if program.cluster is not None:
         info["cluster"] = dict(program.cluster)
@@ -119,18 +119,18 @@ def _begun(program: Program, environment: Mapping[str, str], interactive: bool) 
             folder=str(program.folder),
             stdin=None if interactive else NOTHING,
             stdout=PIPE,
-            stderr=None,  # where it tells the person to log in
+            stderr=None,  # there it tells the person to log in
             at_terminal=interactive,
         )
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it has a name that no program has"
+        why = error.strerror if isinstance(error, OSError) else "its name is not a possible name of a program"
         raise Refused(
             f"{program.user} runs the program {command}, which could not be started: {why}. {program.hint}"
         ) from error
 
 
 def _found(program: Program, environment: Mapping[str, str]) -> str:
-    """The program's own path. A bare name is looked for in those folders of PATH that are whole paths, never where we stand."""
+    """The program's own path. A bare name is looked up only in absolute folders of PATH, never in the current folder."""
     if os.sep in program.command:
         return str(program.folder / program.command)
     folders = [one for one in environment.get("PATH", os.defpath).split(os.pathsep) if Path(one).is_absolute()]

@@ -1,1 +1,1 @@
-"""Collectors of what a model is: its files, and what others signed and said of them."""
+"""Collectors for a model: its files, and the statements and signatures of others about them."""

@@ -1,4 +1,4 @@
-"""The collector of attestations: every in-toto statement that lies with the subject, and what was proven of its signatures."""
+"""The collector of attestations: every in-toto statement beside the subject, and what was proven of its signatures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tasks.signing.trust import Trust, load_trust
 if TYPE_CHECKING:
     from tasks.signing.statement import Statement
 
-# The OpenSSF Model Signing format is an in-toto statement too; it is the collector of signatures that answers for it.
+# The OpenSSF Model Signing format is an in-toto statement, too; the collector of signatures reads it.
 MODEL_SIGNATURES = ("https://model_signing/signature/v1.0", "https://model_signing/Digests/v0.1")
 
 _NAME = late(
@@ -41,7 +41,7 @@ _LONGEST = 32 * MIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A file that may hold attestations, and its bytes; ``problem`` is why they could not be had."""
+    """A file that may hold attestations, and its bytes; ``problem`` says why they could not be read."""
 
     path: str
     sha256: str
@@ -54,8 +54,8 @@ class _File:
 def look(request: Request, seen: Seen) -> Sighting[Attestations]:
     """Open every attestation in the subject and among the attached files, against the operator's trust.
 
-    One that cannot be opened is reported with its problem. Raises `Refused` where there is none at all, where there are more
-    than anybody would judge, and where there is no trust to hold them to.
+    One that cannot be opened is reported with its problem. Raises `Refused` if there is no attestation, too many, or if
+    no trust folder is configured.
     """
     files = [*_inside(request, seen[Tree].body), *_attached(request)]
     if len(files) > _MOST_FILES:
@@ -124,8 +124,8 @@ def _attestations(file: _File, trust: Trust) -> Iterator[AttestationSeen]:
 
 
 def _attestation(data: bytes, trust: Trust, blank: AttestationSeen) -> AttestationSeen | None:
-    """The attestation in *data*, or ``None`` where it is a signature alone. Raises `Refused` if nobody can tell."""
-    from tasks.signing.bundles import open_bundle  # of cryptography, for which only a model with attestations pays
+    """The attestation in *data*, or ``None`` if it is only a signature. Raises `Refused` if that cannot be decided."""
+    from tasks.signing.bundles import open_bundle  # needs cryptography: imported late
     from tasks.signing.statement import parse_statement
 
     payload = _claimed_payload(data)
@@ -143,7 +143,7 @@ def _attestation(data: bytes, trust: Trust, blank: AttestationSeen) -> Attestati
     except Refused as error:
         return replace(claimed, problem=str(error))
     if opened.payload_type != IN_TOTO or opened.payload != payload:
-        return replace(claimed, problem="what its signature covers is not the statement that it shows")
+        return replace(claimed, problem="its signature covers another statement than the one in its payload")
     return replace(
         claimed,
         signers=tuple(sorted(opened.signers, key=str)),
@@ -160,13 +160,13 @@ def _claimed_payload(data: bytes) -> bytes | None:
     if "messageSignature" in document and "dsseEnvelope" not in document:
         return None
     if document.get("_type") is not None:
-        raise Refused("it is an in-toto statement that nobody signed; ask for it in a DSSE envelope")
+        raise Refused("it is an in-toto statement without a signature; ask for it in a DSSE envelope")
     inner = document.get("dsseEnvelope", document)
     if not isinstance(inner, dict):
         raise Refused("its envelope is not a JSON object")
     envelope = parse_envelope(inner)
     if envelope.payload_type != IN_TOTO:
-        raise Refused(f"its payload is {envelope.payload_type[:100]!r} and no in-toto statement")
+        raise Refused(f"its payload is {envelope.payload_type[:100]!r}, not an in-toto statement")
     return envelope.payload
 
 

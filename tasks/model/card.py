@@ -25,7 +25,7 @@ from tasks.model.licence_text import recognise, recognise_notice
 _CARD_NAMES = {"readme.md", "readme.markdown", "model_card.md", "model-card.md", "modelcard.md"}
 _CONFIG_NAMES = {"config.json", "model_index.json"}
 _LICENCE_NAME = late(r"(.*[-_. ])?(licen[cs]es?|copying|unlicense|eula|notice)([-_. ].*)?")
-# Files whose name begins like a licence's and that are something else: code, tables, weights, pictures.
+# Files whose name begins like a licence's, but that have other content: code, tables, weights, pictures.
 _OTHER_ENDINGS = late(
     r".*\.(py|pyi|pyc|js|ts|json|jsonl|yaml|yml|toml|cfg|ini|csv|tsv|parquet|bin|pt|pth|safetensors|gguf|onnx|png|jpe?g|gif|svg"
     r"|sig|asc|sigstore|pem)"
@@ -39,8 +39,8 @@ _LONGEST = 8 * MIB
 def look(request: Request, seen: Seen) -> Sighting[Card]:
     """Read every card, licence file and configuration file that `Tree` lists.
 
-    What one file hides or garbles becomes that file's problem. Raises `Refused` where there are more such files than anybody
-    would read or where something could not be read that may be one, and `Unavailable` where a file changed since it was hashed.
+    If one file is unclear, that becomes a problem of this file. Raises `Refused` if there are too many such files, or if a
+    file that may be one could not be read, and `Unavailable` if a file changed since it was hashed.
     """
     tree = seen[Tree].body
     if tree.troubles:
@@ -55,7 +55,7 @@ def look(request: Request, seen: Seen) -> Sighting[Card]:
     if len(cards) + len(files) + len(configs) > _MOST:
         raise Refused(
             f"{request.target} has {len(cards)} cards, {len(files)} licence files and {len(configs)} configuration files;"
-            f" at most {_MOST} are read: check the model alone, without the repository around it"
+            f" at most {_MOST} are read: check only the folder of the model, not the repository around it"
         )
     own = _own_folders(cards)
     seen_cards: list[CardSeen] = []
@@ -90,7 +90,7 @@ def _is_licence(file: FileSeen) -> bool:
 
 
 def _own_folders(cards: Iterable[FileSeen]) -> frozenset[str]:
-    """The top, and the folder of the card nearest to it: what lies there speaks for the whole subject."""
+    """The top folder, and the folder of the card nearest to it: files there describe the whole subject."""
     nearest = min(cards, key=lambda card: (card.path.count("/"), card.path), default=None)
     return frozenset({"."} | ({str(PurePosixPath(nearest.path).parent)} if nearest is not None else set()))
 
@@ -140,7 +140,7 @@ def _card_licence(path: str, front: Mapping[str, Node]) -> Iterator[LicenceSeen]
 
 
 def _own_name(name: str) -> str:
-    """A licence that the card names itself: the hub's or SPDX's name where it is one, else a reference of its own."""
+    """A licence that the card names: the hub's or SPDX's name if it is known there, else a custom reference."""
     if _known_alone(name):
         return name
     return "LicenseRef-" + (re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-") or "unnamed")
@@ -151,7 +151,7 @@ def _known_alone(name: str) -> bool:
 
 
 def _stated(path: str, source: LicenceSource, names: tuple[str, ...]) -> LicenceSeen:
-    """Several licences in a list bind together: nobody said that one may choose."""
+    """Several licences in a list all apply: the file does not say that one may choose."""
     stated = " AND ".join(names) if len(names) == 1 else " AND ".join(f"({name})" for name in names)
     stated = shown(stated)[:1000]
     try:
@@ -177,7 +177,7 @@ def _text(request: Request, file: FileSeen) -> Iterator[LicenceSeen]:
         yield LicenceSeen(
             path=file.path,
             source=LicenceSource.FILE,
-            problem="its text is no licence that is known word for word, or more than one",
+            problem="its text does not match a known licence word for word, or matches more than one",
         )
 
 

@@ -1,4 +1,4 @@
-"""The facts that a model card tells, in its front matter or in a section with words of its own."""
+"""The facts in a model card: in its front matter, or in a section that has text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HEADINGS = {
 _HEADING = late(r"(#{1,6})[ \t]+(.*?)[ \t]*#*$")
 _FENCE = late(r"[ \t]{0,3}(```+|~~~+)")
 _COMMENT = late(r"<!--.*?(-->|\Z)", re.DOTALL)
-# What templates leave behind where nobody wrote anything.
+# Placeholder text of templates in sections that the author did not fill in.
 _PLACEHOLDER = late(r"\[?more information needed\]?|\b(todo|tbd|n/a|none|coming soon|to be added)\b|\{\{.*?\}\}", re.IGNORECASE)
 _FEWEST_WORDS = 3
 
@@ -90,7 +90,7 @@ def _about(fact: Fact, title: str) -> bool:
 
 
 def _sections(body: str) -> Iterator[tuple[str, bool]]:
-    """Each heading outside code, and whether it has text of its own or below it before the next heading of its rank."""
+    """Each heading outside code, and whether there is text below it before the next heading of its level."""
     open_headings: list[tuple[int, str, list[str]]] = []
     fence = ""
     for line in _COMMENT.sub("", body).splitlines():

@@ -1,8 +1,8 @@
 """A model card's front matter: the YAML block at its top, as plain strings, lists and mappings.
 
-It is read from the parser's events and nothing is constructed, so ``no`` stays the language Norwegian, a version stays
-as written, and no tag can name a type. Aliases (which can make a kilobyte into gigabytes), duplicate keys (which two readers
-resolve differently), tags and deep nesting are refused.
+It is read from the parser's events and no object is constructed, so ``no`` stays the language Norwegian, a version stays as
+written, and no tag can name a type. Aliases (which can turn a kilobyte into gigabytes), duplicate keys (which readers resolve
+differently), tags and deep nesting are refused.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ Node = str | tuple["Node", ...] | Mapping[str, "Node"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardText:
-    """A card taken apart. ``front`` is ``None`` where the card has no front matter."""
+    """The parts of a card. ``front`` is ``None`` if the card has no front matter."""
 
     front: Mapping[str, Node] | None
     body: str
 
 
 def read_card(text: str) -> CardText:
-    """The front matter and the rest of the card *text*. Raises `Refused` where there is a front matter and it is unsound."""
+    """The front matter and the rest of the card *text*. Raises `Refused` if the front matter is not valid."""
     lines = text.lstrip("\ufeff").splitlines()
     start = next((at for at, line in enumerate(lines) if line.strip()), None)
     if start is None or lines[start].rstrip() != "---":
         return CardText(front=None, body=text)
     end = next((at for at in range(start + 1, len(lines)) if lines[at].rstrip() == "---"), None)
     if end is None:
-        raise Refused("the front matter starts with '---' and never ends; close it with a line that is only '---'")
+        raise Refused("the front matter starts with '---' but does not end; close it with a line that is only '---'")
     return CardText(front=parse_front("\n".join(lines[start + 1 : end])), body="\n".join(lines[end + 1 :]))
 
 
@@ -78,7 +78,7 @@ class _Seen:
 
 
 def _too_deep(line: int) -> Refused:
-    return Refused(f"the front matter nests deeper than {_DEEPEST}: line {line + 1}")
+    return Refused(f"the front matter is nested more than {_DEEPEST} levels deep: line {line + 1}")
 
 
 def _checked(events: Iterator[yaml.Event], seen: _Seen) -> Iterator[yaml.Event]:
@@ -100,7 +100,7 @@ def _checked(events: Iterator[yaml.Event], seen: _Seen) -> Iterator[yaml.Event]:
             raise Refused(f"the front matter has more than {_NODES} parts, or is two documents")
         tag = getattr(event, "tag", None)
         if tag is not None and tag not in _PLAIN_TAGS:
-            raise Refused(f"the front matter has the YAML tag {str(tag)[:80]!r}; plain values carry none")
+            raise Refused(f"the front matter has the YAML tag {str(tag)[:80]!r}; remove it and write a plain value")
         yield event
 
 
@@ -116,17 +116,19 @@ def _node(event: yaml.Event, events: Iterator[yaml.Event]) -> Node:
         case yaml.MappingStartEvent():
             return _mapping(events)
         case _:
-            raise Refused(f"the front matter has a {type(event).__name__} where a value belongs")
+            raise Refused(f"the front matter has a {type(event).__name__} instead of a value")
 
 
 def _mapping(events: Iterator[yaml.Event]) -> Mapping[str, Node]:
     members: dict[str, Node] = {}
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
-            raise Refused("the front matter has a key that is no plain name")
+            raise Refused("the front matter has a key that is not a plain name")
         key = str(event.value)
         if key in members:
-            raise Refused(f"the front matter states {key[:80]!r} twice, so two readers could see two cards; keep one")
+            raise Refused(
+                f"the front matter states {key[:80]!r} twice, so two readers could read the card differently; keep one"
+            )
         members[key] = _node(next(events), events)
     return MappingProxyType(members)
 
@@ -138,5 +140,5 @@ def _value(event: yaml.ScalarEvent) -> str:
 
 
 def shown(text: str) -> str:
-    """*text* in one line that a terminal and canonical JSON can both take: what cannot be printed becomes U+FFFD."""
+    """*text* in one line that a terminal and canonical JSON both accept: characters that cannot be printed become U+FFFD."""
     return " ".join("".join(sign if sign.isprintable() or sign.isspace() else "\ufffd" for sign in text).split())

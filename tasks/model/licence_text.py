@@ -1,10 +1,10 @@
 """Licence texts, recognised and never guessed.
 
 A text is reduced to its words (lower case, letters and digits only, one spelling of licence, ``https`` as ``http``), so layout,
-comment signs and typography do not count. Where the whole text is known, it is recognised by the SHA-256 of its words: one word
-changed and it is another licence, whose name nobody knows. Where the text names its licensor, or was not at hand whole when
-this was written, it is recognised by phrases that it must and must not hold and by its length in words. Either way only a
-heading, copyright lines and the licence's own appendix may stand around it.
+comment signs and typography do not count. A text that is known whole is recognised by the SHA-256 of its words: if one word
+changes, it is another, unknown licence. A text that names its licensor, or that was not available whole when this was written,
+is recognised by phrases that it must and must not hold, and by its length in words. In both cases only a heading, copyright
+lines and the licence's own appendix may be around it.
 
 Digests are of the texts in Debian's ``/usr/share/common-licenses`` and in PyPI packages (November 2026).
 """
@@ -19,8 +19,8 @@ from arcops.licence import parse_licence
 from tasks.model.licence_texts import TEXTS, KnownText
 
 _WORD = late(r"[a-z0-9]+")
-# A heading that says one of these is no heading: it narrows the licence that follows. The last three are also parts of names,
-# so a line that is only a copyright notice may hold them.
+# A heading with one of these phrases is not only a heading: it restricts the licence that follows. The last three are also
+# parts of names, so a line that is only a copyright notice may hold them.
 _NARROWING = late(
     r"\b(commercial|noncommercial|commons clause|personal use|prohibited|forbidden|must not|may not|shall not|only for"
     r"|not permitted|except|restrictions?|restricted|additional terms|exhibit|in addition)\b"
@@ -42,7 +42,7 @@ _SHORT = 120
 
 
 def recognise(text: str) -> str:
-    """The SPDX expression that the licence file *text* is known to be, or ``""``: nobody knows."""
+    """The SPDX expression that the licence file *text* is known to be, or ``""`` if it is unknown."""
     said = _words(text)
     found = {known.name for known in TEXTS if _is(known, text, said)}
     if len(found) == 1:
@@ -92,7 +92,7 @@ def _is(known: KnownText, text: str, said: str) -> bool:
 
 
 def _narrows(text: str, heading: str) -> bool:
-    """Does *heading*, the first words of *text*, take back some of what the licence below it gives?"""
+    """Does *heading*, the first words of *text*, restrict the licence below it?"""
     if _NARROWING.search(heading):
         return True
     left = len(heading.split())

@@ -10,11 +10,11 @@ HEADING = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownText:
-    """One licence text: where its words start and end, and what shows that they are unchanged.
+    """One licence text: its first and last words, and what shows that the text is unchanged.
 
     ``sha256`` are digests of the words from ``start`` to ``end`` inclusive. Without any, ``holds``, ``lacks`` and ``length``
-    (words, from ``start`` to the end of the file or of ``end``) decide. At most ``heading`` words may stand before it, and
-    where the licence has a ``preamble`` of its own they hold that phrase;
+    (words, from ``start`` to the end of the file or of ``end``) decide. At most ``heading`` words may be before it, and
+    if the licence has its own ``preamble``, they hold that phrase;
     ``appendix`` is how the words after it begin, of which there may be at most ``tail``.
     """
 

@@ -1,6 +1,6 @@
-"""An SBOM where there is none: CycloneDX 1.6, the model as root, a component for each file, and the Python environment.
+"""Makes an SBOM for a model without one: CycloneDX 1.6, the model as root, a component for each file, the Python environment.
 
-The same tree, environment, words and moment give the same bytes. What nobody knows is left out rather than guessed.
+The same tree, environment, arguments and time give the same bytes. Unknown values are left out, not guessed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from arcops.seen.tree import FileSeen, Tree
 from tasks.model.python_distributions import Distribution, installed
 from tasks.model.sboms._path_property import PATH_PROPERTY
 
-# Our own name space for serial numbers: a serial is derived from content, so making the same SBOM twice gives one SBOM.
+# Our own namespace for serial numbers: a serial number is derived from content, so the same input gives the same SBOM.
 _SERIALS = uuid.UUID("6f0c1f6e-3d0e-5c55-9d0f-6a1f6f0b9a51")
 _Table = dict[str, object]
 
@@ -43,18 +43,20 @@ def make_sbom(
 
     *name* should be the subject's name, by which the gate recognises it. *licence* is an SPDX expression.
     *python_environment* is a site-packages folder whose distributions the model is run with. SBOMs, signatures and
-    attestations that already lie in the tree are left out. Raises `Refused` on an empty word, a licence that is no SPDX
-    expression, a clock without a time zone, a tree without files or with files that could not be read, and as `installed`
-    does.
+    attestations that are already in the tree are left out. Raises `Refused` for an empty name, supplier or author, a licence
+    that is not an SPDX expression, a time without a time zone, a tree without files or with unreadable files, and like
+    `installed`.
     """
     for what, word in (("name", name), ("version", version), ("licence", licence), ("supplier", supplier), ("author", author)):
         if not word.strip():
-            raise Refused(f"an SBOM needs a {what}; say which, for nobody who reads the SBOM could guess it")
+            raise Refused(f"an SBOM needs a {what}, and readers of the SBOM cannot guess it; name it")
     licence = _spdx(licence)
     if now.tzinfo is None:
-        raise Refused("the SBOM's moment has no time zone; pass an aware UTC datetime")
+        raise Refused("the SBOM's time has no time zone; pass a datetime in UTC")
     if tree.troubles:
-        raise Refused(f"{tree.troubles[0].path} could not be read ({tree.troubles[0].reason}), so the SBOM would not be whole")
+        raise Refused(
+            f"{tree.troubles[0].path} could not be read ({tree.troubles[0].reason}), so the SBOM would not be complete"
+        )
     files = [file for file in tree.files if not is_beside(file)]
     if not files:
         raise Refused(f"{name!r} has no files, so there is nothing to list in an SBOM")
@@ -122,13 +124,13 @@ def _library(one: Distribution) -> _Table:
 
 
 def _dependencies(root: str, files: list[FileSeen], distributions: tuple[Distribution, ...]) -> list[_Table]:
-    """The graph: the model needs its files and whatever no other distribution needs; distributions need each other."""
+    """The graph: the model needs its files and each distribution that no other one needs; distributions need each other."""
     purls = {one.name: _purl(one) for one in distributions}
     reached: set[str] = set()
     tops: list[str] = []
     needed = {name for one in distributions for name in one.requires}
     by_name = {one.name: one for one in distributions}
-    # Distributions that need each other in a ring have no top; the first of each such ring stands for it.
+    # Distributions that need each other in a ring have no top; the model needs the first of each such ring.
     for name in [*(name for name in purls if name not in needed), *purls]:
         if name in reached:
             continue
@@ -155,25 +157,25 @@ def _purl(one: Distribution) -> str:
 
 
 def _spdx(words: str) -> str:
-    """*words* in the canonical spelling of an SPDX expression. Raises `Refused` saying what keeps them from being one."""
-    expression = parse_licence(words)  # which says where the grammar breaks, and reads no expression without end
+    """*words* in the canonical spelling of an SPDX expression. Raises `Refused`, with the reason, if they are not one."""
+    expression = parse_licence(words)  # it says where the grammar breaks, and limits the length
     canonical = _canonical(words)
     if canonical:
         return canonical
-    said = f"{words[:100]!r} is no SPDX licence expression"
+    said = f"{words[:100]!r} is not an SPDX licence expression"
     if any(licence.name in (UNSAID, NOTHING) for licence in named(expression)):
-        raise Refused(f"{said}: it says that nobody knows the licence, and who makes an SBOM must say which it is")
+        raise Refused(f"{said}: it says that the licence is unknown, but an SBOM must name the licence")
     meant = _canonical(str(expression))
     if meant:
         raise Refused(f"{said}; write {meant!r} if you mean that")
     unlisted = next((name for licence in named(expression) if not _canonical(name := str(licence))), words)
     raise Refused(
-        f"{said}: {unlisted[:100]!r} is not on SPDX's lists; write LicenseRef- and a name for a licence that SPDX does not list"
+        f"{said}: {unlisted[:100]!r} is not on SPDX's lists; for a licence that is not listed, write LicenseRef- and a name"
     )
 
 
 def _canonical(words: str) -> str:
-    """The canonical spelling of the SPDX expression *words*; empty where they are none."""
+    """The canonical spelling of the SPDX expression *words*; empty if they are not one."""
     try:
         return canonicalize_license_expression(words)
     except InvalidLicenseExpression:
@@ -181,7 +183,7 @@ def _canonical(words: str) -> str:
 
 
 def _licence(words: str) -> _Table:
-    """A CycloneDX licence choice: an id where it is one of SPDX's, else an expression, else the name as it was given."""
+    """A CycloneDX licence choice: an id if it is one of SPDX's, else an expression, else the name as it was given."""
     from tasks.model.sboms._schema import licence_ids
 
     known = licence_ids().get(words.lower())

@@ -19,7 +19,7 @@ from arcops.errors import Refused, Unavailable
 _MOST = 50_000
 _LONGEST_LICENCE = 80
 
-# Classifiers that name exactly one licence; those that name a family ("BSD License") say too little to be an id.
+# Classifiers that name exactly one licence; those that name a family ("BSD License") are not exact enough for an id.
 _CLASSIFIED = {
     "Apache Software License": "Apache-2.0",
     "MIT License": "MIT",
@@ -43,7 +43,7 @@ _CLASSIFIED = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
     """One installed distribution. ``name`` is normalised; ``licence`` is an SPDX expression, or the licence's own words, or
-    nothing; ``requires`` are the normalised names of what it needs here, among what is installed here.
+    empty; ``requires`` are the normalised names of the installed distributions that it needs.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Distribution:
 
 
 def installed(site_packages: Path) -> tuple[Distribution, ...]:
-    """What is installed in *site_packages*, sorted by name; each name once, as the first one found is what Python imports.
+    """The distributions in *site_packages*, sorted by name; each name once, because Python imports the first one.
 
-    Markers are evaluated for the interpreter that runs this, and extras count where an installed distribution asks for
-    them. Raises `Refused` where *site_packages* is no folder or holds no distribution, `Unavailable` where it cannot be read.
+    Markers are evaluated for the interpreter that runs this, and extras count if an installed distribution asks for
+    them. Raises `Refused` if *site_packages* is not a folder or holds no distribution, `Unavailable` if it cannot be read.
     """
     if not site_packages.is_dir():
         raise Refused(f"{site_packages} is not a folder; name the site-packages folder of the Python environment")
@@ -68,9 +68,7 @@ def installed(site_packages: Path) -> tuple[Distribution, ...]:
             if _first(metadata, "Name") and _first(metadata, "Version"):
                 found.setdefault(canonicalize_name(_first(metadata, "Name")), metadata)
             if len(found) > _MOST:
-                raise Refused(
-                    f"{site_packages} holds more than {_MOST} distributions; name one environment, not a mirror of many"
-                )
+                raise Refused(f"{site_packages} holds more than {_MOST} distributions; name the folder of one environment")
     except (OSError, UnicodeDecodeError) as error:
         raise Unavailable(f"the distributions in {site_packages} cannot be read: {error}") from error
     if not found:
@@ -89,7 +87,7 @@ def installed(site_packages: Path) -> tuple[Distribution, ...]:
 
 
 def _resolved(found: dict[str, importlib.metadata.PackageMetadata]) -> dict[str, set[str]]:
-    """Who needs whom. An extra is on where anyone needs it, which can ask for further extras: until nothing changes."""
+    """Which distribution needs which. An extra is on if any distribution needs it, and may add more; repeated until stable."""
     requirements = {name: _requirements(metadata) for name, metadata in found.items()}
     extras: dict[str, set[str]] = {name: set() for name in found}
     needs: dict[str, set[str]] = {name: set() for name in found}
@@ -114,7 +112,7 @@ def _requirements(metadata: importlib.metadata.PackageMetadata) -> list[Requirem
         try:
             parsed.append(Requirement(line))
         except InvalidRequirement:
-            continue  # some old distributions have lines that no installer understood either; nothing was installed for them
+            continue  # some old distributions have lines that no installer understands, so they had no effect
     return parsed
 
 
@@ -147,7 +145,7 @@ def _licence(metadata: importlib.metadata.PackageMetadata) -> str:
 
 
 def _supplier(metadata: importlib.metadata.PackageMetadata) -> str:
-    """Who says to have made it: authors before maintainers, names before addresses."""
+    """Who made it, by its metadata: authors before maintainers, names before addresses."""
     for field in ("Author", "Author-email", "Maintainer", "Maintainer-email"):
         said = _first(metadata, field)
         if not said or said.upper() == "UNKNOWN":

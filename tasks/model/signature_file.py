@@ -1,4 +1,4 @@
-"""What one file that may hold a signature shows: who made it, when, and what it covers, held against the operator's trust."""
+"""Reads one file that may hold a signature: who made it, when, and what it covers, checked against the operator's trust."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.signing.trust import Trust
 
 
 def read_signature(candidate: Candidate, request: Request, tree: Tree, trust: Trust) -> SignatureSeen | None:
-    """What *candidate* shows; ``None`` where it is a statement about something else than a signature over files."""
+    """What *candidate* shows; ``None`` if it is a statement that is not a signature over files."""
     blank = SignatureSeen(
         path=candidate.path,
         sha256=candidate.sha256,

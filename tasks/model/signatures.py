@@ -1,4 +1,4 @@
-"""Collect the signatures over a model: which there are, who made each, when, and what it covers."""
+"""Collects the signatures over a model: who made each, when, and what it covers."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tasks.signing.trust import load_trust
 
 @collector("signatures", Signatures, version="1", needs=(Tree,), deadline=timedelta(minutes=30))
 def signatures(request: Request, seen: Seen) -> Sighting[Signatures]:
-    """Every signature in the tree or attached to the request, held against the operator's trust.
+    """Every signature in the tree or attached to the request, checked against the operator's trust.
 
-    Raises `Refused` where there is no trust or no signature at all.
+    Raises `Refused` if there is no trust or no signature at all.
     """
     tree = seen[Tree].body
     trust = load_trust(request.trust)
     found: list[SignatureSeen] = []
     for one in _candidates(request, tree):
-        from tasks.model.signature_file import read_signature  # of cryptography, for which only a signed model pays
+        from tasks.model.signature_file import read_signature  # needs cryptography: imported late
 
         signature = read_signature(one, request, tree, trust)
         if signature is not None:
@@ -67,7 +67,7 @@ def _candidates(request: Request, tree: Tree) -> list[Candidate]:
         except Refused as error:
             data, problem = b"", str(error)
         if not named and not _looks_signed(data):
-            continue  # an SBOM, say: attached for another collector
+            continue  # for example an SBOM, attached for another collector
         digest = hashlib.sha256(data).hexdigest()
         found.append(Candidate(path=path.name, data=data, attached=True, problem=problem, sha256=digest))
     return found

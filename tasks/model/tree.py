@@ -1,7 +1,7 @@
-"""The tree: every file of the target hashed and described in one reading, by as many workers as there are cores.
+"""The tree: every file of the target, hashed and described in one reading, by one worker for each core.
 
-No link is followed and nothing but regular files is opened. A file or folder whose inode, size or times differ between the
-walk, the reading and the end of the run is trouble: what was read of it is then nobody's model.
+No link is followed and only regular files are opened. A file or folder whose inode, size or times differ between the walk, the
+reading and the end of the run is reported as trouble: the bytes that were read are then not one state of the model.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from tasks.model.content.window import Window
 VERSION = "2"
 CHUNK = 1024 * 1024
 SMALL = 64 * 1024
-"""Bytes below which a file costs more in Python than in SHA-256; one worker reads all of these, for two would only wait for
-each other's interpreter lock (measured: twice as long)."""
+"""Below this size in bytes, a file takes more time in Python than in SHA-256. One worker reads all of these, because two would
+wait for each other's interpreter lock (measured: twice as long)."""
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 clock_ns: Callable[[], int] = time.time_ns
-"""The wall clock, beside which the kernel's file times are judged. A name of its own, so that tests can hold it."""
+"""The wall clock, with which the kernel's file times are compared. It has its own name, so that tests can replace it."""
 
 
 @collector("tree", Tree, version=f"{VERSION}.{READERS}", deadline=timedelta(hours=6))
 def look(request: Request, seen: Seen) -> Sighting[Tree]:
-    """Read the target, a folder or a single file. Raises `Refused` where it is missing, empty or neither."""
+    """Read the target, a folder or a single file. Raises `Refused` if it is missing, empty or neither."""
     with _opened(request) as (root, walked, base):
         if base is None:
             request.progress(0, 0)
@@ -55,29 +55,29 @@ def look(request: Request, seen: Seen) -> Sighting[Tree]:
         reading.run(max(1, request.workers))
         troubles = [*walked.troubles, *map(_unread, endless), *reading.troubles, *_changed(root, base, walked)]
     if not walked.files and not walked.links and not troubles:
-        raise Refused(f"{request.target} holds no file, so there is nothing to judge; name the folder that holds the model")
+        raise Refused(f"{request.target} holds no file, so there is nothing to judge; name the folder of the model")
     fresh = [(entry, found) for entry, found in reading.done if settled(entry.identity, reading.began_ns)]
     if any((entry.path, entry.identity) not in known for entry, _ in fresh) or len(fresh) != len(known):
         cache.save(fresh)
     remembered = [entry.identity.size for entry, _ in reading.done if (entry.path, entry.identity) in known]
     if remembered:
         request.remark(
-            f"{len(remembered)} of {len(reading.done)} files ({sum(remembered):,} bytes) were not read again: nobody has "
-            "written to them since their digests were taken."
+            f"{len(remembered)} of {len(reading.done)} files ({sum(remembered):,} bytes) were not read again: they did not "
+            "change since their digests were computed."
         )
     return Sighting(body=_tree(reading.done, walked, troubles))
 
 
 def _endless(entry: WalkedEntry) -> bool:
-    """Is it called a signature, and longer than one can be? Nobody will believe it, so nobody need wait for its digest."""
+    """Does it have the name of a signature, but is too long for one? No gate will accept it, so its digest is not computed."""
     return entry.path.endswith(SIGNATURE_SUFFIXES) and entry.identity.size > LONGEST_SIGNATURE
 
 
 def _unread(entry: WalkedEntry) -> Trouble:
     return Trouble(
         path=entry.path,
-        reason=f"it is called a signature and has {entry.identity.size} bytes, of which none was read; "
-        f"no signature is longer than {LONGEST_SIGNATURE}",
+        reason=f"it has the name of a signature and {entry.identity.size} bytes, so it was not read; "
+        f"a signature has at most {LONGEST_SIGNATURE} bytes",
     )
 
 
@@ -108,7 +108,7 @@ def _opened(request: Request) -> Iterator[tuple[int, Walked, WalkedEntry | None]
 
 
 def _changed(root: int, base: WalkedEntry | None, walked: Walked) -> Iterator[Trouble]:
-    """What is not, at the end, what the walk met at the beginning."""
+    """What differs at the end from what the walk found at the beginning."""
     for path, identity in walked.folders:
         if _identity(root, path or ".") != identity:
             yield Trouble(path=shown(path) or ".", reason="the folder changed while it was being read")
@@ -148,7 +148,7 @@ def _tree(done: Iterable[tuple[WalkedEntry, RememberedFile]], walked: Walked, tr
 
 
 class _Reading:
-    """Files being read by workers, and what came of it. Workers take the largest file that is left."""
+    """Files that workers read, and the results. Workers take the largest file that is left."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class _Reading:
         self._waiting = sorted(waiting, key=lambda entry: entry.identity.size)
 
     def run(self, workers: int) -> None:
-        """Read everything. What *progress* raises ends all workers before it is raised here."""
+        """Read everything. If *progress* raises, all workers end first, then the error is raised here."""
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(min(workers, len(self._waiting)))]
         for thread in threads:
             thread.start()
@@ -200,7 +200,7 @@ class _Reading:
         self._progress(self._total, self._total)
 
     def _work(self) -> None:
-        # Page-aligned: the kernel copies into a bytearray's odd address at half the speed (measured, benches/tree.py).
+        # Page-aligned: the kernel copies to a bytearray's unaligned address at half the speed (measured, benches/tree.py).
         buffer = memoryview(mmap.mmap(-1, CHUNK))
         mine = False
         try:
@@ -216,7 +216,7 @@ class _Reading:
                 self._one(entry, buffer)
         except Stopped:
             return
-        except BaseException as error:  # carried to the caller's thread, where it ends the whole reading
+        except BaseException as error:  # passed to the caller's thread; there it ends the whole reading
             self._error = error
             self._stop.set()
 
@@ -256,7 +256,7 @@ class _Reading:
                     raise Stopped("the reading was told to end")
                 digest.update(buffer if count == CHUNK else buffer[:count])
                 size += count
-                if size > expected:  # it grows as fast as it is read
+                if size > expected:  # the file grows while it is read
                     break
                 with self._lock:
                     self._read += count

@@ -1,7 +1,7 @@
-"""Trivy, where it is installed: run over the subject and its SBOMs, off the network when the tier says so.
+"""Trivy, if it is installed: run over the subject and its SBOMs, without the network if the tier requires that.
 
-Its exit code says nothing about findings (0 with them, unless asked otherwise), and a report without ``Results`` is what it
-writes both for a clean subject and for one where it found nothing to look at. So the report and its targets are what counts.
+Its exit code does not depend on findings (unless a flag asks for that). It writes a report without ``Results`` for a clean
+subject, but also if it found nothing to scan. So only the report and its targets count.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from tasks.model.trivy_report import Parsed, parse_metadata, parse_report
 from tasks.program import Limits, Output, run
 
 LIMITS = Limits(seconds=570, size=256 * MIB)
-"""Of each run. The collector's own deadline is a little longer, so that the sentence comes from here."""
+"""The time limit of each run. The collector's own deadline is a little longer, so that the error comes from here."""
 
 _MOST_SBOMS = 32
 _SBOM_ENDINGS = (".cdx.json", ".cdx", ".spdx.json", ".spdx", "bom.json", "bom.xml")
-# Without these two, Trivy asks the network while it scans.
+# Without these two flags, Trivy uses the network while it scans.
 _OFFLINE = ("--skip-db-update", "--offline-scan")
-# These came and went with the features that they switch off; a Trivy without the flag has no such feature.
+# These flags exist only in versions with the features that they switch off; a Trivy without the flag has no such feature.
 _QUIET = (
     "--skip-java-db-update",
     "--skip-vex-repo-update",
@@ -51,17 +51,15 @@ _QUIET = (
 def look(request: Request, seen: Seen) -> Sighting[TrivyScan]:
     """Everything that Trivy reports, with its version and the dates of its databases.
 
-    Raises `Unavailable` where Trivy is not installed, has no database, crashes, hangs or floods, and `Refused` where what it
-    wrote is not its report, or where it is too old to be kept off the network.
+    Raises `Unavailable` if Trivy is not installed, has no database, crashes, hangs or writes too much, and `Refused` if its
+    output is not a report, or if it is too old to be kept off the network.
     """
     program = shutil.which("trivy")
     if program is None:
-        raise Unavailable(
-            "trivy is not installed (nothing of that name on the PATH); install it, or take its gate off the policy"
-        )
+        raise Unavailable("trivy is not installed (it is not in PATH); install it, or remove its gate from the policy")
     data = request.data / "trivy"
     if not data.is_dir() and request.tier is not Tier.CONNECTED:
-        raise Unavailable(f"{data} does not exist, so trivy has no database and may fetch none; import one there")
+        raise Unavailable(f"{data} does not exist, so trivy has no database, and it may not download one; import one there")
     cache = data if data.is_dir() else request.cache / "trivy"
     scans = _scans(request, seen[Tree].body)
     parsed = [_scan(program, cache, request, scan, path) for scan, path in scans]
@@ -85,7 +83,7 @@ def look(request: Request, seen: Seen) -> Sighting[TrivyScan]:
 
 
 def _scans(request: Request, tree: Tree) -> list[tuple[Scan, Path]]:
-    """The subject itself, and every SBOM that lies in it or beside it."""
+    """The subject itself, and every SBOM in it or beside it."""
     target = request.target.absolute()
     scans = [(Scan(mode="fs", path="."), target)]
     if is_folder(request):
@@ -94,12 +92,12 @@ def _scans(request: Request, tree: Tree) -> list[tuple[Scan, Path]]:
         if _is_sbom(path.name):
             scans.append((Scan(mode="sbom", path=path.name, sha256=_digest(request, path)), path.absolute()))
     if len(scans) > _MOST_SBOMS:
-        raise Refused(f"{target} comes with {len(scans) - 1} SBOMs; trivy is run over at most {_MOST_SBOMS - 1}")
+        raise Refused(f"{target} comes with {len(scans) - 1} SBOMs; the limit for trivy is {_MOST_SBOMS - 1}")
     return scans
 
 
 def _digest(request: Request, path: Path) -> str:
-    """The digest by which an attached file counts as read; without one it counts as read by nobody."""
+    """The digest by which an attached file counts as read; without it, the file counts as not read."""
     try:
         return hashlib.sha256(read_limited(request, path, LIMITS.size)).hexdigest()
     except (Refused, Unavailable):
@@ -116,13 +114,15 @@ def _scan(program: str, cache: Path, request: Request, scan: Scan, path: Path) -
         flags += ["--scanners", "vuln,misconfig,secret"]
     if request.tier is not Tier.CONNECTED:
         flags += _kept_offline(program, request, scan.mode)
-    # Trivy takes a name and no handle, so what the name meant is compared before and after.
+    # Trivy takes a name, not a handle, so the file with this name is compared before and after.
     before = _identity(request, path)
     answer = _run(request, [program, scan.mode, *flags, "--", str(path)])
     if _identity(request, path) != before:
-        raise Unavailable(f"{path} was replaced while trivy read it, so nobody knows what it read; check again")
+        raise Unavailable(f"{path} was replaced while trivy read it, so it is unknown what trivy read; check again")
     if answer.code:
-        raise Unavailable(f"trivy {scan.mode} over {path} ended with code {answer.code}: {answer.errors or 'it said nothing'}")
+        raise Unavailable(
+            f"trivy {scan.mode} over {path} ended with code {answer.code}: {answer.errors or 'it wrote no error'}"
+        )
     return parse_report(answer.output, scan, read=str(path))
 
 
@@ -137,12 +137,14 @@ def _kept_offline(program: str, request: Request, mode: str) -> list[str]:
     words = set(answer.output.decode("utf-8", "replace").replace(",", " ").split())
     missing = [flag for flag in _OFFLINE if flag not in words]
     if missing:
-        raise Refused(f"trivy at {program} knows no {missing[0]}, so it cannot be kept off the network; install a newer one")
+        raise Refused(
+            f"trivy at {program} has no option {missing[0]}, so it cannot be kept off the network; install a newer version"
+        )
     return [*_OFFLINE, *(flag for flag in _QUIET if flag in words)]
 
 
 def _run(request: Request, arguments: list[str]) -> Output:
-    """In a directory that is empty but for us, so that no ``trivy.yaml`` or ``.trivyignore`` of a stranger is obeyed."""
+    """In a directory that only we write to, so that no foreign ``trivy.yaml`` or ``.trivyignore`` has an effect."""
     make_private(request.cache)
     with tempfile.TemporaryDirectory(prefix="trivy-", dir=request.cache) as scratch:
         return run(

@@ -10,12 +10,12 @@ from arcops.seen.trivy import Scan, ScannedTarget, Severity, TrivyDatabase, Triv
 from artifacts.envelope import strict_json
 
 _WHAT = "the report of trivy"
-_YEAR_OF_NEVER = 1  # Go's zero time, which Trivy writes where it has no date
+_YEAR_OF_NEVER = 1  # Go's zero time, which Trivy writes if it has no date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """One report. ``targets`` is empty where ``Results`` was absent, null or empty: nothing was scanned."""
+    """One report. ``targets`` is empty if ``Results`` was absent, null or empty: nothing was scanned."""
 
     tool: str
     targets: tuple[ScannedTarget, ...]
@@ -25,14 +25,14 @@ class Parsed:
 
 
 def parse_report(data: bytes, scan: Scan, *, read: str = "") -> Parsed:
-    """The report in *data*, which *scan* of the path *read* produced. Raises `Refused` on anything that is no such report.
+    """The report in *data*, which *scan* of the path *read* produced. Raises `Refused` for anything that is not such a report.
 
-    Where Trivy names its targets by that path, they are named by the scan's own, which is relative to the subject.
+    If Trivy names its targets by that path, they get the scan's own path, which is relative to the subject.
     """
     document = _object(strict_json(data, _WHAT), "document")
     version = document.get("SchemaVersion")
     if version != 2 or isinstance(version, bool):
-        raise Refused(f"{_WHAT} has SchemaVersion {version!r}; only 2 is understood")
+        raise Refused(f"{_WHAT} has SchemaVersion {version!r}; ArcOps reads only 2")
     _text(document, "ArtifactName", required=True)
     results = [_object(entry, "entry of Results") for entry in _list(document, "Results")]
     targets, vulnerabilities = [], []
@@ -68,7 +68,7 @@ def parse_report(data: bytes, scan: Scan, *, read: str = "") -> Parsed:
 
 
 def parse_metadata(name: str, data: bytes) -> TrivyDatabase:
-    """A database's ``metadata.json``. Raises `Refused` where it is no such file; a missing date is ``None``."""
+    """A database's ``metadata.json``. Raises `Refused` if it is another file; a missing date is ``None``."""
     document = _object(strict_json(data, f"the metadata of {name}"), "metadata")
     return TrivyDatabase(
         name=name,
@@ -99,7 +99,7 @@ def _vulnerability(entry: dict[str, object], target: str) -> TrivyVulnerability:
 
 
 def _failed(entry: dict[str, object]) -> int:
-    """1 unless the check says that it passed or makes an exception: what is neither is not passed."""
+    """1 unless the check says that it passed or is an exception: every other state counts as not passed."""
     return int(_text(entry, "Status") not in ("PASS", "EXCEPTION"))
 
 

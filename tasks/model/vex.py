@@ -1,7 +1,7 @@
-"""VEX documents among the attestations, and unsigned ones beside the subject, read into one shape.
+"""VEX documents among the attestations, and unsigned ones beside the subject, read into one form.
 
 OpenVEX 0.2.0 (OPENVEX-SPEC.md, ATTESTING.md) and CycloneDX 1.4 and later (``vulnerabilities[].analysis``). Reading never
-widens a statement: what names a product or a part that cannot be resolved counts for less, or for nothing.
+widens a statement: one that names a product or a part that cannot be resolved counts for less, or not at all.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ Object = dict[str, object]
 
 @collector("vex", Vex, version="1", needs=(Attestations,))
 def vex(request: Request, seen: Seen) -> Sighting[Vex]:
-    """Every VEX document that was attested, and every unsigned one that was attached.
+    """Every VEX document in an attestation, and every unsigned one that is attached.
 
-    Raises `arcops.errors.Refused` where there is none.
+    Raises `arcops.errors.Refused` if there is no VEX document.
     """
     documents = [found for one in seen[Attestations].body.attestations if (found := _attested(one)) is not None]
     documents += _unsigned(request)
     if not documents:
-        raise Refused("none of the attestations is a VEX document")
+        raise Refused("no attestation is a VEX document")
     return Sighting(body=Vex(documents=tuple(sorted(documents, key=lambda document: (document.path, document.sha256)))))
 
 
@@ -70,18 +70,18 @@ def _attested(one: AttestationSeen) -> VexSeen | None:
     if form == "cyclonedx" and not statements and not problem:  # a plain SBOM
         return None
     if not one.signers:
-        problem = one.problem or "nothing proves who signed it"
+        problem = one.problem or "it is not proven who signed it"
     return VexSeen(path=one.path, sha256=one.sha256, format=form, signers=one.signers, statements=statements, problem=problem)
 
 
 def _unsigned(request: Request) -> Iterator[VexSeen]:
-    """Attached files that are bare VEX documents: named, so that nobody wonders why they did nothing."""
+    """Attached files that are unsigned VEX documents: reported, so that a reader knows why they have no effect."""
     for path in request.attached:
         try:
             data = read_limited(request, path, _LIMIT)
             document = strict_json(data, path.name)
         except (Refused, Unavailable):
-            continue  # whatever it is, it is no VEX document, and others report on it
+            continue  # it is not a VEX document, and other collectors report it
         form = _form(document) if isinstance(document, dict) else ""
         if form:
             yield VexSeen(path=path.name, sha256=hashlib.sha256(data).hexdigest(), format=form, problem="it is not signed")
@@ -118,7 +118,7 @@ def _openvex(document: Object, subjects: tuple[str, ...]) -> Iterator[VexStateme
                 at=_first_time(
                     (entry, "last_updated"), (entry, "timestamp"), (document, "last_updated"), (document, "timestamp")
                 ),
-                # Before 0.2.0 the subcomponents of all products stood here; to overlook them would widen the statement.
+                # Before 0.2.0 the subcomponents of all products were here; to ignore them would widen the statement.
                 problem="it lists subcomponents outside a product" if "subcomponents" in entry else "",
             )
         except Refused as error:
@@ -168,7 +168,7 @@ def _cyclonedx(document: Object) -> Iterator[VexStatement]:
     for entry in _objects(document, "vulnerabilities"):
         analysis = entry.get("analysis")
         if not isinstance(analysis, dict):
-            continue  # a vulnerability that is reported without an opinion is no VEX statement
+            continue  # a vulnerability without an analysis is not a VEX statement
         try:
             named = [entry.get("id"), *(part.get("id") for part in _objects(entry, "references"))]
             yield _statement(
@@ -220,7 +220,7 @@ def _gather(components: list[object], purls: dict[str, str], depth: int = 0) -> 
             continue
         ref = component.get("bom-ref")
         if isinstance(ref, str) and (purl := _canonical(component.get("purl"))):
-            purls[ref] = "" if ref in purls else purl  # a reference that two components carry points nowhere
+            purls[ref] = "" if ref in purls else purl  # a reference that two components have is ambiguous
         _gather(_listed(component, "components"), purls, depth + 1)
 
 
@@ -236,7 +236,7 @@ def _statement(
     if not products:
         problem = problem or "it names no product by package URL"
     if at is None:
-        problem = problem or "it has no time, so nobody knows whether it still holds"
+        problem = problem or "it has no time, so it is unknown whether it still holds"
     if status is Status.NOT_AFFECTED and not why:
         problem = problem or "it says not_affected without a justification or an impact statement"
     if status is Status.FIXED and not all(_versioned(product) for product in products):
@@ -270,7 +270,7 @@ def _first_time(*places: tuple[Object, str]) -> datetime | None:
 
 
 def _canonical(value: object) -> str:
-    """*value* as a canonical package URL, or nothing where it is none."""
+    """*value* as a canonical package URL; empty if it is not one."""
     from packageurl import PackageURL
 
     if not isinstance(value, str) or len(value) > 2048:
@@ -292,7 +292,7 @@ def _listed(value: Object, name: str) -> list[object]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise Refused(f"its {name!r} is no list")
+        raise Refused(f"its {name!r} is not a list")
     return found
 
 
@@ -300,5 +300,5 @@ def _objects(value: Object, name: str) -> list[Object]:
     found = _listed(value, name)
     objects = [entry for entry in found if isinstance(entry, dict)]
     if len(objects) != len(found):
-        raise Refused(f"its {name!r} lists something other than objects")
+        raise Refused(f"its {name!r} holds a value that is not an object")
     return objects

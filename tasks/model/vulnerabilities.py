@@ -19,7 +19,7 @@ __all__ = ["vulnerabilities"]
 def vulnerabilities(request: Request, seen: Seen) -> Sighting[Vulnerabilities]:
     """Compare every listed package with the imported advisories.
 
-    Raises `arcops.errors.Refused` where no advisories were imported, or the database is damaged.
+    Raises `arcops.errors.Refused` if no advisories were imported, or the database is damaged.
     """
     from tasks.model.osv.matching import match
 

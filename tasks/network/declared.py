@@ -1,4 +1,4 @@
-"""The manifests that say how a network should be, read as the ones that are judged are."""
+"""The manifests that say how a network should be, read like those that are judged."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.network.network import read_manifests
 
 @collector("declared", Declared, version="1", deadline=timedelta(minutes=15), takes=("network",))
 def declared(request: Request, seen: Seen) -> Sighting[Declared]:
-    """Read what the request says was declared. Raises `Refused` where it says nothing, or where no manifest is there."""
+    """Read the declared manifests of the request. Raises `Refused` if the request names none, or if there is no manifest."""
     if request.declared is None:
-        raise Refused("nobody said what was declared; name the folder of manifests to compare with")
+        raise Refused("no declared manifests were given; name the folder of manifests to compare with")
     network = read_manifests(request.declared, tick=lambda: request.progress(0, 0), within=request.within)
     return Sighting(body=Declared(network=network))

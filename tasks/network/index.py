@@ -1,6 +1,6 @@
-"""The index of a saved cluster's network: what was looked at when, and what is still to come.
+"""The index of a saved cluster's network: what was read, when, and what is still missing.
 
-It is what makes a snapshot that was cut off one that can be continued, and one that can never pass for a whole one.
+By it, an interrupted snapshot can be continued, and can never be mistaken for a complete one.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from artifacts.reading import read_file
 INDEX = "snapshot.json"
 MOST_BYTES = 1024 * 1024
 FRESH = timedelta(hours=1)
-"""A list that is older than this is not continued with: what a cluster held at different times is no picture of it."""
+"""A list that is older than this is read again: lists from different times do not describe one state of the cluster."""
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _VERSION, _KIND = "arcops.dev/v1", "NetworkSnapshot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """One of `tasks.kubernetes.listing.TITLES` that was looked at. ``sha256`` is that of its
-    file, empty where the cluster has none of it.
+    """One of `tasks.kubernetes.listing.TITLES` that was read. ``sha256`` is that of its
+    file, empty if the cluster has no such object.
 
-    ``missing`` says why it is not all there; empty where it is.
+    ``missing`` says why it is not complete; empty if it is.
     """
 
     title: str
@@ -41,13 +41,13 @@ class Looked:
 
     @property
     def file(self) -> str:
-        """The name of its file, whether there is one or not."""
+        """The name of its file, whether the file exists or not."""
         return f"{self.title}.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotIndex:
-    """``server`` is the address of the API server; ``left`` are the titles that were not looked at yet."""
+    """``server`` is the address of the API server; ``left`` are the titles that were not read yet."""
 
     context: str
     server: str
@@ -69,21 +69,21 @@ class SnapshotIndex:
         return json.dumps({**said, "lists": lists, "left": list(self.left)}, indent=1, ensure_ascii=False) + "\n"
 
     def complaints(self, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        """What keeps *files* (SHA-256 by name) from being the whole snapshot: each a file's name, and a sentence."""
+        """Why *files* (SHA-256 by name) are not the whole snapshot: each a file's name, and a sentence."""
         for title in self.left:
-            yield INDEX, f"this snapshot was cut off before {title} was looked at; 'arcops network snapshot' continues it"
+            yield INDEX, f"this snapshot was interrupted before {title} was read; continue it with 'arcops network snapshot'"
         for one in self.looked:
             found = files.get(one.file, "")
             if found != one.sha256:
-                what = "was changed" if found and one.sha256 else "is gone" if one.sha256 else "was put there"
-                yield one.file, f"this file {what} since the snapshot was taken; take it again"
+                what = "was changed" if found and one.sha256 else "was removed" if one.sha256 else "was added"
+                yield one.file, f"this file {what} after the snapshot was taken; take the snapshot again"
         known = {one.file for one in self.looked}
         for name in sorted(set(files) - known):
-            yield name, "this file is no part of the snapshot that lies here; put it into a folder of its own"
+            yield name, "this file is not part of the snapshot in this folder; move it to another folder"
 
 
 def read_index(data: bytes) -> SnapshotIndex | None:
-    """The index in *data*; `None` where it is none. Raises `Refused` where it is one that cannot be understood."""
+    """The index in *data*; `None` if it is not an index. Raises `Refused` if it is an index that cannot be read."""
     try:
         said = json.loads(data)
     except (ValueError, RecursionError):
@@ -103,13 +103,13 @@ def read_index(data: bytes) -> SnapshotIndex | None:
         left = tuple(_text(one) for one in said["left"])
         return SnapshotIndex(context=_text(said["context"]), server=_text(said["server"]), looked=looked, left=left)
     except (KeyError, TypeError, ValueError) as error:
-        raise Refused(f"{INDEX} cannot be understood ({type(error).__name__}: {error}); take the snapshot again") from error
+        raise Refused(f"{INDEX} cannot be read ({type(error).__name__}: {error}); take the snapshot again") from error
 
 
 def index_of(folder: Path, within: Roots = ANYWHERE) -> SnapshotIndex | None:
-    """The index in *folder*, which lies *within* these roots, where a snapshot lies there.
+    """The index in *folder*, which is *within* these roots, if a snapshot is there.
 
-    Raises `Refused` where it cannot be understood.
+    Raises `Refused` if it cannot be read.
     """
     path = folder / INDEX
     found = stat_within(path, within)
@@ -119,7 +119,7 @@ def index_of(folder: Path, within: Roots = ANYWHERE) -> SnapshotIndex | None:
 
 
 def kept(index: SnapshotIndex, folder: Path, now: datetime) -> tuple[Looked, ...]:
-    """What of *index* need not be looked at again: it is fresh, all there, and its file is still what was written."""
+    """The parts of *index* that need not be read again: they are recent and complete, and their files are unchanged."""
     return tuple(
         one
         for one in index.looked
@@ -127,7 +127,7 @@ def kept(index: SnapshotIndex, folder: Path, now: datetime) -> tuple[Looked, ...
     )
 
 
-def strangers(index: SnapshotIndex, names: Iterable[str]) -> list[str]:
+def foreign_files(index: SnapshotIndex, names: Iterable[str]) -> list[str]:
     """Of *names* those that no snapshot with this index wrote."""
     known = {INDEX, *(one.file for one in index.looked), *(f"{title}.json" for title in index.left)}
     return sorted(set(names) - known)
@@ -139,6 +139,6 @@ def _digest(path: Path) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    value.encode()  # half of a surrogate pair is none either, and raises a ValueError
+        raise TypeError(f"{value!r} is not text")
+    value.encode()  # half of a surrogate pair is not text either, and raises a ValueError
     return value

@@ -1,7 +1,7 @@
 """The network as manifests describe it: every ``.yaml``, ``.yml`` and ``.json`` file below the target, as ``kubectl apply -R``
 would take them; or as a live cluster lists it.
 
-No link is followed. What cannot be read is kept as a complaint with file and line, and the rest is read all the same.
+No link is followed. What cannot be read becomes a complaint with file and line, and the rest is still read.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ MOST_FILES = 50_000
 
 
 _DOMAIN = b"arcops.dev/digests/network/v1\n"
-"""Stands before what is hashed, so that a folder has one digest as manifests and another one as a model."""
+"""A prefix of the hashed bytes, so that a folder has one digest as manifests and another one as a model."""
 
 
 @collector("network", Network, version="4", deadline=timedelta(minutes=15), takes=("network",))
 def network(request: Request, seen: Seen) -> Sighting[Network]:
     """List what the request's cluster holds, or read the manifests at the target, a folder or one file.
 
-    Raises `Refused` where there are none, and where the tier allows no connection; `Unavailable` where no cluster answers.
+    Raises `Refused` if there is no manifest or the tier allows no connection; `Unavailable` if no cluster answers.
     """
 
     def tick() -> None:
@@ -54,7 +54,7 @@ def network(request: Request, seen: Seen) -> Sighting[Network]:
 
 
 def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] = idle) -> Network:
-    """The network that *cluster* holds now; what it does not let us see is in it as unread."""
+    """The network that *cluster* holds now; what it does not allow to list is in it as unread."""
     client = open_to(cluster, tier, tick=tick)
     try:
         files = [(one.name, one.text.encode()) for one in snapshot(client, tick)]
@@ -66,7 +66,7 @@ def read_cluster(cluster: LiveCluster, tier: Tier, *, tick: Callable[[], None] =
 def read_manifests(target: Path, *, tick: Callable[[], None] = idle, within: Roots = ANYWHERE) -> Network:
     """The network that the manifests at *target*, which lies *within* these roots, describe.
 
-    Raises `Refused` where there is no manifest to read.
+    Raises `Refused` if there is no manifest to read.
     """
     objects = Objects()
     files: list[ManifestFile] = []
@@ -89,12 +89,12 @@ def read_manifests(target: Path, *, tick: Callable[[], None] = idle, within: Roo
         beside = {one.path.removeprefix(place): one.sha256 for one in files if one.path.startswith(place)}
         objects.unread.extend(_complaint(f"{place}{path}", text) for path, text in index.complaints(beside))
     if not files and not objects.unread:
-        raise Refused(f"{target} holds no manifest: no file that ends in {', '.join(ENDINGS)}")
+        raise Refused(f"{target} holds no manifest: there is no file with the extension {', '.join(ENDINGS)}")
     return _network(objects, files, tick)
 
 
 def _index(path: str, data: bytes, objects: Objects, indexes: dict[str, SnapshotIndex]) -> bool:
-    """Is *data* the index of a saved cluster? It holds no object, and is no part of what names the network."""
+    """Is *data* the index of a saved cluster? It holds no object, and is not part of the network's digest."""
     try:
         found = read_index(data)
     except Refused as error:
@@ -138,7 +138,7 @@ def _network(objects: Objects, files: list[ManifestFile], tick: Callable[[], Non
 
 
 def _paths(root: int, objects: Objects, tick: Callable[[], None]) -> list[str]:
-    """Every manifest's path below the folder *root*, sorted; what stands in the way becomes a complaint."""
+    """Every manifest's path below the folder *root*, sorted; a link or an unreadable entry becomes a complaint."""
     found = walk(root, tick)
     for link in found.links:
         objects.unread.append(_complaint(link.path, "it is a link, and links are not followed; put the file itself here"))
@@ -146,7 +146,7 @@ def _paths(root: int, objects: Objects, tick: Callable[[], None]) -> list[str]:
         objects.unread.append(_complaint(trouble.path, trouble.reason))
     names = sorted(entry.path for entry in found.files if entry.path.lower().endswith(ENDINGS))
     if len(names) > MOST_FILES:
-        objects.unread.append(_complaint("", f"there are {len(names):,} manifests, of which {MOST_FILES:,} were read"))
+        objects.unread.append(_complaint("", f"there are {len(names):,} manifests, but only {MOST_FILES:,} were read"))
     return names[:MOST_FILES]
 
 

@@ -1,1 +1,1 @@
-"""Signatures, certificates and logs, held against the operator's trust."""
+"""Signatures, certificates and logs, checked against the operator's trust."""

@@ -1,4 +1,4 @@
-"""A signed blob: its bytes, or its SHA-256 alone where the bytes are too many to hold."""
+"""A signed blob: its bytes, or only its SHA-256 if it is too large to hold in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from artifacts.public_key import PublicKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
-    """What a signature is over. ``data`` is ``None`` where only ``sha256`` (raw) is known."""
+    """The signed content. ``data`` is ``None`` if only ``sha256`` (raw) is known."""
 
     data: bytes | None
     sha256: bytes
@@ -36,7 +36,7 @@ class Blob:
         return cls(data=None, sha256=raw)
 
     def digest(self, algorithm: str) -> bytes:
-        """The raw digest by *algorithm* (``sha256``, ``sha384``, ``sha512``). Raises `Refused` where the bytes are needed."""
+        """The raw digest by *algorithm* (``sha256``, ``sha384``, ``sha512``). Raises `Refused` if the bytes are missing."""
         if algorithm == "sha256":
             return self.sha256
         if algorithm not in ("sha384", "sha512"):
@@ -44,7 +44,7 @@ class Blob:
         return hashlib.new(algorithm, self._bytes(f"a {algorithm} digest")).digest()
 
     def signed_by(self, key: PublicKey, signature: bytes) -> bool:
-        """Is *signature* that of *key* over this blob? Raises `Refused` where *key* needs bytes that are not at hand."""
+        """Is *signature* that of *key* over this blob? Raises `Refused` if *key* needs bytes that are not available."""
         if self.data is not None:
             return key.verifies(self.data, signature)
         known = utils.Prehashed(hashes.SHA256())
@@ -62,5 +62,5 @@ class Blob:
 
     def _bytes(self, what: str) -> bytes:
         if self.data is None:
-            raise Refused(f"{what} can be checked only against the file's bytes, and the file is too large to hold in memory")
+            raise Refused(f"{what} can be checked only with the file's bytes, but the file is too large to hold in memory")
         return self.data

@@ -1,8 +1,8 @@
-"""Open a signed thing: a Sigstore bundle (v0.1 to v0.3) or a bare DSSE envelope, proven against the operator's trust.
+"""Opens a signed file: a Sigstore bundle (v0.1 to v0.3) or a bare DSSE envelope, checked against the operator's trust.
 
 The rules are those of the Sigstore client specification, with every ``validFor`` window enforced: a certificate counts only
-when a transparency log or a timestamp authority of a trusted root says when it was used, and only if certificate, authority
-and log were all valid then. A key counts when the operator enrolled it. Nothing is fetched.
+if a transparency log or a timestamp authority of a trusted root says when it was used, and only if certificate, authority
+and log were all valid then. A key counts if the operator enrolled it. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class OpenedBundle:
 
     For a DSSE envelope ``payload_type`` and ``payload`` are its own; for a signed blob they are empty. ``sha256`` is the
     lower-case hex digest of that blob, or of the payload. ``trusted_time`` is the latest proven moment. ``untimed`` marks a
-    certificate whose time of use nobody vouches for; ``not_before`` and ``not_after`` are then its own window.
+    certificate whose time of use is not proven; ``not_before`` and ``not_after`` are then its own window.
     """
 
     payload_type: str
@@ -74,11 +74,11 @@ def open_bundle(
     where: str,
     untimed: bool = False,
 ) -> OpenedBundle:
-    """Prove who signed *data*, a Sigstore bundle or a DSSE envelope. Raises `Refused`, naming *where*, if nothing is proven.
+    """Prove who signed *data*, a Sigstore bundle or a DSSE envelope. Raises `Refused`, with the name in ``where``, if not.
 
     A signed blob needs *artifact* or *artifact_sha256* (lower-case hex). For an in-toto statement they are optional; given,
     one of its subjects must have that SHA-256. With *untimed*, a certificate that leads to one of ``trust.authorities`` is
-    returned without a trusted time, marked as such, instead of being refused.
+    not refused without a trusted time, but returned and marked.
     """
     blob = Blob.of(artifact) if artifact is not None else Blob.named(artifact_sha256) if artifact_sha256 else None
     try:
@@ -100,7 +100,7 @@ def parse_bundle(data: bytes, document: dict[str, object]) -> Bundle:
     """The bundle in *document*, which is *data* decoded. Raises `Refused` on anything but bundle versions 0.1 to 0.3."""
     media_type = document.get("mediaType")
     if media_type not in (V1, V2, *V3):
-        raise Refused(f"its mediaType {media_type!r} is no Sigstore bundle of version 0.1, 0.2 or 0.3")
+        raise Refused(f"its mediaType {media_type!r} is not that of a Sigstore bundle of version 0.1, 0.2 or 0.3")
     material = _object(document.get("verificationMaterial"), "its verificationMaterial")
     kinds = [kind for kind in ("certificate", "x509CertificateChain", "publicKey") if kind in material]
     if len(kinds) != 1:
@@ -188,7 +188,7 @@ def _open(bundle: Bundle, trust: Trust, artifact: Blob | None, *, untimed: bool)
     elif artifact is not None:
         blob = artifact
     else:
-        raise Refused("it signs a file, and no file was given to hold it against")
+        raise Refused("it signs a file, but no file was given to check it with")
     if bundle.stated_sha256 and bundle.envelope is None and bundle.stated_sha256 != blob.sha256:
         raise Refused(f"it signs a file with SHA-256 {bundle.stated_sha256.hex()}, not {blob.sha256.hex()}")
     if bundle.keyed:
@@ -202,14 +202,14 @@ def _open(bundle: Bundle, trust: Trust, artifact: Blob | None, *, untimed: bool)
     if untimed and trust.authorities:
         return _open_untimed(bundle, trust, blob)
     if trust.authorities and not bundle.entries and not bundle.tokens:
-        raise Refused("its certificate counts only if it was valid at a trusted time, and neither log nor timestamp gives one")
-    raise Refused("; ".join(dict.fromkeys(problems)) or "it is signed with a certificate, and roots/ holds no trusted root")
+        raise Refused("its certificate needs a trusted time, but neither a log nor a timestamp proves one")
+    raise Refused("; ".join(dict.fromkeys(problems)) or "it is signed with a certificate, but roots/ holds no trusted root")
 
 
 def _open_keyed(bundle: Bundle, trust: Trust, blob: Blob) -> OpenedBundle:
     key = next((key for key in trust.keys if _signed(bundle, blob, key)), None)
     if key is None:
-        raise Refused("it is signed with a key, and that is none of the enrolled ones; add the signer's public key to keys/")
+        raise Refused("it is signed with a key that is not enrolled; add the signer's public key to keys/")
     times: tuple[datetime, ...] = ()
     if trust.roots and (bundle.entries or bundle.tokens):
         times = _keyed_times(bundle, trust, blob, key)
@@ -229,16 +229,18 @@ def _keyed_times(bundle: Bundle, trust: Trust, blob: Blob, key: PublicKey) -> tu
 def _open_certified(bundle: Bundle, root: SigstoreRoot, blob: Blob) -> OpenedBundle:
     leaf = bundle.certificates[0]
     if bundle.media_type in V3 and len(bundle.certificates) > 1:
-        raise Refused("it is a bundle of version 0.3 with a certificate chain, where only the signer's certificate belongs")
+        raise Refused(
+            "it is a bundle of version 0.3 with a certificate chain, but this version allows only the signer's certificate"
+        )
     if len(bundle.entries) != 1:
-        raise Refused(f"it has {len(bundle.entries)} log entries, and a certificate needs exactly one")
+        raise Refused(f"it has {len(bundle.entries)} log entries, but a certificate needs exactly one")
     refuse_unfit(leaf, code_signing=True)
     key = public_key(leaf.public_key(), where="its certificate")
     if not _signed(bundle, blob, key):
-        raise Refused("its signature is not over this content by the key that its certificate names")
+        raise Refused("its signature does not match this content and the key in its certificate")
     times = _times(bundle, root, Signed(signature=bundle.signature, verifier=leaf, blob=blob, envelope=bundle.envelope))
     if not times:
-        raise Refused("neither a log nor a timestamp authority of the root proves when it was signed")
+        raise Refused("the time of signing is not proven: neither a log nor a timestamp authority of the root signed one")
     path = _path(root, leaf, times)
     verify_timestamped(leaf, path[0], root.certificate_logs)
     entry = bundle.entries[0]
@@ -252,7 +254,7 @@ def _path(root: SigstoreRoot, leaf: x509.Certificate, times: tuple[datetime, ...
     problems: list[str] = []
     for authority in root.authorities:
         if not all(moment in authority.window for moment in times):
-            problems.append(f"authority {authority.url or 'without a name'} counted from {authority.window}")
+            problems.append(f"authority {authority.url or 'without a name'} was valid from {authority.window}")
             continue
         try:
             return next(iter([path_to(authority.chain[-1:], leaf, authority.chain[:-1], at=moment) for moment in times]))
@@ -262,7 +264,7 @@ def _path(root: SigstoreRoot, leaf: x509.Certificate, times: tuple[datetime, ...
 
 
 def _times(bundle: Bundle, root: SigstoreRoot, signed: Signed) -> tuple[datetime, ...]:
-    """Every proven moment, sorted, each inside the windows of the logs that vouch. Raises `Refused` if an entry is unsound."""
+    """Every proven time, sorted, each inside the windows of the logs that signed it. Raises `Refused` if an entry is bad."""
     times = set(timestamps(bundle.tokens, bundle.signature, root.timestampers))
     logged = [verify_entry(entry, signed, root.logs) for entry in bundle.entries]
     times.update(entry.at for entry in logged if entry.at is not None)
@@ -270,7 +272,7 @@ def _times(bundle: Bundle, root: SigstoreRoot, signed: Signed) -> tuple[datetime
         for moment in sorted(times):
             if moment not in entry.log.window:
                 raise Refused(
-                    f"it was signed at {moment:%Y-%m-%dT%H:%M:%SZ}, and log {entry.log.url} counted from {entry.log.window}"
+                    f"it was signed at {moment:%Y-%m-%dT%H:%M:%SZ}, and log {entry.log.url} was valid from {entry.log.window}"
                 )
     return tuple(sorted(times))
 
@@ -280,7 +282,7 @@ def _open_untimed(bundle: Bundle, trust: Trust, blob: Blob) -> OpenedBundle:
     refuse_unfit(leaf, code_signing=False)
     key = public_key(leaf.public_key(), where="its certificate")
     if not _signed(bundle, blob, key):
-        raise Refused("its signature is not over this content by the key that its certificate names")
+        raise Refused("its signature does not match this content and the key in its certificate")
     path = path_to(trust.authorities, leaf, between, at=leaf.not_valid_before_utc)
     chain = (leaf, *path)
     return replace(

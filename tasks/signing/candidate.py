@@ -1,4 +1,4 @@
-"""A file that may hold a signature, before anybody knows."""
+"""A file that may hold a signature; its content is not checked yet."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Certificates: the path from a signer's certificate to an authority that the operator trusts, at one moment in time.
 
 RFC 5280 section 6 without policies and name constraints: a critical extension that is not checked here refuses the path.
-Whom a certificate names is read from its subject alternative name and, for Sigstore, Fulcio's extensions (``oid-info.md``).
+The identity in a certificate is its subject alternative name and, for Sigstore, Fulcio's extensions (``oid-info.md``).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def path_to(
     path = _climb(leaf, anchors, between, at)
     if path is None:
         raise Refused(
-            f"the certificate of {_subject(leaf)}, issued by {leaf.issuer.rfc4514_string() or 'nobody'}, does not lead to"
+            f"the certificate of {_subject(leaf)}, issued by {leaf.issuer.rfc4514_string() or 'no name'}, does not lead to"
             f" an authority that was trusted and valid at {at:%Y-%m-%dT%H:%M:%SZ}"
         )
     return path
@@ -49,9 +49,9 @@ def path_to(
 def _climb(
     leaf: x509.Certificate, anchors: tuple[x509.Certificate, ...], between: tuple[x509.Certificate, ...], at: datetime
 ) -> tuple[x509.Certificate, ...] | None:
-    """The shortest path. Each certificate is climbed to once: whatever a longer way to it would lead to, the shorter one does.
+    """The shortest path. Each certificate is visited once: a longer path to it leads to nothing that a shorter one does not.
 
-    Walking every path instead would take a time that grows as the factorial of how many carry one name and one key.
+    To walk every path would take time that grows with the factorial of the number of certificates with one name and one key.
     """
     reached: set[x509.Certificate] = {leaf}
     level: list[tuple[x509.Certificate, tuple[x509.Certificate, ...]]] = [(leaf, ())]
@@ -70,7 +70,7 @@ def _climb(
 
 
 def load(data: bytes) -> x509.Certificate:
-    """The certificate in DER *data*, its key and extensions read once. Raises `Refused` where any of it cannot be read."""
+    """The certificate in DER *data*, its key and extensions read once. Raises `Refused` if any of it cannot be read."""
     certificate = from_der(data, what="the certificate that it holds")
     with refusing("the key of the certificate that it holds"):
         public_key(certificate.public_key(), where="its certificate")
@@ -78,7 +78,7 @@ def load(data: bytes) -> x509.Certificate:
 
 
 def refuse_unfit(leaf: x509.Certificate, *, code_signing: bool) -> None:
-    """Raise `Refused` unless *leaf* may sign: digital signatures, and code signing where that is demanded."""
+    """Raise `Refused` unless *leaf* may sign: digital signatures, and code signing if that is required."""
     try:
         usage: x509.KeyUsage | None = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
@@ -95,9 +95,9 @@ def refuse_unfit(leaf: x509.Certificate, *, code_signing: bool) -> None:
 
 
 def signer_of(leaf: x509.Certificate, path: tuple[x509.Certificate, ...], *, fulcio: bool) -> ProvenSigner:
-    """Whom *leaf* names, and who vouches: the anchor's name or, for *fulcio*, the OIDC issuer that the certificate carries.
+    """The identity in *leaf*, and who confirms it: the anchor's name or, for *fulcio*, the OIDC issuer in the certificate.
 
-    Only a Sigstore root's authority may speak for an OIDC issuer; any other CA could write that extension too.
+    Only the authority of a Sigstore root may confirm an OIDC issuer; any other CA could write that extension, too.
     """
     return ProvenSigner(identity=_identity(leaf), issuer=(fulcio and _oidc_issuer(leaf)) or path[-1].subject.rfc4514_string())
 
@@ -110,8 +110,10 @@ def verify_timestamped(leaf: x509.Certificate, issuer: x509.Certificate, logs: I
     try:
         promises = leaf.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
     except x509.ExtensionNotFound as error:
-        raise Refused(f"the certificate of {_subject(leaf)} was promised to no certificate transparency log") from error
-    with refusing("the promises of the certificate"):
+        raise Refused(
+            f"the certificate of {_subject(leaf)} has no timestamp of a certificate transparency log (SCT)"
+        ) from error
+    with refusing("the timestamps (SCT) of the certificate"):
         body, listed = leaf.tbs_precertificate_bytes, [(promise, promise.timestamp) for promise in promises]
     issuer_id = bytes.fromhex(public_key(issuer.public_key(), where="the issuer's certificate").id.removeprefix("sha256:"))
     for promise, stamped in listed:
@@ -134,7 +136,7 @@ def verify_timestamped(leaf: x509.Certificate, issuer: x509.Certificate, logs: I
             if known and log.key.verifies(signed, promise.signature):
                 return
     raise Refused(
-        f"the certificate of {_subject(leaf)} carries no promise of a certificate transparency log that the root trusts"
+        f"the certificate of {_subject(leaf)} has no timestamp (SCT) of a certificate transparency log that the root trusts"
         " for that time"
     )
 
@@ -193,7 +195,7 @@ def _identity(leaf: x509.Certificate) -> str:
             return _utf8_string(name.value)
     subject = leaf.subject.rfc4514_string()
     if not subject:
-        raise Refused("a certificate names nobody: it has neither a subject nor an alternative name")
+        raise Refused("a certificate has no name: it has neither a subject nor an alternative name")
     return subject
 
 
@@ -209,7 +211,7 @@ def _oidc_issuer(leaf: x509.Certificate) -> str:
 
 
 def _utf8_string(der: bytes) -> str:
-    """The text of a DER UTF8String (X.690, section 8.23), which is all that Fulcio wraps its values in."""
+    """The text of a DER UTF8String (X.690, section 8.23), the only type of Fulcio's values."""
     length, start = (der[1], 2) if len(der) > 1 else (0, 0)
     if length & 0x80:
         octets = length & 0x7F

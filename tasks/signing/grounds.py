@@ -1,7 +1,7 @@
-"""What artifacts are checked against, read from the trust folder: its public keys and its revocation lists.
+"""Reads the public keys and the revocation lists of the trust folder, with which artifacts are checked.
 
-`tasks.signing.trust` reads all of the trust, for signatures by anybody. Artifacts are signed by keys alone, and `arcops verify`
-pays for nothing more: the lists' reader is imported only if there is a list.
+`tasks.signing.trust` reads the whole trust folder, for all kinds of signatures. Artifacts are signed only by keys, and
+`arcops verify` needs no more: the reader of lists is imported only if there is a list.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_KEY_BYTES = 64 * 1024
 
 
 def grounds(folder: Path, *, most_list_age: timedelta = MOST_LIST_AGE) -> Grounds:
-    """The keys and revocation lists in the trust *folder*. Raises `Refused` if it holds no key or is bad."""
+    """The keys and revocation lists in the trust *folder*. Raises `Refused` if it holds no key or is not valid."""
     return Grounds(keys=trusted_keys(folder), revocations=revocation_lists(folder), most_list_age=most_list_age)
 
 
@@ -35,7 +35,7 @@ def grounds_of(keys: Sequence[PublicKey], folder: Path) -> Grounds:
 
 
 def trusted_keys(folder: Path) -> tuple[PublicKey, ...]:
-    """The public keys of the trust *folder*. Raises `Refused` if there are none: nothing could be verified."""
+    """The public keys of the trust *folder*. Raises `Refused` if there is no key: nothing could be verified."""
     keys = folder / "keys"
     for place in (folder, keys):
         refuse_if_open(place, "a trusted key")
@@ -44,12 +44,12 @@ def trusted_keys(folder: Path) -> tuple[PublicKey, ...]:
     except OSError as error:
         raise Unavailable(f"the trusted keys in {keys} cannot be read: {error.strerror}") from error
     if not paths:
-        raise Refused(f"no key is trusted here; 'arcops keys trust FILE' puts one into {keys}")
+        raise Refused(f"no key is trusted on this machine; add one to {keys} with 'arcops keys trust FILE'")
     return tuple(load_public_key(read_file(path, _MOST_KEY_BYTES), where=path.name) for path in paths)
 
 
 def revocation_lists(folder: Path) -> tuple[RevocationsSeen, ...]:
-    """Every revocation list of the trust *folder*; one that proves nothing says so. Raises `Refused` if the trust is bad."""
+    """Every revocation list of the trust *folder*; an invalid one says so. Raises `Refused` if the folder is not valid."""
     lists = folder / "revocations"
     try:
         found = [path for path in lists.iterdir() if not path.name.startswith((".", "README"))]

@@ -1,7 +1,7 @@
-"""One old mistake that real signatures rest on: the pre-authentication encoding of OpenSSF Model Signing before 1.0.
+"""An old error that real signatures depend on: the pre-authentication encoding of OpenSSF Model Signing before 1.0.
 
 That release put Python's *representation* of the payload's bytes into the signed text, under ``DSSEV1`` with a capital V, and
-always hashed with SHA-256. It says nothing about other payloads, so it is tried only for model signing statements.
+always hashed with SHA-256. Other payloads do not use this encoding, so it is tried only for model signing statements.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """OpenSSF Model Signing: from a proven payload to the files that it covers (predicates of releases 0.2 to 1.1).
 
-What the signer chose to ignore has no effect here: it is reported, and a file that it would hide is like any file outside
-the manifest. Digests other than SHA-256 over whole files are settled here, against the bytes whose SHA-256 the tree holds.
+The signer's list of ignored paths has no effect here: it is reported, and a file that it would hide counts as outside the
+manifest. Digests other than SHA-256 over whole files are checked here, with the bytes whose SHA-256 the tree holds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Resource:
 
 
 def predicate_type(payload: bytes) -> str:
-    """The predicate type that the in-toto statement *payload* states, or ``""`` where it is none."""
+    """The predicate type of the in-toto statement *payload*, or ``""`` if it is not a statement."""
     try:
         statement = strict_json(payload, "the statement")
     except Refused:
@@ -52,7 +52,7 @@ def predicate_type(payload: bytes) -> str:
 def parse_manifest(payload: bytes, tree: Tree, request: Request) -> Manifest:
     """The manifest in *payload*, a statement whose signature holds. Raises `Refused` on a manifest that contradicts itself.
 
-    The target of *request* is read only for digests that the tree does not hold; its progress is told of it.
+    The target of *request* is read only for digests that the tree does not hold; its progress is updated meanwhile.
     """
     statement = _object(strict_json(payload, "the manifest"))
     if statement.get("_type") != "https://in-toto.io/Statement/v1":
@@ -64,7 +64,7 @@ def parse_manifest(payload: bytes, tree: Tree, request: Request) -> Manifest:
         root = hashlib.sha256(b"".join(bytes.fromhex(covered.sha256) for covered in covers)).hexdigest()
         return Manifest(version="0.2", covers=covers, digest=root, ignored=())
     if len(subjects) != 1:
-        raise Refused(f"its manifest names {len(subjects)} subjects instead of one")
+        raise Refused(f"its manifest names {len(subjects)} subjects, but must name one")
     return _version_1(subjects[0], _object(statement.get("predicate")), tree, request)
 
 
@@ -79,14 +79,16 @@ def _version_1(
     resources = tuple(_Resource(name=_name(value), digest=_hex(value.get("digest"))) for value in listed)
     root = hashlib.sha256(b"".join(resource.digest for resource in resources)).digest()
     if root != _stated(subject):
-        raise Refused(f"its manifest's files make the digest {root.hex()}, not the {_stated(subject).hex()} that it states")
+        raise Refused(
+            f"the files of its manifest give the digest {root.hex()}, but the manifest names {_stated(subject).hex()}"
+        )
     method, kind = serialization.get("method"), str(serialization.get("hash_type"))
     if method == "files" and kind == "sha256":
         covers = _files(resources, tree, subject_name=str(subject.get("name", "")))
     elif method in ("files", "shards"):
         covers = _rehashed(resources, tree, request, kind, sharded=method == "shards")
     else:
-        raise Refused(f"its manifest is serialised by {method!r}, which is not supported")
+        raise Refused(f"its manifest uses the serialisation {method!r}, which is not supported")
     ignored = tuple(sorted({str(path) for path in _list(serialization.get("ignore_paths") or [])}))
     return Manifest(version="1.0", covers=covers, digest=root.hex(), ignored=ignored)
 
@@ -95,7 +97,7 @@ def _files(resources: tuple[_Resource, ...], tree: Tree, *, subject_name: str) -
     covers: dict[str, Covered] = {}
     for resource in resources:
         if len(resource.digest) != 32:
-            raise Refused(f"its manifest lists {resource.name!r} with something that is no SHA-256")
+            raise Refused(f"its manifest lists {resource.name!r} with a digest that is not SHA-256")
         path = _whole(resource.name, len(resources), tree, subject_name)
         if path in covers:
             raise Refused(f"its manifest lists {path!r} twice")
@@ -108,7 +110,7 @@ def _whole(name: str, count: int, tree: Tree, subject_name: str) -> str:
     if name != ".":
         return _safe(name)
     if count != 1 or not subject_name:
-        raise Refused("its manifest lists '.' beside other files")
+        raise Refused("its manifest lists '.' together with other files")
     return tree.files[0].path if len(tree.files) == 1 else _safe(subject_name)
 
 
@@ -120,10 +122,10 @@ def _rehashed(
     *,
     sharded: bool,
 ) -> tuple[Covered, ...]:
-    """Files whose manifest digests are not plain SHA-256: read, held against them, and named by the tree's SHA-256.
+    """Files whose manifest digests are not plain SHA-256: read, compared with them, and named by the tree's SHA-256.
 
-    A file that does not fit gets an impossible SHA-256 of zeros, so the gate reports it as changed; one that the tree lacks
-    is reported as missing in the same way.
+    A file that does not match gets an impossible SHA-256 of zeros, so that the gate reports it as changed; a file that the tree
+    does not have is reported as missing in the same way.
     """
     parts = sorted((_part(resource, sharded=sharded) for resource in resources), key=lambda part: part[:3])
     here = {file.path: file for file in tree.files}
@@ -192,7 +194,7 @@ def _hasher(kind: str) -> hashlib._Hash | hashlib.blake2b:
 
 
 def _safe(name: str) -> str:
-    """*name* where it is a path inside the model as the tree writes it. Raises `Refused` for anything that could escape."""
+    """*name* if it is a path inside the model as the tree writes it. Raises `Refused` for a path that could leave the model."""
     parts = name.split("/")
     if not name or "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
         raise Refused(f"its manifest lists {name!r}, which is not a plain path inside the model")

@@ -2,8 +2,8 @@
 ``SIGNATURE_SPEC.md``).
 
 Three ways to attach one are read: cosign's ``sha256-….sig`` tag, the annotated index that cosign saves, and the referrers of
-OCI 1.1. A signature covers every blob that its image reaches; the pointers ``index.json`` and ``oci-layout`` and the
-signature's own blobs carry it.
+OCI 1.1. A signature covers every blob that its image refers to. The files ``index.json`` and ``oci-layout`` and
+the signature's own blobs only hold it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _DIGEST = late(r"sha256:([0-9a-f]{64})")
 _MOST = 4 * MIB
 _DEEPEST = 8
 _MOST_LAYERS = 4096
-"""In all manifests. Each may be a signature, for which a blob is read whole, and all may name one blob."""
+"""The most layers in all manifests. Each may be a signature, for which a whole blob is read, and all may name one blob."""
 
 
 def image_signatures(request: Request, tree: Tree, trust: Trust) -> tuple[SignatureSeen, ...]:
-    """Every cosign signature in the layout; empty where the target is no image layout. Raises `Refused` for a broken layout."""
+    """Every cosign signature in the layout; empty if the target is not a layout. Raises `Refused` for a broken layout."""
     if tree.file("oci-layout") is None or tree.file("index.json") is None:
         return ()
     return tuple(_Layout(request, tree).signatures(trust))
@@ -52,10 +52,10 @@ class _Layout:
         self._files = {file.path: file for file in tree.files}
         marker = self._json(self._file("oci-layout"))
         if marker.get("imageLayoutVersion") != "1.0.0":
-            raise Refused(f"oci-layout states version {marker.get('imageLayoutVersion')!r}; only 1.0.0 is known")
+            raise Refused(f"oci-layout has version {marker.get('imageLayoutVersion')!r}; ArcOps reads only 1.0.0")
         for path, file in self._files.items():
             if path.startswith("blobs/sha256/") and path != f"blobs/sha256/{file.sha256}":
-                raise Refused(f"{path} holds other bytes than its name says: their SHA-256 is {file.sha256}")
+                raise Refused(f"the content of {path} does not match its name: its SHA-256 is {file.sha256}")
 
     def signatures(self, trust: Trust) -> Iterator[SignatureSeen]:
         left = _MOST_LAYERS
@@ -65,7 +65,7 @@ class _Layout:
             for layer in _objects(manifest.get("layers")):
                 left -= 1
                 if left < 0:
-                    raise Refused(f"the layout has more than {_MOST_LAYERS} layers in its manifests, more than are read")
+                    raise Refused(f"the layout has more than {_MOST_LAYERS} layers in its manifests, the limit for reading")
                 if layer.get("mediaType") == SIMPLE_SIGNING:
                     yield self._seen(manifest_file, manifest, layer, trust)
                 elif _BUNDLE.fullmatch(str(layer.get("mediaType"))) and "subject" in manifest:
@@ -86,7 +86,7 @@ class _Layout:
             document = self._json(self._blob(descriptor))
             if "manifests" in document:
                 if depth >= _DEEPEST:
-                    raise Refused(f"index.json nests indexes more than {_DEEPEST} deep")
+                    raise Refused(f"index.json nests indexes more than {_DEEPEST} levels deep")
                 waiting.extend((inner, depth + 1) for inner in _objects(document["manifests"]))
             else:
                 yield descriptor
@@ -121,7 +121,7 @@ class _Layout:
                 signed = read_seen(self._request, self._file(f"blobs/sha256/{image}"), _MOST)
                 return self._covering(blank, open_bundle(data, trust, artifact=signed, where=blank.path), image)
             opened = open_bundle(data, trust, artifact_sha256=image, where=blank.path)
-            # Any other statement about the image is an attestation, which says nothing about who released it.
+            # Any other statement about the image is an attestation, which does not say who released the image.
             return self._covering(blank, opened, image) if predicate_type(opened.payload) == _SIGN_PREDICATE else None
         except Refused as error:
             return replace(blank, problem=str(error))
@@ -132,7 +132,7 @@ class _Layout:
             own[name] = self._file(name)
         if isinstance(manifest.get("config"), dict):
             config = self._blob(_object(manifest["config"]))
-            # Anyone may write a manifest around a sound signature, so its configuration must be JSON and nothing else.
+            # Anyone may write a manifest around a valid signature, so its configuration must be only JSON.
             self._json(config)
             own[config.path] = config
         carriers = tuple(Covered(path=path, sha256=own[path].sha256) for path in sorted(own))
@@ -150,7 +150,7 @@ class _Layout:
         )
 
     def _reached(self, image: str) -> set[str]:
-        """The paths of all blobs below the manifest or index *image*, whether they are there or not."""
+        """The paths of all blobs below the manifest or index *image*, whether they exist or not."""
         found: set[str] = set()
         waiting = [(image, 0)]
         while waiting:
@@ -160,7 +160,7 @@ class _Layout:
                 continue
             found.add(path)
             if depth > _DEEPEST:
-                raise Refused(f"image {image} nests more than {_DEEPEST} deep")
+                raise Refused(f"image {image} is nested more than {_DEEPEST} levels deep")
             document = self._json(self._file(path))
             waiting.extend((_hex(inner.get("digest")), depth + 1) for inner in _objects(document.get("manifests")))
             leaves = [*_objects(document.get("layers")), *([document["config"]] if "config" in document else [])]
@@ -170,13 +170,13 @@ class _Layout:
     def _blob(self, descriptor: dict[str, object]) -> FileSeen:
         file = self._file(f"blobs/sha256/{_hex(descriptor.get('digest'))}")
         if descriptor.get("size") != file.size:
-            raise Refused(f"{file.path} has {file.size} bytes, and its descriptor says {descriptor.get('size')}")
+            raise Refused(f"{file.path} has {file.size} bytes, but its descriptor says {descriptor.get('size')}")
         return file
 
     def _file(self, path: str) -> FileSeen:
         file = self._files.get(path)
         if file is None:
-            raise Refused(f"the image layout lacks {path}, which its index leads to")
+            raise Refused(f"the image layout has no file {path}, which its index refers to")
         return file
 
     def _json(self, file: FileSeen) -> dict[str, object]:

@@ -18,7 +18,7 @@ def revocations(trust: Trust) -> tuple[RevocationsSeen, ...]:
 
 def _seen(file: TrustFile, trust: Trust) -> RevocationsSeen:
     from artifacts.revocation import parse_revocations
-    from tasks.signing.bundles import open_bundle  # of cryptography, for which only a site with lists pays
+    from tasks.signing.bundles import open_bundle  # needs cryptography: imported late
 
     sha256 = hashlib.sha256(file.data).hexdigest()
     try:

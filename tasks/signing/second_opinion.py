@@ -1,7 +1,7 @@
-"""A second verifier: sigstore-python must agree wherever it knows the kind of log entry.
+"""A second verifier: sigstore-python must agree if it knows the kind of log entry.
 
-It is given a trusted root that we cut down to the authorities whose windows hold the trusted times, because it does not look
-at those windows itself, and it is never given a network: `TrustedRoot` is built from bytes, without TUF.
+It gets a trusted root with only those authorities whose windows hold the trusted times, because it does not check these
+windows itself. It never uses a network: `TrustedRoot` is built from bytes, without TUF.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def knows(kind: str, version: str) -> bool:
 def confirm(data: bytes, root: SigstoreRoot, times: Iterable[datetime], blob: Blob | None) -> None:
     """Have sigstore-python verify the certificate-signed bundle *data* against *root* at *times*.
 
-    *blob* is the signed blob, ``None`` for a DSSE envelope. Raises `Refused` where sigstore-python refuses.
+    *blob* is the signed blob, ``None`` for a DSSE envelope. Raises `Refused` if sigstore-python refuses.
     """
     from sigstore.hashes import Hashed
     from sigstore.models import Bundle, TrustedRoot
@@ -56,7 +56,7 @@ def confirm(data: bytes, root: SigstoreRoot, times: Iterable[datetime], blob: Bl
                 known = Hashed(algorithm=HashAlgorithm.SHA2_256, digest=blob.sha256)
                 verifier.verify_artifact(known, bundle, Anyone())
     except Refused as error:
-        raise Refused(f"sigstore-python does not agree that it is sound: {error}") from error
+        raise Refused(f"sigstore-python does not accept it: {error}") from error
 
 
 def _narrowed(root: SigstoreRoot, times: tuple[datetime, ...]) -> bytes:
@@ -74,6 +74,6 @@ def _narrowed(root: SigstoreRoot, times: tuple[datetime, ...]) -> bytes:
     for authority in document.get("timestampAuthorities") or ():
         end = window_of(authority, root.where).end
         if end is not None:
-            # sigstore-python leaves out the end of a window, which the specification counts in.
+            # sigstore-python excludes the end of a window; the specification includes it.
             authority["validFor"]["end"] = (end + timedelta(microseconds=1)).isoformat()
     return json.dumps(document).encode()

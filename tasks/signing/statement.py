@@ -29,7 +29,7 @@ class Statement:
 
 
 def parse_statement(payload: bytes) -> Statement:
-    """The statement in *payload*. Raises `Refused` where it is not in-toto, has no subject, or a subject without a digest."""
+    """The statement in *payload*. Raises `Refused` if it is not in-toto, has no subject, or a subject without a digest."""
     document = strict_json(payload, "the statement")
     if not isinstance(document, dict) or document.get("_type") not in TYPES:
         raise Refused("its payload is not an in-toto statement of version 0.1 or 1")
@@ -38,7 +38,7 @@ def parse_statement(payload: bytes) -> Statement:
         raise Refused("its statement has no predicateType")
     listed = document.get("subject")
     if not isinstance(listed, list) or not 0 < len(listed) <= _MOST_SUBJECTS:
-        raise Refused(f"its statement's subject is not a list of 1 to {_MOST_SUBJECTS} things, so it is about nothing")
+        raise Refused(f"its statement's subject is not a list of 1 to {_MOST_SUBJECTS} entries, so it has no subject")
     return Statement(
         predicate_type=kind,
         subjects=tuple(sorted((_subject(entry) for entry in listed), key=lambda subject: (subject.name, str(subject.digests)))),
@@ -55,12 +55,12 @@ def _subject(entry: object) -> StatedSubject:
         raise Refused("its statement lists a subject whose name is not a string")
     digests = digest_set(entry.get("digest"), "subject.digest")
     if not digests:
-        raise Refused(f"its statement names {name[:200]!r} without a digest, so nobody can tell what it is about")
+        raise Refused(f"its statement names {name[:200]!r} without a digest, so its subject is unknown")
     return StatedSubject(name=name, digests=digests)
 
 
 def _member_text(text: str, name: str) -> str:
-    """The text of the member *name* of the JSON object *text*, which is known to be sound; ``""`` where there is none."""
+    """The text of the member *name* of the JSON object *text*, which is known to be valid; ``""`` if it has no such member."""
     decoder = json.JSONDecoder()
     at = _after_space(text, text.index("{") + 1)
     while text[at] != "}":

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
 _MOST = 32
 _GRANTED = (0, 1)
-"""``granted`` and ``grantedWithMods`` (RFC 3161, section 2.4.2); nothing else carries a token."""
+"""``granted`` and ``grantedWithMods`` (RFC 3161, section 2.4.2); only these responses hold a token."""
 
 
 def timestamps(tokens: Iterable[bytes], signature: bytes, authorities: Iterable[Authority]) -> tuple[datetime, ...]:
     """The moments at which a trusted authority saw *signature*, sorted.
 
-    A token that no authority of the root vouches for is passed over: it proves no time. Raises `Refused` for a token that
+    A token that no authority of the root signed is ignored: it proves no time. Raises `Refused` for a token that
     cannot be read, for one that is listed twice, and for more than 32.
     """
     from rfc3161_client import decode_timestamp_response
 
     tokens, authorities = tuple(tokens), tuple(authorities)
     if len(tokens) > _MOST:
-        raise Refused(f"it carries {len(tokens)} timestamps; at most {_MOST} are read")
+        raise Refused(f"it has {len(tokens)} timestamps; the limit is {_MOST}")
     if len(set(tokens)) != len(tokens):
-        raise Refused("it carries one timestamp twice")
+        raise Refused("it has the same timestamp twice")
     found: set[datetime] = set()
     for token in tokens:
-        with refusing("the timestamp that it carries"):
+        with refusing("its timestamp"):
             response = decode_timestamp_response(token)
             if response.status not in _GRANTED:
-                raise Refused(f"it carries a timestamp that was not granted (status {response.status})")
+                raise Refused(f"it has a timestamp that was not granted (status {response.status})")
             moment = response.tst_info.gen_time
         found.update(moment for authority in authorities if _stamped(response, moment, signature, authority))
     return tuple(sorted(found))
@@ -53,7 +53,7 @@ def _stamped(response: TimeStampResponse, moment: datetime, signature: bytes, au
         tsa_certificate=authority.chain[0], intermediates=list(authority.chain[1:-1]), roots=[authority.chain[-1]]
     )
     try:
-        with refusing("the timestamp that it carries"):
+        with refusing("its timestamp"):
             builder.build().verify_message(response, signature)
     except Refused:
         return False

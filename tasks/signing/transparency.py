@@ -1,4 +1,4 @@
-"""Transparency log entries: was this very signature logged, by a log that the operator trusts, and when?
+"""Transparency log entries: was exactly this signature logged, by a log that the operator trusts, and when?
 
 Merkle inclusion is RFC 6962 section 2.1.1; checkpoints are C2SP ``tlog-checkpoint`` and ``signed-note``; the signed entry
 timestamp and the entry kinds are Rekor's (``hashedrekord``, ``dsse`` and ``intoto`` of version 1, ``hashedrekord`` and ``dsse``
@@ -28,7 +28,7 @@ _LONGEST_PROOF = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """One entry as a bundle carries it. ``integrated`` is the log's claim and counts only when ``promise`` verifies."""
+    """One entry as in a bundle. ``integrated`` is the log's claim and counts only if ``promise`` verifies."""
 
     log_id: bytes
     index: int
@@ -46,7 +46,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """What an entry must repeat: the signature, what it is over, and the certificate or key that verifies it."""
+    """What an entry must repeat: the signature, the signed content, and the certificate or key that verifies it."""
 
     signature: bytes
     verifier: x509.Certificate | PublicKey
@@ -56,22 +56,24 @@ class Signed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedSignature:
-    """A verified entry: the log's key, and the time that the log signed for, where it signed for one."""
+    """A verified entry: the log's key, and the time that the log signed, if it signed one."""
 
     log: LogKey
     at: datetime | None
 
 
 def verify_entry(entry: LogEntry, signed: Signed, logs: Iterable[LogKey]) -> LoggedSignature:
-    """Verify that a trusted log holds *entry* and that it is about *signed*. Raises `Refused` saying what does not hold.
+    """Verify that a trusted log holds *entry* and that it is about *signed*. Raises `Refused` with the reason if not.
 
-    Whether the log's window holds the trusted times is for the caller, who knows them all.
+    The caller, who knows all trusted times, checks that the log's window holds them.
     """
     fitting = [log for log in logs if log.id == entry.log_id]
     if not fitting:
-        raise Refused(f"its log entry is from log {entry.log_id.hex()}, which no trusted root names; add that root to roots/")
+        raise Refused(f"its log entry is from log {entry.log_id.hex()}, which is not in a trusted root; add its root to roots/")
     if _root_of(entry) != entry.root_hash:
-        raise Refused("its log entry's inclusion proof does not lead to the tree's root, so the log need not hold it")
+        raise Refused(
+            "its log entry's inclusion proof does not lead to the tree's root, so it is not proven that the log holds the entry"
+        )
     log = next((log for log in fitting if _checkpoint_holds(entry, log)), None)
     if log is None:
         raise Refused("its log entry's checkpoint is not signed by the log that it names, for the tree of the inclusion proof")
@@ -80,19 +82,19 @@ def verify_entry(entry: LogEntry, signed: Signed, logs: Iterable[LogKey]) -> Log
 
 
 def parse_entry(value: object) -> LogEntry:
-    """A ``TransparencyLogEntry`` (protobuf-specs ``sigstore_rekor.proto``) from its JSON. Raises `Refused` where it is not one.
+    """A ``TransparencyLogEntry`` (protobuf-specs ``sigstore_rekor.proto``) from its JSON. Raises `Refused` if it is not one.
 
-    Inclusion proof and checkpoint are demanded of every version: a promise alone shows nothing that is in the log.
+    Every version must have an inclusion proof and a checkpoint: a promise alone does not prove that the entry is in the log.
     """
     entry = _object(value, "its log entry")
     kind = _object(entry.get("kindVersion"), "its log entry's kind")
     if not entry.get("inclusionProof"):
-        raise Refused("its log entry has no inclusion proof, and an offline check cannot fetch one; sign anew")
+        raise Refused("its log entry has no inclusion proof, and an offline check cannot fetch one; sign again")
     proof = _object(entry.get("inclusionProof"), "its inclusion proof")
     checkpoint = proof.get("checkpoint")
     text = checkpoint.get("envelope") if isinstance(checkpoint, dict) else None
     if not isinstance(text, str) or not text:
-        raise Refused("its inclusion proof has no signed checkpoint, so nobody vouches for the tree")
+        raise Refused("its inclusion proof has no signed checkpoint, so the tree is not proven")
     hashes = proof.get("hashes") or []
     if not isinstance(hashes, list) or len(hashes) > _LONGEST_PROOF:
         raise Refused("its inclusion proof has no plausible list of hashes")
@@ -152,7 +154,7 @@ def _root_of(entry: LogEntry) -> bytes:
     value = hashlib.sha256(b"\x00" + entry.body).digest()
     for sibling in entry.hashes:
         if last == 0:
-            raise Refused("its inclusion proof is longer than its tree is high")
+            raise Refused("its inclusion proof is longer than the height of its tree")
         if node & 1 or node == last:
             value = hashlib.sha256(b"\x01" + sibling + value).digest()
             while node and not node & 1:
@@ -161,7 +163,7 @@ def _root_of(entry: LogEntry) -> bytes:
             value = hashlib.sha256(b"\x01" + value + sibling).digest()
         node, last = node >> 1, last >> 1
     if last:
-        raise Refused("its inclusion proof is shorter than its tree is high")
+        raise Refused("its inclusion proof is shorter than the height of its tree")
     return value
 
 
@@ -217,7 +219,9 @@ def _refuse_other_body(entry: LogEntry, signed: Signed) -> None:
         case ("dsse", "0.0.2") if signed.envelope is not None:
             _dsse_2(_object(spec.get("dsseV002"), "its log entry's body"), signed, signed.envelope)
         case _:
-            raise Refused(f"its log entry is of kind {entry.kind} {entry.version}, which cannot be held against this signature")
+            raise Refused(
+                f"its log entry is of kind {entry.kind} {entry.version}, which ArcOps cannot compare with this signature"
+            )
 
 
 def _agree(same: bool, what: str) -> None:
@@ -249,13 +253,13 @@ def _intoto(spec: dict[str, object], signed: Signed, envelope: Envelope) -> None
     _agree(digest.get("algorithm") == "sha256", "kind of payload hash")
     _agree(digest.get("value") == hashlib.sha256(envelope.payload).hexdigest(), "payload")
     if "envelope" not in content:
-        # Version 0.0.1 keeps no signature. The entry still shows that this signer had signed this payload by then.
+        # Version 0.0.1 holds no signature. The entry still shows that this signer had signed this payload at that time.
         _agree(_same_pem(strict_base64(spec.get("publicKey"), "the entry's key"), signed.verifier), "signer")
         return
     logged = _object(content["envelope"], "the entry's envelope")
     _agree(logged.get("payloadType") == envelope.payload_type, "payload type")
     signature = _only(logged.get("signatures"))
-    # Rekor encodes what is base64 in the envelope once more.
+    # Rekor encodes the base64 values of the envelope a second time.
     twice = strict_base64(signature.get("sig"), "the entry's signature")
     _agree(twice in (signed.signature, base64.b64encode(signed.signature)), "signature")
     _agree(_same_pem(strict_base64(signature.get("publicKey"), "the entry's key"), signed.verifier), "signer")

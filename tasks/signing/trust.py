@@ -41,7 +41,7 @@ class TrustFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Everything that a signature can be held to. ``digest`` is ``sha256:…`` over the names and bytes of all of it."""
+    """Everything that a signature can be checked with. ``digest`` is ``sha256:…`` over the names and bytes of all of it."""
 
     digest: str
     keys: tuple[PublicKey, ...] = ()
@@ -50,20 +50,21 @@ class Trust:
     revocations: tuple[TrustFile, ...] = ()
 
     def source(self, dated: datetime | None = None) -> Source:
-        """This trust as what evidence rests on. *dated* is when its newest signed revocation list was made, if known."""
+        """This trust as a source of evidence. *dated* is when its newest signed revocation list was made, if known."""
         return Source(name="trust", kind=SourceKind.TRUST, digest=self.digest, dated=dated)
 
 
 def load_trust(folder: Path) -> Trust:
     """The trust in *folder*.
 
-    Raises `Refused` where the folder is missing, where every user of the machine can write into it, where it holds nothing
-    that could prove a signature, and for a file that is not what its place says (a private key among the public ones, say):
-    trust is never guessed.
+    Raises `Refused` if the folder is missing, if every user of the machine can write into it, if it holds nothing that could
+    prove a signature, and for a file of the wrong kind (such as a private key among the public ones): trust is never guessed.
     """
     try:
         if not folder.is_dir():
-            raise Refused("the trust folder (ARCOPS_TRUST) is not a directory of trust; make it and put public keys in keys/")
+            raise Refused(
+                "the trust folder (ARCOPS_TRUST) does not exist or is not a folder; create it and put public keys in keys/"
+            )
         for place in (folder, *(folder / name for name in _SUFFIXES)):
             refuse_if_open(place, "the trust")
         files = {place: tuple(_files(folder, place, suffixes)) for place, suffixes in _SUFFIXES.items()}
@@ -88,7 +89,7 @@ def load_trust(folder: Path) -> Trust:
 def _files(folder: Path, place: str, suffixes: tuple[str, ...]) -> Iterator[TrustFile]:
     inside = folder / place
     if not inside.is_dir():
-        if os.path.lexists(inside):  # passing over it in silence could pass over revocations
+        if os.path.lexists(inside):  # to ignore it silently could ignore revocations
             raise Refused(f"trust/{place} is not a directory; make it one, or remove it")
         return
     for path in sorted(inside.iterdir()):
@@ -96,8 +97,10 @@ def _files(folder: Path, place: str, suffixes: tuple[str, ...]) -> Iterator[Trus
             continue
         if not path.name.endswith(suffixes):
             ends = " or ".join(suffixes)
-            raise Refused(f"trust/{place}/{path.name} is not trusted material: files in {place}/ end in {ends}; move it away")
-        # The directory is the operator's own and may be mounted through links (Kubernetes does), so links are followed here.
+            raise Refused(
+                f"trust/{place}/{path.name} has a wrong name: files in {place}/ must end in {ends}; move it to another folder"
+            )
+        # The folder belongs to the operator and may be mounted through links (Kubernetes does so), so links are followed here.
         yield TrustFile(path=f"{place}/{path.name}", data=read_file(path, _MOST, named=f"trust/{place}/{path.name}"))
 
 
@@ -109,16 +112,16 @@ def _digest(files: Iterator[TrustFile]) -> str:
 def _key(file: TrustFile) -> PublicKey:
     where = f"trust/{file.path}"
     if b"PRIVATE KEY" in file.data:
-        raise Refused(f"{where} is a private key; keep it elsewhere and put its public key here")
+        raise Refused(f"{where} is a private key; move it to another folder and put its public key here")
     # Text around the PEM block is allowed (RFC 7468, section 2), and tools do write it.
     _, found, block = file.data.partition(b"-----BEGIN")
     if b"-----BEGIN" in block:
-        raise Refused(f"{where} holds more than one key; put each into a file of its own")
+        raise Refused(f"{where} holds more than one key; put each into its own file")
     return load_public_key(found + block if found else file.data, where=where)
 
 
 def _root(file: TrustFile) -> SigstoreRoot:
-    from tasks.signing.trusted_root import parse_root  # of X.509, for which only a site with roots or authorities pays
+    from tasks.signing.trusted_root import parse_root  # needs X.509: imported late
 
     return parse_root(file.data, where=f"trust/{file.path}")
 

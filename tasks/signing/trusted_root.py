@@ -24,7 +24,7 @@ MEDIA_TYPES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validity:
-    """When something counted. ``None`` is open; both ends belong to the window."""
+    """A window of validity. ``None`` is open; both ends belong to the window."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -41,7 +41,7 @@ class Validity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogKey:
-    """A transparency log (Rekor or certificate transparency): its id, its key, and when that key counted."""
+    """A transparency log (Rekor or certificate transparency): its id, its key, and when that key was valid."""
 
     id: bytes
     url: str
@@ -51,7 +51,7 @@ class LogKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A certificate or timestamp authority: its chain from the issuing certificate to the root, and when it counted."""
+    """A certificate or timestamp authority: its chain from the issuing certificate to the root, and when it was valid."""
 
     url: str
     chain: tuple[x509.Certificate, ...]
@@ -71,9 +71,9 @@ class SigstoreRoot:
 
 
 def parse_root(data: bytes, *, where: str) -> SigstoreRoot:
-    """The trusted root in *data*. Raises `Refused`, naming *where*, on anything but that format.
+    """The trusted root in *data*. Raises `Refused`, with the name in ``where``, for any other format.
 
-    A log whose key is of a kind that is not supported is left out, so nothing that it says can count.
+    A log with a key of an unsupported kind is left out, so its entries do not count.
     """
     document = _object(strict_json(data, where), where)
     if document.get("mediaType") not in MEDIA_TYPES:
@@ -93,7 +93,7 @@ def parse_root(data: bytes, *, where: str) -> SigstoreRoot:
 
 def _object(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise Refused(f"{where} is malformed: a JSON object was expected where there is {type(value).__name__}")
+        raise Refused(f"{where} is malformed: it must hold a JSON object instead of {type(value).__name__}")
     return value
 
 
@@ -101,7 +101,7 @@ def _list(value: object, where: str) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise Refused(f"{where} is malformed: a JSON list was expected where there is {type(value).__name__}")
+        raise Refused(f"{where} is malformed: it must hold a JSON list instead of {type(value).__name__}")
     return value
 
 
@@ -119,7 +119,7 @@ def _logs(document: dict[str, object], field: str, where: str) -> tuple[LogKey, 
 
 
 def _key(der: bytes) -> PublicKey | None:
-    # Old certificate logs carry a bare PKCS#1 RSAPublicKey, which reads only with a name around it.
+    # Old certificate logs have a bare PKCS#1 RSAPublicKey, which can be read only as PEM.
     named = b"-----BEGIN RSA PUBLIC KEY-----\n" + base64.encodebytes(der) + b"-----END RSA PUBLIC KEY-----\n"
     for form in (der, named):
         try:
@@ -142,7 +142,7 @@ def _authorities(document: dict[str, object], field: str, where: str) -> tuple[A
 
 
 def window_of(entry: dict[str, object], where: str) -> Validity:
-    """The ``validFor`` of *entry*; open where it has none."""
+    """The ``validFor`` of *entry*; open if it has none."""
     if entry.get("validFor") is None:
         return Validity()
     bounds = _object(entry["validFor"], where)

@@ -295,7 +295,7 @@ class TestTrust:
     @pytest.mark.parametrize(
         ("damage", "says"),
         [
-            (lambda trust: shutil.rmtree(trust), "not a directory of trust"),
+            (lambda trust: shutil.rmtree(trust), "does not exist or is not a folder"),
             (lambda trust: shutil.rmtree(trust / "keys"), "holds no trust"),
             (lambda trust: (trust / "keys" / "x.pub").write_bytes(b"\0" * 99), "x.pub"),
             (lambda trust: (trust / "keys" / "x.pub").symlink_to("/nonexistent"), "x.pub does not exist"),

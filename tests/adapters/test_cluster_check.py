@@ -369,7 +369,7 @@ def test_an_old_look_and_one_from_the_future_are_red(here: Bench, kubeconfig: Pa
 
 
 def test_a_folder_without_an_index_is_no_snapshot(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="no snapshot"):
+    with pytest.raises(Refused, match="not a snapshot"):
         read_cluster(tmp_path)
 
 

@@ -88,8 +88,8 @@ class TestMidway:
         assert report.verdict is Verdict.RED
         assert (report.subject.name, report.subject.kind) == ("good", "cluster")
         said = unknown(report)
-        assert "not asked for" not in said[title]
-        assert "not asked for, since" in said["deprecated-apis"]
+        assert "not requested" not in said[title]
+        assert "not requested, because" in said["deprecated-apis"]
         asked = [one.partition("?")[0] for one in cluster.asked]
         assert asked[-1] == at(title)
         assert asked.count(at(title)) <= 2
@@ -150,7 +150,7 @@ class TestFromTheBeginning:
 
     def test_a_context_that_is_not_there_is_no_cluster(self, here: Bench, kubeconfig: Path) -> None:
         place = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED))
-        with pytest.raises(Refused, match="no context"):
+        with pytest.raises(Refused, match="no entry with the name"):
             check_cluster(CheckCluster(context="elsewhere", kubeconfig=kubeconfig), place)
 
     def test_the_current_context_names_the_cluster(self, here: Bench, kubeconfig: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_machine_without_a_driver_is_blocked_and_red(here: Bench, bare: dict[s
     sealed = tmp_path / "sealed.json"
     answer = gpu_check(here, "--output", str(sealed), **bare)
     assert answer.returncode == RED, answer.stderr
-    assert "BLOCKED: There is no NVIDIA driver library" in answer.stdout
+    assert "BLOCKED: No NVIDIA driver library" in answer.stdout
     report = opened(here, sealed)
     assert report.verdict is Verdict.RED
     assert report.subject.kind == "gpu-node"

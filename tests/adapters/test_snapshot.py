@@ -111,7 +111,7 @@ def test_one_that_was_cut_off_is_never_green_and_is_continued(
         check_network(CheckNetwork(saved=live), place)
     as_manifests = check_network(CheckNetwork(target=live, policy="network-aks-arc"), place)
     assert as_manifests.report.verdict is Verdict.RED
-    assert "was cut off before ingresses" in read_manifests(live).unread[0].text
+    assert "was interrupted before ingresses" in read_manifests(live).unread[0].text
 
     saved(live, kubeconfig, place)
     assert POLICIES not in asked(cluster), "what was complete is not asked for again"
@@ -157,11 +157,11 @@ NO_INDEX = '{"apiVersion": "arcops.dev/v1", "kind": "NetworkSnapshot"}'
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        (POLICY_FILE, None, "is gone"),
+        (POLICY_FILE, None, "was removed"),
         ("pods.json", "{}", "was changed"),
-        ("more.yaml", "{}", "no part of the snapshot"),
-        (INGRESS_FILE, "{}", "was put there"),
-        (INDEX, NO_INDEX, "cannot be understood"),
+        ("more.yaml", "{}", "not part of the snapshot"),
+        (INGRESS_FILE, "{}", "was added"),
+        (INDEX, NO_INDEX, "cannot be read"),
     ],
 )
 def test_a_folder_that_was_meddled_with_is_red(

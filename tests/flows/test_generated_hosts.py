@@ -211,7 +211,7 @@ spec:
 
 def test_with_the_site_s_definitions_what_is_made_is_held_against_them(here: Bench) -> None:
     assert made(here, described("cilium"), CNP) == made(here, described("cilium"))
-    with pytest.raises(Refused, match="no CustomResourceDefinition of CiliumNetworkPolicy"):
+    with pytest.raises(Refused, match="no manifest holds the CustomResourceDefinition of CiliumNetworkPolicy"):
         made(here, described("cilium"), DEFINITION)
     older = CNP.replace(
         "                egressDeny: {type: array, items: {type: object, x-kubernetes-preserve-unknown-fields: true}}\n", ""

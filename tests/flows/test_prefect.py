@@ -297,8 +297,8 @@ def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) ->
         named = str(operators_file(tmp_path, kubeconfig, name="edge"))
         for clusters, roots, context, says in (
             ("", (), "good", "operator named no clusters"),
-            (named, (), "good", "there are: edge"),
-            (named, (tmp_path,), "edge", "callers name files in"),
+            (named, (), "good", "named are: edge"),
+            (named, (tmp_path,), "edge", "callers may name files in"),
         ):
             settings = replace(here.settings, clusters=clusters, roots=roots, tier=Tier.RESTRICTED)
             at = replace(here.place(), settings=settings, worker=True, own=False)

@@ -28,7 +28,7 @@ READERS: dict[str, tuple[Callable[[bytes], object], int, str]] = {
     "sbom": (lambda data: decode(b'{"a":\n' + data + b"}"), DEEPEST - 1, SAID),
     "strict_yaml": (lambda data: load_all(data, what="it"), DEEPEST, SAID),
     "manifest": (lambda data: list(documents(data)), DEEPEST, SAID),
-    "front matter": (lambda data: parse_front(f"a:\n  {data.decode()}"), 23, "nests deeper than 24"),
+    "front matter": (lambda data: parse_front(f"a:\n  {data.decode()}"), 23, "nested more than 24"),
 }
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run a command where there is no network but loopback, so that nothing it does leaves this machine.
+# Run a command with no network except loopback, so that nothing it does leaves this machine.
 if unshare -rn true 2>/dev/null; then
     exec unshare -rn sh -c 'ip link set lo up && exec "$@"' alone "$@"
 fi

@@ -3,8 +3,8 @@
     python -m tests.foundry.engine FOLDER
 
 Run it by a Python that has ``foundry-local-sdk``, ``onnx`` and ``tokenizers``; it prints the address and serves until its input
-ends. The catalog is the service that Microsoft's would be, on loopback: it answers every question with the same two models,
-whose files lie where a download would have put them. Telemetry is switched off, and is attempted all the same.
+ends. The catalog takes the place of Microsoft's service, on loopback: it answers every question with the same two models,
+whose files are in the folder of downloads. Telemetry is switched off, but the engine still attempts it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _Catalog(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
+        """No log is needed."""
 
 
 def main(folder: Path) -> int:

@@ -22,7 +22,7 @@ def make(folder: Path, *, seed: int = 7) -> None:
     tokenizer = _tokenizer()
     tokenizer.save(str(folder / "tokenizer.json"))
     known = tokenizer.get_vocab()
-    # Letters only: half a character of UTF-8 would be held back. And no end of its own, so answers are as long as asked for.
+    # Only letters: an incomplete character of UTF-8 would be delayed. The model never ends by itself: answers have full length.
     said = [number for word, number in known.items() if word.isascii() and word.isalpha()]
     graph = _graph(len(known), random.Random(seed), said)  # noqa: S311  # weights, not a secret
     onnx.save(graph, folder / "model.onnx")
@@ -72,7 +72,7 @@ def _settings(vocabulary: int, end: int) -> dict[str, object]:
 
 
 def _graph(vocabulary: int, chance: random.Random, said: list[int]) -> onnx.ModelProto:
-    """Each word follows from the one before and from how many there were: enough to have keys and values to carry."""
+    """Each word depends on the one before and on their number: enough that the model needs keys and values in its cache."""
 
     def weights(name: str, rows: int, columns: int) -> onnx.TensorProto:
         values = [chance.gauss(0.0, 1.0) for _ in range(rows * columns)]

@@ -1,6 +1,6 @@
 """The real engine of Foundry Local, on the processor, with a model made on the spot: ``make test-foundry``.
 
-It has an environment of its own, and is asked as any endpoint is. Without it these tests say that they did not run.
+It has its own environment, and is asked like any endpoint. Without it these tests are reported as skipped.
 """
 
 from __future__ import annotations
@@ -87,17 +87,17 @@ def test_the_whole_check_judges_it(engine: str, tmp_path: Path) -> None:
     for result in json.loads(done.stdout)["predicate"]["results"]:
         for one in result["findings"]:
             told.setdefault(one["rule"].removeprefix("inference/"), set()).add(one["outcome"])
-    # How fast a shared machine is, and how much memory it has left, is not for a test to say.
+    # A test cannot know the speed and the free memory of a shared machine.
     for rule in ("listed", "ready", "errors", "counted", "determinism", "load-time"):
         assert told[rule] == {"PASS"}, done.stdout
     assert told["headroom"] <= {"PASS", "FAIL"}
 
 
 def test_the_simulator_answers_as_the_engine_does(engine: str) -> None:
-    """Each question of the collector, put to both: the same status, and the same shape of the answer."""
+    """Each request of the collector, sent to both: the same status, and the same form of the answer."""
     routes = ["/status", "/v1/models", "/models/unload/tiny", "/models/loaded", "/models/unload/tiny", "/models/load/tiny"]
-    routes += ["/models/load/tiny", "/models/loaded", "/models/load/tiny-random:1", "/models/load/nobody", "/openai/status"]
-    routes += ["/v1/model", "/ready", "/health", "/models/unload/tiny", "/models/unload/nobody"]
+    routes += ["/models/load/tiny", "/models/loaded", "/models/load/tiny-random:1", "/models/load/unknown", "/openai/status"]
+    routes += ["/v1/model", "/ready", "/health", "/models/unload/tiny", "/models/unload/unknown"]
     get(f"{engine}/models/unload/other")
     get(f"{engine}/models/load/tiny")
     server = Foundry(aliases=("tiny", "other"), takes=0.0, loaded=["tiny-random:1"])

@@ -74,9 +74,9 @@ def machine_with(**changed: str) -> Benchmark:
     return replace(WELL, machines=(replace(WELL.machines[0], **changed),))
 
 
-def canaries(*sung: int, only: int = 100) -> Benchmark:
-    """The canary took *sung* in the first sessions of each figure, as many as *only*."""
-    change = sessions(lambda number, part: replace(part, canary=sung) if number < only else part)
+def canaries(*times: int, only: int = 100) -> Benchmark:
+    """The canary took *times* in the first sessions of each figure, as many as *only*."""
+    change = sessions(lambda number, part: replace(part, canary=times) if number < only else part)
     return replace(WELL, figures=tuple(change(one) for one in WELL.figures))
 
 

@@ -1,1 +1,1 @@
-"""Stand-ins behind real interfaces for what cannot be had in a test: a driver's library, small servers."""
+"""Simulators with real interfaces for what a test cannot have: a driver's library, small servers."""

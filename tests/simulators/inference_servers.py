@@ -75,7 +75,7 @@ def foundry(server: Foundry, plan: Plan) -> Iterator[Api]:
 
 @dataclass(kw_only=True)
 class Deployment:
-    """A model deployment of Foundry Local on Azure Local, which asks everybody for a key; its state may change."""
+    """A model deployment of Foundry Local on Azure Local, which needs a key from every caller; its state may change."""
 
     model: str
     ready: bool = True

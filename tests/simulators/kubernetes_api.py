@@ -30,8 +30,8 @@ class Cluster:
     """``objects`` by list path, such as ``/api/v1/pods``; ``forbidden`` paths answer 403; ``expires`` is how many continued
     pages answer 410 before one is given. ``texts`` and ``documents`` answer at paths that list nothing, such as
     ``/metrics`` and ``/version``; ``broken`` paths end the connection without an answer. ``asked`` is every request line.
-    ``breaks`` are paths at which the server fails in the way that is named; once it did, it fails so for good where
-    ``for_good``. ``broke`` is set when it first did.
+    ``breaks`` are paths at which the server fails in the named way; with ``for_good`` it fails in this way ever after.
+    ``broke`` is set at the first failure.
     """
 
     objects: dict[str, list[dict[str, Any]]]
@@ -79,7 +79,7 @@ class Cluster:
 
 
 def _chosen(item: dict[str, Any], query: dict[str, list[str]]) -> bool:
-    """Does the field selector name *item*? Of all that it may ask, names alone are told apart here."""
+    """Does the field selector name *item*? Only selectors by name are supported here."""
     asked = query.get("fieldSelector", [""])[0].partition("metadata.name=")[2]
     return not asked or item["metadata"]["name"] == asked
 
@@ -88,8 +88,8 @@ def _chosen(item: dict[str, Any], query: dict[str, list[str]]) -> bool:
 def serving(cluster: Cluster, folder: Path, *, secure: bool = False) -> Iterator[Path]:
     """Serve *cluster*; gives the path of a kubeconfig with the contexts ``good`` (current) and ``bad`` (its token is wrong).
 
-    A *secure* one has TLS by an authority of its own, which the kubeconfig names; who comes with a certificate of that
-    authority (``tls.crt`` and ``tls.key`` in *folder*) needs no token.
+    A *secure* one has TLS by its own authority, which the kubeconfig names; a client with a certificate of that authority
+    (``tls.crt`` and ``tls.key`` in *folder*) needs no token.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -115,11 +115,11 @@ def serving(cluster: Cluster, folder: Path, *, secure: bool = False) -> Iterator
             self.wfile.write(data)
 
         def fail(self, how: str) -> None:
-            """Answer nothing that could be used: an end in the middle, silence, or words that are no list."""
+            """Give an answer that cannot be used: an end in the middle, silence, or text that is not a list."""
             if how == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
-                self.wfile = io.BytesIO()  # what handles requests would flush the one that is gone
+                self.wfile = io.BytesIO()  # otherwise the handler would flush a closed stream
                 return
             if how == "hang":
                 ended.wait()

@@ -21,7 +21,7 @@ from typing import Any
 
 
 class Break(Enum):
-    """What happens instead of a whole answer, after half of it where it has halves."""
+    """What happens instead of a whole answer; if the answer has halves, after the first half."""
 
     NONE = "none"
     STATUS = "status"
@@ -57,7 +57,7 @@ class Plan:
 
 
 Routes = Callable[[str], tuple[int, str, bytes] | None]
-"""What a kind of server answers a GET of a path with: status, media type, body; ``None`` where it has no such route."""
+"""What a kind of server answers a GET of a path with: status, media type, body; ``None`` if it has no such route."""
 
 
 @dataclass
@@ -109,7 +109,7 @@ def serving(tls: tuple[Path, Path] | None = None, **plans: Plan) -> Iterator[Api
             return connection, address
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that breaks off, as one does that refuses the certificate."""
+            """A client that closes the connection, like one that refuses the certificate."""
 
     server = Server(("127.0.0.1", 0), Handler)
     api.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
+        """No log is needed."""
 
     def do_GET(self) -> None:
         api = self.here

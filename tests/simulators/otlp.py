@@ -41,7 +41,7 @@ class Collected:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def until(self, found: Callable[[Sequence[Spanned]], bool]) -> list[Spanned]:
-        """The spans as soon as *found* says that they are there."""
+        """The spans, as soon as *found* is true for them."""
         end = time.monotonic() + _PATIENCE_SECONDS
         with self.changed:
             while not found(self.spans):
@@ -50,7 +50,7 @@ class Collected:
             return list(self.spans)
 
     def take(self, body: bytes) -> None:
-        """Keep what *body* holds. Raises where it is no request of this kind."""
+        """Keep what *body* holds. Raises if it is not a request of this kind."""
         request = ExportTraceServiceRequest.FromString(body)
         with self.changed:
             for resource in request.resource_spans:

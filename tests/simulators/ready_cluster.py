@@ -50,7 +50,7 @@ def at(title: str) -> str:
 
 @contextmanager
 def beating(cluster: Cluster) -> Iterator[None]:
-    """While this lasts, the nodes of *cluster* renew their leases, as kubelets do: however long a command takes to ask."""
+    """Inside this block the nodes of *cluster* renew their leases, as kubelets do, however long a command takes."""
     ended = threading.Event()
 
     def beat() -> None:
@@ -68,7 +68,7 @@ def beating(cluster: Cluster) -> Iterator[None]:
 
 
 def ready_cluster() -> Cluster:
-    """Two GPU nodes, and everything that `POLICY` requires; with words in it that nobody may keep."""
+    """Two GPU nodes, and everything that `POLICY` requires; with words in it that must not be kept."""
     listed: Objects = {one.path: [] for one in RESOURCES if "openshift" not in one.version}
     listed[at("namespaces")] = [named("kube-system"), named("models")]
     listed[at("nodes")] = [node("edge-1"), node("edge-2")]
@@ -156,7 +156,7 @@ def node(name: str) -> dict[str, Any]:
 
 
 def lease(name: str, *, off: timedelta = timedelta(0)) -> dict[str, Any]:
-    """A heartbeat of now, by a clock that is so much *off*."""
+    """A heartbeat of now, by a clock that differs by *off*."""
     renewed = datetime.now(UTC) + off
     return {
         **named(name, "kube-node-lease"),

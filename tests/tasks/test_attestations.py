@@ -181,16 +181,16 @@ def _flipped(data: bytes) -> bytes:
 
 
 def test_what_cannot_be_proven_is_reported_and_never_signed(place: Place) -> None:
-    good, stranger = envelope(place.key, statement()), Ed25519PrivateKey.generate()
+    good, other = envelope(place.key, statement()), Ed25519PrivateKey.generate()
     bad = {
         "changed": (_flipped(good), "enrolled key"),
-        "stranger": (envelope(stranger, statement()), "enrolled key"),
+        "other-key": (envelope(other, statement()), "enrolled key"),
         "truncated": (good[:-20], "not JSON"),
-        "unsigned": (json.dumps(statement()).encode(), "nobody signed"),
+        "unsigned": (json.dumps(statement()).encode(), "without a signature"),
         "signatureless": (json.dumps(json.loads(good) | {"signatures": []}).encode(), "no signature"),
-        "other-payload": (envelope(place.key, {}, "application/vnd.example"), "no in-toto statement"),
+        "other-payload": (envelope(place.key, {}, "application/vnd.example"), "not an in-toto statement"),
         "no-statement": (envelope(place.key, {"_type": "https://in-toto.io/Statement/v9"}), "not an in-toto statement"),
-        "no-subject": (envelope(place.key, statement(subject=[])), "about nothing"),
+        "no-subject": (envelope(place.key, statement(subject=[])), "has no subject"),
         "no-digest": (envelope(place.key, statement(subject=[{"name": "x", "digest": {}}])), "without a digest"),
         "odd-digest": (envelope(place.key, statement(subject=[{"digest": {"sha256": "QQ"}}])), "not lower-case hex"),
         "duplicate": (
@@ -199,7 +199,7 @@ def test_what_cannot_be_proven_is_reported_and_never_signed(place: Place) -> Non
         ),
         "empty": (b"", "not JSON"),
         "list": (b"[]", "not a JSON object"),
-        "bundle": (json.dumps({"dsseEnvelope": json.loads(good), "mediaType": "x"}).encode(), "no Sigstore bundle"),
+        "bundle": (json.dumps({"dsseEnvelope": json.loads(good), "mediaType": "x"}).encode(), "not that of a Sigstore bundle"),
     }
     for name, (data, _) in bad.items():
         folder = place.model / name
@@ -257,7 +257,7 @@ def test_without_trust_nothing_is_opened(place: Place) -> None:
 def test_a_file_beyond_the_limit_is_a_problem_and_not_read(place: Place) -> None:
     huge = FileSeen(path="a.intoto.json", size=2**40, sha256="00" * 32, executable=False, content=Content(format="json"))
     (seen,) = place.look(Tree(root="00" * 32, files=(huge,))).attestations
-    assert "at most" in seen.problem
+    assert "the limit for a file of this kind is" in seen.problem
 
 
 def test_more_envelopes_than_anybody_judges_are_a_problem(place: Place) -> None:

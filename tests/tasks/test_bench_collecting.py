@@ -99,13 +99,13 @@ class TestBaselines:
     def test_without_one_there_is_none(self, here: Bench) -> None:
         assert given(here) == Baselines()
 
-    def test_a_stranger_s_is_not_believed(self, here: Bench, tmp_path: Path) -> None:
+    def test_one_by_an_unknown_key_is_not_believed(self, here: Bench, tmp_path: Path) -> None:
         path = tmp_path / "site.json"
-        path.write_bytes(seal_statement(baseline_statement(baseline()), bench(tmp_path / "stranger").signer))
+        path.write_bytes(seal_statement(baseline_statement(baseline()), bench(tmp_path / "other").signer))
         found = given(here, path)
         assert found.baseline is None
         assert "trusted here signed it" in found.said
-        assert found.file  # it was read, so the refusal is ours and not that nobody looked
+        assert found.file  # it was read, so the refusal is ours, and the file was not overlooked
 
     @pytest.mark.parametrize("what", ["signer", "baseline", "artifact"])
     def test_one_that_was_taken_back_is_not_believed(self, here: Bench, tmp_path: Path, what: str) -> None:
@@ -155,7 +155,7 @@ class TestBaselines:
     def test_where_no_key_is_trusted_none_is_believed(self, here: Bench, site: Path, tmp_path: Path) -> None:
         found = body(look(BASELINES, replace(asked(here, site), trust=tmp_path / "nothing"), {}))
         assert isinstance(found, Baselines)
-        assert "is not a directory of trust" in found.said
+        assert "does not exist or is not a folder" in found.said
 
 
 class TestBenchmark:
@@ -191,24 +191,24 @@ class TestBenchmark:
         assert device.closed
 
     def test_no_gpu_is_blocked(self, here: Bench, gpus: list[Device]) -> None:
-        assert self.found(here).said.startswith("BLOCKED: there is no GPU")
+        assert self.found(here).said.startswith("BLOCKED: no GPU was found")
 
     @pytest.mark.parametrize("error", [Refused, Unavailable])
     def test_gpus_that_cannot_be_opened_are_blocked(
         self, here: Bench, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
     ) -> None:
         def opened(exercise: Exercise) -> Sequence[Device]:
-            raise error("there is no NVIDIA driver")
+            raise error("no NVIDIA driver")
 
         monkeypatch.setitem(sys.modules, "tasks.gpu.bench.cuda", types.SimpleNamespace(gpus=opened))
-        assert self.found(here).said == "BLOCKED: there is no NVIDIA driver"
+        assert self.found(here).said == "BLOCKED: no NVIDIA driver"
 
     def test_who_asks_for_no_exercise_gets_none(self, here: Bench) -> None:
         for one in (BASELINES, BENCHMARK):
             assert isinstance(look(one, replace(asked(here), exercise=None), {}), Missing)
 
 
-def test_who_measures_gets_the_memory_that_it_takes_and_nobody_else(tmp_path: Path) -> None:
+def test_who_measures_gets_the_memory_that_it_takes_and_no_one_else(tmp_path: Path) -> None:
     values = [
         found.body.value
         for one in (bounded, measuring)

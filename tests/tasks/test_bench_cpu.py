@@ -68,7 +68,7 @@ def test_a_load_is_kept_up_for_as_long_as_it_should(processor: Device) -> None:
     assert [moment.at for moment in moments] == sorted(moment.at for moment in moments)
 
 
-def test_the_canary_sings(processor: Device) -> None:
+def test_the_canary_runs(processor: Device) -> None:
     assert all(took > 0 for took in processor.canary().time(4))
 
 
@@ -179,10 +179,10 @@ class TestHost:
         found = host(tmp_path)
         assert (found.cache, found.cache_said, found.cpus) == (2 * 32 * 1024**2, "", (0, 1, 2))
 
-    def test_a_cache_that_nobody_tells_of_is_said_so(self, tmp_path: Path) -> None:
+    def test_a_cache_of_unknown_size_is_said_so(self, tmp_path: Path) -> None:
         found = host(tmp_path)
         assert found.cache > 0
-        assert "tells no size" in found.cache_said
+        assert "does not tell the size" in found.cache_said
 
     def test_memory_is_what_the_control_group_leaves(self, tmp_path: Path) -> None:
         root = self.root(tmp_path, proc__meminfo="MemTotal: 9 kB\nMemAvailable:   4096 kB\n")

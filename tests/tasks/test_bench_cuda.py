@@ -140,7 +140,7 @@ class TestResults:
             absent = {one.name: one.absent for one in device.drills() if one.absent}
             assert checked(drill(device, "gemm-fp16-own")).wrong == 0
         assert set(absent) == {"gemm-tf32", "gemm-bf16", "gemm-fp8"}
-        assert absent["gemm-fp8"] == "a device of compute capability 7.5 has no fp8; it came with 8.9"
+        assert absent["gemm-fp8"] == "a device of compute capability 7.5 does not support fp8, which needs 8.9"
 
     @pytest.mark.parametrize(
         ("name", "kernel"),
@@ -179,7 +179,7 @@ class TestTwo:
         gpu.tell(devices=2, peers=0)
         with opened() as devices:
             assert {one.absent for one in devices[2].drills()} == {
-                "the driver lets these two reach each other's memory only through the host"
+                "the driver does not allow direct access between the memory of these two GPUs"
             }
 
 
@@ -196,7 +196,7 @@ class TestErrors:
             ({"ret.cuInit": 802}, Unavailable, "CUDA_ERROR_SYSTEM_NOT_READY .*fabricmanager"),
             ({"ret.cuDevicePrimaryCtxRetain": 46}, Unavailable, "CUDA_ERROR_DEVICE_UNAVAILABLE"),
             ({"ret.cuStreamCreate": 2}, Unavailable, "CUDA_ERROR_OUT_OF_MEMORY"),
-            ({"ret.cuInit": 12345}, Unavailable, "cuInit answered what cannot be read"),
+            ({"ret.cuInit": 12345}, Unavailable, "the answer of cuInit cannot be read"),
             ({"major": 5, "minor": 2}, Refused, "compute capability|of 5.2"),
         ],
     )
@@ -269,13 +269,13 @@ class TestWithout:
     OPEN = "from tasks.gpu.bench import cuda; from arcops.exercise import Exercise; cuda.gpus(Exercise(size=1))"
 
     def test_a_driver(self) -> None:
-        assert "there is no NVIDIA driver here: libcuda.so.1 was not found" in run_with_driver(self.OPEN, None)
+        assert "no NVIDIA driver: libcuda.so.1 was not found" in run_with_driver(self.OPEN, None)
 
     @pytest.mark.parametrize("module", ["cuda.bindings.driver", "cuda.bindings.nvrtc"])
     def test_the_extra(self, gpu: FakeGpu, module: str) -> None:
         code = f"import sys; sys.modules[{module!r}] = None; {self.OPEN}"
         said = run_with_driver(code, gpu)
-        assert f"arcops.errors.Refused: measuring a GPU takes NVIDIA's {module}, which is not installed" in said
+        assert f"arcops.errors.Refused: NVIDIA's Python module {module} is not installed" in said
         assert "arcops[gpu]" in said
 
     def test_anything_of_nvidias_until_a_gpu_is_measured(self) -> None:

@@ -1,4 +1,4 @@
-"""The load that is kept up on a GPU, with the sensors of NVML; and cuBLASLt, where the site has it."""
+"""The sustained load on a GPU, with the sensors of NVML; and cuBLASLt, if the site has it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,6 @@ class TestTheScript:
     def test_without_a_gpu_it_says_so(self) -> None:
         assert self.lines(None) == (
             0,
-            "no GPU was measured: there is no NVIDIA driver here: libcuda.so.1 was not found;"
-            " install the driver, or say --cpu\n",
+            "no GPU was measured: no NVIDIA driver: libcuda.so.1 was not found; install the driver, or use --cpu\n",
         )
         assert self.lines(None, "--required")[0] == 1

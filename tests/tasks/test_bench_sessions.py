@@ -44,7 +44,7 @@ def test_drills_take_turns_with_the_canary_around_each() -> None:
     first, second = Planned({"a": always(5), "b": always(7)}), Planned({"a": always(6)}, name="GPU-2")
     found = run(first, second)
     assert first.visits == ["a", "b"] * QUICK.least
-    assert first.songs == 2 * len(first.visits)
+    assert first.canaries == 2 * len(first.visits)
     assert [(figure.name, figure.device, len(figure.sessions)) for figure in found.figures] == [
         ("a", "GPU-1", 5), ("b", "GPU-1", 5), ("a", "GPU-2", 5),
     ]  # fmt: skip
@@ -109,7 +109,7 @@ def test_a_spent_budget_says_so() -> None:
         clock=lambda: float(next(times)),
     )
     assert not found.decided
-    assert all("the time was over" in figure.said for figure in found.figures)
+    assert all("the time ended" in figure.said for figure in found.figures)
 
 
 def test_who_is_told_to_stop_stops() -> None:

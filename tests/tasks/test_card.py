@@ -139,8 +139,8 @@ def test_results_in_the_front_matter_are_an_evaluation_only_with_a_value(tmp_pat
         ("license: !custom mit", "tag"),
         ("- mit", "not a mapping"),
         ("license: [mit", "not YAML"),
-        ("[a, b]: c", "no plain name"),
-        ("a: " + "[" * 40 + "]" * 40, "nests deeper"),
+        ("[a, b]: c", "not a plain name"),
+        ("a: " + "[" * 40 + "]" * 40, "nested more than"),
         ("a: 1\n...\nb: 2", ""),
     ],
 )

@@ -1,4 +1,4 @@
-"""Cilium's policies as they are read: what each form means, and that what is not understood is never taken for nothing."""
+"""Reading Cilium's policies: the meaning of each form; a form that is not understood is never ignored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.requirement("ARC-B1")
 PODS = "".join(
     f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {space}, labels: {{app: {name}}}}}\n"
     "spec: {containers: [{name: c, ports: [{containerPort: 8080, name: http}]}]}\n---\n"
-    for name, space in (("web", "shop"), ("db", "shop"), ("proxy", "front"), ("stranger", "front"), ("kube-dns", "kube-system"))
+    for name, space in (("web", "shop"), ("db", "shop"), ("proxy", "front"), ("other", "front"), ("kube-dns", "kube-system"))
 )
 PODS += "apiVersion: v1\nkind: Namespace\nmetadata: {name: front, labels: {team: a}}\n"
 POLICY = """\
@@ -57,7 +57,7 @@ def test_what_is_named_is_open_and_nothing_else() -> None:
         ("shop/web", "192.0.2.5:443"), ("shop/web", "pay.example:443"), ("shop/web", "*.cdn.example:443"),
     ]  # fmt: skip
     no = [
-        ("front/proxy", "shop/web:8081"), ("front/stranger", "shop/web:8080"), ("shop/db", "shop/web:8080"),
+        ("front/proxy", "shop/web:8081"), ("front/other", "shop/web:8080"), ("shop/db", "shop/web:8080"),
         ("internet", "shop/web:8080"), ("shop/web", "shop/db:5434"), ("shop/web", "192.0.2.200:443"),
         ("shop/web", "198.51.100.1:443"), ("shop/web", "pay.example:80"), ("shop/web", "front/proxy:443"),
     ]  # fmt: skip
@@ -74,7 +74,7 @@ def test_an_address_that_a_name_may_stand_for_is_no_certain_no() -> None:
     assert ask(denied, "shop/web", "198.51.100.1:443").doubts == ()
 
 
-ASKED = (("front/proxy", "shop/web:8080"), ("front/stranger", "shop/web:8080"), ("internet", "shop/web:8080"))
+ASKED = (("front/proxy", "shop/web:8080"), ("front/other", "shop/web:8080"), ("internet", "shop/web:8080"))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ ASKED = (("front/proxy", "shop/web:8080"), ("front/stranger", "shop/web:8080"), 
         ('fromCIDR: ["0.0.0.0/0"]', [False, False, True]),
     ],
 )
-def test_whom_each_kind_of_peer_means(peers: str, answers: list[bool]) -> None:
+def test_what_each_kind_of_peer_means(peers: str, answers: list[bool]) -> None:
     assert opened(seen(changed(POLICY, FROM_PROXY, peers)), *ASKED) == answers
 
 
@@ -205,7 +205,7 @@ def test_a_policy_about_nodes_or_of_a_shape_of_its_own_is_not_understood() -> No
     (told,) = seen(POLICY.replace("endpointSelector", "nodeSelector")).unread
     assert "nodes" in told.text
     (told,) = seen(POLICY + "  ingressDeny: [{}]\n").unread
-    assert "denies and names nothing" in told.text
+    assert "a deny rule without peers and ports" in told.text
     other = seen(POLICY.replace("cilium.io/v2", "cilium.io/v3"))
     assert [one.kind for one in other.others] == ["CiliumNetworkPolicy"]
 

@@ -167,7 +167,7 @@ def test_no_connection_is_opened_where_none_is_allowed(here: Bench, cluster: Clu
 
 
 def test_no_such_context_and_no_such_server(here: Bench, kubeconfig: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="no context"):
+    with pytest.raises(Refused, match="no entry with the name"):
         saved(here, kubeconfig, "elsewhere")
     gone = tmp_path / "gone"
     gone.write_text(kubeconfig.read_text().replace("http://127.0.0.1:", "http://127.0.0.1:1/x"))

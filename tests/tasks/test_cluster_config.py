@@ -1,4 +1,4 @@
-"""A kubeconfig that others ask for is held to a list of harmless fields; one's own may name files, as for kubectl."""
+"""A kubeconfig for other callers may have only listed fields; a person's own may name files, as for kubectl."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def written(folder: Path, said: Config) -> Path:
     return path
 
 
-def afar(folder: Path, said: Config, *, hosts: list[str] | None = None, served: tuple[Path, ...] = ()) -> Access:
+def for_callers(folder: Path, said: Config, *, hosts: list[str] | None = None, served: tuple[Path, ...] = ()) -> Access:
     file = operators_file(
         folder, written(folder, said), name="site", hosts=["api.site.example:6443"] if hosts is None else hosts
     )
@@ -72,7 +72,7 @@ def own(folder: Path, said: Config) -> Access:
 
 
 def test_what_stands_in_the_file_itself_is_enough(tmp_path: Path) -> None:
-    found = afar(tmp_path, kubeconfig())
+    found = for_callers(tmp_path, kubeconfig())
     assert (found.server, found.authority.encode(), found.authorization) == (SERVER, AUTHORITY, "Bearer a-token")
     assert (found.verify, found.direct, found.program) == (True, True, None)
     assert "a-token" not in repr(found)
@@ -96,37 +96,40 @@ EXEC = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh"}
         (lambda said: user(said).update({"as-uid": "1"}), "acts as another user"),
         (lambda said: user(said).update({"as-groups": ["system:masters"]}), "acts as another user"),
         (lambda said: user(said).update({"as-user-extra": {}}), "acts as another user"),
-        (lambda said: user(said).update({"tomorrow": ""}), "'tomorrow', which is not known to be harmless"),
-        (lambda said: user(said).update(extensions=[]), "'extensions', which is not known"),
+        (lambda said: user(said).update({"tomorrow": ""}), "'tomorrow', which is not in the list of allowed fields"),
+        (lambda said: user(said).update(extensions=[]), "'extensions', which is not in the list"),
         (lambda said: user(said).clear(), "neither a token nor"),
         (lambda said: user(said).update(token=""), "neither a token nor"),
-        (lambda said: user(said).update(token="a\r\nX-More: b"), "no header may hold"),
-        (lambda said: user(said).update(token=["a"]), "token is no text"),
+        (lambda said: user(said).update(token="a\r\nX-More: b"), "a header must not have"),
+        (lambda said: user(said).update(token=["a"]), "token is not text"),
         (lambda said: user(said).update({"client-key-data": "YQ=="}), "without its certificate"),
-        (lambda said: user(said).update({"client-certificate-data": "%"}), "no base64"),
+        (lambda said: user(said).update({"client-certificate-data": "%"}), "not base64"),
         (lambda said: cluster(said).update({"certificate-authority": "/etc/passwd"}), "'certificate-authority', which reads"),
         (lambda said: cluster(said).pop("certificate-authority-data"), "no certificate-authority-data"),
-        (lambda said: cluster(said).update({"insecure-skip-tls-verify": True}), "lets any server answer"),
-        (lambda said: cluster(said).update({"tls-server-name": "other"}), "another name's certificate"),
-        (lambda said: cluster(said).update({"proxy-url": "http://evil.example"}), "by way of another server"),
-        (lambda said: cluster(said).update({"tomorrow": ""}), "'tomorrow', which is not known"),
-        (lambda said: said["contexts"][0]["context"].update(tomorrow=""), "'tomorrow', which is not known"),
-        (lambda said: said.update(tomorrow=""), "'tomorrow', which is not known"),
-        (lambda said: said["users"][0].update(exec=EXEC), "not a name and a user alone"),
-        (lambda said: said["users"].append(copy.deepcopy(said["users"][0])), "two of its users"),
-        (lambda said: said["clusters"].append(copy.deepcopy(said["clusters"][0])), "two of its clusters"),
-        (lambda said: said["contexts"].append(copy.deepcopy(said["contexts"][0])), "two of its contexts"),
-        (lambda said: said["users"].clear(), "none is called 'u'"),
-        (lambda said: said["contexts"].clear(), "none is called 'good'"),
+        (lambda said: cluster(said).update({"insecure-skip-tls-verify": True}), "accepts any server"),
+        (lambda said: cluster(said).update({"tls-server-name": "other"}), "a certificate with another name"),
+        (lambda said: cluster(said).update({"proxy-url": "http://evil.example"}), "through another server"),
+        (lambda said: cluster(said).update({"tomorrow": ""}), "'tomorrow', which is not in the list"),
+        (lambda said: said["contexts"][0]["context"].update(tomorrow=""), "'tomorrow', which is not in the list"),
+        (lambda said: said.update(tomorrow=""), "'tomorrow', which is not in the list"),
+        (lambda said: said["users"][0].update(exec=EXEC), "exactly the fields name and user"),
+        (lambda said: said["users"].append(copy.deepcopy(said["users"][0])), "two entries with the name 'u' in users"),
+        (lambda said: said["clusters"].append(copy.deepcopy(said["clusters"][0])), "two entries with the name 'c' in clusters"),
+        (
+            lambda said: said["contexts"].append(copy.deepcopy(said["contexts"][0])),
+            "two entries with the name 'good' in contexts",
+        ),
+        (lambda said: said["users"].clear(), "no entry with the name 'u' in users"),
+        (lambda said: said["contexts"].clear(), "no entry with the name 'good' in contexts"),
         (lambda said: said["contexts"][0]["context"].pop("user"), "neither a token nor"),
-        (lambda said: said.update(users={}), "users is no list"),
+        (lambda said: said.update(users={}), "users is not a list"),
     ],
 )
 def test_each_other_field_alone_is_refused_for_others(tmp_path: Path, change: Change, says: str) -> None:
     said = kubeconfig()
     change(said)
     with pytest.raises(Refused, match=says) as refused:
-        afar(tmp_path, said)
+        for_callers(tmp_path, said)
     assert str(tmp_path) not in str(refused.value), "callers learn no folder"
 
 
@@ -159,7 +162,7 @@ def test_another_server_than_the_operator_allows_is_refused(tmp_path: Path, serv
     said = kubeconfig()
     cluster(said)["server"] = server
     with pytest.raises(Refused, match="server is"):
-        afar(tmp_path, said)
+        for_callers(tmp_path, said)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_another_server_than_the_operator_allows_is_refused(tmp_path: Path, serv
 def test_hosts_are_compared_by_what_they_mean(tmp_path: Path, server: str, hosts: list[str], asked: str) -> None:
     said = kubeconfig()
     cluster(said)["server"] = server
-    assert afar(tmp_path, said, hosts=hosts).server == asked
+    assert for_callers(tmp_path, said, hosts=hosts).server == asked
 
 
 class TestTheOperatorsFile:
@@ -184,22 +187,22 @@ class TestTheOperatorsFile:
     def test_another_name_is_refused_with_the_names_that_there_are(self, tmp_path: Path) -> None:
         file = operators_file(tmp_path, written(tmp_path, kubeconfig()), name="site")
         for name in ("good", "SITE", "site ", str(tmp_path / "kubeconfig")):
-            with pytest.raises(Refused, match="there are: site"):
+            with pytest.raises(Refused, match="named are: site"):
                 access(LiveCluster(context=name, clusters=str(file)), {})
 
     @pytest.mark.parametrize(
         ("change", "says"),
         [
-            (lambda one: one.update(hosts=[]), "lists no host"),
-            (lambda one: one.pop("hosts"), "give kubeconfig, context, hosts"),
-            (lambda one: one.update(insecure=True), "and nothing else"),
-            (lambda one: one.update(hosts="api.site.example:6443"), "lists no host"),
-            (lambda one: one.update(hosts=["*"]), "is no host"),
-            (lambda one: one.update(hosts=["*.example"]), "is no host"),
-            (lambda one: one.update(hosts=["https://api.site.example"]), "is no host"),
-            (lambda one: one.update(hosts=["api.site.example:70000"]), "no port"),
-            (lambda one: one.update(kubeconfig="kubeconfig"), "no whole path"),
-            (lambda one: one.update(context=""), "context is no name"),
+            (lambda one: one.update(hosts=[]), "is not a list of hosts"),
+            (lambda one: one.pop("hosts"), "write kubeconfig, context, hosts"),
+            (lambda one: one.update(insecure=True), "and no other field"),
+            (lambda one: one.update(hosts="api.site.example:6443"), "is not a list of hosts"),
+            (lambda one: one.update(hosts=["*"]), "is not a host"),
+            (lambda one: one.update(hosts=["*.example"]), "is not a host"),
+            (lambda one: one.update(hosts=["https://api.site.example"]), "is not a host"),
+            (lambda one: one.update(hosts=["api.site.example:70000"]), "the highest port is 65535"),
+            (lambda one: one.update(kubeconfig="kubeconfig"), "not an absolute path"),
+            (lambda one: one.update(context=""), "context is not a name"),
         ],
     )
     def test_each_line_of_it_counts(self, tmp_path: Path, change: Change, says: str) -> None:
@@ -236,7 +239,7 @@ class TestTheOperatorsFile:
 
     @pytest.mark.parametrize("name", ["clusters.yaml", "kubeconfig"])
     def test_what_lies_where_callers_put_files_is_refused(self, tmp_path: Path, name: str) -> None:
-        """Also by way of a link: what counts is where the file is."""
+        """Also through a link: the real folder of the file counts."""
         mine, served = tmp_path / "mine", tmp_path / "served"
         mine.mkdir()
         served.mkdir()
@@ -245,7 +248,7 @@ class TestTheOperatorsFile:
         assert access(live, {}).server == SERVER
         (mine / name).rename(served / name)
         (mine / name).symlink_to(served / name)
-        with pytest.raises(Refused, match="callers name files in"):
+        with pytest.raises(Refused, match="callers may name files in"):
             access(live, {})
 
     def test_no_error_holds_what_the_files_hold(self, tmp_path: Path) -> None:
@@ -267,12 +270,12 @@ class TestOnesOwn:
         found = own(tmp_path, said)
         assert (found.authority.encode(), found.authorization) == (AUTHORITY, "Bearer from-a-file")
 
-    def test_no_proof_of_the_server_is_said_aloud(self, tmp_path: Path) -> None:
+    def test_a_server_without_proof_is_named_to_the_person(self, tmp_path: Path) -> None:
         said = kubeconfig()
-        assert own(tmp_path, said).aloud == ()
+        assert own(tmp_path, said).notices == ()
         cluster(said)["insecure-skip-tls-verify"] = True
-        (sentence,) = own(tmp_path, said).aloud
-        assert "no proof" in sentence
+        (sentence,) = own(tmp_path, said).notices
+        assert "does not verify" in sentence
         assert not own(tmp_path, said).verify
 
     def test_a_name_and_a_password(self, tmp_path: Path) -> None:
@@ -282,7 +285,7 @@ class TestOnesOwn:
 
     @pytest.mark.parametrize("name", ["auth-provider", "as", "as-groups", "tomorrow"])
     def test_what_would_not_be_followed_is_refused_and_not_ignored(self, tmp_path: Path, name: str) -> None:
-        """With ``as`` ignored, a look would have other rights than the person meant."""
+        """If ``as`` were ignored, the check would have other rights than the person wants."""
         said = kubeconfig()
         user(said)[name] = {}
         with pytest.raises(Refused, match=f"has the field '{name}'"):
@@ -305,5 +308,5 @@ class TestOnesOwn:
 
     def test_without_a_kubeconfig_it_says_so(self, tmp_path: Path) -> None:
         for environment in ({"HOME": str(tmp_path)}, {"KUBECONFIG": str(tmp_path / "gone")}):
-            with pytest.raises(Refused, match="name one with --kubeconfig"):
+            with pytest.raises(Refused, match="name another one with --kubeconfig"):
                 current_context(None, environment)

@@ -1,4 +1,4 @@
-"""The program that a kubeconfig's user names: run only at one's own command line, said aloud, and with nothing of ours."""
+"""The program that a kubeconfig's user names: run only at a person's own command line, announced, and without our variables."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def test_it_gets_nothing_but_what_is_listed_and_its_own(kubeconfig: Path, tmp_pa
     }  # fmt: skip
 
 
-def test_at_the_command_line_it_is_said_aloud_and_knows_no_passphrase(kubeconfig: Path, tmp_path: Path) -> None:
+def test_at_the_command_line_it_is_announced_and_knows_no_passphrase(kubeconfig: Path, tmp_path: Path) -> None:
     here: Bench = bench(tmp_path / "bench")
     script(tmp_path, f"env > {tmp_path}/saw\necho x >> {tmp_path}/ran\n{GIVES_TOKEN}")
     with_program(kubeconfig, "./login")
-    # A snapshot is taken here even where a worker of Prefect does the checks.
+    # A snapshot is taken here even if a worker of Prefect does the checks.
     for command, away in (
         (("network", "snapshot", "-o", tmp_path / "live"), {"PREFECT_API_URL": "http://127.0.0.1:1/api"}),
         (("cluster", "check"), {}),
@@ -154,7 +154,7 @@ def test_a_name_is_never_looked_for_where_we_stand(kubeconfig: Path, tmp_path: P
         (GIVES_TOKEN.replace("token", "tokens"), "no ExecCredential"),
         (GIVES_TOKEN.replace(f'"{TOKEN}"', "[]"), "no ExecCredential"),
         (GIVES_TOKEN.replace("token", "clientCertificateData"), "no ExecCredential"),
-        (GIVES_TOKEN.replace(TOKEN, "a b"), "no header may hold"),
+        (GIVES_TOKEN.replace(TOKEN, "a b"), "a header must not have"),
     ],
 )
 def test_one_that_gives_no_credential_ends_the_look(kubeconfig: Path, tmp_path: Path, text: str, says: str) -> None:
@@ -177,7 +177,7 @@ def test_one_that_gives_no_credential_ends_the_look(kubeconfig: Path, tmp_path: 
         ({"env": [{"name": "A"}]}, "env"),
         ({"interactiveMode": "Always"}, "needs a terminal"),
         ({"interactiveMode": "Perhaps"}, "interactiveMode"),
-        ({"tomorrow": 1}, "no mapping of"),
+        ({"tomorrow": 1}, "not a mapping"),
     ],
 )
 def test_one_that_is_not_described_as_it_should_be(kubeconfig: Path, tmp_path: Path, more: dict[str, Any], says: str) -> None:

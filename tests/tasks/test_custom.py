@@ -64,7 +64,7 @@ def test_a_version_that_is_not_served_is_none() -> None:
         (ROUTE.replace("name: entry", "group: other"), 8, "spec.parentRefs[0]", "the group is another"),
         (ROUTE.replace("name: entry", "namespace: none"), 8, "spec.parentRefs[0]", "no such namespace"),
         (with_spec("address: {value: somewhere}"), 9, "spec.address", "oneOf"),
-        (with_spec("address: {type: Host, value: UP}"), 9, "spec.address", "no host name"),
+        (with_spec("address: {type: Host, value: UP}"), 9, "spec.address", "not a host name"),
         (with_spec("block: 192.0.2.0"), 9, "spec.block", "cidr"),
         (with_spec("small: 2147483648"), 9, "spec.small", "maximum"),
         (ROUTE.replace("networking.k8s.io/v1", "networking.k8s.io/v1beta1"), 1, "apiVersion", "serves no version 'v1beta1'"),
@@ -142,7 +142,7 @@ def test_without_a_definition_nothing_is_said_to_be_checked() -> None:
     found = network_of([("a.yaml", ROUTE.encode())])
     ((one),) = found.unchecked
     assert (one.at.line, one.about) == (1, "HTTPRoute shop/shop")
-    assert "no CustomResourceDefinition of HTTPRoute.gateway.networking.k8s.io stands beside" in one.text
+    assert "no manifest holds the CustomResourceDefinition of HTTPRoute.gateway.networking.k8s.io" in one.text
 
 
 @pytest.mark.parametrize("broken", ["pattern: '['", "type: nothing"])

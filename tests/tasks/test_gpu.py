@@ -175,7 +175,7 @@ FAULTS = [
     ("gpu0.reasons=0x80", "gpu-health/clocks", Outcome.FAIL),
     ("gpu0.reasons=0x200", "gpu-health/clocks", Outcome.FAIL),  # a bit that the binding's own mask of all leaves out
     ("gpu0.reasons=0x400", "gpu-health/clocks", Outcome.FAIL),  # and the other one
-    ("gpu0.reasons=0x80000", "gpu-health/clocks", Outcome.FAIL),  # a bit that nobody knows
+    ("gpu0.reasons=0x80000", "gpu-health/clocks", Outcome.FAIL),  # an unknown bit
     ("gpu0.reasons=0x4", "gpu-health/clocks", Outcome.WARN),
     ("after nvmlEventSetWait_v2 1: gpu0.reasons=0x40", "gpu-health/clocks", Outcome.FAIL),
     ("gpu0.reasons.told=0x1bf", "gpu-health/clocks", Outcome.FAIL),  # it cannot tell of heat
@@ -235,7 +235,7 @@ FAULTS = [
     ("event.0=63", "gpu-xids/run", Outcome.WARN),
     ("event.0=1\nevent.0.type=0x2000", "gpu-xids/run", Outcome.FAIL),  # a poison error
     ("event.0=1\nevent.0.type=0x4000", "gpu-xids/run", Outcome.FAIL),  # the device is not available any more
-    ("event.0=1\nevent.0.type=0x80000", "gpu-xids/run", Outcome.UNKNOWN),  # an event that nobody knows
+    ("event.0=1\nevent.0.type=0x80000", "gpu-xids/run", Outcome.UNKNOWN),  # an unknown event
     ("after nvmlDeviceGetUUID 2: event.0=79", "gpu-xids/run", Outcome.FAIL),  # reported after the last wait
     ("gpu0.events.told=0x17", "gpu-xids/run", Outcome.UNKNOWN),  # registering succeeds, and no XID is ever told
     ("gpu0.ret.nvmlDeviceGetSupportedEventTypes=999", "gpu-xids/run", Outcome.UNKNOWN),
@@ -327,8 +327,8 @@ class TestInItsOwnProcess:
         report, collected = check(node)
         assert report.verdict is Verdict.RED
         said = bad(report)
-        assert said["gpu-driver/answers"].startswith("BLOCKED: There is no NVIDIA driver library")
-        assert "BLOCKED: There is no NVIDIA driver library" in said["gpu-health/judged"]
+        assert said["gpu-driver/answers"].startswith("BLOCKED: No NVIDIA driver library")
+        assert "BLOCKED: No NVIDIA driver library" in said["gpu-health/judged"]
         found = collected["gpu-driver"]
         assert isinstance(found, Evidence)
         assert isinstance(found.body, GpuDriver)
@@ -410,7 +410,7 @@ class TestInItsOwnProcess:
         assert isinstance(banks, Unread)
         assert banks.why is Why.NO_SYMBOL
 
-    def test_a_library_that_crashes_takes_nobody_with_it(self, node: Driver) -> None:
+    def test_a_library_that_crashes_ends_only_its_own_process(self, node: Driver) -> None:
         node.faults = ["gpu0.crash.nvmlDeviceGetUUID=1"]
         report, collected = check(node)
         found = collected["gpus"]

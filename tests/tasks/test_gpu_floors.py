@@ -1,4 +1,4 @@
-"""What the vendor publishes of speed: dense operations in each format that a kind has, and no format that it has not."""
+"""The vendor's published speeds: dense operations in each format that a kind has, and no format that it does not have."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def test_a_kind_has_figures_for_its_formats(profile: Profile) -> None:
     if profile.sku in WITHOUT_TENSOR_FIGURES:
         assert set(figures) == {"fp32"}
         return
-    turing, small = profile.sku == "T4", profile.sku == "A16"  # the sheet of the A16 is silent on BFLOAT16
+    turing, small = profile.sku == "T4", profile.sku == "A16"  # the data sheet of the A16 does not name BFLOAT16
     assert ("tf32" in figures, "bf16" in figures) == (not turing, not turing and not small)
     assert ("fp8" in figures) == profile.sku.startswith(("L4", "H", "B2"))
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.sku)
 def test_the_figures_stand_to_each_other_as_the_hardware_does(profile: Profile) -> None:
-    """Half precision at twice the rate of TF32, and FP8 at twice that of half precision: one slip of sparsity breaks it."""
+    """Half precision at twice the rate of TF32, and FP8 at twice that of half precision: a figure with sparsity breaks it."""
     if profile.tf32 and profile.fp16:
         assert profile.fp16.value == pytest.approx(2 * profile.tf32.value, rel=0.02)
     if profile.bf16 and profile.fp16:

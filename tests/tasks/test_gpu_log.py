@@ -1,4 +1,4 @@
-"""Faults in the kernel's messages: read from its buffer or the journal, and never taken for absent where they are unseen."""
+"""Faults in the kernel's messages: read from its buffer or the journal; if they cannot be seen, that is not 'no fault'."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def kmsg(node: Driver) -> Path:
 
 
 def forbid(wanted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let *wanted* not be opened, not even by root, as whom tests may run."""
+    """Let *wanted* not be opened, not even by root, which tests may run as."""
     opened = os.open
 
     def forbidden(path: str | bytes | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
@@ -192,16 +192,16 @@ class TestUnseen:
     def test_a_pipe_in_its_place_is_not_waited_for(self, node: Driver) -> None:
         kmsg(node).unlink()
         os.mkfifo(kmsg(node))
-        assert "not the kernel's buffer" in self.refused(node)
+        assert "not the kernel's message buffer" in self.refused(node)
 
     def test_messages_without_end(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(importlib.import_module("tasks.gpu.gpu_log"), "_MOST", 10_000)
         kmsg(node).write_text(f"{CALM}\n" * 20_000)
-        assert "do not end" in self.refused(node)
+        assert "larger than the limit" in self.refused(node)
 
 
 class TestJournal:
-    """Where the buffer may not be read, the journal of this boot may be, by a program that is asked here by a stand-in."""
+    """If the buffer may not be read, the journal of this boot may be; a small program replaces journalctl here."""
 
     @pytest.fixture
     def journal(self, node: Driver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:

@@ -139,7 +139,7 @@ def test_a_profile_without_a_source_or_with_a_slip_is_refused(before: bytes, aft
 
 
 class TestOfThePolicy:
-    """A policy may bring profiles for kinds that nobody shipped one for; they win, and their figures count."""
+    """A policy may bring profiles for kinds without a shipped one; they win, and their figures count."""
 
     def policy(self, profile: bytes) -> str:
         indented = profile.decode().strip().replace("\n", "\n          ")

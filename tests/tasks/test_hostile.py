@@ -1,4 +1,4 @@
-"""Three tracebacks that were, and their kind: hostile bytes are a refusal of the file that holds them, and hide no other."""
+"""Three former tracebacks, and similar ones: hostile bytes refuse the file that holds them, and do not hide other files."""
 
 from __future__ import annotations
 
@@ -163,14 +163,14 @@ class TestForeign:
 
     def test_a_line_of_the_journal_that_is_no_object(self) -> None:
         for line in (b"x", b"[]", b"1" * 5000, b"[" * 9999):
-            with pytest.raises(Refused, match="no JSON object"):
+            with pytest.raises(Refused, match="not a JSON object"):
                 list(_entries([line]))
         odd = json.dumps({"MESSAGE": [78, 300, -1, "a", None], "_SOURCE_MONOTONIC_TIMESTAMP": "9" * 5000}).encode()
         assert list(_entries([odd])) == [(0, "N????")]
 
 
 def test_authorities_of_one_name_and_one_key_are_climbed_once_each() -> None:
-    """Every one of them seems to have issued every other. Mutation: every path is tried, which is a factorial of them."""
+    """Each certificate seems to be the issuer of each other. Mutation: every path is tried, which is a factorial number."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a")])
 
     def made(serial: int, subject: x509.Name = name, ca: bool = True) -> x509.Certificate:
@@ -186,11 +186,11 @@ def test_authorities_of_one_name_and_one_key_are_climbed_once_each() -> None:
             .sign(key, hashes.SHA256())
         )
 
-    stranger = made(99, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "b")]))
+    other = made(99, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "b")]))
     leaf, between = made(1, ca=False), [made(serial) for serial in range(2, 10)]
     began = time.process_time()
     with pytest.raises(Refused, match="does not lead to"):
-        path_to([stranger], leaf, between, at=SIGNED_AT)
+        path_to([other], leaf, between, at=SIGNED_AT)
     assert time.process_time() - began < 2
     assert len(path_to(between[:1], leaf, between[1:], at=SIGNED_AT)) == 1
 
@@ -200,7 +200,7 @@ def _range(*events: tuple[Turn, str]) -> Range:
 
 
 def test_an_advisory_with_many_events_and_versions_is_not_read_in_a_square() -> None:
-    """Counted in CPU, many against few in one process: in a square sixteen times as long for four times as much."""
+    """CPU time, many against few in one process: quadratic time would be sixteen times as long for four times as much."""
 
     def took(count: int) -> float:
         events = [event for at in range(count) for event in ((Turn.INTRODUCED, f"{at}.0"), (Turn.FIXED, f"{at}.5"))]

@@ -93,7 +93,7 @@ class TestTimes:
     def test_several_tokens_in_an_event_count_as_the_server_counts_them(self) -> None:
         with serving(a=Plan(first=0.05, gap=0.04, events=3, words=4)) as api:
             body = looked(small(api, tokens=12))
-        shot = body.run(RunKind.CLOSED, "a", 1).shots[0]  # type: ignore[union-attr]  # it fails where it is None
+        shot = body.run(RunKind.CLOSED, "a", 1).shots[0]  # type: ignore[union-attr]  # it fails if it is None
         assert (shot.tokens, len(shot.gaps)) == (12, 2)
         assert shot.tpot == sum(shot.gaps) // 11
 
@@ -196,7 +196,7 @@ class TestErrors:
         assert body.runs[1].shots[0].fault is None
         assert time.monotonic() - began < 20
 
-    def test_nobody_listens(self) -> None:
+    def test_no_server_listens(self) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             load = Load(url=f"http://127.0.0.1:{taken.getsockname()[1]}", models=("a",), each=2, concurrencies=(1,), rates=())
@@ -251,7 +251,7 @@ class TestReach:
     def test_a_key_does_not_travel_in_the_clear(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MODEL_KEY", "very-secret")
         load = Load(url="http://models.example", models=("a",))
-        with pytest.raises(Refused, match="in the clear"):
+        with pytest.raises(Refused, match="without encryption"):
             looked(load, key="env:MODEL_KEY", tier=Tier.RESTRICTED)
 
     def test_a_key_is_sent_and_never_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:

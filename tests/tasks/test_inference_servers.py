@@ -139,11 +139,11 @@ class TestAzureLocal:
     @pytest.mark.parametrize(
         ("made", "said"),
         [
-            (lambda: token(NOW - timedelta(seconds=1)), "ends at"),
-            (lambda: token(NOW + timedelta(seconds=299)), "ends at"),
-            (lambda: "just-a-key", "no JSON Web Token"),
-            (lambda: "a.%%%.c", "no JSON Web Token"),
-            (lambda: token(None), "no JSON Web Token"),
+            (lambda: token(NOW - timedelta(seconds=1)), "expires at"),
+            (lambda: token(NOW + timedelta(seconds=299)), "expires at"),
+            (lambda: "just-a-key", "not a JSON Web Token"),
+            (lambda: "a.%%%.c", "not a JSON Web Token"),
+            (lambda: token(None), "not a JSON Web Token"),
         ],
         ids=["ended", "ends meanwhile", "a key", "not base64", "no end"],
     )
@@ -181,7 +181,7 @@ class TestOthers:
         assert [one.status for one in body.server.probes] == ([] if flavour is Flavour.OPENAI else [200, 200])
         assert server.read == 0
 
-    def test_nobody_there(self) -> None:
+    def test_no_server(self) -> None:
         body = looked(Load(url="http://127.0.0.1:9", models=("a",), each=2, concurrencies=(1,), rates=()))
         assert body.server.flavour is Flavour.UNREACHED
         assert not body.server.probes

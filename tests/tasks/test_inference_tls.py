@@ -1,4 +1,4 @@
-"""TLS to an inference endpoint: whom it does not trust is told nothing, the key least of all, and the reason is kept."""
+"""TLS to an inference endpoint: a server that it does not trust gets no data and never the key, and the reason is kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY = "very-secret"
 
 @dataclass(frozen=True)
 class Site:
-    """Our authority, another, and the files of both where an operator would keep them."""
+    """Our authority, another one, and the files of both, as an operator would keep them."""
 
     folder: Path
     ours: Authority
@@ -117,5 +117,5 @@ def test_authorities_that_are_none_are_refused(site: Site) -> None:
     broken = site.folder / "broken.pem"
     broken.write_text("no certificate")
     for path in (broken, site.folder / "absent.pem"):
-        with pytest.raises(Refused, match=r"authorities (holds no certificates|does not exist)"):
+        with pytest.raises(Refused, match=r"authorities (holds no readable certificates|does not exist)"):
             asked("https://127.0.0.1:1", str(path))

@@ -162,21 +162,21 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
 )
 UNREADABLE: list[tuple[str, str | bytes, str, int]] = [
     ("no YAML", "kind: [a\n", "not YAML", 2),
-    ("a key twice", "kind: Pod\nmetadata:\n  name: a\n  name: b\n", "stands twice", 4),
+    ("a key twice", "kind: Pod\nmetadata:\n  name: a\n  name: b\n", "appears twice", 4),
     ("a bomb of aliases", BOMB, "more than", 7),
-    ("an alias inside itself", "a: 1\nb: &b [*b]\n", "never end", 2),
-    ("an alias of nothing", "a: *nothing\n", "repeats nothing", 1),
+    ("an alias inside itself", "a: 1\nb: &b [*b]\n", "without end", 2),
+    ("an alias of nothing", "a: *nothing\n", "has no anchor", 1),
     ("too deep", "a:\n  " + "[" * 200 + "]" * 200, "nested", 2),
     ("a template", "kind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n", "not rendered", 3),
     ("a template with blocks", "kind: Pod\n{{- if .Values.x }}\nmetadata: {}\n{{- end }}\n", "not rendered", 2),
-    ("values of a chart", "replicas: 3\n", "no Kubernetes object", 1),
-    ("a recipe", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", "recipe", 1),
+    ("values of a chart", "replicas: 3\n", "not a Kubernetes object", 1),
+    ("a recipe", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", "is not a manifest", 1),
     ("a list for a document", "- kind: Pod\n", "is a mapping", 1),
     ("a boolean for a key", "kind: Pod\ny: 1\n", "in quotes", 2),
-    ("a tag", "kind: Pod\nx: !!python/name:os.system ''\n", "no meaning", 2),
+    ("a tag", "kind: Pod\nx: !!python/name:os.system ''\n", "not allowed", 2),
     ("no text", b"kind: Pod\n\xff\xfe\n", "UTF-8", 2),
     ("a control character", b"kind: Pod\nx: \x01\n", "does not allow", 2),
-    ("merging what is no mapping", "kind: Pod\n<<: 7\n", "no mapping", 2),
+    ("merging what is not a mapping", "kind: Pod\n<<: 7\n", "not a mapping", 2),
 ]
 
 
@@ -234,11 +234,11 @@ data: {template: "{{ .Values.any }}"}
     assert [one.harmless for one in network.others] == [True]
 
 
-def test_an_object_that_stands_twice_is_not_read_in_silence(tmp_path: Path) -> None:
+def test_an_object_that_appears_twice_is_reported(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text(POLICY)
     network = read(tmp_path, POLICY, "two.yaml")
     assert [(one.at.path, one.text) for one in network.unread] == [
-        ("two.yaml", "the object stands twice, first at one.yaml:1; the later one counts")
+        ("two.yaml", "the object appears twice, first at one.yaml:1; the later one counts")
     ]
 
 

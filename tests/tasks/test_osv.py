@@ -1,4 +1,4 @@
-"""Advisories, offline: exports imported whole or not at all, and packages compared so that doubt is never safety."""
+"""Advisories, offline: exports are imported whole or not at all, and an unclear comparison never counts as safe."""
 
 from __future__ import annotations
 
@@ -235,13 +235,13 @@ class TestImport:
             ((), r"holds no advisory; give"),
             ((b"{ not json", b"{}"), r"none of its 2 members could be read as one \(A-0\.json: "),
             ((advisory(affected=[{"package": {"ecosystem": "PyPI", "name": "x"}, "ranges": 7}]),), "read: 1 could not"),
-            ((advisory(withdrawn="2024-01-01T00:00:00Z"),), "no advisory in force: all 1 of PyPI are withdrawn"),
+            ((advisory(withdrawn="2024-01-01T00:00:00Z"),), "only withdrawn advisories: all 1 of PyPI"),
         ],
     )  # fmt: skip
     def test_an_export_without_advisories_says_so(self, tmp_path: Path, advisories: tuple[object, ...], why: str) -> None:
         bring_in(tmp_path, advisory())
         with pytest.raises(Refused, match=why):
-            bring_in(tmp_path, *advisories)  # type: ignore[arg-type]  # bytes where an advisory is due, too
+            bring_in(tmp_path, *advisories)  # type: ignore[arg-type]  # bytes in place of an advisory, too
         assert len(ask(tmp_path, "pkg:pypi/thing@1.5").matches) == 1, "the old data stays"
 
     def test_a_folder_is_refused_and_told_what_to_do(self, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every reader but pickle's: good files pass without a word, and the smallest lie in each is a problem."""
+"""Every reader except pickle's: good files pass without a problem, and the smallest error in each is a problem."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_a_member_twice_is_a_problem() -> None:
     with zipfile.ZipFile(out, "w") as file:
         file.writestr("archive/data.pkl", STATE)
         file.writestr("archive/data.pkl", STATE)
-    assert any("there twice" in problem for problem in seen(out.getvalue(), "model.bin").problems)
+    assert any("appears twice" in problem for problem in seen(out.getvalue(), "model.bin").problems)
 
 
 def test_a_streamed_zip_is_read_like_any_other() -> None:
@@ -539,7 +539,7 @@ def test_a_name_makes_bytes_be_read_by_its_rules(name: str, data: bytes) -> None
 
 @pytest.mark.parametrize("good", [tensors({"a": one()}, bytes(16)), gguf(PAIRS, INFOS, 66), b"\x89PNG\r\n\x1a\n" + bytes(60)])
 def test_an_archive_at_the_end_of_another_file_is_a_problem(good: bytes) -> None:
-    assert any("ends as a zip" in problem for problem in seen(good + archive({"a": b"1"}), "x").problems)
+    assert any("ends like a zip" in problem for problem in seen(good + archive({"a": b"1"}), "x").problems)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Definitions as their makers publish them, whole: every schema and every rule in them, and objects that they take and refuse.
 
-Nothing of others is kept here, so this is asked only where a folder is named (``make definitions CRDS=DIR``): definitions
-anywhere in it, objects to be taken below ``valid``, and objects to be refused below ``invalid``, one to a file.
+No files of others are kept here, so this runs only if a folder is named (``make definitions CRDS=DIR``): definitions anywhere
+in it, objects to be accepted below ``valid``, and objects to be refused below ``invalid``, one in each file.
 """
 
 from __future__ import annotations

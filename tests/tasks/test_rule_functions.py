@@ -72,7 +72,7 @@ def test_an_error_refuses(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["'aaa'.find('a') == 'a'", "authorizer.path('/x').check('get').allowed()", "self.x ==", "nobody(1)"]
+    "rule", ["'aaa'.find('a') == 'a'", "authorizer.path('/x').check('get').allowed()", "self.x ==", "unknown(1)"]
 )
 def test_what_nothing_here_can_ask_is_said_to_be_unasked(rule: str) -> None:
     with pytest.raises(NotChecked):

@@ -1,4 +1,4 @@
-"""SBOMs are read by their specifications: what is valid passes, and nothing at all makes the reader fall over."""
+"""SBOMs are read by their specifications: a valid one passes, and no input crashes the reader."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def collect(folder: Path, *attached: Path) -> Sboms:
     [("model.safetensors", False, True), ("bom.json", False, False), ("model.safetensors", True, False)],
 )
 def test_it_is_idle_only_where_it_opens_nothing(tmp_path: Path, named: str, attached: bool, idle: bool) -> None:
-    """What is idle looks in our own process, so whatever would be opened must not be."""
+    """The check for idle collectors runs in our own process, so it must not open any file."""
     folder, other = tmp_path / "model", tmp_path / "notes"
     folder.mkdir()
     (folder / named).write_bytes(b"{}")
@@ -76,10 +76,10 @@ def test_it_is_idle_only_where_it_opens_nothing(tmp_path: Path, named: str, atta
 
     assert sboms.idle(request, seen) is idle
     for path in (folder / named, other):
-        path.unlink()  # so that whoever opens one of them says so
+        path.unlink()  # so that a collector that opens one of them says so
     with pytest.raises((Refused, Unavailable, OSError)) as raised:
         sboms.look(request, seen)
-    assert ("no SBOM lies in" in str(raised.value)) is idle or attached
+    assert ("no SBOM was found in" in str(raised.value)) is idle or attached
 
 
 @pytest.fixture
@@ -216,10 +216,10 @@ _DEEP = b'{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":
 
 FAULTS: dict[str, Callable[[dict[str, object]], object]] = {
     "must be unique": lambda d: d | {"components": _TWINS},
-    "bom-ref of nothing": lambda d: d | {"dependencies": [{"ref": "root", "dependsOn": ["ghost"]}]},
+    "not the bom-ref of any part": lambda d: d | {"dependencies": [{"ref": "root", "dependsOn": ["ghost"]}]},
     "serialNumber": lambda d: d | {"serialNumber": "urn:uuid:not-one"},
     "metadata.timestamp": lambda d: d | {"metadata": {"timestamp": "yesterday"}},
-    "names the schema of 1.4": lambda d: d | {"$schema": "http://cyclonedx.org/schema/bom-1.4.schema.json"},
+    "names the schema of version 1.4": lambda d: d | {"$schema": "http://cyclonedx.org/schema/bom-1.4.schema.json"},
     "not a CycloneDX version": lambda d: d | {"specVersion": "2.9"},
     "bomFormat": lambda d: d | {"bomFormat": "cyclonedx"},
     "licenses[0].license.id": lambda d: d | {"components": [_FILE | {"licenses": [{"license": {"id": "Mine"}}]}]},
@@ -280,7 +280,7 @@ def test_what_is_too_large_is_refused_without_being_read(tmp_path: Path) -> None
         target=tmp_path, kind="model", tier=Tier.AIR_GAPPED, now=NOW, trust=tmp_path, data=tmp_path, cache=tmp_path
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(Refused, match="at most 67108864"):
+    with pytest.raises(Refused, match="the limit for a file of this kind is 67108864"):
         sboms.look(request, Seen({"tree": evidence(tree)}, at=NOW, subject_name="m"))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024, "the file was read"
 

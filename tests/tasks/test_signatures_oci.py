@@ -91,7 +91,7 @@ def test_a_signature_over_another_image_covers_nothing_of_this_one(tmp_path: Pat
     assert "proven" in {rule for rule, _ in failed(judge_on_disk(layout, trust))}
 
 
-def test_a_signature_by_a_stranger_proves_nothing(tmp_path: Path, trust: Path) -> None:
+def test_a_signature_by_an_unknown_key_proves_nothing(tmp_path: Path, trust: Path) -> None:
     layout = tmp_path / "layout"
     signed = image(layout)
     index(layout, signed, simple_signing(layout, Key(), signed["digest"]))
@@ -125,7 +125,7 @@ def _newer(layout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(_rewrite, "other bytes"), (_lie, "its descriptor says"), (_newer, "only 1.0.0 is known")],
+    [(_rewrite, "does not match its name"), (_lie, "its descriptor says"), (_newer, "reads only 1.0.0")],
 )
 def test_a_broken_layout_is_refused(tmp_path: Path, key: Key, trust: Path, change: Callable[[Path], None], said: str) -> None:
     layout = tmp_path / "layout"

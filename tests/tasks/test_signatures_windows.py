@@ -1,4 +1,4 @@
-"""Validity windows: what a retired log, authority or key vouches for does not count, however sound its signature is."""
+"""Validity windows: what a retired log, authority or key signed does not count, even if the signature is valid."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_private_sigstore_is_trusted_like_any_other(kind: str) -> None:
 @pytest.mark.parametrize("part", ["rekor", "ca", "ct"])
 def test_a_log_or_authority_retired_100_days_before_does_not_count(part: str, kind: str) -> None:
     sigstore = PrivateSigstore(windows={part: (LONG_AGO, SIGNED_AT - timedelta(days=100))})
-    with pytest.raises(Refused, match=r"counted from|no promise"):
+    with pytest.raises(Refused, match=r"was valid from|has no timestamp"):
         opened(sigstore, sigstore.bundle(PAYLOAD, kind=kind))
 
 
@@ -58,7 +58,7 @@ def test_a_window_includes_its_last_moment_and_not_the_next(part: str) -> None:
     sigstore = PrivateSigstore(windows={part: (LONG_AGO, SIGNED_AT)})
     assert opened(sigstore, sigstore.bundle(PAYLOAD)).trusted_time == SIGNED_AT
     sigstore.windows[part] = (LONG_AGO, SIGNED_AT - timedelta(microseconds=1))
-    with pytest.raises(Refused, match="counted from"):
+    with pytest.raises(Refused, match="was valid from"):
         opened(sigstore, sigstore.bundle(PAYLOAD))
 
 
@@ -73,12 +73,12 @@ def test_a_certificate_that_had_ended_when_it_was_used_does_not_count() -> None:
 
 def test_a_certificate_that_no_certificate_log_promised_does_not_count() -> None:
     sigstore = PrivateSigstore()
-    with pytest.raises(Refused, match="promised to no certificate transparency log"):
+    with pytest.raises(Refused, match="has no timestamp of a certificate transparency log"):
         opened(sigstore, sigstore.bundle(PAYLOAD, promised=False))
 
 
 @pytest.mark.parametrize("part", ["rekor", "ca", "ct"])
-def test_a_stranger_in_the_place_of_an_authority_proves_nothing(part: str) -> None:
+def test_an_unknown_key_in_the_place_of_an_authority_proves_nothing(part: str) -> None:
     sigstore = PrivateSigstore()
     bundle = sigstore.bundle(PAYLOAD)
     setattr(sigstore, part, PrivateSigstore().ca)
@@ -131,10 +131,10 @@ def test_the_log_entry_of_an_enrolled_key_gives_its_time_and_must_be_sound() -> 
     bundle = sigstore.bundle(PAYLOAD, keyed=True)
     found = opened(sigstore, bundle, keyed=True)
     assert (found.signers[0].key, found.trusted_time) == (trusting(sigstore, keyed=True).keys[0].id, SIGNED_AT)
-    with pytest.raises(Refused, match="none of the enrolled ones"):
+    with pytest.raises(Refused, match="a key that is not enrolled"):
         opened(sigstore, bundle)
     sigstore.windows["rekor"] = (LONG_AGO, SIGNED_AT - timedelta(days=1))
-    with pytest.raises(Refused, match="counted from"):
+    with pytest.raises(Refused, match="was valid from"):
         opened(sigstore, bundle, keyed=True)
 
 
@@ -208,7 +208,7 @@ def test_the_digest_of_trust_changes_with_every_byte_and_name(tmp_path: Path) ->
     [
         ("keys/a.pub", b"-----BEGIN PRIVATE KEY-----\n", "is a private key"),
         ("keys/a.pub", b"nonsense", "not a public key"),
-        ("keys/a.txt", b"", "not trusted material"),
+        ("keys/a.txt", b"", "has a wrong name"),
         ("keys/a.pub", Key().pem + Key().pem, "more than one key"),
         ("roots/a.json", b"{}", "not a Sigstore trusted root"),
         ("roots/a.json", b"{", "not JSON"),

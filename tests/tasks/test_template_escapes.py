@@ -1,4 +1,4 @@
-"""Templates made at random: whatever passes is rendered without any sandbox and must not look up one name with underscores."""
+"""Random templates: each that passes is rendered without a sandbox, and must not look up a name with two underscores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crafted text costs no more than its length: every reader of text, on what makes careless patterns run for hours."""
+"""Crafted text takes time in proportion to its length: every reader of text, on input that makes bad patterns run for hours."""
 
 from __future__ import annotations
 

@@ -348,7 +348,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.usefixtures("later")
-def test_what_nobody_changed_is_read_once_and_described_the_same(model: Path, look: Look, described: list[str]) -> None:
+def test_what_did_not_change_is_read_once_and_described_the_same(model: Path, look: Look, described: list[str]) -> None:
     first = look(model)
     described.clear()
     second = look(model)
@@ -444,7 +444,7 @@ def test_a_spoiled_cache_is_not_believed(model: Path, look: Look, described: lis
 
 
 @pytest.mark.usefixtures("later")
-def test_a_spoiled_cache_is_made_anew(model: Path, look: Look, described: list[str], tmp_path: Path) -> None:
+def test_a_spoiled_cache_is_made_again(model: Path, look: Look, described: list[str], tmp_path: Path) -> None:
     look(model)
     (file,) = (tmp_path / "cache" / "digests").iterdir()
     file.write_bytes(b"noise")
@@ -457,7 +457,7 @@ def test_a_spoiled_cache_is_made_anew(model: Path, look: Look, described: list[s
 
 @pytest.mark.usefixtures("later")
 def test_a_cache_that_cannot_be_written_is_done_without(model: Path, look: Look) -> None:
-    (model.parent / "occupied").write_text("a file where the folder should be")
+    (model.parent / "occupied").write_text("a file in place of the folder")
     assert len(look(model, cache=model.parent / "occupied").files) == 5
 
 

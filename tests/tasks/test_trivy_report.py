@@ -1,4 +1,4 @@
-"""Trivy's own reports, read; and reports that are none, refused."""
+"""Trivy's own reports are read; other files are refused."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def report(**changes: object) -> dict[str, object]:
 
 
 def inside(change: Callable[[dict[str, object]], object]) -> dict[str, object]:
-    """A sound report but for *change*, made to its one vulnerability."""
+    """A valid report with one *change* to its one vulnerability."""
     document = json.loads(json.dumps(report()))
     change(document["Results"][0]["Vulnerabilities"][0])
     found: dict[str, object] = document

@@ -1,4 +1,4 @@
-"""Version order: other people's cases line by line, and what an order must always be."""
+"""Version order: the cases of other projects line by line, and the properties of every order."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_documented_cases(ecosystem: str, left: str, sign: str, right: str) -> N
 def test_what_is_no_version_is_unknown(ecosystem: str, version: str) -> None:
     found = scheme(ecosystem)
     assert found is not None
-    with pytest.raises(Unparsable, match="cannot be known"):
+    with pytest.raises(Unparsable, match="it is unknown whether"):
         found.key(version)
     assert issubclass(Unparsable, Refused)
 

@@ -1,4 +1,4 @@
-"""VEX documents among the attestations: read into one shape, with what keeps a statement from counting said beside it."""
+"""VEX documents among the attestations: read into one form, with the reason if a statement does not count."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_subcomponent_narrows_the_statement(tmp_path: Path) -> None:
 
 
 def test_an_unproven_document_has_no_signer_and_a_problem(tmp_path: Path) -> None:
-    (document,) = look(tmp_path, attested(openvex(), signers=(), problem="Nobody signed it.")).documents
+    (document,) = look(tmp_path, attested(openvex(), signers=(), problem="It is not signed.")).documents
     assert document.signers == ()
     assert document.problem
 

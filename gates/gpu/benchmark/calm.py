@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arcops.calm import calm, singer, undisturbed
+from arcops.calm import calm, canary_device, undisturbed
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.seen.baseline import Baselines, Song, known_songs
+from arcops.seen.baseline import Baselines, CanaryTimes, canary_times
 from arcops.seen.benchmark import Benchmark, Measured, Session
 from arcops.zones import PPM, median
 from gates.gpu.benchmark.policy import BenchmarkPolicy
@@ -28,12 +28,12 @@ class Calm:
         self._body, self._drift = body, drift
         self._sessions: dict[str, list[Session]] = {device: [] for device in singles(body)}
         for figure in body.figures:
-            self._sessions.setdefault(singer(figure.device), []).extend(figure.sessions)
+            self._sessions.setdefault(canary_device(figure.device), []).extend(figure.sessions)
         self._calm = {device: calm(sessions) for device, sessions in self._sessions.items()}
 
     def sessions(self, figure: Measured) -> tuple[Session, ...]:
         """Those of *figure* that nothing disturbed."""
-        return undisturbed(figure.sessions, self._calm[singer(figure.device)], self._drift)
+        return undisturbed(figure.sessions, self._calm[canary_device(figure.device)], self._drift)
 
     def findings(self, found: Evidence[Benchmark], given: Evidence[Baselines], policy: BenchmarkPolicy) -> Iterator[Finding]:
         clean = True
@@ -41,7 +41,9 @@ class Calm:
             name, calmly = shown(device), self._calm[device]
             if not calmly:
                 clean = False
-                yield CANARY.unknown(f"No canary sang on {name}, so nobody knows what else ran.", found, about=name)
+                yield CANARY.unknown(
+                    f"The canary did not run on {name}, so other load on the device is unknown.", found, about=name
+                )
                 continue
             bad = len(sessions) - len(undisturbed(sessions, calmly, self._drift))
             if bad * 100 > policy.most_disturbed * len(sessions):
@@ -59,8 +61,8 @@ class Calm:
             yield CANARY.passes(f"The canary kept within {self._drift} % of its calm time.", found)
 
     def _moved(self, given: Baselines) -> Iterator[tuple[str, str]]:
-        for here in known_songs(self._body):
-            there: Song | None = given.baseline.song(here.model) if given.baseline is not None else None
+        for here in canary_times(self._body):
+            there: CanaryTimes | None = given.baseline.canary_on(here.model) if given.baseline is not None else None
             if there is None:
                 continue
             ratio = median(here.times) * PPM // median(there.times)

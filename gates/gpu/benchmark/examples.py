@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from arcops.evidence import Body
 from arcops.exercise import Exercise
 from arcops.gate import Example
-from arcops.seen.baseline import Baseline, Baselines, known_figures, known_songs
+from arcops.seen.baseline import Baseline, Baselines, canary_times, known_figures
 from arcops.seen.benchmark import Benchmark, Checked, Machine, Measured, Moment, Session, Sustained, Unit
 from arcops.signer import ProvenSigner, SignerRule
 from arcops.subject import Digest, Subject
@@ -78,7 +78,7 @@ def known(body: Benchmark) -> Baselines:
         exercise=body.exercise,
         machines=body.machines,
         figures=known_figures(body),
-        canary=known_songs(body),
+        canary=canary_times(body),
     )
     return Baselines(baseline=baseline, signers=(ProvenSigner(key=KEY),), file="d4" * 32)
 

@@ -6,7 +6,7 @@ ruled out.
 
 Judged: results against exact references; every figure's sessions against the signed baseline, in three zones: RED where even
 the good end of the 95 percent interval is beyond the tolerance, GREEN where even the bad end is inside, else AMBER; a canary
-that sings between all sessions; and a load that is kept up. Sessions in which the canary was slow are left out, and where too
+that runs between all sessions; and a load that is kept up. Sessions in which the canary was slow are left out, and where too
 few remain no figure is called slow. Calm is taken from the run itself: a canary that is slow all the time disturbs nothing, for
 then it is the device that is slow.
 

@@ -1,4 +1,4 @@
-"""A drill: one thing that a device does, which can be timed and whose result can be held against a reference."""
+"""A drill: one task of a device that can be timed, and whose result can be compared with a reference."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from arcops.seen.benchmark import Checked, Machine, Moment, Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """``time(n)`` warms up, then gives n samples in nanoseconds, each over fresh buffers; ``check()`` looks at results.
+    """``time(n)`` warms up, then gives n samples in nanoseconds, each over new buffers; ``check()`` compares results.
 
-    ``work`` is the bytes or operations of one sample. Either may raise `arcops.errors.Unavailable` where the device has gone.
+    ``work`` is the bytes or operations of one sample. Either may raise `arcops.errors.Unavailable` if the device is lost.
     ``absent`` says why this device cannot do it (an old architecture, no peer); then neither is called.
     """
 
@@ -26,7 +26,7 @@ class Drill:
 
 
 class Device(Protocol):
-    """Something that can be measured. Opened by a function that lists all devices of its kind; closed by `close`."""
+    """A device that can be measured. A function that lists all devices of its kind opens it; `close` closes it."""
 
     @property
     def machine(self) -> Machine: ...
@@ -34,11 +34,11 @@ class Device(Protocol):
     def drills(self) -> Sequence[Drill]: ...
 
     def canary(self) -> Drill:
-        """Short and never changed from release to release: when it moves, the machine is disturbed."""
+        """A short drill that never changes between releases: if its time changes, something disturbs the machine."""
         ...
 
     def sustain(self, microseconds: int) -> Iterator[Moment]:
-        """Keep up the heaviest load, telling of it at least twice a second."""
+        """Keep the heaviest load running, and give a moment at least twice a second."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Sessions: every drill is visited in turn, with the canary before and after, until more visits would change no answer."""
+"""Sessions: every drill runs in turn, with the canary before and after, until more sessions would not change the result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from arcops.calm import calm, singer, undisturbed
+from arcops.calm import calm, canary_device, undisturbed
 from arcops.errors import ArcOpsError, Stopped
 from arcops.exercise import Exercise
 from arcops.seen.baseline import Baseline, model_of
@@ -18,16 +18,16 @@ from tasks.gpu.bench.drills import Device, Drill
 T = TypeVar("T")
 
 SAMPLES = 5
-"""Samples in a session. They share its heat and its neighbours, so more of them would tell little more."""
+"""Samples in a session. They share its heat and its other load, so more samples would say little more."""
 _CANARIES = 2
 """Samples of the canary before, and as many after."""
 _SECONDS_FOR_REST = 30.0
-"""What the last checks may take beside the budget."""
+"""The time that the last checks may take in addition to the budget."""
 
 
 @dataclass(slots=True)
 class _Course:
-    """One drill on its way: ``lost`` says why it goes no further."""
+    """The progress of one drill: ``lost`` says why it was stopped."""
 
     device: Device
     drill: Drill
@@ -39,8 +39,8 @@ class _Course:
 class Sessions:
     """What *devices* do in *exercise*. *alive* is called between visits, and ends everything by what it raises.
 
-    *clock* tells seconds. A device whose name holds a ``>`` is a pair, and no load of its own is kept up on it. A device that
-    raises is left alone from then on, and its figures say why.
+    **clock* tells seconds. A device whose name holds a ``>`` is a pair, and has no sustained load. A device that raises is not
+    used any more, and its figures say why.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Sessions:
         return self._clock() < self._end
 
     def _decided(self, course: _Course) -> bool:
-        """Enough sessions that nothing disturbed to know the zone, or to know that there is nothing to compare with."""
+        """Were there enough undisturbed sessions to know the zone, or to know that there is nothing to compare with?"""
         if len(course.sessions) < self._exercise.least:
             return False
         device = course.device.machine.device
@@ -93,7 +93,7 @@ class Sessions:
         known = self._baseline and self._baseline.figure(course.drill.name, model_of(device, machines))
         if not known or known.work != course.drill.work:
             return True
-        around = (one.sessions for one in self._courses if singer(one.device.machine.device) == singer(device))
+        around = (one.sessions for one in self._courses if canary_device(one.device.machine.device) == canary_device(device))
         quiet = calm(session for sessions in around for session in sessions)
         left = undisturbed(course.sessions, quiet, self._exercise.drift)
         if len(left) < LEAST_SESSIONS:
@@ -115,7 +115,7 @@ class Sessions:
                 self._check(course)
 
     def _check(self, course: _Course) -> None:
-        """Look at results: after the first session, and at the end, when the device is as hot as it gets."""
+        """Compare results: after the first session, and at the end, when the device is hottest."""
         check = course.drill.check
         if check is None or self._clock() > self._end + _SECONDS_FOR_REST:
             return
@@ -125,7 +125,7 @@ class Sessions:
             course.checks.append(found)
 
     def _guarded(self, course: _Course, work: Callable[[], T]) -> T | None:
-        """What *work* gives; where the device fails it is lost, and so is all that it had still to do."""
+        """What *work* gives. If the device fails, it is lost, and so are all its remaining drills."""
         name = course.device.machine.device
         if name not in self._gone:
             try:
@@ -149,7 +149,7 @@ class Sessions:
                 self._alive()
                 moments.append(moment)
                 if self._clock() - begun > 2 * self._exercise.sustained / 1e6 + _SECONDS_FOR_REST:
-                    said = "the load did not end when it should have"
+                    said = "the load did not end in time"
                     break
         except Stopped:
             raise
@@ -161,7 +161,7 @@ class Sessions:
         said = course.drill.absent or course.lost
         if not said and len(course.sessions) < self._exercise.least:
             made = len(course.sessions)
-            said = f"the time was over after {made} of at least {self._exercise.least} sessions; give a larger budget"
+            said = f"the time ended after {made} of at least {self._exercise.least} sessions; use a larger budget"
         return Measured(
             name=course.drill.name,
             device=course.device.machine.device,

@@ -10,7 +10,7 @@ from tasks.kubernetes.manifests.names import label_key, label_value, port_name
 from tasks.kubernetes.manifests.policy import port_number
 
 Tell = Callable[[Field, str], None]
-"""Says that what stands at a field is not understood here."""
+"""Reports that the value of a field is not understood here."""
 _NAMESPACE = "io.kubernetes.pod.namespace"
 _NAMESPACE_LABELS = "io.cilium.k8s.namespace.labels."
 _OTHERS = "io.cilium."
@@ -18,7 +18,7 @@ _PROXIES = ("listener", "terminatingTLS", "originatingTLS")
 
 
 def endpoints(found: Field, tell: Tell) -> tuple[Selector | None, Selector] | None:
-    """Namespaces (`None` where the selector says nothing about them) and pods; `None` where it is not understood."""
+    """Namespaces (`None` if the selector says nothing about them) and pods; `None` if the selector is not understood."""
     found.only("matchLabels", "matchExpressions")
     spaces: list[Label | Requirement] = []
     pods: list[Label | Requirement] = []
@@ -56,16 +56,16 @@ def _requirement(item: Field, key: str) -> Requirement | None:
     known = {operator.value: operator for operator in Operator}
     values = tuple(one.text() for one in item.items("values"))
     if named not in known:
-        item.complaints.add(item.line, f"{item.path}.operator", f"{named[:80]!r} is none of {', '.join(known)}")
+        item.complaints.add(item.line, f"{item.path}.operator", f"{named[:80]!r} is not one of {', '.join(known)}")
         return None
     if (known[named] in (Operator.IN, Operator.NOT_IN)) is not bool(values):
-        item.complaints.add(item.line, f"{item.path}.values", f"{named} does not go with {len(values)} values")
+        item.complaints.add(item.line, f"{item.path}.values", f"{named} cannot be used with {len(values)} values")
         return None
     return Requirement(key=key, operator=known[named], values=tuple(dict.fromkeys(values)))
 
 
 def _key(text: str, at: Field, tell: Tell) -> tuple[bool, str] | None:
-    """Is the label *text* one of the namespace, and what is it called there? `None` where it is neither that nor a pod's."""
+    """Is the label *text* one of the namespace, and what is its name there? `None` if it is of neither namespace nor pod."""
     source, colon, rest = text.partition(":")
     if not colon:
         source, rest = "any", text
@@ -78,12 +78,12 @@ def _key(text: str, at: Field, tell: Tell) -> tuple[bool, str] | None:
             if problem := label_key(rest):
                 at.wrong(f"{text[:80]!r} in a label: {problem}")
             return False, rest
-    tell(at, f"nothing here knows whom Cilium gives the label {text[:80]!r}")
+    tell(at, f"ArcOps does not know which pods have the label {text[:80]!r} in Cilium")
     return None
 
 
 def ports(item: Field, tell: Tell, *, denies: bool) -> tuple[PortRange, ...] | None:
-    """The ports of a rule, none for every port; `None` where they are not understood."""
+    """The ports of a rule; empty for all ports; `None` if they are not understood."""
     found: list[PortRange] = []
     for group in item.items("toPorts"):
         if denies:
@@ -93,11 +93,11 @@ def ports(item: Field, tell: Tell, *, denies: bool) -> tuple[PortRange, ...] | N
         for name in _PROXIES:
             proxy = group.get(name)
             if proxy is not None:
-                tell(proxy, "it leads requests through a proxy of its own, and nothing here knows what that does")
+                tell(proxy, "it sends requests through a proxy, and ArcOps does not know what the proxy allows")
                 return None
         listed = [one for port in group.items("ports") for one in _port(port, tell)]
         if not listed:
-            tell(group, "it names no port that is understood here")
+            tell(group, "it names no port that ArcOps understands")
             return None
         found += listed
     return tuple(found)
@@ -109,7 +109,7 @@ def _port(item: Field, tell: Tell) -> Iterator[PortRange]:
     named = text_at(item.get("protocol"), "ANY").upper() or "ANY"
     known: dict[str, Protocol | None] = {**{one.value: one for one in Protocol}, "ANY": None}
     if named not in known:
-        tell(item, f"nothing here knows ports of {named[:20]!r}")
+        tell(item, f"ArcOps does not know the protocol {named[:20]!r}")
         return
     if at is None:
         item.complaints.add(item.line, f"{item.path}.port", "a port needs its number or name")
@@ -119,7 +119,7 @@ def _port(item: Field, tell: Tell) -> Iterator[PortRange]:
         if problem := port_name(text.lower()):
             at.wrong(f"{text[:80]!r}: {problem}")
         elif item.get("endPort") is not None:
-            at.wrong("an endPort needs a port by number, not by name")
+            at.wrong("endPort needs a port number, not a port name")
         else:
             yield PortRange(protocol=known[named], name=text.lower())
         return
@@ -132,7 +132,7 @@ def _port(item: Field, tell: Tell) -> Iterator[PortRange]:
     if end_at is not None:
         last = whole_at(end_at)
         if last < first:
-            end_at.wrong(f"{last} lies below the port {text[:6]} that the range begins with")
+            end_at.wrong(f"{last} is lower than {text[:6]}, the first port of the range")
             return
         last = port_number(end_at, last)
     if first and last:

@@ -1,9 +1,9 @@
 """Policies of the network plugin Cilium (``cilium.io/v2``): CiliumNetworkPolicy and CiliumClusterwideNetworkPolicy.
 
-What they mean where it is not what a NetworkPolicy means: a direction is closed by default as soon as it has any rule, an empty
-one (``{}``) included, which allows nothing; ``enableDefaultDeny`` says otherwise; what a rule denies is denied whatever allows
-it; blocks of addresses never mean pods. Rules for requests (``rules``, ``serverNames``) only narrow what the ports beside them
-let through, and are not looked at. Whatever else is not understood here is told, so that it is never taken for nothing.
+How they differ from a NetworkPolicy: a direction is closed by default if it has any rule, even an empty one (``{}``), which
+allows nothing; ``enableDefaultDeny`` can change that; a rule that denies wins over every rule that allows; blocks of addresses
+never mean pods. Rules for requests (``rules``, ``serverNames``) only narrow what their ports allow, and are not read.
+Everything else that is not understood here is reported, so that it is never ignored.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ def _policy(spec: Field, kind: str, namespace: str, name: str, at: Location, tel
     spec.only(*_SPEC)
     nodes, chosen = spec.get("nodeSelector"), spec.get("endpointSelector")
     if nodes is not None:
-        tell(nodes, "this policy is about nodes, and nothing here knows what those may do")
+        tell(nodes, "this policy selects nodes, and ArcOps does not know what they may do")
         return None
     if chosen is None:
-        spec.complaints.add(spec.line, f"{spec.path}.endpointSelector", "a policy of Cilium needs its endpointSelector")
+        spec.complaints.add(spec.line, f"{spec.path}.endpointSelector", "a Cilium policy needs an endpointSelector")
         return None
     subject = endpoints(chosen, tell)
     if subject is None:
         return None
     spaces, pods = subject
     if namespace and spaces is not None:
-        tell(chosen, "the policy holds for its own namespace alone, and this names namespaces")
+        tell(chosen, "a CiliumNetworkPolicy applies only to its own namespace, but this selector names namespaces")
         return None
     rules: dict[Direction, tuple[PolicyRule, ...]] = {}
     closed = spec.get("enableDefaultDeny")
@@ -99,7 +99,7 @@ def _policy(spec: Field, kind: str, namespace: str, name: str, at: Location, tel
 
 
 def _rule(item: Field, action: Action, direction: Direction, *, clusterwide: bool, tell: Tell) -> PolicyRule | None:
-    """The rule at *item*; `None` where it lets nothing through, is told as not understood, or is refused."""
+    """The rule at *item*; `None` if it allows nothing, is not understood (which is reported), or is refused."""
     side = "from" if direction is Direction.INGRESS else "to"
     members: dict[str, Callable[[Field], Iterator[Peer]]] = {
         f"{side}Endpoints": lambda one: _pods(one, clusterwide, tell),
@@ -115,30 +115,30 @@ def _rule(item: Field, action: Action, direction: Direction, *, clusterwide: boo
     item.only(*members, *strange, "toPorts")
     unclear = [one for name in strange if (one := item.get(name)) is not None]
     for one in unclear:
-        tell(one, f"nothing here knows what {one.path.rpartition('.')[2]} does to the rule")
+        tell(one, f"ArcOps does not know the effect of {one.path.rpartition('.')[2]} on the rule")
     named = [name for name in members if item.get(name) is not None]
     for name in named:
         listed = item.get(name)
         if listed is not None and isinstance(listed.node, Sequence) and not listed.node.items:
-            tell(listed, "an empty list names nobody to some versions and everybody to others")
+            tell(listed, "an empty list means no peer in some versions of Cilium, and every peer in others")
             unclear.append(listed)
     if len(named) > 1:
-        item.wrong(f"{' and '.join(named)} do not go together in one rule; write two")
+        item.wrong(f"{' and '.join(named)} cannot be used in the same rule; write two rules")
         return None
     ports = ports_of(item, tell, denies=action is Action.DENY)
     if unclear or ports is None:
         return None
-    if not named and not ports:  # {} closes and lets nothing through, the opposite of what it is in a NetworkPolicy
+    if not named and not ports:  # {} closes the direction and allows nothing, the opposite of its meaning in a NetworkPolicy
         if action is Action.DENY:
-            tell(item, "a rule that denies and names nothing means different things to different versions")
+            tell(item, "a deny rule without peers and ports has different meanings in different versions of Cilium")
         return None
-    found = [one for name in named for field in item.items(name) for one in _or_nobody(members[name](field), field)]
+    found = [one for name in named for field in item.items(name) for one in _or_no_peer(members[name](field), field)]
     anyone = any(one.block is not None and one.block.cidr == "*" for one in found)
     return PolicyRule(at=item.at, field=item.path, action=action, peers=() if anyone else tuple(found), ports=ports)
 
 
-def _or_nobody(peers: Iterator[Peer], field: Field) -> Iterator[Peer]:
-    """What cannot be read names nobody: a rule must not come to name everybody by it."""
+def _or_no_peer(peers: Iterator[Peer], field: Field) -> Iterator[Peer]:
+    """*peers*, or a peer that matches nothing if none could be read: otherwise the rule would match every peer."""
     listed = list(peers)
     yield from listed or [Peer(at=field.at, block=Block(cidr=""))]
 
@@ -161,11 +161,11 @@ def _block(field: Field, tell: Tell) -> Iterator[Peer]:
     for name in ("cidrGroupRef", "cidrGroupSelector"):
         elsewhere = field.get(name)
         if elsewhere is not None:
-            tell(elsewhere, "the addresses stand in a CiliumCIDRGroup, which is not read here")
+            tell(elsewhere, "the addresses are in a CiliumCIDRGroup, which ArcOps does not read")
             return
     at = field.get("cidr")
     if at is None:
-        field.complaints.add(field.line, f"{field.path}.cidr", "a block of addresses needs its cidr")
+        field.complaints.add(field.line, f"{field.path}.cidr", "a block of addresses needs a cidr")
         return
     whole = block_of(at)
     if whole is not None:
@@ -185,17 +185,17 @@ def _entity(field: Field, tell: Tell) -> Iterator[Peer]:
     elif text in _NODES:
         yield Peer(at=field.at, nodes=Selector())
     elif text != "none":
-        tell(field, f"nothing here knows the entity {text[:40]!r}")
+        tell(field, f"ArcOps does not know the entity {text[:40]!r}")
 
 
 def _name(field: Field) -> Iterator[Peer]:
     field.only("matchName", "matchPattern")
     exact, pattern = field.get("matchName"), field.get("matchPattern")
     if (exact is None) == (pattern is None):
-        field.wrong("a host is named by exactly one of matchName and matchPattern")
+        field.wrong("a host needs exactly one of matchName and matchPattern")
         return
     text = (exact or pattern or field).text().lower().rstrip(".")
     if not text or (exact is not None and "*" in text):
-        field.wrong(f"{text[:80]!r} is no host name; a pattern belongs into matchPattern")
+        field.wrong(f"{text[:80]!r} is not a host name; write a pattern in matchPattern")
         return
     yield Peer(at=field.at, domain=text)

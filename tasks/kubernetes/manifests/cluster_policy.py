@@ -36,14 +36,14 @@ def cluster_policy(found: Field, version: str, kind: str, name: str) -> PolicySe
         spec.only("tier", "priority", "subject", "ingress", "egress")
         named = text_at(spec.get("tier"))
         if named not in ("Admin", "Baseline"):
-            spec.complaints.add(spec.line, "spec.tier", "a ClusterNetworkPolicy is of the tier Admin or Baseline")
+            spec.complaints.add(spec.line, "spec.tier", "the tier of a ClusterNetworkPolicy must be Admin or Baseline")
         tier = PolicyTier.BASELINE if named == "Baseline" else PolicyTier.ADMIN
     elif tier is PolicyTier.ADMIN:
         spec.only("priority", "subject", "ingress", "egress")
     else:
         spec.only("subject", "ingress", "egress")
         if name != "default":
-            found.complaints.add(found.line, "metadata.name", "the one BaselineAdminNetworkPolicy is called 'default'")
+            found.complaints.add(found.line, "metadata.name", "the name of a BaselineAdminNetworkPolicy must be 'default'")
     namespaces, pods = _subject(spec)
     return PolicySeen(
         kind=kind,
@@ -68,7 +68,7 @@ def _priority(spec: Field, kind: str) -> int:
         return 0
     value = found.whole()
     if not 0 <= value <= _MOST_PRIORITY:
-        found.wrong(f"{value} is no priority; these go from 0 to {_MOST_PRIORITY}, and the lower decides first")
+        found.wrong(f"{value} is not a valid priority; use 0 to {_MOST_PRIORITY}; a lower number is evaluated first")
     return value
 
 
@@ -82,7 +82,7 @@ def _subject(spec: Field) -> tuple[Selector, Selector]:
 
 
 def _pods(found: Field) -> tuple[Selector, Selector] | None:
-    """Namespaces and pods, as a subject or a peer names them; `None` where it names not exactly one of the two."""
+    """Namespaces and pods, as a subject or a peer names them; `None` if it does not name exactly one of the two."""
     by_namespace, by_pod = found.get("namespaces"), found.get("pods")
     if (by_namespace is None) == (by_pod is None):
         return None
@@ -106,14 +106,16 @@ def _rules(spec: Field, list_name: str, peers: str, kind: str) -> Iterator[Polic
         item.only("name", "action", peers, "ports", "protocols")
         named = text_at(item.get("action"))
         if named not in known:
-            item.complaints.add(item.line, f"{item.path}.action", f"{named[:80]!r} is none of {', '.join(known)}")
+            item.complaints.add(item.line, f"{item.path}.action", f"{named[:80]!r} is not one of {', '.join(known)}")
             continue
         asked = list(item.items(peers))
         if not asked:
-            item.complaints.add(item.line, f"{item.path}.{peers}", "a rule names at least one peer")
+            item.complaints.add(item.line, f"{item.path}.{peers}", "a rule needs at least one peer")
         found = tuple(one for peer in asked for one in _peers(peer, peers))
         if any(one.domain for one in found) and known[named] is not Action.ALLOW:
-            item.wrong("host names stand only in rules that let something through, for nobody knows all of their addresses")
+            item.wrong(
+                "only rules that allow may have host names, because the list of a host name's addresses may be incomplete"
+            )
         if found:
             ports = (*_ports(item), *_protocols(item))
             yield PolicyRule(at=item.at, field=item.path, action=known[named], peers=found, ports=ports)
@@ -127,7 +129,7 @@ def _peers(item: Field, peers: str) -> Iterator[Peer]:
         if item.get("networks") is not None:
             blocks = [(one, cidr(one)) for one in item.items("networks")]
             if not blocks:
-                item.wrong("networks names no network")
+                item.wrong("networks is empty; name at least one network")
             yield from (Peer(at=one.at, block=Block(cidr=str(network))) for one, network in blocks if network is not None)
             return
         if item.get("nodes") is not None:
@@ -138,7 +140,7 @@ def _peers(item: Field, peers: str) -> Iterator[Peer]:
             return
     chosen = _pods(item)
     if chosen is None:
-        item.wrong("a peer names exactly one kind of thing")
+        item.wrong("a peer must name exactly one kind of peer")
     else:
         yield Peer(at=item.at, namespaces=chosen[0], pods=chosen[1])
 
@@ -148,7 +150,7 @@ def _ports(item: Field) -> Iterator[PortRange]:
         port.only("portNumber", "portRange", "namedPort")
         number, span, named = port.get("portNumber"), port.get("portRange"), port.get("namedPort")
         if sum(one is not None for one in (number, span, named)) != 1:
-            port.wrong("a port is named by exactly one of portNumber, portRange and namedPort")
+            port.wrong("a port needs exactly one of portNumber, portRange and namedPort")
         elif number is not None:
             value = port_number(number, whole_at(number.get("port")))
             yield PortRange(protocol=protocol(number.get("protocol")), first=value or 1, last=value)
@@ -156,7 +158,7 @@ def _ports(item: Field) -> Iterator[PortRange]:
             first = port_number(span, whole_at(span.get("start")))
             last = port_number(span, whole_at(span.get("end")))
             if last < first:
-                span.wrong(f"the range ends at {last}, before it begins")
+                span.wrong(f"the range ends at {last}, which is lower than its first port")
             yield PortRange(protocol=protocol(span.get("protocol")), first=first or 1, last=last if first else 0)
         elif named is not None:
             name = named.text()

@@ -1,6 +1,6 @@
-"""Custom objects held against the CustomResourceDefinitions that stand beside them, as an API server that has these would.
+"""Checks custom objects against the CustomResourceDefinitions in the same manifests, as an API server with these would.
 
-Definitions may come after the objects, so everything waits until all files are read.
+Definitions may come after the objects, so objects are checked after all files are read.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from tasks.kubernetes.manifests.schemas import Schema, Unusable, plain
 from tasks.kubernetes.manifests.values import Plain
 
 CHECKED_GROUPS = ("gateway.networking.k8s.io", "istio.io", "cilium.io")
-"""Groups, with those below them, whose objects move packets and have no schema here unless a definition is given."""
+"""Groups, with their subgroups, whose objects affect traffic and have no schema here unless a definition is given."""
 
 MOST_EVALUATIONS = 1_000_000
-"""Of CEL rules, over all objects. One of them is bounded by the evaluator itself, which ends after so many iterations."""
+"""The most evaluations of CEL rules, over all objects. The evaluator itself bounds the iterations of one rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Custom:
     unchecked: list[Complaint] = field(default_factory=list)
 
     def take(self, node: Mapping, group: str, version: str, kind: str, about: str, at: Location) -> None:
-        """Keep *node* until `complete`, where it is a definition or might have one."""
+        """Keep *node* until `complete` if it is a definition or may have one."""
         if (group, kind) == ("apiextensions.k8s.io", "CustomResourceDefinition"):
             self._define(plain(node), at, about)
         elif "." in group and (not group.endswith(".k8s.io") or is_checked(group)):
@@ -65,7 +65,9 @@ class Custom:
             tick()
             if (one.group, one.kind) not in self._definitions:
                 if _moves_packets(one.group):
-                    text = f"no CustomResourceDefinition of {one.kind}.{one.group} stands beside the manifests to check it by"
+                    text = (
+                        f"it was not checked: no manifest holds the CustomResourceDefinition of {one.kind}.{one.group}; add it"
+                    )
                     self.unchecked.append(Complaint(at=one.at, about=one.about, field="", text=text))
                 continue
             key = one.group, one.kind, one.version
@@ -98,7 +100,7 @@ class Custom:
 
 
 def is_checked(group: str) -> bool:
-    """Are definitions of *group* worth having, for what they define moves packets?"""
+    """Are definitions of *group* needed, because their objects affect traffic?"""
     return _moves_packets(group) or group == "policy.networking.k8s.io"
 
 
@@ -111,12 +113,12 @@ def _member(value: Plain, name: str) -> Plain:
 
 
 def _said(path: tuple[str | int, ...]) -> str:
-    """As the API server writes it: ``spec.rules[0].matches``."""
+    """*path* as the API server writes it: ``spec.rules[0].matches``."""
     return "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in path).lstrip(".")
 
 
 def _line(node: Node, path: tuple[str | int, ...]) -> int:
-    """The line of what *path* names, or of the nearest thing around it (what a default added stands nowhere)."""
+    """The line of the value at *path*, or of the nearest value around it (a value that a default added has no line)."""
     line = node.line
     for one in path:
         if isinstance(node, Mapping) and isinstance(one, str) and one in node.items:

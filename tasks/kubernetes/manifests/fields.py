@@ -1,6 +1,6 @@
 """Typed reading of an object's fields: each knows its path as the API server writes it, and its line.
 
-What does not fit is told to the object's `Complaints` and reading goes on, so that one mistake hides no other.
+A wrong value is added to the object's `Complaints`, and reading continues, so that one mistake does not hide another.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Field:
         self.complaints.add(self.line, self.path, text)
 
     def get(self, name: str) -> Field | None:
-        """The member *name*; `None` where it is absent or null. Says so where this is no mapping."""
+        """The member *name*; `None` if it is absent or null. Complains if this is not a mapping."""
         if not isinstance(self.node, Mapping):
             self._unfit("a mapping")
             self.node = Mapping(self.line)
@@ -57,7 +57,7 @@ class Field:
         return Field(node, path, self.complaints, self.node.lines[name])
 
     def within(self, *names: str) -> Field | None:
-        """The member of a member."""
+        """The value at the end of the path *names*."""
         found: Field | None = self
         for name in names:
             if found is None:
@@ -66,15 +66,15 @@ class Field:
         return found
 
     def only(self, *known: str) -> None:
-        """Say so where there is a member whose name is not among *known*: strict decoding, as kubectl asks for."""
+        """Complain about each member whose name is not among *known*: strict decoding, as kubectl asks for."""
         if isinstance(self.node, Mapping):
             for name, line in self.node.lines.items():
                 if name not in known:
                     path = f"{self.path}.{name}" if self.path else name
-                    self.complaints.add(line, path[:_SHOWN], f"there is no such field; here belong: {', '.join(known)}")
+                    self.complaints.add(line, path[:_SHOWN], f"the field is unknown; the known fields are: {', '.join(known)}")
 
     def items(self, name: str) -> Iterator[Field]:
-        """The items of the list *name*; none where it is absent."""
+        """The items of the list *name*; nothing if it is absent."""
         found = self.get(name)
         if found is None:
             return
@@ -93,14 +93,14 @@ class Field:
             yield name, Field(node, self.path, self.complaints, self.node.lines[name])
 
     def text(self, default: str = "") -> str:
-        """This value as a string; *default* where it is none."""
+        """This value as a string; *default* if it is not a string."""
         if isinstance(self.node, Scalar) and isinstance(self.node.value, str) and not self.node.odd:
             return self.node.value
         self._unfit("a string")
         return default
 
     def whole(self, default: int = 0) -> int:
-        """This value as a whole number; *default* where it is none."""
+        """This value as a whole number; *default* if it is not a whole number."""
         if isinstance(self.node, Scalar) and isinstance(self.node.value, int) and not isinstance(self.node.value, bool):
             return self.node.value
         self._unfit("a whole number")
@@ -128,14 +128,14 @@ class Field:
             case Sequence():
                 found = "a list"
             case Scalar(value=bool()):
-                found = "a boolean to the API server; put it in quotes" if wanted == "a string" else "a boolean"
+                found = "a boolean for the API server; put it in quotes" if wanted == "a string" else "a boolean"
             case Scalar(value=int()) | Scalar(odd=True):
-                found = "a number to the API server; put it in quotes" if wanted == "a string" else f"{self.node.value}"
+                found = "a number for the API server; put it in quotes" if wanted == "a string" else f"{self.node.value}"
             case Scalar(value=None):
                 found = "null"
             case Scalar(value=value):
                 found = f"{str(value)[:_SHOWN]!r}"
-        self.wrong(f"{wanted} belongs here, and this is {found}")
+        self.wrong(f"the value must be {wanted}, but it is {found}")
 
 
 def text_at(found: Field | None, default: str = "") -> str:

@@ -1,7 +1,7 @@
 """The functions that Kubernetes adds to CEL (its documentation, "Common Expression Language in Kubernetes"), for the evaluator.
 
-A URL, an address, a block, an amount, a version and a format are values of their own there. Here each is a map with one key
-that no field has; functions of one name for several of them look at that key. What raises refuses the object, as there.
+In Kubernetes a URL, an address, a block, a quantity, a version and a format are separate types. Here each is a map with one
+key that no field has; a function for several of these types looks at that key. An error refuses the object, as in Kubernetes.
 Regular expressions (``find``, ``findAll``) are not among them: nothing here evaluates them in linear time.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cel_expr_python import cel  # type: ignore[import-untyped]  # it brings stubs and no py.typed
 
 Value = Any
-"""What the evaluator hands over: booleans, numbers, text, lists, maps."""
+"""The values that the evaluator passes: booleans, numbers, text, lists, maps."""
 _URL, _IP, _CIDR, _QUANTITY, _SEMVER, _FORMAT, _OPTIONAL = (
     f"~{one}" for one in ("url", "ip", "cidr", "amount", "version", "format", "optional")
 )
@@ -47,7 +47,7 @@ _FORMATS: dict[str, tuple[str, int]] = {
 
 def _held(value: Value, key: str) -> Value:
     if not isinstance(value, Mapping) or key not in value:
-        raise ValueError(f"no such overload for a value that is no {key[1:]}")
+        raise ValueError(f"this function does not take a value that is not of the type {key[1:]}")
     return value[key]
 
 
@@ -65,8 +65,8 @@ def _is(make: Callable[[str], Value]) -> Callable[[str], bool]:
 def _url(text: str) -> Value:
     parts = urllib.parse.urlsplit(text)
     if not (parts.scheme or text.startswith("/")) or any(ord(one) <= 32 or ord(one) == 127 for one in text):
-        raise ValueError("it is no URL: neither absolute nor a path from the root")
-    _ = parts.port  # raises where it is no number
+        raise ValueError("it is not a URL: neither absolute nor a path from the root")
+    _ = parts.port  # raises if it is not a number
     return {_URL: text}
 
 
@@ -84,7 +84,7 @@ def _ip(text: str) -> Value:
 def _cidr(text: str) -> Value:
     address, slash, length = text.partition("/")
     if not slash or not re.fullmatch("0|[1-9][0-9]*", length):
-        raise ValueError("it is no CIDR")
+        raise ValueError("it is not a CIDR")
     return {_CIDR: str(ipaddress.ip_interface(f"{_ip(address)[_IP]}/{length}"))}
 
 
@@ -105,12 +105,12 @@ def _contains_cidr(value: Value, other: Value) -> bool:
 def _quantity(text: str) -> Value:
     parts = _AMOUNT.match(text)
     if parts is None or (parts[2] not in _SUFFIXES and parts[2][:1] not in ("e", "E")) or parts[2] in ("e", "E"):
-        raise ValueError("it is no quantity")
+        raise ValueError("it is not a quantity")
     try:
         factor = Decimal(f"1{parts[2]}") if parts[2] not in _SUFFIXES else _SUFFIXES[parts[2]]
         return {_QUANTITY: str((Decimal(parts[1]) * factor).normalize())}
     except InvalidOperation:
-        raise ValueError("it is no quantity") from None
+        raise ValueError("it is not a quantity") from None
 
 
 def _amount(value: Value) -> Decimal:
@@ -120,12 +120,12 @@ def _amount(value: Value) -> Decimal:
 def _semver(text: str) -> Value:
     parts = _VERSION.match(text)
     if parts is None:
-        raise ValueError("it is no semantic version")
+        raise ValueError("it is not a semantic version")
     return {_SEMVER: [int(parts[1]), int(parts[2]), int(parts[3]), parts[4] or ""]}
 
 
 def _order(value: Value) -> Any:
-    """What versions and amounts are compared by. A version before its release comes before it."""
+    """The sort key of versions and quantities. A pre-release comes before its release."""
     if isinstance(value, Mapping) and _SEMVER in value:
         *numbers, before = value[_SEMVER]
         parts = [(0, int(one), "") if one.isdigit() else (1, 0, one) for one in before.split(".")] if before else [(2, 0, "")]
@@ -141,7 +141,7 @@ def _compare(one: Value, other: Value) -> int:
 def _whole(value: Value) -> int:
     found = _amount(value)
     if found != found.to_integral_value() or not -(1 << 63) <= found < 1 << 63:
-        raise ValueError("the quantity is no whole number")
+        raise ValueError("the quantity is not a whole number")
     return int(found)
 
 
@@ -157,14 +157,14 @@ def _position(found: list[Value], value: Value, *, last: bool = False) -> int:
 
 
 def _validate(value: Value, text: str) -> Value:
-    """What is wrong with *text*: an optional that holds sentences, or nothing where it fits."""
+    """What is wrong with *text*: an optional that holds sentences; empty if *text* is valid."""
     name = _held(value, _FORMAT)
     if name in _FORMATS:
         pattern, most = _FORMATS[name]
         fits = len(text) <= most and re.fullmatch(pattern, text) is not None
     else:
         fits = _is(_OTHER_FORMATS[name])(text)
-    return {_OPTIONAL: [] if fits else [[f"it is no {name}"]]}
+    return {_OPTIONAL: [] if fits else [[f"it does not match the format {name}"]]}
 
 
 def _byte(text: str) -> bytes:
@@ -192,7 +192,7 @@ def _optional(value: Value) -> Value:
 
 
 class Meter:
-    """How many values these functions may still look at, for one rule and one object."""
+    """How many more values these functions may read, for one rule and one object."""
 
     def __init__(self) -> None:
         self.left = 0
@@ -201,14 +201,14 @@ class Meter:
         def watched(*given: Value) -> Value:
             self.left -= 1 + sum(len(one) for one in given if isinstance(one, (list, str)))
             if self.left < 0:
-                raise ValueError("the rule looks at too many values; its budget is used up")
+                raise ValueError("the rule reads too many values; its budget is used up")
             return work(*given)
 
         return watched
 
 
 def functions(meter: Meter) -> cel.CelExtension:
-    """All of them, as one extension of the evaluator. *meter* counts what they do."""
+    """All functions as one extension of the evaluator. *meter* counts the values that they read."""
     from cel_expr_python import cel
 
     return cel.CelExtension("kubernetes", [cel.FunctionDecl(name, found) for name, found in _by_name(meter).items()])
@@ -236,7 +236,7 @@ def _by_name(meter: Meter) -> dict[str, list[cel.Overload]]:
 
 
 def _declared() -> Iterator[tuple[str, str, str, Callable[..., Value]]]:
-    """Name, parameters (``.`` before them: it is called on the first), result, and the work."""
+    """Name, parameters (with ``.`` before them, it is a method of the first), result, and the function."""
     for name, make in (("URL", _url), ("IP", _ip), ("CIDR", _cidr), ("Quantity", _quantity), ("Semver", _semver)):
         yield f"is{name}", "s", "b", _is(make)
         yield name.lower(), "s", "m", make
@@ -294,7 +294,7 @@ def _near(version: int) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def _global(value: Value) -> bool:
-    """Neither unspecified, loopback, multicast nor link-local, nor the broadcast address; private ones count."""
+    """Is it neither unspecified, loopback, multicast, link-local nor broadcast? Private addresses count as global."""
     found = _address(value)
     barred = found.is_unspecified or found.is_loopback or found.is_multicast or found.is_link_local
     return not barred and str(found) != "255.255.255.255"

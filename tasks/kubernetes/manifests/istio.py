@@ -35,7 +35,7 @@ NARROWING = frozenset(
         ("telemetry.istio.io", "Telemetry"),
     }
 )
-"""Kinds that only steer, check or watch what policies let through. ``EnvoyFilter`` and ``WasmPlugin`` are not among them: they
+"""Kinds that only route, check or watch what policies allow. ``EnvoyFilter`` and ``WasmPlugin`` are not in the list: they
 can do anything."""
 _MODES = ("UNSET", "DISABLE", "PERMISSIVE", "STRICT")
 
@@ -83,7 +83,7 @@ class MeshSettings:
             case ("networking.istio.io", "Gateway"):
                 made = mesh_gateway(found, namespace, name)
                 if made is None:
-                    return False  # it may let anybody in, and nothing here knows whom
+                    return False  # it may allow any client, and ArcOps cannot tell which
                 self.gateways.append(made)
             case ("install.istio.io", "IstioOperator"):
                 config = found.within("spec", "meshConfig")
@@ -96,7 +96,7 @@ class MeshSettings:
         return True
 
     def _settings(self, found: Field, namespace: str, name: str) -> bool:
-        """The settings in a ConfigMap, as YAML in a string; lines in it are lost, so that of the string counts."""
+        """The settings in a ConfigMap, as YAML in a string. Lines inside the string are not known; the string's line counts."""
         held = found.within("data", "mesh")
         if held is None:
             return False
@@ -120,7 +120,7 @@ def _config(found: Field, about: str) -> MeshConfigSeen:
 
 
 def _selector(found: Field | None, *path: str) -> Selector | None:
-    """The labels at *path*; `None` where there are none, so that the whole namespace is meant."""
+    """The labels at *path*; `None` if there are no labels, which means the whole namespace."""
     chosen = labels(found.within(*path)) if found is not None else ()
     return Selector(labels=chosen) if chosen else None
 
@@ -137,7 +137,7 @@ def _authorization(found: Field, namespace: str, name: str) -> AuthorizationSeen
             known = {one.value: one for one in MeshAction}
             text = action_at.text()
             if text not in known:
-                action_at.wrong(f"{text[:80]!r} is none of {', '.join(known)}")
+                action_at.wrong(f"{text[:80]!r} is not one of {', '.join(known)}")
             action = known.get(text, MeshAction.ALLOW)
         rules = tuple(_rule(item) for item in spec.items("rules"))
     return AuthorizationSeen(
@@ -172,7 +172,7 @@ def _rule(item: Field) -> MeshRule:
 
 
 def _terms(found: Field | None) -> MeshTerms:
-    """What *found*, a source or an operation, asks: ``notPorts`` is ``ports``, and none of them."""
+    """The conditions of *found*, a source or an operation: ``notPorts`` means none of these ports."""
     asked = []
     for name, _ in found.members() if found is not None else ():
         plain = name[3:4].lower() + name[4:] if name.startswith("not") and name[3:4].isupper() else name
@@ -194,7 +194,7 @@ def _mode(found: Field | None) -> str:
         return "UNSET"
     text = text_at(found, "UNSET")
     if text not in _MODES:
-        found.wrong(f"{text[:80]!r} is none of {', '.join(_MODES)}")
+        found.wrong(f"{text[:80]!r} is not one of {', '.join(_MODES)}")
     return text
 
 
@@ -215,7 +215,7 @@ def _peer_authentication(found: Field, namespace: str, name: str) -> PeerAuthent
 
 def _number(name: str, port: Field) -> int:
     if not name.isdigit() or not 1 <= int(name) <= 65535:
-        port.wrong(f"{name[:80]!r} is no port; ports go from 1 to 65535")
+        port.wrong(f"{name[:80]!r} is not a port; use 1 to 65535")
         return 0
     return int(name)
 

@@ -1,4 +1,4 @@
-"""Istio's Gateway and VirtualService, as far as an egress gateway needs them; whatever else they can say is told apart."""
+"""Istio's Gateway and VirtualService, as far as an egress gateway needs them. Other fields are reported as unclear."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TARGET = frozenset(("destination", "weight"))
 
 
 def mesh_gateway(found: Field, namespace: str, name: str) -> MeshGatewaySeen | None:
-    """The Gateway at *found*; `None` where anything in it goes beyond exact hosts for clients with the mesh's certificates."""
+    """The Gateway at *found*; `None` if it allows more than exact hosts for clients with the mesh's certificates."""
     spec = found.get("spec")
     if spec is None or _names(spec) - {"selector", "servers"}:
         return None
@@ -46,7 +46,7 @@ def virtual_service(found: Field, namespace: str, name: str) -> VirtualServiceSe
     routes = []
     for kind in ("tls", "tcp"):
         for item in spec.items(kind):
-            unclear += [f"{kind}: {one}" for one in _strange(item)]
+            unclear += [f"{kind}: {one}" for one in _not_understood(item)]
             routes.append(
                 Leads(
                     at=item.at,
@@ -66,12 +66,12 @@ def virtual_service(found: Field, namespace: str, name: str) -> VirtualServiceSe
 
 
 def _matched(item: Field, namespace: str) -> tuple[str, ...]:
-    """The gateways that all conditions of a route name together; none where one of them names none, for then it is any."""
+    """The gateways that the conditions of a route name; empty if one condition names no gateway, which means any gateway."""
     said = [_gateways(one, namespace) for one in item.items("match")]
     return tuple(dict.fromkeys(gateway for gateways in said for gateway in gateways)) if all(said) else ()
 
 
-def _strange(item: Field) -> Iterator[str]:
+def _not_understood(item: Field) -> Iterator[str]:
     yield from sorted(_names(item) - _ROUTE)
     for one in item.items("match"):
         yield from sorted(_names(one) - _MATCH)

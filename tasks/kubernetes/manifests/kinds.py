@@ -1,4 +1,4 @@
-"""Kinds of objects: which move no packet, so that it does no harm that nothing here reads them."""
+"""Kinds of objects that do not affect traffic, so that they need not be read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ HARMLESS = frozenset(
         for kind in ("StorageClass", "CSIDriver", "CSINode", "VolumeAttachment", "CSIStorageCapacity", "VolumeAttributesClass")
     }
 )
-"""``(group, kind)`` of what neither makes pods nor lets anything through. Everything else that nothing reads is UNKNOWN."""
+"""``(group, kind)`` of objects that neither make pods nor allow traffic. Every other kind that is not read is UNKNOWN."""
 
 CLUSTER_WIDE = frozenset(
     {

@@ -15,49 +15,49 @@ _PORT_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])*\Z")
 
 
 def dns_label(text: str) -> str:
-    """Why *text* is no RFC 1123 label; empty where it is one."""
+    """Why *text* is not an RFC 1123 label; empty if it is one."""
     if len(text) > 63:
         return "it has more than 63 characters"
-    return "" if _LABEL.match(text) else "it may hold lower-case letters, digits and '-', and begins and ends with no '-'"
+    return "" if _LABEL.match(text) else "use lower-case letters, digits and '-'; it must not begin or end with '-'"
 
 
 def dns_subdomain(text: str) -> str:
-    """Why *text* is no RFC 1123 subdomain; empty where it is one."""
+    """Why *text* is not an RFC 1123 subdomain; empty if it is one."""
     if len(text) > 253:
         return "it has more than 253 characters"
     if _SUBDOMAIN.match(text):
         return ""
-    return "it may hold lower-case letters, digits, '-' and '.', and each part begins and ends with a letter or digit"
+    return "use lower-case letters, digits, '-' and '.'; each part must begin and end with a letter or digit"
 
 
 def label_key(text: str) -> str:
-    """Why *text* is no key of a label; empty where it is one."""
+    """Why *text* is not a key of a label; empty if it is one."""
     prefix, slash, name = text.rpartition("/")
     if slash and (not prefix or dns_subdomain(prefix)):
-        return "what stands before '/' must be a DNS name"
+        return "the part before '/' must be a DNS name"
     if not name or len(name) > 63 or not _QUALIFIED.match(name):
-        return "a key has 1 to 63 letters, digits, '-', '_' and '.', and begins and ends with a letter or digit"
+        return "a key must have 1 to 63 letters, digits, '-', '_' and '.', and begin and end with a letter or digit"
     return ""
 
 
 def label_value(text: str) -> str:
-    """Why *text* is no value of a label; empty where it is one."""
+    """Why *text* is not a value of a label; empty if it is one."""
     if text and (len(text) > 63 or not _QUALIFIED.match(text)):
-        return "a value has up to 63 letters, digits, '-', '_' and '.', and begins and ends with a letter or digit"
+        return "a value must have at most 63 letters, digits, '-', '_' and '.', and begin and end with a letter or digit"
     return ""
 
 
 def port_name(text: str) -> str:
-    """Why *text* is no name of a port (IANA service name, RFC 6335); empty where it is one."""
+    """Why *text* is not a name of a port (IANA service name, RFC 6335); empty if it is one."""
     if not 1 <= len(text) <= 15:
-        return "a port's name has 1 to 15 characters"
+        return "a port's name must have 1 to 15 characters"
     if not _PORT_NAME.match(text):
-        return "a port's name holds lower-case letters, digits and single '-' between them"
-    return "" if re.search("[a-z]", text) else "a port's name holds at least one letter"
+        return "a port's name may have only lower-case letters, digits, and single '-' between them"
+    return "" if re.search("[a-z]", text) else "a port's name must have at least one letter"
 
 
 def labels(found: Field | None) -> tuple[Label, ...]:
-    """The labels at *found*, sorted by key; says so for each that the API server refuses."""
+    """The labels at *found*, sorted by key; complains about each that the API server refuses."""
     return tuple(sorted(_labels(found))) if found is not None else ()
 
 
@@ -71,7 +71,7 @@ def _labels(found: Field) -> Iterator[Label]:
 
 
 def selector(found: Field | None) -> Selector | None:
-    """The label selector at *found*; `None` where there is none."""
+    """The label selector at *found*; `None` if it has no selector."""
     if found is None:
         return None
     found.only("matchLabels", "matchExpressions")
@@ -97,12 +97,12 @@ def _requirement(item: Field) -> Requirement:
     known = {operator.value: operator for operator in Operator}
     if named not in known:
         (operator_at or item).complaints.add(
-            (operator_at or item).line, f"{item.path}.operator", f"{named[:80]!r} is none of {', '.join(known)}"
+            (operator_at or item).line, f"{item.path}.operator", f"{named[:80]!r} is not one of {', '.join(known)}"
         )
-        return Requirement(key=key, operator=Operator.IN)  # selects nothing, and the complaint keeps the verdict RED
+        return Requirement(key=key, operator=Operator.IN)  # it selects nothing, and the complaint makes the verdict RED
     operator = known[named]
     if operator in (Operator.IN, Operator.NOT_IN) and not values:
-        item.complaints.add(item.line, f"{item.path}.values", f"{named} compares with at least one value")
+        item.complaints.add(item.line, f"{item.path}.values", f"{named} needs at least one value")
     elif operator in (Operator.EXISTS, Operator.DOES_NOT_EXIST) and values:
         item.complaints.add(item.line, f"{item.path}.values", f"{named} takes no values")
     return Requirement(key=key, operator=operator, values=tuple(dict.fromkeys(values)))

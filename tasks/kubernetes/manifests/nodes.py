@@ -1,8 +1,8 @@
-"""YAML and JSON as nodes that know their line, made from the parser's events with every amount bounded.
+"""YAML and JSON as nodes that know their line, made from the parser's events, with a limit on every amount.
 
-Scalars mean what they mean to kubectl, which reads YAML 1.1: a plain ``yes`` is a boolean. Aliases are followed and charged at
-the size of what they repeat, so that a bomb runs into the bound; one inside of its own anchor, a key that stands twice, and a
-key that is no scalar are refused.
+Scalars have the meaning that they have for kubectl, which reads YAML 1.1: a plain ``yes`` is a boolean. Aliases are followed,
+and each counts with the size of what it repeats, so that a YAML bomb reaches the limit. An alias inside its own anchor, a key
+that appears twice, and a key that is not a scalar are refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from arcops.errors import Refused
 from foundation.yaml_ahead import deep_ahead
 
 DEEPEST = 100
-_DEEP = f"values are nested more than {DEEPEST} deep"
+_DEEP = f"values are nested more than {DEEPEST} levels deep"
 MOST_VALUES = 2_000_000
 """In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
 
@@ -36,7 +36,7 @@ _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", 
 
 
 class Unreadable(Refused):
-    """A document that cannot be read, with the line where that shows (from 1; 0: the whole file)."""
+    """A document that cannot be read, with the line of the error (from 1; 0: the whole file)."""
 
     def __init__(self, text: str, line: int) -> None:
         super().__init__(text)
@@ -45,8 +45,8 @@ class Unreadable(Refused):
 
 @dataclass(slots=True)
 class Scalar:
-    """A single value. ``value`` is a string, a whole number, a boolean, or `None`; ``odd`` marks a plain number that is not
-    written as a decimal whole number, whose text is then the value.
+    """A single value. ``value`` is a string, a whole number, a boolean, or `None`. ``odd`` marks a plain number that is not
+    written as a decimal whole number; then the value is its text.
     """
 
     line: int
@@ -74,7 +74,7 @@ Node = Scalar | Mapping | Sequence
 
 @dataclass(slots=True)
 class _Open:
-    """A collection that is not closed yet. ``key`` is the mapping's key that waits for its value."""
+    """A collection that is not closed yet. ``key`` is the mapping's last key, whose value is not read yet."""
 
     node: Mapping | Sequence
     anchor: str | None
@@ -85,7 +85,7 @@ class _Open:
 
 
 def idle() -> None:
-    """Nobody waits to be told."""
+    """Does nothing: the default for *tick*."""
 
 
 def documents(data: bytes, tick: Callable[[], None] = idle) -> Iterator[Node]:
@@ -119,18 +119,18 @@ def _line(event: yaml.Event) -> int:
 
 
 def _unreadable(problem: str, text: str, line: int) -> Unreadable:
-    """*problem* on *line*, or that the file is a template where the line or the one before shows it."""
+    """*problem* on *line*; or, if this line or the one before has template marks, that the file is a template."""
     before = max(0, line - 2)
     for number, one in enumerate(text.splitlines()[before:line], start=before + 1):
         if "{{" in one:
-            said = "it is a template that was not rendered ('{{'); render it first (helm template) and check what comes out"
+            said = "it is a template that was not rendered ('{{'); render it first (helm template) and check the result"
             return Unreadable(said, number)
     return Unreadable(problem, line)
 
 
 @dataclass(slots=True)
 class _Reading:
-    """How far a text was read: the document that is being built, and the index at which the parser's last event ended."""
+    """The state of reading a text: the document that is being built, and the end of the parser's last event."""
 
     builder: _Builder
     after: int = 0
@@ -198,9 +198,9 @@ class _Builder:
         if len(self._stack) >= DEEPEST:
             raise Unreadable(_DEEP, node.line)
         if self._stack and isinstance(self._stack[-1].node, Mapping) and self._stack[-1].key is None:
-            raise _unreadable("a key is no plain value", self._text, node.line)
+            raise _unreadable("a key is not a plain value", self._text, node.line)
         if event.tag and event.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!"):
-            raise Unreadable(f"the tag {event.tag} has no meaning in a manifest", node.line)
+            raise Unreadable(f"the tag {event.tag} is not allowed in a manifest", node.line)
         if event.anchor:
             self._opening.add(event.anchor)
         self._stack.append(_Open(node, event.anchor, self._values - 1))
@@ -218,9 +218,9 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent) -> None:
         line = _line(event)
         if event.anchor in self._opening:
-            raise Unreadable(f"the alias *{event.anchor} stands inside of what it repeats, so it would never end", line)
+            raise Unreadable(f"the alias *{event.anchor} is inside its own anchor, so it would repeat without end", line)
         if event.anchor not in self._anchors:
-            raise Unreadable(f"the alias *{event.anchor} repeats nothing", line)
+            raise Unreadable(f"the alias *{event.anchor} has no anchor before it", line)
         node, size = self._anchors[event.anchor]
         self._count(event, size)
         self._place(node, line, None)
@@ -245,26 +245,28 @@ class _Builder:
             top.merges.append((top.key_line, node))
         elif key in mapping.items:
             first = mapping.lines[key]
-            raise Unreadable(f"the key {key[:80]!r} stands twice in one mapping, first on line {first}", top.key_line)
+            raise Unreadable(f"the key {key[:80]!r} appears twice in one mapping, first on line {first}", top.key_line)
         else:
             mapping.items[key] = node
             mapping.lines[key] = top.key_line
 
     def _key(self, node: Node, line: int) -> str:
         if not isinstance(node, Scalar):
-            raise _unreadable("a key is no plain value", self._text, line)
+            raise _unreadable("a key is not a plain value", self._text, line)
         if isinstance(node.value, str) and not node.odd:
             return node.value
         if isinstance(node.value, int) and not isinstance(node.value, bool):
             return str(node.value)  # as kubectl writes it
-        raise Unreadable(f"the key {str(node.value)[:80]!r} is not what it looks like to kubectl; put it in quotes", line)
+        raise Unreadable(
+            f"the key {str(node.value)[:80]!r} has another type for kubectl than it seems to have; put it in quotes", line
+        )
 
     def _merge(self, mapping: Mapping, merges: list[tuple[int, Node]]) -> None:
-        """``<<``: the keys of other mappings, where the mapping has none of its own; the first that has a key gives it."""
+        """``<<``: adds the keys of other mappings that the mapping does not have. The first mapping with a key counts."""
         for line, node in merges:
             for source in node.items if isinstance(node, Sequence) else [node]:
                 if not isinstance(source, Mapping):
-                    raise Unreadable("'<<' merges something that is no mapping", line)
+                    raise Unreadable("'<<' merges a value that is not a mapping", line)
                 self._values += len(source.items)
                 for key, value in source.items.items():
                     if key not in mapping.items:
@@ -275,7 +277,7 @@ class _Builder:
         line = _line(event)
         text: str = event.value
         if event.tag and event.tag not in ("!", "tag:yaml.org,2002:str"):
-            raise Unreadable(f"the tag {event.tag} has no meaning in a manifest", line)
+            raise Unreadable(f"the tag {event.tag} is not allowed in a manifest", line)
         if not event.implicit[0] or event.tag:
             return Scalar(line, text)
         if _NULL.match(text):

@@ -1,4 +1,4 @@
-"""From documents to the network that they describe, object by object; what is wrong in one hides nothing of the others."""
+"""From documents to the network that they describe, object by object. An error in one object does not hide the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tasks.kubernetes.manifests.nodes import Mapping, Node, Scalar, Sequence, Un
 from tasks.kubernetes.manifests.passages import Passages
 
 _MOST_BROKEN = 20
-"""Documents in one file that cannot be read; a file is read anew after each."""
+"""The most documents of one file that may be unreadable; the file is parsed again after each."""
 _MARK = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _TEMPLATE_KINDS = {"Kustomization": "kustomize build", "Component": "kustomize build"}
 
@@ -67,16 +67,18 @@ class Objects:
                 return
             except Unreadable as error:
                 self._unread(path, error.line, str(error))
-                # What stands after a broken document is read all the same, so that it hides nothing.
+                # The documents after a broken one are read, too, so that it does not hide them.
                 following = _next_document(data, max(error.line - 1, before + 1)) if _is_text(data) else None
             if following is None:
                 return
             before = following
-        self._unread(path, before + 1, f"{_MOST_BROKEN} documents of this file cannot be read; from here on, none was")
+        self._unread(
+            path, before + 1, f"{_MOST_BROKEN} documents of this file cannot be read; the rest of the file was not read"
+        )
 
     def complete(self, tick: Callable[[], None] = idle) -> None:
-        """Hold custom objects against their definitions, now that all are known, and add the namespaces that are used and that
-        no manifest makes: of these only the name is known.
+        """Check custom objects against their definitions, now that all are known, and add the namespaces that are used but that
+        no manifest defines: only their names are known.
         """
         self.custom.complete(tick)
         self.refused.extend(self.custom.refused)
@@ -97,12 +99,14 @@ class Objects:
 
     def _take(self, path: str, node: Node) -> None:
         if not isinstance(node, Mapping):
-            self._unread(path, node.line, "a Kubernetes object is a mapping, and this document is none")
+            self._unread(path, node.line, "a Kubernetes object is a mapping, but this document is not a mapping")
             return
         kind, version = _plain(node, "kind"), _plain(node, "apiVersion")
         if not kind or not version:
-            what = "values of a Helm chart are no manifests" if "apiVersion" not in node.items else "its kind is missing"
-            self._unread(path, node.line, f"this document is no Kubernetes object, for it has no apiVersion and kind; {what}")
+            what = "values of a Helm chart are not manifests" if "apiVersion" not in node.items else "its kind is missing"
+            self._unread(
+                path, node.line, f"this document is not a Kubernetes object, because it has no apiVersion and kind; {what}"
+            )
             return
         items = node.items.get("items")
         if kind.endswith("List") and isinstance(items, Sequence):
@@ -116,8 +120,8 @@ class Objects:
     def _object(self, path: str, node: Mapping, kind: str, version: str) -> None:
         group, _, number = version.rpartition("/")
         if (version, kind) == ("arcops.dev/v1", "NotSeen"):
-            reason = _plain(node, "reason") or "nobody says why"
-            self._unread(path, node.line, f"it was not seen when this was saved: {reason}", _named_in(node))
+            reason = _plain(node, "reason") or "no reason is given"
+            self._unread(path, node.line, f"it was not read when this snapshot was saved: {reason}", _named_in(node))
             return
         complaints = Complaints(path, kind)
         found = Field(node, "", complaints, node.line)
@@ -128,7 +132,7 @@ class Objects:
             self._unread(
                 path,
                 node.line,
-                f"a {kind} is a recipe for manifests; check what '{_TEMPLATE_KINDS[kind]}' makes of it",
+                f"a {kind} is not a manifest; check the output of '{_TEMPLATE_KINDS[kind]}'",
                 complaints.about,
             )
             return
@@ -139,7 +143,7 @@ class Objects:
             self._unread(
                 path,
                 node.line,
-                f"the object stands twice, first at {earlier.path}:{earlier.line}; the later one counts",
+                f"the object appears twice, first at {earlier.path}:{earlier.line}; the later one counts",
                 complaints.about,
             )
         self.custom.take(node, group, number, kind, complaints.about, at)
@@ -147,7 +151,7 @@ class Objects:
         self.refused.extend(complaints.found)
 
     def _named(self, found: Field, metadata: Field | None, kind: str) -> tuple[str, str]:
-        """Namespace and name; what kubectl is not told, it puts into ``default``."""
+        """Namespace and name; without a namespace, kubectl uses ``default``."""
         complaints = found.complaints
         if metadata is None:
             complaints.add(found.line, "metadata", "an object needs metadata with a name")
@@ -234,7 +238,7 @@ def _from_line(data: bytes, number: int) -> bytes:
 
 
 def _next_document(data: bytes, number: int) -> int | None:
-    """How many lines stand before the first ``---`` that has *number* lines or more before it."""
+    """How many lines are before the first ``---`` that has *number* lines or more before it."""
     lines = last = 0
     for mark in _MARK.finditer(data):
         lines, last = lines + data.count(b"\n", last, mark.start()), mark.start()
@@ -254,7 +258,7 @@ def _named_in(node: Mapping) -> str:
 
 
 def _of_list(item: Node, kind: str, version: str) -> Node:
-    """*item* of a typed list, as a cluster prints it: it takes kind and version from the list where it has none."""
+    """*item* of a typed list, as a cluster prints it: it takes kind and version from the list if it has none."""
     if isinstance(item, Mapping) and kind != "List":
         for name, value in (("kind", kind.removesuffix("List")), ("apiVersion", version)):
             if name not in item.items:

@@ -1,6 +1,6 @@
-"""NetworkPolicy (``networking.k8s.io/v1``): read strictly, and refused where the API server refuses it, under the same paths.
+"""NetworkPolicy (``networking.k8s.io/v1``): read strictly, and refused if the API server refuses it, with the same paths.
 
-Two things are refused that older servers take: leading zeros in addresses, which some read as octal, and IPv4 in IPv6 clothing.
+Two forms are refused that older servers accept: leading zeros in addresses, which some read as octal, and IPv4 written as IPv6.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def _types(spec: Field) -> Iterator[Direction]:
     known = {direction.value: direction for direction in Direction}
     items = list(spec.items("policyTypes"))
     if len(items) > len(known):
-        items[0].complaints.add(items[0].line, "spec.policyTypes", "there are only two types, so no more than two are taken")
+        items[0].complaints.add(items[0].line, "spec.policyTypes", "there are only two types, so at most two are allowed")
     seen = set()
     for item in items:
         text = item.text()
         if text not in known:
-            item.wrong(f"{text[:80]!r} is none of {', '.join(sorted(known))}")
+            item.wrong(f"{text[:80]!r} is not one of {', '.join(sorted(known))}")
         elif text not in seen:
             seen.add(text)
             yield known[text]
@@ -70,22 +70,22 @@ def _rule(item: Field, peers: str) -> PolicyRule:
 
 
 def protocol(found: Field | None) -> Protocol:
-    """The protocol at *found*, TCP where there is none."""
+    """The protocol at *found*; TCP if it names no protocol."""
     if found is None:
         return Protocol.TCP
     text = found.text("TCP")
     known = {one.value: one for one in Protocol}
     if text not in known:
-        found.wrong(f"{text[:80]!r} is none of {', '.join(sorted(known))}")
+        found.wrong(f"{text[:80]!r} is not one of {', '.join(sorted(known))}")
         return Protocol.TCP
     return known[text]
 
 
 def port_number(found: Field, number: int) -> int:
-    """*number*, which stands at *found*, where it is a port; else 0, and the API server refuses it."""
+    """*number*, the value at *found*, if it is a port; else 0, and the API server refuses it."""
     if 1 <= number <= 65535:
         return number
-    found.wrong(f"{number} is no port; ports go from 1 to 65535")
+    found.wrong(f"{number} is not a port; use 1 to 65535")
     return 0
 
 
@@ -95,27 +95,27 @@ def _port(item: Field) -> PortRange:
     port, end = item.get("port"), item.get("endPort")
     if port is None:
         if end is not None:
-            end.wrong("an endPort needs a port to begin with")
+            end.wrong("endPort needs a port, the first of the range")
         return PortRange(protocol=named)
     value = port.whole_or_text()
     if isinstance(value, str):
         if problem := port_name(value):
             port.wrong(f"{value[:80]!r}: {problem}")
         if end is not None:
-            end.wrong("an endPort needs a port by number, not by name")
+            end.wrong("endPort needs a port number, not a port name")
         return PortRange(protocol=named, name=value or "-")
     first = port_number(port, value)
     last = first
     if end is not None:
         last = end.whole(first)
         if last < value:
-            end.wrong(f"{last} lies below the port {value} that the range begins with")
+            end.wrong(f"{last} is lower than {value}, the first port of the range")
         last = port_number(end, last)
     return PortRange(protocol=named, first=first, last=last) if first and last >= first else _no_port(named)
 
 
 def _no_port(named: Protocol) -> PortRange:
-    """A range that holds no port: what the server refuses opens nothing here, and the complaint keeps the verdict RED."""
+    """A range without any port: a value that the server refuses allows nothing, and the complaint makes the verdict RED."""
     return PortRange(protocol=named, first=1, last=0)
 
 
@@ -124,12 +124,12 @@ def _peer(item: Field) -> Peer:
     pods, namespaces = selector(item.get("podSelector")), selector(item.get("namespaceSelector"))
     block_at = item.get("ipBlock")
     if pods is None and namespaces is None and block_at is None:
-        item.wrong("a peer is named by podSelector, namespaceSelector or ipBlock; this one names nobody")
-        return Peer(at=item.at, block=Block(cidr=""))  # nobody
+        item.wrong("a peer needs podSelector, namespaceSelector or ipBlock; this one has none of them")
+        return Peer(at=item.at, block=Block(cidr=""))  # matches nothing
     if block_at is None:
         return Peer(at=item.at, namespaces=namespaces, pods=pods)
     if pods is not None or namespaces is not None:
-        item.wrong("a peer is either pods or an ipBlock, never both")
+        item.wrong("a peer is either pods or an ipBlock, not both")
     return Peer(at=item.at, block=_block(block_at))
 
 
@@ -137,7 +137,7 @@ def _block(found: Field) -> Block:
     found.only("cidr", "except")
     cidr_at = found.get("cidr")
     if cidr_at is None or not cidr_at.text():
-        found.complaints.add(found.line, f"{found.path}.cidr", "an ipBlock needs its cidr")
+        found.complaints.add(found.line, f"{found.path}.cidr", "an ipBlock needs a cidr")
         return Block(cidr="")
     whole = cidr(cidr_at)
     excepts = []
@@ -146,7 +146,7 @@ def _block(found: Field) -> Block:
         if part is None:
             continue
         if whole is not None and not (part.version == whole.version and _inside(part, whole)):
-            item.wrong(f"{part} is no smaller part of {whole}")
+            item.wrong(f"{part} is not a smaller block inside {whole}")
         excepts.append(str(part))
     return Block(cidr=str(whole) if whole is not None else "", excepts=tuple(excepts))
 
@@ -156,13 +156,13 @@ def _inside(part: Net, whole: Net) -> bool:
 
 
 def block_of(found: Field, *, single: bool = False) -> Block | None:
-    """The block at *found*; with *single* a bare address is one, too. `None`, and it is refused, where it is none."""
+    """The block at *found*; with *single*, a bare address is allowed, too. `None`, and it is refused, if it is not a block."""
     network = cidr(found, single=single)
     return Block(cidr=str(network)) if network is not None else None
 
 
 def cidr(found: Field, *, single: bool = False) -> Net | None:
-    """The network at *found*; `None`, and the API server refuses it, where it is none."""
+    """The network at *found*; `None`, and the API server refuses it, if it is not a network."""
     text = found.text()
     if single and "/" not in text:
         text = f"{text}/{128 if ':' in text else 32}"
@@ -178,7 +178,7 @@ def cidr(found: Field, *, single: bool = False) -> Net | None:
             raise ValueError(text)
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        found.wrong(f"{text[:80]!r} is no CIDR such as 10.9.8.0/24 or 2001:db8::/64")
+        found.wrong(f"{text[:80]!r} is not a CIDR; write one like 10.9.8.0/24 or 2001:db8::/64")
         return None
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped is not None:
         found.wrong(f"{text[:80]!r} is IPv4 written as IPv6; write it as IPv4")

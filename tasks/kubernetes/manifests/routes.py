@@ -40,7 +40,7 @@ def _ingress_backend(found: Field | None, namespace: str) -> Iterator[Backend]:
     if service is None:
         resource = found.get("resource")
         if resource is None:
-            found.wrong("a backend is a service or a resource")
+            found.wrong("a backend needs exactly one of service and resource")
             return
         yield Backend(
             at=found.at,
@@ -144,7 +144,7 @@ def backend_tls(found: Field, namespace: str, name: str) -> Iterator[BackendTlsS
 
 
 def grants(found: Field, namespace: str, name: str) -> Iterator[GrantSeen]:
-    """Each pair that the ReferenceGrant at *found* makes."""
+    """Each pair of *from* and *to* in the ReferenceGrant at *found*."""
     spec = found.get("spec")
     if spec is None:
         return

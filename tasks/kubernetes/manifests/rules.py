@@ -1,7 +1,7 @@
 """Rules in CEL, as a CustomResourceDefinition writes them, evaluated by Google's own runtime.
 
 The runtime ends an expression after a fixed number of iterations and its regular expressions take linear time, so one
-evaluation is bounded. What it cannot compile, such as a function that is not known here, is not checked, and said to be so.
+evaluation is bounded. A rule that it cannot compile, such as one with an unknown function, is reported as not checked.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _MOST_LOOKED_AT = 1_000_000
 _METER = Meter()
 _LISTS = re.compile(r"\.(?:isSorted|sum|min|max|indexOf|lastIndexOf)\(|\bsets\.")
 _LONGEST_LIST = 1000
-"""For functions over whole lists, which the evaluator hands over anew for each call of one of its ten thousand iterations."""
+"""The limit for functions over whole lists: the evaluator passes the list again in each of its ten thousand iterations."""
 
 
 class NotChecked(Exception):
-    """The rule could not be asked at all."""
+    """The rule could not be evaluated at all."""
 
 
 class Evaluator:
@@ -34,17 +34,17 @@ class Evaluator:
         self._compiled: dict[tuple[str, bool], cel.Expression | str] = {}
 
     def holds(self, rule: str, value: object, *, new: bool = False) -> bool | str:
-        """Does *rule* hold for *value* (``self``)? A sentence where evaluating it fails, which refuses the object.
+        """Does *rule* hold for *value* (``self``)? A sentence if evaluating it fails, which refuses the object.
 
-        *new*: the rule asks about the object before, too, and there was none (``optionalOldSelf``). Raises `NotChecked`.
+        **new*: the rule also asks about the earlier object, which does not exist (``optionalOldSelf``). Raises `NotChecked`.
         """
         answer, kind = self._evaluated(rule, value, new=new)
         if kind is None:
             return f"evaluating it fails: {answer}"
-        return answer if isinstance(answer, bool) else f"it gives {kind!r} and no boolean"
+        return answer if isinstance(answer, bool) else f"its result is {kind!r}, not a boolean"
 
     def says(self, expression: str, value: object, *, new: bool = False) -> str:
-        """The message that *expression* gives; empty where it gives none, as the API server then says something else."""
+        """The message that *expression* gives; empty if it gives none: then the API server uses another message."""
         try:
             answer, kind = self._evaluated(expression, value, new=new)
         except NotChecked:
@@ -52,7 +52,7 @@ class Evaluator:
         return answer.strip() if kind is not None and isinstance(answer, str) and "\n" not in answer.strip() else ""
 
     def _evaluated(self, rule: str, value: object, *, new: bool) -> tuple[object, object | None]:
-        """The answer and its type; `None` for the type where evaluating it fails, and why for the answer."""
+        """The answer and its type. If evaluating it fails, the answer is the reason and the type is `None`."""
         from cel_expr_python import cel
 
         expression = self._compiled.get((rule, new))
@@ -61,7 +61,7 @@ class Evaluator:
         if isinstance(expression, str):
             raise NotChecked(expression)
         if _LISTS.search(rule) and _longest(value) > _LONGEST_LIST:
-            raise NotChecked(f"it computes over a list of more than {_LONGEST_LIST:,} values")
+            raise NotChecked(f"it evaluates a list of more than {_LONGEST_LIST:,} values")
         _METER.left = _MOST_LOOKED_AT
         try:
             found = expression.eval(data={"self": value})
@@ -92,7 +92,7 @@ def _compiled(rule: str, *, new: bool) -> cel.Expression | str:
 
 @cache
 def _environment() -> Any:
-    """``self``, the extensions of Kubernetes that the runtime has (strings, optionals), and those that are its own."""
+    """``self``, the extensions of Kubernetes that the runtime has (strings, optionals), and those that are added here."""
     from cel_expr_python import cel
     from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings  # type: ignore[import-untyped]  # as above
 

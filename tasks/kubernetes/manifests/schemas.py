@@ -1,7 +1,7 @@
-"""The schema of a CustomResourceDefinition (``apiextensions.k8s.io/v1``), and what an object breaks of it.
+"""The schema of a CustomResourceDefinition (``apiextensions.k8s.io/v1``), and what in an object breaks it.
 
-Keywords, defaults, strict fields, lists that are sets or maps, and CEL rules as they hold when an object is made; rules about
-a change (``oldSelf``) hold nothing then.
+Keywords, defaults, strict fields, lists that are sets or maps, and CEL rules as they apply when an object is created; rules
+about a change (``oldSelf``) do not apply then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tasks.kubernetes.manifests.values import Plain, for_cel, inside, is_bytes, 
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str, bool]
-"""Where, what, and whether it is certain: `False` where it could only not be checked."""
+"""The path, the text, and whether it is certain: `False` if it only could not be checked."""
 
 _MOST_PROBLEMS = 20
 _MOST_TEXT = 300
@@ -47,7 +47,7 @@ _OWN = {"apiVersion", "kind", "metadata"}
 
 
 class Unusable(Exception):
-    """The definition's schema is none."""
+    """The definition's schema is not valid."""
 
 
 def plain(node: Node) -> Plain:
@@ -64,7 +64,7 @@ def plain(node: Node) -> Plain:
 
 
 def _number(text: str) -> Plain:
-    """A number that is not written as a decimal whole one; what Python and YAML read differently stays text."""
+    """A number that is not written as a decimal whole number. A form that Python and YAML read differently stays text."""
     try:
         return float(text)
     except ValueError:
@@ -72,7 +72,7 @@ def _number(text: str) -> Plain:
 
 
 class Schema:
-    """One version's schema. Raises `Unusable` where it is none."""
+    """One version's schema. Raises `Unusable` if it is not a schema."""
 
     def __init__(self, schema: Plain) -> None:
         import jsonschema_rs
@@ -94,7 +94,7 @@ class Schema:
             raise Unusable(" ".join(str(error).split())[:_MOST_TEXT]) from error
 
     def problems(self, value: Plain, budget: list[int], tick: Callable[[], None] = idle) -> Iterator[Problem]:
-        """What *value*, a whole object, breaks. *budget* holds how many CEL rules may still be evaluated.
+        """What *value*, a whole object, breaks. *budget* holds how many more CEL rules may be evaluated.
 
         *tick* is called for each of them and may raise.
         """
@@ -105,7 +105,7 @@ class Schema:
         for error in self._validator.iter_errors(whole):
             found += 1
             if found > _MOST_PROBLEMS:
-                yield (), "there is more that its definition does not allow", True
+                yield (), "its definition does not allow more of its fields, which are not listed here", True
                 return
             yield tuple(error.instance_path), _cut(error.message), True
         yield from self._walk(whole, self._schema, (), budget, sound=not found)
@@ -115,7 +115,7 @@ class Schema:
             return
         yield from ((path, text, True) for text in _repeated(value, schema))
         rules = schema.get("x-kubernetes-validations")
-        # Like the API server, rules are asked only of what the schema allows.
+        # Like the API server, this evaluates rules only if the schema allows the value.
         for rule in rules if sound and isinstance(rules, list) else ():
             yield from self._rule(value, schema, rule, path, budget)
         for name, one, inner in inside(value, schema):
@@ -123,7 +123,7 @@ class Schema:
 
     def _rule(self, value: Plain, schema: dict[str, Plain], rule: Plain, path: Path, budget: list[int]) -> Iterator[Problem]:
         if not isinstance(rule, dict) or not isinstance(rule.get("rule"), str):
-            yield path, "its definition holds a rule that is none", False
+            yield path, "its definition holds a rule that is not valid", False
             return
         text = str(rule["rule"])
         new = rule.get("optionalOldSelf") is True
@@ -133,9 +133,9 @@ class Schema:
         budget[0] -= 1
         if budget[0] < 0:
             if budget[0] == -1:
-                yield path, "there are too many rules and objects; from here on, rules were not checked", False
+                yield path, "there are too many rules and objects; rules after this point were not checked", False
             else:
-                yield path, "its rules were not checked, for too many were before it", False
+                yield path, "its rules were not checked, because there were too many rules before it", False
             return
         seen = for_cel(value, schema)
         try:
@@ -152,7 +152,7 @@ class Schema:
 
 
 def _field_path(text: Plain) -> list[str]:
-    """``.spec.name['a.b']`` as names of fields: where a rule says that its failure belongs."""
+    """``.spec.name['a.b']`` as names of fields: the place that a rule names for its failure."""
     if not isinstance(text, str):
         return []
     return [quoted or name for name, quoted in re.findall(r"\.([A-Za-z_][A-Za-z0-9_]*)|\['([^']*)'\]", text[:_MOST_TEXT])]
@@ -164,7 +164,7 @@ def _cut(text: str) -> str:
 
 
 def _default(value: Plain, schema: Plain) -> None:
-    """Put in the defaults of *schema*, from the outside in, so that what a default brings gets its own."""
+    """Put in the defaults of *schema*, from the outside in, so that a value that a default adds gets its own defaults."""
     if not isinstance(schema, dict):
         return
     properties = schema.get("properties")
@@ -182,7 +182,7 @@ def _whole(schema: dict[str, Plain]) -> dict[str, Plain]:
 
 
 def _standard(schema: Plain, *, root: bool = False, structural: bool = True) -> Plain:
-    """*schema* in JSON Schema 2020-12. Below ``allOf`` and its like (not *structural*) no field is unknown."""
+    """*schema* in JSON Schema 2020-12. Below ``allOf`` and similar keywords (not *structural*) no field counts as unknown."""
     if not isinstance(schema, dict):
         return True
     made: dict[str, Plain] = {name: one for name, one in schema.items() if name in _KEPT}
@@ -228,7 +228,7 @@ def _standard(schema: Plain, *, root: bool = False, structural: bool = True) -> 
 
 
 def _repeated(value: Plain, schema: dict[str, Plain]) -> Iterator[str]:
-    """Items that stand twice in a list that is a set, or a map by some keys."""
+    """Items that appear twice in a list that is a set, or a map by some keys."""
     kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys")
     if not isinstance(value, list) or kind not in ("set", "map"):
         return

@@ -91,7 +91,7 @@ _WORDS = frozenset(
         "while",
     )
 )
-"""Names that CEL keeps for itself."""
+"""Names that CEL reserves."""
 
 
 def for_cel(value: Plain, schema: Plain) -> object:
@@ -115,7 +115,7 @@ def for_cel(value: Plain, schema: Plain) -> object:
 
 
 def _timed(text: str, form: Plain) -> object:
-    """A string whose format makes it a time, a span of time or bytes to CEL; what is none was refused before."""
+    """A string whose format makes it a time, a span of time or bytes in CEL; any other text was refused before."""
     if form not in ("date-time", "date", "duration", "byte"):
         return text
     from google.protobuf.duration_pb2 import Duration  # type: ignore[import-untyped]  # it ships no types

@@ -1,4 +1,4 @@
-"""The pods that workloads make, and Services, as far as packets care."""
+"""The pods that workloads make, and Services, as far as they matter for traffic."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ TEMPLATES: dict[tuple[str, str], tuple[str, ...]] = {
     ("batch", "Job"): ("spec", "template"),
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
 }
-"""Where each kind that runs pods keeps the pod (Kubernetes API reference, workload resources)."""
+"""The path of the pod in each kind that runs pods (Kubernetes API reference, workload resources)."""
 
 _SELECTED = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"}
 
 
 def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> PodSet | None:
-    """The pods of the workload at *found*; `None`, and the API server refuses it, where it has no pod template."""
+    """The pods of the workload at *found*; `None`, and the API server refuses it, if it has no pod template."""
     pod = found.within(*TEMPLATES[group, kind])
     if pod is None:
-        found.complaints.add(found.line, ".".join(TEMPLATES[group, kind]), f"a {kind} needs the template of its pods")
+        found.complaints.add(found.line, ".".join(TEMPLATES[group, kind]), f"a {kind} needs a pod template")
         return None
     given = labels(pod.within("metadata", "labels"))
     if kind in _SELECTED:
@@ -57,16 +57,14 @@ def pod_set(found: Field, group: str, kind: str, namespace: str, name: str) -> P
 
 
 def _account(spec: Field | None) -> str:
-    """The service account that the pods of *spec* name. Who names none gets ``default``; but what a cluster shows has an owner
-    and always names one, so where it does not, whoever saved it left it out.
+    """The service account of the pods of *spec*. Without a name it is ``default``. But an object that a cluster prints always
+    names one; if the name is missing there, it was left out when the object was saved.
     """
     return text_at(spec.get("serviceAccountName") or spec.get("serviceAccount")) if spec is not None else ""
 
 
 def _bypasses(pod: Field) -> Iterator[str]:
-    """The annotations that take ports, addresses or whole interfaces out of what Istio's sidecar sees (Istio, resource
-    annotations).
-    """
+    """The annotations that exclude ports, addresses or whole interfaces from Istio's sidecar (Istio, resource annotations)."""
     annotations = pod.within("metadata", "annotations")
     for name, _ in annotations.members() if annotations is not None else ():
         if name.startswith("traffic.sidecar.istio.io/"):
@@ -92,7 +90,7 @@ def _ports(container: Field, host_network: bool) -> Iterator[ContainerPort]:
     for item in container.items("ports"):
         number_at = item.get("containerPort")
         if number_at is None:
-            item.complaints.add(item.line, f"{item.path}.containerPort", "a port needs its number")
+            item.complaints.add(item.line, f"{item.path}.containerPort", "a port needs a number")
             continue
         number = port_number(number_at, number_at.whole())
         name_at = item.get("name")
@@ -119,7 +117,7 @@ def service(found: Field, namespace: str, name: str) -> ServiceSeen:
         return ServiceSeen(namespace=namespace, name=name, at=found.at, kind="ClusterIP", selector=None)
     kind = text_at(spec.get("type"), "ClusterIP")
     if kind not in ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"):
-        found.complaints.add(spec.line, "spec.type", f"{kind[:80]!r} is no type of Service")
+        found.complaints.add(spec.line, "spec.type", f"{kind[:80]!r} is not a type of Service")
     chosen = labels(spec.get("selector"))
     external = [item.text() for item in spec.items("externalIPs")]
     if kind == "ExternalName":
@@ -139,7 +137,7 @@ def _service_ports(spec: Field) -> Iterator[ServicePort]:
     for item in spec.items("ports"):
         port_at = item.get("port")
         if port_at is None:
-            item.complaints.add(item.line, f"{item.path}.port", "a port needs its number")
+            item.complaints.add(item.line, f"{item.path}.port", "a port needs a number")
             continue
         port = port_number(port_at, port_at.whole())
         target_at = item.get("targetPort")

@@ -1,10 +1,10 @@
-"""What a file is and what loading it would do, from its bytes alone: one module a format, pure parsing, bounded reads.
+"""What a file is and what loading it would do, from its bytes alone: one module for each format, pure parsing, bounded reads.
 
-The modules of formats that most models do not have are imported when a file of that format is met: few models have
-more than two. What cannot be imported then is our fault and no fault of the file, so it is raised.
+A module of a rare format is imported when a file of that format is found: few models have more than two such formats. A failed
+import is a fault of ArcOps, not of the file, so it is raised.
 
-`describe` decides by signature first, then by trying what has none: protobuf, tar, pickle, text. The name only adds: it
-says what the file should be, and a disagreement is a problem.
+`describe` decides by signature first. Then it tries the formats without a signature: protobuf, tar, pickle, text. The name only
+says what the file should be; a difference is a problem.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
-READERS = "2"
-"""Changes whenever the same bytes could be described in another way, so that a cached description is not believed."""
+READERS = "3"
+"""Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
 _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", ".p", ".pk")
 
 
 def describe(window: Window, path: str) -> Content:
-    """What the bytes of *window*, a file at *path* in the model, are. Raises nothing, whatever the bytes, but `Stopped`,
-    `OSError` from the window itself, and `ImportError` if a reader is not there."""
+    """What the bytes of *window*, a file at *path* in the model, are. Whatever the bytes, it raises only `Stopped`,
+    `OSError` from the window itself, and `ImportError` if a reader is missing."""
     name = path.rsplit("/", 1)[-1]
     draft = Draft("empty" if window.size == 0 else "other")
     try:
@@ -39,7 +39,7 @@ def describe(window: Window, path: str) -> Content:
         draft.problem(f"{draft.format}: {fault}")
     except (Stopped, OSError, ImportError):
         raise
-    except Exception as error:  # a reader that fails on some bytes has not read them: that is a problem of the file too
+    except Exception as error:  # if a reader fails on some bytes, the file was not read: that is a problem of the file, too
         draft.problem(f"the {draft.format} reader failed: {type(error).__name__}: {printable(str(error))}")
     if window.size:
         _named_as_code(path, draft)
@@ -50,7 +50,7 @@ def describe(window: Window, path: str) -> Content:
 
 
 def _named_as_code(path: str, draft: Draft) -> None:
-    """Whatever the bytes are: what a tool takes for code by its name is code, and a picture is one by its name too."""
+    """A file whose name makes a tool run it is code, whatever its bytes; a picture needs a picture's name, too."""
     kind = code_kind(path)
     if kind is not None:
         draft.code = True
@@ -59,7 +59,7 @@ def _named_as_code(path: str, draft: Draft) -> None:
             draft.format = kind.form
     elif draft.format == "image" and not expected.formats_for(path):
         draft.format = kinds.UNKNOWN
-        draft.notes.add("begins as a picture does, under a name that is not known here")
+        draft.notes.add("begins like a picture, but its name is not the name of a picture")
 
 
 def _read(window: Window, path: str, draft: Draft) -> None:
@@ -73,7 +73,7 @@ def _read(window: Window, path: str, draft: Draft) -> None:
         _zip(window, draft)
         return
     if zips.has_end(window):
-        draft.problem(f"it ends as a zip archive does, but begins as {form or 'something else'}")
+        draft.problem(f"it ends like a zip archive, but begins as {form or 'another format'}")
     if form:
         draft.format = form
         _by_signature(form, window, draft)
@@ -87,7 +87,7 @@ def _by_signature(form: str, window: Window, draft: Draft) -> None:
     elif form in signatures.EXECUTABLES:
         draft.code = True
     elif form in signatures.ARCHIVES:
-        draft.problem(f"it is packed as {form}, which is not looked into")
+        draft.problem(f"it is packed as {form}, and ArcOps does not read its content")
 
 
 _READERS = {
@@ -103,7 +103,7 @@ _READERS = {
 
 
 def _reader(form: str) -> Callable[[Window, Draft], None]:
-    """The function ``read`` of the module that reads *form*. Raises `ImportError` if it is not there."""
+    """The function ``read`` of the module that reads *form*. Raises `ImportError` if it is missing."""
     return cast("Callable[[Window, Draft], None]", import_module(f"{__name__}.{_READERS[form]}").read)
 
 
@@ -123,7 +123,7 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
 
 
 def _graph(window: Window, name: str, draft: Draft) -> bool:
-    """Is it a graph of ONNX or TensorFlow, or called so? Then it is read as one."""
+    """Is it a graph of ONNX or TensorFlow, by content or by name? Then it is read as one."""
     from tasks.model.content import onnx
 
     found = onnx.looks_like(window)
@@ -139,7 +139,7 @@ def _graph(window: Window, name: str, draft: Draft) -> bool:
 
 
 def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool) -> bool:
-    """Read it as a pickle where any unpickler would take it for one that matters."""
+    """Read it as a pickle if an unpickler would read it as one and that would matter."""
     named = name.lower().endswith(_PICKLE_NAMES)
     marked = head[0] == 0x80 and len(head) > 1 and head[1] <= 5
     if not marked and not named:
@@ -149,7 +149,7 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
         if text and harmless:
             return False
         if not walked.stopped and not (trial.imports and (walked.called or not _prose(name))):
-            return False  # a word list may well begin with a line that imports; nobody takes it for a pickle
+            return False  # a word list may begin with a line that looks like an import; no loader reads it as a pickle
         if not text and harmless and walked.end < 16:
             return False  # a few bytes of raw data that happen to be opcodes; nothing is imported or called by them
     from tasks.model.content import torch
@@ -164,13 +164,13 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
 
 
 def _ends_as_text(window: Window) -> bool:
-    """Are the last bytes text too, so that nothing hangs on to it? The first few may continue a character."""
+    """Are the last bytes text, too, so that no other data follows? The first few may continue a character."""
     tail = window.upto(max(HEAD, window.size - HEAD), HEAD)
     return signatures.is_text(tail[: min(3, len(tail))].lstrip(bytes(range(0x80, 0xC0))) + tail[3:], cut=False)
 
 
 def _prose(name: str) -> bool:
-    """May a file of this name be expected to hold words?"""
+    """Does a file of this name usually hold words?"""
     kind = kinds.kind_of(name)
     return "." not in name.lstrip(".") or bool(kind.reader) or (kind.code is not None and kind.code.form == "python")
 
@@ -192,7 +192,7 @@ def _zip(window: Window, draft: Draft) -> None:
 
 
 def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
-    """An archive of no known purpose: what its members are, one level deep."""
+    """An archive of unknown purpose: what its members are, one level deep."""
     for member in members:
         if member.name.endswith("/") or not member.size:
             continue

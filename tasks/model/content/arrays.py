@@ -1,4 +1,4 @@
-"""NumPy ``.npy`` and ``.npz``: a bounded reader of the one literal that the header is; object arrays are pickles.
+"""NumPy ``.npy`` and ``.npz``: a bounded reader of the header, which is one literal; object arrays are pickles.
 
 Source: ``numpy.lib.format``, versions 1.0 to 3.0.
 """
@@ -30,7 +30,7 @@ class _Literal:
         while at < len(text):
             match = _TOKEN.match(text, at)
             if match is None:
-                raise Malformed("its header is no plain literal")
+                raise Malformed("its header is not a plain literal")
             self._tokens.append((match.lastgroup, match.group(match.lastgroup or 0)))
             at = match.end()
         self._at = 0
@@ -38,7 +38,7 @@ class _Literal:
     def whole(self) -> Literal:
         value = self._value(0)
         if self._at != len(self._tokens):
-            raise Malformed("its header goes on after its end")
+            raise Malformed("its header has more data after its end")
         return value
 
     def _next(self) -> tuple[str | None, str]:
@@ -70,14 +70,14 @@ class _Literal:
                     self._at += 1
                     return items[0]  # parentheses only
             return items
-        raise Malformed("its header is no plain literal")
+        raise Malformed("its header is not a plain literal")
 
     def _dict(self, depth: int) -> Literal:
         found: dict[str, Literal] = {}
         while not self._closes("}"):
             kind, text = self._next()
             if kind != "string" or text[1:-1] in found:
-                raise Malformed("its header has a key twice, or one that is no string")
+                raise Malformed("its header has a key twice, or a key that is not a string")
             self._expect(":")
             found[text[1:-1]] = self._value(depth + 1)
             if not self._closes("}", peek=True):
@@ -94,11 +94,11 @@ class _Literal:
 
     def _expect(self, mark: str) -> None:
         if self._next() != ("mark", mark):
-            raise Malformed("its header is no plain literal")
+            raise Malformed("its header is not a plain literal")
 
 
 def holds_objects(window: Window) -> bool:
-    """Does the header speak of Python objects?"""
+    """Does the header name Python objects?"""
     return _header(window)[2]
 
 
@@ -109,11 +109,11 @@ def read(window: Window, draft: Draft) -> None:
         draft.problem("it is an array of Python objects, which is a pickle")
         pickles.read(window.part(start, window.size - start), draft)
     elif count != window.size - start:
-        draft.problem(f"its shape and type make {count} bytes, but there are {window.size - start}")
+        draft.problem(f"its shape and type need {count} bytes, but there are {window.size - start}")
 
 
 def _header(window: Window) -> tuple[int, int, bool]:
-    """Where the data begin, how many bytes they should be, and whether Python objects are in them."""
+    """The start of the data, how many bytes they should be, and whether Python objects are in them."""
     version = window.read(6, 2)
     if version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
         raise Malformed(f"it is of the unknown NumPy format version {version[0]}.{version[1]}")
@@ -127,7 +127,7 @@ def _header(window: Window) -> tuple[int, int, bool]:
     except UnicodeDecodeError as error:
         raise Malformed("its header is not UTF-8") from error
     if not isinstance(header, dict) or set(header) != {"descr", "fortran_order", "shape"}:
-        raise Malformed("its header does not say exactly descr, fortran_order and shape")
+        raise Malformed("its header does not have exactly the keys descr, fortran_order and shape")
     size, objects = _item(header["descr"], 0)
     shape = header["shape"] if isinstance(header["shape"], list) else None
     if shape is None or len(shape) > 64 or not isinstance(header["fortran_order"], bool):
@@ -137,7 +137,7 @@ def _header(window: Window) -> tuple[int, int, bool]:
 
 def _whole(value: Literal) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed("its shape is not of whole numbers")
+        raise Malformed("its shape does not consist of whole numbers")
     return value
 
 
@@ -172,7 +172,7 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
         try:
             head = zips.first_bytes(window, member, HEADER_LIMIT + 16)
             if not head.startswith(b"\x93NUMPY"):
-                raise Malformed("it is no array")
+                raise Malformed("it is not an array")
             if holds_objects(Window.over(head)):
                 read(zips.content_of(window, member, draft), inner)
             else:

@@ -1,4 +1,4 @@
-"""JSON, strictly: no key twice, no NaN, bounded in length and depth, errors said in words."""
+"""Strict JSON: no key twice, no NaN, limits on length and depth, errors in plain words."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
 MOST_VALUES = 6_000_000
-"""Lists, mappings and members; the vocabularies of the largest tokenizers have some two million."""
+"""The most lists, mappings and members; the vocabularies of the largest tokenizers have about two million."""
 
 
 def parse(data: bytes, *, constants: bool = False) -> Json:
-    """The value that *data* says. Raises `Malformed`. *constants*: NaN and the infinities, which Python writes, are numbers."""
+    """The value of *data*. Raises `Malformed`. *constants*: NaN and the infinities, which Python writes, count as numbers."""
     if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_VALUES:
-        raise Malformed(f"its JSON has more than {MOST_VALUES} values, the most that are read")
+        raise Malformed(f"its JSON has more than {MOST_VALUES} values, the limit for reading")
     constant = float if constants else _no_constant
     if (line := deep_line(data)) is not None:
         raise Malformed(f"its JSON is not read: {TOO_DEEP} on line {line}")
@@ -44,9 +44,9 @@ def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     if len(found) != len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = counts.most_common(1)[0][0]
-        raise Malformed(f"its JSON says {printable(twice)!r} twice, and readers differ on which one counts")
+        raise Malformed(f"its JSON has the key {printable(twice)!r} twice, and readers differ on which one counts")
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise Malformed(f"its JSON says {name}, which JSON does not have")
+    raise Malformed(f"its JSON has the value {name}, which JSON does not allow")

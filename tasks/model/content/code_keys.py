@@ -18,7 +18,7 @@ CODE_KEYS = frozenset(
      "trust_remote_code", "allow_remote", "code_paths", "remote_code", "plugins", "py/reduce", "py/object", "py/type",
      "py/function", "py/module")
 )  # fmt: skip
-"""Keys by which transformers, peft, diffusers, ModelScope, MLflow and jsonpickle load Python that the model brings."""
+"""Keys by which transformers, peft, diffusers, ModelScope, MLflow and jsonpickle load Python code from the model."""
 
 NAMING_KEYS = frozenset(
     ("_target_", "__target__", "_component_", "__class__", "__module__", "__type__", "class_path", "loader_module", "py_module",
@@ -31,7 +31,7 @@ _NAMING_WORDS = late(
 )
 _PATH = late(r"[A-Za-z_]\w*([.:][A-Za-z_]\w*)+")
 _INERT_PATHS = late(r"(torch\.nn(\.\w+)*|(sentence_transformers|transformers\.activations)(\.\w+)*)\.[A-Z]\w*")
-"""Layers and modules of the libraries themselves, which hold no more than arithmetic."""
+"""Layers and modules of the libraries themselves, which only compute."""
 
 _COMMANDS = frozenset(
     ("command", "commands", "cmd", "cmds", "script", "scripts", "exec", "execute", "run", "runs", "shell", "entrypoint", "hook",
@@ -83,7 +83,7 @@ def _pair(key: str, said: Json, draft: Draft, *, wide: bool) -> None:
     if wide and (plain in _COMMANDS or plain.rpartition("_")[2] in _COMMANDS or plain.startswith(_COMMAND_STARTS)):
         draft.code = True
         draft.format = "tool-settings"
-        draft.notes.add(f"has the key {printable(key, 40)}, by which tools run things")
+        draft.notes.add(f"has the key {printable(key, 40)}, which can make a tool run a program")
 
 
 def _templates(said: Json) -> Iterator[str]:
@@ -114,6 +114,6 @@ def _whole(value: dict[str, Json], base: str, draft: Draft) -> None:
             if isinstance(said, list) and len(said) > 1 and isinstance(said[0], str) and isinstance(said[1], str):
                 if name == "_class_name":
                     draft.code = True
-                    draft.notes.add(f"its pipeline is in a file of the model: {printable(str(said))}")
+                    draft.notes.add(f"its pipeline code is in a file of the model: {printable(str(said))}")
                 elif said[0] not in _PIPELINES:
                     draft.imported(f"{said[0]}.{said[1]}")

@@ -1,4 +1,4 @@
-"""Names by which a tool runs a file: one entry a tool, so that a finding says what would run it."""
+"""Names by which a tool runs a file: one entry for each tool, so that a finding says what would run it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ENDINGS: tuple[tuple[str, str, str], ...] = (
     ("script", _SOURCE, "sh bash zsh bat cmd ps1 js mjs rb pl php lua vbs jar so dll"),
     ("script", "is a script of a shell or of Windows", "fish ksh csh tcsh dash ps1xml psm1 psd1 vbe jse wsf wsc sct hta awk"
      " sed tcl expect exp applescript scpt command au3 ahk"),
-    ("script", "is a script that its language's interpreter runs", "cjs ts tsx jsx mts cts coffee pm t phtml erb luac rake"
+    ("script", "is a script for the interpreter of its language", "cjs ts tsx jsx mts cts coffee pm t phtml erb luac rake"
      " groovy kts kt scala clj raku gd wat"),
-    ("r-source", "is code or data of R, which runs what it holds", "r rmd rnw rprofile rdata rda rds renviron rproj"),
-    ("source", "is source code, which a notebook's or language's runner takes", "qmd jl m mlx scm ss rkt lisp el vim nix cu"
+    ("r-source", "is code or data of R, which runs the code in it", "r rmd rnw rprofile rdata rda rds renviron rproj"),
+    ("source", "is source code of a language or a notebook", "qmd jl m mlx scm ss rkt lisp el vim nix cu"
      " cuh ptx cl hip cpp cc cxx c h hpp hh rs go java swift cs fs f90 f zig nim ex exs erl hs ml mli sas do ado ncl pro sql"
      " mlir ll asm s sage wl nb proto thrift d dart v sv vhd"),
     ("build-file", "is run by a build tool", "mk mak cmake ninja gradle gemspec bazel bzl make am ac m4 csproj vcxproj sln"
@@ -33,15 +33,15 @@ _ENDINGS: tuple[tuple[str, str, str], ...] = (
     ("package-manifest", "makes an installer fetch or run code", "egg-link spec ebuild pkgbuild nuspec whl egg gem crate"),
     ("container-file", "is run by a container builder", "dockerfile containerfile"),
     ("infrastructure", "is applied by a deployment tool", "tf tfvars hcl bicep pp sls nomad pkr pbtxt"),
-    ("system-file", "is acted on by a desktop or an init system", "desktop service timer socket mount path target cron inf"
-     " reg url scf lnk webloc plist rdp jnlp library-ms settingcontent-ms theme themepack msc cpl scr pif application appref-ms"
-     " mobileconfig kdelnk conf rules"),
-    ("editor-file", "is acted on by an editor that opens the folder", "code-workspace sublime-project sublime-build"
+    ("system-file", "can make a desktop or an init system run a program", "desktop service timer socket mount path target cron"
+     " inf reg url scf lnk webloc plist rdp jnlp library-ms settingcontent-ms theme themepack msc cpl scr pif application"
+     " appref-ms mobileconfig kdelnk conf rules"),
+    ("editor-file", "can make an editor that opens the folder run a program", "code-workspace sublime-project sublime-build"
      " sublime-settings iml ipr iws code-snippets"),
-    ("web-page", "is shown by a browser, which runs what it holds", "html htm xhtml shtml mht mhtml css scss less asp aspx"
+    ("web-page", "is shown by a browser, which runs the scripts in it", "html htm xhtml shtml mht mhtml css scss less asp aspx"
      " jsp vue svelte htc swf"),
-    ("document-code", "is a document whose program runs when it is shown", "tex sty cls ltx dtx ins bst ps eps xsl xslt xsd dtd"
-     " gnuplot gp plt rtf slk iqy dqy oqy org mdx typ pmml docm xlsm pptm dotm xlam xll adoc"),
+    ("document-code", "is a document with code that runs when it is shown", "tex sty cls ltx dtx ins bst ps eps xsl xslt xsd"
+     " dtd gnuplot gp plt rtf slk iqy dqy oqy org mdx typ pmml docm xlsm pptm dotm xlam xll adoc"),
 )  # fmt: skip
 
 _NAMES: tuple[tuple[str, str, str], ...] = (
@@ -66,7 +66,8 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
      r"|mlmodel|mlproject|azure-pipelines\.ya?ml|appveyor\.ya?ml|bitbucket-pipelines\.ya?ml|cloudbuild\.(ya?ml|json)|app\.ya?ml|buildspec\.ya?ml"),
     ("infrastructure", "is applied by a deployment tool", r"vagrantfile|chart\.ya?ml|values\.ya?ml|kustomization\.ya?ml"
      r"|skaffold\.ya?ml|playbook.*\.ya?ml|ansible\.cfg|helmfile\.ya?ml|tiltfile"),
-    ("system-file", "is acted on by a desktop or an init system", r"crontab|desktop\.ini|autorun\.inf|\.directory|.*\.desktop"),
+    ("system-file", "can make a desktop or an init system run a program", r"crontab|desktop\.ini|autorun\.inf|\.directory"
+     r"|.*\.desktop"),
     ("shell-file", "is read by a shell or another tool when it starts", r"\.(bashrc|bash_profile|bash_login|bash_logout"
      r"|profile|zshrc|zshenv|zprofile|zlogin|kshrc|cshrc|envrc|env|vimrc|exrc|emacs|inputrc|netrc|pythonrc|rprofile|renviron"
      r"|octaverc|gdbinit|lldbinit|npmrc|yarnrc|condarc|hgrc|gitmodules|gitconfig|pypirc)(\..*)?"),
@@ -76,11 +77,11 @@ _BY_ENDING = {ending: CodeKind(form, why) for form, why, endings in reversed(_EN
 _BY_NAME = tuple((late(pattern), CodeKind(form, why)) for form, why, pattern in _NAMES)
 
 FORMS = frozenset(kind.form for kind in (*_BY_ENDING.values(), *(kind for _, kind in _BY_NAME)))
-"""Every format that a name alone gives."""
+"""Every format that the name alone decides."""
 
 
 def code_kind(path: str) -> CodeKind | None:
-    """What runs a file of this name, or ``None`` if nothing that is known here does."""
+    """What runs a file of this name, or ``None`` if no known tool does."""
     name = path.rsplit("/", 1)[-1].lower()
     for pattern, kind in _BY_NAME:
         if pattern.fullmatch(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from arcops.seen.content import Content
 
 MOST = 50
-"""Entries of one list that are reported; a crafted file may hold a million, and nobody reads them."""
+"""The most entries of one list that are reported; a crafted file may hold a million."""
 
 MOST_IMPORTS = 5000
 
@@ -19,7 +19,7 @@ def printable(text: str, limit: int = 200) -> str:
 
 
 class Draft:
-    """Mutable while one file is read; `done` makes the value."""
+    """Changes while one file is read; `done` makes the final value."""
 
     __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "rendered", "steps", "unpacked")
 
@@ -33,7 +33,7 @@ class Draft:
         self.rendered = 0
         """Characters of templates so far, whose parsing takes longer than other reading."""
         self.steps = 0
-        """Steps that readers took so far, for those whose time must be bounded by more than the size of the file."""
+        """Steps so far of readers whose time needs another bound than the size of the file."""
         self.unpacked = 0
         """Bytes that were unpacked so far, which the size of the file does not bound."""
         self._problems: set[str] = set()
@@ -54,14 +54,14 @@ class Draft:
 
     def referred(self, path: str) -> None:
         if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
-            self.problem(f"it names the file {printable(path)!r}, which is no text in UTF-8")
+            self.problem(f"it names the file {printable(path)!r}, which is not text in UTF-8")
         elif len(self.refers) < MOST_IMPORTS:
             self.refers.add(path)
         else:
             self.problem(f"more than {MOST_IMPORTS} different files are named")
 
     def absorb(self, inner: Draft, where: str = "") -> None:
-        """Take over what was found in a part of the file, called *where*."""
+        """Take over what was found in a part of the file, with the part's name in front."""
         for name in inner.imports:
             self.imported(name)
         for text in inner._problems:

@@ -1,4 +1,4 @@
-"""Which formats a file may have by its name; where name and bytes disagree, two programs will see two files."""
+"""Which formats a file may have by its name. If name and bytes disagree, two programs may read the file differently."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BY_ENDING: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def formats_for(name: str) -> frozenset[str]:
-    """The formats that *name* promises; empty where it promises nothing."""
+    """The formats that *name* promises; empty if it promises nothing."""
     return frozenset(_promised(name))
 
 

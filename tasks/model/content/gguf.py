@@ -1,7 +1,7 @@
 """GGUF, versions 1 to 3: counts, key-value pairs, tensor descriptions, aligned data.
 
-Source: ``docs/gguf.md`` of ggml; block sizes from ``ggml.h`` and ``ggml-common.h``. Every count is held against the bytes
-that are left before it is believed, so a header can neither make this hang nor allocate.
+Source: ``docs/gguf.md`` of ggml; block sizes from ``ggml.h`` and ``ggml-common.h``. Every count is compared with
+the remaining bytes before it is used, so a header can cause neither a hang nor a large allocation.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Reader:
         self.order = "<" if int.from_bytes(version, "little") < 2**16 else ">"
         self.version = struct.unpack(f"{self.order}I", version)[0]
         if self.version not in (1, 2, 3):
-            raise Malformed(f"it is GGUF of version {self.version}; versions 1 to 3 are known")
+            raise Malformed(f"it is GGUF version {self.version}; ArcOps reads versions 1 to 3")
         self._length = struct.Struct(f"{self.order}{'I' if self.version == 1 else 'Q'}")
         self._word = struct.Struct(f"{self.order}I")
         self._long = struct.Struct(f"{self.order}Q")
@@ -87,13 +87,13 @@ def read(window: Window, draft: Draft) -> None:
         if offset < end:
             draft.problem(f"tensor {printable(name)!r} overlaps the one before it")
         elif offset - end >= alignment:
-            draft.problem(f"tensor {printable(name)!r} leaves a hole of {offset - end} bytes before it")
+            draft.problem(f"there is a gap of {offset - end} bytes before tensor {printable(name)!r}")
         end = max(end, offset + size)
     data = window.size - start if spans else 0
     if end > data:
         draft.problem(f"its tensors need {end} bytes of data, but there are {max(data, 0)}")
     elif data - end >= alignment or (not spans and window.size - reader.cursor.at >= alignment):
-        draft.problem("bytes that no tensor claims follow the last tensor")
+        draft.problem("after the last tensor there are bytes that belong to no tensor")
 
 
 def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
@@ -102,7 +102,7 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
     for _ in range(count):
         key = reader.string(65_535)
         if key in keys:
-            draft.problem(f"the key {printable(key)!r} is there twice")
+            draft.problem(f"the key {printable(key)!r} appears twice")
         keys.add(key)
         kind = reader.word()
         if key == "general.alignment":
@@ -113,7 +113,7 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
             _string(reader, key, draft)
         elif kind == _ARRAY:
             if key.startswith("tokenizer.chat_template.") or key == "tokenizer.chat_template":
-                draft.problem(f"the chat template {printable(key)!r} is a list, which no known reader takes")
+                draft.problem(f"the chat template {printable(key)!r} is a list, which no known reader accepts")
             _array(reader, key)
         elif kind in _WIDTH:
             reader.cursor.skip(_WIDTH[kind])
@@ -123,7 +123,7 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
 
 
 def _string(reader: _Reader, key: str, draft: Draft) -> None:
-    """A text; a template among these is rendered by whatever serves the model."""
+    """A text. If it is a template, the server of the model renders it."""
     surely = key.startswith("tokenizer.chat_template")
     length = reader.length()
     if surely:
@@ -142,7 +142,7 @@ def _array(reader: _Reader, key: str) -> None:
     elif kind in _WIDTH:
         reader.cursor.skip(count * _WIDTH[kind])
     else:
-        raise Malformed(f"the list {printable(key)!r} holds values of type {kind}, which no known reader takes")
+        raise Malformed(f"the list {printable(key)!r} holds values of type {kind}, which no known reader accepts")
 
 
 def _tensors(reader: _Reader, count: int, alignment: int, draft: Draft) -> list[tuple[int, int, str]]:
@@ -151,7 +151,7 @@ def _tensors(reader: _Reader, count: int, alignment: int, draft: Draft) -> list[
     for _ in range(count):
         name = reader.string(1024)
         if name in names:
-            draft.problem(f"the tensor {printable(name)!r} is there twice")
+            draft.problem(f"the tensor {printable(name)!r} appears twice")
         names.add(name)
         dimensions = reader.word()
         if dimensions > 8:

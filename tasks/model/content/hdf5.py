@@ -1,4 +1,4 @@
-"""HDF5: recognised, not parsed. What matters is whether a Keras model is built from it, which runs what it names.
+"""HDF5: recognised, not parsed. The question is whether Keras builds a model from it, which runs the code that it names.
 
 Source: HDF5 File Format Specification 3.0, section II.A; ``keras/src/legacy/saving/legacy_h5_format.py``.
 """
@@ -14,7 +14,7 @@ _MARK = b"model_config"
 
 
 def read(window: Window, draft: Draft) -> None:
-    """Names of attributes are never compressed, so the mark is found wherever it lies."""
+    """Names of attributes are never compressed, so the mark is found at any place."""
     if window.read(0, 8) != SIGNATURE:
         draft.problem("other data comes before the HDF5 signature")
     at = 0
@@ -23,7 +23,7 @@ def read(window: Window, draft: Draft) -> None:
             draft.format = "keras-h5"
             draft.code = True
             draft.notes.add(
-                "holds a model_config: Keras builds the classes that it names, Lambda layers with their bytecode too"
+                "holds a model_config: Keras builds the classes that it names, and runs the bytecode of Lambda layers"
             )
             return
         at += _PIECE

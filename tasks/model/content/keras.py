@@ -27,7 +27,7 @@ PLAIN_MODULES = frozenset(
         "models",
     )
 ) | {"keras"}
-"""Modules whose classes are the building blocks themselves; a class of any other is an import to be allowed by name."""
+"""Modules of Keras' own classes; a class of another module is an import that a policy must allow by name."""
 
 
 def is_keras(members: list[zips.Member]) -> bool:
@@ -49,7 +49,7 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
             if zips.first_bytes(window, member, 8) != hdf5.SIGNATURE:
                 draft.problem("its weights are not HDF5")
         elif not member.name.startswith("assets/"):
-            draft.problem(f"it holds {printable(member.name)!r}, which no Keras writes")
+            draft.problem(f"it holds {printable(member.name)!r}, which Keras does not write")
 
 
 def built_by(config: Json, draft: Draft) -> None:

@@ -1,7 +1,7 @@
-"""What a name makes of a file of text: words that nothing runs, data to be read further, code, or nothing that is known.
+"""What a text file is by its name: words that no tool runs, data that is read further, code, or unknown.
 
-Bytes cannot tell a Makefile from a poem: tools go by names. So text counts as words only under a name that no tool runs; a name
-that is not known here is reported as such, and no policy of ours allows it.
+The bytes of a Makefile and of a note look alike: tools decide by name. So text counts as words only if no tool runs a file of
+its name. An unknown name is reported as unknown, and no policy that ships with ArcOps allows it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORD_SUFFIXES = frozenset(
         "pub", "jsonl", "ndjson",
     )
 )  # fmt: skip
-"""Endings of words, lists of words, sums and keys."""
+"""Extensions of words, lists of words, checksums and keys."""
 
 _WORDS = late(
     r"(readme|authors|contributors|maintainers|changelog|changes|history|version|credits|thanks|acknowledge?ments|todo|news"
@@ -37,14 +37,14 @@ _LISTS = late(
     r"|phonemes|speakers|voices|languages|lexicon|dict|alphabet|bom|spdx|cdx|openvex|vex|sigstore|intoto|dsse|att|bundle"
     r"|attestations?|provenance|statement|report|trivy)([-_.].*)?"
 )
-"""JSON of words or of statements, by its name: no key in it is a setting."""
+"""Names of JSON files with words or statements, in which no key is a setting."""
 
 _SETTINGS_JSON = late(
     r"(.*[-_.])?(config|configuration|params|hyperparams|hparams|template|modules|generation|metadata|info|infos|card|codemeta|args"
     r"|dtypes|quant|quantization|scheduler|model|prompts?|index|results?|state|map|scores?|metrics?|stats|statistics|history|losses)"
     r"([-_.].*)?"
 )
-"""JSON of settings that loaders of models read."""
+"""Names of JSON files with settings that loaders of models read."""
 _KNOWN_SETTINGS = late(
     r"(.*[-_])?config|configuration|hparams|hyperparams|params|recipe|metadata|training_args|model_index|citation"
 )
@@ -53,8 +53,8 @@ _HIDDEN_WORDS = frozenset((".gitignore", ".gitkeep", ".keep", ".nojekyll"))
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``reader`` is how the text is to be read on: ``words``, ``json``, ``yaml``…; empty if no tool is known that takes it for
-    data. ``known`` says that the name promises lists, figures or a statement, in which no key is taken for a setting."""
+    """``reader`` says how the text is read further: ``words``, ``json``, ``yaml``…; empty if no known tool reads it as
+    data. ``known`` says that the name promises lists, figures or a statement, in which no key counts as a setting."""
 
     reader: str = ""
     known: bool = True
@@ -62,7 +62,7 @@ class Kind:
 
 
 def family(form: str) -> str:
-    """``text`` for a format that a name gives to text, else *form* itself: what a name may promise of the bytes."""
+    """``text`` for a text format that only the name decides, else *form* itself: what a name can say about the bytes."""
     return "text" if form in FORMS or form in (UNKNOWN, "xml") else form
 
 
@@ -95,7 +95,7 @@ def kind_of(path: str) -> Kind:
 
 
 def _hidden(folders: list[str], path: str, name: str) -> Kind:
-    """Names that begin with a dot are tools' own; those that hubs make are known."""
+    """Names that begin with a dot belong to tools; those that hubs make are known."""
     if not folders:
         return Kind("gitattributes" if name == ".gitattributes" else "words" if name in _HIDDEN_WORDS else "")
     if folders == [".cache"] and ".cache/huggingface/" in path:

@@ -1,4 +1,4 @@
-"""Text whose lines have a meaning: Git's attributes, tables, lists of packages, tokens with ranks, a hub's notes."""
+"""Text formats that are read line by line: Git's attributes, tables, lists of packages, tokens with ranks, a hub's notes."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def lines(window: Window) -> Iterator[str]:
 
 def read_attributes(window: Window, draft: Draft) -> None:
     if window.size > LONGEST:
-        raise Malformed(f"it has {window.size} bytes; at most {LONGEST} of Git's attributes are read")
+        raise Malformed(f"it has {window.size} bytes; the limit for a file of Git's attributes is {LONGEST}")
     for line in lines(window):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
         for word in words[1:]:
             if not _ATTRIBUTE.fullmatch(word):
-                draft.problem(f"it gives files the attribute {printable(word, 60)!r}, by which Git can run a program")
+                draft.problem(f"it gives files the attribute {printable(word, 60)!r}, which can make Git run a program")
 
 
 def read_table(window: Window, draft: Draft) -> None:
-    """Cells that a spreadsheet takes for formulas, where these can call something."""
+    """Cells that a spreadsheet reads as formulas, if these can call a function or program."""
     if window.size > TABLE_LIMIT:
-        raise Malformed(f"it has {window.size} bytes; at most {TABLE_LIMIT} of a table are looked through")
+        raise Malformed(f"it has {window.size} bytes; the limit for a table is {TABLE_LIMIT}")
     for number, line in enumerate(lines(window), 1):
         if any(_is_formula(cell.strip().strip('"')) for cell in re.split(r"[,;\t]", line)):
             draft.problem(f"line {number} holds a formula, which a spreadsheet runs")
@@ -66,7 +66,7 @@ def _is_formula(cell: str) -> bool:
 
 
 def are_requirements(window: Window) -> bool:
-    """Is every line one that an installer of Python packages takes, and one of them surely meant so?"""
+    """Is every line valid for an installer of Python packages, and at least one certainly meant for it?"""
     if window.size > LONGEST:
         return False
     surely = False

@@ -1,4 +1,4 @@
-"""SVG and XML: read by a parser that opens nothing; what a viewer or a library would run or fetch is a problem.
+"""SVG and XML: the parser here opens no other file. Whatever a viewer or a library would run or fetch is a problem.
 
 Source: SVG 2, chapters 2, 15 and 16 (what scripts, links and animations do).
 """
@@ -24,7 +24,7 @@ _DRAWING = frozenset(
         "date", "rights", "publisher", "a", "page", "grid",
     )
 )  # fmt: skip
-"""Elements that draw, describe or hold such; scripts, foreign objects, animations of attributes and frames are none."""
+"""Elements that draw, describe or group. Scripts, foreign objects, animations of attributes and frames are not in the list."""
 
 _LINKS = late(r"#.*|https?://[^\s]*|data:image/(png|jpeg|gif|webp);.*", re.IGNORECASE | re.DOTALL)
 _INNER_LINKS = late(r"#.*|data:image/(png|jpeg|gif|webp);.*", re.IGNORECASE | re.DOTALL)
@@ -42,16 +42,16 @@ def read_svg(window: Window, draft: Draft) -> None:
 
 
 def read_xml(window: Window, draft: Draft) -> None:
-    """XML of a software bill of materials is data that we read ourselves; what reads any other is not known."""
+    """XML of a software bill of materials is data that ArcOps reads; for other XML it is not known which tool reads it."""
     root = _parse(window, draft, drawing=False)
     if not root.startswith(_SBOM_ROOTS):
         draft.format = "xml"
 
 
 def _parse(window: Window, draft: Draft, *, drawing: bool) -> str:
-    """The root's name, with its namespace before a blank."""
+    """The root's name; its namespace comes before it, with a blank between."""
     if window.size > LIMIT:
-        raise Malformed(f"it has {window.size} bytes; at most {LIMIT} of XML are read")
+        raise Malformed(f"it has {window.size} bytes; the limit for XML is {LIMIT}")
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     roots: list[str] = []
@@ -68,14 +68,14 @@ def _parse(window: Window, draft: Draft, *, drawing: bool) -> str:
 
     def texted(data: str) -> None:
         if drawing and inside and inside[-1] == "style" and _STYLE_FETCHES.search(data):
-            draft.problem("its style sheet fetches something from elsewhere")
+            draft.problem("its style sheet fetches data from another address")
 
     def declared(name: str, *_: object) -> None:
         if not drawing or not _plain_doctype(*_):
-            raise Malformed("it declares a document type, by which a parser opens other files")
+            raise Malformed("it declares a document type, which can make a parser open other files")
 
     def entity(*_: object) -> None:
-        raise Malformed("it defines entities of its own")
+        raise Malformed("it defines its own entities")
 
     def instructed(target: str, data: str) -> None:
         if target.lower() != "xml":
@@ -92,7 +92,7 @@ def _parse(window: Window, draft: Draft, *, drawing: bool) -> str:
 
 
 def _plain_doctype(system: object, public: object, internal: object) -> bool:
-    """The document type that older drawing programs write, with nothing of its own in it."""
+    """Is it the plain document type that older drawing programs write?"""
     return not internal and str(public).startswith("-//W3C//DTD SVG")
 
 
@@ -106,4 +106,4 @@ def _element(name: str, attributes: dict[str, str], draft: Draft) -> None:
         elif plain in ("href", "src") and not (_LINKS if name == "a" else _INNER_LINKS).fullmatch(value.strip()):
             draft.problem(f"it links to {printable(value, 60)!r}")
         elif _STYLE_FETCHES.search(value) and ("url(" in value.lower() or plain == "style"):
-            draft.problem(f"its attribute {printable(plain, 40)!r} fetches something from elsewhere")
+            draft.problem(f"its attribute {printable(plain, 40)!r} fetches data from another address")

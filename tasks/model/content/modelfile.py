@@ -1,4 +1,4 @@
-"""Ollama's Modelfile: which weights it takes, and the template that it gives the server.
+"""Ollama's Modelfile: which weights it uses, and the template that it gives the server.
 
 Source: ``docs/modelfile.md`` of Ollama; the actions of Go's ``text/template``.
 """
@@ -38,7 +38,7 @@ def read(window: Window, draft: Draft) -> None:
             start = text.index(QUOTES, at) + len(QUOTES)
             close = text.find(QUOTES, start)
             if close < 0:
-                raise Malformed(f"line {text.count(chr(10), 0, at) + 1} opens a text that has no end")
+                raise Malformed(f"line {text.count(chr(10), 0, at) + 1} begins a quoted text that does not end")
             value = text[start:close]
             end = text.find("\n", close)
             end = len(text) if end < 0 else end
@@ -51,9 +51,13 @@ def _instruction(name: str, value: str, draft: Draft) -> None:
     if name not in _KNOWN:
         draft.problem(f"it has the unknown instruction {printable(name, 40)!r}")
     elif name in ("from", "adapter"):
-        fault = fault_of(value) or ("" if "." in value.rpartition("/")[2] and ":" not in value else "is fetched from elsewhere")
+        fault = fault_of(value) or (
+            "" if "." in value.rpartition("/")[2] and ":" not in value else "is fetched from another address"
+        )
         if fault or value.count("/") > value.count("./"):
-            draft.problem(f"the model {printable(value, 80)!r} that it is built from {fault or 'is fetched from elsewhere'}")
+            draft.problem(
+                f"the model {printable(value, 80)!r} that it is built from {fault or 'is fetched from another address'}"
+            )
         else:
             draft.referred(value)
     elif name == "template":

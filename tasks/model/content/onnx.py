@@ -1,4 +1,4 @@
-"""ONNX: which files it pulls in beside itself, and which operators only an extension could run.
+"""ONNX: which other files it loads, and which operators only an extension could run.
 
 Source: ``onnx/onnx.proto`` and ``docs/ExternalData.md`` of ONNX.
 """
@@ -16,7 +16,7 @@ STANDARD = frozenset(("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.
 
 _IR_VERSION, _PRODUCER, _GRAPH, _OPSETS, _FUNCTIONS, _TRAINING = 1, 2, 7, 8, 25, 20
 
-# Which fields of which message hold which messages; only what can lead to a tensor, a node or a domain.
+# Which fields of which message hold which messages; only those that can lead to a tensor, a node or a domain.
 _INSIDE: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -55,14 +55,14 @@ def read(window: Window, draft: Draft) -> None:
         if inside:
             _message(window, field, inside, draft, 0)
     if graphs != 1:
-        draft.problem(f"it holds {graphs} graphs where one is expected")
+        draft.problem(f"it holds {graphs} graphs, but must hold one")
 
 
 def _message(window: Window, outer: WireField, kind: str, draft: Draft, depth: int) -> None:
     if depth > DEEPEST:
         raise Malformed("its graphs are nested too deep")
     if outer.size < 0:
-        raise Malformed(f"field {outer.number} should be a message and is a number")
+        raise Malformed(f"field {outer.number} should be a message, but is a number")
     if kind == "tensor":
         _tensor(window, outer, draft)
         return
@@ -110,4 +110,4 @@ def _tensor(window: Window, outer: WireField, draft: Draft) -> None:
                 else:
                     draft.referred(value)
     if external and not location:
-        draft.problem("a tensor lies outside, but names no file")
+        draft.problem("the data of a tensor are in another file, but the tensor names no file")

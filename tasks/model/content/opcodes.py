@@ -1,4 +1,4 @@
-"""The pickle machine's opcodes, by what follows each in the stream.
+"""The pickle machine's opcodes, with the operand that follows each in the stream.
 
 Source: PEP 3154, PEP 574 and the standard library's description of protocols 0 to 5.
 """

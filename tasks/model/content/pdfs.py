@@ -1,4 +1,4 @@
-"""PDF: every name in it, in packed objects too; what a viewer runs, opens or sends is a problem.
+"""PDF: every name in it, in packed objects, too. Whatever a viewer runs, opens or sends is a problem.
 
 Source: ISO 32000-2, sections 7.3.5 (names), 7.5.7 (object streams), 12.6 (actions).
 """
@@ -21,7 +21,7 @@ _ACTIVE = frozenset(
     )
 )  # fmt: skip
 _LONG = frozenset(name for name in _ACTIVE if len(name) > 4)
-"""Names that chance does not put into packed data. Every action that runs something needs one of these."""
+"""Names too long to occur in packed data by chance. Every action that runs a program needs one of these."""
 
 _NAME = late(rb"/(" + b"|".join(sorted(_ACTIVE | {b"ObjStm"})) + rb")(?=[\x00\t\n\f\r ()<>\[\]{}/%]|\Z)")
 _ESCAPE = late(rb"#([0-9A-Fa-f]{2})")
@@ -37,11 +37,11 @@ def read(window: Window, draft: Draft) -> None:
     active = _ACTIVE.intersection(_names(outside)) | _LONG.intersection(_names(data))
     if active:
         listed = ", ".join(sorted(name.decode() for name in active))
-        draft.problem(f"it holds what a viewer acts on: {listed}")
+        draft.problem(f"it holds entries that make a viewer act: {listed}")
 
 
 def _outside_streams(data: bytes, draft: Draft) -> bytes:
-    """*data* with what streams hold left out, but for objects, which are unpacked."""
+    """*data* without the content of streams, except for objects, which are unpacked."""
     kept: list[bytes] = []
     at = unpacked = packs = 0
     while True:
@@ -49,19 +49,19 @@ def _outside_streams(data: bytes, draft: Draft) -> bytes:
         if start < 0:
             kept.append(data[at:])
             if packs != _names(data).count(b"ObjStm"):
-                draft.problem("it speaks of packed objects where there are none, so readers may differ on what they see")
+                draft.problem("it names packed objects, but has none there, so readers may see different content")
             return b"\n".join(kept)
         kept.append(data[at:start])
         end = data.find(b"endstream", start)
         if end < 0:
-            raise Malformed("a stream of it has no end")
+            raise Malformed("it has a stream without an end")
         opened = data.rfind(b"obj", at, start)
         described = _unescaped(data[max(at, opened) : start])
         if _PACKED.search(described):
             packs += 1
             body = data[start + len(b"stream") : end].removeprefix(b"\r").removeprefix(b"\n")
             if not _FLATE.search(described) or b"/DecodeParms" in described:
-                draft.problem("its objects are packed in a way that is not unpacked here")
+                draft.problem("its objects are packed in a way that ArcOps cannot unpack")
             else:
                 unpacker = zlib.decompressobj()
                 try:
@@ -72,7 +72,7 @@ def _outside_streams(data: bytes, draft: Draft) -> bytes:
                     draft.problem("its packed objects are cut off")
                 unpacked += len(inner)
                 if unpacked > UNPACKED_LIMIT:
-                    raise Malformed(f"its objects unpack to more than {UNPACKED_LIMIT} bytes, the most that are looked at")
+                    raise Malformed(f"its objects unpack to more than {UNPACKED_LIMIT} bytes, the limit for reading")
                 kept.append(inner)
         at = end + len(b"endstream")
 
@@ -82,5 +82,5 @@ def _unescaped(data: bytes) -> bytes:
 
 
 def _names(data: bytes) -> list[bytes]:
-    """The names in *data* that matter, each as often as it is there."""
+    """The names in *data* that matter, with repetitions."""
     return _NAME.findall(_unescaped(data))

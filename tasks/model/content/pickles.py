@@ -1,9 +1,8 @@
-"""Pickle, every protocol, walked and never run: what it would import and call, and every trick that hides it.
+"""Pickle, every protocol: its opcodes are followed and never run. Finds what it would import and call, and ways to hide that.
 
-The walk follows the machine's stack and memo as far as names are concerned: a string, a global, anything else. What can't
-be named without running it is a problem, and so is every place where unpicklers and scanners have been known to disagree:
-frames that lie, a second PROTO, data after STOP, a pickle inside a pickle, extension codes, out-of-band buffers, names
-that reach through attributes.
+The walk follows the machine's stack and memo only for names: a string, a global, or another value. A name that is known only by
+running the pickle is a problem. So is every case in which unpicklers and scanners are known to disagree: wrong frames, a second
+PROTO, data after STOP, a pickle inside a pickle, extension codes, out-of-band buffers, names that reach through attributes.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ Value = str | int | Global | None
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How far a walk came: where it ended, whether STOP was reached, whether something would have been called, and the
-    number that it would have given, where it is one. ``fault`` says what broke it off."""
+    """The result of a walk: the byte of its end, whether it reached STOP, whether the pickle would call a function, and its
+    value if that is a number. ``fault`` says why the walk ended early."""
 
     end: int
     stopped: bool
@@ -67,26 +66,26 @@ _GETS = frozenset(("GET", "BINGET", "LONG_BINGET"))
 def walk(window: Window, draft: Draft, *, at: int = 0, persistent: bool = False, nested: bool = False) -> Walk:
     """Walk one pickle from *at* to its STOP. *persistent* says that the loader gives persistent ids a meaning (torch does).
 
-    Never raises on any bytes; a fault is in the result and, as all else, among the problems of *draft*.
+    Never raises, whatever the bytes; a fault is in the result and, like all others, among the problems of *draft*.
     """
     machine = _Machine(window, draft, at, persistent, nested)
     try:
         machine.run()
     except Malformed as fault:
-        draft.problem(f"the pickle breaks off at byte {machine.opcode_at}: {fault}")
+        draft.problem(f"the pickle cannot be read from byte {machine.opcode_at}: {fault}")
         return Walk(machine.cursor.at, False, machine.called, None, str(fault))
     return Walk(machine.cursor.at, True, machine.called, machine.result)
 
 
 def read(window: Window, draft: Draft) -> None:
-    """A file of nothing but pickle: one, or several one after another, which is a problem but is walked all the same."""
+    """A file with only a pickle, or with several one after another. Several are a problem, but all are walked."""
     end, count = 0, 0
     while end < window.size:
         walked = walk(window, draft, at=end)
         count += 1
         if not walked.stopped:
             if count > 1:
-                draft.problem(f"{window.size - end} bytes that are no pickle follow the pickle")
+                draft.problem(f"after the pickle there are {window.size - end} bytes that are not a pickle")
             break
         end = walked.end
         if count == 1000:
@@ -97,7 +96,7 @@ def read(window: Window, draft: Draft) -> None:
     if any(name.startswith("joblib.") for name in draft.imports):
         draft.format = "joblib"
         if not draft.clean:
-            draft.problem("joblib lays raw arrays between the opcodes, so what follows them cannot be checked")
+            draft.problem("joblib writes raw arrays between the opcodes, so the data after them cannot be checked")
 
 
 class _Machine:
@@ -125,7 +124,7 @@ class _Machine:
             self.opcode_at = cursor.at
             found = OPCODES.get(cursor.take(1)[0])
             if found is None:
-                raise Malformed("a byte that is no opcode")
+                raise Malformed("a byte is not an opcode")
             name, argument = found
             if name == "STOP":
                 self._framed()
@@ -136,10 +135,10 @@ class _Machine:
             given = self._argument(argument, name)
             self._framed()
             self._step(name, given)
-        raise Malformed(f"it has more than {MOST_OPCODES} opcodes, the most that are walked")
+        raise Malformed(f"it has more than {MOST_OPCODES} opcodes, the limit for reading")
 
     def _framed(self) -> None:
-        """Unpicklers that read whole frames see other opcodes than those that do not, where one crosses a frame's end."""
+        """If an opcode crosses a frame's end, unpicklers that read whole frames see other opcodes than those that do not."""
         if self._frame_end >= 0:
             if self.cursor.at > self._frame_end:
                 raise Malformed("an opcode crosses the end of its frame")
@@ -161,11 +160,11 @@ class _Machine:
             raise Malformed(f"{name} has a negative length")
         if name in _BYTES or length > LONGEST_NAME:
             self._opaque(length)
-            return b"" if name not in _TEXTS else b"\xff"  # no name is that long, and 0xff is no text
+            return b"" if name not in _TEXTS else b"\xff"  # no name is that long, and 0xff is not text
         return cursor.take(length)
 
     def _opaque(self, length: int) -> None:
-        """Pass over a value that is no name, but look whether it is another pickle."""
+        """Skip a value that is not a name, but check if it is another pickle."""
         cursor = self.cursor
         start = cursor.at
         cursor.skip(length)
@@ -174,7 +173,7 @@ class _Machine:
         first, last = cursor.window.read(start, 2), cursor.window.read(start + length - 1, 1)
         if first[0] == 0x80 and 2 <= first[1] <= 5 and last == b".":
             if self._nested:
-                raise Malformed("pickles are nested more than one deep")
+                raise Malformed("pickles are nested more than one level deep")
             inner = Draft("pickle")
             inner.steps = self._draft.steps
             ended = walk(cursor.window.part(start, length), inner, nested=True, persistent=self._persistent).end
@@ -196,7 +195,7 @@ class _Machine:
         elif name in _GETS:
             index = _number(given) if name == "GET" else int.from_bytes(given, "little")
             if index not in self._memo:
-                raise Malformed(f"it reads memo {index}, which nothing was put into")
+                raise Malformed(f"it reads memo {index}, which is empty")
             stack.append(self._memo[index])
         elif name == "MARK":
             self._marks.append(len(stack))
@@ -248,7 +247,9 @@ class _Machine:
             else:
                 stack.append(self._import(module_value, attribute_value))
         elif name in _EXTENSIONS:
-            self._draft.problem(f"it imports by extension code {int.from_bytes(given, 'little')}, which has no name here")
+            self._draft.problem(
+                f"it imports by extension code {int.from_bytes(given, 'little')}, whose name is not in the file"
+            )
             stack.append(None)
         elif name in ("PERSID", "BINPERSID"):
             if name == "BINPERSID":
@@ -270,7 +271,7 @@ class _Machine:
             if given[0] > 5:
                 raise Malformed(f"it claims protocol {given[0]}; 0 to 5 are known")
             if self.opcode_at != self._start:
-                self._draft.problem("it says its protocol a second time, in the middle")
+                self._draft.problem("it names its protocol a second time, in the middle")
         elif name == "FRAME":
             length = int.from_bytes(given, "little")
             if self._frame_end >= 0:
@@ -286,7 +287,7 @@ class _Machine:
     def _put(self, name: str, given: bytes) -> None:
         index = len(self._memo) if name == "MEMOIZE" else _number(given) if name == "PUT" else int.from_bytes(given, "little")
         if index > HIGHEST_MEMO:
-            raise Malformed(f"it puts into memo {index}, for which an unpickler would allocate gigabytes")
+            raise Malformed(f"it writes to memo {index}, which makes an unpickler allocate gigabytes")
         value = self._pop()
         self._stack.append(value)
         self._memo[index] = value
@@ -297,7 +298,7 @@ class _Machine:
         if "." in attribute:
             self._draft.problem(f"it reaches through attributes: {printable(attribute)!r} of {printable(module)!r}")
         if not all(part.isidentifier() for part in name.split(".")):
-            self._draft.problem(f"it imports {printable(name)!r}, which is no name")
+            self._draft.problem(f"it imports {printable(name)!r}, which is not a name")
         return Global(name)
 
     def _call(self, target: Value) -> None:
@@ -307,7 +308,7 @@ class _Machine:
         self._stack.append(None)
 
     def _fed(self, name: str) -> None:
-        """BUILD sets the state of what lies on top, the others call its methods: nothing that was imported may lie there."""
+        """BUILD sets the state of the top of the stack, the others call its methods; an imported object must not be there."""
         target = self._pop()
         if isinstance(target, Global):
             self._draft.problem(f"it changes {printable(target.name)!r} itself ({name})")
@@ -316,10 +317,10 @@ class _Machine:
         self._stack.append(target)
 
     def _pop(self, count: int = 1) -> Value:
-        """Take *count* values off; the lowest of them."""
+        """Take *count* values off the stack; returns the lowest of them."""
         floor = self._marks[-1] if self._marks else 0
         if len(self._stack) - count < floor:
-            raise Malformed("it takes more from its stack than is there")
+            raise Malformed("it takes more values from its stack than there are")
         lowest = self._stack[-count]
         del self._stack[-count:]
         return lowest
@@ -337,7 +338,7 @@ _ESCAPES = late(rb"(?:[^\\]|\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}
 
 
 def _text(name: str, given: bytes) -> Value:
-    """The string that an opcode makes, or ``None`` where unpicklers could differ on it."""
+    """The string that an opcode makes, or ``None`` if unpicklers could differ on it."""
     try:
         if name == "STRING":
             body = given.strip()
@@ -361,7 +362,7 @@ def _number(given: bytes) -> int:
     try:
         index = int(given[:32])
     except ValueError as error:
-        raise Malformed("a memo index is no number") from error
+        raise Malformed("a memo index is not a number") from error
     if index < 0:
         raise Malformed("a memo index is negative")
     return index

@@ -1,4 +1,4 @@
-"""Pictures: walked to their own end, so that nothing hangs on to them that another program reads.
+"""Pictures: read to their end, so that no data for another program can follow unseen.
 
 Source: PNG (ISO/IEC 15948) section 5; GIF89a sections 17 to 27; JPEG (ITU-T T.81) annex B.
 """
@@ -20,7 +20,7 @@ def read(window: Window, draft: Draft) -> None:
     elif head.startswith(b"RIFF"):
         end = 8 + int.from_bytes(head[4:8], "little")
     else:
-        return  # cameras and editors append previews and notes to JPEG; nothing runs a file for what follows its picture
+        return  # cameras and editors append previews and notes to JPEG; no program runs a file because of data after a picture
     if end + end % 2 * head.startswith(b"RIFF") != window.size:
         draft.problem(f"its picture ends at byte {end}, but there are {window.size} bytes")
 
@@ -50,12 +50,12 @@ def _gif(window: Window) -> int:
             cursor.skip(8)
             _colours(cursor, cursor.take(1)[0], 1)
         else:
-            raise Malformed(f"byte {cursor.at} begins no part of a picture")
+            raise Malformed(f"no part of a picture begins at byte {cursor.at}")
         while size := cursor.take(1)[0]:
             cursor.skip(size)
     raise Malformed(f"it has more than {MOST_PARTS} parts")
 
 
 def _colours(cursor: Cursor, flags: int, more: int) -> None:
-    """Pass over *more* bytes of a header and the table of colours that *flags* announce."""
+    """Skip *more* bytes of a header and the table of colours that *flags* announce."""
     cursor.skip(more + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0))

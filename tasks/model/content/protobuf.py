@@ -1,4 +1,4 @@
-"""Protocol buffers, wire format only: the fields of a message, each by offset, so that nothing large is read.
+"""Protocol buffers, wire format only: the fields of a message, each by offset, so that large fields are not read.
 
 Source: the encoding page of the Protocol Buffers documentation.
 """
@@ -31,11 +31,11 @@ def fields(window: Window, draft: Draft, start: int = 0, end: int = -1) -> Itera
     while cursor.at < end:
         draft.steps += 1
         if draft.steps > MOST_FIELDS:
-            raise Malformed(f"it has more than {MOST_FIELDS} fields, the most that are looked at")
+            raise Malformed(f"it has more than {MOST_FIELDS} fields, the limit for reading")
         key = _varint(cursor)
         number, kind = key >> 3, key & 7
         if number == 0 or number >= 2**29:
-            raise Malformed(f"field number {number} at {cursor.at} is impossible")
+            raise Malformed(f"field number {number} at byte {cursor.at} is not possible")
         if kind == 0:
             yield WireField(number, _varint(cursor))
         elif kind in (1, 5):
@@ -44,17 +44,17 @@ def fields(window: Window, draft: Draft, start: int = 0, end: int = -1) -> Itera
         elif kind == 2:
             size = _varint(cursor)
             if cursor.at + size > end:
-                raise Malformed(f"field {number} at {cursor.at} claims {size} bytes, more than its message has left")
+                raise Malformed(f"field {number} at byte {cursor.at} claims {size} bytes, more than its message has left")
             yield WireField(number, 0, cursor.at, size)
             cursor.skip(size)
         else:
-            raise Malformed(f"field {number} at {cursor.at} is a group, which this format does not use")
+            raise Malformed(f"field {number} at byte {cursor.at} is a group, which this format does not use")
     if cursor.at != end:
         raise Malformed("a field crosses the end of its message")
 
 
 def text(window: Window, field: WireField, limit: int = 4096) -> str:
-    """The string in *field*. Raises `Malformed` where it is longer than *limit* or not UTF-8."""
+    """The string in *field*. Raises `Malformed` if it is longer than *limit* or not UTF-8."""
     if field.size < 0 or field.size > limit:
         raise Malformed(f"the string in field {field.number} has {field.size} bytes; at most {limit} are read")
     try:
@@ -70,4 +70,4 @@ def _varint(cursor: Cursor) -> int:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value
-    raise Malformed(f"a number at {cursor.at} does not end")
+    raise Malformed(f"a number at byte {cursor.at} does not end")

@@ -1,14 +1,14 @@
-"""Text that may be rendered as a template, wherever it stands in a file."""
+"""Text at any place in a file that may be rendered as a template."""
 
 from __future__ import annotations
 
 from tasks.model.content.draft import Draft
 
 TEMPLATE_TOTAL = 512 * 1024
-"""Characters of templates that are read in one file."""
+"""The most characters of templates that are read in one file."""
 
 LEAST = 256
-"""Characters that a template counts for at least, for each takes a while to begin with."""
+"""The least characters that a template counts for, because even a short one takes some time."""
 
 
 def looks_like(text: str) -> bool:
@@ -17,14 +17,14 @@ def looks_like(text: str) -> bool:
 
 
 def check(text: str, called: str, draft: Draft, *, surely: bool) -> None:
-    """Hold *text*, *called* so in the file, against what templates may do. *surely*: a renderer takes it for a template."""
+    """Check *text*, *called* so in the file, for what templates may do. **surely*: a renderer reads it as a template."""
     if not looks_like(text):
         return
     draft.rendered += max(len(text), LEAST)
     if draft.rendered > TEMPLATE_TOTAL:
-        draft.problem(f"its templates have more than {TEMPLATE_TOTAL} characters, the most that are read")
+        draft.problem(f"its templates have more than {TEMPLATE_TOTAL} characters, the limit for reading")
         return
-    from tasks.model.content import templates  # Jinja takes longer to import than most models to read
+    from tasks.model.content import templates  # importing Jinja takes longer than reading most models
 
     fault = templates.fault_of(text, surely=surely)
     if fault:

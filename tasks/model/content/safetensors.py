@@ -1,7 +1,7 @@
 """safetensors: eight bytes of length, a JSON header, then the tensors without gap or overlap to the end of the file.
 
-Source: the format section of the safetensors README and the checks of its reference reader (``tensor.rs``), with two of our
-own: no key twice, and a lower limit on the header.
+Source: the format section of the safetensors README and the checks of its reference reader (``tensor.rs``), and two
+more checks: no key twice, and a lower limit on the header.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BITS = {
 
 
 def looks_like(head: bytes) -> bool:
-    """Eight bytes of a length that is no more than any reader takes, then ``{``."""
+    """Does it begin with a length of eight bytes that readers accept, then ``{``?"""
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40
 
 
@@ -50,7 +50,7 @@ def read(window: Window, draft: Draft) -> None:
     end = 0
     for start, stop, name in sorted(spans):
         if start != end:
-            fault = "overlaps the one before it" if start < end else "leaves a hole before it"
+            fault = "overlaps the one before it" if start < end else "has a gap before it"
             draft.problem(f"tensor {printable(name)!r} {fault}")
         end = max(end, stop)
     if end != data:
@@ -60,7 +60,7 @@ def read(window: Window, draft: Draft) -> None:
 def _span(name: str, said: Json) -> tuple[int, int]:
     called = repr(printable(name))
     if not isinstance(said, dict) or set(said) != {"dtype", "shape", "data_offsets"}:
-        raise Malformed(f"tensor {called} does not say exactly dtype, shape and data_offsets")
+        raise Malformed(f"tensor {called} does not have exactly the keys dtype, shape and data_offsets")
     kind, shape, offsets = said["dtype"], said["shape"], said["data_offsets"]
     bits = BITS.get(kind) if isinstance(kind, str) else None
     if bits is None:
@@ -70,12 +70,12 @@ def _span(name: str, said: Json) -> tuple[int, int]:
     start, stop = _two(offsets, called)
     for size in shape:
         if not isinstance(size, int) or isinstance(size, bool) or size < 0 or size >= 2**63:
-            raise Malformed(f"tensor {called} has a shape that is not of whole numbers")
+            raise Malformed(f"tensor {called} has a shape that does not consist of whole numbers")
         bits *= size
         if bits >= 2**70:
             raise Malformed(f"tensor {called} has an impossible size")
     if bits % 8 or stop - start != bits // 8:
-        raise Malformed(f"tensor {called} takes {stop - start} bytes, but its dtype and shape make {bits / 8:g}")
+        raise Malformed(f"tensor {called} takes {stop - start} bytes, but its dtype and shape need {bits / 8:g}")
     return start, stop
 
 
@@ -84,4 +84,4 @@ def _two(offsets: Json, called: str) -> tuple[int, int]:
         start, stop = offsets
         if type(start) is int and type(stop) is int and 0 <= start <= stop < 2**63:
             return start, stop
-    raise Malformed(f"tensor {called} has offsets that are not two rising whole numbers")
+    raise Malformed(f"the offsets of tensor {called} are not two whole numbers in rising order")

@@ -10,7 +10,7 @@ from tasks.model.content.names import fault_of
 from tasks.model.content.window import Malformed, Window
 
 JSON_LIMIT = 64 * 1024 * 1024
-"""Bytes. The tokenizers of the largest vocabularies have some 35 MiB."""
+"""Bytes. The tokenizers of the largest vocabularies have about 35 MiB."""
 
 TEXT_LIMIT = 1024 * 1024
 
@@ -29,14 +29,14 @@ _TOKENIZER_PARTS = {
     ),
     "model": frozenset(("BPE", "WordPiece", "WordLevel", "Unigram")),
 }  # fmt: skip
-"""The parts that the ``tokenizers`` library builds in; whatever else is named has to come from somewhere else."""
+"""The parts that are built into the ``tokenizers`` library; any other part has to come from another package."""
 
 
 def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> Json:
-    """The value of the file *base*, after what it would load or run is noted."""
+    """The value of the file *base*; notes what it would load or run."""
     if window.size > JSON_LIMIT:
-        raise Malformed(f"it has {window.size} bytes; at most {JSON_LIMIT} of JSON are read")
-    # Training states hold NaN, and settings of state-space models infinities; what models are built from stays strict JSON.
+        raise Malformed(f"it has {window.size} bytes; the limit for JSON is {JSON_LIMIT}")
+    # Training states hold NaN, and settings of state-space models infinities; files that build models stay strict JSON.
     value = parse(window.read(0, window.size), constants=base != "config.json")
     if base.endswith(".index.json"):
         _index(value, draft)
@@ -47,7 +47,7 @@ def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> Json:
 
 
 def only_figures(value: Json) -> bool:
-    """Does *value* hold no text, but for its keys?"""
+    """Does *value* hold no text except its keys?"""
     waiting = [value]
     while waiting:
         said = waiting.pop()
@@ -59,7 +59,7 @@ def only_figures(value: Json) -> bool:
 
 
 def _index(index: Json, draft: Draft) -> None:
-    """The list of a model's shards: loaders open what it names."""
+    """The list of a model's shards: loaders open the files that it names."""
     shards = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
         raise Malformed("it does not map weights to the names of files")
@@ -72,9 +72,9 @@ def _index(index: Json, draft: Draft) -> None:
 
 
 def _tokenizer(value: Json, draft: Draft) -> Json:
-    """Hold the parts of a tokenizer against those that are built in; what is left for the walk has no vocabulary."""
+    """Compare the parts of a tokenizer with those that are built in. The returned rest, for the walk, has no vocabulary."""
     if not isinstance(value, dict):
-        raise Malformed("it is no mapping, as a tokenizer is")
+        raise Malformed("it is not a mapping, but a tokenizer must be one")
     model = value.get("model")
     rest = dict(value)
     if isinstance(model, dict):
@@ -118,7 +118,7 @@ _SETTING = late(r"\s*(?P<key>[^=:#;\[\]]+?)\s*[=:]\s*(?P<value>.*?)\s*")
 
 
 def read_ini(window: Window, base: str, draft: Draft) -> None:
-    """Sections of settings. A name that begins with ``@`` asks spaCy's registry, or that of a package, for a function."""
+    """Sections of settings. A name that begins with ``@`` makes spaCy load a function from its own or a package's registry."""
     for line in _text(window).splitlines():
         match = _SETTING.fullmatch(line)
         if match is None:
@@ -131,7 +131,7 @@ def read_ini(window: Window, base: str, draft: Draft) -> None:
 
 def _text(window: Window) -> str:
     if window.size > TEXT_LIMIT:
-        raise Malformed(f"it has {window.size} bytes; at most {TEXT_LIMIT} of settings are read")
+        raise Malformed(f"it has {window.size} bytes; the limit for settings is {TEXT_LIMIT}")
     try:
         return window.read(0, window.size).decode("utf-8-sig")
     except UnicodeDecodeError as error:

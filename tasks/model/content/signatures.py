@@ -1,4 +1,4 @@
-"""Signatures: what the first bytes of a file alone show."""
+"""Signatures: formats that are known by the first bytes of a file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ EXECUTABLES = frozenset(("elf", "pe", "mach-o", "wasm", "java-class", "script", 
 """Formats that a system, or a runtime on it, executes."""
 
 ARCHIVES = frozenset(("zip", "tar", "gzip", "bzip2", "xz", "zstd", "lz4", "7z", "rar", "zlib", "lzma", "cab", "squashfs"))
-"""Formats that hold other files or bytes which nobody looks into here."""
+"""Formats that hold other files or bytes, which ArcOps does not read."""
 
 _STARTS = (
     (b"\x7fELF", "elf"),
@@ -42,12 +42,12 @@ _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 def of(head: bytes, window: Window) -> str:
-    """The format by signature; empty where there is none."""
+    """The format by signature; empty if there is no signature."""
     for start, form in _STARTS:
         if head.startswith(start):
             return form
     if head[:4] in (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"):
-        # Java classes have a version of 45 and up where universal binaries count their few architectures.
+        # At this place, Java classes have a version of at least 45, and universal binaries a small count of architectures.
         return "mach-o" if int.from_bytes(head[4:8], "big") < 30 else "java-class"
     if head.startswith(b"MZ") and len(head) >= 64:
         at = int.from_bytes(head[60:64], "little")

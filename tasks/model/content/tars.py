@@ -1,4 +1,4 @@
-"""Tar: headers alone. Torch's oldest format is one; any other is only listed, and looked through for pickles.
+"""Tar: only the headers are read. Torch's oldest format is a tar; any other tar is only listed and searched for pickles.
 
 Source: POSIX.1-1988 ``ustar`` and POSIX.1-2001 ``pax``; ``torch/serialization.py`` (``legacy_load``).
 """
@@ -44,7 +44,7 @@ def read(window: Window, draft: Draft) -> None:
             _nothing_follows(window, at, draft)
             break
         if not _checksum_holds(header):
-            raise Malformed(f"the tar header at {at} has a wrong checksum")
+            raise Malformed(f"the tar header at byte {at} has a wrong checksum")
         count += 1
         if count > MOST_MEMBERS:
             raise Malformed(f"it has more than {MOST_MEMBERS} members")
@@ -67,7 +67,7 @@ def _name(header: bytes) -> str:
 def _member(content: Window, name: str, kind: bytes, draft: Draft, names: set[str]) -> None:
     called = printable(name)
     if kind in (b"x", b"g", b"L", b"K"):
-        draft.problem(f"the member {called!r} renames another, which readers do in different ways")
+        draft.problem(f"the member {called!r} renames another, and readers differ on how they do that")
         return
     if kind not in (b"0", b"\x00", b"5", b"7"):
         draft.problem(f"the member {called!r} is a link or a special file")
@@ -76,12 +76,12 @@ def _member(content: Window, name: str, kind: bytes, draft: Draft, names: set[st
     if fault:
         draft.problem(f"the member {called!r} {fault}")
     if name in names:
-        draft.problem(f"the member {called!r} is there twice")
+        draft.problem(f"the member {called!r} appears twice")
     names.add(name)
     base = name.removeprefix("./").rsplit("/", 1)[-1]
     if base in TORCH_MEMBERS or content.upto(0, 1) == b"\x80":
         at = 0
-        # ``storages`` and ``tensors`` interleave pickles with raw data; what their first pickle says is a count.
+        # ``storages`` and ``tensors`` mix pickles with raw data; their first pickle holds a count.
         while at < content.size:
             inner = Draft("pickle")
             inner.steps = draft.steps

@@ -1,7 +1,7 @@
-"""Where a template's values come from: which names hold whole numbers, data of the conversation, or text that it builds.
+"""The origin of a template's values: which names hold whole numbers, data of the conversation, or text that it builds.
 
-It does not follow the order of statements: a name is what any of its bindings makes of it, and what is not understood counts
-as built.
+It does not follow the order of statements: a name may have the value of any of its bindings, and a value that is not understood
+counts as built.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FINDS = frozenset(("index", "find", "rfind", "rindex", "count"))
 
 
 class Flow:
-    """What is bound to each name, and to each attribute of a namespace."""
+    """The values of each name, and of each attribute of a namespace."""
 
     def __init__(self, every: Iterable[nodes.Node]) -> None:
         self.macros: dict[str, list[nodes.Macro]] = defaultdict(list)
@@ -90,12 +90,12 @@ class Flow:
         return name in self._is or name in self._each
 
     def is_namespace(self, name: str) -> bool:
-        """Is *name* a namespace of the template's own and never anything else?"""
+        """Is *name* always a namespace that the template made, and never another value?"""
         values = self._is.get(name, [])
         return bool(values) and name not in self._each and all(value and _calls(value, "namespace") for value in values)
 
     def values_of(self, name: str, attribute: str) -> list[nodes.Node]:
-        """What is kept in *attribute* of the namespace *name*."""
+        """The values of *attribute* of the namespace *name*."""
         return [value for value in self._is.get(_inner(name, attribute), []) if value is not None]
 
     def whole(self, node: nodes.Node) -> bool:
@@ -103,15 +103,15 @@ class Flow:
         return self._asked("whole", node, unsure=True)
 
     def from_data(self, node: nodes.Node) -> bool:
-        """Is it a value of the conversation, or one that is written out and harmless, and none that the template builds?"""
+        """Is it a value of the conversation, or a harmless literal, and not a value that the template builds?"""
         return self._asked("data", node, unsure=True)
 
     def looked_up(self, node: nodes.Node) -> bool:
-        """May it be, or hold, what was found by a name that is not written out?"""
+        """May it be, or hold, a value that was looked up by a name that is not a literal?"""
         return self._asked("looked", node, unsure=False)
 
     def _asked(self, question: str, node: nodes.Node, *, unsure: bool) -> bool:
-        """The answer for *node*, once; *unsure* while it is being sought, so that bindings may go in circles."""
+        """The answer for *node*, computed once; *unsure* during the computation, so that bindings may be circular."""
         key = (question, id(node))
         if key not in self._memo:
             self._memo[key] = unsure
@@ -131,7 +131,7 @@ class Flow:
         return ""
 
     def _values(self, held: str) -> list[nodes.Node | None]:
-        """All that *held* can be, or hold in an attribute if it is a namespace."""
+        """All values that *held* can have, or, if it is a namespace, the values of its attributes."""
         inner = [value for key in self._spaces.get(held, ()) for value in self._is.get(key, [])]
         return [*self._is.get(held, []), *self._each.get(held, []), *inner]
 
@@ -161,7 +161,7 @@ class Flow:
     def _data(self, node: nodes.Node) -> bool:
         held = self._held(node)
         if held:
-            # What a loop says of itself holds the members of its list, which the template may have built.
+            # The variable ``loop`` holds members of the loop's list, which the template may have built.
             return held != "loop" and all(value is not None and self.from_data(value) for value in self._values(held))
         match node:
             case nodes.Const(value=str(text)):
@@ -207,12 +207,12 @@ def _inner(name: str, attribute: str) -> str:
 
 
 def _targets(node: nodes.Node) -> list[str]:
-    """The names that a target, or a tuple of them, gives values to."""
+    """The names that a target, or a tuple of targets, assigns."""
     return [name.name for name in (node, *node.find_all(nodes.Name)) if isinstance(name, nodes.Name)]
 
 
 def _counts(node: nodes.Filter) -> bool:
-    """Does it make a whole number? With an argument, ``int`` gives that back for what is no number."""
+    """Does it make a whole number? With an argument, ``int`` returns the argument for a value that is not a number."""
     return node.name in _COUNTS and not (node.args or node.kwargs)
 
 

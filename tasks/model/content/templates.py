@@ -1,8 +1,8 @@
-"""Jinja templates: parsed by Jinja's own parser, which runs nothing, and held against a list of what chat templates need.
+"""Jinja templates: parsed by Jinja's own parser, which runs nothing, and compared with a list of what chat templates need.
 
-Whoever loads a model renders its chat template, and some do so outside of a sandbox. So every tag, filter, test, method and
-function must be one that is known to do nothing but make text; a name may only be looked up if it comes from the
-conversation, never if the template builds it (`template_flow`). Source: the grammar of Jinja 3.1; what transformers adds to
+Programs that load a model render its chat template, some without a sandbox. So every tag, filter, test, method and function
+must be known to only make text. A name may be looked up only if it comes from the conversation, never if the template builds
+it (`template_flow`). Source: the grammar of Jinja 3.1; what transformers adds to
 it (``loopcontrols``, ``{% generation %}``, ``raise_exception``, ``strftime_now``, ``tojson``).
 """
 
@@ -20,7 +20,7 @@ from tasks.model.content.draft import printable
 from tasks.model.content.template_flow import Flow
 
 LONGEST = 128 * 1024
-"""Characters. The longest chat templates of known models have some 30,000; this many take a second or two to parse."""
+"""Characters. The longest chat templates of known models have about 30,000; this many take one or two seconds to parse."""
 
 MOST_NODES = 60_000
 
@@ -53,10 +53,10 @@ _CALLABLE = FUNCTIONS | {
     "lipsum", "cycler", "joiner", "self", "super", "caller", "varargs", "kwargs", "context", "environment", "gettext",
     "ngettext", "url_for", "get_flashed_messages", "tojson",
 }  # fmt: skip
-"""Names that renderers bind to something that can be called; none of them is a value for a template."""
+"""Names that renderers bind to a function; a template must not use them as values."""
 
 _RESERVED = _CALLABLE | {"loop"}
-"""Names that mean one thing here, so a template must not give them another."""
+"""Names with a fixed meaning here, so a template must not assign them."""
 
 _PLAIN = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign, nodes.AssignBlock, nodes.Macro,
@@ -74,7 +74,7 @@ _BY_ATTRIBUTE = frozenset(
 
 
 class _Generation(Extension):
-    """``{% generation %}…{% endgeneration %}``, by which transformers marks what the model said."""
+    """``{% generation %}…{% endgeneration %}``, by which transformers marks the model's answers."""
 
     tags = frozenset(("generation",))  # type: ignore[assignment]  # declared as a mutable set, used as any
 
@@ -92,10 +92,10 @@ def _environment() -> Environment:
 
 
 def fault_of(text: str, *, surely: bool) -> str:
-    """What a template must not do and *text* does; empty if there is nothing. *surely*: a renderer takes it for a template,
-    so that one that does not parse is a fault as well; other text with braces in it never runs if it does not parse."""
+    """What *text* does that a template must not do; empty if nothing. *surely*: a renderer reads it as a template, so text that
+    does not parse is a fault, too; other text with braces never runs if it does not parse."""
     if len(text) > LONGEST:
-        return f"it has {len(text)} characters; at most {LONGEST} of a template are read"
+        return f"it has {len(text)} characters; the limit for a template is {LONGEST}"
     try:
         tree = _environment().parse(text)
     except TemplateSyntaxError as error:
@@ -111,7 +111,7 @@ def fault_of(text: str, *, surely: bool) -> str:
 
 
 def safe_name(name: str) -> bool:
-    """May a template read an attribute or key of this name? Names of Python's own machinery may not be."""
+    """May a template read an attribute or key of this name? Names of Python's internals are not allowed."""
     inner = name in _INNER_NAMES or name.startswith(_INNER_PREFIXES)
     return not (inner or name.startswith("_") or "__" in name)
 
@@ -138,7 +138,7 @@ class _Check:
 
     def _fault(self, node: nodes.Node) -> str:
         if not isinstance(node, _PLAIN):
-            return f"it uses {type(node).__name__.lower()}, which no chat template needs"
+            return f"it uses {type(node).__name__.lower()}, which chat templates do not need"
         match node:
             case nodes.Name():
                 return self._name(node)
@@ -147,7 +147,7 @@ class _Check:
             case nodes.NSRef():
                 return self._kept(node)
             case nodes.Macro() if node.name in _RESERVED:
-                return f"it makes a macro of the name {printable(node.name)}"
+                return f"it defines a macro with the name {printable(node.name)}"
             case nodes.Getitem():
                 return self._item(node)
             case nodes.Call():
@@ -169,7 +169,7 @@ class _Check:
         if node.name.startswith("__"):
             return f"it uses the name {called}"
         if node.ctx in ("store", "param"):
-            return f"it gives the name {called} to something else" if node.name in _RESERVED else ""
+            return f"it gives the name {called} another meaning" if node.name in _RESERVED else ""
         if id(node) in self._called or id(node) in self._asked:
             return ""
         callable_name = node.name in _CALLABLE or node.name in self._flow.macros
@@ -179,7 +179,7 @@ class _Check:
 
     def _kept(self, node: nodes.NSRef) -> str:
         if not self._flow.is_namespace(node.name):
-            return f"it sets an attribute of {printable(node.name)}, which is not always a namespace"
+            return f"it sets an attribute of {printable(node.name)}, which may be a value other than a namespace"
         return _attribute(node.attr) or self._method_by_hand(node.attr, self._flow.values_of(node.name, node.attr))
 
     def _item(self, node: nodes.Getitem) -> str:
@@ -191,19 +191,19 @@ class _Check:
         if not self._flow.from_data(key):
             return "it looks up a name that it builds itself"
         if self._flow.looked_up(node.node):
-            return "it looks up a name in what it found by another such name"
+            return "it looks up a name in a value that it found by another name that it builds"
         return ""
 
     def _call(self, node: nodes.Call) -> str:
         if _spread(node):
-            return "it spreads arguments over a call"
+            return "it calls with arguments from a list or mapping (* or **)"
         match node.node:
             case nodes.Name(name=name):
                 macro = name in self._flow.macros and not self._flow.bound(name)
                 if not macro and (name not in FUNCTIONS or self._flow.bound(name) or name in self._flow.macros):
                     return f"it calls {printable(name)}"
                 if name in ("namespace", "dict") and node.args:
-                    return f"it calls {name} with a value that has no name"
+                    return f"it calls {name} with an argument that has no name"
                 if name in ("namespace", "dict"):
                     hidden = (self._method_by_hand(given.key, [given.value]) for given in node.kwargs)
                     return next((fault for fault in hidden if fault), "")
@@ -212,26 +212,26 @@ class _Check:
                 return ""
             case nodes.Getattr(attr=attr):
                 return "" if attr in METHODS else f"it calls the method {printable(attr)}"
-        return "it calls something that has no name"
+        return "it calls a value that has no name"
 
     def _dict(self, node: nodes.Dict) -> str:
         for pair in node.items:
             if not isinstance(pair.key, nodes.Const):
-                return "it makes a mapping with a key that is not written out"
+                return "it makes a mapping with a key that is not a literal"
             fault = self._method_by_hand(str(pair.key.value), [pair.value])
             if fault:
                 return fault
         return ""
 
     def _method_by_hand(self, name: str, values: list[nodes.Node]) -> str:
-        """A value that is found by name may be called later, if it is kept under the name of a method."""
+        """A value that is looked up by name may be called later, if it is stored under the name of a method."""
         if name in METHODS and any(self._flow.looked_up(value) for value in values):
-            return f"it keeps something that it looked up under the name of the method {name}"
+            return f"it stores a value that it looked up, under the name of the method {name}"
         return ""
 
 
 def _all(tree: nodes.Template) -> Iterator[nodes.Node]:
-    """Every node, not by recursion; one more than are read at most."""
+    """Every node, without recursion; at most one more than the limit."""
     waiting: list[nodes.Node] = [tree]
     count = 0
     while waiting and count <= MOST_NODES:
@@ -242,7 +242,7 @@ def _all(tree: nodes.Template) -> Iterator[nodes.Node]:
 
 
 def _attribute(name: str) -> str:
-    return "" if safe_name(name) else f"it reads {printable(name)!r}, a name of Python's own machinery"
+    return "" if safe_name(name) else f"it reads {printable(name)!r}, a name of Python's internals"
 
 
 def _spread(node: nodes.Call | nodes.Filter | nodes.Test) -> bool:
@@ -261,7 +261,7 @@ def _filter(node: nodes.Filter) -> str:
     known = {"map": FILTERS, "select": TESTS, "reject": TESTS}.get(node.name)
     for place, value in enumerate([*given, *(named.value for named in node.kwargs if named.key == "attribute")]):
         if not isinstance(value, nodes.Const):
-            return f"it gives {node.name} a name that is not written out"
+            return f"it gives {node.name} a name that is not a literal"
         said = value.value
         if not isinstance(said, str):
             continue

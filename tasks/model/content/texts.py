@@ -1,4 +1,4 @@
-"""Text: read on as its name says, so that only words that nothing runs are left as words."""
+"""Text: read further by its name, so that only words that no tool runs count as words."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
         draft.code = True
         draft.notes.add(kind.code.why)
         return
-    from tasks.model.content import settings  # which files of code and most words do without
+    from tasks.model.content import settings  # not needed for files of code and for most words
 
     opened = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     match kind.reader:
         case "txt" if lines.are_requirements(window):
             draft.format = "package-manifest"
             draft.code = True
-            draft.notes.add("lists packages for an installer, which runs what they bring")
+            draft.notes.add("lists packages for an installer, which runs code from them")
         case "words" | "txt":
             _prompt(window, base, draft)
         case "markdown":
@@ -46,7 +46,7 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
             value = settings.read_json(window, base, draft, wide=True)
             if draft.format == "json" and not settings.only_figures(value):
                 draft.format = kinds.UNKNOWN
-                draft.notes.add("holds texts under a name that is not known here, so a tool may take them for commands")
+                draft.notes.add("holds texts, and its name is unknown, so a tool may read them as commands")
         case "yaml":
             settings.read_yaml(window, base, draft, wide=not kind.known)
         case "toml":
@@ -75,11 +75,11 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
             pass
         case _:
             draft.format = kinds.UNKNOWN
-            draft.notes.add("has a name that is not known here, so a tool may run it")
+            draft.notes.add("has an unknown name, so a tool may run it")
 
 
 def _front(window: Window, draft: Draft) -> None:
-    """The front matter of a card: hubs and our own reader take it for YAML."""
+    """The front matter of a card: hubs and our own reader read it as YAML."""
     text = window.upto(0, FRONT_LIMIT).decode("utf-8", "replace").lstrip("\ufeff")
     if not text.startswith("---"):
         return
@@ -90,11 +90,11 @@ def _front(window: Window, draft: Draft) -> None:
         for _ in yaml_text.documents(front, draft):
             pass
     except Malformed:
-        return  # what does not parse builds nothing; whether a card is well formed is asked where cards are judged
+        return  # text that does not parse builds nothing; the gate for cards checks whether a card is well formed
 
 
 def _prompt(window: Window, base: str, draft: Draft) -> None:
-    """Some servers are given any file for a template; words with braces in them are none unless they are called so."""
+    """Some servers accept any file as a template; text with braces counts as one only if it is called so."""
     if ("template" in base or "prompt" in base) and window.size <= rendered.TEMPLATE_TOTAL:
         rendered.check(window.read(0, window.size).decode("utf-8", "replace"), "of the file", draft, surely=False)
 

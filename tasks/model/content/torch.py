@@ -1,4 +1,4 @@
-"""PyTorch's own formats: the zip of today, TorchScript, and the two that came before.
+"""PyTorch's own formats: the present zip, TorchScript, and two older ones.
 
 Source: ``torch/serialization.py`` (``_save``, ``_legacy_save``, ``_legacy_load``); what ``torch.jit.save`` writes.
 """
@@ -22,7 +22,7 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
     draft.format = "torch-zip"
     tops = {member.name.split("/", 1)[0] for member in members}
     if len(tops) != 1 or any("/" not in member.name for member in members):
-        draft.problem("its members do not all lie in one folder, and loaders differ on which one they take")
+        draft.problem("its members are not all in one folder, and loaders differ on which one they use")
     for member in members:
         below = member.name.split("/", 1)[-1]
         if below.startswith("code/"):
@@ -30,7 +30,7 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
             draft.code = True
         elif _is_storage(below):
             if member.method != 0:
-                draft.problem(f"the tensor {printable(below)!r} is packed, which no torch writes")
+                draft.problem(f"the tensor {printable(below)!r} is packed, which torch does not write")
         elif below in ("version", "byteorder", ".format_version", ".storage_alignment") or below.startswith(
             (".data/", "extra/")
         ):
@@ -45,7 +45,7 @@ def _is_storage(name: str) -> bool:
 
 
 def _pickle(window: Window, member: zips.Member, draft: Draft) -> None:
-    """Whatever else lies in the archive should be a pickle; if it is not, nobody can say what loads it."""
+    """Every other member of the archive should be a pickle; if it is not, it is unknown what loads it."""
     inner = Draft("pickle")
     inner.steps = draft.steps
     try:

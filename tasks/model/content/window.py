@@ -1,11 +1,11 @@
-"""A window on bytes: what every reader reads through, so that no header can make one read past the end or without limit."""
+"""A window on bytes: every reader reads through it, so that no header can cause a read past the end or without limit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 READ_LIMIT = 64 * 1024 * 1024
-"""Bytes that one read may ask for; a reader that needs more has believed a header."""
+"""The most bytes of one read; a reader that asks for more has trusted a wrong header."""
 
 
 class Malformed(Exception):
@@ -30,10 +30,10 @@ class Window:
         if offset < 0 or length < 0 or offset + length > self.size:
             raise Malformed(f"it names bytes {offset} to {offset + length}, but there are {self.size}")
         if length > READ_LIMIT:
-            raise Malformed(f"it asks for a piece of {length} bytes, more than the {READ_LIMIT} that are read at once")
+            raise Malformed(f"it claims a part of {length} bytes; the limit for one read is {READ_LIMIT}")
         data = self._pread(offset, length)
         if len(data) != length:
-            raise Malformed(f"only {len(data)} of {length} bytes could be read at {offset}")
+            raise Malformed(f"only {len(data)} of {length} bytes could be read at byte {offset}")
         return data
 
     def upto(self, offset: int, length: int) -> bytes:
@@ -49,7 +49,7 @@ class Window:
 
 
 class Cursor:
-    """A place in a window that moves on with each read, buffered, so that small reads are cheap."""
+    """A position in a window that advances with each read; buffered, so that small reads are cheap."""
 
     __slots__ = ("_at", "_buffer", "_chunk", "_start", "window")
 
@@ -74,7 +74,7 @@ class Cursor:
         end = start + length
         if end > len(self._buffer) or start < 0:
             if length > self.left:
-                raise Malformed(f"it ends in the middle of something: {length} bytes wanted at {self._at}, {self.left} there")
+                raise Malformed(f"it ends too early: {length} bytes are needed at byte {self._at}, but {self.left} are left")
             if length > self._chunk:
                 data = self.window.read(self._at, length)
                 self._at += length
@@ -88,11 +88,11 @@ class Cursor:
     def skip(self, length: int) -> None:
         """Move on by *length* bytes without reading them."""
         if length < 0 or length > self.left:
-            raise Malformed(f"it names {length} bytes at {self._at}, but only {self.left} are left")
+            raise Malformed(f"it names {length} bytes at byte {self._at}, but only {self.left} are left")
         self._at += length
 
     def line(self, limit: int) -> bytes:
-        """The bytes up to the next newline, which is taken and left out; at most *limit*."""
+        """The bytes up to the next newline, which is read but not returned; at most *limit*."""
         start = self._at - self._start
         if 0 <= start < len(self._buffer):
             end = self._buffer.find(b"\n", start, start + limit + 1)
@@ -103,6 +103,6 @@ class Cursor:
         self._start = self._at
         end = self._buffer.find(b"\n", 0, limit + 1)
         if end < 0:
-            raise Malformed(f"a line at {self._at} has no end within {limit} bytes")
+            raise Malformed(f"a line at byte {self._at} has no end within {limit} bytes")
         self._at += end + 1
         return self._buffer[:end]

@@ -1,6 +1,6 @@
-"""YAML by its events alone: no tag builds anything and no alias is followed, so text of any kind costs its length.
+"""YAML, only by its events: no tag builds anything and no alias is followed, so reading takes time in proportion to the length.
 
-Loaders that know more than the core schema build Python objects from tags; whatever tag is none of the core is a problem.
+Loaders that know more than the core schema build Python objects from tags, so every tag outside the core schema is a problem.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _CORE = frozenset(
 
 
 def documents(text: str, draft: Draft) -> Iterator[Json]:
-    """Each document: mappings, lists and texts (an alias, a number and what says no are nothing). Raises `Malformed`."""
+    """Each document: mappings, lists and texts (an alias, a number and a plain 'no' become ``None``). Raises `Malformed`."""
     stack: list[_Open] = []
     count = 0
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             count += 1
             if count > MOST_EVENTS or len(stack) > DEEPEST:
-                raise Malformed(f"its YAML has more than {MOST_EVENTS} parts or is nested more than {DEEPEST} deep")
+                raise Malformed(f"its YAML has more than {MOST_EVENTS} parts or is nested more than {DEEPEST} levels deep")
             tag = getattr(event, "tag", None)
             if tag is not None and tag not in _CORE:
                 draft.problem(f"it has the YAML tag {printable(str(tag), 80)!r}, from which loaders build objects")
@@ -55,7 +55,7 @@ def documents(text: str, draft: Draft) -> Iterator[Json]:
                     stack[-1].items.append(None)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark is not None else "somewhere"
+        where = f"line {mark.line + 1}" if mark is not None else "unknown line"
         raise Malformed(f"its YAML does not parse: {where}: {printable(str(getattr(error, 'problem', None)))}") from error
 
 
@@ -63,7 +63,7 @@ _NOTHING = late(r"(?i)~|null|false|no|off|[-+]?(\d[\d_]*)?\.?\d*(e[-+]?\d+)?|[-+
 
 
 def _scalar(event: yaml.ScalarEvent) -> Json:
-    """A text, or ``None`` for a plain one that every loader takes for a number or for no."""
+    """A text, or ``None`` for a plain one that every loader reads as a number or as 'no'."""
     return None if event.implicit[0] and len(event.value) < 64 and _NOTHING.fullmatch(event.value) else str(event.value)
 
 
@@ -83,7 +83,7 @@ class _Open:
         for key, value in zip(self.items[::2], self.items[1::2], strict=True):
             name = key if isinstance(key, str) else f"key {len(found)}"
             if isinstance(key, str) and name != "<<" and name in found:
-                draft.problem(f"its YAML says {printable(name, 80)!r} twice, and readers differ on which one counts")
-            # A key that is no text, and a merge that is there again, stay visible to whoever walks over the values.
+                draft.problem(f"its YAML has the key {printable(name, 80)!r} twice, and readers differ on which one counts")
+            # A key that is not text, and a second merge, stay visible for code that walks over the values.
             found[name if name not in found else f"{name} {len(found)}"] = value if isinstance(key, str) else [key, value]
         return found

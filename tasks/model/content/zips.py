@@ -1,4 +1,4 @@
-"""Zip: the central directory, held against every local header, so that no two readers can see two archives.
+"""Zip: the central directory, compared with every local header, so that two readers cannot see different archives.
 
 Source: APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
 """
@@ -26,7 +26,7 @@ _LOCAL = struct.Struct("<4s5H3I2H")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One entry of the central directory; ``data`` is where its bytes begin in the file."""
+    """One entry of the central directory; ``data`` is the offset of its bytes in the file."""
 
     name: str
     method: int
@@ -45,7 +45,7 @@ class _Directory:
 
 
 def has_end(window: Window) -> bool:
-    """Does the file end as a zip archive does, whatever it begins with?"""
+    """Does the file end like a zip archive, whatever it begins with?"""
     return _find_end(window) >= 0
 
 
@@ -62,12 +62,12 @@ def _find_end(window: Window) -> int:
 
 
 def members(window: Window, draft: Draft) -> list[Member]:
-    """All members. Raises `Malformed` where there is no usable directory; every disagreement is a problem of *draft*."""
+    """All members. Raises `Malformed` if there is no usable directory; every difference is a problem of *draft*."""
     directory = _directory(window)
     if directory.size > DIRECTORY_LIMIT or directory.count > MOST_MEMBERS:
         raise Malformed(f"its directory claims {directory.count} members in {directory.size} bytes, too many to check")
     if directory.offset + directory.size != directory.end:
-        raise Malformed("its directory does not end where its end record begins, so something was put before or between")
+        raise Malformed("there are bytes between its directory and its end record, or other data before it")
     data = window.read(directory.offset, directory.size)
     found: list[Member] = []
     names: set[str] = set()
@@ -76,7 +76,7 @@ def members(window: Window, draft: Draft) -> list[Member]:
     for _ in range(directory.count):
         at, member, local = _central(data, at, draft)
         if member.name in names:
-            draft.problem(f"the member {printable(member.name)!r} is there twice")
+            draft.problem(f"the member {printable(member.name)!r} appears twice")
         names.add(member.name)
         checked, end = _held_against_local(window, member, *local, directory.offset, draft)
         extents.append((local[0], end, member.name))
@@ -90,7 +90,7 @@ def members(window: Window, draft: Draft) -> list[Member]:
 def _directory(window: Window) -> _Directory:
     end = _find_end(window)
     if end < 0:
-        raise Malformed("it has no end of a zip archive that reaches the end of the file")
+        raise Malformed("it has no end record of a zip archive at the end of the file")
     disk, start_disk, here, count, size, offset, _ = struct.unpack("<4H2IH", window.read(end + 4, 18))
     if disk or start_disk or here != count:
         raise Malformed("it is one of several volumes")
@@ -102,7 +102,7 @@ def _directory(window: Window) -> _Directory:
     ):
         return _Directory(offset, size, count, end)
     if end < 76 or window.read(end - 20, 4) != _LOCATOR64:
-        raise Malformed("its end record asks for a 64-bit one, which is not there")
+        raise Malformed("its end record needs a 64-bit end record, which is missing")
     at = int.from_bytes(window.read(end - 12, 8), "little")
     record = window.read(at, 56)
     length, here64, count64, size64, offset64 = (
@@ -110,7 +110,7 @@ def _directory(window: Window) -> _Directory:
         *struct.unpack("<4Q", record[24:56]),
     )
     if record[:4] != _END64 or at + 12 + length != end - 20 or here64 != count64 or record[16:24] != bytes(8):
-        raise Malformed("its 64-bit end record does not fit its place")
+        raise Malformed("its 64-bit end record does not match its position")
     for narrow, wide, most in ((count, count64, 0xFFFF), (size, size64, 0xFFFFFFFF), (offset, offset64, 0xFFFFFFFF)):
         if narrow not in (most, wide):
             raise Malformed("its two end records disagree")
@@ -118,12 +118,12 @@ def _directory(window: Window) -> _Directory:
 
 
 def _central(data: bytes, at: int, draft: Draft) -> tuple[int, Member, tuple[int, int, bytes]]:
-    """One directory entry: where the next begins, the member, and (local offset, flags, raw name)."""
+    """One directory entry: the start of the next entry, the member, and (local offset, flags, raw name)."""
     if at + _CENTRAL.size > len(data):
         raise Malformed("its directory ends in the middle of a member")
     fields = _CENTRAL.unpack_from(data, at)
     if fields[0] != b"PK\x01\x02":
-        raise Malformed("its directory holds something that is no member")
+        raise Malformed("its directory holds an entry that is not a member")
     made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length, comment, disk, _, attributes, offset = (
         fields[1:]
     )
@@ -138,15 +138,15 @@ def _central(data: bytes, at: int, draft: Draft) -> tuple[int, Member, tuple[int
     if flags & 0x2041:
         draft.problem(f"the member {called} is encrypted")
     if method not in (0, 8):
-        draft.problem(f"the member {called} is packed by method {method}, which is not looked into")
+        draft.problem(f"the member {called} is packed by method {method}, which ArcOps cannot unpack")
     if method == 0 and size != packed:
-        draft.problem(f"the member {called} is stored, but claims two sizes")
+        draft.problem(f"the member {called} is stored without packing, but claims two different sizes")
     if size > 1024 * 1024 and size > packed * BOMB_RATIO:
         draft.problem(f"the member {called} claims to unpack {packed} bytes to {size}")
     if made_by >> 8 == 3 and (attributes >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
         draft.problem(f"the member {called} is a link or a special file")
     if disk not in (0, 0xFFFF):
-        draft.problem(f"the member {called} lies in another volume")
+        draft.problem(f"the member {called} is in another volume")
     fault = fault_of(name)
     if fault:
         draft.problem(f"the member {called} {fault}")
@@ -154,7 +154,7 @@ def _central(data: bytes, at: int, draft: Draft) -> tuple[int, Member, tuple[int
 
 
 def _wide(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Sizes and offset, from the zip64 extra field where the narrow ones point there."""
+    """Sizes and offset, from the zip64 extra field if the narrow ones point there."""
     wide = list(narrow)
     at = 0
     while at + 4 <= len(extra):
@@ -175,13 +175,13 @@ def _wide(extra: bytes, narrow: tuple[int, int, int]) -> tuple[int, int, int]:
 def _held_against_local(
     window: Window, member: Member, offset: int, flags: int, raw: bytes, limit: int, draft: Draft
 ) -> tuple[Member, int]:
-    """The member with the place of its data, and where its bytes end."""
+    """The member with the position of its data, and the end of its bytes."""
     called = repr(printable(member.name))
     signature, _, local_flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(
         window.read(offset, _LOCAL.size)
     )
     if signature != b"PK\x03\x04":
-        raise Malformed(f"the member {called} does not begin where the directory says")
+        raise Malformed(f"the member {called} does not begin at the byte that the directory names")
     rest = window.read(offset + _LOCAL.size, name_length + extra_length)
     data = offset + _LOCAL.size + name_length + extra_length
     end = data + member.packed
@@ -194,9 +194,9 @@ def _held_against_local(
     if not same or not (
         (size, packed, crc) == (member.size, member.packed, member.crc) or (streamed and not (size or packed or crc))
     ):
-        draft.problem(f"the member {called} is described differently in the directory and at its place")
+        draft.problem(f"the member {called} has different descriptions in the directory and in its own header")
     if streamed:
-        # A descriptor follows the data: 12 to 24 bytes, signature and width being optional.
+        # A descriptor follows the data: 12 to 24 bytes; its signature and its width are optional.
         descriptor = window.upto(end, min(24, limit - end))
         crc_bytes = member.crc.to_bytes(4, "little")
         for lead in (b"PK\x07\x08", b""):
@@ -222,18 +222,18 @@ def _contiguous(extents: list[tuple[int, int, str]], limit: int, draft: Draft) -
 
 
 def content_of(window: Window, member: Member, draft: Draft, limit: int = INFLATE_LIMIT) -> Window:
-    """The bytes of *member*: a view where it is stored, else unpacked, at most *limit* of them. Raises `Malformed`, also
-    where all that was unpacked for *draft* exceeds `INFLATE_TOTAL`."""
+    """The bytes of *member*: a view if it is stored, else unpacked, at most *limit* of them. Raises `Malformed`, also
+    if all bytes that were unpacked for *draft* exceed `INFLATE_TOTAL`."""
     if member.method == 0:
         return window.part(member.data, member.size)
     if member.method != 8 or member.size > limit:
-        raise Malformed(f"{printable(member.name)!r} unpacks to {member.size} bytes; at most {limit} are looked at")
+        raise Malformed(f"{printable(member.name)!r} unpacks to {member.size} bytes; the limit is {limit}")
     draft.unpacked += member.size
     if draft.unpacked > INFLATE_TOTAL:
-        raise Malformed(f"its members unpack to more than {INFLATE_TOTAL} bytes, the most that are looked at")
+        raise Malformed(f"its members unpack to more than {INFLATE_TOTAL} bytes, the limit for reading")
     data = _inflate(window, member, member.size + 1)
     if len(data) != member.size or zlib.crc32(data) != member.crc:
-        raise Malformed(f"{printable(member.name)!r} does not unpack to what the directory says")
+        raise Malformed(f"{printable(member.name)!r} does not unpack to the content that the directory describes")
     return Window.over(data)
 
 

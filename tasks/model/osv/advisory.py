@@ -1,6 +1,6 @@
-"""One OSV advisory: strictly read, or said to be unreadable with the packages that it names.
+"""One OSV advisory: strictly read, or reported as unreadable with the packages that it names.
 
-OSV schema 1.x. Only what matching and judging need is kept; the rest of the document is not looked at.
+OSV schema 1.x. Only what matching and judging need is kept; the rest of the document is not read.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class UnreadableAdvisory(Refused):
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads members of known type, so that nothing of another type slips through."""
+    """Reads members of a known type, so that values of another type are refused."""
 
     where: str
     members: dict[str, object] = field(repr=False)
@@ -92,14 +92,14 @@ class _Reader:
     def texts(self, name: str) -> tuple[str, ...]:
         values = self._list(name)
         if not all(isinstance(value, str) and value for value in values):
-            raise Refused(f"{self.where} lists something other than text in {name!r}")
+            raise Refused(f"{self.where} has a value in {name!r} that is not text")
         return tuple(_sound(str(value), f"{self.where}: {name!r}") for value in values)
 
     def objects(self, name: str) -> list[_Reader]:
         readers = []
         for index, value in enumerate(self._list(name)):
             if not isinstance(value, dict):
-                raise Refused(f"{self.where} lists something other than an object in {name!r}")
+                raise Refused(f"{self.where} has a value in {name!r} that is not an object")
             readers.append(_Reader(f"{name}[{index}]", value))
         return readers
 
@@ -122,12 +122,12 @@ class _Reader:
 
 def _sound(text: str, what: str) -> str:
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Refused(f"{what} holds half a character, which no file or database can keep")
+        raise Refused(f"{what} holds half of a character (a lone surrogate), which a file or database cannot store")
     return text
 
 
 def moment(value: object, what: str) -> datetime:
-    """An RFC 3339 timestamp as an aware UTC datetime. Raises `Refused` naming *what* it was to be."""
+    """An RFC 3339 timestamp as an aware UTC datetime. Raises `Refused`, with the name *what*."""
     if isinstance(value, str) and "T" in value.upper():
         try:
             found = datetime.fromisoformat(value)
@@ -142,7 +142,7 @@ def read_advisory(data: bytes) -> Advisory:
     """The advisory in *data*. Raises `UnreadableAdvisory` for anything that the schema forbids in the members that matter."""
     document: object = None
     try:
-        document = strict_json(data, "the advisory", halves=True)  # what it names is still told, without them
+        document = strict_json(data, "the advisory", halves=True)  # the packages that it names are still reported, without them
         if not isinstance(document, dict):
             raise Refused("the advisory is not a JSON object")
         return _advisory(_Reader("the advisory", document))
@@ -153,11 +153,11 @@ def read_advisory(data: bytes) -> Advisory:
 def _advisory(top: _Reader) -> Advisory:
     version = top.text("schema_version", default="1.0.0")
     if not _SCHEMA.fullmatch(version):
-        raise Refused(f"the advisory follows schema version {version[:40]!r}; 1.x is understood")
+        raise Refused(f"the advisory has schema version {version[:40]!r}; ArcOps reads 1.x")
     identifier = top.text("id")
     if not _ID.fullmatch(identifier):
-        raise Refused(f"the advisory carries the impossible identifier {identifier[:40]!r}")
-    # An alias that is no identifier (real exports hold "GHSA-…,") is left out: it could only have excused something.
+        raise Refused(f"the advisory has the identifier {identifier[:40]!r}, which is not valid")
+    # An alias that is not an identifier (real exports hold "GHSA-…,") is left out: it could only make a finding weaker.
     aliases = {name for name in top.texts("aliases") if _ID.fullmatch(name)}
     severity = worst_severity(_vectors(top))
     return Advisory(
@@ -171,7 +171,7 @@ def _advisory(top: _Reader) -> Advisory:
 
 def _affected(part: _Reader, severity: CvssScore) -> Affected | None:
     package = part.member("package")
-    if package is None:  # a repository without a package: nothing that a package URL could meet
+    if package is None:  # a repository without a package: no package URL can match it
         return None
     return Affected(
         ecosystem=package.text("ecosystem"),
@@ -193,14 +193,14 @@ def _range(part: _Reader) -> Range:
         raise Refused(f"{part.where} is of an unknown type") from error
     events = tuple(_event(entry) for entry in part.objects("events"))
     if not any(event.turn is Turn.INTRODUCED for event in events):
-        raise Refused(f"{part.where} never introduces what it fixes")
+        raise Refused(f"{part.where} has no event 'introduced' before its other events")
     return Range(kind=kind, events=events)
 
 
 def _event(part: _Reader) -> Event:
     turns = [turn for turn in Turn if turn.value in part.members]
     if len(turns) != 1:
-        raise Refused(f"{part.where} must be exactly one of introduced, fixed, last_affected and limit")
+        raise Refused(f"{part.where} must have exactly one of introduced, fixed, last_affected and limit")
     return Event(turn=turns[0], version=part.text(turns[0].value))
 
 

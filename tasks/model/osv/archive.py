@@ -25,7 +25,7 @@ _ENCRYPTED = 0x1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveLimits:
-    """The most that an export may hold. The largest public one (2025: some 250,000 advisories, 1.5 GiB) fits five times."""
+    """The most that an export may hold. The largest public one (2025: 250,000 advisories, 1.5 GiB) has a fifth of this."""
 
     members: int = 1_500_000
     member_bytes: int = 16 * MIB
@@ -36,7 +36,7 @@ LIMITS = ArchiveLimits()
 
 
 class Export:
-    """An open export. ``sha256`` is of the file's bytes, taken through the same descriptor that the members come from."""
+    """An open export. ``sha256`` is of the file's bytes, read through the same descriptor as the members."""
 
     def __init__(self, path: Path, file: BufferedReader, limits: ArchiveLimits) -> None:
         self._path = path
@@ -54,7 +54,7 @@ class Export:
         return len(self._members)
 
     def members(self) -> Iterator[tuple[str, bytes]]:
-        """Every member's name and bytes. Raises `Refused` where one is damaged or longer than the directory said."""
+        """Every member's name and bytes. Raises `Refused` if one is damaged or longer than the directory says."""
         for member in self._members:
             try:
                 with self._zip.open(member) as file:
@@ -62,7 +62,7 @@ class Export:
             except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError) as error:
                 raise Refused(f"{self._path}: member {member.filename} is damaged ({error}); fetch the export again") from error
             if len(data) != member.file_size:
-                raise Refused(f"{self._path}: member {member.filename} is not of the size that the zip's directory says")
+                raise Refused(f"{self._path}: member {member.filename} has another size than the zip's directory says")
             yield member.filename, data
 
     def _refuse_tricks(self) -> None:
@@ -74,10 +74,10 @@ class Export:
             name = member.filename
             if not _NAME.fullmatch(name) or not _plain(member):
                 raise Refused(
-                    f"{self._path} has the member {name[:80]!r}; an export holds only files named like an advisory, ID.json"
+                    f"{self._path} has the member {name[:80]!r}; an export holds only files named like an advisory (ID.json)"
                 )
             if name in names:
-                raise Refused(f"{self._path} holds {name} twice, so two readers could see two databases")
+                raise Refused(f"{self._path} holds {name} twice, so two readers could read different advisories")
             names.add(name)
             if member.flag_bits & _ENCRYPTED:
                 raise Refused(f"{self._path}: member {name} is encrypted")
@@ -97,7 +97,7 @@ def _plain(member: zipfile.ZipInfo) -> bool:
 
 @contextmanager
 def open_export(path: Path, limits: ArchiveLimits = LIMITS, within: Roots = ANYWHERE) -> Iterator[Export]:
-    """The export at *path*. Raises `Refused` where it is none, and `Unavailable` where it cannot be read."""
+    """The export at *path*. Raises `Refused` if it is not an export, and `Unavailable` if it cannot be read."""
     try:
         descriptor = open_within(path, os.O_RDONLY | os.O_NONBLOCK, within)
     except FileNotFoundError as error:
@@ -118,6 +118,6 @@ def open_export(path: Path, limits: ArchiveLimits = LIMITS, within: Roots = ANYW
 def _folder(path: Path, names: list[str]) -> str:
     inside = any(map(_NAME.fullmatch, names))
     found = (
-        "pack its advisories into one (python -m zipfile -c all.zip *.json)" if inside else "no advisory (ID.json) lies in it"
+        "pack its advisories into one (python -m zipfile -c all.zip *.json)" if inside else "and it holds no advisory (ID.json)"
     )
-    return f"{path} is a folder, and an OSV ecosystem export is a zip; {found}"
+    return f"{path} is a folder, but an OSV ecosystem export is a zip; {found}"

@@ -1,7 +1,7 @@
 """The advisory database: one SQLite file, read only, replaced as a whole.
 
-It is built beside its place, synced and renamed, so that whoever reads sees the old file or the new one and never half of
-one. A lock file keeps two imports from losing each other's ecosystem.
+It is built in another file, synced and renamed, so that readers see either the old file or the new one, never a half. A lock
+file prevents that two imports at once lose an ecosystem.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from artifacts.private_folder import make_private
 
 NAME = "osv.sqlite"
 FORMAT = 1
-"""Raised whenever the tables, or the rules by which versions were compared at import, change."""
+"""Must be increased if the tables change, or the rules by which versions are compared at import."""
 
 _TABLES = f"""
 PRAGMA user_version = {FORMAT};
@@ -46,22 +46,24 @@ _COPIED = {"ecosystem": "name", "affected": "ecosystem", "unreadable": "ecosyste
 
 @contextmanager
 def replacing(data: Path) -> Iterator[sqlite3.Connection]:
-    """A new, empty database that takes the place of the one in *data* when the block ends well, and vanishes otherwise.
+    """A new, empty database that replaces the one in *data* if the block ends without an error; else it is deleted.
 
-    Raises `Unavailable` where the disk or another import stands in the way.
+    Raises `Unavailable` if the disk or another import prevents it.
     """
     try:
         make_private(data)
         with _locked(data):
-            for stale in data.glob(".osv-*.part"):  # left by an import that was killed; the lock says that none is running
+            for stale in data.glob(
+                ".osv-*.part"
+            ):  # left by an import that was killed; the lock shows that no import is running
                 stale.unlink(missing_ok=True)
             descriptor, name = tempfile.mkstemp(dir=data, prefix=".osv-", suffix=".part")
-            os.fchmod(descriptor, 0o644)  # public facts: whoever may enter the directory may read them
+            os.fchmod(descriptor, 0o644)  # public data: every user who may enter the directory may read it
             os.close(descriptor)
             part = Path(name)
             try:
                 with closing(sqlite3.connect(part, isolation_level=None, uri=True)) as connection:
-                    # A crash loses only this unfinished file, so SQLite's own journal would guard nothing.
+                    # A crash loses only this unfinished file, so SQLite's own journal would not help.
                     connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
                     connection.execute("BEGIN")
                     yield connection
@@ -72,15 +74,15 @@ def replacing(data: Path) -> Iterator[sqlite3.Connection]:
             finally:
                 part.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
-        raise Unavailable(f"{data / NAME} cannot be written ({error}); the database there is as it was before") from error
+        raise Unavailable(f"{data / NAME} cannot be written ({error}); the old database there is unchanged") from error
 
 
 def keep_others(connection: sqlite3.Connection, data: Path, replaced: str) -> None:
-    """Copy every ecosystem but *replaced* from the present database, if there is one and it is sound."""
+    """Copy every ecosystem except *replaced* from the present database, if there is a valid one."""
     if not (data / NAME).exists():
         return
     with closing(reading(data)):
-        pass  # refuses a database that cannot be carried over, before anything is built on it
+        pass  # refuses a database that cannot be copied, before anything is built from it
     connection.execute("COMMIT")
     connection.execute("ATTACH ? AS old", (_uri(data / NAME),))
     connection.execute("BEGIN")
@@ -94,7 +96,7 @@ def keep_others(connection: sqlite3.Connection, data: Path, replaced: str) -> No
 def reading(data: Path) -> sqlite3.Connection:
     """A read-only connection whose schema ``osv`` is the database in *data*.
 
-    Raises `Refused` where there is none, or one that this version does not read.
+    Raises `Refused` if there is no database, or one that this version does not read.
     """
     path = data / NAME
     if not path.is_file():
@@ -108,7 +110,9 @@ def reading(data: Path) -> sqlite3.Connection:
         raise damaged(path, error) from error
     if found != FORMAT:
         connection.close()
-        raise Refused(f"{path} has format {found}, and {FORMAT} is read here; delete it and import the advisory data again")
+        raise Refused(
+            f"{path} has format {found}, but this version reads format {FORMAT}; delete it and import the advisory data again"
+        )
     return connection
 
 

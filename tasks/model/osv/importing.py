@@ -20,12 +20,12 @@ from tasks.model.osv.packages import fold, split_ecosystem
 from tasks.model.osv.ranges import beyond_ranges
 
 EVERY_PACKAGE = ""
-"""Under this name lies an advisory so broken that nobody can tell which package it is about."""
+"""The package name of an advisory so broken that its package is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
-    """What an import left behind. ``dated`` is the newest change among the advisories of ``ecosystem``."""
+    """The result of an import. ``dated`` is the newest change among the advisories of ``ecosystem``."""
 
     ecosystem: str
     database: Path
@@ -39,7 +39,7 @@ class ImportSummary:
 
 @dataclass(slots=True)
 class _Tally:
-    """What was counted while the members went by, for each ecosystem."""
+    """Counts for each ecosystem, made while the members are read."""
 
     advisories: Counter[str] = field(default_factory=Counter)
     withdrawn: Counter[str] = field(default_factory=Counter)
@@ -60,11 +60,11 @@ def import_osv(
     progress: Callable[[int, int], None] = silent,
     within: Roots = ANYWHERE,
 ) -> ImportSummary:
-    """Replace what the database in *data* knows of one ecosystem by the export at *zip_path*, which lies *within* these roots.
+    """Replace one ecosystem in the database in *data* by the export at *zip_path*, which is *within* these roots.
 
-    With no *ecosystem* it is the one that every advisory of the export names. *progress* is told members done and in all.
-    Raises `Refused` for a file that is no sound export, or that is about something else; `Unavailable` where the disk stands
-    in the way. Either way, and after a kill at any moment, the database is as it was before.
+    Without *ecosystem* it is the one that every advisory of the export names. *progress* gets the members done and the total.
+    Raises `Refused` for a file that is not a valid export, or that is about another ecosystem; `Unavailable` if the disk
+    prevents it. In both cases, and after a kill at any time, the database is unchanged.
     """
     with open_export(zip_path, limits, within) as export, replacing(data) as connection:
         tally = _Tally()
@@ -98,7 +98,7 @@ def _load(
             advisory = read_advisory(text)
             if (first := tally.members.setdefault(advisory.id, member)) != member:
                 raise UnreadableAdvisory(
-                    f"{first} already carries the id {advisory.id}",
+                    f"{first} already has the id {advisory.id}",
                     tuple((entry.ecosystem, entry.name) for entry in advisory.affected),
                 )
             _keep(connection, advisory, tally, now)
@@ -170,25 +170,23 @@ def _chosen(path: Path, tally: _Tally, wanted: str | None) -> str:
     named = tally.advisories + tally.withdrawn
     if wanted is not None:
         if not tally.advisories[wanted]:
-            found = ", ".join(sorted(named)[:5]) or "none at all"
-            raise Refused(f"{path} holds no advisory in force for ecosystem {wanted!r}; it names {found}")
+            found = ", ".join(sorted(named)[:5]) or "no ecosystem"
+            raise Refused(f"{path} holds no advisory for ecosystem {wanted!r} that is not withdrawn; it names {found}")
         return wanted
     if not named:
         raise Refused(f"{path} holds no advisory{_instead(tally)}; give an OSV ecosystem export such as PyPI's all.zip")
     everywhere = [name for name, count in named.items() if count == tally.readable]
     if len(everywhere) == 1 and not tally.advisories[everywhere[0]]:
         count = tally.withdrawn[everywhere[0]]
-        raise Refused(
-            f"{path} holds no advisory in force: all {count} of {everywhere[0]} are withdrawn; fetch the export again"
-        )
+        raise Refused(f"{path} holds only withdrawn advisories: all {count} of {everywhere[0]}; fetch the export again")
     if len(everywhere) != 1:
         found = ", ".join(name for name, _ in named.most_common(5))
-        raise Refused(f"{path} is not about one ecosystem (it names {found}); say which one to import")
+        raise Refused(f"{path} is not about exactly one ecosystem (it names {found}); name the one to import")
     return everywhere[0]
 
 
 def _instead(tally: _Tally) -> str:
-    """What the export holds where advisories should be; empty where it holds nothing."""
+    """What the export holds instead of advisories; empty if it holds nothing."""
     if tally.lost:
         member, why = tally.lost[0]
         return f": none of its {len(tally.lost)} members could be read as one ({member}: {why})"

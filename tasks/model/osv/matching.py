@@ -21,7 +21,7 @@ from tasks.model.osv.packages import SOURCE_NAMED, Package, is_package, read_pur
 from tasks.model.osv.ranges import Coverage
 
 _NO_PACKAGES = frozenset({"cryptographic-asset", "data", "dataset", "documentation", "file", "machine-learning-model", "model"})
-"""Kinds of component that no advisory database lists, in the words of CycloneDX and SPDX."""
+"""Kinds of component that no advisory database lists, by their names in CycloneDX and SPDX."""
 
 Key = tuple[str, str]
 
@@ -40,7 +40,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Sorted:
-    """Components by what can be done with them."""
+    """Components that can be compared, and those that cannot."""
 
     packages: dict[Package, list[str]] = field(default_factory=lambda: defaultdict(list))
     unmatched: list[Uncompared] = field(default_factory=list)
@@ -49,7 +49,7 @@ class _Sorted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What the database knows of the packages asked for."""
+    """What the database holds about the requested packages."""
 
     databases: dict[str, Database]
     entries: dict[Key, list[_Entry]]
@@ -60,7 +60,7 @@ class _Known:
 def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None] = lambda: None) -> Vulnerabilities:
     """Every component of *documents*, compared with the database in *data* or listed with the reason why not.
 
-    *tick* is called now and then and may raise to stop the work. Raises `Refused` where there is no sound database.
+    **tick* is called from time to time and may raise to stop the work. Raises `Refused` if there is no valid database.
     """
     found = _sort(documents, tick)
     try:
@@ -99,7 +99,7 @@ def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
             ref = f"{document.path}#{component.ref}"
             try:
                 if not is_package(component.purl) and (is_root or component.kind in _NO_PACKAGES):
-                    kind = "what the document is about" if is_root else f"a {component.kind}"
+                    kind = "the subject of the document" if is_root else f"a {component.kind}"
                     found.not_applicable.append(_uncompared(ref, component, f"is {kind}, not a package"))
                 else:
                     found.packages[read_purl(component.purl, component.version)].append(ref)
@@ -187,15 +187,15 @@ def _ranges(text: str) -> tuple[Range, ...]:
 
 
 def _hindrance(package: Package, known: _Known) -> str:
-    """Why the database cannot speak about *package*, as a clause without its subject; empty where it can."""
+    """Why the database cannot say anything about *package*, as a clause without its subject; empty if it can."""
     if package.ecosystem not in known.databases:
-        return f"is a {package.ecosystem} package, and no {package.ecosystem} advisories were imported"
+        return f"is a {package.ecosystem} package, but no {package.ecosystem} advisories were imported"
     releases = known.releases.get(package.ecosystem)
     if releases and package.release and package.release not in releases:
-        return f"is of {package.ecosystem} {package.release}, a release that the imported advisories do not speak of"
+        return f"is from {package.ecosystem} {package.release}, a release that the imported advisories do not cover"
     key = package.ecosystem, package.key
     if not package.source_known and key not in known.entries and package.ecosystem in SOURCE_NAMED:
-        return "names no source package (qualifier 'upstream'), and no advisory knows the binary package's own name"
+        return "names no source package (qualifier 'upstream'), and no advisory has the name of the binary package"
     return ""
 
 
@@ -212,7 +212,7 @@ def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator
         if standing is Certainty.YES and entry.release and not package.release:
             standing, reason = (
                 Certainty.UNKNOWN,
-                f"is affected in release {entry.release}, and nothing says which release this is",
+                f"is affected in release {entry.release}, but the release of this package is unknown",
             )
         made = Match(
             purl=package.purl,
@@ -246,7 +246,7 @@ def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator
 
 
 def _worse(one: Match | None, other: Match) -> Match:
-    """Of two answers of one advisory about one version: a *yes* before an *unknown*, then the greater severity."""
+    """The worse of two answers of one advisory about one version: *yes* before *unknown*, then the greater severity."""
     if one is None:
         return other
 

@@ -1,7 +1,7 @@
-"""From a package URL to the words of OSV: ecosystem, package name, release and version.
+"""From a package URL to OSV's terms: ecosystem, package name, release and version.
 
-Package URL specification (ECMA-427) for the types; OSV schema, "Defined ecosystems", for the names. Both sides are folded to
-one key (PEP 503 for PyPI; letter case where a registry ignores it), so that a spelling never hides a package.
+Package URL specification (ECMA-427) for the types; OSV schema, "Defined ecosystems", for the names. Both names are folded
+to one key (PEP 503 for PyPI; letter case if a registry ignores it), so that another spelling does not hide a package.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _CODENAMES = {  # Debian and Ubuntu distro-info-data, releases that images in us
 }
 _CASELESS = {"crates.io", "GitHub Actions", "Go", "Hex", "NuGet", "Packagist", "Pub", "SwiftURL"}
 _SIMPLE = late(r"pkg:(cargo|gem|npm|pypi)/([a-z0-9][a-z0-9.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*)")
-"""Package URLs that are canonical as they stand, which most are: reading them so costs a tenth."""
+"""Package URLs that are already canonical, like most: reading them this way takes a tenth of the time."""
 
 SOURCE_NAMED = frozenset({"Alpine", "AlmaLinux", "Debian", "Rocky Linux", "Ubuntu"})
 """Ecosystems whose advisories name source packages, while a purl often names the binary one."""
@@ -69,8 +69,8 @@ SOURCE_NAMED = frozenset({"Alpine", "AlmaLinux", "Debian", "Rocky Linux", "Ubunt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """What a component says it is. ``key`` is the folded name; ``release`` is the distribution's, empty where there is none
-    or where the purl does not say; ``source_known`` says that ``key`` is the name advisories would use.
+    """The package that a component names. ``key`` is the folded name; ``release`` is the distribution's, empty if it has none
+    or the purl does not name it; ``source_known`` says that ``key`` is the name that advisories use.
     """
 
     purl: str
@@ -82,9 +82,9 @@ class Package:
 
 
 def read_purl(text: str, version: str) -> Package:
-    """The package that *text* names, at the version it carries or else at *version*.
+    """The package that *text* names, at the version in it or else at *version*.
 
-    Raises `Refused` in one clause, without a subject, where no advisory could be looked up for it.
+    Raises `Refused`, with one clause without a subject, if no advisory can be looked up for it.
     """
     from packageurl import PackageURL
 
@@ -103,7 +103,7 @@ def read_purl(text: str, version: str) -> Package:
     ecosystem = _REGISTRIES.get(url.type) or _DISTRIBUTIONS.get((url.type, namespace.lower()))
     if ecosystem is None:
         raise Refused(
-            f"is of the package URL type {'/'.join(filter(None, (url.type, namespace)))}, which no advisories cover here"
+            f"is of the package URL type {'/'.join(filter(None, (url.type, namespace)))}, for which ArcOps has no advisories"
         )
     qualifiers = url.qualifiers if isinstance(url.qualifiers, dict) else {}
     if not stated:
@@ -111,7 +111,7 @@ def read_purl(text: str, version: str) -> Package:
             raise Refused("has no version")
         url = url._replace(version=version)
     elif version and url.type in _REGISTRIES and version.lstrip("v") != stated.lstrip("v"):
-        raise Refused(f"contradicts itself: its package URL says version {stated}, the component says {version}")
+        raise Refused(f"names two versions: {stated} in its package URL, {version} in the component")
     name, compared, source_known = _upstream(ecosystem, url.name, stated or version, qualifiers)
     return Package(
         purl=url.to_string(),
@@ -124,14 +124,14 @@ def read_purl(text: str, version: str) -> Package:
 
 
 def is_package(text: str) -> bool:
-    """Does this package URL belong to an ecosystem that advisories speak of?"""
+    """Does this package URL belong to an ecosystem that has advisories?"""
     kind, _, rest = text.removeprefix("pkg:").lstrip("/").partition("/")
     return kind.lower() in _REGISTRIES or (kind.lower(), rest.partition("/")[0].lower()) in _DISTRIBUTIONS
 
 
 @lru_cache(maxsize=65536)
 def fold(ecosystem: str, name: str) -> str:
-    """*name* as the key under which its ecosystem finds it, whatever its spelling."""
+    """*name* as the key that its ecosystem uses for all spellings of it."""
     if ecosystem == "PyPI":
         return re.sub(r"[-_.]+", "-", name).lower()
     folded = name.lower() if ecosystem in _CASELESS else name
@@ -145,7 +145,7 @@ def fold(ecosystem: str, name: str) -> str:
 
 
 def split_ecosystem(text: str) -> tuple[str, str]:
-    """OSV's ``Debian:12`` as ecosystem and release. A suffix that is no release (the address of a repository) is dropped, so
+    """OSV's ``Debian:12`` as ecosystem and release. A suffix that is not a release (the address of a repository) is dropped, so
     that the entry is compared with every package of that name.
     """
     ecosystem, _, suffix = text.partition(":")

@@ -1,7 +1,7 @@
-"""Does an advisory cover a version? OSV schema, "Evaluation", with a third answer for what cannot be told.
+"""Does an advisory cover a version? OSV schema, "Evaluation", with a third answer: unknown.
 
-Versions are compared by the rules of their ecosystem (`tasks.model.versions`). Where those cannot read a version on either
-side, and nothing else already says *yes*, the answer is *unknown*, never *no*.
+Versions are compared by the rules of their ecosystem (`tasks.model.versions`). If these cannot read a version on either
+side, and no other part of the advisory says *yes*, the answer is *unknown*, never *no*.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.model.versions import Scheme, Unparsable, scheme
 from tasks.model.versions.semver import SEMVER
 
-Key = Any  # what a scheme sorts by: opaque here, comparable with keys of the same scheme
+Key = Any  # the sort key of a scheme: opaque here, comparable with keys of the same scheme
 
 _MOST_FIXES = 64
-"""The lowest so many are told. Nobody chooses among more, and an advisory can name a hundred thousand."""
+"""How many fixed versions are reported, the lowest first; an advisory can name a hundred thousand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covers:
-    """``standing`` is ``None`` where the version is not covered; ``reason`` is a clause that follows "the version"."""
+    """``standing`` is ``None`` if the version is not covered; ``reason`` is a clause that follows "the version"."""
 
     standing: Certainty | None
     reason: str = ""
@@ -36,9 +36,9 @@ _NO = Covers(standing=None)
 
 
 class Timeline:
-    """One range as steps: from which version on it holds, made once, so that asking costs a search and not a walk.
+    """One range as steps: from which version on it holds. Made once, so that a question takes a search, not a walk.
 
-    Raises `Unparsable` where an event has a version that cannot be read.
+    Raises `Unparsable` if an event has a version that cannot be read.
     """
 
     __slots__ = ("fixes", "steps")
@@ -66,7 +66,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Steps:
-    """What holds before the first of ``keys``, at each of them, and between each and the next. ``None`` contradicts itself."""
+    """The answer before the first of ``keys``, at each of them, and between each and the next. ``None`` is a contradiction."""
 
     keys: list[Key]
     before: bool | None
@@ -81,9 +81,9 @@ class _Steps:
 
 
 def _steps(turns: list[tuple[Key, Turn]], opening: bool, limit: Key | None) -> _Steps:
-    """OSV schema, "Evaluation": the last event at or below a version decides, and nothing holds from *limit* on.
+    """OSV schema, "Evaluation": the last event at or below a version decides, and from *limit* on the range does not hold.
 
-    Nothing says which of a fix and an introduction at one version comes first. Both are tried; where they disagree, `None`.
+    The schema does not say if a fix or an introduction at the same version comes first. Both are tried; if they differ, `None`.
     """
     turns.sort(key=lambda turn: turn[0])
     found = _Steps(keys=[], before=opening, at=[], after=[])
@@ -110,7 +110,7 @@ def _steps(turns: list[tuple[Key, Turn]], opening: bool, limit: Key | None) -> _
 
 
 def _union(parts: list[_Steps]) -> _Steps:
-    """Where any of *parts* holds; where none does and one contradicts itself, `None`."""
+    """True if any of *parts* holds; `None` if no part holds and one is a contradiction."""
     if len(parts) == 1:
         return parts[0]
     counts = Counter(part.before for part in parts)
@@ -139,7 +139,7 @@ def _any(counts: Counter[bool | None]) -> bool | None:
 
 
 class Coverage:
-    """What one advisory says of one package, made ready to be asked about many versions.
+    """What one advisory says about one package, prepared for questions about many versions.
 
     ``enumerated`` says that the advisory lists versions at all: *versions* may hold only those that *ranges* do not cover.
     """
@@ -160,19 +160,23 @@ class Coverage:
                 continue
             order = self._order or SEMVER if entry.kind is RangeKind.SEMVER else self._order
             if order is None:
-                self._strange.append(f"is of ecosystem {ecosystem}, whose version order is not known here")
+                self._strange.append(f"is from the ecosystem {ecosystem}, whose version order ArcOps does not know")
                 continue
             try:
                 timelines.setdefault(order.name, (order, []))[1].append(Timeline(entry.events, order))
             except Unparsable as error:
-                self._strange.append(f"meets a range that cannot be read ({error})")
+                self._strange.append(f"cannot be compared with a range that cannot be read ({error})")
         self._orders = [(order, _union([one.steps for one in made])) for order, made in timelines.values() if made]
         self._fixes = [
             (order, sorted({fix[1]: fix for one in made for fix in one.fixes}.values(), key=lambda fix: fix[0]))
             for order, made in timelines.values()
         ]
         if not (enumerated or self._orders or self._strange):
-            self._strange.append("meets only a range of Git commits" if commits else "meets an advisory that names no versions")
+            self._strange.append(
+                "cannot be compared: the advisory names only Git commits"
+                if commits
+                else "cannot be compared: the advisory names no versions"
+            )
 
     def of(self, version: str) -> Covers:
         """Is *version* covered?"""
@@ -189,17 +193,17 @@ class Coverage:
             if covered:
                 return Covers(standing=Certainty.YES, reason="is in an affected range")
             if covered is None:
-                strange.append("meets a range that is both introduced and fixed at one version")
+                strange.append("is in a range that is introduced and fixed at the same version")
         if self._versions:
             try:
                 if self._listed(public):
-                    return Covers(standing=Certainty.YES, reason="equals one that is listed as affected")
+                    return Covers(standing=Certainty.YES, reason="equals a version that is listed as affected")
             except Unparsable as error:
                 strange.append(f"cannot be read ({error})")
         return Covers(standing=Certainty.UNKNOWN, reason=strange[0]) if strange else _NO
 
     def fixes(self, version: str) -> tuple[str, ...]:
-        """The versions above *version* that the advisory calls fixed, lowest first."""
+        """The versions above *version* that the advisory names as fixed, lowest first."""
         found: list[tuple[Key, str]] = []
         for order, fixes in self._fixes:
             try:
@@ -210,18 +214,18 @@ class Coverage:
         unique = {text: key for key, text in found}
         try:
             return tuple(sorted(unique, key=lambda text: unique[text])[:_MOST_FIXES])
-        except TypeError:  # ranges of two orders: nothing sorts them together
+        except TypeError:  # ranges of two orders cannot be sorted together
             return tuple(sorted(unique)[:_MOST_FIXES])
 
     def _public(self, version: str) -> str:
-        # A local build of 2.0.1 (PEP 440's "2.0.1+cu118") carries the code of 2.0.1, whatever sorts after what.
+        # A local build of 2.0.1 (PEP 440's "2.0.1+cu118") holds the code of 2.0.1, whatever the sort order.
         return version.partition("+")[0] if self.ecosystem == "PyPI" else version
 
     def _listed(self, version: str) -> bool:
-        """Does *version* equal a listed one that is spelt otherwise? A listed one that cannot be read has one spelling."""
+        """Does *version* equal a listed one with another spelling? A listed version that cannot be read has one spelling."""
         order = self._order
         if order is None:
-            raise Unparsable(f"the version order of {self.ecosystem} is not known here")
+            raise Unparsable(f"ArcOps does not know the version order of {self.ecosystem}")
         if self._keys is None:
             self._keys = []
             for text in self._versions:
@@ -236,6 +240,6 @@ class Coverage:
 
 
 def beyond_ranges(ecosystem: str, ranges: tuple[Range, ...], versions: Iterable[str]) -> tuple[str, ...]:
-    """Those of *versions* that *ranges* alone do not already cover: all that needs to be kept of an enumeration."""
+    """Those of *versions* that *ranges* do not already cover: only these need to be kept from an enumeration."""
     by_range = Coverage(ecosystem=ecosystem, ranges=ranges, versions=(), enumerated=True)
     return tuple(sorted({version for version in versions if by_range.of(version).standing is not Certainty.YES}))

@@ -1,4 +1,4 @@
-"""CVSS base scores of the vectors that advisories carry, in tenths, so that no float enters evidence.
+"""CVSS base scores of the vectors in advisories, in tenths, so that evidence holds no float.
 
 OSV schema, ``severity[]``. The arithmetic of CVSS 2.0, 3.x and 4.0 (FIRST) is that of the ``cvss`` library.
 """
@@ -11,7 +11,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CvssScore:
-    """``score`` is the base score in tenths, 0 to 100; ``None`` where no vector could be read."""
+    """``score`` is the base score in tenths, 0 to 100; ``None`` if no vector could be read."""
 
     vector: str = ""
     score: int | None = None
@@ -20,8 +20,8 @@ class CvssScore:
 def worst_severity(vectors: list[tuple[str, str]]) -> CvssScore:
     """The highest base score among *vectors*, pairs of OSV severity type and score text.
 
-    An advisory may carry one vector of each CVSS version; the one that says worst decides, for none of them is more
-    trustworthy than another.
+    An advisory may have one vector of each CVSS version. The highest score decides, because no version is more trustworthy
+    than another.
     """
     scored = [CvssScore(vector=text, score=score) for kind, text in vectors if (score := base_score(kind, text)) is not None]
     return max(scored, key=lambda severity: (severity.score or 0, severity.vector), default=CvssScore())
@@ -29,7 +29,7 @@ def worst_severity(vectors: list[tuple[str, str]]) -> CvssScore:
 
 @lru_cache(maxsize=4096)
 def base_score(kind: str, vector: str) -> int | None:
-    """The base score of *vector* in tenths, or ``None`` where *kind* is not CVSS or the vector breaks its grammar."""
+    """The base score of *vector* in tenths, or ``None`` if *kind* is not CVSS or the vector breaks its grammar."""
     from cvss import CVSS2, CVSS3, CVSS4  # type: ignore[import-untyped]  # the library ships no types
     from cvss.exceptions import CVSSError  # type: ignore[import-untyped]  # as above
 

@@ -14,16 +14,16 @@ from arcops.seen.tree import Tree
 
 
 def _none_named(request: Request, seen: Seen) -> bool:
-    """Is nothing attached, which would be opened whatever it is called, and no file named as an SBOM is?"""
+    """Is no file attached (an attached file is opened whatever its name), and does no file have the name of an SBOM?"""
     return not request.attached and not any(names_sbom(file.path) for file in seen[Tree].body.files)
 
 
 @collector("sboms", Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True, idle=_none_named)
 def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
-    """Read every SBOM of the subject. Raises `Refused` where there is none, or one larger than 64 MiB."""
+    """Read every SBOM of the subject. Raises `Refused` if there is no SBOM, or one larger than 64 MiB."""
     if _none_named(request, seen):
         raise _nothing_found(request)
-    from tasks.model.sboms._candidates import candidates  # reads every format, in the child that this runs in
+    from tasks.model.sboms._candidates import candidates  # imports the readers of all formats, only in this child process
     from tasks.model.sboms._document import MOST_COMPONENTS
     from tasks.model.sboms._reading import read
 
@@ -33,7 +33,7 @@ def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
         found = read(document)
         if found is not None and len(found.components) > MOST_COMPONENTS:
             raise Refused(
-                f"{document.path} lists {len(found.components)} components; at most {MOST_COMPONENTS} are read, so split it"
+                f"{document.path} lists {len(found.components)} components; the limit is {MOST_COMPONENTS}; split the document"
             )
         if found is not None:
             documents.append(found)
@@ -44,6 +44,6 @@ def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
 
 def _nothing_found(request: Request) -> Refused:
     return Refused(
-        f"no SBOM lies in {request.target} or among the attached files; make one with 'arcops sbom', or attach yours "
+        f"no SBOM was found in {request.target} or among the attached files; make one with 'arcops sbom', or attach yours "
         "(CycloneDX 1.2 to 1.7 in JSON or XML, SPDX 2.2, 2.3 or 3.0.1 in JSON)"
     )

@@ -1,4 +1,4 @@
-"""Which files may be SBOMs: in the subject by name, among the attached by name or by what they say they are."""
+"""Which files may be SBOMs: in the subject by name, among the attached files by name or by content."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def candidates(request: Request, tree: Tree) -> Iterator[Document]:
 
 
 def _head(request: Request, path: Path) -> bytes:
-    """The beginning of an attached file that may be anything; nothing where it is no plain file."""
+    """The beginning of an attached file; empty if it is not a plain file."""
     try:
         descriptor = open_within(path, os.O_RDONLY | os.O_NONBLOCK, request.within, follow=False)
     except (OSError, Refused):

@@ -1,7 +1,7 @@
-"""CycloneDX 1.2 to 1.7: from the decoded document to our shape (JSON, and XML once `_cyclonedx_xml` has made it JSON's shape).
+"""CycloneDX 1.2 to 1.7: from the decoded document to our form (JSON, and XML after `_cyclonedx_xml` gave it JSON's form).
 
-Source: the CycloneDX specification, ECMA-424. Beyond its schemas: what components and services are called is unique, what
-a dependency names exists, and ``$schema`` does not speak of another version.
+Source: the CycloneDX specification, ECMA-424. In addition to its schemas: the bom-refs of components and services are
+unique, a dependency names existing ones, and ``$schema`` names the same version.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _SCHEMA_OF = late(r"cyclonedx\.org/schema/bom-(\d+\.\d+)")
 
 
 def read_json(document: Document, content: Table) -> SbomSeen:
-    """*content*, an object whose ``bomFormat`` is ours, validated and in our shape."""
+    """*content*, an object whose ``bomFormat`` is CycloneDX, validated and in our form."""
     version = text(content, "specVersion")
     if version not in JSON_VERSIONS:
         return document.broken(unknown_version(version, JSON_VERSIONS), format=FORMAT, version=version, encoding="json")
     problems = violations(cyclonedx(version), content, len(document.data))
     spoken = _SCHEMA_OF.search(text(content, "$schema"))
     if spoken is not None and spoken[1] != version:
-        problems.append(f"$schema: the document is of version {version}, but names the schema of {spoken[1]}.")
+        problems.append(f"$schema: the document has version {version}, but names the schema of version {spoken[1]}.")
     if text(content, "bomFormat") != FORMAT:
         problems.append(f"bomFormat: it must be '{FORMAT}'.")
     return shaped(document, content, version=version, encoding="json", problems=problems)
@@ -35,7 +35,7 @@ def read_json(document: Document, content: Table) -> SbomSeen:
 
 def unknown_version(version: str, known: tuple[str, ...]) -> str:
     return (
-        f"specVersion: {version!r} is not a CycloneDX version that can be validated; convert the document to one of "
+        f"specVersion: {version!r} is not a CycloneDX version that ArcOps can validate; convert the document to one of "
         f"{', '.join(known)}."
     )
 
@@ -50,7 +50,7 @@ def shaped(document: Document, content: Table, *, version: str, encoding: str, p
     root = _component(subject, document, namer, refs) if subject else None
     components: list[Component] = []
     for top, parent in ((subject, root), (content, None)):
-        # Depth is bounded: the JSON reader and the validator both refuse what is nested deeper than they can follow.
+        # Depth is bounded: the JSON reader and the validator both refuse a document that is nested too deep.
         stack: list[tuple[Table, Component | None]] = [(inner, parent) for inner in tables(top, "components")]
         while stack:
             entry, holder = stack.pop()
@@ -85,7 +85,7 @@ def shaped(document: Document, content: Table, *, version: str, encoding: str, p
 
 
 class _Namer:
-    """Refs for components that have none: a ref is optional in CycloneDX, and ours is always there and unique."""
+    """Refs for components without one: a ref is optional in CycloneDX, but ours must exist and be unique."""
 
     __slots__ = ("_next",)
 
@@ -122,7 +122,7 @@ def _npm_scoped(name: str) -> bool:
 
 
 def _supplier(entry: Table) -> str:
-    """Who supplies it: the supplier, else who made it, else who publishes it."""
+    """The supplier, else the manufacturer, else the publisher."""
     return text(table(entry, "supplier"), "name") or text(table(entry, "manufacturer"), "name") or text(entry, "publisher")
 
 
@@ -142,7 +142,7 @@ def _path(entry: Table, document: Document, name: str) -> str:
 
 
 def _authors(metadata: Table) -> tuple[str, ...]:
-    """Who made the document: its authors, and (since 1.6) the organisation that manufactured it."""
+    """The document's authors, and (since 1.6) its manufacturer."""
     people = (text(author, "name") or text(author, "email") for author in tables(metadata, "authors"))
     return unique((*people, text(table(metadata, "manufacturer"), "name")))
 
@@ -178,7 +178,7 @@ def _dangling(content: Table) -> Iterator[str]:
             known = _all_refs(content)
         for ref in (text(entry, "ref"), *texts(entry, "dependsOn"), *texts(entry, "provides")):
             if ref and ref not in known:
-                yield f"dependencies: {ref!r} is the bom-ref of nothing in the document."
+                yield f"dependencies: {ref!r} is not the bom-ref of any part of the document."
 
 
 def _all_refs(content: Table) -> set[str]:

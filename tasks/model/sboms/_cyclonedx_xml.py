@@ -1,7 +1,7 @@
-"""CycloneDX in XML: validated with the specification's own XSDs, then brought into JSON's shape and read as that.
+"""CycloneDX in XML: validated with the specification's own XSDs, then brought into JSON's form and read like JSON.
 
-No DOCTYPE is accepted at all: CycloneDX needs none, and it is where entities, and bombs made of them, come from. That is
-seen by expat, which stops at the DOCTYPE, before libxml2 is given a byte. Nothing is fetched.
+A DOCTYPE is never accepted: CycloneDX does not need it, and it can define entities, also XML bombs. Expat looks for it first
+and stops there, before libxml2 gets a byte. Nothing is fetched.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _LISTS = {
 
 
 class _Stop(Exception):
-    """The prologue showed what was to be known."""
+    """Ends the parsing: enough of the prologue was read."""
 
 
 def root_of(data: bytes) -> tuple[str, str]:
-    """The namespace and the name of the root element; two empty strings where *data* does not even begin as XML."""
+    """The namespace and the name of the root element; two empty strings if *data* does not begin like XML."""
     try:
         parser = expat.ParserCreate(namespace_separator=" ")
     except expat.ExpatError:
@@ -59,7 +59,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _fault(data: bytes) -> str:
-    """The sentence about what makes *data* no XML that we hand on, or nothing."""
+    """Why *data* is not XML that may be parsed, as a sentence; empty if it may."""
     doctype: list[bool] = []
 
     def seen(*_: object) -> None:
@@ -68,7 +68,7 @@ def _fault(data: bytes) -> str:
 
     elements = data.count(b"<")
     if elements > MOST_VALUES:
-        return f"The document has about {elements} tags; at most {MOST_VALUES} are read. Split it."
+        return f"The document has about {elements} tags; the limit is {MOST_VALUES}. Split it."
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = seen
     try:
@@ -78,7 +78,7 @@ def _fault(data: bytes) -> str:
     except (expat.ExpatError, ValueError, LookupError) as error:
         return f"The document is not well-formed XML: {error}."
     if doctype:
-        return "The document declares a DOCTYPE, which can define entities; CycloneDX needs none, so remove it."
+        return "The document declares a DOCTYPE, which can define entities; CycloneDX does not need it, so remove it."
     return ""
 
 
@@ -91,7 +91,7 @@ def _xsd(version: str) -> Any:
 
 
 def read_xml(document: Document) -> SbomSeen:
-    """An XML document whose root element is CycloneDX's ``bom``, validated and in our shape."""
+    """An XML document whose root element is CycloneDX's ``bom``, validated and in our form."""
     from lxml import etree
 
     version = _version(root_of(document.data)[0])
@@ -109,12 +109,14 @@ def read_xml(document: Document) -> SbomSeen:
     schema = _xsd(version)
     problems: list[str] = []
     if not schema.validate(tree):
-        problems = [f"Line {entry.line}: {_plain(entry.message)}" for entry in schema.error_log] or ["The schema refuses it."]
+        problems = [f"Line {entry.line}: {_plain(entry.message)}" for entry in schema.error_log] or [
+            "The document does not match the schema."
+        ]
     return shaped(document, _bom(tree), version=version, encoding="xml", problems=problems)
 
 
 def not_ours(data: bytes, namespace: str, name: str) -> str:
-    """Why *data*, whose root element is *name* of *namespace* if it has one, is no CycloneDX."""
+    """Why *data*, whose root element is *name* of *namespace* if it has one, is not CycloneDX."""
     fault = _fault(data)
     return fault or f"The document is XML, but its root element is {name!r} of {namespace!r}, not CycloneDX's 'bom'."
 
@@ -129,7 +131,7 @@ def _plain(message: str) -> str:
 
 
 def _bom(element: Any) -> Table:
-    """The root in JSON's shape."""
+    """The root in JSON's form."""
     bom = _table(element)
     bom["dependencies"] = [_dependency(entry) for entry in bom.pop("dependencies", []) if isinstance(entry, dict)]  # type: ignore[attr-defined]  # _table makes it a list
     return bom
@@ -145,7 +147,7 @@ def _dependency(entry: Table) -> Table:
 
 
 def _table(element: Any) -> Table:
-    """An element as JSON has it: attributes and children by name, a child that is a list by its items."""
+    """An element in JSON's form: attributes and children by name; a list by its items."""
     made: Table = dict(element.attrib)
     for child in element:
         name = _local(child)

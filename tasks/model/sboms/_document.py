@@ -1,4 +1,4 @@
-"""One file that may be an SBOM: who it is, what it claims to be, and the decoded JSON, or the sentence why there is none."""
+"""One file that may be an SBOM: its name, its claimed format, and the decoded JSON, or a sentence why it cannot be decoded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from arcops.seen.sboms import SbomSeen
 from artifacts.envelope import strict_json
 from tasks.model.sboms._fields import short
 
-# Each value costs the interpreter some hundred bytes whatever its length, so a limit on bytes alone bounds nothing.
+# Each value takes the interpreter about a hundred bytes whatever its length, so a limit on bytes alone does not bound memory.
 MOST_VALUES = 3_000_000
-# What is read here is held again by whoever judges it, so this also bounds the memory of a check.
+# The gates hold the same values again, so this also bounds the memory of a check.
 MOST_COMPONENTS = 100_000
 
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -20,7 +20,7 @@ UTF8_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The bytes of one file, and which paths the subject has (a component's name is a path only where it is one of them)."""
+    """The bytes of one file, and which paths the subject has (a component's name is a path only if it is one of them)."""
 
     path: str
     sha256: str
@@ -29,7 +29,7 @@ class Document:
     paths: frozenset[str] = frozenset()
 
     def broken(self, *problems: str, format: str = "unknown", version: str = "", encoding: str = "") -> SbomSeen:
-        """What is said of this file when nothing in it can be trusted."""
+        """The result for a file that cannot be read or trusted."""
         return SbomSeen(
             path=self.path,
             sha256=self.sha256,
@@ -41,22 +41,22 @@ class Document:
         )
 
     def path_of(self, name: str) -> str:
-        """*name* as a path of the subject, or nothing where the subject has no such file."""
+        """*name* as a path of the subject; empty if the subject has no such file."""
         relative = name.removeprefix("./")
         return relative if relative in self.paths else ""
 
 
 def decode(data: bytes) -> dict[str, object]:
-    """The JSON object in *data*. Raises `Refused` with one sentence on anything else, and on what would exhaust memory."""
+    """The JSON object in *data*. Raises `Refused`, with one sentence, for other content and for too many values."""
     if data.startswith(UTF16) or data[:4].count(0) >= 2:
-        raise Refused("The document is in UTF-16 or UTF-32, and JSON is UTF-8 (RFC 8259, section 8.1); save it as UTF-8.")
+        raise Refused("The document is in UTF-16 or UTF-32, but JSON must be UTF-8 (RFC 8259, section 8.1); save it as UTF-8.")
     if data.startswith(UTF8_MARK):
         raise Refused(
-            "The document begins with a byte order mark, which JSON must not have (RFC 8259, section 8.1); save it without."
+            "The document begins with a byte order mark, which JSON must not have (RFC 8259, section 8.1); save it without one."
         )
     values = data.count(b",") + data.count(b"[") + data.count(b"{")
     if values > MOST_VALUES:
-        raise Refused(f"The document has about {values} values; at most {MOST_VALUES} are read. Split it.")
+        raise Refused(f"The document has about {values} values; the limit is {MOST_VALUES}. Split it.")
     try:
         document = strict_json(data, "the document")
     except Refused as refused:

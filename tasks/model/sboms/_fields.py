@@ -1,4 +1,4 @@
-"""Values out of JSON that nobody has vouched for: each asked for by type, and empty where it is something else."""
+"""Values from untrusted JSON: each is read by its type, and empty if it has another type."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def unique(values: Iterable[str]) -> tuple[str, ...]:
 
 
 def moment(stamp: str) -> datetime | None:
-    """*stamp* (RFC 3339) in UTC; ``None`` where it is no moment in time, which one without a time zone is not."""
+    """*stamp* (RFC 3339) in UTC; ``None`` if it is not a time, or has no time zone."""
     try:
         parsed = datetime.fromisoformat(stamp.strip().upper())
         return parsed.astimezone(UTC) if parsed.tzinfo is not None else None
@@ -68,13 +68,13 @@ def digests(found: Iterable[Digest | None]) -> tuple[Digest, ...]:
 
 
 def short(message: str, most: int = _LONGEST) -> str:
-    """*message* on one line and short enough for a person."""
+    """*message* on one line, cut to *most* characters."""
     line = " ".join(message.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def few(problems: Iterable[str]) -> tuple[str, ...]:
-    """The first problems, and a word on how many more there are."""
+    """The first problems, and a sentence with the number of the others."""
     listed = list(dict.fromkeys(short(problem) for problem in problems))
     if len(listed) > _MOST_PROBLEMS:
         listed = [*listed[:_MOST_PROBLEMS], f"and {len(listed) - _MOST_PROBLEMS} more problems of this document."]

@@ -1,3 +1,3 @@
-"""How our own SBOMs say which file of the subject a component is; who writes them and who reads them both need it."""
+"""The property by which our own SBOMs name a component's file; the writer and the reader of SBOMs both need it."""
 
 PATH_PROPERTY = "arcops:path"

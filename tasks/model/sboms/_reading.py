@@ -1,4 +1,4 @@
-"""From the bytes of one file to what it says: by content, whatever its name."""
+"""Reads one file as an SBOM: the content decides the format, not the name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SPDX_RDF = b"http://spdx.org/rdf/terms"
 
 
 def looks_like_sbom(head: bytes) -> bool:
-    """Do the first bytes of a file say that it is an SBOM in a format of ours?"""
+    """Do the first bytes of a file say that it is an SBOM in a known format?"""
     if _XML.match(head):
         return _cyclonedx_xml.NAMESPACE.match(_cyclonedx_xml.root_of(head)[0]) is not None
     if _spdx2_tag_value.begins(head):
@@ -24,10 +24,10 @@ def looks_like_sbom(head: bytes) -> bool:
 
 
 def read(document: Document) -> SbomSeen | None:
-    """What *document* says. Never raises for its content: what is wrong with it is among the problems.
+    """The content of *document*. Never raises because of its content: errors in it are among the problems.
 
-    ``None`` for an attached CycloneDX document that lists vulnerabilities and no components: that is a VEX, which speaks
-    about another SBOM and is no SBOM itself.
+    ``None`` for an attached CycloneDX document that lists vulnerabilities but no components: that is a VEX, which is about
+    another SBOM and not an SBOM itself.
     """
     data = document.data
     if not data.strip():
@@ -64,6 +64,6 @@ def _xml(document: Document) -> SbomSeen | None:
         return None if document.attached and not seen.components and b"<vulnerabilities" in document.data else seen
     if _SPDX_RDF in document.data[: 64 * 1024]:
         return document.broken(
-            "The document is SPDX in RDF/XML, which is not read here; convert it to JSON.", format="SPDX", encoding="xml"
+            "The document is SPDX in RDF/XML, which ArcOps does not read; convert it to JSON.", format="SPDX", encoding="xml"
         )
     return document.broken(_cyclonedx_xml.not_ours(document.data, namespace, name), encoding="xml")

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 JSON_VERSIONS = ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 
-# 1.2 and 1.3 have a lax schema beside the strict one; the strict one is what their specifications mean by valid.
+# 1.2 and 1.3 have a lax schema and a strict one; the strict one is what their specifications call valid.
 _STRICT = {"1.2": "1.2-strict", "1.3": "1.3-strict"}
 _REFERRED = ("spdx", "jsf-0.82", "cryptography-defs")
 _HOME = "http://cyclonedx.org/schema/"  # an identifier inside the schemas; nothing is ever fetched from it
 _BACKTRACKS = 100_000
-# Listing every error clones every faulty value, quadratically on a hostile document; beyond this size only the first is told.
+# Listing every error copies every wrong value, in quadratic time on a hostile document; above this size only one is given.
 _SMALL = 64 * 1024
 _DEEP_ENOUGH = 6
 
 
 def resources() -> Path:
-    """The folder of schema files. Raises `Broken` where the installed package has none."""
+    """The folder of schema files. Raises `Broken` if the installed package has none."""
     spec = importlib.util.find_spec("cyclonedx")
     if spec is None or spec.origin is None:
         raise Broken(
@@ -86,7 +86,7 @@ def violations(validator: jsonschema_rs.Validator, document: object, size: int) 
                 validator.validate(document)
             except jsonschema_rs.ValidationError as error:
                 return [_sentence(error)]
-        return [_sentence(error) for error in validator.iter_errors(document)] or ["The schema refuses the document."]
+        return [_sentence(error) for error in validator.iter_errors(document)] or ["The document does not match the schema."]
     except (ValueError, TypeError, RecursionError) as error:
         return [f"The document cannot be validated: {error}."]
 
@@ -102,7 +102,7 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _closest(error: jsonschema_rs.ValidationError) -> jsonschema_rs.ValidationError | None:
-    """Of the alternatives that all failed, the fault that lies deepest: most likely the one that the author meant."""
+    """If all alternatives failed, the deepest error: most likely that of the alternative that the author meant."""
     context = getattr(error.kind, "context", None)
     candidates = [branch[0] for branch in context if branch] if context else []
     deepest = max(candidates, key=lambda fault: len(fault.instance_path), default=None)

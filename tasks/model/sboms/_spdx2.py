@@ -1,4 +1,4 @@
-"""SPDX 2.2 and 2.3 (ISO/IEC 5962): the JSON form, validated and in our shape; tag-value comes here once it is in that form."""
+"""SPDX 2.2 and 2.3 (ISO/IEC 5962): the JSON form, validated and in our form; tag-value is first brought into the JSON form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT = "SPDX"
 
 _UNSAID = ("NOASSERTION", "NONE", "")
 _DOCUMENT = "SPDXRef-DOCUMENT"
-# "left relation right" read as "left includes or needs right"; the second set says the same from right to left.
+# "left relation right" means "left includes or needs right"; in the second set, right includes or needs left.
 _FORWARD = {"CONTAINS", "DEPENDS_ON", "DYNAMIC_LINK", "STATIC_LINK", "HAS_PREREQUISITE", "GENERATED_FROM"}
 _BACKWARD = {
     "CONTAINED_BY", "DEPENDENCY_OF", "RUNTIME_DEPENDENCY_OF", "BUILD_DEPENDENCY_OF", "DEV_DEPENDENCY_OF",
@@ -24,11 +24,11 @@ _BACKWARD = {
 
 
 def read_json(document: Document, content: Table, *, encoding: str = "json") -> SbomSeen:
-    """*content*, an object with an ``spdxVersion``, validated and in our shape."""
+    """*content*, an object with an ``spdxVersion``, validated and in our form."""
     version = text(content, "spdxVersion").removeprefix("SPDX-")
     if version not in VERSIONS:
         return document.broken(
-            f"spdxVersion: {text(content, 'spdxVersion')!r} is not a version of SPDX 2 that can be validated; convert the "
+            f"spdxVersion: {text(content, 'spdxVersion')!r} is not a version of SPDX 2 that ArcOps can validate; convert the "
             f"document to SPDX-{' or SPDX-'.join(VERSIONS)}.",
             format=FORMAT,
             version=version,
@@ -62,7 +62,7 @@ def read_json(document: Document, content: Table, *, encoding: str = "json") -> 
 
 
 def agent(said: str) -> str:
-    """The name in ``Organization: Acme (mail)``; nothing where nobody is named."""
+    """The name in ``Organization: Acme (mail)``; empty if no one is named."""
     if said.strip() in _UNSAID:
         return ""
     name = said.split(":", 1)[-1] if said.startswith(("Person:", "Organization:", "Tool:")) else said
@@ -105,7 +105,7 @@ def _file(entry: Table) -> Component:
 
 
 def _described(content: Table) -> tuple[str, ...]:
-    """What the document is about: packages before files, in the document's own order."""
+    """The elements that the document describes: packages before files, in the document's own order."""
     named = list(texts(content, "documentDescribes"))
     for entry in tables(content, "relationships"):
         left, kind, right = _edge(entry)
@@ -135,7 +135,7 @@ def _dependencies(content: Table) -> tuple[Dependency, ...]:
     for package in tables(content, "packages"):
         if held := texts(package, "hasFiles"):
             edges.setdefault(text(package, "SPDXID"), set()).update(held)
-    # NONE says that there is nothing, which is an answer; NOASSERTION is none.
+    # NONE says that there is nothing, which is an answer; NOASSERTION is not an answer.
     return tuple(
         Dependency(ref=ref, on=unique(other for other in on if other not in _UNSAID))
         for ref, on in sorted(edges.items())
@@ -154,11 +154,11 @@ def _inconsistent(content: Table) -> Iterator[str]:
     for entry in tables(content, "relationships"):
         for ref in (_edge(entry)[0], _edge(entry)[2]):
             if ref.startswith("SPDXRef-") and ref not in known:
-                yield f"relationships: {ref!r} is the SPDXID of nothing in the document."
+                yield f"relationships: {ref!r} is not the SPDXID of any element of the document."
     for ref in texts(content, "documentDescribes"):
         if ref.startswith("SPDXRef-") and ref not in known:
-            yield f"documentDescribes: {ref!r} is the SPDXID of nothing in the document."
+            yield f"documentDescribes: {ref!r} is not the SPDXID of any element of the document."
     for package in tables(content, "packages"):
         for ref in texts(package, "hasFiles"):
             if ref not in known:
-                yield f"hasFiles: {ref!r} is the SPDXID of nothing in the document."
+                yield f"hasFiles: {ref!r} is not the SPDXID of any element of the document."

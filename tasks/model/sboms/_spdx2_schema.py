@@ -1,7 +1,7 @@
 """The JSON form of SPDX 2.2 and 2.3 as a JSON Schema, written from the specifications' chapters 6 to 12 and their Annex D.
 
-The formats that the specification gives in prose (creators, dates, SPDX ids, checksum lengths) are stated here too; the schema
-published beside it leaves them out.
+The formats that the specification gives in prose (creators, dates, SPDX ids, checksum lengths) are here, too; the published
+schema does not have them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PREREQUISITE_FOR PROVIDED_DEPENDENCY_OF RUNTIME_DEPENDENCY_OF STATIC_LINK TEST_C
 TEST_TOOL_OF VARIANT_OF
 """
 _RELATIONSHIPS_2_3 = "REQUIREMENT_DESCRIPTION_FOR SPECIFICATION_FOR"
-# The published schema spells these with a hyphen and much software with an underscore; both name the same category.
+# The published schema writes these with a hyphen, and much software with an underscore; both name the same category.
 _CATEGORIES = "OTHER PERSISTENT-ID PERSISTENT_ID SECURITY PACKAGE-MANAGER PACKAGE_MANAGER"
 _PURPOSES = "OTHER INSTALL ARCHIVE FIRMWARE APPLICATION FRAMEWORK LIBRARY CONTAINER SOURCE DEVICE OPERATING_SYSTEM FILE"
 _FILE_TYPES = "OTHER DOCUMENTATION IMAGE VIDEO ARCHIVE SPDX APPLICATION SOURCE BINARY TEXT AUDIO"
@@ -40,7 +40,7 @@ _TEXT: _Schema = {"type": "string"}
 _NAME: _Schema = {"type": "string", "minLength": 1}
 _TEXTS: _Schema = {"type": "array", "items": _TEXT}
 _ID: _Schema = {"type": "string", "pattern": r"^SPDXRef-[A-Za-z0-9.\-]+$"}
-# Within one document an id may be another document's, or say that nothing or nobody knows what is related.
+# An id may be of another document, or say that there is no related element (NONE) or that it is unknown (NOASSERTION).
 _ELEMENT: _Schema = {
     "type": "string",
     "pattern": r"^((DocumentRef-[A-Za-z0-9.\-+]+:)?SPDXRef-[A-Za-z0-9.\-]+|NONE|NOASSERTION|DocumentRef-[A-Za-z0-9.\-+]+)$",

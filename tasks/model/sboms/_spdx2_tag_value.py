@@ -1,7 +1,7 @@
 """SPDX 2 tag-value (SPDX 2.3, section 4.4 and Annex H) brought into the JSON form, as far as an SBOM needs it.
 
-Tags of creation, packages, files and relationships are read; a tag that is unknown here is told as a problem, so nothing is
-passed over in silence.
+Tags of creation, packages, files and relationships are read. An unknown tag is reported as a problem, so that nothing is
+ignored silently.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PASSED = late(
 
 
 MOST_LINES = 500_000
-"""Every line may begin a package, which takes more than a kilobyte however short the line is."""
+"""The most lines. Every line may begin a package, which takes more than a kilobyte, even if the line is short."""
 
 
 def begins(data: bytes) -> bool:
@@ -56,7 +56,7 @@ def begins(data: bytes) -> bool:
 
 
 def read_tag_value(document: Document) -> SbomSeen:
-    """A tag-value document, validated as the JSON that it stands for."""
+    """A tag-value document, validated in its JSON form."""
     try:
         lines = _entries(document.data.decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError) as error:
@@ -65,7 +65,7 @@ def read_tag_value(document: Document) -> SbomSeen:
     problem = ""
     for number, tag, value in lines:
         if not content.take(tag, value):
-            problem = problem or f"Line {number}: the tag {tag!r} is not one of SPDX 2, or stands where it means nothing."
+            problem = problem or f"Line {number}: the tag {tag!r} is not a tag of SPDX 2, or is not allowed here."
     seen = read_json(document, content.document, encoding="tag-value")
     if not problem:
         return seen
@@ -78,7 +78,7 @@ def _entries(source: str) -> list[tuple[int, str, str]]:
     """Each tag with its value and its line; a value in ``<text>`` may have several lines."""
     found: list[tuple[int, str, str]] = []
     if source.count("\n") > MOST_LINES:
-        raise ValueError(f"it has more than {MOST_LINES} lines, the most that are read; split it")
+        raise ValueError(f"it has more than {MOST_LINES} lines, the limit for reading; split it")
     lines = source.splitlines()
     index = 0
     while index < len(lines):
@@ -94,7 +94,7 @@ def _entries(source: str) -> list[tuple[int, str, str]]:
             parts = [value.removeprefix("<text>")]
             while "</text>" not in parts[-1]:
                 if index >= len(lines):
-                    raise ValueError(f"the <text> of line {number} is never closed")
+                    raise ValueError(f"the <text> in line {number} is not closed")
                 parts.append(lines[index])
                 index += 1
             value = "\n".join(parts).partition("</text>")[0]
@@ -103,7 +103,7 @@ def _entries(source: str) -> list[tuple[int, str, str]]:
 
 
 class _Builder:
-    """The JSON form, grown tag by tag: a tag belongs to the element that was begun last."""
+    """Builds the JSON form tag by tag: a tag belongs to the element that began last."""
 
     def __init__(self) -> None:
         self.document: Table = {"packages": [], "files": [], "relationships": []}
@@ -113,7 +113,7 @@ class _Builder:
         self._kind = "document"
 
     def take(self, tag: str, value: str) -> bool:
-        """Add one tag. False where it is unknown, or stands where it means nothing."""
+        """Add one tag. False if it is unknown or not allowed here."""
         if tag == "PackageName":
             self._begin("package", "packages", {"name": value})
         elif tag == "FileName":

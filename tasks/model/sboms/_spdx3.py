@@ -1,7 +1,7 @@
-"""SPDX 3.0.1 in JSON-LD, with the software, AI and dataset profiles, validated and in our shape.
+"""SPDX 3.0.1 in JSON-LD, with the software, AI and dataset profiles, validated and in our form.
 
-Types, enumerations and formats are checked by spdx-python-model, the SPDX project's bindings made from the model's SHACL. It
-asks for what is required only when it writes, so the classes that an SBOM stands on are asked for it here.
+Types, enumerations and formats are checked by spdx-python-model, the SPDX project's bindings made from the model's SHACL. They
+check for required properties only when they write, so those of the classes that an SBOM needs are checked here.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def speaks(content: Table) -> bool:
 
 
 def read_json_ld(document: Document, content: Table) -> SbomSeen:
-    """*content*, an object with SPDX 3's ``@context``, validated and in our shape."""
+    """*content*, an object with SPDX 3's ``@context``, validated and in our form."""
     if content.get("@context") != CONTEXT:
         return document.broken(
-            f"@context: {content.get('@context')!r} is not SPDX {VERSION}'s, the version of SPDX 3 that can be validated; "
+            f"@context: {content.get('@context')!r} is not that of SPDX {VERSION}, the only SPDX 3 that ArcOps can validate; "
             f"it must be {CONTEXT!r}.",
             format=FORMAT,
             encoding="json-ld",
@@ -86,7 +86,7 @@ def read_json_ld(document: Document, content: Table) -> SbomSeen:
 
 
 class _Graph:
-    """Every typed object of the document, whether it lies in ``@graph`` or inside another."""
+    """Every typed object of the document, in ``@graph`` or inside another object."""
 
     def __init__(self, content: Table) -> None:
         self.objects: list[Table] = []
@@ -149,7 +149,7 @@ def _refs(entry: Table, key: str) -> list[str]:
 
 
 def _individual(ref: str) -> bool:
-    """The model's own individuals: elements that stand for nothing, or for nobody having said."""
+    """Is it one of the model's own individuals, which mean 'none' or 'no assertion'?"""
     return ref.rpartition("/")[2] in ("NoneElement", "NoAssertionElement", "NoneLicense", "NoAssertionLicense")
 
 
@@ -202,13 +202,13 @@ def _expression(licence: Table, ref: str) -> str:
 
 
 def _refused(content: Table) -> Iterator[str]:
-    """What the model's bindings refuse: the first fault, for they stop there."""
+    """What the model's bindings refuse: the first fault, because they stop there."""
     from spdx_python_model import v3_0_1
 
     try:
         v3_0_1.JSONLDDeserializer().deserialize_data(content, v3_0_1.SHACLObjectSet())
-    except Exception as error:  # whatever it throws at a hostile document is that document's fault, and is told as one
-        yield f"The SPDX {VERSION} model refuses the document: {type(error).__name__}: {error}."
+    except Exception as error:  # any error on a hostile document counts as a fault of the document
+        yield f"The document does not match the SPDX {VERSION} model: {type(error).__name__}: {error}."
 
 
 def _incomplete(graph: _Graph) -> Iterator[str]:
@@ -231,4 +231,4 @@ def _incomplete(graph: _Graph) -> Iterator[str]:
     for entry in graph.of("CreationInfo"):
         version = text(entry, "specVersion")
         if version not in ("", VERSION):
-            yield f"CreationInfo {_ref(entry)}: specVersion {version!r} is not that of the context, {VERSION}."
+            yield f"CreationInfo {_ref(entry)}: specVersion {version!r} differs from that of the context, {VERSION}."

@@ -43,12 +43,12 @@ def scheme(ecosystem: str) -> Scheme | None:
 
 
 def compare(ecosystem: str, a: str, b: str) -> int:
-    """-1, 0 or 1 as *a* is before, beside or after *b* in the lenient order. Raises `Unparsable`.
+    """-1, 0 or 1 if *a* is before, equal to or after *b* in the lenient order. Raises `Unparsable`.
 
-    For sorting and showing. A verdict rests on `Scheme.key`, which refuses what its ecosystem would refuse.
+    For sorting and display. A verdict uses `Scheme.key`, which refuses what its ecosystem refuses.
     """
     found = scheme(ecosystem)
     if found is None:
-        raise Unparsable(f"nobody here knows how {ecosystem!r} orders its versions, so {a!r} and {b!r} cannot be compared")
+        raise Unparsable(f"ArcOps does not know the version order of {ecosystem!r}, so {a!r} and {b!r} cannot be compared")
     left, right = found.lenient(a), found.lenient(b)
     return (left > right) - (left < right)

@@ -1,9 +1,9 @@
 """Alpine, Wolfi and Chainguard: apk-package(5) versions, ``1.2.3a_rc1~hash-r4``, ordered as apk-tools 3 does.
 
-apk-tools 2 also took a number after a letter (``6.6.2p1``), and Alpine's older releases use that, so it is read here too.
+apk-tools 2 also took a number after a letter (``6.6.2p1``), and Alpine's older releases use that, so it is read here, too.
 
-Where two versions differ in what comes next, the earlier kind is the newer version (another number beats a letter beats a
-suffix …), a suffix that marks a pre-release is the oldest of all, and what apk cannot read is older than an end.
+If two versions differ in the kind of the next part, the earlier kind is the newer version (a number is newer than a letter, a
+letter than a suffix …). A suffix of a pre-release is the oldest, and a part that apk cannot read is older than the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NEXT = late(
     r"\.(?P<number>[0-9]+)|(?P<letter>[a-z])(?P<letter_number>[0-9]*)|_(?P<suffix>[a-z]+)(?P<suffix_number>[0-9]*)"
     r"|~(?P<hash>[0-9a-fA-F]+)|-r(?P<revision>[0-9]+)"
 )
-# What may follow what: the position of each kind in the grammar, which may not go back.
+# The position of each kind in the grammar; the positions in a version must not go back.
 _STAGE = {"number": 0, "letter_number": 1, "suffix": 2, "suffix_number": 2, "hash": 3, "revision": 4}
 
 
@@ -35,7 +35,7 @@ def _order(version: str) -> SortKey:
 
 
 def _read(version: str) -> tuple[SortKey, bool]:
-    """The key, and whether apk reads the whole text. What it cannot read ends the key."""
+    """The key, and whether apk reads the whole text. The key ends at the first part that apk cannot read."""
     first = _FIRST.match(version)
     if first is None:
         return (0, version), False
@@ -47,7 +47,7 @@ def _read(version: str) -> tuple[SortKey, bool]:
         if found is None or kind is None or not _follows(kind, stage):
             return (*key, _INVALID), False
         if kind == "number":
-            # Like Gentoo: a leading zero makes it a fraction, compared as text, and so before every other number.
+            # Like Gentoo: with a leading zero it is a fraction, compared as text, and so before every other number.
             key += (_NUMBER, (0, found["number"]) if found["number"][0] == "0" else (1, int(found["number"])))
         elif kind == "letter_number":
             key += (_LETTER, found["letter"])
@@ -72,7 +72,7 @@ def _read(version: str) -> tuple[SortKey, bool]:
 
 
 def _follows(kind: str, stage: int) -> bool:
-    """Numbers and suffixes may repeat; a letter, a hash and a revision come once, and nothing goes back."""
+    """Numbers and suffixes may repeat; a letter, a hash and a revision come once, and no kind comes after a later kind."""
     own = _STAGE[kind]
     return own > stage or (own == stage and kind in ("number", "suffix_number"))
 

@@ -12,7 +12,9 @@ _RUN = late(r"([^0-9]*)([0-9]*)")
 def _strict(version: str) -> SortKey:
     upstream = version.rpartition("-")[0] if "-" in version else version
     if not _VALID.fullmatch(version) or not upstream.rpartition(":")[2] or version.endswith("-"):
-        raise unparsable("Debian", version, "deb-version(7) wants a digit first, and only letters, digits and . + - ~ after it")
+        raise unparsable(
+            "Debian", version, "it must begin with a digit, then letters, digits and . + - ~ may follow (deb-version(7))"
+        )
     return _order(version)
 
 
@@ -30,8 +32,8 @@ def _order(version: str) -> SortKey:
 def _part(text: str) -> SortKey:
     """Alternately a run of non-digits and a number.
 
-    In a run, ``~`` comes before its end, its end before letters, letters before the rest. Each run ends with 0 and each
-    part with one more end, so that plain comparison of integers gives the documented order.
+    In a run, ``~`` comes before the end, the end before letters, letters before the rest. Each run ends with 0, and each part
+    with one more 0, so that plain comparison of integers gives the documented order.
     """
     key: list[int | str | SortKey] = []
     for run, digits in _RUN.findall(text):

@@ -1,8 +1,8 @@
 """Maven: the Version Order Specification of the POM reference (maven.apache.org/pom.html).
 
-A version is cut at dots, hyphens and between digits and letters; empty pieces are 0. Pieces that mean nothing (0, ``final``,
-``ga``, ``release``) are dropped at the end and before every hyphen or qualifier. Then piece by piece: known qualifiers in
-their own order, the end, ``sp``, other qualifiers by alphabet, numbers after a hyphen, numbers after a dot.
+A version is cut at dots, hyphens and between digits and letters; empty pieces are 0. Pieces without meaning (0, ``final``,
+``ga``, ``release``) are dropped at the end and before every hyphen or qualifier. Then pieces are compared in this order: known
+qualifiers in their own order, the end, ``sp``, other qualifiers by alphabet, numbers after a hyphen, numbers after a dot.
 """
 
 from __future__ import annotations
@@ -39,15 +39,13 @@ class _Token:
 
 def _strict(version: str) -> SortKey:
     if not _VALID.fullmatch(version) or version.lower() in _META:
-        raise unparsable(
-            "Maven", version, "a version is made of letters, digits and . - _ + ~, and is neither LATEST nor RELEASE"
-        )
+        raise unparsable("Maven", version, "it may have only letters, digits and . - _ + ~, and must not be LATEST or RELEASE")
     return _order(version)
 
 
 def _order(version: str) -> SortKey:
     key: list[int | str] = []
-    rank = _END  # what the rest of the version, seen from its end, is worth beside nothing at all
+    rank = _END  # the rank of the rest of the version, seen from its end, compared with an empty rest
     kept: list[_Token] = []
     tokens = _tokens(version.lower())
     for index in range(len(tokens) - 1, -1, -1):
@@ -84,7 +82,7 @@ def _tokens(version: str) -> list[_Token]:
             hyphen, empty = piece == "-", True
             continue
         if not empty:
-            hyphen = True  # between digits and letters there is a hyphen that nobody wrote
+            hyphen = True  # between digits and letters there is an implied hyphen
         if piece[0] in "0123456789":
             if not empty and tokens[-1].word in _SHORT:
                 tokens[-1] = _Token(tokens[-1].hyphen, None, _SHORT[tokens[-1].word])

@@ -13,7 +13,7 @@ _VALID = late(rf"(?P<core>[0-9]+(?:\.[0-9]+){{0,3}})(?:-(?P<pre>{_LABELS}))?(?:\
 def _order(version: str) -> SortKey:
     match = _VALID.fullmatch(version)
     if match is None:
-        raise unparsable("NuGet", version, "it is written like 1.2.3, 1.2.3.4 or 1.2.3-rc.1")
+        raise unparsable("NuGet", version, "write it like 1.2.3, 1.2.3.4 or 1.2.3-rc.1")
     numbers = [int(part) for part in match["core"].split(".")]
     stage: SortKey = (0, identifiers(match["pre"].lower())) if match["pre"] else (1,)
     return (*(numbers + [0] * (4 - len(numbers))), stage)

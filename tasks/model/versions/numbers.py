@@ -15,7 +15,7 @@ def _scheme(name: str, valid: str, loose: str, shown: str) -> Scheme:
 
     def order(form: re.Pattern[str], version: str) -> SortKey:
         if not form.fullmatch(version):
-            raise unparsable(name, version, f"it is written like {shown}")
+            raise unparsable(name, version, f"write it like {shown}")
         return tuple(int(number) for number in re.split(r"[.-]", version))
 
     return Scheme(

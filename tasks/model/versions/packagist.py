@@ -1,6 +1,6 @@
-"""Packagist: PHP's ``version_compare``, over what Composer's ``VersionParser`` makes of a version.
+"""Packagist: PHP's ``version_compare`` of versions as Composer's ``VersionParser`` normalises them.
 
-Composer pads to four numbers before it compares, so 1.0 is 1.0.0 to it, and `Scheme.key` does likewise. Bare
+Composer pads to four numbers before it compares, so 1.0 is 1.0.0, and `Scheme.key` does the same. Bare
 ``version_compare`` sorts 1.0 before 1.0.0; that is `Scheme.lenient`. Branches (``dev-main``, ``1.x-dev``) have no key.
 """
 
@@ -27,7 +27,7 @@ def _strict(version: str) -> SortKey:
     match = _CLASSIC.fullmatch(version) or _DATED.fullmatch(version)
     if match is None:
         raise unparsable(
-            "Packagist", version, "Composer takes up to four numbers and -alpha, -beta, -RC, -patch; a branch has no order"
+            "Packagist", version, "Composer accepts up to four numbers and -alpha, -beta, -RC, -patch; a branch has no order"
         )
     numbers = _NUMBER_RUN.findall(match["core"])
     pieces = numbers + ["0"] * (4 - len(numbers))

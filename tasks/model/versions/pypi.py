@@ -1,4 +1,4 @@
-"""PyPI: PEP 440, through `packaging`. What predates PEP 440 has an order (setuptools', before everything else), but no key."""
+"""PyPI: PEP 440, through `packaging`. A version from before PEP 440 has an order (setuptools', before all others), no key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _strict(version: str) -> SortKey:
 
 
 def _local(local: str | None) -> SortKey:
-    """A local label: words before numbers, and no label before any."""
+    """A local label: words before numbers, and no label before any label."""
     key: list[int | str] = []
     for part in (local or "").split("."):
         if part:

@@ -1,7 +1,7 @@
 """RPM: ``[epoch:]version[-release]``, each part ordered by rpmvercmp (rpm.org, ``rpm-version(7)``).
 
-A part is cut into numbers and words; everything else only separates, but for ``~`` (before the end of the part) and ``^``
-(after the end, before anything that follows). Numbers come after words.
+A part is cut into numbers and words; all other characters only separate, except ``~`` (before the end of the part) and ``^``
+(after the end, before every other part). Numbers come after words.
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ _WORD, _ZERO_BEFORE_WORD, _END, _ZERO_BEFORE_NUMBER, _NUMBER = range(5)
 
 def _strict(version: str) -> SortKey:
     if not _VALID.fullmatch(version):
-        raise unparsable("RubyGems", version, "Gem::Version takes pieces of letters and digits, with dots between")
+        raise unparsable("RubyGems", version, "Gem::Version accepts parts of letters and digits, with dots between")
     return _order(version)
 
 
 def _order(version: str) -> SortKey:
     segments = _canonical(_SEGMENT.findall(version.replace("-", ".pre.")))
-    # A zero equals the end, and what follows it decides; so each zero says at once what the next piece that is none will do.
+    # A zero equals the end, and the next piece that is not zero decides; so each zero gets the rank of that piece.
     key: list[tuple[int | str, ...]] = []
     zero = _END
     for segment in reversed(segments):

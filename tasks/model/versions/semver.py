@@ -1,7 +1,7 @@
 """Semantic Versioning 2.0.0 (section 11, precedence), as npm, crates.io, Go, Hex and others use it.
 
 Go adds a leading ``v``, shorthand such as ``v1.2`` (golang.org/x/mod/semver) and toolchain names such as ``go1.21rc2``; its
-pseudo-versions are ordinary pre-releases. Pub orders build metadata too (pub_semver), where the specification ignores it.
+pseudo-versions are ordinary pre-releases. Pub also orders build metadata (pub_semver), which the specification ignores.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _key(numbers: list[int], pre: str, build: str | None = None) -> SortKey:
 
 
 def _strict(name: str, *, parts: int, builds: bool = False, toolchain: bool = False) -> Scheme:
-    """A scheme that demands at least *parts* numbers, and orders *builds* where its tools do."""
+    """A scheme that requires at least *parts* numbers, and orders *builds* if its tools do."""
 
     def strict(version: str) -> SortKey:
         go = _TOOLCHAIN.fullmatch(version) if toolchain else None
@@ -44,7 +44,7 @@ def _strict(name: str, *, parts: int, builds: bool = False, toolchain: bool = Fa
             return _key(_numbers(go["core"]), f"{go['stage']}.{go['number']}" if go["stage"] else "")
         match = _STRICT.fullmatch(version)
         if match is None or match["core"].count(".") + 1 < parts:
-            raise unparsable(name, version, "semantic versions are written like 1.2.3, 1.2.3-rc.1 or 1.2.3+build")
+            raise unparsable(name, version, "write a semantic version like 1.2.3, 1.2.3-rc.1 or 1.2.3+build")
         return _key(_numbers(match["core"]), match["pre"] or "", (match["build"] or "") if builds else None)
 
     def loose(version: str) -> SortKey:
@@ -55,8 +55,8 @@ def _strict(name: str, *, parts: int, builds: bool = False, toolchain: bool = Fa
         if match is None:
             raise unparsable(name, version, "it has no number")
         numbers = _numbers(match["core"])
-        # More than three numbers are no semantic version; the rest then ranks as one trailing label, the way OSV's own
-        # tools read it.
+        # More than three numbers are not a semantic version; the rest then counts as one trailing label, as in OSV's own
+        # tools.
         rest = match["rest"] + "".join(f".{number}" for number in numbers[3:])
         pre, _, build = rest.partition("+")
         return _key(numbers, pre.removeprefix("-"), build if builds else None)

@@ -48,18 +48,18 @@ class FakeGpu:
         partial.replace(self.state)
 
     def tell(self, *faults: str, **told: object) -> None:
-        """From now on, *told* besides what was told before, and *faults*."""
+        """From now on the driver also answers *told*, in addition to earlier answers, and has *faults*."""
         self.told.update(told)
         self.faults += faults
         self.write()
 
     def held(self) -> dict[str, int]:
-        """How much is held that was not given back, by kind."""
+        """How much was made and not released, by kind."""
         text = loaded().fake_held().decode()
         return {key: int(count) for key, count in (pair.split("=") for pair in text.split())}
 
     def book(self) -> list[str]:
-        """What was launched and copied since the last time that this was asked."""
+        """What was launched and copied since the last call of this function."""
         lines: list[str] = loaded().fake_book().decode().splitlines()
         return lines
 
@@ -74,7 +74,7 @@ def loaded() -> ctypes.CDLL:
 
 
 def forget() -> None:
-    """Everything that a test before this one left behind."""
+    """Remove everything that an earlier test left."""
     loaded().fake_forget()
 
 
@@ -85,7 +85,7 @@ def can_be_built() -> bool:
 def built(broken: tuple[str, str, str] = ("", "", "")) -> Path:
     """The path of the library; built once for each version of the sources.
 
-    *broken* is the name of a kernel's source, what stands in it, and what shall stand there instead.
+    **broken* is the name of a kernel's source, a text in it, and the text that replaces it.
     """
     sources = {path.name: path.read_text() for folder in (_HERE, _KERNELS) for path in sorted(folder.glob("*.c*"))}
     sources |= {path.name: path.read_text() for path in sorted(_HERE.glob("*.h*"))}

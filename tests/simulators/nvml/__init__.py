@@ -148,7 +148,7 @@ class Driver:
     def environment(self, *, without: Iterable[str] = ()) -> dict[str, str]:
         """What a process needs in its environment to find this driver, *without* some symbols.
 
-        An isolated collector is told what begins with ``NVIDIA_``, and may read where libraries are looked for.
+        An isolated collector gets variables that begin with ``NVIDIA_``, and may read the folders of libraries.
         """
         folder = library(tuple(sorted(without))).parent
         path = os.pathsep.join(filter(None, (str(folder), str(self.folder), os.environ.get("LD_LIBRARY_PATH", ""))))

@@ -1,4 +1,4 @@
-"""Templates that reach for what only an escape from a sandbox needs, wherever a template can stand."""
+"""Templates that use what only an escape from a sandbox needs, at each place of a template."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ESCAPES: dict[str, str] = {
     "a macro for a function": "{% macro range() %}__class__{% endmacro %}{{ messages[range()] }}",
     "another loop": "{% set loop = {'index0': '__cl' ~ 'ass__'} %}{{ messages[loop.index0] }}",
     "the next of a loop": "{% for a in ['x', '__cl' ~ 'ass__'] %}{{ messages[loop.nextitem] }}{% endfor %}",
-    "a number that is none": "{{ messages['x' | int('__class__')] }}",
+    "int of what is not a number": "{{ messages['x' | int('__class__')] }}",
     "a default": "{{ messages[x | default('__class__')] }}",
     "a key from pairs": "{% set a, b = x, '__cl' ~ 'ass__' %}{{ messages[b] }}",
     "a key from a mapping": "{% set d = {'a': '__cl' ~ 'ass__'} %}{{ messages[d.a] }}",

@@ -1,4 +1,4 @@
-"""Which BLAS multiplies for NumPy, and with how many threads: asked of the library itself, where it is OpenBLAS."""
+"""Which BLAS multiplies for NumPy, and with how many threads. OpenBLAS itself tells the number."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def blas() -> str:
 
 
 def _threads() -> int | None:
-    """What OpenBLAS says of itself. NumPy's own wheels carry it, with a prefix and a suffix to its names."""
-    numpy.dot(numpy.ones((2, 2)), numpy.ones((2, 2)))  # a library that nobody called may not be loaded yet
+    """The number that OpenBLAS tells. NumPy's wheels contain OpenBLAS, with a prefix and a suffix on its function names."""
+    numpy.dot(numpy.ones((2, 2)), numpy.ones((2, 2)))  # a library that was never called may not be loaded yet
     try:
         mapped = set(re.findall(r"(/\S*openblas\S*)$", _MAPS.read_text(), re.MULTILINE))
         for path in sorted(mapped):

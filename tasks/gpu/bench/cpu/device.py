@@ -20,7 +20,7 @@ from tasks.gpu.bench.drills import Drill
 _CANARY_ORDER = 256
 _CANARY_BYTES = 8 * 1024**2
 _A_ROUND = 200_000_000
-"""Nanoseconds: moments are told of so often."""
+"""Nanoseconds from one moment to the next."""
 
 
 class Processor:
@@ -52,21 +52,21 @@ class Processor:
         return (*self._arrays.drills(), *(products.drill() for products in self._products))
 
     def canary(self) -> Drill:
-        """A small product and a small copy: it feels both a neighbour that computes and one that moves memory."""
+        """A small product and a small copy: another process that computes slows it down, and so does one that moves memory."""
         work = 2 * _CANARY_ORDER**3
-        return Drill(name="canary", unit=Unit.OPERATIONS, work=work, time=self._sing, check=None)
+        return Drill(name="canary", unit=Unit.OPERATIONS, work=work, time=self._canary, check=None)
 
-    def _sing(self, count: int) -> Sequence[int]:
-        return [self._note() for _ in range(count + 1)][1:]
+    def _canary(self, count: int) -> Sequence[int]:
+        return [self._canary_once() for _ in range(count + 1)][1:]
 
-    def _note(self) -> int:
+    def _canary_once(self) -> int:
         begun = time.perf_counter_ns()
         numpy.dot(self._fixed, self._fixed)
         numpy.copyto(self._to, self._from)
         return time.perf_counter_ns() - begun
 
     def sustain(self, microseconds: int) -> Iterator[Moment]:
-        """Products in 32 bits, of which each moment tells the median."""
+        """Products in 32 bits; each moment holds their median."""
         begun, cpus = time.perf_counter_ns(), self._host.cpus
         before = throttled(cpus)
         while (now := time.perf_counter_ns()) - begun < microseconds * 1000:

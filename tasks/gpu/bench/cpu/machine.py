@@ -19,7 +19,7 @@ _UNKNOWN_CACHE = 64 * 1024**2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostMachine:
     """``cpus`` are the processors that this process may use. ``cache`` is the last level of all of them together, in bytes,
-    and ``cache_said`` is empty where the kernel told it. ``memory`` is what may be taken, in bytes.
+    and ``cache_said`` is empty if the kernel told it. ``memory`` is what may be used, in bytes.
     """
 
     model: str
@@ -37,20 +37,20 @@ def host(root: Path = ROOT) -> HostMachine:
         model=f"{_model(root)}, {len(cpus)} processors",
         cpus=cpus,
         cache=cache or _UNKNOWN_CACHE,
-        cache_said="" if cache else "the kernel tells no size of the last-level cache",
+        cache_said="" if cache else "assumed: the kernel does not tell the size",
         memory=_memory(root),
     )
 
 
 def clock(cpus: tuple[int, ...], root: Path = ROOT) -> int | None:
-    """The slowest of *cpus* in MHz; ``None`` where the kernel does not tell it, as in most virtual machines."""
+    """The slowest of *cpus* in MHz; ``None`` if the kernel does not tell it, as in most virtual machines."""
     told = [_number(root / _CPUS / f"cpu{cpu}/cpufreq/scaling_cur_freq") for cpu in cpus]
     known = [one // 1000 for one in told if one]
     return min(known) if known and len(known) == len(told) else None
 
 
 def throttled(cpus: tuple[int, ...], root: Path = ROOT) -> int | None:
-    """How often these processors were slowed down by heat since boot; ``None`` where the kernel does not count it."""
+    """How often heat slowed down these processors since boot; ``None`` if the kernel does not count it."""
     counts = [
         _number(root / _CPUS / f"cpu{cpu}/thermal_throttle/{part}_throttle_count")
         for cpu in cpus
@@ -61,14 +61,14 @@ def throttled(cpus: tuple[int, ...], root: Path = ROOT) -> int | None:
 
 
 def celsius(root: Path = ROOT) -> int | None:
-    """The hottest of the kernel's thermal zones; ``None`` where it has none."""
+    """The hottest of the kernel's thermal zones; ``None`` if it has none."""
     told = [_number(zone / "temp") for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*"))]
     known = [one // 1000 for one in told if one]
     return max(known, default=None)
 
 
 def _model(root: Path) -> str:
-    """What the kernel calls the processor; ARM's has no name, only its designer's numbers."""
+    """The kernel's name for the processor. An ARM processor has no name there, only the numbers of its designer."""
     text = _text(root / "proc/cpuinfo")
     for pattern in (r"model name\s*: (.+)", r"Model\s*: (.+)"):
         if found := re.search(pattern, text):
@@ -78,7 +78,7 @@ def _model(root: Path) -> str:
 
 
 def _last_level(root: Path, cpus: tuple[int, ...]) -> int:
-    """Bytes of the highest level, each cache once however many processors share it; 0 where nothing is told."""
+    """Bytes of the highest level, each shared cache counted once; 0 if the kernel does not tell."""
     sizes: dict[tuple[int, str], int] = {}
     for cpu in cpus:
         for level, shared, size in _caches(root / _CPUS / f"cpu{cpu}/cache"):
@@ -95,7 +95,7 @@ def _caches(folder: Path) -> Iterator[tuple[int, str, int]]:
 
 
 def _memory(root: Path) -> int:
-    """What the kernel would give without swapping, and no more than the control group allows."""
+    """The memory that is available without swapping, and at most what the control group allows."""
     found = re.search(r"MemAvailable:\s+([0-9]+) kB", _text(root / "proc/meminfo"))
     available = int(found[1]) * 1024 if found else 1024**3
     limit, used = (_number(root / f"sys/fs/cgroup/memory.{name}") for name in ("max", "current"))

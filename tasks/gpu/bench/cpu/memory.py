@@ -20,34 +20,35 @@ from tasks.gpu.bench.drills import Drill
 _TIMES_CACHE = 4
 _LEAST_BYTES = 64 * 1024**2
 _SHARE = 5
-"""Three arrays must fit, and leave room for everybody else: at most this part of the memory each."""
+"""The largest part of the memory for each of three arrays, so that enough is left for other processes."""
 _BLOCK = 32 * 1024
 """Elements of a block in a triad: NumPy makes two loops of it, and the block stays in the core's own cache between them."""
 _FACTOR = 3.0
 _LARGEST = 1000
 _MOST_TRIADS = 16
-"""Each makes the largest number at most four times as large: after so many, all are still far below 2**53, and exact."""
+"""Triads before new numbers are filled in. One triad makes the largest number at most four times as large, so after this many
+all are far below 2**53, and exact."""
 _WIDEST = 1 << 20
 
 Array = NDArray[numpy.float64]
 
 
 class Arrays:
-    """Three arrays of whole numbers, of which each drill's next sample reads and writes others than its last."""
+    """Three arrays of whole numbers. Each sample of a drill reads and writes other arrays than the sample before."""
 
     def __init__(self, host: HostMachine, workers: Workers, size: int, seed: int) -> None:
         wanted = max(_TIMES_CACHE * host.cache, _LEAST_BYTES) * size // 1000
         self.length = max(_BLOCK, wanted // 8)
         if 8 * self.length * _SHARE > host.memory:
             needed = f"three arrays of {8 * self.length >> 20} MiB"
-            raise Unavailable(f"{needed} are needed, and {host.memory >> 20} MiB are free in all; free some memory")
+            raise Unavailable(f"{needed} are needed, but only {host.memory >> 20} MiB are free in total; free some memory")
         self._workers = workers
         self._draw = numpy.random.default_rng(seed)
         self._turn = 0
         self._arrays: list[Array] = [numpy.empty(self.length) for _ in range(3)]
 
     def _fill(self) -> None:
-        """New whole numbers everywhere. Each thread writes its own part, so it lies at that thread's own node of memory."""
+        """New whole numbers everywhere. Each thread writes its own part, so the part lies on that thread's own memory node."""
         for array in self._arrays:
             pattern = self._draw.integers(-_LARGEST, _LARGEST, _BLOCK).astype(numpy.float64)
 

@@ -61,7 +61,7 @@ class Products:
         )
 
     def once(self) -> int:
-        """One product of fresh operands, in nanoseconds."""
+        """The time of one product of new operands, in nanoseconds."""
         return self._product()[1]
 
     def _times(self, count: int) -> Sequence[int]:
@@ -80,7 +80,9 @@ class Products:
     def _check(self) -> Checked:
         made, _ = self._product()
         wrong = wrong_elements(made.a, made.b, made.product, self._draw)
-        return Checked(how="Freivalds, a wrong element missed once in 2**40", compared=made.product.size, wrong=wrong)
+        return Checked(
+            how="Freivalds' check, which misses a wrong element once in 2**40", compared=made.product.size, wrong=wrong
+        )
 
 
 def wrong_elements(a: Matrix, b: Matrix, product: Matrix, draw: numpy.random.Generator) -> int:

@@ -1,4 +1,4 @@
-"""Threads that each own a part of every array, and stay on one processor where the system lets them."""
+"""Threads that each own a part of every array, and stay on one processor if the system allows it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Part = Callable[[slice], None]
 
 
 class Workers:
-    """One thread a processor. A thread that was pinned keeps the memory that it touched first near."""
+    """One thread for each processor. The memory that a pinned thread touched first stays near it."""
 
     def __init__(self, cpus: tuple[int, ...]) -> None:
         self._cpus = list(cpus)

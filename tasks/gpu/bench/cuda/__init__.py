@@ -1,4 +1,4 @@
-"""The GPUs of this machine as devices of the benchmark. Nothing of NVIDIA's is imported before they are asked for."""
+"""The GPUs of this machine as devices of the benchmark. NVIDIA's packages are not imported before the devices are listed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tasks.gpu.bench.drills import Device
 def gpus(exercise: Exercise) -> Sequence[Device]:
     """Every GPU that this process may use, then every pair of them; opened, and the caller closes each.
 
-    Raises `Refused` where the extra ``gpu`` is not installed, or there is no driver, no device or no permission; `Unavailable`
-    where the driver answers with an error that may pass.
+    Raises `Refused` if the extra ``gpu`` is not installed, or if there is no driver, no device or no permission; `Unavailable`
+    if the driver answers with an error that may be temporary.
     """
     from tasks.gpu.bench.cuda.opening import opened
 

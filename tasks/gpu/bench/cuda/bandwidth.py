@@ -24,7 +24,7 @@ _WINDOWS, _WINDOW = 16, 4096
 
 
 def buffer_size(room: Room, thousandths: int) -> int:
-    """Bytes of a buffer: eight times the cache or more, so that nothing is found there; less where memory is short."""
+    """Bytes of a buffer: at least eight times the cache, so that the cache does not help; less if memory is short."""
     size = _LEAST
     while size < 8 * room.attribute("L2_CACHE_SIZE"):
         size *= 2
@@ -85,7 +85,7 @@ class Bandwidth:
             return self._checked(to, again, expected)
 
     def _checked(self, to: int, other: int, expected: Callable[[int, int], NDArray[np.float32]]) -> Checked:
-        """Every word against *other* on the device, which may be wrong the same way; and windows of it against NumPy."""
+        """Compares every word with *other* on the device, which may be wrong in the same way, and windows of it with NumPy."""
         wrong = self._fill.differing(to, other, self._count)
         width = min(_WINDOW, self._count)
         for number in range(_WINDOWS):

@@ -1,4 +1,4 @@
-"""Our kernels, compiled by NVIDIA's runtime compiler (NVRTC) for the device that is here; it needs no GPU."""
+"""Compiles our kernels with NVIDIA's runtime compiler (NVRTC) for this machine's device; compiling needs no GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEADER = "machine.cuh"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """``image`` is what the driver loads: a cubin, or PTX where the device is newer than the compiler. ``said``: its log."""
+    """``image`` is what the driver loads: a cubin, or PTX if the device is newer than the compiler. ``said`` is its log."""
 
     image: bytes
     ptx: str
@@ -25,7 +25,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """A compute capability, ten times the version, and what the compiler is told to make for it."""
+    """A compute capability (ten times the version), and the compiler's option for it."""
 
     capability: int
     option: str
@@ -33,7 +33,7 @@ class Architecture:
 
 
 class Compiler:
-    """NVRTC. Raises `Refused` where it is not installed. What was compiled once is kept for the next device of its kind."""
+    """NVRTC. Raises `Refused` if it is not installed. A compiled image is kept for the next device of its kind."""
 
     _made: ClassVar[dict[tuple[object, ...], Compiled]] = {}
 
@@ -47,14 +47,14 @@ class Compiler:
             ) from error
 
     def architecture(self, capability: int) -> Architecture:
-        """For a device of *capability*. Raises `Refused` where it is older than everything that is compiled for."""
+        """For a device of *capability*. Raises `Refused` if it is older than all that the compiler supports."""
         known = sorted(self._ask("nvrtcGetSupportedArchs"))
         if capability in known:
             return Architecture(capability=capability, option=f"sm_{capability}", binary=True)
         older = [one for one in known if one < capability]
         if not older:
             raise Refused(
-                f"this GPU is of {capability / 10}; NVRTC {self.version} compiles for no older one than {known[0] / 10}"
+                f"this GPU has compute capability {capability / 10}; NVRTC {self.version} supports {known[0] / 10} and newer"
             )
         return Architecture(capability=capability, option=f"compute_{older[-1]}", binary=False)
 

@@ -1,4 +1,4 @@
-"""NVIDIA's cuBLASLt, where the site has it. Signatures, sizes and numbers are those of its header (13.10)."""
+"""NVIDIA's cuBLASLt, if the site has it. Signatures, sizes and numbers are those of its header (13.10)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.gpu.bench.cuda.numbers import TF32, NumberFormat
 from tasks.gpu.bench.cuda.room import Room
 
 WORKSPACE = 1 << 26
-"""Bytes that an algorithm may use beside the matrices."""
+"""Bytes that an algorithm may use in addition to the matrices."""
 
 _R_32F = 0
 _COMPUTE_32F, _COMPUTE_32F_FAST_TF32 = 68, 77
@@ -64,7 +64,7 @@ _SIGNATURES: dict[str, tuple[type[Any], ...]] = {
 
 
 class CublasLt:
-    """The library, and a handle for the device of *room*. Raises `Refused` where the site has none that can be used."""
+    """The library, and a handle for the device of *room*. Raises `Refused` if the site has no cuBLASLt that can be used."""
 
     suffix = ""
 
@@ -79,7 +79,7 @@ class CublasLt:
             self._library.cublasLtGetVersion.restype = _size
             self._library.cublasLtGetStatusName.restype = ctypes.c_char_p
         except (RuntimeError, OSError, AttributeError) as error:
-            raise Refused("there is no cuBLASLt here") from error
+            raise Refused("cuBLASLt cannot be loaded") from error
         version = int(self._library.cublasLtGetVersion())
         major = version // 10000
         self.name = f"cuBLASLt {major}.{version // 100 % 100}.{version % 100}"
@@ -89,7 +89,7 @@ class CublasLt:
         self._handle: ctypes.c_void_p | None = handle
 
     def multiply(self, made: NumberFormat, side: int) -> Callable[[int, int, int], None]:
-        """As `Engine.multiply`. Columns come first in cuBLASLt, so there ``sums' = b * a'`` is computed, which is the same."""
+        """Like `Engine.multiply`. cuBLASLt stores matrices by columns, so it computes ``sums' = b * a'``, which is the same."""
         room = self._room
         workspace = room.memory(WORKSPACE)
         operation = self._made("MatmulDesc", _COMPUTE_32F_FAST_TF32 if made is TF32 else _COMPUTE_32F, _R_32F)
@@ -115,7 +115,7 @@ class CublasLt:
             ctypes.byref(count),
         )
         if code or not count.value or found.state:
-            raise Unsuited(f"{self.name} knows no way to multiply {made.name} matrices of {side} rows on this GPU")
+            raise Unsuited(f"{self.name} cannot multiply {made.name} matrices of {side} rows on this GPU")
         alpha, beta = ctypes.c_float(1), ctypes.c_float(0)
         stream = int(room.stream)
 
@@ -138,14 +138,14 @@ class CublasLt:
         return once
 
     def close(self) -> None:
-        """Give the handle back; never raises. After a hung load it would wait, so it is left."""
+        """Release the handle; never raises. After a hung load the call would block, so the handle is not released then."""
         if self._handle is not None and not self._room.lost:
             with suppress(CudaError), self._room.work():
                 self._library.cublasLtDestroy(self._handle)
         self._handle = None
 
     def _made(self, what: str, *arguments: int) -> ctypes.c_void_p:
-        """A descriptor, which is given back with what was made in the same `Room.work`."""
+        """A descriptor, which is released with everything that was made in the same `Room.work`."""
         made = _pointer()
         self._ask(f"cublasLt{what}Create", ctypes.byref(made), *arguments)
         self._room.keep(lambda: self._ask(f"cublasLt{what}Destroy", made))

@@ -10,21 +10,21 @@ from arcops.errors import Refused, Unavailable
 from arcops.extras import of, without
 
 _FOR_GOOD = {
-    "CUDA_ERROR_NO_DEVICE": "give this process a GPU (the container's devices, CUDA_VISIBLE_DEVICES), or say --cpu",
+    "CUDA_ERROR_NO_DEVICE": "give this process a GPU (the container's devices, CUDA_VISIBLE_DEVICES), or use --cpu",
     "CUDA_ERROR_NOT_PERMITTED": "give the user who runs this access to /dev/nvidia*",
-    "CUDA_ERROR_OPERATING_SYSTEM": "give the user who runs this access to /dev/nvidia*, and see whether nvidia-uvm is loaded",
-    "CUDA_ERROR_STUB_LIBRARY": "the libcuda that was found is a stub for linking; put the driver's own before it",
-    "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": "the driver in the kernel is another than its library; restart the node",
+    "CUDA_ERROR_OPERATING_SYSTEM": "give the user who runs this access to /dev/nvidia*, and check that nvidia-uvm is loaded",
+    "CUDA_ERROR_STUB_LIBRARY": "the libcuda that was found is only a stub for linking; make the loader find the driver's first",
+    "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": "the driver in the kernel and its library have different versions; restart the node",
     "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE": "remove the CUDA compatibility package, which this GPU cannot use",
     "CUDA_ERROR_INSUFFICIENT_DRIVER": "update the driver",
 }
 _ADVICE = {
-    "CUDA_ERROR_SYSTEM_NOT_READY": "the NVLink fabric is not up; see to nvidia-fabricmanager",
-    "CUDA_ERROR_DEVICE_UNAVAILABLE": "another process has the GPU for itself; end it, or set the compute mode to default",
+    "CUDA_ERROR_SYSTEM_NOT_READY": "the NVLink fabric is not ready; check the service nvidia-fabricmanager",
+    "CUDA_ERROR_DEVICE_UNAVAILABLE": "another process has exclusive use of the GPU; end it, or set the compute mode to default",
     "CUDA_ERROR_OUT_OF_MEMORY": "another process holds the GPU's memory; end it and measure again",
     "CUDA_ERROR_ECC_UNCORRECTABLE": "the GPU's memory has an error that cannot be corrected; see 'arcops gpu check'",
     "CUDA_ERROR_NVLINK_UNCORRECTABLE": "a link between GPUs is broken; see 'arcops gpu check'",
-    "CUDA_ERROR_CONTAINED": "the GPU's memory had an error that hit this process; see 'arcops gpu check'",
+    "CUDA_ERROR_CONTAINED": "the GPU's memory had an error that affected this process; see 'arcops gpu check'",
     "CUDA_ERROR_INVALID_IMAGE": "the driver may be older than the compiler; update it",
     "CUDA_ERROR_NO_BINARY_FOR_GPU": "the kernels were compiled for another GPU",
     "CUDA_ERROR_UNSUPPORTED_PTX_VERSION": "the driver is older than the compiler; update it",
@@ -32,7 +32,7 @@ _ADVICE = {
 
 
 class CudaError(Unavailable):
-    """The driver answered with an error. ``name`` is how it is called, such as ``CUDA_ERROR_OUT_OF_MEMORY``."""
+    """The driver answered with an error. ``name`` is the name of the error, such as ``CUDA_ERROR_OUT_OF_MEMORY``."""
 
     def __init__(self, said: str, name: str) -> None:
         super().__init__(said)
@@ -40,11 +40,11 @@ class CudaError(Unavailable):
 
 
 class Unsuited(Refused):
-    """What was asked to multiply has no way to do so for this format on this GPU."""
+    """The engine cannot multiply this format on this GPU."""
 
 
 class Cuda:
-    """The binding's *driver* module, asked one call at a time."""
+    """The binding's *driver* module, one call at a time."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
@@ -54,11 +54,11 @@ class Cuda:
         try:
             code, *values = getattr(self.driver, name)(*arguments)
         except AttributeError as error:
-            raise Refused(f"the installed cuda-bindings have no {name}; install another version: {of('gpu')}") from error
+            raise Refused(f"the installed package cuda-bindings has no {name}; install another version: {of('gpu')}") from error
         except RuntimeError as error:  # the binding's way to say that a library, or a function in it, is not there
             raise CudaError(f"{name} is not in the driver's library; update the driver", "CUDA_ERROR_NOT_FOUND") from error
         except ValueError as error:  # of a code that the binding has no name for
-            raise CudaError(f"{name} answered what cannot be read: {error}", "CUDA_ERROR_UNKNOWN") from error
+            raise CudaError(f"the answer of {name} cannot be read: {error}", "CUDA_ERROR_UNKNOWN") from error
         if int(code):
             raise self.error(name, code)
         return values[0] if len(values) == 1 else tuple(values)
@@ -79,7 +79,7 @@ class Cuda:
 
 
 def bound(module: str) -> ModuleType:
-    """NVIDIA's module *module*. Raises `Refused` where it is not installed."""
+    """NVIDIA's module *module*. Raises `Refused` if it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -87,12 +87,12 @@ def bound(module: str) -> ModuleType:
 
 
 def started() -> Cuda:
-    """The driver, asked to start. Raises `Refused` where it cannot for a reason that stays, else `CudaError`."""
+    """The driver, after a call to start it. Raises `Refused` if it cannot start for a permanent reason, else `CudaError`."""
     cuda = Cuda(bound("cuda.bindings.driver"))
     try:
         cuda.driver.cuDriverGetVersion()
     except RuntimeError as error:
-        raise Refused("there is no NVIDIA driver here: libcuda.so.1 was not found; install the driver, or say --cpu") from error
+        raise Refused("no NVIDIA driver: libcuda.so.1 was not found; install the driver, or use --cpu") from error
     try:
         cuda.call("cuInit", 0)
     except CudaError as error:

@@ -1,4 +1,4 @@
-"""The plain kernels: making operands on the device, comparing what it made, and the canary."""
+"""The plain kernels: they make operands on the device, compare its results, and run the canary."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Filling:
         self._start("whole", count, long(to), long(count), *words(seed & 0xFFFFFFFF, made.width, made.one, made.two))
 
     def differing(self, one: int, other: int, count: int) -> int:
-        """In how many of *count* words of four bytes two places differ, as the device sees it."""
+        """The number of words (of four bytes) that differ between *one* and *other*, among *count*, counted by the device."""
         found = self._room.memory(8)
         self._room.zero(found, 8)
         self.compare(found, one, other, count)
         return int.from_bytes(self._room.fetched(found, 8), "little")
 
     def compare(self, found: int, one: int, other: int, count: int) -> None:
-        """Adds in how many they differ to the eight bytes at *found*."""
+        """Adds the number of differing words to the eight bytes at *found*."""
         self._start("compare", count, long(found), long(one), long(other), long(count))
 
     def _start(self, name: str, count: int, *arguments: ctypes.c_uint32 | ctypes.c_uint64) -> None:
@@ -48,7 +48,7 @@ class Filling:
 
 
 def canary(room: Room) -> Drill:
-    """Arithmetic alone, on every multiprocessor: it needs no memory, so it moves only with clocks and neighbours."""
+    """Arithmetic alone, on every multiprocessor: it needs no memory, so only clocks and other processes change its time."""
     blocks = 2 * room.attribute("MULTIPROCESSOR_COUNT")
 
     def time(samples: int) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""Matrix products in every format that the device multiplies, by cuBLASLt where the site has it, else by our own kernels."""
+"""Matrix products in every format that the device multiplies: by cuBLASLt if the site has it, else by our own kernels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Multiply = Callable[[int, int, int], None]
 
 
 class Engine(Protocol):
-    """Who multiplies. ``suffix`` ends the names of figures that no data sheet is meant for."""
+    """A library that multiplies. ``suffix`` ends the names of figures that are not to be compared with a data sheet."""
 
     @property
     def name(self) -> str: ...
@@ -41,8 +41,8 @@ class Engine(Protocol):
 
 
 class OwnKernels:
-    """``sources/single.cu`` and ``sources/tensor.cu``. They use mma.sync, which on Hopper and later does not reach what a data
-    sheet promises, so their figures have names of their own.
+    """``sources/single.cu`` and ``sources/tensor.cu``. They use mma.sync, which on Hopper and later does not reach the speed in
+    the data sheet, so their figures have other names.
     """
 
     name = "ArcOps' own kernels"
@@ -69,7 +69,7 @@ class OwnKernels:
 
 
 def tensor_options(made: NumberFormat, capability: int) -> dict[str, str | int]:
-    """What ``sources/tensor.cu`` is compiled with. Narrow where shared memory is small, or registers would not do."""
+    """What ``sources/tensor.cu`` is compiled with. Narrow if shared memory is small or there are too few registers."""
     old = capability < 80
     return {
         "multiply": f"multiply_{made.name}",
@@ -80,7 +80,7 @@ def tensor_options(made: NumberFormat, capability: int) -> dict[str, str | int]:
 
 
 class Multiplications:
-    """A drill for each format, with matrices of up to 8192 rows, fewer by *thousandths* or where memory is short."""
+    """A drill for each format, with matrices of up to 8192 rows; fewer by *thousandths*, or if memory is short."""
 
     def __init__(self, room: Room, engines: Sequence[Engine], thousandths: int, seed: int) -> None:
         self._room, self._engines, self._thousandths, self._seed = room, engines, thousandths, seed
@@ -97,7 +97,7 @@ class Multiplications:
         return side
 
     def multiply(self, made: NumberFormat, side: int) -> Multiply:
-        """By the first engine that can, which is asked inside `Room.work`. Raises `Unsuited` where none can."""
+        """By the first engine that can, which is tried inside `Room.work`. Raises `Unsuited` if no engine can."""
         return self._engine(made, side).multiply(made, side)
 
     def _engine(self, made: NumberFormat, side: int) -> Engine:
@@ -108,11 +108,11 @@ class Multiplications:
                     self._chosen[made.name] = engine
                     break
             else:
-                raise Unsuited(f"nothing here multiplies {made.name} matrices")
+                raise Unsuited(f"no library here can multiply {made.name} matrices")
         return self._chosen[made.name]
 
     def heaviest(self) -> NumberFormat:
-        """The format that a load is kept up with: the newest half precision that the device has."""
+        """The format of the sustained load: the newest half precision that the device has."""
         fitting = [made for made in FORMATS if made.width == 2 and made.capability <= self._room.capability]
         return fitting[-1] if fitting else FP32
 
@@ -121,8 +121,8 @@ class Multiplications:
         absent = suffix = ""
         if self._room.capability < made.capability:
             absent = (
-                f"a device of compute capability {self._room.capability / 10} has no {made.name}; "
-                f"it came with {made.capability / 10}"
+                f"a device of compute capability {self._room.capability / 10} does not support {made.name}, "
+                f"which needs {made.capability / 10}"
             )
         else:
             suffix = self._engine(made, side).suffix

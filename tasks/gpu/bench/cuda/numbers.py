@@ -1,4 +1,4 @@
-"""The operands, as the device makes them (``sources/plain.cu``), made again by NumPy; and what must come out."""
+"""The operands, computed by NumPy as the device computes them (``sources/plain.cu``), and the expected results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BAND = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberFormat:
-    """How numbers are written. ``half``, ``one`` and ``two`` are those numbers; ``mask`` has ones where the fraction is.
+    """How numbers are encoded. ``half``, ``one`` and ``two`` are those numbers; ``mask`` has ones in the bits of the fraction.
 
     ``capability`` is the first that multiplies it; ``code`` is what cuBLASLt calls it (cudaDataType, library_types.h).
     """
@@ -70,8 +70,8 @@ def triad(one: NDArray[np.float32], other: NDArray[np.float32], factor: float) -
 class MatrixProduct:
     """``sums = a * b'`` of whole numbers, square matrices of *side* rows, drawn from *seed* and the seed after it.
 
-    Sums of that many products of such numbers are whole numbers that single precision holds, in whatever order they are
-    added; so one bit that differs is an error of the device, and no tolerance is needed.
+    Sums of that many products of such numbers are whole numbers that single precision holds, in any order of addition.
+    So one bit that differs is an error of the device, and no tolerance is needed.
     """
 
     def __init__(self, side: int, seed: int) -> None:
@@ -80,8 +80,8 @@ class MatrixProduct:
     def wrong(self, start: int, band: NDArray[np.float32]) -> int:
         """How many elements of *band*, the rows of the sums from *start*, are wrong.
 
-        Every row is first held against the product with vectors of plus and minus one (Freivalds' check): one wrong element in
-        it always shows, and several hide one another with one chance in four. Rows that differ are computed and counted.
+        Every row is first compared with the product with vectors of plus and minus one (Freivalds' check): one wrong element in
+        it is always found; several are missed with one chance in four. Rows that differ are computed and counted.
         """
         signs, expected = _proof(self.side, self._seed)
         found = band.astype(np.float64) @ signs
@@ -106,7 +106,7 @@ def _rows(start: int, count: int, side: int, seed: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=4)
 def _proof(side: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two vectors of signs, and ``a * (b' * vector)`` for each; exact, for all of it is below 2**53."""
+    """Two vectors of signs, and ``a * (b' * vector)`` for each; exact, because all of it is below 2**53."""
     signs = ((drawn(0, 2 * side, seed + 2) >> np.uint32(31)).astype(np.float64) * 2 - 1).reshape(side, 2)
     inner = np.zeros((side, 2))
     for first in range(0, side, BAND):

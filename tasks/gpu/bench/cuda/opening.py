@@ -1,4 +1,4 @@
-"""Opening the GPUs, and what they are as devices of the benchmark."""
+"""Opens the GPUs as devices of the benchmark."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CudaGpu:
     def _open(self, cuda: Cuda, compiler: Compiler) -> None:
         room = self.room
         chosen = room.architecture
-        with suppress(Refused):  # our own kernels take its place, and the software says so
+        with suppress(Refused):  # then our own kernels multiply, and the description of the software says so
             self._library = CublasLt(room)
         engines: list[Engine] = [*([self._library] if self._library else []), OwnKernels(room)]
         self.matrices = Multiplications(room, engines, self._exercise.size, self._exercise.seed)

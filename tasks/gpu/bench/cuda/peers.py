@@ -1,4 +1,4 @@
-"""Two GPUs: what one writes into the other's memory, one way and both ways at once."""
+"""Two GPUs: the speed of writing into the other's memory, in one direction and in both at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.gpu.bench.drills import Drill
 
 
 class OpenedPeers(Protocol):
-    """A GPU whose room is open; it is closed elsewhere."""
+    """A GPU whose `Room` is open; another object closes it."""
 
     @property
     def room(self) -> Room: ...
@@ -30,7 +30,7 @@ class OpenedPeers(Protocol):
 
 
 class Pair:
-    """*one* and *other*. Their rooms are theirs: closing the pair closes neither."""
+    """*one* and *other*. Each owns its `Room`: closing the pair closes neither."""
 
     def __init__(self, one: OpenedPeers, other: OpenedPeers, exercise: Exercise) -> None:
         self._here, self._there, self._seed = one.room, other.room, exercise.seed
@@ -51,18 +51,18 @@ class Pair:
         return canary(self._here)
 
     def sustain(self, microseconds: int) -> Iterator[Moment]:
-        """Nothing: the load that is kept up is that of each of the two."""
+        """Nothing: the sustained load runs on each of the two devices, not on the pair."""
         return iter(())
 
     def close(self) -> None:
-        """Nothing: the pair has nothing of its own."""
+        """Nothing: the pair owns nothing."""
 
     def _join(self) -> str:
-        """Let both reach the other's memory; why they cannot, else an empty text."""
+        """Let both reach the other's memory; returns why they cannot, or an empty text."""
         here, there = self._here, self._there
         for one, other in ((here, there), (there, here)):
             if not int(one.cuda.call("cuDeviceCanAccessPeer", one.handle, other.handle)):
-                return "the driver lets these two reach each other's memory only through the host"
+                return "the driver does not allow direct access between the memory of these two GPUs"
         for one, other in ((here, there), (there, here)):
             with one.work():
                 try:
@@ -102,7 +102,7 @@ class Pair:
         return Drill(name=name, unit=Unit.BYTES, work=size * (1 + back), time=time, check=check, absent=absent)
 
     def _make(self, there: int, here: int, size: int, seed: int) -> None:
-        """What goes there lies in the first half here, what comes back in the second half there. Ends in the context here."""
+        """Data for *there* is in the first half here; data for *here* is in the second half there. Ends in the context here."""
         words = size // FP32.width
         self._there.enter()
         self._there.zero(there, size)

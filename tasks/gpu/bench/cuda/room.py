@@ -1,4 +1,4 @@
-"""A device's context, and everything that was made in it: memory, streams, events, kernels. Nothing here can wait for ever."""
+"""A device's context, and everything that was made in it: memory, streams, events, kernels. No call here can block for ever."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tasks.gpu.bench.cuda.compiler import Architecture, Compiler
 from tasks.gpu.bench.cuda.driver import Cuda, CudaError
 
 SECONDS_TO_WAIT = 60.0
-"""No load that is waited for takes this long; one that does hangs."""
+"""A load that takes longer than this hangs."""
 
 _SHORTEST, _LONGEST = 0.00005, 0.005
 
 
 class Room:
-    """The primary context of the device *index*. Raises `CudaError` where the driver gives none.
+    """The primary context of the device *index*. Raises `CudaError` if the driver gives no context.
 
-    ``lost`` says why nothing more is asked of the device: freeing memory, or destroying a context, waits for whatever runs on
-    it, so after a load that did not end all is left to the end of the process, which the driver clears away.
+    ``lost`` says why the device is not used any more. Freeing memory or destroying a context waits for the running load, so
+    after a load that did not end, nothing is freed; the driver frees it all when the process ends.
     """
 
     def __init__(self, cuda: Cuda, index: int, compiler: Compiler) -> None:
@@ -50,7 +50,7 @@ class Room:
 
     @contextmanager
     def work(self) -> Iterator[None]:
-        """Work on the device; whatever is made meanwhile is given back at the end. Raises `CudaError`."""
+        """Work on the device; everything that is made meanwhile is released at the end. Raises `CudaError`."""
         if self.lost:
             raise CudaError(self.lost, "CUDA_ERROR_UNKNOWN")
         kept = len(self._made)
@@ -61,15 +61,15 @@ class Room:
             self._give_back(kept)
 
     def enter(self) -> None:
-        """Make this device's context the one that calls are about."""
+        """Make this device's context the current one."""
         self.ask("cuCtxSetCurrent", self.context)
 
     def begin(self) -> None:
-        """Something is about to be started here, and will be waited for."""
+        """Say that a load is about to be started here, and will be waited for."""
         self._busy = True
 
     def keep(self, drop: Callable[[], object]) -> None:
-        """*drop* gives back something that was made; it is called with the rest, or never where the device is lost."""
+        """*drop* releases something that was made; it is called with the rest, or never if the device is lost."""
         self._made.append(drop)
 
     def free(self) -> int:
@@ -88,7 +88,7 @@ class Room:
         return self._keep("cuEventCreate", "cuEventDestroy", 0)
 
     def ask(self, name: str, *arguments: object) -> Any:
-        """As `Cuda.call`; an error that is not about the question itself means that the device is lost."""
+        """Like `Cuda.call`; an error that is not about the call itself means that the device is lost."""
         try:
             return self.cuda.call(name, *arguments)
         except CudaError as error:
@@ -101,12 +101,12 @@ class Room:
         self.ask("cuEventRecord", event, self.stream if stream is None else stream)
 
     def follow(self, stream: object, other: object) -> None:
-        """What is started on *stream* from now on waits for what was started on *other*."""
+        """Work that is started on *stream* from now on waits for the work that was started on *other*."""
         self.record(self._mark, other)
         self.ask("cuStreamWaitEvent", stream, self._mark, 0)
 
     def wait(self, event: object) -> None:
-        """Until *event* has come. It is asked for, and never waited for in the driver, where a hung load would keep us."""
+        """Wait until *event* has come, by asking again and again: a wait inside the driver would not end after a hung load."""
         end, pause = time.monotonic() + SECONDS_TO_WAIT, _SHORTEST
         not_ready = "CUDA_ERROR_NOT_READY"
         while True:
@@ -118,19 +118,17 @@ class Room:
                     self.lost = str(error)
                     raise
             if time.monotonic() > end:
-                self.lost = (
-                    f"what was started on the GPU had not ended after {SECONDS_TO_WAIT:g} s; see 'arcops gpu check' for XIDs"
-                )
+                self.lost = f"a load on the GPU had not ended after {SECONDS_TO_WAIT:g} s; see 'arcops gpu check' for XIDs"
                 raise CudaError(self.lost, "CUDA_ERROR_LAUNCH_TIMEOUT")
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST)
 
     def elapsed(self, since: object, until: object) -> float:
-        """Nanoseconds between two events that have come, told to half a microsecond."""
+        """Nanoseconds between two events that have come, with a resolution of half a microsecond."""
         return float(self.ask("cuEventElapsedTime", since, until)) * 1e6
 
     def settle(self) -> None:
-        """Until nothing that was started here runs any more."""
+        """Wait until everything that was started here has ended."""
         for stream in (self.stream, self.other):
             self.ask("cuEventRecord", self._end, stream)
             self.wait(self._end)
@@ -146,7 +144,7 @@ class Room:
             architecture = self.architecture
             compiled = self.compiler.compile(source, architecture.option, given)
             module = self.ask("cuModuleLoadData", compiled.image)
-            self._modules.append(module)  # it stays until the context goes
+            self._modules.append(module)  # it stays until the context is destroyed
             function = self._kernels[name] = self.ask("cuModuleGetFunction", module, name.encode())
             if shared:
                 most = self.cuda.value("CUfunction_attribute", "CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES")
@@ -183,7 +181,7 @@ class Room:
         return held.raw
 
     def close(self) -> None:
-        """Give everything back. Never raises, and never waits for a load that hangs."""
+        """Release everything. Never raises, and never waits for a load that hangs."""
         if not self._open:
             return
         self._open = False

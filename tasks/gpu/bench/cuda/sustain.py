@@ -1,4 +1,4 @@
-"""A load kept up, while the driver is asked for clock, heat, power and the reasons for a low clock (NVML)."""
+"""A sustained load, during which the driver (NVML) is asked for clock, heat, power and the reasons for a low clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_DEVICES = 64
 
 
 class Sensors:
-    """What NVML says of the device whose UUID is *uuid*, without its beginning (``GPU-`` or ``MIG-``)."""
+    """What NVML says about the device whose UUID is *uuid*, without its prefix (``GPU-`` or ``MIG-``)."""
 
     def __init__(self, uuid: str) -> None:
         self._device: AskedDevice | None = None
@@ -42,7 +42,7 @@ class Sensors:
                 self._device, self.name = handle, found
 
     def moment(self, at: int, took: int) -> Moment:
-        """Now. What could not be asked is ``None``."""
+        """The values now. A value that could not be read is ``None``."""
         on = self._device
         if on is None:
             return Moment(at=at, took=took, clock=None, celsius=None, power=None, reasons=None)
@@ -70,9 +70,9 @@ def _handles(nvml: Nvml) -> Iterator[AskedDevice]:
 
 
 def kept_up(room: Room, matrices: Multiplications, sensors: Sensors, microseconds: int) -> Iterator[Moment]:
-    """Products of whole numbers in the heaviest format, for *microseconds*; told of after every round, while the next one runs.
+    """Products of whole numbers in the heaviest format, for *microseconds*; a moment follows every round, while the next runs.
 
-    Raises `Unavailable` where the sums of any round are others than those of the first.
+    Raises `Unavailable` if the sums of any round differ from those of the first.
     """
     made = matrices.heaviest()
     side = matrices.side(made)
@@ -92,7 +92,7 @@ def kept_up(room: Room, matrices: Multiplications, sensors: Sensors, microsecond
         )
         wrong = int.from_bytes(room.fetched(found, 8), "little")
     if wrong:
-        raise Unavailable(f"under load {wrong} sums were others than those of the first product; the GPU computes wrongly")
+        raise Unavailable(f"under load, {wrong} result(s) differed from the first product; the GPU computes wrongly")
 
 
 def rounds(
@@ -102,7 +102,7 @@ def rounds(
     moment: Callable[[int, int], Moment],
     microseconds: int,
 ) -> Iterator[Moment]:
-    """Rounds of equal work, *after* at the end of each. One always waits behind the one that runs: the device never rests."""
+    """Rounds of equal work; *after* comes at the end of each. The next round is always queued: the device never rests."""
     events = [room.event() for _ in range(3)]
     size = _sized(room, once, events)
 
@@ -126,7 +126,7 @@ def rounds(
 
 
 def _sized(room: Room, once: Callable[[], None], events: Sequence[object]) -> int:
-    """How often *once* is started in a round."""
+    """How many times *once* is started in a round."""
     size = 1
     while True:
         room.record(events[0])

@@ -1,4 +1,4 @@
-"""How long a load takes, by the device's own events: batches long enough for their resolution of half a microsecond."""
+"""Times a load by the device's own events, in batches long enough for their resolution of half a microsecond."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from tasks.gpu.bench.cuda.room import Room
 
 BATCH = 4e6
-"""Nanoseconds that a batch shall take at least, so that half a microsecond is nothing."""
+"""The least nanoseconds of a batch, so that half a microsecond does not matter."""
 WARM = 30e6
 """Nanoseconds of load before the first sample: a device at rest has low clocks."""
 _MOST = 1 << 14
 
 Once = Callable[[int], None]
-"""Starts the load once more. It is told how often it was started, so that it can take other buffers each time."""
+"""Starts the load again. It gets the number of starts so far, so that it can use other buffers each time."""
 
 
 class Stopwatch:
-    """Times *once* on the streams of *room*. *fresh*, which is not timed, makes new input and is told the sample's number."""
+    """Times *once* on the streams of *room*. *fresh*, which is not timed, makes new input and gets the sample's number."""
 
     def __init__(self, room: Room, once: Once, fresh: Callable[[int], None] | None = None) -> None:
         self._room, self._once, self._fresh = room, once, fresh

@@ -1,4 +1,4 @@
-"""Between host and device: each way alone, and both at once."""
+"""Transfers between host and device: each direction alone, and both at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def transfer_size(room: Room, thousandths: int) -> int:
 class Transfers:
     """Copies of *size* bytes between host and device. Pageable memory goes through a buffer of the driver.
 
-    What goes up lies in the first half of the host's memory, what goes down in the second half of the device's.
+    Data for the device is in the first half of the host's memory; data for the host is in the second half of the device's.
     """
 
     def __init__(self, room: Room, size: int, seed: int) -> None:
@@ -79,14 +79,14 @@ class Transfers:
         return int((arrived != numbers.spread(0, self._words, self._seed + more).view(np.uint32)).sum())
 
     def _refresh(self, host: Words, at: int, number: int) -> None:
-        """New numbers on both sides. The device makes those of the host, too, for it is faster."""
+        """New numbers on both sides. The device makes those of the host, too, because it is faster."""
         for more, start in enumerate((at, at + self._size)):
             self._fill.spread(start, FP32, self._words, self._seed + 2 * number + more)
         self._room.from_device(host.ctypes.data, at, self._size)
         self._room.settle()
 
     def _move(self, host: Words, at: int, *, up: bool, down: bool) -> None:
-        """Up on one stream; down on the other where both are asked for, and the next turn waits for the two."""
+        """Up on one stream; down on the other if both are wanted. The next turn waits for both."""
         room, both = self._room, up and down
         if both:
             room.follow(room.other, room.stream)
