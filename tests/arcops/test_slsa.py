@@ -75,7 +75,7 @@ OLD_SUMMARY = {
 
 
 def changed(document: object, path: str, value: object) -> object:
-    """*document* with the member at the dotted *path* replaced, or removed where *value* is ``...``."""
+    """*document* with the member at the dotted *path* replaced, or removed if *value* is ``...``."""
     copied = copy.deepcopy(document)
     *steps, last = path.split(".")
     inner = copied
