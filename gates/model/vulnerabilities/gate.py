@@ -203,7 +203,7 @@ def _coverage(found: Evidence[Vulnerabilities], listed: Evidence[Sboms], policy:
 def _data(found: Evidence[Vulnerabilities], policy: VulnerabilitiesPolicy, seen: Seen) -> Iterator[Finding]:
     if not found.body.databases:
         for rule in (DATA_AGE, DATA_SIZE, DATA_SOUND):
-            yield rule.passes("No advisory data was used, because there is none here for the listed packages.", found)
+            yield rule.passes("No advisory data was used, because no imported data covers the listed packages.", found)
     for database in found.body.databases:
         yield _age(found, database, policy, seen)
         small = database.advisories < policy.min_advisories
