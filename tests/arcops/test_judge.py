@@ -217,7 +217,7 @@ def test_a_waiver_by_a_name_alone_counts_only_if_it_is_judged_again(as_then: boo
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"digest": CONTENT}, "say one of them"), ({"any_content": False, "digest": "sha256:ab"}, "64 hex digits")],
+    [({"digest": CONTENT}, "use one of them"), ({"any_content": False, "digest": "sha256:ab"}, "64 hex digits")],
 )
 def test_a_waiver_says_which_content_in_one_way(changes: dict[str, object], said: str) -> None:
     with pytest.raises(Refused, match=said):

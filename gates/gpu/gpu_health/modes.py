@@ -99,7 +99,7 @@ def modes(at: JudgedDevice) -> Iterator[DeviceProblem]:
 
 PROCESSES = Rule(
     id="gpu-health/processes",
-    asks="Are the GPUs not in use yet?",
+    asks="Are the GPUs free of processes that use them?",
     fix="End the processes that 'nvidia-smi' lists, or allow them with 'processes' of gate 'gpu-health'.",
 )
 

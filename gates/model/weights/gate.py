@@ -180,7 +180,10 @@ def _imports(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
             if name not in allowed:
                 path = shown(file.path)
                 yield IMPORTS.fails(
-                    f"Loading {path} imports {name}.", tree, about=f"{name} in {path}", location=Location(path=path)
+                    f"Loading {path} imports {name}, which the policy does not allow.",
+                    tree,
+                    about=f"{name} in {path}",
+                    location=Location(path=path),
                 )
 
 
@@ -214,7 +217,7 @@ def _operators(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]
             if domain not in policy.operator_domains:
                 path = shown(file.path)
                 yield OPERATORS.fails(
-                    f"{path} needs operators of the domain {domain}.",
+                    f"{path} needs operators of the domain {domain}, which the policy does not allow.",
                     tree,
                     about=f"{domain} in {path}",
                     location=Location(path=path),

@@ -33,12 +33,12 @@ from reach.drift import Change, Difference, Drift, Way, compare, declared_namesp
 
 DECLARED = Rule(
     id="drift/declared",
-    asks="Could all declared manifests be read completely?",
+    asks="Could all declared manifests be read and judged?",
     fix="Correct the file at that line, or replace it by plain manifests; 'arcops network check' gives details.",
 )
 SEEN = Rule(
     id="drift/seen",
-    asks="Could everything in the cluster that affects the network be read completely?",
+    asks="Could everything in the cluster that affects the network be read and judged?",
     fix="Grant the role in deployments/kubernetes/network-reader.yaml, and check again: what was not seen may open anything.",
 )
 SCOPE = Rule(
@@ -89,8 +89,8 @@ class DriftPolicy:
 def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
     """The findings on the differences."""
     declared, live = seen[Declared], seen[Network]
-    yield from _clear(DECLARED, declared.body.network, declared, policy, "All declared manifests could be read completely.")
-    yield from _clear(SEEN, live.body, live, policy, "Everything that the cluster showed could be read completely.")
+    yield from _clear(DECLARED, declared.body.network, declared, policy, "All declared manifests could be read and judged.")
+    yield from _clear(SEEN, live.body, live, policy, "Everything that the cluster showed could be read and judged.")
     found = compare(declared.body.network, live.body, policy.as_found)
     yield _scope(found, declared, live)
     both = (declared, live)
