@@ -1,4 +1,4 @@
-"""What an ask asks: its fields with their types, defaults, spelling and help. Doors make options, forms and parameters of them.
+"""The fields of an ask, with their types, defaults, spelling and help. Doors make options, forms and parameters of them.
 
 A field is typed once, in the frozen dataclass that a capability is asked with. Its docstring is its help, and `Shape` in its
 metadata says what a type alone cannot: how it is spelled on a command line, and between which bounds its value lies.
@@ -21,14 +21,14 @@ _SAID = "arcops.said"
 
 
 class Use(Enum):
-    """What a path in an ask is for, which says where a caller over the network may have it."""
+    """What a path in an ask is for. This decides where the path of a caller over the network may be."""
 
     READ = "read"
-    """Below the roots. What a field is that says nothing."""
+    """Below the roots. The use of a field that names none."""
     WRITE = "write"
-    """Below the operator's output folder: a file is put there, or into the folder that it names."""
+    """Below the operator's output folder: a file is written there, or into the folder that the path names."""
     HERE = "here"
-    """Nowhere: only on one's own machine."""
+    """Nowhere over the network: only on the caller's own machine."""
 
 
 def used(use: Use) -> dict[str, Use]:
@@ -43,12 +43,12 @@ def use_of(field: Field[object], otherwise: Use) -> Use:
 
 
 def own(why: str) -> dict[str, str]:
-    """The ``metadata`` of a field that a worker of Prefect never takes, and *why*, in a sentence for who asks one to."""
+    """The ``metadata`` of a field that a worker of Prefect never accepts, and *why*, in a sentence for the caller."""
     return {_OWN: why}
 
 
 def said(doc: str) -> dict[str, str]:
-    """The ``metadata`` of a field that has no docstring, for its class is made and has no source: its help."""
+    """The ``metadata`` of a field that has no docstring because its class is generated and has no source: its help."""
     return {_SAID: doc}
 
 
@@ -88,7 +88,7 @@ def shaped(**shape: Any) -> dict[str, Shape]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One field of the ask ``ask``: its name, its resolved type, its default (`dataclasses.MISSING` where it must be given)."""
+    """One field of the ask ``ask``: its name, its resolved type, its default (`dataclasses.MISSING` if it must be given)."""
 
     ask: type[object]
     name: str
@@ -96,7 +96,7 @@ class Question:
     default: object
     shape: Shape = _PLAIN
     own: str = ""
-    """Why no worker takes it, if none does."""
+    """Why workers do not accept it; empty if they do."""
 
     @property
     def required(self) -> bool:
@@ -105,19 +105,19 @@ class Question:
 
     @property
     def doc(self) -> str:
-        """The docstring under the field. It is read from the source, so ask only where help is wanted."""
+        """The docstring under the field. It is read from the source, so use it only if help is shown."""
         return docs(self.ask).get(self.name, "")  # type: ignore[arg-type]  # every class is hashable; mypy does not believe it
 
 
 def questions(ask: type[object]) -> tuple[Question, ...]:
     """The fields of the dataclass *ask*, those that it inherits included, in their order.
 
-    Raises `Broken` where *ask* is no dataclass, or a type in it cannot be resolved.
+    Raises `Broken` if *ask* is not a dataclass, or a type in it cannot be resolved.
     """
     try:
-        hints, all_fields = get_type_hints(ask), fields(ask)  # type: ignore[arg-type]  # what is none raises, and is told
+        hints, all_fields = get_type_hints(ask), fields(ask)  # type: ignore[arg-type]  # what is not a dataclass raises TypeError
     except (TypeError, NameError) as error:
-        raise Broken(f"{ask!r} is no dataclass whose types are known: {error}") from error
+        raise Broken(f"{ask!r} is not a dataclass whose types are known: {error}") from error
     return tuple(
         Question(
             ask=ask,
@@ -134,7 +134,7 @@ def questions(ask: type[object]) -> tuple[Question, ...]:
 
 @cache
 def docs(ask: type[object]) -> Mapping[str, str]:
-    """The docstring under each field of *ask*, as one line; nothing of classes whose source is not there."""
+    """The docstring under each field of *ask*, as one line. A class without source has none."""
     found: dict[str, str] = {}
     for one in reversed(ask.__mro__[:-1]):
         found |= _docs(one)

@@ -1,7 +1,7 @@
-"""What lies in a subject's directory but is no part of it: the SBOMs, signatures and attestations that speak about it.
+"""Files in a subject's directory that are not part of it: the SBOMs, signatures and attestations about it.
 
-They are made after the subject and may be added later, so the digest that names the subject leaves them out. Both who makes
-an SBOM and who judges one need the same answer; that is why it is one of the words.
+They are made after the subject and may be added later, so the digest that names the subject leaves them out. The code that
+makes an SBOM and the code that judges one need the same answer; so it is here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from arcops.seen.tree import FileSeen
 
 SIGNATURE_SUFFIXES = (".sigstore.json", ".sigstore", ".bundle", ".sig")
 LONGEST_SIGNATURE = 64 * 1024 * 1024
-"""Bytes. The manifest of a model with a hundred thousand files takes some 20 MiB; a longer signature is read by nobody."""
+"""Bytes. The manifest of a model with a hundred thousand files takes some 20 MiB; a longer signature is not read."""
 
 _SBOM_NAME = late(
     r"(?:^|/)(?:s?bom\.(?:json|xml|spdx|cdx|yaml|yml|jsonld|rdf|tag)"
@@ -30,18 +30,20 @@ _STATEMENT_NAME = late(
 
 
 def names_sbom(path: str) -> bool:
-    """Does the file name claim an SBOM, by the names that CycloneDX and SPDX recommend?"""
+    """Does the file have a name that CycloneDX or SPDX recommends for an SBOM?"""
     return _SBOM_NAME.search(path) is not None
 
 
 def is_beside(file: FileSeen) -> bool:
-    """Does *file* only speak about the subject? Never said of anything that could run, whatever its name."""
+    """Is *file* only about the subject? Never true for a file that could run, whatever its name is."""
     if file.executable or file.content.code:
         return False
     return names_sbom(file.path) or _STATEMENT_NAME.search(file.path) is not None
 
 
 def content_root(files: Iterable[FileSeen]) -> str:
-    """The digest of the subject without what lies beside it: `arcops.seen.tree.Tree.root`'s rule over the remaining files."""
+    """The digest of the subject without the files that are only about it: the rule of `arcops.seen.tree.Tree.root` over
+    the rest.
+    """
     kept = sorted((file for file in files if not is_beside(file)), key=lambda file: file.path)
     return hashlib.sha256(b"".join(bytes.fromhex(file.sha256) for file in kept)).hexdigest()

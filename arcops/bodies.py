@@ -11,7 +11,7 @@ from arcops.evidence import Body
 
 @cache
 def body_of(kind: str) -> type[Body] | None:
-    """The type whose ``KIND`` is *kind*, or none. The module of that name is looked at first."""
+    """The type whose ``KIND`` is *kind*, or ``None``. The module of that name is searched first."""
     by_name = modules("arcops.seen", Body)
     names = [*by_name.get(kind, ()), *(module for those in by_name.values() for module in those)]
     for name in names:

@@ -1,7 +1,8 @@
 """Which sessions were disturbed, by the canary that ran before and after each.
 
-Calm is what the canary took in the calmest quarter of the sessions of one run on one device. Measured against a baseline
-instead, a device that lost half of its clocks would have no calm session at all, and its slowness would pass for a disturbance.
+Calm is the time of the canary in the calmest quarter of the sessions of one run on one device. If it were taken from a
+baseline, a device that lost half of its clocks would have no calm session at all, and its slowness would count as a
+disturbance.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ def canary_device(device: str) -> str:
 
 
 def calm(sessions: Iterable[Session]) -> int:
-    """What the canary takes in calm, in nanoseconds, by all sessions on one device; 0 if it never ran."""
+    """The undisturbed time of the canary, in nanoseconds, from all sessions on one device; 0 if it never ran."""
     times = sorted(median(session.canary) for session in sessions if session.canary)
     return times[len(times) // 4] if times else 0
 
 
 def undisturbed(sessions: Sequence[Session], calm: int, drift: int) -> tuple[Session, ...]:
-    """Those in which the canary took at most *drift* percent more than *calm*."""
+    """The sessions in which the canary took at most *drift* percent more than *calm*."""
     return tuple(one for one in sessions if one.canary and median(one.canary) * 100 <= calm * (100 + drift))

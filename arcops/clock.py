@@ -1,4 +1,4 @@
-"""Clocks differ a little between machines: how far a moment lies ahead, and whether that can be two honest clocks."""
+"""Clocks differ a little between machines: how far a moment is ahead, and whether two correct clocks can differ so much."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from enum import Enum
 
 
 class Ahead(Enum):
-    """Where a moment lies that should have passed."""
+    """How far a moment that should be in the past is ahead."""
 
     NO = "no"
     INSIDE = "inside"
-    """Ahead, by no more than honest clocks may differ: a warning."""
+    """Ahead, by no more than correct clocks may differ: a warning."""
     OUTSIDE = "outside"
-    """In the future: nothing that is dated so counts."""
+    """In the future: nothing with such a date counts."""
 
 
 def ahead(moment: datetime, *, at: datetime, skew: timedelta) -> Ahead:
-    """How *moment* lies to *at*, the clock that is read here, if other clocks may be ahead of it by *skew*."""
+    """Whether *moment* is ahead of *at*, the time of this machine's clock, if other clocks may be ahead of it by *skew*."""
     if moment <= at:
         return Ahead.NO
     return Ahead.INSIDE if moment - at <= skew else Ahead.OUTSIDE
 
 
 def offset(moment: datetime, at: datetime) -> str:
-    """How far *moment* is ahead of *at*, in the largest unit that says it: ``20 s``, ``3 min``, ``14 days``."""
+    """How far *moment* is ahead of *at*, in the largest fitting unit: ``20 s``, ``3 min``, ``14 days``."""
     seconds = (moment - at).total_seconds()
     if seconds < 120:
         return f"{seconds:g} s"

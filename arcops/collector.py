@@ -1,4 +1,4 @@
-"""A collector: the declaration of who can see one kind of evidence. Running it is for `flows`."""
+"""A collector: the declaration of the code that collects one kind of evidence. `flows` runs it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ID = late(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What an isolated collector may touch beside the code that it runs and an empty folder of its own.
+    """What an isolated collector may open, besides its code and an empty folder of its own.
 
-    ``files`` may be read, with all that is below them. ``environment`` names variables, such as the one with an API key.
-    ``ports`` are TCP ports that it may connect to, and ``names`` allows asking name servers. ``devices`` opens a GPU's device
-    nodes and what its libraries read; ``processes`` what the kernel says of every process.
+    ``files`` may be read, with everything below them. ``environment`` names variables, such as the one with an API key.
+    ``ports`` are TCP ports that it may connect to, and ``names`` allows queries to name servers. ``devices`` opens a GPU's
+    device nodes and what its libraries read; ``processes`` opens what the kernel reports about every process.
     """
 
     files: tuple[Path, ...] = ()
@@ -40,28 +40,28 @@ def only_the_subject(request: Request) -> Bounds:
 
 
 def as_it_is(request: Request) -> Request:
-    """Nothing is looked up beforehand."""
+    """The request without changes: nothing is looked up before."""
     return request
 
 
 def never_idle(request: Request, seen: Seen) -> bool:
-    """It opens files whatever was seen before."""
+    """Always false: the collector opens files, whatever was seen before."""
     return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector(Generic[T]):
-    """A plain function with its circumstances.
+    """A plain function and how to run it.
 
-    ``id`` names it in signed artifacts, so it stays when its file moves; ``code`` is where it is now, ``module.function``.
-    ``needs`` are collected first and handed in as `Seen`; without them this evidence is missing too. ``wants`` are handed in
-    where they could be collected. One that ``follows`` looks at what others made of the subject: what it wants is handed in
-    where somebody else has it collected, and is never collected for its sake. ``version`` changes whenever the same input
-    could give another body. Past ``deadline`` the evidence is missing. ``isolated`` runs it in a process of its own that can
-    be killed: for whatever could hang where no callback reaches. One that ``measures`` gets there all the memory and processor
-    time that it takes: limits guard against hostile input, and hardware that is measured is none. ``bounds`` says what one that
-    is isolated may touch; ``before`` adds to the request what must be looked up outside of these bounds, by our code alone.
-    ``idle`` says that names alone show that it will open no file: then it needs no process, which costs more than such a look.
+    ``id`` names it in signed artifacts, so it stays when its file moves; ``code`` is its present place, ``module.function``.
+    ``needs`` are collected first and passed in as `Seen`; without them this evidence is missing too. ``wants`` are passed in
+    if they could be collected. If it ``follows``, it reads what other collectors found: what it wants is passed in if another
+    gate or collector needs it, and is never collected only for it. ``version`` changes whenever the same input could give
+    another body. After ``deadline``, the evidence is missing. ``isolated`` runs it in its own process, which can be killed: for
+    code that could hang without calling back. If it ``measures``, it gets all the memory and processor time that it takes
+    there: limits protect against hostile input, and hardware that is measured is not hostile. ``bounds`` says what an isolated
+    collector may open; ``before`` adds to the request what must be looked up outside of these bounds, by our code only.
+    ``idle`` tells, from names alone, that it will open no file: then it needs no process of its own.
     ``takes`` names the extras (`arcops.extras`) without which it cannot look.
     """
 
@@ -100,10 +100,10 @@ def collector(
 ) -> Callable[[Callable[[Request, Seen], Sighting[T]]], Collector[T]]:
     """Declare the decorated function as the one that collects *body*, under an id that is never given to another.
 
-    Raises `Broken` on an id that is no plain word, and on a collector that needs what it collects.
+    Raises `Broken` if the id is not a plain word, or if the collector needs what it collects.
     """
     if not _ID.match(collector_id):
-        raise Broken(f"{collector_id!r} is no id of a collector: use small letters, digits and '-'")
+        raise Broken(f"{collector_id!r} is not an id for a collector: use lower-case letters, digits and '-'")
 
     def declare(look: Callable[[Request, Seen], Sighting[T]]) -> Collector[T]:
         if body in needs or body in wants:

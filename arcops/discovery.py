@@ -1,6 +1,7 @@
-"""Discovery: what is declared in a room is found by its name. There is no second list, and what is not named is not imported.
+"""Discovery: what is declared in a room is found by its name. There is no second list, and what is not asked for is not
+imported.
 
-A thing called ``gpu-health`` lies in a module of that name, in the room itself or in a folder of it, one for each subject:
+A thing called ``gpu-health`` is in a module of that name, in the room itself or in a folder of it, one for each subject:
 ``ROOM/gpu_health.py``, ``ROOM/gpu/gpu_health.py``, or a folder of that name, ``ROOM/gpu/gpu_health/``, whose module is named
 after what is declared, such as ``gate.py``, or is the folder's own ``__init__.py``.
 """

@@ -1,4 +1,4 @@
-"""An inference endpoint, and the load that it is asked to bear. All times are whole microseconds."""
+"""An inference endpoint, and the load that is put on it. All times are whole microseconds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Route(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
-    """What one request must keep to: microseconds, or ``None`` where nothing is asked. `Figures` says what each means."""
+    """The aims for one request, in microseconds; ``None`` means no aim. `arcops.seen.inference.FORMULAS` defines each."""
 
     ttft: int | None = None
     itl: int | None = None
@@ -41,13 +41,13 @@ class Slo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What is asked of the endpoint at ``url``, the address before ``/v1``. It goes into the evidence as it stands.
+    """The load on the endpoint at ``url``, the address before ``/v1``. It is written into the evidence unchanged.
 
-    Each of ``models`` bears ``each`` requests alone at every one of ``concurrencies`` (closed loop: an answer makes room for
-    the next request) and of ``rates`` (open loop, Poisson arrivals; requests in 1000 seconds); then all bear the first of
-    ``concurrencies`` together. Prompts and the ``tokens`` asked for follow from ``seed``. ``patience`` is for one request,
-    ``budget`` for the whole check. ``reload`` unloads and loads every model first, where the server can, and measures it;
-    ``metrics`` reads the server's own ``/metrics`` meanwhile.
+    Each of ``models`` gets ``each`` requests alone, at every one of ``concurrencies`` (closed loop: the next request starts
+    when an answer is complete) and of ``rates`` (open loop, Poisson arrivals; requests in 1000 seconds). Then all models
+    together get the first of ``concurrencies``. Prompts and the ``tokens`` asked for follow from ``seed``. ``patience`` is for
+    one request, ``budget`` for the whole check. ``reload`` unloads and loads every model first, if the server can, and measures
+    it; ``metrics`` reads the server's own ``/metrics`` meanwhile.
     """
 
     url: str
@@ -70,23 +70,23 @@ class Load:
             raise Refused(f"{len(self.models)} models are named; name 1 to {_MOST_MODELS} different ones: --models a,b")
         for model in self.models:
             if not model or not model.isprintable() or len(model) > 200:
-                raise Refused(f"{model[:80]!r} is no model's name; use its id as the endpoint lists it")
+                raise Refused(f"{model[:80]!r} is not a model name; use the model's id as the endpoint lists it")
         _within("the number of requests", self.each, 2, _MOST_EACH)
         _within("the number of tokens", self.tokens, 2, _MOST_TOKENS)
         _within("the seed", self.seed, 0, 2**31)
         _within("the budget in microseconds", self.budget, 1_000_000, _MOST_BUDGET)
         _within("the patience in microseconds", self.patience, 100_000, self.budget)
         if not self.concurrencies:
-            raise Refused("no concurrency is named, so nothing could be measured; name at least one, such as 1")
+            raise Refused("no concurrency is given, so nothing could be measured; give at least one, such as 1")
         for many in self.concurrencies:
             _within("a concurrency", many, 1, _MOST_CONCURRENCY)
         for rate in self.rates:
             _within("a rate in requests per 1000 seconds", rate, 1, _MOST_RATE)
         for figures in (self.concurrencies, self.rates):
             if len(set(figures)) != len(figures):
-                raise Refused("a concurrency or a rate is named twice; name each once")
+                raise Refused("a concurrency or a rate is given twice; give each once")
         if self.planned > MOST_REQUESTS:
-            raise Refused(f"that makes {self.planned} requests; ask for at most {MOST_REQUESTS} in one check")
+            raise Refused(f"this load makes {self.planned} requests; use at most {MOST_REQUESTS} in one check")
 
     @property
     def planned(self) -> int:
@@ -98,8 +98,9 @@ class Load:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """How to reach it: ``key`` refers to an API key, or ``token`` to an access token of Microsoft Entra (``env:NAME`` or
-    ``file:PATH``), ``authorities`` to a file with the CA certificates that its own must come from. ``served_by`` are the
-    processes of this machine that listen there, if they were looked up before. No evidence holds any of them.
+    ``file:PATH``), ``authorities`` to a file with the CA certificates that must have issued the endpoint's certificate.
+    ``served_by`` are the processes of this machine that listen there, if they were looked up before. No evidence holds any of
+    these.
     """
 
     load: Load
@@ -110,7 +111,7 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if self.key and self.token:
-            raise Refused("both a key and a token are named; a request carries one: --api-key or --token")
+            raise Refused("both a key and a token are given; use one: --api-key or --token")
 
 
 def parse_slo(text: str) -> Slo:
@@ -120,9 +121,9 @@ def parse_slo(text: str) -> Slo:
     for part in filter(None, (one.strip() for one in text.split(","))):
         found = _AIM.fullmatch(part)
         if found is None or found["name"] not in known:
-            raise Refused(f"{part[:50]!r} is no aim; write one of {', '.join(known)} with a figure and ms or s: ttft=500ms")
+            raise Refused(f"{part[:50]!r} is not an aim; write one of {', '.join(known)} with a figure and ms or s: ttft=500ms")
         if found["name"] in aims:
-            raise Refused(f"the aim {found['name']} is given twice; decide for one")
+            raise Refused(f"the aim {found['name']} is given twice; give it once")
         whole, _, rest = found["figure"].partition(".")
         scaled = (int(whole) * 10**6 + int(rest.ljust(6, "0") or 0)) * _UNITS[found["unit"]] // 10**6
         _within(f"the aim {found['name']} in microseconds", scaled, 1, _MOST_BUDGET)
@@ -136,18 +137,22 @@ def _within(what: str, figure: int, least: int, most: int) -> None:
 
 
 def _url(url: str) -> str:
-    """*url* without ``/v1`` and slashes at its end. Raises `Refused` where it is none, or carries a secret."""
-    from urllib.parse import urlsplit  # read only where there is an address: it costs start-up time
+    """*url* without ``/v1`` and slashes at its end. Raises `Refused` if it is not a URL, or contains a secret."""
+    from urllib.parse import urlsplit  # imported only if there is an address: it costs start-up time
 
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  # reading it is what finds a port that is none
+        parts.port  # noqa: B018  # reading it raises ValueError if the port is not valid
     except ValueError as error:
-        raise Refused(f"{url[:100]!r} is no address of an endpoint: {error}; use one like http://127.0.0.1:8000") from error
+        raise Refused(
+            f"{url[:100]!r} is not the address of an endpoint: {error}; use one like http://127.0.0.1:8000"
+        ) from error
     if parts.username is not None or parts.password is not None:
-        raise Refused("the address holds a user or a password, which artifacts would show; refer to a key instead")
+        raise Refused(
+            "the address contains a user name or a password, which artifacts would show; refer to a key instead (--api-key)"
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or not url.isprintable():
-        raise Refused(f"{url[:100]!r} is no address of an endpoint; use one like http://127.0.0.1:8000")
+        raise Refused(f"{url[:100]!r} is not the address of an endpoint; use one like http://127.0.0.1:8000")
     if len(url) > 500 or not url.isascii() or " " in url:
         raise Refused(f"{url[:100]!r} is longer than 500 characters, or not plain ASCII; use one like http://127.0.0.1:8000")
     return url.rstrip("/").removesuffix("/v1").rstrip("/")

@@ -1,6 +1,6 @@
-"""Errors, named by what the caller does next.
+"""Errors, named by what the caller must do next.
 
-Each message says what was found, where, and what to do about it; it is shown to people as it stands.
+Each message says what was found, where, and what to do next. It is shown to people unchanged.
 """
 
 
@@ -9,7 +9,7 @@ class ArcOpsError(Exception):
 
 
 class Unavailable(ArcOpsError):
-    """Something that should answer did not; the same call may succeed later. Retry."""
+    """Something that should answer did not answer; the same call may succeed later. Retry."""
 
 
 class Refused(ArcOpsError):
@@ -17,8 +17,8 @@ class Refused(ArcOpsError):
 
 
 class Broken(ArcOpsError):
-    """A promise inside ArcOps does not hold. Our bug: report it."""
+    """An internal rule of ArcOps is broken. This is a bug in ArcOps: report it."""
 
 
 class Stopped(ArcOpsError):
-    """The work was told to end, by a deadline or by a person. Unwind now."""
+    """A deadline or a person stopped the work. Clean up and end now."""

@@ -1,7 +1,7 @@
-"""Evidence: what was seen, by whom, when, from how far away, and resting on data of which age.
+"""Evidence: what was seen, by which collector, when, in which tier, and based on data of which age.
 
-A collector returns a `Sighting`; the runner makes it `Evidence` by adding the digest and the circumstances. A collector
-that could not look becomes `Missing`, with the reason. There is no third way, so an empty look can never pass for a clean one.
+A collector returns a `Sighting`; the runner makes it `Evidence` by adding the digest and the circumstances. If a collector
+fails, the runner makes `Missing`, with the reason. There is no third way, so a failed look never counts as a clean one.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Body:
 
     @property
     def names_subject(self) -> str:
-        """Lower-case hex SHA-256 that names the whole subject by its content; empty where this body sees only a side of it."""
+        """Lower-case hex SHA-256 that names the whole subject by its content; empty if this body sees only a part of it."""
         return ""
 
     @property
     def attached_read(self) -> frozenset[str]:
-        """Lower-case hex SHA-256 of every file that this body was read from, where attached files may be among them.
+        """Lower-case hex SHA-256 of every file that this body was read from, if attached files may be among them.
 
-        What was attached and appears in no body was read by nobody, which is a finding (`gates.attachments`).
+        An attached file that appears in no body was not read, which is a finding (`gates.attachments`).
         """
         return frozenset()
 
@@ -56,10 +56,10 @@ class SourceKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Something that a collector relied on beside the subject itself.
+    """Something that a collector relied on besides the subject itself.
 
-    ``digest`` is ``sha256:…`` of its bytes where it has bytes; ``dated`` is when its content was made, ``None`` where
-    nobody can tell (which a policy may well judge).
+    ``digest`` is ``sha256:…`` of its bytes if it has bytes; ``dated`` is when its content was made, ``None`` if this is not
+    known (a policy may judge that).
     """
 
     name: str
@@ -70,7 +70,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting(Generic[T_co]):
-    """What a collector returns: the body and the sources that it rests on."""
+    """What a collector returns: the body and the sources that it is based on."""
 
     body: T_co
     sources: tuple[Source, ...] = ()
@@ -91,7 +91,7 @@ class Evidence(Generic[T_co]):
 
 
 class Cause(Enum):
-    """Why there is no evidence, in the words of `arcops.errors`, plus what only a runner can see."""
+    """Why there is no evidence: the errors of `arcops.errors`, and causes that only a runner can see."""
 
     UNAVAILABLE = "unavailable"
     REFUSED = "refused"
@@ -103,7 +103,7 @@ class Cause(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Evidence that should be there and is not."""
+    """Evidence that should be there, but is not."""
 
     kind: str
     collector: str
@@ -112,10 +112,10 @@ class Missing:
 
 
 class Seen:
-    """The evidence that one gate or one dependent collector may look at, by type.
+    """The evidence that one gate or one dependent collector may read, by type.
 
-    ``at`` is the moment of judging, the only clock that a gate has; ``skew`` is how far other clocks may be ahead of it.
-    ``subject_digests`` are those (``algorithm:…``) that name the subject in the report; a collector knows none yet.
+    ``at`` is the time of judging, the only clock that a gate has; ``skew`` is how far other clocks may be ahead of it.
+    ``subject_digests`` are those (``algorithm:…``) that name the subject in the report; a collector does not know them yet.
     """
 
     __slots__ = ("_by_kind", "at", "skew", "subject_digests", "subject_name")
@@ -136,14 +136,14 @@ class Seen:
         self.subject_digests = subject_digests
 
     def __getitem__(self, body: type[T]) -> Evidence[T]:
-        """The evidence of this type. Raises `Broken` where it was not declared in ``needs``."""
+        """The evidence of this type. Raises `Broken` if it was not declared in ``needs``."""
         found = self.get(body)
         if found is None:
-            raise Broken(f"evidence {body.KIND!r} was asked for but is not among what was declared and collected")
+            raise Broken(f"evidence {body.KIND!r} was asked for, but it was not declared, or not collected")
         return found
 
     def get(self, body: type[T]) -> Evidence[T] | None:
-        """The evidence of this type, or ``None``; for what was declared in ``wants``."""
+        """The evidence of this type, or ``None``; for evidence that was declared in ``wants``."""
         found = self._by_kind.get(body.KIND)
         if found is None:
             return None

@@ -8,19 +8,19 @@ from arcops.errors import Refused
 from arcops.zones import LEAST_SESSIONS
 
 FOR_A_BASELINE = 9
-"""Sessions of a run that may become a baseline: whatever it is unsure of, every later run is, too (``benches/judging.py``)."""
+"""Sessions of a run that may become a baseline: its uncertainty is part of every later comparison (``benches/judging.py``)."""
 _MOST_SESSIONS = 40
 _MOST_BUDGET = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exercise:
-    """``cpu``: measure the processor, on a node without a GPU. It goes into the evidence as it stands.
+    """``cpu``: measure the processor, on a node without a GPU. The exercise is written into the evidence unchanged.
 
-    Between ``least`` and ``most`` sessions are made: more until every figure is decided against the baseline by ``tolerance``
-    (percent), of sessions that are not disturbed (the canary at most ``drift`` percent above calm), or ``budget`` is spent.
-    ``sustained`` is how long one load is kept up to watch clocks and throttling; 0: not.
-    Operands follow from ``seed``. ``size`` scales every buffer and matrix, in thousandths: 1000 to measure, less to try out.
+    Between ``least`` and ``most`` sessions are made: more sessions follow until every figure is decided against the baseline by
+    ``tolerance`` (percent), or ``budget`` is spent. Only undisturbed sessions count (the canary at most ``drift`` percent above
+    calm). ``sustained`` is how long one load runs to watch clocks and throttling; 0: it does not run. Operands follow from
+    ``seed``. ``size`` scales every buffer and matrix, in thousandths: 1000 to measure, less for a trial.
     """
 
     cpu: bool = False

@@ -16,7 +16,7 @@ _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
 class Outcome(Enum):
-    """PASS, WARN and FAIL are seen; UNKNOWN could not be seen, and is as bad as FAIL."""
+    """PASS, WARN and FAIL were seen; UNKNOWN could not be seen, and is as bad as FAIL."""
 
     PASS = "PASS"  # noqa: S105  # an outcome, not a password
     WARN = "WARN"
@@ -38,7 +38,7 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where in the subject: a path relative to it and, when known, a line that counts from 1 (0: the whole file)."""
+    """A place in the subject: a path relative to it and, if known, a line that counts from 1 (0: the whole file)."""
 
     path: str
     line: int = 0
@@ -46,13 +46,13 @@ class Location:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """A named person's decision to live with one failing rule until a moment in time.
+    """A named person's decision to accept one failing rule until a date.
 
-    ``digest`` is that of the subject's content (``sha256:…``), or ``any_content`` says that it holds for whatever comes;
-    ``subject``, a glob over subject names, only narrows it, for anybody can rename a folder. Waivers of earlier releases have
-    the name alone; they are read where they were sealed, and no policy takes them. ``about`` must equal the finding's ``about``
-    exactly, so a waiver for one advisory never covers the next. A waiver turns FAIL into WARN; UNKNOWN cannot be waived, for
-    nobody saw what it would waive.
+    ``digest`` is that of the subject's content (``sha256:…``), or ``any_content`` says that the waiver applies to any content.
+    ``subject``, a glob over subject names, only narrows it, because anyone can rename a folder. Waivers of earlier releases
+    have only the name: they are read in sealed artifacts, but no policy accepts them. ``about`` must equal the finding's
+    ``about`` exactly, so a waiver for one advisory never covers the next. A waiver turns FAIL into WARN. UNKNOWN cannot be
+    waived, because it is not known what the waiver would cover.
     """
 
     rule: str
@@ -77,21 +77,21 @@ class Waiver:
                 f"the waiver of rule {self.rule!r} names {self.digest[:100]!r}; a digest is 'sha256:' and 64 hex digits"
             )
         if self.digest and self.any_content:
-            raise Refused(f"the waiver of rule {self.rule!r} names a digest and any content; say one of them")
+            raise Refused(f"the waiver of rule {self.rule!r} names a digest and any content; use one of them")
 
     @property
     def by_name_alone(self) -> bool:
-        """Is the subject's name all that it goes by, as in earlier releases?"""
+        """Does it name the subject only by its name, as in earlier releases?"""
         return not self.digest and not self.any_content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one rule says of one thing.
+    """What one rule says about one thing.
 
     ``cites`` holds evidence digests. ``about`` names the thing inside the subject (a file, a component, an advisory).
     ``fix`` says what to do next. ``waiver`` is set by `arcops.judge` alone. ``patch`` is the fix as a unified diff of files
-    below the subject, for ``patch -p1``; empty where nobody can say safely what would have to be written.
+    below the subject, for ``patch -p1``; empty if no safe patch is known.
     """
 
     rule: str
@@ -114,7 +114,7 @@ class Cited(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One question that a gate must answer every time, and how to mend a bad answer.
+    """One question that a gate must answer every time, and how to fix a bad answer.
 
     ``id`` is ``gate/short-name``; ``asks`` is the question, phrased so that *yes* is good; ``fix`` is the default advice.
     A gate yields findings through its rules: ``RULE.fails("…", evidence, about="weights.pkl")``.

@@ -20,7 +20,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example(Generic[P]):
-    """One situation, and the verdict it must get: documentation and test at once."""
+    """One situation, and the verdict that it must get: documentation and test at once."""
 
     name: str
     verdict: Verdict
@@ -32,7 +32,7 @@ class Example(Generic[P]):
 class Gate(Generic[P]):
     """One module, one gate.
 
-    ``judges`` are the subjects that it judges; `Judgeable` stands for every one.
+    ``judges`` are the subjects that it judges; `Judgeable` means every subject.
     ``needs`` must all be present before ``findings`` is asked; ``wants`` may be absent. Every one of ``rules`` must be
     answered at every judging. ``policy`` is a frozen dataclass whose defaults fail closed. ``takes`` names the
     extras (`arcops.extras`) without which it cannot judge; its policy can be read without them.
@@ -58,7 +58,7 @@ def judged_rule(gate_id: str) -> Rule:
     return Rule(
         id=f"{gate_id}/judged",
         asks="Was all the evidence that this gate needs collected, and did the gate answer every rule?",
-        fix="Make the missing evidence available and check again; what could not be seen is never GREEN.",
+        fix="Make the missing evidence available and check again: what could not be seen is never GREEN.",
     )
 
 
@@ -75,7 +75,7 @@ def gate(
 ) -> Callable[[Callable[[Seen, P], Iterator[Finding]]], Gate[P]]:
     """Declare the decorated generator of findings as the gate *gate_id*.
 
-    *examples* that would crowd the module live beside it, in ``examples.py`` as a function ``examples``, and are found there.
+    If there are many *examples*, put them beside the module, in ``examples.py`` as a function ``examples``: it is found there.
 
     Raises `Broken` on a declaration that could fail open: no subject or one that was never declared, no need,
     no rule, a foreign rule id, a mutable policy or one

@@ -9,9 +9,9 @@ _PYTHONS = {"cpython": "CPython", "pypy": "PyPy"}
 
 
 def version() -> str:
-    """The version that lies beside the installed packages, or ``from source``.
+    """The version in the metadata beside the installed packages, or ``from source``.
 
-    It is read here, and not by `importlib.metadata`, which imports a reader of mail to read a line.
+    It is read here, and not by `importlib.metadata`, which imports a mail parser to read one line.
     """
     for folder in sys.path:
         for found in sorted(Path(folder or ".").glob("arcops-*.dist-info/METADATA")):
@@ -24,5 +24,5 @@ def version() -> str:
 
 
 def python() -> str:
-    """Such as ``CPython 3.11.7``."""
+    """The running Python, such as ``CPython 3.11.7``."""
     return f"{_PYTHONS.get(sys.implementation.name, sys.implementation.name)} {sys.version.split()[0]}"

@@ -1,4 +1,4 @@
-"""The judge: the one place where findings become a verdict, and where everything that went wrong becomes UNKNOWN."""
+"""The judge: the one place in which findings become a verdict, and everything that went wrong becomes UNKNOWN."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def judge(
 ) -> GateResult:
     """Ask *gate* about *collected* under *policy*. *subject_digests* name the subject's content, as the report will.
 
-    Other clocks may be ahead of *at* by *skew*. *as_then* judges again what was judged before: only then does a waiver count
-    that goes by a name alone.
+    Other clocks may be ahead of *at* by *skew*. *as_then* judges again what was judged before: only then does a waiver that
+    names the subject only by its name count.
 
-    Missing evidence, an exception, a finding of a foreign rule, a PASS without a citation, a citation of what nobody
-    collected, and a rule left unanswered each add an UNKNOWN finding, so the result is RED.
+    Each of these adds an UNKNOWN finding, so the result is RED: missing evidence, an exception, a finding of a foreign rule, a
+    PASS without a citation, a citation of evidence that was not collected, and a rule without an answer.
     """
     judged = judged_rule(gate.id)
     absent = list(_absent(gate, collected))
@@ -62,7 +62,9 @@ def _absent(gate: Gate[object], collected: Collected) -> Iterator[str]:
 
 
 def _answers(gate: Gate[object], policy: object, seen: Seen, known: set[str]) -> Iterator[Finding]:
-    """What *gate* says of what it has *seen*, and what it should have said; *known* are the digests that it may cite."""
+    """The findings of *gate* on what it has *seen*, and one for each missing answer; *known* are the digests that it
+    may cite.
+    """
     judged = judged_rule(gate.id)
     unanswered = {rule.id: rule for rule in gate.rules}
     declared = set(unanswered)
@@ -71,18 +73,18 @@ def _answers(gate: Gate[object], policy: object, seen: Seen, known: set[str]) ->
             if finding.rule not in declared:
                 yield judged.unknown(f"The gate answered rule {finding.rule!r}, which it does not declare.")
             elif finding.waiver is not None:
-                yield judged.unknown(f"The gate waived {finding.rule!r} itself; only a policy can.")
+                yield judged.unknown(f"The gate waived {finding.rule!r} itself; only a policy can do that.")
             elif not finding.cites and finding.outcome is not Outcome.UNKNOWN:
                 yield judged.unknown(f"The answer to {finding.rule!r} cites no evidence.")
             elif set(finding.cites) - known:
-                yield judged.unknown(f"The answer to {finding.rule!r} cites evidence that nobody collected.")
+                yield judged.unknown(f"The answer to {finding.rule!r} cites evidence that was not collected.")
             else:
                 unanswered.pop(finding.rule, None)
                 yield finding
-    except Exception as error:  # whatever a gate throws, the run must still end in a verdict, and that verdict is RED
+    except Exception as error:  # whatever a gate raises, the run must end in a verdict, and that verdict is RED
         yield judged.unknown(f"The gate failed while judging: {type(error).__name__}: {error}")
     for rule in unanswered.values():
-        yield judged.unknown(f"The gate left rule {rule.id!r} unanswered: {rule.asks}")
+        yield judged.unknown(f"The gate did not answer rule {rule.id!r}: {rule.asks}")
 
 
 def _waived(
@@ -104,7 +106,7 @@ def _waived(
         and fnmatchcase(subject_name, waiver.subject)
         and (waiver.any_content or waiver.digest in digests or (waiver.by_name_alone and as_then))
     ]
-    # A waiver by a name alone is of an earlier release, which knew no longest term.
+    # A waiver by a name alone is from an earlier release, which had no longest term.
     endless = [waiver for waiver in fitting if waiver.expires - at > MOST_WAIVED and not waiver.by_name_alone]
     fitting = [waiver for waiver in fitting if waiver not in endless]
     live = [waiver for waiver in fitting if at < waiver.expires]

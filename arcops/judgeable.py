@@ -1,7 +1,7 @@
-"""What can be judged: one class a subject, declared once. Asks, gates, flows and doors all start from it.
+"""What can be judged: one class for each subject, declared once. Asks, gates, flows and doors all start from it.
 
-The class is what a person says to name the thing, such as a folder or a cluster. What a report calls it in the end, by name and
-digest, is `arcops.subject.Subject`.
+The class holds what a person gives to name the thing, such as a folder or a cluster. `arcops.subject.Subject` is what a report
+calls it in the end, by name and digest.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ J = TypeVar("J", bound="type[Judgeable]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """``word`` is the subject's folder on every floor, ``kind`` what a report calls it, ``policy`` the one that judges it if
-    none is named. ``title`` says on doors what checking it is; empty if it is never asked for by itself.
+    """``word`` is the subject's folder on every floor, ``kind`` is what a report calls it, ``policy`` is the policy that judges
+    it if none is named. ``title`` names its check on doors; empty if it is never checked by itself.
     """
 
     word: str
@@ -43,7 +43,7 @@ class Judgeable:
 
     @property
     def where(self) -> Path | str:
-        """The path that names it, or else its name: of a cluster or endpoint that is asked, and empty for this machine."""
+        """The path that names it, or else the name of the cluster or endpoint; empty for this machine."""
         found = getattr(self, "target", "")
         return found if isinstance(found, Path | str) else ""
 
@@ -54,14 +54,14 @@ class Judgeable:
 
 
 def judgeable(*, kind: str, policy: str, title: str = "") -> Callable[[J], J]:
-    """Declare the decorated class. Raises `Broken` if it is no frozen dataclass below `Judgeable` in ``arcops.subjects``."""
+    """Declare the decorated class. Raises `Broken` if it is not a frozen dataclass below `Judgeable` in ``arcops.subjects``."""
 
     def declare(found: J) -> J:
         room, _, word = found.__module__.rpartition(".")
         if room != "arcops.subjects" or not issubclass(found, Judgeable):
-            raise Broken(f"{found.__qualname__} is no Judgeable in arcops/subjects, where each subject has its module")
+            raise Broken(f"{found.__qualname__} is not a Judgeable in arcops/subjects; each subject has its module there")
         if not getattr(getattr(found, "__dataclass_params__", None), "frozen", False):
-            raise Broken(f"{found.__qualname__} must be a frozen dataclass: what is judged does not change meanwhile")
+            raise Broken(f"{found.__qualname__} must be a frozen dataclass, so that it cannot change while it is judged")
         found.ABOUT = Declaration(word=word, kind=kind, policy=policy, title=title)
         return found
 

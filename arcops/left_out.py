@@ -1,4 +1,4 @@
-"""How a field says that it is not written where it is empty: a format can gain it, and what was signed before still reads."""
+"""How a field says that it is not written if it is empty: a format can gain the field, and older artifacts are still read."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Licence expressions: the SPDX grammar, read into a value that can be asked "may we?".
+"""Licence expressions: the SPDX grammar, parsed into a value that answers "is this licence permitted?".
 
-Source: SPDX specification 2.3, annex D ("SPDX license expressions"). Names compare without regard to case; identifiers that
-SPDX deprecated become the ones that replaced them (``GPL-3.0`` is ``GPL-3.0-only``). A model hub knows licences that SPDX does
-not list (``llama3.1``, ``gemma``); they keep the hub's spelling. No name is guessed: what does not parse is refused.
+Source: SPDX specification 2.3, annex D ("SPDX license expressions"). Case does not matter in names; identifiers that SPDX
+deprecated become the ones that replaced them (``GPL-3.0`` is ``GPL-3.0-only``). A model hub has licences that SPDX does not
+list (``llama3.1``, ``gemma``); they keep the hub's spelling. No name is guessed: a text that does not parse is refused.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ _RENAMED = {
 }
 _SPELLING = {name.lower(): name for name in _NAMES.split()} | _RENAMED
 
-# Names that tools write where an identifier belongs, each with one possible meaning only ("BSD License" has several: absent).
+# Names that tools write instead of an identifier, each with only one possible meaning ("BSD License" has several, so it is
+# absent).
 _PLAIN_NAMES = {
     "apache 2": "Apache-2.0",
     "apache 2 0": "Apache-2.0",
@@ -89,7 +90,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllOf:
-    """Every part binds at once (AND)."""
+    """All parts apply together (AND)."""
 
     parts: tuple[Expression, ...]
 
@@ -111,13 +112,13 @@ Expression = Licence | AllOf | AnyOf
 
 
 def canonical_name(name: str) -> str:
-    """The one spelling of a licence identifier; a name that is not known here stays as it is written."""
+    """The one spelling of a licence identifier; an unknown name stays as it is written."""
     return _SPELLING.get(name.lower(), name)
 
 
 def family(name: str) -> str:
-    """The licence text that *name* stands for: "only" and "or later" are the same text, and so are a hub's name for a licence
-    that SPDX does not list and the ``LicenseRef-`` of that name, which is how an SPDX expression must spell it.
+    """The licence text that *name* stands for: "only" and "or later" have the same text. A hub's name for a licence that SPDX
+    does not list, and the ``LicenseRef-`` of that name (as an SPDX expression must spell it), have the same text, too.
     """
     own = name.removeprefix("LicenseRef-")
     if own.lower() not in _SPELLING:
@@ -137,7 +138,7 @@ def named(expression: Expression) -> Iterator[Licence]:
 
 
 def holds(expression: Expression, permitted: Callable[[Licence], bool]) -> bool:
-    """Is *expression* satisfied when only *permitted* licences may be used: all of an AND, one of an OR?"""
+    """Is *expression* satisfied if only *permitted* licences may be used: all of an AND, one of an OR?"""
     match expression:
         case Licence():
             return permitted(expression)
@@ -148,7 +149,7 @@ def holds(expression: Expression, permitted: Callable[[Licence], bool]) -> bool:
 
 
 def parse_licence(text: str) -> Expression:
-    """The licence expression *text*. Raises `Refused` saying what is wrong with it."""
+    """The licence expression *text*. Raises `Refused` that says what is wrong with it."""
     if len(text) > _LONGEST:
         raise Refused(f"a licence expression of {len(text)} characters is too long; at most {_LONGEST} are read")
     plain = _PLAIN_NAMES.get(" ".join(re.findall(r"[a-z0-9]+", text.lower())))
@@ -172,7 +173,7 @@ def _tokens(text: str) -> Iterator[str]:
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
-            raise Refused(f"{_shown(text)} is not a licence expression: {text[at:].strip()[:1]!r} cannot stand there")
+            raise Refused(f"{_shown(text)} is not a licence expression: {text[at:].strip()[:1]!r} is not allowed there")
         yield match.group(1) or match.group(2)
         at = match.end()
 
@@ -224,10 +225,10 @@ class _Parser:
         if token in _OPERATORS or token == ")":  # noqa: S105  # a parenthesis, not a password
             raise Refused(f"{_shown(self.text)} is not a licence expression: a licence is missing before {token!r}")
         if ":" in token and not re.fullmatch(r"DocumentRef-[A-Za-z0-9.-]+:LicenseRef-[A-Za-z0-9.-]+", token):
-            raise Refused(f"{_shown(self.text)} is not a licence expression: {token!r} is no reference to another document")
+            raise Refused(f"{_shown(self.text)} is not a licence expression: {token!r} is not a reference to another document")
         name = canonical_name(token)
         if name in (UNSAID, NOTHING):
-            raise Refused(f"{_shown(self.text)} mixes {name} with licences, so it says neither")
+            raise Refused(f"{_shown(self.text)} mixes {name} with licences, so its meaning is not clear")
         return name
 
     def _peek(self) -> str:

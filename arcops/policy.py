@@ -1,4 +1,4 @@
-"""A policy: what an operator decided, as one immutable value with a digest of its own."""
+"""A policy: the decisions of an operator, as one immutable value with its own digest."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from arcops.errors import Refused
 from arcops.finding import Waiver
 
 MOST_VALID = timedelta(days=3660)
-"""Nobody knows what will be known of a model in ten years; and a term without an end would pass the last date that there is."""
+"""The longest term of a result. No one can know what will be known about a model in ten years, and an endless term would exceed
+the last possible date."""
 SKEW = timedelta(minutes=2)
-"""How far two honest clocks may differ, if the policy names no other figure: what NTP keeps to with room to spare."""
+"""How far two correct clocks may differ, if the policy names no other figure. NTP keeps well within it."""
 MOST_SKEW = timedelta(hours=1)
-"""Past this a wrong clock could pass a revoked or expired answer for a fresh one."""
+"""The largest skew that a policy may allow. With more, a wrong clock could make a revoked or expired answer count as valid."""
 MOST_LIST_AGE = timedelta(days=7)
-"""How old the newest revocation list may be. After that a revocation may exist that is not known here."""
+"""How old the newest revocation list may be. After that, a revocation may exist that is not known here."""
 
 MOST_WAIVED = timedelta(days=366)
-"""How far from the moment of judging a waiver may end. Who answers for a risk looks at it again each year; a waiver until 9999
-is no decision for a while but a rule switched off."""
+"""How long after the time of judging a waiver may end. The owner of a risk must review it each year; a waiver until 9999 would
+turn the rule off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Which gates must answer, by which figures, with which waivers, and how long the answer holds.
+    """Which gates must answer, by which figures, with which waivers, and how long the answer is valid.
 
-    ``gates`` maps a gate id to that gate's own policy value; a gate that is not named is not asked, so a policy that names
-    none is refused. ``digest`` is ``sha256:…`` of the policy's own bytes as read. ``amber_passes`` says that AMBER counts as
-    PASSED where a format knows only PASSED and FAILED (SLSA's VSA). ``written`` are those bytes, which the store keeps beside
-    what they judged; empty where nobody could read any. ``clock_skew`` is how far another clock may be ahead: inside it a
-    moment in the future is a warning, outside it is refused. ``as_then`` says that it is read to judge again what was judged
-    before: only then may its waivers go by a name alone, as those of earlier releases did.
+    ``gates`` maps a gate id to that gate's own policy value; a gate that is not named is not asked, so a policy without gates
+    is refused. ``digest`` is ``sha256:…`` of the policy's own bytes as read. ``amber_passes`` says that AMBER counts as PASSED
+    in a format that has only PASSED and FAILED (SLSA's VSA). ``written`` are those bytes, which the store keeps beside the
+    artifacts judged by them; empty if they could not be read. ``clock_skew`` is how far another clock may be ahead: a time in
+    the future is a warning within it, and is refused beyond it. ``as_then`` says that the policy is read to judge again what
+    was judged before: only then may its waivers name a subject only by its name, as those of earlier releases did.
     """
 
     name: str
@@ -50,7 +51,9 @@ class Policy:
             raise Refused(f"policy {self.name!r} names no gate, so it would judge nothing; add at least one under 'gates:'")
         for waiver in self.waivers:
             if waiver.by_name_alone and not self.as_then:
-                raise Refused(f"policy {self.name!r} waives {waiver.rule!r} by a name alone; name a digest, or say any content")
+                raise Refused(
+                    f"policy {self.name!r} waives {waiver.rule!r} by a subject's name alone; add a digest, or allow any content"
+                )
         if self.valid_for <= timedelta(0):
             raise Refused(f"policy {self.name!r} makes results valid for {self.valid_for}; use a positive duration such as P7D")
         if self.valid_for > MOST_VALID:

@@ -1,4 +1,4 @@
-"""Addresses of source repositories, compared without being fooled by how they are written."""
+"""Addresses of source repositories, compared so that different spellings cannot mislead."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _ADDRESS = late(
 def repository(address: str) -> str:
     """*address* in one spelling: ``scheme://host/path``, without ``git+``, ``@ref``, fragment, ``.git`` and trailing slashes.
 
-    Raises `Refused` on what two readers could take for two places: user names (``https://good@evil``), ``%`` escapes, ``..``,
-    empty steps, backslashes, queries.
+    Raises `Refused` if two readers could understand different places: user names (``https://good@evil``), ``%`` escapes,
+    ``..``, empty steps, backslashes, queries.
     """
     bare = address.partition("#")[0]
     match = _ADDRESS.fullmatch(bare)
     if match is None:
-        raise Refused(f"{address[:200]!r} is not a plain address of a repository; write it as https://host/owner/name")
+        raise Refused(f"{address[:200]!r} is not the plain address of a repository; write it as https://host/owner/name")
     path = (match["path"] or "").partition("@")[0].rstrip("/").removesuffix(".git")
     if any(step in ("", ".", "..") for step in path.split("/")[1:]):
         raise Refused(f"{address[:200]!r} has empty steps, '.' or '..' in its path")

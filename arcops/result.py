@@ -1,4 +1,4 @@
-"""What judging leaves behind: the result of a gate, and the report of a run. Neither can contradict its findings."""
+"""The results of judging: the result of a gate, and the report of a run. Neither can contradict its findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arcops.verdict import Verdict, worst
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
-    """The verdict of one gate. It is what its findings say, or this value cannot exist."""
+    """The verdict of one gate. It must be what its findings say, or this value cannot exist."""
 
     gate: str
     verdict: Verdict
@@ -42,9 +42,9 @@ class EvidenceRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run: the subject, every gate's result, the evidence and what was missing, and how long it holds.
+    """One run: the subject, every gate's result, the evidence, the missing evidence, and how long the report is valid.
 
-    ``site`` is the name of the place that judged, as its operator calls it, or empty where nobody named it.
+    ``site`` is the name that the operator gave to the place that judged, or empty if it has none.
     """
 
     subject: Subject
@@ -67,8 +67,10 @@ class Report:
         known = {record.digest for record in self.evidence}
         for result in self.results:
             for finding in result.findings:
-                strangers = set(finding.cites) - known
-                if strangers:
-                    raise Refused(f"finding {finding.rule!r} cites evidence {min(strangers)} that the report does not list")
+                unlisted = set(finding.cites) - known
+                if unlisted:
+                    raise Refused(f"finding {finding.rule!r} cites evidence {min(unlisted)} that the report does not list")
         if self.valid_until < self.judged_at:
-            raise Refused(f"the report on {self.subject.name!r} ends at {self.valid_until}, before it was judged")
+            raise Refused(
+                f"the report on {self.subject.name!r} is valid until {self.valid_until}, which is before it was judged"
+            )

@@ -1,8 +1,8 @@
-"""Our packages, named once, and where each of them would be found.
+"""Our packages, named once, and the place that each of them would be imported from.
 
-Users have packages named ``flows`` and ``tasks`` too. One of theirs that is found before ours would run in our place, so
-every door asks here first. It is asked before anything else is imported, so nothing is imported here either but what every
-interpreter holds already.
+Users have packages named ``flows`` and ``tasks`` too. If one of theirs were found before ours, it would run instead of ours, so
+every door checks this first. The check runs before anything else is imported, so this module imports only what every
+interpreter has already imported.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ ROOMS = (
     "arcops", "artifacts", "foundation", "reach", "amend", "manifests", "tasks", "gates", "flows", "capabilities",
     "adapters", "policies",
 )  # fmt: skip
-"""Every package that is installed with ArcOps. `pyproject.toml` and the tests are held to it."""
+"""Every package that is installed with ArcOps. The tests compare it with `pyproject.toml`."""
 
 HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # pathlib is not imported yet
-"""The folder that our packages lie in: a checkout, or ``site-packages``."""
+"""The folder that contains our packages: a checkout, or ``site-packages``."""
 
 
 def found_elsewhere() -> str:
-    """A sentence naming the first of our packages that is found elsewhere than beside this one, or nothing."""
+    """A sentence that names the first of our packages that is found in another folder than this one, or an empty string."""
     for room in ROOMS:
         for found in _found(room):
             if not _same(found, os.path.join(HOUSE, room)):  # noqa: PTH118
                 return (
-                    f"the package {room!r} would be taken from {found}, but ArcOps is at {HOUSE}, so another program's code "
-                    "would run in its place; run 'arcops' instead of 'python -m' there, and take that folder off PYTHONPATH"
+                    f"the package {room!r} would be imported from {found}, but ArcOps is at {HOUSE}, so another program's code "
+                    "would run instead; run 'arcops' instead of 'python -m' there, and remove that folder from PYTHONPATH"
                 )
     return ""
 
 
 def refuse_elsewhere() -> None:
-    """End this process with 1 and that sentence, if there is one."""
+    """End this process with exit code 1 and that sentence, if there is one."""
     if sentence := found_elsewhere():
         raise SystemExit(f"arcops: {sentence}")
 
 
 def leave_working_folder() -> None:
-    """Import nothing from the working folder any more: ``python -m`` puts it before the standard library."""
+    """Import nothing more from the working folder: ``python -m`` puts it before the standard library."""
     here = _working_folder()
     sys.path[:] = [entry for entry in sys.path if (entry and not _same(entry, here)) or _same(entry or here, HOUSE)]
 
@@ -56,7 +56,9 @@ def _working_folder() -> str:
 
 
 def _found(room: str) -> list[str]:
-    """The folder or file that *room* was imported from, if it was, and that it would be; nothing is imported to learn it."""
+    """The folder or file that *room* was imported from, if it was, and the one that it would be imported from now. This imports
+    nothing.
+    """
     imported = getattr(sys.modules.get(room), "__spec__", None)
     would = next((one for finder in sys.meta_path if (one := finder.find_spec(room, None)) is not None), None)
     return [_place(spec) for spec in (imported, would) if spec is not None]

@@ -1,4 +1,4 @@
-"""The folders below which a caller's files lie, each known by what the file system calls it and not by its name alone."""
+"""The folders below which a caller's files must be, each known by its number in the file system and not only by its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 class Root:
     """One folder: its path without links, and its ``device`` and ``inode`` when it was opened for this piece of work.
 
-    Whoever opens it again, in a process of its own too, compares both, so that no other folder is taken for it.
+    Code that opens it again, also in another process, compares both, so that another folder is not used by mistake.
     """
 
     path: Path
@@ -21,4 +21,4 @@ class Root:
 Roots = tuple[Root, ...] | None
 
 ANYWHERE: Roots = None
-"""Every file that this user can read, as on one's own command line."""
+"""Every file that this user can read, as on the user's own command line."""

@@ -1,4 +1,4 @@
-"""Signers: who was proven to have signed, and who may."""
+"""Signers: who was proven to have signed, and who may sign."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class SignerRule:
     """Who may sign which subjects.
 
     ``key`` is a key id, or ``*`` for any key that the operator put into the trust store. ``identity`` is matched exactly and
-    always together with ``issuer``: a name means nothing without who vouched for it. ``subjects`` are digests (``sha256:…``) of
-    what may be signed, or ``*`` for everything. Globs over names are those of earlier releases: no policy takes them any more,
-    for whoever checks a folder names it, and they are read only to judge again.
+    always together with ``issuer``: a name means nothing without the issuer that confirms it. ``subjects`` are digests
+    (``sha256:…``) of what may be signed, or ``*`` for everything. Globs over names are from earlier releases: no policy accepts
+    them any more, because the caller of a check chooses the name of a folder. They are read only to judge again.
     """
 
     key: str = ""
@@ -47,15 +47,15 @@ class SignerRule:
 
     def __post_init__(self) -> None:
         if bool(self.key) == bool(self.identity):
-            raise Refused("an allowed signer is either 'key' or 'identity' with 'issuer', not both and not neither")
+            raise Refused("an allowed signer needs either 'key', or 'identity' with 'issuer'")
         if self.identity and not self.issuer:
-            raise Refused(f"allowed signer {self.identity!r} needs the issuer that vouches for it")
+            raise Refused(f"allowed signer {self.identity!r} needs the issuer that confirms it")
         if not self.subjects:
-            raise Refused("an allowed signer with an empty list of subjects may sign nothing; drop it or name subjects")
+            raise Refused("an allowed signer with an empty list of subjects may sign nothing; remove it, or name subjects")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those of the ``subjects`` that go by a name."""
+        """Those of the ``subjects`` that are names."""
         return tuple(one for one in self.subjects if one != "*" and not _DIGEST.match(one))
 
     def allows(self, signer: ProvenSigner, subject_name: str, digests: Collection[str] = ()) -> bool:

@@ -1,11 +1,11 @@
-"""What is called where nobody listens."""
+"""Callbacks that do nothing, for callers that need no progress and no remarks."""
 
 from __future__ import annotations
 
 
 def silent(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
 def unheard(sentence: str) -> None:
-    """A remark that nobody hears."""
+    """Ignore the remark."""

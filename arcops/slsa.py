@@ -1,8 +1,8 @@
 """SLSA statements as values: build provenance v0.2 and v1, verification summaries v0.2 and v1, read by their specifications.
 
 Sources: slsa.dev ``provenance/v0.2``, ``spec/v1.0/provenance``, ``verification_summary/v0.2`` and its v1.0 successor; in-toto
-attestation v1 ``resource_descriptor.md`` and ``digest_set.md``. Unknown fields are passed over, as the specifications demand;
-a field of the wrong shape is refused, and a missing required one too.
+attestation v1 ``resource_descriptor.md`` and ``digest_set.md``. Unknown fields are ignored, as the specifications require;
+a field of the wrong form is refused, and so is a missing required field.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How the subject was built, whichever version said it.
+    """How the subject was built, in the terms of any version.
 
     ``sources`` are the places that the build definition names as the source, as written. ``parameters`` are the names of the
-    other external parameters that have a value, sorted: whoever asked for the build chose them. ``started`` and ``finished``
-    are the builder's word.
+    other external parameters that have a value, sorted: the person who started the build chose them. ``started`` and
+    ``finished`` are what the builder says.
     """
 
     builder: str
@@ -56,7 +56,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelCount:
-    """So many of the artifact's dependencies were verified at ``level``."""
+    """``count`` of the artifact's dependencies were verified at ``level``."""
 
     level: str
     count: int
@@ -76,33 +76,35 @@ class Summary:
 
 
 def build_level(levels: tuple[str, ...]) -> int:
-    """The SLSA build level that *levels* state; 0 where they state none."""
+    """The SLSA build level that *levels* state; 0 if they state none."""
     return max((int(match.group(1)) for match in map(_LEVEL.fullmatch, levels) if match), default=0)
 
 
 def parse_provenance(predicate_type: str, predicate: object) -> Provenance:
-    """The provenance in a decoded *predicate*. Raises `Refused` naming the field that is missing or misshapen."""
+    """The provenance in a decoded *predicate*. Raises `Refused` that names the field that is missing or has the wrong form."""
     what = "the provenance"
     root = _object(predicate, what)
     if predicate_type == PROVENANCE_V02:
         return _provenance_v02(root)
     if predicate_type == PROVENANCE_V1:
         return _provenance_v1(root)
-    raise Refused(f"{predicate_type!r} is no SLSA provenance of version 0.2 or 1")
+    raise Refused(f"{predicate_type!r} is not an SLSA provenance of version 0.2 or 1")
 
 
 def parse_summary(predicate_type: str, predicate: object) -> Summary:
-    """The verification summary in a decoded *predicate*. Raises `Refused` naming the field that is missing or misshapen."""
+    """The verification summary in a decoded *predicate*. Raises `Refused` that names the field that is missing or has the wrong
+    form.
+    """
     root = _object(predicate, "the summary")
     if predicate_type == SUMMARY_V02:
         return _summary_v02(root)
     if predicate_type == SUMMARY_V1:
         return _summary_v1(root)
-    raise Refused(f"{predicate_type!r} is no SLSA verification summary of version 0.2 or 1")
+    raise Refused(f"{predicate_type!r} is not an SLSA verification summary of version 0.2 or 1")
 
 
 def digest_set(value: object, what: str) -> tuple[Digest, ...]:
-    """An in-toto DigestSet, sorted by algorithm; ``null`` is empty. Raises `Refused` where a value is not lower-case hex."""
+    """An in-toto DigestSet, sorted by algorithm; ``null`` is empty. Raises `Refused` if a value is not lower-case hex."""
     members = _object(value, what, optional=True)
     if len(members) > 64:
         raise Refused(f"{what} lists {len(members)} digests of one thing")
@@ -151,7 +153,7 @@ def _provenance_v1(root: Mapping[str, object]) -> Provenance:
 
 
 def _sources(name: str, value: object) -> Iterator[str]:
-    """The source that the external parameter *name* holds, in the shapes of the build types that are in use.
+    """The source that the external parameter *name* holds, in the forms of the build types that are in use.
 
     GitHub's ``workflow`` {repository, ref, path}; ``source`` as a URI (GitLab) or {uri, digest} (slsa-github-generator);
     ``sourceToBuild`` and ``buildConfigSource`` {repository, ref} (Google Cloud Build); a plain ``repository``.
@@ -196,7 +198,7 @@ def _summary(
     counts: list[LevelCount] = []
     for level, count in _object(root.get(dependencies), dependencies, optional=True).items():
         if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**53:
-            raise Refused(f"its {dependencies!r} counts {level!r} with what is no whole number")
+            raise Refused(f"its {dependencies!r} counts {level!r} with a value that is not a whole number")
         counts.append(LevelCount(level=_modern(level), count=count))
     modern = [_modern(level) for level in levels]
     if len(modern) != len(set(modern)) or sum(_LEVEL.fullmatch(level) is not None for level in modern) > 1:
@@ -213,7 +215,7 @@ def _summary(
 
 
 def _modern(level: str) -> str:
-    """SLSA 0.1 levels in 1.0's words: the old level 4 has no equal, and promises at least build level 3."""
+    """SLSA 0.1 levels in the terms of 1.0: the old level 4 has no equal, and promises at least build level 3."""
     match = _OLD_LEVEL.fullmatch(level)
     return f"SLSA_BUILD_LEVEL_{min(int(match.group(1)), 3)}" if match else level
 
@@ -254,7 +256,7 @@ def _resources(value: object, what: str) -> Iterator[Resource]:
 
 
 def _loose(value: object, what: str) -> tuple[Digest, ...]:
-    """Digests of dependencies, which are shown and not matched; builders write some in other encodings than hex."""
+    """Digests of dependencies, which are shown but not compared; builders write some in other encodings than hex."""
     members = _object(value, f"{what}.digest", optional=True)
     good = {name: digest for name, digest in members.items() if isinstance(digest, str) and re.fullmatch("[0-9a-f]+", digest)}
     return tuple(Digest(algorithm=name, value=good[name]) for name in sorted(good))

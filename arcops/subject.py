@@ -28,8 +28,8 @@ class Digest:
 class Subject:
     """A judged thing: an in-toto ResourceDescriptor (in-toto attestation v1, ``spec/v1/resource_descriptor.md``).
 
-    ``kind`` is ``model``, ``mcp-server``, ``network``, ``gpu-node``, … A subject without a digest names nothing that
-    anyone could check later, so it is refused.
+    ``kind`` is ``model``, ``mcp-server``, ``network``, ``gpu-node``, … A subject without a digest could not be checked later,
+    so it is refused.
     """
 
     name: str
@@ -40,6 +40,6 @@ class Subject:
         if not self.name or not self.kind:
             raise Refused("a subject needs a name and a kind")
         if not self.digests:
-            raise Refused(f"subject {self.name!r} has no digest; a judged thing is named by its content")
+            raise Refused(f"subject {self.name!r} has no digest; a subject must be named by its content")
         if len({digest.algorithm for digest in self.digests}) != len(self.digests):
-            raise Refused(f"subject {self.name!r} carries two digests of one algorithm")
+            raise Refused(f"subject {self.name!r} has two digests of one algorithm")

@@ -1,10 +1,12 @@
-"""How much of the world a run may reach: one setting, three tiers."""
+"""What a run may connect to: one setting, three tiers."""
 
 from enum import Enum
 
 
 class Tier(Enum):
-    """``AIR_GAPPED`` opens no socket off the machine; ``RESTRICTED`` only to what somebody named; ``CONNECTED`` may update."""
+    """``AIR_GAPPED`` opens no connection off the machine; ``RESTRICTED`` only to named addresses; ``CONNECTED`` may
+    update data.
+    """
 
     AIR_GAPPED = "air-gapped"
     RESTRICTED = "restricted"

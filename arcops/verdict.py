@@ -25,5 +25,5 @@ _SEVERITY = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of *verdicts*. Nothing was judged when there is none, so that is RED."""
+    """The worst of *verdicts*. If there is no verdict, nothing was judged, so the result is RED."""
     return max(verdicts, default=Verdict.RED)

@@ -1,12 +1,12 @@
 """Is one thing slower than another by more than a tolerance? Three zones, by the ratio of medians and a bootstrap interval.
 
-The unit is the session, not the sample: samples of one session share its heat, its clocks and its neighbours, so they are no
-independent witnesses. Percentiles keep their order under the logarithm, so the interval of the log-ratio is the logarithm of
-this one; staying with the ratio keeps every step in whole numbers, and the answer the same on every machine.
+The unit is the session, not the sample: samples of one session share its heat, its clocks and other load, so they are not
+independent. Percentiles keep their order under the logarithm, so the interval of the log-ratio is the logarithm of this one.
+The ratio keeps every step in whole numbers, and the answer the same on every machine.
 
-Nor are dice thrown: how often each of the times is the median of a resample is known exactly (B. Efron, "Bootstrap Methods:
-Another Look at the Jackknife", 1979, section 2), so what a bootstrap only samples is counted here. An even number of times is
-resampled one fewer at a time, so that a median is always one of them; the interval is a little wider for it.
+No random numbers are used: how often each of the times is the median of a resample is known exactly (B. Efron, "Bootstrap
+Methods: Another Look at the Jackknife", 1979, section 2), so it is counted here instead of sampled. If the number of times is
+even, each resample has one fewer, so that a median is always one of the times; this makes the interval a little wider.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEAST_SESSIONS = 5
 (``benches/judging.py``)."""
 
 _OUTSIDE = 25
-"""Of 1000 resamples, how many lie below the interval, and how many above: 95 percent lie inside."""
+"""Of 1000 resamples, how many are below the interval, and how many above: 95 percent are inside."""
 
 
 class Zone(Enum):
@@ -38,14 +38,16 @@ class Zone(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Time here over time there, in millionths: 1,050,000 is 5 percent slower. ``low`` to ``high`` holds it at 95 percent."""
+    """Time here over time there, in millionths: 1,050,000 is 5 percent slower. ``low`` to ``high`` is its 95 percent
+    interval.
+    """
 
     ratio: int
     low: int
     high: int
 
     def zone(self, tolerance: int) -> Zone:
-        """*tolerance* in percent: how much slower is still the same."""
+        """*tolerance* in percent: how much slower still counts as equal."""
         most = PPM + tolerance * PPM // 100
         if self.low > most:
             return Zone.BEYOND
@@ -53,7 +55,7 @@ class Interval:
 
 
 def median(figures: Sequence[int]) -> int:
-    """The middle one, or the mean of the two in the middle, rounded down. Raises `Refused` of nothing."""
+    """The middle one, or the mean of the two in the middle, rounded down. Raises `Refused` if there is no figure."""
     if not figures:
         raise Refused("nothing was measured, so it has no median")
     ordered = sorted(figures)
@@ -62,15 +64,15 @@ def median(figures: Sequence[int]) -> int:
 
 
 def compare(here: Sequence[int], there: Sequence[int]) -> Interval:
-    """How *here* stands to *there*: each the positive medians of sessions, in one unit of time.
+    """*here* compared with *there*: each are the positive medians of sessions, in one unit of time.
 
-    Raises `Refused` where either has fewer than `LEAST_SESSIONS` sessions, or a time that is not positive.
+    Raises `Refused` if either has fewer than `LEAST_SESSIONS` sessions, or a time that is not positive.
     """
     for name, times in (("here", here), ("there", there)):
         if len(times) < LEAST_SESSIONS:
             raise Refused(f"{len(times)} session(s) {name} are too few to compare; measure at least {LEAST_SESSIONS}")
         if min(times) <= 0:
-            raise Refused(f"a session {name} took {min(times)}, which no clock tells; measure again")
+            raise Refused(f"a session {name} took {min(times)} ns, which is not possible; measure again")
     ours, theirs = sorted(here), sorted(there)
     return Interval(
         ratio=median(here) * PPM // median(there),
@@ -80,13 +82,15 @@ def compare(here: Sequence[int], there: Sequence[int]) -> Interval:
 
 
 def against(here: Sequence[int], figure: int) -> Interval:
-    """How *here*, the medians of sessions, stands to a *figure* without any doubt of its own, such as a data sheet's."""
+    """*here*, the medians of sessions, compared with an exact *figure*, such as a data sheet's."""
     return compare(here, (figure,) * LEAST_SESSIONS)
 
 
 @cache
 def _reached(count: int) -> tuple[int, ...]:
-    """Of all resamples of *count* times, how many have a median that is at most the k-th smallest: for k from 0 to *count*."""
+    """The number of resamples of *count* times that have a median of at most the k-th smallest time, for k from 0 to
+    *count*.
+    """
     drawn = count - 1 + count % 2
     half = drawn // 2 + 1
     return tuple(
@@ -96,7 +100,7 @@ def _reached(count: int) -> tuple[int, ...]:
 
 
 def _percentile(ours: Sequence[int], theirs: Sequence[int], per_mille: int) -> int:
-    """The least ratio that at least so many of 1000 pairs of resamples do not pass."""
+    """The smallest ratio that at least *per_mille* of 1000 pairs of resamples do not exceed."""
     reached, weights = _reached(len(ours)), _reached(len(theirs))
     needed = per_mille * reached[-1] * weights[-1]
     least, most = ours[0] * PPM // theirs[-1], ours[-1] * PPM // theirs[0]

@@ -1,12 +1,12 @@
-"""Was every file that somebody attached to this check read by something?
+"""Was every file that was attached to this check read and used?
 
-Why: who attaches a signature, an SBOM or an attestation means it to count. If it is not recognised, or if the policy asks
-nothing that would read it, the check would answer as though it had never been given, and nobody would notice.
+Why: A user who attaches a signature, an SBOM or an attestation expects it to count. If the file is not recognised, or no gate
+of the policy reads it, the check would answer as if the file had never been attached, and the user would not notice.
 
-Judged: that each attached file became part of some evidence. This gate is asked whenever a file is attached, whether the policy
-names it or not.
+Judged: that each attached file became part of some evidence. This gate is asked whenever a file is attached, even if the policy
+does not name it.
 
-Fix: Give the file the name and the form of what it is, name the gate that judges it in the policy, or leave it away.
+Fix: Give the file the right name and format, add the gate that judges it to the policy, or do not attach it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from gates.words import shown
 
 _RECOGNISED = (
     "Signatures (*.sig, *.sigstore.json), SBOMs (CycloneDX, SPDX), attestations (*.intoto.jsonl, *.att, *.dsse.json) and"
-    " VEX documents are recognised, each where the policy asks a gate that judges them."
+    " VEX documents are recognised, each if the policy asks a gate that judges them."
 )
 
 READ = Rule(
     id="attachments/read",
-    asks="Was every attached file read by something that this policy asks?",
-    fix=f"Leave the file away, or mend its name, its form or the policy. {_RECOGNISED}",
+    asks="Was every attached file read by a gate of this policy?",
+    fix=f"Do not attach the file, or correct its name, its format or the policy. {_RECOGNISED}",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachmentsPolicy:
-    """``allow_unread`` lets attached files that nobody read pass with a warning."""
+    """``allow_unread`` makes an attached file that nothing read a warning."""
 
     allow_unread: bool = False
 
@@ -52,7 +52,7 @@ def examples() -> Iterator[Example[AttachmentsPolicy]]:
 
     yield example("nothing was attached", Verdict.GREEN)
     yield example("an attached signature that was read", Verdict.GREEN, signature)
-    yield example("attached notes that nothing reads, which the policy lets pass", Verdict.AMBER, signature, notes, allow=True)
+    yield example("attached notes that nothing reads, which the policy allows", Verdict.AMBER, signature, notes, allow=True)
     yield example("attached notes that nothing reads", Verdict.RED, signature, notes)
 
 
@@ -68,10 +68,10 @@ def attachments(seen: Seen, policy: AttachmentsPolicy) -> Iterator[Finding]:
                 continue
             name = shown(file.name)
             if file.problem:
-                yield READ.unknown(f"{name} was attached, and nothing read it: {shown(file.problem)}.", found, about=name)
+                yield READ.unknown(f"{name} was attached, but nothing could read it: {shown(file.problem)}.", found, about=name)
                 continue
             answer = READ.warns if policy.allow_unread else READ.fails
-            text = f"{name} was attached, and nothing read it: no gate of this policy recognises what it is."
+            text = f"{name} was attached, but nothing read it: no gate of this policy recognises its format."
             yield answer(text, found, about=name)
 
     yield from listed(findings(), well, rest="{count} more attached files were not read.")

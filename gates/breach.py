@@ -1,4 +1,4 @@
-"""How grave a breach is, where the policy decides it."""
+"""How grave a breach is, if the policy decides it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from arcops.finding import Cited, Finding, Outcome, Rule
 
 
 class Weight(Enum):
-    """What a breach becomes: RED, AMBER, or nothing."""
+    """What a breach becomes: RED, AMBER, or a pass."""
 
     FAIL = "fail"
     WARN = "warn"
@@ -20,11 +20,11 @@ class Weight(Enum):
 
 
 def weighed(rule: Rule, weight: Weight, text: str, *cites: Cited, about: str = "") -> Finding:
-    """What was seen, as grave as *weight* says."""
+    """A finding about what was seen, as grave as *weight* says."""
     say = {Weight.FAIL: rule.fails, Weight.WARN: rule.warns}.get(weight)
     return say(text, *cites, about=about) if say else rule.passes(text, *cites, about=about)
 
 
 def doubted(rule: Rule, weight: Weight, text: str, *cites: Cited) -> Finding:
-    """What nobody saw, as grave as *weight* says; where that is RED, it is unknown."""
+    """A finding about what was not seen, as grave as *weight* says; if that is RED, it is UNKNOWN."""
     return rule.unknown(text, *cites) if weight is Weight.FAIL else weighed(rule, weight, text, *cites)

@@ -1,4 +1,4 @@
-"""How gates say names from outside to people."""
+"""How gates show people names that come from outside."""
 
 from __future__ import annotations
 

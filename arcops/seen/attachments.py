@@ -1,4 +1,4 @@
-"""The files that somebody attached to a check, and who among the collectors read each of them."""
+"""The files that were attached to a check, and the collectors that read each of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AttachmentSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments(Body):
-    """Every attached file once, in the order in which they were given; none where nothing was attached."""
+    """Every attached file once, in the order in which they were given; empty if nothing was attached."""
 
     KIND: ClassVar[str] = "attachments"
 

@@ -15,7 +15,7 @@ from arcops.subject import Digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedSubject:
-    """A subject as a statement names it: the name is a hint, the digests are the claim."""
+    """A subject as a statement names it: the name is a hint, the digests count."""
 
     name: str
     digests: tuple[Digest, ...]
@@ -25,12 +25,12 @@ class StatedSubject:
 class AttestationSeen:
     """One in-toto statement in one envelope.
 
-    ``path`` is relative to the subject, or the file name alone where ``attached``; ``line`` counts from 1 in files with one
-    envelope a line, and is 0 elsewhere. ``sha256`` is that of the file. ``signers`` are the proven ones and ``keys`` the ids of
-    the keys behind them; empty where nothing could be proven: ``problem`` then says why, and what else is told is only
-    claimed. ``predicate`` is the predicate's JSON text exactly as signed; ``provenance`` and ``summary`` are the same as
-    values where it is SLSA's and sound, and ``misshapen`` says why where it is SLSA's and is not. ``trusted_time`` is from a
-    log or a timestamp authority, never the local clock.
+    ``path`` is relative to the subject, or the file name alone if ``attached``; ``line`` counts from 1 in files with one
+    envelope for each line, and is 0 in other files. ``sha256`` is that of the file. ``signers`` are the proven ones and
+    ``keys`` the ids of the keys behind them; they are empty if nothing could be proven: ``problem`` then says why, and the
+    other fields are only claims. ``predicate`` is the predicate's JSON text exactly as signed; ``provenance`` and ``summary``
+    are the same as values if it is a valid SLSA predicate, and ``misshapen`` says why an SLSA predicate is not valid.
+    ``trusted_time`` is from a log or a timestamp authority, never from the local clock.
     """
 
     path: str
@@ -50,7 +50,7 @@ class AttestationSeen:
 
     @property
     def about(self) -> str:
-        """How findings name it."""
+        """The name that findings use."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 

@@ -1,4 +1,4 @@
-"""A site's baseline: what machines of a kind did when they were well, in one signed file that needs nothing beside it."""
+"""A site's baseline: the figures of healthy machines of one kind, in one signed file that is complete by itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from arcops.zones import LEAST_SESSIONS, median
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """One figure of one model: ``times`` are the medians of sessions in nanoseconds, of all its devices together."""
+    """One figure of one model: ``times`` are the medians of sessions in nanoseconds, of all devices of that model together."""
 
     name: str
     model: str
@@ -39,8 +39,8 @@ class CanaryTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """``artifact`` is the sealed report that it was taken from, whose ``verdict`` was not RED; ``evidence`` the digest of the
-    samples behind it. ``site`` may be empty.
+    """``artifact`` is the sealed report that the baseline was made from, whose ``verdict`` was not RED; ``evidence`` is the
+    digest of the samples behind it. ``site`` may be empty.
     """
 
     subject: Subject
@@ -56,30 +56,30 @@ class Baseline:
 
     def __post_init__(self) -> None:
         if self.verdict is Verdict.RED:
-            raise Refused("a baseline was taken from a RED artifact, which says that the machine was not well; measure again")
+            raise Refused("a baseline was made from a RED artifact, so the machine was not healthy; measure again")
         if len({(known.name, known.model) for known in self.figures}) != len(self.figures) or not self.figures:
-            raise Refused("a baseline holds no figure, or one of them twice")
+            raise Refused("a baseline has no figure, or has one figure twice")
         for model, times in ((one.model, one.times) for group in (self.figures, self.canary) for one in group):
             if len(times) < LEAST_SESSIONS or min(times) <= 0:
                 raise Refused(
-                    f"a baseline holds {len(times)} session(s) of a {model}, or a time that is not positive;"
+                    f"a baseline has {len(times)} session(s) of a {model}, or a time that is not positive;"
                     f" at least {LEAST_SESSIONS} are needed"
                 )
 
     def figure(self, name: str, model: str) -> Known | None:
-        """What is known of the figure *name* on a *model*."""
+        """The figure *name* on a *model*, or ``None``."""
         return next((known for known in self.figures if (known.name, known.model) == (name, model)), None)
 
     def canary_on(self, model: str) -> CanaryTimes | None:
-        """What is known of the canary on a *model*."""
+        """The times of the canary on a *model*, or ``None``."""
         return next((one for one in self.canary if one.model == model), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baselines(Body):
-    """The baseline that was given, or none. ``said`` is why one that was given cannot be believed, else empty.
+    """The baseline that was given, or ``None``. ``said`` is why a given baseline cannot be trusted, else empty.
 
-    ``signers`` are keys of the trust folder whose signatures were proven; ``file`` is its SHA-256, lower-case hex.
+    ``signers`` are keys of the trust folder whose signatures were proven; ``file`` is the file's SHA-256, lower-case hex.
     """
 
     KIND: ClassVar[str] = "benchmark-baseline"
@@ -103,9 +103,9 @@ def model_of(device: str, machines: Iterable[Machine]) -> str:
 def known_figures(body: Benchmark) -> tuple[Known, ...]:
     """Every figure that was measured, the sessions of equal devices together, without those that were disturbed.
 
-    Where too few of a figure are left, it is in with all of them.
+    If too few sessions of a figure are left, all its sessions are used.
 
-    Raises `Refused` where two devices of one model did different work, whose times do not compare.
+    Raises `Refused` if two devices of one model did different work, because their times cannot be compared.
     """
     found: dict[tuple[str, str], Known] = {}
     for figure in body.figures:
@@ -113,7 +113,7 @@ def known_figures(body: Benchmark) -> tuple[Known, ...]:
             one = _known(figure, body)
             before = found.get((one.name, one.model))
             if before is not None and before.work != one.work:
-                raise Refused(f"two devices did different work for {one.name!r}, so they make no baseline together")
+                raise Refused(f"two devices did different work for {one.name!r}, so they cannot be in one baseline")
             times = (*(before.times if before else ()), *one.times)
             found[one.name, one.model] = Known(name=one.name, model=one.model, unit=one.unit, work=one.work, times=times)
     return tuple(found.values())

@@ -1,4 +1,4 @@
-"""What a machine did in a benchmark: every sample's raw time, in whole nanoseconds, and whether the results were right."""
+"""The results of a benchmark: every sample's raw time, in whole nanoseconds, and whether the calculated results were right."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Unit(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One visit: ``samples`` after a warm-up, and the samples of the canary that was measured between them."""
+    """One session: ``samples`` after a warm-up, and the samples of the ``canary`` that ran before and after them."""
 
     samples: tuple[int, ...]
     canary: tuple[int, ...]
@@ -33,7 +33,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """Results held against a reference: of ``compared`` elements ``wrong`` differ. ``how`` names the reference."""
+    """Results compared with a reference: of ``compared`` elements, ``wrong`` differ. ``how`` names the reference."""
 
     how: str
     compared: int
@@ -42,7 +42,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One figure of one device. ``work`` is what a sample does; ``said`` is why there are no sessions, or too few, else
+    """One figure of one device. ``work`` is the work of one sample; ``said`` is why there are no sessions, or too few, else
     empty.
 
     ``device`` is the UUID of a GPU (two joined by ``>`` for copies between them), or ``cpu``.
@@ -63,14 +63,14 @@ class Measured:
 
     @property
     def rate(self) -> int | None:
-        """Work in one second, by the median of medians; ``None`` where nothing was measured."""
+        """Work in one second, by the median of medians; ``None`` if nothing was measured."""
         return self.work * 10**9 // median(self.times) if self.sessions else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """While a load was kept up: ``at`` microseconds after it began, one round's time in nanoseconds, clock in MHz, degrees
-    Celsius, milliwatts and the reasons that the driver gave for a lower clock. ``None`` is what could not be asked.
+    """A moment of a sustained load: ``at`` microseconds after it began, one round's time in nanoseconds, clock in MHz, degrees
+    Celsius, milliwatts, and the reasons that the driver gave for a lower clock. A field is ``None`` if it could not be read.
     """
 
     at: int
@@ -83,7 +83,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sustained:
-    """A load kept up. ``said`` is why there is none, else empty."""
+    """A sustained load. ``said`` is why it was not run completely, else empty."""
 
     device: str
     name: str
@@ -93,7 +93,7 @@ class Sustained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One device that was measured. ``model`` is what its driver, or the kernel, calls it; ``software`` what drove it."""
+    """One device that was measured. ``model`` is what its driver, or the kernel, calls it; ``software`` is what ran it."""
 
     device: str
     model: str
@@ -102,7 +102,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark(Body):
-    """What was asked and what came of it. ``decided`` says that more sessions would have changed nothing."""
+    """The exercise and its results. ``decided`` says that more sessions would have changed nothing."""
 
     KIND: ClassVar[str] = "benchmark"
 
@@ -116,6 +116,6 @@ class Benchmark(Body):
 
     @property
     def names_subject(self) -> str:
-        """SHA-256 over the devices, a line each: a benchmark tells of hardware, which has no bytes."""
+        """SHA-256 over the devices, one line each: a benchmark is about hardware, which has no bytes."""
         lines = sorted(f"{machine.device} {machine.model}" for machine in self.machines)
         return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() if lines else ""

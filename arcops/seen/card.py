@@ -1,4 +1,5 @@
-"""What the publisher says of the model: the model card's facts, and every licence that card, files and configuration state."""
+"""What the publisher says about the model: the model card's facts, and every licence that card, files and configuration
+state."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from arcops.evidence import Body
 
 
 class Fact(Enum):
-    """A thing that a model card may tell. ``EVALUATION`` is results; ``TASK`` is what the model does (``pipeline_tag``)."""
+    """A fact that a model card may state. ``EVALUATION`` is results; ``TASK`` is what the model does (``pipeline_tag``)."""
 
     BASE_MODEL = "base-model"
     DATASETS = "datasets"
@@ -26,7 +27,9 @@ class Fact(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactSeen:
-    """A fact that the card tells. ``values`` are from the front matter; ``section`` is the heading whose text tells it."""
+    """A fact that the card states. ``values`` are from the front matter; ``section`` is the heading of the text that
+    states it.
+    """
 
     fact: Fact
     values: tuple[str, ...] = ()
@@ -35,7 +38,7 @@ class FactSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardSeen:
-    """One model card. ``facts`` are sorted by name; ``problems`` say in sentences what of it could not be read."""
+    """One model card. ``facts`` are sorted by name; ``problems`` are sentences that say which parts could not be read."""
 
     path: str
     sha256: str
@@ -44,7 +47,7 @@ class CardSeen:
 
 
 class LicenceSource(Enum):
-    """Where a licence is stated: a card's front matter, a licence file's text, or a configuration file's field."""
+    """The place of a licence statement: a card's front matter, a licence file's text, or a configuration file's field."""
 
     CARD = "card"
     CONFIG = "config"
@@ -55,9 +58,9 @@ class LicenceSource(Enum):
 class LicenceSeen:
     """One statement of a licence.
 
-    ``stated`` is as written (empty for a text). ``expression`` is the SPDX expression that it was recognised as, empty where
-    it was not; ``problem`` then says why. ``own`` is true where it speaks for the whole subject (at the top, or beside the
-    card nearest to the top), and false for a licence deeper inside, of a part.
+    ``stated`` is as written (empty for a text). ``expression`` is the SPDX expression that it was recognised as, empty if it
+    was not; ``problem`` then says why. ``own`` is true if it is about the whole subject (at the top, or beside the card nearest
+    to the top), and false for the licence of a part, deeper inside.
     """
 
     path: str
@@ -72,7 +75,7 @@ class LicenceSeen:
 class Card(Body):
     """Every card and every statement of a licence in the ``looked_at`` files of the subject, sorted by path.
 
-    Both may be empty: that none of the files is a card was seen, and the gate decides what it means.
+    Both may be empty: then it was seen that no file is a card, and the gate decides what this means.
     """
 
     KIND: ClassVar[str] = "card"

@@ -1,4 +1,4 @@
-"""What sealed artifacts say of the models that workloads name."""
+"""What sealed artifacts say about the models that workloads name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from arcops.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clearance:
-    """One artifact about what has this digest, its signature proven by the ``signers``, all keys of the trust folder.
+    """One artifact about the subject with this digest. Its signature by the ``signers``, all keys of the trust folder, is
+    proven.
 
     ``kind`` is what the artifact calls its subject, ``position`` its number in the log, which says what is newer.
     """
@@ -33,7 +34,7 @@ class Clearance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An artifact about a named model of which it is not known whether it counts. ``said`` says why."""
+    """An artifact about a named model. It is not known whether it counts; ``said`` says why."""
 
     model: str
     artifact: str
@@ -45,8 +46,8 @@ class Clearances(Body):
     """Every artifact that counts here, in the order of the log.
 
     ``unproven`` are artifacts about a named model that do not count: no trusted key signed them, or the key or the artifact is
-    revoked. ``doubts`` may count. ``problems`` say what is wrong with the log that all of this was read from.
-    ``own_key`` is the id of the key that signs where this was collected.
+    revoked. ``doubts`` may count. ``problems`` say what is wrong with the log that all this was read from.
+    ``own_key`` is the id of the key of the site that collected this.
     """
 
     KIND: ClassVar[str] = "clearances"

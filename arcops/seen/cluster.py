@@ -1,7 +1,8 @@
-"""What a Kubernetes cluster said of itself, list by list, at one moment of its API server's clock.
+"""What a Kubernetes cluster reported about itself, list by list, at one moment of its API server's clock.
 
-A list that was not given is named in ``unlisted`` with the reason, and none of its items are here: a reader that forgets to ask
-finds nothing, which must never pass for "nothing is wrong". A kind that the cluster does not serve is named in ``absent``.
+A list that could not be read is named in ``unlisted`` with the reason, and none of its items are here. Code that does not check
+``unlisted`` finds nothing, which must never count as "nothing is wrong". A kind that the cluster does not serve is in
+``absent``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SUFFIX = {
 
 
 def quantity(text: str) -> Decimal | None:
-    """The number that a Kubernetes quantity stands for, such as ``1500m`` or ``40Gi``; `None` where it is none.
+    """The number that a Kubernetes quantity stands for, such as ``1500m`` or ``40Gi``; `None` if it is not a quantity.
 
     Source: the grammar in ``k8s.io/apimachinery/pkg/api/resource/quantity.go``.
     """
@@ -38,7 +39,7 @@ def quantity(text: str) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """So much of a resource, as a quantity in the API server's own words."""
+    """An amount of a resource, as a quantity as the API server writes it."""
 
     resource: str
     quantity: str
@@ -46,7 +47,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlisted:
-    """A list that could not be had, or not be read, and why."""
+    """A list that could not be fetched or read, and why."""
 
     what: str
     why: str
@@ -79,7 +80,7 @@ class NodeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A node's heartbeat. ``renewed`` is by the node's own clock; ``duration`` are the seconds that it counts for."""
+    """A node's heartbeat. ``renewed`` is by the node's own clock; ``duration`` are the seconds that it is valid for."""
 
     node: str
     renewed: datetime | None
@@ -128,7 +129,7 @@ class StorageClassSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsiDriverSeen:
-    """``capacity``: does it publish what it has free?"""
+    """``capacity``: does it publish its free space?"""
 
     name: str
     capacity: bool
@@ -136,7 +137,7 @@ class CsiDriverSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """Free room of a storage class in one part of the cluster, and the largest volume that fits; empty where nobody says."""
+    """Free space of a storage class in one part of the cluster, and the largest volume that fits; empty if not published."""
 
     storage_class: str
     free: str
@@ -164,7 +165,7 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSeen:
-    """An admission webhook; ``service`` is empty where it is called by URL."""
+    """An admission webhook; ``service`` is empty if it is called by URL."""
 
     configuration: str
     name: str
@@ -187,7 +188,7 @@ class QuotaLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitLine:
-    """What a LimitRange says of one resource of a ``Container`` or ``Pod``; empty where it says nothing."""
+    """The limits of a LimitRange for one resource of a ``Container`` or ``Pod``; empty if it sets none."""
 
     namespace: str
     limits: str
@@ -208,7 +209,7 @@ class AccountSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeprecatedApi:
-    """A deprecated API that somebody asked this API server for since it started. ``removed`` is the release without it."""
+    """A deprecated API that was requested from this API server since it started. ``removed`` is the release without it."""
 
     group: str
     version: str
@@ -218,8 +219,8 @@ class DeprecatedApi:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster(Body):
-    """The whole. ``root`` is the SHA-256 over the snapshot's files; ``served`` is the API server's clock, ``heartbeats`` the
-    same when it listed the leases; ``version`` is its release.
+    """The whole cluster. ``root`` is the SHA-256 over the snapshot's files; ``served`` is the API server's clock,
+    ``heartbeats`` the same when it listed the leases; ``version`` is its release.
     """
 
     KIND: ClassVar[str] = "cluster"
@@ -247,7 +248,7 @@ class Cluster(Body):
     limits: tuple[LimitLine, ...] = ()
     accounts: tuple[AccountSeen, ...] = ()
     mirrored: tuple[str, ...] = ()
-    """The registries, or parts of them, that the cluster is told to pull from elsewhere."""
+    """The registries, or parts of them, for which the cluster is configured to pull from a mirror."""
     deprecated: tuple[DeprecatedApi, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""What somebody declared that a network should be: the other side of drift."""
+"""The network as it was declared: the other side of drift."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arcops.seen.network import Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared(Body):
-    """The network that the declared manifests describe. It names no subject: judged is what it is compared with."""
+    """The network that the declared manifests describe. It names no subject: the network that it is compared with is judged."""
 
     KIND: ClassVar[str] = "declared"
 

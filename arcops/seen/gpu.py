@@ -1,7 +1,7 @@
-"""What the GPUs of a node and their driver said of themselves.
+"""What the GPUs of a node and their driver reported about themselves.
 
-Every signal is a value or an `Unread` with the reason, never a blank: no number stands for "not available", and no reader can
-compare a signal before asking which of the two it is.
+Every signal is a value or an `Unread` with the reason. No number stands for "not available", and code must check which of the
+two a signal is before it compares it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from arcops.evidence import Body
 
 
 class Why(Enum):
-    """Why a signal could not be read. ``BLANK``: the driver answered with a pattern that stands for no value."""
+    """Why a signal could not be read. ``BLANK``: the driver answered with a pattern that means "no value"."""
 
     UNSUPPORTED = "not-supported"
     FORBIDDEN = "not-permitted"
@@ -42,7 +42,7 @@ Names = tuple[str, ...] | Unread
 
 
 class DriverState(Enum):
-    """What came of the first call to the driver's library."""
+    """The result of the first call to the driver's library."""
 
     ANSWERS = "answers"
     NO_BINDING = "no-binding"
@@ -66,10 +66,11 @@ class Confidential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuDriver(Body):
-    """The driver, or what was found in its place.
+    """The driver, or what was found instead of it.
 
-    ``cuda`` is the newest CUDA that it runs, as a thousand times major plus ten times minor. ``on_bus`` counts the NVIDIA GPUs
-    on the PCI bus that are not handed to virtual machines, as the kernel lists them; ``devices`` is what the driver counts.
+    ``cuda`` is the newest CUDA that it supports, as a thousand times major plus ten times minor. ``on_bus`` counts the NVIDIA
+    GPUs on the PCI bus that are not assigned to virtual machines, as the kernel lists them; ``devices`` is what the driver
+    counts.
     """
 
     KIND: ClassVar[str] = "gpu-driver"
@@ -121,7 +122,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """Memory pages that were retired, for lack of spare rows in older devices."""
+    """Memory pages that were retired, in older devices that have no spare rows."""
 
     corrected: Count
     uncorrected: Count
@@ -156,7 +157,7 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
-    """Why clocks are lower than they could be, over all samples; ``tells`` are the reasons that the device can tell."""
+    """Why clocks are lower than they could be, over all samples; ``tells`` are the reasons that the device can report."""
 
     reasons: Names
     tells: Names
@@ -230,7 +231,7 @@ class Mig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One device, whether it still answers or not. ``same`` says that the UUID is the one that was told before."""
+    """One device, whether it still answers or not. ``same`` says that the UUID is the one that was reported before."""
 
     index: int
     identity: Identity
@@ -250,7 +251,7 @@ class Gpu:
 
 
 class FaultKind(Enum):
-    """What kind of fault the driver reported; ``XID`` is the one that has a number of its own."""
+    """The kind of fault that the driver reported; only ``XID`` has a number of its own."""
 
     XID = "xid"
     DOUBLE_BIT = "double-bit-ecc-error"
@@ -261,7 +262,7 @@ class FaultKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultEvent:
-    """A fault that the driver reported while the collector watched. ``pci`` is unread where the device was gone already;
+    """A fault that the driver reported while the collector watched. ``pci`` is unread if the device was already gone;
     ``xid`` is 0 for every other kind.
     """
 
@@ -272,11 +273,11 @@ class FaultEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpus(Body):
-    """Every GPU of the node, at least one: where there is none, this evidence is missing.
+    """Every GPU of the node, at least one: if there is no GPU, this evidence is missing.
 
-    ``devices`` are what they said first, and ``later`` what they said at the end, in the same order, for faults that appear
-    meanwhile. ``events`` are the faults that the driver reported between the two, ``watched`` whether it could have reported an
-    XID of any device.
+    ``devices`` is what they reported first, and ``later`` what they reported at the end, in the same order, for faults that
+    appear meanwhile. ``events`` are the faults that the driver reported between the two, ``watched`` is whether it could have
+    reported an XID of every device.
     """
 
     KIND: ClassVar[str] = "gpus"
@@ -288,13 +289,13 @@ class Gpus(Body):
 
     def __post_init__(self) -> None:
         if not self.devices:
-            raise Refused("a look at no GPU is no evidence of GPUs")
+            raise Refused("no GPU was read, so there is no evidence of GPUs")
         if [device.index for device in self.later] != [device.index for device in self.devices]:
-            raise Refused("the GPUs at the end of the look are not those of its beginning")
+            raise Refused("the GPUs that were read at the end are not the GPUs that were read at the beginning")
 
     @property
     def names_subject(self) -> str:
-        """SHA-256 over the UUIDs, sorted, a line each; empty where one could not be read."""
+        """SHA-256 over the UUIDs, sorted, one line each; empty if one could not be read."""
         uuids = [device.identity.uuid for device in self.devices]
         known = sorted(uuid for uuid in uuids if not isinstance(uuid, Unread))
         if len(known) != len(uuids):

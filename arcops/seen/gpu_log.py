@@ -10,7 +10,7 @@ from arcops.evidence import Body
 
 
 class LogSource(Enum):
-    """Where the kernel's messages were read: its own buffer, which forgets the oldest, or the journal of this boot."""
+    """The source of the kernel's messages: its own buffer, which drops the oldest, or the journal of this boot."""
 
     BUFFER = "kernel-buffer"
     JOURNAL = "journal"
@@ -18,7 +18,9 @@ class LogSource(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class XidLogged:
-    """A fault in the kernel's messages: so many times, last ``seconds`` after boot. ``fatal``: the message called it so."""
+    """A fault in the kernel's messages: ``count`` times, last ``seconds`` after boot. ``fatal``: the message called it
+    fatal.
+    """
 
     pci: str
     xid: int
@@ -30,7 +32,7 @@ class XidLogged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SxidLogged:
-    """A fault of an NVLink switch: so many times, last ``seconds`` after boot. ``fatal``: the message called it so."""
+    """A fault of an NVLink switch: ``count`` times, last ``seconds`` after boot. ``fatal``: the message called it fatal."""
 
     pci: str
     sxid: int
@@ -42,10 +44,10 @@ class SxidLogged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuLog(Body):
-    """The faults that the drivers wrote to the kernel's messages since boot; what is fatal and what is not is counted apart.
+    """The faults that the drivers wrote to the kernel's messages since boot; fatal and other faults are counted separately.
 
-    ``since_boot`` says that the messages reach back to the start; without it, older faults may have been forgotten. ``unclear``
-    counts lines that tell of a fault in words that are not understood.
+    ``since_boot`` says that the messages reach back to the boot; without it, older faults may be missing. ``unclear`` counts
+    lines that report a fault in a form that ArcOps cannot read.
     """
 
     KIND: ClassVar[str] = "gpu-log"

@@ -1,4 +1,4 @@
-"""What a kind of GPU (SKU) can do and is made for, by its vendor, with the source of every figure."""
+"""What a kind of GPU (SKU) supports, by its vendor, with the source of every figure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arcops.evidence import Body
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasheetFigure:
-    """A number, and where it stands: ``source`` names one of the profile's sources, ``where`` the place in it."""
+    """A number and its source: ``source`` names one of the profile's publications, ``where`` the place in it."""
 
     value: int
     source: str
@@ -21,7 +21,7 @@ class DatasheetFigure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcedFact:
-    """A yes or no, and where it stands."""
+    """A yes or no, and its source."""
 
     value: bool
     source: str
@@ -30,7 +30,7 @@ class SourcedFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """A document of the vendor. ``revision`` is what it says of its own edition; empty where it says nothing."""
+    """A document of the vendor. ``revision`` is the edition that it names; empty if it names none."""
 
     id: str
     title: str
@@ -42,15 +42,14 @@ class Publication:
 class Profile:
     """One SKU. Only a profile can say that something does not apply to a device.
 
-    ``names`` are what the driver calls it. ``memory`` is in bytes, ``bandwidth`` in bytes a second. ``fp32`` to ``fp8`` are
-    dense operations a second of matrix products in that format, summed in single precision, where the vendor publishes them: a
-    multiplication and an addition are two, and what it gives "with sparsity" is halved. ``ecc``: errors can be
-    counted; ``row_remapping`` and ``page_retirement``: how failing memory is replaced; ``sram_threshold``: the
-    device tells when errors in its SRAM pass the vendor's own threshold. ``nvlinks`` counts links, and
-    ``nvlink_bridge`` says that they come by a bridge between cards, which may be absent; ``nvlink_generation`` is ten times the
-    version. ``fabric``: switches join the devices. ``pcie_width`` is the
-    narrowest that the vendor supports. ``mig_instances`` is 0 for a device that cannot be divided. ``power`` and
-    ``least_power`` bound the power limit in milliwatts. ``slows_at`` is in degrees Celsius.
+    ``names`` are what the driver calls it. ``memory`` is in bytes, ``bandwidth`` in bytes per second. ``fp32`` to ``fp8`` are
+    dense operations per second of matrix products in that format, summed in single precision, if the vendor publishes them: a
+    multiplication and an addition are two, and a figure "with sparsity" is halved. ``ecc``: errors can be counted;
+    ``row_remapping`` and ``page_retirement``: how failing memory is replaced; ``sram_threshold``: the device reports when
+    errors in its SRAM pass the vendor's own threshold. ``nvlinks`` counts links, and ``nvlink_bridge`` says that they need a
+    bridge between cards, which may be absent; ``nvlink_generation`` is ten times the version. ``fabric``: switches connect the
+    devices. ``pcie_width`` is the narrowest width that the vendor supports. ``mig_instances`` is 0 for a device that cannot be
+    divided. ``power`` and ``least_power`` bound the power limit in milliwatts. ``slows_at`` is in degrees Celsius.
     """
 
     sku: str
@@ -82,11 +81,11 @@ class Profile:
         known = {publication.id for publication in self.publications}
         for name, figure in self.figures():
             if figure.source not in known or not figure.where:
-                raise Refused(f"the profile of {self.sku} does not say which of its publications gives {name}, and where in it")
+                raise Refused(f"the profile of {self.sku} does not name the publication for {name}, or the place in it")
             if isinstance(figure, DatasheetFigure) and figure.value < 0:
                 raise Refused(f"the profile of {self.sku} gives {name} as {figure.value}")
         if not self.sku or not self.names or not all(self.names):
-            raise Refused(f"the profile {self.sku!r} names no device that it is for")
+            raise Refused(f"the profile {self.sku!r} names no device")
 
     def figures(self) -> Iterator[tuple[str, DatasheetFigure | SourcedFact]]:
         """Every figure that the profile gives, by its name."""
@@ -98,7 +97,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuProfiles(Body):
-    """The profiles that ship with ArcOps for ``names``, which are the names that the devices here gave, sorted."""
+    """The profiles that ship with ArcOps for ``names``: the names that the devices here reported, sorted."""
 
     KIND: ClassVar[str] = "gpu-profiles"
 

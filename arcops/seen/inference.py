@@ -1,4 +1,4 @@
-"""What an inference endpoint did under a load: every request with its raw times, all in whole microseconds."""
+"""How an inference endpoint answered under a load: every request with its raw times, all in whole microseconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMULAS = (
     "TTFT: from the moment when the request was due (open loop) or begun (closed loop) to the first event with text; "
     "connecting is part of it, an event that carries only a role is not.",
     "ITL: the times between events with text; of one request its 95th percentile by nearest rank.",
-    "TPOT: (e2e - TTFT) / (N - 1), where N is the number of tokens of the answer; none where N < 2.",
+    "TPOT: (e2e - TTFT) / (N - 1), with N the number of tokens of the answer; there is no TPOT if N < 2.",
     "e2e: from the moment when the request was due or begun to the last event with text.",
     "N: completion_tokens as the server counts them, else the number of events with text.",
     "Throughput: tokens of whole answers / (last end - first due).",
@@ -32,8 +32,8 @@ FORMULAS = (
 
 
 class Fault(Enum):
-    """What became of a request that brought no whole answer. ``UNTRUSTED``: the server's certificate was refused, so nothing
-    was asked. ``NOT_RUN``: the check's time was over before its turn.
+    """Why a request got no complete answer. ``UNTRUSTED``: the server's certificate was refused, so no request was sent.
+    ``NOT_RUN``: the time of the check was over before the request's turn.
     """
 
     CONNECT = "connect"
@@ -55,9 +55,9 @@ class Fault(Enum):
 class Shot:
     """One request. ``due`` counts from the beginning of its run; ``late`` is how long after that it was sent.
 
-    ``connected``, ``first`` and ``ended`` count from ``due``; ``None`` where it did not come so far. ``gaps`` are the times
-    between events with text, ``tokens`` the server's own count of the answer, or ``None``. ``text`` is the SHA-256 of the
-    answer.
+    ``connected``, ``first`` and ``ended`` count from ``due``; ``None`` if the request did not get so far. ``gaps`` are the
+    times between events with text, ``tokens`` is the server's own count for the answer, or ``None``. ``text`` is the SHA-256 of
+    the answer.
     """
 
     due: int
@@ -134,8 +134,8 @@ class LoadRun:
 
 
 class Listing(Enum):
-    """Where the endpoint lists the models that can answer. Foundry Local's ``/v1/models`` on a device holds its whole catalog,
-    so there it is ``/models/loaded``, in its preview ``/openai/loadedmodels``; on Azure Local it may be ``/v1/model``, of one.
+    """The route that lists the models that can answer. Foundry Local's ``/v1/models`` on a device lists its whole catalog, so
+    ``/models/loaded`` is used there, in its preview ``/openai/loadedmodels``. On Azure Local it may be ``/v1/model``, for one.
     """
 
     OPENAI = "/v1/models"
@@ -146,7 +146,7 @@ class Listing(Enum):
 
 
 class Credential(Enum):
-    """What the requests carried: a key of the server's own, or a token of Microsoft Entra."""
+    """What the requests carried: an API key of the server, or a token of Microsoft Entra."""
 
     NONE = "none"
     API_KEY = "api-key"
@@ -155,7 +155,7 @@ class Credential(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference(Body):
-    """What was asked and what came of it. ``listed`` are the ids of the models that the endpoint names, sorted."""
+    """The load and its results. ``listed`` are the ids of the models that the endpoint lists, sorted."""
 
     KIND: ClassVar[str] = "inference"
 
@@ -170,7 +170,7 @@ class Inference(Body):
 
     @property
     def names_subject(self) -> str:
-        """SHA-256 over the address and the models, a line each: an endpoint tells nothing of the content that it serves."""
+        """SHA-256 over the address and the models, one line each: an endpoint does not show the content that it serves."""
         lines = (self.load.url, *sorted(self.load.models))
         return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
@@ -179,6 +179,6 @@ class Inference(Body):
 
 
 def percentile(figures: Sequence[int], percent: int) -> int | None:
-    """The nearest-rank percentile; ``None`` of nothing."""
+    """The nearest-rank percentile; ``None`` if there is no figure."""
     ordered = sorted(figures)
     return ordered[max(0, -(-percent * len(ordered) // 100) - 1)] if ordered else None

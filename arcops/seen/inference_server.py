@@ -1,4 +1,4 @@
-"""What kind of server answers at an inference endpoint, what it says of itself, and the memory that is left while it works."""
+"""The kind of server at an inference endpoint, what it reports about itself, and the memory that is left while it works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 class Flavour(Enum):
-    """Told apart by routes that only one of them has. ``OPENAI``: a server of another make, or one that tells nothing."""
+    """Recognised by routes that only one of them has. ``OPENAI``: another server, or one that reports nothing about itself."""
 
     OPENAI = "openai-compatible"
     FOUNDRY = "foundry-local"
@@ -31,7 +31,8 @@ HEALTH: Mapping[Flavour, tuple[str, ...]] = MappingProxyType(
         Flavour.UNREACHED: (),
     }
 )
-"""Where each kind of server says that it lives and that it is ready: 200 says yes. Each is asked before and after the load."""
+"""The routes on which each kind of server reports that it is alive and ready: 200 means yes. Asked before and after the
+load."""
 
 
 class When(Enum):
@@ -41,7 +42,7 @@ class When(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One question about health: the HTTP status that came, or 0 and why none did."""
+    """One health request: the HTTP status of the answer, or 0 and why no answer came."""
 
     path: str
     when: When
@@ -51,10 +52,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A model as it was asked for, and the ``id`` that the server completes it by; empty where it names none.
+    """A model as it was asked for, and the full ``id`` that the server gives it; empty if it gives none.
 
-    ``cold`` is how long loading it took, in microseconds, after it had been unloaded; ``None`` where that was not measured, and
-    ``said`` is why. ``was_loaded`` is ``None`` where nobody looked.
+    ``cold`` is how long loading it took, in microseconds, after it had been unloaded; ``None`` if that was not measured, and
+    ``said`` is why. ``was_loaded`` is ``None`` if this was not checked.
     """
 
     model: str
@@ -65,7 +66,7 @@ class Served:
 
 
 class RoomKind(Enum):
-    """``CACHE``: where a server keeps what it knows of running requests, a share that it tells itself."""
+    """``CACHE``: the server's memory for running requests, of which the server itself reports the used share."""
 
     HOST = "memory of the host"
     DEVICE = "memory of a GPU"
@@ -74,9 +75,9 @@ class RoomKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomLeft:
-    """Memory that was looked at ``samples`` times during the load. ``total`` and ``least``, what was free at the worst moment,
-    are bytes, ``None`` where only a share is told. ``percent`` is that least share, rounded down; ``None`` where it could not
-    be read, and ``said`` is why.
+    """Memory that was read ``samples`` times during the load. ``total`` and ``least`` (the free memory at the worst moment) are
+    bytes, ``None`` if only a share is reported. ``percent`` is that least share, rounded down; ``None`` if it could not be
+    read, and ``said`` is why.
     """
 
     kind: RoomKind
@@ -90,8 +91,8 @@ class RoomLeft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """The processes that listen at the endpoint's port of this machine, with all that they started. ``most`` is the largest sum
-    of their resident sets in bytes; pages that they share count for each. 0 where it could not be read, and ``said`` is why.
+    """The processes that listen on the endpoint's port of this machine, with all that they started. ``most`` is the largest sum
+    of their resident sets in bytes; shared pages count for each process. 0 if it could not be read, and ``said`` is why.
     """
 
     many: int

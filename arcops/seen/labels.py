@@ -1,4 +1,4 @@
-"""Labels and label selectors, as Kubernetes has them."""
+"""Labels and label selectors, as Kubernetes defines them."""
 
 from __future__ import annotations
 

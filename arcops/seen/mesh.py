@@ -1,4 +1,4 @@
-"""What manifests say to a service mesh (Istio: ``networking.istio.io``, ``security.istio.io``), where safety hangs on it."""
+"""What manifests tell a service mesh about security (Istio: ``networking.istio.io``, ``security.istio.io``)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class MeshAction(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshMatch:
-    """One thing that a rule asks of a request: ``attribute`` (such as ``principals``, ``ports``, or the key of a condition) has
-    one of ``values``. With ``but_not`` it has none of them.
+    """One condition that a rule sets for a request: ``attribute`` (such as ``principals``, ``ports``, or the key of a
+    condition) has one of ``values``. With ``but_not`` it has none of them.
     """
 
     attribute: str
@@ -31,18 +31,18 @@ class MeshMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshTerms:
-    """Things that are asked together: each of ``of`` must hold."""
+    """Conditions that are combined: each of ``of`` must be true."""
 
     of: tuple[MeshMatch, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshRule:
-    """One rule of an AuthorizationPolicy. ``named``: it says who calls. ``identities`` are the principals, namespaces and
-    service accounts that it names. ``limited``: it says which operation or condition.
+    """One rule of an AuthorizationPolicy. ``named``: it names callers. ``identities`` are the principals, namespaces and
+    service accounts that it names. ``limited``: it names an operation or a condition.
 
-    It means requests for which one of ``sources`` holds (none: whoever sends them), one of ``operations`` (none: whatever they
-    ask), and all of ``conditions``.
+    It matches a request if one of ``sources`` is true (empty: for any caller), one of ``operations`` (empty: for any
+    operation), and all of ``conditions``.
     """
 
     at: Location
@@ -74,8 +74,8 @@ class AuthorizationSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAuthenticationSeen:
-    """A PeerAuthentication. ``mode`` is ``STRICT``, ``PERMISSIVE``, ``DISABLE`` or ``UNSET``; ``ports`` are those by port, for
-    the ports ``numbers``.
+    """A PeerAuthentication. ``mode`` is ``STRICT``, ``PERMISSIVE``, ``DISABLE`` or ``UNSET``; ``ports`` are the modes by port,
+    for the ports ``numbers``.
     """
 
     namespace: str
@@ -93,8 +93,8 @@ class PeerAuthenticationSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarSeen:
-    """A Sidecar. ``outbound`` is its ``outboundTrafficPolicy.mode``, empty where it says none. ``hosts`` are those of all its
-    ``egress``; ``by_port``: one of these is for one port only. ``listens``: it has ``ingress`` listeners of its own.
+    """A Sidecar. ``outbound`` is its ``outboundTrafficPolicy.mode``, empty if it has none. ``hosts`` are those of all its
+    ``egress``; ``by_port``: one of these is for one port only. ``listens``: it has its own ``ingress`` listeners.
     """
 
     namespace: str
@@ -113,8 +113,8 @@ class SidecarSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceEntrySeen:
-    """A ServiceEntry: hosts that become part of the mesh's registry, for the namespaces of ``exported`` (none: for all), on
-    ``ports`` (none is said: on any).
+    """A ServiceEntry: hosts that become part of the mesh's registry, for the namespaces of ``exported`` (empty: for all), on
+    ``ports`` (empty: on any).
     """
 
     namespace: str
@@ -147,7 +147,8 @@ class DestinationRuleSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshGatewaySeen:
-    """Istio's own Gateway, of the one form that is read: every server asks for a certificate of the mesh, and names its hosts.
+    """Istio's own Gateway, in the one form that ArcOps reads: every server requires a certificate of the mesh, and names its
+    hosts.
 
     ``selector`` selects its pods, in its own namespace.
     """
@@ -165,7 +166,7 @@ class MeshGatewaySeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leads:
-    """One route of a VirtualService: for requests that come by ``gateways`` (``mesh`` is the sidecars), to ``hosts``."""
+    """One route of a VirtualService: for requests through ``gateways`` (``mesh`` means the sidecars), to ``hosts``."""
 
     at: Location
     gateways: tuple[str, ...]
@@ -174,7 +175,7 @@ class Leads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualServiceSeen:
-    """A VirtualService and its routes. Gateways are ``namespace/name``. ``unclear`` names what in it is not understood."""
+    """A VirtualService and its routes. Gateways are ``namespace/name``. ``unclear`` names a part that ArcOps cannot judge."""
 
     namespace: str
     name: str
@@ -191,7 +192,7 @@ class VirtualServiceSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshConfigSeen:
-    """The mesh's own settings, from the ConfigMap ``istio`` or an IstioOperator. What is not said is empty."""
+    """The mesh's own settings, from the ConfigMap ``istio`` or an IstioOperator. A setting that is missing is empty."""
 
     at: Location
     about: str
@@ -201,7 +202,7 @@ class MeshConfigSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshSeen:
-    """Everything that the manifests say to the mesh, in the order of files and lines."""
+    """All mesh objects of the manifests, in the order of files and lines."""
 
     authorizations: tuple[AuthorizationSeen, ...] = ()
     peer_authentications: tuple[PeerAuthenticationSeen, ...] = ()

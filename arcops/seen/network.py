@@ -1,7 +1,7 @@
-"""What Kubernetes manifests say about the network: namespaces, pods, policies, and the ways in from outside.
+"""What Kubernetes manifests say about the network: namespaces, pods, policies, and the entries from outside.
 
 Terms and defaults are those of the Kubernetes API (``networking.k8s.io/v1``, ``policy.networking.k8s.io/v1alpha1`` and
-``v1alpha2``, ``gateway.networking.k8s.io/v1``). Everything carries the file and line where it is written.
+``v1alpha2``, ``gateway.networking.k8s.io/v1``). Every object carries its file and line.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from arcops.finding import Location
 from arcops.seen.labels import Label, Operator, Requirement, Selector
 from arcops.seen.mesh import MeshSeen
 
-__all__ = ["Label", "Operator", "Requirement", "Selector"]  # told on, for whoever reads networks reads labels
+__all__ = ["Label", "Operator", "Requirement", "Selector"]  # exported again, because code that reads networks reads labels
 
 CILIUM = frozenset(("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"))
 """Kinds of policies that are evaluated together with NetworkPolicies, by the rules of the network plugin Cilium."""
 
 METADATA_SERVICES = ("169.254.169.254", "fd00:ec2::254", "168.63.129.16")
-"""Where clouds tell a machine its secrets: most of them, AWS by IPv6, and Azure's WireServer."""
+"""The addresses of cloud metadata services, which give a machine its secrets: most clouds, AWS by IPv6, Azure's WireServer."""
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server puts on every namespace: its name."""
@@ -50,10 +50,10 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """The lines of a file in which one object stands alone, so that a fix can be written into them.
+    """The lines of a file that contain only one object, so that a fix can be written into them.
 
-    ``at`` is where the object begins. ``text`` are whole lines, the first of them number ``first``: the object's own, and the
-    line ``---`` before and after it. ``opens`` and ``ends``: the file begins, and ends, with them.
+    ``at`` is the beginning of the object. ``text`` are whole lines, the first has the number ``first``: the object's own lines,
+    and the line ``---`` before and after it. ``opens`` and ``ends``: the file begins, and ends, with these lines.
     """
 
     at: Location
@@ -64,7 +64,7 @@ class Passage:
 
 
 class Direction(Enum):
-    """Seen from the pods that a policy selects."""
+    """The direction of traffic, seen from the pods that a policy selects."""
 
     INGRESS = "Ingress"
     EGRESS = "Egress"
@@ -88,10 +88,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Whom a rule names: pods by namespace and pod labels, or addresses.
+    """The peers that a rule names: pods by namespace and pod labels, or addresses.
 
     ``namespaces`` is ``None`` for the policy's own namespace; ``pods`` is ``None`` for every pod. With ``nodes`` it names the
-    cluster's nodes, with ``domain`` a host name (``*`` in it stands for any): addresses outside, nobody knows which.
+    cluster's nodes, with ``domain`` a host name (``*`` in it matches any): addresses outside that are not known.
     """
 
     at: Location
@@ -124,7 +124,7 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRule:
-    """One rule. ``field`` is its path, such as ``spec.egress[0]``. No peers: anyone and anywhere. No ports: every port."""
+    """One rule. ``field`` is its path, such as ``spec.egress[0]``. No peers: any peer. No ports: every port."""
 
     at: Location
     field: str
@@ -134,7 +134,7 @@ class PolicyRule:
 
 
 class PolicyTier(Enum):
-    """In which order policies decide: admin before the namespaces' own, baseline after them."""
+    """The order in which policies decide: admin before the namespaces' own, baseline after them."""
 
     ADMIN = "admin"
     NAMESPACE = "namespace"
@@ -145,10 +145,10 @@ class PolicyTier(Enum):
 class PolicySeen:
     """A NetworkPolicy or one of Cilium's (tier ``NAMESPACE``), or one for the whole cluster.
 
-    ``pods`` and, for the whole cluster, ``namespaces`` select whom it is about. ``directions`` are those in which a
-    NetworkPolicy isolates its pods, after the API server's defaults; ``declared`` whether the manifest named them.
-    ``priority``: the lower decides first. Within the tier ``NAMESPACE`` all policies are taken together: what one allows is
-    allowed, and what one of Cilium's denies is denied whatever the others say.
+    ``pods`` and, for the whole cluster, ``namespaces`` select the pods that it applies to. ``directions`` are those in which a
+    NetworkPolicy isolates its pods, after the API server's defaults; ``declared`` is whether the manifest named them.
+    ``priority``: the lower decides first. Within the tier ``NAMESPACE`` all policies count together: what one allows is
+    allowed, and what one of Cilium's denies is denied, whatever the others say.
     """
 
     kind: str
@@ -174,13 +174,15 @@ class PolicySeen:
         return self.tier is PolicyTier.NAMESPACE and self.kind not in CILIUM
 
     def counts(self, direction: Direction) -> bool:
-        """Do its rules for *direction* have an effect? Those of a NetworkPolicy only where it isolates, all others always."""
+        """Do its rules for *direction* have an effect? Those of a NetworkPolicy only in directions in which it
+        isolates, all others always.
+        """
         return not self.plain or direction in self.directions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPort:
-    """A port that a container declares. ``host_port`` is where the node listens for it, 0: nowhere."""
+    """A port that a container declares. ``host_port`` is the node's port for it; 0: there is no such port."""
 
     protocol: Protocol
     number: int
@@ -190,10 +192,10 @@ class ContainerPort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSet:
-    """The pods that one object makes, all alike: a bare Pod, or those of a workload's template.
+    """The pods that one object makes, all equal: a bare Pod, or those of a workload's template.
 
     ``owner`` is ``Kind/name`` of the controller that made the object, or empty. ``account`` is their service account, empty
-    where nobody says which. ``bypasses`` are the annotations that keep packets away from the mesh's sidecar.
+    if it is not known. ``bypasses`` are the annotations that keep traffic away from the mesh's sidecar.
     """
 
     kind: str
@@ -214,7 +216,7 @@ class PodSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespaceSeen:
-    """A namespace. ``declared``: a manifest makes it, so its labels are known; else only its name is."""
+    """A namespace. ``declared``: a manifest defines it, so its labels are known; else only its name is known."""
 
     name: str
     labels: tuple[Label, ...]
@@ -236,7 +238,7 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSeen:
-    """A Service. ``selector`` is ``None`` where it selects no pods. ``external`` holds its external IPs or external name."""
+    """A Service. ``selector`` is ``None`` if it selects no pods. ``external`` holds its external IPs or external name."""
 
     namespace: str
     name: str
@@ -253,7 +255,7 @@ class ServiceSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """Where an Ingress or a route sends requests: a port of a Service, by number or name."""
+    """The target of an Ingress or a route: a port of a Service, by number or name."""
 
     at: Location
     field: str
@@ -325,7 +327,7 @@ class GatewaySeen:
 class GrantSeen:
     """One pair of a ReferenceGrant: objects of kind ``from_kind`` in ``from_namespace`` may refer to ``to_kind`` here.
 
-    ``to_name`` empty: to every one.
+    ``to_name`` empty: to every object of that kind.
     """
 
     namespace: str
@@ -339,7 +341,7 @@ class GrantSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendTlsSeen:
-    """One target of a BackendTLSPolicy: the Service ``service`` of its namespace is spoken to by TLS."""
+    """One target of a BackendTLSPolicy: TLS is used to the Service ``service`` of its namespace."""
 
     namespace: str
     name: str
@@ -349,7 +351,7 @@ class BackendTlsSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherObject:
-    """An object of a kind that this evidence says nothing about. ``harmless``: its kind moves no packet."""
+    """An object of a kind that is not part of this evidence. ``harmless``: its kind does not affect the network."""
 
     group: str
     kind: str
@@ -366,9 +368,9 @@ NO_MESH = MeshSeen()
 class Network(Body):
     """The manifests as one value, each list in the order of files and lines.
 
-    ``unread`` is what could not be read or understood, so that anything may be missing; ``refused`` is what an API server would
-    not accept; ``unchecked`` are objects, or rules about them, without a definition to check by. ``root`` is SHA-256 over the
-    concatenated digests of ``files``. ``passages`` hold the words of objects that a fix may change.
+    ``unread`` is what could not be read or judged, so that anything may be missing; ``refused`` is what an API server would not
+    accept; ``unchecked`` are objects, or rules about them, without a definition to check against. ``root`` is SHA-256 over the
+    concatenated digests of ``files``. ``passages`` hold the text of objects that a fix may change.
     """
 
     KIND: ClassVar[str] = "network"

@@ -1,4 +1,4 @@
-"""Software bills of materials that were found with the subject, whatever their format, in one shape."""
+"""Software bills of materials that were found with the subject, in one form for all formats."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from arcops.subject import Digest
 class Component:
     """One component. ``ref`` is unique in its document; ``kind`` is CycloneDX's ``type`` (``library``,
     ``machine-learning-model``, ``file``…) or SPDX's purpose in lower case; ``licences`` are SPDX expressions as written;
-    ``path`` is the file it names relative to the subject, where it names one; ``identifiers`` are its other unique
-    identifiers (CPE, SWID tag, SWHID, OmniBOR) beside ``purl``.
+    ``path`` is the file that it names, relative to the subject, if it names one; ``identifiers`` are its other unique
+    identifiers (CPE, SWID tag, SWHID, OmniBOR) besides ``purl``.
     """
 
     ref: str
@@ -40,13 +40,13 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SbomSeen:
-    """One document. ``path`` is where it lies; ``problems`` are the specification's rules that it breaks, one sentence each.
+    """One document. ``path`` is its place; ``problems`` are the specification's rules that it breaks, one sentence each.
 
     ``format`` is ``CycloneDX``, ``SPDX`` or ``unknown``; ``encoding`` is ``json``, ``xml``, ``tag-value`` or ``json-ld``.
-    ``root`` is the component that the document is about; ``components`` are all the others, nested ones too, sorted by ref.
-    A document with problems may still list components, so that the gate can say more than "invalid"; nobody may match them
-    as if they were sound. ``contexts`` say when in the life of the subject it was made (CycloneDX lifecycle phases, SPDX 3
-    SBOM types). ``attached`` documents lie beside the subject, and ``path`` is then only their file name.
+    ``root`` is the component that the document is about; ``components`` are all the others, nested ones too, sorted by ref. A
+    document with problems may still list components, so that the gate can say more than "invalid"; they must not be compared as
+    if they were valid. ``contexts`` say at which lifecycle stage of the subject it was made (CycloneDX lifecycle phases, SPDX 3
+    SBOM types). ``attached`` documents are outside of the subject, and ``path`` is then only their file name.
     """
 
     path: str

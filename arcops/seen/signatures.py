@@ -12,7 +12,7 @@ from arcops.signer import ProvenSigner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covered:
-    """A file as it must be: its path relative to the target, and lower-case hex SHA-256."""
+    """A file as it was signed: its path relative to the target, and lower-case hex SHA-256."""
 
     path: str
     sha256: str
@@ -20,15 +20,15 @@ class Covered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureSeen:
-    """One signature. ``problem`` says why nothing is proven; where it is empty, the cryptography holds.
+    """One signature. ``problem`` says why nothing is proven; if it is empty, the signature is cryptographically valid.
 
-    ``path`` is relative to the target, or the file's name where it was ``attached``. ``covers`` is what was signed, sorted by
+    ``path`` is relative to the target, or the file's name if it was ``attached``. ``covers`` is what was signed, sorted by
     path: for OpenSSF Model Signing the whole manifest. ``carriers`` are the files of the target that hold the signature itself.
     ``model_digest`` is the hex digest that names all that was signed: Model Signing's root digest, a blob's or an image
     manifest's SHA-256. ``ignored`` are paths that the signer left out. ``keys`` are the ids of the keys behind ``signers``.
 
-    ``trusted_time`` is from a log or a timestamp authority. A certificate without one is ``untimed``: it was valid from
-    ``not_before`` to ``not_after``, and nobody says when it was used.
+    ``trusted_time`` is from a log or a timestamp authority. A certificate without such a time is ``untimed``: it was valid from
+    ``not_before`` to ``not_after``, but it is not known when it was used.
     """
 
     path: str
@@ -50,7 +50,7 @@ class SignatureSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked:
-    """Something that must not count any more: a key (id), an identity (of ``issuer``, or of any when empty) or a SHA-256."""
+    """Something that must no longer count: a key (id), an identity (of ``issuer``, or of any issuer if empty), or a SHA-256."""
 
     at: datetime
     reason: str

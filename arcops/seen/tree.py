@@ -1,4 +1,4 @@
-"""What a model is made of: every file under the target, read once."""
+"""The files of a model: every file under the target, read once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FileSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSeen:
-    """A symbolic link: where it points, and whether that is inside the target. Links are never followed."""
+    """A symbolic link: its target, and whether that is outside of the model. Links are never followed."""
 
     path: str
     target: str

@@ -1,4 +1,4 @@
-"""What Trivy, run on this machine, reported about the subject, and how old the data was that it knew."""
+"""What Trivy, run on this machine, reported about the subject, and how old its data was."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """One run of Trivy: ``mode`` is ``fs`` or ``sbom``, ``path`` what it was pointed at, relative to the subject (``.``).
+    """One run of Trivy: ``mode`` is ``fs`` or ``sbom``, ``path`` is what it scanned, relative to the subject (``.``).
 
     ``sha256`` names the bytes of an attached SBOM, which has no path in the subject; it is empty for all others.
     """
@@ -34,7 +34,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedTarget:
-    """One entry of ``Results``: what Trivy found to look at. ``packages`` is how many it listed, ``None`` where it listed none.
+    """One entry of ``Results``: a thing that Trivy scanned. ``packages`` is how many it listed, ``None`` if it listed none.
 
     ``category`` is Trivy's ``Class``: ``os-pkgs`` and ``lang-pkgs`` hold packages; ``config``, ``secret`` and the rest do not.
     """
@@ -52,7 +52,7 @@ class ScannedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrivyVulnerability:
-    """One vulnerable package in one target. ``fixed`` is empty where there is no fix; ``source`` is whose word the data is."""
+    """One vulnerable package in one target. ``fixed`` is empty if there is no fix; ``source`` is the source of the data."""
 
     id: str
     package: str
@@ -67,7 +67,7 @@ class TrivyVulnerability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrivyDatabase:
-    """A database that Trivy used, dated by its own ``metadata.json``; ``None`` where that does not say."""
+    """A database that Trivy used, dated by its own ``metadata.json``; ``None`` if that gives no date."""
 
     name: str
     updated: datetime | None = None
@@ -77,9 +77,10 @@ class TrivyDatabase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrivyScan(Body):
-    """All runs over the subject. ``targets`` is empty where Trivy found nothing to look at, which is not the same as clean.
+    """All runs over the subject. ``targets`` is empty if Trivy found nothing to scan, which does not mean clean.
 
-    ``misconfigurations`` and ``secrets`` are numbers of failed checks and of finds. ``tool`` is Trivy's version as it says it.
+    ``misconfigurations`` and ``secrets`` are numbers of failed checks and of finds. ``tool`` is Trivy's version as it reports
+    it.
     """
 
     KIND: ClassVar[str] = "trivy"

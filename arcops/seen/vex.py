@@ -1,4 +1,4 @@
-"""VEX: what others say about whether a vulnerability matters in a product, and who was proven to say so."""
+"""VEX: statements of others about whether a vulnerability affects a product, with their proven signers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product by its canonical package URL; without a version it is every version. With ``subcomponents`` the statement is
-    about those inside the product, and about nothing else in it.
+    """A product by its canonical package URL; without a version, it means every version. With ``subcomponents``, the statement
+    is only about these parts of the product.
     """
 
     purl: str
@@ -33,7 +33,7 @@ class Product:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VexStatement:
     """One statement. ``vulnerabilities`` are the name and its aliases; ``why`` is the justification or impact statement;
-    ``at`` is when it was last known to be true. ``problem`` says why it cannot count, whoever signed it.
+    ``at`` is when it was last known to be true. ``problem`` says why it cannot count, even if its signature is good.
     """
 
     vulnerabilities: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class VexStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VexSeen:
-    """One document. ``signers`` are the proven ones; empty where nothing was proven, and ``problem`` then says why."""
+    """One document. ``signers`` are the proven ones; empty if nothing was proven, and ``problem`` then says why."""
 
     path: str
     sha256: str

@@ -1,4 +1,4 @@
-"""Which of the listed packages advisories name, by which data, and what could not be told."""
+"""Which listed packages have advisories, by which data, and what could not be decided."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from arcops.evidence import Body
 
 
 class Certainty(Enum):
-    """``YES``: the advisory covers this version. ``UNKNOWN``: nobody could tell. There is no third: what is not covered is
-    not listed."""
+    """``YES``: the advisory covers this version. ``UNKNOWN``: this could not be decided. There is no third value: what is not
+    covered is not listed."""
 
     YES = "yes"
     UNKNOWN = "unknown"
@@ -20,8 +20,8 @@ class Certainty(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """The advisories of one ecosystem, as imported. ``dated`` is the newest change among them, ``None`` where none says;
-    ``sha256`` is that of the export; ``advisories`` are those in force; ``unreadable`` could not be understood.
+    """The advisories of one ecosystem, as imported. ``dated`` is the newest change among them, ``None`` if no date is given;
+    ``sha256`` is that of the export; ``advisories`` counts the valid ones; ``unreadable`` counts those that could not be read.
     """
 
     ecosystem: str
@@ -37,9 +37,9 @@ class Database:
 class Match:
     """One advisory and one package. ``purl`` is canonical and carries the version that was compared.
 
-    ``components`` name where the package is listed, as ``document#ref``. ``score`` is the CVSS base score in tenths (0 to
-    100) of ``vector``, ``None`` where the advisory gives none that could be read. ``fixed`` are later versions with the fix,
-    lowest first. ``reason`` says why the advisory covers the version, or why nobody could tell.
+    ``components`` are the entries that list the package, as ``document#ref``. ``score`` is the CVSS base score in tenths (0 to
+    100) of ``vector``, ``None`` if the advisory gives none that could be read. ``fixed`` are later versions with the fix,
+    lowest first. ``reason`` says why the advisory covers the version, or why this could not be decided.
     """
 
     purl: str
@@ -57,7 +57,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncompared:
-    """A component that was compared with no advisory. ``component`` is ``document#ref``."""
+    """A component that was not compared with any advisory. ``component`` is ``document#ref``."""
 
     component: str
     name: str
@@ -67,8 +67,8 @@ class Uncompared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vulnerabilities(Body):
-    """Every component of every SBOM, accounted for once: ``compared`` of them met a database, ``unmatched`` should have and
-    could not, ``not_applicable`` are not packages (a file, a model). All lists are sorted.
+    """Every component of every SBOM, counted once: ``compared`` of them were compared with a database, ``unmatched`` should
+    have been but could not, ``not_applicable`` are not packages (a file, a model). All lists are sorted.
     """
 
     KIND: ClassVar[str] = "vulnerabilities"

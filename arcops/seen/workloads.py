@@ -1,4 +1,4 @@
-"""Kubernetes workloads that are about to run, and the models that they say they serve."""
+"""Kubernetes workloads that are about to run, and the models that they serve by their own statement."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import ClassVar
 from arcops.evidence import Body
 
 ANNOTATION = "arcops.dev/models"
-"""On the pod, or on the template that makes it: the digests of the models it serves, ``sha256:…``, separated by commas."""
+"""On the pod, or on its template: the digests of the models that it serves, ``sha256:…``, separated by commas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadSeen:
-    """One object. ``name`` is ``Kind namespace/name``; ``models`` are digests as annotated, ``problem`` why none can
-    be used.
+    """One object. ``name`` is ``Kind namespace/name``; ``models`` are digests as annotated, ``problem`` is why no digest
+    can be used.
     """
 
     name: str
@@ -24,10 +24,10 @@ class WorkloadSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workloads(Body):
-    """Every object of the manifest that runs pods, in its order; never empty. ``sha256`` is of the manifest's bytes after a
-    word that says what they are, so that it is the digest of nothing else.
+    """Every object of the manifest that runs pods, in its order; never empty. ``sha256`` is over a word that says what the
+    bytes are, followed by the manifest's bytes, so that it cannot be the digest of anything else.
 
-    ``others`` names the objects of kinds that run nothing.
+    ``others`` names the objects of kinds that run no pods.
     """
 
     KIND: ClassVar[str] = "workloads"

@@ -1,1 +1,1 @@
-"""The subjects: one module a subject, with the classes that say what of it is judged (`arcops.judgeable`)."""
+"""The subjects: one module for each, with the classes that say what is judged (`arcops.judgeable`)."""

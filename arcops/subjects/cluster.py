@@ -1,4 +1,4 @@
-"""The subject *cluster*: a Kubernetes cluster that is to run a model, and the workloads that ask to run in it."""
+"""The subject *cluster*: a Kubernetes cluster that will run a model, and the workloads that ask to run in it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ class NamedCluster(Judgeable):
     """A Kubernetes cluster, saved or live."""
 
     saved: Path | None = field(default=None, metadata=shaped(positional=True, most=4096))
-    """The folder of a snapshot, on the machine where the check runs; a live cluster is looked at where none is named."""
+    """The folder of a snapshot, on the machine that runs the check. Without it, a live cluster is checked."""
     context: str = field(default="", metadata=shaped(most=253))
-    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
+    """The context of the kubeconfig (default: the current one). Through a server: the name that its operator gave the
+    cluster.
+    """
     kubeconfig: Path | None = field(default=None, metadata=own(NO_KUBECONFIG))
-    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
+    """The kubeconfig (default: your own). Only on your own command line; a server does not accept it."""
 
     @property
     def where(self) -> Path | str:
@@ -30,7 +32,7 @@ class NamedCluster(Judgeable):
 @judgeable(kind="workload", policy="admission")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload(Judgeable):
-    """A manifest or AdmissionReview, whose workloads ask to be let in."""
+    """A manifest or AdmissionReview, whose workloads ask for admission."""
 
     target: Path
     """The file."""

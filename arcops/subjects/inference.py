@@ -1,4 +1,4 @@
-"""The subject *inference*: an OpenAI-compatible endpoint, while it bears a load."""
+"""The subject *inference*: an OpenAI-compatible endpoint, while it is under load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arcops.judgeable import Judgeable, judgeable
 @judgeable(kind="inference-endpoint", policy="inference", title="Check an inference endpoint")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedEndpoint(Judgeable):
-    """An endpoint and the load that it is asked to bear."""
+    """An endpoint and the load that is put on it."""
 
     url: str = field(metadata=shaped(positional=True, least=1, most=500))
     """The address before /v1, such as http://127.0.0.1:8000."""
@@ -22,17 +22,17 @@ class LoadedEndpoint(Judgeable):
     slo: str = field(default="", metadata=shaped(most=200))
     """Aims stricter than the policy's: ttft, itl, tpot, e2e, such as ttft=500ms,itl=50ms."""
     route: Route = Route.CHAT
-    """Ask for chat completions, or for completions."""
+    """Use the route for chat completions, or the one for completions."""
     seed: int = field(default=1, metadata=shaped(least=0, most=2**31))
-    """Prompts, lengths and arrivals follow from it."""
+    """The seed for prompts, lengths and arrivals."""
     each: int = field(default=8, metadata=shaped(option="--requests", least=2, most=256))
     """How many requests each run makes."""
     concurrencies: tuple[int, ...] = field(
         default=(1, 2, 4), metadata=shaped(option="--concurrency", commas=True, least=1, most=64)
     )
-    """How many requests are under way at once: a run for each; the first is used for all models together, too."""
+    """How many requests run at the same time: a run for each number. The first is also used for all models together."""
     rates: tuple[int, ...] = field(default=(2000,), metadata=shaped(option="--rate", commas=True, thousandths=True, most=64))
-    """How many requests arrive in 1000 seconds (on the command line: in one), at random: a run for each."""
+    """How many requests arrive in 1000 seconds (on the command line: in one second), at random: a run for each rate."""
     tokens: int = field(default=32, metadata=shaped(least=2, most=512))
     """How many tokens an answer may have at most."""
     patience_ms: int = field(default=30_000, metadata=shaped(option="--patience", least=100))
@@ -40,26 +40,28 @@ class LoadedEndpoint(Judgeable):
     budget_s: int = field(default=300, metadata=shaped(option="--budget", least=1, most=1200))
     """Seconds that the whole check may take."""
     of: Path | None = field(default=None, metadata=shaped(most=4096))
-    """The files that the endpoint serves, by the caller's own word: they are the subject where the policy judges them, too."""
+    """The files that the endpoint serves, as the caller states: they are the subject if the policy judges them, too."""
     load: bool = field(
         default=False,
-        metadata=own("a worker loads no model anew, for whoever else uses it would wait; ask without --load"),
+        metadata=own("a worker does not reload a model, because its other users would wait; run the check without --load"),
     )
-    """Unload and load each model first, where the server can (Foundry Local on a device, by alias), and measure how long it
-    takes. Whoever else uses the model waits. Only for callers on that machine."""
+    """Unload and load each model first, if the server can (Foundry Local on a device, by alias), and measure how long it takes.
+    Other users of the model must wait. Only for callers on that machine."""
     metrics: bool = False
-    """Read the server's own /metrics meanwhile, for what is left of its key-value cache (vLLM, llama.cpp)."""
+    """Read the server's own /metrics during the load, for the free part of its key-value cache (vLLM, llama.cpp)."""
     key: str = field(default="", metadata=shaped(option="--api-key", most=200))
-    """Where the API key is: env:NAME or file:PATH, on the machine where the check runs. Only for callers on that machine."""
+    """The place of the API key: env:NAME or file:PATH, on the machine that runs the check. Only for callers on that machine."""
     token: str = field(default="", metadata=shaped(most=200))
-    """Where an access token of Microsoft Entra is, in place of a key, in the same words and for the same callers."""
+    """The place of an access token of Microsoft Entra, instead of a key: env:NAME or file:PATH. Only for callers on that
+    machine.
+    """
     authorities: Path | None = field(
         default=None,
         metadata=shaped(option="--cafile")
-        | own("a worker takes no file of authorities from a caller; its operator names one (ARCOPS_ENDPOINT_AUTHORITIES)"),
+        | own("a worker accepts no file of authorities from a caller; its operator names one (ARCOPS_ENDPOINT_AUTHORITIES)"),
     )
-    """A file with the certificates (PEM) that the endpoint's own must come from; without it, those that the operator named, or
-    the system's. Only for callers on that machine."""
+    """A file with the CA certificates (PEM) that must have issued the endpoint's certificate. Default: those that the operator
+    named, or the system's. Only for callers on that machine."""
 
     @property
     def kind(self) -> str:

@@ -12,12 +12,12 @@ from arcops.judgeable import Judgeable, judgeable
 @judgeable(kind="model", policy="sovereign", title="Check a model")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model(Judgeable):
-    """A model on disk, with the files that belong to it and lie elsewhere."""
+    """A model on disk, with files about it that are elsewhere."""
 
     target: Path = field(metadata=shaped(positional=True, least=1, most=4096))
-    """The model: a directory, or one file, on the machine where the check runs."""
+    """The model: a directory, or one file, on the machine that runs the check."""
     attached: tuple[Path, ...] = field(default=(), metadata=shaped(option="--attach", most=100))
-    """Signatures, SBOMs and attestations that lie outside of the target."""
+    """Signatures, SBOMs and attestations that are not in the target."""
 
     @property
     def where(self) -> Path:

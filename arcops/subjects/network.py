@@ -1,4 +1,4 @@
-"""The subject *network*: manifests, a saved cluster or a live one, by itself or against what was declared."""
+"""The subject *network*: manifests, a saved cluster or a live one, alone or compared with declared manifests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from arcops.asks import own, shaped
 from arcops.judgeable import Judgeable, judgeable
 
 NO_KUBECONFIG = (
-    "a worker takes no kubeconfig; leave --kubeconfig out, and name the cluster as its operator does (ARCOPS_CLUSTERS)"
+    "a worker accepts no kubeconfig; omit --kubeconfig, and use the name that its operator gave the cluster (ARCOPS_CLUSTERS)"
 )
 
 
@@ -19,13 +19,13 @@ class Manifests(Judgeable):
     """Kubernetes manifests, or the network of a live cluster."""
 
     target: Path | None = field(default=None, metadata=shaped(positional=True, most=4096))
-    """A folder with Kubernetes manifests, or one file, on the machine where the check runs; none where a context is named."""
+    """A folder with Kubernetes manifests, or one file, on the machine that runs the check. Omit it if you name a context."""
     saved: Path | None = field(default=None, metadata=shaped(most=4096))
-    """The folder of a snapshot, which has to be whole; for what was put together by hand name it as the target."""
+    """The folder of a snapshot, which must be complete. Give a folder that was put together by hand as the target instead."""
     context: str = field(default="", metadata=shaped(most=253))
-    """The cluster to look at: a context of the kubeconfig; through a server, the name that its operator gave the cluster."""
+    """The cluster to check: a context of the kubeconfig. Through a server: the name that its operator gave the cluster."""
     kubeconfig: Path | None = field(default=None, metadata=own(NO_KUBECONFIG))
-    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
+    """The kubeconfig (default: your own). Only on your own command line; a server does not accept it."""
 
     @property
     def kind(self) -> str:
@@ -39,16 +39,18 @@ class Manifests(Judgeable):
 @judgeable(kind="network", policy="network-drift")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredNetwork(Judgeable):
-    """The network of a cluster, saved or live, against the manifests that say how it should be."""
+    """The network of a cluster, saved or live, compared with the manifests that say how it should be."""
 
     declared: Path = field(metadata=shaped(positional=True, least=1, most=4096))
     """The folder or file that says how it should be."""
     live: Path | None = field(default=None, metadata=shaped(positional=True, most=4096))
-    """The folder or file that says how it is: a saved cluster, or what 'kubectl get -o yaml' prints; none for a live one."""
+    """The folder or file that says how it is: a saved cluster, or the output of 'kubectl get -o yaml'. Omit it for a
+    live one.
+    """
     context: str = field(default="", metadata=shaped(most=253))
-    """The cluster to look at: a context of the kubeconfig; through a server, the name that its operator gave the cluster."""
+    """The cluster to check: a context of the kubeconfig. Through a server: the name that its operator gave the cluster."""
     kubeconfig: Path | None = field(default=None, metadata=own(NO_KUBECONFIG))
-    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
+    """The kubeconfig (default: your own). Only on your own command line; a server does not accept it."""
 
     @property
     def where(self) -> Path | str:

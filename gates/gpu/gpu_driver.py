@@ -1,14 +1,14 @@
-"""Does an NVIDIA driver answer on this node, of a version that the policy accepts, for every GPU that is built in?
+"""Does an NVIDIA driver of a version that the policy accepts answer on this node, for every installed GPU?
 
-Why: A check of GPUs that finds no driver, a driver that hangs, or fewer GPUs than are built in has found nothing out about
-the missing ones. Tools that then report "no errors" report the silence.
+Why: A check of GPUs that finds no driver, a driver that hangs, or fewer GPUs than are installed knows nothing about the missing
+ones. A tool that then reports "no errors" reports only that it saw nothing.
 
 Judged: that the driver's library loads and answers; that it counts at least one GPU, as many as the policy expects and as many
 as the kernel sees on the PCI bus; its version and the CUDA version it runs; and confidential computing, as the policy wants it.
-Where the driver does not answer, each finding begins with BLOCKED: nothing could be judged, so the node is RED.
+If the driver does not answer, each finding begins with BLOCKED: nothing could be judged, so the node is RED.
 
-Fix: Install and load the driver of the version that the policy names, and run the check as a user who may use the devices. A
-GPU that is on the bus and not counted by the driver is lost: look into the kernel's messages, reset it or have it replaced.
+Fix: Install and load the driver version that the policy names, and run the check as a user who may use the devices. A GPU that
+is on the bus but not counted by the driver is lost: check the kernel's messages, reset the GPU or have it replaced.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ DEVICES = Rule(
 BUS = Rule(
     id="gpu-driver/bus",
     asks="Does the driver count every NVIDIA GPU that is on the PCI bus?",
-    fix="A GPU on the bus that the driver does not count is lost to it: look into dmesg, reboot, or have it replaced.",
+    fix="The driver has lost a GPU that is on the bus: check dmesg, reboot, or have the GPU replaced.",
 )
 VERSION = Rule(
     id="gpu-driver/version",
-    asks="Is the driver of a version that the policy accepts?",
-    fix="Install a driver of at least the version that 'leastDriver' of gate 'gpu-driver' names.",
+    asks="Does the policy accept the driver's version?",
+    fix="Install at least the driver version that 'leastDriver' of gate 'gpu-driver' names.",
 )
 CUDA = Rule(
     id="gpu-driver/cuda",
-    asks="Does the driver run the version of CUDA that the policy needs?",
-    fix="Install a newer driver, one that runs at least the CUDA version that 'leastCuda' of gate 'gpu-driver' names.",
+    asks="Does the driver support the CUDA version that the policy needs?",
+    fix="Install a newer driver that supports at least the CUDA version that 'leastCuda' of gate 'gpu-driver' names.",
 )
 CONFIDENTIAL = Rule(
     id="gpu-driver/confidential",
-    asks="Is confidential computing as the policy wants it, and nobody can look in?",
-    fix="Set the mode with nvidia-smi conf-compute from the host, and leave developer tools off.",
+    asks="Is confidential computing as the policy wants it, and closed to developer tools?",
+    fix="Set the mode with 'nvidia-smi conf-compute' on the host, and keep developer tools off.",
 )
 
 
 class Confidentiality(Enum):
-    """What the policy wants of confidential computing. ``ANY`` takes it on or off, but never on with developer tools."""
+    """What the policy wants of confidential computing. ``ANY`` accepts on or off, but never on with developer tools."""
 
     ON = "on"
     OFF = "off"
@@ -69,8 +69,8 @@ class Confidentiality(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuDriverPolicy:
-    """``devices`` is how many GPUs the node must have; 0 takes any number but none. ``least_driver`` (``580.65.06``) and
-    ``least_cuda`` (``12.4``) may be empty, for any. ``unseen_bus`` is what it becomes that the PCI bus cannot be looked at, and
+    """``devices`` is how many GPUs the node must have; 0 accepts any number above zero. ``least_driver`` (``580.65.06``) and
+    ``least_cuda`` (``12.4``) may be empty, for any. ``unseen_bus`` says how grave it is that the PCI bus cannot be read, and
     ``more_on_bus`` that more GPUs are on it than the driver counts, as in a container that was given only some of them.
     """
 
@@ -104,7 +104,7 @@ def answering() -> GpuDriver:
 
 
 def silent(state: DriverState = DriverState.NO_LIBRARY) -> GpuDriver:
-    """A node where no driver answers."""
+    """A node on which no driver answers."""
     nothing = Unread(why=Why.FAILED, said="no driver answers")
     return GpuDriver(
         state=state,
@@ -128,14 +128,14 @@ def examples() -> Iterator[Example[GpuDriverPolicy]]:
 
     yield example("A driver answers for the one GPU on the bus", Verdict.GREEN, good)
     yield example(
-        "The bus cannot be looked at, which the policy accepts with a warning",
+        "The bus cannot be read, which is a warning by the policy",
         Verdict.AMBER,
         replace(good, on_bus=unseen),
         GpuDriverPolicy(unseen_bus=Weight.WARN),
     )
     yield example("There is no driver", Verdict.RED, silent())
-    yield example("The driver answers and has no GPU", Verdict.RED, replace(good, devices=0, on_bus=0))
-    yield example("One of two GPUs on the bus is lost to the driver", Verdict.RED, replace(good, on_bus=2))
+    yield example("The driver answers but has no GPU", Verdict.RED, replace(good, devices=0, on_bus=0))
+    yield example("The driver has lost one of two GPUs on the bus", Verdict.RED, replace(good, on_bus=2))
     yield example("The node should have eight GPUs", Verdict.RED, good, GpuDriverPolicy(devices=8))
     yield example("The driver is too old", Verdict.RED, good, GpuDriverPolicy(least_driver="590.10"))
     debuggable = replace(good.confidential, on=True, environment="production", debuggable=True)
@@ -156,7 +156,7 @@ def gpu_driver(seen: Seen, policy: GpuDriverPolicy) -> Iterator[Finding]:
     if body.state is not DriverState.ANSWERS:
         yield ANSWERS.unknown(f"BLOCKED: {body.said}", found)
         for rule in (DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL):
-            yield rule.unknown("BLOCKED: no driver answers, so this is not known.", found, fix=ANSWERS.fix)
+            yield rule.unknown("BLOCKED: no driver answers, so this is unknown.", found, fix=ANSWERS.fix)
         return
     yield ANSWERS.passes(body.said, found)
     yield _devices(found, policy)
@@ -171,7 +171,7 @@ def _devices(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
     if isinstance(count, Unread):
         return DEVICES.unknown(f"BLOCKED: the driver cannot count its GPUs: {count.said}.", found)
     if not count:
-        return DEVICES.unknown("BLOCKED: the driver answers and has no GPU.", found)
+        return DEVICES.unknown("BLOCKED: the driver answers but has no GPU.", found)
     if policy.devices and count != policy.devices:
         return DEVICES.fails(f"The driver counts {count} GPU(s); the policy expects {policy.devices}.", found)
     return DEVICES.passes(f"The driver counts {count} GPU(s).", found)
@@ -183,12 +183,12 @@ def _bus(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
         text = f"Which GPUs are on the PCI bus is not known: {on_bus.said}."
         return doubted(BUS, policy.unseen_bus, text, found)
     if isinstance(count, Unread):
-        return BUS.unknown(f"{on_bus} GPU(s) are on the PCI bus, and the driver cannot count its own: {count.said}.", found)
+        return BUS.unknown(f"{on_bus} GPU(s) are on the PCI bus, but the driver cannot count its GPUs: {count.said}.", found)
     if on_bus > count:
-        text = f"{on_bus} NVIDIA GPU(s) are on the PCI bus, and the driver counts {count}."
+        text = f"{on_bus} NVIDIA GPU(s) are on the PCI bus, but the driver counts {count}."
         return weighed(BUS, policy.more_on_bus, text, found)
     if on_bus < count:
-        return BUS.unknown(f"The driver counts {count} GPU(s), and the kernel lists {on_bus}; one of them is wrong.", found)
+        return BUS.unknown(f"The driver counts {count} GPU(s), but the kernel lists {on_bus}; one of them is wrong.", found)
     return BUS.passes(f"The driver counts every one of the {on_bus} GPU(s) on the PCI bus.", found)
 
 
@@ -198,7 +198,7 @@ def _version(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
         return VERSION.unknown(f"The driver's version is not known: {said.said}.", found)
     have = version(said)
     if have is None:
-        return VERSION.unknown(f"The driver calls itself {said!r}, which is no version.", found)
+        return VERSION.unknown(f"The driver reports the version {said!r}, which is not a version number.", found)
     least = version(policy.least_driver)
     if least is not None and have < least:
         return VERSION.fails(f"The driver is {said}; the policy needs {policy.least_driver}.", found)
@@ -208,31 +208,33 @@ def _version(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
 def _cuda(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
     have = found.body.cuda
     if isinstance(have, Unread):
-        return CUDA.unknown(f"The CUDA version that the driver runs is not known: {have.said}.", found)
+        return CUDA.unknown(f"The CUDA version that the driver supports is not known: {have.said}.", found)
     if policy.least_cuda and have < cuda_number(policy.least_cuda):
-        return CUDA.fails(f"The driver runs CUDA up to {cuda_text(have)}; the policy needs {policy.least_cuda}.", found)
-    return CUDA.passes(f"The driver runs CUDA up to {cuda_text(have)}.", found)
+        return CUDA.fails(f"The driver supports CUDA up to {cuda_text(have)}; the policy needs {policy.least_cuda}.", found)
+    return CUDA.passes(f"The driver supports CUDA up to {cuda_text(have)}.", found)
 
 
 def _confidential(found: Evidence[GpuDriver], policy: GpuDriverPolicy) -> Finding:
     state = found.body.confidential
     wanted = policy.confidential
     if isinstance(state.on, Unread):
-        # What a driver does not support is not on. Every other silence leaves open whether somebody can look in.
+        # A feature that the driver does not support is off. Every other missing answer leaves open whether it is on.
         if state.on.why in (Why.UNSUPPORTED, Why.NO_SYMBOL) and wanted is not Confidentiality.ON:
-            return CONFIDENTIAL.passes(f"The driver knows no confidential computing ({state.on.said}).", found)
+            return CONFIDENTIAL.passes(f"The driver does not support confidential computing ({state.on.said}).", found)
         return CONFIDENTIAL.unknown(f"Whether confidential computing is on is not known: {state.on.said}.", found)
     if not state.on:
         if wanted is Confidentiality.ON:
-            return CONFIDENTIAL.fails("Confidential computing is off, and the policy wants it on.", found)
+            return CONFIDENTIAL.fails("Confidential computing is off, but the policy wants it on.", found)
         return CONFIDENTIAL.passes("Confidential computing is off.", found)
     if wanted is Confidentiality.OFF:
-        return CONFIDENTIAL.fails("Confidential computing is on, and the policy wants it off.", found)
+        return CONFIDENTIAL.fails("Confidential computing is on, but the policy wants it off.", found)
     for signal in (state.debuggable, state.environment):
         if isinstance(signal, Unread):
-            return CONFIDENTIAL.unknown(f"Confidential computing is on, but in which mode is not known: {signal.said}.", found)
+            return CONFIDENTIAL.unknown(f"Confidential computing is on, but its mode is not known: {signal.said}.", found)
     if state.debuggable:
-        return CONFIDENTIAL.fails("Confidential computing is on with developer tools, which can look into it.", found)
+        return CONFIDENTIAL.fails("Confidential computing is on with developer tools, which can read its data.", found)
     if state.environment != "production":
-        return CONFIDENTIAL.fails(f"Confidential computing is on in the environment {state.environment!r}.", found)
+        return CONFIDENTIAL.fails(
+            f"Confidential computing is on in the environment {state.environment!r}, not in production.", found
+        )
     return CONFIDENTIAL.passes("Confidential computing is on, in production mode.", found)

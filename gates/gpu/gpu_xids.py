@@ -1,15 +1,17 @@
 """Did the driver report no fault of a GPU (XID) since the node was booted, and none while the check ran?
 
-Why: A GPU that fell off the bus, ran out of spare memory rows or lost a link says so once, in the kernel's messages, and may
-look healthy again a minute later. NVIDIA numbers these messages (XID) and says for each what it means.
+Why: If a GPU falls off the bus, runs out of spare memory rows or loses a link, the kernel reports it once, and the GPU may look
+healthy again a minute later. NVIDIA numbers these messages (XID) and documents what each means.
 
-Judged: every XID in the kernel's messages since boot, and every one that the driver reported during the check, by the lists of
-the policy: some are faults of the hardware and fail, some are warnings, some are errors of an application and say nothing of
-the device. A number in no list is a warning, and fails where the message itself calls it fatal. Faults of NVLink switches
-(SXids) fail or warn as they call themselves. Where the messages cannot be read, or do not reach back to the boot, nobody knows.
+Judged: every XID in the kernel's messages since boot, and every XID that the driver reported during the check, by the lists of
+the policy: some are hardware faults and fail, some are warnings, some are errors of an application and say nothing about the
+device. A number in no list is a warning, and fails if the message itself calls it fatal. Faults of NVLink switches (SXids) fail
+if the message calls them fatal; the others warn. If the messages cannot be read, or do not reach back to the boot, the result
+is UNKNOWN.
 
-Fix: Follow NVIDIA's XID catalogue for the number: usually drain the node and reset the GPU; after repeated faults, run NVIDIA's
-field diagnosis and have the GPU replaced. The messages are those of this boot, so a reboot after the repair clears the finding.
+Fix: Follow NVIDIA's XID catalogue for the number: usually, drain the node and reset the GPU. After repeated faults, run
+NVIDIA's field diagnosis and have the GPU replaced. The messages are those of this boot, so a reboot after the repair clears the
+finding.
 """
 
 from __future__ import annotations
@@ -31,21 +33,21 @@ from gates.listing import capped
 
 BOOT = Rule(
     id="gpu-xids/boot",
-    asks="Do the kernel's messages since boot tell of no fault of a GPU?",
-    fix="Drain the node, follow NVIDIA's XID catalogue for the number, reset or replace the GPU, and reboot.",
+    asks="Are the kernel's messages since boot free of GPU faults?",
+    fix="Drain the node, look up the number in NVIDIA's XID catalogue, reset or replace the GPU, and reboot.",
 )
 WHOLE = Rule(
     id="gpu-xids/whole",
     asks="Do the kernel's messages reach back to the boot, and are all of them understood?",
-    fix="Keep the journal of the boot (journald, Storage=persistent) or a larger kernel buffer (log_buf_len), and reboot.",
+    fix="Keep the journal of the boot (journald, Storage=persistent), or set a larger kernel buffer (log_buf_len), and reboot.",
 )
 RUN = Rule(
     id="gpu-xids/run",
-    asks="Was no fault of a GPU reported while the check ran?",
-    fix="Drain the node, follow NVIDIA's XID catalogue for the number, and reset or replace the GPU.",
+    asks="Did the check run without a reported GPU fault?",
+    fix="Drain the node, look up the number in NVIDIA's XID catalogue, and reset or replace the GPU.",
 )
 
-# What NVIDIA's XID catalogue says of these numbers, in a word or two, for the finding.
+# What NVIDIA's XID catalogue says about these numbers, in a few words, for the finding.
 _MEANINGS = {
     13: "graphics engine exception",
     31: "memory page fault of an application",
@@ -69,7 +71,7 @@ _MEANINGS = {
 class GpuXidsPolicy:
     """``fail`` and ``warn`` are XID numbers; ``application`` are those that an application's own error causes, which pass. A
     number in none of them is a warning. ``quiet_sxids`` are faults of switches that pass unless they are fatal. ``forgotten``
-    is what it becomes that the messages do not reach back to the boot.
+    says how grave it is that the messages do not reach back to the boot.
     """
 
     fail: tuple[int, ...] = (46, 48, 64, 74, 79, 95, 119, 120, 140)
@@ -108,8 +110,8 @@ def examples() -> Iterator[Example[GpuXidsPolicy]]:
     yield example("A fault in no list that calls itself fatal", Verdict.RED, said(xid(149, "NETIR Fatal XC0", fatal=True)))
     yield example("A switch reports a fault that is not fatal", Verdict.AMBER, replace(calm, sxids=(sxid(fatal=False),)))
     yield example("A switch reports a fatal fault", Verdict.RED, replace(calm, sxids=(sxid(fatal=True),)))
-    yield example("The kernel forgot the messages of the boot", Verdict.RED, replace(calm, since_boot=False))
-    yield example("A message about a fault that nobody understands", Verdict.RED, replace(calm, unclear=1))
+    yield example("The kernel no longer has the messages of the boot", Verdict.RED, replace(calm, since_boot=False))
+    yield example("A message about a fault that ArcOps cannot read", Verdict.RED, replace(calm, unclear=1))
     event = FaultEvent(pci="00000000:3b:00.0", kind=FaultKind.XID, xid=95)
     yield example("An uncontained memory error during the check", Verdict.RED, calm, replace(gpus, events=(event,)))
 
@@ -128,7 +130,7 @@ def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
     yield from capped(_boot(log, policy), rest="There are {count} more faults since boot.")
     yield from _whole(log, policy)
     if gpus is None:
-        yield RUN.unknown("No GPU could be asked, so nobody watched for faults during the check.", log)
+        yield RUN.unknown("No GPU could be read, so faults during the check were not seen.", log)
     else:
         yield from capped(_run(gpus, policy), rest="There are {count} more faults during the check.")
 
@@ -152,17 +154,17 @@ def _boot(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
             continue
         quiet = False
         times = "once" if fault.count == 1 else f"{fault.count} times"
-        text = f"{name}{', which it calls fatal,' if fault.fatal else ''} {times} since boot, last {fault.seconds} s after it."
+        text = f"{name}{' (fatal)' if fault.fatal else ''} {times} since boot, the last time {fault.seconds} s after boot."
         say = BOOT.fails if outcome is Outcome.FAIL else BOOT.warns
         yield say(text, log, about=about)
     if quiet:
         others = sum(fault.count for fault in log.body.xids)
         beside = f"; {others} error(s) of applications" if others else ""
-        yield BOOT.passes(f"The {log.body.source.value} tells of no fault of a GPU{beside}.", log)
+        yield BOOT.passes(f"The {log.body.source.value} reports no GPU fault{beside}.", log)
 
 
 def _faults(log: GpuLog, policy: GpuXidsPolicy) -> Iterator[tuple[XidLogged | SxidLogged, str, str, Outcome]]:
-    """Each fault, what is said of it, what it is about, and how grave it is."""
+    """Each fault, its text, what it is about, and how grave it is."""
     for xid in log.xids:
         name, about = f"GPU {xid.pci} reported {_named(xid.xid)}", f"XID {xid.xid} of {xid.pci}"
         yield xid, name, about, _outcome(xid.xid, policy, fatal=xid.fatal)
@@ -174,12 +176,12 @@ def _faults(log: GpuLog, policy: GpuXidsPolicy) -> Iterator[tuple[XidLogged | Sx
 
 def _whole(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
     if log.body.unclear:
-        yield WHOLE.unknown(f"{log.body.unclear} message(s) tell of a fault in words that are not understood.", log)
+        yield WHOLE.unknown(f"{log.body.unclear} message(s) report a fault in a form that ArcOps cannot read.", log)
     if log.body.since_boot:
         if not log.body.unclear:
             yield WHOLE.passes(f"The {log.body.source.value} reaches back to the boot.", log)
         return
-    text = f"The {log.body.source.value} does not reach back to the boot, so older faults may be forgotten."
+    text = f"The {log.body.source.value} does not reach back to the boot, so older faults may be missing."
     if policy.forgotten is not Weight.PASS or not log.body.unclear:
         yield doubted(WHOLE, policy.forgotten, text, log)
 
@@ -187,7 +189,7 @@ def _whole(log: Evidence[GpuLog], policy: GpuXidsPolicy) -> Iterator[Finding]:
 def _run(gpus: Evidence[Gpus], policy: GpuXidsPolicy) -> Iterator[Finding]:
     watched = gpus.body.watched
     if isinstance(watched, Unread):
-        yield RUN.unknown(f"Faults during the check could not be watched for: {watched.said}.", gpus)
+        yield RUN.unknown(f"Faults during the check could not be watched: {watched.said}.", gpus)
     quiet = not isinstance(watched, Unread)
     for event in gpus.body.events:
         of_xid = event.kind is FaultKind.XID

@@ -1,4 +1,4 @@
-"""A made-up GPU with which nothing is wrong, and the profile of its kind, for the examples of the gates of a node."""
+"""A made-up healthy GPU and the profile of its kind, for the examples of the gates of a node."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TELLS = (
 
 
 def profile() -> Profile:
-    """A made-up kind of GPU with everything, so that nothing is excused."""
+    """A made-up kind of GPU that supports everything, so that every signal is needed."""
 
     def figure(value: int) -> DatasheetFigure:
         return DatasheetFigure(value=value, source="example", where="example")
@@ -67,7 +67,7 @@ def profile() -> Profile:
 
 
 def device(index: int = 0) -> Gpu:
-    """A device with which nothing is wrong."""
+    """A healthy device."""
     none = EccErrors(location="", corrected=0, uncorrected=0, corrected_ever=0, uncorrected_ever=0)
     link = NvLink(number=0, active=True, generation=40, errors=(LinkErrors(name="replays", count=0),))
     return Gpu(
@@ -110,7 +110,7 @@ def device(index: int = 0) -> Gpu:
 
 
 def healthy(count: int = 1) -> tuple[Gpus, GpuProfiles]:
-    """So many devices with which nothing is wrong, and the profile of their kind."""
+    """*count* healthy devices, and the profile of their kind."""
     devices = tuple(device(index) for index in range(count))
     return Gpus(devices=devices, later=devices, events=(), watched=True), GpuProfiles(
         names=profile().names, profiles=(profile(),)

@@ -1,4 +1,4 @@
-"""How the benchmark gates say figures to people."""
+"""How the benchmark gates show figures to people."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def said(interval: Interval) -> str:
 
 
 def weighed(rule: Rule, weight: Weight, text: str, *cites: Evidence[Benchmark] | Evidence[Baselines], about: str) -> Finding:
-    """A finding of *rule* as grave as *weight* says; one that passes says why."""
-    passing = " The policy lets it pass." if weight is Weight.PASS else ""
+    """A finding of *rule* as grave as *weight* says. If it passes, it says that the policy allows it."""
+    passing = " The policy allows it." if weight is Weight.PASS else ""
     return breach.weighed(rule, weight, f"{text}{passing}", *cites, about=about)

@@ -1,1 +1,1 @@
-"""Judges of a model: its files, signatures, provenance, licence, materials and what is known against it."""
+"""Judges of a model: its files, signatures, provenance, licence, components and known vulnerabilities."""

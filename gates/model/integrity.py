@@ -1,13 +1,13 @@
-"""Is the model a plain folder of plain files, all of which could be read?
+"""Is the model a plain folder of plain files, and could all of them be read?
 
-Why: What a link points to, what changes while it is read, and what two systems see under one name is not what was hashed
-and signed. And a folder of weights has no use for programs.
+Why: The target of a link, a file that changes while it is read, and a name that two systems read differently may not be what
+was hashed and signed. And a folder of weights needs no programs.
 
-Judged: links (none, or none that leaves the model); whatever could not be read or changed meanwhile; files that a system
+Judged: links (none, or none that leaves the model); files that could not be read, or changed meanwhile; files that a system
 would execute, by format or by mode; names that hide something or collide on another system.
 
-Fix: Copy the model with its links resolved (`cp -rL`) to a place where nobody writes, take execute permission away
-(`chmod -x`), remove programs, and rename what is named confusingly.
+Fix: Copy the model with its links resolved (`cp -rL`) to a folder that nothing else writes to, remove execute permission
+(`chmod -x`), remove programs, and rename files with confusing names.
 """
 
 from __future__ import annotations
@@ -30,23 +30,24 @@ from gates.words import shown
 
 LINKS = Rule(
     id="integrity/links",
-    asks="Is the model free of links, at least of those that leave it?",
+    asks="Is the model free of links, or at least of links that leave it?",
     fix="Copy the model with its links resolved (cp -rL) and check the copy.",
 )
 TROUBLES = Rule(
     id="integrity/troubles",
-    asks="Could everything be read, and did nothing change meanwhile?",
-    fix="Give read permission, remove what is no regular file, and check again when nobody writes to the folder.",
+    asks="Could all files be read, and did none change meanwhile?",
+    fix="Give read permission, remove everything that is not a regular file, and check again while nothing writes to the "
+    "folder.",
 )
 EXECUTABLES = Rule(
     id="integrity/executables",
-    asks="Is there nothing that a system would execute?",
-    fix="Remove the program; if only the mode is wrong, take it away with chmod -x.",
+    asks="Is the model free of files that a system would execute?",
+    fix="Remove the program; if only its mode is wrong, remove execute permission with chmod -x.",
 )
 NAMES = Rule(
     id="integrity/names",
-    asks="Do all names mean the same to every system and every reader?",
-    fix="Rename the file to plain printable characters, unlike any other name in its folder.",
+    asks="Does every name mean the same to every system and every reader?",
+    fix="Rename the file with plain printable characters, and differently from every other name in its folder.",
 )
 
 EXECUTABLE_FORMATS = frozenset(("elf", "pe", "mach-o", "wasm", "java-class", "script", "python-bytecode", "dos-executable"))
@@ -54,8 +55,8 @@ EXECUTABLE_FORMATS = frozenset(("elf", "pe", "mach-o", "wasm", "java-class", "sc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrityPolicy:
-    """``inner_links`` accepts links that stay inside the model (they are named, and warned of). ``executables`` are globs
-    over paths that may be executable.
+    """``inner_links`` accepts links that stay inside the model, each with a warning. ``executables`` are globs over paths that
+    may be executable.
     """
 
     inner_links: bool = False
@@ -102,9 +103,9 @@ def integrity(seen: Seen, policy: IntegrityPolicy) -> Iterator[Finding]:
     tree = seen[Tree]
     count = len(tree.body.files)
     yield from _each(LINKS, tree, _links(tree, policy), "The model holds no links.")
-    yield from _each(TROUBLES, tree, _troubles(tree), f"All {count} files were read, and none changed meanwhile.")
-    yield from _each(EXECUTABLES, tree, _executables(tree, policy), f"None of {count} files is executable.")
-    yield from _each(NAMES, tree, _names(tree), f"All {count} names are plain and different on every system.")
+    yield from _each(TROUBLES, tree, _troubles(tree), f"All {count} file(s) were read, and none changed meanwhile.")
+    yield from _each(EXECUTABLES, tree, _executables(tree, policy), f"None of the {count} file(s) is executable.")
+    yield from _each(NAMES, tree, _names(tree), f"All {count} name(s) are plain and different on every system.")
 
 
 def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: str) -> Iterator[Finding]:
@@ -114,7 +115,7 @@ def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: s
 def _links(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
     for link in tree.body.links:
         path = shown(link.path)
-        says = "leaves the model" if link.escapes else "stays inside it"
+        says = "leaves the model" if link.escapes else "stays inside the model"
         text = f"{path} is a link to {shown(link.target) or 'somewhere unknown'}, which {says}."
         answer = LINKS.warns if policy.inner_links and not link.escapes else LINKS.fails
         yield answer(text, tree, about=path, location=Location(path=path))
@@ -152,7 +153,9 @@ def _names(tree: Evidence[Tree]) -> Iterator[Finding]:
             first, *others = sorted(same)
             listed = ", ".join(shown(other) for other in others)
             yield NAMES.fails(
-                f"{shown(first)} and {listed} are one name where case or composition does not count.", tree, about=shown(first)
+                f"{shown(first)} and {listed} are the same name on systems that ignore case or Unicode composition.",
+                tree,
+                about=shown(first),
             )
 
 
@@ -160,7 +163,7 @@ def _fault(path: str) -> str:
     if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in path):
         return "has control or invisible characters in its name"
     if "\\" in path or ":" in path:
-        return "has a backslash or colon in its name, which other systems take for a folder or drive"
+        return "has a backslash or colon in its name, which other systems read as a folder or drive"
     if any(part != part.strip() or part.endswith(".") for part in path.split("/")):
-        return "has a name that begins or ends with a blank, or ends with a dot, which other systems drop"
+        return "has a name that begins or ends with a space, or ends with a dot, which other systems remove"
     return ""

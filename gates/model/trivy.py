@@ -1,12 +1,13 @@
-"""Does Trivy, where it is installed, find the subject free of known vulnerabilities, with data that is fresh?
+"""Does Trivy, if it is installed, find the subject free of known vulnerabilities, with recent data?
 
-Why: Sites that run Trivy already trust its data for their operating systems and packages. Its exit code is 0 with findings, its
-report looks the same for "clean" and for "nothing to look at", and it scans without a word with a database that is a year old.
+Why: Sites that run Trivy already trust its data for their operating systems and packages. But its exit code is 0 with findings,
+its report looks the same for "clean" and for "nothing to scan", and it scans without a warning with a database that is a year
+old.
 
 Judged: That packages were seen at all, by the run over the subject's files or by the run over each SBOM; that every database
 has a date and is not older than the policy allows; each vulnerability by its severity; secrets and failed configuration checks.
 
-Fix: Update the named package to the named version; import a newer database; add an SBOM or a lock file where nothing was seen.
+Fix: Update the named package to the named version; import a newer database; add an SBOM or a lock file if no package was seen.
 """
 
 from __future__ import annotations
@@ -25,34 +26,34 @@ from arcops.verdict import Verdict
 
 SCANNED = Rule(
     id="trivy/scanned",
-    asks="Did Trivy find packages to look at?",
-    fix="Add an SBOM or lock files that name the subject's packages; a scan that saw nothing shows nothing.",
+    asks="Did Trivy find packages to scan?",
+    fix="Add an SBOM or lock files that name the subject's packages; a scan without packages proves nothing.",
 )
 DATABASE = Rule(
     id="trivy/database",
-    asks="Is every database that Trivy used dated and fresh enough?",
-    fix="Download Trivy's databases where there is a network and import them into the data directory.",
+    asks="Is every database that Trivy used dated and recent enough?",
+    fix="Download Trivy's databases on a machine with a network, and import them into the data directory.",
 )
 VULNERABILITIES = Rule(
     id="trivy/vulnerabilities",
     asks="Is the subject free of known vulnerabilities of the severities that the policy names?",
-    fix="Update the package to a fixed version, or waive this advisory with an owner, a reason and an end.",
+    fix="Update the package to a fixed version, or waive this advisory with an owner, a reason and an end date.",
 )
 SECRETS = Rule(
     id="trivy/secrets",
-    asks="Is the subject free of what looks like credentials?",
-    fix="Remove the credential and revoke it; whoever has the subject has it too.",
+    asks="Is the subject free of strings that look like credentials?",
+    fix="Remove the credential and revoke it: everyone who has the subject has the credential too.",
 )
 MISCONFIGURATIONS = Rule(
     id="trivy/misconfigurations",
     asks="Do the configuration files of the subject pass Trivy's checks?",
-    fix="Run 'trivy config' over the subject to see each failed check, and mend the files.",
+    fix="Run 'trivy config' over the subject to see each failed check, and correct the files.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrivyPolicy:
-    """``fail`` and ``warn`` are severities; one in neither is only counted. ``ignore_unfixed`` sets aside what has no fix yet.
+    """``fail`` and ``warn`` are severities; one in neither is only counted. ``ignore_unfixed`` ignores what has no fix yet.
 
     ``max_database_age_days`` counts from the day the database was made, not from the day it was downloaded.
     """
@@ -79,12 +80,12 @@ _FOUND = TrivyVulnerability(
     status="fixed",
     source="ghsa",
 )
-# Examples are judged at a moment of the caller's choosing, so their database is allowed to be of any age before it.
+# The caller chooses the moment at which examples are judged, so their database may be of any age before it.
 _ANY_AGE = TrivyPolicy(max_database_age_days=36_500)
 
 
 def clean() -> TrivyScan:
-    """One SBOM, scanned, nothing found."""
+    """One SBOM that was scanned; nothing was found."""
     return TrivyScan(
         tool="0.68.1",
         scans=(Scan(mode="fs", path="."), _SBOM),
@@ -113,7 +114,7 @@ def examples() -> Iterator[Example[TrivyPolicy]]:
     yield example("A configuration check failed", Verdict.AMBER, replace(body, misconfigurations=1))
     yield example("A vulnerability of high severity", Verdict.RED, replace(body, vulnerabilities=(_FOUND,)))
     yield example("Something looks like a credential", Verdict.RED, replace(body, secrets=1))
-    yield example("Trivy found nothing to look at", Verdict.RED, replace(body, scans=body.scans[:1], targets=()))
+    yield example("Trivy found nothing to scan", Verdict.RED, replace(body, scans=body.scans[:1], targets=()))
     yield example("The database has no date", Verdict.RED, replace(body, databases=(TrivyDatabase(name="trivy-db"),)))
     year_old = (TrivyDatabase(name="trivy-db", updated=datetime(2020, 1, 1, tzinfo=UTC)),)
     yield example("The database is years old", Verdict.RED, replace(body, databases=year_old), TrivyPolicy())
@@ -134,7 +135,7 @@ def trivy(seen: Seen, policy: TrivyPolicy) -> Iterator[Finding]:
     yield from _vulnerabilities(found, policy)
     count = found.body.secrets
     if count:
-        yield SECRETS.fails(f"Trivy found {count} thing(s) that look like credentials.", found)
+        yield SECRETS.fails(f"Trivy found {count} string(s) that look like credentials.", found)
     else:
         yield SECRETS.passes("Trivy found nothing that looks like a credential.", found)
     count = found.body.misconfigurations
@@ -149,13 +150,13 @@ def _scanned(found: Evidence[TrivyScan]) -> Iterator[Finding]:
     blind = [scan for scan in found.body.scans if scan.mode == "sbom" and scan not in seen_in]
     for scan in blind:
         yield SCANNED.fails(
-            f"Trivy found no package in the SBOM {scan.path}, so nothing of it was scanned.", found, about=scan.path
+            f"Trivy found no package in the SBOM {scan.path}, so nothing in it was scanned.", found, about=scan.path
         )
     if not seen_in and not blind:
         yield SCANNED.fails("Nothing was scanned: Trivy found no package in the subject.", found)
     if seen_in and not blind:
         count = sum(1 for target in found.body.targets if target.holds_packages)
-        yield SCANNED.passes(f"Trivy looked at the packages of {count} target(s).", found)
+        yield SCANNED.passes(f"Trivy scanned the packages of {count} target(s).", found)
 
 
 def _databases(found: Evidence[TrivyScan], seen: Seen, policy: TrivyPolicy) -> Iterator[Finding]:
@@ -173,12 +174,12 @@ def _databases(found: Evidence[TrivyScan], seen: Seen, policy: TrivyPolicy) -> I
             yield DATABASE.fails(text, found, about=database.name)
         elif seen.at - updated > most:
             text = (
-                f"The database {database.name} is of {updated:%Y-%m-%d}, {(seen.at - updated).days} days old; "
+                f"The database {database.name} is from {updated:%Y-%m-%d}, {(seen.at - updated).days} days old; "
                 f"the policy allows {policy.max_database_age_days}."
             )
             yield DATABASE.fails(text, found, about=database.name)
         else:
-            yield DATABASE.passes(f"The database {database.name} is of {updated:%Y-%m-%d}.", found, about=database.name)
+            yield DATABASE.passes(f"The database {database.name} is from {updated:%Y-%m-%d}.", found, about=database.name)
 
 
 def _vulnerabilities(found: Evidence[TrivyScan], policy: TrivyPolicy) -> Iterator[Finding]:
@@ -195,12 +196,12 @@ def _vulnerabilities(found: Evidence[TrivyScan], policy: TrivyPolicy) -> Iterato
         else:
             passed += 1
     if clean:
-        beside = f"; {passed} that the policy does not count" if passed else ""
+        beside = f"; {passed} others that the policy does not count" if passed else ""
         yield VULNERABILITIES.passes(f"Trivy reported no vulnerability that the policy counts{beside}.", found)
 
 
 def _distinct(body: TrivyScan) -> list[TrivyVulnerability]:
-    """One of each advisory and package, the most severe, however many targets hold it; one without a fix before one with."""
+    """One of each advisory and package, the most severe, however many targets hold it; one without a fix comes first."""
     order = list(Severity)
     worst: dict[str, TrivyVulnerability] = {}
     for found in sorted(body.vulnerabilities, key=lambda each: (-order.index(each.severity), not each.fixed, each.target)):
@@ -213,5 +214,5 @@ def _about(found: TrivyVulnerability) -> str:
 
 
 def _text(found: TrivyVulnerability) -> str:
-    mended = f"fixed in {found.fixed}" if found.fixed else f"no fix is known{f' ({found.status})' if found.status else ''}"
-    return f"{found.id} ({found.severity.value}) is in {found.package} {found.installed} of {found.target}; {mended}."
+    repaired = f"fixed in {found.fixed}" if found.fixed else f"no fix is known{f' ({found.status})' if found.status else ''}"
+    return f"{found.id} ({found.severity.value}) is in {found.package} {found.installed} of {found.target}; {repaired}."

@@ -1,1 +1,1 @@
-"""Judges of a network: what manifests, or a cluster, let talk to what."""
+"""Judges of a network: which connections manifests, or a cluster, allow."""

@@ -1,7 +1,7 @@
-"""Findings with the fix as a patch, where one is well-defined and safe.
+"""Findings with the fix as a patch, if a patch is well-defined and safe.
 
-A maker answers for one rule. It looks at the evidence alone, and says nothing where the change could open something, break what
-another rule asks, or is a decision that only a person can make.
+A maker makes patches for one rule, from the evidence alone. It makes none if the change could open a connection, could break
+another rule, or is a decision that only a person can make.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Maker = Callable[[Finding], str]
 
 
 def patched(findings: Iterable[Finding], makers: Mapping[str, Maker]) -> Iterator[Finding]:
-    """*findings*, those of a rule with a maker with the patch that it makes."""
+    """*findings*; if the rule of a finding has a maker, with the patch that it makes."""
     for finding in findings:
         maker = makers.get(finding.rule)
         if maker is None or not finding.about or finding.outcome not in (Outcome.FAIL, Outcome.WARN):
@@ -28,7 +28,7 @@ def patched(findings: Iterable[Finding], makers: Mapping[str, Maker]) -> Iterato
 
 
 class Words:
-    """The words of a network's manifests, and the names that are free for new ones."""
+    """The text of a network's manifests, and the names that are free for new manifests."""
 
     def __init__(self, body: Network) -> None:
         self._by_place = {one.at: one for one in body.passages}
@@ -39,11 +39,11 @@ class Words:
         self._twice = {at for at, count in counted.items() if count > 1}
 
     def at(self, at: Location) -> Passage | None:
-        """The words of the object that begins at *at*."""
+        """The text of the object that begins at *at*."""
         return None if at in self._twice else self._by_place.get(at)
 
     def added(self, name: str, why: str, api: str, kind: str, metadata: dict[str, str], spec: Value) -> str:
-        """The patch that adds a file *name* with one object, and a comment that says *why*; empty where it has no safe name."""
+        """The patch that adds a file *name* with one object, and a comment that says *why*; empty if the name is not safe."""
         path = f"{name}.yaml"
         if path in self._paths or not safe(path):
             return ""
@@ -54,7 +54,7 @@ class Words:
 
 
 def free(name: str, taken: Iterable[str]) -> str:
-    """*name*, or *name* with the first number behind it that nobody has taken."""
+    """*name*, or *name* followed by the first number that is free."""
     names = set(taken)
     if name not in names:
         return name

@@ -1,4 +1,4 @@
-"""How the gates of a network say places and complaints to people."""
+"""How the gates of a network show places and complaints to people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gates.words import shown
 
 
 def place(at: Location) -> str:
-    """``file:line``, as compilers say it."""
+    """``file:line``, as compilers write it."""
     return f"{at.path}:{at.line}" if at.line else at.path
 
 
@@ -20,5 +20,5 @@ def said(one: Complaint) -> str:
 
 
 def named(one: Complaint) -> str:
-    """What a complaint is about, by which a waiver names it."""
+    """What a complaint is about: the name that a waiver uses."""
     return shown(" ".join(filter(None, (one.about, one.field))) or one.at.path)

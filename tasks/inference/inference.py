@@ -91,7 +91,7 @@ def _is_address(host: str) -> bool:
 @collector(
     "inference",
     Inference,
-    version="2",
+    version="3",
     wants=(Tree,),
     deadline=timedelta(minutes=22),
     isolated=True,

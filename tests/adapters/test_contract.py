@@ -155,7 +155,7 @@ class TestWaivers:
             ({"expires": CLOCK}, "yet to come"),
             ({"policy": "nowhere"}, "there is no policy"),
             ({"digest": ""}, "goes by the name 'tiny\\*' alone"),
-            ({"any_content": True}, "say one of them"),
+            ({"any_content": True}, "use one of them"),
             ({"expires": CLOCK + timedelta(days=367)}, "at most 366 days"),
             ({"expires": CLOCK.replace(year=9999)}, "at most 366 days"),
         ],

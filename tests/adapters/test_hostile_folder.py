@@ -82,7 +82,7 @@ class TestTheCommandLine:
         assert done.returncode == 1
         assert done.stdout == ""
         (sentence,) = done.stderr.splitlines()
-        assert sentence.startswith("arcops: the package 'artifacts' would be taken from ")
+        assert sentence.startswith("arcops: the package 'artifacts' would be imported from ")
         assert str(repository.folder / "artifacts") in sentence
         assert str(REPOSITORY) in sentence
 
@@ -123,14 +123,14 @@ class TestMcpOverStandardStreams:
     def test_python_m_refuses(self, repository: Hostile, here: Bench) -> None:
         done = run((sys.executable, "-m", "adapters.cli", "mcp"), from_the_tree(), repository, here)
         assert (done.returncode, repository.ran()) == (1, [])
-        assert "would be taken from" in done.stderr
+        assert "would be imported from" in done.stderr
 
 
 class TestOtherDoors:
     def test_admission_refuses_there(self, repository: Hostile, here: Bench) -> None:
         done = run((sys.executable, "-m", "adapters.admission", "--help"), from_the_tree(), repository, here)
         assert (done.returncode, repository.ran()) == (1, [])
-        assert "would be taken from" in done.stderr
+        assert "would be imported from" in done.stderr
 
     def test_pages_are_served_from_there(self, installed: Installed, repository: Hostile, here: Bench) -> None:
         env = told(installed, here.environment)

@@ -124,7 +124,7 @@ def test_the_deadline_is_kept_and_what_was_not_made_is_red(here: Bench) -> None:
     with serving(a=Plan(first=0.5)) as api:
         done = check(here, api, "--models", "a", "--requests", "100", "--budget", "3", "--patience", "1000")
     assert done.returncode == RED, done.stderr
-    assert "when the check's time was over" in done.stdout
+    assert "when the time of the check was over" in done.stdout
 
 
 def test_a_check_that_is_stopped_leaves_a_red_artifact(here: Bench, tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_a_check_that_is_stopped_leaves_a_red_artifact(here: Bench, tmp_path: Pa
     ("arguments", "said"),
     [
         (("https://models.example",), "air-gapped"),
-        (("http://127.0.0.1:99999",), "no address"),
-        (("http://127.0.0.1:1", "--slo", "ttft=soon"), "no aim"),
+        (("http://127.0.0.1:99999",), "not the address"),
+        (("http://127.0.0.1:1", "--slo", "ttft=soon"), "not an aim"),
         (("http://127.0.0.1:1", "--concurrency", "many"), "whole number"),
         (("http://127.0.0.1:1", "--rate", "-1"), "no rate"),
         (("http://127.0.0.1:1", "--requests", "100000"), "--requests"),

@@ -104,7 +104,7 @@ def test_a_question_is_a_field_with_its_type_default_shape_and_docstring() -> No
     assert by_name["count"].default == 3
     assert by_name["output"].shape == Shape(short="-o")
     assert set(docs(Everything)) == set(by_name)
-    with pytest.raises(Broken, match="no dataclass"):
+    with pytest.raises(Broken, match="not a dataclass"):
         questions(str)
 
 

@@ -237,7 +237,7 @@ def test_a_person_finds_filters_reads_and_compares(world: World, browser: Browse
         page.get_by_role("button", name="Filter").click()
         expect(page.locator("tbody tr")).to_have_count(1)
         page.get_by_role("link", name="tiny").click()
-        expect(page.get_by_text("config.json is not as it was signed")).to_be_visible()
+        expect(page.get_by_text("config.json was changed since it was signed")).to_be_visible()
         passed = page.locator("#gate-integrity")
         expect(passed.get_by_role("listitem").first).to_be_hidden()
         passed.locator("summary").click()

@@ -64,7 +64,7 @@ def test_missing_evidence_is_red_and_says_why(cause: Cause) -> None:
     assert result.findings[0].outcome is Outcome.UNKNOWN
 
 
-def test_evidence_that_nobody_collected_is_red() -> None:
+def test_evidence_that_was_not_collected_is_red() -> None:
     assert ask({}).verdict is Verdict.RED
 
 
@@ -110,7 +110,7 @@ def both(found: Seen) -> list[Finding]:
             finding, waiver=Waiver(rule=finding.rule, subject="*", owner="me", reason="because", expires=NOW)
         ),
     ],
-    ids=["cites nothing", "cites a stranger", "is of no declared rule", "waives itself"],
+    ids=["cites nothing", "cites other evidence", "is of no declared rule", "waives itself"],
 )
 def test_a_pass_that_cannot_be_believed_is_red(spoil: Callable[[Finding], Finding]) -> None:
     def answer(found: Seen) -> Iterator[Finding]:
@@ -210,14 +210,14 @@ def test_a_waiver_without_an_end_is_mentioned_and_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("as_then", [True, False])
-def test_a_waiver_by_a_name_alone_counts_only_where_it_is_judged_again(as_then: bool) -> None:
+def test_a_waiver_by_a_name_alone_counts_only_if_it_is_judged_again(as_then: bool) -> None:
     old = waiver(any_content=False, expires=NOW.replace(year=9999))
     assert ask(seen(3), waivers=(old,), as_then=as_then).verdict is (Verdict.AMBER if as_then else Verdict.RED)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"digest": CONTENT}, "say one of them"), ({"any_content": False, "digest": "sha256:ab"}, "64 hex digits")],
+    [({"digest": CONTENT}, "use one of them"), ({"any_content": False, "digest": "sha256:ab"}, "64 hex digits")],
 )
 def test_a_waiver_says_which_content_in_one_way(changes: dict[str, object], said: str) -> None:
     with pytest.raises(Refused, match=said):

@@ -75,7 +75,7 @@ OLD_SUMMARY = {
 
 
 def changed(document: object, path: str, value: object) -> object:
-    """*document* with the member at the dotted *path* replaced, or removed where *value* is ``...``."""
+    """*document* with the member at the dotted *path* replaced, or removed if *value* is ``...``."""
     copied = copy.deepcopy(document)
     *steps, last = path.split(".")
     inner = copied
@@ -201,9 +201,9 @@ def test_a_misshapen_summary_is_refused(path: str, value: object) -> None:
 
 
 def test_each_parser_takes_its_own_kind_alone() -> None:
-    with pytest.raises(Refused, match="no SLSA provenance"):
+    with pytest.raises(Refused, match="not an SLSA provenance"):
         parse_provenance("https://slsa.dev/provenance/v1-rc1", V1)
-    with pytest.raises(Refused, match="no SLSA verification summary"):
+    with pytest.raises(Refused, match="not an SLSA verification summary"):
         parse_summary(PROVENANCE_V1, SUMMARY)
 
 

@@ -1,4 +1,4 @@
-"""The rule of three zones: what is slower, what is not, and what nobody can say yet."""
+"""The rule of three zones: what is slower, what is not, and what is not decided yet."""
 
 from __future__ import annotations
 

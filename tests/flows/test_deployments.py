@@ -104,7 +104,7 @@ def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_oper
         loaded = ("inference", "check", "http://127.0.0.1:9/v1", "--models", "a")
         own = here.arcops(*looked, "--kubeconfig", str(kubeconfig))
         assert own.returncode == 2
-        assert "a worker takes no kubeconfig" in own.stderr
+        assert "a worker accepts no kubeconfig" in own.stderr
         for words, name, kind, why in (
             (looked, "good", "cluster", "air-gapped"),
             (loaded, "http://127.0.0.1:9", "inference-endpoint", "ARCOPS_ENDPOINTS"),
@@ -127,7 +127,7 @@ def test_an_old_run_that_carries_a_kubeconfig_is_red_and_says_why(here: Site) ->
     until(lambda: here.kept("old"), "the artifact of who accounts for it", log=here.log)
     report = here.report(here.kept("old")[0])
     assert (report.verdict, report.subject.kind) == (Verdict.RED, "cluster")
-    assert all("a worker takes no kubeconfig" in one.reason for one in report.missing), report.missing
+    assert all("a worker accepts no kubeconfig" in one.reason for one in report.missing), report.missing
     assert report.missing
 
 
@@ -141,7 +141,7 @@ def test_the_processor_of_the_worker_s_machine_is_measured(here: Site) -> None:
     said = [finding.text for result in report.results for finding in result.findings]
     assert report.subject.kind == "node"
     assert any("size of 1 thousandths" in text for text in said), said  # no policy that ships takes so small a run for one
-    assert any("results that were looked at are right" in text for text in said), said
+    assert any("checked results are right" in text for text in said), said
 
 
 def test_a_cancelled_run_leaves_a_red_artifact(here: Site, endless: Path) -> None:

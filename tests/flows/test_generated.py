@@ -124,11 +124,11 @@ def test_equal_descriptions_give_equal_bytes(here: Bench) -> None:
     ("old", "new", "says"),
     [
         ("cni: calico", "cni: flannel", "flannel"),
-        ("cni: calico", "cni: ''", "which network plugin"),
+        ("cni: calico", "cni: ''", "does not name the network plugin"),
         ("cidr: 192.0.2.0/28", "cidr: 0.0.0.0/0", "0.0.0.0/0"),
         ("cidr: 192.0.2.0/28", "cidr: 169.254.169.254/32", "metadata service"),
         ("cidr: 192.0.2.0/28", "cidr: 10.96.0.0/24", "API server"),
-        (", apiServer: [10.96.0.1]", "", "where the API server is"),
+        (", apiServer: [10.96.0.1]", "", "the address of the API server"),
         ("cidr: 192.0.2.0/28", "cidr: 192.0.2.1/28", "no CIDR"),
         ("addresses:", "hosts: [{name: pay.example, ports: [{port: 443}]}]\naddresses:", "host names"),
         ("labels: {app: web}", "labels: {}", "at least one label"),

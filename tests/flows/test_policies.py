@@ -111,7 +111,7 @@ def test_a_waiver_by_a_name_alone_is_refused_with_what_to_write() -> None:
 
 def test_no_policy_holds_a_waiver_by_a_name_alone() -> None:
     (waiver,) = parse(GOOD).waivers
-    with pytest.raises(Refused, match="by a name alone"):
+    with pytest.raises(Refused, match="by a subject's name alone"):
         replace(parse(GOOD), waivers=(replace(waiver, any_content=False),))
 
 

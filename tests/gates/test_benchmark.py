@@ -101,7 +101,7 @@ def checked(*, compared: int, wrong: int) -> Benchmark:
 
 FAIL, WARN, UNKNOWN = Outcome.FAIL, Outcome.WARN, Outcome.UNKNOWN
 SMALL = Exercise(size=999)
-STRANGER = ProvenSigner(key=f"sha256:{'00' * 32}")
+UNKNOWN_SIGNER = ProvenSigner(key=f"sha256:{'00' * 32}")
 TOOK = kept_up().moments[0].took
 MUTATIONS: list[tuple[str, str, Outcome, Benchmark, Baselines]] = [
     ("a figure that was not measured", "measured", UNKNOWN, figure_with(said="no time"), THEN),
@@ -110,14 +110,14 @@ MUTATIONS: list[tuple[str, str, Outcome, Benchmark, Baselines]] = [
     ("a small run", "measured", UNKNOWN, replace(WELL, exercise=SMALL), then(exercise=SMALL)),
     ("no figure at all", "measured", UNKNOWN, replace(WELL, figures=()), THEN),
     ("one wrong result", "correct", FAIL, checked(compared=9, wrong=1), THEN),
-    ("a result that nobody looked at", "correct", FAIL, figure_with(checked=None), THEN),
-    ("a look at nothing", "correct", FAIL, checked(compared=0, wrong=0), THEN),
+    ("a result that was not checked", "correct", FAIL, figure_with(checked=None), THEN),
+    ("a check of nothing", "correct", FAIL, checked(compared=0, wrong=0), THEN),
     ("seven percent slower", "baseline", FAIL, slower(WELL, "memory-copy", 7), THEN),
     ("slower by just the tolerance", "baseline", WARN, slower(WELL, "memory-copy", 5), THEN),
     ("no baseline", "baseline", WARN, WELL, Baselines()),
     ("a baseline that cannot be believed", "baseline", UNKNOWN, WELL, Baselines(said="no key verifies it")),
-    ("a baseline of a stranger", "baseline", FAIL, WELL, replace(THEN, signers=(STRANGER,))),
-    ("a baseline of nobody", "baseline", FAIL, WELL, replace(THEN, signers=())),
+    ("a baseline of an unknown signer", "baseline", FAIL, WELL, replace(THEN, signers=(UNKNOWN_SIGNER,))),
+    ("a baseline without a signer", "baseline", FAIL, WELL, replace(THEN, signers=())),
     ("a baseline that is a day too old", "baseline", FAIL, WELL, then(measured_at=NOW - timedelta(days=181))),
     ("a baseline from the future", "baseline", FAIL, WELL, then(measured_at=NOW + timedelta(minutes=1))),
     ("a baseline of the processor", "baseline", FAIL, WELL, then(exercise=Exercise(cpu=True))),
@@ -207,7 +207,7 @@ class TestDisturbed:
 
 
 class TestPolicy:
-    def test_by_default_nobody_signs_a_baseline(self) -> None:
+    def test_by_default_no_key_may_sign_a_baseline(self) -> None:
         assert Outcome.FAIL in said(judge(policy=BenchmarkPolicy()), "baseline")
 
     def test_a_signer_may_be_bound_to_nodes(self) -> None:
@@ -241,7 +241,7 @@ class TestPolicy:
         assert list(found) == [weight.outcome]
         assert "arcops gpu baseline" in found[weight.outcome]
 
-    def test_a_load_may_be_left_out_where_the_policy_asks_for_none(self) -> None:
+    def test_a_load_may_be_left_out_if_the_policy_requires_none(self) -> None:
         assert judge(replace(WELL, sustained=()), policy=replace(POLICY, least_sustained=0)).verdict is Verdict.GREEN
 
     @pytest.mark.parametrize(

@@ -79,9 +79,7 @@ def test_what_the_server_fills_in_is_no_drift(tmp_path: Path) -> None:
     )
     result = compared(tmp_path, manifests=service, policies=filled)
     assert result.verdict is Verdict.GREEN
-    assert [one.text for one in result.findings if one.rule == "drift/text"] == [
-        "No object says anything else than was declared."
-    ]
+    assert [one.text for one in result.findings if one.rule == "drift/text"] == ["No object differs from its declaration."]
 
 
 WEB = "    spec:\n      containers:\n        - name: web"
@@ -134,7 +132,7 @@ def test_a_workload_that_left_the_mesh_is_unknown(tmp_path: Path) -> None:
     assert [one.about for one in result.findings if one.rule == "drift/text"] == ["Namespace shop"]
 
 
-def test_namespaces_are_taken_as_found_only_where_nobody_declared_them(tmp_path: Path) -> None:
+def test_namespaces_are_taken_as_found_only_if_they_are_not_declared(tmp_path: Path) -> None:
     found = DriftPolicy(as_found=("kube-*",))
     assert compared(tmp_path / "1", SYSTEM).verdict is Verdict.RED
     assert compared(tmp_path / "2", SYSTEM, policy=found).verdict is Verdict.GREEN
@@ -176,7 +174,7 @@ def test_many_notes_are_still_notes(tmp_path: Path) -> None:
     assert notes[-1].text == "50 more objects differ and are not listed here."
 
 
-def test_an_object_that_nobody_understands_is_unknown_until_it_is_known_to_be_harmless(tmp_path: Path) -> None:
+def test_an_object_of_an_unknown_kind_is_unknown_until_it_is_known_to_be_harmless(tmp_path: Path) -> None:
     other = "apiVersion: velero.io/v1\nkind: Backup\nmetadata: {name: x, namespace: shop}\n"
     assert rules(compared(tmp_path / "1", other)) == {("drift/seen", Outcome.UNKNOWN)}
     known = DriftPolicy(harmless=("Backup.velero.io",))

@@ -178,12 +178,10 @@ def test_every_optional_signal_is_tried_above() -> None:
     assert {signal for _, _, signal in OPTIONAL} == {signal.value for signal in Signal}
 
 
-def test_a_kind_that_cannot_be_divided_cannot_be_what_a_policy_wants_divided(
-    node: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_policy_cannot_want_mig_of_a_kind_that_has_none(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     node.device = dict(T4)
     report, _ = check_here(node, monkeypatch, policy("gpu-health", mig="on"))
-    assert "its kind cannot be" in bad(report)["gpu-health/mig"]
+    assert "this kind of GPU has no MIG" in bad(report)["gpu-health/mig"]
 
 
 SPARED = "nvmlDeviceGetUnrepairableMemoryFlag_v1"
@@ -219,8 +217,8 @@ def test_what_a_policy_does_without_is_said_all_the_same(node: Driver, monkeypat
     said = [finding.text for finding in findings(report) if finding.rule == "gpu-health/wear"]
     assert said == [
         "No device is worn beyond its vendor's threshold.",
-        f"Of 2 GPU(s) whether its memory is beyond repair is not known: {SPARED} answered NOT_SUPPORTED (3);"
-        " the policy does without.",
+        f"2 GPU(s): whether its memory is beyond repair is not known: {SPARED} answered NOT_SUPPORTED (3);"
+        " optional in the policy.",
     ]
 
 

@@ -136,7 +136,7 @@ def test_the_good_is_just_good_enough() -> None:
 
 
 @pytest.mark.parametrize("policy", ["inference", "inference-foundry", "inference-azure-local"])
-def test_what_a_shipped_policy_asks_for_and_nobody_measured_is_not_green(policy: str) -> None:
+def test_what_a_shipped_policy_asks_for_and_was_not_measured_is_not_green(policy: str) -> None:
     shipped = load_policy(policy).gates["inference"]
     assert worst(good("a"), shipped) == {}
     silent = worst(plain(good("a")), shipped)

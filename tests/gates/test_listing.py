@@ -34,7 +34,7 @@ def some(*outcomes: Outcome) -> list[Finding]:
     return [replace(RULE.fails(f"Door {number}."), outcome=one, about=f"{number}") for number, one in enumerate(outcomes)]
 
 
-def test_all_is_well_only_where_nothing_was_found() -> None:
+def test_all_is_well_only_if_nothing_was_found() -> None:
     assert list(listed([], WELL)) == [WELL]
     assert list(answered([], WELL)) == [WELL]
     bad = some(Outcome.WARN, Outcome.FAIL)
@@ -82,7 +82,7 @@ CASES: tuple[tuple[Gate[Any], object, tuple[Body, ...], str], ...] = (
 
 @pytest.mark.parametrize(("gate", "policy", "bodies", "rule"), CASES, ids=lambda value: getattr(value, "id", ""))
 def test_no_waiver_covers_what_was_not_listed(gate: Gate[Any], policy: object, bodies: tuple[Body, ...], rule: str) -> None:
-    """Mutation: a waiver about nothing in particular, by which files that nobody named would pass."""
+    """Mutation: a waiver without ``about``, which would let files pass that it does not name."""
     waiver = Waiver(rule=rule, owner="o", reason="r", expires=NOW + timedelta(days=30), any_content=True)
     given = {body.KIND: evidence(body) for body in bodies}
     found = judge(gate, policy, given, at=NOW, subject_name="model", waivers=(waiver,)).findings

@@ -134,7 +134,7 @@ spec:
     assert [one.about for one in of(alone, "network/isolated")] == [
         "Deployment shop/web ingress",
         "StatefulSet shop/db ingress",
-    ], "clients outside are nobody's namespace, so ingress stays open to them"
+    ], "clients outside are in no namespace, so ingress stays open to them"
 
 
 def test_an_admin_policy_shields_metadata_whatever_namespaces_say(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ spec:
     assert not of(judge(shop(tmp_path / "shielded", shield, policies=wide)), "network/metadata")
 
 
-def test_nobody_said_where_the_api_server_is(tmp_path: Path) -> None:
+def test_the_address_of_the_api_server_is_not_known(tmp_path: Path) -> None:
     site = NetworkSafetyPolicy(enforcer="calico")
     assert judge(shop(tmp_path / "closed"), site).verdict is Verdict.GREEN
     https = changed(POLICIES, DB, "  egress: [{to: [{ipBlock: {cidr: 198.51.100.7/32}}], ports: [{port: 443}]}]\n")
@@ -187,7 +187,7 @@ def test_what_is_not_understood_is_unknown_until_somebody_says_that_it_is_harmle
     assert judge(folder, said).verdict is Verdict.GREEN
 
 
-def test_labels_of_a_namespace_that_nobody_declared_are_unknown(tmp_path: Path) -> None:
+def test_labels_of_a_namespace_that_is_not_declared_are_unknown(tmp_path: Path) -> None:
     by_label = changed(POLICIES, FROM_WEB, "from: [{namespaceSelector: {matchLabels: {team: a}}}]")
     assert not of(judge(shop(tmp_path / "declared", policies=by_label)), "network/understood")
     undeclared = SHOP.partition("---\n")[2]

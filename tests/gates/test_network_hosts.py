@@ -1,4 +1,4 @@
-"""Rules by host name: exact ones are GREEN where the plugin enforces them and no answer could open what must stay closed."""
+"""Rules by host name: exact ones are GREEN if the plugin enforces them and no answer could open what must stay closed."""
 
 from __future__ import annotations
 

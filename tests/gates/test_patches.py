@@ -37,7 +37,7 @@ def findings(folder: Path) -> list[Finding]:
     return [one for result in results for one in result.findings]
 
 
-def mended(folder: Path, to: Path) -> dict[str, int]:
+def fixed_by_patches(folder: Path, to: Path) -> dict[str, int]:
     """Take every patch there is, each in a copy of its own; says how many there were of each rule."""
     before, counted = findings(folder), dict[str, int]()
     for number, one in enumerate(one for one in before if one.patch):
@@ -99,16 +99,16 @@ CASES = {
 
 
 @pytest.mark.parametrize(("old", "new", "patches"), CASES.values(), ids=CASES)
-def test_each_patch_mends_what_it_is_for(tmp_path: Path, old: str, new: str, patches: dict[str, int]) -> None:
+def test_each_patch_fixes_what_it_is_for(tmp_path: Path, old: str, new: str, patches: dict[str, int]) -> None:
     folder = shop(tmp_path / "shop", policies=changed(POLICIES, old, new))
-    found = mended(folder, tmp_path / "after")
+    found = fixed_by_patches(folder, tmp_path / "after")
     assert found == patches
 
 
 NOT_OFFERED = {
     "metadata itself": (TO_DB, OUT.replace("169.254.0.0/16", "169.254.169.254/32"), "network/metadata"),
     "a block inside of the API server's": (TO_DB, OUT.replace("169.254.0.0/16", "192.0.2.8/29"), "network/api-server"),
-    "allow-all, and nobody says whom": (TO_DB, "    - {}\n", "network/egress"),
+    "allow-all, and no other rule names peers": (TO_DB, "    - {}\n", "network/egress"),
     "allow-all, and metadata": (TO_DB, TO_DB + "    - {}\n", "network/metadata"),
     "not enforced, and wide": ("[Ingress]\n  ingress:\n" + FROM, "[Egress]\n  ingress: [{}]\n", "network/effective"),
     "DNS and more in one rule": (
@@ -145,7 +145,7 @@ def test_what_cannot_be_shown_safe_is_not_offered(tmp_path: Path, old: str, new:
 def test_a_namespace_without_a_default_gets_a_new_file_each_way(tmp_path: Path) -> None:
     other = "apiVersion: v1\nkind: Pod\nmetadata: {name: stray, namespace: other}\nspec: {containers: []}\n"
     folder = shop(tmp_path / "shop", other)
-    assert mended(folder, tmp_path / "after") == {"network/isolated": 2}
+    assert fixed_by_patches(folder, tmp_path / "after") == {"network/isolated": 2}
     both = folder
     for number, one in enumerate(one for one in findings(folder) if one.patch):
         both = applied(one.patch, both, tmp_path / f"both-{number}")
@@ -160,17 +160,19 @@ def test_names_that_are_taken_are_not_taken_again(tmp_path: Path) -> None:
         "name: deny-ingress,",
     )
     folder = shop(tmp_path / "shop", pod, taken)
-    assert mended(folder, tmp_path / "after") == {"network/isolated": 2}
+    assert fixed_by_patches(folder, tmp_path / "after") == {"network/isolated": 2}
     (folder / "deny-egress-no.yaml").write_text("# a file of this name is there\n")
-    assert mended(folder, tmp_path / "more") == {"network/isolated": 1}
+    assert fixed_by_patches(folder, tmp_path / "more") == {"network/isolated": 1}
 
 
 def test_a_grant_that_is_missing(tmp_path: Path) -> None:
     folder = shop(tmp_path / "shop", ROUTE)
-    assert mended(folder, tmp_path / "after") == {"network/backends": 1}
-    assert mended(shop(tmp_path / "granted", ROUTE, GRANT), tmp_path / "none") == {}
+    assert fixed_by_patches(folder, tmp_path / "after") == {"network/backends": 1}
+    assert fixed_by_patches(shop(tmp_path / "granted", ROUTE, GRANT), tmp_path / "none") == {}
     assert (
-        mended(shop(tmp_path / "nowhere", ROUTE.replace("name: web, namespace: shop", "name: x, namespace: shop")), tmp_path)
+        fixed_by_patches(
+            shop(tmp_path / "nowhere", ROUTE.replace("name: web, namespace: shop", "name: x, namespace: shop")), tmp_path
+        )
         == {}
     )
 
@@ -205,7 +207,7 @@ def test_patches_of_manifests_made_by_chance_make_nothing_worse(tmp_path: Path) 
     counted: dict[str, int] = {}
     for number in range(20):
         folder = shop(tmp_path / str(number), policies=made(chance))
-        for rule, count in mended(folder, tmp_path / f"{number}-after").items():
+        for rule, count in fixed_by_patches(folder, tmp_path / f"{number}-after").items():
             counted[rule] = counted.get(rule, 0) + count
     wanted = ("isolated", "effective", "dns", "used", "metadata", "api-server", "egress", "ingress")
     assert set(counted) == {f"network/{one}" for one in wanted}, counted
@@ -270,7 +272,7 @@ IN_MESH = changed(SHOP, "metadata: {name: shop}", "metadata: {name: shop, labels
 PARTS = MESH.split("---\n")
 MESHES = {
     "sound": ((), {}),
-    "nobody says that TLS is strict": ((PARTS[0], ""), {"mesh/mtls": 1}),
+    "no object makes TLS strict": ((PARTS[0], ""), {"mesh/mtls": 1}),
     "plain text is taken": (("STRICT", "PERMISSIVE"), {"mesh/mtls": 1}),
     "for one workload": (
         ("spec: {mtls: {mode: STRICT}}\n", "spec: {mtls: {mode: STRICT}}\n---\n" + PARTS[0].replace("strict", "x").replace(
@@ -285,17 +287,17 @@ MESHES = {
     "registered for others": (("exportTo: [.]", "exportTo: [other]"), {}),
     "an exception by port": (("mtls: {mode: STRICT}", "mtls: {mode: PERMISSIVE}, portLevelMtls: {80: {mode: DISABLE}}"), {}),
     "TLS turned off": (("ISTIO_MUTUAL", "DISABLE"), {}),
-    "whoever calls": (("from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]\n      to", "to"), {}),
+    "any caller": (("from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]\n      to", "to"), {}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("change", "patches"), MESHES.values(), ids=MESHES)
 def test_meshes(tmp_path: Path, change: tuple[str, ...], patches: dict[str, int]) -> None:
-    """Where it cannot be said what would be right, there is no patch, and the finding stands as before."""
+    """If it is not known what would be right, there is no patch, and the finding stays as before."""
     text = changed(MESH, *change) if change else MESH
     text = text.removeprefix("---\n").replace("---\n---\n", "---\n")
     folder = shop(tmp_path / "shop", text, manifests=IN_MESH)
-    assert mended(folder, tmp_path / "after") == patches
+    assert fixed_by_patches(folder, tmp_path / "after") == patches
     assert bool(bad(findings(folder))) == bool(change)
 
 
@@ -308,14 +310,14 @@ def test_listeners_take_routes_from_those_who_use_them(tmp_path: Path, route: st
     if route:
         text += "---\n" + changed(http, "name: web, namespace: shop", f"name: web, namespace: {route}") + "---\n" + tls
     folder = shop(tmp_path / "shop", text)
-    assert mended(folder, tmp_path / "after")["gateway/listeners"] == 1
+    assert fixed_by_patches(folder, tmp_path / "after")["gateway/listeners"] == 1
     (patch,) = [one.patch for one in findings(folder) if one.rule == "gateway/listeners" and one.patch]
     assert says in patch
 
 
 def test_shipped_policies_say_nothing_of_patches(tmp_path: Path) -> None:
     assert load_policy("network-aks-arc")
-    assert mended(shop(tmp_path / "shop", manifests=SHOP), tmp_path / "after") == {}
+    assert fixed_by_patches(shop(tmp_path / "shop", manifests=SHOP), tmp_path / "after") == {}
 
 
 def test_a_number_that_would_be_computed_for_long_is_not_edited_beside() -> None:

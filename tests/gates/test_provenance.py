@@ -34,7 +34,7 @@ TREE = next(body for body in GREEN.evidence if isinstance(body, Tree))
 GOOD = next(body.attestations[0] for body in GREEN.evidence if isinstance(body, Attestations))
 SUMMARY = next(body.attestations[0] for body in VOUCHED.evidence if isinstance(body, Attestations))
 RELYING = VOUCHED.policy
-STRANGER = ProvenSigner(identity="mallory@example.com", issuer="https://issuer.example")
+UNKNOWN_SIGNER = ProvenSigner(identity="mallory@example.com", issuer="https://issuer.example")
 
 
 def outcomes(
@@ -110,17 +110,17 @@ def test_what_an_unverified_attestation_claims_counts_for_nothing() -> None:
 
 
 def test_the_signer_must_be_allowed() -> None:
-    found = outcomes(replace(GOOD, signers=(STRANGER,)))
+    found = outcomes(replace(GOOD, signers=(UNKNOWN_SIGNER,)))
     assert found == failed("signer") | failed("present") | failed("covered")
     other_subject = replace(POLICY, signers=(replace(POLICY.signers[0], subjects=("another-*",)),))
     assert "provenance/signer" in outcomes(GOOD, policy=other_subject)
-    assert outcomes(replace(GOOD, signers=(STRANGER, *GOOD.signers))) == {}
+    assert outcomes(replace(GOOD, signers=(UNKNOWN_SIGNER, *GOOD.signers))) == {}
 
 
 def test_the_builder_must_be_trusted_and_signed_for() -> None:
     assert outcomes(built(builder="https://builds.example/trusted@v2")) == failed("builder")
     assert outcomes(GOOD, policy=replace(POLICY, builders=())) == failed("builder")
-    rule = SignerRule(identity=STRANGER.identity, issuer=STRANGER.issuer)
+    rule = SignerRule(identity=UNKNOWN_SIGNER.identity, issuer=UNKNOWN_SIGNER.issuer)
     pair = replace(POLICY, builders=(replace(POLICY.builders[0], signers=(rule,)),))
     assert outcomes(GOOD, policy=pair) == failed("builder")
     assert outcomes(GOOD, policy=replace(POLICY, builders=(replace(POLICY.builders[0], signers=()),))) == {}
@@ -195,7 +195,7 @@ def test_another_digest_fails_in_every_kind_of_statement() -> None:
         line=2,
         predicate_type="https://openvex.dev/ns/v0.2.0",
         provenance=None,
-        signers=(STRANGER,),
+        signers=(UNKNOWN_SIGNER,),
         subjects=(subject("model.safetensors", "bb" * 32),),
     )
     assert outcomes(GOOD, vex) == failed("subject")
@@ -275,7 +275,7 @@ def test_a_misshapen_predicate_fails() -> None:
 
 def test_a_summary_must_come_from_a_trusted_verifier() -> None:
     assert outcomes(summed(verifier="https://verifier.example/slsa/2"), policy=RELYING) == failed("verifier")
-    rule = SignerRule(identity=STRANGER.identity, issuer=STRANGER.issuer)
+    rule = SignerRule(identity=UNKNOWN_SIGNER.identity, issuer=UNKNOWN_SIGNER.issuer)
     pair = replace(RELYING, verifiers=(replace(RELYING.verifiers[0], signers=(rule,)),))
     assert outcomes(SUMMARY, policy=pair) == failed("verifier")
 
@@ -303,7 +303,7 @@ def test_a_summary_must_say_passed_for_this_resource_at_this_level(changes: dict
     assert outcomes(summed(**changes), policy=RELYING) == failed("result")
 
 
-def test_a_failed_summary_counts_even_where_none_is_asked_for() -> None:
+def test_a_failed_summary_counts_even_if_none_is_asked_for() -> None:
     assert outcomes(GOOD, summed(result="FAILED")) == failed("result")
     assert outcomes(GOOD, summed(verifier="https://unknown.example")) == {}
 
@@ -343,7 +343,7 @@ def test_a_failed_level_counts_even_beside_passed() -> None:
     assert outcomes(GOOD, summed(levels=("FAILED",))) == failed("result")
 
 
-def test_a_digest_that_nobody_can_compare_contradicts_nothing_and_covers_nothing() -> None:
+def test_a_digest_that_cannot_be_compared_contradicts_nothing_and_covers_nothing() -> None:
     only_512 = StatedSubject(name="model.safetensors", digests=(Digest(algorithm="sha512", value="ab" * 64),))
     assert outcomes(replace(GOOD, subjects=(*GOOD.subjects, only_512))) == {}
     assert outcomes(replace(GOOD, subjects=(GOOD.subjects[0], only_512))) == failed("covered")
@@ -363,7 +363,7 @@ def test_levels_are_slsas(level: int, fine: bool) -> None:
             ProvenancePolicy(builders=(TrustedBuilder(id="x", level=level),))
 
 
-def test_none_that_verifies_fails_even_where_such_are_passed_over() -> None:
+def test_none_that_verifies_fails_even_if_such_are_ignored() -> None:
     bad = replace(GOOD, signers=(), problem="wrong key")
     result = judged(provenance, replace(POLICY, ignore_unverified=True), (TREE, Attestations(attestations=(bad,))))  # type: ignore[arg-type]
     said = [finding.outcome for finding in result.findings if finding.rule == "provenance/verified"]
@@ -395,20 +395,20 @@ def test_many_uncovered_files_stay_readable() -> None:
         {"key": "sha256:" + "0c" * 32},
         {"sha256": GOOD.sha256},
         {"sha256": GOOD.subjects[1].digests[0].value},
-        {"identity": STRANGER.identity},
-        {"identity": STRANGER.identity, "issuer": STRANGER.issuer},
+        {"identity": UNKNOWN_SIGNER.identity},
+        {"identity": UNKNOWN_SIGNER.identity, "issuer": UNKNOWN_SIGNER.issuer},
     ],
 )
 def test_what_was_revoked_does_not_count(gone: dict[str, str]) -> None:
-    seen = replace(GOOD, signers=(*GOOD.signers, STRANGER), keys=("sha256:" + "0c" * 32,))
+    seen = replace(GOOD, signers=(*GOOD.signers, UNKNOWN_SIGNER), keys=("sha256:" + "0c" * 32,))
     assert _with_list(seen, Revoked(at=NOW, reason="stolen", **gone)) == (
         failed("unrevoked") | failed("present") | failed("covered")
     )
 
 
 def test_what_was_not_revoked_counts() -> None:
-    other = Revoked(at=NOW, reason="stolen", identity=STRANGER.identity, issuer="https://another.example")
-    assert _with_list(replace(GOOD, signers=(*GOOD.signers, STRANGER)), other) == {}
+    other = Revoked(at=NOW, reason="stolen", identity=UNKNOWN_SIGNER.identity, issuer="https://another.example")
+    assert _with_list(replace(GOOD, signers=(*GOOD.signers, UNKNOWN_SIGNER)), other) == {}
     assert _with_list(GOOD, Revoked(at=NOW, reason="stolen", key="sha256:" + "0c" * 32)) == {}
 
 

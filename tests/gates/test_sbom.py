@@ -100,12 +100,12 @@ MUTATIONS: dict[str, tuple[str, Outcome, SbomSeen]] = {
     "a file's hash is another's": ("files-match", Outcome.FAIL, with_file(digests=(OTHER,))),
     "two hashes for a file": ("files-match", Outcome.FAIL, with_file(digests=(OTHER, *DOCUMENT.components[0].digests))),
     "a file that is not there": ("files-match", Outcome.FAIL, with_file(path="absent.json")),
-    "a hash that nobody can compare": (
+    "a hash that cannot be compared": (
         "files-match",
         Outcome.WARN,
         with_file(digests=(Digest(algorithm="sha1", value="0" * 40),)),
     ),
-    "a file that nobody lists": (
+    "a file that is not listed": (
         "files-described",
         Outcome.FAIL,
         replace(DOCUMENT, components=DOCUMENT.components[1:]),
@@ -152,7 +152,7 @@ def test_nothing_that_could_run_hides_behind_such_a_name(hidden: FileSeen) -> No
 
 @pytest.mark.parametrize("asked", [Described.ALL, Described.WEIGHTS])
 @pytest.mark.parametrize("level", [ElementLevel.FAIL, ElementLevel.WARN])
-def test_nobody_knows_whether_what_could_not_be_read_is_listed(asked: Described, level: ElementLevel) -> None:
+def test_it_is_unknown_whether_a_file_that_could_not_be_read_is_listed(asked: Described, level: ElementLevel) -> None:
     policy = replace(POLICY, must_describe=asked, undescribed=level)
     unread = replace(TREE, troubles=tuple(Trouble(path=f"pipe-{number}", reason="it is a pipe") for number in range(1000)))
     answers = outcomes(DOCUMENT, tree=unread, policy=policy)[1]
@@ -160,7 +160,7 @@ def test_nobody_knows_whether_what_could_not_be_read_is_listed(asked: Described,
     assert outcomes(DOCUMENT, tree=unread, policy=replace(policy, must_describe=Described.NONE))[0] is Verdict.GREEN
 
 
-def test_only_weights_must_be_listed_where_the_policy_says_so() -> None:
+def test_only_weights_must_be_listed_if_the_policy_says_so() -> None:
     weights = replace(POLICY, must_describe=Described.WEIGHTS, root=Binding.NAME, hash=Demand(level=ElementLevel.OFF))
     document = replace(DOCUMENT, root=replace(ROOT, digests=()))
     assert outcomes(document, tree=plus(file("README.md")), policy=weights)[0] is Verdict.GREEN
@@ -196,7 +196,7 @@ def test_how_a_document_shows_that_it_is_about_the_subject(
     assert answers["sbom/subject"] is (Outcome.PASS if good else Outcome.FAIL)
 
 
-def test_a_second_document_cannot_mend_a_broken_one() -> None:
+def test_a_second_document_cannot_repair_a_broken_one() -> None:
     broken = replace(DOCUMENT, path="a.spdx.json", problems=("wrong.",))
     assert outcomes(DOCUMENT, broken)[0] is Verdict.RED
     lacking = replace(DOCUMENT, path="b.cdx.json", components=DOCUMENT.components[1:])

@@ -37,7 +37,7 @@ def test_every_colour_is_shown() -> None:
     assert {example.verdict for example in examples()} == set(Verdict)
 
 
-def test_an_untimed_certificate_counts_only_where_the_policy_says_so_and_only_while_valid() -> None:
+def test_an_untimed_certificate_counts_only_if_the_policy_says_so_and_only_while_valid() -> None:
     identity = ProvenSigner(identity="a@example.org", issuer="CN=ca")
     untimed = replace(
         SIGNED, signers=(identity,), untimed=True, not_before=NOW.replace(year=2026, month=1), not_after=NOW.replace(year=2027)
@@ -67,7 +67,7 @@ def test_a_signer_may_sign_only_the_subjects_of_its_rule() -> None:
     assert "signatures/signer" in rules(TREE, SEEN, elsewhere)
 
 
-def test_links_and_troubles_are_covered_by_nobody() -> None:
+def test_links_and_troubles_are_not_covered() -> None:
     linked = replace(TREE, links=(LinkSeen(path="link", target="model.safetensors", escapes=False),))
     troubled = replace(TREE, troubles=(Trouble(path="pipe", reason="not a regular file"),))
     for tree in (linked, troubled):

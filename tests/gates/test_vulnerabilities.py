@@ -141,7 +141,7 @@ class TestVex:
             said(STATEMENT, replace(STATEMENT, status=Status.AFFECTED, at=NOW)),
         ],
         ids=[
-            "unsigned", "by a stranger", "under investigation", "affected", "another vulnerability", "another version",
+            "unsigned", "by an unknown signer", "under investigation", "affected", "another vulnerability", "another version",
             "another package", "of tomorrow", "unsound", "overruled by a later one",
         ],
     )  # fmt: skip
@@ -152,7 +152,7 @@ class TestVex:
         earlier = replace(STATEMENT, status=Status.AFFECTED, at=NOW - timedelta(days=5))
         assert ask(HIT, said(earlier, STATEMENT)).verdict is Verdict.GREEN
 
-    def test_by_default_nobody_may(self) -> None:
+    def test_by_default_no_signer_may(self) -> None:
         assert ask(HIT, said(STATEMENT), policy=VulnerabilitiesPolicy()).verdict is Verdict.RED
 
 

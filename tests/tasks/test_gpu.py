@@ -305,7 +305,7 @@ def test_a_gpu_that_only_the_bus_knows_is_red(node: Driver, monkeypatch: pytest.
     node.count = 2
     node.faults = ["count=1"]
     said = bad(check_here(node, monkeypatch)[0])
-    assert said == {"gpu-driver/bus": "2 NVIDIA GPU(s) are on the PCI bus, and the driver counts 1."}
+    assert said == {"gpu-driver/bus": "2 NVIDIA GPU(s) are on the PCI bus, but the driver counts 1."}
 
 
 def test_a_gpu_that_was_handed_to_a_virtual_machine_is_not_missed(node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:

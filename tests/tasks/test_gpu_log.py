@@ -86,7 +86,7 @@ FAULTS = [
     ("NVRM: Xid (PCI:0000:3b:00): 63, Row Remapper: New row marked", "boot", Outcome.WARN, "XID 63"),
     ("NVRM: Xid (PCI:0000:3b:00): 94, Contained ECC error", "boot", Outcome.WARN, "XID 94"),
     ("NVRM: Xid (PCI:0000:3b:00): 999, Something new", "boot", Outcome.WARN, "XID 999"),
-    ("NVRM: Xid (PCI:0000:3b:00): 149, NETIR_LINK_EVT Fatal XC0 i0 Link 00 (0x1)", "boot", Outcome.FAIL, "calls fatal"),
+    ("NVRM: Xid (PCI:0000:3b:00): 149, NETIR_LINK_EVT Fatal XC0 i0 Link 00 (0x1)", "boot", Outcome.FAIL, "(fatal)"),
     ("NVRM: Xid (PCI:0000:3b:00): 145, RLW_RXPIPE Nonfatal XC0 i0 Link 13 (0x1)", "boot", Outcome.WARN, "XID 145"),
     ("nvidia-nvswitch0: SXid (PCI:0000:c2:00.0): 20034, Fatal, Link 28 LTSSM Fault Up", "boot", Outcome.FAIL, "SXid 20034"),
     ("nvidia-nvswitch0: SXid (PCI:0000:c2:00.0): 19084, Non-fatal, Link 29 AN1 Heartbeat", "boot", Outcome.WARN, "SXid 19084"),

@@ -1,14 +1,14 @@
 """May these workloads run the models that they name?
 
-Why: a check that is asked for at no door protects nothing. What is admitted must be the very model that was judged, by an
-answer that still holds.
+Why: a check that is never enforced protects nothing. A model that is admitted must be exactly the one that was judged, and the
+verdict must still be valid.
 
-Judged: that every workload names its models by digest, that the log of answers is whole, and that about each model the newest
-answer of every policy that counts here is GREEN, at least one of them has not run out, and a signer who may gave it. What is
-newer is read from the log and not from the clocks of signers. A RED counts until the same policy answers again.
+Judged: that every workload names its models by digest, and that the log is complete. For each model, the newest answer by every
+policy that counts here must be GREEN and signed by an allowed signer, and at least one of these answers must still be valid.
+The order of answers is taken from the log, not from the clocks of signers. A RED counts until the same policy answers again.
 
-Fix: check the model ('arcops check') at the site or carry its artifact there ('arcops store import'), and annotate the pod
-template with the digest that the artifact names. The policies and signers that count are named in the admission policy.
+Fix: check the model ('arcops check') at the site, or import its artifact there ('arcops store import'), and annotate the pod
+template with the digest that the artifact names. The admission policy names the policies and signers that count.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from arcops.subjects.cluster import Workload
 from arcops.verdict import Verdict
 
 KIND = "model"
-"""What the artifact must call its subject: a folder of manifests has a digest, too, and is no model."""
+"""The kind that the artifact's subject must have: a folder of manifests has a digest, too, but is not a model."""
 OWN = "own"
-"""As a rule's key: the key that signs where admission is decided."""
+"""As a rule's key: the key of the site that decides admission."""
 _ORDER = {Verdict.GREEN: 0, Verdict.AMBER: 1, Verdict.RED: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy:
-    """``signers`` may clear models, all or those whose digests the rule's ``subjects`` give; the key ``own`` is the one that
-    signs where admission is decided, ``*`` every trusted one. ``policies`` are the digests (``sha256:…``) of the policies whose
-    answers count. Without a signer or without a policy nothing counts. ``allow_amber`` admits AMBER, with a warning.
+    """``signers`` may clear models: all models, or those whose digests the rule's ``subjects`` name. The key ``own`` is the key
+    of the site that decides admission, ``*`` is every trusted key. ``policies`` are the digests (``sha256:…``) of the policies
+    whose answers count. Without a signer or a policy, nothing counts. ``allow_amber`` admits AMBER, with a warning.
     """
 
     signers: tuple[SignerRule, ...] = ()
@@ -53,13 +53,14 @@ NAMED = Rule(
 )
 LOGGED = Rule(
     id="admission/log",
-    asks="Is the log of answers whole, and does the clock here agree with it?",
-    fix="Run 'arcops store check', which says what is gone; put back the store from a copy, or set the clock.",
+    asks="Is the log of answers complete, and does this machine's clock agree with it?",
+    fix="Run 'arcops store check', which says what is missing. Restore the store from a backup, or set the clock.",
 )
 CLEARED = Rule(
     id="admission/cleared",
-    asks="Is the newest answer about every model, of each policy that counts, GREEN, signed by who may, and one valid?",
-    fix="Check the model again with 'arcops check' and a policy that counts here, and repair what it says.",
+    asks="For every model, is the newest answer by each policy that counts GREEN and signed by an allowed signer, and is one "
+    "still valid?",
+    fix="Check the model again with 'arcops check' and a policy that counts here, and fix what it reports.",
 )
 
 
@@ -76,19 +77,19 @@ def admission(seen: Seen, policy: AdmissionPolicy) -> Iterator[Finding]:
     for problem in known.body.problems:
         yield LOGGED.unknown(problem, known)
     if not known.body.problems:
-        yield LOGGED.passes("The log is the one that was signed.", known)
+        yield LOGGED.passes("The log is complete, as its signature says.", known)
     models = sorted({model for workload in asked.body.workloads for model in workload.models})
     for model in models:
         yield from _doubtful(model, known)
         yield _cleared(model, known, policy, seen)
     if not models:
-        yield CLEARED.unknown("No model is named, so none could be looked up.", asked)
+        yield CLEARED.unknown("No workload names a model, so no answer could be looked up.", asked)
 
 
 def _doubtful(model: str, known: Evidence[Clearances]) -> Iterator[Finding]:
     for one in known.body.doubts:
         if one.model == model:
-            text = f"The artifact {one.artifact} about model {model} may say RED, and is not known: {one.said}."
+            text = f"The artifact {one.artifact} about model {model} could not be read and may say RED: {one.said}."
             yield CLEARED.unknown(text, known, about=model)
 
 
@@ -105,12 +106,12 @@ def _cleared(model: str, known: Evidence[Clearances], policy: AdmissionPolicy, s
     holding = [one for one in answers if _holds(one, seen)]
     if not holding:
         last = max(answers, key=lambda one: one.position)
-        return CLEARED.fails(f"{_said(last)}, {_past(last, seen)}.", known, about=model)
+        return CLEARED.fails(f"{_said(last)}; {_past(last, seen)}.", known, about=model)
     best = max(holding, key=lambda one: (_ORDER[one.verdict], one.position))
     if best.verdict is Verdict.AMBER:
         return CLEARED.warns(f"{_said(best)}, which the policy admits.", known, about=model)
     if ahead(best.judged_at, at=seen.at, skew=seen.skew) is Ahead.INSIDE:
-        text = f"{_said(best)}; the clock of its signer was {offset(best.judged_at, seen.at)} ahead of the one here."
+        text = f"{_said(best)}; its signer's clock was {offset(best.judged_at, seen.at)} ahead of this machine's clock."
         return CLEARED.warns(text, known, about=model)
     return CLEARED.passes(f"{_said(best)}.", known, about=model)
 
@@ -118,7 +119,7 @@ def _cleared(model: str, known: Evidence[Clearances], policy: AdmissionPolicy, s
 def _newest(answers: list[Clearance], seen: Seen) -> Clearance | None:
     """The newest of one policy's *answers*, by the log; the worse of two if an earlier entry was judged clearly later.
 
-    The second case is an old answer that was carried here after a newer one was given.
+    The second case is an old answer that was imported here after a newer one.
     """
     if not answers:
         return None
@@ -136,10 +137,10 @@ def _holds(one: Clearance, seen: Seen) -> bool:
 
 def _past(one: Clearance, seen: Seen) -> str:
     if ahead(one.judged_at, at=seen.at, skew=seen.skew) is Ahead.OUTSIDE:
-        return f"{offset(one.judged_at, seen.at)} ahead of the clock here, which no two honest clocks are"
+        return f"this is {offset(one.judged_at, seen.at)} ahead of this machine's clock, more than is allowed"
     if one.valid_until - one.judged_at > MOST_VALID:
-        return f"to hold until {one.valid_until:%Y-%m-%d}, longer than any policy may say"
-    return f"which held until {one.valid_until:%Y-%m-%d %H:%M} UTC only"
+        return f"it is valid until {one.valid_until:%Y-%m-%d}, longer than any policy may allow"
+    return f"it was valid only until {one.valid_until:%Y-%m-%d %H:%M} UTC"
 
 
 def _said(one: Clearance) -> str:
@@ -153,14 +154,14 @@ def _why(about: list[Clearance], known: Evidence[Clearances], policy: AdmissionP
         return "; the admission policy names no signer"
     other = [one for one in about if one.kind != KIND]
     if other:
-        return f"; what has this digest here is of kind {other[0].kind or 'unknown'!r}, not {KIND!r}"
+        return f"; the subject with this digest is of kind {other[0].kind or 'unknown'!r}, not {KIND!r}"
     if about:
         one = about[-1]
         return (
-            f", though {len(about)} lie here from signers or policies that do not count: the last is by policy"
+            f"; {len(about)} artifact(s) about it have signers or policies that do not count: the last is by policy"
             f" {one.policy_name} ({one.policy_digest}), signed by {', '.join(map(str, one.signers))}"
         )
-    return f", though {len(known.body.unproven)} lie here that no key signed which counts" if known.body.unproven else ""
+    return f"; no key that counts signed the {len(known.body.unproven)} artifact(s) about it" if known.body.unproven else ""
 
 
 def _counts(one: Clearance, policy: AdmissionPolicy, own: str) -> bool:

@@ -127,27 +127,31 @@ def examples() -> Iterator[Example[ClusterPolicy]]:
 
     yield example("A cluster that has all that the policy requires", Verdict.GREEN, good)
     bare = replace(good, gateway_classes=(), runtime_classes=(), quotas=(), limits=(), accounts=(), workloads=(), operators=())
-    yield example("A cluster without what a policy does not require", Verdict.GREEN, bare, ClusterPolicy(gpus=0))
-    yield example("The same under a policy that requires it", Verdict.RED, bare)
+    yield example(
+        "A cluster that lacks only things that the policy does not require", Verdict.GREEN, bare, ClusterPolicy(gpus=0)
+    )
+    yield example("The same cluster, under a policy that requires them", Verdict.RED, bare)
     two = (*good.storage_classes, StorageClassSeen(name="slow", provisioner="nfs.site.example", default=True))
     yield example(
         "Two default storage classes", Verdict.AMBER, replace(good, storage_classes=two), replace(SITE, free_storage="")
     )
     asked = DeprecatedApi(group="example.io", version="v1beta1", resource="things", removed="1.40")
-    yield example("A deprecated API that goes in a far release", Verdict.AMBER, replace(good, deprecated=(asked,)))
+    yield example("A deprecated API that a far release removes", Verdict.AMBER, replace(good, deprecated=(asked,)))
     cordoned = replace(second, schedulable=False)
     yield example(
-        "A node is cordoned, and the rest suffices",
+        "A node is cordoned, and the other nodes are enough",
         Verdict.AMBER,
         replace(good, nodes=(first, cordoned)),
         replace(SITE, gpus=1),
     )
     refused = (Unlisted(what="nodes", why="the API server answers 403 Forbidden"),)
-    yield example("Who looks may not list nodes", Verdict.RED, replace(good, nodes=(), unlisted=refused))
+    yield example("ArcOps may not list nodes", Verdict.RED, replace(good, nodes=(), unlisted=refused))
     ahead = replace(good.leases[0], renewed=SERVED + timedelta(minutes=2))
     yield example("A node's clock is two minutes ahead", Verdict.RED, replace(good, leases=(ahead, good.leases[1])))
-    yield example("A webhook fails closed and nobody answers it", Verdict.RED, replace(good, endpoints=good.endpoints[:1]))
+    yield example(
+        "A webhook fails closed, and its Service has no endpoint", Verdict.RED, replace(good, endpoints=good.endpoints[:1])
+    )
     small = (replace(good.capacities[0], free="90Gi", largest=""),)
     yield example("No volume of 100Gi fits", Verdict.RED, replace(good, capacities=small))
     full = (replace(good.quotas[0], used="29"),)
-    yield example("The quota leaves three CPUs where four are needed", Verdict.RED, replace(good, quotas=full))
+    yield example("The quota leaves three CPUs, and four are needed", Verdict.RED, replace(good, quotas=full))

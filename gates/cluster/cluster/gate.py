@@ -1,14 +1,14 @@
-"""Is this Kubernetes cluster ready for the model that is to go out?
+"""Is this Kubernetes cluster ready for the model that will be deployed?
 
-Why: a model that is ready fails all the same where no GPU may be given out, a quota refuses it, no volume fits, a clock is
-wrong or a webhook that nobody answers turns every request away. Such things are found by the first deployment, or before it.
+Why: a model that is ready still fails if no GPU can be allocated, a quota refuses it, no volume fits, a clock is wrong, or a
+webhook without an endpoint refuses every request. Such faults are found by the first deployment, or before it.
 
-Judged: one look at the cluster, by listing. Nodes, their versions and clocks; GPUs, device plugin, MIG and runtime class;
-storage, gateway class, mesh, DNS and cert-manager; quotas, limit ranges, pull secrets and registries for the workload that
-the policy describes; webhooks that fail closed; deprecated APIs. A list that could not be had is UNKNOWN for every rule that
-needs it. What the policy does not require passes, and the finding says that it was not required.
+Judged: one snapshot of the cluster, by listing. Nodes, their versions and clocks; GPUs, device plugin, MIG and runtime class;
+storage, gateway class, mesh, DNS and cert-manager; quotas, limit ranges, pull secrets and registries for the workload that the
+policy describes; webhooks that fail closed; deprecated APIs. If a list could not be read, every rule that needs it is UNKNOWN.
+What the policy does not require passes, and the finding says that it was not required.
 
-Fix: each rule says its own. Where lists could not be had, give who looks the role in
+Fix: each rule has its own. If lists could not be read, give ArcOps's account the role in
 deployments/kubernetes/cluster-reader.yaml.
 """
 
@@ -32,16 +32,16 @@ from gates.cluster.cluster.words import version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterPolicy:
-    """What the workload needs of a cluster; empty, zero or ``none`` requires nothing.
+    """What the workload needs from a cluster; empty, zero or ``none`` requires nothing.
 
-    ``most_age`` is how old a look may be; ``nodes`` and ``gpus`` are the least number; ``gpu_resource`` the resource that pods
-    ask for; ``device_plugin`` a part of its DaemonSet's name. ``most_skew`` is how far a node's clock may be off.
-    ``free_storage`` is the size of one volume in ``storage_class``, or in the default class. ``dns`` is the DNS Service as
-    ``namespace/name``; ``cert_manager`` its namespace. ``asks`` is what one pod of the workload asks for in ``namespace``, as
-    its request and its limit. ``registries`` are those of the site. ``webhooks_by_url`` are configurations that are known to
-    answer at a URL.
+    ``most_age`` is how old the snapshot may be. ``nodes`` and ``gpus`` are minimum numbers, ``gpu_resource`` is the resource
+    that pods ask for, and ``device_plugin`` is part of its DaemonSet's name. ``most_skew`` is how far a node's clock may be
+    off. ``free_storage`` is the size of one volume in ``storage_class``, or in the default class. ``dns`` is the DNS Service as
+    ``namespace/name``, ``cert_manager`` is the namespace of cert-manager. ``asks`` is what one pod of the workload asks for in
+    ``namespace``, as its request and its limit. ``registries`` are those of the site. ``webhooks_by_url`` are configurations
+    that are known to answer at a URL.
 
-    Raises `Refused` where an amount or a version is none.
+    Raises `Refused` if an amount or a version is not valid.
     """
 
     most_age: timedelta = timedelta(hours=1)
@@ -69,20 +69,20 @@ class ClusterPolicy:
 
     def __post_init__(self) -> None:
         if self.nodes < 1 or self.gpus < 0:
-            raise Refused("gate 'cluster': 'nodes' is at least 1, and 'gpus' at least 0")
+            raise Refused("gate 'cluster': 'nodes' must be at least 1, and 'gpus' at least 0")
         if self.most_age <= timedelta(0) or self.most_skew <= timedelta(0):
-            raise Refused("gate 'cluster': 'mostAge' and 'mostSkew' are durations above zero, such as PT5S")
+            raise Refused("gate 'cluster': 'mostAge' and 'mostSkew' must be durations above zero, such as PT5S")
         for text in (self.free_storage, *(one.quantity for one in self.asks)):
             if text and (quantity(text) or 0) <= 0:
-                raise Refused(f"gate 'cluster': {text[:50]!r} is no amount; write it as Kubernetes does, such as 4 or 40Gi")
+                raise Refused(f"gate 'cluster': {text[:50]!r} is not an amount; write it as Kubernetes does, such as 4 or 40Gi")
         for text in (self.least_kernel, self.least_kubelet):
             if text and version(text) is None:
-                raise Refused(f"gate 'cluster': {text[:50]!r} is no version; write it as 1.34 or 6.8.0")
+                raise Refused(f"gate 'cluster': {text[:50]!r} is not a version; write it as 1.34 or 6.8.0")
         if not all(self.dns.partition("/")) or not self.device_plugin or not self.gpu_resource:
-            raise Refused("gate 'cluster': 'dns' is namespace/name, and 'devicePlugin' and 'gpuResource' are not empty")
+            raise Refused("gate 'cluster': write 'dns' as namespace/name; 'devicePlugin' and 'gpuResource' must not be empty")
         for value, name in ((self.asks, "asks"), (self.pull_secret, "pullSecret")):
             if value and not self.namespace:
-                raise Refused(f"gate 'cluster': {name!r} is about a workload; say in which 'namespace' it will run")
+                raise Refused(f"gate 'cluster': {name!r} needs 'namespace': the namespace in which the workload will run")
 
 
 @gate(
@@ -117,7 +117,7 @@ class ClusterPolicy:
     ),
 )
 def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
-    """The findings on one look at a cluster."""
+    """The findings on one snapshot of a cluster."""
     found = seen[Cluster]
     wanted = workload.needs(policy.asks)
     yield from nodes.recent(found, seen.at, policy.most_age)

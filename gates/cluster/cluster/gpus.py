@@ -1,4 +1,4 @@
-"""GPUs as the cluster hands them out: the device plugin, what may be allocated, MIG, and the runtime class."""
+"""GPUs as the cluster allocates them: the device plugin, what can be allocated, MIG, and the runtime class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gates.cluster.cluster.words import DAEMON_SETS, OPERATORS, RUNTIMES, Seen, 
 from gates.words import shown
 
 _CUT_UNLIKE = "-MIG-INVALID"
-"""How GPU feature discovery ends the product's name where, under the strategy single, not all GPUs are cut into like parts."""
+"""GPU feature discovery ends the product's name so if, under the strategy single, the GPUs are divided in different ways."""
 
 
 class WantedMig(Enum):
@@ -27,13 +27,13 @@ class WantedMig(Enum):
 
 GPUS = Rule(
     id="cluster/gpus",
-    asks="May pods be given as many GPUs as the policy expects?",
-    fix="Look at the device plugin's log on the node that has fewer; 'arcops gpu check' looks at the GPUs themselves.",
+    asks="Can pods be given as many GPUs as the policy expects?",
+    fix="Read the device plugin's log on the node that has fewer; 'arcops gpu check' checks the GPUs themselves.",
 )
 
 
 def allocatable(seen: Seen, resource: str, least: int) -> Iterator[Finding]:
-    """What nodes that are ready and take pods may hand out of *resource*."""
+    """How much of *resource* the nodes that are ready and take pods can allocate."""
     lacking = unseen(GPUS, seen, "nodes")
     if not least:
         yield GPUS.passes("The policy requires no GPU.", seen)
@@ -48,14 +48,14 @@ def allocatable(seen: Seen, resource: str, least: int) -> Iterator[Finding]:
                 continue
             number = quantity(one.quantity)
             if number is None:
-                text = f"Node {node.name} has {one.quantity!r} of {resource}, which is no number."
+                text = f"Node {node.name} has {one.quantity!r} of {resource}, which is not a number."
                 yield GPUS.unknown(shown(text), seen, about=node.name)
             elif node.schedulable and status(node, "Ready") == "True":
                 total += number
     if total < least:
-        yield GPUS.fails(shown(f"{total} of {resource} may be given to pods; the policy expects {least}."), seen)
+        yield GPUS.fails(shown(f"{total} of {resource} can be given to pods; the policy expects {least}."), seen)
     else:
-        yield GPUS.passes(shown(f"{total} of {resource} may be given to pods."), seen)
+        yield GPUS.passes(shown(f"{total} of {resource} can be given to pods."), seen)
 
 
 DEVICE_PLUGIN = Rule(
@@ -80,13 +80,14 @@ def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
         title = f"DaemonSet {one.namespace}/{one.name}"
         if one.stale or not one.wanted or one.available < one.wanted:
             text = (
-                f"{title} is available on {one.available} of {one.wanted} node(s){', by an old status' if one.stale else ''}."
+                f"{title} is available on {one.available} of {one.wanted}"
+                f" node(s){' (by an outdated status)' if one.stale else ''}."
             )
             found.append(DEVICE_PLUGIN.fails(shown(text), seen, about=title))
     for operator in seen.body.operators:
         if operator.state != "ready":
             text = (
-                f"The GPU operator says that ClusterPolicy {operator.name} is {operator.state or 'in no state'!r}, not ready."
+                f"The GPU operator reports ClusterPolicy {operator.name} as {operator.state or 'without a state'!r}, not ready."
             )
             found.append(DEVICE_PLUGIN.fails(shown(text), seen, about=operator.name))
     if not plugins:
@@ -96,7 +97,7 @@ def plugin(seen: Seen, name: str, required: bool) -> Iterator[Finding]:
 
 MIG = Rule(
     id="cluster/mig",
-    asks="Are GPUs cut into MIG devices in the way that the policy wants, and is no change under way?",
+    asks="Are GPUs divided into MIG devices as the policy wants, and is the change complete?",
     fix="Set 'mig.strategy' of the GPU operator or device plugin, and wait for nvidia.com/mig.config.state=success.",
 )
 
@@ -113,16 +114,17 @@ def mig(seen: Seen, wanted: WantedMig, resource: str) -> Iterator[Finding]:
             found.append(MIG.fails(shown(text), seen, about=f"{node.name} state"))
         if node.gpu_product.endswith(_CUT_UNLIKE):
             text = (
-                f"GPUs on node {node.name} are cut in ways that the MIG strategy single cannot hand out ({node.gpu_product})."
+                f"GPUs on node {node.name} are divided in ways that the MIG strategy single cannot allocate"
+                f" ({node.gpu_product})."
             )
             found.append(MIG.fails(shown(text), seen, about=f"{node.name} parts"))
     if wanted is WantedMig.ANY:
-        yield from answer(MIG, seen, found, "The policy takes any MIG strategy, and no change is under way.")
+        yield from answer(MIG, seen, found, "The policy accepts any MIG strategy, and no change is in progress.")
         return
     vendor = resource.partition("/")[0]
     nodes = [one for one in seen.body.nodes if one.mig_strategy or any(vendor == _vendor(two) for two in one.allocatable)]
     if not nodes:
-        found.append(MIG.unknown("No node has a GPU to give out, so how GPUs are cut is not known.", seen))
+        found.append(MIG.unknown("No node has a GPU to allocate, so the MIG strategy is not known.", seen))
     for node in nodes:
         said = _strategy(node)
         if said is None:
@@ -139,9 +141,9 @@ def _vendor(one: Amount) -> str:
 
 
 def _strategy(node: NodeSeen) -> str | None:
-    """What the node says; without a word of a strategy, that there is none, where its GPUs are named and are whole ones.
+    """The strategy that the node names. If it names none: ``none`` if its GPUs are named and are whole, else unknown.
 
-    GPU feature discovery names a GPU that is cut after its part: ``A100-SXM4-40GB-MIG-1g.5gb``.
+    GPU feature discovery names a divided GPU after its part: ``A100-SXM4-40GB-MIG-1g.5gb``.
     """
     if node.mig_strategy:
         return node.mig_strategy
@@ -151,8 +153,8 @@ def _strategy(node: NodeSeen) -> str | None:
 
 RUNTIME = Rule(
     id="cluster/runtime-class",
-    asks="Is there the runtime class that the policy names?",
-    fix="Install the GPU operator's container toolkit, or make the RuntimeClass.",
+    asks="Does the runtime class that the policy names exist?",
+    fix="Install the GPU operator's container toolkit, or create the RuntimeClass.",
 )
 
 
@@ -163,6 +165,6 @@ def runtime(seen: Seen, name: str) -> Iterator[Finding]:
     elif lacking:
         yield from lacking
     elif name in seen.body.runtime_classes:
-        yield RUNTIME.passes(shown(f"There is the runtime class {name!r}."), seen)
+        yield RUNTIME.passes(shown(f"The runtime class {name!r} exists."), seen)
     else:
         yield RUNTIME.fails(shown(f"There is no runtime class {name!r}."), seen)

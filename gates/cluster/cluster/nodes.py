@@ -1,4 +1,4 @@
-"""The nodes: ready, unpressured, of known versions, and of one mind about the time."""
+"""The nodes: ready, not under pressure, of accepted versions, and with correct clocks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MOST_MINORS_BEHIND = 3
 _RENEWALS = 4
 """A kubelet renews its lease after a quarter of the lease's duration (kubelet, ``nodeLeaseRenewIntervalFraction``)."""
 _RESOLUTION = timedelta(seconds=1)
-"""Of the header ``Date``."""
+"""The resolution of the header ``Date``."""
 
 
 RECENT = Rule(
     id="cluster/recent",
-    asks="Is what was seen of the cluster recent, by the API server's own clock?",
-    fix="Take a new snapshot; where that does not help, set the clock of this machine or of the API server.",
+    asks="Is the snapshot of the cluster recent, by the API server's own clock?",
+    fix="Take a new snapshot. If that does not help, set the clock of this machine or of the API server.",
 )
 
 
@@ -31,10 +31,10 @@ def recent(seen: Seen, now: datetime, most: timedelta) -> Iterator[Finding]:
     lacking = unseen(RECENT, seen, "version")
     served = seen.body.served
     if lacking or served is None:
-        yield from lacking or [RECENT.unknown("The API server did not say what time it is.", seen)]
+        yield from lacking or [RECENT.unknown("The API server did not report its time.", seen)]
     elif abs(now - served) > most:
         way = "ago" if served < now else "from now"
-        text = f"By the API server's clock it was seen {abs(now - served)} {way}; the policy takes {most} at most."
+        text = f"By the API server's clock, the snapshot was taken {abs(now - served)} {way}; the policy allows at most {most}."
         yield RECENT.fails(text, seen)
     else:
         yield RECENT.passes(f"The API server was asked at {served:%Y-%m-%dT%H:%M:%SZ}.", seen)
@@ -42,8 +42,8 @@ def recent(seen: Seen, now: datetime, most: timedelta) -> Iterator[Finding]:
 
 NODES = Rule(
     id="cluster/nodes",
-    asks="Are as many nodes as the policy expects ready, open to pods, and none of them down?",
-    fix="Look at 'kubectl describe node'; repair, uncordon or remove the node.",
+    asks="Do as many nodes as the policy expects take pods, and is every node ready?",
+    fix="Run 'kubectl describe node'; repair, uncordon or remove the node.",
 )
 
 
@@ -60,7 +60,7 @@ def ready(seen: Seen, least: int) -> Iterator[Finding]:
         if said == "False":
             found.append(NODES.fails(shown(f"Node {node.name} is not ready."), seen, about=node.name))
         elif said != "True":
-            text = f"Whether node {node.name} is ready is not known to its cluster."
+            text = f"The cluster does not know whether node {node.name} is ready."
             found.append(NODES.unknown(shown(text), seen, about=node.name))
         elif not node.schedulable:
             found.append(NODES.warns(shown(f"Node {node.name} takes no new pods (cordoned)."), seen, about=node.name))
@@ -71,8 +71,8 @@ def ready(seen: Seen, least: int) -> Iterator[Finding]:
 
 PRESSURE = Rule(
     id="cluster/pressure",
-    asks="Does every node have memory, disk, process numbers and network to spare?",
-    fix="Free what is short on the node, or move pods away; the kubelet evicts them otherwise.",
+    asks="Does every node have enough memory, disk space and process IDs, and a network?",
+    fix="Free what the node lacks, or move pods away; otherwise the kubelet evicts them.",
 )
 
 
@@ -81,7 +81,7 @@ def unpressured(seen: Seen) -> Iterator[Finding]:
     if lacking:
         yield from lacking
     elif not seen.body.nodes:
-        yield PRESSURE.unknown("There is no node to look at.", seen)
+        yield PRESSURE.unknown("The cluster has no node.", seen)
     else:
         found = (finding for node in seen.body.nodes for finding in _pressed(seen, node))
         yield from answer(PRESSURE, seen, found, "No node is under pressure.")
@@ -93,9 +93,9 @@ def _pressed(seen: Seen, node: NodeSeen) -> Iterator[Finding]:
         if said == "True":
             yield PRESSURE.fails(shown(f"Node {node.name} is under {kind}."), seen, about=f"{node.name} {kind}")
         elif said != "False":
-            text = f"Node {node.name} does not say whether it is under {kind}."
+            text = f"Node {node.name} does not report whether it is under {kind}."
             yield PRESSURE.unknown(shown(text), seen, about=f"{node.name} {kind}")
-    # Only some network plugins set it, so its absence says nothing.
+    # Only some network plugins set this condition, so its absence means nothing.
     if any(one.kind == _NETWORK and one.status != "False" for one in node.conditions):
         text = f"Node {node.name} has no network yet ({_NETWORK})."
         yield PRESSURE.fails(shown(text), seen, about=f"{node.name} {_NETWORK}")
@@ -107,8 +107,8 @@ def status(node: NodeSeen, kind: str) -> str:
 
 KERNEL = Rule(
     id="cluster/kernel",
-    asks="Does every node run a kernel of at least the version that the policy names?",
-    fix="Upgrade the node's system, or lower 'leastKernel' of gate 'cluster'.",
+    asks="Does every node run at least the kernel version that the policy names?",
+    fix="Upgrade the node's operating system, or lower 'leastKernel' of gate 'cluster'.",
 )
 
 
@@ -118,13 +118,13 @@ def kernels(seen: Seen, least: str) -> Iterator[Finding]:
     if wanted is None:
         yield KERNEL.passes("The policy requires no kernel version.", seen)
     elif lacking or not seen.body.nodes:
-        yield from lacking or [KERNEL.unknown("There is no node to look at.", seen)]
+        yield from lacking or [KERNEL.unknown("The cluster has no node.", seen)]
     else:
         found: list[Finding] = []
         for node in seen.body.nodes:
             have = version(node.kernel)
             if have is None:
-                text = f"Node {node.name} calls its kernel {node.kernel!r}, which is no version."
+                text = f"Node {node.name} reports the kernel {node.kernel!r}, which is not a version number."
                 found.append(KERNEL.unknown(shown(text), seen, about=node.name))
             elif have < wanted:
                 text = f"Node {node.name} runs the kernel {node.kernel}; the policy needs {least}."
@@ -145,7 +145,10 @@ def kubelets(seen: Seen, least: str) -> Iterator[Finding]:
     if lacking:
         yield from lacking
     elif server is None or not seen.body.nodes:
-        text = f"The API server calls itself {seen.body.version!r}, with {len(seen.body.nodes)} node(s)."
+        text = (
+            f"The kubelets cannot be compared: the API server reports version {seen.body.version!r} and"
+            f" {len(seen.body.nodes)} node(s)."
+        )
         yield KUBELET.unknown(shown(text), seen)
     else:
         found = (one for node in seen.body.nodes for one in _kubelet(seen, node, server, least))
@@ -156,7 +159,7 @@ def _kubelet(seen: Seen, node: NodeSeen, server: tuple[int, int, int], least: st
     have, wanted = version(node.kubelet), version(least)
     said = f"The kubelet of node {node.name} is {node.kubelet}"
     if have is None:
-        yield KUBELET.unknown(shown(f"{said}, which is no version."), seen, about=node.name)
+        yield KUBELET.unknown(shown(f"{said}, which is not a version number."), seen, about=node.name)
     elif wanted is not None and have < wanted:
         yield KUBELET.fails(shown(f"{said}; the policy needs {least}."), seen, about=node.name)
     elif have[:2] > server[:2]:
@@ -168,8 +171,8 @@ def _kubelet(seen: Seen, node: NodeSeen, server: tuple[int, int, int], least: st
 
 CLOCKS = Rule(
     id="cluster/clocks",
-    asks="Do all nodes agree with the API server about the time, and renew their heartbeats?",
-    fix="Let the node synchronise its clock (chrony, NTP), and see that its kubelet runs.",
+    asks="Do all nodes' clocks agree with the API server's clock, and do all nodes renew their heartbeats?",
+    fix="Synchronise the node's clock (chrony, NTP), and make sure that its kubelet runs.",
 )
 
 
@@ -179,7 +182,7 @@ def clocks(seen: Seen, most: timedelta) -> Iterator[Finding]:
     if lacking:
         yield from lacking
     elif server is None or not seen.body.nodes:
-        yield CLOCKS.unknown("The API server did not say what time it is, or there is no node.", seen)
+        yield CLOCKS.unknown("The API server did not report its time, or the cluster has no node.", seen)
     else:
         leases = {one.node: one for one in seen.body.leases}
         found = (one for node in seen.body.nodes for one in _clock(seen, node, leases.get(node.name), server, most))
@@ -189,7 +192,9 @@ def clocks(seen: Seen, most: timedelta) -> Iterator[Finding]:
 
 
 def _clock(seen: Seen, node: NodeSeen, lease: Lease | None, server: datetime, most: timedelta) -> Iterator[Finding]:
-    """A heartbeat from the future says that the node's clock is ahead; one that is too old, that it is behind or down."""
+    """A heartbeat from the future means that the node's clock is ahead. A late one means that it is behind, or the node is
+    down.
+    """
     if lease is None or lease.renewed is None or lease.duration <= 0:
         yield CLOCKS.unknown(shown(f"Node {node.name} has no heartbeat in its lease."), seen, about=node.name)
         return

@@ -1,4 +1,4 @@
-"""What the cluster itself must offer: storage, gateways, a mesh, DNS, certificates, admission, and APIs with a future."""
+"""What the cluster itself must offer: storage, gateways, a mesh, DNS, certificates, webhooks, and APIs that stay."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _CONTROL_PLANES = {
 }
 """Deployments by the beginning of their names: an Istio of a revision is ``istiod-REVISION``."""
 _ON_EVERY_NODE = {WantedMesh.ISTIO_AMBIENT: ("ztunnel", "istio-cni-node")}
-"""DaemonSets without which a mesh carries nothing on a node, by name, as Istio's charts ``ztunnel`` and ``cni`` make them."""
+"""DaemonSets that a mesh needs on every node, by name, as Istio's charts ``ztunnel`` and ``cni`` make them."""
 
 
 STORAGE = Rule(
     id="cluster/storage-class",
-    asks="Is there one default storage class, or the one that the policy names?",
+    asks="Is there exactly one default storage class, or does the one that the policy names exist?",
     fix="Set the annotation storageclass.kubernetes.io/is-default-class=true on exactly one StorageClass.",
 )
 
@@ -64,13 +64,13 @@ def storage_class(seen: Seen, name: str) -> Iterator[Finding]:
     defaults = [one.name for one in classes if one.default]
     if name:
         if any(one.name == name for one in classes):
-            yield STORAGE.passes(shown(f"There is the storage class {name!r}."), seen)
+            yield STORAGE.passes(shown(f"The storage class {name!r} exists."), seen)
         else:
             yield STORAGE.fails(shown(f"There is no storage class {name!r}."), seen)
     elif len(defaults) == 1:
         yield STORAGE.passes(shown(f"The default storage class is {defaults[0]!r}."), seen)
     elif defaults:
-        text = f"{len(defaults)} storage classes are the default: {', '.join(sorted(defaults))}."
+        text = f"{len(defaults)} storage classes are marked as default: {', '.join(sorted(defaults))}."
         yield STORAGE.warns(shown(text), seen)
     else:
         yield STORAGE.fails(f"None of {len(classes)} storage class(es) is the default.", seen)
@@ -79,7 +79,7 @@ def storage_class(seen: Seen, name: str) -> Iterator[Finding]:
 FREE = Rule(
     id="cluster/free-storage",
     asks="Is there room for a volume as large as the policy needs?",
-    fix="Add storage, or let the CSI driver publish its capacity (CSIDriver.spec.storageCapacity).",
+    fix="Add storage, or make the CSI driver publish its capacity (CSIDriver.spec.storageCapacity).",
 )
 
 
@@ -97,7 +97,7 @@ def free_storage(seen: Seen, name: str, needed: str) -> Iterator[Finding]:
     publishing = {one.name for one in seen.body.csi_drivers if one.capacity}
     if len(chosen) != 1 or chosen[0].provisioner not in publishing:
         what = f"storage class {chosen[0].name}" if len(chosen) == 1 else "the default storage class"
-        yield FREE.unknown(shown(f"Nobody publishes how much is free in {what}; the policy needs {needed}."), seen)
+        yield FREE.unknown(shown(f"No driver publishes the free space of {what}; the policy needs {needed}."), seen)
         return
     rooms = [(quantity(one.free), one.largest) for one in seen.body.capacities if one.storage_class == chosen[0].name]
     fits = [
@@ -106,16 +106,18 @@ def free_storage(seen: Seen, name: str, needed: str) -> Iterator[Finding]:
         if free is not None and free >= least and (not largest or (quantity(largest) or 0) >= least)
     ]
     if fits:
-        yield FREE.passes(shown(f"A volume of {needed} fits in {chosen[0].name}, in {len(fits)} part(s) of it."), seen)
+        yield FREE.passes(
+            shown(f"A volume of {needed} fits in storage class {chosen[0].name}, in {len(fits)} of {len(rooms)} part(s)."), seen
+        )
     else:
-        text = f"No part of storage class {chosen[0].name} has room for a volume of {needed} ({len(rooms)} looked at)."
+        text = f"None of the {len(rooms)} part(s) of storage class {chosen[0].name} has room for a volume of {needed}."
         yield FREE.fails(shown(text), seen)
 
 
 GATEWAY = Rule(
     id="cluster/gateway-class",
-    asks="Is there the gateway class that the policy names, accepted by its controller?",
-    fix="Install the controller that the GatewayClass names, and look at the condition Accepted.",
+    asks="Does the gateway class that the policy names exist, and has its controller accepted it?",
+    fix="Install the controller that the GatewayClass names, and check the condition Accepted.",
 )
 
 
@@ -133,14 +135,16 @@ def gateway_class(seen: Seen, name: str) -> Iterator[Finding]:
     elif found.accepted == "False":
         yield GATEWAY.fails(shown(f"{found.controller} has not accepted gateway class {name!r}."), seen)
     else:
-        text = f"{found.controller} has not said whether it accepts the present gateway class {name!r}; it may not run."
+        text = (
+            f"{found.controller} has not reported whether it accepts the current gateway class {name!r}; it may not be running."
+        )
         yield GATEWAY.fails(shown(text), seen)
 
 
 MESH = Rule(
     id="cluster/mesh",
     asks="Is the control plane of the mesh that the policy names available?",
-    fix="Repair the Deployment; without its control plane a mesh hands out no certificate and no route.",
+    fix="Repair the Deployment: without its control plane, a mesh issues no certificates and no routes.",
 )
 
 
@@ -190,7 +194,7 @@ def _available(rule: Rule, seen: Seen, running: list[ClusterWorkload], what: str
         yield rule.fails(shown(f"There is no {what}."), seen, about=what)
     for one in running:
         if one.stale or not one.wanted or one.available < one.wanted:
-            old = ", by an old status" if one.stale else ""
+            old = " (by an outdated status)" if one.stale else ""
             text = f"{one.kind} {one.namespace}/{one.name} has {one.available} of {one.wanted} pod(s) available{old}."
             yield rule.fails(shown(text), seen, about=f"{one.namespace}/{one.name}")
 
@@ -198,7 +202,7 @@ def _available(rule: Rule, seen: Seen, running: list[ClusterWorkload], what: str
 DNS = Rule(
     id="cluster/dns",
     asks="Does the cluster's DNS Service have a ready endpoint?",
-    fix="Look at the pods of CoreDNS in kube-system.",
+    fix="Check the pods of CoreDNS in kube-system.",
 )
 
 
@@ -211,13 +215,14 @@ def dns(seen: Seen, service: str) -> Iterator[Finding]:
     elif ready:
         yield DNS.passes(shown(f"The Service {service} has {ready} ready endpoint(s)."), seen)
     else:
-        yield DNS.fails(shown(f"The Service {service} has no ready endpoint, so no name is resolved."), seen)
+        yield DNS.fails(shown(f"The Service {service} has no ready endpoint, so names cannot be resolved."), seen)
 
 
 WEBHOOKS = Rule(
     id="cluster/webhooks",
-    asks="Does every admission webhook that refuses when it is silent have a ready endpoint?",
-    fix="Repair the webhook's pods, or remove its configuration; until then the API server refuses what it guards.",
+    asks="Does every admission webhook that fails closed have a ready endpoint?",
+    fix="Repair the webhook's pods, or remove its configuration. Until then, the API server refuses the requests that it "
+    "covers.",
 )
 
 
@@ -236,22 +241,22 @@ def _silent(seen: Seen, one: WebhookSeen, by_url: tuple[str, ...]) -> Iterator[F
     title = f"{one.configuration}/{one.name}"
     if not one.service:
         if one.configuration not in by_url:
-            text = f"Webhook {title} fails closed and is called by URL, so whether it answers is not seen."
-            fix = f"Where you know that it answers, add {one.configuration!r} to 'webhooksByUrl' of gate 'cluster'."
+            text = f"Webhook {title} fails closed and is called by URL, so ArcOps cannot see whether it answers."
+            fix = f"If you know that it answers, add {one.configuration!r} to 'webhooksByUrl' of gate 'cluster'."
             yield WEBHOOKS.unknown(shown(text), seen, about=title, fix=shown(fix))
         return
     ready = sum(
         slice_.ready for slice_ in seen.body.endpoints if (slice_.namespace, slice_.service) == (one.namespace, one.service)
     )
     if not ready:
-        text = f"Webhook {title} fails closed, and its Service {one.namespace}/{one.service} has no ready endpoint."
+        text = f"Webhook {title} fails closed, but its Service {one.namespace}/{one.service} has no ready endpoint."
         yield WEBHOOKS.fails(shown(text), seen, about=title)
 
 
 DEPRECATED = Rule(
     id="cluster/deprecated",
-    asks="Does nobody ask for an API that a later release will not have?",
-    fix="Move the manifests or the controller to the newer version before the upgrade.",
+    asks="Is the cluster free of requests for APIs that a later release removes?",
+    fix="Move the manifests or the controller to the newer API version before the upgrade.",
 )
 
 
@@ -267,8 +272,8 @@ def deprecated(seen: Seen) -> Iterator[Finding]:
         removed = version(one.removed)
         soon = removed is not None and server is not None and removed[:2] <= (server[0], server[1] + 1)
         release = f"release {one.removed}" if one.removed else "a later release"
-        text = f"{title} is deprecated and was asked for; {release} removes it."
+        text = f"The deprecated API {title} was requested; {release} removes it."
         say = DEPRECATED.fails if soon else DEPRECATED.warns
         found.append(say(shown(text), seen, about=title))
-    well = "Nobody has asked this API server for a deprecated API since it started."
+    well = "No client has requested a deprecated API from this API server since it started."
     yield from answer(DEPRECATED, seen, found, well)

@@ -1,4 +1,4 @@
-"""What the rules of the gate ``cluster`` share: a list that is not there, and many findings of one rule."""
+"""What the rules of the gate ``cluster`` share: findings about a list that could not be read, and many findings of one rule."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gates.words import shown
 
 Seen = Evidence[Cluster]
 
-READER = "Give who looks the role in deployments/kubernetes/cluster-reader.yaml, and look again."
-"""What mends a list that could not be had."""
+READER = "Give ArcOps's account the role in deployments/kubernetes/cluster-reader.yaml, and take a new snapshot."
+"""The fix if a list could not be read."""
 _NUMBERS = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?")
 
 LEASES, METRICS, SLICES = "leases.coordination.k8s.io", "deprecated-apis", "endpointslices.discovery.k8s.io"
@@ -28,7 +28,7 @@ MIRRORS = ("imagedigestmirrorsets.config.openshift.io", "imagetagmirrorsets.conf
 
 
 def unseen(rule: Rule, seen: Seen, *titles: str) -> list[Finding]:
-    """One UNKNOWN for each of *titles* that could not be listed; empty where all could."""
+    """One UNKNOWN for each of *titles* that could not be listed; empty if all could be listed."""
     return [
         rule.unknown(shown(f"{one.what} could not be listed: {one.why.rstrip('.')}."), seen, about=one.what, fix=READER)
         for one in seen.body.unlisted
@@ -37,11 +37,11 @@ def unseen(rule: Rule, seen: Seen, *titles: str) -> list[Finding]:
 
 
 def answer(rule: Rule, seen: Seen, found: Iterable[Finding], well: str) -> Iterator[Finding]:
-    """*found*, at most so many; that all is *well* where there is none."""
+    """*found*, up to the most that are listed; *well* if there is no finding."""
     return listed(found, rule.passes(shown(well), seen))
 
 
 def version(text: str) -> tuple[int, int, int] | None:
-    """The numbers at the head of a version, such as ``v1.34.2-eks-1`` or ``6.8.0-45-generic``; `None` where there are none."""
+    """The numbers at the head of a version, such as ``v1.34.2-eks-1`` or ``6.8.0-45-generic``; `None` if there is no number."""
     found = _NUMBERS.match(text)
     return None if found is None else (int(found[1]), int(found[2]), int(found[3] or 0))

@@ -1,4 +1,4 @@
-"""What would stand in the way of the workload itself: quotas, limit ranges, and images that cannot be had."""
+"""What could stop the workload itself: quotas, limit ranges, and images that cannot be pulled."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from gates.cluster.cluster.words import MIRRORS, Seen, answer, unseen
 from gates.words import shown
 
 _NO_IMAGE = frozenset(("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"))
-"""Why a container waits when its image cannot be had (kubelet, ``pkg/kubelet/images/types.go``)."""
+"""Why a container waits if its image cannot be pulled (kubelet, ``pkg/kubelet/images/types.go``)."""
 _MUST_BE_SAID = frozenset(("cpu", "memory", "ephemeral-storage"))
-"""Where a quota counts one of these, a pod that names no amount of it is refused."""
+"""If a quota counts one of these, a pod that names no amount of it is refused."""
 _DEFAULT_REGISTRY = "docker.io"
 
 
@@ -24,14 +24,14 @@ def needs(amounts: tuple[Amount, ...]) -> dict[str, Decimal]:
 
 QUOTAS = Rule(
     id="cluster/quotas",
-    asks="Does no quota refuse the workload?",
-    fix="Raise the ResourceQuota, free what is used, or ask for less.",
+    asks="Do all quotas admit the workload?",
+    fix="Raise the ResourceQuota, free what is used, or request less.",
 )
 
 
 def quotas(seen: Seen, namespace: str, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
     if not namespace:
-        yield QUOTAS.passes("The policy names no namespace for the workload, so no quota was asked.", seen)
+        yield QUOTAS.passes("The policy names no namespace for the workload, so no quota was checked.", seen)
         return
     lacking = unseen(QUOTAS, seen, "resourcequotas", "namespaces")
     if lacking:
@@ -42,7 +42,9 @@ def quotas(seen: Seen, namespace: str, wanted: Mapping[str, Decimal]) -> Iterato
         return
     lines = [one for one in seen.body.quotas if one.namespace == namespace]
     found = (finding for one in lines for finding in _over(seen, one, wanted))
-    yield from answer(QUOTAS, seen, found, f"{len(lines)} line(s) of quotas in {namespace!r} leave room for the workload.")
+    yield from answer(
+        QUOTAS, seen, found, f"The {len(lines)} quota line(s) in namespace {namespace!r} leave room for the workload."
+    )
 
 
 def _over(seen: Seen, one: QuotaLine, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
@@ -51,37 +53,39 @@ def _over(seen: Seen, one: QuotaLine, wanted: Mapping[str, Decimal]) -> Iterator
     hard, used = quantity(one.hard), quantity(one.used)
     title = f"{one.namespace}/{one.quota} {one.resource}"
     if not need and resource in _MUST_BE_SAID:
-        text = f"Quota {title} refuses pods that do not say how much {resource} they need, and 'asks' of the policy does not."
+        text = f"Quota {title} refuses pods that name no amount of {resource}, and 'asks' of the policy names none."
         yield QUOTAS.unknown(shown(text), seen, about=title)
     if not need:
         return
     if hard is None or used is None:
-        text = f"Quota {title} allows {one.hard!r} and says {one.used!r} is used, which cannot be told apart."
+        text = f"Quota {title} allows {one.hard!r} and reports {one.used!r} as used; these amounts cannot be read."
         yield QUOTAS.unknown(shown(text), seen, about=title)
     elif hard - used < need:
         text = f"Quota {title} allows {one.hard}, of which {one.used} is used; the workload needs {need}."
         if one.scoped:
-            text = f"{text} It counts only some pods, and whether the workload's are among them is not known."
+            text = f"{text} It counts only some pods, and whether it counts the workload's pods is not known."
         yield (QUOTAS.unknown if one.scoped else QUOTAS.fails)(shown(text), seen, about=title)
 
 
 LIMITS = Rule(
     id="cluster/limit-ranges",
-    asks="Does no limit range refuse the workload?",
-    fix="Change the LimitRange, or ask for an amount between its least and its most.",
+    asks="Do all limit ranges admit the workload?",
+    fix="Change the LimitRange, or request an amount between its minimum and its maximum.",
 )
 
 
 def limits(seen: Seen, namespace: str, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
     lacking = unseen(LIMITS, seen, "limitranges")
     if not namespace:
-        yield LIMITS.passes("The policy names no namespace for the workload, so no limit range was asked.", seen)
+        yield LIMITS.passes("The policy names no namespace for the workload, so no limit range was checked.", seen)
     elif lacking:
         yield from lacking
     else:
         lines = [one for one in seen.body.limits if one.namespace == namespace and one.kind in ("Container", "Pod")]
         found = (finding for one in lines for finding in _outside(seen, one, wanted))
-        yield from answer(LIMITS, seen, found, f"{len(lines)} line(s) of limit ranges in {namespace!r} admit the workload.")
+        yield from answer(
+            LIMITS, seen, found, f"The {len(lines)} limit range line(s) in namespace {namespace!r} admit the workload."
+        )
 
 
 def _outside(seen: Seen, one: LimitLine, wanted: Mapping[str, Decimal]) -> Iterator[Finding]:
@@ -92,9 +96,9 @@ def _outside(seen: Seen, one: LimitLine, wanted: Mapping[str, Decimal]) -> Itera
     for word, bound in (("least", one.least), ("most", one.most)):
         number = quantity(bound)
         if bound and number is None:
-            yield LIMITS.unknown(shown(f"Limit range {title} says {bound!r}, which is no amount."), seen, about=title)
+            yield LIMITS.unknown(shown(f"Limit range {title} says {bound!r}, which is not an amount."), seen, about=title)
         elif number is not None and (need < number if word == "least" else need > number):
-            text = f"Limit range {title} wants at {word} {bound}; the workload asks for {need}."
+            text = f"Limit range {title} allows at {word} {bound}; the workload requests {need}."
             yield LIMITS.fails(shown(text), seen, about=title)
 
 
@@ -119,14 +123,14 @@ def pull_secret(seen: Seen, namespace: str, account: str, secret: str) -> Iterat
     elif secret not in found.pull_secrets:
         yield PULL_SECRET.fails(shown(f"Service account {title} does not name the secret {secret!r}."), seen, about=title)
     else:
-        text = f"Service account {title} names the secret {secret!r}; secrets themselves are not read."
+        text = f"Service account {title} names the secret {secret!r}; ArcOps does not read secrets."
         yield PULL_SECRET.passes(shown(text), seen)
 
 
 PULLS = Rule(
     id="cluster/pulls",
     asks="Do all pods get their images?",
-    fix="See that the image is in the mirror and that the pull secret is right; 'kubectl describe pod' says what failed.",
+    fix="Check that the image is in the mirror and that the pull secret is correct; 'kubectl describe pod' says what failed.",
 )
 
 
@@ -143,12 +147,12 @@ def pulls(seen: Seen, namespace: str) -> Iterator[Finding]:
             title = f"{pod.namespace}/{pod.name}"
             say = PULLS.fails if not namespace or pod.namespace == namespace else PULLS.warns
             found.append(say(shown(f"Pod {title} does not get its image: {', '.join(reasons)}."), seen, about=title))
-    yield from answer(PULLS, seen, found, f"None of {len(seen.body.pods)} pod(s) waits for an image.")
+    yield from answer(PULLS, seen, found, f"None of the {len(seen.body.pods)} pod(s) waits for an image.")
 
 
 MIRROR = Rule(
     id="cluster/mirror",
-    asks="Does every image come from a registry that the site has?",
+    asks="Does every image come from a registry of the site?",
     fix="Copy the image into the site's registry and name it from there, or add a mirror for its registry.",
 )
 
@@ -167,13 +171,13 @@ def mirror(seen: Seen, registries: tuple[str, ...]) -> Iterator[Finding]:
         for image in pod.images:
             if not any(_from(image, one) for one in known):
                 foreign.setdefault(image, f"{pod.namespace}/{pod.name}")
-    # Without the mirror sets nobody knows which foreign names are pulled from the site after all.
+    # Without the mirror sets, it is not known which foreign names are pulled from the site's mirror.
     doubt = unseen(MIRROR, seen, *MIRRORS)
     if foreign and doubt:
         yield from doubt
         return
     found = (
-        MIRROR.fails(shown(f"Image {image} of pod {pod} comes from no registry of the site."), seen, about=shown(image))
+        MIRROR.fails(shown(f"Image {image} of pod {pod} does not come from a registry of the site."), seen, about=shown(image))
         for image, pod in sorted(foreign.items())
     )
     yield from answer(MIRROR, seen, found, "Every image comes from a registry of the site, or from one that it mirrors.")
@@ -185,5 +189,5 @@ def _from(image: str, registry: str) -> bool:
     named = "/" in image and ("." in first or ":" in first or first == "localhost")
     full = image if named else f"{_DEFAULT_REGISTRY}/{image if '/' in image else f'library/{image}'}"
     base = registry.rstrip("/")
-    # After a whole path stands a tag or digest; after a bare host a colon is a port, and so another registry.
+    # After a full path comes a tag or digest; after a bare host, a colon begins a port, so it is another registry.
     return full.startswith((f"{base}/", f"{base}:", f"{base}@") if "/" in base else f"{base}/")

@@ -1,4 +1,4 @@
-"""Of the gate `benchmark`: may the baseline be believed, does it fit this machine, and does the machine keep to it?"""
+"""Part of gate `benchmark`: can the baseline be trusted, does it fit this machine, and is the machine as fast as it says?"""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from gates.words import shown
 BASELINE = Rule(
     id="benchmark/baseline",
     asks="Is every figure as good as in the site's signed baseline, within the tolerance?",
-    fix="Look at cooling, power, clocks and what else runs; then measure again.",
+    fix="Check cooling, power, clocks and other load; then measure again.",
 )
 
-_MAKE_ONE = "Make one of the artifact of a machine that is well ('arcops gpu baseline ARTIFACT -o site.json'), and give it."
-_OTHER = "Give the baseline of this model, made with the same exercise by the same release."
+_MAKE_ONE = "Make a baseline from the artifact of a healthy machine ('arcops gpu baseline ARTIFACT -o site.json'), and use it."
+_OTHER = "Use a baseline of this model, made with the same exercise and the same release."
 
 
 def against_baseline(
@@ -39,10 +39,10 @@ def against_baseline(
 ) -> Iterator[Finding]:
     baseline = given.body.baseline
     if given.body.said:
-        yield BASELINE.unknown(f"The baseline cannot be believed: {shown(given.body.said)}.", given, fix=_MAKE_ONE)
+        yield BASELINE.unknown(f"The baseline cannot be trusted: {shown(given.body.said)}.", given, fix=_MAKE_ONE)
         return
     if baseline is None:
-        text = f"No baseline was given, so nobody knows what this machine did when it was well. {_MAKE_ONE}"
+        text = f"No baseline was given, so the normal speed of this machine is unknown. {_MAKE_ONE}"
         yield weighed(BASELINE, policy.without_baseline, text, found, given, about="")
         return
     refusals = list(_refusals(given.body, baseline, found.body, policy, at, skew))
@@ -59,22 +59,23 @@ def against_baseline(
 def _refusals(
     given: Baselines, baseline: Baseline, body: Benchmark, policy: BenchmarkPolicy, at: datetime, skew: timedelta
 ) -> Iterator[str]:
-    """Why a baseline with a good signature does not count, as whole sentences."""
+    """The reasons why a baseline does not count although its signature is good, as whole sentences."""
     digests = tuple(str(digest) for digest in baseline.subject.digests)
     if not any(allowed(signer, policy.signers, baseline.subject.name, digests) for signer in given.signers):
-        who = ", ".join(str(signer) for signer in given.signers) or "nobody"
-        yield f"The baseline of {shown(baseline.subject.name)} was signed by {who}, who may not sign one by this policy."
+        who, name = ", ".join(str(signer) for signer in given.signers), shown(baseline.subject.name)
+        signed = f"was signed by {who}; the policy does not allow this" if who else "has no proven signature"
+        yield f"The baseline of {name} {signed}."
     if ahead(baseline.measured_at, at=at, skew=skew) is Ahead.OUTSIDE:
-        yield f"The baseline was measured on {baseline.measured_at:%Y-%m-%d %H:%M} UTC, which lies in the future."
+        yield f"The baseline was measured on {baseline.measured_at:%Y-%m-%d %H:%M} UTC, which is in the future."
     elif at - baseline.measured_at > timedelta(days=policy.most_age):
         days = (at - baseline.measured_at).days
-        yield f"The baseline is {days} days old, of at most {policy.most_age} that the policy allows."
+        yield f"The baseline is {days} days old; the policy allows at most {policy.most_age}."
     here, there = body.exercise, baseline.exercise
     if here.cpu is not there.cpu:
         kinds = ("the processor", "GPUs") if here.cpu else ("GPUs", "the processor")
-        yield f"The run was of {kinds[0]}, and the baseline is of {kinds[1]}."
+        yield f"This run measured {kinds[0]}, but the baseline measured {kinds[1]}."
     if here.size != there.size:
-        yield f"The run had a size of {here.size}, and the baseline one of {there.size}: their times do not compare."
+        yield f"This run has size {here.size}, but the baseline has size {there.size}: their times cannot be compared."
 
 
 def _software(
@@ -85,8 +86,8 @@ def _software(
         known = sorted(software for model, software in there if model == machine.model)
         if known and machine.software not in known:
             text = (
-                f"{shown(machine.device)} was driven by {shown(machine.software)}, and the baseline was made with"
-                f" {shown(known[0])}: a difference may be of the software."
+                f"{shown(machine.device)} ran with {shown(machine.software)}, but the baseline was made with"
+                f" {shown(known[0])}: the software may cause a difference."
             )
             yield weighed(BASELINE, policy.other_software, text, found, given, about=f"software of {shown(machine.device)}")
 
@@ -94,23 +95,25 @@ def _software(
 def _figures(
     found: Evidence[Benchmark], given: Evidence[Baselines], baseline: Baseline, policy: BenchmarkPolicy, calm: Calm
 ) -> Iterator[Finding]:
-    strangers: set[str] = set()
+    other_models: set[str] = set()
     for figure in found.body.figures:
         model, about = model_of(figure.device, found.body.machines), label(figure)
         known = baseline.figure(figure.name, model)
         if not any(one.model == model for one in baseline.figures) and not excused(figure, policy):
-            if model not in strangers:
-                strangers.add(model)
+            if model not in other_models:
+                other_models.add(model)
                 theirs = ", ".join(sorted({shown(one.model) for one in baseline.figures}))
-                text = f"The baseline is of {theirs} and not of {shown(model)}, so it says nothing of this machine."
+                text = f"The baseline covers {theirs}, not {shown(model)}, so it does not fit this machine."
                 yield BASELINE.unknown(text, found, given, about=shown(model), fix=_OTHER)
         elif not whole(figure, policy):
             if not excused(figure, policy):
-                yield BASELINE.unknown(f"{about} was not measured, so it compares with nothing.", found, given, about=about)
+                yield BASELINE.unknown(f"{about} was not measured, so it cannot be compared.", found, given, about=about)
         elif known is None:
-            yield BASELINE.unknown(f"The baseline says nothing of {about}.", found, given, about=about, fix=_OTHER)
+            yield BASELINE.unknown(f"The baseline has no figure for {about}.", found, given, about=about, fix=_OTHER)
         elif (known.work, known.unit) != (figure.work, figure.unit):
-            text = f"{about} did other work ({figure.work}) than in the baseline ({known.work}), so the times do not compare."
+            text = (
+                f"{about} did other work ({figure.work}) than in the baseline ({known.work}), so the times cannot be compared."
+            )
             yield BASELINE.unknown(text, found, given, about=about, fix=_OTHER)
         else:
             yield _compared(found, given, figure, known, policy, calm)
@@ -124,24 +127,24 @@ def _compared(
     policy: BenchmarkPolicy,
     calm: Calm,
 ) -> Finding:
-    """By the sessions that nothing disturbed; by all of them where these are too few, and then it is never called slow."""
+    """Judged by the undisturbed sessions. If these are too few, by all sessions, and then the figure is never called slow."""
     tolerance = min(policy.tolerance, found.body.exercise.tolerance)
     left = calm.sessions(figure)
     enough = len(left) >= LEAST_SESSIONS
     interval = compare([session.middle for session in left] if enough else figure.times, known.times)
     about, fast = label(figure), rate(figure.rate or 0, figure.unit)
-    text = f"{about}: {fast}, in {said(interval)} of the baseline's time, of at most {100 + tolerance} %"
+    text = f"{about}: {fast}, in {said(interval)} of the baseline's time; at most {100 + tolerance} % is allowed"
     if len(left) < len(figure.sessions):
         many = f"{len(figure.sessions) - len(left)} of {len(figure.sessions)} sessions were disturbed"
         text += f"; {many} and {'left out' if enough else f'the {len(left)} others are too few to judge by'}"
     zone = interval.zone(tolerance)
     if zone is Zone.BEYOND and enough:
-        return BASELINE.fails(f"{text}; it is slower than it was.", found, given, about=about)
+        return BASELINE.fails(f"{text}; it is slower than the baseline.", found, given, about=about)
     if zone is Zone.BEYOND:
-        return BASELINE.warns(f"{text}; so nobody can say whether it is slow or was disturbed.", found, given, about=about)
+        return BASELINE.warns(f"{text}; so it is unclear whether it is slow or was disturbed.", found, given, about=about)
     if zone is Zone.UNDECIDED:
-        return BASELINE.warns(f"{text}; nobody can say yet on which side it is.", found, given, about=about)
+        return BASELINE.warns(f"{text}; the interval includes this limit, so the result is unclear.", found, given, about=about)
     if interval.high * 100 < PPM * (100 - policy.most_faster):
-        rest = "so much faster that the baseline was taken from a machine that was not well, or is of another kind"
+        rest = "this is so much faster that the baseline must come from an unhealthy machine or another kind of machine"
         return BASELINE.warns(f"{text}; {rest}.", found, given, about=about, fix=_MAKE_ONE)
     return BASELINE.passes(f"{text}.", found, given, about=about)

@@ -1,4 +1,4 @@
-"""Of the gate `benchmark`: was the machine left alone, by the canary (`arcops.calm`)?"""
+"""Part of gate `benchmark`: did other load disturb the run? The canary shows it (`arcops.calm`)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gates.words import shown
 
 CANARY = Rule(
     id="benchmark/canary",
-    asks="Was the machine left alone while it was measured?",
-    fix="Stop what else runs on the machine, and measure again.",
+    asks="Was the machine free of other load while it was measured?",
+    fix="Stop all other work on the machine, and measure again.",
 )
 
 
 class Calm:
-    """The calm of each device in one run. ``drift`` is in percent."""
+    """The undisturbed time of the canary on each device in one run. ``drift`` is in percent."""
 
     def __init__(self, body: Benchmark, drift: int) -> None:
         self._body, self._drift = body, drift
@@ -32,7 +32,7 @@ class Calm:
         self._calm = {device: calm(sessions) for device, sessions in self._sessions.items()}
 
     def sessions(self, figure: Measured) -> tuple[Session, ...]:
-        """Those of *figure* that nothing disturbed."""
+        """The sessions of *figure* that nothing disturbed."""
         return undisturbed(figure.sessions, self._calm[canary_device(figure.device)], self._drift)
 
     def findings(self, found: Evidence[Benchmark], given: Evidence[Baselines], policy: BenchmarkPolicy) -> Iterator[Finding]:
@@ -50,7 +50,8 @@ class Calm:
                 clean = False
                 worst = percent(max(median(one.canary) for one in sessions if one.canary) * PPM // calmly)
                 yield CANARY.warns(
-                    f"{bad} of {len(sessions)} sessions on {name} were disturbed: the canary took up to {worst} of calm.",
+                    f"{bad} of {len(sessions)} sessions on {name} were disturbed: the canary took up to {worst} of its"
+                    " undisturbed time.",
                     found,
                     about=name,
                 )
@@ -58,7 +59,7 @@ class Calm:
             clean = False
             yield CANARY.warns(text, found, given, about=model)
         if clean:
-            yield CANARY.passes(f"The canary kept within {self._drift} % of its calm time.", found)
+            yield CANARY.passes(f"The canary stayed within {self._drift} % of its undisturbed time.", found)
 
     def _moved(self, given: Baselines) -> Iterator[tuple[str, str]]:
         for here in canary_times(self._body):
@@ -68,9 +69,9 @@ class Calm:
             ratio = median(here.times) * PPM // median(there.times)
             if abs(ratio - PPM) * 100 > self._drift * PPM:
                 more = (
-                    "what slows it down lasts: the device itself, or a neighbour that never rests"
+                    "the cause is permanent: the device itself, or other load that never stops"
                     if ratio > PPM
-                    else "the baseline was taken from a machine that was disturbed, or from another kind"
+                    else "the baseline comes from a disturbed machine, or from another kind of machine"
                 )
                 yield (
                     f"The canary takes {percent(ratio)} of its time in the baseline on {shown(here.model)}; {more}.",
@@ -79,5 +80,5 @@ class Calm:
 
 
 def singles(body: Benchmark) -> list[str]:
-    """The devices, without the pairs of them between which copies go."""
+    """The devices, without the pairs that copies go between."""
     return [machine.device for machine in body.machines if ">" not in machine.device]

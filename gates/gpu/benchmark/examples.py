@@ -25,7 +25,7 @@ _SPREAD = (0, 3, -2, 5, -4, 1, -1, 2, 4, -3)
 
 
 def session(took: int, *, canary: int = 1_000_000) -> Session:
-    """Samples around *took* nanoseconds."""
+    """Samples of about *took* nanoseconds."""
     return Session(samples=tuple(took + took * part // 1000 for part in (-2, 0, 3)), canary=(canary, canary + 900))
 
 
@@ -101,28 +101,30 @@ def examples() -> Iterator[Example[BenchmarkPolicy]]:
     def example(name: str, verdict: Verdict, *evidence: Body, policy: BenchmarkPolicy = POLICY) -> Example[BenchmarkPolicy]:
         return Example(name=name, verdict=verdict, evidence=evidence, policy=policy)
 
-    yield example("as fast as in the baseline, and right", Verdict.GREEN, well, then)
-    yield example("three percent slower, which is inside", Verdict.GREEN, slower(well, "memory-copy", 3), then)
+    yield example("as fast as in the baseline, and correct", Verdict.GREEN, well, then)
+    yield example("three percent slower, which is within the tolerance", Verdict.GREEN, slower(well, "memory-copy", 3), then)
     yield example(
-        "no baseline, by a policy that asks for none",
+        "no baseline, and the policy requires none",
         Verdict.GREEN,
         well,
         Baselines(),
         policy=replace(POLICY, without_baseline=Weight.PASS),
     )
     yield example("no baseline", Verdict.AMBER, well, Baselines())
-    yield example("so near to the tolerance that nobody can say", Verdict.AMBER, slower(well, "memory-copy", 5), then)
-    yield example("slow only while something else ran", Verdict.AMBER, _disturbed(well), then)
+    yield example("so close to the tolerance that the result is unclear", Verdict.AMBER, slower(well, "memory-copy", 5), then)
+    yield example("slow only while other work ran", Verdict.AMBER, _disturbed(well), then)
     yield example("much faster than in the baseline", Verdict.AMBER, well, known(slower(well, "memory-copy", 60)))
     yield example("power was capped", Verdict.AMBER, _load(well, reasons=("software-power-cap",)), then)
     yield example("ten percent slower", Verdict.RED, slower(well, "gemm-bf16", 10), then)
     yield example("one wrong result", Verdict.RED, _wrong(well), then)
     yield example("slowed down by heat", Verdict.RED, _load(well, reasons=("hardware-thermal-slowdown",)), then)
-    yield example("a device that was lost on the way", Verdict.RED, _lost(well), then)
+    yield example("a device that was lost during the run", Verdict.RED, _lost(well), then)
     yield example("no GPU", Verdict.RED, replace(well, machines=(), figures=(), sustained=(), said="BLOCKED: no GPU"), then)
     yield example("a baseline that was changed", Verdict.RED, well, Baselines(said="no given key verifies it", file="e5" * 32))
-    stranger = ProvenSigner(key=f"sha256:{'f6' * 32}")
-    yield example("a baseline signed by a stranger", Verdict.RED, well, replace(then, signers=(stranger,)))
+    other = ProvenSigner(key=f"sha256:{'f6' * 32}")
+    yield example(
+        "a baseline signed by a key that the policy does not name", Verdict.RED, well, replace(then, signers=(other,))
+    )
     yield example("a baseline of another model", Verdict.RED, _other_model(well), then)
     yield example("a baseline that is too old", Verdict.RED, well, _older(then))
 

@@ -1,17 +1,16 @@
 """Does the machine calculate right, as fast as the site's own baseline, and as fast at the end as at the beginning?
 
-Why: a device can be healthy by every signal of its driver and yet be slow, or wrong. One run on a busy machine says little, and
-a mean of samples that share one disturbance says less; so a slow result is called slow only where chance and neighbours are
-ruled out.
+Why: a device can be healthy by every signal of its driver and still be slow, or wrong. One run on a busy machine says little. A
+mean of samples that share one disturbance says less. So a result is called slow only if chance and other load are ruled out.
 
-Judged: results against exact references; every figure's sessions against the signed baseline, in three zones: RED where even
-the good end of the 95 percent interval is beyond the tolerance, GREEN where even the bad end is inside, else AMBER; a canary
-that runs between all sessions; and a load that is kept up. Sessions in which the canary was slow are left out, and where too
-few remain no figure is called slow. Calm is taken from the run itself: a canary that is slow all the time disturbs nothing, for
-then it is the device that is slow.
+Judged: results against exact references. The sessions of every figure against the signed baseline: RED if even the good end of
+the 95 percent interval is beyond the tolerance, GREEN if even the bad end is within it, else AMBER. A canary (a small, fixed
+piece of work) that runs before and after every session. A sustained load. Sessions in which the canary was slow are left out;
+if too few remain, no figure is called slow. The canary's undisturbed time is taken from the run itself: if the canary is slow
+all the time, no session counts as disturbed, because then the device is slow.
 
-Fix: Let nothing else run, and measure again. What stays slow or wrong is cooling, power, clocks or the device itself. A machine
-that is well makes the baseline: 'arcops gpu baseline ARTIFACT -o site.json'.
+Fix: Stop all other work, and measure again. If it is still slow or wrong, the cause is cooling, power, clocks or the device.
+Make the baseline from a healthy machine: 'arcops gpu baseline ARTIFACT -o site.json'.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from gates.gpu.benchmark.results import CORRECT, MEASURED, correct, measured
 
 _RULES = (MEASURED, CORRECT, BASELINE, CANARY, SUSTAINED)
 _UNBLOCK = (
-    "Make the device available to this process, or name the processor ('--cpu') on a node without a GPU; then measure again."
+    "Make the device available to this process, or measure the processor ('--cpu') on a node without a GPU; then measure again."
 )
 
 

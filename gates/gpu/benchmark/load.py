@@ -1,4 +1,4 @@
-"""Of the gate `benchmark`: what became of a load that was kept up."""
+"""Part of gate `benchmark`: how the device ran under a sustained load."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from gates.words import shown
 
 SUSTAINED = Rule(
     id="benchmark/sustained",
-    asks="Does a load that is kept up run as fast at its end as at its beginning, without being slowed down?",
-    fix="Look at cooling and power: the finding says what slowed the device down.",
+    asks="Does a sustained load run as fast at its end as at its beginning, and does nothing slow the device down?",
+    fix="Check cooling and power: the finding says what slowed the device down.",
 )
 
 _LEAST_MOMENTS = 8
 _END_OF = 4
-"""Beginning and end are a quarter of the moments each. The very first ones, while clocks rise, belong to the beginning: they
-make it look slower than it was, by little, and leaving them out would need to know how long clocks rise."""
+"""The beginning and the end are a quarter of the moments each. The very first moments, while clocks rise, belong to the
+beginning. They make it look a little slower than it was. To leave them out, one would need to know how long clocks rise."""
 
 
 def kept_up(found: Evidence[Benchmark], policy: BenchmarkPolicy) -> Iterator[Finding]:
     if not policy.least_sustained and not found.body.sustained:
-        yield SUSTAINED.passes("No load was kept up, and the policy asks for none.", found)
+        yield SUSTAINED.passes("No sustained load was run, and the policy requires none.", found)
         return
     told = {one.device for one in found.body.sustained}
     for device in sorted({*singles(found.body)} - told):
-        yield SUSTAINED.unknown(f"No load was kept up on {shown(device)}.", found, about=shown(device))
+        yield SUSTAINED.unknown(f"No sustained load was run on {shown(device)}.", found, about=shown(device))
     for one in found.body.sustained:
         problem = _too_little(one, policy)
         if problem:
@@ -39,18 +39,18 @@ def kept_up(found: Evidence[Benchmark], policy: BenchmarkPolicy) -> Iterator[Fin
         else:
             yield from _judged(one, found, policy)
     if not found.body.machines:
-        yield SUSTAINED.unknown("There was no device to keep a load up on.", found)
+        yield SUSTAINED.unknown("There was no device to run a sustained load on.", found)
 
 
 def _too_little(one: Sustained, policy: BenchmarkPolicy) -> str:
     if one.said:
-        return f"the load was not kept up: {shown(one.said)}"
-    # A round is told when it ends, so the last moment lies up to a round before the end.
+        return f"the sustained load was not completed: {shown(one.said)}"
+    # A round is reported when it ends, so the last moment is up to one round before the end.
     lasted = max((moment.at + moment.took // 1000 for moment in one.moments), default=0)
     if lasted * 10 < policy.least_sustained * 9_000_000:
-        return f"the load was kept up for {lasted / 1e6:.1f} of {policy.least_sustained} seconds"
+        return f"the sustained load ran for {lasted / 1e6:.1f} of {policy.least_sustained} seconds"
     if len(one.moments) < _LEAST_MOMENTS:
-        return f"only {len(one.moments)} moments of the load were told, of at least {_LEAST_MOMENTS}"
+        return f"only {len(one.moments)} moments of the load were reported; at least {_LEAST_MOMENTS} are needed"
     return ""
 
 
@@ -60,14 +60,14 @@ def _judged(one: Sustained, found: Evidence[Benchmark], policy: BenchmarkPolicy)
         clean = False
         yield finding
     if clean:
-        yield SUSTAINED.passes(f"{device} kept {one.name} up without slowing down.", found, about=device)
+        yield SUSTAINED.passes(f"{device} ran the load {one.name!r} without slowing down.", found, about=device)
 
 
 def _slowed(one: Sustained, found: Evidence[Benchmark], policy: BenchmarkPolicy) -> Iterator[Finding]:
     device = shown(one.device)
     silent = sum(moment.reasons is None for moment in one.moments)
     if silent:
-        text = f"{device} did not say in {silent} of {len(one.moments)} moments whether something slows it down."
+        text = f"{device} did not report in {silent} of {len(one.moments)} moments whether something slowed it down."
         yield weighed(SUSTAINED, policy.unasked, text, found, about=f"{device}: reasons")
     told = sorted({reason for moment in one.moments for reason in moment.reasons or ()})
     for reason in told:
@@ -85,12 +85,12 @@ def _grown(one: Sustained, found: Evidence[Benchmark], policy: BenchmarkPolicy) 
     took = [median([moment.took for moment in part]) for part in (begin, end)]
     grown = took[1] * PPM // max(1, took[0])
     if grown * 100 > PPM * (100 + policy.warn_growth):
-        text = f"{device}: at the end of {one.name} a round took {percent(grown)} of its time at the beginning."
+        text = f"{device}: at the end of the load {one.name!r}, a round took {percent(grown)} of its time at the beginning."
         answer = SUSTAINED.fails if grown * 100 > PPM * (100 + policy.most_growth) else SUSTAINED.warns
         yield answer(text, found, about=f"{device}: time")
     clocks = [_clock(part) for part in (begin, end)]
     if clocks[0] and clocks[1] * 100 < clocks[0] * (100 - policy.warn_growth):
-        text = f"{device}: its clock fell from {clocks[0]} to {clocks[1]} MHz under {one.name}."
+        text = f"{device}: its clock fell from {clocks[0]} to {clocks[1]} MHz during the load {one.name!r}."
         yield SUSTAINED.warns(text, found, about=f"{device}: clock")
 
 

@@ -12,19 +12,21 @@ from gates.breach import Weight
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkPolicy:
-    """Shares are percent. ``signers`` may sign baselines, of the nodes that each rule's ``subjects`` name; by default nobody.
+    """Shares are percent. ``signers`` may sign baselines of the nodes that each rule's ``subjects`` name; by default, no key
+    may.
 
-    A figure may take ``tolerance`` longer than in the baseline (or the check's own where that is stricter); one that takes
-    ``most_faster`` less makes the baseline doubtful, which counts for ``most_age`` days. ``without_baseline``,
-    ``other_software`` (than the baseline's) and ``unchecked`` (results at which nobody looked) become this. ``optional``
-    are globs of figures that a device may be unable to do. A run below ``least_size`` (thousandths) is no benchmark.
+    A figure may take ``tolerance`` longer than in the baseline (or the check's own tolerance if that is stricter). One that
+    takes ``most_faster`` less makes the baseline doubtful. A baseline counts for ``most_age`` days. ``without_baseline``,
+    ``other_software`` (than the baseline's) and ``unchecked`` (results that were not checked) say how grave each of these is.
+    ``optional`` are globs of figures that a device may be unable to measure. A run below ``least_size`` (thousandths) does not
+    count as a benchmark.
 
-    A session whose canary is ``most_drift`` above calm is disturbed; more than ``most_disturbed`` of them warn, and so does a
-    canary ``most_drift`` away from the baseline's.
+    A session whose canary is ``most_drift`` above its undisturbed time is disturbed. More than ``most_disturbed`` of them warn,
+    and so does a canary ``most_drift`` away from the baseline's.
 
-    The load must be kept up for ``least_sustained`` seconds. Rounds ``warn_growth`` longer at its end than at its beginning
+    The sustained load must run for ``least_sustained`` seconds. Rounds ``warn_growth`` longer at its end than at its beginning
     warn, ``most_growth`` fail; a clock ``warn_growth`` lower warns. Reasons for lower clocks in ``slow_passes`` pass, in
-    ``slow_warns`` warn, all others fail; ``unasked`` is for a device that names none.
+    ``slow_warns`` warn, all others fail; ``unasked`` is for a device that cannot report reasons.
     """
 
     signers: tuple[SignerRule, ...] = ()

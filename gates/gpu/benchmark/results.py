@@ -1,4 +1,4 @@
-"""Of the gate `benchmark`: was everything measured, and were the results right?"""
+"""Part of gate `benchmark`: was everything measured, and were the results right?"""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def whole(figure: Measured, policy: BenchmarkPolicy) -> bool:
 
 
 def excused(figure: Measured, policy: BenchmarkPolicy) -> bool:
-    """Does the policy do without *figure*, of which there is nothing?"""
+    """Is *figure* optional in the policy, and was it not measured at all?"""
     return not figure.sessions and any(fnmatchcase(figure.name, pattern) for pattern in policy.optional)
 
 
 MEASURED = Rule(
     id="benchmark/measured",
     asks="Was every planned figure measured often enough, at full size?",
-    fix="Give a larger budget, leave --size away, and look why a device could not do its drill.",
+    fix="Give a larger budget, omit --size, and find out why a device could not run its measurement.",
 )
 
 
@@ -36,7 +36,7 @@ def measured(found: Evidence[Benchmark], given: Evidence[Baselines], policy: Ben
     if body.exercise.size < policy.least_size:
         clean = False
         yield MEASURED.unknown(
-            f"The run had a size of {body.exercise.size} thousandths; the policy asks for {policy.least_size}.", found
+            f"The run had {body.exercise.size} thousandths of the full size; the policy requires {policy.least_size}.", found
         )
     if not body.figures:
         clean = False
@@ -44,10 +44,10 @@ def measured(found: Evidence[Benchmark], given: Evidence[Baselines], policy: Ben
     for figure in body.figures:
         if whole(figure, policy):
             continue
-        why = figure.said or f"{len(figure.sessions)} session(s) are too few; the policy asks for {policy.least_sessions}"
+        why = figure.said or f"{len(figure.sessions)} session(s) are too few; the policy requires {policy.least_sessions}"
         text = f"{label(figure)} was not measured: {shown(why)}."
         if excused(figure, policy):
-            yield MEASURED.passes(f"{text} The policy does without.", found, about=label(figure))
+            yield MEASURED.passes(f"{text} It is optional in the policy.", found, about=label(figure))
             continue
         clean = False
         yield MEASURED.unknown(text, found, about=label(figure))
@@ -60,18 +60,18 @@ def measured(found: Evidence[Benchmark], given: Evidence[Baselines], policy: Ben
 
 
 def _absent(body: Benchmark, given: Baselines) -> Iterator[tuple[str, str]]:
-    """What the baseline knows of a model that is here and was not measured: it could be, once."""
+    """Figures that the baseline has for a model that is here, and that were not measured now. They could be measured before."""
     here = {(figure.name, model_of(figure.device, body.machines)) for figure in body.figures if figure.sessions}
     models = {model for _, model in here} | {machine.model for machine in body.machines}
     for known in given.baseline.figures if given.baseline is not None else ():
         if known.model in models and (known.name, known.model) not in here:
-            yield shown(known.name), f"{shown(known.name)} is in the baseline and was not measured here."
+            yield shown(known.name), f"{shown(known.name)} is in the baseline, but was not measured here."
 
 
 CORRECT = Rule(
     id="benchmark/correct",
-    asks="Was every result that was looked at right?",
-    fix="Take the device out of service: it corrupts data in silence. Run its vendor's field diagnosis, and have it replaced.",
+    asks="Was every checked result right?",
+    fix="Take the device out of service: it corrupts data silently. Run the vendor's field diagnosis, and have it replaced.",
 )
 
 
@@ -87,9 +87,9 @@ def correct(found: Evidence[Benchmark], policy: BenchmarkPolicy) -> Iterator[Fin
             looked += checked.compared
         elif whole(figure, policy):
             clean = False
-            text = f"Nobody looked at the results of {label(figure)}."
+            text = f"The results of {label(figure)} were not checked."
             yield weighed(CORRECT, policy.unchecked, text, found, about=label(figure))
     if clean and looked:
-        yield CORRECT.passes(f"All {looked} results that were looked at are right.", found)
+        yield CORRECT.passes(f"All {looked} checked results are right.", found)
     elif clean:
-        yield CORRECT.unknown("No result could be looked at.", found)
+        yield CORRECT.unknown("No result could be checked.", found)

@@ -18,7 +18,7 @@ _BF16 = 989_500_000_000_000
 
 
 def profile() -> Profile:
-    """Of an H200, as far as these examples need it."""
+    """The profile of an H200, as far as these examples need it."""
 
     def number(value: int) -> DatasheetFigure:
         return DatasheetFigure(value=value, source="sheet", where="Specifications")
@@ -46,12 +46,12 @@ def profile() -> Profile:
 
 
 def reaching(per_cent: int) -> Benchmark:
-    """A run whose copy reaches so much of the data sheet's bandwidth."""
+    """A run whose copy reaches this share of the data sheet's bandwidth."""
     return run(figure("memory-copy", _GIB * 10**9 * 100 // (_BANDWIDTH * per_cent), work=_GIB))
 
 
 def multiplying(per_cent: int) -> Benchmark:
-    """A run whose products in bfloat16 reach so much of the data sheet, and its copy 92 percent."""
+    """A run whose products in bfloat16 reach this share of the data sheet, and its copy 92 percent."""
     work = 2 * 8192**3
     product = figure("gemm-bf16", work * 10**9 * 100 // (_BF16 * per_cent), unit=Unit.OPERATIONS, work=work)
     return run(*reaching(92).figures, product)

@@ -1,12 +1,13 @@
-"""Does every GPU reach enough of what its vendor's data sheet says?
+"""Does every GPU reach enough of the figures in its vendor's data sheet?
 
-Why: a baseline that was measured on a machine that was never well excuses all others like it. The data sheet excuses nobody.
+Why: a baseline that was measured on an unhealthy machine hides the same fault in all machines like it. A data sheet does not.
 
 Judged: the rates of device memory and of matrix products against the figures in the profile of the device's kind
-(`policies/skus`), by the 95 percent interval over sessions: RED where even its good end is below the one share, AMBER where its
-bad end is below the other. Products by our own kernels, where cuBLASLt is absent, are no match for a data sheet, and say so.
+(`policies/skus`), by the 95 percent interval over sessions: RED if even its good end is below the first share of the policy,
+AMBER if its bad end is below the second. If cuBLASLt is absent, ArcOps's own kernels make the products. These are not compared
+with a data sheet, and the finding says so.
 
-Fix: Look at clocks, power, cooling and what else runs; measure again. What stays below is at fault, or set up to be slow.
+Fix: Check clocks, power, cooling and other load; measure again. A device that stays below is faulty, or configured to be slow.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from gates.words import shown
 FLOOR = Rule(
     id="gpu-datasheet/floor",
     asks="Does every figure reach enough of the vendor's data sheet?",
-    fix="Look at clocks, power limit, cooling and what else runs on the device; then measure again, or have it replaced.",
+    fix="Check clocks, power limit, cooling and other load on the device; then measure again, or have it replaced.",
 )
 PROFILE = Rule(
     id="gpu-datasheet/profile",
@@ -43,9 +44,9 @@ _PRODUCT, _OWN = "gemm-", "-own"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuDatasheetPolicy:
-    """In percent of the vendor's figure: a memory rate below ``red_below`` fails, below ``amber_below`` warns; for products of
-    matrices it is the two that begin with ``arithmetic``. ``own_kernels`` is for products that cuBLASLt did not make,
-    ``no_figure`` for what the profile has no figure for.
+    """In percent of the vendor's figure: a memory rate below ``red_below`` fails, below ``amber_below`` warns. For products of
+    matrices, the two that begin with ``arithmetic`` count. ``own_kernels`` is for products that cuBLASLt did not make,
+    ``no_figure`` for a measurement that the profile has no figure for.
     """
 
     red_below: int = 70
@@ -72,7 +73,7 @@ def gpu_datasheet(seen: Seen, policy: GpuDatasheetPolicy) -> Iterator[Finding]:
         profile = next((one for one in shipped.body.profiles if machine.model in one.names), None)
         if profile is None:
             unknown = True
-            text = f"There is no profile of {shown(machine.model)}, so nobody knows what it should do."
+            text = f"There is no profile of {shown(machine.model)}, so its vendor's figures are unknown."
             yield PROFILE.unknown(text, found, shipped, about=shown(machine.device))
         else:
             profiles[machine.device] = profile
@@ -88,7 +89,7 @@ def gpu_datasheet(seen: Seen, policy: GpuDatasheetPolicy) -> Iterator[Finding]:
             judged += 1
             yield _judged(figure, profile, found, shipped, policy)
     if not judged:
-        yield FLOOR.unknown(f"{found.body.said or 'Nothing that a data sheet tells of was measured'}.", found, shipped)
+        yield FLOOR.unknown(f"{found.body.said or 'Nothing was measured that a data sheet has a figure for'}.", found, shipped)
 
 
 def _judged(
@@ -101,7 +102,9 @@ def _judged(
     about, memory = label(figure), figure.name in _MEMORY
     precision = figure.name.removeprefix(_PRODUCT)
     if precision.endswith(_OWN):
-        text = f"{about} was made by our own kernels, which no data sheet is meant for; cuBLASLt was not there."
+        text = (
+            f"{about} was measured with ArcOps's own kernels, because cuBLASLt is absent; a data sheet does not apply to them."
+        )
         return weighed(FLOOR, policy.own_kernels, text, found, about=about)
     told = dict(profile.figures()).get("bandwidth" if memory else precision)
     if not isinstance(told, DatasheetFigure) or not told.value:
@@ -110,7 +113,7 @@ def _judged(
             return FLOOR.passes(f"{text} It was not measured, either.", found, shipped, about=about)
         return weighed(FLOOR, policy.no_figure, text, found, about=about)
     if figure.said or len(figure.sessions) < LEAST_SESSIONS:
-        text = f"{about} is {rate(told.value, figure.unit)} by the data sheet and was not measured: {shown(figure.said)}."
+        text = f"{about} is {rate(told.value, figure.unit)} by the data sheet, but was not measured: {shown(figure.said)}."
         return FLOOR.unknown(text, found, shipped, about=about)
     red, amber = (
         (policy.red_below, policy.amber_below) if memory else (policy.arithmetic_red_below, policy.arithmetic_amber_below)
@@ -120,7 +123,7 @@ def _judged(
     sheet = f"the {rate(told.value, figure.unit)} of {profile.sku}'s data sheet"
     text = f"{about}: {rate(figure.rate or 0, figure.unit)}, {share} of {sheet}"
     if interval.low * red > PPM * 100:
-        return FLOOR.fails(f"{text}, and less than the {red} % that it must reach.", found, shipped, about=about)
+        return FLOOR.fails(f"{text}; it must reach {red} %.", found, shipped, about=about)
     if interval.high * amber > PPM * 100:
-        return FLOOR.warns(f"{text}; {amber} % are not sure to be reached.", found, shipped, about=about)
+        return FLOOR.warns(f"{text}; it is not certain that it reaches {amber} %.", found, shipped, about=about)
     return FLOOR.passes(f"{text}.", found, shipped, about=about)

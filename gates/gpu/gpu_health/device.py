@@ -1,4 +1,4 @@
-"""One device under judgement: what it said, what its kind can do, and what the policy may do without."""
+"""One device that is judged: what it reported, what its kind can do, and which signals are optional in the policy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gates.gpu.gpu_health.policy import GpuHealthPolicy, Signal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceProblem:
-    """What is not well with a device. ``key`` tells apart two problems of one rule and one device, for waivers.
+    """A problem of a device. ``key`` tells apart two problems of one rule and one device, for waivers.
 
-    Where ``why`` says why something is not known, ``text`` names it; the outcome is then UNKNOWN, or PASS where the policy does
-    without it.
+    If a signal is not known, ``why`` gives the reason and ``text`` names the signal. The outcome is then UNKNOWN, or PASS if
+    the signal is optional in the policy.
     """
 
     outcome: Outcome
@@ -27,7 +27,7 @@ class DeviceProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedDevice:
-    """``profile`` is ``None`` where nobody knows this kind: then nothing is excused, and every signal is needed."""
+    """``profile`` is ``None`` if there is no profile of this kind: then every signal is needed."""
 
     gpu: Gpu
     profile: Profile | None
@@ -35,7 +35,7 @@ class JudgedDevice:
 
     @property
     def label(self) -> str:
-        """How findings name the device: by its UUID, which stays its own in another slot."""
+        """How findings name the device: by its UUID, which stays the same in another slot."""
         uuid = self.gpu.identity.uuid
         return f"GPU {self.gpu.index}" if isinstance(uuid, Unread) else f"GPU {self.gpu.index} ({uuid})"
 
@@ -46,14 +46,14 @@ class JudgedDevice:
         return self.gpu.mig.on is True and not isinstance(instances, Unread) and bool(instances)
 
     def spared(self, signal: Signal | None) -> bool:
-        """May the policy do without *signal* here?"""
+        """Is *signal* optional here?"""
         if signal is None:
             return False
         return signal in self.policy.optional or (self.divided and signal in self.policy.optional_in_mig)
 
     def needs(self, what: str, *signals: object, spare: Signal | None = None) -> Iterator[DeviceProblem]:
-        """A problem for each of *signals* that could not be read. Where the policy does without *spare*, a signal that neither
-        the device nor its driver knows passes; one that should have come and did not never does.
+        """A problem for each of *signals* that could not be read. If *spare* is optional, a signal that the device or its
+        driver does not have passes; one that should have come, and did not, never passes.
         """
         spared = self.spared(spare)
         for signal in signals:
@@ -70,7 +70,7 @@ class JudgedDevice:
         return DeviceProblem(outcome=Outcome.UNKNOWN, text=what, key=what, why=why)
 
     def without(self, what: str, why: Unread) -> DeviceProblem:
-        """*what* is not known, and the policy does without it."""
+        """*what* is not known, and it is optional in the policy."""
         return DeviceProblem(outcome=Outcome.PASS, text=what, key=what, why=why)
 
     def fails(self, text: str, key: str = "") -> DeviceProblem:
@@ -84,25 +84,25 @@ _MOST_NAMES = 4
 _NEVER_TOLD = (Why.UNSUPPORTED, Why.NO_SYMBOL)
 _WITHHELD = (Why.FORBIDDEN, Why.LOST, Why.TIMED_OUT)
 
-_MENDS = {
-    Why.UNSUPPORTED: "Install a driver that tells it, or do without it: 'optional' of gate 'gpu-health', or a profile.",
-    Why.FORBIDDEN: "Run the check as a user who may ask for it, usually root, and in a container with the node's devices.",
-    Why.LOST: "Look into dmesg for the XID, reset the GPU or reboot the node; have a GPU that is lost again replaced.",
-    Why.TIMED_OUT: "The driver hangs: look into dmesg, drain the node and reboot it.",
-    Why.NO_SYMBOL: "Install a newer driver, or do without it: 'optional' of gate 'gpu-health'.",
-    Why.BLANK: "Install another driver: this one answers without a value. Reset the GPU if it answered before.",
-    Why.FAILED: "Look into dmesg for what the driver says, and install another driver if it says nothing.",
+_FIXES = {
+    Why.UNSUPPORTED: "Install a driver that reports it, or make it optional ('optional' of gate 'gpu-health', or a profile).",
+    Why.FORBIDDEN: "Run the check as a user who may read it, usually root, and in a container with the node's devices.",
+    Why.LOST: "Find the XID in dmesg, and reset the GPU or reboot the node. If the GPU is lost again, have it replaced.",
+    Why.TIMED_OUT: "The driver hangs: check dmesg, drain the node and reboot it.",
+    Why.NO_SYMBOL: "Install a newer driver, or make it optional: with 'optional' of gate 'gpu-health'.",
+    Why.BLANK: "Install another driver: this one answers without a value. If it gave a value before, reset the GPU.",
+    Why.FAILED: "Check dmesg for messages of the driver. If there is no message, install another driver.",
 }
 
 
-def mend(problem: DeviceProblem) -> str:
-    """What to do about a signal that is not known; empty for a problem that was seen, which its rule knows how to mend."""
-    return "" if problem.why is None else _MENDS[problem.why.why]
+def fix_for(problem: DeviceProblem) -> str:
+    """What to do about a signal that is not known; empty for a problem that was seen: then the fix of its rule applies."""
+    return "" if problem.why is None else _FIXES[problem.why.why]
 
 
 def said(problems: Iterable[DeviceProblem]) -> Iterator[DeviceProblem]:
-    """*problems* as sentences without an end. What is unknown for one reason is one sentence: for one answer of the driver,
-    or because the device is lost or hangs, whatever was asked.
+    """*problems* as sentences without a full stop. Signals that are unknown for one reason make one sentence. One reason is one
+    answer of the driver, or that the device is lost or hangs.
     """
     blind: dict[tuple[Outcome, Unread | Why], tuple[Unread, list[str]]] = {}
     for problem in problems:
@@ -119,7 +119,7 @@ def said(problems: Iterable[DeviceProblem]) -> Iterator[DeviceProblem]:
 
 
 def over_time(first: Iterable[DeviceProblem], later: Iterable[DeviceProblem]) -> Iterator[DeviceProblem]:
-    """The problems of two looks at one device, each once: as it was told last, unless it was graver before."""
+    """The problems of two looks at one device, each once: as the last look reported it, unless it was graver before."""
     known = {problem.key: problem for problem in first}
     for problem in later:
         before = known.get(problem.key)

@@ -1,14 +1,14 @@
-"""Is every GPU of the node whole, cool, fast, well joined and set as the policy wants it?
+"""Is every GPU of the node healthy, cool, fast, connected, and set as the policy wants it?
 
-Why: A GPU that lost memory rows, a link or half of its clocks still computes: slowly, or now and then wrongly. What a driver
-cannot or will not tell looks like zero errors to whoever does not ask whether it was told.
+Why: A GPU that lost memory rows, a link or half of its clocks still computes, but slowly, or sometimes wrongly. A counter that
+the driver does not report looks like zero errors, unless the check asks whether it was reported.
 
-Judged: nineteen questions of every device: identity, memory size, error correction and errors, spare rows and retired pages,
+Judged: nineteen questions about every device: identity, memory size, error correction and errors, spare rows and retired pages,
 wear, heat, reasons for lower clocks, power limit, PCIe and NVLink, the fabric, multi-instance mode, persistence and compute
 mode, processes, firmware. A signal that could not be read is UNKNOWN, so RED. Only the capability profile of the device's kind
-says what does not apply to it; the policy says what it does without. A kind without a profile is RED.
+says what does not apply to it. The policy says which signals are optional. A kind without a profile is RED.
 
-Fix: Each finding names the device, what was seen and what to do. Errors that come back after a reset are of the hardware: run
+Fix: Each finding names the device, what was seen and what to do. Errors that come back after a reset are hardware errors: run
 NVIDIA's field diagnosis and have the device replaced.
 """
 
@@ -24,14 +24,14 @@ from arcops.seen.gpu import Gpu, Gpus, Unread
 from arcops.seen.gpu_profile import GpuProfiles, Profile
 from arcops.subjects.gpu import Node
 from gates.gpu.gpu_health import links, memory, modes, strain
-from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice, mend, over_time, said
+from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice, fix_for, over_time, said
 from gates.gpu.gpu_health.policy import GpuHealthPolicy
 from gates.listing import listed
 
 IDENTITY = Rule(
     id="gpu-health/identity",
-    asks="Does every GPU say which device it is, each another one?",
-    fix="A GPU that cannot say who it is does not work or may not be asked: look into dmesg, reset it, or run as root.",
+    asks="Does every GPU report its identity, and is each identity unique?",
+    fix="A GPU that reports no identity is faulty, or the user may not read it: check dmesg, reset the GPU, or run as root.",
 )
 
 PROFILE = Rule(
@@ -43,14 +43,14 @@ PROFILE = Rule(
 Check = Callable[[JudgedDevice], Iterator[DeviceProblem]]
 
 Looks = tuple[JudgedDevice, JudgedDevice]
-"""One device as it was when the check began, and at its end."""
+"""One device as it was when the check began, and when it ended."""
 
 _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
-    (modes.STEADY, modes.steady, "Every GPU answered to the end, and none needs to be reset."),
+    (modes.STEADY, modes.steady, "Every GPU answered until the end, and none needs a reset."),
     (memory.MEMORY_SIZE, memory.size, "Every GPU has the memory of its kind."),
-    (memory.ECC_MODE, memory.mode, "Error correction is on wherever a device has it."),
-    (memory.ECC_ERRORS, memory.errors, "No memory error that the policy counts."),
-    (memory.SPARES, memory.spares, "All memory that failed was replaced, and spares are left."),
+    (memory.ECC_MODE, memory.mode, "Error correction is on for every device that has it."),
+    (memory.ECC_ERRORS, memory.errors, "There is no memory error that the policy counts."),
+    (memory.SPARES, memory.spares, "All failed memory was replaced, and spares are left."),
     (memory.WEAR, memory.wear, "No device is worn beyond its vendor's threshold."),
     (strain.HEAT, strain.heat, "Every GPU is cool enough."),
     (strain.CLOCKS, strain.clocks, "No GPU is slowed down."),
@@ -58,7 +58,7 @@ _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
     (links.PCIE_LINK, links.pcie_link, "Every PCIe link is as the policy wants it."),
     (links.PCIE_ERRORS, links.pcie_errors, "No PCIe link has errors that the policy counts."),
     (links.NVLINK, links.nvlink, "Every NVLink that must be up is up and clean."),
-    (links.FABRIC, links.fabric, "The NVLink fabric is up and healthy wherever there must be one."),
+    (links.FABRIC, links.fabric, "The NVLink fabric is up and healthy on every device that must have one."),
     (modes.MIG, modes.mig, "Multi-instance GPU is as the policy wants it."),
     (modes.MODES, modes.modes, "Persistence and compute modes are as the policy wants them."),
     (modes.PROCESSES, modes.processes, "No process that the policy counts uses a GPU."),
@@ -113,7 +113,7 @@ def _each(
     findings = (_finding(rule, device, problem, gpus, shipped) for device, problem in problems)
     yield from listed(findings, rule.passes(good, gpus, shipped), rest="There are {count} more findings of this rule.")
     for text, count in without.items():
-        yield rule.passes(f"Of {count} GPU(s) {text}; the policy does without.", gpus, shipped)
+        yield rule.passes(f"{count} GPU(s): {text}; optional in the policy.", gpus, shipped)
 
 
 def _finding(
@@ -125,7 +125,7 @@ def _finding(
         return rule.fails(text, gpus, shipped, about=about)
     if problem.outcome is Outcome.WARN:
         return rule.warns(text, gpus, shipped, about=about)
-    return rule.unknown(text, gpus, shipped, about=about, fix=mend(problem))
+    return rule.unknown(text, gpus, shipped, about=about, fix=fix_for(problem))
 
 
 def _identities(devices: list[Looks], gpus: Evidence[Gpus]) -> Iterator[Finding]:
@@ -133,19 +133,19 @@ def _identities(devices: list[Looks], gpus: Evidence[Gpus]) -> Iterator[Finding]
     for first, later in devices:
         for problem in over_time(said(modes.identity(first)), said(modes.identity(later))):
             if problem.outcome is Outcome.PASS:
-                yield IDENTITY.passes(f"{first.label}: {problem.text}; the policy does without.", gpus)
+                yield IDENTITY.passes(f"{first.label}: {problem.text}; optional in the policy.", gpus)
                 continue
             clean = False
             about = f"{first.label}: {problem.key}"
-            yield IDENTITY.unknown(f"{first.label}: {problem.text}.", gpus, about=about, fix=mend(problem))
+            yield IDENTITY.unknown(f"{first.label}: {problem.text}.", gpus, about=about, fix=fix_for(problem))
     for what in ("uuid", "pci"):
         told = [getattr(first.gpu.identity, what) for first, _ in devices]
         for value, count in Counter(value for value in told if not isinstance(value, Unread)).items():
             if count > 1:
                 clean = False
-                yield IDENTITY.fails(f"{count} devices say that they are {value}.", gpus, about=value)
+                yield IDENTITY.fails(f"{count} devices report the same identity: {value}.", gpus, about=value)
     if clean:
-        yield IDENTITY.passes(f"{len(devices)} GPU(s) say who they are, each another one.", gpus)
+        yield IDENTITY.passes(f"{len(devices)} GPU(s) report an identity, and each is unique.", gpus)
 
 
 def _profiles(devices: list[JudgedDevice], gpus: Evidence[Gpus], shipped: Evidence[GpuProfiles]) -> Iterator[Finding]:
@@ -154,7 +154,7 @@ def _profiles(devices: list[JudgedDevice], gpus: Evidence[Gpus], shipped: Eviden
         name = device.gpu.identity.name
         if device.profile is None:
             clean = False
-            why = name.said if isinstance(name, Unread) else f"nobody knows what a {name!r} can do"
+            why = name.said if isinstance(name, Unread) else f"no profile names {name!r}"
             text = f"{device.label} has no capability profile: {why}."
             yield PROFILE.unknown(text, gpus, shipped, about=device.label)
     if clean:

@@ -1,4 +1,4 @@
-"""Judging how a device is joined to the host and to other devices."""
+"""Judging how a device is connected to the host and to other devices."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def pcie_link(at: JudgedDevice) -> Iterator[DeviceProblem]:
     elif at.policy.slow_at_idle is not Weight.PASS:
         yield DeviceProblem(
             outcome=at.policy.slow_at_idle.outcome,
-            text=f"{text} while it rests, so whether it can be faster was not seen",
+            text=f"{text} while the GPU is idle, so its full speed was not seen",
             key="generation at rest",
         )
 
 
 def _slot(at: JudgedDevice) -> Iterator[DeviceProblem]:
-    """What device and slot reach together, against what the kind of device is made for."""
+    """What device and slot reach together, against what this kind of device supports."""
     if at.profile is None or at.policy.narrow_slot is Weight.PASS:
         return
     told = at.gpu.pcie
@@ -52,7 +52,7 @@ def _slot(at: JudgedDevice) -> Iterator[DeviceProblem]:
         ("generation", told.slot_generation, at.profile.pcie_generation),
     ):
         if made is not None and not isinstance(have, Unread) and have < made.value:
-            text = f"its slot allows PCIe {what} {have}; a {at.profile.sku} is made for {made.value}"
+            text = f"its slot allows PCIe {what} {have}; {at.profile.sku} supports {made.value}"
             yield DeviceProblem(outcome=at.policy.narrow_slot.outcome, text=text, key=f"slot {what}")
 
 
@@ -64,7 +64,7 @@ def _resting(at: JudgedDevice) -> bool:
 PCIE_ERRORS = Rule(
     id="gpu-health/pcie-errors",
     asks="Are the PCIe links free of errors?",
-    fix="Reseat the card and its riser; errors that come back are of the slot, the riser or the card.",
+    fix="Reseat the card and its riser. If errors come back, the slot, the riser or the card is faulty.",
 )
 
 
@@ -77,13 +77,13 @@ def pcie_errors(at: JudgedDevice) -> Iterator[DeviceProblem]:
     if not isinstance(told.non_fatal, Unread) and told.non_fatal:
         yield at.warns(f"its PCIe link had {told.non_fatal} error(s) that were not fatal", "non-fatal")
     if not isinstance(told.replays, Unread) and told.replays > at.policy.most_replays:
-        yield at.warns(f"its PCIe link sent {told.replays} time(s) again", "replays")
+        yield at.warns(f"its PCIe link repeated {told.replays} transfer(s)", "replays")
 
 
 NVLINK = Rule(
     id="gpu-health/nvlink",
-    asks="Are all NVLinks that the kind has up, of its generation, and free of errors?",
-    fix="Check bridge or baseboard, the fabric manager and dmesg; reset the GPUs, and have a dead link repaired.",
+    asks="Are all NVLinks of this kind of GPU up, at its generation, and free of errors?",
+    fix="Check the bridge or baseboard, the fabric manager and dmesg; reset the GPUs, and have a dead link repaired.",
 )
 
 
@@ -101,10 +101,8 @@ def nvlink(at: JudgedDevice) -> Iterator[DeviceProblem]:
             yield from at.needs(f"whether NVLink {link.number} is up", link.active)
         down = ", ".join(str(link.number) for link in links if link.active is False)
         if len(up) < (wanted if wanted is not None else len(links)):
-            made = f"; a {at.profile.sku} has {wanted}" if at.profile is not None else ""
-            yield at.fails(
-                f"{len(up)} of its {len(links)} NVLinks are up{made} (down: {down or 'none that it tells of'})", "down"
-            )
+            made = f"; {at.profile.sku} has {wanted}" if at.profile is not None else ""
+            yield at.fails(f"{len(up)} of its {len(links)} NVLinks are up{made} (down: {down or 'none reported'})", "down")
     for link in up:
         yield from _link(at, link)
 
@@ -132,8 +130,8 @@ def _link(at: JudgedDevice, link: NvLink) -> Iterator[DeviceProblem]:
 
 FABRIC = Rule(
     id="gpu-health/fabric",
-    asks="Has the NVLink fabric come up, and is it healthy?",
-    fix="Start the fabric manager of the driver's own version (nvidia-fabricmanager), and check the switches.",
+    asks="Is the NVLink fabric up and healthy?",
+    fix="Start nvidia-fabricmanager in the version of the driver, and check the switches.",
 )
 
 

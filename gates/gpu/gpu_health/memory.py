@@ -10,7 +10,7 @@ from gates.gpu.gpu_health.device import DeviceProblem, JudgedDevice
 from gates.gpu.gpu_health.policy import Signal
 
 _NEEDED = ("all", "dram", "sram")
-"""Where errors must be countable. Devices older than Turing name finer places, which are judged where they are told."""
+"""The places in which errors must be counted. Devices older than Turing name finer places, which are judged if reported."""
 
 
 MEMORY_SIZE = Rule(
@@ -27,7 +27,7 @@ def size(at: JudgedDevice) -> Iterator[DeviceProblem]:
         return
     wanted = at.profile.memory.value
     if total * 100 < wanted * at.policy.least_memory_percent:
-        yield at.fails(f"it has {_gigabytes(total)} GB of memory; a {at.profile.sku} has {_gigabytes(wanted)} GB")
+        yield at.fails(f"it has {_gigabytes(total)} GB of memory; {at.profile.sku} has {_gigabytes(wanted)} GB")
 
 
 def _gigabytes(size: int) -> str:
@@ -65,7 +65,7 @@ def errors(at: JudgedDevice) -> Iterator[DeviceProblem]:
     counted = {found.location: found for found in at.gpu.memory.errors}
     for place in _NEEDED:
         if place not in counted:
-            yield at.fails(f"nobody counted its memory errors in {place}", place)
+            yield at.fails(f"its memory errors in {place} were not counted", place)
     for place, found in counted.items():
         what = f"the count of memory errors ({place})"
         signals = (found.corrected, found.uncorrected, found.corrected_ever, found.uncorrected_ever)
@@ -74,7 +74,7 @@ def errors(at: JudgedDevice) -> Iterator[DeviceProblem]:
 
 
 def _errors_at(at: JudgedDevice, found: EccErrors) -> Iterator[DeviceProblem]:
-    place = "in all" if found.location == "all" else f"in its {found.location}"
+    place = "in total" if found.location == "all" else f"in its {found.location}"
     if not isinstance(found.uncorrected, Unread) and found.uncorrected:
         text = f"{found.uncorrected} memory error(s) {place} could not be corrected since the driver was loaded"
         yield at.fails(text, f"{found.location} uncorrected")
@@ -82,7 +82,7 @@ def _errors_at(at: JudgedDevice, found: EccErrors) -> Iterator[DeviceProblem]:
     if not isinstance(ever, Unread) and ever:
         text, most = f"{ever} memory error(s) {place} could not be corrected over its life", at.policy.most_uncorrected_ever
         key = f"{found.location} uncorrected ever"
-        yield at.fails(f"{text}; {most} may be", key) if ever > most else at.warns(text, key)
+        yield at.fails(f"{text}; at most {most} allowed", key) if ever > most else at.warns(text, key)
     if not isinstance(found.corrected, Unread) and found.corrected > at.policy.most_corrected:
         text = f"{found.corrected} memory error(s) {place} were corrected since the driver was loaded"
         yield at.warns(text, f"{found.location} corrected")
@@ -90,8 +90,8 @@ def _errors_at(at: JudgedDevice, found: EccErrors) -> Iterator[DeviceProblem]:
 
 SPARES = Rule(
     id="gpu-health/spares",
-    asks="Was all memory that failed replaced by spare rows or retired pages, with spares left?",
-    fix="Reset the GPU to complete what is pending; after a failed remapping or without spares have it replaced.",
+    asks="Was all failed memory replaced by spare rows or retired pages, and are spares left?",
+    fix="Reset the GPU to complete pending repairs. If remapping failed or no spares are left, have the GPU replaced.",
 )
 
 
@@ -128,13 +128,13 @@ def _pages(at: JudgedDevice) -> Iterator[DeviceProblem]:
         yield at.fails("memory pages wait to be retired at the next reset", "pages pending")
     retired = sum(count for count in (pages.corrected, pages.uncorrected) if not isinstance(count, Unread))
     if retired > at.policy.most_retired_pages:
-        yield at.fails(f"{retired} memory page(s) were retired; {at.policy.most_retired_pages} may be", "pages")
+        yield at.fails(f"{retired} memory page(s) were retired; at most {at.policy.most_retired_pages} allowed", "pages")
 
 
 WEAR = Rule(
     id="gpu-health/wear",
     asks="Is the device free of memory that is worn beyond the vendor's threshold or beyond repair?",
-    fix="Have the GPU replaced; pending repairs need a reset first.",
+    fix="If repairs are pending, reset the GPU first. If the finding stays, have the GPU replaced.",
 )
 
 

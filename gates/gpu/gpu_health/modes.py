@@ -1,4 +1,4 @@
-"""Judging which device it is, whether it stays, and how it is set."""
+"""Judging a device's identity, whether it keeps answering, and its settings."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def identity(at: JudgedDevice) -> Iterator[DeviceProblem]:
 
 STEADY = Rule(
     id="gpu-health/steady",
-    asks="Did every GPU still answer at the end of the check, and does none ask to be reset?",
-    fix="Do what the driver asks for (reset the GPU, reboot the node); have a GPU that is lost again replaced.",
+    asks="Did every GPU still answer at the end of the check, and does none need a reset?",
+    fix="Do what the driver asks for (reset the GPU, reboot the node). If the GPU is lost again, have it replaced.",
 )
 
 
@@ -34,7 +34,7 @@ def steady(at: JudgedDevice) -> Iterator[DeviceProblem]:
         yield at.fails("another device answers in its place")
     yield from at.needs("what it needs to recover", at.gpu.recovery, spare=Signal.RECOVERY)
     if not isinstance(at.gpu.recovery, Unread) and at.gpu.recovery != "none":
-        yield at.fails(f"the driver asks for {at.gpu.recovery}", "recovery")
+        yield at.fails(f"the driver asks for this recovery: {at.gpu.recovery}", "recovery")
 
 
 MIG = Rule(
@@ -49,18 +49,18 @@ def mig(at: JudgedDevice) -> Iterator[DeviceProblem]:
     divisible = at.profile is None or at.profile.mig_instances.value > 0
     if not divisible and isinstance(told.on, Unread):
         if wanted is MigMode.ON:
-            yield at.fails("the policy wants it divided (MIG), and its kind cannot be", "kind")
+            yield at.fails("the policy wants MIG on, but this kind of GPU has no MIG", "kind")
         return
     yield from at.needs("whether it is divided (MIG)", told.on)
     yield from at.needs("whether it will be divided (MIG) after the next reset", told.on_after_reset)
     if isinstance(told.on, Unread):
         return
     if not isinstance(told.on_after_reset, Unread) and told.on is not told.on_after_reset:
-        yield at.fails("its mode (MIG) will be another one after the next reset", "pending")
+        yield at.fails("its MIG mode will change at the next reset", "pending")
     if told.on and wanted is MigMode.OFF:
-        yield at.fails("it is divided (MIG), and the policy wants it whole", "on")
+        yield at.fails("MIG is on, but the policy wants it off", "on")
     elif not told.on and wanted is MigMode.ON:
-        yield at.fails("it is not divided (MIG), and the policy wants it divided", "off")
+        yield at.fails("MIG is off, but the policy wants it on", "off")
     if told.on:
         yield from _instances(at)
 
@@ -71,9 +71,11 @@ def _instances(at: JudgedDevice) -> Iterator[DeviceProblem]:
     if isinstance(told.instances, Unread):
         return
     if len(told.instances) < at.policy.least_instances:
-        yield at.fails(f"it has {len(told.instances)} MIG instance(s); {at.policy.least_instances} are needed", "instances")
+        yield at.fails(
+            f"it has {len(told.instances)} MIG instance(s); at least {at.policy.least_instances} needed", "instances"
+        )
     if at.profile is not None and len(told.instances) > at.profile.mig_instances.value:
-        yield at.fails(f"it tells of {len(told.instances)} MIG instances, more than its kind can have", "too many")
+        yield at.fails(f"it reports {len(told.instances)} MIG instances, more than its kind can have", "too many")
     for number, instance in enumerate(told.instances):
         yield from at.needs(f"MIG instance {number}", instance.uuid, instance.memory)
 
@@ -97,7 +99,7 @@ def modes(at: JudgedDevice) -> Iterator[DeviceProblem]:
 
 PROCESSES = Rule(
     id="gpu-health/processes",
-    asks="Does nobody use the GPUs yet?",
+    asks="Are the GPUs free of processes that use them?",
     fix="End the processes that 'nvidia-smi' lists, or allow them with 'processes' of gate 'gpu-health'.",
 )
 
@@ -106,7 +108,7 @@ def processes(at: JudgedDevice) -> Iterator[DeviceProblem]:
     count = at.gpu.processes
     yield from at.needs("whether somebody uses it", count)
     if not isinstance(count, Unread) and count and at.policy.processes is not Weight.PASS:
-        yield DeviceProblem(outcome=at.policy.processes.outcome, text=f"{count} process(es) use it already")
+        yield DeviceProblem(outcome=at.policy.processes.outcome, text=f"{count} process(es) already use it")
 
 
 FIRMWARE = Rule(

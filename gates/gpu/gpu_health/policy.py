@@ -12,7 +12,7 @@ from gates.gpu.versions import firmware
 
 
 class Signal(Enum):
-    """Signals that not every driver of a device's age tells, so that a policy may do without them."""
+    """Signals that some older drivers do not report, so that a policy may make them optional."""
 
     SERIAL = "serial"
     PART_NUMBER = "part-number"
@@ -37,7 +37,9 @@ class MigMode(Enum):
 
 
 class NvLinks(Enum):
-    """Which NVLinks must be up: all that a kind can have, all but those by bridges, or none. Those that are up are judged."""
+    """Which NVLinks must be up: all that a kind can have, all except those by bridges, or none. Links that are up are
+    judged.
+    """
 
     ALL = "all"
     BUILT_IN = "built-in"
@@ -46,7 +48,9 @@ class NvLinks(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firmware:
-    """What the policy needs of the devices of one SKU: a VBIOS so new or newer, and one of these InfoROMs. Empty needs none."""
+    """What the policy needs of the devices of one SKU: at least this VBIOS, and one of these InfoROMs. Empty requires
+    nothing.
+    """
 
     sku: str
     least_vbios: str = ""
@@ -57,22 +61,24 @@ class Firmware:
 class GpuHealthPolicy:
     """What a healthy GPU is.
 
-    ``profiles`` add to the capability profiles that ship with ArcOps, and win over them. ``optional`` signals may be unread;
-    ``optional_in_mig`` as well while a device is divided, when drivers tell less.
+    ``profiles`` add to the capability profiles that ship with ArcOps, and override them. ``optional`` signals may be unread;
+    ``optional_in_mig`` as well while a device is divided (MIG), because drivers report less then.
 
     Memory: ``least_memory_percent`` of the profile's size. Errors since the driver was loaded that were not corrected always
-    fail; those over the device's life warn, and fail beyond ``most_uncorrected_ever``; ``most_corrected`` since loading, and
-    ``most_remapped_rows`` for errors that could not be corrected, warn beyond it; ``most_retired_pages`` fail beyond it.
+    fail. Those over the device's life warn, and fail if more than ``most_uncorrected_ever``. More than ``most_corrected`` since
+    loading warn, and so do more than ``most_remapped_rows`` rows. More than ``most_retired_pages`` fail.
 
-    Strain: ``slow_fails`` and ``slow_warns`` are reasons for lower clocks; one in neither of these nor ``slow_passes`` fails.
-    Degrees Celsius: a margin to slowing down below ``least_margin`` fails, below ``spare_margin`` warns; a memory hotter than
-    ``most_memory_heat`` fails. A power limit below ``least_power_percent`` of the device's own fails.
+    Strain: ``slow_fails`` and ``slow_warns`` are reasons for lower clocks; a reason in none of these nor in ``slow_passes``
+    fails. ``slow_must_tell`` are reasons that the device must be able to report. Degrees Celsius: a margin to slowing down
+    below ``least_margin`` fails, below ``spare_margin`` warns; a memory hotter than ``most_memory_heat`` fails. A power limit
+    below ``least_power_percent`` of the device's standard limit fails.
 
     Links: ``narrow_slot`` is for a slot narrower or older than the device, ``slow_at_idle`` for a link that is slow while the
-    device rests, so that nobody can see whether it could be fast. ``most_replays`` of PCIe and ``most_link_errors`` of an
-    NVLink warn beyond it. ``nvlinks`` must be up, and ``fabric`` wants the fabric of the kinds that have one.
+    device is idle, so that its full speed is not seen. More than ``most_replays`` of PCIe and more than ``most_link_errors`` of
+    an NVLink warn. ``nvlinks`` must be up, and ``fabric`` wants the fabric of the kinds that have one.
 
-    Modes: ``persistence`` off, a ``compute`` mode that is not named, and ``processes`` on a device become this.
+    Modes: ``persistence`` says how grave it is that the mode is off, ``processes`` how grave it is that processes use a device.
+    A compute mode that is not among ``compute_modes`` fails.
     """
 
     profiles: tuple[Profile, ...] = ()
@@ -118,10 +124,10 @@ class GpuHealthPolicy:
             raise Refused(f"the policy of gate 'gpu-health' names the clock reason {twice[0]!r} more than once")
         for percent in (self.least_memory_percent, self.least_power_percent):
             if not 1 <= percent <= 100:
-                raise Refused(f"the policy of gate 'gpu-health' asks for {percent} per cent; use 1 to 100")
+                raise Refused(f"the policy of gate 'gpu-health' asks for {percent} percent; use 1 to 100")
         for needed in self.firmware:
             if needed.least_vbios and firmware(needed.least_vbios) is None:
                 raise Refused(f"'leastVbios' of {needed.sku[:50]!r} is {needed.least_vbios[:50]!r}; write it as 96.00.A5.00.01")
         names = [name for profile in self.profiles for name in profile.names]
         if len(set(names)) != len(names):
-            raise Refused("two profiles under 'profiles' of gate 'gpu-health' claim the same device")
+            raise Refused("two profiles under 'profiles' of gate 'gpu-health' name the same device")

@@ -12,7 +12,7 @@ from gates.gpu.gpu_health.policy import Signal
 HEAT = Rule(
     id="gpu-health/heat",
     asks="Is every GPU cool enough, with a margin before it slows itself down?",
-    fix="Check airflow, fans, dust and the temperature of the room, and the liquid loop where there is one.",
+    fix="Check airflow, fans, dust, the room temperature, and the liquid cooling if there is any.",
 )
 
 
@@ -24,15 +24,15 @@ def heat(at: JudgedDevice) -> Iterator[DeviceProblem]:
     if isinstance(margin, Unread):
         yield from at.needs("how far it is from slowing itself down", margin)
     elif margin < at.policy.least_margin:
-        yield at.fails(f"it is {margin} °C from slowing itself down; {at.policy.least_margin} °C are needed", "margin")
+        yield at.fails(f"it is {margin} °C from slowing itself down; at least {at.policy.least_margin} °C needed", "margin")
     elif margin < at.policy.spare_margin:
         yield at.warns(f"it is {margin} °C from slowing itself down", "margin")
     if not isinstance(told.memory, Unread) and told.memory > at.policy.most_memory_heat:
-        yield at.fails(f"its memory is at {told.memory} °C; {at.policy.most_memory_heat} °C may be", "memory")
+        yield at.fails(f"its memory is at {told.memory} °C; at most {at.policy.most_memory_heat} °C allowed", "memory")
 
 
 def _margin(told: Heat, at: JudgedDevice) -> int | Unread:
-    """The smallest of the margins that can be told: the device's own word, and its temperature below where it slows down."""
+    """The smallest known margin: the one that the device reports, and the difference between its temperature and its limit."""
     known: list[int] = [] if isinstance(told.margin, Unread) else [told.margin]
     limits = [limit for limit in (told.slows_at, _published(at)) if not isinstance(limit, Unread)]
     if not isinstance(told.gpu, Unread) and limits:
@@ -49,8 +49,8 @@ def _published(at: JudgedDevice) -> int | Unread:
 
 CLOCKS = Rule(
     id="gpu-health/clocks",
-    asks="Is no GPU slowed down by heat, power or faults?",
-    fix="Find the reason that the finding names: cooling, power supply and its cables, or a power cap that somebody set.",
+    asks="Are all GPUs free of slowdowns by heat, power or faults?",
+    fix="Check what the finding names: cooling, the power supply and its cables, or a power cap that was set.",
 )
 
 
@@ -73,8 +73,8 @@ def clocks(at: JudgedDevice) -> Iterator[DeviceProblem]:
 
 POWER = Rule(
     id="gpu-health/power",
-    asks="May every GPU draw the power that its kind is made for?",
-    fix="Set the limit back with 'nvidia-smi -pl', or lower 'leastPowerPercent' of gate 'gpu-health' if the cap is meant.",
+    asks="May every GPU draw the power that its kind is built for?",
+    fix="Reset the limit with 'nvidia-smi -pl', or lower 'leastPowerPercent' of gate 'gpu-health' if the cap is intended.",
 )
 
 
@@ -89,9 +89,9 @@ def power(at: JudgedDevice) -> Iterator[DeviceProblem]:
     if told.limit * 100 < told.standard * at.policy.least_power_percent:
         yield at.fails(f"it may draw {told.limit // 1000} W of its standard {told.standard // 1000} W", "capped")
     if not isinstance(told.most, Unread) and told.limit > told.most:
-        yield at.fails(f"it may draw {told.limit // 1000} W, above its most, {told.most // 1000} W", "above")
+        yield at.fails(f"it may draw {told.limit // 1000} W, above its maximum, {told.most // 1000} W", "above")
     if not isinstance(told.least, Unread) and told.limit < told.least:
-        yield at.fails(f"it may draw {told.limit // 1000} W, below its least, {told.least // 1000} W", "below")
+        yield at.fails(f"it may draw {told.limit // 1000} W, below its minimum, {told.least // 1000} W", "below")
     yield from _by_profile(at, told.standard)
 
 
@@ -100,7 +100,7 @@ def _by_profile(at: JudgedDevice, standard: int) -> Iterator[DeviceProblem]:
         return
     most, least = at.profile.power.value, at.profile.least_power or at.profile.power
     if not least.value <= standard <= most:
-        text = f"its standard power limit is {standard // 1000} W; a {at.profile.sku} has {_range(least.value, most)}"
+        text = f"its standard power limit is {standard // 1000} W; {at.profile.sku} has {_range(least.value, most)}"
         yield at.warns(text, "standard")
 
 

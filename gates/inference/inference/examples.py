@@ -59,7 +59,9 @@ def good(*models: str) -> Inference:
 
 
 def server(*models: str) -> Server:
-    """Foundry Local on a device: well, loaded within two seconds, with a third of the host's memory and half a GPU's left."""
+    """A healthy Foundry Local on a device: loaded within two seconds; a third of the host's memory and half a GPU's are
+    free.
+    """
     rooms = [
         RoomLeft(
             kind=kind, name=name, total=16 * 2**30, least=percent * 2**30 * 16 // 100, percent=percent, samples=20, said=""
@@ -88,7 +90,7 @@ def with_served(body: Inference, **new: object) -> Inference:
 
 
 def plain(body: Inference) -> Inference:
-    """The same from a server that lists its models, and tells nothing else of itself."""
+    """The same from a server that lists its models, and reports nothing else about itself."""
     served = tuple(Served(model=one, id=one, was_loaded=None, cold=None, said="not asked for") for one in body.load.models)
     memory = ServerMemory(rooms=(), process=Process(many=0, most=0, said="another machine"), said="another machine")
     told = Server(flavour=Flavour.OPENAI, probes=(), served=served, memory=memory)
@@ -111,7 +113,7 @@ def failed(one: Shot, fault: Fault = Fault.SERVER) -> Shot:
 
 
 def slower(one: Shot) -> Shot:
-    """Late beyond the check's own aim, not beyond the policy's."""
+    """Slower than the check's own aim, but not slower than the policy's."""
     return replace(one, first=450 * _MS)
 
 
@@ -129,7 +131,7 @@ def examples() -> Iterator[Example[InferencePolicy]]:
     mild = {"least_good": 80, "warn_good": 95, "most_failed": 10}
     closed, repeated, together = RunKind.CLOSED, RunKind.REPEATED, RunKind.TOGETHER
     yield example("One model answers well", Verdict.GREEN, one)
-    yield example("Two models leave one another in peace", Verdict.GREEN, two)
+    yield example("Two models do not slow each other down", Verdict.GREEN, two)
     yield example("A model that the endpoint does not list", Verdict.RED, replace(one, listed=("other",)))
     yield example("The endpoint lists nothing", Verdict.RED, replace(one, listing=Listing.NONE, listing_said="404", listed=()))
     yield example("A run is missing", Verdict.RED, replace(one, runs=one.runs[:-1]))
@@ -137,23 +139,25 @@ def examples() -> Iterator[Example[InferencePolicy]]:
     yield example("This machine was busy", Verdict.RED, changed(one, RunKind.OPEN, lambda was: replace(was, late=60 * _MS)))
     yield example("Answers in one piece", Verdict.RED, changed(one, closed, lambda was: replace(was, gaps=())))
     yield example("One request of eight fails", Verdict.RED, changed(one, closed, failed, only=3))
-    yield example("One request fails, and few may", Verdict.AMBER, changed(one, closed, failed, only=3), **mild)
+    yield example("One request fails, and the policy allows a few", Verdict.AMBER, changed(one, closed, failed, only=3), **mild)
     yield example(
-        "A malformed answer, though few may fail",
+        "A malformed answer, although a few requests may fail",
         Verdict.RED,
         changed(one, closed, lambda was: failed(was, Fault.MALFORMED), only=3),
         **mild,
     )
     yield example("The check's own aim is missed", Verdict.RED, changed(one, closed, slower))
-    yield example("One request misses an aim, and few may", Verdict.AMBER, changed(one, closed, slower, only=0), **mild)
     yield example(
-        "Beyond what the policy asks for",
+        "One request misses an aim, and the policy allows a few", Verdict.AMBER, changed(one, closed, slower, only=0), **mild
+    )
+    yield example(
+        "Slow only at a concurrency above the policy's",
         Verdict.GREEN,
         replace(one, runs=tuple(_slowed(run) if run.figure == 4 else run for run in one.runs)),
         most_concurrency=1,
     )
-    yield example("A neighbour costs two thirds more", Verdict.RED, changed(two, together, beside))
-    yield example("It may", Verdict.AMBER, changed(two, together, beside), most_interference=200)
+    yield example("A second model makes the first two thirds slower", Verdict.RED, changed(two, together, beside))
+    yield example("The same, and the policy allows it", Verdict.AMBER, changed(two, together, beside), most_interference=200)
     other = changed(one, repeated, lambda was: replace(was, text="cd" * 32), only=1)
     yield example("The same prompt, two answers", Verdict.RED, other)
     yield example("The same prompt, two answers, which is a warning", Verdict.AMBER, other, determinism=Weight.WARN)
@@ -162,18 +166,26 @@ def examples() -> Iterator[Example[InferencePolicy]]:
     yield example("The server counts no tokens, which is a warning", Verdict.AMBER, uncounted, uncounted=Weight.WARN)
     ill = Probe(path="/status", when=When.AFTER, status=503, said="the server answered 503")
     yield example(
-        "The server says after the load that it is ill",
+        "The server is unhealthy after the load",
         Verdict.RED,
         replace(one, server=replace(one.server, probes=(*one.server.probes[:1], ill))),
     )
     yield example("Loading takes two minutes", Verdict.RED, with_served(one, cold=120_000 * _MS))
-    yield example("A fiftieth of the GPU's memory is left", Verdict.RED, with_room(one, RoomKind.DEVICE, percent=2))
+    yield example("Two percent of the GPU's memory is left", Verdict.RED, with_room(one, RoomKind.DEVICE, percent=2))
     yield example("The driver does not answer", Verdict.RED, with_room(one, RoomKind.DEVICE, percent=None, said="it hangs"))
-    yield example("A server that tells nothing of itself", Verdict.RED, plain(one))
+    yield example("A server that reports nothing about itself", Verdict.RED, plain(one))
     unasked: dict[str, object] = {"most_load": 0, "least_headroom": 0}
-    yield example("It tells nothing, and the policy asks for its health alone", Verdict.RED, plain(one), **unasked)
-    yield example("It tells nothing, which is a warning", Verdict.AMBER, plain(one), without_health=Weight.WARN, **unasked)
-    yield example("It tells nothing, and nobody asks", Verdict.GREEN, plain(one), without_health=Weight.PASS, **unasked)
+    yield example("A server that reports nothing, and the policy requires only its health", Verdict.RED, plain(one), **unasked)
+    yield example(
+        "A server that reports nothing, which is a warning", Verdict.AMBER, plain(one), without_health=Weight.WARN, **unasked
+    )
+    yield example(
+        "A server that reports nothing, and the policy requires nothing",
+        Verdict.GREEN,
+        plain(one),
+        without_health=Weight.PASS,
+        **unasked,
+    )
     yield example("More tokens than were asked for", Verdict.RED, changed(one, closed, lambda was: replace(was, tokens=80)))
 
 

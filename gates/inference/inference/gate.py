@@ -1,14 +1,15 @@
-"""Does the endpoint answer every request of a known load whole, in time, alone and beside its neighbours?
+"""Does the endpoint answer every request of a known load completely and in time, alone and beside other models?
 
-Why: A model that was checked and placed is of use only where it answers. One slow answer in a demonstration says nothing of ten
-at once, of what a second model on the same device costs the first, or of answers that break off.
+Why: A model that was checked and placed is useful only if it answers. One answer in a demonstration says nothing about ten at
+once, about what a second model on the same device costs the first, or about answers that break off.
 
-Judged: requests that follow from a seed, at several concurrencies and arriving at random; every one counts, failed ones too.
-The aims are the policy's, or those of the check where they are stricter. A run that could not be made or timed is unknown. What
-the server says of its models and health, how long it takes to load one, and the memory that is left meanwhile.
+Judged: requests that follow from a seed, at several concurrencies and arriving at random; every request counts, failed ones
+too. The aims are the policy's, or the check's own if they are stricter. A run that could not be made or timed is UNKNOWN. Also:
+what the server reports about its models and health, how long it takes to load a model, and how much memory is left during the
+load.
 
 Fix: Read the runs in the evidence: errors first, then the lowest concurrency that misses an aim. Give the model more of the
-device, limit what the server takes at once, or place models apart; then check again with the same seed.
+device, limit how many requests the server takes at once, or place models apart; then check again with the same seed.
 """
 
 from __future__ import annotations
@@ -30,32 +31,32 @@ from gates.words import shown
 
 MEASURED = Rule(
     id="inference/measured",
-    asks="Was every planned request made, on time, and often enough, and could its answer be timed?",
-    fix="Ask for fewer requests or give a larger budget, ask for more tokens, and measure from a machine that is not busy.",
+    asks="Were all planned requests made, on time and in sufficient number, and could the answers be timed?",
+    fix="Plan fewer requests or give a larger budget, ask for more tokens, and measure from a machine that is not busy.",
 )
 ERRORS = Rule(
     id="inference/errors",
-    asks="Did every request bring a whole and well-formed answer?",
-    fix="Read the server's log for the kind of error; limit what it takes at once, or give it more room.",
+    asks="Did every request get a complete and well-formed answer?",
+    fix="Find the kind of error in the server's log; limit how many requests it takes at once, or give it more memory.",
 )
 SLO = Rule(
     id="inference/slo",
-    asks="Did enough requests of every run keep to every aim (goodput)?",
-    fix="Look for the lowest concurrency or rate that misses, and keep below it, or give the model more of the device.",
+    asks="Did enough requests of every run meet every aim (goodput)?",
+    fix="Find the lowest concurrency or rate that misses an aim, and stay below it, or give the model more of the device.",
 )
 INTERFERENCE = Rule(
     id="inference/interference",
-    asks="Is no model much slower while all of them work?",
-    fix="Place the models on devices or MIG instances of their own, or limit what each takes at once.",
+    asks="Does every model stay fast enough while all models work?",
+    fix="Place each model on its own device or MIG instance, or limit how many requests each takes at once.",
 )
 DETERMINISM = Rule(
     id="inference/determinism",
-    asks="Did the same prompt, decoded greedily, bring the same answer twice?",
-    fix="Switch off sampling defaults and batch-dependent kernels in the server, or let the policy's determinism be 'warn'.",
+    asks="Did the same prompt, decoded greedily, give the same answer twice?",
+    fix="Turn off sampling defaults and batch-dependent kernels in the server, or set the policy's 'determinism' to 'warn'.",
 )
 COUNTED = Rule(
     id="inference/counted",
-    asks="Does the server count the tokens of each answer, and no more than were asked for?",
+    asks="Does the server count the tokens of each answer, and are they no more than were asked for?",
     fix="Use a server that sends usage at the end of the stream (stream_options.include_usage).",
 )
 
@@ -87,7 +88,7 @@ def inference(seen: Seen, policy: InferencePolicy) -> Iterator[Finding]:
 
 
 def aims(policy: InferencePolicy, slo: Slo) -> tuple[tuple[str, int], ...]:
-    """Each aim and its figure in microseconds: the policy's or the check's own, whichever is stricter."""
+    """Each aim and its figure in microseconds: the policy's or the check's own, the stricter of the two."""
     decided = (("ttft", policy.most_ttft), ("itl", policy.most_itl), ("tpot", policy.most_tpot), ("e2e", policy.most_e2e))
     both = ((name, [one for one in (most * 1000, getattr(slo, name)) if one]) for name, most in decided)
     return tuple((name, min(figures)) for name, figures in both if figures)
@@ -116,23 +117,24 @@ def _gaps_in(body: Inference, model: str, policy: InferencePolicy) -> Iterator[s
     for kind, figure in planned:
         run = body.run(kind, model, figure)
         if run is None or not run.shots:
-            yield f"The run of {shown(model)} {kind.value}, {figure}, was not made"
+            absent = LoadRun(kind=kind, model=model, figure=figure, shots=())
+            yield f"{shown(absent.title)}: this run was not made"
             continue
         title = shown(run.title)
         left = sum(shot.fault is Fault.NOT_RUN for shot in run.shots)
         if left:
-            yield f"{title}: {left} of {len(run.shots)} requests had not ended when the check's time was over"
+            yield f"{title}: {left} of {len(run.shots)} requests had not ended when the time of the check was over"
         if kind not in _LOADED:
             continue
         if len(run.shots) < policy.least_requests:
-            yield f"{title}: {len(run.shots)} requests are too few to judge by; the policy asks for {policy.least_requests}"
+            yield f"{title}: {len(run.shots)} requests are too few to judge; the policy requires {policy.least_requests}"
         late = max(shot.late for shot in run.shots)
         if late > policy.most_late * 1000:
-            yield f"{title}: this machine sent a request {_ms(late)} late, so its times are not the endpoint's alone"
+            yield f"{title}: this machine sent a request {_ms(late)} late, so the times include this machine's delay"
         whole = [shot for shot in run.shots if shot.whole]
         paced = dict(aims(policy, load.slo)).keys() & {"itl", "tpot"}
         if whole and paced and 2 * sum(_paced(shot) for shot in whole) < len(whole):
-            yield f"{title}: most answers came in one piece or as one token, so their pace cannot be told"
+            yield f"{title}: most answers came in one piece or as one token, so the time per token cannot be measured"
 
 
 def _paced(shot: Shot) -> bool:
@@ -147,7 +149,7 @@ def _errors(found: Evidence[Inference], model: str, policy: InferencePolicy) -> 
         yield ERRORS.unknown(f"No request to {shown(model)} was made.", found, about=model)
         return
     if not bad:
-        yield ERRORS.passes(f"All {len(made)} requests to {shown(model)} brought a whole answer.", found, about=model)
+        yield ERRORS.passes(f"All {len(made)} requests to {shown(model)} got a complete answer.", found, about=model)
         return
     kinds = ", ".join(f"{count} {fault.value}" for fault, count in bad.most_common())
     first = next(shot.said for shot in made if shot.fault is bad.most_common(1)[0][0])
@@ -166,10 +168,13 @@ def _counted(found: Evidence[Inference], model: str, policy: InferencePolicy) ->
     wrong = [shot for shot in whole if shot.tokens is not None and not 0 < shot.tokens <= shot.asked]
     silent = sum(shot.tokens is None for shot in whole)
     if wrong:
-        text = f"{shown(model)} was asked for at most {wrong[0].asked} tokens and counts {wrong[0].tokens}."
+        text = f"{shown(model)} was asked for at most {wrong[0].asked} tokens, but the server counts {wrong[0].tokens}."
         yield COUNTED.fails(text, found, about=model)
     if silent:
-        text = f"The tokens of {silent} of {len(whole)} answers of {shown(model)} are counted by events, not by the server."
+        text = (
+            f"The server did not count the tokens of {silent} of {len(whole)} answers of {shown(model)}; ArcOps counted"
+            " stream events."
+        )
         yield weighed(COUNTED, policy.uncounted, text, found, about=model)
     if not wrong and not silent:
         yield COUNTED.passes(f"The server counts the tokens of every answer of {shown(model)}.", found, about=model)
@@ -181,10 +186,10 @@ def _repeated(found: Evidence[Inference], model: str, policy: InferencePolicy) -
     if len(whole) < 2:
         yield DETERMINISM.unknown(f"{shown(model)} did not answer the same prompt twice.", found, about=model)
     elif len({(shot.text, shot.finish) for shot in whole}) > 1:
-        text = f"{shown(model)} answered the same prompt in two ways."
+        text = f"{shown(model)} gave different answers to the same prompt."
         yield weighed(DETERMINISM, policy.determinism, text, found, about=model)
     else:
-        yield DETERMINISM.passes(f"{shown(model)} answered the same prompt the same way twice.", found, about=model)
+        yield DETERMINISM.passes(f"{shown(model)} gave the same answer to the same prompt twice.", found, about=model)
 
 
 def _kept(found: Evidence[Inference], run: LoadRun, policy: InferencePolicy) -> Iterator[Finding]:
@@ -196,14 +201,14 @@ def _kept(found: Evidence[Inference], run: LoadRun, policy: InferencePolicy) -> 
         f"{name} p50 {_ms(run.middle(name))}, p95 {_ms(run.middle(name, 95))} (aim {_ms(most)})" for name, most in targets
     )
     flow = "-" if run.throughput is None else f"{run.throughput / 1000:.1f}"
-    text = f"{title}: {good} of {many} requests kept to every aim; {figures}; {flow} tokens/s"
+    text = f"{title}: {good} of {many} requests met every aim; {figures}; {flow} tokens/s"
     if misses:
         text += f"; missed: {', '.join(f'{name} {count}' for name, count in sorted(misses.items()))}"
     most = policy.most_rate if run.kind is RunKind.OPEN else policy.most_concurrency
     if not many or not any(shot.whole for shot in run.shots):
-        yield SLO.unknown(f"{title}: no request brought a whole answer.", found, about=run.title)
+        yield SLO.unknown(f"{title}: no request got a complete answer.", found, about=run.title)
     elif most and run.figure > most:
-        yield SLO.passes(f"{text}; beyond what the policy asks for.", found, about=run.title)
+        yield SLO.passes(f"{text}; this is above the load that the policy requires.", found, about=run.title)
     elif good * 100 < policy.least_good * many:
         yield SLO.fails(f"{text}.", found, about=run.title)
     elif good * 100 < policy.warn_good * many:
@@ -218,7 +223,9 @@ def _figure(shot: Shot, name: str) -> int | None:
 
 
 def _over(shot: Shot, name: str, most: int) -> bool:
-    """An answer of one token has no pace to miss; `_gaps_in` sees to it that most have one."""
+    """An answer of one token has no time per token, so it cannot miss that aim; `_gaps_in` checks that most answers
+    have one.
+    """
     figure = _figure(shot, name)
     return figure is not None and figure > most
 
@@ -230,19 +237,19 @@ def _keeps(shot: Shot, targets: tuple[tuple[str, int], ...]) -> bool:
 def _interference(found: Evidence[Inference], policy: InferencePolicy) -> Iterator[Finding]:
     body, many = found.body, found.body.load.concurrencies[0]
     if len(body.load.models) < 2:
-        yield INTERFERENCE.passes("One model was asked for, so there is no other to disturb it.", found)
+        yield INTERFERENCE.passes("Only one model was loaded, so no other model can disturb it.", found)
         return
     for model in body.load.models:
         alone, together = body.run(RunKind.CLOSED, model, many), body.run(RunKind.TOGETHER, model, many)
         ratios = {name: ratio for name in ("ttft", "tpot") if (ratio := _ratio(alone, together, name)) is not None}
         if len(ratios) < 2:
             yield INTERFERENCE.unknown(
-                f"{shown(model)} could not be timed both alone and beside the others.", found, about=model
+                f"{shown(model)} could not be timed both alone and together with the others.", found, about=model
             )
             continue
         worst = max(ratios.values())
         said = " and ".join(f"its {name} is {ratio / 100:.2f} times" for name, ratio in ratios.items())
-        text = f"While all {len(body.load.models)} models work, {said} that of {shown(model)} alone."
+        text = f"{shown(model)}: while all {len(body.load.models)} models work, {said} its figure alone."
         if worst > policy.most_interference:
             yield INTERFERENCE.fails(text, found, about=model)
         elif worst > policy.warn_interference:

@@ -10,12 +10,12 @@ from gates.breach import Weight
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferencePolicy:
-    """Times are milliseconds, shares percent; an aim of 0 is none. Fewer than ``least_good`` percent of requests that keep to
-    every aim is RED, fewer than ``warn_good`` AMBER, in runs up to ``most_concurrency`` and ``most_rate`` (requests in 1000
-    seconds; 0: in all). ``most_failed`` errors warn, more fail. ``most_late`` is how late this machine may send a request.
-    Interference is in percent of the time alone. ``most_load`` is how long loading a model may take, ``least_headroom`` the
-    percent of memory that must stay free; 0 is none, else what was not measured is unknown. ``without_health`` is what it means
-    that a server has no route for its health: 'fail' is unknown, so RED.
+    """Times are milliseconds, shares are percent; an aim of 0 means no aim. If fewer than ``least_good`` percent of requests
+    meet every aim, the run is RED; if fewer than ``warn_good``, AMBER. This counts for runs up to ``most_concurrency`` and
+    ``most_rate`` (requests in 1000 seconds; 0: for all runs). Up to ``most_failed`` errors warn, more fail. ``most_late`` is
+    how late this machine may send a request. Interference is in percent of the time alone. ``most_load`` is how long loading a
+    model may take, ``least_headroom`` the percent of memory that must stay free; 0 requires nothing, otherwise what was not
+    measured is UNKNOWN. ``without_health`` says how grave it is that a server has no health route: 'fail' is UNKNOWN, so RED.
     """
 
     most_ttft: int = 500

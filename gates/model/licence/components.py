@@ -21,19 +21,19 @@ COMPONENTS = Rule(
 
 def components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
     if policy.component_licences is ComponentLicences.NONE:
-        yield COMPONENTS.passes("The policy does not ask SBOMs about licences.", cited)
+        yield COMPONENTS.passes("The policy does not check licences in SBOMs.", cited)
         return
     if sboms is None:
-        yield COMPONENTS.unknown("No SBOM was seen, so nobody knows the licences of what the model is made of.")
+        yield COMPONENTS.unknown("No SBOM was seen, so the licences of the model's components are unknown.")
         return
     unsound = [document.path for document in sboms.documents if document.problems]
     if unsound:
         yield COMPONENTS.unknown(
-            f"The SBOM {unsound[0]} breaks its own specification, so its licences cannot be relied on.", cited
+            f"The SBOM {unsound[0]} breaks its own specification, so its licences cannot be trusted.", cited
         )
         return
     if policy.component_licences is ComponentLicences.ROOT_ONLY:
-        yield COMPONENTS.passes("The policy asks SBOMs for the root's licence alone.", cited)
+        yield COMPONENTS.passes("The policy checks only the licence of the SBOM's root.", cited)
         return
     count, known = sum(len(document.components) for document in sboms.documents), dict[str, str]()
     yield from listed(
@@ -43,7 +43,7 @@ def components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited) -> Iter
             for component in document.components
             for finding in _component(document, component, policy, known, cited)
         ),
-        COMPONENTS.passes(f"The licences of all {count} components in {len(sboms.documents)} SBOM(s) are allowed.", cited),
+        COMPONENTS.passes(f"The licences of all {count} component(s) in {len(sboms.documents)} SBOM(s) are allowed.", cited),
         rest="{count} more findings about component licences are not listed.",
         most=_MOST,
     )
@@ -54,7 +54,7 @@ def _component(
 ) -> Iterator[Finding]:
     about = component.purl or f"{component.name}@{component.version}".rstrip("@")
     said = [text for text in component.licences if text.strip().upper() != UNSAID]
-    # A file of the subject that states nothing of its own is under the licence of the whole.
+    # A file of the subject that states no licence is under the licence of the whole.
     if not said and component.kind != "file":
         say = COMPONENTS.fails if policy.components_without_licence is Breach.FAIL else COMPONENTS.warns
         yield say(f"Component {about} in {document.path} states no licence.", cited, about=about)

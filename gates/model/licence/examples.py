@@ -44,25 +44,25 @@ def examples() -> Iterable[Example[LicencePolicy]]:
         policy=_POLICY,
     )
     yield Example(
-        name="A component states no licence, which this policy lives with",
+        name="A component states no licence, and this policy only warns",
         verdict=Verdict.AMBER,
         evidence=(_GOOD, _sboms(_TORCH)),
         policy=replace(_POLICY, components_without_licence=Breach.WARN),
     )
     yield Example(
-        name="Nobody has decided which licences are allowed",
+        name="The policy does not say which licences are allowed",
         verdict=Verdict.RED,
         evidence=(_GOOD, _sboms(_BSD)),
         policy=LicencePolicy(),
     )
     yield Example(
-        name="The card says one licence and the licence file is another",
+        name="The card names one licence, and the licence file is another",
         verdict=Verdict.RED,
         evidence=(replace(_GOOD, licences=(replace(_TEXT, expression="CC-BY-4.0"), _CLAIM)), _sboms(_BSD)),
         policy=_POLICY,
     )
     yield Example(
-        name="Two licences bind at once and one of them is not allowed",
+        name="Two licences apply together, and one of them is not allowed",
         verdict=Verdict.RED,
         evidence=(_GOOD, _sboms(replace(_TORCH, licences=("BSD-3-Clause AND AGPL-3.0-only",)))),
         policy=_POLICY,

@@ -1,15 +1,15 @@
-"""May this model be used under the licences that its card, its files and its SBOM state, and does its card say what it must?
+"""May this model be used under the licences that its card, its files and its SBOM state, and is its card complete?
 
-Why: a licence that forbids the planned use, or that nobody can name, is a legal risk that no signature removes; and a card that
-is silent on purpose, data or evaluation leaves an operator to guess.
+Why: a licence that forbids the planned use, or that is not known, is a legal risk that no signature removes. And if a card does
+not state purpose, data or evaluation, an operator must guess.
 
 Judged: the licence of the SBOM's root and components, of the model card's front matter, of configuration files and of licence
 texts, each against the policy's ``allowed`` and ``denied`` lists by SPDX identifier (all of an AND, one of an OR); whether
-card, files and SBOM name the same licence; and the facts that the policy requires of the card. ``NOASSERTION`` states
-nothing, ``NONE`` states that there is no licence, and a text that is not known word for word is not recognised.
+card, files and SBOM name the same licence; and the facts that the policy requires in the card. ``NOASSERTION`` states
+nothing, ``NONE`` states that there is no licence. A licence text is recognised only if it is known word for word.
 
-Fix: ask the publisher to state one SPDX expression in the card and to ship that licence's unchanged text; add a licence that
-your organisation accepts to ``allowed``.
+Fix: ask the publisher to state one SPDX expression in the card and to ship the unchanged text of that licence. Add a licence
+that your organisation accepts to ``allowed``.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ from gates.model.licence.policy import Breach, ComponentLicences, LicencePolicy,
 
 STATED = Rule(
     id="licence/stated",
-    asks="Does the card, a licence file, a configuration file or the SBOM's root state the model's licence?",
-    fix="Ask the publisher for the licence; a model without one may not be copied or run.",
+    asks="Is the model's licence stated in the card, a licence file, a configuration file or the SBOM's root?",
+    fix="Ask the publisher for the licence: a model without a licence may not be copied or run.",
 )
 ALLOWED = Rule(
     id="licence/allowed",
     asks="May every licence stated for the model be used under the policy?",
-    fix="Use another model, or have your legal owner add the licence to 'allowed' of gate 'licence'.",
+    fix="Use another model, or ask your legal owner to add the licence to 'allowed' of gate 'licence'.",
 )
 AGREES = Rule(
     id="licence/agrees",
     asks="Do card, files and SBOM name the same licence?",
-    fix="Ask the publisher which licence holds, and have card, licence file and SBOM say the same.",
+    fix="Ask the publisher which licence applies, and to state it in card, licence file and SBOM.",
 )
 CARD = Rule(
     id="licence/card",
-    asks="Does the model card tell every fact that the policy requires?",
-    fix="Add the fact to the model card, or drop it from 'requiredCardFacts' if nobody needs it.",
+    asks="Does the model card state every fact that the policy requires?",
+    fix="Add the fact to the model card, or remove it from 'requiredCardFacts' if you do not need it.",
 )
 SOUND = Rule(
     id="licence/sound",
-    asks="Could every model card, licence file and configuration file be read without doubt?",
-    fix="Repair the file: plain UTF-8, one front matter, each key once.",
+    asks="Could every model card, licence file and configuration file be read completely?",
+    fix="Correct the file: plain UTF-8, one front matter, each key once.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
-    """A licence stated for the model: where, as what, and what of it may be compared with the others."""
+    """A licence stated for the model: its place, its text, and the names that are compared with other statements."""
 
     where: str
     text: str
@@ -118,7 +118,9 @@ def _stated(statements: list[_Statement], card: Cited) -> Iterator[Finding]:
         where = ", ".join(sorted({f"{said.text} in {said.where}" for said in statements})[:5])
         yield STATED.passes(f"A licence is stated: {where}.", *{said.cited.digest: said.cited for said in statements}.values())
     else:
-        yield STATED.fails("Nothing states the model's licence: no card, licence file, configuration file or SBOM root.", card)
+        yield STATED.fails(
+            "The model's licence is not stated: not in a card, licence file, configuration file or SBOM root.", card
+        )
 
 
 def _allowed(card: Card, statements: list[_Statement], policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
@@ -146,7 +148,7 @@ def _allowed(card: Card, statements: list[_Statement], policy: LicencePolicy, ci
     yield from findings
     if not findings:
         yield ALLOWED.passes(
-            f"Each of the {len(statements)} statements of the model's licence is allowed."
+            f"All {len(statements)} stated licence(s) of the model are allowed."
             if statements
             else "No licence is stated for the model, so none is forbidden.",
             *({said.cited.digest: said.cited for said in statements} or {"": cited}).values(),
@@ -169,13 +171,13 @@ def _agreeing(statements: list[_Statement], policy: LicencePolicy, card: Cited) 
             text = f"{claim.where} says {claim.text!r}, but the text in {said.where} is {said.text!r}."
             findings.append(say(text, claim.cited, said.cited, about=f"{claim.where} and {said.where}"))
         if texts and not strange and not shipped & claim.names:
-            text = f"{claim.where} says {claim.text!r}, and no licence file holds that text."
+            text = f"{claim.where} says {claim.text!r}, but no licence file contains that licence text."
             findings.append(say(text, claim.cited, about=claim.where))
     yield from findings
     if not findings:
         cites = {said.cited.digest: said.cited for said in statements} or {card.digest: card}
         yield AGREES.passes(
-            f"The {len(statements)} statements of the model's licence do not contradict each other.", *cites.values()
+            f"The {len(statements)} statement(s) of the model's licence do not contradict each other.", *cites.values()
         )
 
 
@@ -189,12 +191,12 @@ def _card_facts(card: Card, policy: LicencePolicy, cited: Cited) -> Iterator[Fin
     missing = [fact for fact in policy.required_card_facts if fact not in told]
     where = nearest.path if nearest else ""
     for fact in missing:
-        text = f"The model card {where} does not tell {fact.value!r}." if nearest else f"No model card tells {fact.value!r}."
+        text = f"The model card {where} does not state {fact.value!r}." if nearest else f"No model card states {fact.value!r}."
         yield CARD.fails(text, cited, about=fact.value, location=Location(path=where) if where else None)
     if not missing:
         count = len(policy.required_card_facts)
         yield CARD.passes(
-            f"The model card {where} tells all {count} required facts." if count else "No fact is required.", cited
+            f"The model card {where} states all {count} required fact(s)." if count else "The policy requires no fact.", cited
         )
 
 
@@ -204,7 +206,7 @@ def _sound(card: Card, cited: Cited) -> Iterator[Finding]:
     for path, problem in broken:
         yield SOUND.fails(f"{path}: {problem}.", cited, about=path, location=Location(path=path))
     if not broken:
-        yield SOUND.passes(f"All {len(card.cards)} cards and {len(card.licences)} statements of licences could be read.", cited)
+        yield SOUND.passes(f"All {len(card.cards)} card(s) and {len(card.licences)} licence statement(s) could be read.", cited)
 
 
 def _unreadable(seen: LicenceSeen) -> bool:

@@ -20,7 +20,7 @@ class Breach(Enum):
 
 
 class ComponentLicences(Enum):
-    """Whose licence an SBOM must answer for: every component's, its root's alone, or nobody's (the SBOM is not asked)."""
+    """The licences of an SBOM that are checked: of every component, of its root alone, or none."""
 
     ALL = "all"
     ROOT_ONLY = "root-only"
@@ -31,10 +31,10 @@ class ComponentLicences(Enum):
 class LicencePolicy:
     """Which licences may be used.
 
-    ``allowed`` and ``denied`` hold SPDX identifiers, ``LicenseRef-…`` or hub names (``llama3.1``), without regard to case, and
-    may end in ``*`` (``CC-BY-*``); denied wins. ``X WITH exception`` needs an entry of its own. ``disagreement`` is for card,
-    files and SBOM that name different licences, ``unrecognised_files`` for licence files whose text is not known,
-    ``components_without_licence`` for components that state none.
+    ``allowed`` and ``denied`` hold SPDX identifiers, ``LicenseRef-…`` or hub names (``llama3.1``). Case does not matter, and
+    they may end in ``*`` (``CC-BY-*``). ``denied`` overrides ``allowed``. ``X WITH exception`` needs its own entry.
+    ``disagreement`` is for card, files and SBOM that name different licences, ``unrecognised_files`` for licence files whose
+    text is not known, ``components_without_licence`` for components that state no licence.
     """
 
     allowed: tuple[str, ...] = ()
@@ -54,7 +54,9 @@ class LicencePolicy:
     def __post_init__(self) -> None:
         for pattern in self.allowed:
             if not pattern.strip("*? ") or set(pattern.rstrip("*")) & set("*?["):
-                raise Refused(f"allowed licence {pattern!r} would allow what nobody named; write an identifier or 'FAMILY-*'")
+                raise Refused(
+                    f"allowed licence {pattern!r} would allow licences that are not named; write an identifier or 'FAMILY-*'"
+                )
 
     def permits(self, licence: Licence) -> bool:
         """Is *licence* on the allowed and not on the denied list? "X or later" is a choice that holds X itself."""
@@ -72,7 +74,7 @@ class LicencePolicy:
 
 
 def refusal(text: str, policy: LicencePolicy) -> str:
-    """Why *text* may not be used, as the end of a sentence; empty where it may."""
+    """Why *text* may not be used, as the end of a sentence; empty if it may be used."""
     try:
         expression = parse_licence(text)
     except Refused as error:
@@ -81,7 +83,7 @@ def refusal(text: str, policy: LicencePolicy) -> str:
     if NOTHING in names:
         return "says that there is no licence"
     if UNSAID in names:
-        return "says that nobody looked for the licence"
+        return "makes no statement about the licence"
     if holds(expression, policy.permits):
         return ""
     denied = sorted({str(licence) for licence in named(expression) if not policy.permits(licence)})

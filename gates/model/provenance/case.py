@@ -1,4 +1,4 @@
-"""What the rules of the gate ``provenance`` share: the case, and what one statement says of itself."""
+"""What the rules of the gate ``provenance`` share: the case, and facts about one statement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Named = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What is judged together: the evidence, what of it counts, the policy and the moment."""
+    """What is judged together: the evidence, the part of it that counts, the policy and the time."""
 
     tree: Tree
     cites: tuple[Cited, ...]

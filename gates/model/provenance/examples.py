@@ -84,20 +84,20 @@ def examples() -> Iterable[Example[ProvenancePolicy]]:
     broken = replace(_GOOD, line=3, signers=(), problem="none of its signatures is by an enrolled key")
     yield _example("Provenance by a trusted builder covers every file", Verdict.GREEN, _GOOD)
     yield _example(
-        "A trusted verifier vouches for the model, and the policy relies on that",
+        "A trusted verifier confirms the model, and the policy relies on it",
         Verdict.GREEN,
         _VOUCHED,
         policy=replace(_POLICY, proof=WantedProof.SUMMARY),
     )
     yield _example(
-        "One attestation does not verify, and the policy passes over such",
+        "One attestation does not verify, and the policy ignores such attestations",
         Verdict.AMBER,
         _GOOD,
         broken,
         policy=replace(_POLICY, ignore_unverified=True),
     )
     yield _example("One attestation does not verify", Verdict.RED, _GOOD, broken)
-    yield _example("Nobody has decided whose provenance counts", Verdict.RED, _GOOD, policy=ProvenancePolicy())
+    yield _example("The policy does not say whose provenance counts", Verdict.RED, _GOOD, policy=ProvenancePolicy())
     yield _example(
         "The weights on disk are not the ones that were built",
         Verdict.RED,
@@ -105,7 +105,7 @@ def examples() -> Iterable[Example[ProvenancePolicy]]:
     )
     yield _example("The configuration is not covered", Verdict.RED, replace(_GOOD, subjects=_BOTH[1:]))
     yield _example(
-        "The weights alone are covered, and the policy asks for no more",
+        "Only the weights are covered, and the policy requires no more",
         Verdict.GREEN,
         replace(_GOOD, subjects=_BOTH[1:]),
         policy=replace(_POLICY, must_cover=Cover.WEIGHTS),

@@ -1,14 +1,14 @@
-"""Was this model built by whom, how and from what its publisher says, and do trusted verifiers vouch for it?
+"""Was this model built by the builder, in the way and from the sources that its publisher states, and did verifiers confirm it?
 
-Why: a signature says who handed the model over; only provenance says where it comes from. A statement about other bytes, by an
-unknown builder or from another source proves nothing, however well it is signed.
+Why: a signature says who released the model; only provenance says where it comes from. A statement about other bytes, by an
+unknown builder or from another source proves nothing, even with a good signature.
 
 Judged: every in-toto attestation with the model: its signatures, the SLSA provenance (v0.2, v1) or verification summary
 (v0.2, v1) in it, its subjects' digests against the bytes on disk, the builder with its signers and level, source, build type,
-parameters and times against the policy. An attestation that does not verify fails, and is not passed over. Follows slsa.dev,
+parameters and times against the policy. An attestation that does not verify fails; it is not ignored. Follows slsa.dev,
 "Verifying artifacts".
 
-Fix: get provenance from the publisher's build service, enrol its key or root in the trust directory, and name builder, signers
+Fix: get provenance from the publisher's build service, put its key or root into the trust directory, and name builder, signers
 and sources in the policy.
 """
 
@@ -33,23 +33,23 @@ _SLSA = (PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1)
 
 VERIFIED = Rule(
     id="provenance/verified",
-    asks="Does every attestation verify against the operator's trust, and is there at least one?",
-    fix="Enrol the signer's key or root in the trust directory, or remove an attestation that nobody can verify.",
+    asks="Is there at least one attestation, and does every attestation verify against the trust directory?",
+    fix="Put the signer's key or root into the trust directory, or remove the attestation that cannot be verified.",
 )
 SIGNER = Rule(
     id="provenance/signer",
-    asks="Is every SLSA statement signed by someone whom the policy allows?",
-    fix="Add the signer to 'signers' of gate 'provenance' if you know who that is; else do not use the model.",
+    asks="Is every SLSA statement signed by a signer that the policy allows?",
+    fix="If you know the signer, add it to 'signers' of gate 'provenance'; otherwise, do not use the model.",
 )
 SOUND = Rule(
     id="provenance/sound",
-    asks="Does every signed SLSA predicate have the shape that its specification demands?",
-    fix="Ask the builder or verifier for a statement that follows slsa.dev; what cannot be read proves nothing.",
+    asks="Does every signed SLSA predicate have the form that its specification requires?",
+    fix="Ask the builder or verifier for a statement that follows slsa.dev: a statement that cannot be read proves nothing.",
 )
 PRESENT = Rule(
     id="provenance/present",
-    asks="Is there the proof that the policy asks for: SLSA provenance, a verification summary, or both?",
-    fix="Ask the publisher for it, or change 'proof' of gate 'provenance' to what you can get and trust.",
+    asks="Is the proof that the policy requires present: SLSA provenance, a verification summary, or both?",
+    fix="Ask the publisher for the proof, or change 'proof' of gate 'provenance' to a proof that you can get and trust.",
 )
 
 
@@ -89,14 +89,14 @@ def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
     accepted = tuple(each for each in known if not revoking.revocation(each, lists))
     yield from each_of(
         SIGNER,
-        [(each, "" if each in known else f"is signed by {signed_by(each)}, whom the policy does not allow") for each in slsa],
-        f"All {len(slsa)} SLSA statements are signed by allowed signers.",
+        [(each, "" if each in known else f"is signed by {signed_by(each)}, which the policy does not allow") for each in slsa],
+        f"All {len(slsa)} SLSA statement(s) are signed by allowed signers.",
         attestations,
     )
     yield from each_of(
         SOUND,
-        [(each, each.misshapen and f"is not what SLSA specifies: {each.misshapen}") for each in slsa],
-        f"All {len(slsa)} SLSA statements have the shape of their specification.",
+        [(each, each.misshapen and f"does not have the form that SLSA specifies: {each.misshapen}") for each in slsa],
+        f"All {len(slsa)} SLSA statement(s) have the form that their specification requires.",
         attestations,
     )
     yield from revoking.unrevoked(verified, lists, attestations)
@@ -127,18 +127,19 @@ def _verified(
     doubtful = [each for each in everything if each not in verified]
     findings = []
     if not verified:
-        findings.append(VERIFIED.fails(f"None of {len(everything)} attestations verifies.", cited))
+        findings.append(VERIFIED.fails(f"None of the {len(everything)} attestation(s) verifies.", cited))
     say = VERIFIED.warns if policy.ignore_unverified else VERIFIED.fails
     for each in doubtful:
-        text = f"{each.about} does not verify: {each.problem or 'nobody is proven to have signed it'}."
+        text = f"{each.about} does not verify: {each.problem or 'no signer is proven'}."
         findings.append(say(text, cited, about=each.about))
     yield from findings
     if not findings:
-        yield VERIFIED.passes(f"All {len(verified)} attestations verify.", cited)
+        yield VERIFIED.passes(f"All {len(verified)} attestation(s) verify.", cited)
 
 
 def _present(case: Case) -> Iterator[Finding]:
-    have = f"{len(case.provenances)} provenances and {len(case.summaries)} verification summaries by allowed signers"
+    made, said = len(case.provenances), len(case.summaries)
+    have = f"{made} provenance statement(s) and {said} verification summary statement(s) by allowed signers count"
     enough = {
         WantedProof.PROVENANCE: bool(case.provenances),
         WantedProof.SUMMARY: bool(case.summaries),
@@ -146,6 +147,6 @@ def _present(case: Case) -> Iterator[Finding]:
         WantedProof.BOTH: bool(case.provenances and case.summaries),
     }[case.policy.proof]
     if enough:
-        yield PRESENT.passes(f"There are {have}; the policy asks for {case.policy.proof.value}.", *case.cites)
+        yield PRESENT.passes(f"{have}; the policy requires {case.policy.proof.value}.", *case.cites)
     else:
-        yield PRESENT.fails(f"There are {have}, and the policy asks for {case.policy.proof.value}.", *case.cites)
+        yield PRESENT.fails(f"{have}, but the policy requires {case.policy.proof.value}.", *case.cites)

@@ -1,4 +1,4 @@
-"""What a policy decides for the gate ``provenance``: whose word counts, and what it must say."""
+"""What a policy decides for the gate ``provenance``: whose statements count, and what they must say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arcops.signer import SignerRule
 
 
 class WantedProof(Enum):
-    """Which SLSA statements the policy relies on. With ``EITHER`` one is enough, and each that is there must hold."""
+    """Which SLSA statements the policy relies on. With ``EITHER`` one is enough, and every statement present must be good."""
 
     PROVENANCE = "provenance"
     SUMMARY = "summary"
@@ -20,7 +20,7 @@ class WantedProof(Enum):
 
 
 class Cover(Enum):
-    """Which files accepted statements must name: all that could be weights, all of the model, or any one."""
+    """Which files accepted statements must name: all that could be weights, all files of the model, or any one file."""
 
     WEIGHTS = "weights"
     ALL = "all"
@@ -29,9 +29,9 @@ class Cover(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedBuilder:
-    """A builder by its exact id, the SLSA build level that it is trusted to reach, and who signs for it.
+    """A builder by its exact id, the SLSA build level that it is trusted to reach, and the signers who sign for it.
 
-    SLSA wants (signer, builder) pairs; without ``signers`` every allowed signer may sign for this builder.
+    SLSA wants (signer, builder) pairs. Without ``signers``, every allowed signer may sign for this builder.
     """
 
     id: str
@@ -41,7 +41,9 @@ class TrustedBuilder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedVerifier:
-    """A verifier by its exact id, who signs for it, and the SHA-256 digests of its policies that count (empty: any)."""
+    """A verifier by its exact id, the signers who sign for it, and the SHA-256 digests of its policies that count
+    (empty: any).
+    """
 
     id: str
     signers: tuple[SignerRule, ...] = ()
@@ -50,12 +52,12 @@ class TrustedVerifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenancePolicy:
-    """Whose word counts, and what it must say. By default nobody's does.
+    """Whose statements count, and what they must say. By default, no signer's statements count.
 
-    ``sources`` are repositories or what holds them (``https://git.example/org``), compared step by step. ``parameters`` are
-    names of external parameters that anyone may set. ``resource_uris`` are exact. ``max_summary_age_days`` counts from a
-    summary's own time. ``minimum_dependency_level`` 0 asks nothing of dependencies. With ``ignore_unverified`` an attestation
-    that does not verify is a warning, as long as another one does.
+    ``sources`` are repositories or folders of repositories (``https://git.example/org``), compared step by step. ``parameters``
+    are names of external parameters that may be set. ``resource_uris`` are exact. ``max_summary_age_days`` counts from a
+    summary's own time. ``minimum_dependency_level`` 0 requires nothing of dependencies. With ``ignore_unverified``, an
+    attestation that does not verify is a warning, if at least one other attestation verifies.
     """
 
     signers: tuple[SignerRule, ...] = ()

@@ -1,4 +1,4 @@
-"""Whether something that a statement rests on was taken back."""
+"""Whether something that a statement depends on was revoked."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from gates.model.provenance.case import each_of, stated_sha256
 
 UNREVOKED = Rule(
     id="provenance/unrevoked",
-    asks="Has nothing been revoked that a statement rests on: its signer, its key, its own bytes or what it is about?",
-    fix="Do not use what was revoked; ask the publisher for a new release with new attestations.",
+    asks="Is every statement free of revocations: of its signer, its key, its own bytes and its subjects?",
+    fix="Do not use the revoked release; ask the publisher for a new release with new attestations.",
 )
 
 
 def unrevoked(verified: tuple[AttestationSeen, ...], lists: tuple[RevocationsSeen, ...], cited: Cited) -> Iterator[Finding]:
     unread = [each for each in lists if each.problem or not each.signers]
     for each in unread:
-        text = f"The revocation list {each.path} proves nothing: {each.problem or 'nobody signed it'}."
+        text = f"The revocation list {each.path} proves nothing: {each.problem or 'it has no signature'}."
         yield UNREVOKED.fails(text, cited, about=each.path)
-    good = f"Nothing that the {len(verified)} verified attestations rest on is in the {len(lists)} revocation lists."
+    good = f"Nothing that the {len(verified)} verified attestation(s) depend on is in the {len(lists)} revocation list(s)."
     gone = [(attestation, revocation(attestation, lists)) for attestation in verified]
     if not unread or any(complaint for _, complaint in gone):
         yield from each_of(UNREVOKED, gone, good, cited)
 
 
 def revocation(each: AttestationSeen, lists: tuple[RevocationsSeen, ...]) -> str:
-    """Which proven revocation list takes *each* back. When the statement was made is no excuse: nothing revoked counts."""
+    """The proven revocation list that revokes *each*. The time of the statement does not matter: nothing revoked counts."""
     bytes_of = {each.sha256} | stated_sha256(each)
     keys = {*each.keys, *(signer.key for signer in each.signers if signer.key)}
     for listed in lists:
@@ -38,5 +38,5 @@ def revocation(each: AttestationSeen, lists: tuple[RevocationsSeen, ...]) -> str
                 for signer in each.signers
             )
             if person or (gone.key and gone.key in keys) or (gone.sha256 and gone.sha256 in bytes_of):
-                return f"rests on {gone.key or gone.identity or gone.sha256}, revoked by {listed.path}: {gone.reason}"
+                return f"depends on {gone.key or gone.identity or gone.sha256}, which {listed.path} revokes: {gone.reason}"
     return ""

@@ -1,4 +1,4 @@
-"""The minimum elements of an SBOM: who asks for each, of which components, and what is found wanting.
+"""The minimum elements of an SBOM: who requires each, for which components, and what is missing.
 
 Sources: NTIA, "The Minimum Elements For a Software Bill of Materials" (2021), section "Data Fields"; CISA, "2025 Minimum
 Elements for a Software Bill of Materials", which adds component hash, licence, tool name and generation context.
@@ -15,7 +15,7 @@ from arcops.finding import Finding, Rule
 from arcops.seen.sboms import Component, Sboms, SbomSeen
 from gates.listing import capped
 
-# A finding for each component of a document with thousands would drown what matters; the rest is one more, as bad.
+# A finding for each of thousands of components would hide what matters; one more finding, as bad, counts the rest.
 MOST_FINDINGS = 50
 
 
@@ -28,7 +28,7 @@ class ElementLevel(Enum):
 
 
 class ElementScope(Enum):
-    """Of which components an element is asked at its full level.
+    """The components for which an element is required at its full level.
 
     ``ROOT``: the subject itself. ``DELIVERED``: also its files, models and data. ``ALL``: libraries too.
     """
@@ -55,7 +55,7 @@ DELIVERED_ELSE_WARN = Demand(scope=ElementScope.DELIVERED, beyond=ElementLevel.W
 SUPPLIER = Rule(
     id="sbom/supplier",
     asks="Does every component name its supplier (NTIA: supplier name)?",
-    fix="Add the supplier of the component to the SBOM, or ask who made it; NOASSERTION names nobody.",
+    fix="Add the component's supplier to the SBOM, or ask the SBOM's author for it; NOASSERTION names no supplier.",
 )
 NAME = Rule(
     id="sbom/component-name",
@@ -74,13 +74,13 @@ IDENTIFIER = Rule(
 )
 RELATIONSHIPS = Rule(
     id="sbom/relationships",
-    asks="Is every component connected to the subject by what needs or contains it (NTIA: dependency relationship)?",
+    asks="Is every component connected to the subject by dependencies (NTIA: dependency relationship)?",
     fix="Make the SBOM with a tool that writes the dependency graph, from the subject to every component.",
 )
 AUTHOR = Rule(
     id="sbom/author",
     asks="Does the document say which person or organisation made it (NTIA: author of SBOM data)?",
-    fix="Name the author in the SBOM; a tool is not one.",
+    fix="Name the author in the SBOM; a tool is not an author.",
 )
 TIMESTAMP = Rule(
     id="sbom/timestamp",
@@ -104,7 +104,7 @@ TOOL = Rule(
 )
 CONTEXT = Rule(
     id="sbom/context",
-    asks="Does the document say at which stage of the subject's life it was made (CISA 2025: generation context)?",
+    asks="Does the document say at which lifecycle stage it was made (CISA 2025: generation context)?",
     fix="Add the lifecycle phase (CycloneDX 1.5 or newer) or the SBOM type (SPDX 3) to the SBOM.",
 )
 
@@ -116,7 +116,7 @@ def _is_file(component: Component) -> bool:
     return component.kind == "file"
 
 
-# For each rule: what it is called, whether files are asked for it, and whether a component lacks it.
+# For each rule: the element's name, whether files must have it, and whether a component lacks it.
 OF_COMPONENTS: dict[Rule, tuple[str, bool, _Lacks]] = {
     SUPPLIER: ("supplier", False, lambda one: not one.supplier),
     NAME: ("name", True, lambda one: not one.name),
@@ -132,14 +132,14 @@ OF_COMPONENTS: dict[Rule, tuple[str, bool, _Lacks]] = {
 
 OF_DOCUMENTS: dict[Rule, tuple[str, Callable[[SbomSeen], bool]]] = {
     AUTHOR: ("author", lambda one: bool(one.authors)),
-    TIMESTAMP: ("moment of making with a time zone", lambda one: one.created is not None),
+    TIMESTAMP: ("time of creation with a time zone", lambda one: one.created is not None),
     TOOL: ("tool", lambda one: bool(one.tools)),
     CONTEXT: ("generation context", lambda one: bool(one.contexts)),
 }
 
 
 def judge_components(rule: Rule, demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
-    """Is the element of *rule* there in every component that *demand* speaks of?"""
+    """Does every component that *demand* covers have the element of *rule*?"""
     what, of_files, lacks = OF_COMPONENTS[rule]
     wanting: list[tuple[ElementLevel, SbomSeen, Component]] = []
     asked = 0
@@ -162,26 +162,26 @@ def judge_components(rule: Rule, demand: Demand, documents: list[SbomSeen], seen
         seen,
     )
     if not wanting:
-        yield rule.passes(f"All {asked} components that the policy asks for it have a {what}.", seen)
+        yield rule.passes(f"All {asked} component(s) that the policy checks have a {what}.", seen)
 
 
 def _rootless(document: SbomSeen, demand: Demand) -> Iterator[tuple[ElementLevel, SbomSeen, Component]]:
     if demand.level is not ElementLevel.OFF:
-        yield demand.level, document, Component(ref="", name=document.path, kind="the subject, which is not named at all,")
+        yield demand.level, document, Component(ref="", name=document.path, kind="the unnamed subject")
 
 
 def judge_documents(rule: Rule, level: ElementLevel, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
-    """Does every document say what *rule* asks?"""
+    """Does every document have the element of *rule*?"""
     what, has = OF_DOCUMENTS[rule]
     wanting = [] if level is ElementLevel.OFF else [document for document in documents if not has(document)]
     yield from told(rule, [(level, f"{document.path} names no {what}.", document.path) for document in wanting], seen)
     if not wanting:
-        asked = "The policy does not ask for it" if level is ElementLevel.OFF else f"Every SBOM names its {what}"
+        asked = "The policy does not require it" if level is ElementLevel.OFF else f"Every SBOM names its {what}"
         yield rule.passes(f"{asked}.", seen)
 
 
 def judge_relationships(demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
-    """Does the graph say what the subject needs, and lead from it to every component?"""
+    """Does the graph say what the subject needs, and lead from the subject to every component?"""
     wanting: list[tuple[ElementLevel, str, str]] = []
     for document in documents:
         edges = {dependency.ref: dependency.on for dependency in document.dependencies}
@@ -198,7 +198,7 @@ def judge_relationships(demand: Demand, documents: list[SbomSeen], seen: Evidenc
     wanting = [one for one in wanting if one[0] is not ElementLevel.OFF]
     yield from told(RELATIONSHIPS, wanting, seen)
     if not wanting:
-        yield RELATIONSHIPS.passes("Every component that the policy asks for it is connected to the subject.", seen)
+        yield RELATIONSHIPS.passes("Every component that the policy checks is connected to the subject.", seen)
 
 
 def _reached(root: str, edges: dict[str, tuple[str, ...]]) -> set[str]:
@@ -213,12 +213,12 @@ def _reached(root: str, edges: dict[str, tuple[str, ...]]) -> set[str]:
 
 
 def told(rule: Rule, wanting: list[tuple[ElementLevel, str, str]], seen: Evidence[Sboms]) -> Iterator[Finding]:
-    """A finding for each of the first, the failing ones before the warnings, and one for all the rest together."""
+    """A finding for each of the first, failures before warnings, and one finding for all the others."""
     ordered = sorted(wanting, key=lambda one: (one[0] is not ElementLevel.FAIL, one[2]))
     each = (
         (rule.fails if level is ElementLevel.FAIL else rule.warns)(text, seen, about=about) for level, text, about in ordered
     )
-    return capped(each, rest="{count} more components lack the same.", most=MOST_FINDINGS)
+    return capped(each, rest="{count} more components lack the same element.", most=MOST_FINDINGS)
 
 
 def everything(document: SbomSeen) -> tuple[Component, ...]:

@@ -73,7 +73,7 @@ DOCUMENT = SbomSeen(
 
 
 def examples(policy: Callable[[], P]) -> Iterator[Example[P]]:
-    """Good, short of a licence, and three kinds of bad."""
+    """A good SBOM, one that lacks a licence, and three kinds of bad ones."""
 
     def situation(name: str, verdict: Verdict, document: SbomSeen, tree: Tree = TREE) -> Example[P]:
         return Example(name=name, verdict=verdict, evidence=(tree, Sboms(documents=(document,))), policy=policy())

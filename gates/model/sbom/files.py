@@ -1,4 +1,4 @@
-"""The SBOM against the disk: the hashes that it gives, the files that it leaves out, and whether it is about this subject."""
+"""The SBOM against the disk: its hashes, the files that it does not list, and whether it is about this subject."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Described(Enum):
 
 
 class Binding(Enum):
-    """How a document shows that it is about this subject. ``EITHER`` still refuses a digest that contradicts."""
+    """How a document shows that it is about this subject. ``EITHER`` still refuses a digest that does not match."""
 
     DIGEST = "digest"
     NAME = "name"
@@ -35,17 +35,17 @@ class Binding(Enum):
 
 SUBJECT = Rule(
     id="sbom/subject",
-    asks="Is the component that the SBOM is about this very subject?",
-    fix="Make the SBOM for this subject, with its name and the SHA-256 of its content, or attach the right one.",
+    asks="Is the component that the SBOM describes exactly this subject?",
+    fix="Make the SBOM for this subject, with its name and the SHA-256 of its content, or attach the right SBOM.",
 )
 MATCHING = Rule(
     id="sbom/files-match",
     asks="Are the files that the SBOM lists on disk, with the hashes that it gives?",
-    fix="Find out which of the two was changed and by whom; restore the file, or make the SBOM again from a trusted copy.",
+    fix="Find out whether the file or the SBOM was changed; restore the file, or make the SBOM again from a trusted copy.",
 )
 DESCRIBED = Rule(
     id="sbom/files-described",
-    asks="Is every file that the policy asks for listed in a valid SBOM?",
+    asks="Is every file that the policy wants listed in a valid SBOM?",
     fix="Remove the file, or make the SBOM again so that it lists the file with its SHA-256.",
 )
 
@@ -58,7 +58,7 @@ _HARMLESS_FORMATS = frozenset(("text", "json", "yaml", "xml", "markdown", "image
 
 
 def is_weights(file: FileSeen) -> bool:
-    """By its name or by what its bytes are: a renamed weight file is still one."""
+    """By its name or by its content: a renamed file of weights is still a file of weights."""
     return PurePosixPath(file.path).suffix.lower() in _WEIGHT_ENDINGS or file.content.format not in _HARMLESS_FORMATS
 
 
@@ -66,7 +66,7 @@ def judge_subject(
     binding: Binding, documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms], name: str
 ) -> Iterator[Finding]:
     if binding is Binding.OFF:
-        yield SUBJECT.passes("The policy does not ask which subject an SBOM is about.", seen)
+        yield SUBJECT.passes("The policy does not check which subject an SBOM is about.", seen)
         return
     own = {tree.body.root, content_root(tree.body.files), *(file.sha256 for file in tree.body.files)}
     wrong = 0
@@ -92,7 +92,7 @@ def _mistaken(binding: Binding, root: Component | None, own: set[str], name: str
         case Binding.EITHER if claimed and not same_digest:
             return f"is about {root.name!r} with SHA-256 {claimed}, which is not the content of {name!r}"
         case Binding.EITHER if not same_digest and not same_name:
-            return f"is about {root.name!r}, not about {name!r}, and gives no SHA-256 by which it could be this content"
+            return f"is about {root.name!r}, not about {name!r}, and gives no SHA-256 that could match this content"
     return ""
 
 
@@ -120,8 +120,8 @@ def judge_matching(documents: list[SbomSeen], tree: Evidence[Tree], seen: Eviden
     faults.sort(key=lambda fault: (not fault[0], fault[2]))
     yield from listed(
         ((MATCHING.fails if failing else MATCHING.warns)(text, seen, tree, about=about) for failing, text, about in faults),
-        MATCHING.passes(f"All {compared} files that the SBOMs list are on disk with the hashes given.", seen, tree),
-        rest="{count} more files are at odds.",
+        MATCHING.passes(f"All {compared} file(s) that the SBOMs list are on disk with the given hashes.", seen, tree),
+        rest="{count} more files do not match.",
         most=MOST_FINDINGS,
     )
 
@@ -130,7 +130,7 @@ def judge_described(
     asked: Described, level: ElementLevel, documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms]
 ) -> Iterator[Finding]:
     if asked is Described.NONE or level is ElementLevel.OFF:
-        yield DESCRIBED.passes("The policy does not ask for every file to be listed.", seen, tree)
+        yield DESCRIBED.passes("The policy does not require that files are listed.", seen, tree)
         return
     say = DESCRIBED.fails if level is ElementLevel.FAIL else DESCRIBED.warns
     entries = [component for document in documents for component in everything(document)]
@@ -140,7 +140,7 @@ def judge_described(
     lost = [file for file in wanted if file.path not in paths and file.sha256 not in digests]
     unread = (
         DESCRIBED.unknown(
-            f"{shown(trouble.path)} could not be read, so nobody knows whether it is listed: {shown(trouble.reason)}.",
+            f"{shown(trouble.path)} could not be read, so it is unknown whether it is listed: {shown(trouble.reason)}.",
             seen,
             tree,
             about=shown(trouble.path),
@@ -149,9 +149,9 @@ def judge_described(
     )
     yield from capped(unread, rest="{count} more files could not be read.", most=MOST_FINDINGS)
     unlisted = (say(f"{file.path} is on disk, but no valid SBOM lists it.", seen, tree, about=file.path) for file in lost)
-    yield from capped(unlisted, rest="{count} more files on disk are listed in no valid SBOM.", most=MOST_FINDINGS)
+    yield from capped(unlisted, rest="{count} more files on disk are not listed in a valid SBOM.", most=MOST_FINDINGS)
     if not lost and not tree.body.troubles:
-        yield DESCRIBED.passes(f"All {len(wanted)} files that the policy asks for are listed in a valid SBOM.", seen, tree)
+        yield DESCRIBED.passes(f"All {len(wanted)} file(s) that the policy wants listed are in a valid SBOM.", seen, tree)
 
 
 def _sha256(component: Component) -> str:

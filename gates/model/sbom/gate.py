@@ -1,15 +1,14 @@
-"""The software bill of materials: is it valid, whole, fresh, and about these very files?
+"""Is the software bill of materials (SBOM) valid, complete, recent, and about exactly these files?
 
-Why: what is inside a model directory, who supplied it and what it needs can be asked only of its SBOM; an SBOM that is
-malformed, old, about something else or silent on a file gives a false answer to every later question about advisories and
-licences.
+Why: only its SBOM says what is in a model directory, who supplied it and what it needs. If the SBOM is malformed, old, about
+something else or lacks a file, every later answer about advisories and licences is wrong.
 
 Judged: every SBOM found, against its specification, the formats that the policy accepts, the NTIA minimum elements and CISA's
-additions of 2025, its age, and the files on disk: each listed file must be there with the hash given, and each file on
-disk must be listed. SBOMs, signatures and attestations beside the subject need not be listed.
+additions of 2025, its age, and the files on disk: each listed file must be on disk with the given hash, and each file on disk
+must be listed. SBOMs, signatures and attestations beside the subject need not be listed.
 
-Fix: make the SBOM again with ``arcops sbom`` or with the tool of your build, after the last change of the files; correct
-what a finding names; waive by name what you decide to live with.
+Fix: make the SBOM again with ``arcops sbom`` or with the tool of your build, after the last change of the files. Correct what a
+finding names, or waive it by name if you accept it.
 """
 
 from __future__ import annotations
@@ -63,17 +62,17 @@ from gates.model.sbom.files import (
 VALID = Rule(
     id="sbom/valid",
     asks="Is every SBOM valid by its own specification?",
-    fix="Make the SBOM again with a tool that follows the specification; do not mend it by hand.",
+    fix="Make the SBOM again with a tool that follows the specification; do not correct it by hand.",
 )
 ACCEPTED = Rule(
     id="sbom/accepted",
-    asks="Is every SBOM of a format and version that the policy accepts?",
+    asks="Does the policy accept the format and version of every SBOM?",
     fix="Convert the SBOM to an accepted version, or add its version to 'accepts' in the policy.",
 )
 FRESH = Rule(
     id="sbom/age",
     asks="Was every SBOM made recently enough, and not in the future?",
-    fix="Make the SBOM again; where its moment lies in the future, set the clock of the machine that made it.",
+    fix="Make the SBOM again; if its time is in the future, set the clock of the machine that made it.",
 )
 
 RULES = (
@@ -86,10 +85,10 @@ RULES = (
 class SbomPolicy:
     """What an SBOM must be.
 
-    ``accepts`` names formats with versions. Each element has its demand (or level, where it is the document's own).
-    ``max_age_days`` counts from the SBOM's own time stamp, and ``clock_skew_minutes`` is how far that may lie ahead.
-    ``must_describe`` says which files must be listed, ``undescribed`` what one that is not costs; ``root`` how a document
-    shows that it is about this subject.
+    ``accepts`` names formats with versions. Each element has its demand (or its level, if it is an element of the document).
+    ``max_age_days`` counts from the SBOM's own time stamp, and ``clock_skew_minutes`` is how far that may be in the future.
+    ``must_describe`` says which files must be listed, ``undescribed`` how grave it is if one is not, and ``root`` how a
+    document shows that it is about this subject.
     """
 
     accepts: tuple[str, ...] = (
@@ -115,17 +114,17 @@ class SbomPolicy:
 
 @gate("sbom", judges=(Model,), needs=(Tree, Sboms), policy=SbomPolicy, rules=RULES, examples=lambda: examples(SbomPolicy))
 def sbom(seen: Seen, policy: SbomPolicy) -> Iterator[Finding]:
-    """Judge every SBOM that was found. What a document that breaks its specification says is not judged further."""
+    """Judge every SBOM that was found. A document that breaks its specification is not judged further."""
     tree, found = seen[Tree], seen[Sboms]
     documents = list(found.body.documents)
     yield from _valid(documents, found)
     yield from _accepted(policy.accepts, documents, found)
     sound = [document for document in documents if not document.problems]
     if not sound:
-        # Every question is answered, and none of the answers can be good.
+        # Every rule must be answered, and no answer can be good.
         for rule in RULES:
             if rule not in (VALID, ACCEPTED):
-                yield rule.unknown("No SBOM is valid, so nothing that it says can be relied on.", found)
+                yield rule.unknown("There is no valid SBOM, so this cannot be checked.", found)
         return
     demands: dict[Rule, Demand] = {
         SUPPLIER: policy.supplier, NAME: policy.component_name, VERSION: policy.version, IDENTIFIER: policy.identifier,
@@ -155,12 +154,12 @@ def _valid(documents: list[SbomSeen], found: Evidence[Sboms]) -> Iterator[Findin
 
 
 def _accepted(accepts: tuple[str, ...], documents: list[SbomSeen], found: Evidence[Sboms]) -> Iterator[Finding]:
-    strangers = [document for document in documents if _named(document) not in accepts]
-    for document in strangers:
+    refused = [document for document in documents if _named(document) not in accepts]
+    for document in refused:
         text = f"{document.path} is {_named(document)}; the policy accepts {', '.join(accepts) or 'nothing'}."
         yield ACCEPTED.fails(text, found, about=document.path)
-    if not strangers:
-        yield ACCEPTED.passes("Every SBOM is of an accepted format and version.", found)
+    if not refused:
+        yield ACCEPTED.passes("Every SBOM has an accepted format and version.", found)
 
 
 def _named(document: SbomSeen) -> str:

@@ -1,4 +1,4 @@
-"""Which signatures count, and which of their signers: allowed, in time, and not revoked."""
+"""Which signatures and signers count: signers must be allowed, in time, and not revoked."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def counting_of(found: Signatures, policy: SignaturePolicy, revoked: tuple[Revok
 
 
 def distinct(counting: tuple[Counting, ...]) -> int:
-    """How many signers there are at least: one key under two names is one, and so is one name with two keys."""
+    """The smallest possible number of signers: one key under two names is one signer, and one name with two keys is
+    one, too.
+    """
     signers = {signer for one in counting for signer in one.signers}
     keys = {key for one in counting for key in one.keys}
     return min(len(signers), len(keys))

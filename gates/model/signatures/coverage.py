@@ -1,4 +1,4 @@
-"""Whether what was signed is here unchanged, and what is here was signed."""
+"""Whether every signed file is here unchanged, and every file here was signed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MOST = 100
 
 MATCHES = Rule(
     id="signatures/matches",
-    asks="Is every file that was signed here, and unchanged?",
-    fix="Fetch the model again from where it was released; a changed or missing file is not what was signed.",
+    asks="Is every signed file present and unchanged?",
+    fix="Fetch the model again from its release: a changed or missing file is not what was signed.",
 )
 
 
@@ -27,21 +27,21 @@ def matches(tree: Evidence[Tree], found: Evidence[Signatures], counting: tuple[C
     for one in counting:
         for covered in one.signature.covers:
             if covered.path not in here:
-                wrong.setdefault(covered.path, f"{covered.path} was signed in {one.signature.path} and is not here.")
+                wrong.setdefault(covered.path, f"{covered.path} was signed in {one.signature.path}, but is missing.")
             elif here[covered.path] != covered.sha256:
-                wrong.setdefault(covered.path, f"{covered.path} is not as it was signed in {one.signature.path}.")
+                wrong.setdefault(covered.path, f"{covered.path} was changed since it was signed in {one.signature.path}.")
     each = (MATCHES.fails(wrong[path], tree, found, about=path) for path in sorted(wrong))
     yield from capped(each, rest="{count} more files are missing or changed.", most=_MOST)
     if not counting:
-        yield MATCHES.fails("No signature counts, so nothing says how the files should be.", tree, found)
+        yield MATCHES.fails("No signature counts, so the signed content of the files is unknown.", tree, found)
     elif not wrong:
-        yield MATCHES.passes("Every file that was signed is here and unchanged.", tree, found)
+        yield MATCHES.passes("Every signed file is present and unchanged.", tree, found)
 
 
 COMPLETE = Rule(
     id="signatures/complete",
-    asks="Is every file here covered by enough distinct signers?",
-    fix="Remove the file if nobody can say where it is from; otherwise have the whole model signed again.",
+    asks="Is every file covered by enough distinct signers?",
+    fix="If the file's origin is unknown, remove it; otherwise, have the whole model signed again.",
 )
 
 
@@ -63,26 +63,30 @@ def complete(
             continue
         covering = by_file.get(name, [])
         if not covering and _under(file.path, ignored):
-            continue  # said by the rule on ignored paths
+            continue  # the rule on ignored paths reports it
         mark = tuple(one.signature.path + one.signature.sha256 for one in covering)
         if mark not in known:
             known[mark] = distinct(tuple(covering))
         if known[mark] < policy.threshold:
             bad[file.path] = f"{file.path} is covered by {known[mark]} signer(s) that count; {policy.threshold} needed."
-    bad.update({link.path: f"{link.path} is a link, which no signature covers." for link in tree.body.links})
-    bad.update({one.path: f"{one.path} could not be read, so nothing covers it: {one.reason}" for one in tree.body.troubles})
+    bad.update({link.path: f"{link.path} is a link; signatures do not cover links." for link in tree.body.links})
+    bad.update({one.path: f"{one.path} could not be read, so it is not covered: {one.reason}" for one in tree.body.troubles})
     each = (COMPLETE.fails(bad[path], tree, found, about=path) for path in sorted(bad))
     yield from capped(each, rest="{count} more files are not covered.", most=_MOST)
     if not any((file.path, file.sha256) in by_file for file in tree.body.files):
-        yield COMPLETE.fails("No file here is covered by a signature that counts.", tree, found)
+        yield COMPLETE.fails("No file is covered by a signature that counts.", tree, found)
     elif not bad:
-        yield COMPLETE.passes(f"All {len(tree.body.files)} files are covered, carry the signature, or are named.", tree, found)
+        yield COMPLETE.passes(
+            f"All {len(tree.body.files)} file(s) are covered by signatures, are signature files, or are named in the policy.",
+            tree,
+            found,
+        )
 
 
 IGNORED = Rule(
     id="signatures/ignored-paths",
-    asks="Did the signers leave out nothing that is here, but for what the policy names?",
-    fix="Sign again without ignoring the path, remove the file, or name the path under 'unsignedPaths' in the policy.",
+    asks="Did the signers sign every file here, except those that the policy names?",
+    fix="Sign again without ignoring the path, remove the file, or add the path to 'unsignedPaths' in the policy.",
 )
 
 
@@ -97,13 +101,13 @@ def ignored(
         for file in tree.body.files
         if (file.path, file.sha256) not in carried | covered and _under(file.path, ignored) and not policy.tolerates(file.path)
     ]
-    said = f"Nothing is here of what signers left out ({', '.join(sorted(ignored))})" if ignored else "Nothing was left out"
+    said = f"No file is in a path that signers ignored ({', '.join(sorted(ignored))})" if ignored else "No file was ignored"
     yield from listed(
         (
-            IGNORED.fails(f"{path} is here, and the signer left it out of the signature.", tree, found, about=path)
+            IGNORED.fails(f"{path} is present, but the signer left it out of the signature.", tree, found, about=path)
             for path in hidden
         ),
-        IGNORED.passes(f"{said}, but for what the policy names.", tree, found),
+        IGNORED.passes(f"{said}, except what the policy names.", tree, found),
         rest="{count} more files were left out by the signer.",
         most=_MOST,
     )

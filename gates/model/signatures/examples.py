@@ -1,4 +1,4 @@
-"""Situations that show what the signatures gate answers."""
+"""Situations for the gate ``signatures``, each with the verdict it must get."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ def examples() -> tuple[Example[SignaturePolicy], ...]:
     return (
         Example(name="signed by an allowed key, nothing changed", verdict=Verdict.GREEN, evidence=(TREE, SEEN), policy=POLICY),
         Example(
-            name="a second signature by somebody unknown, kept beside the model",
+            name="a second signature by an unknown signer, kept beside the model",
             verdict=Verdict.AMBER,
             evidence=(TREE, vendor),
             policy=POLICY,
         ),
-        red("the policy allows nobody to sign", policy=SignaturePolicy()),
+        red("the policy names no signer", policy=SignaturePolicy()),
         red("a file was added after signing", tree=added),
         red("a file was changed after signing", tree=changed),
         red("the signer's key was revoked", seen=replace(SEEN, revocations=(revoked,))),
-        red("two signers are needed and one signed", policy=replace(POLICY, threshold=2)),
-        red("the signature does not hold", seen=replace(SEEN, signatures=(replace(SIGNED, problem="It proves nothing"),))),
+        red("two signers are needed, and one signed", policy=replace(POLICY, threshold=2)),
+        red("the signature is not valid", seen=replace(SEEN, signatures=(replace(SIGNED, problem="It proves nothing"),))),
     )

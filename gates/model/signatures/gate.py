@@ -1,15 +1,15 @@
-"""Did somebody whom the operator trusts sign exactly these files?
+"""Did a signer that the operator trusts sign exactly these files?
 
-Why: A model is code and data that will run with an organisation's authority. Only a signature by a known signer over every
-file shows that nobody changed, added or removed anything since it was released.
+Why: A model is code and data that will run with an organisation's authority. Only a signature by a known signer over every file
+shows that no file was changed, added or removed since the release.
 
-Judged: Each file of the subject must be covered, with the digest that it has on disk, by enough distinct signers whom the
-policy allows. Only the signature files themselves may stay outside, and what the policy names. A certificate counts when it was
-valid at a time that a log or timestamp authority vouches for. Revoked signers and artifacts never count, and the signed
-revocation list must be recent.
+Judged: Enough distinct signers that the policy allows must have signed each file of the subject, with the digest that it has on
+disk. Only the signature files themselves, and files that the policy names, may be unsigned. A certificate counts if it was
+valid at a time that a log or timestamp authority confirms. Revoked signers and artifacts never count, and the signed revocation
+list must be recent.
 
-Fix: Sign the model as it is with an allowed key (``arcops sign``), enrol the signer's key or root in the trust directory, name
-the signer in the policy, and keep a fresh revocation list; never delete a file's finding by loosening the policy.
+Fix: Sign the model as it is with an allowed key (``arcops sign``), put the signer's key or root into the trust directory, name
+the signer in the policy, and keep a recent revocation list. Do not weaken the policy to remove a finding.
 """
 
 from __future__ import annotations
@@ -30,33 +30,34 @@ from gates.model.signatures.policy import SignaturePolicy
 
 PROVEN = Rule(
     id="signatures/proven",
-    asks="Does the cryptography of every signature that was found hold?",
-    fix="Get the signature again from whoever made it, or enrol the key or root that it needs; remove it if it is not yours.",
+    asks="Is every signature that was found cryptographically valid?",
+    fix="Get the signature again from its signer, or put its key or root into the trust directory. If you do not need it, "
+    "remove it.",
 )
 SIGNER = Rule(
     id="signatures/signer",
-    asks="Are enough of the signers ones whom the policy allows to sign this subject?",
-    fix="Have an allowed signer sign it, or name the signer under 'signers' in the policy once you know whose key it is.",
+    asks="Did enough signers sign that the policy allows for this subject?",
+    fix="Have an allowed signer sign it. If you know whose key it is, you can also add the signer to 'signers' in the policy.",
 )
 TIME = Rule(
     id="signatures/trusted-time",
-    asks="Was every certificate that counts valid at a time that somebody trusted vouches for?",
-    fix="Sign with a transparency log or a timestamp authority, or with an enrolled key.",
+    asks="Was every certificate that counts valid at a time that a trusted authority confirms?",
+    fix="Sign with a transparency log or a timestamp authority, or with a key of the trust directory.",
 )
 LIST = Rule(
     id="signatures/revocation-list",
-    asks="Is there a recent revocation list, signed by somebody whom the policy allows?",
-    fix="Put a freshly signed revocation list into revocations/ of the trust directory, even one that revokes nothing.",
+    asks="Is there a recent revocation list, signed by a signer that the policy allows?",
+    fix="Put a newly signed revocation list into revocations/ of the trust directory, even if it revokes nothing.",
 )
 REVOKED = Rule(
     id="signatures/revoked",
     asks="Are the signers, and the files that they signed, free of revocations?",
-    fix="Find out why it was revoked; have the subject signed again by a signer in good standing.",
+    fix="Find out why it was revoked; have the subject signed again by a signer that is not revoked.",
 )
 EXPECTED = Rule(
     id="signatures/expected-digest",
-    asks="Is it the very model that the policy pins, where it pins one?",
-    fix="Fetch the pinned model, or pin the new digest after having reviewed the new model.",
+    asks="Is it the model that the policy pins, if it pins one?",
+    fix="Fetch the pinned model, or review the new model and pin its digest.",
 )
 
 
@@ -89,7 +90,7 @@ def _proven(found: Evidence[Signatures]) -> Iterator[Finding]:
     for signature in bad:
         yield PROVEN.fails(f"{signature.problem or 'No signer was proven'}.", found, about=signature.path)
     if not bad:
-        yield PROVEN.passes(f"All {len(found.body.signatures)} signature(s) hold.", found)
+        yield PROVEN.passes(f"All {len(found.body.signatures)} signature(s) are valid.", found)
 
 
 def _lists(
@@ -97,20 +98,20 @@ def _lists(
 ) -> Iterator[Finding]:
     bad = [listed for listed in found.body.revocations if listed not in lists]
     for listed in bad:
-        why = listed.problem or f"It is signed by {_names(listed.signers)}, whom the policy does not allow to revoke"
+        why = listed.problem or f"it is signed by {_names(listed.signers)}, which the policy does not allow to revoke"
         yield LIST.fails(f"{listed.path} does not count: {why}.", found, about=listed.path)
     dates = [listed.issued_at for listed in lists if listed.issued_at is not None and listed.issued_at <= at + skew]
     newest = max(dates, default=None)
     if newest is None and policy.require_revocations:
-        yield LIST.fails("There is no signed revocation list, so nobody says that the signers still count.", found)
+        yield LIST.fails("There is no signed revocation list, so it is unknown whether the signers were revoked.", found)
     elif newest is not None and policy.require_revocations and at - newest > timedelta(days=policy.max_revocation_age_days):
         yield LIST.fails(
-            f"The newest revocation list is of {newest:%Y-%m-%d}, older than {policy.max_revocation_age_days} days.", found
+            f"The newest revocation list is from {newest:%Y-%m-%d}, more than {policy.max_revocation_age_days} days ago.", found
         )
     elif newest is not None and not bad:
-        yield LIST.passes(f"The newest revocation list is of {newest:%Y-%m-%d}.", found)
+        yield LIST.passes(f"The newest revocation list is from {newest:%Y-%m-%d}.", found)
     elif not bad:
-        yield LIST.passes("There is no revocation list, and the policy demands none.", found)
+        yield LIST.passes("There is no revocation list, and the policy requires none.", found)
 
 
 def _revoked(tree: Evidence[Tree], found: Evidence[Signatures], revoked: tuple[Revoked, ...]) -> Iterator[Finding]:
@@ -135,7 +136,7 @@ def _revoked(tree: Evidence[Tree], found: Evidence[Signatures], revoked: tuple[R
             entry = named[digest]
             yield REVOKED.fails(f"{path} was revoked on {entry.at:%Y-%m-%d}: {entry.reason}.", tree, found, about=path)
     if clean:
-        yield REVOKED.passes("No signer and no file is revoked by a list that counts.", tree, found)
+        yield REVOKED.passes("No signer and no file is revoked by a revocation list that counts.", tree, found)
 
 
 def _timed(found: Evidence[Signatures], policy: SignaturePolicy, at: datetime) -> Iterator[Finding]:
@@ -149,12 +150,13 @@ def _timed(found: Evidence[Signatures], policy: SignaturePolicy, at: datetime) -
     for signature, signer in late:
         until = f", and it ended on {signature.not_after:%Y-%m-%d}" if signature.not_after and signature.not_after < at else ""
         yield TIME.fails(
-            f"Nobody trusted says when {signer} signed {signature.path}, so its certificate may have been invalid then{until}.",
+            f"No trusted authority confirms when {signer} signed {signature.path}; the certificate may have been invalid"
+            f"{until}.",
             found,
             about=signature.path,
         )
     if not late:
-        yield TIME.passes("Every certificate was valid when it was used; keys need no time.", found)
+        yield TIME.passes("Every certificate was valid when it was used; keys need no trusted time.", found)
 
 
 def _signers(
@@ -173,12 +175,14 @@ def _signers(
     if enough >= policy.threshold:
         yield SIGNER.passes(f"{enough} distinct allowed signer(s) signed; {policy.threshold} needed.", found)
         for other in others:
-            yield SIGNER.warns(f"{other} signed too, and does not count: the policy does not name them.", found, about=other)
+            yield SIGNER.warns(
+                f"{other} signed too, but does not count: the policy does not name this signer.", found, about=other
+            )
         return
     why = f"; the policy does not allow {', '.join(others)}" if others else ""
-    none = "; the policy allows nobody to sign" if not policy.signers else ""
+    none = "; the policy names no signer" if not policy.signers else ""
     yield SIGNER.fails(
-        f"{enough} distinct signer(s) count for {seen.subject_name!r}, and {policy.threshold} are needed{why}{none}.", found
+        f"{enough} distinct signer(s) count for {seen.subject_name!r}; {policy.threshold} needed{why}{none}.", found
     )
 
 
@@ -190,8 +194,8 @@ def _expected(found: Evidence[Signatures], counting: tuple[Counting, ...], polic
         yield EXPECTED.passes(f"The signed digest is the pinned sha256:{pinned}.", found)
     else:
         digests = ", ".join(sorted({f"sha256:{one.signature.model_digest}" for one in counting})) or "nothing"
-        yield EXPECTED.fails(f"The policy pins sha256:{pinned}, and what was signed is {digests}.", found)
+        yield EXPECTED.fails(f"The policy pins sha256:{pinned}, but the signed digest is {digests}.", found)
 
 
 def _names(signers: tuple[ProvenSigner, ...]) -> str:
-    return ", ".join(str(signer) for signer in signers) or "nobody"
+    return ", ".join(str(signer) for signer in signers) or "no known signer"

@@ -1,4 +1,4 @@
-"""What a policy decides for the gate ``signatures``: who must have signed, and how fresh revocations must be."""
+"""What a policy decides for the gate ``signatures``: who must have signed, and how recent revocation lists must be."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from arcops.signer import SignerRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignaturePolicy:
-    """Who must have signed, and how fresh the revocations must be. By default nobody may sign, so everything is RED.
+    """Who must have signed, and how recent the revocation list must be. By default no key may sign, so everything is RED.
 
-    ``threshold`` is how many distinct signers each file needs. ``unsigned_paths`` are files, or directories with all that is in
-    them, that may lie outside every manifest. ``allow_untimed_certificates`` lets a certificate without a trusted time count
-    while it is still valid. ``expected_digest`` is ``sha256:…`` of what must have been signed. Ages are days.
+    ``threshold`` is how many distinct signers each file needs. ``unsigned_paths`` are files, or directories with everything in
+    them, that need no signature. With ``allow_untimed_certificates``, a certificate without a trusted time counts while it is
+    still valid. ``expected_digest`` is ``sha256:…`` of what must have been signed. Ages are days.
     """
 
     signers: tuple[SignerRule, ...] = ()
@@ -36,5 +36,5 @@ class SignaturePolicy:
             raise Refused(f"'expectedDigest' is {self.expected_digest!r}; write 'sha256:' and 64 hex digits")
 
     def tolerates(self, path: str) -> bool:
-        """May the file *path* lie outside every manifest?"""
+        """May the file *path* be unsigned?"""
         return any(path == named or path.startswith(f"{named.rstrip('/')}/") for named in self.unsigned_paths if named)

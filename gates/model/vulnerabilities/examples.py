@@ -73,23 +73,31 @@ def examples() -> Iterator[Example[VulnerabilitiesPolicy]]:
     ) -> Example[VulnerabilitiesPolicy]:
         return Example(name=name, verdict=verdict, evidence=(_LISTED, found, *more), policy=policy)
 
-    yield example("nothing known", Verdict.GREEN, _CLEAN, strict)
-    yield example("excused by an allowed signer", Verdict.GREEN, affected, heard, signed)
+    yield example("no known vulnerability", Verdict.GREEN, _CLEAN, strict)
+    yield example("excused by a VEX statement of an allowed signer", Verdict.GREEN, affected, heard, signed)
     yield example(
         "below the score that fails", Verdict.AMBER, replace(affected, matches=(replace(_MATCH, score=53),)), by_score
     )
     yield example("unsigned VEX beside clean packages", Verdict.AMBER, _CLEAN, heard, unsigned)
     sample = replace(_CLEAN, databases=(replace(_DATA, advisories=5),))
-    yield example("sample data, tolerated", Verdict.AMBER, sample, VulnerabilitiesPolicy(small_data=Level.WARN))
+    yield example(
+        "sample data, which the policy accepts with a warning",
+        Verdict.AMBER,
+        sample,
+        VulnerabilitiesPolicy(small_data=Level.WARN),
+    )
     yield example("sample data", Verdict.RED, sample, strict)
     yield example("affected", Verdict.RED, affected, by_score)
-    yield example("affected, and nobody allowed says otherwise", Verdict.RED, affected, heard, unsigned)
-    yield example("no severity known", Verdict.RED, replace(affected, matches=(replace(_MATCH, score=None),)), by_score)
-    undecided = replace(_MATCH, affected=Certainty.UNKNOWN, reason="has a version that cannot be read")
-    yield example("undecided", Verdict.RED, replace(affected, matches=(undecided,)), by_score)
+    yield example("affected, with an unsigned VEX statement", Verdict.RED, affected, heard, unsigned)
+    yield example("severity unknown", Verdict.RED, replace(affected, matches=(replace(_MATCH, score=None),)), by_score)
+    undecided = replace(_MATCH, affected=Certainty.UNKNOWN, reason="cannot be read")
+    yield example("a version that cannot be compared", Verdict.RED, replace(affected, matches=(undecided,)), by_score)
     stale = replace(_CLEAN, databases=(replace(_DATA, dated=datetime(2024, 10, 1, tzinfo=UTC)),))
     yield example("stale data", Verdict.RED, stale, strict)
     uncompared = Uncompared(component="model.cdx.json#w", name="werkzeug", purl=_PURL, reason="is of an ecosystem not imported")
     yield example(
-        "compared with nothing", Verdict.RED, Vulnerabilities(databases=(), compared=0, unmatched=(uncompared,)), strict
+        "no advisory data for a package",
+        Verdict.RED,
+        Vulnerabilities(databases=(), compared=0, unmatched=(uncompared,)),
+        strict,
     )

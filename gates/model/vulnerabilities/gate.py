@@ -1,16 +1,15 @@
-"""Known vulnerabilities in the listed packages.
+"""Are the packages that the SBOMs list free of known vulnerabilities?
 
-Why: a model is served by packages, and a published advisory is an attack that somebody has already written down. A clean
-answer is worth only as much as the data behind it: a stale or tiny database, or a component that was compared with nothing,
-looks exactly like safety.
+Why: a model is served by packages, and a published advisory describes an attack. A clean answer is worth only as much as the
+data behind it: an old or tiny database, or a component that was not compared, looks exactly like safety.
 
-Judged: whether an advisory covers a listed package at or above the policy's CVSS score, where no severity counts as the
-worst; whether every comparison could be decided; whether every package was compared, and there was one; how old, how large
-and how readable the advisory data is; and which VEX statements count. A VEX statement counts only when a signer that the
-policy allows is proven to have made it, it names a product by package URL, and says why. The latest one wins.
+Judged: whether an advisory covers a listed package at or above the policy's CVSS score (an unknown severity counts as the
+worst); whether every comparison gave a result; whether every package was compared, and there was at least one; how old, how
+large and how readable the advisory data is; and which VEX statements count. A VEX statement counts only if an allowed signer
+signed it, it names a product by package URL, and it gives a reason. The latest statement wins.
 
 Fix: upgrade to a fixed version and make the SBOM again; import newer data with 'arcops data import FILE'; have the supplier
-sign a VEX statement; or write a waiver with owner, reason and expiry about exactly this advisory and package.
+sign a VEX statement; or write a waiver with owner, reason and end date for exactly this advisory and package.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from gates.model.vulnerabilities.vex import Opinions, opinions
 
 
 class Level(Enum):
-    """How badly a shortcoming counts."""
+    """How grave a problem is."""
 
     WARN = "warn"
     FAIL = "fail"
@@ -43,8 +42,8 @@ class Level(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VulnerabilitiesPolicy:
     """Scores are CVSS base scores in tenths, 0 to 100: at ``fail_at`` or above a vulnerability fails, at ``warn_at`` or above
-    it warns. ``max_unreadable_per_thousand`` is how many of a thousand advisories may be unreadable. ``vex_signers`` are
-    those whose VEX statements count: by default nobody's.
+    it warns. ``max_unreadable_per_thousand`` is how many of a thousand advisories may be unreadable. ``vex_signers`` are the
+    signers whose VEX statements count: by default, no VEX statement counts.
     """
 
     fail_at: int = 0
@@ -66,44 +65,44 @@ class VulnerabilitiesPolicy:
             )
         if self.max_data_age_days < 0 or self.min_advisories < 0 or not 0 <= self.max_unreadable_per_thousand <= 1000:
             raise Refused(
-                "maxDataAgeDays, minAdvisories and maxUnreadablePerThousand must not be negative, the last at most 1000"
+                "maxDataAgeDays, minAdvisories and maxUnreadablePerThousand must not be negative; the last is at most 1000"
             )
 
 
 KNOWN = Rule(
     id="vulnerabilities/known",
-    asks="Is every listed package free of known vulnerabilities that the policy does not tolerate?",
+    asks="Is every listed package free of known vulnerabilities that the policy does not accept?",
     fix="Upgrade to a fixed version, or replace the package.",
 )
 UNDECIDED = Rule(
     id="vulnerabilities/undecided",
-    asks="Could it be decided for every advisory about a listed package whether it covers the version?",
-    fix="State the package's exact version as its registry writes it, or obtain a signed VEX statement about the advisory.",
+    asks="Could every advisory about a listed package be compared with the package's version?",
+    fix="State the package's exact version as its registry writes it, or get a signed VEX statement about the advisory.",
 )
 COVERAGE = Rule(
     id="vulnerabilities/coverage",
-    asks="Was every listed package compared with the advisories of its ecosystem, and was there one?",
+    asks="Is at least one package listed, and was every listed package compared with its ecosystem's advisories?",
     fix="Give the component a package URL with a version, and import its ecosystem's advisories: arcops data import FILE.",
 )
 DATA_AGE = Rule(
     id="vulnerabilities/data-age",
-    asks="Is all advisory data that was used recent enough?",
+    asks="Is all the advisory data recent enough?",
     fix="Fetch a newer OSV export of the ecosystem and run: arcops data import FILE.",
 )
 DATA_SIZE = Rule(
     id="vulnerabilities/data-size",
-    asks="Is all advisory data that was used large enough to be the ecosystem's whole export?",
-    fix="Import the ecosystem's full OSV export, or lower minAdvisories for an ecosystem that really has so few.",
+    asks="Is the advisory data large enough to be each ecosystem's full export?",
+    fix="Import the ecosystem's full OSV export, or lower 'minAdvisories' if the ecosystem really has so few advisories.",
 )
 DATA_SOUND = Rule(
     id="vulnerabilities/data-sound",
-    asks="Could the advisories in the data be read?",
-    fix="Fetch the export again; if it still cannot be read, a newer ArcOps may.",
+    asks="Could all advisories in the data be read?",
+    fix="Fetch the export again; if it still cannot be read, try a newer ArcOps.",
 )
 VEX = Rule(
     id="vulnerabilities/vex",
-    asks="Do all VEX statements at hand count, that is, are they sound and signed by somebody whom the policy allows?",
-    fix="Have an allowed signer attest the statement, or add the signer to vexSigners.",
+    asks="Do all VEX statements count: are they valid, and signed by a signer that the policy allows?",
+    fix="Have an allowed signer sign the statement, or add the signer to 'vexSigners'.",
 )
 
 
@@ -116,7 +115,7 @@ VEX = Rule(
     rules=(KNOWN, UNDECIDED, COVERAGE, DATA_AGE, DATA_SIZE, DATA_SOUND, VEX),
 )
 def vulnerabilities(seen: Seen, policy: VulnerabilitiesPolicy) -> Iterator[Finding]:
-    """Judge every advisory that is left after the VEX statements that count, then the data behind the answer."""
+    """Judge every advisory that no VEX statement excuses, then the data behind the answer."""
     found, listed, said = seen[Vulnerabilities], seen[Sboms], seen.get(Vex)
     heard = opinions(said, listed.body, policy.vex_signers, at=seen.at, named=(seen.subject_name, seen.subject_digests))
     open_issues = issues(found.body.matches, heard)
@@ -143,11 +142,11 @@ def _known(
         elif issue.score >= policy.warn_at:
             answer = KNOWN.warns
         else:
-            yield KNOWN.passes(f"{issue.text} That is below the policy's {_tenths(policy.warn_at)}.", found, about=issue.about)
+            yield KNOWN.passes(f"{issue.text} The policy warns from {_tenths(policy.warn_at)}.", found, about=issue.about)
             continue
         yield answer(issue.text, found, about=issue.about, fix=fix)
     if clean:
-        yield KNOWN.passes(f"No advisory is known to cover any of the {found.body.compared} compared packages.", found)
+        yield KNOWN.passes(f"No known advisory covers any of the {found.body.compared} compared package(s).", found)
 
 
 def _undecided(found: Evidence[Vulnerabilities], open_issues: tuple[Issue, ...]) -> Iterator[Finding]:
@@ -155,7 +154,7 @@ def _undecided(found: Evidence[Vulnerabilities], open_issues: tuple[Issue, ...])
     for issue in undecided:
         yield UNDECIDED.unknown(issue.text, found, about=issue.about)
     if not undecided:
-        yield UNDECIDED.passes("Every advisory about a compared package was decided.", found)
+        yield UNDECIDED.passes("For every advisory about a compared package, it is known whether it covers the version.", found)
 
 
 def _coverage(found: Evidence[Vulnerabilities], listed: Evidence[Sboms], policy: VulnerabilitiesPolicy) -> Iterator[Finding]:
@@ -164,34 +163,38 @@ def _coverage(found: Evidence[Vulnerabilities], listed: Evidence[Sboms], policy:
         if document.problems:
             sound = False
             yield COVERAGE.unknown(
-                f"{document.path} breaks its specification, so nobody knows whether it lists every package.",
+                f"{document.path} breaks its specification, so it is unknown whether it lists every package.",
                 listed,
                 about=document.path,
-                fix="Make a sound SBOM; the findings about the SBOM say what is wrong.",
+                fix="Make a valid SBOM; the findings of the gate 'sbom' say what is wrong.",
             )
     total = sum(len(document.components) + (document.root is not None) for document in listed.body.documents)
     told = body.compared + len(body.unmatched) + len(body.not_applicable)
     if total != told:
         sound = False
-        yield COVERAGE.unknown(f"The SBOMs list {total} components, and the matcher accounts for {told}.", found, listed)
+        yield COVERAGE.unknown(f"The SBOMs list {total} components, but the comparison reports {told}.", found, listed)
     for one in body.unmatched:
         sound = False
         answer = COVERAGE.fails if policy.unmatched is Level.FAIL else COVERAGE.warns
         name = one.purl or f"{one.name} ({one.component})"
         yield answer(
-            f"Component {name} was compared with nothing: it {one.reason}.", found, listed, about=one.purl or one.component
+            f"Component {name} was not compared with any advisory: it {one.reason}.",
+            found,
+            listed,
+            about=one.purl or one.component,
         )
     if not body.compared and policy.require_packages:
         sound = False
         yield COVERAGE.fails(
-            f"Nothing was matched: of {total} listed components none is a package that could be compared.",
+            f"Nothing was compared: none of the {total} listed components is a package that could be compared.",
             found,
             listed,
-            fix="Make an SBOM that lists the packages which serve the model, with package URLs and versions.",
+            fix="Make an SBOM that lists the packages that serve the model, with package URLs and versions.",
         )
     if sound:
         yield COVERAGE.passes(
-            f"All {body.compared} listed packages were compared; {len(body.not_applicable)} other components are no packages.",
+            f"All {body.compared} listed package(s) were compared; {len(body.not_applicable)} other component(s) are not"
+            " packages.",
             found,
             listed,
         )
@@ -200,11 +203,11 @@ def _coverage(found: Evidence[Vulnerabilities], listed: Evidence[Sboms], policy:
 def _data(found: Evidence[Vulnerabilities], policy: VulnerabilitiesPolicy, seen: Seen) -> Iterator[Finding]:
     if not found.body.databases:
         for rule in (DATA_AGE, DATA_SIZE, DATA_SOUND):
-            yield rule.passes("No advisory data was used, for no listed package has any here.", found)
+            yield rule.passes("No advisory data was used, because no imported data covers the listed packages.", found)
     for database in found.body.databases:
         yield _age(found, database, policy, seen)
         small = database.advisories < policy.min_advisories
-        size = f"The {database.ecosystem} data holds {database.advisories} advisories in force"
+        size = f"The {database.ecosystem} data holds {database.advisories} valid advisories"
         if small:
             answer = DATA_SIZE.fails if policy.small_data is Level.FAIL else DATA_SIZE.warns
             yield answer(f"{size}, fewer than {policy.min_advisories}, so it may be a sample.", found, about=database.ecosystem)
@@ -214,7 +217,7 @@ def _data(found: Evidence[Vulnerabilities], policy: VulnerabilitiesPolicy, seen:
         text = f"{lost} of the {everything} advisories of the {database.ecosystem} data could not be read"
         if lost * 1000 > policy.max_unreadable_per_thousand * everything:
             allowed = policy.max_unreadable_per_thousand
-            yield DATA_SOUND.fails(f"{text}, more than the {allowed} in a thousand allowed.", found, about=database.ecosystem)
+            yield DATA_SOUND.fails(f"{text}; the policy allows {allowed} in a thousand.", found, about=database.ecosystem)
         else:
             yield DATA_SOUND.passes(f"{text}.", found, about=database.ecosystem)
 
@@ -228,7 +231,7 @@ def _age(found: Evidence[Vulnerabilities], database: Database, policy: Vulnerabi
             f"The {name} data is dated {dated:%Y-%m-%d}, in the future.",
             found,
             about=name,
-            fix="Set the clock right, or fetch the export again.",
+            fix="Correct the clock, or fetch the export again.",
         )
     days = (seen.at - dated).days
     if seen.at - dated > timedelta(days=policy.max_data_age_days):
@@ -238,19 +241,19 @@ def _age(found: Evidence[Vulnerabilities], database: Database, policy: Vulnerabi
             found,
             about=name,
         )
-    return DATA_AGE.passes(f"The {name} data was last changed on {dated:%Y-%m-%d}, {days} days ago.", found, about=name)
+    return DATA_AGE.passes(f"The {name} data was last changed on {dated:%Y-%m-%d}, {days} day(s) ago.", found, about=name)
 
 
 def _vex(found: Evidence[Vulnerabilities], said: Evidence[Vex] | None, heard: Opinions) -> Iterator[Finding]:
     if said is None:
-        yield VEX.passes("No VEX statement is at hand, so none was applied.", found)
+        yield VEX.passes("There is no VEX statement, so none was applied.", found)
         return
     for about, text in heard.ignored:
         yield VEX.warns(text, said, about=about)
     for about, text in heard.applied(found.body.matches):
         yield VEX.passes(text, said, found, about=about)
     if not heard.ignored:
-        yield VEX.passes(f"All {heard.counted} VEX statements at hand count.", said)
+        yield VEX.passes(f"All {heard.counted} VEX statements count.", said)
 
 
 def _tenths(score: int) -> str:

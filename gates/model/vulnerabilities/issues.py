@@ -1,4 +1,4 @@
-"""From advisories to issues: what several databases say of one vulnerability in one package is said to people once."""
+"""From advisories to issues: one vulnerability in one package is reported once, even if several databases describe it."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def _issue(group: list[Match], heard: Opinions) -> Issue:
 
 
 def _called(group: list[Match]) -> str:
-    """What people call it: every CVE of the group, or else every GHSA, or else every id. All of them, so that a waiver which
-    names one never covers another that joins later."""
+    """The usual name: every CVE of the group, or else every GHSA, or else every id. All of them, so that a waiver that names
+    one never covers another that is added later."""
     names = {name for match in group for name in (match.advisory, *match.aliases)}
     for prefix in ("CVE-", "GHSA-"):
         chosen = sorted(name for name in names if name.startswith(prefix))

@@ -1,4 +1,4 @@
-"""Under which names one vulnerability in one package is known, in several databases."""
+"""The names of one vulnerability in one package, in several databases."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from arcops.seen.vulnerabilities import Match
 def named(matches: tuple[Match, ...]) -> Iterator[tuple[Match, frozenset[str]]]:
     """Every match with the names, in upper case, under which its vulnerability is known.
 
-    Aliases are transitive (OSV schema, ``aliases``), so the names are those of the whole group; but where a group spans two
-    CVEs, an opinion about one must not excuse the other, and each match keeps its own names.
+    Aliases are transitive (OSV schema, ``aliases``), so the names are those of the whole group. But if a group spans two CVEs,
+    a statement about one must not excuse the other, so each match keeps its own names.
     """
     for group in groups(matches):
         everything = frozenset().union(*(names_of(match) for match in group))

@@ -1,4 +1,4 @@
-"""Which VEX statements count, and which matches they excuse. The latest opinion wins; of two at one moment, the worse one."""
+"""Which VEX statements count, and which matches they excuse. The latest statement wins; of two with one time, the worse one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXCUSES = (Status.NOT_AFFECTED, Status.FIXED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """A statement that counts, with the moment it holds from and the allowed signer who made it."""
+    """A statement that counts, with the time from which it applies and the allowed signer who made it."""
 
     statement: VexStatement
     status: Status
@@ -30,7 +30,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinions:
-    """``ignored`` are pairs of about and sentence. ``roots`` maps a document's path to the package URL it is about."""
+    """``ignored`` are pairs of about and sentence. ``roots`` maps a document's path to the package URL that it is about."""
 
     opinions: tuple[Opinion, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
@@ -80,7 +80,9 @@ def _inside(product: Product, root: str, purl: str) -> bool:
 
 
 def covers(stated: str, purl: str) -> bool:
-    """Does the canonical package URL *stated* speak of *purl*? What it leaves out (version, qualifiers) may be anything."""
+    """Does the canonical package URL *stated* cover *purl*? A part that it leaves out (version, qualifiers) matches
+    anything.
+    """
     base, version, qualifiers, subpath = _split(stated)
     own_base, own_version, own_qualifiers, own_subpath = _split(purl)
     return (
@@ -135,13 +137,13 @@ def _why(document: VexSeen) -> str:
     if document.problem:
         return document.problem
     if not document.signers:
-        return "nothing proves who signed it"
-    return f"the policy does not let {', '.join(str(signer) for signer in document.signers)} make VEX statements"
+        return "its signer is not proven"
+    return f"the policy does not accept VEX statements signed by {', '.join(str(signer) for signer in document.signers)}"
 
 
 def _problem(statement: VexStatement, at: datetime) -> str:
     if statement.problem:
         return statement.problem
     if statement.at is not None and statement.at > at:
-        return f"it is dated {statement.at:%Y-%m-%d}, in the future"
+        return f"it is dated {statement.at:%Y-%m-%d}, which is in the future"
     return ""

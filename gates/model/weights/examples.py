@@ -50,19 +50,19 @@ def examples() -> Iterable[Example[WeightsPolicy]]:
         policy=WeightsPolicy(),
     )
     yield Example(
-        name="a state dictionary of plain tensors, where the policy allows what it imports",
+        name="a state dictionary of plain tensors, and the policy allows what it imports",
         verdict=Verdict.GREEN,
         evidence=(_tree(_pickle("collections.OrderedDict", "torch._utils._rebuild_tensor_v2"), _CONFIG),),
         policy=torch,
     )
     yield Example(
-        name="code of the model's own that the policy accepts stays visible",
+        name="the model brings its own code, and the policy accepts it with a warning",
         verdict=Verdict.AMBER,
         evidence=(_tree(_TENSORS, _source()),),
         policy=WeightsPolicy(formats=(*SAFE_FORMATS, "python"), code=True),
     )
     yield Example(
-        name="a pickle that imports what nobody allowed",
+        name="a pickle that imports a name that is not allowed",
         verdict=Verdict.RED,
         evidence=(_tree(_pickle("posix.system"), _CONFIG),),
         policy=torch,
@@ -74,13 +74,13 @@ def examples() -> Iterable[Example[WeightsPolicy]]:
         policy=torch,
     )
     yield Example(
-        name="a chat template that reaches further than the conversation",
+        name="a chat template that reads more than the conversation",
         verdict=Verdict.RED,
         evidence=(_tree(_TENSORS, _template()),),
         policy=WeightsPolicy(),
     )
     yield Example(
-        name="text under a name that is not known here",
+        name="text in a file whose name ArcOps does not know",
         verdict=Verdict.RED,
         evidence=(_tree(_TENSORS, _unheard()),),
         policy=WeightsPolicy(),

@@ -1,14 +1,14 @@
-"""Can loading these weights do nothing but load weights?
+"""Does loading these weights load weights, and nothing else?
 
-Why: Most formats for weights run code when they are loaded, and scanners that list what is bad miss what is new. So the
-question is turned round: a model passes only if every file is of a format, and every import of a name, that was allowed.
+Why: Most formats for weights can run code when they are loaded, and scanners that list bad content miss new attacks. So this
+gate works with allow-lists: a model passes only if every file has an allowed format and every import an allowed name.
 
-Judged: that there are weights; that every file's format, told by its bytes, and for text by its name as well, is allowed;
-that nothing about any file is odd, cut off, lying or hidden; that pickles and settings import only allowed names; that
-chat templates do nothing but make text; that nothing runs code; that ONNX files pull in only files of the model.
+Judged: that there are weights; that every file's format is allowed (the format follows from its bytes, and for text also from
+its name); that no file is malformed, cut off, misleading or hidden; that pickles and settings import only allowed names; that
+chat templates only make text; that no code is run; that ONNX files refer only to files of the model.
 
-Fix: Convert the weights to safetensors, GGUF or ONNX at a place you trust. Where a pickle must stay, allow the names that it
-needs one by one under `imports`; remove whatever is not needed to serve the model.
+Fix: Convert the weights to safetensors, GGUF or ONNX on a machine that you trust. If a pickle must stay, allow the names that
+it needs one by one under `imports`. Remove every file that is not needed to serve the model.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from gates.words import shown
 PRESENT = Rule(
     id="weights/present",
     asks="Is there at least one file of weights?",
-    fix="Name the folder that holds the weights, in a format that is known here.",
+    fix="Name the folder that holds the weights. They must have a format that ArcOps knows.",
 )
 READABLE = Rule(
     id="weights/readable",
-    asks="Could every file be read to its end by its own rules, without anything odd?",
-    fix="Get the file again from its maker; if it is the same there, convert it at a place you trust, or leave it out.",
+    asks="Could every file be read to its end by the rules of its format, without a fault?",
+    fix="Get the file again from its maker. If it is the same, convert it on a machine that you trust, or remove it.",
 )
 FORMATS = Rule(
     id="weights/formats",
-    asks="Is every file of an allowed format?",
-    fix="Convert the file to an allowed format or remove it; allow its format under 'formats' only if you know what loads it.",
+    asks="Does every file have an allowed format?",
+    fix="Convert the file to an allowed format or remove it. Add its format to 'formats' only if you know what loads it.",
 )
 IMPORTS = Rule(
     id="weights/imports",
     asks="Does loading import only names that the policy allows?",
-    fix="Convert the weights to safetensors; or, if the name is harmless and needed, add it to 'imports'.",
+    fix="Convert the weights to safetensors. If the name is harmless and needed, you can add it to 'imports'.",
 )
 CODE = Rule(
     id="weights/code",
-    asks="Does loading run no code that the model brings?",
-    fix="Use weights that need no code of the model's own; 'code: true' accepts it, once someone has read that code.",
+    asks="Can the model be loaded without running code of its own?",
+    fix="Use weights that need no code of their own. After a review of the code, 'code: true' accepts it.",
 )
 EXTERNAL = Rule(
     id="weights/external",
-    asks="Is every file that a model file pulls in a part of the model?",
+    asks="Is every file that a model file refers to part of the model?",
     fix="Put the missing file beside the model, or export the model with its data inside.",
 )
 OPERATORS = Rule(
     id="weights/operators",
-    asks="Do all operators belong to the standard, or to domains that the policy allows?",
-    fix="Export with standard operators, or name the domain under 'operatorDomains' if your runtime has it built in.",
+    asks="Do all operators belong to the ONNX standard, or to domains that the policy allows?",
+    fix="Export with standard operators, or add the domain to 'operatorDomains' if your runtime supports it.",
 )
 
 _PICKLED_FORMATS = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar", "torch-script")
@@ -65,11 +65,11 @@ _PLAIN_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "keras", "keras
 WEIGHT_FORMATS = frozenset((*_PICKLED_FORMATS, *_PLAIN_FORMATS))
 
 SAFE_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "sentencepiece", "json", "text", "image", "pdf", "empty")
-"""Formats that hold data and nothing else; ``text`` is text under a name that no tool runs."""
+"""Formats that hold only data; ``text`` is text under a name that no tool runs."""
 
 _UNKNOWN = {
-    "other": "of no format that is known here",
-    "unknown-text": "text of a kind that is not known here, so a tool may run it",
+    "other": "of a format that ArcOps does not know",
+    "unknown-text": "text of a kind that ArcOps does not know, so a tool may run it",
 }
 
 TORCH_TENSOR_IMPORTS = (
@@ -87,20 +87,20 @@ TORCH_TENSOR_IMPORTS = (
     "torch.LongStorage",
     "torch.ShortStorage",
 )
-"""What a PyTorch state dictionary of plain tensors imports, for profiles that must take one."""
+"""What a PyTorch state dictionary of plain tensors imports, for policies that must accept one."""
 
 _LOADED_NAMES = (
     *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill", ".p", ".pk"),
     *(".h5", ".hdf5", ".keras", ".mlmodel", ".tflite", ".pb", ".plan", ".engine", ".trt", ".mat", ".marshal", ".nemo", ".mar"),
     *(".sqlite", ".db", ".doc", ".xls", ".ppt", ".docx", ".xlsx", ".pptx", ".msi", ".parquet", ".arrow", ".feather"),
 )
-"""Names by which some other program than ONNX's takes a file for its own."""
+"""Endings by which a program other than ONNX's would open a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsPolicy:
     """``formats`` and ``imports`` are allow-lists, matched exactly. ``code`` accepts formats and files that run code.
-    ``operator_domains`` are ONNX domains beyond the standard's own.
+    ``operator_domains`` are ONNX domains beyond the standard.
     """
 
     formats: tuple[str, ...] = SAFE_FORMATS
@@ -119,16 +119,22 @@ class WeightsPolicy:
 def weights(seen: Seen, policy: WeightsPolicy) -> Iterator[Finding]:
     tree = seen[Tree]
     yield _present(tree)
-    yield from _each(READABLE, tree, _problems(tree), "All {count} files read to their end by their own rules.")
-    yield from _each(FORMATS, tree, _formats(tree, policy), "All {count} files are of allowed formats.")
-    yield from _each(IMPORTS, tree, _imports(tree, policy), "None of {count} files imports a name that is not allowed.")
-    yield from _each(CODE, tree, _code(tree, policy), "None of {count} files runs code that was not accepted.")
-    yield from _each(EXTERNAL, tree, _external(tree), "Every file that one of {count} files pulls in is a part of the model.")
-    yield from _each(OPERATORS, tree, _operators(tree, policy), "None of {count} files needs operators that were not allowed.")
+    yield from _each(
+        READABLE, tree, _problems(tree), "All {count} file(s) could be read to their end by the rules of their formats."
+    )
+    yield from _each(FORMATS, tree, _formats(tree, policy), "All {count} file(s) have allowed formats.")
+    yield from _each(IMPORTS, tree, _imports(tree, policy), "None of the {count} file(s) imports a name that is not allowed.")
+    yield from _each(CODE, tree, _code(tree, policy), "None of the {count} file(s) runs code that was not accepted.")
+    yield from _each(
+        EXTERNAL, tree, _external(tree), "Every file that one of the {count} files refers to is part of the model."
+    )
+    yield from _each(
+        OPERATORS, tree, _operators(tree, policy), "None of the {count} files needs operators that are not allowed."
+    )
 
 
 def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: str) -> Iterator[Finding]:
-    """*findings*, or one PASS that says how many files were looked at."""
+    """*findings*, or one PASS that says how many files were checked."""
     well = rule.passes(good.format(count=len(tree.body.files)), tree)
     return listed(findings, well, rest="There are {count} more findings of this rule.")
 
@@ -136,16 +142,18 @@ def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: s
 def _present(tree: Evidence[Tree]) -> Finding:
     found = [file for file in tree.body.files if file.content.format in WEIGHT_FORMATS]
     if not found:
-        return PRESENT.fails(f"No weights were found among {len(tree.body.files)} files.", tree)
+        return PRESENT.fails(f"No weights were found among {len(tree.body.files)} file(s).", tree)
     size = sum(file.size for file in found)
     formats = ", ".join(sorted({file.content.format for file in found}))
-    return PRESENT.passes(f"{len(found)} files of weights ({formats}) hold {size:,} bytes.", tree)
+    return PRESENT.passes(f"{len(found)} file(s) of weights ({formats}) hold {size:,} bytes.", tree)
 
 
 def _problems(tree: Evidence[Tree]) -> Iterator[Finding]:
     for trouble in tree.body.troubles:
         name = shown(trouble.path)
-        yield READABLE.unknown(f"{name} could not be read, so it may hold anything: {shown(trouble.reason)}.", tree, about=name)
+        yield READABLE.unknown(
+            f"{name} could not be read, so its content is unknown: {shown(trouble.reason)}.", tree, about=name
+        )
     for file in tree.body.files:
         for problem in file.content.problems:
             name = shown(file.path)
@@ -172,7 +180,10 @@ def _imports(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
             if name not in allowed:
                 path = shown(file.path)
                 yield IMPORTS.fails(
-                    f"Loading {path} imports {name}.", tree, about=f"{name} in {path}", location=Location(path=path)
+                    f"Loading {path} imports {name}, which the policy does not allow.",
+                    tree,
+                    about=f"{name} in {path}",
+                    location=Location(path=path),
                 )
 
 
@@ -181,7 +192,7 @@ def _code(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
         if file.content.code:
             path = shown(file.path)
             why = f" ({'; '.join(file.content.notes)})" if file.content.notes else ""
-            text = f"{path} ({file.content.format}) brings code that loading it can run{why}."
+            text = f"{path} ({file.content.format}) brings code that can run when it is loaded{why}."
             answer = CODE.warns if policy.code else CODE.fails
             yield answer(text, tree, about=path, location=Location(path=path))
 
@@ -193,7 +204,7 @@ def _external(tree: Evidence[Tree]) -> Iterator[Finding]:
         for named, wanted in zip(file.content.refers, _referred(file), strict=True):
             if wanted not in there:
                 yield EXTERNAL.fails(
-                    f"{path} pulls in {shown(named)}, which is no file of the model.",
+                    f"{path} refers to {shown(named)}, which is not a file of the model.",
                     tree,
                     about=f"{shown(named)} in {path}",
                     location=Location(path=path),
@@ -206,7 +217,7 @@ def _operators(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]
             if domain not in policy.operator_domains:
                 path = shown(file.path)
                 yield OPERATORS.fails(
-                    f"{path} needs operators of the domain {domain}.",
+                    f"{path} needs operators of the domain {domain}, which the policy does not allow.",
                     tree,
                     about=f"{domain} in {path}",
                     location=Location(path=path),

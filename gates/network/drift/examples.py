@@ -93,14 +93,14 @@ def examples() -> Iterator[Example[DriftPolicy]]:
     def policies(*live: PolicySeen) -> Network:
         return replace(_SHOP, policies=live)
 
-    yield example("the cluster holds what was declared", Verdict.GREEN, _SHOP)
+    yield example("the cluster has exactly what was declared", Verdict.GREEN, _SHOP)
     unused = replace(_policy("unused", 60), pods=Selector(labels=_labels("nothing")))
-    yield example("a policy more, which changes nothing", Verdict.GREEN, policies(_WEB, _DB, unused))
+    yield example("one more policy, which changes nothing", Verdict.GREEN, policies(_WEB, _DB, unused))
     yield example("a namespace that is taken as found", Verdict.GREEN, _SYSTEM, found=("kube-*",))
     yield example("a connection that was declared is gone", Verdict.AMBER, policies(_WEB, _policy("db", 40)))
-    yield example("a port more than was declared", Verdict.RED, policies(_WEB, replace(_DB, ingress=(*_DB.ingress, _ssh()))))
+    yield example("one more port than was declared", Verdict.RED, policies(_WEB, replace(_DB, ingress=(*_DB.ingress, _ssh()))))
     yield example("a policy that was declared is gone", Verdict.RED, policies(_DB))
-    yield example("a workload in a namespace that nobody declared", Verdict.RED, _SYSTEM)
+    yield example("a workload in a namespace that was not declared", Verdict.RED, _SYSTEM)
     service = ServiceSeen(
         namespace="shop",
         name="db",
@@ -109,15 +109,15 @@ def examples() -> Iterator[Example[DriftPolicy]]:
         selector=Selector(labels=_labels("db")),
         ports=(ServicePort(name="", protocol=Protocol.TCP, port=80, target=8080, node_port=30080),),
     )
-    yield example("a way in that was not declared", Verdict.RED, replace(_SHOP, services=(service,)))
+    yield example("an entry from outside that was not declared", Verdict.RED, replace(_SHOP, services=(service,)))
     host = replace(_SHOP.pods[0], host_network=True)
-    yield example("a pod that moved into the network of its node", Verdict.RED, replace(_SHOP, pods=(host, _SHOP.pods[1])))
+    yield example("a pod that now uses the network of its node", Verdict.RED, replace(_SHOP, pods=(host, _SHOP.pods[1])))
     lax = PeerAuthenticationSeen(namespace="shop", name="lax", at=_at(75), mode="PERMISSIVE", selector=None)
-    yield example("the mesh is told something else", Verdict.RED, replace(_SHOP, mesh=MeshSeen(peer_authentications=(lax,))))
+    yield example("the mesh has another setting", Verdict.RED, replace(_SHOP, mesh=MeshSeen(peer_authentications=(lax,))))
     unseen = Complaint(
         at=_at(1), about="networkpolicies", field="", text="it was not seen when this was saved: the API server answers 403"
     )
-    yield example("the cluster did not show all", Verdict.RED, replace(_SHOP, unread=(unseen,)))
+    yield example("a part of the cluster could not be read", Verdict.RED, replace(_SHOP, unread=(unseen,)))
     yield example("every namespace is taken as found", Verdict.GREEN, _SHOP, found=("*",))
 
 

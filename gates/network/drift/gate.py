@@ -1,15 +1,17 @@
-"""Does the network of a cluster still let talk what was declared, and nothing else?
+"""Does the network of a cluster still allow the declared connections, and no others?
 
-Why: manifests are reviewed, and clusters are changed by hand, by controllers and by whoever got in. A policy that was edited in
-the cluster keeps its name, so comparing names or texts says too little: what counts is who may talk now that could not before.
+Why: manifests are reviewed, but clusters are changed by hand, by controllers and by attackers. A policy that was edited in the
+cluster keeps its name, so a comparison of names or texts says too little. What counts is which connections are possible now
+that were not declared.
 
-Judged: for every namespace, who may open connections to whom by the declared manifests and by the cluster's own objects, each
-computed from all policies together, with the API server's defaults filled in on both sides. More is RED, less is AMBER, and
-text that changes nothing is noted. What could not be read or seen on either side, and what differs in the mesh or at gateways,
-whose effect nothing here computes, is UNKNOWN. Namespaces under 'asFound' that nobody declared are taken as they are.
+Judged: for every namespace, which connections are allowed by the declared manifests and by the cluster's own objects, each
+computed from all policies together, with the API server's defaults filled in on both sides. More connections are RED, fewer are
+AMBER, and changes of text without effect are noted. What could not be read on either side is UNKNOWN. So is a difference in the
+mesh or at gateways, because ArcOps does not compute its effect. Namespaces under 'asFound' that are not declared are accepted
+as they are.
 
-Fix: apply the declared manifests again, or declare what is really wanted and have it reviewed. 'arcops network reach' says
-which rules decide about one connection.
+Fix: apply the declared manifests again, or declare what you want and have it reviewed. 'arcops network reach' says which rules
+decide about one connection.
 """
 
 from __future__ import annotations
@@ -31,46 +33,46 @@ from reach.drift import Change, Difference, Drift, Way, compare, declared_namesp
 
 DECLARED = Rule(
     id="drift/declared",
-    asks="Could everything that was declared be read and understood?",
-    fix="Mend the file at that line, or put what it stands for there as plain manifests; 'arcops network check' tells more.",
+    asks="Could all declared manifests be read and judged?",
+    fix="Correct the file at that line, or replace it by plain manifests; 'arcops network check' gives details.",
 )
 SEEN = Rule(
     id="drift/seen",
-    asks="Could everything in the cluster that may move packets be seen and understood?",
-    fix="Grant the role in deployments/kubernetes/network-reader.yaml, and look again; what was not seen may open anything.",
+    asks="Could everything in the cluster that affects the network be read and judged?",
+    fix="Grant the role in deployments/kubernetes/network-reader.yaml, and check again: what was not seen may open anything.",
 )
 SCOPE = Rule(
     id="drift/scope",
     asks="Is at least one namespace compared?",
-    fix="Declare a namespace, or narrow 'asFound' of gate 'drift': it takes every namespace of the cluster as it is.",
+    fix="Declare a namespace, or narrow 'asFound' of gate 'drift': it accepts every namespace of the cluster as it is.",
 )
 GAINED = Rule(
     id="drift/gained",
-    asks="May nothing talk that was not declared to?",
-    fix="Apply the declared manifests again and remove what they do not name; if it is wanted, declare it.",
+    asks="Are all connections that the cluster allows declared?",
+    fix="Apply the declared manifests again and remove objects that they do not name; if you want the connection, declare it.",
 )
 LOST = Rule(
     id="drift/lost",
-    asks="May everything talk that was declared to?",
-    fix="Apply the declared manifests again; if it is no longer wanted, take it out of them.",
+    asks="Does the cluster allow all declared connections?",
+    fix="Apply the declared manifests again; if you no longer want the connection, remove it from them.",
 )
 LAYERS = Rule(
     id="drift/layers",
-    asks="Do mesh and gateways say what was declared?",
-    fix="Apply the declared object again, or declare it as it is; what it changes is not computed here.",
+    asks="Are mesh and gateways as they were declared?",
+    fix="Apply the declared object again, or declare it as it is; ArcOps does not compute its effect.",
 )
 TEXT = Rule(
     id="drift/text",
-    asks="Was the text of both sides compared?",
-    fix="Apply the declared manifests again, so that the next reader finds what was declared.",
+    asks="Was the text of the objects compared?",
+    fix="Apply the declared manifests again, so that the cluster shows what was declared.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftPolicy:
-    """``as_found`` are patterns of namespaces (``kube-*``) that are taken as the cluster has them, where nobody declared them.
+    """``as_found`` are patterns of namespaces (``kube-*``) that are accepted as the cluster has them, if they are not declared.
 
-    ``harmless`` are kinds (``Kind.group``) that move no packet.
+    ``harmless`` are kinds (``Kind.group``) that do not affect the network.
     """
 
     as_found: tuple[str, ...] = ()
@@ -86,23 +88,23 @@ class DriftPolicy:
     takes=("network",),
 )
 def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
-    """The findings on what differs."""
+    """The findings on the differences."""
     declared, live = seen[Declared], seen[Network]
-    yield from _clear(DECLARED, declared.body.network, declared, policy, "Everything that was declared is understood.")
-    yield from _clear(SEEN, live.body, live, policy, "Everything that the cluster showed is understood.")
+    yield from _clear(DECLARED, declared.body.network, declared, policy, "All declared manifests could be read and judged.")
+    yield from _clear(SEEN, live.body, live, policy, "Everything that the cluster showed could be read and judged.")
     found = compare(declared.body.network, live.body, policy.as_found)
     yield _scope(found, declared, live)
     both = (declared, live)
     changes = {way: [one for one in found.reach if one.way is way] for way in Way}
     yield from listed(
         (_gained(one, both) for one in changes[Way.GAINED]),
-        GAINED.passes("Nothing may talk that was not declared to.", *both),
+        GAINED.passes("All connections that the cluster allows are declared.", *both),
     )
     yield from listed(
-        (_lost(one, both) for one in changes[Way.LOST]), LOST.passes("Everything may talk that was declared to.", *both)
+        (_lost(one, both) for one in changes[Way.LOST]), LOST.passes("The cluster allows all declared connections.", *both)
     )
     yield from listed(
-        (_layer(one, both) for one in found.layers), LAYERS.passes("Mesh and gateways are told what was declared.", *both)
+        (_layer(one, both) for one in found.layers), LAYERS.passes("Mesh and gateways are as they were declared.", *both)
     )
     yield from _notes(found, both)
 
@@ -118,8 +120,8 @@ def _clear(
 def _scope(found: Drift, declared: Evidence[Declared], live: Evidence[Network]) -> Finding:
     compared = (declared_namespaces(declared.body.network) | declared_namespaces(live.body)) - {*found.as_found}
     if not compared:
-        return SCOPE.unknown("No namespace was compared, for every one is taken as found.", declared, live)
-    taken = f"; taken as found: {', '.join(found.as_found[:20])}" if found.as_found else ""
+        return SCOPE.unknown("No namespace was compared, because 'asFound' covers every one.", declared, live)
+    taken = f"; accepted as found: {', '.join(found.as_found[:20])}" if found.as_found else ""
     more = f" and {len(found.as_found) - 20} more" if len(found.as_found) > 20 else ""
     return SCOPE.passes(shown(f"{len(compared)} namespace(s) were compared{taken}{more}."), declared, live)
 
@@ -133,7 +135,7 @@ def _gained(one: Change, both: Both) -> Finding:
 
 
 def _lost(one: Change, both: Both) -> Finding:
-    text = f"{one.source} was declared to reach {one.target} ({one.ports}), and may not."
+    text = f"{one.source} may not open connections to {one.target} ({one.ports}), although this was declared."
     return LOST.warns(shown(text), *both, about=_way(one))
 
 
@@ -142,18 +144,18 @@ def _way(one: Change) -> str:
 
 
 def _layer(one: Difference, both: Both) -> Finding:
-    text = f"{_differs(one)}; what that changes is not known here."
+    text = f"{_differs(one)}; ArcOps does not compute the effect of this."
     return LAYERS.unknown(shown(text), *both, about=shown(one.title), location=one.at)
 
 
 def _notes(found: Drift, both: Both) -> Iterator[Finding]:
-    """What differs in the text. It is no fault in itself: what it changes is among the connections."""
+    """Differences in the text. They are not faults: their effects are among the connections."""
     for one in found.objects[:MOST]:
         yield TEXT.passes(shown(f"{_differs(one)}."), *both, about=shown(one.title), location=one.at)
     if len(found.objects) > MOST:
         yield TEXT.passes(f"{len(found.objects) - MOST} more objects differ and are not listed here.", *both)
     if not found.objects:
-        yield TEXT.passes("No object says anything else than was declared.", *both)
+        yield TEXT.passes("No object differs from its declaration.", *both)
 
 
 def _differs(one: Difference) -> str:
@@ -161,6 +163,6 @@ def _differs(one: Difference) -> str:
     words = {
         Way.GAINED: f"{one.title} is not declared ({at} in the cluster)",
         Way.LOST: f"{one.title} is not in the cluster (declared at {at})",
-        None: f"{one.title} says something else than was declared ({at} in the cluster)",
+        None: f"{one.title} differs from its declaration ({at} in the cluster)",
     }
     return words[one.way]

@@ -72,31 +72,31 @@ def examples() -> Iterator[Example[GatewayPolicy]]:
         body = replace(_SHOP, **change)
         return Example(name=name, verdict=verdict, evidence=(body,), policy=policy or GatewayPolicy())
 
-    yield example("an exact name, by TLS from end to end", Verdict.GREEN)
-    yield example("nothing says that TLS is spoken to the backend", Verdict.AMBER, backend_tls=())
+    yield example("an exact host name, with TLS from end to end", Verdict.GREEN)
+    yield example("no object requires TLS to the backend", Verdict.AMBER, backend_tls=())
     yield example(
         "plain text to backends, which this policy accepts", Verdict.GREEN, GatewayPolicy(plain_backends=True), backend_tls=()
     )
     yield example("a route to no Gateway", Verdict.AMBER, routes=(replace(_ROUTE, parents=()),))
-    yield example("a Gateway that no manifest makes", Verdict.RED, gateways=())
+    yield example("a Gateway that no manifest defines", Verdict.RED, gateways=())
     elsewhere = replace(_GATEWAY, namespace="edge")
     parent = replace(_ROUTE.parents[0], namespace="edge")
     yield example(
-        "a Gateway that takes no routes from this namespace",
+        "a Gateway that accepts no routes from this namespace",
         Verdict.RED,
         gateways=(elsewhere,),
         routes=(replace(_ROUTE, parents=(parent,)),),
     )
     changes: tuple[tuple[str, dict[str, Any]], ...] = (
         ("a listener for every namespace", {"routes_from": "All"}),
-        ("a listener that speaks plain text", {"protocol": "HTTP"}),
+        ("a listener that uses plain text", {"protocol": "HTTP"}),
         ("a listener for another host", {"hostname": "other.example"}),
         ("a listener for other routes", {"kinds": ("GRPCRoute",)}),
     )
     for name, change in changes:
         listener = replace(_LISTENER, **change)
         yield example(name, Verdict.RED, gateways=(replace(_GATEWAY, listeners=(listener,)),))
-    yield example("a name with a wildcard", Verdict.RED, routes=(replace(_ROUTE, hosts=("*.example",)),))
-    yield example("any name", Verdict.RED, routes=(replace(_ROUTE, hosts=("*",)),))
+    yield example("a host name with a wildcard", Verdict.RED, routes=(replace(_ROUTE, hosts=("*.example",)),))
+    yield example("any host name", Verdict.RED, routes=(replace(_ROUTE, hosts=("*",)),))
     twin = replace(_ROUTE, namespace="other", backends=(), parents=())
-    yield example("a name that two namespaces claim", Verdict.RED, routes=(_ROUTE, twin))
+    yield example("a host name that two namespaces claim", Verdict.RED, routes=(_ROUTE, twin))

@@ -1,12 +1,12 @@
-"""Do routes come in only where they should, under exact names, and stay encrypted to the end?
+"""Do routes attach only to the intended Gateways, use exact host names, and keep TLS up to the backend?
 
-Why: a Gateway that takes routes from any namespace, or a name with a wildcard, lets whoever can write a route take over
-somebody's traffic; a route that does not attach looks like a way in and is none; and TLS that ends at the Gateway leaves the
-rest of the way open to whoever listens.
+Why: if a Gateway accepts routes from any namespace, or a host name has a wildcard, any user who can write a route can take over
+the traffic of others. A route that does not attach looks like an entry, but no traffic comes in through it. And if TLS ends at
+the Gateway, traffic behind it can be read.
 
-Judged: each parent that a route names (does a listener take it, from this namespace, of this kind, for these host names);
-listeners that take routes from everywhere or speak plain text; host names with wildcards, or claimed by two namespaces; and
-backends that nothing says TLS is spoken to (a BackendTLSPolicy, or the mesh).
+Judged: each parent that a route names (does a listener accept the route, from this namespace, of this kind, for these host
+names); listeners that accept routes from all namespaces or use plain text; host names with wildcards, or claimed by two
+namespaces; and backends for which neither a BackendTLSPolicy nor the mesh requires TLS.
 
 Fix: name Gateway and listener in 'parentRefs', restrict 'allowedRoutes' by namespace, give exact host names, listen on HTTPS,
 and add a BackendTLSPolicy for each backend.
@@ -34,11 +34,11 @@ from reach.meshed import meshed
 ATTACHED = Rule(
     id="gateway/attached",
     asks="Does every route attach to the Gateways that it names?",
-    fix="Correct 'parentRefs', or let the listener take routes of this namespace, kind and host name.",
+    fix="Correct 'parentRefs', or make the listener accept routes of this namespace, kind and host name.",
 )
 LISTENERS = Rule(
     id="gateway/listeners",
-    asks="Does every listener speak TLS, and take routes only from namespaces that somebody chose?",
+    asks="Does every listener use TLS, and accept routes only from chosen namespaces?",
     fix="Set 'allowedRoutes: {namespaces: {from: Same}}' or a selector, and 'protocol: HTTPS'.",
 )
 HOSTS = Rule(
@@ -48,14 +48,14 @@ HOSTS = Rule(
 )
 BACKEND_TLS = Rule(
     id="gateway/backend-tls",
-    asks="Is TLS spoken to every backend?",
-    fix="Add a BackendTLSPolicy that names the Service, or take its pods into the mesh.",
+    asks="Does every route use TLS to its backends?",
+    fix="Add a BackendTLSPolicy that names the Service, or put its pods into the mesh.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPolicy:
-    """``plain_backends``: plain text to backends is accepted. ``plain_listeners``: so are listeners without TLS."""
+    """``plain_backends`` accepts plain text to backends. ``plain_listeners`` accepts listeners without TLS."""
 
     plain_backends: bool = False
     plain_listeners: bool = False
@@ -74,12 +74,14 @@ def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
     evidence = seen[Network]
     attached = tuple(attachments(evidence.body))
     count = len(evidence.body.routes)
-    yield from _answer(ATTACHED, _attached(evidence, attached), f"All of {count} route(s) attach.", evidence)
+    yield from _answer(ATTACHED, _attached(evidence, attached), f"All {count} route(s) attach to their Gateways.", evidence)
     listeners = _listeners(evidence, plain=policy.plain_listeners)
-    yield from _answer(LISTENERS, listeners, f"All listeners of {len(evidence.body.gateways)} Gateway(s) are narrow.", evidence)
+    yield from _answer(
+        LISTENERS, listeners, f"All listeners of {len(evidence.body.gateways)} Gateway(s) are restricted.", evidence
+    )
     yield from _answer(HOSTS, _hosts(evidence, attached), f"All host names of {count} route(s) are exact.", evidence)
     backends = () if policy.plain_backends else _backends(evidence)
-    yield from _answer(BACKEND_TLS, backends, f"What is spoken to the backends of {count} route(s) is accepted.", evidence)
+    yield from _answer(BACKEND_TLS, backends, f"The protocols to the backends of {count} route(s) are accepted.", evidence)
 
 
 def _answer(rule: Rule, found: Iterable[Finding], well: str, evidence: Evidence[Network]) -> Iterator[Finding]:
@@ -94,7 +96,7 @@ def _attached(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> 
             yield say(shown(text), evidence, about=one.route.title, location=one.parent.at)
     for route in evidence.body.routes:
         if route.kind != "Ingress" and not route.parents:
-            text = f"{place(route.at)}: {route.title} names no Gateway, so nothing comes in by it."
+            text = f"{place(route.at)}: {route.title} names no Gateway, so no traffic comes in through it."
             yield ATTACHED.warns(shown(text), evidence, about=route.title, location=route.at)
 
 
@@ -103,10 +105,10 @@ def _listeners(evidence: Evidence[Network], *, plain: bool) -> Iterator[Finding]
         for listener in one.listeners:
             about = f"{one.title} {listener.name}"
             if listener.routes_from == "All":
-                text = f"{place(listener.at)}: listener {listener.name} of {one.title} takes routes from every namespace."
+                text = f"{place(listener.at)}: listener {listener.name} of {one.title} accepts routes from every namespace."
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
             if listener.protocol not in ("HTTPS", "TLS") and not plain:
-                said = f"listener {listener.name} of {one.title} speaks {listener.protocol}, which is plain text."
+                said = f"listener {listener.name} of {one.title} uses {listener.protocol}, which is plain text."
                 text = f"{place(listener.at)}: {said}"
                 yield LISTENERS.fails(shown(text), evidence, about=shown(about), location=listener.at)
 
@@ -118,12 +120,12 @@ def _hosts(evidence: Evidence[Network], attached: tuple[Attachment, ...]) -> Ite
         hosts = by_gateway.get(id(route), list(route.hosts)) if route.kind != "Ingress" else list(route.hosts)
         for host in dict.fromkeys(hosts):
             if "*" in host:
-                text = f"{place(route.at)}: {route.title} takes requests for {'any host' if host == '*' else host}."
+                text = f"{place(route.at)}: {route.title} accepts requests for {'any host' if host == '*' else host}."
                 yield HOSTS.fails(shown(text), evidence, about=route.title, location=route.at)
                 continue
             first = claimed.setdefault(host, route)
             if first.namespace != route.namespace:
-                text = f"{place(route.at)}: {route.title} claims {host}, as {first.title} ({place(first.at)}) does."
+                text = f"{place(route.at)}: {route.title} claims {host}, which {first.title} ({place(first.at)}) also claims."
                 yield HOSTS.fails(shown(text), evidence, about=route.title, location=route.at)
 
 
@@ -140,5 +142,5 @@ def _backends(evidence: Evidence[Network]) -> Iterator[Finding]:
             behind = services.behind(service)
             if behind and all(id(pods) in inside for pods in behind):
                 continue
-            text = f"{place(backend.at)}: nothing says that {route.title} speaks TLS to {service.title}."
+            text = f"{place(backend.at)}: no object requires that {route.title} uses TLS to {service.title}."
             yield BACKEND_TLS.warns(shown(text), evidence, about=route.title, location=backend.at)

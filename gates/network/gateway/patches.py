@@ -11,11 +11,11 @@ from reach.attachment import attachments
 
 
 def makers(body: Network) -> dict[str, Maker]:
-    """For each rule that can have one: what makes its patch."""
+    """The maker of patches for each rule that can have a patch."""
     words = Words(body)
 
     def listeners(finding: Finding) -> str:
-        """Routes from the namespaces that use the listener, instead of from all."""
+        """Accept routes only from the namespaces that use the listener, instead of from all."""
         for gateway in body.gateways:
             for position, listener in enumerate(gateway.listeners):
                 if listener.routes_from != "All" or listener.at != finding.location:

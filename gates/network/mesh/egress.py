@@ -1,4 +1,4 @@
-"""Gateways for what leaves the mesh: who may use them, and where they lead."""
+"""Gateways for traffic that leaves the mesh: which callers may use them, and which hosts they lead to."""
 
 from __future__ import annotations
 
@@ -13,44 +13,49 @@ from gates.words import shown
 
 EGRESS = Rule(
     id="mesh/egress",
-    asks="Does every gateway out of the mesh admit only those whom somebody named, and lead to registered hosts alone?",
-    fix="Select the gateway's pods by an AuthorizationPolicy that allows single principals, and lead each host from "
+    asks="Does every gateway out of the mesh admit only named callers, and lead only to registered hosts?",
+    fix="Select the gateway's pods in an AuthorizationPolicy that allows single principals, and route each host from "
     "the gateway to itself.",
 )
 
 
 def findings(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
-    """On the gateways that take clients with a certificate of the mesh, and the VirtualServices that are bound to them."""
+    """On the gateways that take clients with a certificate of the mesh, and on the VirtualServices that are bound to them."""
     registered = {host for one in said.service_entries for host in one.hosts}
     for gateway in said.gateways:
         if not _guarded(gateway, said):
             text = (
-                f"{place(gateway.at)}: every pod of the mesh may use {gateway.title}, for no AuthorizationPolicy is about it."
+                f"{place(gateway.at)}: every pod of the mesh may use {gateway.title}, because no AuthorizationPolicy"
+                " restricts it."
             )
             yield EGRESS.fails(shown(text), evidence, about=gateway.title, location=gateway.at)
         for host in gateway.hosts:
             if host not in registered:
-                text = f"{place(gateway.at)}: {gateway.title} takes {host}, which no ServiceEntry registers."
+                text = f"{place(gateway.at)}: {gateway.title} accepts {host}, which no ServiceEntry registers."
                 yield EGRESS.warns(shown(text), evidence, about=f"{gateway.title} {shown(host)}", location=gateway.at)
     known = {f"{one.namespace}/{one.name}" for one in said.gateways}
     for service in said.virtual_services:
         if not known & set(service.gateways):
             continue
         if service.unclear:
-            text = f"{place(service.at)}: {service.title} says what is not understood here ({service.unclear}) about a gateway."
+            text = (
+                f"{place(service.at)}: {service.title} has a field for a gateway that ArcOps cannot judge ({service.unclear})."
+            )
             yield EGRESS.unknown(shown(text), evidence, about=service.title, location=service.at)
         for route in service.routes:
             if not known & set(route.gateways):
                 continue
             for host in route.hosts:
                 if host not in service.hosts or host not in registered:
-                    text = f"{place(route.at)}: {service.title} leads from the gateway to {host or 'nobody knows where'}, "
-                    text += "which is none of its own registered hosts."
+                    text = f"{place(route.at)}: {service.title} leads from the gateway to {host or 'an unknown host'}, "
+                    text += "which is not one of its own registered hosts."
                     yield EGRESS.fails(shown(text), evidence, about=service.title, location=route.at)
 
 
 def _guarded(gateway: MeshGatewaySeen, said: MeshSeen) -> bool:
-    """Is an AuthorizationPolicy that allows about all of the gateway's pods? Whoever no such policy names is refused there."""
+    """Does an ALLOW AuthorizationPolicy cover all of the gateway's pods? Callers that no such policy names are refused
+    there.
+    """
     return any(
         one.namespace == gateway.namespace
         and one.action is MeshAction.ALLOW
@@ -61,7 +66,7 @@ def _guarded(gateway: MeshGatewaySeen, said: MeshSeen) -> bool:
 
 
 def permitted(entry: ServiceEntrySeen, said: MeshSeen) -> set[str]:
-    """The namespaces for which *entry* may be registered: its own, and those of the gateways that its hosts are led through."""
+    """The namespaces for which *entry* may be registered: its own, and those of the gateways that lead to its hosts."""
     known = {f"{one.namespace}/{one.name}": one.namespace for one in said.gateways}
     through = {
         known[name]

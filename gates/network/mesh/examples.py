@@ -57,7 +57,7 @@ def examples() -> Iterator[Example[MeshPolicy]]:
     outside = replace(_SHOP, namespaces=(replace(_SHOP.namespaces[0], labels=()),), mesh=MeshSeen())
     yield Example(name="no mesh at all", verdict=Verdict.GREEN, evidence=(outside,), policy=MeshPolicy())
     yield Example(
-        name="no mesh, where the policy asks for one",
+        name="no mesh, but the policy requires one",
         verdict=Verdict.RED,
         evidence=(outside,),
         policy=MeshPolicy(required=True),
@@ -66,26 +66,28 @@ def examples() -> Iterator[Example[MeshPolicy]]:
     yield example("a host registered for every namespace", Verdict.AMBER, replace(_MESH, service_entries=(everywhere,)))
     wild = replace(_ENTRY, hosts=("*.example",))
     yield example("a host with a wildcard", Verdict.RED, replace(_MESH, service_entries=(wild,)))
-    yield example("nothing says that mutual TLS is strict", Verdict.RED, replace(_MESH, peer_authentications=()))
+    yield example("no object makes mutual TLS strict", Verdict.RED, replace(_MESH, peer_authentications=()))
     permissive = replace(_STRICT, mode="PERMISSIVE")
-    yield example("plain text is taken, too", Verdict.RED, replace(_MESH, peer_authentications=(permissive,)))
+    yield example("plain text is accepted, too", Verdict.RED, replace(_MESH, peer_authentications=(permissive,)))
     by_port = replace(_STRICT, ports=("DISABLE",))
     yield example("plain text on one port", Verdict.RED, replace(_MESH, peer_authentications=(by_port,)))
     plain = DestinationRuleSeen(namespace="shop", name="db", at=_at(60), host="db", modes=("DISABLE",))
-    yield example("TLS turned off to one host", Verdict.RED, replace(_MESH, destination_rules=(plain,)))
-    yield example("nothing denies by default", Verdict.RED, replace(_MESH, authorizations=(_DB,)))
-    anybody = replace(_DB, rules=(replace(_CALL, named=False, identities=()),))
-    yield example("a rule that lets anybody in", Verdict.RED, replace(_MESH, authorizations=(_DENY, anybody)))
-    yield example("no Sidecar holds anything back", Verdict.RED, replace(_MESH, sidecars=()))
+    yield example("TLS is turned off for one host", Verdict.RED, replace(_MESH, destination_rules=(plain,)))
+    yield example("no policy denies by default", Verdict.RED, replace(_MESH, authorizations=(_DB,)))
+    anyone = replace(_DB, rules=(replace(_CALL, named=False, identities=()),))
+    yield example("a rule that allows any caller", Verdict.RED, replace(_MESH, authorizations=(_DENY, anyone)))
+    yield example("no Sidecar restricts outbound traffic", Verdict.RED, replace(_MESH, sidecars=()))
     config = MeshConfigSeen(at=_at(70), about="ConfigMap istio-system/istio", outbound="REGISTRY_ONLY", root_namespace="")
     yield example("the whole mesh is registry only", Verdict.GREEN, replace(_MESH, sidecars=(), configs=(config,)))
     loose = replace(_SIDECAR, outbound="ALLOW_ANY")
-    yield example("a Sidecar that lets everything out", Verdict.RED, replace(_MESH, sidecars=(loose,), configs=(config,)))
+    yield example(
+        "a Sidecar that allows all outbound traffic", Verdict.RED, replace(_MESH, sidecars=(loose,), configs=(config,))
+    )
     yield from (Example(name=name, verdict=verdict, evidence=one, policy=MeshPolicy()) for name, verdict, one in _egress())
 
 
 def _egress() -> Iterator[tuple[str, Verdict, tuple[Network]]]:
-    """A gateway out of the mesh, guarded by identity, through which one registered host is led."""
+    """A gateway out of the mesh for one identity, which leads to one registered host."""
     gateway = MeshGatewaySeen(
         namespace="egress",
         name="pay",
@@ -119,13 +121,13 @@ def _egress() -> Iterator[tuple[str, Verdict, tuple[Network]]]:
     unknown = replace(
         through, service_entries=(*through.service_entries, entry), gateways=(replace(gateway, hosts=("x.example",)),)
     )
-    yield "an egress gateway for a host that nobody registered", Verdict.AMBER, shop(unknown)
+    yield "an egress gateway for a host that is not registered", Verdict.AMBER, shop(unknown)
     yield "an egress gateway for the whole mesh", Verdict.RED, shop(replace(through, authorizations=(_DENY, _DB)))
     astray = replace(led, routes=(replace(home, hosts=("db.shop.svc",)),))
     yield "an egress gateway that leads somewhere else", Verdict.RED, shop(replace(through, virtual_services=(astray,)))
     strange = replace(led, unclear="http")
     yield (
-        "an egress gateway with routes that are not understood",
+        "an egress gateway with routes that ArcOps cannot judge",
         Verdict.RED,
         shop(replace(through, virtual_services=(strange,))),
     )

@@ -1,13 +1,13 @@
-"""Does the mesh let pods talk only as those whom somebody named, encrypted, and to what somebody listed?
+"""Does the mesh allow only encrypted connections between named callers, and only to registered hosts?
 
 Why: a NetworkPolicy knows addresses and labels; a mesh knows identities. But a mesh that accepts plain text, forwards to any
-host or allows what no policy names gives neither.
+host or allows callers that no policy names protects nothing.
 
-Judged: where manifests put pods into an Istio mesh, for each of their namespaces: mutual TLS is STRICT everywhere, an empty
-AuthorizationPolicy denies by default, no rule lets in whoever comes, sidecars send nothing to hosts that nobody registered, and
-what is registered is exact and for one namespace, besides that of an egress gateway. Such a gateway (one of Istio's own that
-takes only certificates of the mesh) admits named identities and leads to registered hosts. In ambient mode there is no sidecar
-that could hold back what goes out; there gate 'network' is what holds. A mesh never stands in for NetworkPolicies.
+Judged: for each namespace whose pods the manifests put into an Istio mesh: mutual TLS is STRICT everywhere; an empty
+AuthorizationPolicy denies by default; no rule allows any caller; sidecars send nothing to hosts that are not registered; each
+registered host is exact and for one namespace, and that of an egress gateway. Such a gateway (one of Istio's own that takes
+only certificates of the mesh) admits named identities and leads to registered hosts. In ambient mode there is no sidecar that
+could block outbound traffic; there, only gate 'network' covers it. A mesh never replaces NetworkPolicies.
 
 Fix: PeerAuthentication with mode STRICT, an AuthorizationPolicy with 'spec: {}', a Sidecar with
 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}' in each namespace, and ServiceEntries with exact hosts and 'exportTo: ["."]'.
@@ -45,12 +45,12 @@ DENY = Rule(
 )
 CALLERS = Rule(
     id="mesh/callers",
-    asks="Does every rule that allows requests name who may make them?",
+    asks="Does every rule that allows requests name the callers?",
     fix="Name the callers under 'from': principals or namespaces, without wildcards.",
 )
 OUTBOUND = Rule(
     id="mesh/outbound",
-    asks="Do sidecars hold back what goes to hosts that nobody registered?",
+    asks="Do sidecars block traffic to hosts that are not registered?",
     fix="Set 'outboundTrafficPolicy: {mode: REGISTRY_ONLY}' in the mesh's settings, or in a Sidecar of the namespace.",
 )
 REGISTRY = Rule(
@@ -62,8 +62,8 @@ REGISTRY = Rule(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshPolicy:
-    """``required``: pods outside of any mesh fail. ``root_namespace``: where policies hold for the whole mesh, unless the
-    mesh's settings say otherwise.
+    """``required``: pods outside of any mesh fail. ``root_namespace`` is the namespace whose policies apply to the whole mesh,
+    unless the mesh's settings name another.
     """
 
     required: bool = False
@@ -86,27 +86,30 @@ def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
     inside = meshed(evidence.body)
     if policy.required:
         known = {id(one.pods) for one in inside}
-        strangers = [one for one in evidence.body.pods if id(one) not in known]
+        outside = [one for one in evidence.body.pods if id(one) not in known]
         yield from capped(
             MTLS.fails(
-                shown(f"{place(one.at)}: {one.title} is in no mesh, which the policy asks for."), evidence, about=one.title
+                shown(f"{place(one.at)}: {one.title} is not in a mesh, but the policy requires one."), evidence, about=one.title
             )
-            for one in strangers
+            for one in outside
         )
     yield from _answer(MTLS, _mtls(evidence, said, inside, root), "Mutual TLS is strict for all", inside, evidence)
     yield from _answer(DENY, _deny(evidence, said, inside, root), "Requests are denied by default for all", inside, evidence)
-    yield from _answer(CALLERS, _callers(evidence, said), "Every rule names its callers, for all", inside, evidence)
+    yield from _answer(CALLERS, _callers(evidence, said), "Every rule names its callers for all", inside, evidence)
     yield from _answer(
-        OUTBOUND, _outbound(evidence, said, inside, root), "Only registered hosts are open to all", inside, evidence
+        OUTBOUND, _outbound(evidence, said, inside, root), "Only registered hosts are reachable for all", inside, evidence
     )
-    yield from _answer(REGISTRY, _registry(evidence, said), "Every registered host is exact, for all", inside, evidence)
-    yield from _answer(EGRESS, egress.findings(evidence, said), "Every gateway outwards is narrow, for all", inside, evidence)
+    yield from _answer(REGISTRY, _registry(evidence, said), "Every registered host is exact for all", inside, evidence)
+    yield from _answer(
+        EGRESS, egress.findings(evidence, said), "Every gateway out of the mesh is restricted for all", inside, evidence
+    )
 
 
 def _answer(
     rule: Rule, found: Iterable[Finding], well: str, inside: tuple[Meshed, ...], evidence: Evidence[Network]
 ) -> Iterator[Finding]:
-    answer = listed(found, rule.passes(f"{well} {len(inside)} workload(s) in a mesh.", evidence))
+    text = f"{well} {len(inside)} workload(s) in a mesh." if inside else "No workload in these manifests is in a mesh."
+    answer = listed(found, rule.passes(text, evidence))
     return patched(answer, makers(evidence.body))
 
 
@@ -119,7 +122,7 @@ def _mtls(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...
     for namespace in _namespaces(inside):
         mode = whole.get(namespace, whole.get(root, ""))
         if mode != "STRICT":
-            how = f"is {mode}" if mode else "is not set, so plain text is taken, too"
+            how = f"is {mode}" if mode else "is not set, so plain text is accepted, too"
             text = f"Mutual TLS in namespace {namespace} {how}."
             yield MTLS.fails(shown(text), evidence, about=f"Namespace {namespace}")
     for one in said.peer_authentications:
@@ -131,7 +134,7 @@ def _mtls(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...
             yield MTLS.fails(shown(text), evidence, about=one.title, location=one.at)
     for rule in said.destination_rules:
         if "DISABLE" in rule.modes:
-            text = f"{place(rule.at)}: {rule.title} turns TLS to {rule.host} off."
+            text = f"{place(rule.at)}: {rule.title} turns off TLS to {rule.host}."
             yield MTLS.fails(shown(text), evidence, about=rule.title, location=rule.at)
 
 
@@ -144,7 +147,7 @@ def _deny(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed, ...
 
 
 def _denies_all(one: AuthorizationSeen) -> bool:
-    """Does it deny every request to every pod of its namespace? One that allows and names nothing lets nothing through."""
+    """Does it deny every request to every pod of its namespace? An ALLOW policy without rules allows nothing."""
     return one.selector is None and not one.targeted and one.action is MeshAction.ALLOW and not one.rules
 
 
@@ -154,9 +157,9 @@ def _callers(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
             continue
         for rule in one.rules:
             if not rule.named or not rule.identities:
-                what = "lets anybody make these requests" if rule.limited else "lets anybody make any request"
+                what = "allows any caller to make these requests" if rule.limited else "allows any caller to make any request"
             elif "*" in rule.identities:
-                what = "lets every identity of the mesh in"
+                what = "allows every identity of the mesh"
             else:
                 continue
             text = f"{place(rule.at)}: {rule.field} of {one.title} {what}."
@@ -176,7 +179,7 @@ def _outbound(evidence: Evidence[Network], said: MeshSeen, inside: tuple[Meshed,
             yield OUTBOUND.fails(shown(text), evidence, about=f"Namespace {namespace}", location=at)
     for one in said.sidecars:
         if one.selector is not None and one.outbound not in ("", "REGISTRY_ONLY"):
-            text = f"{place(one.at)}: {one.title} lets the pods that it selects go to any host ({one.outbound})."
+            text = f"{place(one.at)}: {one.title} allows the pods that it selects to reach any host ({one.outbound})."
             yield OUTBOUND.fails(shown(text), evidence, about=one.title, location=one.at)
 
 
@@ -189,6 +192,6 @@ def _registry(evidence: Evidence[Network], said: MeshSeen) -> Iterator[Finding]:
             yield REGISTRY.fails(shown(text), evidence, about=one.title, location=one.at)
         beyond = [space for space in one.exported if space not in egress.permitted(one, said)]
         if beyond or not one.exported:
-            for_whom = ", ".join(beyond) or "every namespace"
-            text = f"{place(one.at)}: {one.title} is registered for {for_whom}, not for its own namespace alone."
+            others = ", ".join(beyond) or "every namespace"
+            text = f"{place(one.at)}: {one.title} is registered for {others}, not only for its own namespace."
             yield REGISTRY.warns(shown(text), evidence, about=one.title, location=one.at)

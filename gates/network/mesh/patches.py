@@ -1,4 +1,4 @@
-"""Patches for the rules of the gate ``mesh``: what is said more strictly, or what nobody said and has one strict form."""
+"""Patches for the rules of the gate ``mesh``: a stricter value, or a missing object that has exactly one strict form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECURITY, _NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 
 
 def makers(body: Network) -> dict[str, Maker]:
-    """For each rule that can have one: what makes its patch."""
+    """The maker of patches for each rule that can have a patch."""
     made = _Patches(body)
     return {"mesh/mtls": made.mtls, "mesh/deny": made.deny, "mesh/outbound": made.outbound, "mesh/registry": made.registry}
 
@@ -23,7 +23,7 @@ class _Patches:
         self._body, self._mesh, self._words = body, body.mesh, Words(body)
 
     def mtls(self, finding: Finding) -> str:
-        """STRICT where something else is said; else a PeerAuthentication that says it for the namespace."""
+        """Replace another mode by STRICT; if no mode is set, add a PeerAuthentication with STRICT to the namespace."""
         said = self._mesh.peer_authentications
         if finding.location is not None:
             lax = [one for one in said if one.at == finding.location and one.title == finding.about and not one.ports]
@@ -36,7 +36,7 @@ class _Patches:
             return "" if any(one.mode == "UNSET" or one.ports for one in whole) else self._strict(*(one.at for one in whole))
         return self._words.added(
             f"mtls-{namespace}",
-            f"The pods of {namespace} take mutual TLS and no plain text.",
+            f"The pods of {namespace} accept mutual TLS and no plain text.",
             _SECURITY,
             "PeerAuthentication",
             {"name": free("default", (one.name for one in said if one.namespace == namespace)), "namespace": namespace},
@@ -51,13 +51,13 @@ class _Patches:
         return amended(*changes) if len(changes) == len(places) else ""
 
     def deny(self, finding: Finding) -> str:
-        """An AuthorizationPolicy that lets nothing in, beside those that allow."""
+        """An AuthorizationPolicy that allows nothing, besides those that allow requests."""
         namespace = _namespace(finding)
         if not namespace:
             return ""
         return self._words.added(
             f"mesh-deny-{namespace}",
-            f"Nobody's requests are taken in {namespace} but those that other policies allow.",
+            f"{namespace} accepts only the requests that other policies allow.",
             _SECURITY,
             "AuthorizationPolicy",
             {"name": free("deny", self._names(namespace)), "namespace": namespace},
@@ -68,7 +68,7 @@ class _Patches:
         return [one.name for one in self._mesh.authorizations if one.namespace == namespace]
 
     def outbound(self, finding: Finding) -> str:
-        """REGISTRY_ONLY in the Sidecar that decides, or in a new one where there is none."""
+        """REGISTRY_ONLY in the Sidecar that decides, or in a new Sidecar if the namespace has none."""
         for one in self._mesh.sidecars:
             if one.at == finding.location:
                 passage = self._words.at(one.at)
@@ -81,7 +81,7 @@ class _Patches:
             return ""
         return self._words.added(
             f"sidecar-{namespace}",
-            f"The sidecars of {namespace} send nothing to hosts that nobody registered.",
+            f"The sidecars of {namespace} send nothing to hosts that are not registered.",
             _NETWORKING,
             "Sidecar",
             {
@@ -92,7 +92,7 @@ class _Patches:
         )
 
     def registry(self, finding: Finding) -> str:
-        """For its own namespace, where no other one of these manifests has pods in the mesh that would miss it."""
+        """Register it for its own namespace, if no other namespace of these manifests has pods in the mesh that may need it."""
         for one in self._mesh.service_entries:
             wide = any("*" in host for host in one.hosts) or any(address.endswith("/0") for address in one.addresses)
             if one.at != finding.location or one.exported or wide:

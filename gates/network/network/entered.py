@@ -1,4 +1,4 @@
-"""The ways in from outside of the cluster, and where they lead."""
+"""The entries from outside of the cluster, and what they lead to."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ Seen = Evidence[Network]
 
 HOST = Rule(
     id="network/host",
-    asks="Do all pods live in a network of their own, where policies hold?",
-    fix="Remove hostNetwork; policies do not reliably hold for pods in the network of their node.",
+    asks="Do all pods have their own network, to which policies apply?",
+    fix="Remove hostNetwork: policies do not reliably apply to pods in the network of their node.",
 )
 ENTRIES = Rule(
     id="network/entries",
-    asks="Is every way in from outside of the cluster one that the policy knows?",
+    asks="Does the policy list every entry from outside of the cluster?",
     fix="Make the Service a ClusterIP, remove the hostPort, or add the object to 'entries' of gate 'network'.",
 )
 BACKENDS = Rule(
     id="network/backends",
-    asks="Does every Ingress and route lead to a Service and port that exist, in a namespace that permits it?",
+    asks="Does every Ingress and route lead to an existing Service and port, in a namespace that permits it?",
     fix="Correct the backend, add the Service to the manifests, or add a ReferenceGrant to its namespace.",
 )
 
 
 def findings(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
     yield from listed(_host(seen), HOST.passes("No pod uses the network of its node.", seen))
-    well = ENTRIES.passes("There is no way in from outside but those that were granted.", seen)
+    well = ENTRIES.passes("There is no entry from outside, except those that the policy lists.", seen)
     yield from listed(_entries(seen, granted), well)
-    yield from listed(_backends(seen), BACKENDS.passes("Every Ingress and route leads somewhere.", seen))
+    yield from listed(_backends(seen), BACKENDS.passes("Every Ingress and route leads to an existing Service.", seen))
 
 
 def _host(seen: Seen) -> Iterator[Finding]:
     for pod in seen.body.pods:
         if pod.host_network:
-            text = f"{place(pod.at)}: {pod.title} uses the network of its node, where policies do not reliably hold."
+            text = f"{place(pod.at)}: {pod.title} uses the network of its node, to which policies do not reliably apply."
             yield HOST.fails(shown(text), seen, about=pod.title, location=pod.at)
 
 
@@ -57,8 +57,8 @@ def _entries(seen: Seen, granted: tuple[str, ...]) -> Iterator[Finding]:
         elif one.service is not None:
             names = {one.service.title}
         if not names & set(granted):
-            who = ", ".join(pod.title for pod in one.pods[:5]) or "pods that are not among these manifests"
-            text = f"{place(one.at)}: {one.how} lets clients outside of the cluster come to {who}."
+            who = ", ".join(pod.title for pod in one.pods[:5]) or "pods that are not in these manifests"
+            text = f"{place(one.at)}: {one.how} lets clients outside of the cluster reach {who}."
             yield ENTRIES.fails(shown(text), seen, about=shown(sorted(names)[0]), location=one.at)
 
 
@@ -79,14 +79,14 @@ def _backends(seen: Seen) -> Iterator[Finding]:
 
 
 def _wrong(backend: Backend, route: RouteSeen, services: Services, granted: set[str]) -> str:
-    """*granted* are names that grants between these namespaces and kinds permit; an empty one permits all."""
+    """*granted* are names that grants between these namespaces and kinds permit; an empty name permits all."""
     if backend.namespace != route.namespace and not granted & {"", backend.name}:
         return "in another namespace, which no ReferenceGrant permits"
     if backend.kind != "Service":
-        return "which is no Service, so nothing here knows where it leads"
+        return "which is not a Service, so ArcOps cannot tell what it leads to"
     service = services.find(backend)
     if service is None:
-        return "which no manifest makes"
+        return "which no manifest defines"
     if services.port(service, backend) is None:
         return f"which has no port {backend.port or backend.port_name or '(none is named)'}"
     return ""

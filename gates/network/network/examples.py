@@ -101,7 +101,7 @@ _ANYWHERE = PolicyRule(at=_at(60), field="spec.egress[1]")
 
 
 def _going(*peers: Peer, ports: tuple[PortRange, ...] = _POSTGRES) -> Network:
-    """The shop, whose web pods may also go to *peers*."""
+    """The shop, whose web pods may also reach *peers*."""
     rule = PolicyRule(at=_at(60), field="spec.egress[1]", peers=peers, ports=ports)
     return replace(_SHOP, policies=(_DENY, replace(_WEB, egress=(*_WEB.egress, rule)), _DB))
 
@@ -112,7 +112,7 @@ def examples() -> Iterator[Example[NetworkSafetyPolicy]]:
     ) -> Example[NetworkSafetyPolicy]:
         return Example(name=name, verdict=verdict, evidence=(shop,), policy=policy)
 
-    yield example("only web may talk to db, and nobody to anybody else", Verdict.GREEN, _SHOP)
+    yield example("web may connect to db, and no other connection is allowed", Verdict.GREEN, _SHOP)
     service = ServiceSeen(
         namespace="shop",
         name="web",
@@ -122,15 +122,17 @@ def examples() -> Iterator[Example[NetworkSafetyPolicy]]:
         ports=(ServicePort(name="http", protocol=Protocol.TCP, port=80, target=8080),),
     )
     opened = replace(_SHOP, services=(service,))
-    yield example("a way in that the policy grants", Verdict.GREEN, opened, replace(_SITE, entries=("Service shop/web",)))
+    yield example(
+        "an entry from outside that the policy lists", Verdict.GREEN, opened, replace(_SITE, entries=("Service shop/web",))
+    )
     stray = _policy("stray", _named(app="shopp"), 80)
     yield example("a policy that selects nothing", Verdict.AMBER, replace(_SHOP, policies=(*_SHOP.policies, stray)))
     yield example(
         "a rule that opens every port to its peer", Verdict.AMBER, _going(Peer(at=_at(61), pods=_named(app="db")), ports=())
     )
-    yield example("closed today, but not for the next pod", Verdict.AMBER, replace(_SHOP, policies=(_WEB, _DB)))
+    yield example("every pod is closed now, but a new pod would be open", Verdict.AMBER, replace(_SHOP, policies=(_WEB, _DB)))
     yield example("no policy at all", Verdict.RED, replace(_SHOP, policies=()))
-    yield example("nobody said what enforces the policies", Verdict.RED, _SHOP, replace(_SITE, enforcer=""))
+    yield example("the policy does not name the network plugin", Verdict.RED, _SHOP, replace(_SITE, enforcer=""))
     yield example("a plugin that enforces nothing", Verdict.RED, _SHOP, replace(_SITE, enforcer="flannel"))
     wide = replace(_WEB, egress=(*_WEB.egress, _ANYWHERE))
     yield example("egress: [{}]", Verdict.RED, replace(_SHOP, policies=(_DENY, wide, _DB)))
@@ -145,7 +147,7 @@ def examples() -> Iterator[Example[NetworkSafetyPolicy]]:
     https = (PortRange(first=443, last=443),)
     yield example("the API server is within reach", Verdict.RED, _going(Peer(at=_at(61), block=api), ports=https))
     yield example(
-        "nobody said where the API server is, and it may be there",
+        "the address of the API server is not known, and it may be reachable",
         Verdict.RED,
         _going(Peer(at=_at(61), block=Block(cidr="192.0.2.7/32")), ports=https),
         replace(_SITE, api_server=()),
@@ -155,27 +157,29 @@ def examples() -> Iterator[Example[NetworkSafetyPolicy]]:
     yield example("DNS opened to all of kube-system", Verdict.RED, _going(Peer(at=_at(61), namespaces=system), ports=dns))
     marked = Selector(labels=(Label(key="k8s-app", value="kube-dns"),))
     yield example(
-        "DNS by the DNS pods alone", Verdict.GREEN, _going(Peer(at=_at(61), namespaces=system, pods=marked), ports=dns)
+        "DNS opened to the DNS pods only", Verdict.GREEN, _going(Peer(at=_at(61), namespaces=system, pods=marked), ports=dns)
     )
     yield example("every pod of every namespace", Verdict.RED, _going(Peer(at=_at(61), namespaces=Selector())))
     idle = replace(_DB, directions=(Direction.EGRESS,))
-    yield example("ingress rules that policyTypes leaves out", Verdict.RED, replace(_SHOP, policies=(_DENY, _WEB, idle)))
-    yield example("a way in that nobody granted", Verdict.RED, opened)
+    yield example(
+        "ingress rules whose direction is missing in policyTypes", Verdict.RED, replace(_SHOP, policies=(_DENY, _WEB, idle))
+    )
+    yield example("an entry from outside that the policy does not list", Verdict.RED, opened)
     host = replace(_SHOP.pods[0], host_network=True)
     yield example("a pod in the network of its node", Verdict.RED, replace(_SHOP, pods=(host, _SHOP.pods[1])))
     broken = Complaint(at=_at(9), about="", field="", text="it is not YAML")
     yield example("a file that cannot be read", Verdict.RED, replace(_SHOP, unread=(broken,)))
-    refused = Complaint(at=_at(52), about="NetworkPolicy shop/web", field="spec.egress[0].to[0]", text="it names nobody")
+    refused = Complaint(at=_at(52), about="NetworkPolicy shop/web", field="spec.egress[0].to[0]", text="it names no peer")
     yield example("an object that the API server refuses", Verdict.RED, replace(_SHOP, refused=(refused,)))
     other = OtherObject(
         group="cilium.io", kind="CiliumLocalRedirectPolicy", namespace="shop", name="x", at=_at(95), harmless=False
     )
-    yield example("a policy of a kind that is not understood", Verdict.RED, replace(_SHOP, others=(other,)))
+    yield example("a policy of a kind that ArcOps does not know", Verdict.RED, replace(_SHOP, others=(other,)))
     yield from (Example(name=name, verdict=verdict, evidence=(one,), policy=site) for name, verdict, one, site in _by_name())
 
 
 def _by_name() -> Iterator[tuple[str, Verdict, Network, NetworkSafetyPolicy]]:
-    """The shop, whose web pods may also go to hosts by name, as Cilium has it."""
+    """The shop, whose web pods may also reach hosts by name, as Cilium allows it."""
     site = replace(_SITE, enforcer="cilium")
     https = (PortRange(first=443, last=443),)
     shut = tuple(Peer(at=_at(64), block=Block(cidr=one)) for one in (*METADATA_SERVICES, "10.96.0.1"))
@@ -188,6 +192,6 @@ def _by_name() -> Iterator[tuple[str, Verdict, Network, NetworkSafetyPolicy]]:
 
     yield "one host by its exact name, which can never be the metadata service", Verdict.GREEN, shop("pay.example", deny), site
     yield "every host of a domain", Verdict.AMBER, shop("*.pay.example", deny), site
-    yield "every host of the world", Verdict.RED, shop("*", deny), site
-    yield "a host whose name may be answered with the metadata service", Verdict.RED, shop("pay.example"), site
-    yield "a host by name, where the plugin knows addresses alone", Verdict.RED, shop("pay.example", deny), _SITE
+    yield "every host name", Verdict.RED, shop("*", deny), site
+    yield "a host whose name may resolve to the metadata service", Verdict.RED, shop("pay.example"), site
+    yield "a host by name, but the plugin supports only addresses", Verdict.RED, shop("pay.example", deny), _SITE

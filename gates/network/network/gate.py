@@ -1,15 +1,16 @@
-"""Can these pods talk to nobody but those that they were granted?
+"""Can these pods open only the connections that they were granted?
 
-Why: a pod that may open a connection anywhere carries data out, and one that anybody may call is where an attack goes on. What
-manifests allow is the sum of all policies, the defaults of the API server and what nobody wrote, so it has to be computed.
+Why: a pod that may connect to any address can send data out, and an attack can spread to a pod that accepts any caller. What
+manifests allow follows from all policies together, from the defaults of the API server and from missing policies, so it must be
+computed.
 
-Judged: the manifests as a cluster would hold them. Everything must be readable, understood and acceptable to an API server;
-each pod closed by default both ways; each rule must name peers and ports narrowly; the cloud's metadata service and the API
-server must be out of reach (computed, not guessed from the text); ways in must be known, and lead somewhere. An ipBlock is
-taken to mean addresses outside of the cluster, as Kubernetes advises.
+Judged: the manifests as a cluster would store them. ArcOps must be able to read and judge every object, and an API server must
+accept it. Each pod must be closed by default in both directions; each rule must name peers and ports narrowly; the cloud's
+metadata service and the API server must be unreachable (computed, not guessed from the text); the policy must list every entry
+from outside, and it must lead to an existing Service. An ipBlock means addresses outside of the cluster, as Kubernetes advises.
 
-Fix: start each namespace with a policy that denies both ways, then allow single peers and ports by name. 'arcops network reach'
-says which rules decide about one connection.
+Fix: start each namespace with a policy that denies both directions, then allow single peers and ports by name. 'arcops network
+reach' says which rules decide about one connection.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from reach.addresses import span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSafetyPolicy:
-    """What the site says about itself, and what it grants.
+    """Facts about the site, and what the policy grants.
 
     ``enforcer`` is the network plugin. ``api_server`` are the API server's addresses or CIDRs, ``metadata`` those of metadata
     services. ``entries`` are the objects that may let clients in, as ``Service shop/web``. ``dns_labels`` (``key=value``) mark
-    the DNS pods. ``harmless`` are kinds (``Kind.group``) that move no packet. An ipBlock with a shorter prefix than
-    ``widest_ipv4`` or ``widest_ipv6`` counts as open to anywhere. ``schemas``: custom objects are to be held against their
-    definitions; where these are not there, that is UNKNOWN. Raises `Refused` where an address or label is none.
+    the DNS pods. ``harmless`` are kinds (``Kind.group``) that do not affect the network. An ipBlock with a shorter prefix than
+    ``widest_ipv4`` or ``widest_ipv6`` counts as open to every address. With ``schemas``, custom objects are checked against
+    their definitions; if a definition is missing, the result is UNKNOWN. Raises `Refused` if an address or label is not valid.
     """
 
     enforcer: str = ""

@@ -1,4 +1,4 @@
-"""Rules by host name: how exactly they name their hosts, and what an answer of the name service could open through them."""
+"""Rules by host name: whether they name exact hosts, and which addresses an answer of the name service could open."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from reach.addresses import Address
 Seen = Evidence[Network]
 HOSTS = Rule(
     id="network/hosts",
-    asks="Is every host that a rule names by its name an exact one?",
+    asks="Is every host name in a rule exact?",
     fix="List the exact host names: 'matchName' of Cilium's 'toFQDNs', 'domainNames' without '*'.",
 )
 
 _FIX = (
-    "Deny these addresses beside the rule by host name: 'egressDeny' in a CiliumNetworkPolicy, a rule with action Deny before "
-    "it in a ClusterNetworkPolicy."
+    "Deny these addresses in addition to the rule by host name: 'egressDeny' in a CiliumNetworkPolicy, or a rule with"
+    " action Deny "
+    "before it in a ClusterNetworkPolicy."
 )
 
 
 def findings(seen: Seen) -> Iterator[Finding]:
-    """On names that are no exact ones."""
+    """On host names that are not exact."""
     count = len({peer.domain for peer in _named(seen.body)})
-    return listed(_patterns(seen), HOSTS.passes(f"All of {count} host name(s) in rules are exact.", seen))
+    return listed(_patterns(seen), HOSTS.passes(f"All {count} host name(s) in rules are exact.", seen))
 
 
 def named(body: Network) -> bool:
-    """Does any rule let pods go to hosts by their names?"""
+    """Does any rule let pods reach hosts by their names?"""
     return any(True for _ in _named(body))
 
 
@@ -50,24 +51,24 @@ def _patterns(seen: Seen) -> Iterator[Finding]:
                 if "*" not in peer.domain:
                     continue
                 about = f"{policy.title} {peer.domain}"
-                text = f"{place(peer.at)}: {rule.field} of {policy.title} names every host that fits {peer.domain}."
+                text = f"{place(peer.at)}: {rule.field} of {policy.title} names every host that matches {peer.domain}."
                 say = HOSTS.warns if _narrow(peer.domain) else HOSTS.fails
                 yield say(shown(text), seen, about=shown(about), location=peer.at)
 
 
 def _narrow(pattern: str) -> bool:
-    """Does it end in a name of at least two labels without any wildcard? What else fits is in nobody's hand."""
+    """Does it end in a name of at least two labels without a wildcard? Otherwise, no single owner controls the names."""
     return all(label and "*" not in label for label in ["", *pattern.split(".")][-2:])
 
 
 def perhaps(
     rule: Rule, seen: Seen, certain: set[str], reached: Iterator[tuple[PodSet, Address, int]], what: str
 ) -> Iterator[Finding]:
-    """For each of *reached*, by names that may stand for any address, that is not *certain* anyway: it is not known."""
+    """An UNKNOWN for each of *reached* that is not *certain*: it is reachable only if a name resolves to that address."""
     for pod, address, port in reached:
         if f"{pod.title} {address}" not in certain:
             text = (
-                f"{place(pod.at)}: {pod.title} may go to hosts by name on TCP {port}, and a name may be answered with "
+                f"{place(pod.at)}: {pod.title} may reach hosts by name on TCP {port}, and a name may resolve to "
                 f"{address}, {what}."
             )
             yield rule.unknown(shown(text), seen, about=f"{pod.title} {address}", location=pod.at, fix=_FIX)

@@ -24,24 +24,24 @@ Seen = Evidence[Network]
 
 ISOLATED = Rule(
     id="network/isolated",
-    asks="Is every pod closed by default, both ways, and the next one in its namespace, too?",
+    asks="Is every pod closed by default, in both directions, and every new pod in its namespace, too?",
     fix="Add a NetworkPolicy with 'podSelector: {}' and 'policyTypes: [Ingress, Egress]' and no rules to the namespace.",
 )
 
 
 def findings(seen: Seen, world: World) -> Iterator[Finding]:
-    return listed(_isolated(seen, world), ISOLATED.passes("Every pod is closed by default, both ways.", seen))
+    return listed(_isolated(seen, world), ISOLATED.passes("Every pod is closed by default, in both directions.", seen))
 
 
 def _isolated(seen: Seen, world: World) -> Iterator[Finding]:
     if seen.body.pods:
         yield from _open(seen, world)
         return
-    fix = "Check the workloads together with the policies that are meant to protect them."
+    fix = "Check the workloads together with the policies that protect them."
     if not seen.body.policies:
-        yield ISOLATED.unknown("The manifests hold neither pods nor policies, so nothing was judged.", seen, fix=fix)
+        yield ISOLATED.unknown("The manifests contain neither pods nor policies, so nothing was judged.", seen, fix=fix)
     else:
-        yield ISOLATED.warns("The manifests hold no pods, so nothing shows whom the policies protect.", seen, fix=fix)
+        yield ISOLATED.warns("The manifests contain no pods, so it is unknown which pods the policies protect.", seen, fix=fix)
 
 
 def _open(seen: Seen, world: World) -> Iterator[Finding]:
@@ -59,10 +59,10 @@ def _open(seen: Seen, world: World) -> Iterator[Finding]:
         for namespace in sorted({pod.namespace for pod in body.pods}):
             fix = _deny_all(namespace, direction)
             for pod in bare.get(namespace, ()):
-                text = f"{place(pod.at)}: no policy closes {pod.title} for {word}, so everything is open."
+                text = f"{place(pod.at)}: no policy closes {pod.title} for {word}, so all {word} is open."
                 yield ISOLATED.fails(shown(text), seen, about=f"{pod.title} {word}", location=pod.at, fix=fix)
             if namespace not in bare and namespace not in covered and namespace not in silent:
-                text = f"Every pod in namespace {namespace} is closed for {word}, but the next one will not be."
+                text = f"Every pod in namespace {namespace} is closed for {word}, but a new pod would be open."
                 at = first[namespace]
                 yield ISOLATED.warns(shown(text), seen, about=f"Namespace {namespace} {word}", location=at, fix=fix)
 
@@ -83,7 +83,7 @@ def _deny_all(namespace: str, direction: Direction) -> str:
 
 
 def _covered(body: Network, direction: Direction) -> set[str]:
-    """The namespaces in which a policy closes whatever pod comes."""
+    """The namespaces in which a policy closes every pod, also a new one."""
     closing = [
         policy
         for policy in body.policies
@@ -95,9 +95,9 @@ def _covered(body: Network, direction: Direction) -> set[str]:
 
 
 def _may_nothing(world: World, direction: Direction) -> Flags:
-    """The pods to which policies for the whole cluster leave nothing in *direction*, whatever the namespace says."""
+    """The pods for which policies for the whole cluster allow nothing in *direction*, whatever their namespace allows."""
     if world.terrain.isolated[direction].all():
-        return np.zeros(len(world.network.pods), dtype=np.bool_)  # nobody will ask
+        return np.zeros(len(world.network.pods), dtype=np.bool_)  # the result is not used
     silent = np.ones(len(world.first_of_class), dtype=np.bool_)
     for one in world.port_classes:
         silent &= ~world.may(direction, one).any(axis=1)

@@ -1,7 +1,8 @@
 """Patches for the rules of the gate ``network``.
 
-Each only closes, or says what the manifests say already; but a ReferenceGrant, and rules that ``policyTypes`` left out, which
-let through exactly what the author wrote down. Whether a pod still gets all it needs afterwards is for its owner to look at.
+Each patch only closes something, or says what the manifests say already. There are two exceptions: a ReferenceGrant, and rules
+whose direction ``policyTypes`` left out. These allow exactly what the author wrote. The owner of a pod must check whether it
+still gets all that it needs.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ from reach.entries import Services
 from reach.selectors import Labelled
 
 _KIND = "NetworkPolicy"
-"""The only kind whose words are changed here; where others decide, too, what reaches an address is not mended in these."""
+"""The only kind whose text is changed here. If other kinds decide, too, no patch is made for what reaches an address."""
 _LISTS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
 Rules = list[tuple[int, PolicyRule]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatchSite:
-    """What the gate's policy says of the site, as far as patches need it."""
+    """What the gate's policy says about the site, as far as patches need it."""
 
     dns: tuple[Label, ...]
     metadata: tuple[str, ...]
@@ -52,7 +53,7 @@ class PatchSite:
 
 
 def makers(body: Network, site: PatchSite) -> dict[str, Maker]:
-    """For each rule that can have one: what makes its patch."""
+    """The maker of patches for each rule that can have a patch."""
     made = _Patches(body, site)
     return {
         ISOLATED.id: made.isolated,
@@ -75,7 +76,7 @@ class _Patches:
         self._pods = {one.title: one for one in body.pods}
 
     def isolated(self, finding: Finding) -> str:
-        """A policy that closes every pod of the namespace, also the next one."""
+        """A policy that closes every pod of the namespace, also a new one."""
         about, _, word = finding.about.rpartition(" ")
         namespace = about.partition(" ")[2].partition("/")[0]
         names = {one.name for one in self._body.policies if one.namespace == namespace}
@@ -83,7 +84,7 @@ class _Patches:
         way = "into" if word == "ingress" else "out of"
         return self._words.added(
             f"deny-{word}-{namespace}",
-            f"Nothing goes {way} the pods of {namespace} but what other policies allow.",
+            f"No traffic goes {way} the pods of {namespace}, except what other policies allow.",
             "networking.k8s.io/v1",
             _KIND,
             {"name": free(f"deny-{word}", names), "namespace": namespace},
@@ -91,7 +92,7 @@ class _Patches:
         )
 
     def effective(self, finding: Finding) -> str:
-        """The direction of the rules among ``policyTypes``, where enforcing them breaks no other rule."""
+        """Add the direction of the rules to ``policyTypes``, if enforcing them breaks no other rule."""
         policy = self._policies.get(finding.about)
         if policy is None:
             return ""
@@ -104,14 +105,14 @@ class _Patches:
         return self._amended(policy, *(AddItem(path=("spec", "policyTypes"), value=one.value) for one in idle))
 
     def _narrow(self, policy: PolicySeen, direction: Direction, rule: PolicyRule) -> bool:
-        """Does *rule* name peers and ports so that no rule of the gate has anything against it?"""
+        """Does *rule* name peers and ports so narrowly that no rule of the gate complains?"""
         if not rule.ports or not rule.peers or any(wide_places(direction, rule, dict(self._site.widest))):
             return False
         plain = not any(one.block or one.nodes or one.domain for one in rule.peers)
         return plain and not any(all_of_system(self._body, one, policy, self._site.dns) for one in rule.peers)
 
     def dns(self, finding: Finding) -> str:
-        """The DNS pods' label, at each peer on the line that takes in all of kube-system."""
+        """Add the DNS pods' label to each peer on the line that covers all of kube-system."""
         policy = self._policies.get(finding.about)
         if policy is None or not self._site.dns:
             return ""
@@ -138,7 +139,7 @@ class _Patches:
         return self._amended(policy, *edits)
 
     def used(self, finding: Finding) -> str:
-        """Without the rule that adds nothing to another."""
+        """Remove the rule that adds nothing to another rule."""
         policy = self._policies.get(finding.about)
         if policy is None or finding.location == policy.at:
             return ""
@@ -154,18 +155,18 @@ class _Patches:
         return self._without(policy, direction, position) if self._repeats(policy, direction, position, rule) else ""
 
     def wide(self, finding: Finding, direction: Direction) -> str:
-        """Without the rule that names nobody, where another one says for the same pods whom they mean beside DNS."""
+        """Remove the rule that names no peer, if another rule for the same pods names peers for more than DNS."""
         policy = self._policies.get(finding.about)
         if policy is None:
             return ""
         found = [
             number for number, rule in enumerate(_rules(policy, direction)) if rule.at == finding.location and not rule.peers
         ]
-        if len(found) != 1 or not any(self._says_whom(policy, one, direction) for one in self._policies.values()):
+        if len(found) != 1 or not any(self._names_peers(policy, one, direction) for one in self._policies.values()):
             return ""
         return self._without(policy, direction, found[0])
 
-    def _says_whom(self, policy: PolicySeen, other: PolicySeen, direction: Direction) -> bool:
+    def _names_peers(self, policy: PolicySeen, other: PolicySeen, direction: Direction) -> bool:
         return (
             other.namespace == policy.namespace
             and in_force(other, direction)
@@ -176,11 +177,11 @@ class _Patches:
     def _without(self, policy: PolicySeen, direction: Direction, position: int) -> str:
         listed = _LISTS[direction][0]
         if len(_rules(policy, direction)) == 1 and not policy.declared:
-            return ""  # no rule, and the API server would take the direction out of policyTypes
+            return ""  # without a rule, the API server would remove the direction from policyTypes
         return self._amended(policy, RemoveItem(path=("spec", listed, position)))
 
     def out_of_reach(self, finding: Finding, addresses: tuple[str, ...]) -> str:
-        """The *addresses* as exceptions of every block by which the pod reaches one of them."""
+        """Add the *addresses* as exceptions to every block by which the pod reaches one of them."""
         pod = self._pods.get(finding.about.rpartition(" ")[0])
         if pod is None or any(not one.plain for one in self._body.policies):
             return ""
@@ -206,7 +207,7 @@ class _Patches:
                 yield one
 
     def _shut(self, policy: PolicySeen, position: int, rule: PolicyRule, addresses: tuple[str, ...]) -> list[Edit] | None:
-        """The edits that take *addresses* out of *rule*; `None` where exceptions cannot do it."""
+        """The edits that remove *addresses* from *rule*; `None` if exceptions cannot do it."""
         if not rule.peers:
             return None
         edits: list[Edit] = []
@@ -228,7 +229,7 @@ class _Patches:
         return edits
 
     def granted(self, finding: Finding) -> str:
-        """A ReferenceGrant for the one Service, where it is all that is missing."""
+        """A ReferenceGrant for this Service, if nothing else is missing."""
         for route in self._body.routes:
             for backend in route.backends:
                 if finding.about != f"{route.title} {backend.field}" or finding.location != backend.at:
@@ -251,7 +252,7 @@ class _Patches:
         return ""
 
     def _repeats(self, policy: PolicySeen, direction: Direction, position: int, rule: PolicyRule) -> bool:
-        """Would *rule*, in its place, say no more than another one, or another no more than it?"""
+        """Would *rule*, in its place, add nothing to another rule, or another rule nothing to it?"""
         for one in self._policies.values():
             if one.namespace != policy.namespace or (one.title != policy.title and not in_force(one, direction)):
                 continue
@@ -275,7 +276,7 @@ def _is_dns(port: PortRange) -> bool:
 
 
 def _inside(peer: Peer, addresses: tuple[str, ...]) -> list[str] | None:
-    """Those of *addresses*, as CIDRs, that *peer* lets through; `None` where one is no smaller part of its block."""
+    """Those of *addresses*, as CIDRs, that *peer* allows; `None` if one of them is not a smaller part of its block."""
     found: list[str] = []
     whole = span(peer.block.cidr) if peer.block is not None and peer.block.cidr else None
     if peer.block is None or whole is None:

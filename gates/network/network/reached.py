@@ -27,14 +27,15 @@ else:
 Seen = Evidence[Network]
 METADATA = Rule(
     id="network/metadata",
-    asks="Is the cloud's metadata service out of every pod's reach?",
-    fix="Put the address under 'except' of the ipBlock, or name narrower addresses.",
+    asks="Is the cloud's metadata service unreachable for every pod?",
+    fix="Add the address to 'except' of the ipBlock, or name narrower addresses.",
 )
 
 API_SERVER = Rule(
     id="network/api-server",
-    asks="Is the API server out of reach of every pod that was not granted it?",
-    fix="Name narrower addresses, say where it is under 'apiServer' of gate 'network', or waive the rule for who needs it.",
+    asks="Is the API server unreachable for every pod that does not need it?",
+    fix="Name narrower addresses, add its address to 'apiServer' of gate 'network', or waive the rule for the pods that need "
+    "it.",
 )
 
 _API_PORTS = (443, 6443)
@@ -49,14 +50,14 @@ def findings(seen: Seen, *, metadata: tuple[str, ...], api_server: tuple[str, ..
     near, asked = _metadata(seen, world, out, metadata), _api_server(seen, world, out, api_server)
     if hosts.named(seen.body):
         near, asked = _with_names(seen, near, asked, metadata, api_server)
-    yield from listed(near, METADATA.passes(_nobody(seen, "a metadata service"), seen))
-    yield from listed(asked, API_SERVER.passes(_nobody(seen, "the API server"), seen))
+    yield from listed(near, METADATA.passes(_unreached(seen, "a metadata service"), seen))
+    yield from listed(asked, API_SERVER.passes(_unreached(seen, "the API server"), seen))
 
 
 def _with_names(
     seen: Seen, near: Iterator[Finding], asked: Iterator[Finding], metadata: tuple[str, ...], api_server: tuple[str, ...]
 ) -> tuple[Iterator[Finding], Iterator[Finding]]:
-    """*near* and *asked*, and what would be reached, too, if a name service answered with the worst address."""
+    """*near* and *asked*, and what would also be reached if the name service answered with the worst address."""
     worst = World(seen.body, points=(*metadata, *api_server), names_anywhere=True)
     out = _reached_outside(worst)
 
@@ -75,12 +76,12 @@ def _with_names(
     )
 
 
-def _nobody(seen: Seen, what: str) -> str:
-    return f"None of {len(seen.body.pods)} workload(s) can reach {what}."
+def _unreached(seen: Seen, what: str) -> str:
+    return f"None of the {len(seen.body.pods)} workload(s) can reach {what}."
 
 
 def _reached_outside(world: World) -> dict[int, Flags]:
-    """For each class of ports: which classes of pods (rows) may go to which ranges of addresses outside (columns)."""
+    """For each class of ports: which classes of pods (rows) may reach which ranges of addresses outside (columns)."""
     pods = len(world.first_of_class)
     world.effort.hold(len(world.port_classes) * pods * (world.ends - pods))
     return {
@@ -106,8 +107,8 @@ def _api_server(seen: Seen, world: World, out: dict[int, Flags], addresses: tupl
         row = int(world.class_of[position])
         if any(out[one][row].any() for one in ports):
             text = (
-                f"{place(pod.at)}: {pod.title} may go to addresses outside on port 443 or 6443, and nobody said where the API "
-                "server is."
+                f"{place(pod.at)}: {pod.title} may reach addresses outside on port 443 or 6443, and the address of the API "
+                "server is not known."
             )
             yield API_SERVER.unknown(shown(text), seen, about=pod.title, location=pod.at)
 
@@ -115,13 +116,15 @@ def _api_server(seen: Seen, world: World, out: dict[int, Flags], addresses: tupl
 def _who_reaches(
     world: World, out: dict[int, Flags], text: str, ports: tuple[int, ...]
 ) -> Iterator[tuple[PodSet, Address, int]]:
-    """Each pod that reaches an address of *text* by TCP on one of *ports* (none given: on any), with the first that it does."""
+    """Each pod that reaches an address of *text* by TCP on one of *ports* (if none is given: on any), with the first such
+    address.
+    """
     within = world.terrain.outside.within(text)
     spans = world.terrain.outside.spans
     space = world.terrain.ports
     asked = ports or tuple(piece.first for piece in space.pieces if piece.protocol is Protocol.TCP)
     wanted = np.flatnonzero(within)
-    # Ports of one class are alike, so the first of each speaks for all; and so are pods of one class.
+    # Ports of one class behave alike, so the first of each stands for all of them. Pods of one class do, too.
     classes: dict[int, int] = {}
     for port in asked:
         classes.setdefault(int(world.port_class_of[space.position(Protocol.TCP, port)]), port)

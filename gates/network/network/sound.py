@@ -1,4 +1,4 @@
-"""Whether the manifests can be judged at all: read, understood, accepted, enforced."""
+"""Whether the manifests can be judged: ArcOps can read and judge them, an API server accepts them, a plugin enforces them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from reach.doubts import doubts
 READ = Rule(
     id="network/read",
     asks="Could every manifest be read?",
-    fix="Mend the file at that line, or put what it stands for here as plain manifests; what was not read may open anything.",
+    fix="Correct the file at that line, or replace it by plain manifests: a file that was not read may open anything.",
 )
 
 UNDERSTOOD = Rule(
     id="network/understood",
-    asks="Is the meaning of every object that may move packets known?",
-    fix="Add what is not told (such as a Namespace with its labels), or say it with NetworkPolicy; where a kind moves nothing "
-    "add 'Kind.group' to 'harmless' of gate 'network'.",
+    asks="Can ArcOps judge every object that affects the network?",
+    fix="Add what is missing (such as a Namespace with its labels), or use NetworkPolicy instead. If a kind does not affect "
+    "the network, add 'Kind.group' to 'harmless' of gate 'network'.",
 )
 
 ACCEPTED = Rule(
     id="network/accepted",
     asks="Would an API server accept every object?",
-    fix="Change the named field; an object that is refused protects nobody.",
+    fix="Change the named field: an object that is refused protects nothing.",
 )
 
 SCHEMA = Rule(
     id="network/schema",
-    asks="Was every object of the mesh, the Gateway API and the network plugin held against the site's own definition of it?",
+    asks="Was every object of the mesh, the Gateway API and the network plugin checked against the site's own definition of "
+    "it?",
     fix="Put the site's CustomResourceDefinitions beside the manifests ('arcops network snapshot' saves them, or 'kubectl get "
-    "crd -o yaml'); where they are checked elsewhere, set 'schemas: false' under gate 'network'.",
+    "crd -o yaml'). If they are checked elsewhere, set 'schemas: false' under gate 'network'.",
 )
 
 ENFORCED = Rule(
     id="network/enforced",
-    asks="Does something at the site enforce these policies, whole?",
-    fix="Name the network plugin under 'enforcer' of gate 'network'; a policy that nothing enforces is only text.",
+    asks="Does the site's network plugin enforce these policies completely?",
+    fix="Name the network plugin under 'enforcer' of gate 'network': a policy that no plugin enforces has no effect.",
 )
 
 
@@ -56,8 +57,8 @@ ENFORCERS: dict[str, frozenset[str]] = {
     "ovn-kubernetes": frozenset(("ports", "sctp", "cluster")),
 }
 """Network plugins that enforce NetworkPolicy, each with what else it enforces, from their own pages: port ranges (``endPort``),
-SCTP, ``policy.networking.k8s.io``, policies of its own that are read here, and rules by host name. What is not listed here is
-not believed to."""
+SCTP, ``policy.networking.k8s.io``, its own policies that ArcOps reads, and rules by host name. A plugin that is not listed here
+counts as not enforcing."""
 
 _NEEDS = {
     "ports": "port ranges (endPort)",
@@ -75,26 +76,26 @@ def findings(seen: Seen, *, enforcer: str, harmless: tuple[str, ...], schemas: b
     yield from listed(unread, READ.passes(f"All {len(body.files)} manifest(s) were read.", seen))
     yield from _understood(seen, harmless)
     refused = (ACCEPTED.fails(said(one), seen, about=named(one), location=one.at) for one in body.refused)
-    yield from listed(refused, ACCEPTED.passes("No object breaks a rule of the API server that is known here.", seen))
+    yield from listed(refused, ACCEPTED.passes("No object breaks a rule of the API server that ArcOps knows.", seen))
     yield from _held(seen, schemas, harmless)
     yield _enforced(seen, enforcer)
 
 
 def _held(seen: Seen, schemas: bool, harmless: tuple[str, ...]) -> Iterator[Finding]:
-    """Custom objects against their definitions; kinds that move no packet need none."""
+    """Custom objects against their definitions; kinds that do not affect the network need none."""
     spared = {one.at for one in seen.body.others if f"{one.kind}.{one.group}" in harmless}
     missing = [one for one in seen.body.unchecked if one.at not in spared]
     if missing and not schemas:
-        text = f"The policy asks for no definitions, and {len(missing)} object(s) or rule(s) were not checked by one."
+        text = f"The policy requires no definitions, and {len(missing)} object(s) or rule(s) were not checked against one."
         yield SCHEMA.passes(text, seen)
     else:
         found = (SCHEMA.unknown(said(one), seen, about=named(one), location=one.at) for one in missing)
-        yield from listed(found, SCHEMA.passes("Every object that has a definition of its own was held against it.", seen))
+        yield from listed(found, SCHEMA.passes("Every object that needs a definition was checked against it.", seen))
 
 
 def _understood(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
-    well = UNDERSTOOD.passes("Every object that may move packets is understood.", seen)
-    return listed(_unclear(seen, harmless), well, rest="{count} more objects are not understood.")
+    well = UNDERSTOOD.passes("ArcOps can judge every object that affects the network.", seen)
+    return listed(_unclear(seen, harmless), well, rest="{count} more objects cannot be judged.")
 
 
 def _unclear(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
@@ -105,17 +106,19 @@ def _unclear(seen: Seen, harmless: tuple[str, ...]) -> Iterator[Finding]:
 
 def _enforced(seen: Seen, enforcer: str) -> Finding:
     if not enforcer:
-        return ENFORCED.unknown("Nobody said which network plugin enforces policies at the site.", seen)
+        return ENFORCED.unknown("The policy does not name the network plugin that enforces policies at the site.", seen)
     known = ENFORCERS.get(enforcer.lower())
     if known is None:
         names = ", ".join(sorted(ENFORCERS))
-        text = f"Nothing here knows that {shown(enforcer)!r} enforces NetworkPolicy; known to: {names}."
+        text = f"ArcOps does not know whether {shown(enforcer)!r} enforces NetworkPolicy; it knows that these do: {names}."
         return ENFORCED.unknown(text, seen)
     lacking = [need for need in sorted(set(_needed(seen.body))) if need not in known]
     if lacking:
         what = " and ".join(_NEEDS[need] for need in lacking)
         return ENFORCED.fails(f"The manifests use {what}, which {enforcer} is not known to enforce.", seen, about=enforcer)
-    return ENFORCED.passes(f"The policy says that {enforcer} enforces at the site, and it enforces all that is used.", seen)
+    return ENFORCED.passes(
+        f"The policy names {enforcer} as the site's network plugin, and it enforces everything that is used.", seen
+    )
 
 
 def _needed(body: Network) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Policies without effect: those that select nothing, and rules that another rule of their namespace contains by its words."""
+"""Policies without effect: those that select nothing, and rules that another rule of their namespace contains by its text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Seen = Evidence[Network]
 USED = Rule(
     id="network/used",
     asks="Does every policy select pods, and does every rule add something?",
-    fix="Correct the selector, or remove what has no effect: who reads it believes that it has.",
+    fix="Correct the selector, or remove what has no effect: readers would believe that it has one.",
 )
 
 _MOST_COMPARED = 400
 """Rules of one namespace and direction that are compared with one another; a comparison costs a microsecond or so."""
 _MOST_WORDS = 1500
-"""Peers and ports in these rules, each of which is compared with each."""
+"""Peers and ports in these rules; each is compared with every other one."""
 _MOST_COMPARISONS = 20_000_000
-"""Over all namespaces: about a minute."""
+"""Over all namespaces; this takes about a minute."""
 
 
 def unused(seen: Seen) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def unused(seen: Seen) -> Iterator[Finding]:
     for policy in seen.body.policies:
         for_all = policy.pods.everything and (policy.namespaces is None or policy.namespaces.everything)
         if not for_all and not terrain.subject(policy).any():
-            text = f"{place(policy.at)}: {policy.title} selects no pod of these manifests."
+            text = f"{place(policy.at)}: {policy.title} selects no pod in these manifests."
             yield USED.warns(shown(text), seen, about=policy.title, location=policy.at)
         elif policy.tier is PolicyTier.NAMESPACE:
             for direction, found in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
@@ -50,13 +50,13 @@ def unused(seen: Seen) -> Iterator[Finding]:
             policy, rule = listed[many]
             text = (
                 f"{place(rule.at)}: {len(listed) - many} of {len(listed)} rules for {direction.value.lower()} in namespace "
-                f"{namespace} were not compared with the others, for there are too many, so some may add nothing."
+                f"{namespace} were not compared with the others, because there are too many; some of them may add nothing."
             )
             yield USED.warns(shown(text), seen, about=policy.title, location=rule.at)
 
 
 def _affordable(listed: list[tuple[PolicySeen, PolicyRule]], left: int) -> tuple[int, int]:
-    """How many of *listed*, from the first, can be compared with one another for *left* steps, and what that costs."""
+    """How many of *listed*, from the first, can be compared with one another in *left* steps, and how many steps that takes."""
     words = 0
     for number, (_, rule) in enumerate(listed[:_MOST_COMPARED]):
         more = words + 1 + len(rule.peers) + len(rule.ports)
@@ -82,7 +82,7 @@ def _shadowed(seen: Seen, listed: list[tuple[PolicySeen, PolicyRule]]) -> Iterat
 
 
 def contains(policy: PolicySeen, large: PolicyRule, other: PolicySeen, small: PolicyRule) -> bool:
-    """Does *large* allow, for any pods that may ever come, all that *small* allows?"""
+    """Does *large* allow everything that *small* allows, also for pods that may be added later?"""
     return (
         selects_all_of(policy.pods, other.pods)
         and policy.namespaces == other.namespaces

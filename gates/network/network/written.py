@@ -1,4 +1,4 @@
-"""What rules say, one by one: whom they name, on which ports, and whether they have any effect."""
+"""What rules say, one by one: which peers and ports they name, and whether they have any effect."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from reach.selectors import Labelled
 Seen = Evidence[Network]
 INGRESS = Rule(
     id="network/ingress",
-    asks="Does every ingress rule name who may come in?",
+    asks="Does every ingress rule name the callers?",
     fix="Name the callers by namespaceSelector and podSelector, or the addresses by a narrow ipBlock.",
 )
 
 EGRESS = Rule(
     id="network/egress",
-    asks="Does every egress rule name where pods may go?",
+    asks="Does every egress rule name the destinations?",
     fix="Name the peers by namespaceSelector and podSelector, or the addresses by a narrow ipBlock.",
 )
 
 PORTS = Rule(
     id="network/ports",
     asks="Does every rule name its ports?",
-    fix="List the ports that the peer really uses.",
+    fix="List the ports that the peer uses.",
 )
 
 DNS = Rule(
     id="network/dns",
-    asks="Do rules for DNS open only the DNS pods?",
+    asks="Do rules for DNS open connections only to the DNS pods?",
     fix="Under the namespaceSelector for kube-system add 'podSelector: {matchLabels: {k8s-app: kube-dns}}'.",
 )
 
@@ -89,7 +89,7 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
     )
     yield from listed(portless, PORTS.passes("Every rule names its ports.", seen))
     dns = (
-        _fails(seen, DNS, policy, rule, peer.at, "opens DNS to every pod there, not to the DNS pods alone")
+        _fails(seen, DNS, policy, rule, peer.at, "opens DNS to every pod there, not only to the DNS pods")
         for policy, direction, rule in letting
         if direction is Direction.EGRESS and _for_dns(rule)
         for peer in rule.peers
@@ -97,7 +97,7 @@ def findings(seen: Seen, *, dns_labels: tuple[Label, ...], widest: dict[int, int
     )
     yield from listed(dns, DNS.passes("No rule for DNS opens more than the DNS pods.", seen))
     idle = (
-        _fails(seen, EFFECTIVE, policy, rule, rule.at, f"is not enforced, for policyTypes leaves {direction.value} out")
+        _fails(seen, EFFECTIVE, policy, rule, rule.at, f"is not enforced, because policyTypes does not list {direction.value}")
         for policy in body.policies
         for direction, rule in _rules(policy)
         if not in_force(policy, direction)
@@ -123,17 +123,17 @@ def in_force(policy: PolicySeen, direction: Direction) -> bool:
 
 
 def wide_places(direction: Direction, rule: PolicyRule, widest: dict[int, int]) -> Iterator[tuple[Location, str]]:
-    """Where *rule* lets in or out more than it could mean to, and how."""
+    """The places at which *rule* allows too much, and how."""
     into = direction is Direction.INGRESS
     if not rule.peers:
         ports = "" if rule.ports else " on every port"
-        yield rule.at, f"lets anyone in{ports}" if into else f"lets pods go anywhere{ports}"
+        yield rule.at, f"lets any caller in{ports}" if into else f"lets pods reach any address{ports}"
     for peer in rule.peers:
         if peer.block is not None and _wide_block(peer.block, widest):
             text = f"{peer.block.cidr} without {', '.join(peer.block.excepts)}" if peer.block.excepts else peer.block.cidr
-            yield peer.at, f"lets in {text}" if into else f"lets pods go to {text}"
+            yield peer.at, f"lets in {text}" if into else f"lets pods reach {text}"
         elif peer.namespaces is not None and peer.namespaces.everything and (peer.pods is None or peer.pods.everything):
-            yield peer.at, "lets in every pod of every namespace" if into else "lets pods go to every pod of every namespace"
+            yield peer.at, "lets in every pod of every namespace" if into else "lets pods reach every pod of every namespace"
 
 
 def _wide_block(block: Block, widest: dict[int, int]) -> bool:
@@ -145,7 +145,7 @@ def _wide_block(block: Block, widest: dict[int, int]) -> bool:
 
 
 def _for_dns(rule: PolicyRule) -> bool:
-    """Is DNS what *rule* is for: does it name port 53, by number or as it is usually called?"""
+    """Is *rule* for DNS: does it name port 53, by its number or by its usual name?"""
     return any(
         port.first == port.last == 53 or port.name.startswith("dns")
         for port in rule.ports
@@ -154,7 +154,7 @@ def _for_dns(rule: PolicyRule) -> bool:
 
 
 def all_of_system(body: Network, peer: Peer, policy: PolicySeen, marks: tuple[Label, ...]) -> bool:
-    """Does *peer* take in pods of kube-system that are not marked as DNS pods?"""
+    """Does *peer* include pods of kube-system that are not marked as DNS pods?"""
     if peer.block is not None or peer.nodes is not None or peer.domain:
         return False
     named = policy.namespace == _SYSTEM if peer.namespaces is None else _names_system(body, peer.namespaces)
@@ -162,7 +162,7 @@ def all_of_system(body: Network, peer: Peer, policy: PolicySeen, marks: tuple[La
 
 
 def _names_system(body: Network, selector: Selector) -> bool:
-    """Is kube-system among them? Where no manifest declares it, only a selector that says its name or nothing is taken so."""
+    """Is kube-system among them? If no manifest declares it, only a selector that says its name, or nothing, includes it."""
     known = [one for one in body.namespaces if one.name == _SYSTEM and one.declared]
     if known:
         return bool(Labelled([known[0].labels]).select(selector)[0])
