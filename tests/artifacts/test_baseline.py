@@ -87,7 +87,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "a canary that never sang": put([], "predicate", "canary", 0, "times"),
     "no figure": put([], "predicate", "figures"),
     "a figure twice": lambda document: document["predicate"]["figures"].append(document["predicate"]["figures"][0]),
-    "an exercise that nobody could ask for": put(0, "predicate", "exercise", "size"),
+    "an exercise that no one could ask for": put(0, "predicate", "exercise", "size"),
     "an unknown field": put("fine", "predicate", "note"),
     "a field that is gone": lambda document: document["predicate"].pop("site"),
     "another unit": put("parsecs", "predicate", "figures", 0, "unit"),

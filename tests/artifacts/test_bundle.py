@@ -143,7 +143,7 @@ def test_no_truncation_opens(length: int) -> None:
 def test_no_flipped_byte_changes_what_is_read(position: int, flip: int) -> None:
     data = SEALED[:position] + bytes([SEALED[position] ^ flip]) + SEALED[position + 1 :]
 
-    with suppress(Refused):  # where it opens, only a hint or white space was changed
+    with suppress(Refused):  # if it opens, only a hint or white space was changed
         assert open_sealed(data, [KEY.public]).statement == open_sealed(SEALED, [KEY.public]).statement
 
 

@@ -142,7 +142,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, remembered under its own name: writing it anew for each test is slow."""
+    """A copy of it, remembered under its own name: writing it again for each test is slow."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     (old,) = Memory(made / "remembered", made / "store").paths
     (new,) = Memory(tmp_path / "remembered", tmp_path / "store").paths
@@ -243,7 +243,7 @@ def a_link_to_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["log", "checkpoint"])
 @pytest.mark.parametrize("instead", [a_pipe, a_folder, a_link_to_nothing])
-def test_what_is_no_file_is_no_log_and_holds_nobody_up(home: Path, name: str, instead: Callable[[Path], None]) -> None:
+def test_what_is_no_file_is_no_log_and_holds_no_one_up(home: Path, name: str, instead: Callable[[Path], None]) -> None:
     instead(home / "store" / name)
     with opened(home) as store:
         for use in (store.check, store.sound):
@@ -406,7 +406,7 @@ def test_two_processes_that_write_keep_the_memory_right(tmp_path: Path) -> None:
 
 
 class TestIndex:
-    """A changed index never decides, is made anew before it is shown, and is named by the check."""
+    """A changed index never decides, is made again before it is shown, and is named by the check."""
 
     CHANGES = (
         "DELETE FROM entry WHERE position = 1",
@@ -564,7 +564,7 @@ class TestAbout:
         with opened(tmp_path) as store:
             spent = []
             for _ in range(5):
-                store.log._seen = None  # as if it were opened anew
+                store.log._seen = None  # as if it were opened again
                 began = time.process_time()
                 assert [one.position for one in store.about(DIGEST)] == [0]
                 spent.append(time.process_time() - began)

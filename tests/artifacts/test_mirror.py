@@ -110,7 +110,7 @@ DAMAGE: dict[str, Callable[[Members], None]] = {
     "an absolute path": add("/etc/evil"),
     "a stranger": add("readme.txt"),
     "a link": add("objects/" + "0" * 64, tarfile.SYMTYPE),
-    "an object that nobody names": add("objects/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    "an object that no one names": add("objects/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     "a member twice": lambda members: members.append(members[-1]),
     "another order": lambda members: members.reverse(),
     "no checkpoint": drop("checkpoint"),

@@ -207,7 +207,7 @@ class TestStore:
             kept.inclusion(5, signed(kept))
 
     @pytest.mark.parametrize("damage", DAMAGES)
-    def test_without_nodes_it_is_proven_from_the_lines_and_they_are_made_anew(
+    def test_without_nodes_it_is_proven_from_the_lines_and_they_are_made_again(
         self, kept: Store, damage: Callable[[Path], None]
     ) -> None:
         damage(kept.log.nodes.path)
@@ -218,7 +218,7 @@ class TestStore:
         assert proves_all(kept) == (damage not in (a_folder, a_pipe, a_link))
 
     @pytest.mark.parametrize("damage", DAMAGES)
-    def test_the_next_append_makes_them_anew(self, kept: Store, damage: Callable[[Path], None]) -> None:
+    def test_the_next_append_makes_them_again(self, kept: Store, damage: Callable[[Path], None]) -> None:
         damage(kept.log.nodes.path)
         kept.put(seal(report("f"), KEY), {}, at=AT, signer=KEY)
         assert len(kept.entries()) == 6

@@ -175,7 +175,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "another predicate type": set_at("predicateType", "https://example.org/p"),
     "another statement type": set_at("_type", "https://in-toto.io/Statement/v0.1"),
     "a citation of nothing": set_at("predicate.results.0.findings.0.cites.0", "sha256:" + "00" * 32),
-    "trust roots that nobody used": set_at("predicate.trustRoots.0.name", "other"),
+    "trust roots that no one used": set_at("predicate.trustRoots.0.name", "other"),
     "fresher data": set_at("predicate.dataDates.1.dated", "2026-11-20T00:00:00Z"),
     "another collector": set_at("predicate.collectors.0.version", "9"),
     "an end before the start": set_at("predicate.validUntil", "2026-11-21T11:59:59Z"),

@@ -31,7 +31,7 @@ def _wanted(state: str | None = None, **requests: Any) -> types.InputRequiredRes
 
 
 def _filled(params: Any, key: str, name: str) -> Any:
-    """What the client gave for *name* under *key*; nothing where that is missing or of another shape."""
+    """What the client gave for *name* under *key*; nothing if that is missing or of another shape."""
     given = (params.input_responses or {}).get(key)
     if not isinstance(given, types.ElicitResult) or given.action != "accept" or not given.content:
         return None

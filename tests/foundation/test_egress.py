@@ -88,7 +88,7 @@ def test_what_is_malformed_is_reached_in_no_tier(url: str) -> None:
         assert "secret" not in str(refused.value)
 
 
-def test_an_address_that_nobody_read_yet_may_be_anywhere() -> None:
+def test_an_address_that_no_one_read_yet_may_be_anywhere() -> None:
     assert [tier for tier in Tier if may_reach(tier, None)] == [Tier.RESTRICTED, Tier.CONNECTED]
     with pytest.raises(Refused, match="reading opens a connection, which the tier air-gapped does not allow; do not"):
         permit_unread(Tier.AIR_GAPPED, "reading", "do not")
@@ -221,7 +221,7 @@ class TestNoRedirect:
         assert (len(first), asked) == (1, [])
 
 
-def test_nobody_there_is_said_without_words_of_others() -> None:
+def test_no_one_there_is_said_without_words_of_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     to = read_destination(f"http://localhost:{port}")

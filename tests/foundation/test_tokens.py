@@ -229,7 +229,7 @@ class TestWhereKeysComeFrom:
             "https://xn--login.example/keys", "https:///keys", "https://[::1/keys",
         ],
     )  # fmt: skip
-    def test_and_from_nobody_else(self, keys: object) -> None:
+    def test_and_from_no_one_else(self, keys: object) -> None:
         with pytest.raises((Refused, Unavailable)):
             keys_of(NAME, json.dumps({"issuer": NAME, "jwks_uri": keys}).encode(), Tier.RESTRICTED)
 

@@ -13,7 +13,7 @@ TELLING = "tellingword"
 
 
 @pytest.mark.parametrize(
-    ("text", "where"),
+    ("text", "if"),
     [
         (f"{TELLING}: [unclosed", "line 1, column"),
         (f"a: 1\n{TELLING}: b: c", "line 2, column"),

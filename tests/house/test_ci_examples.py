@@ -159,7 +159,7 @@ class TestEveryPlatform:
         assert "<failure" in (folder / "arcops-out" / "result.junit.xml").read_text()
 
     @pytest.mark.parametrize(
-        ("given", "where"),
+        ("given", "if"),
         [
             ({"wheels": "whe els", "index-url": "https://i.example/"}, ["--no-index", "--find-links", "whe els"]),
             ({"wheels": "", "index-url": "https://i.example/"}, ["--index-url", "https://i.example/"]),

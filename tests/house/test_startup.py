@@ -29,7 +29,7 @@ ENGINES = frozenset(
         "flows.prefect", "pydantic", "pydantic_core",
     )
 )  # fmt: skip
-"""What none of these commands needs for a model that nobody signed."""
+"""What none of these commands needs for a model that no one signed."""
 LIGHT = ENGINES | {
     "yaml",
     "pydantic",

@@ -77,7 +77,7 @@ def wheels(request: Request, seen: Seen) -> Sighting[Wheels]:
     "gates/toy/__init__.py": '"""Judges of a toy."""\n',
     "gates/toy/rolls.py": '''"""Does the toy roll?
 
-Why: a toy without wheels stays where it is.
+Why: a toy without wheels stays if it is.
 
 Judged: the number of wheels.
 
@@ -213,7 +213,7 @@ def test_agents_and_prefect_are_offered_it(house: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undeclared(Judgeable):
-    """Nobody declared it."""
+    """No one declared it."""
 
 
 class TestWhatWasNeverDeclared:

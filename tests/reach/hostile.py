@@ -50,7 +50,7 @@ def selectors(size: int) -> Iterator[str]:
 
 
 def numbered_ports(size: int) -> Iterator[str]:
-    """Every rule cuts the ports anew, so that no two ports are alike."""
+    """Every rule cuts the ports again, so that no two ports are alike."""
 
     def rules(number: int) -> str:
         many = ", ".join(f"{{port: {1 + 2 * one + number % 2}, endPort: {60000 - one}}}" for one in range(size))

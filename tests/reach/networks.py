@@ -31,7 +31,7 @@ NAMESPACES = ("one", "two")
 KEYS = ("app", "tier")
 VALUES = ("a", "b")
 NUMBERS = (1, 53, 80, 81, 65535)
-ADDRESSES = (  # addresses to ask about; nobody binds to them
+ADDRESSES = (  # addresses to ask about; no one binds to them
     "0.0.0.0",  # noqa: S104  # an address to ask about, not to bind to
     "9.255.255.255",
     "10.0.0.0",
@@ -142,7 +142,7 @@ own_policies = st.builds(
 
 
 def cilium_policies(kind: str) -> st.SearchStrategy[PolicySeen]:
-    """Of one namespace, or (clusterwide) of those that it selects; a policy may count where it closes nothing."""
+    """Of one namespace, or (clusterwide) of those that it selects; a policy may count if it closes nothing."""
     everywhere = kind == "CiliumClusterwideNetworkPolicy"
     return st.builds(
         PolicySeen,

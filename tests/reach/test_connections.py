@@ -22,14 +22,14 @@ CASES = sorted(path.parent.name for path in (VECTORS / "netpol").glob("*/*.txt")
 
 
 def shown(pods: PodSet) -> str:
-    """The name under which the vectors print *pods*: that of their controller, where there is one."""
+    """The name under which the vectors print *pods*: that of their controller, if there is one."""
     kind, _, name = pods.owner.partition("/")
     return f"{pods.namespace}/{name}[{kind}]" if name else f"{pods.namespace}/{pods.name}[{pods.kind}]"
 
 
 def connections(world: World) -> Iterator[str]:
     """Every connection as the vectors print it: IPv4 only, nothing between pods of one name, and addresses beside each other
-    as one range where no pod tells them apart in that direction.
+    as one range if no pod tells them apart in that direction.
     """
     allowed = np.array([world.pairs(one) for one in world.port_classes])
     pods = [(shown(one), int(world.class_of[position])) for position, one in enumerate(world.network.pods)]

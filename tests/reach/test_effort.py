@@ -119,7 +119,7 @@ def test_who_loses_patience_is_heard_while_the_engine_works(monkeypatch: pytest.
     stop.set()
     with told(tick), pytest.raises(Stopped):
         every_pair(network)
-    every_pair(network)  # outside of it nobody is told
+    every_pair(network)  # outside of it no one is told
 
 
 def test_a_stop_while_a_gate_judges_is_red() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from arcops.seen.network import Direction, Requirement, Selector
 from reach.clauses import Terrain
-from reach.exposure import Exposure, Stranger, exposures
+from reach.exposure import Exposure, UnlistedPods, exposures
 from tasks.network.network import read_manifests
 from tests.reach.test_connections import shown
 from tests.vectors import VECTORS, vectors
@@ -30,9 +30,9 @@ def expression(one: Requirement) -> str:
 
 
 def who(one: Exposure) -> str:
-    if not isinstance(one.who, Stranger):
+    if not isinstance(one.who, UnlistedPods):
         return f"{one.who}[External]"
-    if one.who.anybody:
+    if one.who.whole_cluster:
         return "entire-cluster"
     namespace = one.who.namespace or (
         "[all namespaces]" if one.who.namespaces.everything else f"[namespace with {worded(one.who.namespaces)}]"

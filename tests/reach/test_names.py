@@ -31,7 +31,7 @@ spec:
 """
 
 
-def test_a_name_more_is_reach_that_nobody_declared(tmp_path: Path) -> None:
+def test_a_name_more_is_reach_that_no_one_declared(tmp_path: Path) -> None:
     declared, live = read_manifests(shop(tmp_path / "declared")), read_manifests(shop(tmp_path / "live", HOSTS))
     found = compare(declared, live)
     assert [(one.way, one.source, one.target, one.ports) for one in found.reach] == [

@@ -90,7 +90,7 @@ def answers(*policies: PolicySeen, pods: tuple[PodSet, ...] = (SOURCE, TARGET), 
             (ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.ADMIN, Action.ALLOW, priority=1, name="b"), CLOSED),
             False,
         ),
-        # Where no NetworkPolicy isolates, the baseline decides; where one does, the baseline is not asked.
+        # If no NetworkPolicy isolates, the baseline decides; if one does, the baseline is not asked.
         ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.DENY)), False),
         ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.ALLOW, Action.DENY)), True),
         ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.DENY), OPEN), True),
