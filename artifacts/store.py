@@ -275,7 +275,7 @@ class Store:
         if newest is not None and newest - now > SKEW:
             raise Unavailable(
                 f"this machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, but the store {self.folder} was last written at "
-                f"{newest:%Y-%m-%d %H:%M:%S} UTC, so nothing is kept. If the clock is wrong now, set it and try "
+                f"{newest:%Y-%m-%d %H:%M:%S} UTC, so nothing is kept. If the clock is wrong now, set the clock and try "
                 "again. If it was wrong then: export the store, move it and its memory away, and import it into a new one"
             )
 

@@ -133,4 +133,4 @@ def _index(held: Held, index: Index, expected: Sequence[Indexed | None]) -> Iter
         elif wanted is not None and row != wanted:
             yield f"The index and the artifact differ about entry {position}: a row was edited; {remedy}."
     for position in rows:
-        yield f"The index lists an entry {position} that is not in the log: a row was added; {remedy}."
+        yield f"The index lists an entry {position} that it did not read from the log: a row was added; {remedy}."

@@ -1,7 +1,7 @@
 """How much an answer may cost, counted in work and not by a clock, so that every machine refuses the same input.
 
-Gates are pure and have no clock, so the engine counts its work in advance and refuses before it does too much. A caller that has
-a clock, or that may cancel, is called often (`told`) and may raise.
+Gates are pure and have no clock, so the engine counts its work in advance and refuses before it does too much. A caller with a
+clock, or that may cancel, is called often (`told`) and may raise.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class MeshLayer:
         self._outbound, self._inbound = Outbound(network, self._root), Inbound(network, self._root)
 
     def say(self, source: End | None, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> MeshSaid:
-        """May *source* open a connection to *port* of *target*, which it calls by *service* where that is not `None`?
+        """May *source* open a connection to *port* of *target*, which it calls by *service* if that is not `None`?
 
         Without *source*, the caller is outside and its address is not known.
         """

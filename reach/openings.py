@@ -163,7 +163,7 @@ class _Openings:
         return [span for span, let in zip(world.terrain.outside.spans, row, strict=False) if let]
 
     def _rules(self, pods: PodSet, protocol: Protocol, port: int) -> Iterator[Reason]:
-        """The rules that allow a caller to *port* of *pods*; else the policies that close it; else a text that no policy does."""
+        """The rules that allow a caller to *port* of *pods*; else the policies that close it; else that no policy does."""
         world = self._world
         mine, piece = world.position(pods), world.terrain.ports.position(protocol, port)
         about = list(world.about(mine))

@@ -55,7 +55,7 @@ def permit(tier: Tier, to: Destination, purpose: Purpose) -> None:
     """Raise `Refused` unless *tier* reaches *to*."""
     if not may_reach(tier, to):
         host = to.host[:_MOST_SHOWN]
-        raise Refused(f"{purpose.what} names the host {host}, which the tier {tier.value} may not reach; {purpose.instead}")
+        raise Refused(f"{purpose.what} names the host {host}, which the tier {tier.value} does not reach; {purpose.instead}")
 
 
 def permit_unread(tier: Tier, what: str, instead: str) -> None:

@@ -30,7 +30,7 @@ async def connected(
     Raises `NoConnection`, and `Refused` if *tier* does not reach it.
     """
     if not may_reach(tier, to):
-        raise Refused(f"the tier {tier.value} may not reach the host {to.host[:200]}; set ARCOPS_TIER to restricted")
+        raise Refused(f"the tier {tier.value} does not reach the host {to.host[:200]}; set ARCOPS_TIER to restricted")
     import ssl
 
     said = ""

@@ -1,4 +1,4 @@
-"""A process that was given a passphrase lets no other one read it from here. Nothing is imported if there is none."""
+"""A process that has a passphrase hides it from other processes. Without a passphrase, nothing is imported."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_a_service_that_nobody_closes(here: Bench, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         "open: Service shop/web (LoadBalancer) port 80 (shop.yaml:36) to Deployment shop/web, TCP 8080",
         "  from any address",
-        "  policies.yaml:47: NetworkPolicy shop/front lets in by spec.ingress[0]",
+        "  policies.yaml:47: NetworkPolicy shop/front allows it by spec.ingress[0]",
         "by its own address: Deployment shop/web (shop.yaml:5) from any IPv4 address: TCP 8080",
         "by its own address: Deployment shop/web (shop.yaml:5) from any IPv6 address: TCP 8080",
         "1 way(s) in are open, 0 closed",
@@ -160,7 +160,7 @@ def test_ports_and_networks_of_nodes(here: Bench, tmp_path: Path) -> None:
     assert done.returncode == 1
     found = json.loads(done.stdout)
     assert [(one["open"], one["port"]) for one in found["openings"]] == [(True, 8080), (True, 0)]
-    assert "policies do not reliably hold" in found["doubts"][0]
+    assert "policies may not apply to it" in found["doubts"][0]
 
 
 def test_a_way_to_pods_that_are_not_here_is_open_and_not_certain(here: Bench, tmp_path: Path) -> None:

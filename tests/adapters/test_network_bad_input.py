@@ -31,7 +31,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "cyclic.yaml": (b"a: &a\n  b: *a\n", "cyclic.yaml:2: the alias *a stands inside of what it repeats"),
     "unknown.yaml": (
         b"apiVersion: example.com/v1\nkind: Frob\nmetadata: {name: a}\n",
-        "unknown.yaml:1: nothing here knows what Frob.example.com default/a does",
+        "unknown.yaml:1: it is not known how Frob.example.com default/a affects the network",
     ),
     "chart.yaml": (
         b"a: 1\n---\nmetadata:\n  name: {{ .Values.name }}\n",

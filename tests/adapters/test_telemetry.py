@@ -276,8 +276,8 @@ class TestUnasked:
                 "air-gapped",
                 "does not reach",
             ),
-            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "file:///etc"}, "air-gapped", "no plain http URL"),
-            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@127.0.0.1"}, "air-gapped", "no plain http URL"),
+            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "file:///etc"}, "air-gapped", "not a plain http URL"),
+            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@127.0.0.1"}, "air-gapped", "not a plain http URL"),
             (
                 {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
                 "air-gapped",
@@ -286,7 +286,7 @@ class TestUnasked:
             (
                 {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example", "OTEL_EXPORTER_OTLP_HEADERS": "authorization=x"},
                 "restricted",
-                "in the clear",
+                "unencrypted",
             ),
         ],
     )

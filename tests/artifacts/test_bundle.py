@@ -55,7 +55,7 @@ def test_another_predicate_is_sealed_and_opened_but_is_no_report() -> None:
 
     assert open_statement(data, [KEY.public]).statement == words
     assert open_statement(data, [KEY.public]).predicate_type == "https://example.org/p/v1"
-    with pytest.raises(Refused, match="breaks its schema"):
+    with pytest.raises(Refused, match="does not match its schema"):
         open_sealed(data, [KEY.public])
 
 
@@ -104,7 +104,7 @@ BAD: dict[str, bytes] = {
     "a field of the envelope": changed(lambda d: d["dsseEnvelope"].update(note=1)),
     "a field of the signature": changed(lambda d: d["dsseEnvelope"]["signatures"][0].update(cert="")),
     "no signature": changed(lambda d: d["dsseEnvelope"].update(signatures=[])),
-    "signatures that are none": changed(lambda d: d["dsseEnvelope"].update(signatures=[1])),
+    "a signature that is not an object": changed(lambda d: d["dsseEnvelope"].update(signatures=[1])),
     "too many signatures": changed(lambda d: d["dsseEnvelope"].update(signatures=d["dsseEnvelope"]["signatures"] * 65)),
     "base64 with a line break": changed(lambda d: d["dsseEnvelope"].update(payload=d["dsseEnvelope"]["payload"] + "\n")),
     "another payload type": changed(lambda d: d["dsseEnvelope"].update(payloadType="application/json")),

@@ -108,7 +108,7 @@ def edit(start: str, old: bytes, new: bytes) -> Callable[[Members], None]:
 DAMAGE: dict[str, Callable[[Members], None]] = {
     "a path that escapes": add("../evil"),
     "an absolute path": add("/etc/evil"),
-    "a stranger": add("readme.txt"),
+    "a file that does not belong": add("readme.txt"),
     "a link": add("objects/" + "0" * 64, tarfile.SYMTYPE),
     "an object that no one names": add("objects/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     "a member twice": lambda members: members.append(members[-1]),

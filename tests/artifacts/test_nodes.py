@@ -141,7 +141,7 @@ class TestNodes:
             assert nodes.inclusion(7, over(13)) is None
 
     def test_a_line_is_a_whole_line_of_the_log(self, tmp_path: Path) -> None:
-        """Bytes of a longer line, which hash as they should, are none."""
+        """A part of a longer line is not a line, even if it has the right hash."""
         nodes, log = written(tmp_path, 13), tmp_path / "log"
         log.write_bytes(log.read_bytes().replace(b"\n" + LINES[8] + b"\n", b"x" + LINES[8] + b"\n"))
         stamped(tmp_path)

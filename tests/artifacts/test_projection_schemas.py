@@ -168,7 +168,7 @@ def change(name: str) -> dict[str, Any]:
             result["outcome"] = "FAIL"
         case "another version":
             document["version"] = "2.2"
-        case "a moment that is none":
+        case "a wrong moment":
             document["runs"][0]["invocations"][0]["endTimeUtc"] = "yesterday"
     return document
 
@@ -181,7 +181,7 @@ def change(name: str) -> dict[str, Any]:
         "a line before the first",
         "an unknown property",
         "another version",
-        "a moment that is none",
+        "a wrong moment",
     ],
 )
 def test_the_schema_of_sarif_is_really_asked(name: str) -> None:

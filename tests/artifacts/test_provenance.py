@@ -52,5 +52,5 @@ def test_a_build_that_names_no_builder_or_ends_before_it_begins_is_refused() -> 
         values = {"builder": "a:b", "build_type": "a:b", "started": AT, "finished": AT} | changes
         with pytest.raises(Refused):
             Build(**values)  # type: ignore[arg-type]  # the values fit the fields
-    with pytest.raises(Refused, match="no subject"):
+    with pytest.raises(Refused, match="needs a subject"):
         provenance([], BUILD)

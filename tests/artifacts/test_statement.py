@@ -179,7 +179,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "fresher data": set_at("predicate.dataDates.1.dated", "2026-11-20T00:00:00Z"),
     "another collector": set_at("predicate.collectors.0.version", "9"),
     "an end before the start": set_at("predicate.validUntil", "2026-11-21T11:59:59Z"),
-    "a moment that is none": set_at("predicate.judgedAt", "2026-13-21T12:00:00Z"),
+    "a wrong moment": set_at("predicate.judgedAt", "2026-13-21T12:00:00Z"),
     "a moment without a zone": set_at("predicate.judgedAt", "2026-11-21T12:00:00"),
     "a moment and a line break": set_at("predicate.judgedAt", "2026-11-21T12:00:00Z\n"),
     "a number for a string": set_at("predicate.runner", 1),
@@ -187,7 +187,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "null for a list": set_at("predicate.missing", None),
     "a site that is empty, which would be a second way to say none": set_at("predicate.site", ""),
     "a site that is no text": set_at("predicate.site", 7),
-    "a waiver of nobody": set_at("predicate.results.1.findings.0.waiver.owner", " "),
+    "a waiver without an owner": set_at("predicate.results.1.findings.0.waiver.owner", " "),
 }
 
 

@@ -40,7 +40,7 @@ def _filled(params: Any, key: str, name: str) -> Any:
 
 @offered()
 async def test_input_required_result_elicitation(ctx: Context, params: types.CallToolRequestParams) -> Answer:
-    """Greets whoever gives a name."""
+    """Greets the caller who gives a name."""
     name = _filled(params, "user_name", "name")
     if name is None:
         return _wanted(user_name=_form("What is your name?", "name"))

@@ -46,7 +46,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Several:
-    """Nothing but if the answers arrive."""
+    """Only the place at which the answers arrive."""
 
     ticket: str = ""
 
@@ -102,7 +102,7 @@ def multi_input(ask: Several, at: Place) -> Done:
 
 @tool(title="Ask first, then work", scope=Scope.READ, long=True)
 def test_tool_with_task(ask: Named, at: Place) -> Done:
-    """Greet whoever was named before the work began."""
+    """Greet the person who was named before the work began."""
     return Done(said=f"Hello, {ask.name}!")
 
 
@@ -128,7 +128,7 @@ class _Ticket:
 
 
 class Desk:
-    """If a tool at work leaves its questions, and finds the answers."""
+    """The place at which a running tool leaves its questions, and finds the answers."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -144,7 +144,7 @@ def _in_bytes(chance: random.Random, data: bytes, seeds: Sequence[bytes]) -> byt
 
 
 def _in_json(chance: random.Random, data: bytes) -> bytes | None:
-    """*data* with one value of its JSON (or of one line of it) changed; `None` if it is none."""
+    """*data* with one value of its JSON (or of one line of it) changed; `None` if it is not JSON."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

@@ -133,7 +133,7 @@ def test_equal_descriptions_give_equal_bytes(here: Bench) -> None:
         ("addresses:", "hosts: [{name: pay.example, ports: [{port: 443}]}]\naddresses:", "host names"),
         ("labels: {app: web}", "labels: {}", "at least one label"),
         ("name: web", "name: Web", "cannot be a name"),
-        ("ports: [{port: 8080}]", "ports: []", "on which ports"),
+        ("ports: [{port: 8080}]", "ports: []", "the ports of"),
         ("ports: [{port: 8080}]", "ports: [{port: 0}]", "no port"),
         ("cni: calico", "cni: azure-npm, x: 1", "x"),
         ("{port: 514, protocol: UDP}", "{port: 514, protocol: ICMP}", "no port"),

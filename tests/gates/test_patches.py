@@ -285,7 +285,7 @@ MESHES = {
     "registered for others": (("exportTo: [.]", "exportTo: [other]"), {}),
     "an exception by port": (("mtls: {mode: STRICT}", "mtls: {mode: PERMISSIVE}, portLevelMtls: {80: {mode: DISABLE}}"), {}),
     "TLS turned off": (("ISTIO_MUTUAL", "DISABLE"), {}),
-    "whoever calls": (("from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]\n      to", "to"), {}),
+    "any caller": (("from: [{source: {principals: [cluster.local/ns/shop/sa/web]}}]\n      to", "to"), {}),
 }  # fmt: skip
 
 

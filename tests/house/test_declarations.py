@@ -1,4 +1,4 @@
-"""Every gate and every collector keeps the promises of its kind, whoever wrote it."""
+"""Every gate and every collector keeps the promises of its kind."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def test_what_is_mounted_is_there_and_what_is_written_is_mounted() -> None:
     volumes = {volume["name"] for volume in one("Deployment")["spec"]["template"]["spec"]["volumes"]}
     assert {mount["name"] for mount in mounted.values()} == volumes
     settings = read_settings(variables())
-    for written in (settings.store, settings.cache, Path("/tmp/x")):  # if reviews lie while they are judged
+    for written in (settings.store, settings.cache, Path("/tmp/x")):  # reviews are kept there while they are judged
         [mount] = [mount for path, mount in mounted.items() if written.is_relative_to(path)]
         assert "readOnly" not in mount
     for read in (settings.trust / "keys", Path(settings.key), Path(variables()["ARCOPS_PASSPHRASE_FILE"]), POLICY):

@@ -14,7 +14,7 @@ import gates
 HOUSE = Path(__file__).resolve().parents[2]
 HEAVY = frozenset(("numpy", "pydantic", "reach", "amend", "artifacts", "foundation"))
 REACHING = "gates.network"
-"""The one subject whose gates compute who reaches whom, by arrays."""
+"""The one subject whose gates compute reachability, with arrays."""
 
 pytestmark = pytest.mark.requirement("ARC-0")
 

@@ -1,4 +1,4 @@
-"""The project's first folder holds what a stranger reads, and no product of a build."""
+"""The project's first folder holds what a new reader needs, and no product of a build."""
 
 from __future__ import annotations
 

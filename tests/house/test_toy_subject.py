@@ -77,7 +77,7 @@ def wheels(request: Request, seen: Seen) -> Sighting[Wheels]:
     "gates/toy/__init__.py": '"""Judges of a toy."""\n',
     "gates/toy/rolls.py": '''"""Does the toy roll?
 
-Why: a toy without wheels stays if it is.
+Why: a toy without wheels cannot move.
 
 Judged: the number of wheels.
 

@@ -115,13 +115,13 @@ some_directions = st.sampled_from(((), (Direction.INGRESS,), (Direction.EGRESS,)
 
 
 def ordered_rules(actions: list[Action], outside: bool) -> st.SearchStrategy[tuple[PolicyRule, ...]]:
-    whom = st.one_of(pod_peers, st.builds(Peer, at=st.just(AT), block=blocks)) if outside else pod_peers
+    peers = st.one_of(pod_peers, st.builds(Peer, at=st.just(AT), block=blocks)) if outside else pod_peers
     one = st.builds(
         PolicyRule,
         at=st.just(AT),
         field=st.just("spec.rule"),
         action=st.sampled_from(actions),
-        peers=st.lists(whom, min_size=1, max_size=2).map(tuple),
+        peers=st.lists(peers, min_size=1, max_size=2).map(tuple),
         ports=some_ports,
     )
     return st.lists(one, min_size=1, max_size=3).map(tuple)

@@ -67,7 +67,7 @@ def test_what_is_small_is_answered_whole(shape: str) -> None:
 def test_what_costs_too_much_is_refused(monkeypatch: pytest.MonkeyPatch, bound: str, name: str) -> None:
     network = seen("selectors", 40)
     monkeypatch.setattr(effort, bound, 2_000)
-    with pytest.raises(Refused, match="check fewer of them at a time"):
+    with pytest.raises(Refused, match="check fewer manifests at a time"):
         QUESTIONS[name](network)
 
 
@@ -80,7 +80,7 @@ def test_what_could_not_be_computed_is_never_green(monkeypatch: pytest.MonkeyPat
     assert result.verdict is Verdict.RED
     unknown = {one.rule for one in result.findings if one.outcome is Outcome.UNKNOWN}
     assert {"network/metadata", "network/api-server", "network/isolated"} & unknown or "network/judged" in unknown
-    assert any("check fewer of them at a time" in one.text for one in result.findings)
+    assert any("check fewer manifests at a time" in one.text for one in result.findings)
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES.keys() - {"routes"}))
