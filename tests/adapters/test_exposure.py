@@ -95,7 +95,7 @@ def test_a_service_that_is_open_to_some(here: Bench, tmp_path: Path) -> None:
     (one,) = found.openings
     assert (one.open, one.sources) == (True, ("192.0.2.0-192.0.2.255",))
     assert found.doubts == (
-        "shop.yaml:36: nodes may put their own address in place of the client's, so what rules say of addresses may not hold",
+        "shop.yaml:36: nodes may replace the client's address by their own, so rules about addresses may not apply",
     )
 
 
