@@ -18,7 +18,7 @@ from tests.gates.test_network import INGRESS
 from tests.manifests import POLICIES, SHOP, changed, shop
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/ways-in-from-outside-are-shown")
 
 OPEN = """---
 apiVersion: networking.k8s.io/v1

@@ -23,7 +23,9 @@ from tests.kept import emptied
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3", "ARC-1")
+pytestmark = pytest.mark.requirement(
+    "ARC-B2/people-ask-and-see-a-map", "ARC-B3/drift-is-by-reachability", "ARC-1/errors-are-clear"
+)
 
 YES, NOT_CERTAIN, USAGE, NO = 0, 1, 2, 3
 

@@ -12,7 +12,7 @@ import pytest
 from tests.manifests import shop
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-B2/manifests-are-read-strictly", "ARC-1/errors-are-clear")
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n"
 OPEN = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: shop}\nspec: {hostNetwork: true, containers: []}\n"

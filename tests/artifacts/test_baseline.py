@@ -20,7 +20,7 @@ from gates.gpu.benchmark.examples import known, run
 from tests.artifacts.reports import full_report
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-C2", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-C2/figures-are-judged-by-baseline-and-kind", "ARC-1/signed-json")
 GOLDEN = Path(__file__).parent / "goldens" / "benchmark-baseline-v1.json"
 
 

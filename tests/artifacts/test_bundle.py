@@ -23,7 +23,7 @@ from artifacts.private_key import Algorithm, PrivateKey, create
 from artifacts.statement import statement
 from tests.artifacts.reports import full_report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 KEY = create()
 SEALED = seal(full_report(), KEY)
 

@@ -35,7 +35,7 @@ from artifacts.typed import dump
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_store import BODY, KEY, report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 KEYS = [KEY.public]
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 DIGEST = "sha256:" + "c3" * 32

@@ -21,7 +21,7 @@ from artifacts.store import Store
 from foundation.settings import read_settings
 from tests.artifacts.reports import AT, full_report
 
-pytestmark = pytest.mark.requirement("ARC-D3")
+pytestmark = pytest.mark.requirement("ARC-D3/lists-can-be-filtered")
 
 
 def green(name: str, site: str, day: int) -> Report:

@@ -17,7 +17,7 @@ from artifacts.store import Store
 from tests.artifacts.reports import AT
 from tests.artifacts.test_store import BODY, KEY, digest_of, filled
 
-pytestmark = pytest.mark.requirement("ARC-1", "ARC-2")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss", "ARC-2/crosses-an-air-gap")
 
 
 def mirrored(folder: Path, names: str = "abcde") -> bytes:

@@ -23,7 +23,7 @@ from capabilities.artifact.standing import Ledgered, ledger_of
 from tests.artifacts.reports import AT
 from tests.artifacts.test_store import KEY, report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 MOST = 300
 LINES = tuple(b"line %d" % number * (number % 4 + 1) for number in range(MOST))
 LEAVES = tuple(leaf_hash(line) for line in LINES)

@@ -20,7 +20,7 @@ from artifacts.statement import to_statement
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_baseline import baseline
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/agents-can-read-it")
 GOLDENS = Path(__file__).parent / "goldens"
 PUBLISHED = [one for one in all_predicates() if one.published]
 

@@ -17,7 +17,7 @@ from artifacts.bundle import open_sealed, seal
 from artifacts.private_key import Algorithm, create, load_signer, save
 from tests.artifacts.reports import full_report
 
-pytestmark = pytest.mark.requirement("ARC-1", "ARC-A1")
+pytestmark = pytest.mark.requirement("ARC-A1/keys-are-kept-safe")
 
 
 def ask(what: str) -> str:

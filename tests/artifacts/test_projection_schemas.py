@@ -22,7 +22,7 @@ from artifacts.projections.junit import to_junit
 from artifacts.projections.sarif import SCHEMA, to_sarif
 from tests.artifacts.reports import PATCH, full_report
 
-pytestmark = pytest.mark.requirement("ARC-D2")
+pytestmark = pytest.mark.requirement("ARC-D2/sarif-and-junit-are-valid")
 
 OASIS = "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e"
 """SHA-256 of the schema that OASIS published with errata 01, 28 August 2023."""

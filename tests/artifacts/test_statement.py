@@ -24,7 +24,7 @@ from artifacts.statement import from_statement, to_statement
 from artifacts.typed import dump, moment
 from tests.artifacts.reports import full_report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 GOLDENS = Path(__file__).parent / "goldens"
 
 PROJECTIONS: dict[str, Callable[[], bytes]] = {
@@ -68,6 +68,7 @@ def in_json(value: object) -> Iterator[object]:
             yield value
 
 
+@pytest.mark.requirement("ARC-2/the-tier-is-in-the-artifact")
 def test_every_field_of_the_report_reaches_what_is_signed() -> None:
     signed = set(in_json(json.loads((GOLDENS / "readiness-report-v1.json").read_bytes())))
     filled: set[str] = set()

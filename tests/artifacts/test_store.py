@@ -22,7 +22,7 @@ from artifacts.statement import statement
 from artifacts.store import Store, digest_of
 from tests.artifacts.reports import AT, full_report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 KEY = create()
 BODY = b'{"seen":"something"}'
 

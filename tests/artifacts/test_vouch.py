@@ -16,7 +16,12 @@ from artifacts.store import digest_of
 from artifacts.vouch import Grounds, NotVouched, Standing, Untimely, vouch, vouch_report
 from tests.artifacts.reports import AT, full_report
 
-pytestmark = pytest.mark.requirement("ARC-1", "ARC-4")
+pytestmark = pytest.mark.requirement(
+    "ARC-1/verified-offline",
+    "ARC-4/a-missing-signature-is-red",
+    "ARC-4/wrong-clocks-are-not-trusted",
+    "ARC-2/the-age-of-data-is-judged",
+)
 KEY, OTHER = create(), create()
 REPORT = full_report()
 SEALED = seal(REPORT, KEY)

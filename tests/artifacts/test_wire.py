@@ -27,7 +27,7 @@ from artifacts.wire import from_json, name_on_the_wire, to_json
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 
 
 class Colour(Enum):

@@ -21,7 +21,7 @@ from tasks.network.network import network_of, read_manifests
 from tests.manifests import changed
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B1")
+pytestmark = pytest.mark.requirement("ARC-B1/generated-manifests-deny-by-default")
 
 PLAIN = """\
 name: web
@@ -97,6 +97,7 @@ def test_the_plain_bundle_opens_exactly_what_was_asked_for(here: Bench) -> None:
         assert not may(source, to), (source, to)
 
 
+@pytest.mark.requirement("ARC-B1/gateway-and-mesh-objects-are-generated")
 def test_the_whole_bundle(here: Bench) -> None:
     files = made(here, MESHED + ENTRY)
     assert list(files) == ["10-network-policies.yaml", "20-mesh.yaml", "30-gateway.yaml"]

@@ -23,7 +23,7 @@ from tests.evidence import judged
 from tests.manifests import changed
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B1")
+pytestmark = pytest.mark.requirement("ARC-B1/hosts-by-name-are-held")
 
 DESCRIBED = Path(__file__).parent / "described"
 KINDS = ("cilium", "cluster-policy", "egress-gateway")

@@ -25,7 +25,7 @@ from foundation.egress.loopback import is_loopback
 from foundation.egress.permission import Purpose, may_reach, permit_unread, permitted
 from foundation.egress.protocol import transport
 
-pytestmark = pytest.mark.requirement("ARC-2", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-2/air-gapped-opens-no-connection", "ARC-2/only-named-hosts-are-reached")
 
 HERE = ("localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "[::1]", "[0:0:0:0:0:0:0:1]")
 ELSEWHERE = (

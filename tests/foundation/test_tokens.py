@@ -21,7 +21,7 @@ from arcops.tier import Tier
 from foundation.issuing import MOST_KEYS, fetched, key_set, keys_of
 from foundation.tokens import ALGORITHMS, Issuer, NotAccepted, Tokens, read_issuer
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified", "BASE-2/tokens-are-bound-to-the-audience")
 
 NOW = 1_800_000_000.0
 NAME, AUDIENCE = "https://login.example", "https://arcops.example/mcp"

@@ -7,7 +7,7 @@ import pytest
 from arcops.errors import Refused
 from foundation.strict_yaml import load_all
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
 
 TELLING = "tellingword"
 

@@ -35,7 +35,7 @@ from tests.pipelines import (
     steps,
 )
 
-pytestmark = [pytest.mark.requirement("ARC-D2"), pytest.mark.site]
+pytestmark = [pytest.mark.requirement("ARC-D2/pipelines-for-three-platforms"), pytest.mark.site]
 
 GREEN, USAGE, RED, AMBER = 0, 2, 3, 4
 

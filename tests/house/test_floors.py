@@ -14,7 +14,7 @@ from arcops.rooms import ROOMS
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place", "ARC-0/gates-are-pure")
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:

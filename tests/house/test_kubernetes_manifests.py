@@ -32,7 +32,7 @@ from tests.adapters.test_admission import Webhook, review
 from tests.certificates import Authority
 from tests.models import PASSPHRASE, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D2")
+pytestmark = pytest.mark.requirement("ARC-D2/the-webhook-is-narrow")
 
 HOUSE = Path(__file__).resolve().parents[2]
 MANIFEST = HOUSE / "deployments" / "kubernetes" / "admission.yaml"

@@ -21,7 +21,7 @@ from tasks.signing.trust import load_trust
 from tests.artifacts.reports import AT, full_report
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("BASE-6/its-folders-are-private")
 
 
 @contextmanager

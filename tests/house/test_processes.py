@@ -14,7 +14,7 @@ from tests.house import test_floors
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place")
 
 _MODULES = {"subprocess", "multiprocessing", "pty", "_posixsubprocess", "concurrent.futures.process", "uvicorn.supervisors"}
 _OF_OS = ("exec", "spawn", "fork", "posix_spawn", "system", "popen", "startfile")

@@ -19,7 +19,7 @@ from tests.models import bench, good_model
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("BASE-6/commands-start-quickly")
 
 ENGINES = frozenset(
     (

@@ -156,7 +156,7 @@ def test_it_touches_one_folder_a_floor() -> None:
     assert {folder for folder in folders if folder[0] != "arcops"} == {("tasks", "toy"), ("gates", "toy"), ("policies", "toy")}
 
 
-@pytest.mark.requirement("ARC-A1")
+@pytest.mark.requirement("ARC-0/a-subject-is-added-in-its-own-folders")
 def test_the_command_line_judges_it(house: Path, tmp_path: Path) -> None:
     arcops = ("-m", "adapters.cli")
     made = ran(house, *arcops, "keys", "new")

@@ -35,7 +35,7 @@ from flows.policies.reading import _Head
 from flows.runners.isolated import _Sources
 from manifests.description import Description
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 
 KINDS: tuple[type[Any], ...] = tuple(
     dict.fromkeys(

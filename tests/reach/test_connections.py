@@ -16,7 +16,7 @@ from reach.world import World
 from tasks.network.network import read_manifests
 from tests.vectors import VECTORS, vectors
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 CASES = sorted(path.parent.name for path in (VECTORS / "netpol").glob("*/*.txt")) or ["(the vectors are not here)"]
 

@@ -14,7 +14,7 @@ from tasks.network.network import read_manifests
 from tests.manifests import POLICIES, SHOP, changed, shop
 from tests.reach.networks import networks
 
-pytestmark = pytest.mark.requirement("ARC-B3")
+pytestmark = pytest.mark.requirement("ARC-B3/drift-is-by-reachability")
 
 FROM_CLUSTER = """\
 apiVersion: v1

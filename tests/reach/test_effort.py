@@ -25,7 +25,7 @@ from tasks.network.network import network_of
 from tests.evidence import judged
 from tests.reach.hostile import SHAPES, manifests
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/costly-manifests-are-refused")
 
 NETWORK = next(one for one in all_gates() if one.id == "network")
 SITE = NetworkSafetyPolicy(enforcer="calico", api_server=("10.96.0.1",))

@@ -14,7 +14,7 @@ from tasks.network.network import read_manifests
 from tests.reach.test_connections import shown
 from tests.vectors import VECTORS, vectors
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 CASES = sorted(path.parent.name for path in (VECTORS / "netpol").glob("*/exposure.txt")) or ["(the vectors are not here)"]
 

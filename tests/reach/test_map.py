@@ -34,7 +34,7 @@ from tasks.network.network import read_manifests
 from tests.manifests import POLICIES, changed, shop
 from tests.reach.networks import AT, networks
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/people-ask-and-see-a-map")
 
 
 def lines(network: Network) -> set[tuple[str, str, str]]:

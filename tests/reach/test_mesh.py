@@ -19,7 +19,7 @@ from tests.manifests import POLICIES, SHOP, changed
 from tests.reach.meshes import ADDRESSES, PORTS, meshed_networks
 from tests.reach.naive_mesh import Facts, NaiveMesh, leads
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/the-mesh-is-part-of-the-answer")
 
 FACTS = [
     Facts(

@@ -17,7 +17,7 @@ from reach.question import ask
 from tasks.network.network import read_manifests
 from tests.manifests import shop
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 HOSTS = """\
 apiVersion: cilium.io/v2

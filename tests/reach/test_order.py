@@ -26,7 +26,7 @@ from reach.decision import Decision, decide
 from reach.world import World
 from tests.reach.networks import AT
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 SOURCE = PodSet(kind="Pod", namespace="one", name="source", at=AT, labels=(Label(key="app", value="source"),))
 TARGET = PodSet(kind="Pod", namespace="one", name="target", at=AT, labels=(Label(key="app", value="target"),))

@@ -11,7 +11,7 @@ from reach.question import ask
 from tasks.network.network import network_of
 from tests.manifests import changed
 
-pytestmark = pytest.mark.requirement("ARC-B1")
+pytestmark = pytest.mark.requirement("ARC-B1/cilium-policies-are-read")
 
 PODS = "".join(
     f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {space}, labels: {{app: {name}}}}}\n"
