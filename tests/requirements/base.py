@@ -57,7 +57,7 @@ BASE: tuple[Claim, ...] = (
         metrics_and_probes="Prometheus metrics and health probes follow the state of the dependencies.",
         logs_have_ids_and_no_secrets="JSON log lines have the ids of request, run and artifact, and no secrets.",
         dashboards_and_alerts_are_valid="The dashboard and the alert rules use only metrics that exist.",
-        nothing_is_sent_unasked="Nothing is sent until a site configures it, and only where the tier allows it.",
+        nothing_is_sent_unasked="Nothing is sent until a site configures it, and only if the tier allows it.",
     ),
     *of_row(
         "BASE-8",

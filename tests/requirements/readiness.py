@@ -64,7 +64,7 @@ READINESS: tuple[Claim, ...] = (
         "ARC-B1",
         generated_manifests_deny_by_default="A short description gives deny-by-default manifests that are proven GREEN.",
         gateway_and_mesh_objects_are_generated=(
-            "Gateway API routes and TLS policies, and Istio's Sidecar, mTLS and authorization objects, are generated and judged."
+            "Gateway API routes, and Istio's Sidecar, mTLS and authorization objects, are generated and judged."
         ),
         hosts_by_name_are_held="Egress by host name is generated for Cilium, ClusterNetworkPolicy and Istio, or refused.",
         cilium_policies_are_read="Cilium's policies are read by their meaning, and unknown forms are never ignored.",
