@@ -31,6 +31,7 @@ lint: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m capabilities.policy.gates_page > docs/gates.md
+	$(BIN)/python -m tests.requirements.page > docs/requirements.md
 
 bench: $(VENV)/.installed-dev
 	for bench in benches/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done

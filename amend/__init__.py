@@ -1,4 +1,4 @@
-"""Fixes as patches: the smallest change to the words of a manifest that says something else, as a unified diff.
+"""Fixes as patches: the smallest change to the text of a manifest that gives the wanted meaning, as a unified diff.
 
-Pure: text in, text out. A change is handed out only where reading the changed words gives exactly what was meant.
+Pure: text in, text out. A change is returned only if reading the changed text gives exactly what was meant.
 """

@@ -13,7 +13,7 @@ _CONTEXT = 3
 
 
 def new_file(path: str, text: str) -> str:
-    """The patch that makes the file *path* with *text*, which is whole lines; empty for a name that a patch could not carry."""
+    """The patch that makes the file *path* with *text* (whole lines); empty if a patch cannot hold the file's name."""
     lines = text.splitlines()
     if not safe(path):
         return ""
@@ -21,7 +21,7 @@ def new_file(path: str, text: str) -> str:
 
 
 def safe(path: str) -> bool:
-    """Does *path* mean the same to every program that takes patches, and stay below the folder where it is taken?"""
+    """Does *path* mean the same to every program that applies patches, and stay below the folder of the patch?"""
     return _SAFE.match(path) is not None
 
 
@@ -29,7 +29,7 @@ Change = tuple[Passage, tuple[Edit, ...]]
 
 
 def amended(*changes: Change) -> str:
-    """The patch that makes every one of *changes*; empty where one of them cannot be made surely."""
+    """The patch that makes all *changes*; empty if one of them cannot be made safely."""
     by_file: dict[str, list[tuple[Passage, str]]] = {}
     for passage, edits in sorted(changes, key=lambda one: (one[0].at.path, one[0].first)):
         text = _changed(passage, edits)
@@ -58,7 +58,7 @@ def _changed(passage: Passage, edits: tuple[Edit, ...]) -> str:
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    """The mark before the object, its own lines, and the mark behind it."""
+    """The mark before the object, its own lines, and the mark after it."""
     before = "---\n" if text.startswith("---\n") else ""
     lines = text[len(before) :].splitlines(keepends=True)
     after = lines.pop() if lines and lines[-1].startswith(("---", "...")) else ""
@@ -66,7 +66,7 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _hunks(passage: Passage, changed: str, more: int) -> str:
-    """The hunks from *passage* to *changed*, in a file that has *more* lines by then; empty where one cannot be made."""
+    """The hunks from *passage* to *changed*, in a file that has *more* lines at that point; empty if one cannot be made."""
     old, new = passage.text.splitlines(), changed.splitlines()
     groups = difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(_CONTEXT)
     hunks = [_hunk(passage, old, new, group, more) for group in groups]
@@ -77,10 +77,10 @@ Opcode = tuple[str, int, int, int, int]
 
 
 def _hunk(passage: Passage, old: list[str], new: list[str], group: list[Opcode], more: int) -> str:
-    """One hunk; empty where nothing unchanged stands before the change.
+    """One hunk; empty if no unchanged line comes before the change.
 
-    Fewer unchanged lines on one side say to a program that takes patches that the file begins or ends there. So where it does
-    not, there are as many on one side as on the other.
+    If one side has fewer unchanged lines, a program that applies patches takes it that the file begins or ends there. So if
+    the file does not, both sides have the same number of lines.
     """
     first, last = group[0], group[-1]
     above = first[2] - first[1] if first[0] == "equal" else 0

@@ -1,7 +1,7 @@
-"""One change at one place in one YAML document, with everything else left as it was written: comments, order, style.
+"""One change at one place in one YAML document. Everything else stays as it was written: comments, order, style.
 
-Places are found by the parser's marks. After every change the document is read again, and must hold what was meant and nothing
-else; where it does not (an anchor that stands in two places, a style that is not known here) there is no change.
+Places are found by the parser's marks. After every change the document is read again, and must hold exactly what was meant. If
+it does not (an anchor that is used twice, a style that is not supported), there is no change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TRICKY = re.compile(r"(?:y|yes|n|no|true|false|on|off|null)\Z", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replace:
-    """Write *value* where the single value at *path* stands."""
+    """Replace the single value at *path* by *value*."""
 
     path: Path
     value: str
@@ -45,7 +45,7 @@ class AddItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveItem:
-    """Take the item at *path*, whose last part is its index, out of its list."""
+    """Remove the item at *path*, whose last part is its index, from its list."""
 
     path: Path
 
@@ -56,8 +56,8 @@ Edit = Replace | AddKey | AddItem | RemoveItem
 
 
 def edited(text: str, *edits: Edit) -> str | None:
-    """*text*, one YAML document, after *edits*, one after the other; `None` where one of them cannot be made surely."""
-    import yaml  # imported here: who judges no manifest does not pay for it
+    """*text*, one YAML document, after *edits*, one after the other; `None` if one of them cannot be made safely."""
+    import yaml  # imported here, so that only judging manifests takes the time
 
     for edit in edits:
         try:
@@ -72,7 +72,7 @@ def edited(text: str, *edits: Edit) -> str | None:
 
 
 def flow(value: Value) -> str:
-    """*value* on one line of YAML, in quotes where anybody could read it otherwise."""
+    """*value* on one line of YAML, in quotes if a reader could take it for something else."""
     match value:
         case str():
             return value if _PLAIN.match(value) and not _TRICKY.match(value) else json.dumps(value)
@@ -89,14 +89,14 @@ def _load(text: str) -> Any:
     try:
         root = loader.get_single_node()
         if _has_long_number(root):
-            raise ValueError("a number is longer than any that is edited")
+            raise ValueError("a number is too long to be edited")
         return loader.construct_document(root) if root is not None else None
     finally:
         loader.dispose()
 
 
 def _has_long_number(root: Any) -> bool:
-    """Would a scalar of the document below *root* be computed for long? YAML 1.1 reads ``1:20:…`` as a number of any length."""
+    """Does a scalar below *root* take long to compute? YAML 1.1 reads ``1:20:…`` as a number of any length."""
     left, seen = [root] if root is not None else [], set[int]()
     while left:
         node = left.pop()
@@ -112,13 +112,13 @@ def _has_long_number(root: Any) -> bool:
 
 
 def _meant(document: Any, edit: Edit) -> Any:
-    """*document* as it is to be after *edit*. Raises `LookupError`, `TypeError` or `ValueError` where it cannot be made."""
+    """*document* as it must be after *edit*. Raises `LookupError`, `TypeError` or `ValueError` if it cannot be made."""
     here = document
     for part in edit.path if isinstance(edit, AddKey | AddItem) else edit.path[:-1]:
         here = here[part]
     match edit:
         case Replace():
-            hash(here[edit.path[-1]])  # a single value, no mapping and no list
+            hash(here[edit.path[-1]])  # a single value, not a mapping or a list
             here[edit.path[-1]] = edit.value
         case AddKey():
             if edit.key in here:
@@ -201,7 +201,7 @@ class _Page:
             start = self._index(node.start_mark)
             if node.flow_style:
                 return self._cut(start, self._index(node.end_mark), "[]")
-            # Up to the key's colon: the list of which nothing is left begins on the key's own line.
+            # Cut up to the key's colon: the empty list is written on the key's own line.
             return self._cut(len(self._text[:start].rstrip()), self._index(_end(node)), " []")
         if node.flow_style:
             if position + 1 < len(items):
@@ -212,7 +212,7 @@ class _Page:
 
 
 def _end(node: Any) -> Any:
-    """The mark where the words of *node* end: for a block the parser's own mark lies behind the comments after it."""
+    """The mark at the end of *node*'s text. For a block, the parser's own mark comes after the comments that follow it."""
     if isinstance(node.value, str) or node.flow_style or not node.value:
         return node.end_mark
     last = node.value[-1]

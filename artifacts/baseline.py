@@ -23,30 +23,30 @@ def baseline_statement(baseline: Baseline) -> bytes:
 
 
 def baseline_from(data: bytes) -> Baseline:
-    """The baseline that the statement *data* makes. Raises `Refused` where it is none, or contradicts itself."""
+    """The baseline in the statement *data*. Raises `Refused` if it is not a baseline, or contradicts itself."""
     document = strict_json(data, "the baseline")
     if isinstance(document, dict) and document.get("predicateType") != BASELINE:
         raise Refused(
-            f"the file states {str(document.get('predicateType'))[:100]!r}, which is no baseline ({BASELINE});"
-            " make one of a kept artifact with 'arcops gpu baseline'"
+            f"the file is not a baseline: its predicate type is {str(document.get('predicateType'))[:100]!r}, not {BASELINE!r};"
+            " make a baseline from a kept artifact with 'arcops gpu baseline'"
         )
     problem = next(iter(_validator().iter_errors(document)), None)
     if problem is not None:
         where = ".".join(str(part) for part in problem.instance_path) or "the document"
-        raise Refused(f"the baseline breaks its schema at {where[:200]}: {problem.message[:300]}")
-    members = cast(dict[str, Any], document)  # the schema holds it: an object with exactly these members
+        raise Refused(f"the baseline does not match its schema at {where[:200]}: {problem.message[:300]}")
+    members = cast(dict[str, Any], document)  # the schema was checked: it is an object with exactly these members
     baseline = load(Baseline, members["predicate"], "the baseline")
     outer = {
         "name": baseline.subject.name,
         "digest": {digest.algorithm: digest.value for digest in baseline.subject.digests},
     }
     if members["subject"] != [outer]:
-        raise Refused(f"the statement's subject is not the {baseline.subject.name!r} that its figures are of")
+        raise Refused(f"the statement's subject is not {baseline.subject.name!r}, which its figures are about")
     return baseline
 
 
 def open_baseline(data: bytes, keys: Sequence[PublicKey]) -> tuple[Baseline, tuple[str, ...]]:
-    """The baseline sealed in *data*, and the ids of those of *keys* that signed it; at least one, or `Refused` is raised."""
+    """The baseline sealed in *data*, and the ids of the *keys* that signed it. Raises `Refused` if none of them did."""
     opened = open_statement(data, keys)
     return baseline_from(opened.statement), opened.signers
 

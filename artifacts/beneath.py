@@ -1,8 +1,8 @@
-"""Opening what a caller names, below the folders that an operator serves, so that no link leads out, whenever it is put there.
+"""Opening what a caller names, below the folders that an operator serves. No link leads out, whenever it is made.
 
-A path is resolved first, which is only a hint. What it came to is then opened below a handle of its root without following
-any link, in one step of the kernel (openat2(2), Linux 5.6) or folder by folder where there is no such call. So a link that
-lies inside of the roots may be used, and one that replaces a file after it was looked at leads nowhere.
+A path is resolved first, which is only a hint. The result is then opened below a handle of its root without following any
+link: in one call of the kernel (openat2(2), Linux 5.6), or folder by folder if the kernel has no such call. So a link inside
+the roots may be used, and a link that replaces a file after the check leads nowhere.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path, PurePosixPath
 from arcops.errors import Refused
 from arcops.roots import Root, Roots
 
-OUTSIDE = "the path lies outside the folders that this server serves; ask its operator (ARCOPS_ROOTS)"
+OUTSIDE = "the path is outside the folders that this server serves; ask its operator (ARCOPS_ROOTS)"
 
 _OPENAT2 = 437  # the same number on every architecture but alpha
 _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08  # linux/openat2.h
 _LINKED = (errno.ELOOP, errno.EXDEV)
-# A folder on the way needs no permission to be listed. Where there is no O_PATH (macOS), it does.
+# With O_PATH, a folder on the way needs no permission to be listed. Without it (macOS), it does.
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -52,15 +52,15 @@ def held(folders: tuple[Path, ...] | None) -> Roots:
 
 
 def placed(path: Path, folders: tuple[Path, ...] | None) -> Path:
-    """*path*, absolute; a relative one lies in the first of *folders*, or in the working folder where there are no bounds."""
+    """*path*, absolute; a relative one lies in the first of *folders*, or in the working folder if there are no bounds."""
     return path if path.is_absolute() else folders[0] / path if folders else path.absolute()
 
 
 def reach(path: Path, folders: tuple[Path, ...] | None, *, refusal: str = OUTSIDE) -> Path:
     """*path*, absolute; a relative one lies in the first of *folders*. Whether it exists is not looked at.
 
-    Raises `Refused` with *refusal* where it lies outside of them. That is a first look, so that a caller is told at once:
-    what opens the path looks again (`open_within`).
+    Raises `Refused` with *refusal* if it is outside of them. This is a first check, so that a caller is told at once:
+    `open_within` checks again when it opens the path.
     """
     absolute = placed(path, folders)
     if folders is None:
@@ -74,7 +74,7 @@ def reach(path: Path, folders: tuple[Path, ...] | None, *, refusal: str = OUTSID
 def open_within(path: Path, flags: int, within: Roots, *, follow: bool = True) -> int:
     """A descriptor on *path*, opened with *flags* below one of the roots. *follow* says whether its last part may be a link.
 
-    Raises `Refused` where it lies outside of them, or where a link was put on its way meanwhile; `OSError` as `os.open` does.
+    Raises `Refused` if it is outside of them, or if a link was put on its way meanwhile; `OSError` as `os.open` does.
     """
     flags |= os.O_CLOEXEC
     if within is None:
@@ -89,7 +89,7 @@ def open_within(path: Path, flags: int, within: Roots, *, follow: bool = True) -
 
 
 def stat_within(path: Path, within: Roots) -> os.stat_result | None:
-    """What *path* is, links followed; `None` where there is no such file. Raises as `open_within` does."""
+    """What *path* is, links followed; `None` if there is no such file. Raises as `open_within` does."""
     if within is None:
         try:
             return path.stat()
@@ -148,8 +148,8 @@ def open_below(folder: int, relative: str, flags: int, mode: int = 0o600) -> int
         if found >= 0:
             return found
         code = ctypes.get_errno()
-        # An older kernel does not know the call, and a filter of calls that is older than it may forbid it. It is interrupted
-        # or told to try again where something on the way is renamed.
+        # An older kernel does not know the call, and an older seccomp filter may forbid it. If something on the way is
+        # renamed, the call is interrupted or says to try again.
         if code not in (errno.ENOSYS, errno.EPERM, errno.EINTR, errno.EAGAIN):
             raise OSError(code, os.strerror(code), relative)
     return _by_steps(folder, parts, flags, mode)
@@ -179,7 +179,7 @@ def _root_of(path: Path, within: tuple[Root, ...], *, follow: bool) -> Iterator[
     try:
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) != (root.device, root.inode):
-            raise Refused("a folder that is served was replaced by another one meanwhile; ask again")
+            raise Refused("a folder that this server serves was replaced during the request; ask again")
         yield descriptor, "" if real == root.path else real.relative_to(root.path).as_posix()
     finally:
         os.close(descriptor)

@@ -1,6 +1,6 @@
 """The sealed artifact: an in-toto statement in a DSSE envelope, carried in a Sigstore bundle v0.3.
 
-Reading is strict: a field that the format does not have is refused, for whatever stands in it was not checked. A bare DSSE
+Reading is strict: a field that the format does not have is refused, because its content was not checked. A bare DSSE
 envelope is read as well. The signed bytes are kept as they are and never re-encoded. Nothing here opens a socket.
 """
 
@@ -19,7 +19,7 @@ from artifacts.envelope import IN_TOTO, Envelope, pae, parse_envelope, strict_js
 from artifacts.public_key import PublicKey
 from artifacts.statement import STATEMENT, from_statement, to_statement
 
-if TYPE_CHECKING:  # who verifies needs no key that signs
+if TYPE_CHECKING:  # verifying needs no signing key
     from artifacts.private_key import Signer
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -29,7 +29,7 @@ MOST_SIGNATURES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A statement whose signature was verified. ``signers`` are the ids of those of the given keys that signed it.
+    """A statement whose signature was verified. ``signers`` are the ids of the given keys that signed it.
 
     ``statement`` holds the signed bytes exactly as they were signed.
     """
@@ -48,7 +48,7 @@ class Sealed:
     statement: bytes
 
     def expired(self, at: datetime) -> bool:
-        """Does the report no longer hold at the moment *at*?"""
+        """Is the report out of date at the moment *at*?"""
         return at > self.report.valid_until
 
 
@@ -58,9 +58,9 @@ def seal(report: Report, signer: Signer) -> bytes:
 
 
 def seal_statement(statement: bytes, signer: Signer, *, hint: str = "") -> bytes:
-    """The in-toto *statement*, signed. *hint* names the key for other tools; ours goes by the key's id.
+    """The in-toto *statement*, signed. *hint* names the key for other tools; ArcOps uses the key's id.
 
-    Raises `Broken` where the signer's signature does not verify with the signer's own public key.
+    Raises `Broken` if the signer's signature does not verify with the signer's own public key.
     """
     signed = pae(IN_TOTO, statement)
     signature = signer.sign(signed)
@@ -77,7 +77,7 @@ def seal_statement(statement: bytes, signer: Signer, *, hint: str = "") -> bytes
     }
     data = json.dumps(bundle, indent=1).encode()
     if len(data) > MOST_BYTES:
-        raise Refused(f"the artifact would have {len(data)} bytes, more than the {MOST_BYTES} that any reader accepts")
+        raise Refused(f"the artifact would have {len(data)} bytes; readers accept at most {MOST_BYTES}")
     return data
 
 
@@ -85,14 +85,14 @@ def open_sealed(data: bytes, keys: Sequence[PublicKey]) -> Sealed:
     """The readiness report sealed in *data*, signed by at least one of *keys*.
 
     Raises `Refused`, in one sentence, on anything else: another format, no trusted signature, a report that contradicts
-    itself. Whether it still holds is for the caller to ask: `Sealed.expired`.
+    itself. The caller asks whether it has expired: `Sealed.expired`.
     """
     opened = open_statement(data, keys)
     return Sealed(report=from_statement(opened.statement), signers=opened.signers, statement=opened.statement)
 
 
 def open_statement(data: bytes, keys: Sequence[PublicKey]) -> Opened:
-    """The in-toto statement sealed in *data*, signed by at least one of *keys*; its predicate is not looked into.
+    """The in-toto statement sealed in *data*, signed by at least one of *keys*; its predicate is not read.
 
     Raises `Refused` as `open_sealed` does.
     """
@@ -101,34 +101,34 @@ def open_statement(data: bytes, keys: Sequence[PublicKey]) -> Opened:
         raise Refused(f"the artifact holds {envelope.payload_type[:100]!r}, not an in-toto statement ({IN_TOTO})")
     signers = verified_by(envelope, keys)
     if not signers:
-        raise Refused(_nobody(envelope, keys))
+        raise Refused(_unverified(envelope, keys))
     return opened_by(envelope, signers)
 
 
 def opened_by(envelope: Envelope, signers: tuple[str, ...]) -> Opened:
-    """The in-toto statement in *envelope*, which *signers* were proven to have signed. Raises `Refused` if it is none."""
+    """The in-toto statement in *envelope*, whose signatures by *signers* were verified. Raises `Refused` if it is not one."""
     document = strict_json(envelope.payload, "the statement")
     if not isinstance(document, dict) or document.get("_type") != STATEMENT:
         raise Refused(f"the signed payload is not an in-toto Statement v1 ({STATEMENT})")
     kind = document.get("predicateType")
     if not isinstance(kind, str) or not kind:
-        raise Refused("the signed statement names no predicateType")
+        raise Refused("the signed statement has no predicateType")
     return Opened(statement=envelope.payload, predicate_type=kind, signers=signers)
 
 
 def verified_by(envelope: Envelope, keys: Iterable[PublicKey]) -> tuple[str, ...]:
-    """The ids of those of *keys* that signed *envelope*, sorted. A key id in the envelope is a hint and decides nothing."""
+    """The ids of the *keys* that signed *envelope*, sorted. A key id in the envelope is a hint and decides nothing."""
     signed = envelope.pae
     return tuple(
         sorted({key.id for key in keys if any(key.verifies(signed, signature.signature) for signature in envelope.signatures)})
     )
 
 
-def _nobody(envelope: Envelope, keys: Sequence[PublicKey]) -> str:
+def _unverified(envelope: Envelope, keys: Sequence[PublicKey]) -> str:
     if not keys:
-        return "no public key was given, so nobody's signature can be verified; pass the signer's key"
-    hint = envelope.signatures[0].keyid[:100] or "a signer it does not name"
-    return f"no given key ({', '.join(key.id for key in keys[:3])}) verifies this artifact, which names {hint} as its signer"
+        return "no public key was given, so no signature can be verified; pass the signer's key"
+    hint = f"the artifact names {envelope.signatures[0].keyid[:100] or 'no key'} as its signer"
+    return f"no given key ({', '.join(key.id for key in keys[:3])}) verifies this artifact; {hint}"
 
 
 def read_envelope(data: bytes) -> Envelope:
@@ -149,7 +149,7 @@ def read_envelope(data: bytes) -> Envelope:
     signatures = document["signatures"]
     if isinstance(signatures, list):
         if len(signatures) > MOST_SIGNATURES:
-            raise Refused(f"the envelope carries {len(signatures)} signatures; at most {MOST_SIGNATURES} are read")
+            raise Refused(f"the envelope has {len(signatures)} signatures; at most {MOST_SIGNATURES} are read")
         for signature in signatures:
             _only(_object(signature, "the envelope's signature"), {"sig"}, "the envelope's signature", {"keyid"})
     return parse_envelope(document)
@@ -157,12 +157,12 @@ def read_envelope(data: bytes) -> Envelope:
 
 def _from_bundle(bundle: dict[str, object]) -> dict[str, object]:
     if bundle["mediaType"] != MEDIA_TYPE:
-        raise Refused(f"the bundle is of type {str(bundle['mediaType'])[:100]!r}; only {MEDIA_TYPE} is read")
+        raise Refused(f"the bundle has the media type {str(bundle['mediaType'])[:100]!r}; only {MEDIA_TYPE} is read")
     _only(bundle, {"mediaType", "verificationMaterial", "dsseEnvelope"}, "the bundle")
     material = _object(bundle["verificationMaterial"], "the bundle's verificationMaterial")
     _only(material, {"publicKey"}, "the bundle's verificationMaterial", {"tlogEntries"})
     if material.get("tlogEntries", []) != []:
-        raise Refused("the bundle carries transparency log entries, which a check with a public key does not look at")
+        raise Refused("the bundle has transparency log entries, which a check with a public key does not read")
     _only(_object(material["publicKey"], "the bundle's publicKey"), set(), "the bundle's publicKey", {"hint"})
     return _object(bundle["dsseEnvelope"], "the bundle's dsseEnvelope")
 

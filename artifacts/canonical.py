@@ -11,10 +11,10 @@ _LARGEST = 2**53 - 1
 
 
 def canonical(value: JSON) -> bytes:
-    """The RFC 8785 bytes of *value*. Raises `Refused` on what JSON cannot say (a lone surrogate, an integer past 2**53)."""
+    """The RFC 8785 bytes of *value*. Raises `Refused` for what JSON cannot hold (a lone surrogate, an integer past 2**53)."""
     if _simple(value):
-        # Without floats and with ASCII keys, the standard library's encoder in C writes the very same bytes: RFC 8785 sorts by
-        # UTF-16 units, which for ASCII is by code point, and escapes what ECMAScript escapes, which is what it escapes.
+        # Without floats and with ASCII keys, the standard library's encoder in C writes the same bytes: RFC 8785 sorts by
+        # UTF-16 units, which for ASCII means by code point, and escapes the same characters as this encoder.
         try:
             return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
         except (UnicodeEncodeError, RecursionError) as error:
@@ -28,7 +28,7 @@ def canonical(value: JSON) -> bytes:
 
 
 def _simple(value: JSON) -> bool:
-    """Is *value* made of nothing but ASCII keys, strings, booleans, null and integers that RFC 8785 can write?"""
+    """Is *value* made only of ASCII keys, strings, booleans, null and integers that RFC 8785 can write?"""
     waiting: list[JSON] = [value]
     keys: set[str] = set()
     while waiting:

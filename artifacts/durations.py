@@ -28,7 +28,7 @@ _DURATION = re.compile(
 
 
 def duration(span: timedelta) -> str:
-    """*span* as ``P1Y2DT3H4M5.6S``, without what is nought; ``PT0S`` for none."""
+    """*span* as ``P1Y2DT3H4M5.6S``, without units that are zero; ``PT0S`` for no time."""
     if not span:
         return "PT0S"
     sign, span = ("-", -span) if span < timedelta(0) else ("", span)
@@ -42,7 +42,7 @@ def duration(span: timedelta) -> str:
 
 
 def read_duration(value: object) -> timedelta:
-    """The duration in *value*. Raises `Misfit` where there is none."""
+    """The duration in *value*. Raises `Misfit` if it is not a duration."""
     if type(value) is not str:
         raise other(WANTED, value)
     found = _DURATION.fullmatch(value)
@@ -52,10 +52,10 @@ def read_duration(value: object) -> timedelta:
     try:
         return timedelta(microseconds=-micros if found["sign"] == "-" else micros)
     except OverflowError as error:
-        raise Misfit(f"{value[:40]} is longer than any duration that is computed with") from error
+        raise Misfit(f"{value[:40]} is longer than the longest duration that is supported") from error
 
 
 def _micros(number: str) -> int:
-    """*number*, with at most six digits behind the point, in millionths."""
+    """*number*, with at most six digits after the point, in millionths."""
     whole, _, part = number.partition(".")
     return int(whole + part.ljust(6, "0"))

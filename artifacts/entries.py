@@ -12,13 +12,13 @@ from artifacts.envelope import strict_json
 from artifacts.typed import dump, load
 
 WITH_SUBJECTS = b',"subjects":['
-"""What stands in every line that names subjects, and in no other: inside of a JSON string its quotes would be escaped."""
+"""Text that is in every line with subjects, and in no other: inside a JSON string its quotes would be escaped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What an artifact is about: a *digest* with its algorithm (``sha256:…``), and of which *kind* of subject; empty where the
-    artifact's own format knows no kinds.
+    """What an artifact is about: a *digest* with its algorithm (``sha256:…``), and the *kind* of subject, which is empty if the
+    artifact's format has no kinds.
     """
 
     digest: str
@@ -29,8 +29,8 @@ class About:
 class Entry:
     """One artifact that was put into the store: the digests of its bytes and of the evidence kept with it, and when.
 
-    ``at`` never lies before that of an earlier entry. ``subjects`` are what the artifact itself says that it is about; entries
-    from before there was this field name none.
+    ``at`` is never before that of an earlier entry. ``subjects`` are those that the artifact itself names; entries that are
+    older than this field have none.
     """
 
     artifact: str
@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def line(self) -> bytes:
-        """The entry's bytes, over which the Merkle leaf is made."""
+        """The entry's bytes, which the Merkle leaf hashes."""
         return canonical(dump(self))
 
 
@@ -53,7 +53,7 @@ class Logged:
 
 
 def read_line(line: bytes) -> Entry:
-    """The entry in *line*. Raises `Refused` where it is none, or not in the one form that is written."""
+    """The entry in *line*. Raises `Refused` if it is not an entry, or not in canonical form."""
     entry = load(Entry, strict_json(line, "the log entry"), "the log entry")
     if entry.line != line:
         raise Refused("the log entry is not in canonical form")

@@ -1,4 +1,4 @@
-"""DSSE envelopes (secure-systems-lab/dsse, ``envelope.md`` and ``protocol.md``): bytes in, bytes out, nothing re-encoded."""
+"""DSSE envelopes (secure-systems-lab/dsse, ``envelope.md`` and ``protocol.md``): bytes in, bytes out, never re-encoded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Envelope:
 
     def __post_init__(self) -> None:
         if not self.signatures:
-            raise Refused("the envelope carries no signature, so nobody vouches for it")
+            raise Refused("the envelope has no signature, so no one vouches for it")
 
     @property
     def pae(self) -> bytes:
@@ -60,37 +60,37 @@ def strict_base64(text: object, what: str) -> bytes:
 def strict_json(data: bytes, what: str, *, halves: bool = False) -> object:
     """JSON without duplicate keys, NaN or infinities, in UTF-8. Raises `Refused` naming *what* was to be read.
 
-    Half of a surrogate pair (``"\\ud800"``) is no character, and no file, digest or database takes one, so it is refused;
-    with *halves* the caller looks for them itself.
+    Half of a surrogate pair (``"\\ud800"``) is not a character, and no file, digest or database takes one, so it is refused;
+    with *halves* the caller checks for them itself.
     """
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         members = dict(pairs)
         if len(members) != len(pairs):
-            raise Refused(f"{what} has a duplicate key, so two readers could see two documents")
+            raise Refused(f"{what} has a duplicate key, so two programs could read different values")
         return members
 
     def constant(name: str) -> object:
-        raise Refused(f"{what} contains {name}, which JSON does not have")
+        raise Refused(f"{what} contains {name}, which JSON does not allow")
 
     def finite(text: str) -> float:
         number = float(text)
         if math.isinf(number):
-            raise Refused(f"{what} contains the number {text[:40]}, which is larger than any that is computed with")
+            raise Refused(f"{what} contains the number {text[:40]}, which is too large for a 64-bit float")
         return number
 
     if (line := deep_line(data)) is not None:
-        raise Refused(f"{what} is not read: {TOO_DEEP} on line {line}")
+        raise Refused(f"{what} cannot be read: {TOO_DEEP} on line {line}")
     try:
         value: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique, parse_constant=constant, parse_float=finite)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise Refused(f"{what} is not JSON in UTF-8: {error}") from error
-    except ValueError as error:  # all that is left is Python's own bound on the digits of a whole number
-        raise Refused(f"{what} contains a whole number with thousands of digits, which nothing needs") from error
-    except RecursionError as error:  # ours is the smaller bound, but the caller may stand deep already
-        raise Refused(f"{what} is nested too deep to be read from here") from error
+    except ValueError as error:  # the only one left is Python's limit on the digits of a whole number
+        raise Refused(f"{what} contains a whole number with thousands of digits, which is too long") from error
+    except RecursionError as error:  # our limit is smaller, but the caller's own stack may be deep already
+        raise Refused(f"{what} is nested too deep to be read") from error
     if not halves and halved(data, value):
-        raise Refused(f"{what} has half of a surrogate pair, which is no character, so it has no canonical form")
+        raise Refused(f"{what} has half of a surrogate pair, which is not a character, so it has no canonical form")
     return value
 
 
@@ -113,8 +113,8 @@ def parse_envelope(data: bytes | dict[str, object]) -> Envelope:
 
 def _signature(entry: object) -> EnvelopeSignature:
     if not isinstance(entry, dict):
-        raise Refused("the envelope lists a signature that is not a JSON object")
+        raise Refused("the envelope has a signature that is not a JSON object")
     keyid = entry.get("keyid") or ""
     if not isinstance(keyid, str):
-        raise Refused("the envelope lists a signature whose keyid is not a string")
+        raise Refused("the envelope has a signature whose keyid is not a string")
     return EnvelopeSignature(signature=strict_base64(entry.get("sig"), "the envelope's signature"), keyid=keyid)

@@ -1,7 +1,7 @@
-"""Other people's parsers on hostile bytes: whatever they raise, the input is refused and nothing else stops.
+"""Third-party parsers on hostile bytes: whatever they raise, only this input is refused, and the run goes on.
 
-A reader refuses what it knows to be wrong in words of its own. This stands behind it for what nobody thought of, so that a bug
-in a parser costs the one file that it was found in, and never hides the file beside it.
+A reader refuses known errors with its own text. This is for unexpected errors, so that a bug in a parser affects only the file
+that it was found in, and never hides the file beside it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from arcops.errors import ArcOpsError, Refused
 
 @contextmanager
 def refusing(what: str) -> Iterator[None]:
-    """Raise `Refused`, saying *what* could not be read, in place of anything that a parser raises.
+    """Raise `Refused`, saying *what* could not be read, instead of anything that a parser raises.
 
-    What ArcOps raises on purpose passes, and so do `OSError` and `MemoryError`, which are the machine's and not the input's.
+    ArcOps's own errors pass, and so do `OSError` and `MemoryError`, which come from the machine and not from the input.
     """
     try:
         yield
@@ -25,9 +25,9 @@ def refusing(what: str) -> Iterator[None]:
     except Exception as error:
         raise Refused(f"{what} cannot be read: {_said(error)}") from error
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # Rust's, by pyo3, which is no Exception
+        if type(error).__name__ != "PanicException":  # a panic of Rust code (pyo3), which is not an Exception
             raise
-        raise Refused(f"{what} cannot be read: its parser broke on it") from error
+        raise Refused(f"{what} cannot be read: its parser crashed") from error
 
 
 def _said(error: Exception) -> str:

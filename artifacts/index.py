@@ -1,7 +1,7 @@
-"""The store's index: what a listing needs, in SQLite, derived from the log and made anew whenever it is lost.
+"""The store's index: what a listing needs, in SQLite. It is derived from the log and rebuilt if it is lost.
 
-It decides nothing. What counts as stored is the log; what an artifact says is in its signed bytes. Hence the standard library's
-driver: see ``docs/adr/0003-store-index.md``.
+It decides nothing. The log says what is stored; the signed bytes say what an artifact states. So the standard library's driver
+is enough: see ``docs/adr/0003-store-index.md``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CREATE INDEX gate_verdict ON gate (gate, verdict, position);
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateListed:
-    """What one gate said, as a listing shows it."""
+    """The verdict of one gate, as a listing shows it."""
 
     gate: str
     verdict: Verdict
@@ -54,9 +54,9 @@ class GateListed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One stored artifact as a listing shows it. These are the artifact's own words: nobody verified a signature to list them.
+    """One stored artifact as a listing shows it. These are the artifact's own values: no signature was verified to list them.
 
-    ``verdict`` and the moments are ``None`` where the artifact is no readiness report. ``gates`` are all that were asked.
+    ``verdict`` and the moments are ``None`` if the artifact is not a readiness report. ``gates`` are all that judged.
     """
 
     position: int
@@ -74,7 +74,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What to list; an empty field asks for nothing."""
+    """What to list; an empty field does not filter."""
 
     subject: str = ""
     """Only artifacts about the subject of this name."""
@@ -91,22 +91,22 @@ class Filter:
     site: str = ""
     """Only artifacts that were judged at this site."""
     gate: str = ""
-    """Only artifacts for which the gate of this id was asked."""
+    """Only artifacts that the gate with this id judged."""
     gate_verdict: Verdict | None = None
-    """Only those where the gate said so, or any gate if none is named."""
+    """Only those to which the gate, or any gate if none is named, gave this verdict."""
     judged_from: datetime | None = None
     """Only those judged at this moment or later, to the second."""
     judged_before: datetime | None = None
     """Only those judged before this moment, to the second."""
     offset: int = 0
-    """Pass over so many of the newest."""
+    """Skip this many of the newest."""
     limit: int = field(default=1000, metadata=shaped(least=1))
-    """At most so many, the newest first."""
+    """At most this many, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What there is to filter by, each sorted."""
+    """The values that can be filtered by, each sorted."""
 
     sites: tuple[str, ...]
     gates: tuple[str, ...]
@@ -114,7 +114,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """How far the index has read the log: the tree over so many entries, its ``size`` in bytes, a ``chain`` over the rows."""
+    """How far the index has read the log: the tree over those entries, their ``size`` in bytes, a ``chain`` over the rows."""
 
     size: int
     tree: Frontier
@@ -122,7 +122,7 @@ class Done:
 
 
 class Index:
-    """The index file. Every method raises `Unavailable` where SQLite does."""
+    """The index file. Every method raises `Unavailable` if SQLite fails."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -137,7 +137,7 @@ class Index:
         self._database.close()
 
     def reset(self) -> None:
-        """Empty the index, so that it is made anew."""
+        """Empty the index, so that it is rebuilt."""
         with self._transaction() as database:
             for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 database.execute(f"DROP TABLE {table}")  # the names are ours, from the schema itself
@@ -164,7 +164,7 @@ class Index:
                 yield Indexed(position, (), named.get(position, ""), gates.get(position, ""))
 
     def whole(self) -> bool:
-        """Are the rows those that were added? Whoever may write the file can make it say so; `Store.check` reads everything."""
+        """Are the rows those that were added? A user who can write the file can fake this; `Store.check` reads everything."""
         chain, count = b"", 0
         for row in self.rows():
             chain, count = linked(chain, row), count + 1
@@ -180,7 +180,7 @@ class Index:
         return {(verdict, policy): count for verdict, policy, count in found}
 
     def add(self, rows: Iterator[Row]) -> None:
-        """Index the log's next *rows*, all of them or, after a crash, none."""
+        """Index the log's next *rows*: all of them, or none after a crash."""
         with self._transaction() as database:
             done = self.done()
             tree, size, chain = done.tree, done.size, done.chain
@@ -253,7 +253,7 @@ class Index:
             yield
         except sqlite3.Error as error:
             raise Unavailable(
-                f"the store's index {self._path} cannot be used: {error}; it may be deleted, it is made anew"
+                f"the store's index {self._path} cannot be used: {error}; you may delete it, and ArcOps rebuilds it"
             ) from error
 
     @contextmanager
@@ -295,7 +295,7 @@ def _word(verdict: Verdict | None) -> str:
 
 
 def _second(at: datetime | None) -> str:
-    """*at* to the second and without its Z, so that it sorts before each moment within that second."""
+    """*at* to the second, without its Z, so that it sorts before each moment within that second."""
     return moment(at.replace(microsecond=0)).removesuffix("Z") if at else ""
 
 

@@ -1,4 +1,4 @@
-"""JSON text to values, as RFC 8259 has it: in UTF-8, no deeper than a reader may go, every string made of whole characters."""
+"""JSON text to values (RFC 8259): in UTF-8, with a limit on depth, and every string made of whole characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 def parsed(text: bytes | str, what: str) -> object:
     """The values in the JSON *text*. Raises `Refused` naming *what* was to be read.
 
-    Of two members of one name the last counts; `artifacts.envelope.strict_json` refuses them.
+    If two members have one name, the last counts; `artifacts.envelope.strict_json` refuses them.
     """
     try:
         data = text.encode() if isinstance(text, str) else text
@@ -26,20 +26,20 @@ def parsed(text: bytes | str, what: str) -> object:
     try:
         value: object = _DECODER.decode(words)
     except _NoNumber as error:
-        raise Refused(f"{what}: it is not JSON: it has {error}, which JSON does not have") from error
+        raise Refused(f"{what}: it is not JSON: it has {error}, which JSON does not allow") from error
     except json.JSONDecodeError as error:
         raise Refused(f"{what}: it is not JSON: {error}") from error
-    except ValueError as error:  # all that is left is Python's own bound on the digits of a whole number
-        raise Refused(f"{what}: a whole number has thousands of digits, which nothing needs") from error
-    except RecursionError as error:  # our bound is the smaller one, but the caller may stand deep already
-        raise Refused(f"{what}: it is nested too deep to be read from here") from error
+    except ValueError as error:  # the only one left is Python's limit on the digits of a whole number
+        raise Refused(f"{what}: a whole number has thousands of digits, which is too long") from error
+    except RecursionError as error:  # our limit is smaller, but the caller's own stack may be deep already
+        raise Refused(f"{what}: it is nested too deep to be read") from error
     if halved(data, value):
-        raise Refused(f"{what}: a string has half of a surrogate pair, which is no character")
+        raise Refused(f"{what}: a string has half of a surrogate pair, which is not a character")
     return value
 
 
 def halved(data: bytes, value: object) -> bool:
-    """Does a string in *value*, which was parsed from *data*, have half of a surrogate pair, which is no character?"""
+    """Does a string in *value*, which was parsed from *data*, have half of a surrogate pair, which is not a character?"""
     if not _HALF.search(data):
         return False
     try:
@@ -50,7 +50,7 @@ def halved(data: bytes, value: object) -> bool:
 
 
 class _NoNumber(Exception):
-    """``NaN`` or an infinity, which Python reads and JSON does not have."""
+    """``NaN`` or an infinity, which Python reads and JSON does not allow."""
 
 
 def _no_number(name: str) -> object:

@@ -1,4 +1,4 @@
-"""JSON values, and what people call them."""
+"""Plain names for the kinds of JSON values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking for entries in the log's own lines: bytes are searched first, and only what may be meant is parsed."""
+"""Looking for entries in the log's own lines: bytes are searched first, and only lines that may match are parsed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def earlier(lines: Sequence[bytes], artifact: str, evidence: Sequence[str]) -> E
 
 
 class Unnamed:
-    """What the artifacts of entries that name no subjects may be about; each is opened once.
+    """The possible subjects of artifacts whose entries name no subjects; each artifact is opened once.
 
-    *get* opens an artifact. Such entries are from before entries named subjects, or their artifact names no digest.
+    *get* opens an artifact. Such an entry is older than the field for subjects, or its artifact names no digest.
     """
 
     def __init__(self, get: Callable[[str], bytes]) -> None:
@@ -37,14 +37,14 @@ class Unnamed:
         self._words: dict[str, frozenset[bytes] | None] = {}
 
     def name(self, artifact: str, digest: str) -> bool:
-        """Does *artifact* name *digest* among its subjects? One that cannot be opened may be a RED about just this."""
+        """Does *artifact* name *digest* among its subjects? One that cannot be opened may be a RED about this subject."""
         try:
             return self._may(artifact, digest) and digest in said(self._get(artifact)).digests
         except Refused:
             return True
 
     def _may(self, artifact: str, digest: str) -> bool:
-        """Could it, by the bytes of its statement? What they write in another form than hex counts as yes."""
+        """Could it, judged by the bytes of its statement? A digest in another form than hex counts as yes."""
         if artifact not in self._words:
             payload = read_envelope(self._get(artifact)).payload
             self._words[artifact] = None if b"\\u" in payload else frozenset(_HEX.findall(payload))
@@ -53,9 +53,9 @@ class Unnamed:
 
 
 def about(lines: Sequence[bytes], digest: str, unnamed: Unnamed) -> tuple[Logged, ...]:
-    """The entries of *lines* whose artifact names *digest* among its subjects, each artifact where it stands first.
+    """The entries of *lines* whose artifact names *digest* among its subjects; of each artifact only the first entry.
 
-    Raises `Refused` on a line that is no entry.
+    Raises `Refused` on a line that is not an entry.
     """
     wanted = digest.encode()
     found: dict[str, Logged] = {}

@@ -1,4 +1,4 @@
-"""What a frozen dataclass has on the wire: the name, the type and the need of every field."""
+"""The fields of a frozen dataclass on the wire: the name and type of each, and whether it is required."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _JOINT = re.compile("(?<=[0-9A-Za-z])_(?=[0-9A-Z])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One field: ``name`` in Python, ``alias`` in JSON. One with a ``default`` may be absent where not everything is said.
+    """One field: ``name`` in Python, ``alias`` in JSON. A field with a ``default`` may be absent in messages.
 
-    ``left_out`` is one that is not written where it is empty, of what is signed.
+    ``left_out``: in what is signed, the field is not written if it is empty.
     """
 
     name: str
@@ -40,7 +40,7 @@ def members(kind: Any) -> tuple[Member, ...]:
     found = fields(kind)
     for field in found:
         if not field.init:
-            raise Broken(f"{kind.__name__}.{field.name} is not given to its constructor, so it cannot be read back")
+            raise Broken(f"{kind.__name__}.{field.name} is not a parameter of its constructor, so it cannot be read back")
     return tuple(
         Member(
             name=field.name,
@@ -54,5 +54,5 @@ def members(kind: Any) -> tuple[Member, ...]:
 
 
 def empty(value: object) -> bool:
-    """Is *value* one that a field which is left out if empty does not say?"""
+    """Is *value* empty, so that a field which is left out if empty is not written?"""
     return value is False or value in ("", (), [])

@@ -1,14 +1,14 @@
-"""The mirror: one deterministic tar that carries artifacts across an air gap and is verified where it arrives.
+"""The mirror: one deterministic tar that carries artifacts across an air gap and is verified on arrival.
 
     mirror.json              the format's version and the log's name
     checkpoint               the signed checkpoint over the log
     entries/<position>.json  a log entry, exactly its line
     proofs/<position>.json   its inclusion proof under the checkpoint
     objects/<hex>            artifacts and evidence bodies
-    keys/<hex>.pem           public keys, for people; trust comes from the keys that the importer passes
+    keys/<hex>.pem           public keys, for people to read; only the keys that the importer passes are trusted
 
-Same content, same bytes. Reading takes nothing on trust: names, kinds, order, sizes, digests, proofs and signatures are checked
-before anything is handed on, and nothing is unpacked to a path.
+Same content, same bytes. Reading checks names, kinds, order, sizes, digests, proofs and signatures before anything is used, and
+unpacks nothing to a path.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
-    """One artifact that arrived whole: signed by a trusted key, and in the log that the checkpoint signs."""
+    """One complete artifact: signed by a trusted key, and in the log that the checkpoint signs."""
 
     position: int
     entry: Entry
@@ -82,10 +82,10 @@ class Mirror:
 
 
 def export(store: Store, to: BinaryIO, *, checkpoint: bytes, keys: Sequence[PublicKey], artifacts: Iterable[str] = ()) -> int:
-    """Write a mirror of *artifacts* (digests; all where none is named) as far as *checkpoint* covers them; returns how many.
+    """Write a mirror of *artifacts* (digests; all if none is named) as far as *checkpoint* covers them; returns how many.
 
-    *keys* are the public keys that verify the artifacts and the checkpoint. Raises `Refused` where the store holds no such
-    artifact under that checkpoint, or where the store is not what the checkpoint signs.
+    *keys* are the public keys that verify the artifacts and the checkpoint. Raises `Refused` if the store holds no such
+    artifact under that checkpoint, or if the store is not what the checkpoint signs.
     """
     signed = open_checkpoint(checkpoint, keys, origin=store.origin)
     wanted = set(artifacts)
@@ -125,7 +125,7 @@ def export(store: Store, to: BinaryIO, *, checkpoint: bytes, keys: Sequence[Publ
 
 
 def read_mirror(path: Path, keys: Sequence[PublicKey], within: Roots = ANYWHERE) -> Mirror:
-    """The mirror in the file *path*, which lies *within* these roots, verified with *keys*.
+    """The mirror in the file *path*, which is *within* these roots, verified with *keys*.
 
     Raises `Refused` on anything that is not exactly a sound mirror.
     """
@@ -133,12 +133,12 @@ def read_mirror(path: Path, keys: Sequence[PublicKey], within: Roots = ANYWHERE)
         with os.fdopen(open_within(path, os.O_RDONLY, within), "rb") as file:
             members = dict(_members(file))
     except (tarfile.TarError, EOFError) as error:
-        raise Refused(f"{path} is not a readable tar: {error}") from error
+        raise Refused(f"{path} cannot be read as a tar file: {error}") from error
     except OSError as error:
         raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
     header = load(Header, strict_json(_member(members, "mirror.json"), "mirror.json"), "mirror.json")
     if header.format != FORMAT:
-        raise Refused(f"the mirror has format {header.format[:80]!r}; only {FORMAT} is read")
+        raise Refused(f"the mirror has the format {header.format[:80]!r}; only {FORMAT} can be read")
     note = _member(members, "checkpoint")
     signed = open_checkpoint(note, keys, origin=header.origin)
     positions = sorted(int(found["entry"]) for name in members if (found := _NAME.match(name)) and found["entry"])
@@ -150,14 +150,14 @@ def read_mirror(path: Path, keys: Sequence[PublicKey], within: Roots = ANYWHERE)
     }
     extra = {name for name in members if not name.startswith("keys/")} - used
     if extra:
-        raise Refused(f"the mirror carries {min(extra)}, which none of its entries names")
+        raise Refused(f"the mirror has {min(extra)}, but none of its entries names it")
     return Mirror(checkpoint=signed, note=note, carried=carried)
 
 
 def import_mirror(path: Path, store: Store, keys: Sequence[PublicKey], *, at: datetime, within: Roots = ANYWHERE) -> Mirror:
-    """Verify the mirror in *path* with *keys*, whole, and then put what it carries into *store*, in its log's order.
+    """Verify the whole mirror in *path* with *keys*, and then put its artifacts into *store*, in its log's order.
 
-    *at* is the clock now: the entries say when they came here. Importing the same again changes nothing.
+    *at* is the clock now: the new entries say when they were imported. Importing the same mirror again changes nothing.
     """
     mirror = read_mirror(path, keys, within)
     for item in mirror.carried:
@@ -173,7 +173,7 @@ def _carried(members: dict[str, bytes], position: int, signed: Checkpoint, keys:
     try:
         nodes = tuple(bytes.fromhex(node) for node in proof.path)
     except ValueError as error:
-        raise Refused(f"{name} holds a node that is not hex") from error
+        raise Refused(f"{name} in the mirror has a node that is not hex") from error
     sound = verify_inclusion(leaf=leaf_hash(line), index=position, size=signed.size, proof=nodes, root=signed.root)
     if proof.position != position or not sound:
         raise Refused(f"entry {position} of the mirror is not in the log that its checkpoint signs")
@@ -189,9 +189,9 @@ def _members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
         for count, member in enumerate(tar):
             found = _NAME.match(member.name)
             if not found or member.type != tarfile.REGTYPE or member.pax_headers:
-                raise Refused(f"the mirror has a member {member.name[:100]!r} that no mirror has")
+                raise Refused(f"the mirror has a member {member.name[:100]!r}, which does not belong in a mirror")
             if member.name <= before:
-                raise Refused(f"the mirror's member {member.name} stands twice or out of order")
+                raise Refused(f"the mirror's member {member.name} is there twice or out of order")
             limit = max(MOST_EVIDENCE, MOST_BYTES) if found["object"] else _SMALL
             before, total = member.name, total + member.size
             if member.size > limit or total > MOST_IN_ALL or count >= MOST_MEMBERS:
@@ -199,9 +199,9 @@ def _members(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
             content = tar.extractfile(member)
             data = content.read() if content else b""
             if len(data) != member.size:
-                raise Refused(f"the mirror ends in the middle of {member.name}")
+                raise Refused(f"the mirror is cut off in the middle of {member.name}")
             if found["object"] and hashlib.sha256(data).hexdigest() != found["object"]:
-                raise Refused(f"the mirror's {member.name} has other content than its name says")
+                raise Refused(f"the content of {member.name} in the mirror does not match the digest in its name")
             yield member.name, data
 
 

@@ -1,7 +1,7 @@
-"""A model's signature in the format of OpenSSF Model Signing v1.0, which that project's own tools verify.
+"""A model's signature in the format of OpenSSF Model Signing v1.0, which the tools of that project verify.
 
-The signature covers every file: only the signature file itself is left out, and nothing else can be. Signatures by P-256 keys
-verify with ``model_signing verify key``; that tool knows no Ed25519.
+The signature covers every file except the signature file itself. ``model_signing verify key`` verifies signatures by P-256
+keys; it does not support Ed25519.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ SIGNATURE_FILE = "model.sig"
 def sign_model(name: str, files: Iterable[tuple[str, str]], signer: Signer, *, signature_file: str = SIGNATURE_FILE) -> bytes:
     """The bytes of ``model.sig`` for the model *name*, made of *files*: pairs of path and SHA-256 in lower-case hex.
 
-    Paths are relative with ``/``. *signature_file* is left out if it is among them. Raises `Refused` where there
-    is no file, or where a path leaves the model or stands twice.
+    Paths are relative with ``/``. *signature_file* is left out if it is among them. Raises `Refused` if there
+    is no file, or if a path leaves the model or is there twice.
     """
     listed = sorted((path, digest) for path, digest in files if path != signature_file)
     if not listed:
-        raise Refused(f"the model {name!r} has no file to sign")
+        raise Refused(f"the model {name!r} has no files to sign")
     for path, digest in listed:
         if not path or PurePosixPath(path).is_absolute() or {"..", ".", ""} & set(path.split("/")) or "\\" in path:
             raise Refused(f"the path {path!r} does not name a file inside the model")
@@ -52,5 +52,5 @@ def sign_model(name: str, files: Iterable[tuple[str, str]], signer: Signer, *, s
             "resources": resources,
         },
     )
-    # That project names a key by the SHA-256 of its PEM text, and refuses a bundle whose hint says otherwise.
+    # That project names a key by the SHA-256 of its PEM text, and refuses a bundle with another hint.
     return seal_statement(payload, signer, hint=hashlib.sha256(signer.public.pem).hexdigest())

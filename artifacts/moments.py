@@ -18,14 +18,14 @@ _SPELLED = re.compile(
 
 
 def moment(at: datetime) -> str:
-    """*at* in UTC as RFC 3339 with ``Z``; microseconds only where there are any. Raises `Broken` without a time zone."""
+    """*at* in UTC as RFC 3339 with ``Z``; microseconds only if there are any. Raises `Broken` without a time zone."""
     if at.tzinfo is None:
-        raise Broken(f"the moment {at} has no time zone, so it cannot be signed")
+        raise Broken(f"the time {at} has no time zone, so it cannot be signed")
     return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def moment_as_given(at: datetime) -> str:
-    """*at* in its own time zone, by whole minutes from UTC; with ``Z`` where it is UTC's, and without a zone if it has none."""
+    """*at* in its own time zone, by whole minutes from UTC; with ``Z`` if it is UTC's, and without a zone if it has none."""
     text = at.replace(tzinfo=None).isoformat()
     offset = at.utcoffset()
     if offset is None:
@@ -42,7 +42,7 @@ def read_moment(value: object) -> datetime:
 
 
 def read_spelled_moment(value: object) -> datetime:
-    """A moment as people and programs spell it: any offset or none, ``T`` or a space, seconds or none, parts of a second."""
+    """A moment as people and programs write it: with or without an offset, seconds or fractions, and with ``T`` or a space."""
     return _read(value, _SPELLED)
 
 

@@ -1,4 +1,4 @@
-"""How deep JSON is nested, found before a parser is asked: parsers stop at depths of their own, each with other words."""
+"""How deep JSON is nested, measured before parsing, because each parser has its own limit and its own error text."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TOKEN = late(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def deep_line(data: bytes) -> int | None:
-    """The line on which the JSON *data* nests lists and objects more than `DEEPEST` deep; `None` where it does not.
+    """The line on which the JSON *data* nests lists and objects more than `DEEPEST` deep; `None` if it does not.
 
-    It says nothing of what is no JSON. It takes a small part of the time that a parser does.
+    It does not check that the data is JSON. It takes a small part of the time that a parser needs.
     """
     bare = data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
-    # Two quotes side by side begin and end a string without brackets, or end one and begin the next: neither moves the depth.
+    # Two adjacent quotes are an empty string, or end one string and begin the next: neither changes the depth.
     marks = bare.translate(None, _OUTSIDE).replace(b'""', b"")
     brackets = b"".join(marks.split(b'"')[::2])
     if len(brackets) <= DEEPEST or max(accumulate(map(_STEP.__getitem__, brackets))) <= DEEPEST:

@@ -1,4 +1,4 @@
-"""The schemas of signed statements, made from the types; the published files are held to them."""
+"""The schemas of signed statements, made from the types; tests compare the published files with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from artifacts.statement import STATEMENT
 
 
 def predicate_schema(predicate: Predicate) -> str:
-    """The schema of statements of *predicate* about one subject, as the types make it: what the published file must hold."""
+    """The schema of statements of *predicate* about one subject, made from the types: the published file must equal it."""
     definitions: dict[str, typed.JSON] = {}
     body = typed.schema(predicate.holds, definitions)
     document: typed.JSON = {

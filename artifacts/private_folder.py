@@ -1,4 +1,4 @@
-"""Folders that are their owner's alone: made so whatever the umask, and seen when they are not."""
+"""Folders that only their owner can use: made so whatever the umask, and checked."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from arcops.errors import Refused, Unavailable
 
 
 def make_private(folder: Path) -> None:
-    """Make *folder*, and what is missing above it, with mode 0700 whatever the umask. What exists stays as it is.
+    """Make *folder* and its missing parents with mode 0700, whatever the umask. What exists stays as it is.
 
-    `pathlib.Path.mkdir` with ``parents`` gives what it makes above the folder the umask's mode, and whoever can write there can
-    put another folder in its place. Raises `OSError` as it does.
+    `pathlib.Path.mkdir` with ``parents`` makes the parents with the umask's mode, and a user who can write there can put
+    another folder in its place. Raises `OSError` as `mkdir` does.
     """
     for path in reversed([folder, *folder.parents]):
         if not path.is_dir():
@@ -21,7 +21,7 @@ def make_private(folder: Path) -> None:
 
 
 def writable_by_group(folder: Path) -> bool:
-    """Can the whole group of *folder* write into it? Volumes of Kubernetes are so, hence this is said and not refused."""
+    """Can the whole group of *folder* write into it? That is usual for Kubernetes volumes, so it is reported, not refused."""
     try:
         return bool(folder.stat().st_mode & stat.S_IWGRP)
     except OSError:
@@ -29,19 +29,19 @@ def writable_by_group(folder: Path) -> bool:
 
 
 def refuse_if_open(folder: Path, what: str) -> None:
-    """Raise `Refused` where every user of this machine can write into *folder*, which is called *what* in the sentence.
+    """Raise `Refused` if every user of this machine can write into *folder*, which is called *what* in the sentence.
 
-    A folder on a file system that is mounted read-only is not open, whatever its mode says: Kubernetes mounts ConfigMaps so.
-    One that does not exist is not open either.
+    A folder on a read-only file system is not open, whatever its mode says: Kubernetes mounts ConfigMaps like this. A folder
+    that does not exist is not open either.
     """
     try:
         mode = folder.stat().st_mode
         if mode & stat.S_IWOTH and not os.statvfs(folder).f_flag & os.ST_RDONLY:
             raise Refused(
                 f"every user of this machine can write into {folder}, so {what} there proves nothing; "
-                f"look at what lies in it, and run 'chmod o-w {folder}'"
+                f"check its files, and run 'chmod o-w {folder}'"
             )
     except FileNotFoundError:
         return
     except OSError as error:
-        raise Unavailable(f"the folder {folder} cannot be looked at: {error.strerror}") from error
+        raise Unavailable(f"the folder {folder} cannot be read: {error.strerror}") from error

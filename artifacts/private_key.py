@@ -1,6 +1,6 @@
-"""Private keys that sign: made here, kept in an encrypted file, or left where they are and asked to sign.
+"""Private keys that sign: made here, kept in an encrypted file, or used in the token or service that holds them.
 
-File format: PEM, PKCS #8 EncryptedPrivateKeyInfo (RFC 5958, RFC 8018), which OpenSSL and the field's tools read.
+File format: PEM, PKCS #8 EncryptedPrivateKeyInfo (RFC 5958, RFC 8018), which OpenSSL and other tools read.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from artifacts.public_key import PublicKey, public_key
 from artifacts.writing import write_new
 
 PassphraseSource = Callable[[str], str]
-"""Asked for a secret by its name for people (``passphrase of arcops.key``, ``pin of hsm:2``); returns it."""
+"""Called with a readable name of a secret (``passphrase of arcops.key``, ``pin of hsm:2``); returns the secret."""
 
 MOST_KEY_BYTES = 64 * 1024
 
 
 class Signer(Protocol):
-    """Whatever signs: a key at hand, or one in a token or a cloud service."""
+    """A key that signs: in memory, in a token, or in a cloud service."""
 
     @property
     def public(self) -> PublicKey: ...
 
     def sign(self, data: bytes) -> bytes:
-        """The signature over *data*, in the form that ``public`` verifies. Raises `Unavailable` where nobody signed."""
+        """The signature over *data*, in the form that ``public`` verifies. Raises `Unavailable` if it cannot sign."""
         ...
 
 
@@ -71,11 +71,11 @@ def create(algorithm: Algorithm = Algorithm.ED25519) -> PrivateKey:
 def save(key: PrivateKey, path: Path, passphrase: str) -> None:
     """Write *key*, encrypted, to the new file *path* with mode 0600.
 
-    The file appears whole or not at all. Raises `Refused` where *path* exists or *passphrase* is empty, `Unavailable` where
-    the disk does not take it.
+    The file appears whole or not at all. Raises `Refused` if *path* exists or *passphrase* is empty, `Unavailable` if
+    it cannot be written.
     """
     if not passphrase:
-        raise Refused(f"the key for {path} has no passphrase; a private key file is always encrypted")
+        raise Refused(f"no passphrase was given for the key {path}; a private key file is always encrypted")
     pem = key.raw.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -100,20 +100,20 @@ def load_signer(
 
     A path or ``file:PATH``; ``env:NAME`` (the PEM text in *environment*); or a token or service: ``pkcs11:…`` (RFC 7512),
     ``hsm:…``, ``awskms:…``, ``gcpkms:…``, ``azurekms:…``, ``hv:…`` as securesystemslib understands them. *public* is the
-    public half, which the services need to be told. Raises `Refused` on what is wrong, `Unavailable` where nobody answered.
+    public key, which the services need to know. Raises `Refused` for wrong input, `Unavailable` if nothing answers.
     """
     scheme, colon, rest = uri.partition(":")
     if colon and scheme in REMOTE:
-        from artifacts.remote_key import load_remote  # imports securesystemslib, which only such keys need
+        from artifacts.remote_key import load_remote  # it imports securesystemslib, which only such keys need
 
         return load_remote(uri, passphrase, public)
     if colon and scheme == "env":
         pem = (environment or {}).get(rest)
         if not pem:
-            raise Refused(f"the environment has no variable {rest!r} to read the signing key from")
+            raise Refused(f"the environment variable {rest!r}, which should hold the signing key, is not set")
         return _checked(_from_pem(pem.encode(), passphrase, where=uri), public, uri)
     if colon and scheme.isalnum() and len(scheme) > 1 and scheme != "file" and not Path(uri).exists():
-        raise Refused(f"key {uri!r} names no known place; use a path, 'env:NAME' or one of {', '.join(sorted(REMOTE))}")
+        raise Refused(f"the key {uri!r} is not understood; use a path, 'env:NAME' or one of {', '.join(sorted(REMOTE))}")
     path = Path(rest.removeprefix("//") if scheme == "file" and colon else uri)
     return _checked(_from_pem(_read(path), passphrase, where=str(path)), public, uri)
 
@@ -138,7 +138,7 @@ def _read(path: Path) -> bytes:
         except OSError as error:
             raise Unavailable(f"the key file {path} cannot be read: {error.strerror}") from error
     if len(data) > MOST_KEY_BYTES:
-        raise Refused(f"{path} is larger than {MOST_KEY_BYTES} bytes, so it is no key")
+        raise Refused(f"{path} is larger than {MOST_KEY_BYTES} bytes, so it is not a key")
     if b"ENCRYPTED" not in data and seen.st_mode & 0o077:
         raise Refused(f"the key file {path} is not encrypted and others may read it; run 'chmod 600 {path}' or encrypt it")
     return data
@@ -157,7 +157,7 @@ def _from_pem(pem: bytes, passphrase: PassphraseSource, *, where: str) -> Privat
         raw = serialization.load_pem_private_key(pem, password=secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         if secret is not None:
-            raise Refused(f"the key in {where} does not open: the passphrase is wrong or the file is damaged") from error
+            raise Refused(f"the key in {where} cannot be decrypted: the passphrase is wrong or the file is damaged") from error
         raise Refused(f"{where} is not a private key in PEM") from error
     return _private_key(raw, where=where)
 
@@ -169,10 +169,10 @@ def _private_key(raw: object, *, where: str) -> PrivateKey:
         case ec.EllipticCurvePrivateKey() if raw.curve.name == "secp256r1":
             return PrivateKey(public=public_key(raw.public_key(), where=where), raw=raw)
         case _:
-            raise Refused(f"{where}: a {type(raw).__name__} does not sign here; use Ed25519 or ECDSA on P-256")
+            raise Refused(f"{where}: a {type(raw).__name__} cannot sign here; use Ed25519 or ECDSA on P-256")
 
 
 def _checked(key: PrivateKey, public: PublicKey | None, uri: str) -> PrivateKey:
     if public is not None and public.id != key.public.id:
-        raise Refused(f"the key {uri} is {key.public.id}, not the {public.id} that was asked for")
+        raise Refused(f"the key {uri} has the id {key.public.id}, not the expected {public.id}")
     return key

@@ -1,7 +1,7 @@
-"""SLSA provenance v1 of something made here, by hand or by script, and honest about that.
+"""SLSA provenance v1 of something built here, by hand or by script. It does not claim more than that.
 
-A statement made where the builder's own user holds the key reaches SLSA Build L1 at most: it exists, and it is signed, but
-whoever ran the build could have written anything. The builder's id says who claims it.
+If the user who builds also holds the key, the statement reaches SLSA Build L1 at most: it exists and is signed, but that user
+could have written anything. The builder's id says who makes the claim.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Build:
             if ":" not in uri:
                 raise Refused(f"the {name} {uri!r} is not a URI; write for example https://example.org/builders/laptop")
         if self.finished < self.started:
-            raise Refused(f"the build of {self.builder} ended at {self.finished}, before it began")
+            raise Refused(f"the build of {self.builder} ended at {self.finished}, before it started")
 
 
 def provenance(subjects: Iterable[Subject], build: Build) -> bytes:

@@ -1,4 +1,4 @@
-"""Public keys: read once, named by content, and told to verify.
+"""Public keys: read once, named by content, and used to verify.
 
 A key's id is ``sha256:`` and the hex SHA-256 of its DER SubjectPublicKeyInfo (RFC 5280, section 4.1). The algorithm belongs
 to the key and never to the message, so no message can choose a weaker one.
@@ -42,7 +42,7 @@ class PublicKey:
                     self.raw.verify(signature, data, ec.ECDSA(_CURVE_HASHES[self.raw.curve.name]))
                 case rsa.RSAPublicKey():
                     self.raw.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError):  # what cannot be checked was not proven
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):  # what cannot be checked does not count as verified
             return False
         return True
 
@@ -52,7 +52,7 @@ class PublicKey:
 
 
 def public_key(raw: object, *, where: str) -> PublicKey:
-    """*raw*, a key of the cryptography library, as ours. Raises `Refused` for kinds and sizes that are not strong enough."""
+    """*raw*, a key of the cryptography library, as a `PublicKey`. Raises `Refused` for kinds and sizes that are too weak."""
     match raw:
         case ec.EllipticCurvePublicKey() if raw.curve.name not in _CURVE_HASHES:
             raise Refused(f"{where}: curve {raw.curve.name} is not supported; use P-256, P-384, P-521 or Ed25519")
@@ -68,7 +68,7 @@ def public_key(raw: object, *, where: str) -> PublicKey:
 
 
 def load_public_key(data: bytes, *, where: str) -> PublicKey:
-    """A public key from PEM or DER SubjectPublicKeyInfo. *where* names the file in errors."""
+    """A public key from PEM or DER SubjectPublicKeyInfo. ``where`` names the file in errors."""
     try:
         raw: object = (
             serialization.load_pem_public_key(data)

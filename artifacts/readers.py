@@ -1,9 +1,9 @@
-"""Readers from JSON values to frozen values, made of type hints once and kept: the engine of what is signed and of the wire.
+"""Readers from JSON values to frozen values, made once from type hints and kept: for what is signed, and for messages.
 
-What is signed says every field (but those `LEFT_OUT` when empty) and holds few types. On the wire a field with a default may be
-absent, and durations, paths, mappings and unions have a place too. Neither takes a field that it does not know.
+What is signed has every field (except those that are `LEFT_OUT` if empty) and few types. In messages, a field with a default
+may be absent, and durations, paths, mappings and unions are allowed too. Both refuse an unknown field.
 
-The code is made for evidence of a hundred thousand files: a field of a plain type costs no call.
+The code must be fast for evidence of a hundred thousand files: a field of a plain type costs no call.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from artifacts.misfit import Misfit, other
 Read = Callable[[Any], Any]
 
 PLAIN: Mapping[Any, str] = {str: "a string", int: "a whole number", bool: "true or false"}
-"""The types that are the same in Python and in JSON, and what is asked for where one is expected."""
+"""The types that are the same in Python and in JSON, with their names in errors."""
 
 
 @cache
@@ -58,7 +58,7 @@ def reader(kind: Any, signed: bool) -> Read:
 
 
 def no_place(kind: Any, signed: bool) -> Broken:
-    """That nothing of type *kind* is written or read."""
+    """The error that type *kind* is not supported."""
     return Broken(f"type {kind} cannot be part of {'what is signed' if signed else 'a message'}")
 
 
@@ -85,12 +85,12 @@ def in_python(kind: Any) -> type[Any]:
 
 
 def alternatives(kind: Any, signed: bool, by: Callable[[Any], type[Any]]) -> dict[type[Any], Any]:
-    """The members of the union *kind* *by* what tells them apart. Raises `Broken` if nothing does."""
+    """The members of the union *kind*, keyed *by* what distinguishes them. Raises `Broken` if nothing does."""
     found = {by(one): one for one in get_args(kind)}
     if len(found) != len(get_args(kind)):
-        raise Broken(f"type {kind} cannot be read back surely: two of it look alike in JSON")
+        raise Broken(f"type {kind} cannot be read back: two of its members look the same in JSON")
     if signed and not (len(found) == 2 and type(None) in found):
-        raise Broken(f"type {kind} cannot be part of what is signed: only 'X | None' is a union that reads back surely")
+        raise Broken(f"type {kind} cannot be part of what is signed: the only union allowed is 'X | None'")
     return found
 
 
@@ -98,7 +98,7 @@ def _in_json(kind: Any) -> type[Any]:
     if kind in PLAIN or kind is type(None):
         return in_python(kind)
     if kind is float:
-        return int  # a whole number is a number, too, so the two are told apart by nothing
+        return int  # a whole number is a number, too, so nothing distinguishes the two
     if item_of(kind) is not None:
         return list
     return dict if is_dataclass(kind) or values_of(kind) is not None else str
@@ -133,7 +133,7 @@ def _enum(kind: type[Enum]) -> Read:
     known = {member.value: member for member in kind}
     wanted = f"one of {', '.join(map(repr, known))}"
     if not all(type(one) is str for one in known):
-        raise Broken(f"{kind.__name__} has values that are no strings, so it is not read")
+        raise Broken(f"{kind.__name__} has values that are not strings, so it cannot be read")
 
     def read(value: object) -> Enum:
         if type(value) is not str:
@@ -160,7 +160,7 @@ def _union(kind: Any, signed: bool) -> Read:
 
 
 def _null(value: object) -> None:
-    """Read null, which its type told already."""
+    """Read null; its type was checked already."""
 
 
 def _tuple(item: Any, signed: bool) -> Read:
@@ -231,13 +231,13 @@ def _object(kind: type[Any], signed: bool) -> Read:
             ArithmeticError,
             AssertionError,
         ) as error:  # such as a moment without a zone beside another
-            raise Misfit(f"it cannot be one: {error}") from error
+            raise Misfit(f"it is not valid: {error}") from error
 
     return read
 
 
 def _fit(known: tuple[Member, ...], signed: bool) -> Callable[[dict[str, Any]], None]:
-    """What refuses an object that lacks a field that it must have, or has one that it may not have."""
+    """A check that refuses an object that lacks a required field, or has an unknown one."""
     aliases = {one.alias for one in known}
     needed = [one.alias for one in known if not (one.left_out if signed else one.default)]
     filled = [one.alias for one in known if signed and one.left_out]
@@ -248,9 +248,9 @@ def _fit(known: tuple[Member, ...], signed: bool) -> Callable[[dict[str, Any]], 
                 raise Misfit(f"{alias[:80]!r} is not a known field")
         for alias in needed:
             if alias not in value:
-                raise Misfit(f"{alias!r} is absent")
+                raise Misfit(f"the field {alias!r} is missing")
         for alias in filled:
             if empty(value.get(alias)):
-                raise Misfit(f"{alias!r} is empty, and an empty one is left out")
+                raise Misfit(f"the field {alias!r} is empty; leave an empty one out")
 
     return fit

@@ -1,4 +1,4 @@
-"""Reading a file whole, with a limit, and only if it is a file: no pipe that never ends, no device, no surprise."""
+"""Reading a whole file, with a limit on its size, and only if it is a regular file: no endless pipe, no device."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 def read_file(path: Path, limit: int, *, follow: bool = True, within: Roots = ANYWHERE, named: str = "") -> bytes:
     """The bytes of the regular file *path*, at most *limit* of them. *follow* says whether *path* may be a link.
 
-    It is opened below the roots *within* which the caller may name files. Errors call it *named*, where that is not empty.
-    Raises `Refused` where it does not exist, is no regular file or is longer than *limit*, and `Unavailable` where it can't be
+    It is opened below the roots *within* which the caller may name files. Errors call it *named*, if that is set.
+    Raises `Refused` if it does not exist, is not a regular file or is longer than *limit*, and `Unavailable` if it can't be
     read.
     """
     what = named or str(path)
@@ -49,7 +49,7 @@ def read_at(folder: int, relative: str, limit: int) -> bytes:
 def _unopened(what: str, error: OSError) -> Refused | Unavailable:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return Refused(f"{what} does not exist")
-    return Unavailable(f"{what} cannot be opened as a plain file: {error.strerror}")
+    return Unavailable(f"{what} cannot be opened as a regular file: {error.strerror}")
 
 
 def read_open(descriptor: int, what: str, limit: int) -> bytes:
@@ -69,9 +69,9 @@ def _read(descriptor: int, what: str, limit: int) -> bytes:
     except OSError as error:
         raise Unavailable(f"{what} cannot be read: {error.strerror}") from error
     if len(data) > limit:
-        raise _too_long(what, limit)  # it grew, or it is one of those that the kernel makes up while they are read
+        raise _too_long(what, limit)  # it grew, or the kernel makes its content while it is read
     return data
 
 
 def _too_long(what: str, limit: int) -> Refused:
-    return Refused(f"{what} is larger than {limit} bytes, the most that is read of a file of this kind")
+    return Refused(f"{what} is larger than {limit} bytes, the limit for this kind of file")

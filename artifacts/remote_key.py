@@ -1,7 +1,7 @@
-"""Signers whose key never leaves a token or a cloud service, through securesystemslib's signers.
+"""Signers whose key never leaves a token or a cloud service, by means of securesystemslib.
 
-A service must be told the public half, so that what it signs is checked here before anyone relies on it; a PKCS #11 token can
-be asked for it.
+For a service, the caller must give the public key, so that each signature is checked here. A PKCS #11 token can be asked for
+its public key.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MODULE = "PYKCS11LIB"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteKey:
-    """A key that is asked to sign where it is."""
+    """A key in a token or service, which signs there."""
 
     public: PublicKey
     uri: str
@@ -39,12 +39,12 @@ class RemoteKey:
         except Exception as error:  # the backends raise whatever their libraries raise
             raise Unavailable(f"the key {self.uri} did not sign: {_said(error)}") from error
         if not self.public.verifies(data, signature):
-            raise Refused(f"the key {self.uri} signed, but not as the public key {self.public.id}; name the right public key")
+            raise Refused(f"the signature by {self.uri} is not by the key {self.public.id}; pass the right public key")
         return signature
 
 
 def load_remote(uri: str, secret: Callable[[str], str], public: PublicKey | None) -> RemoteKey:
-    """The signer at *uri*. Raises `Refused` on a wrong URI or a missing public key, `Unavailable` where nobody answers."""
+    """The signer at *uri*. Raises `Refused` on a wrong URI or a missing public key, `Unavailable` if nothing answers."""
     place = _from_pkcs11(uri) if uri.startswith("pkcs11:") else uri
 
     def ask(what: str) -> str:
@@ -70,9 +70,7 @@ def load_remote(uri: str, secret: Callable[[str], str], public: PublicKey | None
 def _ask_public(place: str, uri: str, ask: Callable[[str], str]) -> PublicKey:
     scheme, _, rest = place.partition(":")
     if scheme != "hsm":
-        raise Refused(
-            f"the key {uri} needs its public half beside it, so that its signatures can be checked; pass --public-key"
-        )
+        raise Refused(f"the key {uri} needs its public key, so that its signatures can be checked; pass --public-key")
     number, _, query = rest.partition("?")
     _, known = HSMSigner.import_(_number(number, uri) if number else None, dict(parse_qsl(query)).get("label"), ask)
     return load_public_key(known.keyval["public"].encode(), where=uri)
@@ -80,7 +78,7 @@ def _ask_public(place: str, uri: str, ask: Callable[[str], str]) -> PublicKey:
 
 def _number(text: str, uri: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise Refused(f"the key {uri} has the id {text!r}, which is not a whole number")
+        raise Refused(f"the id {text!r} in the key {uri} is not a whole number")
     return int(text)
 
 
@@ -92,20 +90,20 @@ def _from_pkcs11(uri: str) -> str:
     strange = known.keys() - {"token", "id", "type"}
     if strange or len(known) != len(parts):
         raise Refused(
-            f"the key {uri} uses {min(strange or set(known))!r} in a way not known here; write 'pkcs11:token=NAME;id=%02'"
+            f"the attribute {min(strange or set(known))!r} in the key {uri} is not supported; write 'pkcs11:token=NAME;id=%02'"
         )
     if known.get("type", "private") != "private" or not known.get("id"):
         raise Refused(f"the key {uri} does not name a private key by its id; write 'pkcs11:token=NAME;id=%02'")
     options = dict(parse_qsl(query))
     if options.keys() - {"module-path"}:
         raise Refused(
-            f"the key {uri} has the option {min(options.keys() - {'module-path'})!r}; only 'module-path' is known, and "
-            "a PIN never belongs in a URI"
+            f"the key {uri} has the option {min(options.keys() - {'module-path'})!r}; only 'module-path' is supported, and "
+            "a PIN must not be in a URI"
         )
     module = options.get("module-path", "")
     if module and os.environ.setdefault(MODULE, module) != module:
         raise Refused(
-            f"the key {uri} names the library {module}, but {MODULE} names {os.environ[MODULE]}; one process uses one"
+            f"the key {uri} names the library {module}, but {MODULE} names {os.environ[MODULE]}; name the same library in both"
         )
     number = int.from_bytes(unquote_to_bytes(known["id"]), "big")
     return f"hsm:{number}" + (f"?{urlencode({'label': unquote(known['token'])})}" if known.get("token") else "")

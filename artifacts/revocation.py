@@ -1,6 +1,6 @@
-"""Revocation lists: which keys, identities and artifacts must not count any more, as an in-toto statement to be signed.
+"""Revocation lists: the keys, identities and artifacts that no longer count, as an in-toto statement to be signed.
 
-The predicate names when the list was issued, so that a policy can demand a recent one even where nothing was revoked.
+The predicate says when the list was issued, so that a policy can require a recent list even if nothing was revoked.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class RevocationList:
             raise Refused(f"the revocation list was issued at {self.issued_at}, which has no time zone")
         for entry in self.revoked:
             if sum(map(bool, (entry.key, entry.identity, entry.sha256))) != 1:
-                raise Refused("each entry of a revocation list names exactly one of 'key', 'identity' and 'sha256'")
+                raise Refused("each entry of a revocation list must name exactly one of 'key', 'identity' and 'sha256'")
             if entry.issuer and not entry.identity:
                 raise Refused("an entry of a revocation list names an issuer without an identity")
             if entry.at.tzinfo is None or not entry.reason.strip():
-                raise Refused("each entry of a revocation list needs a reason, and a time with its zone")
+                raise Refused("each entry of a revocation list needs a reason, and a time with a time zone")
 
 
 def revocation_statement(listed: RevocationList) -> bytes:
@@ -52,10 +52,10 @@ def revocation_statement(listed: RevocationList) -> bytes:
 
 
 def parse_revocations(payload: bytes) -> RevocationList:
-    """The list in the statement *payload*, whose signature somebody else checks. Raises `Refused` on anything else."""
+    """The list in the statement *payload*; its signature is checked elsewhere. Raises `Refused` on anything else."""
     statement = strict_json(payload, "the revocation list")
     if not isinstance(statement, dict) or statement.get("_type") != _STATEMENT_TYPE:
         raise Refused("the revocation list is not an in-toto statement of version 1")
     if statement.get("predicateType") != PREDICATE_TYPE:
-        raise Refused(f"the statement is of type {statement.get('predicateType')!r}, not a revocation list ({PREDICATE_TYPE})")
+        raise Refused(f"the statement's type is {statement.get('predicateType')!r}, not a revocation list ({PREDICATE_TYPE})")
     return from_json(RevocationList, canonical(statement.get("predicate")))

@@ -1,4 +1,4 @@
-"""The rows of the store's index: what an entry's artifact says, and a digest over all of them that shows a changed one."""
+"""The rows of the store's index: the values of each entry's artifact, and a digest over all rows that shows a change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = "artifact, at, predicate, subject, verdict, policy, judged, until, sit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """An entry with what its artifact says, ready to be indexed."""
+    """An entry with the values of its artifact, ready to be indexed."""
 
     entry: Entry
     line: bytes
@@ -30,7 +30,7 @@ class Row:
 
     @classmethod
     def of(cls, entry: Entry, line: bytes, words: Said | None) -> Row:
-        """*entry*, whose artifact says *words*; it stands in the log even where its artifact is gone."""
+        """*entry*, whose artifact has the values *words*; it is in the log even if its artifact is gone."""
         if words is None:
             return cls(entry=entry, line=line, predicate_type="", subject="", digests=())
         return cls(
@@ -59,7 +59,7 @@ class Indexed:
 
 
 def as_indexed(position: int, row: Row) -> Indexed:
-    """*row* as `Index.rows` gives it, where nobody changed it."""
+    """*row* as `Index.rows` returns it if it was not changed."""
     gates = [f"{gate} {verdict}" for gate, verdict in sorted(dict(row.gates).items())]
     return Indexed(position, values_of(row), "\n".join(sorted(row.digests)), "\n".join(gates))
 

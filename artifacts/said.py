@@ -1,4 +1,4 @@
-"""What a sealed artifact says of itself, read without verifying anything: for listings, never for decisions."""
+"""What a sealed artifact says about itself, read without verifying anything: for listings, never for decisions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from artifacts.words import Said
 
 
 def said(sealed: bytes) -> Said:
-    """The words of *sealed*. Raises `Refused` where it is not a sealed in-toto statement, or contradicts itself."""
+    """The values of *sealed*. Raises `Refused` if it is not a sealed in-toto statement, or contradicts itself."""
     envelope = read_envelope(sealed)
     document = strict_json(envelope.payload, "the statement")
     if envelope.payload_type != IN_TOTO or not isinstance(document, dict) or document.get("_type") != STATEMENT:
         raise Refused("the artifact is not a sealed in-toto Statement v1")
     kind, subjects = document.get("predicateType"), document.get("subject")
     if not isinstance(kind, str) or not isinstance(subjects, list) or not subjects:
-        raise Refused("the artifact's statement names no predicateType or no subject")
+        raise Refused("the artifact's statement has no predicateType or no subject")
     predicate = known(kind)
     if predicate is not None and predicate.said is not None:
         return predicate.said(envelope.payload)

@@ -1,8 +1,7 @@
 """The readiness report as an in-toto Statement v1 (in-toto/attestation, ``spec/v1/statement.md``), and strictly back.
 
-The predicate says everything that the report says, and gathers for a reader what lies deep in it: which trust roots the
-signatures were checked against, how old the data was, and which collector versions looked. What is gathered is checked against
-what it was gathered from on every load, so it can't say something else.
+The predicate holds the whole report, and a summary for readers: which trust roots the signatures were checked against, how old
+the data was, and which collector versions were used. Every load checks the summary against the report, so the two agree.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class PolicyNamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRoot:
-    """Something that signatures were checked against."""
+    """A trust root that signatures were checked against."""
 
     name: str
     digest: str
@@ -46,7 +45,7 @@ class TrustRoot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataDate:
-    """Data that was relied on, and when its content was made; null where nobody can tell."""
+    """Data that was used, and when its content was made; null if that is not known."""
 
     name: str
     digest: str
@@ -55,7 +54,7 @@ class DataDate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorVersion:
-    """A collector that looked, and its version."""
+    """A collector that was used, and its version."""
 
     collector: str
     version: str
@@ -63,9 +62,9 @@ class CollectorVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadinessReport:
-    """The predicate: the judged subject, the verdict, how each gate came to it, and what everything rests on.
+    """The predicate: the judged subject, the verdict, the result of each gate, and the evidence.
 
-    Where the place that judged has no name, there is no site.
+    There is no site if the place that judged has no name.
     """
 
     subject: Subject
@@ -123,7 +122,7 @@ def statement(predicate_type: str, subjects: Iterable[Subject], body: JSON) -> b
         {"name": subject.name, "digest": {digest.algorithm: digest.value for digest in subject.digests}} for subject in subjects
     ]
     if not described:
-        raise Refused("a statement about no subject says nothing; name at least one")
+        raise Refused("a statement needs a subject; name at least one")
     return canonical({"_type": STATEMENT, "subject": described, "predicateType": predicate_type, "predicate": body})
 
 
@@ -133,14 +132,14 @@ def to_statement(report: Report) -> bytes:
 
 
 def from_statement(data: bytes) -> Report:
-    """The report that the statement *data* makes.
+    """The report in the statement *data*.
 
-    Raises `Refused` where it breaks the published schema, where its verdict is not what its findings say, or where two of its
+    Raises `Refused` if it breaks the published schema, if its verdict is not what its findings say, or if two of its
     parts contradict each other.
     """
     document = strict_json(data, "the statement")
     _check_schema(document)
-    members = cast(dict[str, Any], document)  # the schema holds it: an object with exactly these members
+    members = cast(dict[str, Any], document)  # the schema was checked: it is an object with exactly these members
     said = load(ReadinessReport, members["predicate"], "the predicate")
     report = Report(
         subject=said.subject,
@@ -158,15 +157,15 @@ def from_statement(data: bytes) -> Report:
     )
     outer = {"name": said.subject.name, "digest": {digest.algorithm: digest.value for digest in said.subject.digests}}
     if members["subject"] != [outer]:
-        raise Refused(f"the statement's subject is not the {said.subject.name!r} that its predicate judges")
+        raise Refused(f"the statement's subject is not {said.subject.name!r}, which its predicate judges")
     if predicate(report) != said:
-        raise Refused("the statement's trustRoots, dataDates or collectors are not what its evidence says")
+        raise Refused("the statement's trustRoots, dataDates or collectors do not match its evidence")
     return report
 
 
 @cache
 def _validator() -> Any:
-    # Imported here: only who opens a report pays for the schema library, not who seals one.
+    # Imported here, because only opening a report needs the schema library; sealing one does not.
     import jsonschema_rs
 
     from artifacts.schemas import schema_text
@@ -178,4 +177,4 @@ def _check_schema(document: object) -> None:
     problem = next(iter(_validator().iter_errors(document)), None)
     if problem is not None:
         where = ".".join(str(part) for part in problem.instance_path) or "the document"
-        raise Refused(f"the statement breaks its schema at {where[:200]}: {problem.message[:300]}")
+        raise Refused(f"the statement does not match its schema at {where[:200]}: {problem.message[:300]}")

@@ -1,13 +1,13 @@
-"""The store: sealed artifacts and the evidence behind them, by content, in a directory that only grows.
+"""The store: sealed artifacts and their evidence, named by content, in a directory that only grows.
 
     objects/ab/cdef…   the bytes whose SHA-256 is abcdef…
-    log                one line an entry (`artifacts.entries`); an artifact is stored once its line is there
+    log                one line per entry (`artifacts.entries`); an artifact is stored once its line is there
     checkpoint         the last signed checkpoint over the log
-    nodes              derived, for single proofs (`artifacts.log.nodes`); as the index
-    index.sqlite       derived, for listings; may be deleted at any time, and nothing is decided by it
+    nodes              derived, for single proofs (`artifacts.log.nodes`); may be deleted at any time
+    index.sqlite       derived, for listings; may be deleted at any time, and decides nothing
 
-A kill or a full disk at any moment leaves at most objects that no entry names, which count for nothing. What the newest log was
-is remembered outside of this folder, too (`artifacts.log.memory`): who can write here alone cannot make the store forget.
+A kill or a full disk at any moment leaves at most objects that no entry names; these have no effect. The newest state of the
+log is also kept outside of this folder (`artifacts.log.memory`), so write access to this folder alone cannot hide a removal.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ def digest_of(data: bytes) -> str:
 
 
 def object_path(folder: Path, digest: str) -> Path:
-    """Where the store in *folder* keeps the bytes named *digest*. Raises `Refused` where that is no digest."""
+    """Where the store in *folder* keeps the bytes named *digest*. Raises `Refused` if that is no digest."""
     if not _DIGEST.match(digest):
-        raise Refused(f"{digest[:100]!r} is not a digest; write 'sha256:' and 64 hex digits")
+        raise Refused(f"{digest[:100]!r} is not a digest; write 'sha256:' and 64 hexadecimal digits")
     value = digest.removeprefix("sha256:")
     return folder / "objects" / value[:2] / value[2:]
 
 
 class Places(Protocol):
-    """Where a store lies, and where it is remembered: what `foundation.settings.Settings` says."""
+    """The folders of a store and of its memory; `foundation.settings.Settings` has them."""
 
     @property
     def store(self) -> Path: ...
@@ -74,10 +74,10 @@ class Places(Protocol):
 
 
 class Store:
-    """The store in *folder*, which is made, private, where it does not exist. *origin* names its log, once, when it is made.
+    """The store in *folder*, which is made, private, if it does not exist. *origin* names its log, once, when it is made.
 
-    *memory* is the folder, outside of it, where the newest log is remembered. Raises `Refused` where every user of the machine
-    can write into *folder*.
+    *memory* is the folder, outside of it, that keeps the newest state of the log. Raises `Refused` if every user of the
+    machine can write into *folder*.
     """
 
     def __init__(self, folder: Path, *, origin: str = "arcops.local/store", memory: Path | None = None) -> None:
@@ -86,8 +86,8 @@ class Store:
             refuse_if_open(folder, "the store")
             make_private(folder / "objects")
             if not (folder / "origin").exists():
-                Checkpoint(origin=origin, size=0, root=bytes(32))  # refuses a name that no checkpoint could carry
-                with suppress(Refused):  # another process made the store at the same moment; its name holds
+                Checkpoint(origin=origin, size=0, root=bytes(32))  # refuses a name that a checkpoint cannot have
+                with suppress(Refused):  # another process made the store at the same moment; its name counts
                     write_new(folder / "origin", origin.encode(), mode=0o600)
             self.origin = origin_in(folder / "origin")
         except OSError as error:
@@ -99,7 +99,7 @@ class Store:
 
     @classmethod
     def at(cls, places: Places) -> Store:
-        """The store that *places* name, with its memory: the way in for everything that knows the settings."""
+        """The store that *places* name, with its memory: for every caller that knows the settings."""
         return cls(places.store, memory=places.memory)
 
     def __enter__(self) -> Store:
@@ -114,24 +114,24 @@ class Store:
 
     @cached_property
     def _index(self) -> Index:
-        from artifacts.index import Index  # with its database, which opening one artifact does without
+        from artifacts.index import Index  # it imports a database, which opening one artifact does not need
 
         return Index(self.folder / "index.sqlite")
 
     def put(self, sealed: bytes, evidence: Mapping[str, bytes], *, at: datetime, signer: Signer | None = None) -> Entry:
-        """Keep the artifact *sealed* with the *evidence* behind it, by digest: the bodies' canonical bytes, the policy's own.
+        """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
-        *at* is the clock at this moment; with a *signer*, a checkpoint is signed in the same step. Signatures are the reader's
-        business, but what is not a sealed statement, or evidence that the artifact does not name, is refused. Putting the same
-        again changes nothing. Raises `Refused` where the log is not the one that is remembered or signed, and `Unavailable`,
-        with nothing stored, where the disk is full or the clock was set back.
+        *at* is the clock at this moment; with a *signer*, a checkpoint is signed in the same step. Signatures are not verified
+        here, but what is not a sealed statement, or evidence that the artifact does not name, is refused. Putting the same
+        again changes nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`,
+        with nothing stored, if the disk is full or the clock was set back.
         """
         words = said(sealed)
         for digest, body in evidence.items():
             if digest_of(body) != digest:
-                raise Refused(f"the evidence given as {digest} has other content: {digest_of(body)}")
+                raise Refused(f"the evidence does not match its digest {digest}: its content has {digest_of(body)}")
             if words.evidence is not None and digest not in words.evidence:
-                raise Refused(f"the artifact does not name the evidence {digest}, so it is not kept with it")
+                raise Refused(f"the artifact does not name the evidence {digest}, so that evidence is not kept with it")
             if len(body) > MOST_EVIDENCE:
                 raise Refused(f"the evidence {digest} has {len(body)} bytes; at most {MOST_EVIDENCE} are kept")
         artifact = digest_of(sealed)
@@ -150,12 +150,12 @@ class Store:
                 held = self.log.append(held, known.line, at=moment)
             if signer is not None:
                 self.log.sign(held, signer)
-            with suppress(Unavailable):  # the log has it, so it is stored; the index reads on when it can be written again
+            with suppress(Unavailable):  # the log has it, so it is stored; the index catches up when it can be written again
                 self._catch_up()
         return known
 
     def get(self, digest: str) -> bytes:
-        """The bytes kept as *digest*, checked. Raises `Refused` where there are none or where they were changed."""
+        """The bytes kept as *digest*, checked. Raises `Refused` if they are not there or were changed."""
         path = self.path(digest)
         try:
             data = path.read_bytes()
@@ -164,27 +164,27 @@ class Store:
         except OSError as error:
             raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
         if digest_of(data) != digest:
-            raise Refused(f"{path} was changed: its content is no longer {digest}")
+            raise Refused(f"{path} was changed: its content no longer matches {digest}")
         return data
 
     def about(self, digest: str) -> tuple[Logged, ...]:
-        """The entries about the subject with *digest* (``sha256:…``), of any kind, oldest first: from the log, whole, itself.
+        """The entries about the subject with *digest* (``sha256:…``), of any kind, oldest first, read from the whole log.
 
-        An artifact counts where it was logged first, so that logging it again makes it no newer. An entry from before entries
-        named subjects is among them, too, where its artifact cannot be opened: it may be about anything. Raises `Refused` where
-        the log is not the one that is remembered.
+        Only an artifact's first entry counts, so logging it again does not make it newer. An old entry without subjects is
+        included if its artifact cannot be opened, because it may be about anything. Raises `Refused` if the log is not the one
+        that is remembered.
         """
         return about(self.log.read().lines, digest, self._unnamed)
 
     def sound(self, keys: Sequence[PublicKey], *, own: bool = False) -> tuple[str, ...]:
-        """Is the log the one that its checkpoint, signed by one of *keys*, and the memory know? A sentence for each problem.
+        """Does the log match its checkpoint, signed by one of *keys*, and the memory? A sentence for each problem.
 
-        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: who signs the log need not be one
-        whose artifacts count. Reads the log's lines and no object, so it is cheap enough to be asked before each decision.
+        With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: the key that signs the log need not
+        be one that signs artifacts. It reads the log's lines and no object, so it is cheap enough for each decision.
         """
         found = self._unsound(keys, own)
         if found:
-            with suppress(Unavailable), self._locked(shared=True):  # perhaps a writer was in the middle of it
+            with suppress(Unavailable), self._locked(shared=True):  # a writer may have been at work
                 found = self._unsound(keys, own)
         return found
 
@@ -197,22 +197,22 @@ class Store:
         unknown = 0 if found else self.log.unknown(held, keys)
         if unknown:
             return (
-                f"The last {unknown} of the log's {held.size} entries are known neither to its checkpoint nor outside of the "
-                "store; 'arcops store list' shows them, and the next check that is kept signs them.",
+                f"The last {unknown} of the log's {held.size} entries are in neither its checkpoint nor the memory outside of "
+                "the store; 'arcops store list' shows them, and the next check that is kept signs them.",
             )
         if not found:
             self.log.remember_signed(held, keys)
         return found
 
     def list(self, what: Filter | None = None) -> tuple[Listed, ...]:
-        """The stored artifacts that *what* asks for, newest first. Their words are theirs: open one before relying on it."""
+        """The stored artifacts that *what* asks for, newest first. Nothing is verified: open one before relying on it."""
         self.refresh()
         return self._index.find(what)
 
     def newest(self, most: int) -> tuple[Listed, ...]:
-        """The *most* newest artifacts, newest first, read from the log and themselves: what a decision may begin with.
+        """The *most* newest artifacts, newest first, read from the log and from the artifacts: safe to decide by.
 
-        One whose bytes are gone or changed says nothing, as in a listing.
+        An artifact whose bytes are gone or changed has no values, as in a listing.
         """
         from artifacts.index import as_listed
 
@@ -221,7 +221,7 @@ class Store:
         return tuple(as_listed(first + number, self._row(line)) for number, line in enumerate(lines[first:]))[::-1]
 
     def count(self, what: Filter) -> int:
-        """How many of the stored artifacts *what* asks for, its limit and offset aside."""
+        """How many stored artifacts *what* asks for, without its limit and offset."""
         self.refresh()
         return self._index.count(what)
 
@@ -231,13 +231,13 @@ class Store:
         return self._index.choices()
 
     def entries(self) -> tuple[Entry, ...]:
-        """The whole log, oldest first. Raises `Refused` where it is not the one that is remembered."""
+        """The whole log, oldest first. Raises `Refused` if it is not the one that is remembered."""
         return tuple(read_line(line) for line in self.log.read().lines)
 
     def refresh(self) -> None:
-        """Bring the index up to the log; make it anew where its rows are not those that were added.
+        """Bring the index up to date with the log; rebuild it if its rows were changed.
 
-        Raises `Refused` where the log lost entries that the index has seen, or that are remembered.
+        Raises `Refused` if the log lost entries that the index has seen, or that are remembered.
         """
         self.log.refuse_if_shorter()
         if self._behind():
@@ -252,7 +252,7 @@ class Store:
             self._trusted = True
 
     def totals(self) -> dict[tuple[str, str], int]:
-        """How many reports are stored of each verdict and policy, by their own words."""
+        """How many reports are stored of each verdict and policy; nothing is verified."""
         self.refresh()
         return self._index.totals()
 
@@ -270,19 +270,19 @@ class Store:
         return max((one for one in moments if one is not None), default=None)
 
     def refuse_clock(self, now: datetime) -> None:
-        """Raise `Unavailable` where the clock *now* lies before what was kept, by more than clocks may differ (`SKEW`)."""
+        """Raise `Unavailable` if the clock *now* lies before what was kept, by more than clocks may differ (`SKEW`)."""
         newest = self.newest_time()
         if newest is not None and newest - now > SKEW:
             raise Unavailable(
-                f"this machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the store {self.folder} was last written at "
-                f"{newest:%Y-%m-%d %H:%M:%S} UTC: one of them is wrong, so nothing is kept; set the clock and try again. If "
-                "instead the clock was ahead back then: export the store, move it and its memory away, import it into a new one"
+                f"this machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC, but the store {self.folder} was last written at "
+                f"{newest:%Y-%m-%d %H:%M:%S} UTC, so nothing is kept. If the clock is wrong now, set the clock and try "
+                "again. If it was wrong then: export the store, move it and its memory away, and import it into a new one"
             )
 
     def checkpoint(self, signer: Signer) -> bytes:
-        """Sign what the log holds now, keep the checkpoint and return it: a copy kept elsewhere shows every later removal.
+        """Sign what the log holds now, keep the checkpoint and return it. A copy kept elsewhere shows every later removal.
 
-        Raises `Refused` where the log is not the one that was signed before, or that is remembered: that would hide it.
+        Raises `Refused` if the log is not the one that was signed before, or that is remembered: that would hide it.
         """
         with self._locked():
             self._refuse_if_behind_the_index()
@@ -295,7 +295,7 @@ class Store:
     def inclusion(self, position: int, signed: Checkpoint) -> Proven:
         """The line at *position* of the log, proven to be one of those that *signed* says, in a few reads if possible.
 
-        Raises `Refused` where the log is not the one that *signed* says.
+        Raises `Refused` if the log is not the one that *signed* says.
         """
         found = self.log.nodes.inclusion(position, signed)
         if found is not None:
@@ -305,11 +305,11 @@ class Store:
         return proven
 
     def proofs(self, size: int) -> Proofs:
-        """The proofs of all entries among the log's first *size*, for who needs many."""
+        """The proofs of all entries among the log's first *size*, for callers that need many."""
         return Proofs(self._leaves(size))
 
     def renew_nodes(self) -> None:
-        """Make the derived nodes anew, if nobody writes at this moment and this process may: the next proof is fast again."""
+        """Rebuild the derived nodes, if no one writes now and this process may write: then the next proof is fast again."""
         with suppress(Refused, Unavailable), self._locked(wait=False):
             self.log.renew_nodes()
 
@@ -318,17 +318,17 @@ class Store:
         return self.look_through(keys, checkpoint).problems
 
     def look_through(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> StoreLooked:
-        """Read everything again: what was removed, edited, moved or damaged, and how much was looked at.
+        """Read everything again: what was removed, edited, moved or damaged, and how much was read.
 
-        The store's own checkpoint must be signed by one of *keys*. *checkpoint* is one that the caller kept elsewhere: without
-        it and without a memory, an older log that was put back together with its older checkpoint and index goes unnoticed.
+        The store's own checkpoint must be signed by one of *keys*. *checkpoint* is one that the caller kept elsewhere. Without
+        it and without a memory, it goes unnoticed if the log is replaced by an older one with its older checkpoint and index.
         """
         from artifacts.store_check import look_through
 
         return look_through(self, self._index, keys, checkpoint)
 
     def path(self, digest: str) -> Path:
-        """Where the bytes named *digest* are kept, whether or not they are there yet."""
+        """The path for the bytes named *digest*, whether or not they are there yet."""
         return object_path(self.folder, digest)
 
     def _newest(self, held: Held) -> datetime | None:
@@ -346,7 +346,7 @@ class Store:
         if size < self._index.done().size:
             raise Refused(
                 f"the log of the store {self.folder} is shorter than it was: entries were removed; "
-                "compare it with a copy, run 'arcops store check', and delete index.sqlite only when you know why"
+                "compare it with a copy, run 'arcops store check', and delete index.sqlite only if you know why"
             )
 
     def _catch_up(self) -> None:
@@ -360,7 +360,7 @@ class Store:
         entry = read_line(line)
         try:
             words = said(self.get(entry.artifact))
-        except Refused:  # the entry stands, whatever became of its object; `check` says what did
+        except Refused:  # the entry stays, even if its object is damaged; `check` reports that
             words = None
         return Row.of(entry, line, words)
 
@@ -394,7 +394,7 @@ class Store:
             try:
                 fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:
-                raise Unavailable(f"somebody else writes to the store {self.folder} at this moment") from error
+                raise Unavailable(f"another process is writing to the store {self.folder}; try again") from error
             yield
         finally:
             os.close(descriptor)

@@ -1,6 +1,4 @@
-"""Reading a whole store again: every line, every object and every row of the index, against one another and against what signs
-and remembers them.
-"""
+"""Reading a whole store again: every line, object and index row, compared with each other, the checkpoint and the memory."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from artifacts.said import said
 
 
 class Whole(Protocol):
-    """What of a store is looked through."""
+    """The parts of a store that are checked."""
 
     @property
     def origin(self) -> str: ...
@@ -34,7 +32,7 @@ class Whole(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLooked:
-    """What was found in a store, and how much was looked at: so many ``entries``, and the different ``objects`` they name.
+    """What was found in a store, and how much was read: the number of ``entries``, and of different ``objects`` they name.
 
     ``signed`` is how many entries the store's own checkpoint signs, by one of the keys in ``signers``; ``elsewhere`` how many a
     checkpoint from elsewhere does, if one was given. ``remembered`` is how many are remembered outside of the store, in the
@@ -93,7 +91,7 @@ def _elsewhere(held: Held, keys: Sequence[PublicKey], note: bytes | None, origin
     try:
         known = open_checkpoint(note, keys, origin=origin)
     except Refused as error:
-        yield f"The given checkpoint does not hold: {error}."
+        yield f"The given checkpoint cannot be used: {error}."
         return
     if held.size < known.size:
         lost = known.size - held.size
@@ -112,7 +110,7 @@ def _entry(store: Whole, position: int, line: bytes, objects: set[str]) -> tuple
         return None, [f"Entry {position}: {error}."]
     problems = []
     if entry.subjects and entry.subjects != subjects_of(words):
-        problems.append(f"Entry {position} says that {entry.artifact} is about something else than it says itself.")
+        problems.append(f"Entry {position} names other subjects for {entry.artifact} than the artifact itself.")
     for digest in entry.evidence:
         try:
             store.get(digest)
@@ -122,17 +120,17 @@ def _entry(store: Whole, position: int, line: bytes, objects: set[str]) -> tuple
 
 
 def _index(held: Held, index: Index, expected: Sequence[Indexed | None]) -> Iterator[str]:
-    """Where the index, as far as it says that it has read the log, is not what the log and its artifacts say."""
+    """Each place at which the index, as far as it has read the log, differs from the log and its artifacts."""
     done = index.done().tree
     if done.size > held.size or trees(held.lines, {done.size})[done.size].root != done.root:
-        yield f"The index has seen {done.size} entries that are not those of the log: the log or the index was changed."
+        yield f"The index holds {done.size} entries that are not those of the log: the log or the index was changed."
     rows = {row.position: row for row in index.rows()}
-    remedy = "delete index.sqlite, it is made anew"
+    remedy = "delete index.sqlite, and ArcOps rebuilds it"
     for position, wanted in enumerate(expected[: done.size]):
         row = rows.pop(position, None)
         if row is None or not row.values:
-            yield f"The index does not list entry {position} of the log any more: a row was removed; {remedy}."
+            yield f"The index no longer lists entry {position} of the log: a row was removed; {remedy}."
         elif wanted is not None and row != wanted:
-            yield f"The index says otherwise about entry {position} than its artifact: a row was edited; {remedy}."
+            yield f"The index and the artifact differ about entry {position}: a row was edited; {remedy}."
     for position in rows:
-        yield f"The index lists an entry {position} that it has not read from the log: a row was added; {remedy}."
+        yield f"The index lists an entry {position} that it did not read from the log: a row was added; {remedy}."

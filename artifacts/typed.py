@@ -1,11 +1,11 @@
-"""What is signed: frozen dataclasses to JSON values and strictly back, by their type hints alone.
+"""What is signed: frozen dataclasses to JSON values and strictly back, by their type hints.
 
-Every field is always written, no field may be absent, none may be extra, and few types have a place. `artifacts.wire` does the
-same for messages, less strictly, by the same readers and writers. The same hints make the published JSON Schema, so code and
+Every field is always written, no field may be absent, none may be extra, and few types are allowed. `artifacts.wire` does the
+same for messages, less strictly, with the same readers and writers. The same hints make the published JSON Schema, so code and
 schema have one source.
 
-A field that was added after its format was released is marked `LEFT_OUT`: empty, it is not written, so every value that could
-be said before is still said in the same bytes, and in no others.
+A field that was added after its format was released is marked `LEFT_OUT`: if it is empty, it is not written. So every value
+that could be written before still has the same bytes, and only these.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def dump(value: object) -> JSON:
-    """*value*, a dataclass, as JSON values. Raises `Broken` on a type that has no place in what is signed, such as a float."""
+    """*value*, a dataclass, as JSON values. Raises `Broken` on a type that cannot be signed, such as a float."""
     kind = type(value)
     try:
         return cast(JSON, writer(cast(Hashable, kind), True)(value))
@@ -38,7 +38,7 @@ def dump(value: object) -> JSON:
 
 
 def load(kind: type[T], value: object, where: str = "the document") -> T:
-    """JSON *value* as a *kind*. Raises `Refused` naming the place that does not fit; *where* names the whole in it."""
+    """JSON *value* as a *kind*. Raises `Refused` naming the place that does not fit; ``where`` names the document."""
     try:
         return cast(T, reader(cast(Hashable, kind), True)(value))
     except Misfit as misfit:

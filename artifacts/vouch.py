@@ -1,8 +1,8 @@
-"""Who stands behind this artifact, and does it still count? The one answer for every door, gate and baseline.
+"""Who signed this artifact, and does it still count? The one answer for every door, gate and baseline.
 
-An artifact counts if a trusted key signed its bytes, if no list takes that key or the artifact back, if it is known that none
-does, and if its times are possible. A list that is too old still takes back what it names; of a key that it does not name
-nothing is known any more. Nothing here opens a file: `tasks.signing.grounds` reads what is checked against.
+An artifact counts if a trusted key signed its bytes, if it is known that no list revokes that key or the artifact, and if its
+times are possible. A list that is too old still revokes what it names; about a key that it does not name, nothing is known.
+Nothing here opens a file: `tasks.signing.grounds` reads the keys and lists.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Standing(Enum):
     """What an artifact's signature is worth here and now."""
 
     VERIFIED = "verified"
-    """A key that this machine trusts signed these bytes, and no list that counts revokes it."""
+    """A key that this machine trusts signed these bytes, and no valid list revokes it."""
     UNTRUSTED = "untrusted"
     """No key that this machine trusts signed these bytes."""
     REVOKED = "revoked"
@@ -41,14 +41,14 @@ class Standing(Enum):
     CHANGED = "changed"
     """The bytes are no longer those that were kept."""
     UNREADABLE = "unreadable"
-    """The bytes are what was kept, but no sealed statement."""
+    """The bytes are those that were kept, but they are not a sealed statement."""
     UNCHECKED = "unchecked"
-    """It is not known whether the signature counts: what it is checked against cannot be read here, or is too old."""
+    """It is not known whether the signature counts: the keys or the lists cannot be read here, or are too old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureState:
-    """The state of a signature, checked at the moment of asking."""
+    """The state of a signature at the moment of the check."""
 
     standing: Standing
     said: str
@@ -59,12 +59,12 @@ class SignatureState:
     revoked: tuple[str, ...] = ()
     """One sentence for each revocation that touches this artifact."""
     caveats: tuple[str, ...] = ()
-    """What could not be seen about revocations, one sentence each."""
+    """What could not be checked about revocations, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
-    """What signatures are checked against: keys and revocations as they lie here at one moment, or why there are none.
+    """The keys and revocations on this machine at one moment, or the reason why they cannot be used.
 
     ``most_list_age`` is how old the newest revocation list may be.
     """
@@ -79,7 +79,7 @@ class Grounds:
 class Vouched:
     """A statement that counts here. ``signers`` are the ids of the trusted keys that signed it and are not revoked.
 
-    ``warnings`` are sentences about what is not as it should be and stops nothing.
+    ``warnings`` are sentences about problems that do not stop the check.
     """
 
     statement: bytes
@@ -97,7 +97,7 @@ class VouchedReport:
     warnings: tuple[str, ...] = ()
 
     def expired(self, at: datetime) -> bool:
-        """Does the report no longer hold at the moment *at*?"""
+        """Is the report out of date at the moment *at*?"""
         return at > self.report.valid_until
 
 
@@ -130,8 +130,8 @@ def vouch(data: bytes, ground: Grounds, now: datetime) -> Vouched:
 def vouch_report(data: bytes, ground: Grounds, now: datetime, *, skew: timedelta = SKEW) -> VouchedReport:
     """The readiness report in *data*, if it counts by *ground* at *now*; other clocks may be ahead of *now* by *skew*.
 
-    Raises `Refused`, in one sentence, if not: no signer that counts, a report that contradicts itself, a moment of judging in
-    the future, a term longer than any policy may give. Whether it has run out is the caller's to ask: `VouchedReport.expired`.
+    Raises `Refused`, in one sentence, if not: no signer that counts, a report that contradicts itself, a time of judging in
+    the future, or a validity longer than any policy may give. The caller asks whether it has expired: `VouchedReport.expired`.
     """
     vouched = vouch(data, ground, now)
     report = from_statement(vouched.statement)
@@ -142,7 +142,7 @@ def timely(report: Report, now: datetime, skew: timedelta) -> tuple[str, ...]:
     """Warnings about the times of *report*. Raises `Untimely` if they are not possible."""
     term = report.valid_until - report.judged_at
     if term > MOST_VALID:
-        raise Untimely(f"it says that it holds for {term.days} days; no policy may give more than {MOST_VALID.days}")
+        raise Untimely(f"it says that it is valid for {term.days} days; no policy may give more than {MOST_VALID.days}")
     match ahead(report.judged_at, at=now, skew=skew):
         case Ahead.OUTSIDE:
             raise Untimely(
@@ -165,7 +165,7 @@ def _checked(data: bytes, ground: Grounds, now: datetime) -> tuple[SignatureStat
     try:
         envelope = read_envelope(data)
     except Refused as error:
-        said = f"This is no sealed artifact: {error}."
+        said = f"This is not a sealed artifact: {error}."
         return SignatureState(standing=Standing.UNREADABLE, said=said, checked_at=now), None
     return _state(data, envelope, ground, now), envelope
 
@@ -175,16 +175,16 @@ def _state(data: bytes, envelope: Envelope, ground: Grounds, now: datetime) -> S
         return SignatureState(standing=standing, said=said, checked_at=now, **more)
 
     if envelope.payload_type != IN_TOTO:
-        return state(Standing.UNREADABLE, f"What is sealed here is {envelope.payload_type[:_MOST_HINT]!r}, not a statement.")
+        return state(Standing.UNREADABLE, f"The sealed content is {envelope.payload_type[:_MOST_HINT]!r}, not a statement.")
     if ground.problem:
         return state(Standing.UNCHECKED, f"Nothing can be verified here: {ground.problem}.")
     signers = verified_by(envelope, ground.keys)
     if not signers:
-        hint = envelope.signatures[0].keyid[:_MOST_HINT] or "no signer"
+        hint = envelope.signatures[0].keyid[:_MOST_HINT] or "no key"
         return state(
             Standing.UNTRUSTED,
             f"None of the {len(ground.keys)} key(s) trusted here signed it. It names {hint} as its signer, "
-            "which anybody can write.",
+            "but anyone can write that.",
         )
     caveats = tuple(_caveats(ground, now))
     entries = [entry for listed in ground.revocations if not listed.problem for entry in listed.revoked]
@@ -195,7 +195,8 @@ def _state(data: bytes, envelope: Envelope, ground: Grounds, now: datetime) -> S
     sentences = tuple(_sentence(entry) for entry in (*artifact, *keys))
     standing_keys = tuple(key for key in signers if key not in {entry.key for entry in keys})
     if artifact or not standing_keys:
-        return state(Standing.REVOKED, "It was signed by a trusted key, and was revoked.", revoked=sentences, caveats=caveats)
+        said = "A trusted key signed it, but the key or the artifact was revoked."
+        return state(Standing.REVOKED, said, revoked=sentences, caveats=caveats)
     said = f"Signed by {', '.join(standing_keys)}, which is trusted here."
     unknown = _unknown(ground, now)
     if unknown:
@@ -213,25 +214,25 @@ def taken_back(digest: str, ground: Grounds) -> str:
 def _unknown(ground: Grounds, now: datetime) -> str:
     """Why it is not known whether a signer was revoked, as a sentence; empty if it is known."""
     if any(listed.problem for listed in ground.revocations):
-        return "Whether that was revoked cannot be seen, so it counts as not verified."
+        return "Revocations could not be checked, so it counts as not verified."
     dates = [listed.issued_at for listed in ground.revocations if listed.issued_at is not None]
     dates = [date for date in dates if ahead(date, at=now, skew=SKEW) is not Ahead.OUTSIDE]
     newest = max(dates, default=None)
     if not ground.revocations or (newest is not None and now - newest <= ground.most_list_age):
         return ""
-    dated = f"is of {newest:%Y-%m-%d}, older than {ground.most_list_age.days} days" if newest else "is dated in the future"
+    dated = f"is from {newest:%Y-%m-%d}, older than {ground.most_list_age.days} days" if newest else "is dated in the future"
     return (
-        f"Whether that was revoked is not known: the newest revocation list {dated}. "
-        "Issue it again ('arcops keys revoke') or bring a newer one."
+        f"It is not known whether that was revoked: the newest revocation list {dated}. "
+        "Issue it again ('arcops keys revoke') or import a newer one."
     )
 
 
 def _caveats(ground: Grounds, now: datetime) -> Iterator[str]:
     if not ground.revocations:
-        yield "No revocation list lies here, so no revoked key is known."
+        yield "There is no revocation list on this machine, so revoked keys are not known."
     for listed in ground.revocations:
         if listed.problem:
-            yield f"A revocation list proves nothing, so a revocation may be missed: {listed.problem}."
+            yield f"A revocation list cannot be verified, so a revocation may be missed: {listed.problem}."
 
 
 def _sentence(entry: Revoked) -> str:

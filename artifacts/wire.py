@@ -1,13 +1,13 @@
-"""The wire: ArcOps's frozen values to JSON and back, strict and in lowerCamelCase, with canonical bytes.
+"""Messages: ArcOps's frozen values to JSON and back, strict and in lowerCamelCase, with canonical bytes.
 
 Canonical bytes are RFC 8785 (JSON Canonicalization Scheme); the digest of a value is SHA-256 over them.
 
-Types are held to strictly: ``1`` is no string, ``"1"`` and ``1.0`` are no whole number, and an unknown field is refused.
+Types are strict: ``1`` is not a string, ``"1"`` and ``1.0`` are not whole numbers, and an unknown field is refused.
 
-A moment is RFC 3339, with ``T``, ``t`` or a space, and may lack its seconds or its offset. No other spelling is one: no count
-of seconds, no ``_`` before the time, no comma before parts of a second, no minus sign that is not ASCII. A duration is ISO
-8601: each unit once, from years down to seconds, the last with up to six digits behind a point. No comma, no ``1:30:00``, no
-``1 day`` and no ``T`` with nothing behind it is in one.
+A moment is RFC 3339, with ``T``, ``t`` or a space, and may lack its seconds or its offset. Every other spelling is refused: a
+count of seconds, ``_`` before the time, a comma before parts of a second, a minus sign that is not ASCII. A duration is ISO
+8601: each unit once, from years down to seconds, the last with up to six digits after a point. A comma, ``1:30:00``, ``1 day``
+and a ``T`` with nothing after it are refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["JSON", "canonical", "digest", "from_json", "name_on_the_wire", "to_j
 T = TypeVar("T")
 
 _LONG = 1024 * 1024
-"""Characters of JSON from which on its reader takes so long that the collector counts."""
+"""From this many characters of JSON on, Python's garbage collector takes a share of the time that matters."""
 
 
 def name_on_the_wire(field: str) -> str:
@@ -69,9 +69,9 @@ def digest(value: object) -> str:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Without Python's garbage collector, which would look again and again at a million new values, none of them garbage.
+    """Turn Python's garbage collector off meanwhile: it would check a million new values again and again.
 
-    If two threads are here at once, the first to leave starts it again for both: then the other is slower, and no worse.
+    If two threads are here at once, the first to leave turns it on for both: then the other is slower, and still correct.
     """
     if not gc.isenabled():
         yield

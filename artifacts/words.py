@@ -1,4 +1,4 @@
-"""What a sealed artifact says of itself, in the few words that a listing shows."""
+"""What a sealed artifact says about itself, in the few values that a listing shows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """``evidence`` are the digests of what the artifact stands on, evidence bodies and its policy; ``None`` where the predicate
-    is not one that names them in a way known here.
+    """``evidence`` are the digests of the artifact's evidence bodies and its policy; ``None`` if the predicate does not name
+    them in a known way.
 
-    ``gates`` are the ids of the gates that were asked, each with its verdict. ``kind`` is the kind of subject, empty where the
-    predicate knows none.
+    ``gates`` are the ids of the gates that judged, each with its verdict. ``kind`` is the kind of subject, empty if the
+    predicate has no kinds.
     """
 
     predicate_type: str

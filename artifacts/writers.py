@@ -1,6 +1,6 @@
-"""Writers from frozen values to JSON values, made of type hints once and kept: the other half of `artifacts.readers`.
+"""Writers from frozen values to JSON values, made once from type hints and kept: the counterpart of `artifacts.readers`.
 
-A value that is not of its declared type is a bug of ours, found here before a digest or a signature stands on it.
+A value that is not of its declared type is a bug in ArcOps; it is found here, before anything is hashed or signed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def writer(kind: Any, signed: bool) -> Write:
 
 
 def _plain(kind: type[Any]) -> Write:
-    """For a value that is not of the very class: one of a class below it is written as what it is (True as 1 among numbers)."""
+    """For a value of another class: an instance of a subclass is written as its base (True as 1 among numbers)."""
     return _by(kind, PLAIN[kind], str.__str__ if kind is str else int.__int__ if kind is int else bool)
 
 
@@ -80,7 +80,7 @@ def _union(kind: Any, signed: bool) -> Write:
 
 
 def _null(value: object) -> None:
-    """Write null, which the type told already."""
+    """Write null; its type was checked already."""
 
 
 def _tuple(item: Any, signed: bool) -> Write:

@@ -1,4 +1,4 @@
-"""New files: whole under their name, or not there at all, whatever happens in between."""
+"""New files: complete under their name, or not there at all, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from arcops.roots import ANYWHERE, Roots
 from artifacts.beneath import open_within
 
 PARTIAL = ".partial-"
-"""How the names of unfinished files begin. A kill may leave one behind; it counts for nothing and may be deleted."""
+"""How the names of unfinished files begin. A kill may leave one behind; it has no effect and may be deleted."""
 
 
 def write_new(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANYWHERE) -> None:
     """Write *data* to *path*, which must not exist yet and whose folder lies *within* these roots.
 
-    The bytes go to a file beside it, reach the disk, and are then linked to the name in one step, which fails where somebody
-    was faster. All of it is done below a handle of the folder, so that no link put on the way meanwhile is followed. Raises
-    `Refused` where *path* exists, `Unavailable` where the disk or the permissions do not allow it.
+    The bytes go to a file beside it, reach the disk, and are then linked to the name in one step, which fails if another
+    process was faster. All of it is done below a handle of the folder, so no link that is put on the way is followed. Raises
+    `Refused` if *path* exists, `Unavailable` if the disk or the permissions do not allow it.
     """
     taken = f"{path} exists already and is not overwritten; move it away or choose another name"
     try:
@@ -48,9 +48,9 @@ def _partial() -> str:
 
 
 def replace_whole(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANYWHERE) -> None:
-    """Write *data* to *path*, whose folder lies *within* these roots, in place of what was there.
+    """Write *data* to *path*, whose folder is *within* these roots, and replace what was there.
 
-    A reader sees the old bytes or the new ones, never a mixture. Raises as `replaceable` does, and `Unavailable` where the disk
+    A reader sees the old bytes or the new ones, never a mixture. Raises as `replaceable` does, and `Unavailable` if the disk
     or the permissions do not allow it.
     """
     replaceable(path, within=within)
@@ -68,20 +68,20 @@ def replace_whole(path: Path, data: bytes, *, mode: int = 0o644, within: Roots =
 
 
 def replaceable(path: Path, *, within: Roots = ANYWHERE) -> None:
-    """Raise `Refused` where `replace_whole` could not write *path*: a link, device or folder is not replaced by a file."""
+    """Raise `Refused` if `replace_whole` cannot write *path*: a link, device or folder is not replaced by a file."""
     found = _found(path, within)
     if found is not None and not stat.S_ISREG(found.st_mode):
-        raise Refused(f"{path} is not a plain file and is not replaced by one; choose another name")
+        raise Refused(f"{path} is not a regular file, so it is not overwritten; choose another name")
 
 
 def vacant(path: Path, *, within: Roots = ANYWHERE) -> None:
-    """Raise `Refused` where `write_new` could not write *path* as things are: it exists, or its folder does not."""
+    """Raise `Refused` if `write_new` cannot write *path* now: it exists, or its folder does not."""
     if _found(path, within) is not None:
-        raise Refused(f"{path} exists already and is not overwritten; move it away or choose another name")
+        raise Refused(f"{path} exists already and is not overwritten; move it away, or choose another name")
 
 
 def _found(path: Path, within: Roots) -> os.stat_result | None:
-    """What lies at *path*. Raises `Refused` where its folder is not there, `Unavailable` where nobody could look."""
+    """What is at *path*. Raises `Refused` if its folder is not there, `Unavailable` if it cannot be read."""
     try:
         with _folder_of(path, within) as folder:
             return _lies(folder, path.name)

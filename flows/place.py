@@ -59,7 +59,7 @@ class Place:
     @property
     def may_trust(self) -> bool:
         """May what counts here be changed by who asks? From afar only where the operator said so."""
-        return self.settings.trust_from_afar or not self.afar
+        return self.settings.remote_trust or not self.afar
 
     def reach(self, path: Path) -> Path:
         """*path*, absolute; where folders are served, a relative one lies in the first of them.

@@ -1,1 +1,1 @@
-"""What every capability stands on: settings now; identity, audit and telemetry as they come."""
+"""What every capability needs: settings, secrets, identity, telemetry, processes, and connections."""

@@ -1,7 +1,7 @@
-"""What a token says of itself: is it an access token, for a bearer, of a plausible life? Pure; signatures are elsewhere.
+"""The claims of a token: is it a bearer access token with a plausible lifetime? Pure; signatures are checked elsewhere.
 
-What joserfc leaves to its caller: ``typ`` (RFC 9068, section 4; RFC 8725, section 3.11), ``cnf`` (RFC 7800), members said
-twice, how long a token may live, and header parameters that change what is signed.
+This covers what joserfc leaves to its caller: ``typ`` (RFC 9068, section 4; RFC 8725, section 3.11), ``cnf`` (RFC 7800),
+duplicate members, the longest lifetime, and header parameters that change what is signed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_SUBJECT = 255
 _MOST_TOKEN = 16 * 1024
 _FAR = 1e15
 _HEADER = frozenset(("alg", "kid", "typ", "x5t", "x5t#S256", "x5c"))
-"""Header parameters that a token may have. Every other would name a key, nest a token, or change what is signed."""
+"""Header parameters that a token may have. All others name a key, nest a token, or change what is signed."""
 _NOT_ACCESS = {
     "nonce": "an ID token",
     "at_hash": "an ID token",
@@ -40,65 +40,63 @@ _NEVER_ACCESS = frozenset(
 
 
 class NotAccepted(Refused):
-    """The token says nothing that can be relied on. Get a new one."""
+    """The token is not accepted. Get a new one."""
 
 
 def media_type(text: str) -> str:
-    """A ``typ`` to be compared: in lower case, without the ``application/`` that may be left out (RFC 7515, 4.1.9)."""
+    """A ``typ`` for comparison: in lower case, without the optional ``application/`` (RFC 7515, 4.1.9)."""
     return text.lower().removeprefix("application/")
 
 
 def read_type(text: str) -> str:
-    """The ``typ`` that ``ARCOPS_OIDC_TYP`` asks for; `ACCESS` without one. Raises `Refused` for what no access token has."""
+    """The ``typ`` in ``ARCOPS_OIDC_TYP``; `ACCESS` without one. Raises `Refused` for a type that access tokens never have."""
     found = media_type(text or ACCESS)
     if not _TYPE.fullmatch(found) or found in _NEVER_ACCESS:
-        raise Refused(f"ARCOPS_OIDC_TYP is {text[:50]!r}; use at+jwt, or what your issuer writes into its access tokens (JWT)")
+        raise Refused(f"ARCOPS_OIDC_TYP is {text[:50]!r}; use at+jwt, or the typ in your issuer's access tokens (JWT)")
     return found
 
 
 def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The header and the claims of *token*, whose signature was not looked at yet. Raises `NotAccepted` for what is none.
+    """The header and the claims of *token*; its signature is not checked yet. Raises `NotAccepted` if it is not a token.
 
-    *kind* is the ``typ`` that it must have.
+    *kind* is the required ``typ``.
     """
     if len(token) > _MOST_TOKEN:
-        raise NotAccepted("the token is longer than any that is believed")
+        raise NotAccepted("the token is too long")
     pieces = token.split(".")
     if len(pieces) != 3 or not all(pieces):
-        raise NotAccepted("this is no signed token")
+        raise NotAccepted("this is not a signed token")
     header, claims = _object(pieces[0], "header"), _object(pieces[1], "claims")
-    if stranger := sorted(set(header) - _HEADER):
-        raise NotAccepted(f"the token's header has {stranger[0][:50]!r}, which is not understood here")
+    if unknown := sorted(set(header) - _HEADER):
+        raise NotAccepted(f"the token's header has the parameter {unknown[0][:50]!r}, which is not allowed here")
     said = header.get("typ")
     if not isinstance(said, str) or media_type(said) != kind:
         shown = repr(said[:50]) if isinstance(said, str) else "missing"
-        raise NotAccepted(f"the token's typ is {shown}, and access tokens here have {kind} (ARCOPS_OIDC_TYP)")
+        raise NotAccepted(f"the token's typ is {shown}, but access tokens here have {kind} (ARCOPS_OIDC_TYP)")
     return header, claims
 
 
 def judge(claims: Mapping[str, Any], *, now: float, leeway: float, longest: float) -> None:
-    """Raises `NotAccepted` where *claims* are no bearer's access token, or live longer than *longest* seconds."""
+    """Raises `NotAccepted` if *claims* are not those of a bearer access token, or if it lives longer than *longest* seconds."""
     for name, what in _NOT_ACCESS.items():
         if name in claims:
-            raise NotAccepted(f"the token has {name!r}, so it is {what} and no access token")
+            raise NotAccepted(f"the token has {name!r}, so it is {what} and not an access token")
     kind = claims.get("typ")  # Keycloak writes Bearer, ID, Refresh, Logout here
     if kind is not None and (not isinstance(kind, str) or kind.lower() not in _BEARER):
-        raise NotAccepted("the token calls itself something else than a bearer's access token")
+        raise NotAccepted("the token's own typ claim says that it is not a bearer access token")
     if "cnf" in claims:
-        raise NotAccepted(
-            "the token is bound to a key or a certificate (cnf), whose proof is not checked here; get a bearer token"
-        )
+        raise NotAccepted("the token is bound to a key or a certificate (cnf), which ArcOps does not check; get a bearer token")
     expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
     begun = now + leeway if issued is None else min(issued, now + leeway)
     if expires is None or expires - begun > longest:
-        raise NotAccepted(f"the token lives longer than {longest / 3600:g} hours, which is too long to be believed")
+        raise NotAccepted(f"the token is valid for more than {longest / 3600:g} hours, the longest allowed (ARCOPS_OIDC_HOURS)")
     subject = claims.get("sub")
     if isinstance(subject, str) and (not subject.isprintable() or len(subject) > MOST_SUBJECT):
-        raise NotAccepted(f"the token's sub is longer than {MOST_SUBJECT} characters, or has some that cannot be seen")
+        raise NotAccepted(f"the token's sub is longer than {MOST_SUBJECT} characters, or has unprintable ones")
 
 
 def _number(value: object) -> float | None:
-    """*value* in seconds; a whole number that is too large for a float is without end."""
+    """*value* in seconds; a whole number that is too large for a float counts as infinite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if abs(value) < _FAR else float("inf")
@@ -108,7 +106,7 @@ def _object(segment: str, what: str) -> dict[str, Any]:
     try:
         text = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
         if base64.urlsafe_b64encode(text).rstrip(b"=").decode() != segment:
-            raise NotAccepted(f"the token's {what} are spelled in a way that is not the only one")
+            raise NotAccepted(f"the token's {what} are not in canonical base64url")
         found = strict_json(text, f"the token's {what}")
     except (binascii.Error, ValueError) as error:
         raise NotAccepted(f"the token's {what} cannot be read") from error
@@ -117,5 +115,5 @@ def _object(segment: str, what: str) -> dict[str, Any]:
     except Refused as error:
         raise NotAccepted(str(error)) from error
     if not isinstance(found, dict):
-        raise NotAccepted(f"the token's {what} are no JSON object")
+        raise NotAccepted(f"the token's {what} are not a JSON object")
     return found

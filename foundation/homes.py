@@ -18,8 +18,8 @@ _XDG = (
 def user_homes() -> tuple[Path, Path, Path, Path]:
     """The folders of configuration, data, state and cache, as platformdirs names them.
 
-    On Linux that is the XDG Base Directory Specification, which is read here: importing platformdirs takes as long as starting
-    the interpreter, and `arcops verify` would pay for it each time.
+    On Linux that is the XDG Base Directory Specification, which is implemented here, because importing platformdirs takes as
+    long as starting the interpreter, and every `arcops verify` would wait for it.
     """
     home = os.environ.get("HOME", "")
     if sys.platform == "linux" and home.startswith("/"):
@@ -36,6 +36,6 @@ def user_homes() -> tuple[Path, Path, Path, Path]:
 
 
 def _xdg(name: str, usual: Path) -> Path:
-    """The specification passes over what is no absolute path."""
+    """The specification ignores a path that is not absolute."""
     named = os.environ.get(name, "")
     return Path(named) if named.startswith("/") else usual

@@ -1,6 +1,6 @@
-"""An issuer's documents: where its keys are, and the keys. What comes over the network is bounded, and from where it was said.
+"""An issuer's documents: the address of its keys, and the keys. Answers are limited in size, and only from the named address.
 
-No redirect is followed, nothing is unpacked, and all of it, the name's resolution included, ends after ten seconds.
+No redirect is followed, nothing is decompressed, and all of it, including name resolution, ends after ten seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_COUNT = 100
 
 
 def fetched(url: str, tier: Tier = Tier.AIR_GAPPED, *, seconds: float = FETCH_SECONDS) -> bytes:
-    """The bytes at *url*, within *seconds* in all. To be called where no event loop runs.
+    """The bytes at *url*, within *seconds* in all. Call it only without a running event loop.
 
     Raises `Unavailable`, and `Refused` unless *tier* reaches it.
     """
@@ -43,12 +43,12 @@ async def _fetched(url: str, tier: Tier, seconds: float) -> bytes:
             if response.status_code != 200:
                 raise Unavailable(f"{url[:200]} answers {response.status_code}, so no token can be checked")
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise Unavailable(f"{url[:200]} answers packed, which was not asked for, so no token can be checked")
+                raise Unavailable(f"{url[:200]} sends a compressed answer, which is not supported, so no token can be checked")
             body = b""
             async for part in response.aiter_raw():
                 body += part
                 if len(body) > MOST_KEYS:
-                    raise Unavailable(f"{url[:200]} answers with more than {MOST_KEYS} bytes, so no token can be checked")
+                    raise Unavailable(f"the answer of {url[:200]} has more than {MOST_KEYS} bytes, so no token can be checked")
             return body
     except TimeoutError as error:
         raise Unavailable(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
@@ -57,40 +57,40 @@ async def _fetched(url: str, tier: Tier, seconds: float) -> bytes:
 
 
 def keys_of(issuer: str, text: bytes, tier: Tier) -> str:
-    """Where the discovery document *text* of *issuer* says that its keys are. Raises `Unavailable`, and `Refused` elsewhere.
+    """The address of the keys in the discovery document *text* of *issuer*. Raises `Unavailable`; `Refused` for another host.
 
-    It must be an address of the issuer's own: who could write this document could else name keys of anybody's.
+    It must be an address of the issuer itself; else someone who can change this document could name other keys.
     """
     found = read_object(text)
     if found.get("issuer") != issuer:
         raise Unavailable("the issuer's discovery document names another issuer, so its keys are not used")
     keys = found.get("jwks_uri")
     if not isinstance(keys, str):
-        raise Unavailable("the issuer's discovery document names no jwks_uri, so no token can be checked")
+        raise Unavailable("the issuer's discovery document has no jwks_uri, so no token can be checked")
     allow("the issuer's jwks_uri", keys, tier)
     if _origin(keys) != _origin(issuer):
         raise Refused(
-            f"the issuer's jwks_uri is {keys[:200]!r}, at another address than the issuer; "
+            f"the issuer's jwks_uri is {keys[:200]!r}, which is not at the issuer's own address; "
             "if its keys are there, set ARCOPS_OIDC_JWKS to that URL"
         )
     return keys
 
 
 def key_set(text: bytes) -> KeySet:
-    """The public keys in *text* that may sign. Raises `Unavailable` where there is none, or two have one name."""
+    """The public keys in *text* that may sign. Raises `Unavailable` if it has no such key, or two with one id."""
     keys = read_object(text).get("keys")
     listed = [one for one in keys if isinstance(one, dict) and _signs(one)] if isinstance(keys, list) else []
     if not listed:
-        raise Unavailable("the issuer's key set holds no public key that signs, so no token can be checked")
+        raise Unavailable("the issuer's key set has no public key for signatures, so no token can be checked")
     if len(listed) > _MOST_COUNT:
-        raise Unavailable(f"the issuer's key set holds more than {_MOST_COUNT} keys, so no token can be checked")
+        raise Unavailable(f"the issuer's key set has more than {_MOST_COUNT} keys, so no token can be checked")
     names = [(one.get("kid"), one.get("kty")) for one in listed]
     if len(set(map(str, names))) != len(names):
-        raise Unavailable("the issuer's key set holds two keys of one name, so no token can be checked")
+        raise Unavailable("the issuer's key set has two keys with one id, so no token can be checked")
     try:
         if any(one["kty"] == "RSA" and _bits(one) < _LEAST_RSA_BITS for one in listed):
             raise Unavailable(
-                f"the issuer's key set holds an RSA key of less than {_LEAST_RSA_BITS} bits, so no token can be checked"
+                f"the issuer's key set has an RSA key of less than {_LEAST_RSA_BITS} bits, so no token can be checked"
             )
         return KeySet.import_key_set({"keys": listed})
     except (JoseError, ValueError, KeyError, TypeError) as error:
@@ -98,7 +98,7 @@ def key_set(text: bytes) -> KeySet:
 
 
 def _bits(key: dict[str, Any]) -> int:
-    """How long the modulus of an RSA key is. joserfc only warns of short ones."""
+    """The length of an RSA key's modulus. joserfc only warns about short ones."""
     text = str(key["n"])
     return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))).bit_length()
 
@@ -116,7 +116,7 @@ def read_object(text: bytes) -> dict[str, Any]:
     except ArcOpsError as error:
         raise Unavailable(f"{error}, so no token can be checked") from error
     if not isinstance(found, dict):
-        raise Unavailable("the issuer's document is no JSON object, so no token can be checked")
+        raise Unavailable("the issuer's document is not a JSON object, so no token can be checked")
     return found
 
 
@@ -125,11 +125,11 @@ def is_url(text: str) -> bool:
 
 
 def allow(what: str, url: str, tier: Tier) -> None:
-    """Raises `Refused` where keys from *url* could be anybody's, or *tier* does not reach it."""
+    """Raises `Refused` if keys from *url* could be replaced on the way, or *tier* does not reach it."""
     purpose = _purpose(what)
     to = plain(url, purpose)
     if to.in_the_clear:
-        raise Refused(f"{what} is {url[:200]!r}; keys that come in the clear could be anybody's: use https, or a file")
+        raise Refused(f"{what} is {url[:200]!r}; without TLS, keys could be replaced on the way: use https, or a file")
     permit(tier, to, purpose)
 
 
@@ -138,7 +138,7 @@ def _purpose(what: str) -> Purpose:
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """Who is asked there; nobody for what is no plain URL, such as an issuer that is a mere name."""
+    """The server at *url*; empty if it is not a plain URL, such as an issuer that is only a name."""
     try:
         to = read_destination(url)
     except NotPlain:

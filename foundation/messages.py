@@ -1,8 +1,8 @@
-"""JSON that callers send, with one reading: what a guard asks a scope for is what is then done.
+"""JSON from callers that every parser reads in the same way, so that what was authorised is what is done.
 
-A message is read by more than one parser on its way (the MCP SDK alone has two, one for each era): what one refuses, another
-may take. So what is not the same to all is refused before: members said twice, numbers without end, half of a character, other
-encodings than UTF-8.
+More than one parser reads a message on its way (the MCP SDK alone has two, one for each era): what one refuses, another may
+accept. So a message that parsers may read differently is refused first: duplicate members, infinite numbers, half of a
+character, encodings other than UTF-8.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from artifacts.envelope import strict_json
 
 
 def one_reading(body: bytes, what: str) -> object:
-    """The JSON in *body*. Raises `Refused`, naming *what* it is, where readers could differ."""
+    """The JSON in *body*. Raises `Refused`, naming *what* it is, if parsers could read it differently."""
     value = strict_json(body, what)
     for text in _texts(value):
         if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
-            raise Refused(f"{what} holds half of a surrogate pair, which is no character")
+            raise Refused(f"{what} has half of a surrogate pair, which is not a character")
     return value
 
 
 def readable(arguments: object) -> None:
-    """Raises `Refused` for a NUL in *arguments*: no path, name or document has one, and each would fail elsewhere."""
+    """Raises `Refused` for a NUL in *arguments*: no path, name or document may have one, and it would fail later."""
     if any("\x00" in text for text in _texts(arguments)):
-        raise Refused("an argument holds a NUL character, which no path, name or document has")
+        raise Refused("an argument has a NUL character, which is not allowed in a path, name or document")
 
 
 def _texts(value: object) -> list[str]:
-    """Every string in *value*, names of members too."""
+    """Every string in *value*, including the names of members."""
     found: list[str] = []
     left = [value]
     while left:

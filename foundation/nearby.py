@@ -1,7 +1,7 @@
-"""How programs of this user find the secret of a server that this user runs on this machine.
+"""How this user's programs find the secret of this user's server on this machine.
 
-A loopback address is every user's, and every proxy's; a file that only this user can read is not. The server puts its secret
-there, and takes it away when it ends; the command line and what this user starts read it.
+Every user and every proxy can reach a loopback address, but only this user can read the file. The server writes its secret
+there, and removes it when it ends; the command line and this user's other programs read it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from artifacts.writing import replace_whole
 from foundation.settings import is_loopback
 
 LEAST_SECRET = 32
-"""Characters that a secret has at least."""
+"""The least number of characters in a secret."""
 _MOST = 4096
 _SECRET, _LINK = "secret", "link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearby:
-    """A server of this user's: the address that it listens at, and what opens it."""
+    """A server of this user: the address that it listens on, and its secret."""
 
     host: str
     port: int
@@ -33,12 +33,12 @@ class Nearby:
 
 
 def folder(cache: Path, host: str, port: int) -> Path:
-    """Where the secret of the server at *host* and *port* lies below the folder *cache*."""
+    """The path of the secret of the server at *host* and *port*, below the folder *cache*."""
     return cache / "servers" / f"{host.strip('[]').replace(':', '_')}_{port}"
 
 
 def put(cache: Path, host: str, port: int, *, secret: str, link: str) -> Path:
-    """Put *secret* and *link* where only this user reads them, and say in which folder. Raises as `replace_whole`."""
+    """Write *secret* and *link* for this user only, and return the folder. Raises as `replace_whole`."""
     place = folder(cache, host, port)
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -46,7 +46,7 @@ def put(cache: Path, host: str, port: int, *, secret: str, link: str) -> Path:
             one.chmod(0o700)
     except OSError as error:
         raise Unavailable(
-            f"{place} cannot be made private ({error.strerror}); the server's secret has no other place"
+            f"{place} cannot be made private ({error.strerror}), so the server's secret cannot be kept"
         ) from error
     replace_whole(place / _SECRET, f"{secret}\n".encode(), mode=0o600)
     replace_whole(place / _LINK, f"{link}\n".encode(), mode=0o600)
@@ -54,7 +54,7 @@ def put(cache: Path, host: str, port: int, *, secret: str, link: str) -> Path:
 
 
 def forget(cache: Path, host: str, port: int, *, secret: str) -> None:
-    """Take away what `put` left, unless another server has put its own there meanwhile."""
+    """Remove what `put` wrote, unless another server has written its own there meanwhile."""
     place = folder(cache, host, port)
     if _read(place / _SECRET) == secret:
         for name in (_SECRET, _LINK):
@@ -62,9 +62,9 @@ def forget(cache: Path, host: str, port: int, *, secret: str) -> None:
 
 
 def find(cache: Path, url: str) -> Nearby | None:
-    """The server of this user's that *url* means, or nothing.
+    """This user's server at *url*, or nothing.
 
-    Only the very address that the server listens at counts: at another of this machine's, another user may listen.
+    Only the exact address that the server listens on counts: on another address of this machine, another user may listen.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -78,12 +78,12 @@ def find(cache: Path, url: str) -> Nearby | None:
 
 
 def read_own(path: Path) -> str:
-    """The secret in *path* that an operator chose. Raises `Refused` for one that others can read, or that can be guessed."""
+    """The secret in *path* that an operator chose. Raises `Refused` if others can read it, or if it is too easy to guess."""
     text = read_file(path, _MOST).decode("ascii", "replace").strip()
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Refused(f"{path} can be read by others; run: chmod 600 {path}")
+        raise Refused(f"other users can read {path}; run 'chmod 600 {path}'")
     if len(text) < LEAST_SECRET or not text.isascii() or not text.isprintable() or " " in text:
-        raise Refused(f"{path} holds no secret of at least {LEAST_SECRET} characters without spaces")
+        raise Refused(f"the secret in {path} must have at least {LEAST_SECRET} printable ASCII characters, without spaces")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Secrets, by reference: where a passphrase comes from, never a parameter, never in an artifact, never in a log line."""
+"""Secrets, by reference: never a parameter, never in an artifact, never in a log line."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PIPE_SECONDS = 10.0
 def passphrase_source(
     environment: Mapping[str, str], key: str, ask: Callable[[str], str] | None = None
 ) -> Callable[[str], str]:
-    """Where a passphrase is looked for, in this order: ``ARCOPS_PASSPHRASE``; the file that ``ARCOPS_PASSPHRASE_FILE`` names;
+    """The places of a passphrase, in this order: ``ARCOPS_PASSPHRASE``; the file that ``ARCOPS_PASSPHRASE_FILE`` names;
     the file ``KEY.passphrase`` beside the key *key*; the person, by *ask*.
 
-    A file must belong to this user alone. What is returned raises `Refused` where nothing answers.
+    Only this user may be able to read a file. What is returned raises `Refused` if no place has a passphrase.
     """
 
     def passphrase(what: str) -> str:
@@ -54,18 +54,18 @@ def key_files(key: str) -> tuple[Path, ...]:
 
 
 def referred(environment: Mapping[str, str], reference: str, what: str) -> str:
-    """The secret that *reference* names: ``env:NAME`` or ``file:PATH``. *what* is its name in errors, such as ``API key``.
+    """The secret at *reference*: ``env:NAME`` or ``file:PATH``. *what* is its name in errors, such as ``API key``.
 
-    Raises `Refused`, which never holds the secret, where nothing is there; a file must belong to this user alone.
+    Raises `Refused`, which never holds the secret, if nothing is there. Only this user may be able to read a file.
     """
     scheme, _, name = reference.partition(":")
     if scheme == "env" and name:
         if not environment.get(name):
-            raise Refused(f"the {what} is looked for in the environment variable {name[:100]}, which is not set")
+            raise Refused(f"the {what} should be in the environment variable {name[:100]}, which is not set")
         return environment[name]
     if scheme == "file" and name:
         return _read(Path(name), what)
-    raise Refused(f"the {what} is referred to in no known way; use env:NAME or file:PATH")
+    raise Refused(f"the reference to the {what} is not understood; use env:NAME or file:PATH")
 
 
 def _read(path: Path, what: str = "passphrase") -> str:
@@ -73,19 +73,19 @@ def _read(path: Path, what: str = "passphrase") -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
-            if stat.S_ISFIFO(status.st_mode):  # as a shell's <(command) makes one; the command needs a moment
+            if stat.S_ISFIFO(status.st_mode):  # a shell's <(command) makes one; the command needs a moment
                 select.select([descriptor], [], [], _PIPE_SECONDS)
             data = file.read(_MOST_BYTES + 1) or b""
             if len(data) > _MOST_BYTES:
-                raise Refused(f"the {what} file {path} holds more than {_MOST_BYTES:,} bytes, which no {what} does")
+                raise Refused(f"the {what} file {path} has more than {_MOST_BYTES:,} bytes, which is too long for a {what}")
             text = data.decode("utf-8").strip("\r\n")
     except OSError as error:
         raise Refused(f"the {what} file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise Refused(f"the {what} file {path} is not text in UTF-8") from error
-    # A secret that Kubernetes mounts belongs to root and has its own protection; a loose file of one's own has none.
+    # A secret that Kubernetes mounts belongs to root and is protected otherwise; the user's own file is not.
     if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
-        raise Refused(f"the {what} file {path} can be read by others; run 'chmod 600 {path}'")
+        raise Refused(f"other users can read the {what} file {path}; run 'chmod 600 {path}'")
     if not text:
         raise Refused(f"the {what} file {path} is empty")
     return text

@@ -1,6 +1,6 @@
-"""Settings: where things live and how far a run may reach, read once from the environment.
+"""Settings: the folders, and how far a run may reach, read once from the environment.
 
-``ARCOPS_HOME`` moves every folder below one; otherwise the platform's own user folders are used. Nothing is ever written
+``ARCOPS_HOME`` puts every folder below one folder; otherwise the platform's own user folders are used. Nothing is ever written
 into the source tree.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.tier import Tier
-from foundation.egress.loopback import is_loopback as is_loopback  # for who listens, too
+from foundation.egress.loopback import is_loopback as is_loopback  # for modules that listen, too
 from foundation.homes import user_homes
 
 _MOST_WORKERS = 256
@@ -27,14 +27,14 @@ class Settings:
     """Folders and limits.
 
     ``trust`` holds what signatures are checked against, ``data`` the advisory databases, ``store`` the sealed artifacts,
-    ``memory`` what is remembered of the store's log outside of it, ``cache`` what may be lost at any time, ``key`` the signing
+    ``memory`` the memory of the store's log, outside of the store, ``cache`` what may be lost at any time, ``key`` the signing
     key's file or URI. ``workers`` is a number of threads.
-    ``prefect_api`` is the Prefect API that long work is handed to, or empty. ``roots`` are the folders below which a caller
-    over the network may name files; the person at the command line is not bound by them. ``output`` is the folder below which
-    files are written for such a caller; without one nothing is. ``public_url`` is where people reach
-    the evidence page, or empty. ``site`` is what artifacts made here call this place, or empty. ``endpoints``
-    are the inference endpoints that a caller over the network may have checked. ``policies`` is the folder of the policies that
-    the operator registered, ``trust_from_afar`` whether the operator lets callers with the scope ``trust`` change what counts
+    ``prefect_api`` is the Prefect API that runs long work, or empty. ``roots`` are the folders below which a caller over the
+    network may name files; a person at the command line may name any file. ``output`` is the folder below which files are
+    written for such a caller; without it, none is written. ``public_url`` is the address of the evidence page, or empty.
+    ``site`` is the name of this place in artifacts, or empty. ``endpoints`` are the inference endpoints that a caller over the
+    network may have checked. ``policies`` is the folder of the policies that
+    the operator registered, ``remote_trust`` whether the operator lets callers with the scope ``trust`` change what counts
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
     from; empty: the system's.
@@ -55,17 +55,17 @@ class Settings:
     public_url: str = ""
     site: str = ""
     endpoints: tuple[str, ...] = ()
-    trust_from_afar: bool = False
+    remote_trust: bool = False
     clusters: str = ""
     authorities: str = ""
 
     def authorities_for(self, url: str) -> str:
-        """The file of authorities for the endpoint at *url*; none where it is asked without TLS."""
+        """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
         return self.authorities if url.lower().startswith("https:") else ""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that *environment* gives. Raises `Refused` naming the variable that cannot be understood."""
+    """The settings in *environment*. Raises `Refused` naming the variable that cannot be understood."""
     config, data, state, cache = _homes(environment)
     tier = _tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value))
     store = Path(environment.get("ARCOPS_STORE") or data / "store")
@@ -85,16 +85,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
-        trust_from_afar=_yes(environment.get("ARCOPS_TRUST_FROM_AFAR", "")),
+        remote_trust=_yes(environment.get("ARCOPS_TRUST_FROM_AFAR", "")),
         clusters=_whole("ARCOPS_CLUSTERS", environment),
         authorities=_whole(AUTHORITIES, environment),
     )
 
 
 def without_folders(text: str, settings: Settings) -> str:
-    """*text* with the server's own folders named by what they are for, and not by where they are.
+    """*text* with the server's own folders named by their purpose, and not by their path.
 
-    What lies below a folder that callers may name files in is named as they may name it, relative to that folder.
+    A path below a folder in which callers may name files is written relative to that folder.
     """
     folders = {
         str(settings.store): "(store)",
@@ -113,7 +113,7 @@ def without_folders(text: str, settings: Settings) -> str:
 
 
 def by_purpose(text: str, folders: Mapping[str, str]) -> str:
-    """*text* with each path that *folders* has replaced by its word, the longest first; no part of a longer name is."""
+    """*text* with each path in *folders* replaced by its word, the longest first; a part of a longer name is not replaced."""
     for folder in sorted(folders, key=len, reverse=True):
         if folder and folder in text:
             whole = re.escape(folder) + ("" if folder.endswith(os.sep) else r"(?![\w-]|\.\w)")
@@ -133,8 +133,8 @@ def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path, Path]:
 def _memory(memory: Path, store: Path) -> Path:
     if memory.absolute().is_relative_to(store.absolute()):
         raise Refused(
-            f"{memory}, where the store is remembered, lies inside of the store {store}: who can change the one can change the "
-            "other; set ARCOPS_REMEMBERED to another folder"
+            f"the memory {memory} is inside the store {store}, so anyone who can change the store can change its memory; "
+            "set ARCOPS_REMEMBERED to another folder"
         )
     return memory
 
@@ -163,7 +163,7 @@ def _prefect_api(url: str, tier: Tier) -> str:
 
 def _public_url(url: str) -> str:
     if url and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
-        raise Refused(f"ARCOPS_PUBLIC_URL is {url[:100]!r}; use the page's own address, like https://arcops.example.org")
+        raise Refused(f"ARCOPS_PUBLIC_URL is {url[:100]!r}; use the address of the page, like https://arcops.example.org")
     return url
 
 
@@ -177,14 +177,14 @@ def _site(name: str) -> str:
 
 def _yes(text: str) -> bool:
     if text not in ("", "no", "yes"):
-        raise Refused(f"ARCOPS_TRUST_FROM_AFAR is {text[:50]!r}; use yes, or no, which is what holds without it")
+        raise Refused(f"ARCOPS_TRUST_FROM_AFAR is {text[:50]!r}; use yes or no (the default)")
     return text == "yes"
 
 
 def _whole(name: str, environment: Mapping[str, str]) -> str:
     path = environment.get(name, "")
     if path and not Path(path).is_absolute():
-        raise Refused(f"{name} is {path[:200]!r}; use the file's whole path, for a worker has another folder")
+        raise Refused(f"{name} is {path[:200]!r}; use the absolute path, because a worker runs in another folder")
     return path
 
 

@@ -1,6 +1,6 @@
-"""YAML read strictly, by the core schema of YAML 1.2 (chapter 10.3), of which less is taken: no tag but the core's own, a key
-counts once and is text, no aliases (bombs), and only true and false are booleans. ``010`` is ten, ``0o10`` eight; ``1:20``,
-``1_000``, ``0b1`` and dates, which YAML 1.1 made numbers, are text.
+"""YAML read strictly, by a part of the core schema of YAML 1.2 (chapter 10.3): only the tags of the core schema, no duplicate
+keys, only text as keys, no aliases (bombs), and only true and false are booleans. ``010`` is ten, ``0o10`` eight; ``1:20``,
+``1_000``, ``0b1`` and dates, which are numbers in YAML 1.1, are text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ JSON = dict[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
 DEEPEST = 100
 LONGEST_NUMBER = 64
-"""Characters. Longer ones cost more than in proportion to be read, and no field of ours takes one."""
+"""Characters. The time for longer ones grows faster than their length, and no field of ours takes one."""
 
 _CORE = "tag:yaml.org,2002:"
 _TAGS = frozenset(f"{_CORE}{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map"))
@@ -42,23 +42,23 @@ class _Loader(yaml.SafeLoader):
         if self.depth >= DEEPEST and isinstance(event, yaml.CollectionStartEvent):
             raise _problem(f"values are nested more than {DEEPEST} deep", event)
         if event.tag is not None and event.tag not in _TAGS:
-            raise _problem("a tag has no meaning here; write the value without one", event)
+            raise _problem("tags are not allowed; write the value without one", event)
         self.values_left -= 1
         if self.values_left < 0:
-            raise _problem("it has more values than anything of its kind needs", event)
+            raise _problem("it has too many values", event)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
 
     def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:  # as its parent names it
-        # The scanner reads ahead, and for each bracket it looks at every one that is open: so it is stopped, too.
+        # The scanner reads ahead, and at each bracket it checks every open one, so it needs this limit, too.
         if self.flow_level >= DEEPEST:
             raise yaml.YAMLError(f"values are nested more than {DEEPEST} deep (line {self.line + 1})")
         super().fetch_flow_collection_start(TokenClass)
 
     def resolve(self, kind: type[yaml.Node], value: str | None, implicit: bool | tuple[bool, bool]) -> str:
-        """The tag of what carries none: that of the core schema, for plain values; quotes make text."""
+        """The tag of a node without one: the core schema's for plain values; text for quoted ones."""
         if kind is not yaml.ScalarNode:
             return f"{_CORE}{'seq' if kind is yaml.SequenceNode else 'map'}"
         plain = isinstance(implicit, tuple) and implicit[0]
@@ -67,7 +67,7 @@ class _Loader(yaml.SafeLoader):
 
 _QUOTED = late(r"""(['"])(.*?)\1""")
 _SIGN = late(r"[^\w\s]{1,2}|<[a-z ]+>")
-"""What PyYAML quotes that is no word of a file: a sign of YAML's own, or a name for what stands there."""
+"""What PyYAML quotes that is not text of the file: a sign of YAML, or a name for a kind of token."""
 
 
 def _unquoted(quoted: re.Match[str]) -> str:
@@ -75,13 +75,13 @@ def _unquoted(quoted: re.Match[str]) -> str:
 
 
 def _told(error: Exception) -> str:
-    """What is wrong, and where, without a word of the file: who asks may be somebody who could not read it."""
+    """What is wrong, and where, without quoting the file: the caller may not be allowed to read it."""
     if isinstance(error, yaml.MarkedYAMLError):
-        problem = _QUOTED.sub(_unquoted, " ".join((error.problem or error.context or "it is no YAML").split()))
+        problem = _QUOTED.sub(_unquoted, " ".join((error.problem or error.context or "it is not YAML").split()))
         mark = error.problem_mark or error.context_mark
         return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else problem
-    if isinstance(error, AttributeError | LookupError):  # PyYAML's own, for a date or a boolean that is none
-        return "a value in it is not what its tag says"
+    if isinstance(error, AttributeError | LookupError):  # PyYAML's own, for a wrong date or boolean
+        return "a value in it does not match its tag"
     if isinstance(error, ValueError) and not isinstance(error, UnicodeDecodeError) and "literal" in str(error):
         return "a number in it cannot be understood"
     return " ".join(str(error).split())
@@ -90,7 +90,7 @@ def _told(error: Exception) -> str:
 def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON]:
     """Every document in *data*, which is UTF-8, as JSON values. Raises `Refused`, saying *what* it was to be.
 
-    *most_values* bounds time and memory: the reader needs some 50 µs and a kilobyte for each value, however short it is.
+    *most_values* limits time and memory: the reader needs some 50 µs and a kilobyte for each value, however short it is.
     """
     try:
         loader = _Loader(data.decode("utf-8"))
@@ -99,7 +99,7 @@ def load_all(data: bytes, *, what: str, most_values: int = 200_000) -> list[JSON
         while loader.check_node():
             node = loader.get_node()
             documents.append(None if node is None else _value(node))
-    # PyYAML makes characters of escapes ("\UFFFFFFFF") and versions of directives without looking at how large they are.
+    # PyYAML converts escapes ("\UFFFFFFFF") and versions in directives without checking how large they are.
     except (UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError, OverflowError, LookupError, RecursionError) as error:
         raise Refused(f"{what} in YAML cannot be read: {_told(error)}") from error
     return documents
@@ -121,11 +121,11 @@ def _mapping(node: yaml.MappingNode) -> dict[str, JSON]:
     mapping: dict[str, JSON] = {}
     for name, member in node.value:
         if not isinstance(name, yaml.ScalarNode):
-            raise _problem("a key is no plain value", name)
+            raise _problem("a key is not a plain value", name)
         key = _text(name)
         if key in mapping:
             begins = node.start_mark.line + 1
-            raise yaml.YAMLError(f"a key stands twice in the mapping that begins on line {begins}")
+            raise yaml.YAMLError(f"a key is there twice in the mapping that begins on line {begins}")
         mapping[key] = _value(member)
     return mapping
 
@@ -133,7 +133,7 @@ def _mapping(node: yaml.MappingNode) -> dict[str, JSON]:
 def _text(node: yaml.Node) -> str:
     text: str = node.value
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _problem("it holds half a character (a lone surrogate)", node)
+        raise _problem("it has half of a character (a lone surrogate)", node)
     return text
 
 
@@ -145,7 +145,7 @@ def _scalar(text: str, kind: str, node: yaml.Node) -> JSON:
     if len(text) > LONGEST_NUMBER:
         raise _problem(f"a number has more than {LONGEST_NUMBER} digits; put it in quotes if it is a name", node)
     if not any(name == kind and form.match(text) for name, form in _KINDS):
-        raise _problem(f"a value is no {kind} of YAML 1.2, as its tag says", node)
+        raise _problem(f"a value has the tag {kind}, but is not one in YAML 1.2", node)
     match kind:
         case "null":
             return None
@@ -155,7 +155,7 @@ def _scalar(text: str, kind: str, node: yaml.Node) -> JSON:
             return int(text[2:], _BASES[text[:2]]) if text[:2] in _BASES else int(text)
     number = math.inf if text[-1].isalpha() else float(text)  # .inf and .nan end in a letter, and nothing else does
     if not math.isfinite(number):
-        raise _problem("a number is infinite or none, which JSON cannot say", node)
+        raise _problem("a number is infinite or not a number (.inf, .nan), which JSON does not allow", node)
     return number
 
 

@@ -1,7 +1,7 @@
-"""Bearer tokens: who calls, and what they may do, by the word of one issuer whose keys are known.
+"""Bearer tokens: who calls, and what they may do, as signed by one issuer whose keys are known.
 
 JSON Web Tokens (RFC 7519, RFC 9068) with asymmetric algorithms only, bound to one audience (RFC 8707). The keys come from a
-file, so that an air-gapped site needs no issuer within reach, or from the issuer's own discovery document.
+file, so that an air-gapped site works without a connection to the issuer, or from the issuer's own discovery document.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PREFIX = "arcops:"
 LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
 MOST_HOURS = 30
-"""How long a token may live where nobody says otherwise: longer than what large issuers give (28 hours), and no week."""
+"""The default longest lifetime of a token: longer than what large issuers give (28 hours), and less than a week."""
 _ASK_AGAIN_SECONDS = 30.0
 
 
@@ -46,15 +46,15 @@ class Caller:
 
     @property
     def id(self) -> str:
-        """One string for this caller and for no other, of any issuer; empty for the user of this machine."""
+        """A string that is unique to this caller among all issuers; empty for the user of this machine."""
         return f"{self.name}@{self.issuer}" if self.issuer else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Whose tokens are believed. ``keys`` is a JWKS file, an http URL, or empty for the issuer's own discovery document.
+    """The trusted issuer. ``keys`` is a JWKS file, an http URL, or empty for the issuer's own discovery document.
 
-    ``type`` is the ``typ`` of its access tokens; ``longest`` the most seconds that one may live.
+    ``type`` is the ``typ`` of its access tokens; ``longest`` is their longest lifetime in seconds.
     """
 
     name: str
@@ -66,16 +66,16 @@ class Issuer:
 
 
 def read_issuer(environment: Mapping[str, str], tier: Tier, audience: str) -> Issuer | None:
-    """The issuer that ``ARCOPS_OIDC_ISSUER``, ``_AUDIENCE`` and ``_JWKS`` name, or nothing. *audience* is used where none is.
+    """The issuer that ``ARCOPS_OIDC_ISSUER``, ``_AUDIENCE`` and ``_JWKS`` name, or nothing. *audience* is the default.
 
-    ``_TYP`` and ``_HOURS`` say what its access tokens call themselves, and how long they may live. Raises `Refused` for half of
-    an issuer, for keys that would come in the clear, and for hosts that *tier* does not reach.
+    ``_TYP`` and ``_HOURS`` give the ``typ`` of its access tokens, and how long they may live. Raises `Refused` if only a part
+    is set, if keys would come without TLS, and for hosts that *tier* does not reach.
     """
     name, keys = environment.get("ARCOPS_OIDC_ISSUER", ""), environment.get("ARCOPS_OIDC_JWKS", "")
     audience = environment.get("ARCOPS_OIDC_AUDIENCE", "") or audience
     if not name:
         if keys:
-            raise Refused("ARCOPS_OIDC_JWKS is set without ARCOPS_OIDC_ISSUER; say whose keys they are")
+            raise Refused("ARCOPS_OIDC_JWKS is set without ARCOPS_OIDC_ISSUER; set the issuer, too")
         return None
     if not audience:
         raise Refused("ARCOPS_OIDC_ISSUER is set without an audience; set ARCOPS_OIDC_AUDIENCE or ARCOPS_PUBLIC_URL")
@@ -84,7 +84,7 @@ def read_issuer(environment: Mapping[str, str], tier: Tier, audience: str) -> Is
             allow(what, url, tier)
         elif url and what == "ARCOPS_OIDC_ISSUER":
             raise Refused(
-                f"{what} is {url[:200]!r}, which is no URL, so its keys cannot be found; set ARCOPS_OIDC_JWKS to a file"
+                f"{what} is {url[:200]!r}, which is not a URL, so its keys cannot be found; set ARCOPS_OIDC_JWKS to a file"
             )
     kind = read_type(environment.get("ARCOPS_OIDC_TYP", ""))
     return Issuer(name=name, audience=audience, keys=keys, tier=tier, type=kind, longest=_seconds(environment))
@@ -110,8 +110,8 @@ class Tokens:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def caller(self, token: str) -> Caller:
-        """Who *token* speaks for. Raises `NotAccepted` with the reason, and `Unavailable` where the keys cannot be had."""
-        parts(token, self.issuer.type)  # before any key is asked for: what is no token costs nothing
+        """The caller that *token* names. Raises `NotAccepted` with the reason, and `Unavailable` if the keys cannot be read."""
+        parts(token, self.issuer.type)  # before any key is read, so that text that is not a token costs nothing
         claims = self._claims(token)
         registry = jwt.JWTClaimsRegistry(
             now=lambda: int(self.now()),
@@ -126,7 +126,7 @@ class Tokens:
         except ExpiredTokenError as error:
             raise NotAccepted("the token has expired; get a new one") from error
         except JoseError as error:
-            raise NotAccepted(f"the token is not for here: {error.description or error.error}") from error
+            raise NotAccepted(f"the token is not for this server: {error.description or error.error}") from error
         judge(claims, now=self.now(), leeway=LEEWAY_SECONDS, longest=self.issuer.longest)
         return Caller(name=str(claims["sub"]), scopes=_scopes(claims), issuer=self.issuer.name)
 
@@ -135,12 +135,12 @@ class Tokens:
             try:
                 return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=_Algorithms(algorithms=ALGORITHMS)).claims)
             except InvalidKeyIdError as error:
-                # Perhaps the issuer has new keys; a second look is not worth more than one question every half minute.
+                # The issuer may have new keys; ask for them again, but at most once in half a minute.
                 if fresh or self.now() - self._read_at < _ASK_AGAIN_SECONDS:
-                    raise NotAccepted("the token is signed by no key of the issuer") from error
+                    raise NotAccepted("the token is not signed by a key of the issuer") from error
             except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
-                raise NotAccepted("the token's signature is not the issuer's, or it is no token") from error
-        raise AssertionError("the second look returns or raises")
+                raise NotAccepted("the token's signature is not the issuer's, or this is not a token") from error
+        raise AssertionError("the second try returns or raises")
 
     def _key_set(self, *, fresh: bool) -> KeySet:
         with self._lock:
@@ -152,9 +152,9 @@ class Tokens:
                 except ArcOpsError as error:
                     self._failed = str(error)
             if self._keys is None or self._failed is not None:
-                # Keys that were withdrawn meanwhile must not be believed because nobody answers any more.
+                # Withdrawn keys must not stay trusted only because the issuer does not answer.
                 self._keys = None
-                raise Unavailable(self._failed or "the issuer's keys are not here yet")
+                raise Unavailable(self._failed or "the issuer's keys have not been read yet; try again")
             return self._keys
 
     def _bytes(self) -> bytes:
@@ -168,7 +168,7 @@ class Tokens:
 
 
 class _Algorithms(JWSRegistry):
-    """joserfc's, without its word on standard error at each token of an issuer that signs by EdDSA; longer headers, for x5c."""
+    """joserfc's, without its warning on standard error for each EdDSA token; with longer headers, for x5c."""
 
     max_header_length = 4096
 

@@ -1,7 +1,7 @@
-"""What a YAML parser stumbled over before it said a word of it: brackets that stand ahead of the last event.
+"""Deep brackets on which a YAML parser fails before it reports them: those after the last event.
 
-A parser reads ahead, as far as something may turn out to be a key, and the one in C gives up at a depth of its own, in its own
-words. Here the depth is found that it had come to, so that the reader's own bound is what a user hears of.
+A parser reads ahead as long as a value may be a key, and the parser in C stops at its own depth, with its own error. This finds
+the depth that it had reached, so that the user gets our error with our limit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import yaml
 
 
 def deep_ahead(text: str, error: yaml.YAMLError, *, after: int, opened: int, deepest: int) -> int | None:
-    """The line (from 1) on which *text* opens more than *deepest* collections before *error*; `None` where it does not.
+    """The line (from 1) on which *text* opens more than *deepest* collections before *error*; `None` if it does not.
 
     *after* is the index at which the parser's last event ended, and *opened* is how many collections were open there.
     """

@@ -1,4 +1,4 @@
-"""The bundle of one workload: everything closed, and then exactly what its description names."""
+"""The bundle of one workload: all traffic is denied, and then exactly what its description names is allowed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _policy(description: Description, name: str, spec: dict[str, Value]) -> dict
 
 def _policies(description: Description) -> Iterator[str]:
     yield document(
-        "Nothing in or out of any pod of the namespace, unless another policy allows it; also for pods that come later.",
+        "No traffic in or out of any pod of the namespace, unless another policy allows it; also for later pods.",
         _policy(description, "deny-all", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}),
     )
     own: dict[str, Value] = {"podSelector": {"matchLabels": dict(sorted(description.labels.items()))}}
@@ -52,7 +52,7 @@ def _policies(description: Description) -> Iterator[str]:
     )
     if not (description.hosts and description.site.names is Names.CILIUM):
         yield document(
-            "Names are asked of the DNS pods alone, not of all of kube-system.",
+            "DNS queries go to the DNS pods only, not to all of kube-system.",
             _policy(
                 description,
                 f"{description.name[:LONGEST]}-dns",
@@ -85,7 +85,7 @@ def _policies(description: Description) -> Iterator[str]:
             egress.append(rule("to", pods(through, description), through.ports))
         yield document(
             "Sidecars get certificates and settings from the mesh's control plane"
-            + (",\nand go to hosts outside through the egress gateway alone." if through is not None else "."),
+            + (",\nand reach hosts outside only through the egress gateway." if through is not None else "."),
             _policy(description, f"{description.name[:LONGEST]}-mesh", {**own, "policyTypes": ["Egress"], "egress": egress}),
         )
     if description.hosts and description.site.names is Names.CILIUM:
@@ -95,7 +95,7 @@ def _policies(description: Description) -> Iterator[str]:
 
 
 def egress_pods(description: Description) -> Pods | None:
-    """The pods of the egress gateway, where the hosts of *description* are led through it."""
+    """The pods of the egress gateway, if traffic to the hosts of *description* goes through it."""
     gateway = description.site.egress_gateway
     if gateway is None or not description.hosts:
         return None
@@ -116,11 +116,11 @@ def _mesh(description: Description) -> Iterator[str]:
     security, networking = "security.istio.io/v1", "networking.istio.io/v1"
     namespace = description.namespace
     yield document(
-        "Nobody is believed by address alone: mutual TLS, always.",
+        "Mutual TLS for every connection, so that no caller is identified only by its address.",
         made(security, "PeerAuthentication", "strict", namespace, {"mtls": {"mode": "STRICT"}}),
     )
     yield document(
-        "Every request is refused, unless another policy allows it.",
+        "Every request is denied, unless another policy allows it.",
         made(security, "AuthorizationPolicy", "deny-all", namespace, {}),
     )
     rules: list[Value] = [
@@ -149,7 +149,7 @@ def _mesh(description: Description) -> Iterator[str]:
         domain = description.site.cluster_domain
         hosts.append(f"{gateway.namespace}/{gateway.service}.{gateway.namespace}.svc.{domain}")
     yield document(
-        "Sidecars know only their own namespace and those that are called, and send nothing to hosts that nobody registered.",
+        "Sidecars know only their own namespace and those that are called, and send nothing to unregistered hosts.",
         made(
             networking,
             "Sidecar",
@@ -160,7 +160,7 @@ def _mesh(description: Description) -> Iterator[str]:
     )
     for number, one in enumerate(description.addresses):
         yield document(
-            f"{one.cidr}, which it may call, is registered for this namespace alone.",
+            f"{one.cidr}, which it may call, is registered only for this namespace.",
             made(networking, "ServiceEntry", f"{description.name[:LONGEST]}-{number}", namespace, _registered(one, number)),
         )
     if gateway is not None and description.hosts:
@@ -168,7 +168,7 @@ def _mesh(description: Description) -> Iterator[str]:
         return
     for number, host in enumerate(sorted(description.hosts, key=lambda one: (one.name, ordered(one.ports)))):
         yield document(
-            f"{host.name}, which it may call, is registered for this namespace alone.",
+            f"{host.name}, which it may call, is registered only for this namespace.",
             made(networking, "ServiceEntry", f"{description.name[:LONGEST]}-host-{number}", namespace, _named(host)),
         )
 
@@ -217,11 +217,11 @@ def _gateway(description: Description, entry: DescribedEntry) -> Iterator[str]:
         for number, host in enumerate(sorted(set(entry.hosts)))
     ]
     yield document(
-        "Clients come in by TLS, under exact names, and only routes of this namespace may use it.",
+        "Clients connect with TLS, to exact host names; only routes of this namespace may use this Gateway.",
         made(api, "Gateway", name, namespace, {"gatewayClassName": description.site.gateway_class, "listeners": listeners}),
     )
     yield document(
-        "The names lead to one Service and port.",
+        "The host names lead to one Service and port.",
         made(
             api,
             "HTTPRoute",
@@ -235,7 +235,7 @@ def _gateway(description: Description, entry: DescribedEntry) -> Iterator[str]:
         ),
     )
     yield document(
-        "The Gateway speaks TLS to the workload, too, and checks whom it speaks to.",
+        "The Gateway uses TLS to the workload, too, and verifies its certificate.",
         made(
             api,
             "BackendTLSPolicy",

@@ -1,4 +1,4 @@
-"""A workload's network in one short description: who may call it, what it calls, and what its site can enforce."""
+"""A workload's network in one short description: who may call it, what it calls, and what the site can enforce."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Port:
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65535 or self.protocol not in ("TCP", "UDP", "SCTP"):
-            raise Refused(f"{self.protocol} {self.port} is no port; give 1 to 65535 of TCP, UDP or SCTP")
+            raise Refused(f"{self.protocol} {self.port} is not a port; give 1 to 65535, and TCP, UDP or SCTP")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Pods:
         _named(self.namespace, "a namespace")
         _labelled(self.labels)
         if not self.ports:
-            raise Refused(f"nothing says on which ports {self.namespace} is meant; give 'ports'")
+            raise Refused(f"the ports of {self.namespace} are missing; give 'ports'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +61,14 @@ class Addresses:
         try:
             ipaddress.ip_network(self.cidr)
         except ValueError as error:
-            raise Refused(f"{self.cidr!r} is no CIDR: {error}") from error
+            raise Refused(f"{self.cidr!r} is not a CIDR: {error}") from error
         if not self.ports:
-            raise Refused(f"nothing says on which ports {self.cidr} is meant; give 'ports'")
+            raise Refused(f"the ports of {self.cidr} are missing; give 'ports'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A host outside by its name. ``wildcard``: ``name`` is meant to begin with ``*.``, which nobody should write by chance."""
+    """A host outside by its name. ``wildcard``: ``name`` begins with ``*.`` on purpose and not by mistake."""
 
     name: str
     ports: tuple[Port, ...]
@@ -77,17 +77,17 @@ class Host:
     def __post_init__(self) -> None:
         exact = self.name.removeprefix("*.") if self.wildcard else self.name
         if self.wildcard and exact == self.name:
-            raise Refused(f"{self.name!r} is no wildcard; write it as '*.example.com', or leave 'wildcard' away")
+            raise Refused(f"{self.name!r} is not a wildcard; write it as '*.example.com', or remove 'wildcard'")
         if not _HOST.match(exact) or len(exact) > 253:
-            more = "; where every host of a domain is meant, say 'wildcard: true'" if self.name.startswith("*.") else ""
-            raise Refused(f"{self.name!r} is no exact host name{more}")
+            more = "; for every host of a domain, add 'wildcard: true'" if self.name.startswith("*.") else ""
+            raise Refused(f"{self.name!r} is not an exact host name{more}")
         if not self.ports:
-            raise Refused(f"nothing says on which ports {self.name} is meant; give 'ports'")
+            raise Refused(f"the ports of {self.name} are missing; give 'ports'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedEntry:
-    """How clients outside come in: by a Gateway of its own for exact ``hosts``, to ``port`` of the Service ``service``.
+    """How clients outside connect: by a Gateway of its own for exact ``hosts``, to ``port`` of the Service ``service``.
 
     ``certificate`` is the Secret with the Gateway's certificate; ``gateway_pods`` are the pods that carry its traffic;
     ``backend_name`` is the name in the workload's own certificate, checked against the CA in the ConfigMap ``backend_ca``.
@@ -103,10 +103,10 @@ class DescribedEntry:
 
     def __post_init__(self) -> None:
         if not self.hosts:
-            raise Refused("an entry names at least one host")
+            raise Refused("an entry needs at least one host; give 'hosts'")
         for host in (*self.hosts, self.backend_name):
             if not _HOST.match(host):
-                raise Refused(f"{host!r} is no exact host name")
+                raise Refused(f"{host!r} is not an exact host name")
         for name in (self.service, self.certificate, self.backend_ca):
             _named(name, "a name")
         Port(port=self.port)
@@ -114,7 +114,7 @@ class DescribedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressGateway:
-    """Istio's gateway for what leaves the mesh: its pods, its Service, the Service's port and the pods' port behind it."""
+    """Istio's gateway for traffic that leaves the mesh: its pods, its Service, and the port of each."""
 
     namespace: str
     labels: Mapping[str, str]
@@ -132,7 +132,7 @@ class EgressGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainNames:
-    """The site's plugin knows host names in ClusterNetworkPolicy (experimental there).
+    """The site's network plugin supports host names in ClusterNetworkPolicy (experimental there).
 
     ``version`` of ``policy.networking.k8s.io`` is the one that is served; ``priority`` is this workload's own, 0 to 1000.
     """
@@ -142,9 +142,9 @@ class DomainNames:
 
     def __post_init__(self) -> None:
         if self.version not in ("v1alpha2", "v1beta1"):
-            raise Refused(f"{self.version!r} of policy.networking.k8s.io is not known here; v1alpha2 and v1beta1 are")
+            raise Refused(f"{self.version!r} of policy.networking.k8s.io is not supported; use v1alpha2 or v1beta1")
         if not 0 <= self.priority <= 1000:
-            raise Refused(f"{self.priority} is no priority; these go from 0 to 1000, and the lower decides first")
+            raise Refused(f"{self.priority} is not a priority; use 0 to 1000 (the lower one decides first)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ class ControlPlane:
 
 
 class Names(Enum):
-    """What at a site holds pods to host names."""
+    """What enforces host names for pods at a site."""
 
     EGRESS_GATEWAY = "an egress gateway of the mesh"
     CILIUM = "Cilium"
@@ -169,7 +169,7 @@ class Site:
     """Where it runs.
 
     ``cni`` is the network plugin; ``gateway_class`` is needed for an entry; ``api_server`` are addresses, and
-    ``metadata`` are those of metadata services besides the ones that everybody knows.
+    ``metadata`` are those of metadata services besides the well-known ones.
     """
 
     cni: str
@@ -191,11 +191,11 @@ class Site:
             except ValueError as error:
                 raise Refused(f"{text!r} is neither an address nor a CIDR: {error}") from error
         if self.egress_gateway is not None and self.mesh is not DescribedMesh.ISTIO:
-            raise Refused("an egress gateway is one of a mesh; say 'mesh: istio', or leave 'egressGateway' away")
+            raise Refused("an egress gateway needs a mesh; set 'mesh: istio', or remove 'egressGateway'")
 
     @property
     def names(self) -> Names | None:
-        """What here holds pods to host names; `None` where nothing does."""
+        """What enforces host names for pods here; `None` if nothing does."""
         if self.egress_gateway is not None:
             return Names.EGRESS_GATEWAY
         if self.cni.lower() == "cilium":
@@ -205,7 +205,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """The whole. ``labels`` select the workload's own pods; ``service_account`` is their identity in a mesh."""
+    """The whole description. ``labels`` select the workload's own pods; ``service_account`` is their identity in a mesh."""
 
     name: str
     namespace: str
@@ -225,19 +225,21 @@ class Description:
         if self.hosts:
             self._hosts_can_be_held()
         if self.entry is not None and not self.site.gateway_class:
-            raise Refused("an entry needs a Gateway; say which 'gatewayClass' the site has")
+            raise Refused("an entry needs a Gateway; give the 'gatewayClass' of the site")
         if self.site.mesh is DescribedMesh.ISTIO:
             lacking = [one.namespace for one in self._peers() if not one.service_account]
             if lacking:
-                raise Refused(f"in a mesh callers are known by identity; give the 'serviceAccount' of the one in {lacking[0]}")
+                raise Refused(
+                    f"in a mesh callers are identified by service account; give the 'serviceAccount' of the one in {lacking[0]}"
+                )
 
     def _hosts_can_be_held(self) -> None:
         site, names = self.site, ", ".join(host.name for host in self.hosts[:5])
         if site.names is None:
             raise Refused(
-                f"{names}: nothing that this site declares holds a pod to host names (its network plugin is "
-                f"{site.cni or 'not named'}); Cilium does, so does a plugin with domain names in ClusterNetworkPolicy "
-                "('domainNames'), and so does an egress gateway of Istio ('egressGateway'); or give 'addresses'"
+                f"{names}: this site declares nothing that can enforce host names (its network plugin is "
+                f"{site.cni or 'not named'}); use Cilium, a plugin with domain names in ClusterNetworkPolicy "
+                "('domainNames'), or an egress gateway of Istio ('egressGateway'); or give 'addresses' instead"
             )
         if site.mesh is not DescribedMesh.ISTIO:
             return
@@ -251,12 +253,14 @@ class Description:
             )
         if site.names is Names.EGRESS_GATEWAY:
             if not _NAME.match(self.service_account):
-                raise Refused("the egress gateway admits by identity; give the workload's own 'serviceAccount'")
+                raise Refused(
+                    "the egress gateway identifies callers by service account; give the workload's own 'serviceAccount'"
+                )
             several = [host.name for host in self.hosts if len({port.port for port in host.ports}) > 1]
             several += [one.name for one in self.hosts if sum(one.name == host.name for host in self.hosts) > 1]
             if several:
                 raise Refused(
-                    f"{several[0]}: the egress gateway leads each name to one port; give only one, or its 'addresses'"
+                    f"{several[0]}: the egress gateway serves one port per host name; give only one, or its 'addresses'"
                 )
 
     def _peers(self) -> tuple[Pods, ...]:
@@ -270,7 +274,7 @@ def _named(text: str, what: str) -> None:
 
 def _labelled(labels: Mapping[str, str]) -> None:
     if not labels:
-        raise Refused("pods are named by at least one label; without any, all of the namespace would be meant")
+        raise Refused("give at least one label; without labels, all pods of the namespace would match")
     for text in (*labels, *labels.values()):
         if not _LABEL.match(text):
-            raise Refused(f"{text!r} cannot stand in a label")
+            raise Refused(f"{text!r} is not allowed in a label")

@@ -1,7 +1,7 @@
-"""Hosts outside by their names, through the egress gateway of an Istio mesh.
+"""Host names outside the cluster, through the egress gateway of an Istio mesh.
 
-From the workload's sidecar to the gateway goes mutual TLS around the workload's own TLS, so that the gateway knows who asks; it
-forwards what is inside to the one host that the outer server name says.
+The workload's sidecar sends the workload's own TLS to the gateway inside mutual TLS, so that the gateway knows the caller. The
+gateway forwards the inner TLS to the one host in the outer server name.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _NETWORKING = "networking.istio.io/v1"
 
 def through_gateway(description: Description, gateway: EgressGateway) -> Iterator[str]:
     name, namespace = f"{description.name[:LONGEST]}-egress", description.namespace
-    own = f"{namespace}-{name}"  # beside the gateway stand objects of other namespaces, too
+    own = f"{namespace}-{name}"  # objects of other namespaces are beside the gateway, too
     service = f"{gateway.service}.{gateway.namespace}.svc.{description.site.cluster_domain}"
     hosts = sorted({one.name for one in description.hosts})
     both: list[Value] = [".", gateway.namespace]
     for number, host in enumerate(hosts):
         ports = sorted({port.port for one in description.hosts if one.name == host for port in one.ports})
         yield document(
-            f"{host} is registered for this namespace and for the egress gateway alone.",
+            f"{host} is registered only for this namespace and for the egress gateway.",
             made(
                 _NETWORKING,
                 "ServiceEntry",
@@ -40,7 +40,7 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
             ),
         )
     yield document(
-        "The egress gateway takes these names, from the mesh alone: whoever has no certificate of the mesh is turned away.",
+        "The egress gateway accepts these names only from callers with a certificate of the mesh.",
         made(
             _NETWORKING,
             "Gateway",
@@ -60,7 +60,7 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
         ),
     )
     yield document(
-        "To the gateway by mutual TLS. The server name tells it which host is meant, so each has a subset of its own.",
+        "Mutual TLS to the gateway. The server name tells it the host, so each host has its own subset.",
         made(
             _NETWORKING,
             "DestinationRule",
@@ -113,8 +113,8 @@ def through_gateway(description: Description, gateway: EgressGateway) -> Iterato
             ),
         )
     yield document(
-        "Who may use the gateway for these names, by identity. As soon as one such policy stands beside a gateway, it refuses\n"
-        "whoever none of them names.",
+        "Who may use the gateway for these names, by identity. As soon as a gateway has one such policy, it denies every\n"
+        "caller that is in none of them.",
         made(
             "security.istio.io/v1",
             "AuthorizationPolicy",

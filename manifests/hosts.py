@@ -1,4 +1,4 @@
-"""Hosts outside by their names, held by the network plugin: as Cilium has it, or as ClusterNetworkPolicy has it."""
+"""Host names outside the cluster, enforced by the network plugin: for Cilium, or for ClusterNetworkPolicy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from manifests.description import Description, DomainNames, Host
 from manifests.shapes import LONGEST, NAMESPACE, labelled, made, never, ordered
 from manifests.text import Value, document
 
-_DENIED = "Never to the metadata services or the API server: whoever answers for one of the names could have it stand for them."
+_DENIED = "Never to the metadata services or the API server, because the DNS answer for a name could point to them."
 
 
 def by_cilium(description: Description) -> Iterator[str]:
-    """A CiliumNetworkPolicy. It takes the place of the NetworkPolicy for DNS."""
+    """A CiliumNetworkPolicy. It replaces the NetworkPolicy for DNS."""
     asked: dict[str, Value] = {"k8s:io.kubernetes.pod.namespace": "kube-system"}
     asked |= {f"k8s:{key}": value for key, value in sorted(description.site.dns_labels.items())}
     dns: Value = {
@@ -32,8 +32,8 @@ def by_cilium(description: Description) -> Iterator[str]:
         for host in _sorted(description)
     ]
     yield document(
-        "Names are asked of the DNS pods alone, and through Cilium's proxy: from the answers that pass there it learns for\n"
-        "which addresses a name stands. Then hosts outside by name and port.\n" + _DENIED,
+        "DNS queries go to the DNS pods only, through Cilium's proxy, which learns from the answers which addresses a name\n"
+        "has. Then hosts outside by name and port.\n" + _DENIED,
         made(
             "cilium.io/v2",
             "CiliumNetworkPolicy",
@@ -49,7 +49,7 @@ def by_cilium(description: Description) -> Iterator[str]:
 
 
 def by_cluster_policy(description: Description, said: DomainNames) -> Iterator[str]:
-    """A ClusterNetworkPolicy of the tier Admin: only there do names stand, and it passes on all that it does not name."""
+    """A ClusterNetworkPolicy of the tier Admin: only this tier allows names. It passes on all that it does not name."""
     named: list[Value] = [
         {
             "action": "Accept",

@@ -11,11 +11,11 @@ from manifests.text import Value
 
 NAMESPACE = "kubernetes.io/metadata.name"
 LONGEST = 50
-"""Characters of a workload's name that go into the names of its objects."""
+"""The most characters of a workload's name in the names of its objects."""
 
 
 def made(api: str, kind: str, name: str, namespace: str, spec: Value) -> dict[str, Value]:
-    """An object; without a *namespace* it is one of the whole cluster."""
+    """An object; without a *namespace* it is cluster-wide."""
     metadata: dict[str, Value] = {"name": name}
     if namespace:
         metadata["namespace"] = namespace
@@ -42,7 +42,7 @@ def pods(of: Pods, description: Description) -> dict[str, Value]:
 
 
 def never(description: Description) -> list[Value]:
-    """The addresses that no host name may come to stand for, as CIDRs: those of metadata services and of the API server."""
+    """The addresses that no host name may resolve to, as CIDRs: those of metadata services and of the API server."""
     site = description.site
     found = {ipaddress.ip_network(one, strict=False) for one in (*METADATA_SERVICES, *site.metadata, *site.api_server)}
     return [str(one) for one in sorted(found, key=lambda one: (one.version, int(one.network_address), one.prefixlen))]

@@ -1,4 +1,4 @@
-"""Objects as YAML: the same bytes for the same objects, with comments, and nothing that could be taken for something else."""
+"""Objects as YAML: the same bytes for the same objects, with comments, and no value that could be misread."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 Value = Mapping[str, "Value"] | Sequence["Value"] | str | int
 _PLAIN = re.compile(r"[A-Za-z/][-A-Za-z0-9_./]*\Z")
 _MEANT_OTHERWISE = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"))
-"""What YAML 1.1 takes for something else, in any case."""
+"""Words that YAML 1.1 reads as other types, in upper or lower case."""
 
 
 def document(comment: str, value: Mapping[str, Value]) -> str:
-    """One document that says *comment* at its head."""
+    """One document with *comment* at its top."""
     lines = [f"# {line}" for line in comment.splitlines()]
     return "\n".join([*lines, *_block(value, 0)]) + "\n"
 
@@ -22,7 +22,7 @@ def documents(texts: Sequence[str]) -> str:
 
 
 def scalar(value: str | int) -> str:
-    """*value* so that every reader takes it for what it is."""
+    """*value*, quoted if a reader could misread it."""
     if isinstance(value, int):
         return str(value)
     plain = _PLAIN.match(value) and value.lower() not in _MEANT_OTHERWISE

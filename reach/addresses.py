@@ -1,4 +1,4 @@
-"""Addresses outside of the cluster, cut into the ranges that no rule tells apart."""
+"""Addresses outside the cluster, cut into the ranges that no rule distinguishes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AddressSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Domain:
-    """The addresses outside that a host name stands for, or all names that fit a pattern: nobody knows which they are."""
+    """The addresses outside of a host name, or of all names that match a pattern; the addresses are not known."""
 
     name: str
 
@@ -53,7 +53,7 @@ def _address(version: int, value: int) -> Address:
 
 
 def span(text: str) -> AddressSpan | None:
-    """The addresses of the CIDR or address *text*; `None` where it is neither."""
+    """The range of the CIDR or address *text*; `None` if it is neither."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -65,8 +65,8 @@ def span(text: str) -> AddressSpan | None:
 class Outside:
     """Every address of both IP versions as ranges in order, and then the host names that rules name.
 
-    ``points`` cut it, too, so that questions about them are exact. No range of addresses holds a host name, nor the other way
-    about.
+    ``points`` cut it, too, so that questions about them are exact. A range of addresses never holds a host name, and a host
+    name never holds a range.
     """
 
     def __init__(self, blocks: Iterable[Block], points: Iterable[str] = (), domains: Iterable[str] = ()) -> None:
@@ -114,7 +114,7 @@ class Outside:
         return flags
 
     def position(self, address: Address | Domain) -> int:
-        """Where the range is that holds *address*, or where that host name stands."""
+        """The position of the range that holds *address*, or of that host name."""
         if isinstance(address, Domain):
             return self._of_name[address.name]
         return self._before[address.version] + bisect_right(self._starts[address.version], int(address)) - 1

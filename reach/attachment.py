@@ -15,12 +15,12 @@ _KINDS = {
     "TCP": ("TCPRoute",),
     "UDP": ("UDPRoute",),
 }
-"""What each protocol of a listener takes where the listener names no kinds (Gateway API, ``allowedRoutes``)."""
+"""The kinds of routes for each protocol of a listener that names no kinds (Gateway API, ``allowedRoutes``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """What became of one parent that a route names: ``listeners`` that took it, with the hosts there; else why not.
+    """The result for one parent that a route names: the ``listeners`` that accept it, with the hosts there; else why not.
 
     ``unknown``: the Gateway is in no manifest.
     """
@@ -43,7 +43,7 @@ def attachments(network: Network) -> Iterator[Attachment]:
                 continue
             gateway = gateways.get((parent.namespace, parent.name))
             if gateway is None:
-                why = f"no manifest makes the Gateway {parent.namespace}/{parent.name}"
+                why = f"no manifest has the Gateway {parent.namespace}/{parent.name}"
                 yield Attachment(route=route, parent=parent, gateway=None, refusal=why, unknown=True)
             else:
                 yield _attach(route, parent, gateway, namespaces[route.namespace])
@@ -52,18 +52,20 @@ def attachments(network: Network) -> Iterator[Attachment]:
 def _attach(route: RouteSeen, parent: ParentRef, gateway: GatewaySeen, namespace: NamespaceSeen) -> Attachment:
     named = [one for one in gateway.listeners if parent.section in ("", one.name) and parent.port in (0, one.port)]
     if not named:
-        return Attachment(route=route, parent=parent, gateway=gateway, refusal=f"{gateway.title} has no such listener")
+        return Attachment(
+            route=route, parent=parent, gateway=gateway, refusal=f"{gateway.title} has no listener that the route names"
+        )
     permitting = [one for one in named if _permits(one, gateway, namespace)]
     if not permitting:
-        why = f"{gateway.title} takes no routes from namespace {route.namespace}"
+        why = f"{gateway.title} accepts no routes from namespace {route.namespace}"
         return Attachment(route=route, parent=parent, gateway=gateway, refusal=why)
     fitting = [one for one in permitting if route.kind in (one.kinds or _KINDS.get(one.protocol, ()))]
     if not fitting:
-        why = f"{gateway.title} takes no {route.kind} there"
+        why = f"{gateway.title} accepts no {route.kind} on that listener"
         return Attachment(route=route, parent=parent, gateway=gateway, refusal=why)
     taken = [(one, hosts) for one in fitting if (hosts := tuple(_common(one.hostname, route.hosts)))]
     if not taken:
-        why = f"its host names are none of {gateway.title}'s"
+        why = f"its host names match no host name of {gateway.title}"
         return Attachment(route=route, parent=parent, gateway=gateway, refusal=why)
     return Attachment(route=route, parent=parent, gateway=gateway, listeners=tuple(taken))
 
@@ -79,7 +81,7 @@ def _permits(listener: ListenerSeen, gateway: GatewaySeen, namespace: NamespaceS
 
 
 def _common(listener: str, hosts: tuple[str, ...]) -> Iterator[str]:
-    """The host names that both mean: an exact one beats a wildcard, and the longer wildcard the shorter."""
+    """The host names that match both: an exact name wins over a wildcard, and a longer wildcard over a shorter one."""
     for host in hosts:
         if host == "*" or _covers(host, listener):
             yield listener

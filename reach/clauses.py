@@ -1,4 +1,4 @@
-"""Policies flattened into clauses: these pods may (or may not) talk to those peers on these ports."""
+"""Policies flattened into clauses: these pods may, or may not, connect to those peers on these ports."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ else:
 
 @dataclass(slots=True, kw_only=True)
 class Clause:
-    """One rule of one policy for ports that mean the same everywhere: a port by name gives a clause for each number behind it.
+    """One rule of one policy, with ports by number: a port by name gives a clause for each number that has this name.
 
-    ``subject`` are flags over pods, ``peers`` over pods and then what is outside (ranges of addresses, then host names),
+    ``subject`` are flags over pods, ``peers`` over pods and then the ends outside (ranges of addresses, then host names),
     ``ports`` over port pieces.
     """
 
@@ -49,7 +49,7 @@ class Clause:
 class Terrain:
     """Pods, addresses and ports as the clauses see them.
 
-    ``names_anywhere``: a rule by host name is taken to mean every address outside, for any of them may be the answer to it.
+    ``names_anywhere``: a rule by host name counts as a rule for every address outside, because DNS may answer with any of them.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class Terrain:
                 self.isolated[direction] |= self.subject(policy)
 
     def subject(self, policy: PolicySeen) -> Flags:
-        """Whom *policy* is about."""
+        """The pods that *policy* selects."""
         if policy.plain:
             return self.choose(policy.namespace, None, policy.pods)
-        # Policies for the whole cluster are defined to leave pods in their node's network alone, and to Cilium these are no
-        # endpoints of their own.
+        # By definition, cluster-wide policies do not apply to pods in their node's network; for Cilium these pods are not
+        # endpoints.
         spaces = policy.namespaces if policy.namespaces is not None or policy.namespace else Selector()
         return self.choose(policy.namespace, spaces, policy.pods) & self._own_network()
 
@@ -115,11 +115,11 @@ class Terrain:
         terms = [term for one in (pods, namespaces) if one is not None for term in (*one.labels, *one.expressions)]
         values = sum(len(one.values) for one in terms if isinstance(one, Requirement))
         self.effort.spend((len(terms) + 2) * len(self.pods), steps=len(terms) + values + 2)
-        # The answer is kept, and so may be that to each term.
+        # The answer is cached, and so may be the answer to each term.
         self.effort.hold((len(terms) + 1) * len(self.pods))
 
     def clauses(self, policy: PolicySeen) -> Iterator[Clause]:
-        """The clauses of *policy* in the order of its rules; rules of a direction that it does not enforce give none."""
+        """The clauses of *policy* in the order of its rules; a rule of a direction that it does not enforce has no clause."""
         subject = self.subject(policy)
         for direction, rules in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
             if not policy.counts(direction):
@@ -147,21 +147,21 @@ class Terrain:
     def _by_name(
         self, policy: PolicySeen, rule: PolicyRule, direction: Direction, port: PortRange, subject: Flags, peers: Flags
     ) -> Iterator[Clause]:
-        """A port by name is the destination's: the subject's for ingress, the peer's for egress. An address has no names."""
+        """A port by name belongs to the destination: the subject for ingress, the peer for egress. An address has no names."""
         for protocol in [port.protocol] if port.protocol else Protocol:
             for number, having in sorted(self._named.get((port.name, protocol), {}).items()):
                 self.effort.hold(len(self.pods) + len(peers) + len(self.ports.pieces))
                 if direction is Direction.INGRESS:
-                    chosen, whom = subject & having, peers
+                    chosen, called = subject & having, peers
                 else:
-                    chosen, whom = subject, np.zeros_like(peers)
-                    np.logical_and(peers[: len(self.pods)], having, out=whom[: len(self.pods)])
-                if chosen.any() and whom.any():
+                    chosen, called = subject, np.zeros_like(peers)
+                    np.logical_and(peers[: len(self.pods)], having, out=called[: len(self.pods)])
+                if chosen.any() and called.any():
                     ports = self.ports.within(Ports(protocol=protocol, first=number, last=number))
-                    yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=whom, ports=ports)
+                    yield Clause(policy=policy, rule=rule, direction=direction, subject=chosen, peers=called, ports=ports)
 
     def peers(self, policy: PolicySeen, rule: PolicyRule) -> Flags:
-        """Whom *rule* names: flags over pods, then over the ranges outside."""
+        """The peers that *rule* names: flags over pods, then over the ranges outside."""
         words = tuple((peer.namespaces, peer.pods, peer.block, peer.nodes, peer.domain) for peer in rule.peers)
         relative = any(peer.block is None and peer.namespaces is None for peer in rule.peers)
         key = (policy.namespace if relative else "", policy.plain, words)
@@ -198,7 +198,7 @@ class Terrain:
 
 
 def _named_ports(pods: tuple[PodSet, ...], names: set[str], effort: Effort) -> dict[tuple[str, Protocol], dict[int, Flags]]:
-    """For each asked name and protocol: the numbers behind it, each with the pods that have it."""
+    """For each name and protocol that rules use: its numbers, each with the pods that have it."""
     found: dict[tuple[str, Protocol], dict[int, Flags]] = {}
     for position, pod in enumerate(pods):
         for port in pod.ports:

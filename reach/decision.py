@@ -1,4 +1,4 @@
-"""One question, answered with the rules that decide: may this end open a connection to that one, on this port?"""
+"""One question, answered with the rules that decide: may this end connect to that one, on this port?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ End = PodSet | Address | Domain
 
 
 class Layer(Enum):
-    """Who decides: policies of the network, by addresses and labels, or the mesh, by identities."""
+    """What decides: network policies, by addresses and labels, or the mesh, by identities."""
 
     NETWORK = "network"
     MESH = "mesh"
@@ -23,7 +23,7 @@ class Layer(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why one side lets a packet through or not. ``rule`` is the field of the rule, empty where a whole policy decides."""
+    """Why one side lets a packet through or not. ``rule`` is the field of the rule, empty if a whole policy decides."""
 
     direction: Direction
     allows: bool
@@ -36,7 +36,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The answer, and the reasons on both sides. Every listed rule that allows would be enough for its side."""
+    """The answer, and the reasons on both sides. Each listed rule that allows would be enough for its side."""
 
     allowed: bool
     reasons: tuple[Reason, ...]
@@ -89,12 +89,12 @@ def _side(world: World, direction: Direction, subject: PodSet, peer: End, protoc
     for clause in hits:
         if clause.policy.tier is PolicyTier.BASELINE:
             return [_by(clause)]
-    text = f"no policy isolates {subject.title} for {direction.value.lower()}, so it is open"
+    text = f"no policy isolates {subject.title} for {direction.value.lower()}, so every connection is allowed"
     return [Reason(direction=direction, allows=True, policy="", rule="", at=subject.at, text=text), *before]
 
 
 def _by_place(reasons: list[Reason]) -> list[Reason]:
-    """NetworkPolicies have no order among themselves, so they come in that of the manifests."""
+    """NetworkPolicies have no order, so they are listed in the order of the manifests."""
     return sorted(reasons, key=lambda one: (one.at.path, one.at.line) if one.at is not None else ("", 0))
 
 

@@ -1,4 +1,4 @@
-"""What keeps an answer from being certain: objects that nobody here understands, and facts that no manifest tells."""
+"""Why an answer is not certain: objects that ArcOps does not understand, and facts that no manifest shows."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ LATER_LABELS = frozenset(
 
 
 def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complaint]:
-    """Each doubt about what *network* means. ``harmless`` are kinds (``Kind.group``) that are known to move no packet."""
+    """Each doubt about *network*. ``harmless`` are kinds (``Kind.group``) that are known not to affect traffic."""
     for one in network.others:
         kind = f"{one.kind}.{one.group}" if one.group else one.kind
         if not one.harmless and kind not in harmless:
             name = f"{one.namespace}/{one.name}" if one.namespace else one.name
-            text = f"nothing here knows what {kind} {name} does to the network"
+            text = f"it is not known how {kind} {name} affects the network"
             yield Complaint(at=one.at, about=f"{kind} {name}", field="", text=text)
     ranks: Counter[tuple[PolicyTier, int]] = Counter((one.tier, one.priority) for one in network.policies)
     templates = any(pods.kind != "Pod" for pods in network.pods)
@@ -40,7 +40,7 @@ def doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[Complai
         if templates:
             yield from _by_later_labels(policy)
         if policy.tier is not PolicyTier.NAMESPACE and ranks[policy.tier, policy.priority] > 1:
-            text = f"{policy.title} shares its priority {policy.priority} with another, so which of them decides is undefined"
+            text = f"{policy.title} has the same priority {policy.priority} as another, so it is undefined which one decides"
             yield Complaint(at=policy.at, about=policy.title, field="spec.priority", text=text)
     yield from _unlabelled(network)
 
@@ -49,27 +49,27 @@ def _peers(policy: PolicySeen) -> Iterator[Complaint]:
     for rule in (*policy.ingress, *policy.egress):
         for peer in rule.peers:
             if peer.nodes is not None:
-                text = f"{policy.title} names nodes of the cluster, whose addresses no manifest tells"
+                text = f"{policy.title} names nodes of the cluster, but no manifest shows their addresses"
                 yield Complaint(at=peer.at, about=policy.title, field=rule.field, text=text)
 
 
 def _by_later_labels(policy: PolicySeen) -> Iterator[Complaint]:
-    """Selectors over labels that controllers put on pods, which no template shows."""
+    """Selectors over labels that controllers add to pods, which no template shows."""
     peers = [(peer.at, peer.pods) for rule in (*policy.ingress, *policy.egress) for peer in rule.peers]
     for at, pods in [(policy.at, policy.pods), *peers]:
         later = sorted(_keys(pods) & LATER_LABELS) if pods is not None else []
         if later:
-            text = f"{policy.title} selects by {later[0]}, which controllers put on pods and no template shows"
+            text = f"{policy.title} selects by {later[0]}, which controllers add to pods, so no template shows it"
             yield Complaint(at=at, about=policy.title, field="", text=text)
 
 
 def _unlabelled(network: Network) -> Iterator[Complaint]:
-    """Namespaces whose labels decide, and that no manifest declares."""
+    """Namespaces whose labels decide, but that no manifest declares."""
     asked = [where for policy in network.policies for where in _by_label(policy)]
     used = {one.namespace for one in network.pods}
     for namespace in network.namespaces:
         if asked and not namespace.declared and namespace.name in used:
-            text = f"a rule selects namespaces by their labels, and no manifest says which labels {namespace.name} has"
+            text = f"a rule selects namespaces by label, but no manifest shows the labels of {namespace.name}"
             yield Complaint(at=asked[0], about=f"Namespace {namespace.name}", field="", text=text)
 
 

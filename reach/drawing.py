@@ -1,7 +1,6 @@
-"""A picture of a network as SVG: who may call on the left, whom on the right, a line for each pair that policies let talk.
+"""A picture of a network as SVG: callers on the left, targets on the right, a line for each pair that policies allow.
 
-Beneath each of those on the right stand its Services; ways in from outside stand below on the left, with lines to where they
-lead.
+Below each target are its Services. Ways in from outside are at the bottom left, with lines to their targets.
 
 The same picture gives the same bytes. There is no script in it, nothing is fetched, and every word from a manifest is escaped.
 """
@@ -41,12 +40,12 @@ path{{fill:none;stroke:var(--inside);stroke-width:1.6}}path:hover{{stroke-width:
 STYLE_DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 """SHA-256 of the one style in every drawing, as a Content-Security-Policy names it."""
 
-_CLOSED, _WAY = "nobody may call it", "a way in"
+_CLOSED, _WAY = "no caller allowed", "a way in"
 
 
 @dataclass(slots=True)
 class _Side:
-    """One column: where each end of a line lies."""
+    """One column, with the position of each end of a line."""
 
     parts: list[str] = field(default_factory=list)
     at: dict[tuple[int, str], float] = field(default_factory=dict)
@@ -62,7 +61,7 @@ class _Side:
 
 
 def draw(picture: Picture, *, name: str, doubts: Sequence[str] = ()) -> str:
-    """The picture as an SVG document. *doubts* are told at its top: what is not certain must not look as if it were."""
+    """The picture as an SVG document. *doubts* are shown at its top, so that an uncertain answer does not look certain."""
     calls = {link.source for link in picture.links}
     doors: dict[int, list[str]] = {}
     for link in picture.links:
@@ -71,9 +70,9 @@ def draw(picture: Picture, *, name: str, doubts: Sequence[str] = ()) -> str:
     shift = 24 if doubts else 0
     count = range(len(picture.groups))
     served = picture.served
-    silent = [[] if one in calls else ["may call nobody"] for one in count]
+    silent = [[] if one in calls else ["no target allowed"] for one in count]
     open_rows = [doors.get(one) or [_CLOSED] for one in count]
-    # Both columns leave the same room for a group, so that a namespace stands beside itself.
+    # Both columns leave the same space for a group, so that a namespace is at the same height in both.
     room = [max(1, len(open_rows[one]) + len(served.rows[one])) for one in count]
     left = _column(picture.groups, _EDGE, silent, [()] * len(room), room, shift)
     right = _column(picture.groups, _RIGHT, open_rows, served.rows, room, shift)
@@ -109,7 +108,7 @@ def _counted(picture: Picture) -> str:
     text = f"{_many(picture.workloads, 'workload')} in {_many(rows, 'row')}, {_many(len(picture.links), 'line')}"
     text += f", {_many(len(picture.served.entrances), 'way')} in" if picture.served.entrances else ""
     if picture.gathered is Gathered.WORKLOAD:
-        return f"{text}. By all policies together; whether anything listens is not asked."
+        return f"{text}. By all policies together; it is not checked whether anything listens."
     return f"{text}. A row is {picture.gathered.value}."
 
 
@@ -157,7 +156,7 @@ def _column(
 
 
 def _entrances(entrances: Sequence[Entrance], side: _Side) -> None:
-    """The ways in, in a box of their own below *side*."""
+    """The ways in, in their own box below *side*."""
     if not entrances:
         return
     top, y, inner = side.bottom, side.bottom + _HEAD, []
@@ -189,7 +188,7 @@ def _line(picture: Picture, link: Link, left: _Side, right: _Side) -> str:
 
 
 def _drawn(y1: float, y2: float, kind: str, wide: str, said: str) -> str:
-    """A line with a tip from the left column to the right one; *said* shows when it is pointed at."""
+    """An arrow from the left column to the right one; *said* is shown when the pointer is on it."""
     begin, end = _EDGE + _BOX, _RIGHT
     bend = (end - begin) / 2
     x1, x2, a, b = begin + bend, end - bend, _number(y1), _number(y2)
@@ -205,7 +204,7 @@ def _legend(height: int) -> list[str]:
         ("out", "to addresses outside", 210),
         ("in", "from addresses outside", 220),
         ("inside wide", "thick: all ports", 160),
-        ("way", "where a way in leads", 200),
+        ("way", "target of a way in", 200),
     ):
         parts.append(f'<path class="{kind}" d="M{x} {height - 28}H{x + 40}"/>')
         parts.append(_text(x + 48, height - 24, words, "soft"))

@@ -1,4 +1,4 @@
-"""Two networks compared, the declared one and the one that a cluster holds: not by their text, but by who may talk to whom."""
+"""Compares two networks, the declared one and the one in a cluster: not by their text, but by allowed connections."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ else:
     np = LateModule("numpy", extra="network")
 
 Said = dict[str, tuple[Location, object]]
-"""By the title of an object: where it stands, and what it says."""
+"""By the title of an object: its place, and its content."""
 
 
 class Way(Enum):
-    """What the cluster lets through that was not declared, and what was declared and it does not."""
+    """What the cluster allows but was not declared, and what was declared but the cluster does not allow."""
 
     GAINED = "gained"
     LOST = "lost"
@@ -38,9 +38,7 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, host names, or a way in
-    from outside.
-    """
+    """A connection that only one of the two allows. Ends are workloads, ranges of addresses outside, host names, or ways in."""
 
     way: Way
     source: str
@@ -50,7 +48,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """An object that only one of the two has (``way``), or that says something else in the other (`None`)."""
+    """An object that only one of the two has (``way``), or that has other content in the other (`None`)."""
 
     way: Way | None
     title: str
@@ -59,9 +57,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """``objects`` differ by what they say, wherever and in whatever order they are written; ``reach`` is what that changes.
+    """``objects`` differ in content, not only in place or order; ``reach`` are the connections that this changes.
 
-    ``layers`` differ above the policies, in the mesh or at gateways, where nothing here computes what that changes.
+    ``layers`` are differences above the policies, in the mesh or at gateways; their effect is not computed here.
     ``as_found`` are namespaces of the cluster that were taken as they are.
     """
 
@@ -71,7 +69,7 @@ class Drift:
     as_found: tuple[str, ...] = ()
 
     def verdict(self, *, certain: bool) -> Verdict:
-        """RED where more may talk than was declared, or nobody can be sure; AMBER where less may; else GREEN."""
+        """RED if more is allowed than was declared, or the answer is not certain; AMBER if less is allowed; else GREEN."""
         ways = {one.way for one in self.reach}
         if not certain or self.layers or Way.GAINED in ways:
             return Verdict.RED
@@ -79,10 +77,10 @@ class Drift:
 
 
 def compare(declared: Network, live: Network, as_found: Collection[str] = ()) -> Drift:
-    """What *live* has, and lets through, that *declared* does not, and the other way about.
+    """What *live* has and allows that *declared* does not, and the reverse.
 
-    *as_found* are patterns of namespaces (``kube-*``). Of those that match and that nobody declared, everything is taken as the
-    cluster has it: their pods are peers of what was declared, and nothing in them is drift.
+    *as_found* are patterns of namespaces (``kube-*``). A namespace that matches and was not declared is taken as it is in the
+    cluster: its pods are peers of what was declared, and nothing in it is drift.
     """
     found = frozenset(taken_as_found(declared, live, as_found))
     whole = _with_found(declared, live, found)
@@ -96,12 +94,12 @@ def compare(declared: Network, live: Network, as_found: Collection[str] = ()) ->
 
 
 def declared_namespaces(declared: Network) -> frozenset[str]:
-    """The namespaces that *declared* says anything about."""
+    """The namespaces that *declared* has objects for."""
     return frozenset((*(one.name for one in declared.namespaces), *(_namespace(one) for one in _above(declared)))) - {""}
 
 
 def taken_as_found(declared: Network, live: Network, patterns: Collection[str]) -> Iterator[str]:
-    """The namespaces of *live* that match and that *declared* says nothing about."""
+    """The namespaces of *live* that match and for which *declared* has no objects."""
     known = declared_namespaces(declared)
     for name in sorted(declared_namespaces(live) - known):
         if any(fnmatchcase(name, pattern) for pattern in patterns):
@@ -123,7 +121,7 @@ def _with_found(declared: Network, live: Network, found: frozenset[str]) -> Netw
 
 
 def _texts(network: Network) -> Said:
-    """What objects say that the engine reads, and that workloads are there; what their pods are like shows in their reach."""
+    """The content of the objects that the engine reads, and the names of workloads; their pods' content shows in the reach."""
     found: Said = {one.title: (one.at, _words(one)) for one in network.policies}
     found |= {one.title: (one.at, _words(one)) for one in network.services}
     found |= {f"Namespace {one.name}": (one.at, _words(one.labels)) for one in network.namespaces if one.declared}
@@ -133,7 +131,7 @@ def _texts(network: Network) -> Said:
 
 
 def _words(value: object) -> object:
-    """*value* without where it is written, and without how: the order of labels, peers, ports and rules means nothing."""
+    """*value* without its place and its order, because the order of labels, peers, ports and rules has no meaning."""
     if isinstance(value, tuple):
         return tuple(sorted((_words(one) for one in value), key=repr))
     if is_dataclass(value) and not isinstance(value, type):
@@ -143,16 +141,16 @@ def _words(value: object) -> object:
 
 
 _PLACES = ("at", "field", "declared", "node_port")
-"""Fields that say where or how something is written, not what, and what the API server picks by itself."""
+"""Fields about the place or the form and not the content, and fields that the API server sets by itself."""
 
 
 _ENDS, _ABOUT = ("namespaces", "pods", "policies", "services"), ("root", "files", "unread", "refused", "unchecked", "passages")
 _COMPUTED = frozenset((*_ENDS, *_ABOUT, "others", "mesh"))
-"""Of a network what is compared by its effect, or is no object. Everything else is a layer above, whoever adds it."""
+"""Fields of a network that are compared by their effect, or that are not objects. All others are a layer above."""
 
 
 def layers(network: Network, apart: frozenset[str]) -> Said:
-    """What the mesh and the gateways are told in all namespaces but those *apart*, and who is in the mesh."""
+    """The settings of the mesh and the gateways in all namespaces except those *apart*, and the pods in the mesh."""
     parts: dict[str, list[tuple[Location, object]]] = {}
     for one in _above(network):
         if _namespace(one) not in apart:
@@ -173,7 +171,7 @@ def _above(network: Network) -> Iterator[object]:
 
 
 def _namespace(one: object) -> str:
-    """The namespace of an object; of the mesh's settings, which only say what they are about, from that."""
+    """The namespace of an object; for the mesh's settings, it is taken from the field ``about``."""
     return str(getattr(one, "namespace", "") or getattr(one, "about", "").partition(" ")[2].partition("/")[0])
 
 
@@ -197,7 +195,7 @@ def _objects(declared: Said, live: Said) -> Iterator[Difference]:
 
 
 def _ways(declared: Network, live: Network) -> Iterator[Change]:
-    """Ways past the policies that only one has: Services and routes that let clients in, and pods on the network of a node."""
+    """Ways past the policies that only one has: Services and routes that let clients in, and pods in their node's network."""
     was, now = _ways_of(declared), _ways_of(live)
     for way, only in ((Way.GAINED, now - was), (Way.LOST, was - now)):
         for source, target, ports in sorted(only):
@@ -250,7 +248,7 @@ def _addresses(network: Network) -> Iterator[str]:
 
 
 class _Side:
-    """One network, with its pods gathered into the workloads that they come from."""
+    """One network, with its pods grouped by workload."""
 
     def __init__(self, network: Network, points: Iterable[str], cuts: Iterable[Ports]) -> None:
         self.world = World(network, points, cuts)
@@ -273,7 +271,7 @@ class _Side:
         self.world.effort.hold(size)
         self.world.effort.release(size)
         reached: Flags = np.zeros((len(ends), len(ends)), dtype=np.bool_)
-        if len(members) == len(known):  # the pods of each workload are all alike, as they mostly are: nothing to gather
+        if len(members) == len(known):  # the pods of each workload are all alike, as they mostly are: nothing to group
             reached[np.ix_(rows, rows)] = self.world.pairs(port_class)[np.ix_(members, members)]
         elif known:
             sources = np.logical_or.reduceat(self.world.pairs(port_class)[members], starts, axis=0)

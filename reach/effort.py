@@ -1,7 +1,7 @@
-"""How much an answer may cost, counted in work and not by a clock: what is refused here is refused on every machine alike.
+"""How much an answer may cost, counted in work and not by a clock, so that every machine refuses the same input.
 
-Gates are pure and know no time, so the engine counts what it is about to do and refuses before it does too much. Whoever does
-have a clock, or a caller who may lose patience, is told often (`told`) and may raise.
+Gates are pure and have no clock, so the engine counts its work in advance and refuses before it does too much. A caller with a
+clock, or that may cancel, is called often (`told`) and may raise.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from contextvars import ContextVar
 from arcops.errors import Refused
 
 MOST_WORK = 60_000_000_000
-"""Bytes looked at, for one network. NumPy looks at one in about a nanosecond, so this is about a minute of one core;
+"""Bytes read, for one network. NumPy reads one in about a nanosecond, so this is about a minute of one core;
 5,000 pods under 2,000 policies take a thirtieth."""
 MOST_HELD = 2 * 1024**3
-"""Bytes kept in memory at one time, for one network. The same network keeps a twentieth."""
+"""Bytes in memory at one time, for one network. That example keeps a twentieth."""
 STEP = 1000
-"""One step of Python, or one call of NumPy, in bytes that could be looked at meanwhile."""
+"""The cost of one step of Python, or one call of NumPy, in bytes that could be read meanwhile."""
 
 _TOLD_EVERY = 50_000_000
 
 
-def _nobody() -> None:
-    """Nobody waits to be told."""
+def _no_one() -> None:
+    """No caller waits for ticks."""
 
 
-_TICK: ContextVar[Callable[[], None]] = ContextVar("tick", default=_nobody)
+_TICK: ContextVar[Callable[[], None]] = ContextVar("tick", default=_no_one)
 
 
 @contextmanager
 def told(tick: Callable[[], None]) -> Iterator[None]:
-    """Within it, *tick* is called often while the engine works. It may raise, and what it raises ends the work."""
+    """Within it, *tick* is called often while the engine works. If it raises, the work ends."""
     before = _TICK.set(tick)
     try:
         yield
@@ -50,13 +50,13 @@ class Effort:
         self._until_told = 0
 
     def spend(self, size: int, *, steps: int = 1) -> None:
-        """Say that *size* bytes are about to be looked at in so many *steps*. Raises `Refused` where it becomes too much."""
+        """Count *size* bytes that will be read in this number of *steps*. Raises `Refused` if it becomes too much."""
         work = size + steps * STEP
         self._left -= work
         if self._left < 0:
             raise Refused(
-                f"to compute what these manifests allow takes more than {MOST_WORK:,} steps, for their rules name too many "
-                "different pods, ports and addresses; check fewer of them at a time"
+                f"computing what these manifests allow takes more than {MOST_WORK:,} steps, because their rules name too many "
+                "different pods, ports and addresses; check fewer manifests at a time"
             )
         self._until_told -= work
         if self._until_told <= 0:
@@ -64,15 +64,15 @@ class Effort:
             self._tick()
 
     def hold(self, size: int) -> None:
-        """Say that *size* bytes are about to be kept. Raises `Refused` where memory would not be enough."""
+        """Count *size* bytes that will be kept. Raises `Refused` if they would need too much memory."""
         self._room -= size
         if self._room < 0:
             raise Refused(
-                f"to compute what these manifests allow takes more than {MOST_HELD // 1024**2:,} MiB of memory, for their "
-                "rules name too many different pods, ports and addresses; check fewer of them at a time"
+                f"computing what these manifests allow takes more than {MOST_HELD // 1024**2:,} MiB of memory, because their "
+                "rules name too many different pods, ports and addresses; check fewer manifests at a time"
             )
         self.spend(size)
 
     def release(self, size: int) -> None:
-        """Say that *size* bytes of those that were held are kept no more."""
+        """Count *size* bytes of memory as free again."""
         self._room += size

@@ -1,4 +1,4 @@
-"""Ends of a connection by the names that people give them: ``shop/web``, ``db:5432``, ``Service/web:http``, ``internet``."""
+"""Ends of a connection, by the names that users write: ``shop/web``, ``db:5432``, ``Service/web:http``, ``internet``."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from reach.decision import End
 from reach.entries import Services
 
 OUTSIDE = "internet"
-"""An address that nothing in the manifests can mean: one of those that RFC 5737 keeps for documentation."""
+"""An address that no manifest means: RFC 5737 reserves it for documentation."""
 _SOMEWHERE = ipaddress.IPv4Address("203.0.113.1")
 _TARGET = re.compile(r"(?P<name>.+):(?P<port>[A-Za-z0-9-]+)(?:/(?P<protocol>[A-Za-z]+))?\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedPort:
-    """Where a connection would end: an end, and the port there. ``port`` is 0 where the name means nothing to these pods.
+    """The end of a connection, and the port there. ``port`` is 0 if these pods have no port of that name.
 
-    ``service`` is the Service by which it is called, where it was named by one.
+    ``service`` is the Service in the name, if there is one.
     """
 
     end: End
@@ -33,37 +33,40 @@ class NamedPort:
 
 
 def sources(network: Network, text: str) -> tuple[End, ...]:
-    """Whom *text* names: ``[KIND/]NAMESPACE/NAME`` or ``NAME``, an address, or ``internet``. Raises `Refused` for nobody."""
+    """The ends that *text* names: ``[KIND/]NAMESPACE/NAME`` or ``NAME``, an address, or ``internet``.
+
+    Raises `Refused` if there is no such end.
+    """
     address = _address(text)
     if address is not None:
         return (address,)
     found = _pods(network, text, "")
     if not found:
-        raise Refused(f"{text!r} names no pod or workload of these manifests; {_known(network)}")
+        raise Refused(f"these manifests have no pod or workload {text!r}; {_known(network)}")
     return found
 
 
 def doors(network: Network, text: str, near: str) -> tuple[NamedPort, ...]:
     """What *text* names, ``NAME:PORT[/PROTOCOL]``: a Service by its own port, or pods or an address by theirs.
 
-    A name without a namespace is looked for in the namespace *near* first. Raises `Refused` where it names nothing.
+    A name without a namespace is looked for in the namespace *near* first. Raises `Refused` if it names nothing.
     """
     parts = _TARGET.match(text)
     if parts is None:
-        raise Refused(f"{text!r} names no port; write NAME:PORT, such as db:5432 or dns:53/udp")
+        raise Refused(f"{text!r} has no port; write NAME:PORT, such as db:5432 or dns:53/udp")
     name, port = parts["name"].strip("[]"), parts["port"]
     protocol = _protocol(parts["protocol"] or "TCP")
     number = int(port) if port.isdigit() else 0
     if port.isdigit() and not 1 <= number <= 65535:
-        raise Refused(f"{port} in {text!r} is no port; ports go from 1 to 65535")
+        raise Refused(f"{port} in {text!r} is not a port; use 1 to 65535")
     address = _address(name)
     if address is not None:
         if not number:
-            raise Refused(f"the port {port!r} of an address outside has no number; write it as a number")
+            raise Refused(f"the port {port!r} of an address outside must be a number")
         return (NamedPort(end=address, protocol=protocol, port=number),)
     if any(peer.domain == name for policy in network.policies for rule in policy.egress for peer in rule.peers):
         if not number:
-            raise Refused(f"the port {port!r} of a host outside has no number; write it as a number")
+            raise Refused(f"the port {port!r} of a host outside must be a number")
         return (NamedPort(end=Domain(name=name), protocol=protocol, port=number),)
     found = [door for service in _services(network, name, near) for door in _behind(network, service, port, protocol)]
     if not found:
@@ -74,7 +77,7 @@ def doors(network: Network, text: str, near: str) -> tuple[NamedPort, ...]:
             for pods in _pods(network, name, near)
         ]
     if not found:
-        raise Refused(f"{name!r} names no Service with pods, pod or workload of these manifests; {_known(network)}")
+        raise Refused(f"these manifests have no Service with pods, pod or workload {name!r}; {_known(network)}")
     return tuple(found)
 
 
@@ -91,14 +94,14 @@ def _protocol(text: str) -> Protocol:
     for one in Protocol:
         if one.value == text.upper():
             return one
-    raise Refused(f"{text!r} is no protocol; one of tcp, udp, sctp")
+    raise Refused(f"{text!r} is not a protocol; use tcp, udp or sctp")
 
 
 def _split(text: str) -> tuple[str, str, str]:
-    """Kind, namespace and name; what was not said is empty."""
+    """Kind, namespace and name; parts that are missing are empty."""
     parts = text.split("/")
     if len(parts) > 3 or not all(parts):
-        raise Refused(f"{text!r} is no name; write NAME, NAMESPACE/NAME or KIND/NAMESPACE/NAME")
+        raise Refused(f"{text!r} is not a name; write NAME, NAMESPACE/NAME or KIND/NAMESPACE/NAME")
     kind, namespace, name = ["", "", *parts][-3:]
     if namespace[:1].isupper() and not kind:  # Deployment/web
         kind, namespace = namespace, ""
@@ -106,14 +109,14 @@ def _split(text: str) -> tuple[str, str, str]:
 
 
 def _nearest(found: list[tuple[str, object]], namespace: str, near: str) -> list[object]:
-    """Of *found*, in their namespaces: those in the one that was said; else those nearby; else all, if of one namespace."""
+    """Of *found*: those in the namespace that was given; else those nearby; else all, if they are in one namespace."""
     for wanted in (namespace,) if namespace else (near, "default"):
         inside = [one for where, one in found if where == wanted]
         if inside or namespace:
             return inside
     places = sorted({where for where, _ in found})
     if len(places) > 1:
-        raise Refused(f"the name stands in the namespaces {', '.join(places)}; say which")
+        raise Refused(f"the name is in several namespaces ({', '.join(places)}); write NAMESPACE/NAME")
     return [one for _, one in found]
 
 

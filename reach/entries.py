@@ -1,4 +1,4 @@
-"""Ways in from outside: which pods Services, Ingresses and routes of the Gateway API open to clients outside of the cluster."""
+"""Ways in from outside: the pods that Services, Ingresses and Gateway API routes open to clients outside the cluster."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WayIn:
     route: RouteSeen | None = None
 
     def port_of(self, pods: PodSet) -> int:
-        """The port of *pods* that this way leads to; 0 where its name means nothing to them."""
+        """The port of *pods* that this way leads to; 0 if they have no port of its name."""
         if self.port:
             return self.port
         return next((one.number for one in pods.ports if one.name == self.port_name and one.protocol is self.protocol), 0)

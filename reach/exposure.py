@@ -1,7 +1,7 @@
-"""Whom pods are open to beyond those that the manifests make: pods that may come one day, and addresses outside.
+"""Callers of pods beyond those in the manifests: pods that may be created later, and addresses outside.
 
-Read from the rules of NetworkPolicies as they are written: a rule for pods that do not exist yet is open to whoever makes one.
-Policies for the whole cluster may narrow or widen this, and rules that deny may narrow it; neither is taken into account.
+This is read from the rules of NetworkPolicies: a rule for pods that do not exist yet allows anyone who creates such a pod.
+Cluster-wide policies may narrow or widen this, and rules that deny may narrow it; neither is taken into account.
 """
 
 from __future__ import annotations
@@ -36,31 +36,31 @@ else:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stranger:
-    """Pods that could exist. ``namespace`` is a name, or empty where ``namespaces`` selects; both empty: all namespaces."""
+class UnlistedPods:
+    """Pods that no manifest lists. ``namespace`` is a name, or empty if ``namespaces`` selects; both empty: all namespaces."""
 
     namespace: str
     namespaces: Selector
     pods: Selector
 
     @property
-    def anybody(self) -> bool:
+    def whole_cluster(self) -> bool:
         """Is this the whole cluster?"""
         return not self.namespace and self.namespaces.everything and self.pods.everything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """To whom *pods* are open in *direction*, and on which ports: ``who`` is a kind of pods, a range of addresses or
-    a host name.
+    """One peer for which *pods* are open in *direction*, and the ports: ``who`` is a kind of pods, a range of addresses, or a
+    host name.
 
-    ``names`` are ports by names that only the stranger could give a number. ``known``: pods of the manifests are all that
-    ``who`` could mean, as far as labels tell.
+    ``names`` are ports by name whose number only the peer defines. ``known``: by its labels, ``who`` can only mean pods of
+    the manifests.
     """
 
     pods: PodSet
     direction: Direction
-    who: Stranger | AddressSpan | Domain
+    who: UnlistedPods | AddressSpan | Domain
     ports: str
     names: tuple[tuple[Protocol, str], ...] = ()
     known: bool = False
@@ -88,8 +88,8 @@ def exposures(network: Network) -> Iterator[Exposure]:
 class _Exposed:
     def __init__(self, terrain: Terrain, pods: PodSet, direction: Direction, mine: list[PolicySeen]) -> None:
         self._terrain, self._pods, self._direction = terrain, pods, direction
-        self._strangers: dict[Stranger, _Open] = {}
-        self._shown: dict[Stranger, Stranger] = {}
+        self._unlisted: dict[UnlistedPods, _Open] = {}
+        self._shown: dict[UnlistedPods, UnlistedPods] = {}
         terrain.effort.spend(len(terrain.outside.ends) * len(terrain.ports.pieces), steps=3 * len(terrain.outside.ends))
         self._outside: list[Flags] = [self._nothing().ports for _ in terrain.outside.ends]
         enforcing = [policy for policy in mine if direction in policy.directions]
@@ -110,7 +110,7 @@ class _Exposed:
         self._terrain.effort.spend(size, steps=3 * len(rule.ports) + 5 * len(rule.peers) + 5)
         opened = self._ports(rule)
         if not rule.peers:
-            self._add(Stranger(namespace="", namespaces=Selector(), pods=Selector()), opened)
+            self._add(UnlistedPods(namespace="", namespaces=Selector(), pods=Selector()), opened)
             for position in range(len(self._outside)):
                 self._outside[position] = self._outside[position] | opened.ports
         for peer in rule.peers:
@@ -123,7 +123,7 @@ class _Exposed:
                 position = self._terrain.outside.position(Domain(name=peer.domain))
                 self._outside[position] = self._outside[position] | opened.ports
             elif policy is not None and peer.nodes is None:
-                self._add(_stranger(policy.namespace, peer), opened)
+                self._add(_unlisted_pods(policy.namespace, peer), opened)
 
     def _ports(self, rule: PolicyRule) -> _Open:
         found = self._nothing()
@@ -142,9 +142,9 @@ class _Exposed:
                             found.ports |= space.within(Ports(protocol=protocol, first=known.number, last=known.number))
         return found
 
-    def _add(self, who: Stranger, opened: _Open) -> None:
+    def _add(self, who: UnlistedPods, opened: _Open) -> None:
         shown = self._shown.setdefault(_canonical(who), who)
-        known = self._strangers.setdefault(shown, self._nothing())
+        known = self._unlisted.setdefault(shown, self._nothing())
         known.ports = known.ports | opened.ports
         known.names |= opened.names
 
@@ -152,39 +152,39 @@ class _Exposed:
         for span, ports in zip(self._terrain.outside.ends, self._outside, strict=True):
             if ports.any():
                 yield self._row(span, _Open(ports))
-        everybody = next((opened for who, opened in self._strangers.items() if who.anybody), self._nothing())
-        for who, opened in self._strangers.items():
-            if who.anybody:
+        everybody = next((opened for who, opened in self._unlisted.items() if who.whole_cluster), self._nothing())
+        for who, opened in self._unlisted.items():
+            if who.whole_cluster:
                 if opened.ports.any() or opened.names:
                     yield self._row(who, opened)
             elif not opened.within(everybody):
                 yield self._row(who, _Open(opened.ports | everybody.ports, opened.names | everybody.names))
 
-    def _row(self, who: Stranger | AddressSpan | Domain, opened: _Open) -> Exposure:
+    def _row(self, who: UnlistedPods | AddressSpan | Domain, opened: _Open) -> Exposure:
         return Exposure(
             pods=self._pods,
             direction=self._direction,
             who=who,
             ports=self._terrain.ports.said(opened.ports) if opened.ports.any() else "",
             names=tuple(sorted(opened.names, key=lambda one: (one[0].value, one[1]))),
-            known=isinstance(who, Stranger) and self._known(who),
+            known=isinstance(who, UnlistedPods) and self._known(who),
         )
 
-    def _known(self, who: Stranger) -> bool:
-        """Does a pod of the manifests carry the very labels that *who* has, in the one namespace that it names?"""
+    def _known(self, who: UnlistedPods) -> bool:
+        """Does a pod of the manifests have exactly the labels of *who*, in the one namespace that it names?"""
         if not who.namespace or who.pods.everything or who.pods.expressions:
             return False
         return bool(self._terrain.choose(who.namespace, None, who.pods).any())
 
 
-def _stranger(namespace: str, peer: Peer) -> Stranger:
+def _unlisted_pods(namespace: str, peer: Peer) -> UnlistedPods:
     pods = _sorted(peer.pods or Selector())
     if peer.namespaces is None:
-        return Stranger(namespace=namespace, namespaces=Selector(), pods=pods)
+        return UnlistedPods(namespace=namespace, namespaces=Selector(), pods=pods)
     labels = peer.namespaces.labels
     if len(labels) == 1 and not peer.namespaces.expressions and labels[0].key == NAMESPACE_NAME:
-        return Stranger(namespace=labels[0].value, namespaces=Selector(), pods=pods)
-    return Stranger(namespace="", namespaces=_sorted(peer.namespaces), pods=pods)
+        return UnlistedPods(namespace=labels[0].value, namespaces=Selector(), pods=pods)
+    return UnlistedPods(namespace="", namespaces=_sorted(peer.namespaces), pods=pods)
 
 
 def _sorted(selector: Selector) -> Selector:
@@ -193,8 +193,8 @@ def _sorted(selector: Selector) -> Selector:
     return Selector(labels=selector.labels, expressions=tuple(order))
 
 
-def _canonical(who: Stranger) -> Stranger:
-    """*who* in the one form in which equal ones are equal, whatever the order of the values that people wrote."""
+def _canonical(who: UnlistedPods) -> UnlistedPods:
+    """*who* in a canonical form, so that the order of values does not matter."""
 
     def plain(selector: Selector) -> Selector:
         return Selector(
@@ -202,4 +202,4 @@ def _canonical(who: Stranger) -> Stranger:
             expressions=tuple(replace(one, values=tuple(sorted(one.values))) for one in selector.expressions),
         )
 
-    return Stranger(namespace=who.namespace, namespaces=plain(who.namespaces), pods=plain(who.pods))
+    return UnlistedPods(namespace=who.namespace, namespaces=plain(who.namespaces), pods=plain(who.pods))

@@ -1,4 +1,4 @@
-"""Which hosts a sidecar knows: Services, and what ServiceEntries register, as far as its Sidecar lists them."""
+"""The hosts that a sidecar knows: Services, and the hosts of ServiceEntries, as far as its Sidecar lists them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def host_of(service: ServiceSeen) -> str:
 
 
 def may_see(sidecar: SidecarSeen | None, mine: str, namespace: str, host: str) -> bool:
-    """Does *sidecar*, of the namespace *mine*, list *host* of *namespace*? One without hosts lists all, as does none."""
+    """Does *sidecar*, of the namespace *mine*, list *host* of *namespace*? Without a Sidecar, or without hosts: all."""
     if sidecar is None or not sidecar.hosts:
         return True
     return any(_lists(one, mine, namespace, host) for one in sidecar.hosts)

@@ -1,4 +1,4 @@
-"""What stands before pods of the mesh: who may call them, and whether only with a certificate."""
+"""What the mesh requires of callers of its pods: who may call them, and whether a certificate is needed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Inbound:
     def say(
         self, source: End | None, called: Meshed, port: int, service: ServiceSeen | None, *, inside: Sure, known: Sure
     ) -> Iterator[MeshPart]:
-        """What is said of a connection to *port* of *called*, by *service* where that is not `None`.
+        """The mesh's answer about a connection to *port* of *called*, by *service* if that is not `None`.
 
         *inside*: is *source* in the mesh? *known*: does its sidecar know where the connection goes?
         """
@@ -35,25 +35,25 @@ class Inbound:
         mode, decider, unclear = self._mode(target, port)
         doubts = self._tls(source, target, service) if inside is not Sure.NO else []
         if inside is Sure.PERHAPS and isinstance(source, PodSet):
-            doubts.append(f"no manifest says whether namespace {source.namespace} is in the mesh")
-        # To what its sidecar does not know it sends what it gets, and that is plain text most of the time.
+            doubts.append(f"no manifest shows whether namespace {source.namespace} is in the mesh")
+        # A sidecar passes on traffic to unknown destinations unchanged, and that is plain text most of the time.
         proven = min(inside, Sure.PERHAPS if doubts or unclear or known is not Sure.YES else Sure.YES)
         if mode == "DISABLE" and not unclear:
             proven = Sure.NO
         if unclear:
             yield MeshPart(Sure.PERHAPS, doubts=unclear)
         elif mode == "STRICT" and decider is not None:
-            spoken = f", which {named(source)} does not speak" if proven is Sure.NO else ""
-            text = f"asks for mutual TLS of whoever calls {target.title}{spoken}"
+            spoken = f", but {named(source)} does not use it" if proven is Sure.NO else ""
+            text = f"requires mutual TLS of callers of {target.title}{spoken}"
             part = MeshPart(proven, [reason(Direction.INGRESS, proven is not Sure.NO, decider, text)])
             if proven is Sure.PERHAPS:
-                unsure = f"{place(decider.at)}: {decider.title} asks for mutual TLS, and {named(source)} may send plain text"
+                unsure = f"{place(decider.at)}: {decider.title} requires mutual TLS, but {named(source)} may send plain text"
                 part.doubts = doubts or [unsure]
             yield part
         yield from self._authorized(source, called, port, proven, doubts + unclear)
 
     def _mode(self, pods: PodSet, port: int) -> tuple[str, PeerAuthenticationSeen | None, list[str]]:
-        """The mode of mutual TLS on *port* of *pods*, who says so, and why that is not certain."""
+        """The mode of mutual TLS on *port* of *pods*, the object that sets it, and why that is not certain."""
         said = self._mesh.peer_authentications
         mine = [one for one in said if one.namespace == pods.namespace and one.selector and selects(one.selector, pods)]
         stages = (
@@ -66,7 +66,7 @@ class Inbound:
             if len(stage) > 1:
                 first, second = stage[0], stage[1]
                 doubts.append(
-                    f"{place(second.at)}: {second.title} and {first.title} are for the same pods; the older one counts"
+                    f"{place(second.at)}: {second.title} and {first.title} select the same pods; the older one counts"
                 )
             for one in stage[:1]:
                 mode = one.mode
@@ -78,14 +78,14 @@ class Inbound:
         return "PERMISSIVE", None, doubts
 
     def _tls(self, source: End | None, target: PodSet, service: ServiceSeen | None) -> list[str]:
-        """DestinationRules that may have the caller speak something else than mutual TLS of the mesh."""
+        """DestinationRules that may make the caller use something else than the mesh's mutual TLS."""
         names = {host_of(service)} if service is not None else {host_of(one) for one in self._services_of(target)}
         near = (source.namespace if isinstance(source, PodSet) else "", target.namespace, self._root)
         doubts = []
         for one in self._mesh.destination_rules:
             odd = [mode for mode in one.modes if mode != "ISTIO_MUTUAL"]
             if odd and one.namespace in near and any(_means(one, name) for name in names):
-                doubts.append(f"{place(one.at)}: {one.title} has callers of {one.host} speak {odd[0]}")
+                doubts.append(f"{place(one.at)}: {one.title} makes callers of {one.host} use {odd[0]}")
         return doubts
 
     def _services_of(self, target: PodSet) -> Iterator[ServiceSeen]:
@@ -105,12 +105,12 @@ class Inbound:
         about = [one for one in self._mesh.authorizations if self._is_about(one, called)]
         for one in about:
             if one.targeted:
-                text = f"{place(one.at)}: {one.title} is for a waypoint, and whether that is on the way is not told"
+                text = f"{place(one.at)}: {one.title} is for a waypoint, but it is not known whether the waypoint is on the way"
                 yield MeshPart(Sure.PERHAPS, doubts=[text])
         about = [one for one in about if not one.targeted]
         for one in (one for one in about if one.action is MeshAction.CUSTOM):
             if some(means(rule, caller, port, one.namespace) for rule in one.rules) is not Sure.NO:
-                text = f"{place(one.at)}: {one.title} asks somebody else (CUSTOM), who is not known here"
+                text = f"{place(one.at)}: {one.title} lets an external service decide (CUSTOM), whose answer is not known"
                 yield MeshPart(Sure.PERHAPS, doubts=[text])
         yield _denied([one for one in about if one.action is MeshAction.DENY], caller, port, doubts)
         allowing = [one for one in about if one.action is MeshAction.ALLOW]
@@ -126,7 +126,7 @@ class Inbound:
 
 
 def _means(rule: DestinationRuleSeen, host: str) -> bool:
-    """Is *host* what *rule* is about? A short name stands in the rule's own namespace."""
+    """Is *host* the host of *rule*? A short name means the rule's own namespace."""
     if rule.host.startswith("*"):
         return host.endswith(rule.host[1:])
     return host in (rule.host, f"{rule.host}.svc.cluster.local", f"{rule.host}.{rule.namespace}.svc.cluster.local")
@@ -141,7 +141,7 @@ def _denied(denying: list[AuthorizationSeen], caller: MeshCaller, port: int, dou
             if found is Sure.YES:
                 part.reasons.append(by(one, rule.field, rule.at, False, f"denies it by {rule.field}"))
             elif found is Sure.PERHAPS:
-                text = f"{place(rule.at)}: {one.title} may deny it by {rule.field}: that hangs on what is not told here"
+                text = f"{place(rule.at)}: {one.title} may deny it by {rule.field}, depending on facts that are not known here"
                 part.doubts += [text, *doubts]
     return part
 
@@ -154,10 +154,10 @@ def _let_in(allowing: list[AuthorizationSeen], caller: MeshCaller, port: int, ta
         if answer is Sure.YES:
             part.reasons.append(by(one, rule.field, rule.at, True, f"allows it by {rule.field}"))
         elif answer is Sure.PERHAPS and part.answer is Sure.PERHAPS:
-            text = f"{place(rule.at)}: {one.title} may allow it by {rule.field}: that hangs on what is not told here"
+            text = f"{place(rule.at)}: {one.title} may allow it by {rule.field}, depending on facts that are not known here"
             part.doubts += [text, *doubts]
     if part.answer is Sure.NO:
-        part.reasons = [by(one, "", one.at, False, f"guards {target.title}, and no rule allows it") for one in allowing]
+        part.reasons = [by(one, "", one.at, False, f"selects {target.title}, and no rule allows it") for one in allowing]
     return part
 
 

@@ -1,8 +1,8 @@
-"""What the mesh (Istio) says of one connection, on top of what policies of the network say.
+"""What the mesh (Istio) decides about one connection, in addition to the network policies.
 
-A sidecar of who calls may hold the connection back (Sidecar, ServiceEntry, outboundTrafficPolicy). What stands before the
-called pods may ask for mutual TLS (PeerAuthentication), and for somebody who may (AuthorizationPolicy: CUSTOM, then DENY, then
-ALLOW). Only TCP goes through the mesh. Pods outside of it know nothing of it.
+The caller's sidecar may block the connection (Sidecar, ServiceEntry, outboundTrafficPolicy). The proxy of the called pods may
+require mutual TLS (PeerAuthentication), and an authorised caller (AuthorizationPolicy: CUSTOM, then DENY, then ALLOW). Only TCP
+goes through the mesh. It does not affect pods outside of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reach.meshed import Meshed, meshed
 from reach.sure import Sure
 
 ROOT = "istio-system"
-"""Where policies hold for the whole mesh, unless its settings say otherwise."""
+"""The namespace whose policies apply to the whole mesh, unless its settings say otherwise."""
 
 
 class MeshLayer:
@@ -32,15 +32,15 @@ class MeshLayer:
         self._outbound, self._inbound = Outbound(network, self._root), Inbound(network, self._root)
 
     def say(self, source: End | None, target: End, protocol: Protocol, port: int, service: ServiceSeen | None) -> MeshSaid:
-        """May *source* open a connection to *port* of *target*, which it calls by *service* where that is not `None`?
+        """May *source* open a connection to *port* of *target*, which it calls by *service* if that is not `None`?
 
-        No *source* is somebody outside, whose address nobody knows.
+        Without *source*, the caller is outside and its address is not known.
         """
         if protocol is not Protocol.TCP:
             return MeshSaid(allowed=True)
         calling, called = self._inside.get(id(source)), self._inside.get(id(target))
         parts = list(self._perhaps_inside(source, target))
-        known = Sure.YES  # without a sidecar the mesh finds out who is called from where the connection goes
+        known = Sure.YES  # without a sidecar, the mesh finds the target from the connection's destination
         if calling is not None and not calling.ambient:
             out, known = self._outbound.say(calling.pods, target, port, service)
             parts.append(out)
@@ -58,23 +58,23 @@ class MeshLayer:
         return Sure.NO if told else Sure.PERHAPS
 
     def _perhaps_inside(self, source: End | None, target: End) -> Iterator[MeshPart]:
-        """Pods of which nobody says whether they are in the mesh, where what holds for all of it would hold for them, too."""
+        """Pods that may be in the mesh (no manifest shows it), if rules for the whole mesh would apply to them, too."""
         said = self._mesh
         rules = [one.namespace for one in said.peer_authentications] + [one.namespace for one in said.authorizations]
         outbound = self._root in [one.namespace for one in said.sidecars if one.selector is None]
         for end, asked in ((source, outbound), (target, self._root in rules)):
             if asked and isinstance(end, PodSet) and self._sure(end) is Sure.PERHAPS:
-                what = f"no manifest says whether namespace {end.namespace} is in the mesh"
-                yield MeshPart(Sure.PERHAPS, doubts=[f"{what}, for all of which {self._root} has rules"])
+                what = f"no manifest shows whether namespace {end.namespace} is in the mesh"
+                yield MeshPart(Sure.PERHAPS, doubts=[f"{what}, and {self._root} has rules for the whole mesh"])
 
     def _listens(self, called: Meshed) -> Iterator[MeshPart]:
         sidecar, _ = self._outbound.sidecar(called.pods)
         if sidecar is not None and sidecar.listens and not called.ambient:
-            text = f"{sidecar.title} has listeners of its own for what comes in, which are not looked into"
+            text = f"{sidecar.title} has its own listeners for incoming traffic, which are not checked"
             yield MeshPart(Sure.PERHAPS, doubts=[f"{place(sidecar.at)}: {text}"])
 
     def _bypassed(self, members: Iterator[Meshed]) -> Iterator[MeshPart]:
         for one in members:
             if one.pods.bypasses and not one.ambient:
-                text = f"{one.pods.title} takes packets out of its sidecar ({one.pods.bypasses[0]})"
+                text = f"some traffic of {one.pods.title} bypasses its sidecar ({one.pods.bypasses[0]})"
                 yield MeshPart(Sure.PERHAPS, doubts=[f"{place(one.pods.at)}: {text}"])

@@ -1,4 +1,4 @@
-"""What a sidecar lets its own pods call: what is registered and listed, or whatever they like."""
+"""What a sidecar lets its own pods call: registered and listed hosts only, or any host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Outbound:
         self._services = Services(network)
 
     def say(self, pods: PodSet, target: End, port: int, service: ServiceSeen | None) -> tuple[MeshPart, Sure]:
-        """What the sidecar of *pods* says, and how sure it is that it knows where the connection goes."""
+        """The decision of the sidecar of *pods*, and whether it knows the connection's destination."""
         sidecar, doubts = self.sidecar(pods)
         if isinstance(target, PodSet):
             called = [service] if service is not None else list(self.leading(target, port))
@@ -30,7 +30,7 @@ class Outbound:
         else:
             known, name = registered(self._mesh.service_entries, sidecar, pods.namespace, str(target), port), f"{target}"
         if sidecar is not None and sidecar.by_port:
-            doubts.append(f"{place(sidecar.at)}: {sidecar.title} lists hosts for single ports, which is not looked into")
+            doubts.append(f"{place(sidecar.at)}: {sidecar.title} lists hosts for single ports, which is not checked")
             known = Sure.PERHAPS
         if known is Sure.YES:
             reasons = (
@@ -40,7 +40,7 @@ class Outbound:
         return self._unregistered(sidecar, name, known, doubts), known
 
     def _unregistered(self, sidecar: SidecarSeen | None, name: str, known: Sure, doubts: list[str]) -> MeshPart:
-        """What becomes of a connection to *name*, which the sidecar does not know for certain."""
+        """What happens to a connection to *name*, which the sidecar may not know."""
         mode = sidecar.outbound if sidecar is not None else ""
         decider: SidecarSeen | None = sidecar if mode else None
         at = decider.at if decider is not None else None
@@ -52,10 +52,10 @@ class Outbound:
         if mode == "REGISTRY_ONLY":
             narrows = decider is None and sidecar is not None and sidecar.hosts
             lister = f" by {sidecar.title} ({place(sidecar.at)})" if narrows and sidecar is not None else ""
-            text = f"{title} lets out only what is registered and listed (REGISTRY_ONLY), and {name} is not{lister}"
+            text = f"{title} allows only registered and listed hosts (REGISTRY_ONLY), and {name} is not one{lister}"
             if known is Sure.PERHAPS and not doubts:
                 doubts.append(
-                    f"{place(at)}: a ServiceEntry may register {name} by a host name, whose addresses no manifest tells"
+                    f"{place(at)}: a ServiceEntry may register {name} by a host name, whose addresses no manifest shows"
                 )
             answer = Sure.PERHAPS if known is Sure.PERHAPS or doubts else Sure.NO
             reason = Reason(
@@ -69,14 +69,14 @@ class Outbound:
             )
             return MeshPart(answer, [] if answer is Sure.PERHAPS else [reason], doubts)
         if not mode:
-            doubts.append(f"no manifest says the mesh's outboundTrafficPolicy, so {name} was taken to be let out (ALLOW_ANY)")
+            doubts.append(f"no manifest shows the mesh's outboundTrafficPolicy, so {name} counts as allowed (ALLOW_ANY)")
             return MeshPart(Sure.PERHAPS, [], doubts)
-        text = f"{title} lets out what nobody registered ({mode})"
+        text = f"{title} allows unregistered hosts ({mode})"
         reason = Reason(layer=Layer.MESH, direction=Direction.EGRESS, allows=True, policy=title, rule="", at=at, text=text)
         return MeshPart(Sure.PERHAPS if doubts else Sure.YES, [reason], doubts)
 
     def sidecar(self, pods: PodSet) -> tuple[SidecarSeen | None, list[str]]:
-        """The Sidecar that configures *pods*; in the order that Istio looks for it."""
+        """The Sidecar that configures *pods*, searched in Istio's order."""
         own = [one for one in self._mesh.sidecars if one.namespace == pods.namespace]
         stages = (
             [one for one in own if one.selector is not None and selects(one.selector, pods)],
@@ -87,7 +87,7 @@ class Outbound:
         doubts = []
         if len(found) > 1:
             doubts.append(
-                f"{place(found[1].at)}: {found[1].title} and {found[0].title} are for the same pods, which is undefined"
+                f"{place(found[1].at)}: {found[1].title} and {found[0].title} select the same pods, which is undefined"
             )
         return (found[0] if found else None), doubts
 

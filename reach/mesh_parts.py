@@ -1,4 +1,4 @@
-"""What parts of the mesh say of a connection, and all of them together."""
+"""The answers of the parts of the mesh about a connection, and their combination."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reach.sure import Sure, every
 
 @dataclass(slots=True)
 class MeshPart:
-    """What one part of the mesh says: whether it lets the connection through, the reasons, and why that is not certain."""
+    """The answer of one part of the mesh: whether it allows the connection, the reasons, and why that is not certain."""
 
     answer: Sure
     reasons: list[Reason] = field(default_factory=list)
@@ -23,7 +23,7 @@ class MeshPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshSaid:
-    """The mesh's answer. ``reasons`` and ``doubts`` are empty where no pod of the mesh is part of the connection."""
+    """The mesh's answer. ``reasons`` and ``doubts`` are empty if no pod of the mesh is part of the connection."""
 
     allowed: bool
     reasons: tuple[Reason, ...] = ()
@@ -36,7 +36,7 @@ def reason(direction: Direction, allows: bool, one: SidecarSeen | PeerAuthentica
 
 
 def together(parts: list[MeshPart]) -> MeshSaid:
-    """All parts together: where one says no, only that counts."""
+    """The answer of all parts: if one says no, only that counts."""
     answer = every(one.answer for one in parts)
     deciding = [one for one in parts if one.answer is Sure.NO] if answer is Sure.NO else parts
     doubts = [doubt for one in deciding for doubt in one.doubts] if answer is Sure.PERHAPS else []

@@ -1,7 +1,7 @@
-"""Does a rule of an AuthorizationPolicy mean this connection? By what packets and certificates tell, not by what is asked.
+"""Does a rule of an AuthorizationPolicy match this connection? Judged by packets and certificates, not by requests.
 
 From Istio's reference: of ``from`` one source, of ``to`` one operation and of ``when`` every condition must match; in each
-every field. A value may end or begin with ``*``. What only a request tells (method, path, host, token) is PERHAPS.
+every field. A value may end or begin with ``*``. What only a request shows (method, path, host, token) is PERHAPS.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from reach.addresses import Address, span
 from reach.sure import Sure, every, some, sure
 
 _TRUST = "cluster.local"
-"""The trust domain that stands for the mesh's own, whatever it is called."""
+"""The alias for the mesh's own trust domain, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshCaller:
     """Who opens a connection, as the mesh knows it.
 
-    ``proven``: the connection carries a certificate that says so. ``namespace`` and ``account`` are empty for who is no pod;
-    an ``account`` may be empty for a pod, too, where nobody says which it has. ``address`` is that of who is no pod.
+    ``proven``: the connection has a certificate of the caller. ``namespace`` and ``account`` are empty for a caller that is not
+    a pod; ``account`` may be empty for a pod, too, if no manifest shows it. ``address`` is that of a caller that is not a pod.
     """
 
     proven: Sure
@@ -79,12 +79,12 @@ def _principal(value: str, caller: MeshCaller) -> Sure:
     path = f"/ns/{caller.namespace}/sa/{caller.account}"
     if _fits(value, _TRUST + path):
         return caller.proven
-    # A certificate says the mesh's own name of its trust domain, which no manifest that is read tells.
+    # A certificate has the mesh's own name of its trust domain, which no manifest shows.
     return every((caller.proven, Sure.PERHAPS)) if _fits_somewhere(value, path) else Sure.NO
 
 
 def _fits_somewhere(pattern: str, path: str) -> bool:
-    """Does *pattern* fit some trust domain with *path* behind it?"""
+    """Does *pattern* match some trust domain followed by *path*?"""
     if pattern.endswith("*"):
         _, slash, rest = pattern[:-1].partition("/")
         return not slash or path.startswith(f"/{rest}")

@@ -16,10 +16,10 @@ class Meshed:
 
 
 def meshed(network: Network) -> tuple[Meshed, ...]:
-    """The pods that a mesh takes in, in the order of the manifests.
+    """The pods that are in a mesh, in the order of the manifests.
 
-    A namespace that no manifest declares may carry the labels, too; where a manifest puts any object of the mesh into it, its
-    pods count as in the mesh.
+    A namespace that no manifest declares may have the labels, too. If a manifest puts an object of the mesh into it, its pods
+    count as in the mesh.
     """
     labels = {one.name: {label.key: label.value for label in one.labels} for one in network.namespaces}
     declared = {one.name for one in network.namespaces if one.declared}

@@ -1,7 +1,7 @@
-"""Ways in from outside, each with what it opens: which pods, on which ports, under which names, to whom, and by which rules.
+"""Ways in from outside, each with what it opens: which pods, ports and names, for which callers, and by which rules.
 
-A Service that nodes or a load balancer show, and a port of the node, hand packets on from addresses outside. An Ingress or a
-route is served by pods of its own, which must be let in like others: there ``sources`` is empty, and the rules say who may.
+A Service on nodes or a load balancer, and a port of the node, forward packets from addresses outside. An Ingress or a route is
+served by its own pods, which policies must allow like others: there ``sources`` is empty, and the rules say which callers may.
 """
 
 from __future__ import annotations
@@ -41,12 +41,11 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """One way in to one kind of pods. ``how`` says it in words, ``at`` is where it is written.
+    """One way in to one kind of pods. ``how`` describes it, ``at`` is its place in the manifests.
 
-    ``hosts`` are the names under which it is asked for, ``listeners`` those of Gateways that take it. ``protocol`` and ``port``
-    are the pods' own; ``port`` is 0 for every port, ``pods`` is empty where none of
-    these manifests are meant. ``open``: policies and the mesh let somebody come this way. ``doubts`` say
-    why that is not certain.
+    ``hosts`` are its host names, ``listeners`` those of Gateways that accept it. ``protocol`` and ``port`` are the pods' own;
+    ``port`` is 0 for every port, ``pods`` is empty if no pods of these manifests are meant. ``open``: policies and the mesh
+    allow some caller this way. ``doubts`` say why that is not certain.
     """
 
     how: str
@@ -82,8 +81,8 @@ def openings(network: Network) -> Iterator[Opening]:
 
 
 def _on_node(how: str, at: Location, pods: PodSet, protocol: Protocol, port: int) -> Opening:
-    """Pods in the network of their node: policies do not reliably hold for them."""
-    doubt = f"{_place(pods.at)}: {pods.title} uses the network of its node, where policies do not reliably hold"
+    """Pods in the network of their node: policies may not apply to them."""
+    doubt = f"{_place(pods.at)}: {pods.title} uses the network of its node, so policies may not apply to it"
     return Opening(how=how, at=at, pods=pods.title, protocol=protocol, port=port, open=True, sources=(ANY,), doubts=(doubt,))
 
 
@@ -114,7 +113,7 @@ class _Openings:
             open_now, doubts = said.allowed, list(said.doubts)
             rules += said.reasons
             if not whole and way.service is not None:
-                text = "nodes may put their own address in place of the client's, so what rules say of addresses may not hold"
+                text = "nodes may replace the client's address by their own, so rules about addresses may not apply"
                 doubts.append(f"{_place(way.at)}: {text}")
         return Opening(
             how=way.how,
@@ -169,7 +168,7 @@ class _Openings:
         return [span for span, let in zip(world.terrain.outside.spans, row, strict=False) if let]
 
     def _rules(self, pods: PodSet, protocol: Protocol, port: int) -> Iterator[Reason]:
-        """The rules that let anybody come to *port* of *pods*; else the policies that close it, or that there are none."""
+        """The rules that allow a caller to *port* of *pods*; else the policies that close it; else that no policy does."""
         world = self._world
         mine, piece = world.position(pods), world.terrain.ports.position(protocol, port)
         about = list(world.about(mine))
@@ -181,11 +180,11 @@ class _Openings:
         ]
         letting = [(policy, rule) for policy, rule in hits if rule.action is Action.ALLOW]
         for policy, rule in letting:
-            text = f"{policy.title} lets in by {rule.field}"
+            text = f"{policy.title} allows it by {rule.field}"
             yield Reason(direction=Direction.INGRESS, allows=True, policy=policy.title, rule=rule.field, at=rule.at, text=text)
         closing = [policy for policy, _ in about if Direction.INGRESS in policy.directions]
         for policy in closing if not letting else ():
-            text = f"{policy.title} closes it, and no rule opens it"
+            text = f"{policy.title} closes it, and no rule allows it"
             yield Reason(direction=Direction.INGRESS, allows=False, policy=policy.title, rule="", at=policy.at, text=text)
         if not closing:
             text = f"no policy closes {pods.title} for ingress"
@@ -200,7 +199,7 @@ def _unattached(route: str, found: Attachment) -> Reason:
 
 
 def _ranges(spans: list[AddressSpan]) -> Iterator[str]:
-    """*spans*, which are in order, those together that touch."""
+    """*spans*, which are in order, with adjacent ones joined."""
     merged: list[AddressSpan] = []
     for one in spans:
         if merged and (merged[-1].version, merged[-1].last + 1) == (one.version, one.first):

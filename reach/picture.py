@@ -1,8 +1,8 @@
-"""A network gathered into what fits on one picture: groups of workloads that nothing tells apart, and who may call whom.
+"""A network grouped so that it fits on one picture: groups of workloads that nothing distinguishes, and allowed calls.
 
-Gathering goes only as far as it must: first every workload stands for itself, then workloads of one namespace that may do
-the same, then those of all namespaces, then whole namespaces, of which any pod speaks for all, at last the first of these and
-all others as one.
+Grouping goes only as far as needed. First every workload is alone; then workloads of one namespace that may do the same are one
+group; then those of all namespaces; then whole namespaces, whose pods count together; at last the first namespaces, and all
+others as one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_LINKS = 300
 
 
 class Gathered(Enum):
-    """What one group stands for."""
+    """What one group means."""
 
     WORKLOAD = "one workload"
     ALIKE = "workloads of one namespace that may do the same"
@@ -41,7 +41,7 @@ class Gathered(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadGroup:
-    """Ends that are drawn as one. ``namespace`` is empty for addresses outside and where several are gathered.
+    """Ends that are drawn as one. ``namespace`` is empty for addresses outside and for groups of several namespaces.
 
     ``members`` are titles of workloads, or ranges of addresses, in order.
     """
@@ -63,8 +63,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """Groups in the order of namespaces, what is outside last; links in the order of groups. ``served`` are the Services
-    beneath the groups, and the ways in.
+    """Groups in the order of namespaces, with addresses outside last; links in the order of groups.
+
+    ``served`` are the Services below the groups, and the ways in.
     """
 
     gathered: Gathered
@@ -75,7 +76,7 @@ class Picture:
 
 
 def picture(network: Network) -> Picture:
-    """The picture of *network*, with as little gathered as leaves it readable."""
+    """The picture of *network*, grouped only as much as needed to keep it readable."""
     world = World(network)
     world.effort.hold(world.ends**2 * len(world.port_classes))
     tables = [world.pairs(one) for one in world.port_classes]
@@ -127,7 +128,7 @@ _LEVELS = (
     (Gathered.REST, 30, 12),
     (Gathered.REST, 8, 8),
 )
-"""How far to gather: groups of workloads, and of addresses, at most. Between the last no more than `MOST_LINKS` links fit."""
+"""Levels of grouping: at most this many groups of workloads, and of addresses. At the last level `MOST_LINKS` links fit."""
 
 
 def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> WorkloadGroup:
@@ -144,13 +145,13 @@ def _named(titles: list[str], where: dict[str, str], *, whole: bool) -> Workload
 
 
 def _short(title: str) -> str:
-    """``Deployment shop/web`` as it is called within its namespace."""
+    """``Deployment shop/web`` by its name within its namespace."""
     kind, _, name = title.partition(" ")
     return f"{name.rpartition('/')[2]} ({kind})"
 
 
 def _outside(world: World, tables: list[Flags]) -> list[tuple[WorkloadGroup, list[int]]]:
-    """Ranges of addresses and host names, those together that no pod tells apart, the most addresses last."""
+    """Ranges of addresses and host names, joined if no pod distinguishes them, the most addresses last."""
     pods = len(world.first_of_class)
     alike: dict[tuple[bool, bytes], list[int]] = {}
     count = len(world.terrain.outside.ends)
@@ -168,7 +169,7 @@ def _outside(world: World, tables: list[Flags]) -> list[tuple[WorkloadGroup, lis
 
 
 def _fewer(found: list[tuple[WorkloadGroup, list[int]]], most: int) -> list[tuple[WorkloadGroup, list[int]]]:
-    """*found*, where it is more than *most* with the middle as one, for which a line means that some of its addresses may."""
+    """*found*; if there are more than *most*, the middle is one group, whose lines mean that some of its addresses may."""
     if len(found) <= most:
         return found
     middle = found[most - 2 : -1]
@@ -194,7 +195,7 @@ def _links(world: World, tables: list[Flags], groups: list[tuple[WorkloadGroup, 
     for row, (_, ends) in enumerate(groups):
         members[row, ends] = 1
     opened: dict[tuple[int, int], list[int]] = {}
-    # A product of matrices makes some ten steps in a nanosecond.
+    # A matrix product does some ten steps in a nanosecond.
     world.effort.spend(len(tables) * (world.ends**2 * (len(groups) // 10 + 5)), steps=10 * len(tables) * len(groups))
     for port_class, table in enumerate(tables):
         for source, target in np.argwhere((members @ table.astype(np.float32) @ members.T) > 0).tolist():

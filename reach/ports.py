@@ -1,4 +1,4 @@
-"""Ports, cut into the ranges that no rule tells apart, and sets of them in words."""
+"""Ports, cut into the ranges that no rule distinguishes, and sets of them in words."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PortSpace:
         return flags
 
     def position(self, protocol: Protocol, number: int) -> int:
-        """Where the piece is that holds the port *number*."""
+        """The position of the range that holds the port *number*."""
         return self._before[protocol] + bisect_right(self._starts[protocol], number) - 1
 
     def said(self, flags: Flags) -> str:

@@ -1,4 +1,4 @@
-"""*May this one talk to that one?* asked by name; answered with reasons, and with what keeps the answer from being certain."""
+"""*May this end connect to that one?* asked by name; answered with reasons, and with the doubts about the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reach.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One pair of ends that the question meant. ``port`` is 0 where the target has no port of the name that was asked for."""
+    """One pair of ends of the question. ``port`` is 0 if the target has no port of the given name."""
 
     source: str
     target: str
@@ -28,7 +28,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``allowed`` where any of the connections is. ``doubts`` are sentences; an answer without doubts is certain."""
+    """``allowed`` if any of the connections is. ``doubts`` are sentences; an answer without doubts is certain."""
 
     allowed: bool
     connections: tuple[Connection, ...]
@@ -36,9 +36,9 @@ class Answer:
 
 
 def ask(network: Network, source: str, target: str) -> Answer:
-    """May *source* (``NAMESPACE/NAME``) open a connection to *target* (``NAME:PORT``)? Raises `Refused` for names of nothing.
+    """May *source* (``NAMESPACE/NAME``) open a connection to *target* (``NAME:PORT``)? Raises `Refused` for unknown names.
 
-    Whether anything listens there is not asked.
+    It is not checked whether anything listens there.
     """
     origins = sources(network, source)
     near = next((one.namespace for one in origins if isinstance(one, PodSet)), "")
@@ -90,7 +90,7 @@ def _title(end: End) -> str:
 
 
 def said_doubts(network: Network, harmless: Collection[str] = ()) -> Iterator[str]:
-    """In sentences, whatever keeps answers about *network* from being certain. *harmless* kinds are known to move no packet."""
+    """Sentences about what makes answers about *network* uncertain. *harmless* kinds are known not to affect traffic."""
     for one in (*network.unread, *network.refused, *doubts(network, harmless)):
         place = f"{one.at.path}:{one.at.line}" if one.at.line else one.at.path
         field = f"{one.about} {one.field}".strip() if one.field else ""
@@ -101,7 +101,7 @@ def _of_nodes(ends: list[PodSet]) -> Iterator[str]:
     for pods in {id(one): one for one in ends}.values():
         if pods.host_network:
             where = f"{pods.at.path}:{pods.at.line}"
-            yield f"{where}: {pods.title} uses the network of its node, where policies do not reliably hold"
+            yield f"{where}: {pods.title} uses the network of its node, so policies may not apply to it"
 
 
 def _may_be_addressed(world: World, source: End, door: NamedPort) -> Iterator[str]:
@@ -119,16 +119,16 @@ def _may_be_addressed(world: World, source: End, door: NamedPort) -> Iterator[st
                 for peer in clause.rule.peers:
                     if peer.block is not None and peer.block.cidr:
                         where = f"{peer.at.path}:{peer.at.line}"
-                        yield f"{where}: {clause.policy.title} names {peer.block.cidr}, in which pods may lie, too"
+                        yield f"{where}: {clause.policy.title} names {peer.block.cidr}, which may also hold addresses of pods"
 
 
 def _may_be_answered(world: World, source: End, door: NamedPort) -> Iterator[str]:
-    """Rules by host name that would open a closed connection to an address, if a name is answered with it."""
+    """Rules by host name that would open a closed connection to an address, if DNS answers with that address."""
     if not isinstance(source, PodSet) or isinstance(door.end, PodSet | Domain) or not door.port:
         return
     decision = decide(world, source, door.end, door.protocol, door.port)
     if decision.allowed or any(one.rule for one in decision.reasons):
-        return  # open, or denied by a rule of its own, whatever the name stands for
+        return  # open, or denied by a rule of its own, whatever the name resolves to
     mine = world.position(source)
     piece = world.terrain.ports.position(door.protocol, door.port)
     for clause in (clause for _, clauses in world.about(mine) for clause in clauses):
@@ -136,4 +136,4 @@ def _may_be_answered(world: World, source: End, door: NamedPort) -> Iterator[str
             for peer in clause.rule.peers:
                 if peer.domain and clause.rule.action is not Action.DENY:
                     where = f"{peer.at.path}:{peer.at.line}"
-                    yield f"{where}: {clause.policy.title} names {peer.domain}, which may be at {door.end}"
+                    yield f"{where}: {clause.policy.title} names {peer.domain}, which may resolve to {door.end}"

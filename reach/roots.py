@@ -1,4 +1,4 @@
-"""The workload that pods come from in the end: pods and what made them are one and the same to whoever declared them."""
+"""The workload that pods finally come from: for the author of a workload, its pods and its owner objects are the same."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_ABOVE = 5
 
 
 def roots(network: Network) -> tuple[str, ...]:
-    """For each of the network's pods the title of its workload: Pods and ReplicaSets are made by what their owners name."""
+    """For each of the network's pods the title of its workload, found by the owners of Pods and ReplicaSets."""
     by_name = {f"{one.kind}/{one.namespace}/{one.name}": one for one in network.pods}
     return tuple(_root(one, by_name) for one in network.pods)
 
@@ -28,7 +28,7 @@ def _root(pods: PodSet, by_name: Mapping[str, PodSet]) -> str:
 
 
 def _without_hash(pods: PodSet, kind: str, name: str) -> str:
-    """The owner that is not among the objects; a ReplicaSet named by a template's hash is its Deployment's."""
+    """An owner that is not among the objects; a ReplicaSet whose name ends in a template's hash belongs to a Deployment."""
     hashed = next((label.value for label in pods.labels if label.key == "pod-template-hash"), "")
     if kind == "ReplicaSet" and hashed and name.endswith(f"-{hashed}"):
         return f"Deployment {pods.namespace}/{name.removesuffix(f'-{hashed}')}"

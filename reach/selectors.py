@@ -1,4 +1,4 @@
-"""Label selectors over many labelled things at once: each answer is one array of booleans, kept for the next who asks."""
+"""Label selectors over many labelled objects at once: each answer is one array of booleans, kept for the next caller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Flags: TypeAlias = "NDArray[np.bool_]"
 
 
 class Labelled:
-    """Things with labels, by position."""
+    """Objects with labels, by position."""
 
     def __init__(self, labels: Iterable[tuple[Label, ...]]) -> None:
         self._values: dict[str, dict[str, list[int]]] = {}
@@ -30,7 +30,7 @@ class Labelled:
         self._known: dict[Requirement | Label, Flags] = {}
 
     def select(self, selector: Selector) -> Flags:
-        """Which of the things *selector* selects."""
+        """Which of the objects *selector* selects."""
         chosen = np.ones(self.size, dtype=np.bool_)
         for label in selector.labels:
             chosen &= self._satisfy(label)
@@ -51,7 +51,7 @@ class Labelled:
         match asked.operator:
             case Operator.IN:
                 return self._at(asked.values, by_value)
-            case Operator.NOT_IN:  # holds for things without the key, too
+            case Operator.NOT_IN:  # matches objects without the key, too
                 return ~self._at(asked.values, by_value)
             case Operator.EXISTS:
                 return self._at(by_value, by_value)

@@ -1,4 +1,4 @@
-"""Answers of which some are not certain: no, perhaps, yes. The lower counts where all must hold, the higher where one must."""
+"""Answers that may be uncertain: no, perhaps, yes. If all must be true, the lowest counts; if one must, the highest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Sure(IntEnum):
-    """How sure it is that something holds."""
+    """How sure it is that something is true."""
 
     NO = 0
     PERHAPS = 1
@@ -15,7 +15,7 @@ class Sure(IntEnum):
 
     @property
     def turned(self) -> Sure:
-        """How sure it is that it does not hold."""
+        """How sure it is that it is not true."""
         return Sure(2 - self)
 
 
@@ -24,10 +24,10 @@ def sure(holds: bool) -> Sure:
 
 
 def every(answers: Iterable[Sure]) -> Sure:
-    """All of them: YES where there are none."""
+    """All of them; YES for an empty list."""
     return min(answers, default=Sure.YES)
 
 
 def some(answers: Iterable[Sure]) -> Sure:
-    """At least one of them: NO where there are none."""
+    """At least one of them; NO for an empty list."""
     return max(answers, default=Sure.NO)

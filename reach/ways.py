@@ -1,7 +1,7 @@
-"""Services, and the ways in through them, as a picture shows them: beneath the workloads that they lead to.
+"""Services, and the ways in through them, as a picture shows them: below the workloads that they lead to.
 
-What is drawn of a way in is where it leads, not whether policies let its traffic through: for an Ingress or a route that comes
-from the pods of a controller, which no manifest need name.
+The picture shows where a way in leads, not whether policies allow its traffic: for an Ingress or a route, that traffic comes
+from the pods of a controller, which may be in no manifest.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from reach.entries import Services, WayIn, entries
 from reach.roots import roots
 
 MOST_ROWS = 4
-"""Rows of Services beneath one group; what is left is counted in one more."""
+"""Rows of Services below one group; the rest is counted in one more row."""
 MOST_ENTRANCES = 30
 MOST_LEADS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
-    """Ways in that are drawn as one. ``leads`` are positions of groups, each with the row beneath it that is meant."""
+    """Ways in that are drawn as one. ``leads`` are positions of groups, each with the row below it."""
 
     title: str
     detail: str
@@ -30,7 +30,7 @@ class Entrance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedPods:
-    """``rows`` are those beneath each group, by its position."""
+    """``rows`` are those below each group, by its position."""
 
     rows: tuple[tuple[str, ...], ...]
     entrances: tuple[Entrance, ...]
@@ -110,7 +110,7 @@ def _port(entry: WayIn, service: ServiceSeen) -> ServicePort | None:
 
 
 def _gathered(leads: list[_Lead], short: Mapping[tuple[int, str], str]) -> tuple[Entrance, ...]:
-    """Each way by itself; where these are too many, those of a kind in one namespace together, at last all of a kind."""
+    """Each way alone; if there are too many, those of one kind in one namespace together; then all of one kind."""
     keys: tuple[Callable[[_Lead], tuple[str, ...]], ...] = (
         lambda one: (one.title, one.detail),
         lambda one: (one.kind, one.namespace),

@@ -1,4 +1,4 @@
-"""The whole answer: who may talk to whom, for every pair of pods and addresses and for every port."""
+"""The whole answer: the allowed connections, for every pair of pods and addresses and for every port."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Bits: TypeAlias = "NDArray[np.uint8]"
 
 
 class World:
-    """The pods of a network, and what is outside of it, as the policies let them talk.
+    """The pods of a network and the addresses outside, with the connections that policies allow.
 
-    *Ends* are what talks: first the pods' classes, then the ranges of addresses outside and the host names in rules.
-    ``class_of`` gives each pod's class; pods of one class are selected by the same policies and named by the same peers, so no
-    packet tells them apart. ``points`` are addresses about which the answer must be exact, ``cuts`` ports. ``names_anywhere``:
-    as though every host name in a rule stood for every address outside.
+    *Ends* are the ends of connections: first the pods' classes, then the ranges of addresses outside and host names in rules.
+    ``class_of`` gives each pod's class; pods of one class are selected by the same policies and named by the same peers, so
+    their answers are equal. ``points`` are addresses for which the answer must be exact, ``cuts`` ports. ``names_anywhere``:
+    every host name in a rule counts as every address outside.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class World:
         self.network = network
         self.terrain = Terrain(network, points, cuts, names_anywhere=names_anywhere)
         order = sorted(network.policies, key=lambda one: (one.priority, one.kind, one.name))
-        # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names stands for both.
+        # Within a tier the lower priority decides first. Equal ones are undefined; here the order of names decides.
         self._ordered_policies = tuple(order)
         self._clauses_of = tuple(tuple(self.terrain.clauses(policy)) for policy in order)
         self.clauses = tuple(clause for clauses in self._clauses_of for clause in clauses)
@@ -52,7 +52,7 @@ class World:
             return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
         self.effort.spend(2 * count * len(self.clauses), steps=2 * len(self.clauses))
         rows = {np.packbits(one).tobytes() for one in self.terrain.isolated.values()}
-        # Many clauses share their arrays; each array is looked at once.
+        # Many clauses share their arrays; each array is read once.
         arrays = {id(one): one for clause in self.clauses for one in (clause.subject, clause.peers)}
         rows |= {np.packbits(one[:count]).tobytes() for one in arrays.values()}
         self.effort.hold(len(rows) * count)
@@ -81,7 +81,7 @@ class World:
         return found
 
     def may(self, direction: Direction, port_class: int) -> Bits:
-        """For each class of pods (rows): with which ends policies let it talk in *direction*, on the ports of *port_class*."""
+        """For each class of pods (rows): the ends that policies allow in *direction*, on the ports of *port_class*."""
         piece = int(self.first_of_port_class[port_class])
         rows = len(self.first_of_class)
         self._count(direction, piece)
@@ -97,7 +97,7 @@ class World:
         return self._ordered(PolicyTier.ADMIN, direction, piece, otherwise=allowed)
 
     def _count(self, direction: Direction, piece: int) -> None:
-        """Pay for one table of bits, and for each clause that is written into it."""
+        """Count the cost of one table of bits, and of each clause that is written into it."""
         width = (self.ends + 7) // 8
         self.effort.hold(6 * len(self.first_of_class) * width)
         self.effort.release(6 * len(self.first_of_class) * width)
@@ -108,7 +108,7 @@ class World:
             self.effort.spend(size + len(clauses) * STEP // 4, steps=3 * len(hit))
 
     def _ordered(self, tier: PolicyTier, direction: Direction, piece: int, *, otherwise: Bits | None) -> Bits:
-        """What the clauses of *tier* decide one after the other; where none does, *otherwise* (`None`: allowed)."""
+        """The decision of the clauses of *tier*, in order; if no clause decides, *otherwise* (`None`: allowed)."""
         clauses = self._by_tier.get((tier, direction), ())
         every = np.packbits(np.ones(self.ends, dtype=np.bool_))
         open_to = np.tile(every, (len(self.first_of_class), 1))
@@ -129,9 +129,9 @@ class World:
         return allowed | ((open_to | passed) & rest)
 
     def pairs(self, port_class: int) -> Flags:
-        """Who may open a connection to whom on the ports of *port_class*: flags, rows from and columns to, over ends.
+        """The allowed connections on the ports of *port_class*: flags over ends, rows from and columns to.
 
-        Between two addresses outside nothing is said (no).
+        Between two addresses outside the answer is always no.
         """
         pods = len(self.first_of_class)
         self.effort.hold(self.ends * (self.ends + 3 * pods))
@@ -164,7 +164,7 @@ class World:
         return {id(pods): position for position, pods in enumerate(self.network.pods)}
 
     def position(self, pods: PodSet) -> int:
-        """Where *pods*, one of the network's own, stands in it."""
+        """The position of *pods*, one of the network's own."""
         return self._positions[id(pods)]
 
     @property

@@ -1,4 +1,4 @@
 """The log: a file that only grows, a Merkle tree over its lines (RFC 6962), signed checkpoints, and a memory outside of it.
 
-It knows bytes and no records, so that any record can ride on it; the store's is `artifacts.entries`.
+It handles bytes, not records, so it can hold any record; the store's record is `artifacts.entries`.
 """

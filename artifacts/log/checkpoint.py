@@ -1,6 +1,6 @@
 """Checkpoints: the signed statement "this log has so many entries, with this root" (C2SP ``tlog-checkpoint``, ``signed-note``).
 
-Whoever kept the last checkpoint notices a removed tail; within it, the root shows a removed, edited or reordered entry.
+A copy of the last checkpoint shows that the log's end was removed; its root shows a removed, edited or reordered entry.
 
 Signature lines: Ed25519 as ``signed-note`` says (key id over name, type 0x01 and key); ECDSA as Rekor's logs do (key id from
 the DER SubjectPublicKeyInfo, SHA-256, DER signature), since ``signed-note`` has no type for it.
@@ -48,7 +48,7 @@ class Checkpoint:
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
-    """*checkpoint* as a signed note. Raises `Broken` where the signature does not verify with the signer's own key."""
+    """*checkpoint* as a signed note. Raises `Broken` if the signature does not verify with the signer's own key."""
     text = checkpoint.text.encode()
     signature = signer.sign(text)
     if not signer.public.verifies(text, signature):
@@ -58,9 +58,9 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
 
 
 def open_checkpoint(note: bytes, keys: Sequence[PublicKey], *, origin: str = "") -> Checkpoint:
-    """The checkpoint in *note*, signed by at least one of *keys*, of the log *origin* where that is given.
+    """The checkpoint in *note*, signed by at least one of *keys*, of the log *origin* if that is given.
 
-    Raises `Refused` on anything else. Signatures of others (witnesses) are allowed and not looked at.
+    Raises `Refused` on anything else. Signatures of others (witnesses) are allowed and not checked.
     """
     found, signatures = _parse(note)
     if origin and found.origin != origin:
@@ -71,7 +71,10 @@ def open_checkpoint(note: bytes, keys: Sequence[PublicKey], *, origin: str = "")
 
 
 def claimed(note: bytes) -> Checkpoint:
-    """What *note* says, whoever signed it: to hold a log against it, never to rely on. Raises `Refused` where it is none."""
+    """The content of *note*, without checking its signature: to compare a log with it, never to rely on.
+
+    Raises `Refused` if it is not a checkpoint.
+    """
     return _parse(note)[0]
 
 
@@ -87,7 +90,7 @@ def _parse(note: bytes) -> tuple[Checkpoint, list[str]]:
         raise Refused("this is not a signed checkpoint: origin, size and root, a blank line, and signatures are expected")
     found = Checkpoint(origin=lines[0], size=int(lines[1]), root=strict_base64(lines[2], "the checkpoint's root"))
     if len(lines) > 3:
-        raise Refused("the checkpoint has extension lines, which mean nothing here")
+        raise Refused("the checkpoint has extension lines, which ArcOps does not support")
     return found, signatures[:-1].split("\n")
 
 
@@ -95,7 +98,7 @@ def _signed(line: str, checkpoint: Checkpoint, keys: Sequence[PublicKey]) -> boo
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
     if dash != "\u2014" or not name or not encoded:
-        raise Refused("the checkpoint has a line among its signatures that is none")
+        raise Refused("the checkpoint has a line among its signatures that is not a signature")
     blob = strict_base64(encoded, "a signature of the checkpoint")
     if name != checkpoint.origin:
         return False

@@ -1,7 +1,7 @@
 """The log's file: lines of bytes, which only grow.
 
-A line counts once its newline has reached the disk. A writer that died in the middle leaves a tail without one, which readers
-pass over and the next writer cuts off.
+A line counts once its newline is on the disk. A writer that died in the middle leaves an end without a newline, which readers
+ignore and the next writer cuts off.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def read_whole(path: Path) -> tuple[bytes, ...]:
         with os.fdopen(descriptor, "rb") as file:
             seen = os.fstat(descriptor)
             if not stat.S_ISREG(seen.st_mode) or seen.st_size > MOST_LOG:
-                raise Refused(f"the log {path} is no regular file of at most {MOST_LOG} bytes")
+                raise Refused(f"the log {path} is not a regular file of at most {MOST_LOG} bytes")
             data = file.read()
     except FileNotFoundError:
         return ()
@@ -55,7 +55,7 @@ def read_whole(path: Path) -> tuple[bytes, ...]:
 
 
 def last_line(path: Path) -> bytes | None:
-    """The last finished line of the log *path*, by reading its end alone. ``None`` where there is none."""
+    """The last finished line of the log *path*, read from its end only. ``None`` if no line is finished."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -77,10 +77,10 @@ def last_line(path: Path) -> bytes | None:
 def append_line(path: Path, line: bytes) -> None:
     """Add *line* to the log *path*; the caller holds the store's lock.
 
-    The line is on the disk when this returns. Raises `Unavailable`, with the log as it was, where it can't be written.
+    The line is on the disk when this returns. Raises `Unavailable`, with the log as it was, if it can't be written.
     """
     if len(line) >= MOST_LINE or b"\n" in line:
-        raise Refused(f"a log entry of {len(line)} bytes cannot be one line; store fewer evidence bodies with one artifact")
+        raise Refused(f"a log entry of {len(line)} bytes is too long; store fewer evidence bodies with one artifact")
     try:
         new = not path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -96,13 +96,13 @@ def append_line(path: Path, line: bytes) -> None:
         finally:
             os.close(descriptor)
         if new:
-            sync_folder(path.parent)  # or a power cut could lose the name, and what remembers the log would be ahead of it
+            sync_folder(path.parent)  # else a power cut could lose the name, and the memory would be ahead of the log
     except OSError as error:
         raise Unavailable(f"the log {path} cannot be written: {error.strerror}; the artifact was not stored") from error
 
 
 def _finished(descriptor: int, before: int | None = None) -> int:
-    """How many bytes of the file, or of its bytes *before* a place, are whole lines."""
+    """How many bytes of the file, or of its bytes *before* a place, are finished lines."""
     end = os.fstat(descriptor).st_size if before is None else before
     while end > 0:
         start = max(0, end - _TAIL)

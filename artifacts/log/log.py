@@ -1,12 +1,12 @@
-"""A log in a folder: append, sign, and hold it against its checkpoint and against what is remembered outside of the folder.
+"""A log in a folder: append, sign, and compare it with its checkpoint and with the memory outside of the folder.
 
     log          the lines (`artifacts.log.lines`)
     checkpoint   the last signed checkpoint over them
     nodes        derived from the lines, for single proofs; may be deleted at any time (`artifacts.log.nodes`)
 
-Writers hold the folder's lock. They write in this order, each on the disk before the next: what is intended, into the memory;
-the line; the memory; the checkpoint. The nodes are written after the memory and wait for no disk, since nobody believes them.
-Readers read the memory and the checkpoint first and the log last, so that neither is ever ahead of the log that they see.
+Writers hold the folder's lock. They write in this order, each on the disk before the next: the intended entry, into the memory;
+the line; the memory; the checkpoint. The nodes are written after the memory, without waiting for the disk, because they are
+never trusted. Readers read the memory and the checkpoint first and the log last, so neither is ever ahead of the log.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from artifacts.writing import replace_whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The log as it was read: its *lines*, the *tree* over them, the trees *over* the sizes that something names, and what was
-    recalled from outside before it was read. *problems* say where the log is not what is remembered.
+    """The log as it was read: its *lines*, the *tree* over them, the trees *over* the sizes that are asked about.
+
+    *recalled* is the memory, which was read first. *problems* say in what the log differs from the memory.
     """
 
     lines: tuple[bytes, ...]
@@ -54,7 +55,7 @@ class Held:
 
 
 class Log:
-    """The log in *folder*, named *origin*, remembered in *memory* where there is one."""
+    """The log in *folder*, named *origin*, remembered in *memory* if there is one."""
 
     def __init__(self, folder: Path, *, origin: str, memory: Memory | None) -> None:
         self.folder = folder
@@ -65,14 +66,14 @@ class Log:
         self._seen: tuple[Stamp, tuple[bytes, ...], dict[int, Frontier]] | None = None
 
     def read(self) -> Held:
-        """The log at this moment. Raises `Refused` where it is not the one that is remembered outside."""
+        """The log at this moment. Raises `Refused` if it is not the one that is remembered outside."""
         held = self.look()
         if held.problems:
             raise Refused(" ".join(held.problems))
         return held
 
     def look(self) -> Held:
-        """As `read`, and the caller looks at the problems."""
+        """As `read`, but the caller handles the problems."""
         recalled = self.recall()
         note = self.last_checkpoint()
         sizes = {one.what.size for one in recalled}
@@ -91,7 +92,7 @@ class Log:
         )
 
     def _lines(self, sizes: set[int]) -> tuple[tuple[bytes, ...], dict[int, Frontier]]:
-        """The lines and the trees over *sizes* of them; as they were seen by this object last, while the file is the same."""
+        """The lines and the trees over *sizes* of them; from this object's cache, as long as the file is the same."""
         stamp = self._stamp()
         if self._seen is not None and self._seen[0] == stamp and sizes <= self._seen[2].keys():
             return self._seen[1:]
@@ -101,7 +102,7 @@ class Log:
         return lines, over
 
     def renew_nodes(self) -> None:
-        """Make the derived nodes anew from the lines. The caller holds the lock. Raises where they can't be written."""
+        """Rebuild the derived nodes from the lines. The caller holds the lock. Raises if they can't be written."""
         stamp = self._stamp()
         lines = read_whole(self.path)
         if stamp:
@@ -116,7 +117,7 @@ class Log:
             raise Unavailable(f"the log {self.path} cannot be read: {error.strerror}") from error
 
     def last_checkpoint(self) -> bytes | None:
-        """The last checkpoint that was signed here. Raises `Refused` where its file is none that a checkpoint could be."""
+        """The last checkpoint that was signed here. Raises `Refused` if its file cannot be a checkpoint."""
         path = self.folder / "checkpoint"
         return read_file(path, MOST_BYTES) if os.path.lexists(path) else None
 
@@ -125,7 +126,7 @@ class Log:
         return self._memory.recall() if self._memory is not None else ()
 
     def refuse_if_shorter(self) -> None:
-        """Raise `Refused` where the log's file is shorter than it was. Costs next to nothing, and sees no edited line."""
+        """Raise `Refused` if the log's file is shorter than it was. This is very cheap, but does not see an edited line."""
         most = max((one.what.bytes for one in self.recall()), default=0)
         size = self._stamp()[2:3] or (0,)
         if size[0] < most:
@@ -134,14 +135,14 @@ class Log:
     def append(self, held: Held, line: bytes, *, at: datetime) -> Held:
         """The log with *line* at its end, on the disk and remembered; *held* is the log as `read` gave it under the lock.
 
-        Raises `Refused` where whether the log is whole cannot be seen, and `Unavailable`, with the log as it was, where it
+        Raises `Refused` if it cannot be checked that the log is complete, and `Unavailable`, with the log as it was, if it
         can't be written.
         """
         if held.lines and held.note is None and self._memory is not None and not held.recalled:
             raise Refused(
-                f"the log of {self.folder} has {held.size} entries, and neither a checkpoint nor anything outside of the store "
-                "tells whether some were removed; put its checkpoint back from a copy, or move the store away and begin a new "
-                "one, which 'arcops store import' fills"
+                f"the log of {self.folder} has {held.size} entries, but no checkpoint and no memory to show whether some "
+                "were removed; restore its checkpoint from a copy, or move the store away and import its artifacts into a new "
+                "one with 'arcops store import'"
             )
         leaf = leaf_hash(line)
         self._remember(held, intended=leaf.hex())
@@ -152,30 +153,30 @@ class Log:
         stamp = self._stamp()
         self._seen = (stamp, grown.lines, grown.over)
         self._remember(grown, newest=at)
-        if as_read:  # or the nodes would stand for a log that nobody read
+        if as_read:  # else the nodes would describe a log that was not read
             self.nodes.add(held.tree, grown.lines, stamp)
         return grown
 
     def may_sign(self, held: Held) -> None:
-        """Raise `Refused` where a checkpoint over *held* would hide that the log is not the one that was signed before."""
+        """Raise `Refused` if a checkpoint over *held* would hide that the log is not the one that was signed before."""
         signed = max((one.what.signed for one in held.recalled), default=0)
         if held.note is None:
             if signed:
                 raise Refused(
-                    f"the checkpoint of {self.folder} is gone, and {held.recalled[0].path} remembers that one signed {signed} "
-                    "entries; put it back from a copy, for a new one would hide what happened"
+                    f"the checkpoint of {self.folder} is gone, but {held.recalled[0].path} remembers that one signed {signed} "
+                    "entries; restore it from a copy, because a new one would hide what happened"
                 )
             return
         try:
             earlier = claimed(held.note)
         except Refused as error:
             raise Refused(
-                f"nothing is signed over the log of {self.folder}: its checkpoint was changed ({error}); put it back"
+                f"the log of {self.folder} is not signed: its checkpoint was changed ({error}); restore it from a copy"
             ) from error
         for problem in _against(earlier, held):
-            raise Refused(f"nothing is signed over the log of {self.folder}: {problem} Run 'arcops store check'")
+            raise Refused(f"the log of {self.folder} is not signed: {problem} Run 'arcops store check'")
         if earlier.origin != self.origin:
-            raise Refused(f"nothing is signed over the log of {self.folder}: its checkpoint is of the log {earlier.origin!r}")
+            raise Refused(f"the log of {self.folder} is not signed: its checkpoint is of the log {earlier.origin!r}")
 
     def sign(self, held: Held, signer: Signer) -> bytes:
         """Sign *held*, keep the checkpoint and return it. Raises as `may_sign` does."""
@@ -189,31 +190,32 @@ class Log:
         return note
 
     def problems(self, held: Held, keys: Sequence[PublicKey], *, own: bool = False) -> Iterator[str]:
-        """One sentence for each way in which *held* is not the log that its checkpoint, signed by one of *keys*, and the memory
-        know. With *own*, a checkpoint that is remembered as signed here needs none of *keys*.
+        """One sentence for each difference between *held* and its checkpoint, signed by one of *keys*, or the memory.
+
+        With *own*, a checkpoint that is remembered as signed here needs none of *keys*.
         """
         yield from held.problems
         if held.note is None:
             if held.lines:
-                yield f"The log has {held.size} entries and no checkpoint, so nothing shows whether some were removed."
+                yield f"The log has {held.size} entries and no checkpoint, so it is not known whether some were removed."
             return
         try:
             signed_here = own and self._signed_here(held)
             known = claimed(held.note) if signed_here else open_checkpoint(held.note, keys, origin=self.origin)
         except Refused as error:
-            yield f"The checkpoint does not hold: {error}."
+            yield f"The checkpoint cannot be used: {error}."
             return
         yield from _against(known, held)
 
     def _signed_here(self, held: Held) -> bool:
-        """Is what the checkpoint says remembered as signed? Then the root that is remembered vouches for it, too."""
+        """Does the memory know the checkpoint as signed? Then the remembered root confirms it, too."""
         if held.note is None or not held.recalled:
             return False
         said = claimed(held.note)
         return said.origin == self.origin and all(said.size <= one.what.signed <= one.what.size for one in held.recalled)
 
     def unknown(self, held: Held, keys: Sequence[PublicKey]) -> int:
-        """How many entries at the end of *held* neither the checkpoint, signed by one of *keys*, nor the memory knows."""
+        """How many entries at the end of *held* are neither in the checkpoint, signed by one of *keys*, nor in the memory."""
         known = max((one.what.size for one in held.recalled), default=0)
         with suppress(Refused):
             if held.note is not None:
@@ -223,7 +225,7 @@ class Log:
         return 0 if len(left) == 1 and leaf_hash(left[0]).hex() in intended else len(left)
 
     def remember_signed(self, held: Held, keys: Sequence[PublicKey]) -> None:
-        """Remember what of *held* is signed, so that who only reads has a memory, too. The caller found no problem."""
+        """Remember the signed part of *held*, so that reading alone makes a memory, too. The caller found no problem."""
         if self._memory is None or held.note is None:
             return
         try:
@@ -236,23 +238,23 @@ class Log:
         self._remember(part, signed=signed.size)
 
     def _forgotten(self, one: Recalled, size: int, over: dict[int, Frontier]) -> str:
-        """The sentence that says how the log is not what *one* remembers; empty where it is."""
+        """A sentence about the difference between the log and the memory *one*; empty if there is no difference."""
         known = one.what
         if known.origin != self.origin:
-            what = f"the store {self.folder} names its log {self.origin!r}, and it was {known.origin!r}"
+            what = f"the store {self.folder} names its log {self.origin!r}, but it was {known.origin!r}"
         elif size < known.size:
-            what = f"the log of the store {self.folder} has {size} entries, and had {known.size}: entries were removed"
+            what = f"the log of the store {self.folder} has {size} entries, but had {known.size}: entries were removed"
         elif known.size and over[known.size].root.hex() != known.root:
             what = f"the first {known.size} entries of the store {self.folder} are not those that were kept there"
         else:
             return ""
         return (
-            f"{what}. The file {one.path} remembers it. Put the store back from a copy, and find out who changed it; "
-            "delete that file only if you, its owner, began the store again."
+            f"{what}. The file {one.path} remembers this. Restore the store from a copy, and find out who changed it; "
+            "delete that file only if you own the store and made it new."
         )
 
     def _remember(self, held: Held, *, newest: datetime | None = None, signed: int = 0, intended: str = "") -> None:
-        """Where the memory cannot be written it stays behind, and `arcops store check` says so: the log itself is whole."""
+        """If the memory cannot be written, it stays behind the log, and `arcops store check` says so. The log is complete."""
         if self._memory is None:
             return
         known = (*(one.what.newest for one in held.recalled), newest)
@@ -278,7 +280,7 @@ def _opened(note: bytes, key: PublicKey) -> Checkpoint | None:
 
 
 def _against(known: Checkpoint, held: Held) -> Iterator[str]:
-    """Where *held* is not the log that *known* says."""
+    """Each difference between *held* and the log that *known* describes."""
     if held.size < known.size:
         lost = known.size - held.size
         yield f"The log has {held.size} entries, but its checkpoint signs {known.size}: {lost} were removed."

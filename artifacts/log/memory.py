@@ -1,7 +1,7 @@
-"""What is remembered of a log outside of the folder that holds it: who can write there alone cannot make it forget.
+"""The memory of a log, outside of the log's folder, so that write access to that folder alone cannot hide a removal.
 
-One small file for each name of the folder, the one it was called by and the one behind all links, so that a link which is
-turned to another log shows as well. A memory is behind the log at most, never ahead: it is written once the log is on the disk.
+One small file for each name of the folder: the name that was used, and the name with all links resolved. So a link that is
+changed to another log is noticed as well. A memory may be behind the log, never ahead: it is written after the log.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Remembered:
     the newest moment at which an entry was made.
 
     ``signed`` is how many entries the newest checkpoint signed. ``intended`` is the leaf hash, in hex, of an entry that a
-    writer was about to add: where it died in between, the entry may be there or not.
+    writer was about to add: if the writer died in between, the entry may be there or not.
     """
 
     store: str
@@ -63,23 +63,23 @@ class Memory:
         self.paths = tuple(folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json" for name in names)
 
     def recall(self) -> tuple[Recalled, ...]:
-        """What is remembered, empty where nothing is.
+        """What is remembered; empty if nothing is.
 
-        Raises `Refused` where a file is no memory or others can write into the folder, `Unavailable` where it can't be read.
+        Raises `Refused` if a file is not a memory or others can write into the folder, `Unavailable` if it can't be read.
         """
-        refuse_if_open(self._folder, "what is remembered of a store")
+        refuse_if_open(self._folder, "the memory of a store")
         return tuple(found for path in self.paths if (found := _read(path)) is not None)
 
     def remember(self, what: Remembered) -> None:
-        """Write *what*, a log that the caller held against the memory before. A memory never shrinks: it keeps what is larger.
+        """Write *what*, a log that the caller compared with the memory before. A memory never shrinks: it keeps the larger one.
 
-        Raises as `recall` does, and `Unavailable` where it can't be written.
+        Raises as `recall` does, and `Unavailable` if it can't be written.
         """
         try:
             make_private(self._folder)
         except OSError as error:
             raise Unavailable(f"the memory {self._folder} cannot be made: {error.strerror}") from error
-        refuse_if_open(self._folder, "what is remembered of a store")
+        refuse_if_open(self._folder, "the memory of a store")
         with self._locked():
             for path in self.paths:
                 earlier = _read(path)
@@ -113,7 +113,7 @@ def _read(path: Path) -> Recalled | None:
         what = load(Remembered, strict_json(read_file(path, _MOST_BYTES, follow=False), "the memory"), "the memory")
     except Refused as error:
         raise Refused(
-            f"{path}, which remembers the store, cannot be understood ({error}); run 'arcops store check' with a checkpoint "
-            "that was kept elsewhere, and delete the file only once that finds nothing"
+            f"{path}, the memory of the store, cannot be understood ({error}); run 'arcops store check' with a checkpoint "
+            "that was kept elsewhere, and delete the file only after that check finds no problem"
         ) from error
     return Recalled(path=path, what=what)

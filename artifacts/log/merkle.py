@@ -1,6 +1,6 @@
-"""Merkle trees as in RFC 6962, section 2.1 (the same as RFC 9162, section 2.1): roots, and proofs of two kinds.
+"""Merkle trees of RFC 6962, section 2.1 (the same as RFC 9162, section 2.1): roots, and two kinds of proofs.
 
-A leaf is hashed as ``SHA-256(0x00 || data)`` and a node as ``SHA-256(0x01 || left || right)``, so no leaf can pass for a node.
+A leaf is hashed as ``SHA-256(0x00 || data)`` and a node as ``SHA-256(0x01 || left || right)``, so no leaf can be a node.
 An inclusion proof shows that a leaf is in a tree; a consistency proof shows that a larger tree only added to a smaller one.
 """
 
@@ -59,9 +59,9 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 
 def trees(lines: Iterable[bytes], sizes: Collection[int]) -> dict[int, Frontier]:
-    """The trees over the first so many of *lines*, for each of *sizes* that there are enough lines for, and over all of them.
+    """For each of *sizes*, the tree over that many first *lines*, if there are enough; and the tree over all of them.
 
-    As `Frontier.append` of each line's leaf hash, without making a value for each.
+    The same as `Frontier.append` of each line's leaf hash, but it does not make a value for each.
     """
     digest, found, peaks, size = hashlib.sha256, {}, list[bytes](), 0
     if 0 in sizes:

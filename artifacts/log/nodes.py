@@ -1,14 +1,14 @@
-"""The nodes of the log's tree in a file of their own, so that a proof takes a few reads and not the whole log.
+"""The nodes of the log's tree in their own file, so that a proof needs a few reads and not the whole log.
 
     nodes   records of 40 bytes: first the stamp of the log's file as it was when the last record was written; then each
             complete subtree, in the order in which the subtrees become complete: its hash, and where in the log its lines end
 
-So each record has a place that is known by arithmetic. The file is derived from the log, and nothing is believed of it: a proof
-that is made from it is held against a signed root and against the entry's own line, and ``None`` is the answer if it does not
-hold, or if the log's file changed since. The caller then reads the whole log, which says what is true, and makes the file anew.
+So the place of each record can be computed. The file is derived from the log and is never trusted: a proof that is made from it
+is checked against a signed root and the entry's own line. The answer is ``None`` if the check fails, or if the log's file has
+changed since. The caller then reads the whole log and rebuilds the file.
 
-The stamp is what shows that somebody edited another line of the log. Who forges it as well hides that from a single proof, and
-not from whoever reads the log; the proof itself holds all the same.
+The stamp shows whether another line of the log was edited. Someone who forges the stamp as well can hide that edit from a
+single proof, but not from a reader of the whole log. The proof is still correct for its own entry.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from artifacts.log.proven import Proven
 from artifacts.writing import replace_whole
 
 Stamp = tuple[int, ...]
-"""Where a file lies, how long it is and when it was changed last; empty if there is none."""
+"""A file's identity, its length and the time of its last change; empty if there is no file."""
 
 _RECORD = 40
 _END = struct.Struct(">Q")
@@ -47,7 +47,7 @@ _FLAGS = os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class _Unfit(Exception):
-    """The file does not hold what is asked of it."""
+    """The file does not hold the requested records."""
 
 
 def stamp_of(seen: os.stat_result) -> Stamp:
@@ -65,7 +65,7 @@ class Nodes:
     def inclusion(self, position: int, signed: Checkpoint) -> Proven | None:
         """The entry at *position*, proven to be one of those that *signed* says; ``None`` if this cannot be shown from here.
 
-        The last entry that *signed* says is looked at as well, so that a log whose end was cut off is never passed.
+        The last entry under *signed* is checked as well, so that a log whose end was cut off never passes.
         """
         if not 0 <= position < signed.size:
             return None
@@ -94,7 +94,7 @@ class Nodes:
     def add(self, before: Frontier, lines: Sequence[bytes], stamp: Stamp) -> None:
         """Add the last of *lines*, the whole log, whose tree was *before* without it. The caller holds the lock.
 
-        *stamp* is that of the log's file now. If the file is not the one of *before* it is made anew; if it cannot be written
+        *stamp* is that of the log's file now. If the file does not belong to *before*, it is rebuilt. If it cannot be written,
         it stays as it is, and proofs take longer.
         """
         with suppress(OSError, Refused, Unavailable):
@@ -111,7 +111,7 @@ class Nodes:
         replace_whole(self.path, bytes(data), mode=0o600)
 
     def _grown(self, before: Frontier, line: bytes, stamp: Stamp) -> bool:
-        """Add *line* to the file. False, with the file as it was, if it is not the one of *before*."""
+        """Add *line* to the file. False, with the file as it was, if the file does not belong to *before*."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | _FLAGS)
         except FileNotFoundError:
@@ -126,7 +126,7 @@ class Nodes:
             data = b"".join(node + _END.pack(end) for node in _completed(list(before.peaks), before.size, leaf_hash(line)))
             if seen.st_size > here:
                 os.ftruncate(descriptor, here)
-            # The stamp is last: until it is written, whoever asks for a proof reads the log.
+            # The stamp is written last: until then, a proof is made from the log.
             return os.pwrite(descriptor, data, here) == len(data) and os.pwrite(descriptor, _stamped(stamp), 0) == _RECORD
         finally:
             os.close(descriptor)
@@ -152,7 +152,7 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
-    """The open log, of so many bytes' *length*, and its open nodes, of so many *records*."""
+    """The open log with its *length* in bytes, and its open nodes with the number of *records*."""
 
     log: int
     length: int
@@ -166,7 +166,7 @@ class _Opened:
         return Proven(line=line, path=path)
 
     def node(self, low: int, high: int) -> bytes:
-        """The root over the leaves from *low* up to *high*, as RFC 6962 splits a tree: what is no record is made of two."""
+        """The root over the leaves from *low* up to *high*, as RFC 6962 splits a tree: without a record, it is made of two."""
         width = high - low
         if not width & (width - 1):
             return self._record(width.bit_length() - 1, low // width)[0]
@@ -174,7 +174,7 @@ class _Opened:
         return node_hash(self.node(low, middle), self.node(middle, high))
 
     def line(self, position: int) -> bytes:
-        """The line at *position*, which the log's bytes show to be a whole one."""
+        """The line at *position*; the log's bytes show that it is a whole line."""
         start = self._record(0, position - 1)[1] if position else 0
         end = self._record(0, position)[1]
         if not start < end <= min(self.length, start + MOST_LINE):

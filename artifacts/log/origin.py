@@ -12,10 +12,10 @@ _MOST_BYTES = 4096
 
 
 def origin_in(path: Path) -> str:
-    """The name in the file at *path*. Raises `Refused` if it is none that a checkpoint could carry."""
+    """The name in the file at *path*. Raises `Refused` if a checkpoint cannot have this name."""
     try:
         origin = read_file(path, _MOST_BYTES).decode("utf-8")
         Checkpoint(origin=origin, size=0, root=bytes(32))
     except (Refused, UnicodeDecodeError) as error:
-        raise Refused(f"{path} does not name the log of this store ({error}); put back what it said, it is one line") from error
+        raise Refused(f"{path} does not hold the name of this store's log ({error}); restore its one line") from error
     return origin

@@ -19,11 +19,11 @@ class Proven:
 
 
 def from_lines(lines: Sequence[bytes], position: int, signed: Checkpoint) -> Proven:
-    """The line at *position* of *lines*, the whole log. Raises `Refused` where that is not the log that *signed* says."""
+    """The line at *position* of *lines*, the whole log. Raises `Refused` if that is not the log that *signed* describes."""
     leaves = tuple(leaf_hash(line) for line in lines[: signed.size])
     if len(leaves) < signed.size:
         raise Refused(f"the checkpoint signs {signed.size} entries; {signed.size - len(leaves)} of them were removed")
     path = inclusion_proof(leaves, position)
     if not verify_inclusion(leaf=leaves[position], index=position, size=signed.size, proof=path, root=signed.root):
-        raise Refused("the log is not the one that its checkpoint signs: an entry was edited or moved")
+        raise Refused("the log does not match its checkpoint: an entry was edited or moved")
     return Proven(line=lines[position], path=path)

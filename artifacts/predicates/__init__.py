@@ -1,4 +1,4 @@
-"""The predicates that ArcOps itself states, each a value in a module that has its name. There is no second list of them."""
+"""The predicates that ArcOps itself writes, each a value in a module of its name. There is no second list of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def all_predicates() -> tuple[Predicate, ...]:
 
 
 def known(uri: str) -> Predicate | None:
-    """The predicate of the type *uri*, whoever names it; ``None`` if it is none of ArcOps's. Imports no other predicate."""
+    """The predicate of the type *uri*; ``None`` if it is not a type of ArcOps. Imports no other predicate."""
     name = name_of(uri)
     return next((one for one in named(_ROOM, Predicate, name) if one.uri == uri), None) if name else None

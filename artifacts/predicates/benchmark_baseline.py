@@ -1,4 +1,4 @@
-"""The benchmark baseline: what later runs of the same exercise are held against."""
+"""The benchmark baseline: the figures that later runs of the same exercise are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The revocation list: what must not count any more."""
+"""The revocation list: the keys, identities and artifacts that no longer count."""
 
 from __future__ import annotations
 

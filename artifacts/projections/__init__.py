@@ -1,1 +1,1 @@
-"""Projections: the report in the formats of others. Each is derived, none is a second truth; the sealed statement is."""
+"""Projections: the report in other formats. Each is derived; only the sealed statement counts."""

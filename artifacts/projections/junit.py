@@ -1,7 +1,7 @@
 """The report as JUnit XML, which CI systems show as tests: a gate is a suite, a finding is a case.
 
-There is no standard, but a schema that many go by: `junit-10.xsd` of Jenkins' xUnit plugin. What is written here is valid by
-it. GitLab shows the content of a failure and not its message, and of two cases with one name only the first.
+There is no standard, but many tools follow a schema: `junit-10.xsd` of Jenkins' xUnit plugin. The output is valid by it. GitLab
+shows the content of a failure and not its message; if two cases have one name, it shows only the first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from arcops.late_pattern import late
 from arcops.result import Report
 from artifacts.typed import moment
 
-# XML 1.0, section 2.2: what may stand in a document at all.
+# XML 1.0, section 2.2: the characters that a document may have.
 _FORBIDDEN = late("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -34,12 +34,12 @@ def to_junit(report: Report) -> bytes:
 
 
 def _silent(gate: str) -> Finding:
-    """What a gate without findings says: its verdict is RED, and a suite without cases would look like a good one."""
-    return Finding(rule=f"{gate}/judged", outcome=Outcome.UNKNOWN, text="Nothing was judged, so nothing is known.")
+    """A finding for a gate without findings: its verdict is RED, and a suite without cases would look good."""
+    return Finding(rule=f"{gate}/judged", outcome=Outcome.UNKNOWN, text="The gate gave no findings, so its result is unknown.")
 
 
 def _names(findings: tuple[Finding, ...]) -> list[str]:
-    """A name for each finding that no other of them has."""
+    """A unique name for each finding."""
     plain = [_text(f"{finding.rule} [{finding.about}]" if finding.about else finding.rule) for finding in findings]
     taken, met, names = set(plain), Counter[str](), []
     for name in plain:

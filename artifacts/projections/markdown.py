@@ -13,7 +13,7 @@ _SPECIAL = late(r"([\\`*_{}\[\]<>()#+!|~&@])")
 
 
 def to_markdown(report: Report) -> bytes:
-    """*report* as Markdown (CommonMark with tables): the verdict first, then what is worst. Text of others is escaped."""
+    """*report* as Markdown (CommonMark with tables): the verdict first, then the worst findings. Foreign text is escaped."""
     lines = [
         f"# {report.verdict.value}: {_text(report.subject.name)}",
         "",
@@ -71,7 +71,7 @@ def _row(finding: Finding) -> str:
 
 
 def _patch(finding: Finding) -> list[str]:
-    """The patch as a block of code, in a fence that nothing in it can close."""
+    """The patch as a block of code, in a fence that its content cannot close."""
     if not finding.patch:
         return []
     body = [_visible(line) for line in finding.patch.splitlines()]
@@ -89,7 +89,7 @@ def _code(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """*text* as one line that commands no terminal: Markdown is read there, too."""
+    """*text* as one line without terminal control codes: Markdown is shown in terminals, too."""
     return _visible(" ".join(text.split()))
 
 

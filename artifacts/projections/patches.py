@@ -1,4 +1,4 @@
-"""A finding's patch, a unified diff, taken apart for formats that want changes one by one. What is no such diff gives none."""
+"""A finding's patch, a unified diff, split into single changes for formats that need them. Other text gives no changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEAD = late(r"@@ -(\d{1,9}),(\d{1,9}) \+\d{1,9},(\d{1,9}) @@\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextChange:
-    """Lines *first* to *last* of the file *path* become *lines*. For a file that is new both are 0."""
+    """Lines *first* to *last* of the file *path* become *lines*. For a new file both are 0."""
 
     path: str
     first: int
@@ -20,7 +20,7 @@ class TextChange:
 
 
 def changes(patch: str) -> tuple[TextChange, ...]:
-    """What *patch* changes, in its order; nothing where any of it is not as a finding's patch is."""
+    """The changes of *patch*, in order; nothing if a part of it does not have the form of a finding's patch."""
     found: list[TextChange] = []
     lines = patch.splitlines()
     path, new, at = "", False, 0

@@ -1,7 +1,7 @@
 """The report as SARIF 2.1.0 (OASIS, with errata 01), which code hosts and editors show beside the files.
 
-Section numbers below are that standard's. What passed is counted and not listed: hosts that show SARIF show every result as a
-problem, whatever its kind. For the same reason each result has a location, the subject where nothing inside it is to blame.
+Section numbers below are those of that standard. Passed rules are counted and not listed, because code hosts show every result
+as a problem, whatever its kind. For the same reason each result has a location: the subject, if no place inside it is known.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from artifacts.projections.patches import TextChange, changes
 from artifacts.typed import JSON, moment
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-# UNKNOWN is an error: what could not be seen is as bad as what failed.
+# UNKNOWN is an error: what could not be checked is as bad as what failed.
 _LEVELS = {Outcome.WARN: "warning", Outcome.FAIL: "error", Outcome.UNKNOWN: "error"}
 _LINK = late(r"](?=\()")
 
 
 def to_sarif(report: Report, rules: Iterable[Rule] = (), *, version: str = "1") -> bytes:
-    """*report* as a SARIF log with one run. *rules* give each rule's question and fix; others get their id alone."""
+    """*report* as a SARIF log with one run. *rules* give each rule's question and fix; other rules have only their id."""
     known = {rule.id: rule for rule in rules}
     findings = [finding for result in report.results for finding in (result.findings or (_silent(result.gate),))]
     findings = findings or [_silent("arcops")]
@@ -49,8 +49,8 @@ def to_sarif(report: Report, rules: Iterable[Rule] = (), *, version: str = "1") 
 
 
 def _silent(gate: str) -> Finding:
-    """What a gate without findings says: its verdict is RED, and an empty list would look like a clean one."""
-    return Finding(rule=f"{gate}/judged", outcome=Outcome.UNKNOWN, text="Nothing was judged, so nothing is known.")
+    """A finding for a gate without findings: its verdict is RED, and an empty list would look clean."""
+    return Finding(rule=f"{gate}/judged", outcome=Outcome.UNKNOWN, text="The gate gave no findings, so its result is unknown.")
 
 
 def _rule(name: str, rule: Rule | None) -> JSON:
@@ -84,7 +84,7 @@ def _result(finding: Finding, index: int, subject: str) -> JSON:
 
 
 def _changed(found: tuple[TextChange, ...]) -> list[JSON]:
-    """What a patch changes, file by file (3.56): whole lines, so a file that is new begins as an empty first line."""
+    """The changes of a patch, file by file (3.56), in whole lines. A new file begins as one empty line."""
     by_file: dict[str, list[JSON]] = {}
     for one in found:
         text = "\n".join(one.lines) + ("" if one.first else "\n")
@@ -96,12 +96,12 @@ def _changed(found: tuple[TextChange, ...]) -> list[JSON]:
 
 
 def _message(text: str) -> str:
-    """*text* as a plain text message: one line, braces doubled (3.11.5), and nothing that reads as a link (3.11.6)."""
+    """*text* as a plain text message: one line, braces doubled (3.11.5), and nothing that looks like a link (3.11.6)."""
     line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
     return _LINK.sub("] ", line).replace("{", "{{").replace("}", "}}")
 
 
 def _uri(path: str) -> str:
-    """*path* as a relative reference that stays one: a leading slash would make it another folder's, or another host's."""
+    """*path* as a relative reference: with a leading slash it would name another folder, or another host."""
     inner = path.lstrip("/")
     return "%2F" * (len(path) - len(inner)) + quote(inner)

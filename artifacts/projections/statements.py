@@ -1,4 +1,4 @@
-"""The report as statements that other tools' policies know: in-toto test-result v0.1 and SLSA VSA v1.
+"""The report as statements that the policies of other tools know: in-toto test-result v0.1 and SLSA VSA v1.
 
 Both are unsigned statement bytes; seal them with `artifacts.bundle.seal_statement`.
 """
@@ -21,7 +21,7 @@ _RESULTS = {Verdict.GREEN: "PASSED", Verdict.AMBER: "WARNED", Verdict.RED: "FAIL
 
 
 def to_test_result(report: Report) -> bytes:
-    """The in-toto test-result v0.1 of *report*. A rule counts once, by its worst answer; one that is UNKNOWN failed."""
+    """The in-toto test-result v0.1 of *report*. A rule counts once, by its worst answer; UNKNOWN counts as failed."""
     worst: dict[str, Outcome] = {}
     for result in report.results:
         for finding in result.findings:
@@ -47,8 +47,8 @@ def to_test_result(report: Report) -> bytes:
 def to_vsa(report: Report, *, resource_uri: str, artifact: str = "", amber_passes: bool = False) -> bytes:
     """The SLSA Verification Summary Attestation v1 of *report*.
 
-    PASSED only for GREEN, or for AMBER where the caller's policy says so with *amber_passes*. No SLSA level is claimed: the
-    gates judge more than a build track. *artifact* is the digest (``sha256:…``) of the sealed report, what this rests on.
+    PASSED only for GREEN, or for AMBER if the caller's policy says so with *amber_passes*. No SLSA level is claimed,
+    because the gates judge more than a build track. *artifact* is the digest (``sha256:…``) of the sealed report.
     """
     passed = report.verdict is Verdict.GREEN or (amber_passes and report.verdict is Verdict.AMBER)
     body: dict[str, JSON] = {

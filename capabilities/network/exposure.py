@@ -13,7 +13,7 @@ from capabilities.contract import Scope, tool
 from capabilities.patience import patient
 from flows.place import Place
 from reach.addresses import AddressSpan
-from reach.exposure import Exposure, Stranger, exposures
+from reach.exposure import Exposure, UnlistedPods, exposures
 from reach.openings import Opening, openings
 from reach.question import said_doubts
 from tasks.network.network import read_manifests
@@ -75,9 +75,9 @@ def _open_to(network: Network) -> Iterator[OpenTo]:
 
 def _who(one: Exposure) -> str:
     who = one.who
-    if not isinstance(who, Stranger):
+    if not isinstance(who, UnlistedPods):
         return f"any IPv{who.version} address" if isinstance(who, AddressSpan) and who.whole else str(who)
-    if who.anybody:
+    if who.whole_cluster:
         return "every pod of the cluster"
     where = who.namespace or ("any namespace" if who.namespaces.everything else f"namespaces with {_worded(who.namespaces)}")
     return f"{'every pod' if who.pods.everything else f'pods with {_worded(who.pods)}'} of {where}"

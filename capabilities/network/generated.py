@@ -92,16 +92,16 @@ def _gates(policies: dict[str, object]) -> list[AnyGate]:
 
 
 def _prove(seen: Network, description: Description) -> None:
-    """Exactly what was asked for is open: each peer on its ports, and a stranger beside it on none. Raises `Broken` if not."""
+    """Check that exactly the described connections are open, and none for pods that are not listed. Raises `Broken` if not."""
     world = World(seen, points=[one.cidr for one in description.addresses])
     by_name = {one.name: one for one in seen.pods}
-    own, cousin = by_name["own"], by_name["cousin"]
+    own, neighbour = by_name["own"], by_name["neighbour"]
     wrong = f"the bundle of {description.name} does not open what was asked for"
     for side, number, pods in _asked(description):
-        peer, stranger = by_name[f"{side}-{number}"], by_name[f"stranger-{side}-{number}"]
+        peer, unlisted = by_name[f"{side}-{number}"], by_name[f"unlisted-{side}-{number}"]
         for port in pods.ports:
             protocol = Protocol(port.protocol)
-            for other, wanted in ((peer, True), (stranger, False)):
+            for other, wanted in ((peer, True), (unlisted, False)):
                 source, target = (other, own) if side == "from" else (own, other)
                 if _one_side(world, source, target, own, protocol, port.port) is not wanted:
                     raise Broken(f"{wrong}: {side} {pods.namespace}")
@@ -110,7 +110,7 @@ def _prove(seen: Network, description: Description) -> None:
         raise Broken(f"{wrong}: its rules name the hosts {', '.join(sorted(named))}")
     for host in description.hosts if named else ():
         for port in host.ports:
-            for source, wanted in ((own, True), (cousin, False)):
+            for source, wanted in ((own, True), (neighbour, False)):
                 if decide(world, source, Domain(name=host.name), Protocol(port.protocol), port.port).allowed is not wanted:
                     raise Broken(f"{wrong}: to {host.name}")
 
@@ -149,11 +149,11 @@ def _own(description: Description) -> str:
 
 
 def _everybody(description: Description) -> str:
-    stranger = {"arcops.dev/stand-in": "stranger"}
-    objects = [_pod("own", description.namespace, dict(description.labels)), _pod("cousin", description.namespace, stranger)]
+    unlisted = {"arcops.dev/stand-in": "unlisted"}
+    objects = [_pod("own", description.namespace, dict(description.labels)), _pod("neighbour", description.namespace, unlisted)]
     for side, number, pods in _asked(description):
         objects.append(_pod(f"{side}-{number}", pods.namespace, dict(pods.labels)))
-        objects.append(_pod(f"stranger-{side}-{number}", pods.namespace, stranger))
+        objects.append(_pod(f"unlisted-{side}-{number}", pods.namespace, unlisted))
     return documents([document("A stand-in.", one) for one in objects])
 
 

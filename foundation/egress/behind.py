@@ -1,6 +1,6 @@
-"""A server of ours on this machine, behind the one that is served: HTTP as a stream, and WebSockets, to one address.
+"""A server of ours on this machine, behind the public one: HTTP as a stream, and WebSockets, to one address.
 
-It is reached over loopback in every tier, and never through a proxy of the environment.
+It is reached over loopback in every tier, and never through a proxy from the environment.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 _PURPOSE = Purpose(
     what="the server behind",
     form="use one like http://127.0.0.1:4200",
-    instead="it is reached on this machine alone, in every tier",
+    instead="in every tier it must be on this machine",
 )
 _MOST_CONNECTIONS, _MOST_KEPT = 200, 50
 _MOST_MESSAGE = 16 * 1024 * 1024
 
 
 class NoAnswer(Exception):
-    """The server behind does not answer. The text is the kind of fault alone: it may be shown to callers."""
+    """The server behind does not answer. The text names only the kind of fault, so it may be shown to callers."""
 
 
 class Behind:
-    """``origin`` is where it answers. Raises `Refused` for an address of another machine."""
+    """``origin`` is its address. Raises `Refused` for an address of another machine."""
 
     def __init__(self, origin: str, *, seconds: float) -> None:
         permitted(Tier.AIR_GAPPED, origin, _PURPOSE)
@@ -40,12 +40,12 @@ class Behind:
 
     @property
     def held(self) -> bool:
-        """Are connections held now?"""
+        """Are connections open now?"""
         return self._client is not None
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[None]:
-        """Hold the connections meanwhile."""
+        """Keep the connections open meanwhile."""
         from httpx2 import AsyncClient, Limits
 
         limits = Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_KEPT)
@@ -57,14 +57,14 @@ class Behind:
     async def ask(
         self, method: str, target: bytes, headers: Sequence[tuple[bytes, bytes]], body: AsyncIterator[bytes] | None
     ) -> Response:
-        """The answer, whose body has not been read, to a request for *target* as it stands. Raises `NoAnswer`.
+        """The answer to a request for *target*, unchanged; its body is not read yet. Raises `NoAnswer`.
 
-        What *body* raises comes back as it is. Whoever asked closes the answer.
+        What *body* raises is raised unchanged. The caller closes the answer.
         """
         from httpx2 import URL, HTTPError
 
         if self._client is None:
-            raise NoAnswer("not held")
+            raise NoAnswer("not open")
         url = URL(self._origin).copy_with(raw_path=target)
         request = self._client.build_request(method, url, headers=list(headers), content=body)
         try:
@@ -82,7 +82,7 @@ class Behind:
         from websockets.typing import Subprotocol
 
         class Straight(connect):
-            """It would else follow a redirect to any address."""
+            """Without this, it would follow a redirect to any address."""
 
             def process_redirect(self, exc: Exception) -> Exception | str:
                 return exc

@@ -1,4 +1,4 @@
-"""The way to the API server of a Kubernetes cluster: one GET at a time, no redirect, no proxy by accident."""
+"""Requests to the API server of a Kubernetes cluster: one GET at a time, no redirect, no proxy by accident."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PURPOSE = Purpose(what="the server of the kubeconfig", form="write it like http
 
 
 class NotGiven(Exception):
-    """The API server answered, and did not give what was asked for."""
+    """The API server answered, but not with what was asked for."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"{status} {reason}")
@@ -29,7 +29,7 @@ class NotGiven(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterWay:
-    """How to get there. ``proxy`` stands between, or if it is empty the environment's; ``direct`` says that there is none."""
+    """How to get there: through ``proxy``, or the environment's if it is empty; ``direct`` means without a proxy."""
 
     server: str
     tls: SSLContext
@@ -40,7 +40,7 @@ class ClusterWay:
 
 
 def refuse_unreached(tier: Tier) -> None:
-    """Raise `Refused` unless *tier* lets a cluster be asked, and the client for it is installed."""
+    """Raise `Refused` unless *tier* allows reading a cluster, and the client for it is installed."""
     permit_unread(tier, "reading a cluster", _INSTEAD)
 
 
@@ -70,22 +70,22 @@ class ApiServer:
         configuration.host = way.server
         configuration.verify_ssl = way.verify
         configuration.tls_server_name = way.tls_name or None
-        # The client takes a proxy from the environment; where an operator named the only hosts to ask, there is none between.
+        # The client takes a proxy from the environment. If an operator named the only hosts to ask, no proxy is used.
         configuration.proxy = None if way.direct else way.proxy or configuration.proxy
         if authorization:
             configuration.api_key["BearerToken"] = authorization
         self._client = ApiClient(configuration)
         told = self._client.rest_client.pool_manager.connection_pool_kw
         told["ssl_context"] = way.tls
-        # Once more and no oftener, so that a server which hangs costs two waits and not four; and a token follows no redirect.
+        # One retry only, so that a server that hangs costs two waits and not four; and a token never follows a redirect.
         told["retries"] = Retry(total=1, redirect=0)
 
     def get(
         self, path: str, query: list[tuple[str, str]], form: str, *, seconds: tuple[float, float]
     ) -> tuple[Any, Mapping[str, str]]:
-        """What it answers to one GET, as *form* (``object`` or ``str``), and the headers. *seconds* to connect, and to wait.
+        """The answer to one GET, as *form* (``object`` or ``str``), and the headers. *seconds* to connect, and to wait.
 
-        Raises `NotGiven`, and `Unavailable` where nobody answers.
+        Raises `NotGiven`, and `Unavailable` if there is no answer.
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
@@ -107,5 +107,5 @@ class ApiServer:
         return data, headers
 
     def close(self) -> None:
-        """Give its connections up."""
+        """Close its connections."""
         self._client.close()

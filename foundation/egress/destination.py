@@ -1,4 +1,4 @@
-"""Where a connection goes, read from a URL in one way only: what two parsers could read as two hosts is refused."""
+"""The destination of a connection, read from a URL. A URL that two parsers could read as two hosts is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _URL = late(rf"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<host>{_HOST})(?::(?P<port
 
 
 class NotPlain(ValueError):
-    """The text is no plain http URL."""
+    """The text is not a plain http URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,12 @@ class Destination:
 
     @property
     def in_the_clear(self) -> bool:
-        """Could others on the way read what is sent?"""
+        """Could others on the network read what is sent?"""
         return self.scheme == "http" and not self.here
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """What to connect to, in turn. ``localhost`` is whatever the machine's files say; here it is this machine."""
+        """The addresses to connect to, in turn. ``localhost`` always means this machine, whatever its host files say."""
         return ("127.0.0.1", "::1") if self.host == THIS_MACHINE else (self.host,)
 
 

@@ -1,4 +1,4 @@
-"""Which names and addresses are this machine. A module of its own, for every command imports it."""
+"""The names and addresses of this machine. It is a module of its own because every command imports it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ THIS_MACHINE = "localhost"
 def is_loopback(host: str) -> bool:
     """Does *host*, a name or an address as a URL writes it, mean this machine and nothing else?
 
-    The name ``localhost``, 127.0.0.0/8 and ``::1`` do. The same written otherwise (``127.1``, ``localhost.``, an IPv4 address
-    inside of an IPv6 one, an address with a zone, the address of nobody) is left out: what reads it may read another machine.
+    The name ``localhost``, 127.0.0.0/8 and ``::1`` do. Other spellings do not count (``127.1``, ``localhost.``, an IPv4 address
+    inside an IPv6 one, an address with a zone, ``0.0.0.0``), because another parser may read them as another machine.
     """
     if host == THIS_MACHINE:
         return True
@@ -20,5 +20,5 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, IPv6Address) and (address.ipv4_mapped is not None or address.scope_id is not None):
-        return False  # newer Pythons call the mapped ones loopback, older ones do not
+        return False  # newer versions of Python call the mapped ones loopback, older ones do not
     return address.is_loopback

@@ -1,4 +1,4 @@
-"""The way to an MCP server: a transport for MCP's own client."""
+"""Connections to an MCP server: a transport for MCP's own client."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ async def transport(
     http = client(tier, endpoint, purpose, seconds=_SECONDS, read_seconds=read_seconds, headers=headers)
     from mcp.client.streamable_http import streamable_http_client
 
-    # It follows a redirect only to the same host and port, whatever the client was told.
+    # It follows a redirect only to the same host and port, whatever the client's settings say.
     async with http, streamable_http_client(endpoint, http_client=http, max_sse_event_size=most) as streams:
         yield streams

@@ -1,4 +1,4 @@
-"""The way of spans to a site's collector, over OTLP/HTTP."""
+"""Sending spans to a site's collector, over OTLP/HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def exporter(tier: Tier, endpoint: str, purpose: Purpose, *, seconds: float | None) -> SpanExporter:
-    """What sends spans to *endpoint*, each batch within *seconds*, or as its own variables say. Raises `Refused`."""
+    """An exporter of spans to *endpoint*, each batch within *seconds*, or as its own variables say. Raises `Refused`."""
     to = permitted(tier, endpoint, purpose)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from requests import Session

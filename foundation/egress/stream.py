@@ -1,4 +1,4 @@
-"""One connection of TCP, with TLS or without, for who speaks the protocol on it."""
+"""One TCP connection, with TLS or without, for code that speaks the protocol on it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class NoConnection(Exception):
-    """Nobody answers there, or not with TLS; the text is one sentence without the answer's own words."""
+    """Nothing answers there, or not with TLS; the text is one sentence and quotes nothing of the answer."""
 
 
 class Untrusted(NoConnection):
-    """Somebody answers, and the certificate is refused."""
+    """A server answers, but its certificate is refused."""
 
 
 async def connected(
@@ -40,7 +40,7 @@ async def connected(
                 address, to.port, limit=limit, ssl=tls, server_hostname=to.host if tls else None
             )
         except ssl.SSLCertVerificationError as error:
-            # The words are OpenSSL's about the certificate, and hold no more of it than the name that was asked for.
+            # The text is OpenSSL's, and quotes nothing of the certificate but the name that was asked for.
             raise Untrusted(f"the certificate is refused: {error.verify_message}") from error
         except ssl.SSLError as error:
             said = f"no TLS with {to.host}: {error.reason or 'it failed'}"

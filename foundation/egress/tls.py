@@ -1,4 +1,4 @@
-"""Who the other side must be: contexts of TLS for connections that go out."""
+"""The identity of the other side: TLS contexts for outgoing connections."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ssl import SSLContext as SSLContext  # for who holds one and may not import it
+    from ssl import SSLContext as SSLContext  # for code that holds one and may not import ssl
 
 
 class NotUsable(ValueError):
-    """The certificates or the key are none that TLS can use."""
+    """TLS cannot use the certificates or the key."""
 
 
 def context(authorities: str, *, verify: bool = True, certificate: str = "", key: str = "") -> SSLContext:
     """TLS to a side whose certificate comes from *authorities* (PEM; the system's if empty), unless *verify* is off.
 
-    *certificate* and *key* (PEM) are our own. Raises `NotUsable`. OpenSSL takes a client's key only from a file: it lies in a
-    private folder while it is read.
+    *certificate* and *key* (PEM) are our own. Raises `NotUsable`. OpenSSL takes a client's key only from a file, so it is put
+    in a private folder while it is read.
     """
     import ssl
 

@@ -1,4 +1,4 @@
-"""A client of HTTP for one address that the tier reaches. It follows no redirect, for that leads to where nobody said."""
+"""An HTTP client for one address that the tier reaches. It follows no redirect, because that leads to an unknown address."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def client(
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What a client raises if the way to the other side breaks, for an ``except``."""
+    """What a client raises if the connection breaks, for an ``except``."""
     from httpx2 import HTTPError
 
     return (HTTPError,)
 
 
 def answers(tier: Tier, url: str, purpose: Purpose, *, seconds: float) -> bool:
-    """Does *url* answer that all is well (200)? Raises `Refused` if *tier* does not reach it."""
+    """Does *url* answer 200? Raises `Refused` if *tier* does not reach it."""
     to = permitted(tier, url, purpose)
     from httpx2 import HTTPError, get
 

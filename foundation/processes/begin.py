@@ -1,4 +1,4 @@
-"""How a child of ours begins: it ends with its parent, hides what it holds, finds its rooms, and runs its module."""
+"""How a child of ours begins: it ends with its parent, hides its secrets, finds our packages, and runs its module."""
 
 from __future__ import annotations
 

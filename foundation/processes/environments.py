@@ -1,6 +1,6 @@
-"""What each kind of child is told of this process's environment: the names that are listed here, and nothing else.
+"""The environment variables that each kind of child gets: those that are listed here, and nothing else.
 
-No list holds a passphrase but the one of those who seal.
+Only the list for processes that seal has a passphrase.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy"
 _PREFECT = ("PREFECT_*", "DO_NOT_TRACK")
 _SEALING = (
     *("ARCOPS_*", "OTEL_*", "KUBECONFIG", "KUBERNETES_*", "PYKCS11LIB", "PKCS11_*", "SOFTHSM2_CONF", "REQUESTS_CA_BUNDLE"),
-    *("AWS_*", "GOOGLE_*", "CLOUDSDK_*", "AZURE_*", "VAULT_*"),  # where keys lie in a service
+    *("AWS_*", "GOOGLE_*", "CLOUDSDK_*", "AZURE_*", "VAULT_*"),  # for keys in a service
 )
-"""What those who seal need: the key and its passphrase, the tier and the folders, and what reaches a key that others hold."""
+"""For processes that seal: the key and its passphrase, the tier and the folders, and access to a key in a service."""
 
 
 def kept(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """The variables of *environment* that *names* lists; a name that ends in ``*`` stands for all that begin so."""
+    """The variables of *environment* that *names* lists; a name that ends in ``*`` means all that begin like this."""
     whole = {name for name in names if not name.endswith("*")}
     begins = tuple(name[:-1] for name in names if name.endswith("*"))
     return {name: value for name, value in environment.items() if name in whole or (begins and name.startswith(begins))}
@@ -33,29 +33,29 @@ def kept(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]
 def of_collector(
     environment: Mapping[str, str], folder: str, *, named: Iterable[str] = (), devices: bool = False
 ) -> dict[str, str]:
-    """What an isolated collector is told: no key, no token, no folder of this user. *named* are those that it declared."""
+    """For an isolated collector: no key, no token, no folder of this user. *named* are the variables that it declared."""
     told = kept(environment, (*_PLAIN, *_NUMBERS, *(_DEVICES if devices else ()), *named))
     return {name: value for name, value in told.items() if name not in SECRETS} | {"HOME": folder, "TMPDIR": folder}
 
 
 def of_program(folder: str) -> dict[str, str]:
-    """What a program that others wrote is told: nothing of ours."""
+    """For a third-party program: nothing of ours."""
     return {"PATH": os.defpath, "HOME": folder, "TMPDIR": folder, "XDG_CACHE_HOME": folder, "LC_ALL": "C.UTF-8"}
 
 
 def of_server(environment: Mapping[str, str]) -> dict[str, str]:
-    """What Prefect's server is told: its own settings. It seals nothing, so it holds no key and no passphrase of ours."""
+    """For Prefect's server: its own settings. It seals nothing, so it gets no key and no passphrase of ours."""
     given = kept(environment, (*_PLAIN, *_FILES, *_PREFECT))
     return {name: value for name, value in given.items() if not name.startswith("PREFECT_API_AUTH")}
 
 
 def of_client(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a program is told that only asks Prefect's server for something."""
+    """For a program that only asks Prefect's server for something."""
     return kept(environment, (*_PLAIN, *_FILES, *_PREFECT))
 
 
 def of_sealer(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the worker is told, which begins the processes that seal: the signing key's variables too."""
+    """For the worker, which starts the processes that seal: the signing key's variables too."""
     named = environment.get("ARCOPS_KEY", "").partition("env:")[2]
     names = (*_PLAIN, *_NUMBERS, *_DEVICES, *_FILES, *_PROXIES, *_PREFECT, *_SEALING, *filter(None, [named]))
     return kept(environment, names)

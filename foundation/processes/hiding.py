@@ -1,4 +1,4 @@
-"""A process that was given a passphrase lets no other one read it from here. Nothing is imported where there is none."""
+"""A process that has a passphrase hides it from other processes. Without a passphrase, nothing is imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SECRETS = ("ARCOPS_PASSPHRASE", "ARCOPS_PASSPHRASE_FILE")
 
 
 def hide_secrets() -> None:
-    """Where this process was given a passphrase, close its memory and its environment to the others of this user."""
+    """If this process has a passphrase, close its memory and its environment to this user's other processes."""
     if any(os.environ.get(name) for name in SECRETS):
         from foundation.processes.kernel import hide_memory
 

@@ -1,4 +1,4 @@
-"""The calls to the kernel that Python has no name for (Linux; elsewhere each says that it is not there)."""
+"""System calls that Python has no function for (Linux; on other systems each answers that it does not exist)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 def prctl(option: int, value: int = 0, more: object = ctypes.c_ulong(0)) -> int:
-    """What the kernel gives for it, or minus the error's number (prctl(2))."""
+    """The kernel's answer, or minus the error's number (prctl(2))."""
     if _libc is None:
         return -_ENOSYS
     nothing = ctypes.c_ulong(0)
@@ -24,7 +24,7 @@ def prctl(option: int, value: int = 0, more: object = ctypes.c_ulong(0)) -> int:
 
 
 def syscall(number: int, *arguments: object) -> int:
-    """What system call *number* gives, or minus the error's number."""
+    """The answer of system call *number*, or minus the error's number."""
     if _libc is None:
         return -_ENOSYS
     given = _libc.syscall(ctypes.c_long(number), *arguments)
@@ -32,14 +32,14 @@ def syscall(number: int, *arguments: object) -> int:
 
 
 def end_with(parent: int, number: int) -> None:
-    """Ask the kernel to send this process the signal *number* when the thread that started it is gone, however that ends."""
+    """Ask the kernel to send this process the signal *number* when the thread that started it ends, for any reason."""
     prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         raise SystemExit(1)
 
 
 def no_new_privileges() -> bool:
-    """From now on no program that this process runs may gain rights, such as by a set-user-id bit."""
+    """From now on, a program that this process runs cannot gain rights, such as by a set-user-id bit."""
     return prctl(_PR_SET_NO_NEW_PRIVS, 1) == 0
 
 
@@ -52,9 +52,9 @@ class _Capabilities(ctypes.Structure):
 
 
 def only_files_of_root() -> bool:
-    """Keep of root's rights only those to open every file (capabilities(7)); who has none of them loses nothing.
+    """Drop root's rights, except those to open every file (capabilities(7)). A process without root's rights loses nothing.
 
-    With ``CAP_PERFMON`` the environment of every process may be read, whatever Landlock says (Linux 6.18).
+    With ``CAP_PERFMON`` a process can read the environment of every other, whatever Landlock says (Linux 6.18).
     """
     if _libc is None:
         return False
@@ -67,9 +67,9 @@ def only_files_of_root() -> bool:
 
 
 def hide_memory() -> bool:
-    """Let no other process of this user read this one's memory and environment (``/proc/PID``), nor attach to it.
+    """Stop other processes of this user from reading this one's memory and environment (``/proc/PID``), or attaching to it.
 
-    A process that holds a secret asks for it as soon as it begins: the environment that a process began with stays readable,
-    whatever it changes later. Root may read it all the same.
+    A process with a secret calls this as soon as it begins, because its first environment stays readable, whatever it changes
+    later. Root can still read it.
     """
     return prctl(_PR_SET_DUMPABLE, 0) == 0

@@ -1,6 +1,6 @@
-"""Landlock: which files and ports this process may still use, and no other process (Linux 5.13; landlock(7)).
+"""Landlock: the files and ports that this process may still use (Linux 5.13; landlock(7)).
 
-A right that is not given is refused with EACCES. Rules only take away, and hold for every later child.
+A right that is not given is refused with EACCES. Rules only remove rights, and apply to every later child.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class _Port(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowed:
-    """What stays open. ``reads``, ``writes``, ``runs`` and ``devices`` are files or folders with all that is below;
-    ``lists`` are folders of which the names may be read, and no file. ``ports`` may be connected to by TCP.
-    With ``everything`` below a path may be done what the user may; ``any_port`` leaves TCP as it is.
+    """What stays allowed. ``reads``, ``writes``, ``runs`` and ``devices`` are files, or folders with all that is below;
+    ``lists`` are folders whose names may be read, but not their files. ``ports`` may be connected to by TCP.
+    ``everything`` are paths below which the user's own rights apply; ``any_port`` does not restrict TCP.
     """
 
     reads: tuple[str, ...] = ()
@@ -65,15 +65,15 @@ class Allowed:
 
 
 def version() -> int:
-    """The version of Landlock's interface that this kernel has; 0 where there is none or it is switched off."""
+    """The version of Landlock's interface in this kernel; 0 if the kernel lacks it or it is switched off."""
     return max(0, syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_ASK_VERSION)))
 
 
 def restrict(allowed: Allowed) -> int:
-    """Take every other file and port from this thread, for ever; returns the `version` by which it was done.
+    """Forbid every other file and port to this thread, for ever; returns the `version` that was used.
 
-    Asks for `foundation.processes.kernel.no_new_privileges` first. A path that is not there is left out. Raises `Broken` where
-    the kernel has Landlock and does not do it.
+    Call `foundation.processes.kernel.no_new_privileges` first. A path that does not exist is left out. Raises `Broken` if
+    the kernel has Landlock and the call fails.
     """
     known = version()
     if not known:
@@ -101,7 +101,7 @@ def _beneath(ruleset: int, rights: int, paths: Iterable[str]) -> None:
     for path in dict.fromkeys(paths):
         try:
             parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except OSError:  # what is not there, or not for us, needs no rule
+        except OSError:  # a path that does not exist, or that we may not open, needs no rule
             continue
         try:
             folder = stat.S_ISDIR(os.fstat(parent).st_mode)
@@ -114,7 +114,7 @@ def _beneath(ruleset: int, rights: int, paths: Iterable[str]) -> None:
 
 def _done(result: int, what: str) -> int:
     if result < 0:
-        raise Broken(f"Landlock did not {what}: {os.strerror(-result)}")
+        raise Broken(f"Landlock could not {what}: {os.strerror(-result)}")
     return result
 
 
@@ -122,10 +122,10 @@ _MOST_BESIDE = 20_000
 
 
 def without(folder: str, secrets: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """*folder* as what may be read and what may be listed, so that no file of *secrets* below it is among the former.
+    """*folder* as paths that may be read and paths that may be listed. No file of *secrets* below it may be read.
 
-    A rule of Landlock gives all that is below a folder. So where a secret lies below, what lies beside it is given instead.
-    Raises `Broken` where more than 20,000 files lie beside it.
+    A Landlock rule allows all that is below a folder. So if a secret is below, the files beside it are allowed one by one.
+    Raises `Broken` if more than 20,000 files are beside it.
     """
     real = os.path.realpath(folder)
     inside = [one for one in map(os.path.realpath, secrets) if one == real or one.startswith(real.rstrip("/") + "/")]
@@ -137,16 +137,16 @@ def without(folder: str, secrets: Iterable[str]) -> tuple[tuple[str, ...], tuple
     lists = [real]
     with os.scandir(real) as entries:
         for entry in entries:
-            if entry.is_symlink():  # it leads where its own rule says
+            if entry.is_symlink():  # the rule of its target decides
                 continue
             more, listed = without(entry.path, inside)
             reads += more
             lists += listed
             if len(reads) > _MOST_BESIDE:
-                raise Broken(f"a key lies in {folder} beside more than {_MOST_BESIDE} files; put it elsewhere")
+                raise Broken(f"{folder} holds a key and more than {_MOST_BESIDE} other files; move the key to its own folder")
     return tuple(reads), tuple(lists)
 
 
 def existing(paths: Iterable[Path | str]) -> tuple[str, ...]:
-    """Those of *paths* that are there."""
+    """The *paths* that exist."""
     return tuple(str(path) for path in paths if Path(path).exists())

@@ -1,7 +1,7 @@
-"""Becomes a program that others wrote, behind walls that it takes along: no key, no more rights, and no network if so asked.
+"""Becomes a third-party program, behind walls: no key, no new rights, and no network if the caller wants that.
 
-``sys.argv`` is what is closed, as JSON, and the program with its arguments. It may use every other file of this user, for
-nobody knows which ones a program of others needs.
+``sys.argv`` holds what is forbidden, as JSON, and the program with its arguments. The program may use every other file of this
+user, because it is not known which files it needs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from foundation.processes.walls import behind
 
 
 def main() -> None:
-    """Stand the walls and become the program; 126 where one of these fails."""
+    """Set up the walls and become the program; 126 if one of these fails."""
     closed = json.loads(sys.argv[1])
     command = sys.argv[2:]
     try:

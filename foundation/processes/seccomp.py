@@ -1,7 +1,7 @@
-"""Seccomp: which system calls this process may still make (Linux 3.5; seccomp(2)).
+"""Seccomp: the system calls that this process may still make (Linux 3.5; seccomp(2)).
 
-A call that is not allowed is answered with EPERM, so that the program can say what it was refused, and does not die of it.
-Only what a reader of files never needs is taken away; what files may be read is Landlock's.
+A call that is not allowed gets EPERM, so that the program can report it and does not crash. Only calls that a reader of files
+never needs are forbidden; Landlock decides which files may be read.
 """
 
 from __future__ import annotations
@@ -47,14 +47,12 @@ _ARM = (
     60, 170, 112, 171, 266, 161, 162, None, None, 264, 265, 262, 116, 157, 154, 92, None, 33, 167,
 )  # fmt: skip
 _MACHINES = {"x86_64": (0xC000003E, _X86), "aarch64": (0xC00000B7, _ARM)}
-"""What each architecture is called in a filter (linux/audit.h), and its numbers of the calls above (asm/unistd.h)."""
+"""The number of each architecture in a filter (linux/audit.h), and its numbers of the calls above (asm/unistd.h)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """What stays allowed: TCP, looking up names by UDP, asking the kernel for its routes, sockets of this machine (Unix), and
-    starting programs.
-    """
+    """What stays allowed: TCP, name lookup by UDP, reading the kernel's routes, Unix sockets, and starting programs."""
 
     tcp: bool = False
     names: bool = False
@@ -72,14 +70,14 @@ class _Program(ctypes.Structure):
 
 
 def known() -> bool:
-    """Has this kernel filters, and is this a machine whose calls are listed here?"""
+    """Does this kernel have filters, and are the calls of this machine listed here?"""
     return platform.machine() in _MACHINES and prctl(_PR_GET_SECCOMP) >= 0
 
 
 def restrict(calls: Calls) -> bool:
-    """Take the calls from this thread, for ever. False where this kernel or machine has no filters.
+    """Forbid the calls to this thread, for ever. False if there are no filters for this kernel or machine.
 
-    Asks for `foundation.processes.kernel.no_new_privileges` first. Raises `Broken` where there are filters and this one failed.
+    Call `foundation.processes.kernel.no_new_privileges` first. Raises `Broken` if there are filters and this one failed.
     """
     if not known():
         return False
@@ -88,7 +86,7 @@ def restrict(calls: Calls) -> bool:
     array = (_Line * len(lines))(*(_Line(*line) for line in lines))
     program = _Program(length=len(lines), lines=array)
     if prctl(_PR_SET_SECCOMP, _FILTER, ctypes.byref(program)) != 0:
-        raise Broken("the kernel did not take the filter of system calls")
+        raise Broken("the kernel refused the filter of system calls")
     return True
 
 
@@ -96,7 +94,7 @@ _OF_PROGRAMS = (
     "clone", "clone3", "fork", "vfork", "execve", "execveat", "setsid", "setpgid", "kill", "tkill", "tgkill", "rt_sigqueueinfo",
     "rt_tgsigqueueinfo", "pidfd_send_signal", "prctl",
 )  # fmt: skip
-"""Whom they may send signals to is Landlock's."""
+"""Landlock decides which processes they may send signals to."""
 
 _Lines = list[tuple[int, int, int, int]]
 _REFUSE = (_RETURN, 0, 0, _ERRNO | _EPERM)
@@ -104,7 +102,7 @@ _PERMIT = (_RETURN, 0, 0, _ALLOW)
 
 
 def _filter(architecture: int, numbers: dict[str, int | None], calls: Calls, own: int) -> _Lines:
-    """Each call in turn: not this one, so on to the next; or what is to be done with it."""
+    """Each call in turn: if it is this one, what to do with it; else go on to the next."""
     lines: _Lines = [(_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, architecture), _REFUSE, (_LOAD, 0, 0, _NUMBER)]
     if architecture == _MACHINES["x86_64"][0]:
         lines += [(_AT_LEAST, 0, 1, _X32), _REFUSE]  # the same calls by other numbers
@@ -124,7 +122,7 @@ def _verdict(name: str, calls: Calls, own: int) -> _Lines:
         return [_PERMIT]
     if name == "clone":  # a thread is allowed, a process or a namespace is not
         return [(_LOAD, 0, 0, _argument(0)), (_ANY_BIT, 2, 0, _CLONE_NEW), (_ANY_BIT, 0, 1, _CLONE_THREAD), _PERMIT, _REFUSE]
-    if name == "clone3":  # its flags cannot be seen from here; the C library then asks for `clone`
+    if name == "clone3":  # a filter cannot read its flags; the C library then uses `clone`
         return [(_RETURN, 0, 0, _ERRNO | _ENOSYS)]
     if name == "prctl":  # it must end with its parent
         return [(_LOAD, 0, 0, _argument(0)), (_EQUAL, 1, 0, _PR_SET_PDEATHSIG), _PERMIT, _REFUSE]
@@ -134,7 +132,7 @@ def _verdict(name: str, calls: Calls, own: int) -> _Lines:
 
 
 def _sockets(calls: Calls) -> _Lines:
-    """Allowed by family, and of those that reach other machines by type."""
+    """Allowed by family; families that reach other machines are also checked by type."""
     lines: _Lines = [(_LOAD, 0, 0, _argument(0))]
     if calls.local:
         lines += [(_EQUAL, 0, 1, socket.AF_UNIX), _PERMIT]
@@ -149,5 +147,5 @@ def _sockets(calls: Calls) -> _Lines:
 
 
 def _argument(number: int) -> int:
-    """Where the lower half of a call's argument stands (both architectures are little-endian)."""
+    """The offset of the lower half of a call's argument (both architectures are little-endian)."""
     return 16 + 8 * number

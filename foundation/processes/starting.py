@@ -1,4 +1,4 @@
-"""Starting a child: Python without what surrounds it, in an empty folder, with an environment that the caller named."""
+"""Starting a child: isolated Python, in an empty folder, with the environment that the caller gives."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ PIPE, NOTHING = subprocess.PIPE, subprocess.DEVNULL
 
 
 def own_path() -> list[str]:
-    """Where a child of ours looks for modules: where this process does, without the working folder and the script's own.
+    """The path on which a child of ours looks for modules: this process's, without the working folder and the script's own.
 
-    What the working folder and a script's folder hold was not chosen by who runs us; where ArcOps itself lies there, it was.
+    The content of the working folder and of a script's folder is not trusted, unless ArcOps itself is installed there.
     """
     script = os.path.realpath(str(Path(sys.argv[0]).parent)) if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
     not_ours = {os.path.realpath(one) for one in (_working_folder(), script) if one} - {os.path.realpath(HOUSE)}
@@ -39,7 +39,7 @@ def own_path() -> list[str]:
 def python(module: str, *arguments: str, ends_with_us: signal.Signals | None = None) -> list[str]:
     """The command that runs *module* isolated (``-I``), on our own paths.
 
-    With *ends_with_us* the kernel sends it that signal when the thread that started it is gone.
+    With *ends_with_us* the kernel sends it that signal when the thread that started it ends.
     """
     parent = f"{os.getpid()}, {int(ends_with_us)}" if ends_with_us is not None else ""
     program = f"import sys; sys.path[:] = {own_path()!r}; from foundation.processes.begin import main; main({parent})"
@@ -47,9 +47,9 @@ def python(module: str, *arguments: str, ends_with_us: signal.Signals | None = N
 
 
 def program(arguments: Sequence[str], *, closed: Iterable[str], network: bool) -> list[str]:
-    """The command that runs a program of others, to which the files *closed* are closed and, unless so said, the network.
+    """The command that runs a third-party program, without the files *closed*, and without network unless allowed.
 
-    It gains no rights, and is killed when the thread that started it is gone. Raises `OSError` where there is no such program.
+    It gains no rights, and is killed when the thread that started it ends. Raises `OSError` if there is no such program.
     """
     if not os.access(arguments[0], os.X_OK):
         number = errno.EACCES if Path(arguments[0]).exists() else errno.ENOENT
@@ -59,14 +59,14 @@ def program(arguments: Sequence[str], *, closed: Iterable[str], network: bool) -
 
 
 def _flags() -> list[str]:
-    """What ``-I`` makes Python forget and only changes where it leaves its caches."""
+    """The settings that ``-I`` makes Python ignore and that only say where it keeps its caches."""
     cache = ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
     return [*(["-B"] if sys.flags.dont_write_bytecode else []), *cache]
 
 
 @contextmanager
 def empty_folder() -> Iterator[str]:
-    """A folder made for one child, removed with all that it left there; ``/`` where none can be had."""
+    """A folder made for one child, and removed with its content; ``/`` if a folder cannot be made."""
     try:
         folder = tempfile.mkdtemp(prefix="arcops-")
     except OSError:
@@ -90,7 +90,7 @@ def start(
 ) -> Child:
     """Start *command* in *folder*, in a session of its own, with *environment* and nothing else. Raises `OSError`.
 
-    A stream that is ``None`` is this process's own. *at_terminal* keeps this process's session: it asks a person.
+    A stream that is ``None`` is this process's own. *at_terminal* keeps this process's session, for a child that asks a person.
     """
     return subprocess.Popen(
         list(command),
@@ -105,7 +105,7 @@ def start(
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], folder: str, quiet: bool = False) -> int:
-    """Run *command* to its end and give its exit code. It writes where this process does, or nowhere if *quiet*."""
+    """Run *command* to its end and return its exit code. It has this process's output, or no output if *quiet*."""
     out = NOTHING if quiet else None
     return subprocess.run(
         list(command), check=False, env=dict(environment), cwd=folder, stdin=NOTHING, stdout=out, stderr=out
@@ -116,7 +116,7 @@ async def start_beside(
     command: Sequence[str], *, environment: Mapping[str, str], folder: str, log: Path
 ) -> asyncio.subprocess.Process:
     """As `start`, for an event loop; standard output and errors are added to *log*."""
-    import asyncio  # whoever awaits this has it already; those who start other children do without
+    import asyncio  # a caller that awaits this has it already; other callers do not need it
 
     with log.open("ab") as out:
         return await asyncio.create_subprocess_exec(
@@ -131,13 +131,13 @@ async def start_beside(
 
 
 def become(command: Sequence[str], *, environment: Mapping[str, str], folder: str) -> None:
-    """Go on as *command*: this process's number and parent stay. Does not return."""
+    """Replace this process by *command*; its number and parent stay. Does not return."""
     os.chdir(folder)
     os.execve(command[0], list(command), dict(environment))  # noqa: S606  # no shell is wanted
 
 
 def begin_safely() -> None:
-    """Let what a library starts with Python's own means look for no module in the working folder (``PYTHONSAFEPATH``)."""
+    """Keep the children that a library starts from finding modules in the working folder (``PYTHONSAFEPATH``)."""
     os.environ["PYTHONSAFEPATH"] = "1"
 
 

@@ -1,4 +1,4 @@
-"""The walls that a child puts around itself before it reads what others made, so that a fault in a reader reaches no further.
+"""The walls that a child puts around itself before it reads foreign input, so that a fault in a reader does little harm.
 
 No new privileges, no core dump, the files and ports that it was given (Landlock), the calls that reading needs (seccomp).
 """
@@ -31,15 +31,15 @@ _OF_NETWORK = (
 )  # fmt: skip
 _OF_DEVICES = ("/sys", "/etc/nvidia", "/etc/alternatives", "/opt", "/run/nvidia")
 _DEVICES = ("nvidia", "dri", "dxg", "nvhost", "nvmap")
-"""Names of NVIDIA's device nodes begin so."""
+"""Names of NVIDIA's device nodes begin with this."""
 _SHARED = "/dev/shm"  # noqa: S108  # it is named, not made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walls:
-    """What stays open. ``reads`` and ``writes`` are files, or folders with all that is below; ``secrets`` are files that are
-    closed even there. ``ports`` are those of other machines that may be connected to by TCP, ``names`` allows asking for
-    their addresses. ``devices`` opens what the libraries of a GPU need, ``processes`` what the kernel says of processes.
+    """What stays allowed. ``reads`` and ``writes`` are files, or folders with all that is below; ``secrets`` are files that
+    are forbidden even there. ``ports`` are TCP ports of other machines; ``names`` allows looking up their addresses.
+    ``devices`` allows what GPU libraries need, ``processes`` what the kernel says about processes.
     """
 
     reads: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Walls:
 
 
 def lacking() -> str:
-    """A sentence for the walls that this kernel does not have, or nothing."""
+    """A sentence about the walls that this kernel does not have, or nothing."""
     found = landlock.version()
     lacks = [] if found else ["Landlock, so its readers could open every file of this user"]
     if 0 < found < 4:
@@ -65,24 +65,24 @@ def lacking() -> str:
 
 
 def stand(walls: Walls, *, module: str = "") -> None:
-    """Put *walls* around this thread and all that it starts, for ever. *module* is whose package stays readable too.
+    """Put *walls* around this thread and all that it starts, for ever. The package of *module* stays readable too.
 
-    What the kernel lacks is left out, and said by `lacking`. Raises `Broken` where a wall that it has does not stand.
+    What the kernel lacks is left out, and `lacking` reports it. Raises `Broken` if a wall that it has cannot be set up.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if not no_new_privileges():
         return  # then the kernel is older than every other wall too
     if not only_files_of_root():
-        raise Broken("the kernel did not take root's rights from a process that needs none")
+        raise Broken("the kernel did not drop root's rights from a process that does not need them")
     landlock.restrict(_allowed(walls, module))
     calls = seccomp.Calls(tcp=bool(walls.ports), names=walls.names, local=walls.devices)
     seccomp.restrict(calls)
 
 
 def behind(closed: Iterable[str], *, network: bool) -> None:
-    """The walls of a program that others wrote: every file but those *closed*, and other machines only with *network*.
+    """The walls of a third-party program: every file except those *closed*, and other machines only with *network*.
 
-    Raises `Broken` where a wall that the kernel has does not stand.
+    Raises `Broken` if a wall that the kernel has cannot be set up.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if not no_new_privileges():
@@ -105,13 +105,13 @@ def _allowed(walls: Walls, module: str) -> landlock.Allowed:
         given, listed = landlock.without(path, walls.secrets) if walls.secrets else ((path,), ())
         reads += given
         lists += listed
-    writes = (*walls.writes, *([_SHARED] if walls.devices else ()))  # where its libraries share memory
+    writes = (*walls.writes, *([_SHARED] if walls.devices else ()))  # its libraries share memory there
     devices = ["/dev/null", *(_nodes() if walls.devices else ())]
     return landlock.Allowed(reads=tuple(reads), lists=tuple(lists), writes=writes, devices=tuple(devices), ports=walls.ports)
 
 
 def _code(module: str) -> Iterable[str]:
-    """What this interpreter may import: its own library, the packages beside it, and of our folder our packages."""
+    """What this interpreter may import: its own library, the packages beside it, and our packages of our folder."""
     yield from (sys.prefix, sys.base_prefix, sys.exec_prefix)
     yield from (os.path.join(HOUSE, room) for room in ROOMS)  # noqa: PTH118
     yield from (one for one in sys.path if os.path.realpath(one) != os.path.realpath(HOUSE) or one in _packages())

@@ -1,4 +1,4 @@
-"""What a site may watch its ArcOps by: spans, and log lines that know the run and the artifact they are about.
+"""Telemetry for a site: spans, and log lines that name the run and the artifact they are about.
 
-All of it is off, and costs next to nothing, until something is configured; nothing leaves the machine on its own.
+All of it is off, and costs almost nothing, until it is configured; nothing leaves the machine by itself.
 """

@@ -1,4 +1,4 @@
-"""Where traces go: decided by `foundation.telemetry.traces`, heeded by `foundation.telemetry.otel`."""
+"""The destination of traces: `foundation.telemetry.traces` decides it, `foundation.telemetry.otel` uses it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PURPOSE = Purpose(
     form="use one like http://127.0.0.1:4318, or unset it",
     instead="unset it, set ARCOPS_TRACES to a file, or set ARCOPS_TIER to restricted",
 )
-"""Why a collector is reached."""
+"""Why a connection to a collector is opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """Where traces go. ``endpoint`` is the URL that takes them by leave of ``tier``, ``here`` if it is on this machine."""
+    """Where traces go. ``endpoint`` is the URL of the collector, which ``tier`` allows; ``here``: it is on this machine."""
 
     endpoint: str = ""
     tier: Tier = Tier.AIR_GAPPED

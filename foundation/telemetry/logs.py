@@ -1,7 +1,7 @@
 """Log lines on standard error: one event a line, as JSON or for people, with the ids of what they are about and no secrets.
 
-The standard library's logging, for what others write comes through it anyway. Ours and the web server's lines are shown from
-INFO on, other libraries' from WARNING. What follows the question mark of an address is in no line: it is where tokens are put.
+It uses the standard library's logging, because other libraries use it anyway. Lines of ours and of the web server are shown
+from INFO on, those of other libraries from WARNING. No line has the query of an address, because queries may hold tokens.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOOKS_SECRET = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password in a URL
 )
 _ACCESS = "uvicorn.access"
-"""Lines of uvicorn's that hold addresses with their queries; the front writes its own."""
+"""Loggers of uvicorn whose lines hold addresses with queries; our front writes its own lines."""
 _WORD = re.compile(r"\S+")
 _MOST = 8000
 
@@ -37,7 +37,7 @@ _MOST = 8000
 def begin(environment: Mapping[str, str], stream: TextIO | None = None) -> None:
     """From now on every log line of this process goes to *stream*, standard error by default, as ``ARCOPS_LOG`` says.
 
-    Without it: for people on a terminal, else JSON. Raises `Refused` for a form that there is not.
+    Without it: for people on a terminal, else JSON. Raises `Refused` for an unknown form.
     """
     to = stream or sys.stderr
     form = environment.get(FORM, "") or ("text" if to.isatty() else "json")
@@ -56,7 +56,7 @@ def begin(environment: Mapping[str, str], stream: TextIO | None = None) -> None:
 
 
 def take_over() -> None:
-    """Take the lines of libraries that brought handlers of their own for a terminal; where no log was begun, leave them."""
+    """Take over the lines of libraries that have their own handlers for a terminal; if no log was begun, leave them."""
     if not any(isinstance(handler, Lines) for handler in logging.getLogger().handlers):
         return
     for name, logger in list(logging.root.manager.loggerDict.items()):
@@ -84,7 +84,7 @@ def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """The handler that `begin` puts in place. With an underscore before its name, Prefect would take it away."""
+    """The handler that `begin` installs. If its name began with an underscore, Prefect would remove it."""
 
 
 class _Formatter(logging.Formatter):
@@ -99,7 +99,7 @@ class _Formatter(logging.Formatter):
         return text if len(text) <= _MOST else f"{text[: _MOST // 2]} … {text[-_MOST // 2 :]}"
 
     def _event(self, record: logging.LogRecord) -> dict[str, object]:
-        """What *record* tells; the span that it was written in tells what it is about."""
+        """The content of *record*, and the ids of the span in which it was written."""
         event: dict[str, object] = {"message": self._clean(record.getMessage())}
         about: dict[str, object] = {**known(), "trace": trace(), **getattr(record, "known", {})}
         event |= {name: self._clean(value) if isinstance(value, str) else value for name, value in about.items() if value != ""}
@@ -127,11 +127,11 @@ class _Text(_Formatter):
 
 
 def _without_query(word: re.Match[str]) -> str:
-    """An address up to its question mark; a word of a sentence as it is."""
+    """An address up to its question mark; any other word unchanged."""
     before, _, after = word[0].partition("?")
     return f"{before}?{_LEFT_OUT}" if after and ("/" in before or "=" in after) else word[0]
 
 
 def _harmless(line: str) -> str:
-    """*line*, which may hold what callers wrote, without what would steer the terminal that shows it."""
+    """*line*, which may hold callers' text, without control codes for the terminal that shows it."""
     return "".join(one if one.isprintable() else "?" for one in line)

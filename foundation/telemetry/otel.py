@@ -1,4 +1,4 @@
-"""The tracer itself, on OpenTelemetry's SDK. Imported by `foundation.telemetry.traces` alone, where traces are wanted."""
+"""The tracer itself, on OpenTelemetry's SDK. Only `foundation.telemetry.traces` imports it, if traces are on."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ ATTRIBUTES = {
     "collector": "arcops.collector",
     "outcome": "arcops.outcome",
 }
-"""What `foundation.telemetry.spans.Known` is called in a trace."""
+"""The names of `foundation.telemetry.spans.Known` in a trace."""
 _SECONDS = 3.0
-"""How long a batch is offered to the site's collector: a command that ends waits for it."""
+"""How long a batch is sent to the site's collector: a command that ends waits for it."""
 _w3c = TraceContextTextMapPropagator()
 
 
 class Otel:
-    """A tracer that sends its spans *where* the site said. Raises `Refused` where that is a file that cannot be written."""
+    """A tracer that sends its spans to the given place. Raises `Refused` if that is a file that cannot be written."""
 
     def __init__(self, where: Traces) -> None:
         named = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: "arcops"}
@@ -55,18 +55,18 @@ class Otel:
         self._tracer = self._provider.get_tracer("arcops")
 
     def begin(self, name: str, parent: str, served: bool, what: Mapping[str, str]) -> OneSpan:
-        """As `foundation.telemetry.spans.Tracer`. A *parent* that is no traceparent counts as none."""
+        """As `foundation.telemetry.spans.Tracer`. A *parent* that is not a traceparent is ignored."""
         context = _w3c.extract({"traceparent": parent}, Context()) if parent else Context() if served else None
         kind = SpanKind.SERVER if served else SpanKind.INTERNAL
         return OneSpan(self._tracer.start_span(name, context=context, kind=kind, attributes=_attributes(what)))
 
     def flush(self, seconds: float) -> None:
-        """Hand over what waits."""
+        """Send what waits."""
         self._provider.force_flush(int(seconds * 1000))
 
 
 class OneSpan:
-    """As `foundation.telemetry.spans.Traced`. What is said after its end is for nobody."""
+    """As `foundation.telemetry.spans.Traced`. What is added after its end is lost."""
 
     def __init__(self, span: OtelSpan) -> None:
         self._span = span
@@ -96,12 +96,12 @@ class ToFile(SpanExporter):
         try:
             os.close(self._open())
         except OSError as error:
-            raise Refused(f"ARCOPS_TRACES names {path}, which cannot be written ({error.strerror}); name another") from error
+            raise Refused(f"the file {path} in ARCOPS_TRACES cannot be written ({error.strerror}); name another") from error
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         line = json.dumps(as_json(spans), separators=(",", ":")).encode() + b"\n"
         try:
-            descriptor = self._open()  # each time, so that the file may be moved away meanwhile
+            descriptor = self._open()  # each time, so that the file may be moved away
             try:
                 os.write(descriptor, line)  # at once: other processes append to the same file
             finally:
@@ -112,7 +112,7 @@ class ToFile(SpanExporter):
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Nothing is held open."""
+        """Nothing is kept open."""
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

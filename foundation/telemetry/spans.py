@@ -1,8 +1,8 @@
-"""Spans: what is being done now, as part of what, and what came of it.
+"""Spans: the work that is done now, the work that it is part of, and its result.
 
-Whoever does a piece of work says so with `span`. Who listens is decided elsewhere: log lines always know the span they are
-written in; a tracer gets it only once `foundation.telemetry.traces` was told to start one. What may be said of a piece of work
-is `SpanWords` and no more, so that no path, name of a subject or secret gets into a trace.
+Code that does a piece of work wraps it in `span`. Log lines always know their span; a tracer gets spans only after
+`foundation.telemetry.traces` has started one. A span can hold only `SpanWords`, so that no path, subject name or secret gets
+into a trace.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypedDict, Unpack
 
 REQUEST = "arcops.request"
-"""Where in an ASGI scope the id of the request is."""
+"""The key of the request's id in an ASGI scope."""
 
 
 class SpanWords(TypedDict, total=False):
-    """What may be said: ids, digests, verdicts, and names that ArcOps itself gave."""
+    """What a span may hold: ids, digests, verdicts, and names that ArcOps itself chose."""
 
     request: str
     run: str
@@ -32,7 +32,7 @@ class SpanWords(TypedDict, total=False):
 
 
 class Traced(Protocol):
-    """A span at the tracer. ``parent`` is its W3C traceparent, for whatever goes on in another process."""
+    """A span at the tracer. ``parent`` is its W3C traceparent, for work that continues in another process."""
 
     trace: str
     parent: str
@@ -45,34 +45,34 @@ class Traced(Protocol):
 
 
 class Tracer(Protocol):
-    """Makes spans: below the current one, or below the *parent* that another process named."""
+    """Makes spans: below the current one, or below the *parent* from another process."""
 
     def begin(self, name: str, parent: str, served: bool, what: Mapping[str, str]) -> Traced: ...
 
 
 @dataclass(slots=True)
 class Span:
-    """A piece of work. ``known`` is what was said of it, and of the work that it is a part of."""
+    """A piece of work. ``known`` is what is known about it, and about the work that it is part of."""
 
     known: dict[str, str] = field(default_factory=dict)
     above: Span | None = None
     traced: Traced | None = None
 
     def say(self, **what: Unpack[SpanWords]) -> None:
-        """Add to what is known of this work."""
+        """Add to what is known about this work."""
         said = _said(what)
         self.known.update(said)
         if self.traced is not None:
             self.traced.say(said)
 
     def end(self, error: str = "") -> None:
-        """It is done; *error* is the name of the class of what it failed with, and never a sentence."""
+        """It is done; *error* is the name of the exception's class, and never a sentence."""
         if self.traced is not None:
             self.traced.end(error)
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """While this lasts, new spans are parts of this one. Threads take it over with ``contextvars.copy_context``."""
+        """Meanwhile, new spans are parts of this one. Threads inherit it with ``contextvars.copy_context``."""
         before = _current.set(self)
         try:
             if self.traced is None:
@@ -89,7 +89,7 @@ _tracer: Tracer | None = None
 
 
 def use(tracer: Tracer | None) -> None:
-    """Give every span of this process to *tracer*, or to nobody."""
+    """Give every span of this process to *tracer*; `None` turns that off."""
     global _tracer
     _tracer = tracer
 
@@ -97,8 +97,8 @@ def use(tracer: Tracer | None) -> None:
 def begin(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack[SpanWords]) -> Span:
     """A new piece of work, part of the current one, which the caller ends.
 
-    *parent* is the traceparent of what asked for it in another process. What is *served* to somebody there is part of nothing
-    here: a connection may serve many. *name* is one of a few.
+    *parent* is the traceparent of the request from another process. Work that is *served* to a remote caller is part of no
+    span here, because a connection may serve many callers. *name* is one of a few.
     """
     above, said = None if served else _current.get(), _said(what)
     traced = None
@@ -110,7 +110,7 @@ def begin(name: str, /, *, parent: str = "", served: bool = False, **what: Unpac
 
 @contextmanager
 def span(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack[SpanWords]) -> Iterator[Span]:
-    """As `begin`; what happens in the block is part of it, and it ends with the block."""
+    """As `begin`; the work in the block is part of the span, which ends with the block."""
     here = begin(name, parent=parent, served=served, **what)
     error = ""
     try:
@@ -125,14 +125,14 @@ def span(name: str, /, *, parent: str = "", served: bool = False, **what: Unpack
 
 @contextmanager
 def about(**what: Unpack[SpanWords]) -> Iterator[None]:
-    """What happens in the block is about this; it is no piece of work of its own."""
+    """The work in the block is about this; it is not a span of its own."""
     above = _current.get()
     with Span({**(above.known if above is not None else {}), **_said(what)}, above).inside():
         yield
 
 
 def learned(**what: Unpack[SpanWords]) -> None:
-    """Something became known of the current work, and of all that it is a part of: the run that it is, what it led to."""
+    """Add to what is known about the current work, and all work that it is part of, such as the run or the result."""
     here = _current.get()
     while here is not None:
         here.say(**what)
@@ -140,13 +140,13 @@ def learned(**what: Unpack[SpanWords]) -> None:
 
 
 def known() -> Mapping[str, str]:
-    """What is known of the current work."""
+    """What is known about the current work."""
     here = _current.get()
     return here.known if here is not None else {}
 
 
 def traceparent() -> str:
-    """The current span, as W3C writes it for another process; empty where nobody traces."""
+    """The current span as a W3C traceparent, for another process; empty without a tracer."""
     traced = _traced()
     return traced.parent if traced is not None else ""
 

@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry, where a site asked for them: to a collector over OTLP/HTTP, or to a file to be carried out.
+"""OpenTelemetry traces, if a site configures them: to a collector over OTLP/HTTP, or to a file.
 
-The SDK is imported only then. Its provider is ours alone and never the process's global one: other libraries write sentences of
-errors into their spans, and these name paths.
+The SDK is imported only then. Its provider is our own and never the process's global one, because other libraries write error
+texts with paths into their spans.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SECONDS = 10.0
 
 
 def read_traces(environment: Mapping[str, str], tier: Tier) -> Traces | None:
-    """Where the environment sends traces, or nothing. Raises `Refused` for what is no URL and what *tier* does not reach."""
+    """The destination in the environment, or nothing. Raises `Refused` if it is not a URL or *tier* does not reach it."""
     endpoint = environment.get(SIGNAL_ENDPOINT, "")
     if not endpoint and environment.get(ENDPOINT):
         endpoint = f"{environment[ENDPOINT].rstrip('/')}/v1/traces"
@@ -43,7 +43,7 @@ def read_traces(environment: Mapping[str, str], tier: Tier) -> Traces | None:
 
 
 def begin(environment: Mapping[str, str], tier: Tier) -> None:
-    """Trace what this process does, where the environment says so; a second time changes nothing. Raises as `read_traces`."""
+    """Trace this process, if the environment says so; a second call changes nothing. Raises as `read_traces`."""
     global _begun
     where = read_traces(environment, tier)
     if where is None or _begun is not None:
@@ -56,7 +56,7 @@ def begin(environment: Mapping[str, str], tier: Tier) -> None:
 
 
 def flush() -> None:
-    """Hand over what waits, for a process that may end without warning. It takes some seconds at most, and never raises."""
+    """Send what waits, for a process that may end without warning. It takes a few seconds at most, and never raises."""
     if _begun is not None:
         _begun.flush(_SECONDS)
 
@@ -68,7 +68,7 @@ def _on_this_machine(url: str, environment: Mapping[str, str], tier: Tier) -> bo
             raise Refused(f"{name} is {environment[name][:50]!r}; traces are sent as http/protobuf, so unset it")
     permit(tier, to, PURPOSE)
     if to.in_the_clear and any(environment.get(name) for name in _HEADERS):
-        raise Refused(f"{ENDPOINT} is not https, so {_HEADERS[0]} would cross the network in the clear; use https")
+        raise Refused(f"{ENDPOINT} is not https, so {_HEADERS[0]} would be sent unencrypted; use https")
     return to.here
 
 

@@ -27,7 +27,7 @@ from tests.adapters.serving import Served, served
 from tests.models import bench
 from tests.simulators.issuer import Issuer, issuing, new_key
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
 
 AUDIENCE = "https://arcops.example/mcp"
 NOW = 1_800_000_000.0
@@ -151,8 +151,8 @@ class TestSettings:
         [
             ({"ARCOPS_OIDC_JWKS": "keys.json"}, "without ARCOPS_OIDC_ISSUER"),
             ({"ARCOPS_OIDC_ISSUER": "https://login.example"}, "does not reach"),
-            ({"ARCOPS_OIDC_ISSUER": "http://login.example"}, "in the clear"),
-            ({"ARCOPS_OIDC_ISSUER": "corp"}, "no URL"),
+            ({"ARCOPS_OIDC_ISSUER": "http://login.example"}, "without TLS"),
+            ({"ARCOPS_OIDC_ISSUER": "corp"}, "not a URL"),
             ({"ARCOPS_OIDC_ISSUER": "corp", "ARCOPS_OIDC_JWKS": "https://keys.example"}, "does not reach"),
         ],
     )

@@ -30,7 +30,7 @@ from tests.adapters.test_admit import deployment
 from tests.certificates import Authority
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D2")
+pytestmark = pytest.mark.requirement("ARC-D2/the-webhook-is-narrow", "ARC-D2/admission-needs-a-green-artifact")
 
 NAME = "arcops-admission.arcops-system.svc"
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D2", "ARC-4")
+pytestmark = pytest.mark.requirement("ARC-D2/admission-needs-a-green-artifact", "ARC-4/a-missing-signature-is-red")
 
 GREEN, USAGE, RED = 0, 2, 3
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.models import bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-2", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-2/air-gapped-opens-no-connection", "ARC-1/verified-offline")
 
 
 def alone(*command: str) -> list[str]:
@@ -41,7 +41,7 @@ def test_check_and_verify_need_no_network(tmp_path: Path) -> None:
     assert not list(home.iterdir()), "nothing is written to a home that nobody named"
 
 
-@pytest.mark.requirement("ARC-C5")
+@pytest.mark.requirement("ARC-C5/same-verdict-byte-for-byte")
 def test_two_sites_come_to_the_same_result(tmp_path: Path) -> None:
     """Other folders, other keys, another number of threads: the same subject, evidence digests, findings and verdict."""
     first = bench(tmp_path / "one")

@@ -41,7 +41,7 @@ from flows.subjects.model import READINESS
 from tests.manifests import POLICIES, shop
 from tests.models import CLOCK, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-3", "ARC-4")
+pytestmark = pytest.mark.requirement("ARC-3/remote-is-as-local", "ARC-4/no-failed-collector-is-green")
 
 RUN, ANOTHER = "0196a2b4-0000-7000-8000-000000000001", "0196a2b4-0000-7000-8000-000000000002"
 

@@ -25,7 +25,7 @@ from artifacts.store import Store
 from tests.adapters.typed import Done, typed
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-0", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-0/hostile-input-is-contained", "ARC-1/errors-are-clear")
 
 ARCOPS = [sys.executable, "-m", "adapters.cli"]
 GREEN, CANNOT, USAGE, RED = 0, 1, 2, 3
@@ -213,7 +213,7 @@ class TestForbidden:
 
 
 class TestSboms:
-    @pytest.mark.requirement("ARC-A3")
+    @pytest.mark.requirement("ARC-A3/a-bad-sbom-is-red")
     @pytest.mark.parametrize(
         ("mutate", "says"),
         [
@@ -234,7 +234,7 @@ class TestSboms:
         assert done.returncode == RED
         assert says in done.stdout
 
-    @pytest.mark.requirement("ARC-A3")
+    @pytest.mark.requirement("ARC-A3/a-bad-sbom-is-red")
     def test_an_sbom_of_200_mb_is_refused_without_reading_it(self, own: tuple[Bench, Path]) -> None:
         here, model = own
         with (model / "model.cdx.json").open("wb") as file:
@@ -254,7 +254,7 @@ class TestSboms:
 
 
 class TestPolicies:
-    @pytest.mark.requirement("ARC-C5")
+    @pytest.mark.requirement("ARC-4/a-wrong-policy-is-an-error")
     @pytest.mark.parametrize(
         ("old", "new", "says"),
         [
@@ -291,7 +291,7 @@ class TestPolicies:
 
 
 class TestTrust:
-    @pytest.mark.requirement("ARC-A1")
+    @pytest.mark.requirement("ARC-4/a-missing-signature-is-red")
     @pytest.mark.parametrize(
         ("damage", "says"),
         [
@@ -451,7 +451,7 @@ class TestIsolated:
                 found += path.read_text().split()
         return found
 
-    @pytest.mark.requirement("ARC-A3")
+    @pytest.mark.requirement("ARC-A3/a-bad-sbom-is-red")
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
     def test_no_child_outlives_a_check_that_was_ended(self, own: tuple[Bench, Path], number: signal.Signals) -> None:
         here, model = own
@@ -471,7 +471,7 @@ class TestIsolated:
         assert select.select([child], [], [], 30)[0], "the child lives on"
         os.close(child)
 
-    @pytest.mark.requirement("ARC-A3")
+    @pytest.mark.requirement("ARC-A3/a-bad-sbom-is-red")
     def test_a_lower_limit_of_the_system_is_no_trouble(self, shared: tuple[Bench, Path]) -> None:
         here, model = shared
         lower = "resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))"

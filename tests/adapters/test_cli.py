@@ -20,7 +20,9 @@ from artifacts.public_key import load_public_key
 from artifacts.store import Store, object_path
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-1", "ARC-4", "ARC-D2")
+pytestmark = pytest.mark.requirement(
+    "ARC-1/signed-json", "ARC-1/errors-are-clear", "ARC-4/no-failed-collector-is-green", "ARC-D2/the-exit-code-is-the-verdict"
+)
 
 ARCOPS = [sys.executable, "-m", "adapters.cli"]
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
@@ -75,7 +77,7 @@ class TestCheck:
         assert "GREEN" in done.stdout
         assert here.open(sealed).subject.name == model.name
 
-    @pytest.mark.requirement("ARC-A1", "ARC-A5")
+    @pytest.mark.requirement("ARC-A1/model-signatures-verify")
     def test_one_flipped_byte_is_red_and_names_the_file(self, own: tuple[Bench, Path]) -> None:
         here, model = own
         weights = model / "model.safetensors"
@@ -129,6 +131,7 @@ class TestCheck:
         assert "waived by Ada" in done.stdout
 
     @pytest.mark.parametrize("form", ["json", "sarif", "junit", "markdown"])
+    @pytest.mark.requirement("ARC-1/people-can-read-it")
     def test_machines_get_their_format_and_nothing_else(self, shared: tuple[Bench, Path], form: str) -> None:
         here, model = shared
         done = check(here, model, "--format", form)

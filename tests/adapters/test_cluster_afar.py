@@ -33,7 +33,9 @@ from tests.models import Bench, bench
 from tests.simulators.issuer import Issuer, issuing
 from tests.simulators.kubernetes_api import Cluster, serving
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-3", "ARC-C4")
+pytestmark = pytest.mark.requirement(
+    "ARC-B2/clusters-are-read-by-listing", "ARC-3/callers-are-bounded", "ARC-C4/access-is-bounded"
+)
 
 AUDIENCE = "https://arcops.example/mcp"
 V1 = "client.authentication.k8s.io/v1"

@@ -31,7 +31,7 @@ from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 from tests.simulators.ready_cluster import DEPRECATED, METRICS, POLICY, at, beating, lease, named, ready_cluster, slice_of
 
-pytestmark = pytest.mark.requirement("ARC-C4")
+pytestmark = pytest.mark.requirement("ARC-C4/each-fault-of-a-cluster-is-found")
 
 Change = Callable[[Cluster], object]
 

@@ -30,7 +30,7 @@ from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 from tests.simulators.ready_cluster import at, ready_cluster
 
-pytestmark = pytest.mark.requirement("ARC-C4")
+pytestmark = pytest.mark.requirement("ARC-C4/silence-is-never-ready")
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from capabilities.keys.keys import RevokeKey, revoke_key
 from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D3")
+pytestmark = pytest.mark.requirement("ARC-D3/artifacts-can-be-compared")
 
 GREEN, USAGE, RED = 0, 2, 3
 PASS, WARN, FAIL, UNKNOWN = Outcome.PASS, Outcome.WARN, Outcome.FAIL, Outcome.UNKNOWN
@@ -290,7 +290,7 @@ class TestReview:
         assert (row.listed.verdict, row.signature.standing) == (Verdict.RED, Standing.VERIFIED)
 
 
-@pytest.mark.requirement("ARC-D4")
+@pytest.mark.requirement("ARC-D4/figures-come-from-the-store")
 class TestFigures:
     def figures(
         self, here: Bench, *production: str, now: datetime = CLOCK + timedelta(hours=5), days: int = 90

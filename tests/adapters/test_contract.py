@@ -22,7 +22,7 @@ from flows.place import Place
 from flows.policies.reading import parse_policy
 from tests.models import CLOCK, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/every-capability-is-a-tool")
 
 DIGEST = f"sha256:{'5a' * 32}"
 

@@ -36,7 +36,7 @@ from tests.adapters.typed import typed
 from tests.kept import finding, keep, report, result
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/the-command-line-is-a-client")
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EVERYTHING = tuple(declared())

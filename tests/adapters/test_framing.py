@@ -13,7 +13,7 @@ from adapters.http.framing import MOST_HEAD, Ambiguous, Framing
 from adapters.http.protocol import protocol
 from tests.adapters.loopback import exchanged, loopback, statuses
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/messages-have-one-meaning")
 
 GET = b"GET /next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n%s"

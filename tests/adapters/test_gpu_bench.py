@@ -34,7 +34,7 @@ from tests.evidence import NOW, evidence
 from tests.models import Bench, bench, good_model
 from tests.sketch import request as sketch_request
 
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/figures-are-judged-by-baseline-and-kind")
 
 GREEN, RED, AMBER = 0, 3, 4
 POLICY = """

@@ -21,7 +21,7 @@ from tests.adapters.test_air_gapped import alone
 from tests.models import Bench, bench
 from tests.simulators.nvml import Driver
 
-pytestmark = pytest.mark.requirement("ARC-C1")
+pytestmark = pytest.mark.requirement("ARC-C1/the-command-leaves-an-artifact", "ARC-4/a-gpu-that-is-not-ready-is-blocked")
 
 CANNOT, USAGE, RED = 1, 2, 3
 
@@ -99,7 +99,7 @@ def test_machines_get_the_findings_of_a_driver_that_answers(here: Bench, tmp_pat
     assert said["gpu-health/nvlink"] == "Every NVLink that must be up is up and clean."
 
 
-@pytest.mark.requirement("ARC-2")
+@pytest.mark.requirement("ARC-2/air-gapped-opens-no-connection")
 def test_gpus_are_judged_where_there_is_no_network(here: Bench, tmp_path: Path) -> None:
     driver = Driver(tmp_path)
     driver.write()
@@ -111,7 +111,7 @@ def test_gpus_are_judged_where_there_is_no_network(here: Bench, tmp_path: Path) 
     assert colours["gpu-health"] == "GREEN"
 
 
-@pytest.mark.requirement("ARC-3")
+@pytest.mark.requirement("ARC-3/remote-is-as-local")
 def test_a_server_judges_its_own_gpus(here: Bench, bare: dict[str, str], tmp_path: Path) -> None:
     driver, sealed = Driver(tmp_path / "server"), tmp_path / "sealed.json"
     driver.folder.mkdir()

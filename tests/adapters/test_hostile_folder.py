@@ -18,7 +18,7 @@ from tests.flows.site import now
 from tests.hostile_folder import REPOSITORY, Hostile, Installed, as_a_wheel, from_the_tree, hostile, told
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-0/hostile-input-is-contained")
 
 _SECONDS = 240
 

@@ -28,7 +28,7 @@ from tests.models import POLICY, Bench, bench, good_model
 from tests.simulators.inference_servers import Foundry, foundry
 from tests.simulators.openai_api import Api, Break, Plan, serving
 
-pytestmark = pytest.mark.requirement("ARC-C3")
+pytestmark = pytest.mark.requirement("ARC-C3/the-command-leaves-an-artifact")
 
 OK, USAGE, RED, AMBER = 0, 2, 3, 4
 SHORT = ("--requests", "8", "--concurrency", "2", "--rate", "20", "--tokens", "8")
@@ -190,7 +190,7 @@ def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
     return [one for result in json.loads(done.stdout)["predicate"]["results"] for one in result["findings"]]
 
 
-@pytest.mark.requirement("ARC-3")
+@pytest.mark.requirement("ARC-3/callers-are-bounded")
 def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_path: Path) -> None:
     environment = {**here.environment, "ARCOPS_ROOTS": str(tmp_path)}
     with serving(a=QUICK) as api, serving(a=QUICK) as other:
@@ -206,7 +206,7 @@ def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_p
         assert not any("Authorization" in one for one in api.headers)
 
 
-@pytest.mark.requirement("ARC-3")
+@pytest.mark.requirement("ARC-3/callers-are-bounded")
 @pytest.mark.parametrize(
     "asked", [{"token": "env:PATH"}, {"key": "env:PATH"}, {"load": True}, {"authorities": Path("ca.pem")}], ids=str
 )
@@ -223,7 +223,7 @@ def test_a_caller_from_afar_neither_lends_secrets_nor_loads_models(here: Bench, 
         assert not api.seen
 
 
-@pytest.mark.requirement("ARC-3")
+@pytest.mark.requirement("ARC-3/callers-are-bounded")
 def test_the_operator_s_authorities_count_for_callers_from_afar(here: Bench, tmp_path: Path) -> None:
     authority, ca = Authority.new(), tmp_path / "ca.pem"
     ca.write_bytes(authority.pem)

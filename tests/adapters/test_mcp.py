@@ -38,7 +38,9 @@ from capabilities.policy.explain import Explain, explain_rule
 from tests.adapters.serving import REPOSITORY, Served, environment, served
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement(
+    "ARC-3/every-capability-is-a-tool", "ARC-3/remote-is-as-local", "BASE-1/serves-both-protocol-versions"
+)
 
 ERAS = ("2026-07-28", "legacy")
 
@@ -96,6 +98,7 @@ class TestWhatIsOffered:
         assert asyncio.run(ask(Client(stdio))) == asyncio.run(ask(http.client()))
 
     @pytest.mark.parametrize("era", ERAS)
+    @pytest.mark.requirement("ARC-1/agents-can-read-it")
     def test_resources_and_prompts(self, http: Served, here: Bench, model: Path, era: str) -> None:
         checked = there(http, check_model, Check(target=model, policy=str(here.policy)), here)
 
@@ -261,7 +264,7 @@ class TestBadInput:
         assert newest[0].verdict is Verdict.RED
 
 
-@pytest.mark.requirement("BASE-1")
+@pytest.mark.requirement("BASE-1/sessions-resume")
 class TestResuming:
     """A session of 2025-11-25 whose stream breaks while a tool is at work."""
 

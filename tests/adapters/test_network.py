@@ -23,7 +23,9 @@ from tests.kept import emptied
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3", "ARC-1")
+pytestmark = pytest.mark.requirement(
+    "ARC-B2/people-ask-and-see-a-map", "ARC-B3/drift-is-by-reachability", "ARC-1/errors-are-clear"
+)
 
 YES, NOT_CERTAIN, USAGE, NO = 0, 1, 2, 3
 
@@ -92,11 +94,11 @@ def test_an_answer_that_rests_on_what_was_not_read_is_not_certain(here: Bench, t
     ("source", "to", "says"),
     [
         ("nobody", "db:5432", "there are shop/db, shop/web"),
-        ("shop/web", "nothing:80", "'nothing' names no Service"),
+        ("shop/web", "nothing:80", "no Service with pods, pod or workload 'nothing'"),
         ("shop/web", "db", "write NAME:PORT"),
-        ("shop/web", "db:0", "ports go from 1 to 65535"),
-        ("shop/web", "db:80/icmp", "one of tcp, udp, sctp"),
-        ("a/b/c/d", "db:80", "is no name"),
+        ("shop/web", "db:0", "use 1 to 65535"),
+        ("shop/web", "db:80/icmp", "use tcp, udp or sctp"),
+        ("a/b/c/d", "db:80", "is not a name"),
     ],
 )
 def test_names_of_nothing_are_refused(here: Bench, tmp_path: Path, source: str, to: str, says: str) -> None:

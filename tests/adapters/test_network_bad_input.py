@@ -12,7 +12,7 @@ import pytest
 from tests.manifests import shop
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-B2/manifests-are-read-strictly", "ARC-1/errors-are-clear")
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n"
 OPEN = "apiVersion: v1\nkind: Pod\nmetadata: {name: %s, namespace: shop}\nspec: {hostNetwork: true, containers: []}\n"
@@ -31,7 +31,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "cyclic.yaml": (b"a: &a\n  b: *a\n", "cyclic.yaml:2: the alias *a is inside its own anchor"),
     "unknown.yaml": (
         b"apiVersion: example.com/v1\nkind: Frob\nmetadata: {name: a}\n",
-        "unknown.yaml:1: nothing here knows what Frob.example.com default/a does",
+        "unknown.yaml:1: it is not known how Frob.example.com default/a affects the network",
     ),
     "chart.yaml": (
         b"a: 1\n---\nmetadata:\n  name: {{ .Values.name }}\n",

@@ -28,7 +28,7 @@ from tests.manifests import shop
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3")
+pytestmark = pytest.mark.requirement("ARC-B2/clusters-are-read-by-listing", "ARC-B3/drift-is-a-signed-gate")
 
 POLICIES = PATHS["networking.k8s.io/v1", "NetworkPolicy"]
 GREEN, RED, AMBER = 0, 3, 4

@@ -18,7 +18,7 @@ import yaml
 from tests.adapters.serving import REPOSITORY, served
 from tests.models import bench, good_model
 
-pytestmark = pytest.mark.requirement("BASE-7")
+pytestmark = pytest.mark.requirement("BASE-7/dashboards-and-alerts-are-valid")
 
 FOLDER = REPOSITORY / "deployments" / "observability"
 RULES, BOARD = FOLDER / "arcops.rules.yaml", FOLDER / "arcops.dashboard.json"

@@ -32,7 +32,7 @@ from tests.adapters.serving import Served, served
 from tests.flows.site import until
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
 
 HTML = {"accept": "text/html"}
 

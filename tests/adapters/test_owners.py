@@ -14,7 +14,7 @@ from tests.adapters.serving import Served, served
 from tests.models import bench
 from tests.simulators.issuer import Issuer, issuing
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
 
 AUDIENCE = "https://arcops.example/mcp"
 

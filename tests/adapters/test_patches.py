@@ -19,7 +19,7 @@ from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
 from tests.patching import applied
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/violations-name-line-and-fix")
 
 IDLE = changed(POLICIES, "[Ingress]\n  ingress", "[Egress]\n  ingress")
 

@@ -17,7 +17,7 @@ from adapters.http.proxied import Proxied
 from tests.adapters.loopback import exchanged, loopback, statuses
 from tests.adapters.test_framing import Echo
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/messages-have-one-meaning")
 
 PLAIN = {
     b"/": "/",

@@ -16,7 +16,7 @@ from adapters.http.watched import Watched
 from foundation.telemetry import logs
 from tests.adapters.loopback import exchanged, loopback
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("BASE-7/logs-have-ids-and-no-secrets")
 
 SECRET = "hunter2-in-a-query"
 

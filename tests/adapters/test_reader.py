@@ -22,7 +22,7 @@ from arcops.asks import Shape, docs, questions, shaped
 from arcops.errors import Broken, Refused
 from tests.adapters.typed import typed
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-1/errors-are-clear")
 
 
 class Colour(Enum):

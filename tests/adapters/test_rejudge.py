@@ -40,7 +40,7 @@ from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model
 from tests.sketch import request
 
-pytestmark = pytest.mark.requirement("ARC-C5")
+pytestmark = pytest.mark.requirement("ARC-C5/same-verdict-byte-for-byte")
 
 HOUSE = Path(__file__).resolve().parents[2]
 SAME, DIFFERS, REFUSED = Again.SAME, Again.DIFFERS, Again.REFUSED

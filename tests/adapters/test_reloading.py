@@ -11,7 +11,7 @@ import pytest
 from tests.adapters.serving import REPOSITORY, Served, served
 from tests.flows.site import until
 
-pytestmark = pytest.mark.requirement("BASE-6")
+pytestmark = pytest.mark.requirement("BASE-6/reload-in-development")
 
 
 def test_a_changed_source_is_served(tmp_path: Path) -> None:

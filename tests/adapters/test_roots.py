@@ -40,7 +40,7 @@ from flows.runners import direct
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model, safetensors
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
 
 TELLING = "tellingword"
 

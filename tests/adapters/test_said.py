@@ -19,7 +19,7 @@ from arcops.verdict import Verdict, worst
 NOW = datetime(2031, 1, 2, 3, 4, tzinfo=UTC)
 ARTIFACT = "/store/objects/[ab]/cd"
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-1/people-can-read-it")
 
 
 def finding(outcome: Outcome, text: str, *, rule: str = "g/rule", fix: str = "", patch: str = "") -> Finding:

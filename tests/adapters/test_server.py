@@ -32,7 +32,11 @@ from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
 
-pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("server"), pytest.mark.site]
+pytestmark = [
+    pytest.mark.requirement("ARC-D1/tools-hand-long-work-to-prefect", "BASE-7/metrics-and-probes"),
+    pytest.mark.xdist_group("server"),
+    pytest.mark.site,
+]
 
 PAGES = (
     "dashboard", "runs", "flows", "deployments", "work-pools", "blocks", "blocks/catalog", "variables", "automations",
@@ -96,6 +100,7 @@ def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench, model: 
     assert ours["id"] in {note.stem for note in notes}, "the task's id is the run's"
 
 
+@pytest.mark.requirement("BASE-7/traces-cross-processes")
 def test_the_run_is_part_of_the_trace_and_the_log_of_the_call(site: Served, here: Bench, otlp: Collected, model: Path) -> None:
     ask = Check(target=model, policy=str(here.policy))
     checked = call(site.mcp, check_model, ask, settings=here.settings, environment={}, stop=threading.Event(), progress=silent)

@@ -31,7 +31,7 @@ from gates.inference.inference.examples import changed, failed, good
 from tests.kept import finding, fresh, keep, report, result
 from tests.models import Bench, bench
 
-pytestmark = [pytest.mark.requirement("ARC-C5"), pytest.mark.requirement("ARC-C3")]
+pytestmark = [pytest.mark.requirement("ARC-C5/sites-can-be-compared"), pytest.mark.requirement("ARC-C5/sites-can-be-compared")]
 
 SLOWER, FASTER, NONE, UNDECIDED = (
     TimedDifference.SLOWER,

@@ -27,7 +27,7 @@ from tests.clusters import PATHS, cluster_of_the_shop
 from tests.models import CLOCK, Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3")
+pytestmark = pytest.mark.requirement("ARC-B3/snapshots-can-be-continued")
 
 POLICIES, INGRESSES = (PATHS["networking.k8s.io/v1", kind] for kind in ("NetworkPolicy", "Ingress"))
 

@@ -29,7 +29,7 @@ from foundation.settings import read_settings
 from tests.kept import checkpoint, finding, keep, report, result
 from tests.models import CLOCK, Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-1", "ARC-2")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss", "ARC-2/crosses-an-air-gap")
 GOOD = result("g", finding("g/one"))
 
 

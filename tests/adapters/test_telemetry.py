@@ -39,7 +39,7 @@ from tests.models import PASSPHRASE, Bench, bench, good_model
 from tests.simulators.issuer import issuing
 from tests.simulators.otlp import Collected, Spanned, collecting
 
-pytestmark = pytest.mark.requirement("BASE-7")
+pytestmark = pytest.mark.requirement("BASE-7/metrics-and-probes")
 
 TRACE, ASKING = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{ASKING}-01"
@@ -108,6 +108,7 @@ def whole(trace: str) -> Any:
     return lambda spans: any(one.trace == trace and one.name == "tools/call" for one in spans)
 
 
+@pytest.mark.requirement("BASE-7/traces-cross-processes")
 class TestTraces:
     @pytest.mark.parametrize("way", ["message", "header"])
     def test_one_trace_from_the_call_to_gates_and_collectors(
@@ -245,6 +246,7 @@ sys.addaudithook(told)
 """
 
 
+@pytest.mark.requirement("BASE-7/nothing-is-sent-unasked")
 class TestUnasked:
     @pytest.mark.parametrize("asked", [False, True])
     def test_nothing_is_sent_and_no_sdk_is_read(self, here: Bench, model: Path, tmp_path: Path, asked: bool) -> None:
@@ -276,8 +278,8 @@ class TestUnasked:
                 "air-gapped",
                 "does not reach",
             ),
-            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "file:///etc"}, "air-gapped", "no plain http URL"),
-            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@127.0.0.1"}, "air-gapped", "no plain http URL"),
+            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "file:///etc"}, "air-gapped", "not a plain http URL"),
+            ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:secret@127.0.0.1"}, "air-gapped", "not a plain http URL"),
             (
                 {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
                 "air-gapped",
@@ -286,7 +288,7 @@ class TestUnasked:
             (
                 {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example", "OTEL_EXPORTER_OTLP_HEADERS": "authorization=x"},
                 "restricted",
-                "in the clear",
+                "unencrypted",
             ),
         ],
     )
@@ -473,6 +475,7 @@ def lines(server: Served) -> list[dict[str, Any]]:
     return [json.loads(line) for line in server.log if line]
 
 
+@pytest.mark.requirement("BASE-7/logs-have-ids-and-no-secrets")
 class TestLog:
     def test_each_line_knows_what_it_is_about(self, http: Served, here: Bench, model: Path) -> None:
         answer = ask(

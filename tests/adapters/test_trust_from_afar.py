@@ -30,7 +30,7 @@ from tests.adapters.test_access import AUDIENCE, good, post
 from tests.models import Bench, bench, good_model
 from tests.simulators.issuer import Issuer, issuing
 
-pytestmark = pytest.mark.requirement("ARC-3", "ARC-0")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
 
 TRUSTING = tuple(one.name for one in all_tools() if one.scope is Scope.TRUST)
 LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"
@@ -96,7 +96,7 @@ def test_what_changes_what_counts_takes_the_scope_of_its_own() -> None:
     assert set(ASKS) == set(TRUSTING)
     assert {one.value for one in Scope} - ANONYMOUS.scopes >= {"trust"}
     for text, said in (("", False), ("no", False), ("yes", True)):
-        assert read_settings({"ARCOPS_HOME": "/x", "ARCOPS_TRUST_FROM_AFAR": text}).trust_from_afar is said
+        assert read_settings({"ARCOPS_HOME": "/x", "ARCOPS_TRUST_FROM_AFAR": text}).remote_trust is said
     with pytest.raises(Refused, match="ARCOPS_TRUST_FROM_AFAR"):
         read_settings({"ARCOPS_HOME": "/x", "ARCOPS_TRUST_FROM_AFAR": "true"})
 
@@ -115,7 +115,7 @@ class TestByDefault:
     @pytest.mark.parametrize("said", [False, True], ids=["nothing said", "the operator said so"])
     def test_nor_where_nobody_knows_who_asks(self, here: Bench, said: bool) -> None:
         """On one's own machine without tokens the door is open to every process of it, so trust stays at the command line."""
-        place = replace(here.place(), own=False, settings=replace(here.settings, trust_from_afar=said))
+        place = replace(here.place(), own=False, settings=replace(here.settings, remote_trust=said))
         assert not {one.name for one in offered(place, trusting=False)} & set(TRUSTING)
         with served("mcp", "--http", env={**here.environment, "ARCOPS_TRUST_FROM_AFAR": "yes" if said else "no"}) as server:
             before = counts_here(here)
@@ -249,7 +249,7 @@ class TestKeysOfACaller:
         mirror = tmp_path / "mirror.tar"
         export_store(ExportStore(mirror=mirror), there.place())
         trust_key(TrustKey(public=there.public.read_text()), own.place())
-        place = replace(own.place(), own=False, settings=replace(own.settings, trust_from_afar=True))
+        place = replace(own.place(), own=False, settings=replace(own.settings, remote_trust=True))
         with pytest.raises(Refused):
             import_store(ImportStore(mirror=mirror, keys=(own.public.read_text(),)), place)
         with pytest.raises(Refused, match="only narrow"):

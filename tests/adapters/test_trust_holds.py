@@ -37,7 +37,12 @@ from tests.adapters.test_admit import deployment
 from tests.kept import fresh
 from tests.models import CLOCK, PASSPHRASE, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D2", "ARC-D3", "ARC-4")
+pytestmark = pytest.mark.requirement(
+    "ARC-D2/admission-needs-a-green-artifact",
+    "ARC-D3/artifacts-are-reviewed-in-a-browser",
+    "ARC-4/a-missing-signature-is-red",
+    "ARC-4/wrong-clocks-are-not-trusted",
+)
 HOUSE = Path(__file__).resolve().parents[2]
 LATER = CLOCK + timedelta(hours=1)
 

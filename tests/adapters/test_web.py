@@ -30,7 +30,7 @@ from flows.place import Place
 from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D3")
+pytestmark = pytest.mark.requirement("ARC-D3/artifacts-are-reviewed-in-a-browser")
 
 GOOD = result("signatures", finding("signatures/signed", text="One allowed signer signed all files."))
 BAD = result(
@@ -164,6 +164,7 @@ class TestList:
 
 
 class TestArtifact:
+    @pytest.mark.requirement("ARC-1/people-can-read-it")
     def test_a_real_check_is_shown_whole(self, here: Bench, web: TestClient) -> None:
         model = good_model(here)
         before = here.check(model).artifact
@@ -382,7 +383,7 @@ class TestCompare:
         assert web.get(f"/compare?a={kept}&b={keep(here, report('n', GOOD))}").status_code == 409
 
 
-@pytest.mark.requirement("ARC-D4")
+@pytest.mark.requirement("ARC-D4/figures-come-from-the-store")
 def test_figures_come_with_their_definitions_and_never_guess(here: Bench, web: TestClient) -> None:
     said = words(web.get("/figures").text)
     assert said.count("not measured") == 4

@@ -25,7 +25,7 @@ from tests.kept import checkpoint, finding, keep, report, result
 from tests.manifests import POLICIES, changed, shop
 from tests.models import CLOCK, Bench, bench, good_model
 
-pytestmark = [pytest.mark.requirement("ARC-D3"), pytest.mark.site]
+pytestmark = [pytest.mark.requirement("ARC-D3/pages-are-safe-and-usable"), pytest.mark.site]
 
 LONG = "a-very-long-name-" * 17
 EVIL = '<script>document.title="owned"</script><img src="http://evil.example/x.png" onerror=alert(1)>\u202egnp.exe'
@@ -158,7 +158,7 @@ def test_the_policy_of_the_pages_is_enforced(world: World, browser: Browser) -> 
         assert len([text for text in seen.complaints if "Content Security Policy" in text]) >= 3
 
 
-@pytest.mark.requirement("ARC-B2")
+@pytest.mark.requirement("ARC-D3/the-network-is-drawn")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_network_is_drawn_on_its_page_and_by_itself(world: World, browser: Browser, theme: str) -> None:
     with watched(browser, theme=theme, scripts=False) as seen:

@@ -16,7 +16,7 @@ from tests.kept import finding, fresh, keep, report, result
 from tests.manifests import shop
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-D3")
+pytestmark = pytest.mark.requirement("ARC-D3/the-network-is-drawn")
 
 
 @pytest.fixture(scope="module")

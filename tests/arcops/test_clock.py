@@ -14,7 +14,7 @@ from arcops.policy import MOST_SKEW, SKEW
 from flows.policies.reading import parse_policy
 from tests.sketch import NUMBER
 
-pytestmark = pytest.mark.requirement("ARC-4")
+pytestmark = pytest.mark.requirement("ARC-4/wrong-clocks-are-not-trusted")
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 

@@ -20,7 +20,7 @@ from arcops.verdict import Verdict, worst
 from tests.evidence import NOW, evidence
 from tests.sketch import EVEN, NUMBER, SMALL, Number, NumberPolicy, Twice
 
-pytestmark = pytest.mark.requirement("ARC-0", "ARC-4")
+pytestmark = pytest.mark.requirement("ARC-0/verdict-follows-from-findings", "ARC-4/no-failed-collector-is-green")
 
 POLICY = NumberPolicy(most=9)
 CONTENT, OTHER = f"sha256:{'ab' * 32}", f"sha256:{'cd' * 32}"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from arcops.errors import Refused
 from arcops.licence import AllOf, AnyOf, Expression, Licence, holds, named, parse_licence
 
-pytestmark = pytest.mark.requirement("ARC-A6")
+pytestmark = pytest.mark.requirement("ARC-A6/licences-are-judged")
 
 _NAMES = st.sampled_from(
     ["MIT", "Apache-2.0", "GPL-3.0-only", "LicenseRef-own", "DocumentRef-a:LicenseRef-b", "llama3.1", "EPL-2.0+"]

@@ -23,7 +23,7 @@ from arcops.slsa import (
     parse_summary,
 )
 
-pytestmark = pytest.mark.requirement("ARC-A2")
+pytestmark = pytest.mark.requirement("ARC-A2/slsa-provenance-is-judged")
 
 V1 = {
     "buildDefinition": {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from arcops.errors import Refused
 from arcops.zones import LEAST_SESSIONS, PPM, Zone, against, compare, median
 
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/noise-does-not-decide")
 
 TIMES = st.lists(st.integers(min_value=1000, max_value=10**9), min_size=LEAST_SESSIONS, max_size=12)
 STEADY = (1000, 1001, 999, 1002, 998)

@@ -17,7 +17,7 @@ from artifacts.beneath import held, is_folder, open_below, open_within, reach, s
 from artifacts.reading import read_at, read_file
 from artifacts.writing import PARTIAL, replace_whole, vacant, write_new
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
 
 TELLING = "telling"
 

@@ -23,7 +23,7 @@ from artifacts.private_key import Algorithm, PrivateKey, create
 from artifacts.statement import statement
 from tests.artifacts.reports import full_report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 KEY = create()
 SEALED = seal(full_report(), KEY)
 
@@ -55,7 +55,7 @@ def test_another_predicate_is_sealed_and_opened_but_is_no_report() -> None:
 
     assert open_statement(data, [KEY.public]).statement == words
     assert open_statement(data, [KEY.public]).predicate_type == "https://example.org/p/v1"
-    with pytest.raises(Refused, match="breaks its schema"):
+    with pytest.raises(Refused, match="does not match its schema"):
         open_sealed(data, [KEY.public])
 
 
@@ -104,7 +104,7 @@ BAD: dict[str, bytes] = {
     "a field of the envelope": changed(lambda d: d["dsseEnvelope"].update(note=1)),
     "a field of the signature": changed(lambda d: d["dsseEnvelope"]["signatures"][0].update(cert="")),
     "no signature": changed(lambda d: d["dsseEnvelope"].update(signatures=[])),
-    "signatures that are none": changed(lambda d: d["dsseEnvelope"].update(signatures=[1])),
+    "a signature that is not an object": changed(lambda d: d["dsseEnvelope"].update(signatures=[1])),
     "too many signatures": changed(lambda d: d["dsseEnvelope"].update(signatures=d["dsseEnvelope"]["signatures"] * 65)),
     "base64 with a line break": changed(lambda d: d["dsseEnvelope"].update(payload=d["dsseEnvelope"]["payload"] + "\n")),
     "another payload type": changed(lambda d: d["dsseEnvelope"].update(payloadType="application/json")),
@@ -143,7 +143,7 @@ def test_no_truncation_opens(length: int) -> None:
 def test_no_flipped_byte_changes_what_is_read(position: int, flip: int) -> None:
     data = SEALED[:position] + bytes([SEALED[position] ^ flip]) + SEALED[position + 1 :]
 
-    with suppress(Refused):  # where it opens, only a hint or white space was changed
+    with suppress(Refused):  # if it opens, only a hint or white space was changed
         assert open_sealed(data, [KEY.public]).statement == open_sealed(SEALED, [KEY.public]).statement
 
 

@@ -17,7 +17,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.requirement("ARC-1", "ARC-C5")
+@pytest.mark.requirement("ARC-1/signed-json", "ARC-C5/same-verdict-byte-for-byte")
 @given(VALUES)
 def test_it_equals_rfc8785(value: object) -> None:
     try:

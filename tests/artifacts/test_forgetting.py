@@ -35,7 +35,7 @@ from artifacts.typed import dump
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_store import BODY, KEY, report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 KEYS = [KEY.public]
 EARLIEST, LATEST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 DIGEST = "sha256:" + "c3" * 32
@@ -142,7 +142,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, remembered under its own name: writing it anew for each test is slow."""
+    """A copy of it, remembered under its own name: writing it again for each test is slow."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     (old,) = Memory(made / "remembered", made / "store").paths
     (new,) = Memory(tmp_path / "remembered", tmp_path / "store").paths
@@ -170,9 +170,9 @@ def test_a_store_that_was_put_back_is_refused_everywhere(home: Path, attack: Cal
         ):
             with pytest.raises(Refused, match=r"was removed|were removed|are not those|names its log"):
                 use()  # type: ignore[no-untyped-call]
-        (problem, *_) = [one for one in store.check(KEYS) if "remembers it" in one]
+        (problem, *_) = [one for one in store.check(KEYS) if "remembers this" in one]
         assert str(home / "remembered") in problem
-        assert "began the store again" in problem
+        assert "made it new" in problem
 
 
 @pytest.mark.parametrize("attack", [cut, cut_without_a_trace, rolled_back, begun_again, turned_to_another])
@@ -212,17 +212,17 @@ def test_a_log_without_its_checkpoint_is_a_problem_even_where_nothing_remembers(
         with Store(home / "store", memory=memory) as store:
             assert any("no checkpoint" in one for one in store.check(KEYS)), memory
             assert any("no checkpoint" in one for one in store.sound(KEYS)), memory
-    with opened(home) as store, pytest.raises(Refused, match="put it back from a copy"):
+    with opened(home) as store, pytest.raises(Refused, match="restore it from a copy"):
         store.checkpoint(KEY)
-    with Store(home / "store", memory=home / "never") as store, pytest.raises(Refused, match="neither a checkpoint nor"):
+    with Store(home / "store", memory=home / "never") as store, pytest.raises(Refused, match="no checkpoint and no memory"):
         store.put(seal(report("d"), KEY), {}, at=AT, signer=KEY)
 
 
 @pytest.mark.parametrize("keys", [[], [create().public]])
 def test_a_checkpoint_that_no_given_key_signed_is_a_problem(home: Path, keys: list[object]) -> None:
     with opened(home) as store:
-        assert any("does not hold" in one for one in store.check(keys))  # type: ignore[arg-type]
-        assert any("does not hold" in one for one in store.sound(keys))  # type: ignore[arg-type]
+        assert any("cannot be used" in one for one in store.check(keys))  # type: ignore[arg-type]
+        assert any("cannot be used" in one for one in store.sound(keys))  # type: ignore[arg-type]
         assert store.check(keys, store.last_checkpoint())  # type: ignore[arg-type]
 
 
@@ -243,7 +243,7 @@ def a_link_to_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["log", "checkpoint"])
 @pytest.mark.parametrize("instead", [a_pipe, a_folder, a_link_to_nothing])
-def test_what_is_no_file_is_no_log_and_holds_nobody_up(home: Path, name: str, instead: Callable[[Path], None]) -> None:
+def test_what_is_no_file_is_no_log_and_holds_no_one_up(home: Path, name: str, instead: Callable[[Path], None]) -> None:
     instead(home / "store" / name)
     with opened(home) as store:
         for use in (store.check, store.sound):
@@ -270,7 +270,7 @@ def test_nothing_is_signed_over_a_checkpoint_that_was_changed(home: Path, note: 
     (home / "store" / "checkpoint").write_bytes(note)
     with opened(home) as store:
         assert store.check(KEYS)
-        with pytest.raises(Refused, match="nothing is signed"):
+        with pytest.raises(Refused, match="is not signed"):
             store.put(seal(report("d"), KEY), {}, at=AT, signer=KEY)
         assert len(store.entries()) == 3
 
@@ -284,9 +284,9 @@ def test_nothing_is_signed_over_a_log_that_another_machine_finds_cut(home: Path,
     drop_index(home)
     with Store(home / "store", memory=home / "never") as store:
         assert store.check(KEYS)
-        with pytest.raises(Refused, match="nothing is signed"):
+        with pytest.raises(Refused, match="is not signed"):
             store.checkpoint(KEY)
-        with pytest.raises(Refused, match="nothing is signed"):
+        with pytest.raises(Refused, match="is not signed"):
             store.put(seal(report("d"), KEY), {}, at=AT, signer=KEY)
 
 
@@ -406,7 +406,7 @@ def test_two_processes_that_write_keep_the_memory_right(tmp_path: Path) -> None:
 
 
 class TestIndex:
-    """A changed index never decides, is made anew before it is shown, and is named by the check."""
+    """A changed index never decides, is made again before it is shown, and is named by the check."""
 
     CHANGES = (
         "DELETE FROM entry WHERE position = 1",
@@ -459,7 +459,7 @@ class TestIndex:
             assert len(store.entries()) == 4
 
     def test_an_index_that_was_forged_with_its_digest_shows_in_the_check(self, home: Path) -> None:
-        """Whoever can write the file can make it sound in itself; the check reads the artifacts."""
+        """Anyone who can write the file can make it consistent; the check reads the artifacts."""
         self.change(home, "UPDATE entry SET verdict = 'GREEN' WHERE position = 1")
         with opened(home) as store:
             chain = b""
@@ -550,7 +550,7 @@ class TestAbout:
             put(tmp_path, "a")
         with opened(tmp_path) as store:
             (problem,) = store.check(KEYS)
-            assert "is about something else" in problem
+            assert "names other subjects" in problem
 
     def test_five_thousand_entries_are_searched_in_no_time(self, tmp_path: Path) -> None:
         put(tmp_path, "a")
@@ -564,7 +564,7 @@ class TestAbout:
         with opened(tmp_path) as store:
             spent = []
             for _ in range(5):
-                store.log._seen = None  # as if it were opened anew
+                store.log._seen = None  # as if it were opened again
                 began = time.process_time()
                 assert [one.position for one in store.about(DIGEST)] == [0]
                 spent.append(time.process_time() - began)
@@ -655,5 +655,5 @@ def test_the_whole_log_is_its_finished_lines(tmp_path: Path) -> None:
 def test_an_empty_subject_list_is_not_written_and_not_read() -> None:
     entry = Entry(artifact="a", evidence=(), at=AT)
     assert b"subjects" not in entry.line
-    with pytest.raises(Refused, match="left out"):
+    with pytest.raises(Refused, match="leave an empty one out"):
         read_line(canonical({**dump(entry), "subjects": []}))  # type: ignore[dict-item]

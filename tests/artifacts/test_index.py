@@ -1,4 +1,4 @@
-"""Listing: every filter finds what it names and nothing else, page by page, and an index of an older version is made anew."""
+"""Listing: every filter finds what it names and nothing else, page by page, and an index of an older version is made again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from artifacts.store import Store
 from foundation.settings import read_settings
 from tests.artifacts.reports import AT, full_report
 
-pytestmark = pytest.mark.requirement("ARC-D3")
+pytestmark = pytest.mark.requirement("ARC-D3/lists-can-be-filtered")
 
 
 def green(name: str, site: str, day: int) -> Report:
@@ -89,7 +89,7 @@ def test_a_row_names_site_and_every_gate_with_its_verdict(store: Store) -> None:
     assert store.choices() == Choices(sites=("north", "south"), gates=("signatures", "vulnerabilities"))
 
 
-def test_an_index_of_an_older_version_is_made_anew(tmp_path: Path) -> None:
+def test_an_index_of_an_older_version_is_made_again(tmp_path: Path) -> None:
     with Store(tmp_path) as kept:
         kept.put(seal(red("mini", "south", 0), create()), {}, at=AT)
     with sqlite3.connect(tmp_path / "index.sqlite") as database:

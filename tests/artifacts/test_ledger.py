@@ -11,7 +11,7 @@ from arcops.errors import Refused
 from artifacts.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from artifacts.private_key import Algorithm, create
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 CHECKPOINT = Checkpoint(origin="example.org/log", size=7, root=hashlib.sha256(b"x").digest())
 
 

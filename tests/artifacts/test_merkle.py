@@ -21,7 +21,7 @@ from artifacts.log.merkle import (
     verify_inclusion,
 )
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 LEAVES = [leaf_hash(b"%d" % number) for number in range(40)]
 
 

@@ -17,7 +17,7 @@ from artifacts.store import Store
 from tests.artifacts.reports import AT
 from tests.artifacts.test_store import BODY, KEY, digest_of, filled
 
-pytestmark = pytest.mark.requirement("ARC-1", "ARC-2")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss", "ARC-2/crosses-an-air-gap")
 
 
 def mirrored(folder: Path, names: str = "abcde") -> bytes:
@@ -108,9 +108,9 @@ def edit(start: str, old: bytes, new: bytes) -> Callable[[Members], None]:
 DAMAGE: dict[str, Callable[[Members], None]] = {
     "a path that escapes": add("../evil"),
     "an absolute path": add("/etc/evil"),
-    "a stranger": add("readme.txt"),
+    "a file that does not belong": add("readme.txt"),
     "a link": add("objects/" + "0" * 64, tarfile.SYMTYPE),
-    "an object that nobody names": add("objects/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    "an object that no one names": add("objects/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     "a member twice": lambda members: members.append(members[-1]),
     "another order": lambda members: members.reverse(),
     "no checkpoint": drop("checkpoint"),

@@ -13,7 +13,7 @@ from arcops.errors import Refused
 from artifacts.model_signature import sign_model
 from artifacts.private_key import Algorithm, create
 
-pytestmark = pytest.mark.requirement("ARC-A1")
+pytestmark = pytest.mark.requirement("ARC-A1/other-tools-read-our-signatures")
 
 
 def model_at(folder: Path) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from capabilities.artifact.standing import Ledgered, ledger_of
 from tests.artifacts.reports import AT
 from tests.artifacts.test_store import KEY, report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 MOST = 300
 LINES = tuple(b"line %d" % number * (number % 4 + 1) for number in range(MOST))
 LEAVES = tuple(leaf_hash(line) for line in LINES)
@@ -141,7 +141,7 @@ class TestNodes:
             assert nodes.inclusion(7, over(13)) is None
 
     def test_a_line_is_a_whole_line_of_the_log(self, tmp_path: Path) -> None:
-        """Bytes of a longer line, which hash as they should, are none."""
+        """A part of a longer line is not a line, even if it has the right hash."""
         nodes, log = written(tmp_path, 13), tmp_path / "log"
         log.write_bytes(log.read_bytes().replace(b"\n" + LINES[8] + b"\n", b"x" + LINES[8] + b"\n"))
         stamped(tmp_path)
@@ -207,7 +207,7 @@ class TestStore:
             kept.inclusion(5, signed(kept))
 
     @pytest.mark.parametrize("damage", DAMAGES)
-    def test_without_nodes_it_is_proven_from_the_lines_and_they_are_made_anew(
+    def test_without_nodes_it_is_proven_from_the_lines_and_they_are_made_again(
         self, kept: Store, damage: Callable[[Path], None]
     ) -> None:
         damage(kept.log.nodes.path)
@@ -218,7 +218,7 @@ class TestStore:
         assert proves_all(kept) == (damage not in (a_folder, a_pipe, a_link))
 
     @pytest.mark.parametrize("damage", DAMAGES)
-    def test_the_next_append_makes_them_anew(self, kept: Store, damage: Callable[[Path], None]) -> None:
+    def test_the_next_append_makes_them_again(self, kept: Store, damage: Callable[[Path], None]) -> None:
         damage(kept.log.nodes.path)
         kept.put(seal(report("f"), KEY), {}, at=AT, signer=KEY)
         assert len(kept.entries()) == 6

@@ -20,7 +20,7 @@ from artifacts.statement import to_statement
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_baseline import baseline
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/agents-can-read-it")
 GOLDENS = Path(__file__).parent / "goldens"
 PUBLISHED = [one for one in all_predicates() if one.published]
 
@@ -32,7 +32,7 @@ STATED: dict[str, tuple[Callable[[], bytes], Callable[[], object]]] = {
         lambda: RevocationList(issued_at=AT),
     ),
 }
-"""A statement of each, and what it says: whoever adds a predicate shows one."""
+"""A statement of each, and its content: a new predicate needs one here."""
 
 
 def named(one: Predicate) -> str:
@@ -97,6 +97,6 @@ def test_without_a_schema_none_is_given() -> None:
 
 
 def test_a_type_that_is_not_ours_is_our_bug() -> None:
-    with pytest.raises(Broken, match="no predicate type"):
+    with pytest.raises(Broken, match="not a predicate type"):
         Predicate(uri="https://example.org/p/v1", title="t", holds=RevocationList, read=bytes)
     assert name_of("https://arcops.dev/predicates/some-name/v12") == "some-name"

@@ -22,7 +22,7 @@ from artifacts.projections.junit import to_junit
 from artifacts.projections.sarif import SCHEMA, to_sarif
 from tests.artifacts.reports import PATCH, full_report
 
-pytestmark = pytest.mark.requirement("ARC-D2")
+pytestmark = pytest.mark.requirement("ARC-D2/sarif-and-junit-are-valid")
 
 OASIS = "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e"
 """SHA-256 of the schema that OASIS published with errata 01, 28 August 2023."""
@@ -168,7 +168,7 @@ def change(name: str) -> dict[str, Any]:
             result["outcome"] = "FAIL"
         case "another version":
             document["version"] = "2.2"
-        case "a moment that is none":
+        case "a wrong moment":
             document["runs"][0]["invocations"][0]["endTimeUtc"] = "yesterday"
     return document
 
@@ -181,7 +181,7 @@ def change(name: str) -> dict[str, Any]:
         "a line before the first",
         "an unknown property",
         "another version",
-        "a moment that is none",
+        "a wrong moment",
     ],
 )
 def test_the_schema_of_sarif_is_really_asked(name: str) -> None:

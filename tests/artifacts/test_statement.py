@@ -24,7 +24,7 @@ from artifacts.statement import from_statement, to_statement
 from artifacts.typed import dump, moment
 from tests.artifacts.reports import full_report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 GOLDENS = Path(__file__).parent / "goldens"
 
 PROJECTIONS: dict[str, Callable[[], bytes]] = {
@@ -68,6 +68,7 @@ def in_json(value: object) -> Iterator[object]:
             yield value
 
 
+@pytest.mark.requirement("ARC-2/the-tier-is-in-the-artifact")
 def test_every_field_of_the_report_reaches_what_is_signed() -> None:
     signed = set(in_json(json.loads((GOLDENS / "readiness-report-v1.json").read_bytes())))
     filled: set[str] = set()
@@ -175,11 +176,11 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "another predicate type": set_at("predicateType", "https://example.org/p"),
     "another statement type": set_at("_type", "https://in-toto.io/Statement/v0.1"),
     "a citation of nothing": set_at("predicate.results.0.findings.0.cites.0", "sha256:" + "00" * 32),
-    "trust roots that nobody used": set_at("predicate.trustRoots.0.name", "other"),
+    "trust roots that no one used": set_at("predicate.trustRoots.0.name", "other"),
     "fresher data": set_at("predicate.dataDates.1.dated", "2026-11-20T00:00:00Z"),
     "another collector": set_at("predicate.collectors.0.version", "9"),
     "an end before the start": set_at("predicate.validUntil", "2026-11-21T11:59:59Z"),
-    "a moment that is none": set_at("predicate.judgedAt", "2026-13-21T12:00:00Z"),
+    "a wrong moment": set_at("predicate.judgedAt", "2026-13-21T12:00:00Z"),
     "a moment without a zone": set_at("predicate.judgedAt", "2026-11-21T12:00:00"),
     "a moment and a line break": set_at("predicate.judgedAt", "2026-11-21T12:00:00Z\n"),
     "a number for a string": set_at("predicate.runner", 1),
@@ -187,7 +188,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "null for a list": set_at("predicate.missing", None),
     "a site that is empty, which would be a second way to say none": set_at("predicate.site", ""),
     "a site that is no text": set_at("predicate.site", 7),
-    "a waiver of nobody": set_at("predicate.results.1.findings.0.waiver.owner", " "),
+    "a waiver without an owner": set_at("predicate.results.1.findings.0.waiver.owner", " "),
 }
 
 

@@ -22,7 +22,7 @@ from artifacts.statement import statement
 from artifacts.store import Store, digest_of
 from tests.artifacts.reports import AT, full_report
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")
 KEY = create()
 BODY = b'{"seen":"something"}'
 
@@ -268,7 +268,7 @@ def test_a_kill_at_any_moment_leaves_a_sound_store(tmp_path: Path) -> None:
             assert set(from_nodes(store)) <= {None, *(entry.line for entry in store.entries())}
             store.put(seal(report("after"), KEY), {digest_of(BODY): BODY}, at=AT, signer=KEY)
             assert store.list()[0].subject == "after"
-            assert from_nodes(store) == [entry.line for entry in store.entries()], "the nodes are made anew if they must be"
+            assert from_nodes(store) == [entry.line for entry in store.entries()], "the nodes are made again if they must be"
             assert store.check([KEY.public]) == store.sound([KEY.public]) == ()
         for place in places.values():
             shutil.rmtree(place)

@@ -27,7 +27,7 @@ from artifacts.wire import from_json, name_on_the_wire, to_json
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 
 
 class Colour(Enum):
@@ -97,9 +97,9 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "an unknown field": ('{"title": "t", "tilte": 1}', "Whole: the document: 'tilte' is not a known field$"),
     "an unknown field in the depth": ('{"title": "t", "one": {"name": "a", "x": 1}}', "Whole: one: 'x' is not a known field$"),
     "a field by its name in Python": ('{"title": "t", "Title": "t"}', "'Title' is not a known field$"),
-    "an absent field": ('{"title": "t", "parts": [{"size": 1}]}', r"Whole: parts\[0\]: 'name' is absent$"),
-    "a list that is none": ('{"title": "t", "parts": {}}', "Whole: parts: a list is expected, not an object$"),
-    "an object that is none": ("[]", "Whole: the document: an object is expected, not a list$"),
+    "an absent field": ('{"title": "t", "parts": [{"size": 1}]}', r"Whole: parts\[0\]: the field 'name' is missing$"),
+    "an object for a list": ('{"title": "t", "parts": {}}', "Whole: parts: a list is expected, not an object$"),
+    "a list for an object": ("[]", "Whole: the document: an object is expected, not a list$"),
     "nothing": ("null", "Whole: the document: an object is expected, not null$"),
     "a number for a truth": ('{"title": "t", "sure": 1}', "Whole: sure: true or false is expected, not a whole number$"),
     "a truth for a number": ('{"title": "t", "one": {"name": "a", "size": true}}', "one.size: a whole number is expected"),
@@ -113,11 +113,11 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a moment": ('{"title": "t", "at": "soon"}', "at: a moment such as 2026-11-21T12:00:00Z is expected, not 'soon'$"),
     "no such day": ('{"title": "t", "at": "2026-02-30T00:00:00Z"}', "at: 2026-02-30T00:00:00Z is not a moment"),
     "a duration": ('{"title": "t", "lasts": "a week"}', "lasts: a duration such as P7D or PT2M is expected, not 'a week'$"),
-    "for ever": ('{"title": "t", "lasts": "P999999999999D"}', "lasts: .* is longer than any duration"),
+    "for ever": ('{"title": "t", "lasts": "P999999999999D"}', "lasts: .* is longer than the longest duration"),
     "no JSON": ('{"title": ', "Whole: it is not JSON: .*line 1 column 11"),
     "nothing at all": ("", "Whole: it is not JSON"),
     "more behind": ('{"title": "t"} {}', "Whole: it is not JSON: Extra data"),
-    "NaN": ('{"title": "t", "count": NaN}', "Whole: it is not JSON: it has NaN, which JSON does not have$"),
+    "NaN": ('{"title": "t", "count": NaN}', "Whole: it is not JSON: it has NaN, which JSON does not allow$"),
     "an infinity": ('{"title": "t", "count": -Infinity}', "it has -Infinity"),
     "larger than any": ('{"title": "t", "count": 1e999}', "a whole number or an object is expected"),
     "thousands of digits": (f'{{"title": "t", "count": {"1" * 5000}}}', "a whole number has thousands of digits"),
@@ -180,8 +180,8 @@ def test_what_a_type_itself_refuses_is_refused() -> None:
     day, next_day = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
     for start, end, says in (
         (next_day, day, "^it ends before it starts$"),
-        (day, day, "^Span: the document: it cannot be one: no time$"),
-        (day, next_day.removesuffix("Z"), "^Span: the document: it cannot be one: can't compare"),
+        (day, day, "^Span: the document: it is not valid: no time$"),
+        (day, next_day.removesuffix("Z"), "^Span: the document: it is not valid: can't compare"),
     ):
         with pytest.raises(Refused, match=says):
             from_json(Span, json.dumps({"start": start, "end": end}))
@@ -256,7 +256,7 @@ class Signed:
 
 
 def test_a_type_that_would_not_read_back_surely_has_no_place() -> None:
-    for one, says in ((Octets(), "bytes"), (Kept(), "Kept.y"), (TwoTexts(), "look alike")):
+    for one, says in ((Octets(), "bytes"), (Kept(), "Kept.y"), (TwoTexts(), "look the same")):
         with pytest.raises(Broken, match=says):
             from_json(type(one), "{}")
     for value, says in ((Octets(), "part of a message"), (Kept(), "Kept.y")):
@@ -273,7 +273,7 @@ def test_a_type_that_would_not_read_back_surely_has_no_place() -> None:
 
 def test_what_is_signed_says_every_field() -> None:
     assert load(Part, {"name": "a", "size": 0}) == Part(name="a")
-    with pytest.raises(Refused, match="the document: 'size' is absent"):
+    with pytest.raises(Refused, match="the document: the field 'size' is missing"):
         load(Part, {"name": "a"})
 
 

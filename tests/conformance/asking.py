@@ -31,7 +31,7 @@ def _wanted(state: str | None = None, **requests: Any) -> types.InputRequiredRes
 
 
 def _filled(params: Any, key: str, name: str) -> Any:
-    """What the client gave for *name* under *key*; nothing where that is missing or of another shape."""
+    """What the client gave for *name* under *key*; nothing if that is missing or of another shape."""
     given = (params.input_responses or {}).get(key)
     if not isinstance(given, types.ElicitResult) or given.action != "accept" or not given.content:
         return None
@@ -40,7 +40,7 @@ def _filled(params: Any, key: str, name: str) -> Any:
 
 @offered()
 async def test_input_required_result_elicitation(ctx: Context, params: types.CallToolRequestParams) -> Answer:
-    """Greets whoever gives a name."""
+    """Greets the caller who gives a name."""
     name = _filled(params, "user_name", "name")
     if name is None:
         return _wanted(user_name=_form("What is your name?", "name"))

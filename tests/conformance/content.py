@@ -91,7 +91,7 @@ async def test_error_handling(ctx: Context, params: types.CallToolRequestParams)
     return result
 
 
-@offered(texts(name="whom to greet"))
+@offered(texts(name="the name to greet"))
 async def greet(ctx: Context, params: types.CallToolRequestParams) -> Answer:
     """Answers at once, and is never a task."""
     return said(f"Hello, {(params.arguments or {}).get('name', '')}!")

@@ -152,7 +152,7 @@ class _Open(UserOpening):
 
 
 def _open(bound: Bound, folder: Path) -> UserOpening:
-    return _Open(bound=bound, cache=folder, secret="the suite knows none")  # what nobody asks for
+    return _Open(bound=bound, cache=folder, secret="the suite knows none")  # what no one asks for
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from tests.models import Bench
 
 ERAS = ("legacy", "modern")
 _IS_ERROR = 5
-"""What the inspector ends with where a tool answered an error."""
+"""What the inspector ends with if a tool answered an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

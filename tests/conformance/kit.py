@@ -29,7 +29,7 @@ class Kit:
         )
 
     def check(self) -> str:
-        """The version of Node. Ends the program where it is too old for the suite."""
+        """The version of Node. Ends the program if it is too old for the suite."""
         said = subprocess.run(["node", "--version"], env=self._environment(), capture_output=True, text=True).stdout.strip()  # noqa: S607  # the kit's folder is first
         match = re.fullmatch(r"v(\d+)\.(\d+)\..*", said)
         if match is None or (int(match[1]), int(match[2])) < _LEAST_NODE:

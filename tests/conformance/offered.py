@@ -55,7 +55,7 @@ def said(*parts: str) -> types.CallToolResult:
 
 
 def needs(ctx: Context, name: str, capability: types.ClientCapabilities) -> None:
-    """Raises where the client has not declared *capability*."""
+    """Raises if the client has not declared *capability*."""
     if not ctx.session.check_client_capability(capability):
         data = types.MissingRequiredClientCapabilityErrorData(required_capabilities=capability)
         raise MCPError(

@@ -31,7 +31,7 @@ TEMPLATES = [
 
 
 def read(uri: str) -> types.ReadResourceResult | None:
-    """The resource *uri* where it is one of the fixture's."""
+    """The resource *uri* if it is one of the fixture's."""
     found: types.TextResourceContents | types.BlobResourceContents
     if uri == "test://static-text":
         text = "This is the content of the static text resource."

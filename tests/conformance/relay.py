@@ -25,7 +25,7 @@ class _Relay:
             return
         there = urlsplit(self._server.url).netloc.encode()
         own = [(b"authorization", self._server.secret["authorization"].encode())]
-        # Its own address stands for the server's; a stranger's name stays what it is, for the suite looks at that.
+        # Its own address stands for the server's; another name stays as it is, because the suite checks that.
         kept = [(name, value.replace(self.here, there)) for name, value in scope["headers"] if name not in _NOT_ON]
         url = f"{self._server.url}{scope['raw_path'].decode()}"
         async with (

@@ -1,6 +1,6 @@
 """``make conformance``: the official suite for both revisions, the tasks extension, and the inspector; then what was counted.
 
-There is no list of failures that are expected. It ends with 1 where anything is wrong, and where nothing ran.
+There is no list of failures that are expected. It ends with 1 if anything is wrong, or if nothing ran.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The official suite, run against a URL, and what it found.
 
 Only what passed counts as passed: a warning fails a scenario as a failure does, and so does a check that was skipped, unless
-the suite itself says that it judges nobody by it.
+the suite itself says that it judges no one by it.
 """
 
 from __future__ import annotations

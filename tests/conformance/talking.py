@@ -55,7 +55,7 @@ def _session(ctx: Context) -> str:
 
 
 async def _log(ctx: Context, level: types.LoggingLevel, text: str) -> None:
-    """One log line, where the client of this request wants it."""
+    """One log line, if the client of this request wants it."""
     if _LEVELS.index(level) < _LEVELS.index(SESSIONS.levels.get(_session(ctx), "debug")):
         return
     with warnings.catch_warnings():
@@ -75,7 +75,7 @@ async def test_tool_with_logging(ctx: Context, params: types.CallToolRequestPara
 @offered()
 async def test_logging_tool(ctx: Context, params: types.CallToolRequestParams) -> Answer:
     """Logs one line, if the request asks for log lines."""
-    await _log(ctx, "info", "a line that nobody may see who did not ask")
+    await _log(ctx, "info", "a line that no one may see who did not ask")
     return said("logged")
 
 

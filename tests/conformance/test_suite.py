@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.kit import Kit
 from tests.conformance.suite import Outcome, found
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = pytest.mark.requirement("BASE-1/passes-the-conformance-suite")
 
 GOOD = [{"id": "one", "status": "SUCCESS"}, {"id": "two", "status": "INFO"}]
 

@@ -46,7 +46,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Several:
-    """Nothing but where the answers arrive."""
+    """Only the place at which the answers arrive."""
 
     ticket: str = ""
 
@@ -102,7 +102,7 @@ def multi_input(ask: Several, at: Place) -> Done:
 
 @tool(title="Ask first, then work", scope=Scope.READ, long=True)
 def test_tool_with_task(ask: Named, at: Place) -> Done:
-    """Greet whoever was named before the work began."""
+    """Greet the person who was named before the work began."""
     return Done(said=f"Hello, {ask.name}!")
 
 
@@ -128,7 +128,7 @@ class _Ticket:
 
 
 class Desk:
-    """Where a tool at work leaves its questions, and finds the answers."""
+    """The place at which a running tool leaves its questions, and finds the answers."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -147,7 +147,7 @@ class Desk:
             self._of_task[task] = ticket
 
     def ask(self, ticket: str, questions: Mapping[str, Any], stop: threading.Event) -> Mapping[str, Any]:
-        """The answers to *questions*. Raises `Stopped` where the tool is stopped before all are there."""
+        """The answers to *questions*. Raises `Stopped` if the tool is stopped before all are there."""
         with self._changed:
             mine = self._tickets[ticket]
             mine.open.update(questions)
@@ -159,7 +159,7 @@ class Desk:
             return dict(mine.given)
 
     def answer(self, task: str, answers: Mapping[str, Any]) -> None:
-        """What a client answers; what nobody asked is left out."""
+        """What a client answers; what no one asked is left out."""
         with self._changed:
             mine = self._tickets[self._of_task[task]] if task in self._of_task else _Ticket()
             for key in set(answers) & set(mine.open):
@@ -181,7 +181,7 @@ DESK = Desk()
 
 
 def with_ticket(params: types.CallToolRequestParams) -> tuple[types.CallToolRequestParams, str]:
-    """*params* with a fresh ticket in it where its tool asks."""
+    """*params* with a fresh ticket in it if its tool asks."""
     if params.name not in (confirm_delete.name, multi_input.name):
         return params, ""
     ticket = DESK.draw()

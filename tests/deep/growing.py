@@ -29,7 +29,7 @@ class Growing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grown:
-    """``ratio`` is the time of an input of ``size`` bytes over that of a quarter of it; 0 where even the longest takes none."""
+    """``ratio`` is the time of an input of ``size`` bytes over that of a quarter of it; 0 if even the longest takes none."""
 
     name: str
     size: int

@@ -144,7 +144,7 @@ def _in_bytes(chance: random.Random, data: bytes, seeds: Sequence[bytes]) -> byt
 
 
 def _in_json(chance: random.Random, data: bytes) -> bytes | None:
-    """*data* with one value of its JSON (or of one line of it) changed; `None` where it is none."""
+    """*data* with one value of its JSON (or of one line of it) changed; `None` if it is not JSON."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -175,7 +175,7 @@ def _in_json(chance: random.Random, data: bytes) -> bytes | None:
 
 
 def _in_text(chance: random.Random, text: str) -> str:
-    """*text* with a change; where it is base64, of what it encodes."""
+    """*text* with a change; if it is base64, of what it encodes."""
     if len(text) >= 8 and len(text) % 4 == 0:
         try:
             inner = base64.b64decode(text, validate=True)

@@ -95,7 +95,7 @@ SHA = "a" * 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parser:
-    """``read`` raises one of `REFUSALS` or nothing. ``share`` of the inputs are tried, where each takes long. ``vectors`` names
+    """``read`` raises one of `REFUSALS` or nothing. A slow reader gets a ``share`` of the inputs. ``vectors`` names
     the corpus of others that its sound inputs are from, if they are.
     """
 
@@ -737,7 +737,7 @@ def parsers() -> tuple[Parser, ...]:
 
 @cache
 def tokens() -> tuple[bytes, ...]:
-    """Timestamp tokens that others made, where they are."""
+    """Timestamp tokens that others made, if they are there."""
     import base64
 
     from tests.vectors import VECTORS

@@ -33,7 +33,7 @@ from tests.manifests import shop
 from tests.models import Bench as Home
 from tests.models import bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D1")
+pytestmark = pytest.mark.requirement("ARC-D1/runs-are-bounded")
 
 TELLING = "tellingword"
 

@@ -20,7 +20,7 @@ from tests.simulators.kubernetes_api import serving
 from tests.simulators.ready_cluster import ready_cluster
 
 pytestmark = [
-    pytest.mark.requirement("ARC-D1", "ARC-4"),
+    pytest.mark.requirement("ARC-D1/deployments-run-on-a-site", "ARC-4/no-failed-collector-is-green"),
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
 ]
 
@@ -84,7 +84,7 @@ def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None
     assert report.missing
 
 
-@pytest.mark.requirement("ARC-C1")
+@pytest.mark.requirement("ARC-C1/the-command-leaves-an-artifact")
 def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> None:
     done = here.run("gpu-validation/gpu-validation", watch=True)
     (kept,) = here.kept(socket.gethostname())
@@ -96,7 +96,7 @@ def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> 
 
 
 @ON_SQLITE
-@pytest.mark.requirement("ARC-C3", "ARC-C4")
+@pytest.mark.requirement("ARC-C3/the-command-leaves-an-artifact", "ARC-C4/the-worker-checks-clusters")
 def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_operator_lets_it(here: Site) -> None:
     """The worker of this site is air-gapped and names no endpoint, so both are RED, with the reason, by its own artifact."""
     with serving(ready_cluster(), here.folder, secure=True) as kubeconfig:
@@ -118,7 +118,7 @@ def test_clusters_and_endpoints_are_checked_by_the_worker_and_as_far_as_its_oper
 
 
 @ON_SQLITE
-@pytest.mark.requirement("ARC-C4")
+@pytest.mark.requirement("ARC-C4/the-worker-checks-clusters")
 def test_an_old_run_that_carries_a_kubeconfig_is_red_and_says_why(here: Site) -> None:
     """It was scheduled before an upgrade, so nothing held its parameters against the schema of today."""
     deployment = here.ask("/deployments/name/cluster-readiness/cluster-readiness")["id"]
@@ -132,7 +132,7 @@ def test_an_old_run_that_carries_a_kubeconfig_is_red_and_says_why(here: Site) ->
 
 
 @ON_SQLITE
-@pytest.mark.requirement("ARC-C2")
+@pytest.mark.requirement("ARC-C2/cpus-are-measured")
 def test_the_processor_of_the_worker_s_machine_is_measured(here: Site) -> None:
     done = here.run("node-benchmark/node-benchmark", watch=True, size="1", budget_s="60")
     report = here.report(here.kept(socket.gethostname())[0])

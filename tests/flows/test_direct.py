@@ -25,7 +25,7 @@ from flows.runners.direct import collect
 from flows.runners.looking import Found
 from tests.sketch import NUMBER, Number, Twice, collects, doubles, policy, request
 
-pytestmark = pytest.mark.requirement("ARC-0", "ARC-4")
+pytestmark = pytest.mark.requirement("ARC-0/evidence-says-what-was-seen", "ARC-4/no-failed-collector-is-green")
 
 
 def plan(tmp_path: Path, *collectors: Collector[Body]) -> Plan:

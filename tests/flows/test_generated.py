@@ -21,7 +21,7 @@ from tasks.network.network import network_of, read_manifests
 from tests.manifests import changed
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-B1")
+pytestmark = pytest.mark.requirement("ARC-B1/generated-manifests-deny-by-default")
 
 PLAIN = """\
 name: web
@@ -97,6 +97,7 @@ def test_the_plain_bundle_opens_exactly_what_was_asked_for(here: Bench) -> None:
         assert not may(source, to), (source, to)
 
 
+@pytest.mark.requirement("ARC-B1/gateway-and-mesh-objects-are-generated")
 def test_the_whole_bundle(here: Bench) -> None:
     files = made(here, MESHED + ENTRY)
     assert list(files) == ["10-network-policies.yaml", "20-mesh.yaml", "30-gateway.yaml"]
@@ -133,7 +134,7 @@ def test_equal_descriptions_give_equal_bytes(here: Bench) -> None:
         ("addresses:", "hosts: [{name: pay.example, ports: [{port: 443}]}]\naddresses:", "host names"),
         ("labels: {app: web}", "labels: {}", "at least one label"),
         ("name: web", "name: Web", "cannot be a name"),
-        ("ports: [{port: 8080}]", "ports: []", "on which ports"),
+        ("ports: [{port: 8080}]", "ports: []", "the ports of"),
         ("ports: [{port: 8080}]", "ports: [{port: 0}]", "no port"),
         ("cni: calico", "cni: azure-npm, x: 1", "x"),
         ("{port: 514, protocol: UDP}", "{port: 514, protocol: ICMP}", "no port"),

@@ -9,7 +9,10 @@ from arcops.errors import Refused
 from arcops.subjects.network import Manifests
 from flows.subjects.evaluation import Evaluation, all_evaluations, evaluation
 
-pytestmark = [pytest.mark.requirement("ARC-0"), pytest.mark.filterwarnings("ignore")]  # Prefect's own warnings
+pytestmark = [
+    pytest.mark.requirement("ARC-0/every-runner-gives-the-same-artifact"),
+    pytest.mark.filterwarnings("ignore"),
+]  # Prefect's own warnings
 
 EVALUATIONS = all_evaluations()
 

@@ -14,7 +14,7 @@ from arcops.policy import Policy
 from flows.policies.reading import load_policy, parse_policy, shipped_policies
 from tests.sketch import NUMBER, NumberPolicy
 
-pytestmark = pytest.mark.requirement("ARC-4", "ARC-C5")
+pytestmark = pytest.mark.requirement("ARC-4/a-wrong-policy-is-an-error")
 
 GOOD = """
 name: site

@@ -40,7 +40,9 @@ from tests.simulators.openai_api import serving as api
 from tests.simulators.ready_cluster import beating, ready_cluster
 
 pytestmark = [
-    pytest.mark.requirement("ARC-0", "ARC-4"),
+    pytest.mark.requirement(
+        "ARC-0/every-runner-gives-the-same-artifact", "ARC-0/evidence-says-what-was-seen", "ARC-4/no-failed-collector-is-green"
+    ),
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
     pytest.mark.xdist_group("flows"),
     pytest.mark.site,
@@ -160,7 +162,7 @@ def test_a_worker_takes_no_policy_by_path(tmp_path: Path, server: str) -> None:
     assert run_flow(here, server, "readiness", target=str(model), policy=digest)["name"] == "GREEN"
 
 
-@pytest.mark.requirement("ARC-B3")
+@pytest.mark.requirement("ARC-B3/drift-is-a-signed-gate")
 def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     folders = shop(tmp_path / "declared"), shop(tmp_path / "live", policies=POLICIES.replace("port: postgres", "port: 22"))
@@ -179,7 +181,7 @@ def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -
     assert all("nothing to look at is named" in one.reason for one in missing)
 
 
-@pytest.mark.requirement("ARC-B3")
+@pytest.mark.requirement("ARC-B3/drift-is-a-signed-gate")
 def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     cluster = cluster_of_the_shop(tmp_path / "declared")
@@ -197,7 +199,7 @@ def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, server: str
     assert (report.subject.name, report.subject.kind) == ("edge", "network")
 
 
-@pytest.mark.requirement("ARC-C4")
+@pytest.mark.requirement("ARC-C4/the-worker-checks-clusters")
 def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     cluster = ready_cluster()
@@ -218,7 +220,7 @@ def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None
     assert (report.subject.name, report.subject.kind, report.runner[:8]) == ("good", "cluster", "prefect/")
 
 
-@pytest.mark.requirement("ARC-C3")
+@pytest.mark.requirement("ARC-3/callers-are-bounded")
 def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_named_it(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     slow = here.settings.policies / "slow.yaml"

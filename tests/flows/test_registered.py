@@ -12,7 +12,7 @@ from arcops.policy import Policy
 from flows.policies.reading import load_policy, read_policy, shipped_policies
 from flows.policies.registered import named_here, register, registered_policies, registered_policy
 
-pytestmark = pytest.mark.requirement("ARC-4", "ARC-C5")
+pytestmark = pytest.mark.requirement("ARC-C5/a-policy-is-found-by-its-name")
 
 TEXT = "name: site\nvalidFor: P1D\ngates: {integrity: {}}\n"
 FULL_WIDTH = "".join(chr(ord(one) + 0xFEE0) for one in "sovereign")

@@ -11,7 +11,7 @@ import pytest
 from arcops.verdict import Verdict
 from tests.models import bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-4")
+pytestmark = pytest.mark.requirement("ARC-4/no-failed-collector-is-green")
 
 GATES = {
     "integrity": "{}",

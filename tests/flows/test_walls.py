@@ -23,7 +23,7 @@ from tests import hostile
 from tests.hostile import Loot
 from tests.sketch import request as sketch_request
 
-pytestmark = [pytest.mark.requirement("ARC-0")]
+pytestmark = [pytest.mark.requirement("ARC-0/hostile-input-is-contained")]
 
 LANDLOCK = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock, so no file is closed to a collector")
 SCOPED = pytest.mark.skipif(landlock.version() < 6, reason="this kernel's Landlock has no scopes (Linux 6.12)")

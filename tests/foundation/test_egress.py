@@ -25,13 +25,13 @@ from foundation.egress.loopback import is_loopback
 from foundation.egress.permission import Purpose, may_reach, permit_unread, permitted
 from foundation.egress.protocol import transport
 
-pytestmark = pytest.mark.requirement("ARC-2", "ARC-1")
+pytestmark = pytest.mark.requirement("ARC-2/air-gapped-opens-no-connection", "ARC-2/only-named-hosts-are-reached")
 
 HERE = ("localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "[::1]", "[0:0:0:0:0:0:0:1]")
 ELSEWHERE = (
     "10.0.0.7", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "8.8.8.8", "[2001:db8::1]", "[fe80::1]",
     "[fd00::1]", "example.org", "models.site", "xn--bcher-kva.example", "metadata", "[::]", "255.255.255.255",
-    "0.0.0.0",  # noqa: S104  # nobody's address, which some systems take for their own
+    "0.0.0.0",  # noqa: S104  # the unspecified address, which some systems take for their own
     # What a system may take for this machine, and we do not: another reader may take it for another.
     "localhost.", "127.0.0.1.", "127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "127.0.0.01", "[::ffff:127.0.0.1]",
     "[::127.0.0.1]", "localhost.example.org", "127.0.0.1.example.org", "localhost-", "ip6-localhost", "localhost.localdomain",
@@ -83,12 +83,12 @@ def test_another_is_reached_unless_air_gapped(host: str) -> None:
 @pytest.mark.parametrize("url", MALFORMED)
 def test_what_is_malformed_is_reached_in_no_tier(url: str) -> None:
     for tier in Tier:
-        with pytest.raises(Refused, match="no plain http URL; use one like") as refused:
+        with pytest.raises(Refused, match="not a plain http URL; use one like") as refused:
             permitted(tier, url, PURPOSE)
         assert "secret" not in str(refused.value)
 
 
-def test_an_address_that_nobody_read_yet_may_be_anywhere() -> None:
+def test_an_address_that_no_one_read_yet_may_be_anywhere() -> None:
     assert [tier for tier in Tier if may_reach(tier, None)] == [Tier.RESTRICTED, Tier.CONNECTED]
     with pytest.raises(Refused, match="reading opens a connection, which the tier air-gapped does not allow; do not"):
         permit_unread(Tier.AIR_GAPPED, "reading", "do not")
@@ -112,7 +112,7 @@ _ODD = st.sampled_from([*_SIGNS, "127.0.0.1", "localhost", "::1", "evil.example"
 
 @given(st.text() | st.lists(_ODD, max_size=12).map("".join).map(lambda rest: f"http://{rest}"))
 def test_what_passes_is_read_alike_by_every_parser(url: str) -> None:
-    """Nothing malformed passes; what does has one host, whoever reads it, and air-gapped that is this machine."""
+    """Nothing malformed passes. A URL that passes has the same host for every parser; air-gapped, that is this machine."""
     try:
         to = read_destination(url)
     except NotPlain:
@@ -221,7 +221,7 @@ class TestNoRedirect:
         assert (len(first), asked) == (1, [])
 
 
-def test_nobody_there_is_said_without_words_of_others() -> None:
+def test_no_one_there_is_said_without_words_of_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     to = read_destination(f"http://localhost:{port}")

@@ -7,7 +7,7 @@ import pytest
 
 from foundation.homes import user_homes
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("BASE-6/its-folders-are-private")
 NAMES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
 
 

@@ -23,7 +23,7 @@ from tests.simulators.inference_servers import Foundry, foundry, quick
 from tests.simulators.openai_api import Api
 from tests.tasks.test_inference import looked, small
 
-pytestmark = pytest.mark.requirement("ARC-C3")
+pytestmark = pytest.mark.requirement("ARC-C3/foundry-local-is-measured")
 
 PYTHON = "ARCOPS_FOUNDRY"
 

@@ -26,7 +26,7 @@ from gates.gpu.gpu_datasheet.examples import multiplying, profile, reaching
 from gates.gpu.gpu_datasheet.gate import GpuDatasheetPolicy, gpu_datasheet
 from tests.evidence import NOW, judged
 
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/figures-are-judged-by-baseline-and-kind")
 
 WELL = run()
 THEN = known(WELL)

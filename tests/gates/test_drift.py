@@ -15,7 +15,7 @@ from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import POLICIES, SHOP, changed, shop
 
-pytestmark = pytest.mark.requirement("ARC-B3")
+pytestmark = pytest.mark.requirement("ARC-B3/drift-is-a-signed-gate")
 
 MESH = """\
 apiVersion: security.istio.io/v1

@@ -9,7 +9,7 @@ from arcops.discovery import declared
 from arcops.gate import Gate
 
 
-@pytest.mark.requirement("ARC-A2", "ARC-A6")
+@pytest.mark.requirement("ARC-0/a-subject-is-added-in-its-own-folders")
 def test_gates_and_collectors_of_attestations_and_licences_are_found() -> None:
     assert {"licence", "provenance"} <= {gate.id for gate in declared("gates", Gate)}
     assert {"card", "attestations"} <= {collector.body.KIND for collector in declared("tasks", Collector)}

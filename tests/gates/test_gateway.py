@@ -14,7 +14,7 @@ from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import changed, shop
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/violations-name-line-and-fix")
 
 EDGE = """\
 apiVersion: v1

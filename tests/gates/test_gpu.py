@@ -14,7 +14,7 @@ from gates.gpu.gpu_health.policy import Signal
 from tests.gpu import bad, check_here, findings, folder, outcome
 from tests.simulators.nvml import T4, Driver
 
-pytestmark = pytest.mark.requirement("ARC-C1")
+pytestmark = pytest.mark.requirement("ARC-C1/a-policy-decides-each-signal")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from gates.inference.inference.gate import aims, inference
 from gates.inference.inference.policy import InferencePolicy
 from tests.evidence import judged
 
-pytestmark = pytest.mark.requirement("ARC-C3")
+pytestmark = pytest.mark.requirement("ARC-C3/goals-are-judged")
 
 CLOSED, OPEN, TOGETHER, REPEATED = RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER, RunKind.REPEATED
 SHIPPED = load_policy("inference").gates["inference"]

@@ -13,7 +13,7 @@ from gates.model.integrity import IntegrityPolicy, integrity
 from tasks.model.content.signatures import EXECUTABLES
 from tests.evidence import judged
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/unexpected-files-are-red")
 
 
 def file(path: str = "model.safetensors", form: str = "safetensors", *, executable: bool = False) -> FileSeen:

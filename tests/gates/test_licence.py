@@ -16,7 +16,7 @@ from gates.model.licence.gate import licence
 from gates.model.licence.policy import Breach, ComponentLicences, LicencePolicy
 from tests.evidence import judged
 
-pytestmark = pytest.mark.requirement("ARC-A6")
+pytestmark = pytest.mark.requirement("ARC-A6/licences-are-judged")
 
 EXAMPLES = tuple(licence.examples())
 GOOD = EXAMPLES[0]

@@ -24,7 +24,7 @@ from gates.model.signatures.examples import POLICY, SEEN, TREE
 from gates.model.signatures.gate import signatures
 from tests.evidence import NOW, evidence
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-0/verdict-follows-from-findings")
 
 RULE = Rule(id="shop/open", asks="Is the shop open?", fix="Open it.")
 WELL = RULE.passes("It is open.")

@@ -15,7 +15,7 @@ from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import SHOP, changed, shop
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/violations-name-line-and-fix", "ARC-B2/the-mesh-is-part-of-the-answer")
 
 IN_MESH = changed(SHOP, "metadata: {name: shop}", "metadata: {name: shop, labels: {istio-injection: enabled}}")
 MESH = """\

@@ -18,7 +18,7 @@ from tests.definitions import DEFINITION
 from tests.evidence import judged
 from tests.manifests import POLICIES, SHOP, changed, shop
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/violations-name-line-and-fix", "ARC-4/unknown-egress-is-denied")
 
 SITE = NetworkSafetyPolicy(enforcer="calico", api_server=("10.96.0.1", "192.0.2.0/28"))
 

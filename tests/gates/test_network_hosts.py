@@ -14,7 +14,7 @@ from tasks.network.network import read_manifests
 from tests.evidence import judged
 from tests.manifests import changed, shop
 
-pytestmark = pytest.mark.requirement("ARC-B1")
+pytestmark = pytest.mark.requirement("ARC-B1/hosts-by-name-are-held")
 
 SITE = NetworkSafetyPolicy(enforcer="cilium", api_server=("10.96.0.1",), schemas=False)
 HOSTS = """\

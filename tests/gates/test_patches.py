@@ -21,7 +21,7 @@ from tests.gates.test_network import GRANT, ROUTE
 from tests.manifests import POLICIES, SHOP, changed, shop
 from tests.patching import applied, assert_better, bad
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/violations-name-line-and-fix")
 
 SITE = NetworkSafetyPolicy(enforcer="calico", api_server=("10.96.0.1", "192.0.2.0/28"), schemas=False)
 

@@ -25,7 +25,7 @@ from gates.model.provenance.gate import provenance
 from gates.model.provenance.policy import Cover, ProvenancePolicy, TrustedBuilder, TrustedVerifier, WantedProof
 from tests.evidence import NOW, judged
 
-pytestmark = pytest.mark.requirement("ARC-A2")
+pytestmark = pytest.mark.requirement("ARC-A2/slsa-provenance-is-judged")
 
 EXAMPLES = tuple(provenance.examples())
 GREEN, VOUCHED = EXAMPLES[0], EXAMPLES[1]
@@ -180,6 +180,7 @@ def test_times_may_be_absent() -> None:
     assert outcomes(built(started=None)) == {}
 
 
+@pytest.mark.requirement("ARC-A2/digests-must-match-the-disk")
 def test_a_file_with_another_digest_fails() -> None:
     wrong = replace(GOOD, subjects=(*GOOD.subjects, subject("model.safetensors", "bb" * 32)))
     assert outcomes(wrong) == failed("subject")
@@ -189,6 +190,7 @@ def test_a_file_with_another_digest_fails() -> None:
     assert outcomes(elsewhere) == {}
 
 
+@pytest.mark.requirement("ARC-A2/digests-must-match-the-disk")
 def test_another_digest_fails_in_every_kind_of_statement() -> None:
     vex = replace(
         GOOD,
@@ -273,6 +275,7 @@ def test_a_misshapen_predicate_fails() -> None:
     assert outcomes(GOOD, replace(GOOD, line=2, provenance=None, misshapen="no builder")) == failed("sound")
 
 
+@pytest.mark.requirement("ARC-A2/summaries-of-others-count-by-policy")
 def test_a_summary_must_come_from_a_trusted_verifier() -> None:
     assert outcomes(summed(verifier="https://verifier.example/slsa/2"), policy=RELYING) == failed("verifier")
     rule = SignerRule(identity=UNKNOWN_SIGNER.identity, issuer=UNKNOWN_SIGNER.issuer)
@@ -299,6 +302,7 @@ def test_a_summarys_policy_may_be_pinned() -> None:
         {"resource_uri": "pkg:generic/mini@2"},
     ],
 )
+@pytest.mark.requirement("ARC-A2/summaries-of-others-count-by-policy")
 def test_a_summary_must_say_passed_for_this_resource_at_this_level(changes: dict[str, object]) -> None:
     assert outcomes(summed(**changes), policy=RELYING) == failed("result")
 

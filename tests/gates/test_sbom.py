@@ -22,7 +22,7 @@ from gates.model.sbom.files import Binding, Described
 from gates.model.sbom.gate import RULES, SbomPolicy, sbom
 from tests.evidence import NOW, judged
 
-pytestmark = pytest.mark.requirement("ARC-A3")
+pytestmark = pytest.mark.requirement("ARC-A3/minimum-elements-are-judged")
 
 POLICY = SbomPolicy()
 GATE: Any = sbom

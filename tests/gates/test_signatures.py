@@ -18,7 +18,7 @@ from gates.model.signatures.examples import LIST, POLICY, SEEN, SIGNED, TREE, ex
 from gates.model.signatures.policy import SignaturePolicy
 from tests.evidence import NOW, judged
 
-pytestmark = pytest.mark.requirement("ARC-A1")
+pytestmark = pytest.mark.requirement("ARC-A1/who-may-sign-is-policy")
 
 GATE: Gate[object] = module.signatures  # type: ignore[assignment]  # the judge asks only for its own policy type
 

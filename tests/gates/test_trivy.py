@@ -29,23 +29,23 @@ def bad(result: GateResult) -> set[tuple[str, str, Outcome]]:
 CLEAN = replace(clean(), databases=FRESH)
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 @pytest.mark.parametrize("example", tuple(examples()), ids=lambda example: example.name)
 def test_examples(example) -> None:  # type: ignore[no-untyped-def]  # an Example of this gate
     assert judge(example.evidence[0], example.policy).verdict is example.verdict
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_a_clean_fresh_scan_is_green() -> None:
     assert judge(CLEAN).verdict is Verdict.GREEN
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_no_evidence_is_red() -> None:
     assert judged(trivy, TrivyPolicy(), []).verdict is Verdict.RED  # type: ignore[arg-type]  # a gate of any policy
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 @pytest.mark.parametrize(
     ("severity", "outcome"),
     [
@@ -61,7 +61,7 @@ def test_each_severity_by_default(severity: Severity, outcome: Outcome) -> None:
     assert bad(result) == {("trivy/vulnerabilities", "CVE-2024-0001 in pkg:pypi/torch@2.0.0", outcome)}
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_what_has_no_fix_counts_unless_the_policy_sets_it_aside() -> None:
     body = replace(CLEAN, vulnerabilities=(replace(found(), fixed="", status="affected"),))
     assert judge(body).verdict is Verdict.RED
@@ -69,7 +69,7 @@ def test_what_has_no_fix_counts_unless_the_policy_sets_it_aside() -> None:
     assert judge(replace(body, vulnerabilities=(found(),)), TrivyPolicy(ignore_unfixed=True)).verdict is Verdict.RED
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_one_package_in_two_targets_is_one_finding_and_the_worst_and_unfixed_counts() -> None:
     low = replace(found(), severity=Severity.LOW, target="a")
     unfixed = replace(found(), fixed="", target="z")
@@ -79,7 +79,7 @@ def test_one_package_in_two_targets_is_one_finding_and_the_worst_and_unfixed_cou
         assert [each.outcome for each in findings] == [Outcome.FAIL]
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 @pytest.mark.parametrize(
     ("databases", "about"),
     [
@@ -91,17 +91,18 @@ def test_one_package_in_two_targets_is_one_finding_and_the_worst_and_unfixed_cou
         ((TrivyDatabase(name="trivy-db", downloaded=NOW, next_update=NOW),), "trivy-db"),
     ],
 )
+@pytest.mark.requirement("ARC-2/the-age-of-data-is-judged")
 def test_a_database_of_no_or_too_great_an_age_fails(databases: tuple[TrivyDatabase, ...], about: str) -> None:
     assert bad(judge(replace(CLEAN, databases=databases))) == {("trivy/database", about, Outcome.FAIL)}
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_a_database_of_exactly_the_age_that_is_allowed_passes() -> None:
     body = replace(CLEAN, databases=(TrivyDatabase(name="trivy-db", updated=NOW - timedelta(days=7)),))
     assert judge(body).verdict is Verdict.GREEN
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_nothing_scanned_fails() -> None:
     fs = Scan(mode="fs", path=".")
     only_config = (ScannedTarget(scan=fs, target="Dockerfile", category="config"),)
@@ -109,19 +110,19 @@ def test_nothing_scanned_fails() -> None:
         assert bad(judge(replace(CLEAN, scans=(fs,), targets=targets))) == {("trivy/scanned", "", Outcome.FAIL)}
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_an_sbom_in_which_nothing_was_seen_fails_though_another_was_scanned() -> None:
     body = replace(CLEAN, scans=(*CLEAN.scans, Scan(mode="sbom", path="other.cdx.json")))
     assert bad(judge(body)) == {("trivy/scanned", "other.cdx.json", Outcome.FAIL)}
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_secrets_fail_and_failed_checks_warn() -> None:
     assert bad(judge(replace(CLEAN, secrets=1))) == {("trivy/secrets", "", Outcome.FAIL)}
     assert bad(judge(replace(CLEAN, misconfigurations=1))) == {("trivy/misconfigurations", "", Outcome.WARN)}
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
 def test_a_policy_cannot_allow_a_negative_age() -> None:
     with pytest.raises(Refused, match="days"):
         TrivyPolicy(max_database_age_days=-1)

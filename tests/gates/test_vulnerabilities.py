@@ -21,7 +21,7 @@ from arcops.verdict import Verdict
 from gates.model.vulnerabilities.gate import Level, VulnerabilitiesPolicy, vulnerabilities
 from tests.evidence import NOW, evidence
 
-pytestmark = pytest.mark.requirement("ARC-A4")
+pytestmark = pytest.mark.requirement("ARC-A4/advisories-match-offline", "ARC-A4/waivers-are-narrow", "ARC-A4/vex-is-applied")
 
 GATE = cast("Gate[object]", vulnerabilities)
 PURL = "pkg:pypi/thing@1.5"

@@ -17,7 +17,7 @@ from tasks.model.content import describe
 from tasks.model.content.window import Window
 from tests.evidence import judged
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/pickles-that-execute-are-red", "ARC-A5/headers-that-lie-are-red")
 
 
 def file(path: str = "model.safetensors", form: str = "safetensors", **content: object) -> FileSeen:

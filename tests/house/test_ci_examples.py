@@ -35,7 +35,7 @@ from tests.pipelines import (
     steps,
 )
 
-pytestmark = [pytest.mark.requirement("ARC-D2"), pytest.mark.site]
+pytestmark = [pytest.mark.requirement("ARC-D2/pipelines-for-three-platforms"), pytest.mark.site]
 
 GREEN, USAGE, RED, AMBER = 0, 2, 3, 4
 
@@ -159,14 +159,14 @@ class TestEveryPlatform:
         assert "<failure" in (folder / "arcops-out" / "result.junit.xml").read_text()
 
     @pytest.mark.parametrize(
-        ("given", "where"),
+        ("given", "options"),
         [
             ({"wheels": "whe els", "index-url": "https://i.example/"}, ["--no-index", "--find-links", "whe els"]),
             ({"wheels": "", "index-url": "https://i.example/"}, ["--index-url", "https://i.example/"]),
         ],
     )
     def test_pip_is_told_where_packages_come_from(
-        self, workspace: tuple[Bench, Path], platform: str, given: dict[str, str], where: list[str]
+        self, workspace: tuple[Bench, Path], platform: str, given: dict[str, str], options: list[str]
     ) -> None:
         here, folder = workspace
         one = job(platform, folder, inputs(here, **given))
@@ -175,7 +175,7 @@ class TestEveryPlatform:
         program.chmod(0o755)
         done = sh(one.runs_in, f"python3() {{ :; }}\n{one.install}", folder, one.environment[0])
         quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
-        assert done.stdout.splitlines() == ["-m", "pip", "install", *quiet, *where, "--", "arcops==0.1.0"]
+        assert done.stdout.splitlines() == ["-m", "pip", "install", *quiet, *options, "--", "arcops==0.1.0"]
 
     def test_without_wheels_it_needs_an_index_of_ones_own(self, workspace: tuple[Bench, Path], platform: str) -> None:
         here, folder = workspace

@@ -12,7 +12,7 @@ from arcops.rooms import ROOMS
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place")
 
 Graph = Mapping[str, frozenset[str]]
 
@@ -28,7 +28,7 @@ def modules(house: Path, rooms: tuple[str, ...]) -> dict[str, Path]:
 
 
 def imported(tree: ast.AST, known: Mapping[str, Path]) -> Iterator[str]:
-    """The modules among *known* that *tree* imports anywhere, also in functions, but for what only a type checker reads."""
+    """The modules among *known* that *tree* imports anywhere, also in functions, except what only a type checker reads."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -55,7 +55,7 @@ def folders(name: str) -> set[str]:
 
 
 def graph(house: Path, rooms: tuple[str, ...]) -> Graph:
-    """What each module needs: what it imports, and the folders of that, but for those that it lies in itself."""
+    """What each module needs: what it imports, and the folders of that, except those that it is in itself."""
     known = modules(house, rooms)
     found: dict[str, frozenset[str]] = {}
     for name, path in known.items():

@@ -14,7 +14,7 @@ from arcops.rooms import ROOMS
 HOUSE = Path(__file__).resolve().parents[2]
 ROOM = "foundation/egress/"
 
-pytestmark = pytest.mark.requirement("ARC-0", "ARC-2")
+pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place", "ARC-2/only-named-hosts-are-reached")
 
 _MODULES = (
     "aiohttp", "asyncpg", "boto3", "botocore", "ftplib", "grpc", "http.client", "httpcore", "httpcore2", "httpx", "httpx2",

@@ -32,7 +32,7 @@ from tests.adapters.test_admission import Webhook, review
 from tests.certificates import Authority
 from tests.models import PASSPHRASE, Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-D2")
+pytestmark = pytest.mark.requirement("ARC-D2/the-webhook-is-narrow")
 
 HOUSE = Path(__file__).resolve().parents[2]
 MANIFEST = HOUSE / "deployments" / "kubernetes" / "admission.yaml"
@@ -163,7 +163,7 @@ def test_what_is_mounted_is_there_and_what_is_written_is_mounted() -> None:
     volumes = {volume["name"] for volume in one("Deployment")["spec"]["template"]["spec"]["volumes"]}
     assert {mount["name"] for mount in mounted.values()} == volumes
     settings = read_settings(variables())
-    for written in (settings.store, settings.cache, Path("/tmp/x")):  # where reviews lie while they are judged
+    for written in (settings.store, settings.cache, Path("/tmp/x")):  # reviews are kept there while they are judged
         [mount] = [mount for path, mount in mounted.items() if written.is_relative_to(path)]
         assert "readOnly" not in mount
     for read in (settings.trust / "keys", Path(settings.key), Path(variables()["ARCOPS_PASSPHRASE_FILE"]), POLICY):
@@ -256,7 +256,7 @@ def test_the_containers_own_command_answers_an_api_server(tmp_path: Path) -> Non
         connection.close()
         plain = HTTPConnection("127.0.0.1", webhook.port, timeout=10)
         plain.request("POST", PATH, b"{}")
-        with pytest.raises(OSError):  # noqa: PT011  # a reset or an end, as the kernel has it: in the clear nobody answers
+        with pytest.raises(OSError):  # noqa: PT011  # a reset or an end, as the kernel has it: in the clear no one answers
             plain.getresponse()
         plain.close()
 

@@ -6,11 +6,7 @@ import hashlib
 import tomllib
 from pathlib import Path
 
-import pytest
-
 HOUSE = Path(__file__).resolve().parents[2]
-
-pytestmark = pytest.mark.requirement("ARC-1")
 
 APACHE_2 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 """SHA-256 of https://www.apache.org/licenses/LICENSE-2.0.txt."""

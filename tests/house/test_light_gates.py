@@ -16,7 +16,7 @@ HEAVY = frozenset(("numpy", "pydantic", "reach", "amend", "artifacts", "foundati
 REACHING = "gates.network"
 """The one subject whose gates compute what can connect to what. Even they import no array library before they judge."""
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("BASE-6/commands-start-quickly")
 
 
 def heavy(*modules: str) -> set[str]:

@@ -1,6 +1,6 @@
 """No artifact says where on a machine something lies: every shipped policy, on broken input, below a telling folder.
 
-An artifact is signed, kept for years and carried to others; the folders of the machine that made it are nobody's business.
+An artifact is signed, kept for years and carried to others; the folders of the machine that made it must not be in it.
 """
 
 from __future__ import annotations

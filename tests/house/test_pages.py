@@ -11,7 +11,7 @@ from capabilities.policy.gates_page import gates_page
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-1/written-pages-match-the-code")
 
 
 def test_the_gates_page_is_up_to_date() -> None:

@@ -14,7 +14,7 @@ import yaml
 
 from flows.prefect.quiet import QUIET
 
-pytestmark = [pytest.mark.requirement("ARC-D1"), pytest.mark.site]
+pytestmark = [pytest.mark.requirement("ARC-D1/work-pools-on-kubernetes"), pytest.mark.site]
 
 FOLDER = Path(__file__).resolve().parents[2] / "deployments" / "prefect"
 IMAGE = "registry.example.internal/arcops@sha256:" + "0" * 64

@@ -21,7 +21,7 @@ from tasks.signing.trust import load_trust
 from tests.artifacts.reports import AT, full_report
 from tests.models import Bench, bench
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("BASE-6/its-folders-are-private")
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def test_trust_through_links_is_read(here: Bench, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_mounted_read_only_is_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kubernetes mounts ConfigMaps with mode 0777, and nobody can write into them."""
+    """Kubernetes mounts ConfigMaps with mode 0777, and no one can write into them."""
     tmp_path.chmod(0o777)
     with pytest.raises(Refused, match="every user"):
         refuse_if_open(tmp_path, "it")

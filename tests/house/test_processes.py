@@ -14,14 +14,14 @@ from tests.house import test_floors
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place")
 
 _MODULES = {"subprocess", "multiprocessing", "pty", "_posixsubprocess", "concurrent.futures.process", "uvicorn.supervisors"}
 _OF_OS = ("exec", "spawn", "fork", "posix_spawn", "system", "popen", "startfile")
 _CALLED = {"create_subprocess_exec", "create_subprocess_shell", "subprocess_exec", "subprocess_shell", "open_process",
            "run_process", "ProcessPoolExecutor", "to_process", "run_sync_in_process"}  # fmt: skip
 _ALLOWED = {"adapters/http/reloading.py": {"uvicorn.supervisors", "uvicorn.supervisors.ChangeReload"}}
-"""It begins the server itself anew, for whoever builds ArcOps, and tells Python to look into no working folder."""
+"""It restarts the server for developers of ArcOps, and tells Python not to import from the working folder."""
 
 
 def starts(source: str) -> set[str]:

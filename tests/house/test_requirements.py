@@ -1,38 +1,64 @@
-"""The list of requirements and the tests that claim to show them agree, both ways."""
+"""The claims of the requirements and the tests that show them agree, both ways; the page says the same."""
 
 from __future__ import annotations
 
-import ast
+import re
 from pathlib import Path
 
-from tests.requirements import DEFERRED, SHOWN
+import pytest
 
-TESTS = Path(__file__).resolve().parents[1]
+from tests.requirements import CLAIMS
+from tests.requirements.claims import Claim, deferred
+from tests.requirements.marks import marked
+from tests.requirements.page import page
 
-
-def marked() -> dict[str, set[str]]:
-    """Requirement IDs by the test files whose ``requirement`` marks name them."""
-    found: dict[str, set[str]] = {}
-    for path in TESTS.rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "requirement":
-                for argument in node.args:
-                    assert isinstance(argument, ast.Constant), f"{path}: name requirements as plain strings"
-                    found.setdefault(str(argument.value), set()).add(path.name)
-    return found
+HOUSE = Path(__file__).resolve().parents[2]
+ROWS = HOUSE.parent / "shared" / "REQUIREMENTS.md"
 
 
-def test_what_is_said_to_be_shown_is_shown() -> None:
-    assert set(SHOWN) <= set(marked()), "a requirement counts as shown and no test carries its mark"
+def test_every_claim_that_is_not_deferred_has_a_test() -> None:
+    without = {claim.id for claim in CLAIMS if claim.deferred is None} - set(marked())
+    assert not without, "mark a test that shows the claim, or defer it with a reason"
 
 
-def test_tests_name_only_requirements_that_exist() -> None:
-    assert set(marked()) <= set(SHOWN) | set(DEFERRED)
+def test_every_mark_names_a_claim() -> None:
+    unknown = {id_: files for id_, files in marked().items() if id_ not in {claim.id for claim in CLAIMS}}
+    assert not unknown, "add the claim to tests/requirements, or mark another"
 
 
-def test_what_tests_show_is_not_called_deferred() -> None:
-    assert not set(marked()) & set(DEFERRED)
+def test_no_deferred_claim_has_a_test() -> None:
+    assert not {claim.id for claim in CLAIMS if claim.deferred is not None} & set(marked())
 
 
-def test_no_requirement_is_both() -> None:
-    assert not set(SHOWN) & set(DEFERRED)
+def test_no_claim_is_listed_twice() -> None:
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
+    assert len({claim.text for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_a_claim_is_one_sentence_or_two_and_a_reason_is_given() -> None:
+    for claim in CLAIMS:
+        assert re.fullmatch(r"[A-Z`][^\n]{20,180}\.", claim.text), claim.id
+        assert claim.deferred is None or re.fullmatch(r"[A-Z][^\n]{10,180}\.", claim.deferred.reason), claim.id
+
+
+@pytest.mark.skipif(not ROWS.is_file(), reason="the requirements are not beside this checkout")
+def test_every_row_of_the_requirements_has_a_claim() -> None:
+    rows = {
+        re.sub(r"\.\.+|/", "-", row) for row in re.findall(r"^\| ([A-Z]+-[A-Za-z0-9./]+) \|", ROWS.read_text(), re.MULTILINE)
+    }
+    assert rows == {claim.row for claim in CLAIMS}
+
+
+@pytest.mark.parametrize("wrong", ["ARC-A1", "ARC-A1/", "ARC-A1/Keys", "arc-a1/keys", "ARC-A1/keys--kept", "ARC-A1/keys kept"])
+def test_an_id_names_its_row_and_its_words(wrong: str) -> None:
+    with pytest.raises(ValueError, match="is not the id of a claim"):
+        Claim(id=wrong, text="A sentence.")
+
+
+def test_a_reason_has_a_known_kind() -> None:
+    with pytest.raises(ValueError, match="later"):
+        deferred("later", "We will see.")
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert (HOUSE / "docs" / "requirements.md").read_text(encoding="utf-8") == page(), "run 'make docs'"

@@ -1,4 +1,4 @@
-"""The project's first folder holds what a stranger reads, and no product of a build."""
+"""The project's first folder holds what a new reader needs, and no product of a build."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place")
 
 
 def test_no_binary_is_committed_at_the_root() -> None:

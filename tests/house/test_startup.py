@@ -19,7 +19,7 @@ from tests.models import bench, good_model
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("BASE-6/commands-start-quickly")
 
 ENGINES = frozenset(
     (
@@ -29,7 +29,7 @@ ENGINES = frozenset(
         "flows.prefect", "pydantic", "pydantic_core",
     )
 )  # fmt: skip
-"""What none of these commands needs for a model that nobody signed."""
+"""What none of these commands needs for a model that no one signed."""
 LIGHT = ENGINES | {
     "yaml",
     "pydantic",

@@ -14,7 +14,7 @@ PAGE = (HOUSE / "docs" / "threats.md").read_text()
 WHO, WHAT = PAGE.split("## What, and the test that holds it")
 ROWS = [line for line in WHAT.splitlines() if line.startswith("| ")][1:]
 
-pytestmark = pytest.mark.requirement("ARC-4")
+pytestmark = pytest.mark.requirement("ARC-4/threats-have-tests")
 
 
 @cache

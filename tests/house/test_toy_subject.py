@@ -77,7 +77,7 @@ def wheels(request: Request, seen: Seen) -> Sighting[Wheels]:
     "gates/toy/__init__.py": '"""Judges of a toy."""\n',
     "gates/toy/rolls.py": '''"""Does the toy roll?
 
-Why: a toy without wheels stays where it is.
+Why: a toy without wheels cannot move.
 
 Judged: the number of wheels.
 
@@ -156,7 +156,7 @@ def test_it_touches_one_folder_a_floor() -> None:
     assert {folder for folder in folders if folder[0] != "arcops"} == {("tasks", "toy"), ("gates", "toy"), ("policies", "toy")}
 
 
-@pytest.mark.requirement("ARC-A1")
+@pytest.mark.requirement("ARC-0/a-subject-is-added-in-its-own-folders")
 def test_the_command_line_judges_it(house: Path, tmp_path: Path) -> None:
     arcops = ("-m", "adapters.cli")
     made = ran(house, *arcops, "keys", "new")
@@ -213,7 +213,7 @@ def test_agents_and_prefect_are_offered_it(house: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undeclared(Judgeable):
-    """Nobody declared it."""
+    """No one declared it."""
 
 
 class TestWhatWasNeverDeclared:

@@ -35,7 +35,7 @@ from flows.policies.reading import _Head
 from flows.runners.isolated import _Sources
 from manifests.description import Description
 
-pytestmark = pytest.mark.requirement("ARC-0")
+pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 
 KINDS: tuple[type[Any], ...] = tuple(
     dict.fromkeys(
@@ -127,13 +127,13 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 def spoiled(document: Any, random: Random) -> Any:
     found = list(places(document))
     if not found:
-        return {"stranger": 1}
+        return {"unknown": 1}
     inside, key = random.choice(found)
     how = random.randrange(4)
     if how == 0 and isinstance(inside, dict):
         del inside[key]
     elif how == 1 and isinstance(inside, dict):
-        inside[random.choice(("stranger", key.upper(), "judged_at"))] = random.choice(OTHERS)
+        inside[random.choice(("unknown", key.upper(), "judged_at"))] = random.choice(OTHERS)
     else:
         inside[key] = random.choice(OTHERS)
     return document

@@ -50,7 +50,7 @@ def selectors(size: int) -> Iterator[str]:
 
 
 def numbered_ports(size: int) -> Iterator[str]:
-    """Every rule cuts the ports anew, so that no two ports are alike."""
+    """Every rule cuts the ports again, so that no two ports are alike."""
 
     def rules(number: int) -> str:
         many = ", ".join(f"{{port: {1 + 2 * one + number % 2}, endPort: {60000 - one}}}" for one in range(size))
@@ -68,8 +68,8 @@ def named_ports(size: int) -> Iterator[str]:
     """One name, with a number of its own in every pod."""
 
     def rules(number: int) -> str:
-        whom = f"{{podSelector: {{matchLabels: {{id: i{number}}}}}}}"
-        return f"  egress: [{{ports: [{{port: http}}], to: [{whom}]}}, {{ports: [{{port: http}}]}}]\n"
+        peer = f"{{podSelector: {{matchLabels: {{id: i{number}}}}}}}"
+        return f"  egress: [{{ports: [{{port: http}}], to: [{peer}]}}, {{ports: [{{port: http}}]}}]\n"
 
     yield from pods(size, ports="{{name: http, containerPort: 1{number:04d}}}")
     yield from policies(size, rules)
@@ -134,8 +134,8 @@ def namespaces(size: int) -> Iterator[str]:
     """A namespace for every pod, and DNS opened to namespaces by labels that none of them is known to have."""
 
     def rules(number: int) -> str:
-        whom = f"{{namespaceSelector: {{matchLabels: {{l{number}: x}}}}}}"
-        return f"  egress: [{{to: [{whom}], ports: [{{port: 53, protocol: UDP}}]}}]\n"
+        peer = f"{{namespaceSelector: {{matchLabels: {{l{number}: x}}}}}}"
+        return f"  egress: [{{to: [{peer}], ports: [{{port: 53, protocol: UDP}}]}}]\n"
 
     yield from pods(size, size)
     yield from policies(size, rules)

@@ -31,7 +31,7 @@ NAMESPACES = ("one", "two")
 KEYS = ("app", "tier")
 VALUES = ("a", "b")
 NUMBERS = (1, 53, 80, 81, 65535)
-ADDRESSES = (  # addresses to ask about; nobody binds to them
+ADDRESSES = (  # addresses to ask about; no one binds to them
     "0.0.0.0",  # noqa: S104  # an address to ask about, not to bind to
     "9.255.255.255",
     "10.0.0.0",
@@ -115,13 +115,13 @@ some_directions = st.sampled_from(((), (Direction.INGRESS,), (Direction.EGRESS,)
 
 
 def ordered_rules(actions: list[Action], outside: bool) -> st.SearchStrategy[tuple[PolicyRule, ...]]:
-    whom = st.one_of(pod_peers, st.builds(Peer, at=st.just(AT), block=blocks)) if outside else pod_peers
+    peers = st.one_of(pod_peers, st.builds(Peer, at=st.just(AT), block=blocks)) if outside else pod_peers
     one = st.builds(
         PolicyRule,
         at=st.just(AT),
         field=st.just("spec.rule"),
         action=st.sampled_from(actions),
-        peers=st.lists(whom, min_size=1, max_size=2).map(tuple),
+        peers=st.lists(peers, min_size=1, max_size=2).map(tuple),
         ports=some_ports,
     )
     return st.lists(one, min_size=1, max_size=3).map(tuple)
@@ -142,7 +142,7 @@ own_policies = st.builds(
 
 
 def cilium_policies(kind: str) -> st.SearchStrategy[PolicySeen]:
-    """Of one namespace, or (clusterwide) of those that it selects; a policy may count where it closes nothing."""
+    """Of one namespace, or (clusterwide) of those that it selects; a policy may count if it closes nothing."""
     everywhere = kind == "CiliumClusterwideNetworkPolicy"
     return st.builds(
         PolicySeen,

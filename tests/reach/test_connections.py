@@ -16,20 +16,20 @@ from reach.world import World
 from tasks.network.network import read_manifests
 from tests.vectors import VECTORS, vectors
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 CASES = sorted(path.parent.name for path in (VECTORS / "netpol").glob("*/*.txt")) or ["(the vectors are not here)"]
 
 
 def shown(pods: PodSet) -> str:
-    """The name under which the vectors print *pods*: that of their controller, where there is one."""
+    """The name under which the vectors print *pods*: that of their controller, if there is one."""
     kind, _, name = pods.owner.partition("/")
     return f"{pods.namespace}/{name}[{kind}]" if name else f"{pods.namespace}/{pods.name}[{pods.kind}]"
 
 
 def connections(world: World) -> Iterator[str]:
     """Every connection as the vectors print it: IPv4 only, nothing between pods of one name, and addresses beside each other
-    as one range where no pod tells them apart in that direction.
+    as one range if no pod tells them apart in that direction.
     """
     allowed = np.array([world.pairs(one) for one in world.port_classes])
     pods = [(shown(one), int(world.class_of[position])) for position, one in enumerate(world.network.pods)]

@@ -14,7 +14,7 @@ from tasks.network.network import read_manifests
 from tests.manifests import POLICIES, SHOP, changed, shop
 from tests.reach.networks import networks
 
-pytestmark = pytest.mark.requirement("ARC-B3")
+pytestmark = pytest.mark.requirement("ARC-B3/drift-is-by-reachability")
 
 FROM_CLUSTER = """\
 apiVersion: v1
@@ -75,7 +75,7 @@ def test_pods_of_a_cluster_are_those_of_the_workloads_that_were_declared(tmp_pat
 def test_what_was_opened_is_named_with_its_ports(tmp_path: Path) -> None:
     found = compare(*networks_of(tmp_path, changed(POLICIES, "ports: [{port: 5432}]", "ports: [{port: 5432}, {port: 22}]")))
     assert [(one.way, one.title) for one in found.objects] == [(None, "NetworkPolicy shop/web")]
-    assert not found.reach, "db lets nobody in on 22, so the text changed and nothing else"
+    assert not found.reach, "db lets no one in on 22, so the text changed and nothing else"
     wide = changed(POLICIES, "from: [{podSelector: {matchLabels: {app: web}}}]\n      ports: [{port: postgres}]", "from: []")
     found = compare(*networks_of(tmp_path / "wide", wide))
     assert {(one.way, one.source, one.target, one.ports) for one in found.reach} == {
@@ -95,7 +95,7 @@ def test_what_was_closed_is_amber(tmp_path: Path) -> None:
     assert found.verdict(certain=True) is Verdict.AMBER
 
 
-def test_a_workload_that_nobody_declared_is_drift(tmp_path: Path) -> None:
+def test_a_workload_that_no_one_declared_is_drift(tmp_path: Path) -> None:
     stray = "apiVersion: v1\nkind: Pod\nmetadata: {name: stray, namespace: shop, labels: {app: web}}\nspec: {containers: []}\n"
     found = compare(*networks_of(tmp_path, POLICIES, stray))
     assert [(one.way, one.title) for one in found.objects] == [(Way.GAINED, "Pod shop/stray")]

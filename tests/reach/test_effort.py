@@ -25,7 +25,7 @@ from tasks.network.network import network_of
 from tests.evidence import judged
 from tests.reach.hostile import SHAPES, manifests
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/costly-manifests-are-refused")
 
 NETWORK = next(one for one in all_gates() if one.id == "network")
 SITE = NetworkSafetyPolicy(enforcer="calico", api_server=("10.96.0.1",))
@@ -67,7 +67,7 @@ def test_what_is_small_is_answered_whole(shape: str) -> None:
 def test_what_costs_too_much_is_refused(monkeypatch: pytest.MonkeyPatch, bound: str, name: str) -> None:
     network = seen("selectors", 40)
     monkeypatch.setattr(effort, bound, 2_000)
-    with pytest.raises(Refused, match="check fewer of them at a time"):
+    with pytest.raises(Refused, match="check fewer manifests at a time"):
         QUESTIONS[name](network)
 
 
@@ -80,7 +80,7 @@ def test_what_could_not_be_computed_is_never_green(monkeypatch: pytest.MonkeyPat
     assert result.verdict is Verdict.RED
     unknown = {one.rule for one in result.findings if one.outcome is Outcome.UNKNOWN}
     assert {"network/metadata", "network/api-server", "network/isolated"} & unknown or "network/judged" in unknown
-    assert any("check fewer of them at a time" in one.text for one in result.findings)
+    assert any("check fewer manifests at a time" in one.text for one in result.findings)
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES.keys() - {"routes"}))
@@ -119,7 +119,7 @@ def test_who_loses_patience_is_heard_while_the_engine_works(monkeypatch: pytest.
     stop.set()
     with told(tick), pytest.raises(Stopped):
         every_pair(network)
-    every_pair(network)  # outside of it nobody is told
+    every_pair(network)  # outside of it no one is told
 
 
 def test_a_stop_while_a_gate_judges_is_red() -> None:

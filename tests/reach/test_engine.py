@@ -28,7 +28,7 @@ from reach.world import World
 from tests.reach.naive import Naive
 from tests.reach.networks import ADDRESSES, AT, NUMBERS, networks
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 OUTSIDE = tuple(ip_address(text) for text in ADDRESSES)
 slow_to_draw = settings(

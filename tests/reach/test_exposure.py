@@ -9,12 +9,12 @@ import pytest
 
 from arcops.seen.network import Direction, Requirement, Selector
 from reach.clauses import Terrain
-from reach.exposure import Exposure, Stranger, exposures
+from reach.exposure import Exposure, UnlistedPods, exposures
 from tasks.network.network import read_manifests
 from tests.reach.test_connections import shown
 from tests.vectors import VECTORS, vectors
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 CASES = sorted(path.parent.name for path in (VECTORS / "netpol").glob("*/exposure.txt")) or ["(the vectors are not here)"]
 
@@ -30,9 +30,9 @@ def expression(one: Requirement) -> str:
 
 
 def who(one: Exposure) -> str:
-    if not isinstance(one.who, Stranger):
+    if not isinstance(one.who, UnlistedPods):
         return f"{one.who}[External]"
-    if one.who.anybody:
+    if one.who.whole_cluster:
         return "entire-cluster"
     namespace = one.who.namespace or (
         "[all namespaces]" if one.who.namespaces.everything else f"[namespace with {worded(one.who.namespaces)}]"

@@ -34,7 +34,7 @@ from tasks.network.network import read_manifests
 from tests.manifests import POLICIES, changed, shop
 from tests.reach.networks import AT, networks
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/people-ask-and-see-a-map")
 
 
 def lines(network: Network) -> set[tuple[str, str, str]]:
@@ -62,7 +62,7 @@ def many(count: int, *, namespaces: int, alike: bool) -> Network:
     )
 
 
-def test_it_shows_who_may_call_whom_and_on_which_ports(tmp_path: Path) -> None:
+def test_it_shows_the_allowed_calls_and_their_ports(tmp_path: Path) -> None:
     assert lines(read_manifests(shop(tmp_path / "shop"))) == {("web (Deployment)", "db (StatefulSet)", "TCP 5432")}
 
 

@@ -26,7 +26,7 @@ from reach.decision import Decision, decide
 from reach.world import World
 from tests.reach.networks import AT
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 SOURCE = PodSet(kind="Pod", namespace="one", name="source", at=AT, labels=(Label(key="app", value="source"),))
 TARGET = PodSet(kind="Pod", namespace="one", name="target", at=AT, labels=(Label(key="app", value="target"),))
@@ -90,7 +90,7 @@ def answers(*policies: PolicySeen, pods: tuple[PodSet, ...] = (SOURCE, TARGET), 
             (ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.ADMIN, Action.ALLOW, priority=1, name="b"), CLOSED),
             False,
         ),
-        # Where no NetworkPolicy isolates, the baseline decides; where one does, the baseline is not asked.
+        # If no NetworkPolicy isolates, the baseline decides; if one does, the baseline is not asked.
         ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.DENY)), False),
         ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.ALLOW, Action.DENY)), True),
         ((ordered(PolicyTier.ADMIN, Action.PASS), ordered(PolicyTier.BASELINE, Action.DENY), OPEN), True),

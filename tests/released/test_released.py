@@ -12,7 +12,7 @@ from artifacts.public_key import load_public_key
 FOLDER = Path(__file__).parent
 
 
-@pytest.mark.requirement("ARC-1")
+@pytest.mark.requirement("ARC-1/verified-offline")
 def test_the_first_format_of_the_readiness_report_still_verifies() -> None:
     key = load_public_key((FOLDER / "readiness-report-v1.pub").read_bytes(), where="readiness-report-v1.pub")
 

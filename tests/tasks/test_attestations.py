@@ -40,7 +40,7 @@ from tests.arcops.test_slsa import SUMMARY, V1
 from tests.evidence import NOW, evidence, judged
 from tests.vectors import vectors
 
-pytestmark = pytest.mark.requirement("ARC-A2")
+pytestmark = pytest.mark.requirement("ARC-A2/attestations-are-read")
 
 WEIGHTS = b"weights"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()

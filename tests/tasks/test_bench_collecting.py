@@ -40,7 +40,7 @@ from tests.models import CLOCK, Bench, bench
 from tests.sketch import Number
 from tests.sketch import request as sketch_request
 
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/figures-are-judged-by-baseline-and-kind")
 
 BASELINES, BENCHMARK = cast("Collector[Body]", baselines), cast("Collector[Body]", benchmark)
 

@@ -19,7 +19,7 @@ from tasks.gpu.bench.cpu.products import Products, order, wrong_elements
 from tasks.gpu.bench.cpu.workers import Workers
 from tasks.gpu.bench.drills import Device
 
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/cpus-are-measured")
 
 TINY = Exercise(cpu=True, size=1)
 

@@ -21,7 +21,7 @@ from tests.simulators.cuda import FakeGpu
 
 pytest.importorskip("cuda.bindings.driver", reason="NVIDIA's bindings are not installed (extra 'gpu')")
 pytestmark = [
-    pytest.mark.requirement("ARC-C2"),
+    pytest.mark.requirement("ARC-C2/gpus-are-measured"),
     pytest.mark.skipif(not fake.can_be_built(), reason="there is no C++ compiler to build the fake driver with"),
 ]
 

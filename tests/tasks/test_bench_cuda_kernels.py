@@ -13,7 +13,7 @@ from tasks.gpu.bench.cuda.multiply import tensor_options
 from tasks.gpu.bench.cuda.numbers import FORMATS, FP32, NumberFormat
 
 pytest.importorskip("cuda.bindings.nvrtc", reason="NVRTC is not installed (extra 'gpu'), so no kernel is compiled")
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/every-kernel-compiles")
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_90a", "sm_100", "sm_120")
 PLAIN = ("spread", "whole", "copy", "triad", "compare", "canary")

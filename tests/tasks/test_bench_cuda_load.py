@@ -20,7 +20,7 @@ from tests.tasks.test_bench_cuda import NOTHING, TINY, gpu, opened, run_with_dri
 
 pytest.importorskip("cuda.bindings.driver", reason="NVIDIA's bindings are not installed (extra 'gpu')")
 pytestmark = [
-    pytest.mark.requirement("ARC-C2"),
+    pytest.mark.requirement("ARC-C2/sustained-load-is-measured"),
     pytest.mark.skipif(not fake.can_be_built(), reason="there is no C++ compiler to build the fake driver with"),
 ]
 __all__ = ["gpu"]

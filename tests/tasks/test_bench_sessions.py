@@ -16,7 +16,7 @@ from tasks.gpu.bench.drills import Device
 from tasks.gpu.bench.sessions import SAMPLES, Sessions
 from tests.devices import Planned, Took
 
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/noise-does-not-decide")
 
 QUICK = Exercise(sustained=0)
 

@@ -24,7 +24,7 @@ from tasks.model.front_matter import parse_front, read_card
 from tasks.model.licence_text import recognise
 from tests.evidence import evidence
 
-pytestmark = pytest.mark.requirement("ARC-A6")
+pytestmark = pytest.mark.requirement("ARC-A6/the-card-is-read")
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CARD = """---

@@ -11,7 +11,7 @@ from reach.question import ask
 from tasks.network.network import network_of
 from tests.manifests import changed
 
-pytestmark = pytest.mark.requirement("ARC-B1")
+pytestmark = pytest.mark.requirement("ARC-B1/cilium-policies-are-read")
 
 PODS = "".join(
     f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {space}, labels: {{app: {name}}}}}\n"
@@ -68,7 +68,7 @@ def test_what_is_named_is_open_and_nothing_else() -> None:
 def test_an_address_that_a_name_may_stand_for_is_no_certain_no() -> None:
     network = seen(POLICY)
     (doubt, _) = ask(network, "shop/web", "198.51.100.1:443").doubts
-    assert "pay.example, which may be at 198.51.100.1" in doubt
+    assert "pay.example, which may resolve to 198.51.100.1" in doubt
     assert ask(network, "shop/web", "198.51.100.1:80").doubts == ()
     denied = seen(POLICY + "  egressDeny: [{toCIDR: [198.51.100.1]}]\n")
     assert ask(denied, "shop/web", "198.51.100.1:443").doubts == ()

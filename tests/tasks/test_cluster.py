@@ -22,7 +22,7 @@ from tests.definitions import DEFINITION
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-B3")
+pytestmark = pytest.mark.requirement("ARC-B2/clusters-are-read-by-listing")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tasks.kubernetes.config import Access, access, current_context
 from tests.certificates import Authority
 from tests.clusters import operators_file
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-C4")
+pytestmark = pytest.mark.requirement("ARC-C4/access-is-bounded")
 
 AUTHORITY = Authority.new().pem
 SERVER = "https://api.site.example:6443"

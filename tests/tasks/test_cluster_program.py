@@ -26,7 +26,7 @@ from tests.clusters import cluster_of_the_shop
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import TOKEN, Cluster, serving
 
-pytestmark = pytest.mark.requirement("ARC-B2", "ARC-C4")
+pytestmark = pytest.mark.requirement("ARC-C4/access-is-bounded")
 
 V1 = "client.authentication.k8s.io/v1"
 GIVES_TOKEN = f'echo \'{{"apiVersion": "{V1}", "kind": "ExecCredential", "status": {{"token": "{TOKEN}"}}}}\''

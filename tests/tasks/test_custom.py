@@ -10,7 +10,7 @@ from arcops.seen.network import Network
 from tasks.network.network import network_of
 from tests.definitions import DEFINITION
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/custom-objects-fit-their-definitions")
 
 ROUTE = """\
 apiVersion: gateway.networking.k8s.io/v1

@@ -23,7 +23,7 @@ from tasks.gpu.gpu_driver import driver as driver_collector
 from tests.gpu import bad, check, check_here, findings, folder, outcome, plan
 from tests.simulators.nvml import T4, Driver
 
-pytestmark = pytest.mark.requirement("ARC-C1")
+pytestmark = pytest.mark.requirement("ARC-C1/each-fault-is-found")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ class TestHealthy:
         node.faults = ["gpu1.uuid=GPU-ffffffff-0000-0000-0000-000000000000"]
         assert check_here(node, monkeypatch)[0].subject != first.subject
 
-    @pytest.mark.requirement("ARC-C5")
+    @pytest.mark.requirement("ARC-C5/same-verdict-byte-for-byte")
     def test_the_same_node_gives_the_same_report_byte_for_byte(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
         node.faults = ["gpu0.rows.failed=1", "gpu0.fieldret.91=15", "event.0=79"]
         first, again = (check_here(node, monkeypatch)[0] for _ in range(2))

@@ -7,7 +7,7 @@ import pytest
 from arcops.seen.gpu_profile import Profile
 from tasks.gpu.gpu_profiles import shipped_profiles
 
-pytestmark = pytest.mark.requirement("ARC-C2")
+pytestmark = pytest.mark.requirement("ARC-C2/figures-are-judged-by-baseline-and-kind")
 
 PROFILES = [profile for profile, _ in shipped_profiles()]
 WITHOUT_TENSOR_FIGURES = {"RTX PRO 6000 Blackwell Server Edition"}

@@ -21,7 +21,7 @@ from tasks.gpu.gpu_log import kernel_log
 from tests.gpu import bad, check_here, folder, outcome, plan
 from tests.simulators.nvml import Driver
 
-pytestmark = pytest.mark.requirement("ARC-C1")
+pytestmark = pytest.mark.requirement("ARC-C1/kernel-messages-are-read")
 
 BOOTED = "Linux version 6.8.0-45-generic"
 CALM = "6,0,0,-;Linux version 6.8.0-45-generic"

@@ -15,7 +15,7 @@ from tasks.gpu.gpu_profiles import parse_profile, shipped_profiles
 from tests.gpu import bad, check_here, folder, outcome
 from tests.simulators.nvml import H100, Driver
 
-pytestmark = pytest.mark.requirement("ARC-C1")
+pytestmark = pytest.mark.requirement("ARC-C1/thresholds-are-by-kind")
 
 PROFILES = [profile for profile, _ in shipped_profiles()]
 _NVML_GENERATIONS = {30: 4, 31: 5, 40: 6, 50: 7}

@@ -18,7 +18,7 @@ from tests.tasks.hostile import by_content, by_name, by_template
 from tests.tasks.hostile.case import Case
 from tests.tasks.hostile.inert import REALISTIC
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/unexpected-files-are-red")
 
 CASES = (*by_name.CASES, *by_template.CASES, *by_content.CASES)
 TENSOR = json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()

@@ -22,7 +22,7 @@ from tasks.inference.inference import inference
 from tests.evidence import NOW
 from tests.simulators.openai_api import Api, Break, Plan, serving
 
-pytestmark = pytest.mark.requirement("ARC-C3")
+pytestmark = pytest.mark.requirement("ARC-C3/requests-are-measured-exactly")
 
 
 def small(api: Api, *models: str, **more: object) -> Load:
@@ -125,6 +125,7 @@ class TestTimes:
         assert len(set(dues)) == len(dues)
         assert all(shot.late >= 0 for shot in run.shots)
 
+    @pytest.mark.requirement("ARC-C3/models-are-measured-together")
     def test_models_together_are_measured_beside_one_another(self) -> None:
         with serving(a=Plan(first=0.1, gap=0.01, shared=3), b=Plan(first=0.1, gap=0.01, shared=3)) as api:
             body = looked(small(api))

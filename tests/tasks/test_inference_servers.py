@@ -27,7 +27,7 @@ from tests.simulators.nvml import H100, Driver, library
 from tests.simulators.openai_api import Api, serving
 from tests.tasks.test_inference import looked, request, small
 
-pytestmark = pytest.mark.requirement("ARC-C3")
+pytestmark = pytest.mark.requirement("ARC-C3/servers-are-told-apart")
 
 
 def faults(body: Inference) -> set[Fault | None]:

@@ -20,7 +20,7 @@ from tests.evidence import NOW
 from tests.simulators.openai_api import Plan, serving
 from tests.tasks.test_inference import request
 
-pytestmark = pytest.mark.requirement("ARC-C3")
+pytestmark = pytest.mark.requirement("ARC-C3/the-connection-is-private")
 
 PLAN = Plan(first=0.005, gap=0.001)
 KEY = "very-secret"

@@ -18,7 +18,7 @@ from tasks.model.make_sbom import make_sbom
 from tests.evidence import NOW, judged
 from tests.tasks.test_sboms import collect, tree_of
 
-pytestmark = pytest.mark.requirement("ARC-A3")
+pytestmark = pytest.mark.requirement("ARC-A3/a-missing-sbom-can-be-made")
 
 POLICY = SbomPolicy()
 

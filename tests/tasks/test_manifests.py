@@ -14,7 +14,7 @@ from tasks.kubernetes.manifests import nodes
 from tasks.network.network import network_of, read_manifests
 from tests.manifests import POLICIES, SHOP, changed, shop
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/manifests-are-read-strictly")
 
 POLICY = """\
 apiVersion: networking.k8s.io/v1

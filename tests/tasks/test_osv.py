@@ -23,7 +23,7 @@ from tasks.model.osv.matching import match
 from tasks.model.osv.ranges import Coverage
 from tests.vectors import vectors
 
-pytestmark = pytest.mark.requirement("ARC-A4")
+pytestmark = pytest.mark.requirement("ARC-A4/advisories-match-offline")
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

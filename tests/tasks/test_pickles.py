@@ -18,7 +18,7 @@ from tasks.model.content.draft import Draft
 from tasks.model.content.opcodes import OPCODES
 from tasks.model.content.window import Window
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/pickles-that-execute-are-red")
 
 
 def seen(data: bytes, name: str = "model.pkl") -> Content:

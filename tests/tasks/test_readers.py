@@ -20,7 +20,7 @@ from tasks.model import content
 from tasks.model.content import describe, zips
 from tasks.model.content.window import Window
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/headers-that-lie-are-red")
 
 
 def seen(data: bytes, name: str) -> Content:

@@ -21,7 +21,7 @@ from tasks.network.network import network_of
 FOLDER = Path(os.environ.get("ARCOPS_DEFINITIONS", ""))
 
 pytestmark = [
-    pytest.mark.requirement("ARC-B2"),
+    pytest.mark.requirement("ARC-B2/custom-objects-fit-their-definitions"),
     pytest.mark.skipif(
         not os.environ.get("ARCOPS_DEFINITIONS"),
         reason="ARCOPS_DEFINITIONS names no folder with CustomResourceDefinitions, such as 'kubectl get crd -o yaml' saves",

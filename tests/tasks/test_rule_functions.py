@@ -6,7 +6,7 @@ import pytest
 
 from tasks.kubernetes.manifests.rules import Evaluator, NotChecked
 
-pytestmark = pytest.mark.requirement("ARC-B2")
+pytestmark = pytest.mark.requirement("ARC-B2/custom-objects-fit-their-definitions")
 
 EVALUATOR = Evaluator()
 

@@ -27,7 +27,7 @@ from tasks.model.sboms import sboms
 from tests.evidence import NOW, evidence
 from tests.vectors import vectors
 
-pytestmark = pytest.mark.requirement("ARC-A3")
+pytestmark = pytest.mark.requirement("ARC-A3/cyclonedx-is-read")
 
 SHA = "a" * 64
 

@@ -19,7 +19,7 @@ from arcops.subject import Digest
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._reading import read
 
-pytestmark = pytest.mark.requirement("ARC-A3")
+pytestmark = pytest.mark.requirement("ARC-A3/spdx-is-read")
 
 SHA = "b" * 64
 SHA1 = "c" * 40

@@ -28,7 +28,7 @@ from tests.signing import Key, b64, collect, envelope, keyed_bundle, manifest, t
 from tests.tasks.test_signatures_conformance import public_good
 from tests.vectors import vectors
 
-pytestmark = pytest.mark.requirement("ARC-A1")
+pytestmark = pytest.mark.requirement("ARC-A1/model-signatures-verify")
 
 FILES = {"config.json": b"{}", "sub/weights.safetensors": b"weights"}
 IBM = SignerRule(identity="stefanb@us.ibm.com", issuer="https://sigstore.verify.ibm.com/oauth2")

@@ -42,7 +42,7 @@ def _trust(case: Path) -> Trust:
     )
 
 
-@pytest.mark.requirement("ARC-A1")
+@pytest.mark.requirement("ARC-A1/sigstore-bundles-verify")
 @pytest.mark.parametrize("name", cases())
 def test_the_corpus_comes_out_right(name: str) -> None:
     corpus = vectors("sigstore-conformance")

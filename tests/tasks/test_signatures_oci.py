@@ -14,7 +14,7 @@ from arcops.verdict import Verdict
 from tests.signing import Key, b64, collect, keyed_bundle, trust_folder
 from tests.tasks.test_signatures import failed, judge_on_disk
 
-pytestmark = pytest.mark.requirement("ARC-A1")
+pytestmark = pytest.mark.requirement("ARC-A1/cosign-signatures-verify")
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 

@@ -21,7 +21,7 @@ from tests.private_sigstore import IDENTITY, ISSUER, SIGNED_AT, PrivateSigstore
 from tests.signing import Key, b64, trust_folder
 from tests.vectors import vectors
 
-pytestmark = pytest.mark.requirement("ARC-A1")
+pytestmark = pytest.mark.requirement("ARC-A1/roots-and-windows-count")
 
 PAYLOAD = json.dumps({"_type": "https://in-toto.io/Statement/v1", "subject": []}).encode()
 LONG_AGO = SIGNED_AT - timedelta(days=900)

@@ -14,7 +14,7 @@ from jinja2.exceptions import TemplateError
 
 from tasks.model.content import templates
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/templates-are-checked")
 
 NAMES = ("messages", "tools", "a", "b", "k", "ns", "loop", "x", "f")
 TEXTS = ("'__class__'", "'_'", "'__'", "'class'", "'a'", "'k'", "'ssalc__'", "'x_y'", "0", "1", "-1")

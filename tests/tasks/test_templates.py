@@ -12,7 +12,7 @@ from tasks.model.content import rendered, templates
 from tests.tasks.hostile.by_template import ESCAPES
 from tests.tasks.hostile.sound_templates import TEMPLATES
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/templates-are-checked")
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

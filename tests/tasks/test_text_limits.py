@@ -9,7 +9,7 @@ import pytest
 from tasks.model.content import describe
 from tasks.model.content.window import Window
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/reading-takes-bounded-time")
 
 MIB = 1024 * 1024
 CRAFTED: dict[str, tuple[str, bytes]] = {

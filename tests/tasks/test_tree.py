@@ -24,7 +24,7 @@ from tasks.model import tree
 from tests.evidence import NOW
 from tests.vectors import vectors
 
-pytestmark = pytest.mark.requirement("ARC-A5")
+pytestmark = pytest.mark.requirement("ARC-A5/unexpected-files-are-red")
 
 Look = Callable[..., Tree]
 

@@ -101,7 +101,7 @@ def calls(here: Path) -> list[tuple[list[str], dict[str, str], str, list[str]]]:
     return [tuple(json.loads(line)) for line in (here / "calls").read_text().splitlines()]
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_findings_are_seen_though_the_exit_code_is_zero(fake: Trivy, tmp_path: Path) -> None:
     here = fake()
     sighting = look(request(tmp_path))
@@ -116,7 +116,7 @@ def test_findings_are_seen_though_the_exit_code_is_zero(fake: Trivy, tmp_path: P
     assert (data.kind, data.dated) == (SourceKind.DATA, datetime(2026, 11, 20, tzinfo=UTC))
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_what_trivy_is_told_and_what_it_is_not(fake: Trivy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "GITHUB_TOKEN", "TRIVY_SERVER", "TRIVY_IGNOREFILE", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "http://example.invalid")
@@ -138,7 +138,7 @@ def test_what_trivy_is_told_and_what_it_is_not(fake: Trivy, tmp_path: Path, monk
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_flags_that_this_trivy_does_not_have_are_left_out(fake: Trivy, tmp_path: Path) -> None:
     here = fake(flags="--skip-db-update, --offline-scan")
     look(request(tmp_path))
@@ -146,7 +146,7 @@ def test_flags_that_this_trivy_does_not_have_are_left_out(fake: Trivy, tmp_path:
     assert "--disable-telemetry" not in calls(here)[0][0]
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 @pytest.mark.parametrize("flags", ["--skip-db-update", "--offline-scan", ""])
 def test_a_trivy_that_cannot_be_kept_off_the_network_is_refused(fake: Trivy, tmp_path: Path, flags: str) -> None:
     here = fake(flags=flags)
@@ -155,7 +155,8 @@ def test_a_trivy_that_cannot_be_kept_off_the_network_is_refused(fake: Trivy, tmp
     assert not (here / "calls").exists()
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+@pytest.mark.requirement("ARC-2/connected-may-update")
 def test_a_connected_site_may_update_its_database(fake: Trivy, tmp_path: Path) -> None:
     here = fake()
     look(request(tmp_path, tier=Tier.CONNECTED, database=""))
@@ -164,7 +165,7 @@ def test_a_connected_site_may_update_its_database(fake: Trivy, tmp_path: Path) -
     assert arguments[arguments.index("--cache-dir") + 1] == str(tmp_path / "cache" / "trivy")
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 @pytest.mark.parametrize(
     ("act", "error", "says"),
     [
@@ -192,7 +193,7 @@ def test_misbehaviour_is_never_an_answer(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_nothing_is_left_running(fake: Trivy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trivy, "LIMITS", Limits(seconds=1.5, size=300_000))
     here = fake("child = os.fork()\nif child: open(os.path.join(here, 'child'), 'w').write(str(child))\ntime.sleep(600)")
@@ -202,7 +203,7 @@ def test_nothing_is_left_running(fake: Trivy, tmp_path: Path, monkeypatch: pytes
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in ("Z", "X")
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_a_person_can_stop_it(fake: Trivy, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise Stopped("stopped by a person")
@@ -212,7 +213,7 @@ def test_a_person_can_stop_it(fake: Trivy, tmp_path: Path) -> None:
         look(request(tmp_path, progress=stop))
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_absent_results_are_nothing_scanned(fake: Trivy, tmp_path: Path) -> None:
     fake("del report['Results']; print(json.dumps(report))")
     body = look(request(tmp_path)).body
@@ -220,7 +221,7 @@ def test_absent_results_are_nothing_scanned(fake: Trivy, tmp_path: Path) -> None
     assert len(body.scans) == 2
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 @pytest.mark.parametrize("database", ["null", '"yesterday"', "7}}", '"2026-11-20"'])
 def test_a_database_without_a_sound_date_is_of_unknown_age(fake: Trivy, tmp_path: Path, database: str) -> None:
     fake()
@@ -229,21 +230,21 @@ def test_a_database_without_a_sound_date_is_of_unknown_age(fake: Trivy, tmp_path
     assert sighting.sources[1].dated is None
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_attached_sboms_are_scanned_and_other_attachments_are_not(fake: Trivy, tmp_path: Path) -> None:
     fake()
     body = look(request(tmp_path, attached=(tmp_path / "x.spdx.json", tmp_path / "model.sig")), files=()).body
     assert [scan.path for scan in body.scans] == [".", "x.spdx.json"]
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_no_trivy_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match="not installed"):
         look(request(tmp_path))
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
 def test_no_database_no_evidence(fake: Trivy, tmp_path: Path) -> None:
     fake()
     with pytest.raises(Unavailable, match="no database"):

@@ -47,7 +47,7 @@ def lines(name: str) -> list[tuple[str, str, str]]:
     return found
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("name", sorted(CORPORA))
 def test_every_line_of_the_corpus_comes_out_right(name: str) -> None:
     wrong = {
@@ -56,7 +56,7 @@ def test_every_line_of_the_corpus_comes_out_right(name: str) -> None:
     assert wrong == (EXCEPTIONS if name == "maven" else set())
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("name", sorted(CORPORA))
 def test_keys_agree_with_the_corpus_or_say_that_they_do_not_know(name: str) -> None:
     found = scheme(CORPORA[name])
@@ -76,7 +76,7 @@ def test_keys_agree_with_the_corpus_or_say_that_they_do_not_know(name: str) -> N
     assert unknown <= max(8, len(all_lines) // 100)
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize(
     ("ecosystem", "left", "sign", "right"),
     [
@@ -129,7 +129,7 @@ def test_documented_cases(ecosystem: str, left: str, sign: str, right: str) -> N
     assert (a > b) - (a < b) == SIGNS[sign]
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize(
     ("ecosystem", "version"),
     [
@@ -170,7 +170,7 @@ def test_what_is_no_version_is_unknown(ecosystem: str, version: str) -> None:
     assert issubclass(Unparsable, Refused)
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("ecosystem", ["GIT", "Android", "OSS-Fuzz", "", "pypi", "ConanCenter"])
 def test_an_ecosystem_without_a_known_order_has_no_scheme(ecosystem: str) -> None:
     assert scheme(ecosystem) is None
@@ -186,7 +186,7 @@ ALMOST = st.lists(WORDS, min_size=1, max_size=9).map("".join)
 NAMES = sorted({found.name: name for name, found in SCHEMES.items()}.values())
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("ecosystem", NAMES)
 @pytest.mark.parametrize("level", ["key", "lenient"])
 @settings(max_examples=60, deadline=None)
@@ -210,7 +210,7 @@ def test_keys_are_a_total_order(ecosystem: str, level: str, versions: list[str])
     assert a > ZERO
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("ecosystem", NAMES)
 @settings(max_examples=60, deadline=None)
 @given(version=st.text(max_size=40))
@@ -225,7 +225,7 @@ def test_any_text_has_a_key_or_is_unparsable(ecosystem: str, version: str) -> No
         assert key > ZERO
 
 
-@pytest.mark.requirement("ARC-A4")
+@pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("ecosystem", NAMES)
 def test_no_version_is_slow(ecosystem: str) -> None:
     found = scheme(ecosystem)

@@ -20,7 +20,7 @@ from tasks.model.vex import vex
 from tests.evidence import NOW, evidence
 from tests.sketch import request
 
-pytestmark = pytest.mark.requirement("ARC-A4")
+pytestmark = pytest.mark.requirement("ARC-A4/vex-is-applied")
 
 SIGNER = ProvenSigner(key=f"sha256:{'5' * 64}")
 PURL = "pkg:pypi/thing@1.5"

@@ -1,0 +1,84 @@
+"""The enterprise foundation."""
+
+from __future__ import annotations
+
+from tests.requirements.claims import Claim, deferred, of_row
+
+_NOT_BUILT = deferred("not built", "The enterprise foundation is not built yet.")
+
+BASE: tuple[Claim, ...] = (
+    *of_row(
+        "BASE-1",
+        passes_the_conformance_suite=(
+            "The server offers what the official MCP conformance suite asks for; a run counts only if every check ran."
+        ),
+        serves_both_protocol_versions="Tools, resources and prompts are served over HTTP and standard streams in both "
+        "versions.",
+        sessions_resume="A client that comes back gets what it missed, and no other client does.",
+        sampling_for_capabilities=(
+            "A capability of ArcOps uses sampling.",
+            deferred("gap", "The server supports sampling and the suite tests it, but no capability needs it."),
+        ),
+    ),
+    *of_row(
+        "BASE-2",
+        oauth_flows=("OAuth 2.1 with PKCE, introspection and refresh rotation works with any OIDC provider.", _NOT_BUILT),
+        tokens_are_bound_to_the_audience="A token counts only for its audience, as a bearer access token of the trusted "
+        "issuer.",
+    ),
+    *of_row("BASE-3", roles_down_to_a_tool=("Casbin roles form a hierarchy, with permissions down to a tool.", _NOT_BUILT)),
+    *of_row(
+        "BASE-4",
+        audit_log=(
+            "The audit log only grows, shows tampering, masks secrets and can be exported; a report is made of it.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "BASE-5",
+        secrets_by_reference=(
+            "Secrets come by reference from Vault, AWS, Azure, Kubernetes or files, never in artifacts.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "BASE-6",
+        reload_in_development="With --reload, a changed source is served without a manual restart.",
+        commands_start_quickly="A command imports only what it needs.",
+        its_folders_are_private="What ArcOps makes for itself is private to its user, in the platform's own folders.",
+        one_command_by_uvx=(
+            "One command runs ArcOps locally (uvx).",
+            deferred("gap", "The package installs with pip; no test runs it by uvx."),
+        ),
+    ),
+    *of_row(
+        "BASE-7",
+        traces_cross_processes="One trace goes from the MCP call through the flow to tasks and gates.",
+        metrics_and_probes="Prometheus metrics and health probes follow the state of the dependencies.",
+        logs_have_ids_and_no_secrets="JSON log lines have the ids of request, run and artifact, and no secrets.",
+        dashboards_and_alerts_are_valid="The dashboard and the alert rules use only metrics that exist.",
+        nothing_is_sent_unasked="Nothing is sent until a site configures it, and only if the tier allows it.",
+    ),
+    *of_row(
+        "BASE-8",
+        deployable_on_every_platform=(
+            "A non-root image, a Helm chart and Terraform modules deploy ArcOps on AWS, Azure and GCP, with "
+            "rollback and scaling.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "BASE-9",
+        fast_under_load=(
+            "The P95 is under 500 ms at 1000 connections, with caches, session affinity and circuit breakers.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "BASE-10",
+        developer_setup_and_sso=(
+            "CI measures coverage, set-up takes under 5 minutes, and MFA and SAML through the identity provider are tested.",
+            _NOT_BUILT,
+        ),
+    ),
+)

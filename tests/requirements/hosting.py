@@ -1,0 +1,148 @@
+"""Hosting MCP servers."""
+
+from __future__ import annotations
+
+from tests.requirements.claims import Claim, deferred, of_row
+
+_NOT_BUILT = deferred("not built", "Hosting MCP servers is not built yet.")
+
+HOSTING: tuple[Claim, ...] = (
+    *of_row(
+        "HOST-001-004",
+        servers_have_a_life_cycle=(
+            "Servers are created from a spec, show their state, and are updated and rolled back with history, on "
+            "Kubernetes or on one machine.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-001b",
+        control_plane_on_kubernetes=(
+            "One workflow sets up the control plane on a cluster in under 20 minutes; one command does so on one "
+            "machine in under 5.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-005-006-022",
+        every_call_is_audited=(
+            "Every create, update, delete and call is audited with its caller and result, and only authorised "
+            "roles deploy or delete.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-007",
+        templates_are_scaffolded=(
+            "One command makes a server from a template, with tests, Dockerfile and manifests.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-008-012",
+        runbooks_execute=(
+            "Runbooks are generated from templates by role and scenario, with versions, sources, age, feedback "
+            "and a checklist.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-013",
+        many_servers_under_one_endpoint=(
+            "Many MCP servers run under one endpoint, by path, and are added and removed without a restart.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-014",
+        just_in_time_start=(
+            "The first request to a server that does not run starts it; there is one automatic retry, and then an alert.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-015",
+        onboarding_by_a_row=("A server is added by a row in the configuration database, without a new deployment.", _NOT_BUILT),
+    ),
+    *of_row(
+        "HOST-016",
+        one_host_provisions=(
+            "A fenced lease lets only one host provision a server, and a host that was delayed cannot act.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-017", status_is_fast=("The status endpoint shows the state of a server, with a P95 under 200 ms.", _NOT_BUILT)
+    ),
+    *of_row(
+        "HOST-018", owners_and_sharing=("The owner team is recorded, and sharing is granted, revoked and audited.", _NOT_BUILT)
+    ),
+    *of_row(
+        "HOST-019",
+        parameters_are_isolated=("Scope parameters are checked at the start, and no request can leave its scope.", _NOT_BUILT),
+    ),
+    *of_row(
+        "HOST-020",
+        only_green_servers_start=(
+            "A server starts only if its supply-chain gate is GREEN and it is on the allow list.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-021",
+        removal_is_complete=(
+            "Removal stops the process and logs who, when and the exit code; idle servers are removed automatically.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-023",
+        tenancy_per_server=("Each server is shared with a context per tenant, or has a process per tenant.", _NOT_BUILT),
+    ),
+    *of_row(
+        "HOST-024",
+        guided_onboarding=(
+            "A person without a tenant is invited, verified by e-mail domain and assigned to a tenant.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-025", rate_limits=("Rate limits per identity are configurable and logged, and decide in under 50 ms.", _NOT_BUILT)
+    ),
+    *of_row(
+        "HOST-026-028",
+        costs_and_quotas=("Each call gives a cost event; use over 80 % of the quota gives an advisory.", _NOT_BUILT),
+    ),
+    *of_row(
+        "HOST-027",
+        network_snapshot_and_restore=(
+            "Gateway and network settings are exported signed, and restored in under 10 minutes.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-029",
+        agents_are_reproducible=("The configuration of an agent can be exported and reproduced in production.", _NOT_BUILT),
+    ),
+    *of_row(
+        "HOST-META",
+        managed_through_mcp=("Servers are found, deployed and managed through an MCP endpoint with a catalog.", _NOT_BUILT),
+    ),
+    *of_row(
+        "HOST-KPI", figures_of_hosting=("A command and a page show the figures of hosting with their definitions.", _NOT_BUILT)
+    ),
+    *of_row(
+        "HOST-OPS",
+        operations_per_server=(
+            "Each server has start, stop, logs, metrics, a private catalog, connection snippets and a deployment workflow.",
+            _NOT_BUILT,
+        ),
+    ),
+    *of_row(
+        "HOST-NFR",
+        limits_of_time_and_cost=(
+            "Start, crash recovery, rollback, advisories, cost and limits keep the required times and accuracy.",
+            _NOT_BUILT,
+        ),
+    ),
+)
