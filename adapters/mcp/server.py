@@ -30,7 +30,7 @@ from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json
 from capabilities.catalogue import all_tools
-from capabilities.contract import Scope, Tool, not_from_afar
+from capabilities.contract import Scope, Tool, not_for_remote
 from capabilities.place import Place
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
@@ -83,7 +83,7 @@ def build(
         if tool is None:
             unbegun(UNKNOWN, Refused("there is no such tool"), work.tell)
             if any(one.name == params.name and one.scope is Scope.TRUST for one in all_tools()):
-                return as_result(Refused(not_from_afar(params.name)), None)
+                return as_result(Refused(not_for_remote(params.name)), None)
             raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' names them")
         hidden = place.settings if hide else None
         who = owner(ctx)

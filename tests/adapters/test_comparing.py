@@ -372,7 +372,7 @@ class TestFigures:
         look(closed, finding("network/egress", UNKNOWN), hours=4)
         assert "may be more" in self.figures(here)["wildcard-egress"].said
         look(name="another")
-        assert self.figures(here)["wildcard-egress"].said.count("2 look(s) could not see everything") == 1
+        assert self.figures(here)["wildcard-egress"].said.count("2 check(s) could not see everything") == 1
 
     def test_gpu_readiness_is_reproduced_where_every_node_is_green(self, here: Bench) -> None:
         ready, broken = result("gpu-health", finding("gpu-health/ecc")), result("gpu-health", finding("gpu-health/ecc", FAIL))
