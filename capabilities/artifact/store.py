@@ -81,7 +81,7 @@ class ExportStore:
     """The file to write the store to."""
 
     mirror: Path = field(metadata=used(Use.WRITE) | shaped(positional=True))
-    """The new file."""
+    """The new file for the exported store."""
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM) of the signers of the store's checkpoints and artifacts; if none is given, the keys trusted here."""
 
@@ -112,7 +112,7 @@ class ImportStore:
     """What to bring in, and who must have signed it."""
 
     mirror: Path = field(metadata=used(Use.READ) | shaped(positional=True))
-    """A file that was exported."""
+    """The file of an exported store."""
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM) of the signers at the site of origin; only what these signed is accepted. If none is given, the trusted
     keys."""
@@ -131,7 +131,7 @@ class BroughtIn(CarriedStore):
 def import_store(ask: ImportStore, at: Place) -> BroughtIn:
     """Verify an exported store, all of it, by the keys that are trusted here, and keep what it holds. No key is imported.
 
-    The imported artifacts are logged with the time of now, and the log is signed with this site's key.
+    The imported artifacts are logged with the present time, and the log is signed with this site's key.
 
     If keys are named, only what these signed is accepted. On one's own command line these may be new keys, as at a new site;
     what they signed is kept, but counts only after the operator trusts the keys, too.

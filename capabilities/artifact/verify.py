@@ -32,7 +32,7 @@ class Verify:
     artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
     """The text of a sealed artifact (a file on the command line), or the digest (sha256:…) of one in the store."""
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM), any of which may have signed; if none is given, those that are trusted on the machine of the tool.
+    """Public keys (PEM), any of which may have signed; if none is given, those that the machine of this tool trusts.
     They count for this answer alone."""
     policy: str = ""
     """The policy that must have judged: its digest (sha256:…), the name of a shipped one, or a file. Empty: any policy."""

@@ -94,7 +94,7 @@ class RevokeKey:
     """Which key to revoke, and why."""
 
     key: str = field(default="", metadata=shaped(positional=True, title="KEY_ID"))
-    """The key's id (sha256:…); if none is given, the list is only issued again, with the time of now."""
+    """The key's id (sha256:…); if none is given, the list is only issued again, with the present time."""
     reason: str = ""
     """Why the key is revoked; needed with a key."""
 

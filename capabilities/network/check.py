@@ -48,7 +48,7 @@ class ReachNetwork:
     """A connection to ask about."""
 
     target: Path = field(metadata=shaped(positional=True))
-    """A folder with Kubernetes manifests, or one file, on the machine of the tool."""
+    """A folder with Kubernetes manifests, or one file, on the machine that runs the tool."""
     source: str = field(metadata=shaped(option="--from"))
     """The source of the connection: NAMESPACE/NAME of a pod or workload, an address, or 'internet'."""
     to: str

@@ -24,7 +24,7 @@ class ExposeNetwork:
     """Which manifests to look at."""
 
     target: Path = field(metadata=shaped(positional=True))
-    """A folder with Kubernetes manifests, or one file, on the machine of the tool."""
+    """A folder with Kubernetes manifests, or one file, on the machine that runs the tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

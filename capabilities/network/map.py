@@ -31,7 +31,7 @@ class MapNetwork:
     """What to draw: manifests, or the evidence of an artifact."""
 
     target: Path | None = field(default=None, metadata=shaped(positional=True))
-    """A folder with Kubernetes manifests, or one file, on the machine of the tool."""
+    """A folder with Kubernetes manifests, or one file, on the machine that runs the tool."""
     artifact: str = ""
     """The digest of an artifact in the store. The network that it judged is drawn, even if the files have changed since."""
     kind: str = "network"

@@ -138,19 +138,19 @@ class DraftWaiver:
     rule: str = field(metadata=shaped(positional=True))
     """The rule that fails, as `gate/rule`."""
     owner: str
-    """The person who is responsible for it."""
+    """The person who is responsible for the waiver."""
     reason: str
-    """Why it is acceptable for now."""
+    """Why the failure is acceptable for now."""
     expires: datetime
-    """The time at which it stops counting, with a time zone; on the command line a day (UTC)."""
+    """When the waiver stops counting: a time with a time zone; on the command line a day (UTC)."""
     digest: str = ""
     """The digest of the subject's content (sha256:…), as its report shows it."""
     any_content: bool = False
-    """It holds for any content; only if no digest is given."""
+    """The waiver holds for any content; only if no digest is given."""
     subject: str = "*"
     """Only for subjects with this name; * stands for any characters. It narrows the waiver, and is never enough alone."""
     about: str = ""
-    """What in the subject it is about, exactly as in the finding."""
+    """What in the subject the waiver is about, exactly as in the finding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

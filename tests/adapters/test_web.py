@@ -159,7 +159,7 @@ class TestList:
     def test_a_green_that_ran_out_is_no_longer_shown_as_good(self, here: Bench) -> None:
         keep(here, report("old", GOOD))
         page = later(here, days=8).get("/").text
-        assert "no longer holds" in words(page)
+        assert "no longer valid" in words(page)
         assert "badge good" not in page
 
 
@@ -191,7 +191,7 @@ class TestArtifact:
         gone = Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
         kept = keep(here, report("m", result("g", finding("g/judged", Outcome.UNKNOWN)), missing=[gone]))
         said = words(web.get(f"/artifacts/{kept}").text)
-        assert "1 piece of evidence could not be had" in said
+        assert "1 piece of evidence is missing" in said
         assert "DEADLINE" in said
         assert "no answer in 120 s" in said
 
@@ -205,7 +205,7 @@ class TestArtifact:
         assert "GREEN" not in words(page.text)
         download = web.get(f"/artifacts/{kept}/download")
         assert download.status_code == 409
-        assert "is not handed out" in words(download.text)
+        assert "so it is not shown" in words(download.text)
 
     @pytest.mark.parametrize("how", ["stranger", "revoked", "no trust"])
     def test_a_verdict_that_nobody_vouches_for_is_not_shown_as_one(self, here: Bench, web: TestClient, how: str) -> None:
@@ -217,13 +217,13 @@ class TestArtifact:
                 key.unlink()
         page = web.get(f"/artifacts/{kept}").text
         assert "<title>NOT VERIFIED" in page
-        assert "It says GREEN, and nobody vouches for that" in words(page)
+        assert "It says GREEN, but no trusted signature vouches for that" in words(page)
         assert "badge good" not in page
 
     def test_what_ran_out_is_not_to_be_relied_on(self, here: Bench) -> None:
         kept = keep(here, report("m", GOOD))
         page = later(here, days=8).get(f"/artifacts/{kept}").text
-        assert "NO LONGER HOLDS" in words(page)
+        assert "NO LONGER VALID" in words(page)
         assert "Do not rely on it" in words(page)
         assert "badge good large" not in page
 
@@ -361,7 +361,7 @@ class TestCompare:
     def test_an_unverified_side_is_named(self, here: Bench, web: TestClient) -> None:
         a, b = keep(here, report("m", GOOD)), keep(here, report("m", BAD), signer=create())
         said = words(web.get(f"/compare?a={a}&b={b}").text)
-        assert "NOT VERIFIED: nobody trusted here signed it. It says RED; do not rely on it." in said
+        assert "NOT VERIFIED: no trusted key signed it. It says RED; do not rely on it." in said
 
     def test_two_ticked_in_the_list_are_compared_oldest_first(self, here: Bench, web: TestClient) -> None:
         a, b = keep(here, report("m", GOOD)), keep(here, report("m", BAD))

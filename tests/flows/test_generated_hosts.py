@@ -234,4 +234,4 @@ def test_the_command_takes_a_folder_of_definitions_and_says_what_check_will_ask(
     (tmp_path / "crds" / "cilium.yaml").write_text(CNP)
     done = run()
     assert done.returncode == 0, done.stderr
-    assert "10-network-policies.yaml were held against the definitions given; 'check' asks for them again" in done.stdout
+    assert "10-network-policies.yaml were checked against the definitions given; 'check' asks for them again" in done.stdout
