@@ -106,7 +106,7 @@ OWN = {name: ("read",) if name.startswith("snapshot") else ("check",) for name i
 
 
 @pytest.mark.parametrize("name", LIVE)
-def test_a_delivered_kubeconfig_is_followed_by_nobody(site: Site, name: str) -> None:
+def test_a_delivered_kubeconfig_is_never_followed(site: Site, name: str) -> None:
     everything = ("read", "check", "publish", "waive", "connect")
     for kubeconfig in ("kubeconfig", str(site.models / "kubeconfig")):
         for scopes in (OWN[name], everything):

@@ -210,7 +210,7 @@ def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_p
 @pytest.mark.parametrize(
     "asked", [{"token": "env:PATH"}, {"key": "env:PATH"}, {"load": True}, {"authorities": Path("ca.pem")}], ids=str
 )
-def test_a_caller_from_afar_neither_lends_secrets_nor_loads_models(here: Bench, tmp_path: Path, asked: dict[str, Any]) -> None:
+def test_a_remote_caller_neither_lends_secrets_nor_loads_models(here: Bench, tmp_path: Path, asked: dict[str, Any]) -> None:
     """Nor says which authority makes a server the endpoint. Over standard streams, where no folder is left out, too."""
     with serving(a=QUICK) as api:
         settings = replace(here.settings, endpoints=(api.url,))

@@ -164,7 +164,7 @@ class TestWhereTheOperatorSaidSo:
             assert not store.list()
 
 
-class TestPoliciesFromAfar:
+class TestPoliciesOfRemoteCallers:
     """The fault: a file named "sovereign" with one gate, brought by a caller, was signed by the site's key."""
 
     @pytest.mark.parametrize("name", ["sovereign", "bench", "mine-own"])
