@@ -70,7 +70,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    here = bench(tmp_path_factory.mktemp("afar"))
+    here = bench(tmp_path_factory.mktemp("remote"))
     models, operators = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("operators")
     cluster = cluster_of_the_shop(models / "declared")
     with serving(cluster, operators, secure=True) as kubeconfig, issuing() as issuer:
@@ -174,7 +174,7 @@ def test_the_command_line_through_a_server_is_a_caller_like_others(
     site.untouched()
 
 
-# What holds at every other door, where no tokens are: by the tools themselves.
+# What holds at every door without tokens: the tools themselves refuse.
 
 
 @pytest.fixture

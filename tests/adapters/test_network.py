@@ -91,7 +91,7 @@ def test_an_answer_that_rests_on_what_was_not_read_is_not_certain(here: Bench, t
 @pytest.mark.parametrize(
     ("source", "to", "says"),
     [
-        ("nobody", "db:5432", "there are shop/db, shop/web"),
+        ("missing", "db:5432", "there are shop/db, shop/web"),
         ("shop/web", "nothing:80", "'nothing' names no Service"),
         ("shop/web", "db", "write NAME:PORT"),
         ("shop/web", "db:0", "ports go from 1 to 65535"),

@@ -95,7 +95,7 @@ def test_the_check_exits_red_and_promises_nothing(
     assert "they match" not in said
 
 
-def test_the_sentence_names_what_no_checkpoint_signs_and_what_nobody_remembers(
+def test_the_sentence_names_what_no_checkpoint_signs_and_what_is_not_remembered(
     here: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep(here, report("four", GOOD))

@@ -147,7 +147,7 @@ class TestList:
         assert "else" not in second.text
         assert web.get("/?q=model&page=3").status_code == 404
 
-    def test_what_nobody_vouches_for_is_said_in_the_list(self, here: Bench, web: TestClient) -> None:
+    def test_the_list_says_what_no_signer_vouches_for(self, here: Bench, web: TestClient) -> None:
         keep(here, report("strange", GOOD), signer=create())
         tamper(here, keep(here, report("touched", GOOD)))
         for row in web.get("/").text.split("<tr")[2:]:
@@ -207,9 +207,9 @@ class TestArtifact:
         assert download.status_code == 409
         assert "so it is not shown" in words(download.text)
 
-    @pytest.mark.parametrize("how", ["stranger", "revoked", "no trust"])
-    def test_a_verdict_that_nobody_vouches_for_is_not_shown_as_one(self, here: Bench, web: TestClient, how: str) -> None:
-        kept = keep(here, report("m", GOOD), signer=create() if how == "stranger" else here.signer)
+    @pytest.mark.parametrize("how", ["outsider", "revoked", "no trust"])
+    def test_a_verdict_that_no_signer_vouches_for_is_not_shown_as_one(self, here: Bench, web: TestClient, how: str) -> None:
+        kept = keep(here, report("m", GOOD), signer=create() if how == "outsider" else here.signer)
         if how == "revoked":
             revoke_key(RevokeKey(key=here.signer.public.id, reason="lost"), here.place())
         if how == "no trust":

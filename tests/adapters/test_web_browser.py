@@ -1,4 +1,4 @@
-"""The evidence pages in real Chromium: with scripts and without, in both themes, on paper, by keyboard, asking nobody else."""
+"""The evidence pages in real Chromium: with and without scripts, in both themes, on paper, by keyboard, and no other server."""
 
 from __future__ import annotations
 
