@@ -94,7 +94,7 @@ $(VENV)/lock/.installed: Makefile | $(VENV)/bin/python
 	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 	touch $@
 
-# The tests on the newest versions that the bounds allow, in an environment of its own; where they fail, which one broke them.
+# The tests on the newest versions that the bounds allow, in an environment of its own; if they fail, it says which version broke them.
 newest: $(VENV)/bin/python
 	$(PYTHON) deployments/local/newest.py "$(CURDIR)/$(VENV)/newest"
 

@@ -3,8 +3,8 @@
 import sys
 from os.path import dirname
 
-# Whichever door is opened, this runs first. The package `arcops` is taken from beside this one, whatever else has its name;
-# then every room is asked for.
+# This runs first, whichever door is opened. The package `arcops` is taken from the folder of this one, whatever other package
+# has that name. Then every other package of ours is checked in the same way.
 sys.path.insert(0, dirname(dirname(__file__)))  # noqa: PTH120  # pathlib is not imported yet
 try:
     from arcops import rooms

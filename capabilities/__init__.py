@@ -1,1 +1,1 @@
-"""Every capability once: a typed request, a typed answer, and one function between them. Doors call these and nothing below."""
+"""Every capability once: a typed ask, a typed answer, and one function from one to the other. Doors call only these."""

@@ -1,4 +1,4 @@
-"""Every capability that there is, found by looking."""
+"""Every capability, found by looking through the modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def all_tools() -> tuple[Tool[Any, Any], ...]:
 
 
 def offered(at: Place, *, trusting: bool) -> tuple[Tool[Any, Any], ...]:
-    """The capabilities that a door offers at this place: those that change what counts here only where *trusting* and the
-    operator said so.
+    """The capabilities that a door offers at this place. Those that change what counts here are offered only if *trusting* and
+    if the operator allowed it.
     """
     return tuple(one for one in all_tools() if one.scope is not Scope.TRUST or (trusting and at.may_trust))

@@ -1,7 +1,7 @@
-"""The contract of every door: a capability is one typed function, declared once and found by looking.
+"""The contract of every door: a capability is one typed function, declared once and found by looking through the modules.
 
-A door (the command line, MCP, the pages) knows `Tool` and `Place` and nothing below them. It makes an ask, calls the tool at a
-place, and shows the answer; asks and answers are plain values that cross a network as they are.
+A door (the command line, MCP, the pages) knows only `Tool` and `Place`. It makes an ask, calls the tool at a place, and shows
+the answer. Asks and answers are plain values that cross a network unchanged.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ B = TypeVar("B")
 
 
 class Scope(Enum):
-    """What a caller must be allowed to, for a tool to answer. None implies another."""
+    """What a caller must be allowed before a tool answers. No scope includes another."""
 
     READ = "read"
     CHECK = "check"
     PUBLISH = "publish"
     WAIVE = "waive"
     CONNECT = "connect"
-    """Beside a tool's own scope: to open a connection to what the operator named."""
+    """In addition to a tool's own scope: to open a connection to what the operator named."""
     TRUST = "trust"
-    """To change what counts here: keys, revocations, registered policies, advisories, what others sealed."""
+    """To change what counts here: keys, revocations, registered policies, advisories, artifacts of other sites."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a run elsewhere is said to have left: the digest of an ``artifact`` in the store, which is still to be held against
-    the rest. ``run`` is the run's id, ``parameters`` what it was begun with, and ``begun`` when, by the clock here.
+    """What a run elsewhere is said to have left: the digest of an ``artifact`` in the store, which must be checked against the
+    other values. ``run`` is the run's id, ``parameters`` its parameters, and ``begun`` its start, by the clock here.
     """
 
     artifact: str
@@ -50,8 +50,8 @@ class Left:
 class Deployed(Generic[A, B]):
     """How a tool runs as a deployment of Prefect instead of in this process.
 
-    ``parameters`` are the flow's; ``answer`` makes the tool's answer from the artifact that the run left in the store. It opens
-    that artifact and believes nothing else: a run's state is a view, never evidence.
+    ``parameters`` are the flow's. ``answer`` makes the tool's answer from the artifact that the run left in the store. It opens
+    that artifact and uses nothing else: a run's state is a view, never evidence.
     """
 
     name: str
@@ -60,12 +60,12 @@ class Deployed(Generic[A, B]):
 
 
 def _never(ask: object) -> bool:
-    """Of a tool that opens no connection."""
+    """For a tool that opens no connection."""
     return False
 
 
 def always(ask: object) -> bool:
-    """Of a tool that opens a connection whatever it is asked."""
+    """For a tool that opens a connection for every ask."""
     return True
 
 
@@ -73,10 +73,10 @@ def always(ask: object) -> bool:
 class Tool(Generic[A, B]):
     """One capability.
 
-    ``name`` is what machines call it (``check_model``), ``title`` what people read. ``reads_only`` says that it changes
-    nothing but what the store keeps; ``idempotent`` that a second call changes nothing more; ``long`` that it may take longer
-    than a client waits, so it reports progress and can be stopped. ``connects`` says of an ask whether it opens a connection to
-    elsewhere, a cluster or an endpoint.
+    ``name`` is its name for machines (``check_model``), ``title`` its name for people. ``reads_only`` says that it changes
+    nothing except what the store keeps; ``idempotent`` that a second call changes nothing more; ``long`` that it may take
+    longer than a client waits, so it reports progress and can be stopped. ``connects`` says for an ask whether it opens a
+    connection to a cluster or an endpoint.
     """
 
     name: str
@@ -93,13 +93,13 @@ class Tool(Generic[A, B]):
     connects: Callable[[A], bool] = _never
 
     def scopes(self, ask: A) -> tuple[Scope, ...]:
-        """Every scope that a caller must have for *ask*: the tool's own, and ``connect`` where it connects."""
+        """Every scope that a caller needs for *ask*: the tool's own, and ``connect`` if it connects."""
         return (self.scope, Scope.CONNECT) if self.connects(ask) else (self.scope,)
 
     def __call__(self, ask: A, at: Place) -> B:
-        """The answer to *ask*. Raises `Refused` for what is wrong with it, `Unavailable` for what may be tried again."""
+        """The answer to *ask*. Raises `Refused` if the ask is wrong, `Unavailable` if the caller may try again."""
         if self.scope is Scope.TRUST and not at.may_trust:
-            raise Refused(not_from_afar(self.name))
+            raise Refused(not_for_remote(self.name))
         if at.roots is None:
             return self._answered(ask, at)
         answer: Any = self._answered(bounded(ask, at), at)
@@ -123,12 +123,12 @@ def lacking(error: ModuleNotFoundError) -> Exception:
     return Refused(sentence) if sentence else error
 
 
-def not_from_afar(name: str) -> str:
-    """Why the tool of this *name* is not offered to callers from afar."""
+def not_for_remote(name: str) -> str:
+    """Why the tool with this *name* is not offered to remote callers."""
     return (
-        f"{name} changes what counts here, which only the operator does, on this machine's own command line; an operator who "
-        "wants it over the network sets ARCOPS_TRUST_FROM_AFAR=yes and an issuer of tokens, and the caller needs the scope "
-        f"{Scope.TRUST.value!r}"
+        f"{name} changes what counts here, so only the operator may call it, on this machine's own command line; to allow it "
+        "over the network, the operator sets ARCOPS_TRUST_FROM_AFAR=yes and an issuer of tokens, and the caller needs the "
+        f"scope {Scope.TRUST.value!r}"
     )
 
 
@@ -145,7 +145,7 @@ def tool(
 ) -> Callable[[Callable[[A, Place], B]], Tool[A, B]]:
     """Declare the decorated function as a capability. Its ask and answer are the types that its annotations name.
 
-    Raises `Broken` where they are not frozen dataclasses, or where nothing says what it does.
+    Raises `Broken` if these are not frozen dataclasses, or if there is no docstring.
     """
 
     def declare(work: Callable[[A, Place], B]) -> Tool[A, B]:
@@ -154,9 +154,9 @@ def tool(
         ask, answer = hints[parameter], hints["return"]
         for kind in (ask, answer):
             if not is_dataclass(kind) or not getattr(kind, "__dataclass_params__").frozen:  # noqa: B009  # typeshed hides it
-                raise Broken(f"{work.__name__} asks or answers {kind!r}, which is no frozen dataclass")
+                raise Broken(f"{work.__name__} asks or answers {kind!r}, which is not a frozen dataclass")
         if not work.__doc__:
-            raise Broken(f"{work.__name__} has no docstring, so no caller could know what it does")
+            raise Broken(f"{work.__name__} has no docstring, so callers could not know what it does")
         return Tool(
             name=name or work.__name__,
             title=title,
@@ -176,7 +176,7 @@ def tool(
 
 
 def _paths(answer: Any) -> Iterator[tuple[str, object]]:
-    """The fields of *answer* that hold paths, which say where something was written here."""
+    """The fields of *answer* that hold paths, which name files that were written here."""
     for one in fields(answer):
         value = getattr(answer, one.name)
         if isinstance(value, Path) or (isinstance(value, tuple) and value and isinstance(value[0], Path)):

@@ -1,4 +1,4 @@
-"""The check of a subject that has no capability of its own: made from the subject's class, so a new subject needs none."""
+"""The check of a subject that has no capability of its own. It is made from the subject's class; no code is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POLICY = "The name of a registered policy, or its digest (sha256:…); on one's
 
 
 def generic_checks(known: Iterable[Tool[Any, Any]]) -> tuple[Tool[Any, Any], ...]:
-    """One check for each subject that has a title and that none of the *known* capabilities asks about."""
+    """One check for each subject that has a title and that none of the *known* capabilities checks."""
     asked = [one.ask for one in known]
     alone = [one for one in all_judgeables() if about(one).title and not any(issubclass(ask, one) for ask in asked)]
     return tuple(_check(one) for one in alone)  # type: ignore[arg-type]  # classes are hashable; mypy does not believe it
@@ -26,7 +26,7 @@ def generic_checks(known: Iterable[Tool[Any, Any]]) -> tuple[Tool[Any, Any], ...
 
 @cache
 def _check(subject: type[Judgeable]) -> Tool[Any, Any]:
-    """The check of *subject*: one, however often it is asked for, for its ask is a class."""
+    """The check of *subject*. It is made once, because its ask is a class."""
     what = next(one for one in all_evaluations() if one.subject is subject)
     policy = field(default=what.default_policy, metadata=said(_POLICY))
     ask: Any = make_dataclass(

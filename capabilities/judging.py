@@ -1,4 +1,4 @@
-"""What every check of a subject shares: its answer, how it is judged here, and how a worker of Prefect answers for it."""
+"""What every check of a subject shares: its answer, the judging here, and the answer from a worker of Prefect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flows.subjects.meaning import called, meant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What was found, and the name of the signed artifact that says so."""
+    """What was found, and the digest of the signed artifact that says so."""
 
     report: Report
     artifact: str
@@ -33,7 +33,7 @@ def judged(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place
 
 
 def as_judged(ask: Any, report: Report, artifact: str, at: Place) -> Judged:
-    """The answer of a check that answers nothing more."""
+    """The answer of a check that has no more fields."""
     return Judged(report=report, artifact=artifact)
 
 
@@ -43,9 +43,9 @@ def deployed(
     *,
     refuse: Callable[[Any], None] = lambda ask: None,
 ) -> Deployed[Any, Any]:
-    """How a check by *what* is answered by a worker: its ask is a subject, and names a ``policy``.
+    """How a worker answers a check by *what*: the check's ask is a subject, and names a ``policy``.
 
-    *answer* makes the answer of the report that the run left. *refuse* raises for what a worker would refuse, so that who asks
+    *answer* makes the answer from the report that the run left. *refuse* raises what a worker would raise, so that the caller
     is told at once.
     """
 
@@ -57,7 +57,7 @@ def deployed(
         return {**told, "policy": policy}
 
     def answered(ask: Any, left: Left, at: Place) -> Any:
-        from capabilities.kept import left_about  # opens what others left; a check that is made here leaves its own
+        from capabilities.kept import left_about  # opens artifacts of other runs; a check here makes its own
 
         name = called(ask, at)
         return answer(ask, left_about(left, at, what=what, name=name.name, kind=ask.kind), left.artifact, at)
@@ -66,9 +66,9 @@ def deployed(
 
 
 def worker_policy(policy: str, at: Place) -> str:
-    """*policy* as a worker is told of it: by its digest, so that what judges is what was meant.
+    """*policy* for a worker: by its digest, so that the worker judges by the policy that was meant.
 
-    Raises `Refused` as `Place.policy` does, and if it isn't registered: a worker takes no other.
+    Raises `Refused` as `Place.policy` does, and if it is not registered: a worker takes only registered policies.
     """
     from flows.policies.registered import registered_policy
 
@@ -83,7 +83,7 @@ def worker_policy(policy: str, at: Place) -> str:
 
 
 def judging_policy(report: Report, at: Place) -> Policy | None:
-    """The policy that judged *report*, from the store by the digest that it names; none if nobody could read it then."""
+    """The policy that judged *report*, from the store by the digest in the report; ``None`` if it could not be read then."""
     from capabilities.kept import kept_bytes
     from flows.policies.reading import parse_policy
     from flows.policies.unread import NOTHING

@@ -1,4 +1,4 @@
-"""What is in the store, opened: shared by the tools that are given an artifact by its digest."""
+"""Opening what is in the store: shared by the tools that get an artifact by its digest."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _WIDTH = (Tier.AIR_GAPPED, Tier.RESTRICTED, Tier.CONNECTED)
 
 
 class NotThere(Refused):
-    """The store keeps nothing under this digest."""
+    """The store has nothing under this digest."""
 
 
 class ChangedBytes(Refused):
-    """What the store keeps under this digest is no longer what it was."""
+    """What the store keeps under this digest was changed."""
 
 
 def sealed_bytes(artifact: str, at: Place) -> bytes:
@@ -41,7 +41,7 @@ def sealed_bytes(artifact: str, at: Place) -> bytes:
 
 
 def kept_bytes(digest: str, at: Place) -> bytes:
-    """What the store keeps under *digest*. Raises `NotThere` or `ChangedBytes`, which name no path of this machine."""
+    """What the store keeps under *digest*. Raises `NotThere` or `ChangedBytes`, without a path of this machine."""
     from artifacts.store import Store
 
     with Store.at(at.settings) as store:
@@ -49,13 +49,13 @@ def kept_bytes(digest: str, at: Place) -> bytes:
             return store.get(digest)
         except Refused as error:
             if store.path(digest).exists():
-                said = f"what the store keeps under {digest} was changed and is no longer that; 'arcops store check' tells more"
+                said = f"what the store keeps under {digest} was changed since it was kept; 'arcops store check' tells more"
                 raise ChangedBytes(said) from error
-            raise NotThere(f"the store holds nothing with digest {digest}; 'arcops store list' names what it keeps") from error
+            raise NotThere(f"the store has nothing with digest {digest}; 'arcops store list' lists what it keeps") from error
 
 
 def whose_keys(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
-    """The keys to verify with, and the ids of those among them that are not trusted here: *pems*, or the trusted ones."""
+    """The keys to verify with: *pems*, or else the trusted ones; and the ids of those keys that are not trusted here."""
     if not pems:
         return trusted_keys(at.settings.trust), ()
     keys = tuple(load_public_key(pem.encode(), where=f"key {number}") for number, pem in enumerate(pems, 1))
@@ -67,46 +67,46 @@ def whose_keys(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...],
 
 
 def honest_now(at: Place) -> datetime:
-    """The clock here. Raises `Refused` if the store was written later: set back, it would revive what ran out."""
+    """The clock here. Raises `Refused` if it is behind the store's last entry: then what has expired would be valid again."""
     now = at.now()
     remembered = (one.what.newest for one in Memory(at.settings.memory, at.settings.store).recall())
     newest = max((moment for moment in remembered if moment is not None), default=now)
     if newest - now > SKEW:
         raise Refused(
-            f"the clock here says {now:%Y-%m-%d %H:%M:%S} UTC, and the store was last written at {newest:%Y-%m-%d %H:%M:%S}"
-            " UTC: one of them is wrong, so it is not known what still holds; set the clock"
+            f"the clock here says {now:%Y-%m-%d %H:%M:%S} UTC, but the store was last written at {newest:%Y-%m-%d %H:%M:%S}"
+            " UTC: one of them is wrong, so it is not known what is still valid; set the clock"
         )
     return now
 
 
 def opened(digest: str, at: Place) -> Report:
-    """The report kept as *digest*. Raises `Refused` if no signer that counts here stands behind it."""
+    """The report kept as *digest*. Raises `Refused` if no signer that counts here vouches for it."""
     return vouch_report(sealed_bytes(digest, at), grounds(at.settings.trust), honest_now(at)).report
 
 
 def left_about(left: Left, at: Place, *, what: Evaluation, name: str, kind: str) -> Report:
-    """The report that a run elsewhere *left*, about the subject of this *name* and *kind*.
+    """The report that a run elsewhere *left*, about the subject with this *name* and *kind*.
 
-    What Prefect says of a run is a view that others can write, so the artifact itself must be of this run, this subject, this
-    policy, this time, a tier that is not wider than here, and a signer that counts now. Raises `Refused` where it is not.
+    Others can write what Prefect says about a run. So the artifact itself must be of this run, this subject, this policy and
+    this time, of a tier that is not wider than here, and by a signer that counts now. Raises `Refused` if it is not.
     """
     now = at.now()
     ground = grounds(at.settings.trust)
     try:
         report = vouch_report(sealed_bytes(left.artifact, at), ground, now).report
     except Refused as error:
-        said = f"the run {left.run} is said to have left {left.artifact}"
-        raise Refused(f"{said}, which is not its answer, for it does not count here: {error}") from error
+        said = f"Prefect says that the run {left.run} left {left.artifact}"
+        raise Refused(f"{said}, but that artifact does not count here, so it is no answer: {error}") from error
     complaint = next(filter(None, _complaints(report, left, at, what=what, name=name, kind=kind, now=now)), "")
     if complaint:
-        raise Refused(f"the run {left.run} is said to have left {left.artifact}, which is not its answer: {complaint}")
+        raise Refused(f"Prefect says that the run {left.run} left {left.artifact}, but that is not its answer: {complaint}")
     return report
 
 
 def _complaints(
     report: Report, left: Left, at: Place, *, what: Evaluation, name: str, kind: str, now: datetime
 ) -> Iterator[str]:
-    """Why *report* cannot be what the run *left*; empty sentences for what fits."""
+    """Why *report* cannot be what the run *left*; an empty sentence for what fits."""
     if report.runner != what.runner(left.run, left.parameters):
         own = report.runner.startswith(f"{what.runner(left.run, {}).rpartition('/')[0]}/")
         yield "this run was told to judge something else" if own else f"it was made by {report.runner!r}"
@@ -116,10 +116,10 @@ def _complaints(
     if report.policy_digest != asked and not _unread(report, asked):
         yield f"it was judged by the policy {report.policy_name!r} ({report.policy_digest}), not by {asked}"
     if _WIDTH.index(report.tier) > _WIDTH.index(at.settings.tier):
-        yield f"it was judged in the tier {report.tier.value}; say --tier {report.tier.value} here if it may reach that far"
+        yield f"it was judged in the tier {report.tier.value}; use --tier {report.tier.value} here if it may reach that far"
     if not left.begun - SKEW <= report.judged_at <= now + SKEW:
         said = f"it was judged at {report.judged_at:%Y-%m-%d %H:%M:%S} UTC"
-        yield f"{said}, and the run began at {left.begun:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"{said}, but the run began at {left.begun:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _unread(report: Report, asked: str) -> bool:

@@ -1,4 +1,4 @@
-"""How long a question may take that nobody keeps an artifact of: a deadline, and the caller's own wish to stop."""
+"""How long a question without an artifact may take: a deadline, and the caller's wish to stop."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from flows.place import Place
 from reach.effort import told
 
 SECONDS = 120.0
-"""For one question about manifests; reading the largest network that is measured takes a fraction of it."""
+"""For one question about manifests; reading the largest network in the tests takes a small part of it."""
 
 
 def patience(at: Place, seconds: float = SECONDS) -> Callable[[], None]:
-    """What a long reader calls often: it raises `Unavailable` once *seconds* have passed, or the caller has stopped."""
+    """A function that a long reader calls often. It raises `Unavailable` if *seconds* have passed or the caller has stopped."""
     end = time.monotonic() + seconds
 
     def tick() -> None:
@@ -29,7 +29,7 @@ def patience(at: Place, seconds: float = SECONDS) -> Callable[[], None]:
 
 @contextmanager
 def patient(at: Place, seconds: float = SECONDS) -> Iterator[Callable[[], None]]:
-    """`patience` for readers, and within it for the engine that answers, too."""
+    """`patience` for readers, and inside it also for the engine that answers."""
     tick = patience(at, seconds)
     with told(tick):
         yield tick

@@ -1,4 +1,4 @@
-"""The place that a capability is asked at, as doors know it: they import nothing below this floor."""
+"""The place that a capability is called at, for the doors: they import nothing below this floor."""
 
 from __future__ import annotations
 

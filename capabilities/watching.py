@@ -1,6 +1,6 @@
-"""Tools watched at work: each call is a span, a line in the log, and one more to count.
+"""Tools that are watched: each call is a span, a line in the log, and counted.
 
-A door that runs tools runs them by `watched`; what it says of a call are names and ids, never what was asked.
+A door that runs tools runs them with `watched`. What it reports about a call are names and ids, never the ask.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 UNKNOWN = "(unknown)"
-"""What a tool is called that is none: callers write what they like, and nobody counts by it."""
+"""The name for a tool that does not exist. Callers may write any name, so the name itself is not used in metrics."""
 ANSWERED, REFUSED, UNAVAILABLE, STOPPED, BROKEN = OUTCOMES = ("answered", "refused", "unavailable", "stopped", "broken")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
-    """A call that ended. ``outcome`` is one of `OUTCOMES`; ``seconds`` do not count the waiting for a turn."""
+    """A call that ended. ``outcome`` is one of `OUTCOMES`; ``seconds`` do not include the wait for a turn."""
 
     tool: str
     long: bool
@@ -39,7 +39,7 @@ Tell = Callable[[Called], None]
 
 
 def watched(tool: Tool[A, B], ask: A, at: Place, *, tell: Tell | None = None, run: str = "") -> B:
-    """The answer of *tool* to *ask*; raises what it raises. *run* is the id of the run that this is, where it has one."""
+    """The answer of *tool* to *ask*; raises what it raises. *run* is the id of this run, if it has one."""
     began = time.monotonic()
     with span(f"tool {tool.name}", tool=tool.name, run=run) as here:
         try:
@@ -60,7 +60,7 @@ def unbegun(name: str, error: Exception, tell: Tell) -> None:
 
 
 def ended_elsewhere(tool: Tool[Any, Any], came: object, took: timedelta, *, run: str, tell: Tell) -> None:
-    """A run of *tool* that another process worked on came to *came*, an answer or an error, as this one just saw."""
+    """Another process worked on a run of *tool*, and it ended with *came*, an answer or an error; this process saw it now."""
     said = outcome(came) if isinstance(came, Exception) else ANSWERED
     with span(f"ended {tool.name}", tool=tool.name, run=run, outcome=said) as here:
         here.say(**({} if isinstance(came, Exception) else _came_to(came)))
@@ -68,7 +68,7 @@ def ended_elsewhere(tool: Tool[Any, Any], came: object, took: timedelta, *, run:
 
 
 def outcome(error: Exception) -> str:
-    """What *error* counts as: what the caller does next."""
+    """The outcome that *error* counts as: it says what the caller does next."""
     if isinstance(error, Broken) or not isinstance(error, (ArcOpsError, OSError)):
         return BROKEN
     if isinstance(error, Refused):
@@ -77,7 +77,7 @@ def outcome(error: Exception) -> str:
 
 
 def _came_to(answer: object) -> SpanWords:
-    """The verdict and the artifact that *answer* tells of."""
+    """The verdict and the artifact in *answer*."""
     report, artifact = getattr(answer, "report", None), getattr(answer, "artifact", "")
     found: SpanWords = {"verdict": report.verdict.value} if isinstance(report, Report) else {}
     if isinstance(artifact, str) and artifact.startswith("sha256:"):
@@ -91,8 +91,8 @@ def _called(tool: Tool[Any, Any], said: str, seconds: float) -> Called:
 
 def _tell(called: Called, tell: Tell | None) -> None:
     if tell is None:
-        return  # on the command line, whose own output tells
-    import logging  # read only in servers: it costs start-up time
+        return  # on the command line, which prints its own output
+    import logging  # only servers need it, and it takes time to import
 
     known = {"tool": called.tool, "outcome": called.outcome, "seconds": round(called.seconds, 3)}
     logging.getLogger(__name__).info("tool %s: %s", called.tool, called.outcome, extra={"known": known})

@@ -1,4 +1,4 @@
-"""Tools at work: in threads of their own, a bounded number at once, each of which can be told to stop."""
+"""Tools at work: each in a thread of its own, a limited number at once, and each can be stopped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_WAITING = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkLoad:
-    """How many calls are under way here, and how many wait for their turn."""
+    """How many calls are running here, and how many wait for their turn."""
 
     under_way: int
     waiting: int
@@ -32,7 +32,7 @@ class WorkLoad:
 class Work:
     """What runs at this server. ``long`` is how many long tools run at once; more of them wait for their turn.
 
-    ``tell`` is told of every call that ended; whoever counts them sets it.
+    ``tell`` is called with every call that ended; the part that counts them sets it.
     """
 
     def __init__(self, *, long: int) -> None:
@@ -44,10 +44,10 @@ class Work:
         self._stops: set[threading.Event] = set()
 
     def begin(self, tool: Tool[Any, B], ask: Any, at: Place, *, run: str = "") -> Future[B]:
-        """Begin, or wait for a turn. Raises `Unavailable` where too many wait already. *run* is the run's id, if it has one."""
+        """Begin, or wait for a turn. Raises `Unavailable` if too many wait already. *run* is the run's id, if it has one."""
         with self._lock:
             if len(self._stops) >= MOST_WAITING:
-                raise Unavailable(f"{MOST_WAITING} calls are under way or wait for their turn; try again later")
+                raise Unavailable(f"{MOST_WAITING} calls are running or wait for their turn; try again later")
             self._stops.add(at.stop)
         context = contextvars.copy_context()  # so that what the tool does is part of the call
         future = (self._long if tool.long else self._short).submit(context.run, self._do, tool, ask, at, run)
@@ -56,7 +56,7 @@ class Work:
 
     @property
     def load(self) -> WorkLoad:
-        """What there is to do now."""
+        """How much work there is now."""
         with self._lock:
             under_way = self._under_way
             return WorkLoad(under_way=under_way, waiting=max(0, len(self._stops) - under_way))
@@ -71,7 +71,7 @@ class Work:
                 self._under_way -= 1
 
     async def finish(self, future: Future[B], stop: threading.Event) -> B:
-        """Wait for *future*; where the caller goes away meanwhile, the work is told to stop, and left to seal what it has."""
+        """Wait for *future*. If the caller goes away meanwhile, the work is stopped, and has time to seal what it has."""
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -79,7 +79,7 @@ class Work:
             raise
 
     def close(self) -> None:
-        """Tell everything to stop, and wait until it has sealed what it has."""
+        """Stop all work, and wait until it has sealed what it has."""
         with self._lock:
             stops = list(self._stops)
         for stop in stops:
@@ -89,9 +89,9 @@ class Work:
 
 
 def _unheard(called: Called) -> None:
-    """Nobody counts."""
+    """Calls are not counted."""
 
 
 def told(at: Place, progress: Callable[[int, int], None]) -> Place:
-    """*at* for one call: with a stop of its own, and *progress*."""
+    """*at* for one call: with its own stop, and *progress*."""
     return replace(at, stop=threading.Event(), progress=progress)

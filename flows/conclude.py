@@ -1,4 +1,4 @@
-"""From collected evidence to the report: every gate of the plan is judged, and the subject is named by what was seen."""
+"""From collected evidence to the report: every gate of the plan is judged, and the evidence gives the subject its digest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from foundation.telemetry.spans import span
 
 
 def conclude(plan: Plan, collected: Mapping[str, Found], *, runner: str) -> Report:
-    """Judge *collected* by *plan*. The moment of judging is the request's clock, so equal evidence gives equal bytes."""
+    """Judge *collected* by *plan*. The time of judging is the request's clock, so equal evidence gives equal bytes."""
     at = plan.request.now
     collected = {kind: without_places(found, plan.request) for kind, found in collected.items()}
     subject = _subject(plan, collected)
@@ -75,12 +75,12 @@ def _subject(plan: Plan, collected: Mapping[str, Found]) -> Subject:
     if name:
         named = Digest(algorithm="sha256", value=name)
     else:
-        # Nobody saw the content, so the only honest name is the name; under its own algorithm it can match no real digest.
+        # The content was not seen, so only the name can identify it. The algorithm is its own, so it matches no real digest.
         named = Digest(algorithm="arcopsUnseenName", value=hashlib.sha256(request.name.encode(errors="replace")).hexdigest())
     return Subject(name=request.name, kind=request.kind, digests=(named,))
 
 
 def _valid_until(plan: Plan, results: tuple[GateResult, ...], at: datetime) -> datetime:
-    """The policy's term, or the first expiry among the waivers that the verdict stands on, whichever comes first."""
+    """The policy's ``validFor``, or the first expiry among the waivers that the verdict needs: whichever comes first."""
     leaned_on = [finding.waiver.expires for result in results for finding in result.findings if finding.waiver is not None]
     return min([at + plan.policy.valid_for, *leaned_on])

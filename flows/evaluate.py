@@ -1,4 +1,4 @@
-"""An evaluation from what was asked to the sealed artifact: the same for every subject, whichever runner collects."""
+"""An evaluation, from the ask to the sealed artifact: the same for every subject and every runner."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ class KeptReport:
 
 
 class NotKept(ArcOpsError):
-    """The store is damaged, so a result cannot be kept. Nothing is wrong with the request."""
+    """The store is damaged, so a result cannot be kept. The request itself is fine."""
 
 
 def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> KeptReport:
     """Judge *subject* here, by threads of this process; returns the report as it was signed, and its name in the store.
 
-    *policy* is what the caller calls it, or the value if it was read before: it is read once. Raises `Refused` for what cannot
-    be judged; once the work has begun, what goes wrong is in the report.
+    *policy* is the caller's name for it, or the policy itself if it was read before: it is read once. Raises `Refused` for
+    what cannot be judged. After the work has begun, every error is in the report.
     """
-    signer = at.signer()  # once, for its passphrase may come through a pipe
+    signer = at.signer()  # once: its passphrase may come through a pipe
     at = replace(at, signer=lambda: signer)
     plan = plan_for(what, subject, policy, at)
     with _kept_in(at):
         store = Store.at(at.settings)
-        store.refuse_clock(plan.request.now)  # now, and not only once the work of minutes is to be kept
+        store.refuse_clock(plan.request.now)  # now, not after minutes of work that could then not be kept
     with store, span(f"flow {plan.request.kind}", flow=direct.RUNNER):
         learned(run=known().get("run") or _new_run())
         collected = direct.collect(plan, stop=at.stop)
@@ -77,7 +77,7 @@ def plan_for(
     *,
     remark: Callable[[str], None] = unheard,
 ) -> Plan:
-    """The plan of *what* for *subject* at this place. Raises `Refused` if it can't be judged, or may not be from here."""
+    """The plan of *what* for *subject* at this place. Raises `Refused` if it cannot be judged, or must not be from here."""
     signer = at.signer()
     meaning = meant(subject, at)
     read = at.policy(policy) if isinstance(policy, str) else policy
@@ -93,7 +93,7 @@ def plan_for(
 
 
 def request_for(kind: str, meaning: Meant, at: Place, signer: Signer) -> Request:
-    """What collectors may know at this place of a subject of this *kind*."""
+    """What collectors may know about a subject of this *kind* at this place."""
     return Request(
         target=meaning.target,
         named=meaning.named,
@@ -122,10 +122,10 @@ def request_for(kind: str, meaning: Meant, at: Place, signer: Signer) -> Request
 def seal_and_keep(
     report: Report, collected: Mapping[str, Found], *, policy: Policy, signer: Signer, store: Store, now: Callable[[], datetime]
 ) -> KeptReport:
-    """Sign *report*, and put it into *store* with the evidence that it names and the *policy* that judged it.
+    """Sign *report*, and put it into *store* together with its evidence and the *policy* that judged it.
 
-    So whoever has the store can judge again (`flows.rejudge`). Nothing counts as kept unless everything is. The log says when
-    it was kept, by the clock *now*, and not when it was judged. Raises as `artifacts.store.Store.put` does.
+    So the store is enough to judge again (`flows.rejudge`). The artifact counts as kept only if all of it is kept. The log gets
+    the time of keeping, from the clock *now*, not the time of judging. Raises as `artifacts.store.Store.put` does.
     """
     with span("seal and keep"):
         bundle = seal(report, signer)
@@ -138,7 +138,7 @@ def seal_and_keep(
 
 
 def _new_run() -> str:
-    """A random UUID (RFC 9562, version 4). The module ``uuid`` asks what machine this is before it makes one."""
+    """A random UUID (RFC 9562, version 4). The module ``uuid`` reads the machine's address first, so it is not used."""
     drawn = bytearray(os.urandom(16))
     drawn[6] = drawn[6] & 0x0F | 0x40
     drawn[8] = drawn[8] & 0x3F | 0x80
@@ -147,9 +147,9 @@ def _new_run() -> str:
 
 
 def _unless(stop: threading.Event) -> None:
-    """Raise if the caller has stopped: a gate that judges for long ends then, and what it had not judged is UNKNOWN."""
+    """Raise if the caller has stopped. So a slow gate ends then, and what it has not judged yet is UNKNOWN."""
     if stop.is_set():
-        raise Stopped("the run was told to end")
+        raise Stopped("the run was stopped")
 
 
 @contextmanager

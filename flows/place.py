@@ -1,4 +1,4 @@
-"""The place that a capability is asked at and a run works at: settings, clock, signer, and what who asks may name there."""
+"""The place that a capability is called at and a run works at: settings, clock, signer, and what the caller may name there."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from arcops.silence import silent, unheard
 from artifacts.beneath import OUTSIDE, held, reach
 from foundation.settings import Settings
 
-if TYPE_CHECKING:  # a door that reads only needs none of them
+if TYPE_CHECKING:  # a door that only reads needs none of these
     from arcops.policy import Policy
     from arcops.roots import Roots
     from artifacts.private_key import Signer
 
-OUTSIDE_OUTPUT = "the path lies outside the folder that this server writes to; ask its operator (ARCOPS_OUTPUT)"
-OUTSIDE_WORKER = "it lies outside the folders that this worker serves; its operator names them (ARCOPS_ROOTS)"
+OUTSIDE_OUTPUT = "the path is outside the folder that this server writes to; ask its operator (ARCOPS_OUTPUT)"
+OUTSIDE_WORKER = "it is outside the folders that this worker serves; its operator sets them (ARCOPS_ROOTS)"
 
 V = TypeVar("V")
 
@@ -30,13 +30,13 @@ V = TypeVar("V")
 class Place:
     """What a tool takes from its surroundings.
 
-    ``signer`` loads the key that signs here, when it is needed; ``secret`` gives the passphrase for a new key at a path.
-    Setting ``stop`` ends a long tool early, with an artifact that says so. ``roots`` are the folders below which a caller may
-    name files; ``None`` allows every file that this user can read, as on one's own command line. What is written for a caller
-    goes below ``settings.output`` then, or nowhere. ``own`` says that it is one's own command line: only there may an ask name
-    what runs a program, say which server is asked, or change what is trusted. ``worker`` says that a run of Prefect's works
-    here, which somebody else asked for; ``elsewhere`` that the work is done by such a run, so nothing is looked at here.
-    ``say`` is told sentences that the person there has to hear before something happens.
+    ``signer`` loads the signing key when it is needed; ``secret`` gives the passphrase for a new key at a path.
+    Setting ``stop`` ends a long tool early, with an artifact that says so. ``roots`` are the folders in which a caller may
+    name files; ``None`` allows every file that this user can read, as on one's own command line. Files for a caller are
+    then written to ``settings.output``, or not at all. ``own`` is true on one's own command line: only there may an ask name
+    what runs a program, choose which server is asked, or change what is trusted. ``worker`` is true in a run of Prefect, which
+    another caller started. ``elsewhere`` is true if such a run will do the work, so nothing is read here.
+    ``say`` is called with sentences that the person there has to read before something happens.
     """
 
     settings: Settings
@@ -52,26 +52,26 @@ class Place:
     say: Callable[[str], None] = unheard
 
     @property
-    def afar(self) -> bool:
-        """Does somebody else ask, through MCP or another door? What a caller names is then never followed to a program."""
+    def remote(self) -> bool:
+        """Does the ask come through MCP or another door? Then what it names is never followed to a program."""
         return not self.own or self.roots is not None
 
     @property
     def may_trust(self) -> bool:
-        """May what counts here be changed by who asks? From afar only where the operator said so."""
-        return self.settings.remote_trust or not self.afar
+        """May the caller change what counts here? A remote caller may only if the operator allowed it."""
+        return self.settings.remote_trust or not self.remote
 
     def reach(self, path: Path) -> Path:
-        """*path*, absolute; where folders are served, a relative one lies in the first of them.
+        """*path*, absolute. If folders are served, a relative path is one in the first of them.
 
-        Raises `Refused` where it lies outside of them. That tells a caller at once; whoever opens the path opens it `within`.
+        Raises `Refused` if it is outside of them. This only tells the caller early; the path is opened `within`.
         """
         return reach(path, self.roots, refusal=OUTSIDE_WORKER if self.worker else OUTSIDE)
 
     def policy(self, named: str) -> Policy:
-        """The policy that *named* means to who asks here. From afar only registered ones count, never a file.
+        """The policy that *named* means for this caller. For a remote caller only registered policies count, never a file.
 
-        Raises `Refused` if there is none such.
+        Raises `Refused` if there is no such policy.
         """
         from flows.policies.registered import named_here, registered_policy  # most capabilities read no policy
 
@@ -80,31 +80,31 @@ class Place:
         return named_here(named, self.settings.policies)
 
     def put(self, path: Path) -> Path:
-        """*path*, absolute, where a file may be written for this caller; a relative one lies in the operator's output folder.
+        """*path*, absolute, to which a file may be written for this caller. A relative one is in the operator's output folder.
 
-        Raises `Refused` where it lies outside of it, or where there is none.
+        Raises `Refused` if it is outside of that folder, or if there is no such folder.
         """
         if self.roots is None:
             return path.absolute()
         if self.settings.output is None:
-            raise Refused("this server writes no file for callers; its operator names a folder for that (ARCOPS_OUTPUT)")
+            raise Refused("this server writes no file for callers; its operator sets a folder for that (ARCOPS_OUTPUT)")
         return reach(path, (self.settings.output,), refusal=OUTSIDE_OUTPUT)
 
     @property
     def within(self) -> Roots:
-        """The folders below which a path that the caller named is opened, as they are now.
+        """The folders in which a path that the caller named is opened, as they are now.
 
-        Who calls a server may name again what was written for him; a run is told nothing of that, so it may not.
+        A caller of a server may name a file that was written for them. A run gets no such answer, so it may not.
         """
         return held(None if self.roots is None else (*self.roots, *(() if self.worker else self._output)))
 
     @property
     def writable(self) -> Roots:
-        """The folders below which a file is written for the caller, as they are now."""
+        """The folders in which a file is written for the caller, as they are now."""
         return held(None if self.roots is None else self._output)
 
     def told(self, path: Path) -> Path:
-        """*path* as an answer names it to this caller: relative to the folder that it may name it in, or its name alone."""
+        """*path* as an answer shows it to this caller: relative to a folder that the caller may name, or just its name."""
         if self.roots is None or not path.is_absolute():
             return path
         folders = (*self._output, *self.roots)
@@ -116,7 +116,7 @@ class Place:
 
 
 def with_paths(value: V, change: Callable[[Path, Use], Path], use: Use = Use.READ) -> V:
-    """*value*, an ask or an answer, with each path in it as *change* gives it for the use that its field declares."""
+    """*value*, an ask or an answer, in which *change* replaced each path for the use that its field declares."""
     changed: Any = value
     if isinstance(value, Path):
         changed = change(value, use)
@@ -132,9 +132,9 @@ def with_paths(value: V, change: Callable[[Path, Use], Path], use: Use = Use.REA
 
 
 def bounded(ask: V, at: Place) -> V:
-    """*ask*, which came from afar, with each path in it where this place lets it be read or written.
+    """*ask*, from a remote caller, with each path made absolute in the folders that this place reads or writes.
 
-    Raises `Refused` for a path outside of that, and for one that no caller over the network may name.
+    Raises `Refused` for a path outside of these, and for a path that no remote caller may name.
     """
 
     def change(path: Path, use: Use) -> Path:

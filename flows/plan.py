@@ -1,4 +1,4 @@
-"""A plan: which collectors and which gates answer for this request under this policy. One value, two runners."""
+"""A plan: which collectors and which gates answer this request under this policy. One value for both runners."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AnyCollector = Collector[Body]
 AnyGate = Gate[object]
 
 ATTACHMENTS = "attachments"
-"""The gate that answers for files that were attached, whatever the policy names."""
+"""The gate that judges attached files, whatever the policy names."""
 
 
 def all_gates() -> tuple[AnyGate, ...]:
@@ -35,19 +35,19 @@ def all_collectors() -> tuple[AnyCollector, ...]:
 
 @cache
 def gate_named(gate_id: str) -> AnyGate | None:
-    """The gate of this id, or none. No other gate is imported."""
+    """The gate with this id, or ``None``. No other gate is imported."""
     return next((one for one in named("gates", Gate, gate_id) if one.id == gate_id), None)
 
 
 @cache
 def collector_of(kind: str) -> AnyCollector | None:
-    """The collector of evidence of this *kind*, or none. No other collector is imported, but those that it rests on."""
+    """The collector of evidence of this *kind*, or ``None``. Only this collector and those that it needs are imported."""
     return next((one for one in named("tasks", Collector, kind) if kind == one.body.KIND), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``collectors`` come in an order in which each follows what it needs; ``gates`` in the order of their ids."""
+    """``collectors`` are ordered so that each comes after those it needs; ``gates`` are ordered by id."""
 
     request: Request
     policy: Policy
@@ -64,16 +64,16 @@ def make_plan(
 ) -> Plan:
     """The plan that answers every gate of *policy* among *gates* (by default all there are).
 
-    A need for which no collector exists stays in the plan's gates and is UNKNOWN when they are judged. Raises `Refused`
-    if the policy names none of *gates*, and if an extra is not installed without which one could not do its work.
+    If no collector exists for a need, the need stays in the plan's gates and is UNKNOWN when they are judged. Raises `Refused`
+    if the policy names none of *gates*, and if an extra is missing that one of the gates or collectors needs.
     """
     known = gates_of(policy) if gates is None else gates
     chosen = tuple(gate for gate in sorted(known, key=lambda gate: gate.id) if gate.id in policy.gates)
     if not chosen:
         names = ", ".join(sorted(policy.gates))
-        raise Refused(f"policy {policy.name!r} names only gates that do not judge this kind of subject ({names})")
+        raise Refused(f"policy {policy.name!r} has no gate that judges this kind of subject; it names {names}")
     if request.attached:
-        # Whoever attaches a file means it, so somebody must answer for it whatever the policy names.
+        # An attached file was attached on purpose, so a gate must judge it whatever the policy names.
         attachments = _attachments()
         policy = replace(policy, gates={attachments.id: attachments.policy(), **policy.gates})
         others = (gate for gate in chosen if gate.id != attachments.id)
@@ -89,14 +89,14 @@ def make_plan(
 
 
 def gates_of(policy: Policy) -> tuple[AnyGate, ...]:
-    """The gates that *policy* names. Those that this version lacks are left out; a policy that was read names none such."""
+    """The gates that *policy* names. Gates that this version lacks are left out; a policy that was read names no such gate."""
     return tuple(gate for gate_id in policy.gates if (gate := gate_named(gate_id)) is not None)
 
 
 def _attachments() -> AnyGate:
     gate = gate_named(ATTACHMENTS)
     if gate is None:
-        raise Broken(f"there is no gate {ATTACHMENTS!r}, so nothing would answer for what was attached")
+        raise Broken(f"the gate {ATTACHMENTS!r} is missing, so attached files would not be judged")
     return gate
 
 

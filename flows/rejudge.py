@@ -1,7 +1,7 @@
-"""Judge again what was judged before: the same evidence, policy and clock, by the gates as they are in this program.
+"""Judge again what was judged before: the same evidence, policy and clock, by the gates of this program.
 
-Equal bytes say that the verdict follows from what was kept, on this machine and by this version. Other bytes say that it does
-not, here; the difference tells whether a gate changed since, or somebody's verdict was never theirs.
+Equal bytes show that the verdict follows from what was kept, on this machine and with this version. Other bytes show that it
+does not, here; the difference shows whether a gate has changed since, or whether the gates never gave that verdict.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from flows.runners.looking import Found
 _NOWHERE = Path("/nowhere")
 
 Kept = Callable[[str], bytes]
-"""The bytes kept under a digest, checked. Raises `Refused` where there are none, or others."""
+"""The bytes kept under a digest, checked. Raises `Refused` if the store lacks them, or if they differ."""
 
 
 def judge_again(report: Report, kept: Kept) -> Report:
-    """What the gates that *report* names say now of the evidence that it names, by its policy and at its moment of judging.
+    """What the gates that *report* names say now about the same evidence, by the same policy and at the same time of judging.
 
-    Raises `Refused`, naming everything that is in the way, where evidence or policy is not *kept* as it was, or where this
-    version can't read it or has no such gate: what can't be judged again is never the same.
+    Raises `Refused` with every problem: evidence or policy is not *kept* as it was, this version cannot read it, or this
+    version has no such gate. What cannot be judged again never counts as the same.
     """
     gates, problems = _gates(report)
     collected: dict[str, Found] = {one.kind: one for one in report.missing}
@@ -49,8 +49,8 @@ def judge_again(report: Report, kept: Kept) -> Report:
         problems.append(f"policy {report.policy_name!r}: {error}")
     if problems:
         raise Refused("; ".join(problems))
-    # In the plan's order, as a runner gives it: of several bodies that could name the subject the first one does. Where fewer
-    # could, no order says anything else, and no collector is imported to know it.
+    # The plan's order, as in a runner: if several bodies name the subject, the first one decides its digest. If at most one
+    # does, the order does not matter, and no collector is imported to find it.
     naming = [one for one in collected.values() if isinstance(one, Evidence) and one.body.names_subject]
     plan = make_plan(_request(report), policy, gates=gates, collectors=None if len(naming) > 1 else ())
     order = [one.body.KIND for one in plan.collectors if one.body.KIND in collected]
@@ -59,7 +59,7 @@ def judge_again(report: Report, kept: Kept) -> Report:
 
 
 def unasked(report: Report, kept: Kept) -> tuple[str, ...]:
-    """The gates that the policy names and *report* does not: such as those that its kind of check leaves to others."""
+    """The gates that the policy names and *report* does not, such as those that another kind of check asks."""
     if report.policy_digest == NOTHING:
         return ()
     named = _policy(report, (), kept).gates
@@ -75,7 +75,7 @@ def _gates(report: Report) -> tuple[list[AnyGate], list[str]]:
 def _evidence(record: EvidenceRecord, data: bytes) -> Evidence[Body]:
     kind = body_of(record.kind)
     if kind is None:
-        raise Refused("this version knows no evidence of this kind")
+        raise Refused("this version does not know this kind of evidence")
     return Evidence(
         kind=record.kind,
         body=from_json(kind, data),
@@ -90,7 +90,7 @@ def _evidence(record: EvidenceRecord, data: bytes) -> Evidence[Body]:
 
 @lru_cache(maxsize=1)
 def _parsed(data: bytes, where: str) -> Policy:
-    """The policy in *data*: judging again and telling what was not asked both read it, of one artifact after the other."""
+    """The policy in *data*. It is kept because judging again and listing what was not asked both read it."""
     return parse_policy(data, where=where, as_then=True)
 
 
@@ -99,7 +99,7 @@ def _policy(report: Report, gates: Iterable[AnyGate], kept: Kept) -> Policy:
         return unread(report.policy_name, gates)
     policy = _parsed(kept(report.policy_digest), report.policy_digest)
     if policy.name != report.policy_name:
-        raise Refused(f"what is kept calls itself {policy.name!r}")
+        raise Refused(f"the kept policy has the name {policy.name!r}")
     return policy
 
 

@@ -110,7 +110,7 @@ def bench(folder: Path) -> Bench:
     policy = folder / "policy.yaml"
     policy.write_text(POLICY)
     settings.policies.mkdir()
-    (settings.policies / "bench.yaml").write_text(POLICY)  # for callers from afar, and for workers
+    (settings.policies / "bench.yaml").write_text(POLICY)  # for remote callers, and for workers
     signer = load_signer(settings.key, lambda what: PASSPHRASE)
     return Bench(home=home, settings=settings, signer=signer, public=made.public, policy=policy)
 

@@ -1,1 +1,1 @@
-"""The door of a cluster: an API server asks over HTTPS whether workloads may run."""
+"""The door for a cluster: its API server asks over HTTPS whether workloads may run."""

@@ -25,7 +25,7 @@ from tasks.signing.grounds import trusted_keys
 
 
 def part(at: Place, policy: str) -> DoorPart:
-    """The webhook as a part of a front: its route, and what it must have before it is asked anything."""
+    """The webhook as a part of a front: its route, and what must be ready before it answers."""
     return DoorPart(
         routes=routes(lambda: at, policy=policy),
         probes={"trust": _probe(lambda: trusted_keys(at.settings.trust)), "key": _probe(at.signer)},
@@ -44,7 +44,7 @@ def _probe(look: Callable[[], object]) -> Probe:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """What the command line takes."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m adapters.admission", description=main.__doc__, allow_abbrev=False)
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
     parser.add_argument("--port", type=int, default=8443, help="the port to listen at; 0 takes a free one")

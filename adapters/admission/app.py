@@ -2,8 +2,8 @@
 
 What cannot be decided is not allowed.
 
-The API server waits for a few seconds and then goes by its webhook's ``failurePolicy``; an answer that gives a reason is worth
-more to whoever waits, so every request is answered within `DEADLINE`.
+The API server waits for a few seconds and then follows its webhook's ``failurePolicy``. An answer with a reason helps more, so
+every request is answered within `DEADLINE`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ PATH = "/admit"
 DEADLINE = 8.0
 """Seconds from the first byte to the answer. The webhook's ``timeoutSeconds`` must be longer."""
 MOST_BYTES = 3 * 1024 * 1024
-"""Twice the 1.5 MiB that etcd takes of an object, for a review may carry the object and what it was before."""
+"""Twice the 1.5 MiB that etcd allows for an object, because a review may hold the object before and after a change."""
 _AT_ONCE = 8
 _MOST_WAITING = 128
 
 
 def routes(place: Callable[[], Place], *, policy: str = "admission", deadline: float = DEADLINE) -> list[BaseRoute]:
-    """Where an API server asks.
+    """The routes that an API server calls.
 
     *place* is called for each request, in a thread. *policy* is a shipped policy's name, or a file that the place may read.
     *deadline* is in seconds.
@@ -53,7 +53,7 @@ class _Door:
         if kind != "application/json":
             return _plain(415, "an AdmissionReview comes as application/json")
         if self._waiting >= _MOST_WAITING:
-            return _plain(503, f"{_MOST_WAITING} reviews are under way; ask again")
+            return _plain(503, f"{_MOST_WAITING} reviews are in progress; ask again")
         self._waiting += 1
         try:
             return await self._answered(request)
@@ -68,7 +68,7 @@ class _Door:
         except TimeoutError:
             return _plain(408, f"the review did not arrive within {self._deadline:g} seconds")
         except ClientDisconnect:
-            return _plain(400, "the review ended early")
+            return _plain(400, "the review ended before it was complete")
         if data is None:
             return _plain(413, f"a review has at most {MOST_BYTES} bytes")
         asked: list[AdmissionAsked] = []
@@ -87,14 +87,14 @@ class _Door:
         return Response(json.dumps(said), media_type="application/json")
 
     def _decided(self, data: bytes, stop: threading.Event, asked: list[AdmissionAsked]) -> dict[str, object]:
-        """The answer to *data*, made in a thread; *asked* is told who asks as soon as that is known."""
+        """The answer to *data*, made in a thread. What was asked is put into *asked* as soon as it is known."""
         review = read_review(data)
         asked.append(review)
         return answer(review, self._policy, lambda: replace(self._place(), stop=stop))
 
 
 async def _body(request: Request) -> bytes | None:
-    """The body, or nothing where it is longer than any review."""
+    """The body, or ``None`` if it is longer than any review."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and (len(length) > 18 or int(length) > MOST_BYTES):
         return None

@@ -1,4 +1,4 @@
-"""AdmissionReview (``admission.k8s.io/v1``): reading one, and the answer to it, which is no unless a tool says yes."""
+"""AdmissionReview (``admission.k8s.io/v1``): reading one, and its answer, which is no unless a tool says yes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 
 
 class NoReview(ArcOpsError):
-    """What came in is so far from a review that nobody can be answered by the protocol."""
+    """The request is not a review, so the protocol has no answer to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class AdmissionAsked:
 
 
 def read_review(data: bytes) -> AdmissionAsked:
-    """The review in *data*. Raises `NoReview` where not even the uid can be read, which any answer must repeat."""
+    """The review in *data*. Raises `NoReview` if the uid, which every answer must repeat, cannot be read."""
     try:
         document = one_reading(data, "the review")
     except Refused as error:
@@ -45,19 +45,19 @@ def read_review(data: bytes) -> AdmissionAsked:
     request = document.get("request") if isinstance(document, dict) else None
     uid = request.get("uid") if isinstance(request, dict) else None
     if not isinstance(document, dict) or not isinstance(request, dict) or not isinstance(uid, str) or not uid:
-        raise NoReview("this is no AdmissionReview: it has no request with a uid")
+        raise NoReview("this is not an AdmissionReview: it has no request with a uid")
     if len(uid) > _MOST_UID or not uid.isprintable():
-        raise NoReview("the uid of the request is none that an API server makes")
+        raise NoReview("the uid of the request is not one that an API server makes")
     asked = AdmissionAsked(uid=uid, text=data.decode(), name=_name(request))
     if document.get("kind") != "AdmissionReview" or document.get("apiVersion") != VERSION:
-        return AdmissionAsked(uid=uid, text="", problem=f"only AdmissionReview of {VERSION} is understood here")
+        return AdmissionAsked(uid=uid, text="", problem=f"only AdmissionReview of {VERSION} is supported here")
     if not isinstance(request.get("object"), dict):
-        return AdmissionAsked(uid=uid, text="", problem="the request brings no object, so there is nothing to decide about")
+        return AdmissionAsked(uid=uid, text="", problem="the request has no object, so there is nothing to decide about")
     return asked
 
 
 def _name(request: dict[str, object]) -> str:
-    """What the artifact that records the decision calls its subject: kind, namespace and name, where all are plain."""
+    """The subject's name in the artifact of the decision: kind, namespace and name, if these have only plain characters."""
     kind = request.get("kind")
     parts = (kind.get("kind") if isinstance(kind, dict) else None, request.get("namespace"), request.get("name"))
     words = [part for part in parts if isinstance(part, str) and part]
@@ -78,13 +78,13 @@ def answer(asked: AdmissionAsked, policy: str, place: Callable[[], Place]) -> di
         _LOG.warning("a review could not be decided: %s", json.dumps(str(error)))
         return refusal(asked.uid, 500, f"this could not be decided: {_without_folders(str(error), at)}")
     except Exception as error:
-        # Whatever went wrong, a workload that nobody judged is not let in; what it was is for the operator's eyes alone.
+        # Whatever went wrong, a workload that was not judged is not admitted. The error itself is only for the operator.
         _LOG.error("a review could not be decided: %s: %s", type(error).__name__, json.dumps(str(error)))
         return refusal(asked.uid, 500, f"this could not be decided ({type(error).__name__}); the operator's log says more")
 
 
 def refusal(uid: str, code: int, why: str) -> dict[str, object]:
-    """The AdmissionReview that says no, with *why* for whoever applied the object."""
+    """The AdmissionReview that says no, with *why* for the person who applied the object."""
     status = {"code": code, "message": f"arcops: {why}"[:_MOST_MESSAGE]}
     return {
         "apiVersion": VERSION,
@@ -94,7 +94,7 @@ def refusal(uid: str, code: int, why: str) -> dict[str, object]:
 
 
 def _without_folders(text: str, at: Place | None) -> str:
-    """*text* without the names of folders here: whoever applies an object need not know them."""
+    """*text* without the names of folders here: the person who applies an object need not know them."""
     if at is not None:
         text = without_folders(text, at.settings)
     return text.replace(tempfile.gettempdir(), "(temporary)")

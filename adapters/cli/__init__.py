@@ -2,4 +2,4 @@
 
 from arcops.rooms import leave_working_folder
 
-leave_working_folder()  # before the modules of this package import anything by a name that a file there may have
+leave_working_folder()  # before this package imports anything by a name that a file in that folder may have

@@ -1,4 +1,4 @@
-"""Where a command's tool runs: here, or at the server that ``--server`` names. The answer is the same value either way."""
+"""Which machine runs a command's tool: this one, or the server that ``--server`` names. The answer is the same value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 _TRACING = ("OTEL_", "ARCOPS_TRACES")
-"""How the variables begin by which traces are asked for."""
+"""The beginning of the variables that ask for traces."""
 
 
 def shown(given: Given[A, B, Answering], show: Callable[[B], None], as_json: Callable[[object], None] = print_json) -> B:
@@ -35,9 +35,9 @@ def shown(given: Given[A, B, Answering], show: Callable[[B], None], as_json: Cal
 
 
 def answer(tool: Tool[A, B], ask: A, at: Place) -> B:
-    """Call *tool*; raises what it raises, wherever it runs."""
+    """Call *tool*, here or at the server; raises what it raises."""
     if any(name.startswith(_TRACING) for name in os.environ):
-        from foundation.telemetry import traces  # most sites ask for none
+        from foundation.telemetry import traces  # most sites do not use traces
 
         traces.begin(os.environ, at.settings.tier)
     url = server()

@@ -1,4 +1,4 @@
-"""``arcops verify``, ``show``, ``compare`` and ``rejudge``. The first is light on purpose: auditors run it on many files."""
+"""``arcops verify``, ``show``, ``compare`` and ``rejudge``. The first imports little, because auditors run it on many files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @command("verify", "capabilities.artifact.verify:verify_artifact", own=Printing, reads={"keys": files.key_text})
 def verify(given: Given[Verify, Verified, Printing]) -> int:
-    """Verify an artifact offline. Exits by its verdict, and 3 if it is forged, revoked or no longer holds."""
+    """Verify an artifact offline. Exits by its verdict, and 3 if it is forged, revoked or no longer valid."""
     from capabilities.artifact.verify import NotVerified
 
     form = given.own.form
@@ -39,18 +39,21 @@ def verify(given: Given[Verify, Verified, Printing]) -> int:
     for warning in verified.warnings:
         print(f"note: {printable(warning)}", file=sys.stderr)
     if verified.expired:
-        print(f"NO LONGER VALID: it held until {verified.report.valid_until:%Y-%m-%d %H:%M} UTC; check again", file=sys.stderr)
+        print(
+            f"NO LONGER VALID: it expired at {verified.report.valid_until:%Y-%m-%d %H:%M} UTC; check again",
+            file=sys.stderr,
+        )
         return RED
     if form is Format.TEXT:
         print(f"verified: signed by {', '.join(verified.signers)}")
     for key in verified.untrusted:
-        print(f"by the key that you named; this machine does not trust {key}", file=sys.stderr)
+        print(f"verified only by the key that you named; this machine does not trust {key}", file=sys.stderr)
     return BY_VERDICT[verified.report.verdict]
 
 
 @command("show", "capabilities.artifact.show:show_artifact", own=Printing, fills=("form",))
 def show(given: Given[Show, Shown, Printing]) -> None:
-    """Show what an artifact says, without checking who said it."""
+    """Show what an artifact says, without checking who signed it."""
     from capabilities.artifact.show import Form
 
     text = given.own.form is Format.TEXT
@@ -69,11 +72,11 @@ def show(given: Given[Show, Shown, Printing]) -> None:
 
 @command("compare", "capabilities.artifact.compare:compare_artifacts", own=Answering)
 def compare(given: Given[Compare, Compared, Answering]) -> int:
-    """Tell what changed from artifact A to B, and whether B is slower or faster. Exits 3 where one is not verified here."""
+    """Show what changed from artifact A to B, and whether B is slower or faster. Exits 3 if one is not verified here."""
     from adapters.cli.differences import print_compared
     from artifacts.vouch import Standing
 
-    ask = given.ask()  # once, for it reads what it names
+    ask = given.ask()  # once, because it reads the files
     compared = answer(given.tool, ask, surroundings.place())
     if given.own.form is TextOrJson.JSON:
         print_json(compared)
@@ -87,7 +90,7 @@ def compare(given: Given[Compare, Compared, Answering]) -> int:
 
 @command("rejudge", "capabilities.artifact.rejudge:rejudge_artifact", own=Answering)
 def rejudge(given: Given[Rejudge, Rejudged, Answering]) -> int:
-    """Judge an artifact's kept evidence again by its own policy and clock. Exits 0 where the same bytes come out, else 3."""
+    """Judge an artifact's kept evidence again by its own policy and clock. Exits 0 if the bytes are the same, else 3."""
     from artifacts.vouch import Standing
     from capabilities.artifact.rejudge import Again
 
@@ -106,6 +109,6 @@ def _print_rejudged(found: Rejudged) -> None:
     if found.more:
         print(f"    … and {found.more} more")
     if found.unasked:
-        print(printable(f"  the policy also names {', '.join(found.unasked)}, which this artifact leaves to others"))
+        print(printable(f"  the policy also names {', '.join(found.unasked)}, which this kind of check does not ask"))
     print(printable(f"  statement {found.signed}" + (f", now {found.made}" if found.made not in ("", found.signed) else "")))
     print(f"  judged again by {found.program}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from capabilities.cluster.check import CheckCluster, SavedCluster, SnapshotCluster
     from capabilities.judging import Judged
 
-CLUSTER = group("cluster", "Is a Kubernetes cluster ready for a model?")
+CLUSTER = group("cluster", "Check whether a Kubernetes cluster is ready for a model.")
 
 
 @command("cluster check", "capabilities.cluster.check:check_cluster", own=Reaching)
@@ -32,17 +32,17 @@ def check(given: Given[CheckCluster, Judged, Reaching]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingCluster:
-    """Where the files go, and how far."""
+    """The folder for the files, and the tier."""
 
     output: Path = field(metadata=shaped(short="-o"))
     """The folder for the files; new or empty."""
     tier: Tier | None = None
-    """How far this run may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+    """How far this run may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
 @command("cluster snapshot", "capabilities.cluster.check:snapshot_cluster", own=SavingCluster)
 def snapshot(given: Given[SnapshotCluster, SavedCluster, SavingCluster]) -> int:
-    """Save what a cluster says about being ready, to check it elsewhere. Exits 1 where it did not show all of it."""
+    """Save what a cluster says about its readiness, to check it elsewhere. Exits 1 if the cluster did not show all of it."""
     output = given.own.output
     _refuse_unless_new(output)
     found = answer(given.tool, given.ask(), surroundings.place(given.own.tier, stop=surroundings.stop_on_signals()))
@@ -52,9 +52,9 @@ def snapshot(given: Given[SnapshotCluster, SavedCluster, SavingCluster]) -> int:
 
 
 def _refuse_unless_new(folder: Path) -> None:
-    """Raises `Refused` where *folder* holds anything already."""
+    """Raises `Refused` if *folder* holds anything already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Refused(f"{folder} is there already and not an empty folder; name a new one, so that nothing old is mixed in")
+        raise Refused(f"{folder} exists and is not an empty folder; name a new one, so that no old files are mixed in")
 
 
 def _save(found: SavedCluster, folder: Path) -> int:

@@ -1,7 +1,7 @@
-"""How a command is declared: beside its function, with the capability that it asks and the options of its own.
+"""How a command is declared: beside its function, with the capability that it calls and its own options.
 
-A module of this package that declares commands is found by looking for its words in the folder, and imported when one of them
-is typed. A capability is named by its module and found when its command is chosen.
+A module of this package that declares commands is found by searching the folder for the command's words, and imported if one of
+them is typed. A capability is named by its module and found when its command is chosen.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def _as_it_is(question: Question) -> Question:
 class Command:
     """One command. ``words`` are what is typed; ``tool`` is ``module:name`` of its capability, or the capability.
 
-    Its options are the fields of the capability's ask: ``only`` these where any are named, and never those that it ``fills``
-    itself; ``adapt`` may give a field another spelling or default here. Those of the dataclass ``own`` come beside them.
-    ``reads`` gives a function for fields whose text is read from the named file in a way of their own.
+    Its options are the fields of the capability's ask: all of them, or only those in ``only``; never those that it ``fills``
+    itself. ``adapt`` may change a field's spelling or default here. The fields of the dataclass ``own`` are options, too.
+    ``reads`` gives a function for each field whose file is read in a special way.
     """
 
     words: tuple[str, ...]
@@ -59,7 +59,7 @@ class Command:
         return " ".join(("arcops", *self.words))
 
     def capability(self) -> Tool[Any, Any] | None:
-        """The capability that it asks; none of a door that stays open."""
+        """The capability that it calls; ``None`` for a door that stays open."""
         if not isinstance(self.tool, str):
             return self.tool
         if not self.tool:
@@ -68,26 +68,26 @@ class Command:
         return cast("Tool[Any, Any]", getattr(import_module(module), name))
 
     def asked(self) -> tuple[Question, ...]:
-        """What it takes for its capability."""
+        """The options for its capability."""
         tool = self.capability()
         found = questions(tool.ask) if tool is not None else ()
         offered = self.only or tuple(one.name for one in found)
         return tuple(self.adapt(one) for one in found if one.name in offered and one.name not in self.fills)
 
     def takes(self) -> tuple[Question, ...]:
-        """All that it takes: for its capability, and of its own."""
+        """All its options: for its capability, and its own."""
         return (*self.asked(), *self._owned())
 
     def _owned(self) -> tuple[Question, ...]:
         return questions(self.own) if self.own is not None else ()
 
     def given(self, line: Sequence[str]) -> Given[Any, Any, Any]:
-        """What *line*, without the command's words, gives to it. Raises as `reader.read`."""
+        """The values that *line*, without the command's words, gives to it. Raises as `reader.read`."""
         asked, own = self.asked(), self._owned()
         try:
             answers = reader.read(line, (*asked, *own))
         except Refused as error:
-            raise Refused(f"{error}; '{self.name} --help' says what it takes") from error
+            raise Refused(f"{error}; '{self.name} --help' shows its options") from error
         mine = _answered(own, answers[len(asked) :])
         return Given(command=self, answers=_answered(asked, answers), own=self.own(**mine) if self.own is not None else None)
 
@@ -98,7 +98,7 @@ def _answered(asked: Iterable[Question], answers: Iterable[object]) -> dict[str,
 
 
 class Given(Generic[A, B, O]):
-    """What a command was given: its capability, its own options, and the ask, which is made when it is wanted."""
+    """What a command was given: its capability, its own options, and the ask, which is made when it is needed."""
 
     def __init__(self, *, command: Command, answers: Mapping[str, Any], own: O) -> None:
         self._command = command
@@ -107,18 +107,18 @@ class Given(Generic[A, B, O]):
 
     @property
     def tool(self) -> Tool[A, B]:
-        """The capability to ask."""
+        """The capability to call."""
         found = self._command.capability()
         if found is None:
-            raise Broken(f"{self._command.name} asks no capability")
+            raise Broken(f"{self._command.name} has no capability")
         return found
 
     def named(self, field: str) -> Path:
-        """The file that was named for *field*, whose text the ask has."""
+        """The file that was named for *field*; the ask has its text."""
         return cast(Path, self._answers[field])
 
     def ask(self, **filled: object) -> A:
-        """The ask, with the fields *filled* by the command itself. Reads files whose text is asked for: raises `Refused`."""
+        """The ask, with the fields *filled* by the command itself. Reads the files whose text it needs: raises `Refused`."""
         values = dict(self._answers)
         for one in self._command.asked():
             read = self._command.reads.get(one.name) or partial(read_text, shape=one.shape)
@@ -147,7 +147,7 @@ def command(
 ) -> Callable[[Callable[[Any], int | None]], Command]:
     """Declare the decorated function as the command of these *words*.
 
-    It is called with what was `Given` and returns the exit code, 0 where it returns nothing; its docstring is its help.
+    It is called with what was `Given` and returns the exit code, or ``None`` for 0; its docstring is its help.
     """
 
     def declare(run: Callable[[Any], int | None]) -> Command:
@@ -168,14 +168,14 @@ def command(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A first word that has commands below it."""
+    """A first word that has commands under it."""
 
     word: str
     doc: str
 
 
 def group(word: str, doc: str) -> Group:
-    """Declare *word* as the first one of commands."""
+    """Declare *word* as the first word of commands."""
     return Group(word=word, doc=doc)
 
 
@@ -183,7 +183,7 @@ Declared = Command | Group
 
 
 def declared(word: str = "") -> Iterator[Declared]:
-    """What the modules of this package declare; with *word* what the one declares that has it as the first word."""
+    """What the modules of this package declare; with *word*, only what the module with that first word declares."""
     whole = r'[ "]' if word else ""
     declares = re.compile(rf'^(@command|\w+ = group)\(\s*"{re.escape(word)}{whole}', re.MULTILINE)
     for path in sorted(Path(__file__).parent.glob("*.py")):

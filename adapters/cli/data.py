@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from capabilities.model.data import ImportAdvisories
     from tasks.model.osv.importing import ImportSummary
 
-DATA = group("data", "Bring in the data that collectors look things up in.")
+DATA = group("data", "Import data that collectors look things up in.")
 
 
 @command("data import", "capabilities.model.data:import_advisories")

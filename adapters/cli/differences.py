@@ -1,4 +1,4 @@
-"""What differs between two artifacts, for people."""
+"""What differs between two artifacts, as text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def print_compared(compared: Compared, tolerance: int) -> None:
     for changed in compared.changed:
         print(printable(f"~ {_finding(changed.a)}"))
         print(printable(f"→ {_finding(changed.b)}"))
-    print(f"  {compared.unchanged} finding(s) say the same on both sides")
+    print(f"  {compared.unchanged} finding(s) are the same on both sides")
     for measured in compared.measured:
         print(printable(f"measured {measured.kind}: {measured.note or _how(tolerance)}"))
         for figure in measured.figures:
@@ -43,7 +43,7 @@ def print_compared(compared: Compared, tolerance: int) -> None:
 
 
 def _how(tolerance: int) -> str:
-    return f"time at B over time at A with its 95 % interval; within {tolerance} % is the same"
+    return f"time at B divided by time at A, with its 95 % interval; a difference within {tolerance} % counts as the same"
 
 
 def _side(side: Side) -> str:

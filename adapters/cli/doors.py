@@ -14,7 +14,7 @@ class ServingPages(Listening):
     """The options of ``web``."""
 
     reload: bool = False
-    """Begin anew when the source changes: for development."""
+    """Restart when the source changes: for development."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class ServingTools(ServingPages):
     key: str = ""
     """Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI [environment: ARCOPS_KEY]."""
     tier: Tier | None = None
-    """How far runs may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+    """How far runs may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ServingAll(Listening):
     key: str = ""
     """Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI [environment: ARCOPS_KEY]."""
     tier: Tier | None = None
-    """How far runs may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+    """How far runs may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
 @command("mcp", own=ServingTools)
@@ -63,7 +63,7 @@ def web(given: Given[None, None, ServingPages]) -> None:
 
 @command("server", own=ServingAll)
 def server(given: Given[None, None, ServingAll]) -> None:
-    """Serve everything at one address: the evidence pages, MCP, and Prefect, which long checks are then handed to."""
+    """Serve everything at one address: the evidence pages, MCP, and Prefect. Long checks then run in Prefect."""
     from adapters.cli import serving
 
     own = given.own

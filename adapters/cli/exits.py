@@ -1,4 +1,4 @@
-"""Exit codes, the same for every command, and how errors become them."""
+"""Exit codes, the same for every command, and how errors become exit codes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from arcops.verdict import Verdict
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
 
 _MOST = 2000
-"""Characters of a sentence: a name of megabytes must not drown a terminal."""
+"""Most characters of a sentence: a very long name must not fill the terminal."""
 
 BY_VERDICT = {Verdict.GREEN: GREEN, Verdict.AMBER: AMBER, Verdict.RED: RED}
 
 
 @contextmanager
 def said_in_one_sentence() -> Iterator[None]:
-    """Errors of ours become one line on standard error and a documented exit code; nothing becomes 0."""
+    """Our errors become one line on standard error and a documented exit code; no error becomes 0."""
     try:
         yield
     except Refused as error:
@@ -50,15 +50,15 @@ def said_in_one_sentence() -> Iterator[None]:
 
 
 def _say(sentence: str) -> None:
-    """One line, whatever is in it: the names in it were chosen by whoever made the input."""
+    """One line, whatever characters it has: the names in it may come from an attacker's files."""
     shown = printable(sentence)
     print(f"arcops: {shown if len(shown) <= _MOST else f'{shown[: _MOST // 2]} … {shown[-_MOST // 2 :]}'}", file=sys.stderr)
 
 
 def open_the_standard_streams() -> None:
-    """Give the standard streams that the caller closed to the null device.
+    """If the caller closed a standard stream, open it to the null device.
 
-    Otherwise the next file that is opened would get a stream's number, and what is printed would be written into it.
+    Otherwise the next file that is opened would get the stream's number, and output would be written into that file.
     """
     for number in range(3):
         try:
@@ -72,5 +72,5 @@ def open_the_standard_streams() -> None:
 
 
 def drop_standard_output() -> None:
-    """After a failed write: whatever is still in its buffer must not fail once more when the process ends."""
+    """After a failed write: what is still in the buffer must not fail again when the process ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,4 +1,4 @@
-"""Commands for capabilities that have none written by hand: the ask gives the options, and the answer is printed as it is."""
+"""Commands for capabilities without a command of their own: the ask gives the options, and the answer is printed unchanged."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Asking(Answering):
     key: str = ""
     """Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI [environment: ARCOPS_KEY]."""
     tier: Tier | None = None
-    """How far this run may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+    """How far this run may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
 def generic(tool: Tool[Any, Any]) -> Command:
     """The command of *tool*: a tool named ``check_toy`` is ``arcops toy check``. Raises `Broken` for a name without a noun."""
     verb, _, noun = tool.name.partition("_")
     if not verb or not noun:
-        raise Broken(f"the tool {tool.name!r} is not named by a verb and a noun, so no command can be named for it")
+        raise Broken(f"the tool name {tool.name!r} is not a verb and a noun, so no command can be named after it")
     sealed = {"report", "artifact"} <= {one.name for one in fields(tool.answer)}
     return Command(
         words=(noun.replace("_", "-"), verb),
@@ -56,7 +56,7 @@ def generic(tool: Tool[Any, Any]) -> Command:
 
 
 def _tell(given: Given[Any, Any, Asking]) -> int:
-    """Print the answer: a report as people read it, by whose verdict it exits; everything else as JSON."""
+    """Print the answer: a report as text, and exit by its verdict; everything else as JSON."""
     from artifacts.wire import canonical, to_json
     from artifacts.writing import replace_whole, replaceable
 
@@ -76,10 +76,10 @@ def _tell(given: Given[Any, Any, Asking]) -> int:
 
 
 def unclaimed(commands: Iterable[Command]) -> Iterator[Command]:
-    """A command for each capability that none of *commands* asks.
+    """A command for each capability that no command of *commands* calls.
 
-    The source is searched for capabilities, and only what declares one that is new is imported. A subject without a capability
-    has one that is made of its class.
+    It searches the source for capabilities, and imports only modules that declare a new one. For a subject without a
+    capability, a capability is made from its class.
     """
     import capabilities as room
 
@@ -92,7 +92,7 @@ def unclaimed(commands: Iterable[Command]) -> Iterator[Command]:
                 if f"{module}:{name}" not in claimed:
                     yield generic(getattr(import_module(module), name))
         words = {word.replace("-", "_") for word in modules("arcops.subjects", Judgeable)}
-        if words - {one.name for one in folder.iterdir()}:  # a subject that no capability has a folder for
-            from capabilities.catalogue import all_tools  # which imports every capability
+        if words - {one.name for one in folder.iterdir()}:  # a subject without a folder of capabilities
+            from capabilities.catalogue import all_tools  # this imports every capability
 
             yield from (generic(one) for one in all_tools() if one.ask.__module__.startswith("arcops.subjects."))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capabilities.gpu.check import CheckGpus
     from capabilities.judging import Judged
 
-GPU = group("gpu", "Look at the GPUs of this machine.")
+GPU = group("gpu", "Check or measure the GPUs of this machine.")
 
 
 @command("gpu check", "capabilities.gpu.check:check_gpus", own=Sealing)
@@ -41,7 +41,7 @@ def bench(given: Given[BenchNode, Judged, Sealing]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing(Signing):
-    """Where the baseline goes."""
+    """The file for the baseline."""
 
     output: Path = field(metadata=shaped(short="-o"))
     """Write the signed baseline here."""
@@ -49,7 +49,7 @@ class Writing(Signing):
 
 @command("gpu baseline", "capabilities.gpu.bench:make_baseline", own=Writing)
 def baseline(given: Given[MakeBaseline, MadeBaseline, Writing]) -> None:
-    """Make a signed baseline, for machines of the same model, of what a benchmark measured."""
+    """Make a signed baseline, for machines of the same model, from what a benchmark measured."""
     from artifacts.writing import replace_whole, replaceable
 
     ask, output = given.ask(), given.own.output

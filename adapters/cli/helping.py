@@ -1,4 +1,4 @@
-"""Help: what there is to type, and what each command takes, from the fields' own docstrings."""
+"""Help: the commands, and the options of each, from the fields' own docstrings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adapters.cli.commands import Command
 from arcops.asks import Question
 
 EXIT_CODES = "Exit codes: 0 GREEN, 4 AMBER, 3 RED, 2 wrong usage, 1 could not judge."
-WHAT = "Is this model ready, trusted and safe? Evidence in, a signed GREEN, AMBER or RED out; offline unless told otherwise."
+WHAT = "Is this model ready, trusted and safe? Collects evidence and signs a verdict: GREEN, AMBER or RED. Offline by default."
 _SERVER = ("--server URL", "Run the command's tool at this ArcOps server instead of here [environment: ARCOPS_SERVER].")
 _HELP = (reader.HELP, "Show this and exit.")
 _MOST_COLUMN = 28
@@ -26,7 +26,7 @@ Rows = Sequence[tuple[str, str]]
 
 
 def words(title: str, doc: str, rows: Rows) -> str:
-    """The help of *title*, below which there are the words of *rows*."""
+    """The help of *title*, with *rows* of the words that may follow."""
     return _page(f"{title} [OPTIONS] COMMAND ...", doc, [("Options", [_SERVER, _HELP]), ("Commands", rows)])
 
 
@@ -75,7 +75,7 @@ def _spelled(question: Question) -> str:
 
 
 def _value(question: Question) -> str:
-    """What stands for the value of an option."""
+    """The placeholder for an option's value."""
     kind = reader.bare(reader.items(question) or question.hint)
     if question.shape.title:
         return question.shape.title

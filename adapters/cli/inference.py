@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from capabilities.inference.check import CheckInference
     from capabilities.judging import Judged
 
-INFERENCE = group("inference", "How an endpoint answers under load.")
+INFERENCE = group("inference", "Check how an endpoint answers under load.")
 
 
 @command("inference check", "capabilities.inference.check:check_inference", own=Reaching)
 def check(given: Given[CheckInference, Judged, Reaching]) -> int:
-    """Load an endpoint with a known load; print the verdict and keep a signed artifact of it."""
+    """Put a known load on an endpoint; print the verdict and keep a signed artifact of it."""
     return judge(given)

@@ -1,4 +1,4 @@
-"""What the commands that judge have in common: the report is printed, and its sealed artifact is kept."""
+"""What the commands that judge share: the report is printed, and its sealed artifact is kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SealedOutput(Protocol):
 
 
 def begin(own: Sealing, progress: Callable[[int, int], None] = silent) -> Place:
-    """Where a command that judges runs. Raises `Refused` where its output could not be written: now, not after hours."""
+    """The place of a command that judges. Raises `Refused` now, and not after hours, if its output could not be written."""
     from artifacts.writing import replaceable
 
     if own.output is not None:
@@ -42,19 +42,19 @@ def begin(own: Sealing, progress: Callable[[int, int], None] = silent) -> Place:
 
 
 def judge(given: Given[Any, Any, Sealing]) -> int:
-    """The whole of a command that does nothing else."""
+    """All of a command that only judges."""
     at = begin(given.own)
     return keep_and_tell(answer(given.tool, given.ask(), at), given.own, at)
 
 
 def keep_and_tell(found: SealedOutput, own: Sealing, at: Place) -> int:
-    """Write the sealed artifact where one is wanted, print the report; returns the exit code that its verdict stands for."""
+    """Write the sealed artifact if an output is named, and print the report. Returns the exit code for the verdict."""
     keep(found.artifact, own.output, at)
     return tell(found.report, found.artifact, own, at)
 
 
 def keep(artifact: str, output: Path | None, at: Place) -> None:
-    """Write the sealed *artifact* of the store to *output*, too, where one is named."""
+    """Write the sealed *artifact* of the store to *output*, too, if one is named."""
     if output is None:
         return
     from artifacts.writing import replace_whole
@@ -64,13 +64,13 @@ def keep(artifact: str, output: Path | None, at: Place) -> None:
 
 
 def tell(report: Report, artifact: str, own: Sealing, at: Place) -> int:
-    """Print *report* and where its artifact is; returns the exit code that its verdict stands for."""
+    """Print *report* and the place of its artifact. Returns the exit code for the verdict."""
     place = where(artifact, own.output, at)
     try:
         _print(report, own.form, place)
-    except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit of its own
+    except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit
         drop_standard_output()
-        why = error.strerror if isinstance(error, OSError) else "nobody reads it"
+        why = error.strerror if isinstance(error, OSError) else "the output is closed"
         print(
             f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); the artifact is {place}",
             file=sys.stderr,
@@ -80,7 +80,7 @@ def tell(report: Report, artifact: str, own: Sealing, at: Place) -> int:
 
 
 def where(artifact: str, output: Path | None, at: Place) -> str:
-    """Where the sealed *artifact* is, for people."""
+    """The place of the sealed *artifact*, as text."""
     from artifacts.store import object_path
 
     if output is not None:
@@ -97,7 +97,7 @@ def _print(report: Report, form: Format, artifact: str) -> None:
 
         plainly(report, artifact)
     else:
-        from rich.console import Console  # costs more than reading a small model does, so only those who see colours pay
+        from rich.console import Console  # takes longer than reading a small model, so it is imported only for a terminal
 
         from adapters.cli import present
 

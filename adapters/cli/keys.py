@@ -12,7 +12,7 @@ from adapters.cli.options import Signing
 if TYPE_CHECKING:
     from capabilities.keys.keys import KeyMade, KeysRevoked, KeyTrusted, NewKey, RevokeKey, TrustKey
 
-KEYS = group("keys", "Make keys, and say which are trusted.")
+KEYS = group("keys", "Make keys, and set which keys are trusted.")
 
 
 @command("keys new", "capabilities.keys.keys:new_key")
@@ -24,13 +24,13 @@ def new(given: Given[NewKey, KeyMade, None]) -> None:
 
 @command("keys trust", "capabilities.keys.keys:trust_key", reads={"public": files.key_text})
 def trust(given: Given[TrustKey, KeyTrusted, None]) -> None:
-    """Put a public key among the trusted ones; the policy says what it may sign."""
+    """Add a public key to the trusted keys; the policy says what it may sign."""
     trusted = answer(given.tool, given.ask(), surroundings.place())
     print(f"{trusted.key_id} is trusted: {trusted.path}")
 
 
 @command("keys revoke", "capabilities.keys.keys:revoke_key", own=Signing)
 def revoke(given: Given[RevokeKey, KeysRevoked, Signing]) -> None:
-    """Add a key to the signed list of revocations, or issue the list anew so that it is fresh."""
+    """Add a key to the signed list of revocations, or issue the list again so that it is fresh."""
     revoked = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
-    print(f"{revoked.count} revoked as of now: {revoked.path}")
+    print(f"{revoked.count} revoked now: {revoked.path}")

@@ -16,22 +16,22 @@ from arcops.errors import Refused
 from foundation.processes.hiding import hide_secrets
 
 _ALLOCATIONS = 50_000
-"""Objects more than before for which cycles are searched. Python's own 700 are reached many times by importing modules alone,
-which leaves no cycle to free; these are some MB."""
+"""How many more objects than before cause a search for cycles. Imports alone reach Python's own 700 many times, and leave no
+cycle to free; these objects are some MB."""
 
 
 def main() -> NoReturn:
-    """The process ``arcops``."""
+    """The process of ``arcops``."""
     gc.set_threshold(_ALLOCATIONS)
     hide_secrets()
     open_the_standard_streams()
     code = run(sys.argv[1:])
-    gc.freeze()  # else the interpreter searches all that is left for cycles as it ends, which takes longer than it starts
+    gc.freeze()  # without it the interpreter searches everything for cycles at the end, which takes longer than the start
     raise SystemExit(code)
 
 
 def run(line: Sequence[str]) -> int:
-    """Do what *line* says; returns the exit code. What cannot be done is said in one sentence."""
+    """Do what *line* says; returns the exit code. An error is told in one sentence."""
     try:
         with said_in_one_sentence():
             return _run(line)
@@ -58,7 +58,7 @@ def _run(line: Sequence[str]) -> int:
 
 
 def read(line: Sequence[str]) -> Given[object, object, object]:
-    """What the command that *line* names would be given. Raises `Refused` as it would be refused, and does nothing."""
+    """What the command in *line* would be given. Raises `Refused` as the command would, and does nothing."""
     _, line = _without_server(line)
     found = find(line)
     if isinstance(found, str):
@@ -67,11 +67,11 @@ def read(line: Sequence[str]) -> Given[object, object, object]:
 
 
 def find(line: Sequence[str]) -> Command | str:
-    """The command that *line* begins with, or the help of the words that it does not go beyond. Raises `Refused`."""
+    """The command that *line* begins with, or the help if *line* holds no whole command. Raises `Refused`."""
     if not line or line[0] == reader.HELP:
         return _help(())
     if line[0].startswith("-"):
-        raise Refused(f"there is no option {line[0][:80]!r} before a command; 'arcops --help' says what there is")
+        raise Refused(f"there is no option {line[0][:80]!r} before a command; 'arcops --help' lists the options")
     word = line[0]
     here = list(declared(word))
     for one in here:
@@ -92,7 +92,7 @@ def find(line: Sequence[str]) -> Command | str:
 
 
 def _generic() -> Iterable[Command]:
-    from adapters.cli.generic import unclaimed  # for words that no command declares, and for help
+    from adapters.cli.generic import unclaimed  # for words without a declared command, and for help
 
     return unclaimed(one for one in declared() if isinstance(one, Command))
 
@@ -116,7 +116,7 @@ def _help(words: tuple[str, ...]) -> str:
 
 
 def _without_server(line: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The URL of ``--server URL``, which holds for every command and may stand before or after it, and *line* without it."""
+    """The URL of ``--server URL``, an option of every command that may come before or after it, and *line* without it."""
     for number, argument in enumerate(line):
         if argument == "--":
             break

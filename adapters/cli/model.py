@@ -1,4 +1,4 @@
-"""``arcops check``, ``sign``, ``sbom``, ``admit`` and ``announce``: what is done with a model."""
+"""``arcops check``, ``sign``, ``sbom``, ``admit`` and ``announce``: the commands for a model."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def check(given: Given[Check, CheckedModel, Checking]) -> int:
 
 @contextmanager
 def _shown() -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error where a person looks at it."""
+    """A progress bar on standard error, if that is a terminal."""
     if not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console  # only those who see a bar pay for it
+    from rich.console import Console  # imported only if there is a bar
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     errors = Console(stderr=True)
@@ -78,7 +78,7 @@ def _shown() -> Iterator[Callable[[int, int], None]]:
 
 @command("sign", "capabilities.model.sign:sign_model_files", own=Signing)
 def sign(given: Given[Sign, SignedModel, Signing]) -> None:
-    """Sign a model (OpenSSF Model Signing), and attest its provenance where a builder is named."""
+    """Sign a model (OpenSSF Model Signing), and attest its provenance if a builder is named."""
     signed = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
     for path in signed.files:
         print(f"wrote {path}")
@@ -95,7 +95,7 @@ def sbom(given: Given[MakeSbom, SbomMade, None]) -> None:
     "admit", "capabilities.cluster.admit:admit_workload", own=Signing, fills=("name",), reads={"manifest": files.manifest_text}
 )
 def admit(given: Given[Admit, Admitted, Signing]) -> int:
-    """Refuse workloads whose models have no valid GREEN artifact in the store."""
+    """Decide whether workloads may run: refuse those whose models have no valid GREEN artifact in the store."""
     path = given.named("manifest")
     ask = given.ask(name="manifest" if str(path) == "-" else path.absolute().name)
     admitted = answer(given.tool, ask, surroundings.place(key=given.own.key))
@@ -109,7 +109,7 @@ def admit(given: Given[Admit, Admitted, Signing]) -> int:
 @command("announce", "capabilities.model.announce:announce_change")
 def announce(given: Given[Announce, Announced, None]) -> None:
     """Tell Prefect that a model or a policy changed, so that it is judged again there."""
-    asked = given.ask()  # a worker hears of it, so paths are whole
+    asked = given.ask()  # a worker reads it, so paths are absolute
     ask = replace(asked, target=asked.target.absolute(), policy=policy_there(asked.policy))
     announced = answer(given.tool, ask, surroundings.place())
     print(f"announced: the {ask.what.value} {ask.name} changed (event {announced.event})")

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from capabilities.network.map import MapNetwork, MappedNetwork
     from capabilities.network.snapshot import SnapshotNetwork, Snapshotted
 
-NETWORK = group("network", "What can talk to what, by Kubernetes manifests.")
+NETWORK = group("network", "Check what can talk to what, by Kubernetes manifests.")
 _MOST_DOUBTS = 10
 
 
 @command("network check", "capabilities.network.check:check_network", own=Reaching)
 def check(given: Given[CheckNetwork, Judged, Reaching]) -> int:
-    """Judge manifests, or a live cluster, by what they let talk to what; print the verdict and keep a signed artifact of it."""
+    """Judge what manifests or a live cluster allow to talk to what; print the verdict and keep a signed artifact of it."""
     return judge(given)
 
 
 @command("network reach", "capabilities.network.check:reach_network", own=Answering)
 def reach(given: Given[ReachNetwork, Reached, Answering]) -> int:
-    """Say whether one end reaches another, and which rules decide. Exits 0 for yes, 3 for no, 1 where it is not certain."""
+    """Say whether one end can reach another, and which rules decide. Exits 0 for yes, 3 for no, 1 if it is not certain."""
     found = shown(given, _print_reached, _print_canonical)
     if not found.certain:
         return CANNOT
@@ -49,9 +49,9 @@ def reach(given: Given[ReachNetwork, Reached, Answering]) -> int:
 
 @command("network diff", "capabilities.network.drift:diff_network", own=Reaching)
 def diff(given: Given[DiffNetwork, Differing, Reaching]) -> int:
-    """Say what may talk in a cluster that was not declared, and the other way about; keep a signed artifact of it.
+    """Show what may talk in a cluster that was not declared, and what was declared and may not; keep a signed artifact.
 
-    Exits 0, 4 or 3 by what changed: nothing else may talk, less may, or more may or it is not certain.
+    Exits 0 if nothing changed, 4 if less may talk, and 3 if more may talk or it is not certain.
     """
     own = given.own
     at = begin(own)
@@ -64,7 +64,7 @@ def diff(given: Given[DiffNetwork, Differing, Reaching]) -> int:
     for one in found.drift.reach:
         print(printable(f"{'+' if one.way is Way.GAINED else '-'} {one.source} to {one.target}: {one.ports}"))
     for other in (*found.drift.layers, *found.drift.objects):
-        word = {Way.GAINED: "is not declared", Way.LOST: "is not there", None: "says something else"}[other.way]
+        word = {Way.GAINED: "is not declared", Way.LOST: "is missing", None: "differs"}[other.way]
         print(printable(f"  {other.title} {word} ({other.at.path}:{other.at.line})"))
     _doubts((*found.doubts, *(f"what this changes: {one.title}" for one in found.drift.layers)))
     gained = sum(one.way is Way.GAINED for one in found.drift.reach)
@@ -78,7 +78,7 @@ def diff(given: Given[DiffNetwork, Differing, Reaching]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """Where the picture goes."""
+    """The file for the picture."""
 
     output: Path = field(metadata=shaped(short="-o"))
     """The SVG file to write."""
@@ -86,7 +86,7 @@ class Drawing:
 
 @command("network map", "capabilities.network.map:map_network", own=Drawing)
 def draw(given: Given[MapNetwork, MappedNetwork, Drawing]) -> int:
-    """Draw namespaces, workloads and what may talk to what. Exits 1 where the picture is not certain; it says so itself."""
+    """Draw namespaces, workloads and what may talk to what. Exits 1 if the picture is not certain; the picture says so, too."""
     from artifacts.writing import replace_whole, replaceable
 
     output = given.own.output
@@ -100,10 +100,10 @@ def draw(given: Given[MapNetwork, MappedNetwork, Drawing]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generating:
-    """Where the manifests go."""
+    """The folder for the manifests."""
 
     output: Path = field(metadata=shaped(short="-o"))
-    """The folder for the manifests; made where it is not there."""
+    """The folder for the manifests; it is made if it does not exist."""
 
 
 @command(
@@ -115,16 +115,16 @@ class Generating:
 def generate(given: Given[GenerateNetwork, GeneratedNetwork, Generating]) -> None:
     """Write deny-by-default manifests for a workload, proven GREEN before they are written.
 
-    All of the files, or, where one cannot be written, what was there before of the others.
+    Either all files are written, or, if one cannot be written, the old content of the others stays.
     """
     from artifacts.writing import replace_whole, replaceable
 
     ask, output = given.ask(), given.own.output
     made = answer(given.tool, ask, surroundings.place())
     output.mkdir(parents=True, exist_ok=True)
-    strangers = sorted({one.name for one in output.iterdir()} - {one.name for one in made.files})
-    if strangers:
-        raise Refused(f"{output} holds {strangers[0]}, which this description does not make and would be applied with it")
+    others = sorted({one.name for one in output.iterdir()} - {one.name for one in made.files})
+    if others:
+        raise Refused(f"{output} holds {others[0]}, which is not of this description and would be applied with it; remove it")
     for one in made.files:
         replaceable(output / one.name)
     for one in made.files:
@@ -132,7 +132,7 @@ def generate(given: Given[GenerateNetwork, GeneratedNetwork, Generating]) -> Non
         print(printable(str(output / one.name)))
     custom = [one.name for one in made.files if one.custom]
     if custom:
-        held = "were held against the definitions given" if ask.definitions else "were held against no definitions"
+        held = "were checked against the definitions given" if ask.definitions else "were not checked against definitions"
         print(
             f"The custom objects in {', '.join(custom)} {held}; 'check' asks for them again: put the site's "
             "CustomResourceDefinitions ('arcops network snapshot', or 'kubectl get crd -o yaml') beside these files."
@@ -141,19 +141,19 @@ def generate(given: Given[GenerateNetwork, GeneratedNetwork, Generating]) -> Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavingNetwork:
-    """Where the manifests go, and how far."""
+    """The folder for the manifests, and the tier."""
 
     output: Path = field(metadata=shaped(short="-o"))
-    """The folder for the manifests: new, or one that was cut off."""
+    """The folder for the manifests: new, or one with a snapshot that was cut off."""
     tier: Tier | None = None
-    """How far this run may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+    """How far this run may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
 @command("network snapshot", "capabilities.network.snapshot:snapshot_network", own=SavingNetwork, fills=("have", "seconds"))
 def snapshot(given: Given[SnapshotNetwork, Snapshotted, SavingNetwork]) -> int:
-    """Save what a cluster holds about its network, to check and compare it; the same command continues one that was cut off.
+    """Save a cluster's network objects, to check and compare them. The same command continues a snapshot that was cut off.
 
-    Exits 1 where the cluster did not show all of it.
+    Exits 1 if the cluster did not show all of it.
     """
     from capabilities.network.continuing import SECONDS, begin, take
 
@@ -173,7 +173,7 @@ def snapshot(given: Given[SnapshotNetwork, Snapshotted, SavingNetwork]) -> int:
 
 @command("network exposure", "capabilities.network.exposure:expose_network", own=Answering)
 def exposure(given: Given[ExposeNetwork, ExposedNetwork, Answering]) -> int:
-    """Say which pods are reachable from outside, by which ways, names, ports and rules. Exits 1 where it is not certain."""
+    """Show which pods are reachable from outside, by which ways, names, ports and rules. Exits 1 if it is not certain."""
     found = shown(given, _print_exposed, _print_canonical)
     return CANNOT if found.doubts else GREEN
 
@@ -187,7 +187,7 @@ def _print_canonical(found: object) -> None:
 def _print_reached(found: Reached) -> None:
     for one in found.connections:
         word = "yes" if one.allowed else "no"
-        port = f"{one.protocol.value} {one.port}" if one.port else f"{one.protocol.value}, where it has no port of that name"
+        port = f"{one.protocol.value} {one.port}" if one.port else f"{one.protocol.value}, if it has no port with that name"
         print(printable(f"{word}: {one.source} to {one.target}, {port}"))
         for reason in one.reasons:
             at = f"{reason.at.path}:{reason.at.line}: " if reason.at is not None else ""

@@ -1,4 +1,4 @@
-"""The options of the command line's own, which no capability is asked with: the key, what is written, how far."""
+"""The command line's own options, which are not part of an ask: the key, the output, the tier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from arcops.tier import Tier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
-    """Of a command that signs."""
+    """For a command that signs."""
 
     key: str = ""
     """Signing key: a file, env:NAME, or a PKCS#11 or cloud KMS URI [environment: ARCOPS_KEY]."""
@@ -20,7 +20,7 @@ class Signing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealing(Signing):
-    """Of a command that judges, and keeps a sealed artifact of the verdict."""
+    """For a command that judges, and keeps a sealed artifact of the verdict."""
 
     output: Path | None = field(default=None, metadata=shaped(short="-o"))
     """Write the sealed artifact here, too."""
@@ -30,7 +30,7 @@ class Sealing(Signing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaching(Sealing):
-    """Of one that may also reach elsewhere for it."""
+    """For a command that judges and may connect to other machines for it."""
 
     tier: Tier | None = None
-    """How far this run may reach; air-gapped unless something says more [environment: ARCOPS_TIER]."""
+    """How far this run may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""

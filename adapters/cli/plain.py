@@ -1,4 +1,4 @@
-"""Reports as plain text and as what machines read; imports no terminal library, for `arcops verify` must start fast."""
+"""Reports as plain text and in machine formats. It imports no terminal library, because `arcops verify` must start fast."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from arcops.result import Report
 
 
 def printable(text: str) -> str:
-    """*text* with what could move a cursor or change a colour written out; file names are chosen by whoever made the file."""
+    """*text* with control characters written out: in file names they could move the cursor or change colours."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
@@ -24,7 +24,7 @@ def print_plain(report: Report) -> None:
     print(f"{report.verdict.value:5}  {subject.kind} {printable(subject.name)} {subject.digests[0]}")
     print(
         f"policy {printable(report.policy_name)} ({report.policy_digest}), tier {report.tier.value}, "
-        f"judged {report.judged_at:%Y-%m-%d %H:%M} UTC, holds until {report.valid_until:%Y-%m-%d %H:%M} UTC"
+        f"judged {report.judged_at:%Y-%m-%d %H:%M} UTC, valid until {report.valid_until:%Y-%m-%d %H:%M} UTC"
     )
 
 

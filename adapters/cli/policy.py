@@ -1,4 +1,4 @@
-"""``arcops policy`` and ``explain``: questions that touch nothing."""
+"""``arcops policy`` and ``explain``: policies and gates."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
         WaiverDrafted,
     )
 
-POLICY = group("policy", "Look at policies before anything stands on them.")
+POLICY = group("policy", "Check, list and register policies, and draft waivers.")
 
 
 @command("explain", "capabilities.policy.explain:explain_rule")
 def explain(given: Given[Explain, Explained, None]) -> None:
-    """Say what a gate or a rule asks, why, and how to mend it."""
+    """Show what a gate or a rule asks, why, and how to fix it."""
     ask = given.ask()
     gates = answer(given.tool, ask, surroundings.place()).gates
     if not ask.name:
@@ -50,7 +50,7 @@ def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
 
     checked = answer(given.tool, given.ask(), surroundings.place())
     print(f"policy {printable(checked.name)} {checked.digest}")
-    print(f"results hold for {checked.valid_for}")
+    print(f"results are valid for {checked.valid_for}")
     for gate in checked.gates:
         print(f"{gate.gate} {printable(gate.settings)}")
     for waiver in checked.waivers:
@@ -64,7 +64,7 @@ def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
     if checked.endless:
         raise Refused(
             f"{len(checked.endless)} waiver(s) of policy {checked.name} end more than {MOST_WAIVED.days} days from now and "
-            "do not count; let them end earlier"
+            "do not count; give them an earlier end"
         )
     if checked.expired:
         raise Refused(f"{len(checked.expired)} waiver(s) of policy {checked.name} expired; renew or remove them")
@@ -72,19 +72,19 @@ def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
 
 @command("policy list", "capabilities.policy.policy:list_policies")
 def list_(given: Given[ListPolicies, PoliciesListed, None]) -> None:
-    """Name the policies that callers from afar and workers may name, with their digests."""
+    """List the policies that remote callers and workers may name, with their digests."""
     for one in answer(given.tool, given.ask(), surroundings.place()).policies:
         print(f"{one.digest} {'shipped' if one.shipped else 'registered'} {printable(one.name)}")
 
 
 @command("policy register", "capabilities.policy.policy:register_policy")
 def register(given: Given[RegisterPolicy, PolicyRegistered, None]) -> None:
-    """Let callers from afar and workers name this policy; until then they name those that come with ArcOps alone."""
+    """Let remote callers and workers name this policy. Without this they can only name policies that come with ArcOps."""
     made = answer(given.tool, given.ask(), surroundings.place())
     print(f"{made.digest} {printable(made.name)} is registered: {made.path or 'it comes with ArcOps'}")
 
 
 @command("policy waive", "capabilities.policy.policy:draft_waiver")
 def waive(given: Given[DraftWaiver, WaiverDrafted, None]) -> None:
-    """Draft a waiver, tried on the policy; a person adds it to the file."""
+    """Draft a waiver, and test it with the policy; a person adds it to the policy's file."""
     print(answer(given.tool, given.ask(), surroundings.place()).yaml, end="")

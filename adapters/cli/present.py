@@ -1,4 +1,4 @@
-"""Reports for people at a terminal, in colour and folded to its width."""
+"""Reports for people at a terminal, in colour and wrapped to its width."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def verdict(value: Verdict) -> Text:
 
 
 def report(given: Report, artifact: str, console: Console) -> None:
-    """The whole report: a line a gate, what is not well beneath it, what to do next, and where the *artifact* is."""
+    """The whole report: a line for each gate, what is not well under it, what to do next, and the place of the *artifact*."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="bold")

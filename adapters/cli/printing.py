@@ -1,4 +1,4 @@
-"""What a command prints: the options and formats of the command line's own."""
+"""What a command prints: the command line's own options and formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from arcops.asks import shaped
 
 
 class Format(Enum):
-    """How a report is printed: for people, or for which machine."""
+    """How a report is printed: as text, or in a machine format."""
 
     TEXT = "text"
     JSON = "json"
@@ -20,7 +20,7 @@ class Format(Enum):
 
 
 class TextOrJson(Enum):
-    """For people, or for machines."""
+    """As text, or as JSON."""
 
     TEXT = "text"
     JSON = "json"
@@ -28,7 +28,7 @@ class TextOrJson(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printing:
-    """Of a command that prints a report."""
+    """For a command that prints a report."""
 
     form: Format = field(default=Format.TEXT, metadata=shaped(option="--format"))
     """What to print."""
@@ -36,7 +36,7 @@ class Printing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """Of a command that prints an answer."""
+    """For a command that prints an answer."""
 
     form: TextOrJson = field(default=TextOrJson.TEXT, metadata=shaped(option="--format"))
     """What to print."""

@@ -1,6 +1,6 @@
-"""The one reader of command lines: it reads what the fields of frozen dataclasses ask for, and nothing else.
+"""The one reader of command lines. It reads the fields of frozen dataclasses, and nothing else.
 
-`argparse` takes the line apart; what a value may be, and every sentence about a wrong one, is said here. It opens no file.
+`argparse` splits the line. What a value may be, and every sentence about a wrong one, is in this module. It opens no file.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from arcops.errors import Broken, Refused
 
 HELP = "--help"
 _SHOWN = 80
-"""Characters of a wrong value that a sentence repeats."""
+"""Most characters of a wrong value that a sentence repeats."""
 
 
-class HelpWanted(Exception):  # it is no error
-    """The line asks for help instead."""
+class HelpWanted(Exception):  # not an error
+    """The line asks for help."""
 
 
 def option(question: Question) -> str:
-    """How the option of *question* is spelled."""
+    """The spelling of the option of *question*."""
     return question.shape.option or f"--{question.name.replace('_', '-')}"
 
 
 def title(question: Question) -> str:
-    """What stands for the argument or the value of *question* in sentences and help."""
+    """The placeholder for the argument or the value of *question* in sentences and help."""
     return question.shape.title or question.name.upper()
 
 
 def said(question: Question) -> str:
-    """What a sentence calls *question*."""
+    """The name of *question* in a sentence."""
     return title(question) if question.shape.positional else option(question)
 
 
@@ -49,7 +49,7 @@ def is_flag(question: Question) -> bool:
 
 
 def items(question: Question) -> Any:
-    """The type of one item where the answer is a tuple, else nothing."""
+    """The type of one item if the answer is a tuple, else ``None``."""
     return get_args(question.hint)[0] if get_origin(question.hint) is tuple else None
 
 
@@ -62,9 +62,10 @@ def bare(hint: Any) -> Any:
 
 
 def read(line: Sequence[str], questions: Sequence[Question]) -> list[object]:
-    """What *line* answers to each of *questions*, in their order; `dataclasses.MISSING` where it says nothing.
+    """The answers of *line* to *questions*, in their order; `dataclasses.MISSING` if it has no answer.
 
-    A file whose text is asked for is its path here. Raises `Refused` with what is wrong and what to do, and `HelpWanted`.
+    For a file whose text is asked for, the answer is its path. Raises `Refused` with what is wrong and what to do, and
+    `HelpWanted`.
     """
     named = {number: one for number, one in enumerate(questions) if not one.shape.positional}
     placed = [(number, one) for number, one in enumerate(questions) if one.shape.positional]
@@ -97,7 +98,7 @@ def read(line: Sequence[str], questions: Sequence[Question]) -> list[object]:
 
 
 def _names(question: Question) -> list[str]:
-    """Every spelling of an option; the last of a flag that is on by default is how it is left out."""
+    """Every spelling of an option. For a flag that is on by default, the last one turns it off."""
     away = [f"--no-{option(question)[2:]}"] if is_flag(question) and question.default is True else []
     return [option(question), *filter(None, [question.shape.short]), *away]
 
@@ -124,9 +125,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _joined(line: Sequence[str], spellings: set[str], valued: set[str]) -> tuple[list[str], list[str]]:
-    """*line* up to ``--``, and what comes after it, which are arguments whatever they look like.
+    """*line* up to ``--``, and what comes after it, which are arguments even if they look like options.
 
-    A value that begins with a dash is joined to its option, for argparse would take it for another option.
+    A value that begins with a dash is joined to its option, because argparse would read it as another option.
     """
     joined: list[str] = []
     number = 0
@@ -154,7 +155,7 @@ def _placed(given: list[str], placed: list[tuple[int, Question]]) -> Iterable[tu
 
 
 def parsed(question: Question, values: list[str]) -> object:
-    """The answer that *values*, each as it was typed, give to *question*. Raises `Refused`."""
+    """The answer that *values*, as they were typed, give to *question*. Raises `Refused`."""
     kind = items(question)
     if kind is None:
         answer: object = _one(question, question.hint, values[-1])
@@ -170,7 +171,7 @@ def parsed(question: Question, values: list[str]) -> object:
 
 
 def _within(question: Question, count: int, what: str) -> None:
-    """Raises `Refused` where *count*, a number or how many of *what* there are, is out of bounds."""
+    """Raises `Refused` if *count*, a number or how many of *what* there are, is out of bounds."""
     least, most = question.shape.least, question.shape.most
     if (least is None or least <= count) and (most is None or count <= most):
         return
@@ -186,7 +187,7 @@ def _one(question: Question, hint: Any, text: str) -> object:
         return Path(text)
     if kind is str:
         if question.shape.pattern and not re.fullmatch(question.shape.pattern, text):
-            raise Refused(f"{said(question)} is {_short(text)}, which is not of the form {question.shape.pattern}")
+            raise Refused(f"{said(question)} is {_short(text)}, which does not match the pattern {question.shape.pattern}")
         return text
     if kind is int:
         return _number(question, text)
@@ -199,7 +200,7 @@ def _one(question: Question, hint: Any, text: str) -> object:
         try:
             return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         except ValueError as error:
-            raise Refused(f"{said(question)} is {_short(text)}, which is no day; write it as 2031-12-24") from error
+            raise Refused(f"{said(question)} is {_short(text)}, which is not a day; write it as 2031-12-24") from error
     raise Broken(f"the field {question.name} of {question.ask.__name__} has a type that no command line can give: {hint}")
 
 
@@ -207,19 +208,19 @@ def _number(question: Question, text: str) -> int:
     shape = question.shape
     if shape.thousandths:
         if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text, re.ASCII):
-            raise Refused(f"{_short(text)} in {said(question)} is no rate, a number up to 999; write them as 0.5,2")
+            raise Refused(f"{_short(text)} in {said(question)} is not a rate, which is a number up to 999; write them as 0.5,2")
         return round(float(text) * 1000)
     if shape.commas and not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII):
-        raise Refused(f"{_short(text)} in {said(question)} is no whole number; write them as 1,2,4")
+        raise Refused(f"{_short(text)} in {said(question)} is not a whole number; write them as 1,2,4")
     try:
         return int(text)
     except ValueError as error:
-        raise Refused(f"{said(question)} is {_short(text)}, which is no whole number") from error
+        raise Refused(f"{said(question)} is {_short(text)}, which is not a whole number") from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The words among *known* that *word* may have been meant for, as the end of a sentence, or nothing."""
-    from difflib import get_close_matches  # only wrong words cost it
+    """The words among *known* that *word* may have been meant for, as the end of a sentence, or empty."""
+    from difflib import get_close_matches  # only needed for wrong words
 
     near = get_close_matches(word[:_SHOWN], sorted(known), n=3)
     return f" (did you mean {' or '.join(near)}?)" if near else ""

@@ -1,4 +1,4 @@
-"""What a report says to people, line by line, before anybody chooses colours: for a terminal, and for a pipe as it is."""
+"""The lines of a report, without colours: for a terminal to colour, and for a pipe as they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN_PER_RULE = 5
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some text of a line, all of which looks alike: ``look`` is how, in words that a terminal library knows."""
+    """A part of a line in one style: ``look`` is the style, in words that a terminal library knows."""
 
     text: str
     look: str = ""
@@ -22,7 +22,7 @@ class Piece:
 
 Line = tuple[Piece, ...]
 COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
-"""By verdict."""
+"""The colour of each verdict."""
 
 
 def ordered(report: Report) -> list[GateResult]:
@@ -31,7 +31,7 @@ def ordered(report: Report) -> list[GateResult]:
 
 
 def about(result: GateResult) -> Iterator[Line]:
-    """What a gate says: what is not well and what to do about it, and how much is well."""
+    """The lines about a gate: what is not well and what to do about it, and how much is well."""
     bad = [finding for finding in result.findings if finding.outcome is not Outcome.PASS]
     good = len(result.findings) - len(bad)
     by_rule: dict[str, list[Finding]] = {}
@@ -53,20 +53,20 @@ def about(result: GateResult) -> Iterator[Line]:
 
 
 def subject(report: Report) -> str:
-    """What was judged."""
+    """The subject that was judged."""
     return f"{report.subject.kind} {printable(report.subject.name)} {report.subject.digests[0]}"
 
 
 def circumstances(report: Report) -> str:
-    """By which policy, from which tier, when, and for how long."""
+    """By which policy, in which tier, when, and how long it is valid."""
     return (
         f"policy {printable(report.policy_name)}, tier {report.tier.value}, judged {report.judged_at:%Y-%m-%d %H:%M} UTC, "
-        f"holds until {report.valid_until:%Y-%m-%d %H:%M} UTC"
+        f"valid until {report.valid_until:%Y-%m-%d %H:%M} UTC"
     )
 
 
 def plainly(report: Report, artifact: str) -> None:
-    """Print *report* and where its *artifact* is, without colours, each sentence on one line however long."""
+    """Print *report* and the place of its *artifact*, without colours, each sentence on one line however long it is."""
     width = max((len(result.gate) for result in report.results), default=0)
     for result in ordered(report):
         begins = f" {result.verdict.value:7} {result.gate:{width}}  "
@@ -77,7 +77,7 @@ def plainly(report: Report, artifact: str) -> None:
 
 
 def _patches(findings: list[Finding]) -> Iterator[Line]:
-    """The patches, each once, as they would be given to ``patch -p1``."""
+    """The patches, each once, as ``patch -p1`` takes them."""
     patches = list(dict.fromkeys(finding.patch for finding in findings if finding.patch))
     for patch in patches[:_SHOWN_PER_RULE]:
         for line in patch.splitlines():

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """What the command line says of where to serve."""
+    """The options of the command line for the address."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class Address:
 
 
 def address(own: Listening) -> Address:
-    """The address that the options *own* say."""
+    """The address from the options *own*."""
     return Address(
         host=own.host,
         port=own.port,
@@ -72,7 +72,7 @@ def web(address: Address, *, reload: bool = False) -> None:
 
 
 def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> None:
-    """Everything: the pages, MCP, and Prefect with a worker of its own."""
+    """Everything: the pages, MCP, and Prefect with its own worker."""
     from adapters.http import prefect
 
     at = surroundings.place(tier, key)
@@ -82,16 +82,16 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
         site = prefect.site(home.absolute(), free_port(), bound.url, os.environ)
         os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
         part = prefect.part(site, {**os.environ, **_bounds(at.settings, os.environ)}, worker=worker)
-        if worker:  # the tools hand long work to it
+        if worker:  # the tools give long work to it
             os.environ.update(prefect.client_environment(site))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api))
         _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _pages])
 
 
 def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
-    """Where the server's own worker may read and write for a run: where the server itself may for a caller.
+    """The folders that the server's own worker may read and write for a run: those that the server may for a caller.
 
-    Without an issuer of tokens the caller has the secret of this start, so is this user, who may name every file.
+    Without an issuer of tokens, the caller has the secret of this start and so is this user, who may name every file.
     """
     roots = settings.roots or (() if environment.get("ARCOPS_OIDC_ISSUER") else (Path(os.sep),))
     output = {"ARCOPS_OUTPUT": str(settings.output)} if settings.output is not None else {}
@@ -104,14 +104,14 @@ Maker = Callable[[Place, Bound, Door], DoorPart]
 def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bool) -> None:
     with closing(listen(address.host, address.port)) as listening:
         if reload:
-            from adapters.http.reloading import serve_anew
+            from adapters.http.reloading import serve_again
 
-            serve_anew(work, listening)
+            serve_again(work, listening)
         else:
             work([listening])
 
 
-# Functions of the module, each of which can begin in a process of its own.
+# Functions of the module, because each of them can start in a process of its own.
 def _serve_mcp(address: Address, key: str, tier: Tier | None, sockets: list[socket]) -> None:
     at = surroundings.place(tier, key)
     _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [_mcp])
@@ -139,12 +139,12 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     issuer = read_issuer(os.environ, at.settings.tier, f"{bound.url}/mcp")
     tokens = Tokens(issuer=issuer, now=time.time, fetch=fetched) if issuer else None
     if tokens is None and not is_loopback(bound.host):
-        _log.warning("no ARCOPS_OIDC_ISSUER is set, so what comes from other machines to %s is refused", bound.host)
+        _log.warning("no ARCOPS_OIDC_ISSUER is set, so requests of other machines to %s are refused", bound.host)
     way_in = opening(bound, at.settings.cache, os.environ) if tokens is None and is_loopback(bound.host) else None
     quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
-    requests = Shares(quotas.requests, "requests under way")
+    requests = Shares(quotas.requests, "requests in progress")
     door = Door(tokens=tokens, opening=way_in, quotas=quotas, requests=requests)
-    # Who has the secret of this start is this user; who comes with a token sees what the operator serves.
+    # A caller with the secret of this start is this user; a caller with a token sees what the operator serves.
     at = replace(at, own=False, roots=at.settings.roots if tokens else at.settings.roots or None)
     parts = [DoorPart(routes=(), running=_traced()), *(make(at, bound, door) for make in makers)]
     if way_in is not None:
@@ -158,9 +158,9 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
 
 
 def _say_how_to_open(way_in: UserOpening) -> None:
-    """Where the secret is; the link itself only to a person at a terminal, for logs are carried elsewhere."""
+    """Tell the folder of the secret. Show the link itself only to a person at a terminal, because logs are copied elsewhere."""
     place = way_in.put()
-    _log.info("for this user alone: %s has the secret, and a link for the browser", place)
+    _log.info("only for this user: %s has the secret, and a link for the browser", place)
     if sys.stderr.isatty():
         print(f"arcops: open {way_in.link}", file=sys.stderr, flush=True)
 
@@ -182,7 +182,7 @@ def _pages(at: Place, bound: Bound, door: Door) -> DoorPart:
 
 @asynccontextmanager
 async def _traced() -> AsyncIterator[None]:
-    """Hand over the last spans before a signal ends the process, which leaves no other moment to do so."""
+    """Send the last spans before a signal ends the process; later there is no chance to send them."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""``arcops store``. ``review``, ``examine`` and ``figures`` check every signature at that moment."""
+"""``arcops store``. ``review``, ``examine`` and ``figures`` check every signature when they are called."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     )
     from capabilities.artifact.verify import Fetch, Fetched
 
-STORE = group("store", "What was kept: list it, prove nothing is gone, carry it.")
+STORE = group("store", "What was kept: list it, check that nothing is missing, carry it to another site.")
 _PAGE, _MOST_REVIEWED = 50, 200
 
 
 def _page(question: Question) -> Question:
-    """A terminal's page is shorter than what a machine takes at once."""
+    """A terminal's page is shorter than a machine's."""
     return replace(question, default=_PAGE) if question.name == "limit" else question
 
 
 def _reviewed(question: Question) -> Question:
-    """Each one that is reviewed is verified, so they are fewer; and people know a part of a name."""
+    """Each row is verified, so there are fewer; and a person may type a part of a name."""
     if question.name == "subject_part":
         return replace(question, shape=replace(question.shape, option="--subject"))
     if question.name == "limit":
@@ -84,7 +84,7 @@ def _print_review(found: Review) -> None:
 
 @command("store examine", "capabilities.artifact.examine:examine_artifact", own=Answering)
 def examine(given: Given[Examine, Examined, Answering]) -> int:
-    """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 where any of them is bad."""
+    """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 if any of them is bad."""
     examined = shown(given, _print_examined)
     if examined.report is None or not _holds(examined):
         return RED
@@ -115,7 +115,7 @@ def _standing(examined: Examined) -> Iterable[str]:
     yield f"signature: {'verified' if verified else 'NOT VERIFIED'}. {examined.signature.said}"
     yield from (f"  {line}" for line in (*examined.signature.revoked, *examined.signature.caveats))
     if examined.expired and examined.report is not None:
-        yield f"NO LONGER VALID: it held until {examined.report.valid_until:%Y-%m-%d %H:%M} UTC; check again"
+        yield f"NO LONGER VALID: it expired at {examined.report.valid_until:%Y-%m-%d %H:%M} UTC; check again"
     yield f"ledger: {examined.ledger.state.value}. {examined.ledger.said}"
 
 
@@ -139,14 +139,14 @@ def _print_figures(measured: Figures) -> None:
     for figure in measured.figures:
         print(f"\n{figure.title}: {worded(figure)}\n  {printable(figure.said)}\n  {figure.definition}")
     if measured.unvouched:
-        print(f"\n{measured.unvouched} artifact(s) were passed over: nobody vouches for them here.")
+        print(f"\n{measured.unvouched} artifact(s) were left out: no signer that counts here vouches for them.")
     if measured.problem:
         print(printable(f"\nNothing can be verified here: {measured.problem}"), file=sys.stderr)
 
 
 @command("store check", "capabilities.artifact.store:check_store", reads={"keys": files.key_text})
 def check(given: Given[CheckStore, StoreChecked, None]) -> int:
-    """Read the whole store again, and say what it was held against: exit 0 when it found no problem, else 3."""
+    """Read the whole store again, and say what it was checked against: exit 0 if it found no problem, else 3."""
     found = answer(given.tool, given.ask(), surroundings.place())
     for problem in found.problems:
         print(printable(problem))
@@ -159,7 +159,7 @@ def check(given: Given[CheckStore, StoreChecked, None]) -> int:
 
 @command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text})
 def export(given: Given[ExportStore, CarriedStore, None]) -> None:
-    """Write one tar with all artifacts, evidence and proofs, to be carried across an air gap."""
+    """Write one tar with all artifacts, evidence and proofs, which can be carried across an air gap."""
     ask = given.ask()
     carried = answer(given.tool, ask, surroundings.place())
     print(f"wrote {carried.artifacts} artifact(s) with evidence and proofs to {ask.mirror}")
@@ -167,7 +167,7 @@ def export(given: Given[ExportStore, CarriedStore, None]) -> None:
 
 @command("store import", "capabilities.artifact.store:import_store", reads={"keys": files.key_text})
 def bring_in(given: Given[ImportStore, BroughtIn, None]) -> None:
-    """Verify a mirror, whole, and keep what it carries."""
+    """Verify an exported store, all of it, and keep what it holds."""
     ask = given.ask()
     carried = answer(given.tool, ask, surroundings.place())
     print(f"kept {carried.artifacts} artifact(s) from {ask.mirror}")
@@ -175,7 +175,7 @@ def bring_in(given: Given[ImportStore, BroughtIn, None]) -> None:
 
 
 def _strange(keys: tuple[str, ...]) -> None:
-    """Say by whose word an answer is that rests on keys which only the command line named."""
+    """Warn that the answer relies on keys that only the command line named."""
     for key in keys:
-        said = f"{key} is not trusted here, only named by you: what it signed counts for nothing here until 'arcops keys trust'"
+        said = f"{key} is not trusted here; only you named it: what it signed counts for nothing here until 'arcops keys trust'"
         print(said, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the command line takes from its surroundings, once: environment, clock, secrets, signals."""
+"""What the command line gets from its surroundings, once: environment, clock, secrets, signals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def place(
     stop: threading.Event | None = None,
     progress: Callable[[int, int], None] = silent,
 ) -> Place:
-    """Where the tools run when they run here: with this user's settings, files, keys and terminal."""
+    """The place of tools that run here: with this user's settings, files, keys and terminal."""
     here = settings(tier)
     here = replace(here, key=key or here.key)
     return Place(
@@ -58,7 +58,7 @@ def place(
 
 
 def _once() -> Callable[[str], None]:
-    """Says each sentence on standard error, once: what is done for one command may be looked up more than once."""
+    """A function that prints each sentence on standard error, once: one command may look up the same thing twice."""
     said: set[str] = set()
 
     def say(sentence: str) -> None:
@@ -76,7 +76,7 @@ def _getpass_at_terminal(what: str) -> str:
 
 
 def _new_passphrase(key: Path) -> str:
-    """The passphrase for the new key that will lie at *key*, asked twice where a person is asked."""
+    """The passphrase for the new key at *key*. At a terminal the person is asked for it twice."""
 
     from foundation.secrets import passphrase_source
 
@@ -91,7 +91,7 @@ def _new_passphrase(key: Path) -> str:
 
 def _signer(uri: str) -> Signer:
     """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``."""
-    from artifacts.private_key import load_signer  # of cryptography, which only those who sign pay for
+    from artifacts.private_key import load_signer  # imports cryptography, which is only needed for signing
     from artifacts.public_key import load_public_key
     from artifacts.reading import read_file
     from foundation.secrets import passphrase_source
@@ -103,8 +103,8 @@ def _signer(uri: str) -> Signer:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set, so that a cancelled run still ends in an artifact. The second one kills."""
-    import signal  # only commands that run long are told to stop
+    """An event that SIGINT and SIGTERM set, so that a cancelled run still ends in an artifact. The second signal kills."""
+    import signal  # only commands that run long need it
 
     stop = threading.Event()
 

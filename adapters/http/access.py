@@ -1,7 +1,7 @@
-"""Who may call what: OAuth 2.1 bearer tokens in front of every part that shows or does something (RFC 6750, RFC 9728).
+"""Who may call what: OAuth 2.1 bearer tokens for every part that shows or does something (RFC 6750, RFC 9728).
 
-Without an issuer only the user who started the server is served, by the secret of this start (`opening`), and only directly: a
-request that came through a proxy is another machine's.
+Without an issuer of tokens only the user who started the server is served, by the secret of this start (`opening`), and only
+directly: a request that came through a proxy is from another machine.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from foundation.settings import is_loopback
 from foundation.tokens import PREFIX, Caller, NotAccepted, Tokens
 
 CALLER = "arcops.caller"
-"""Where in an ASGI scope the `Caller` is."""
+"""The key of the `Caller` in an ASGI scope."""
 METADATA = "/.well-known/oauth-protected-resource"
 ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission if one is not Permission.TRUST))
-"""A caller of this machine if there are no tokens. It is not known who it is, so it may not change what counts here."""
+"""A caller on this machine if there are no tokens. Their identity is not known, so they may not change what counts here."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BODY_SECONDS = 30.0
 _UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
@@ -34,7 +34,7 @@ _UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Who is let in at a front: who has a token of the issuer, or without one this user alone; and how much each may hold."""
+    """Who may enter at a front: callers with a token of the issuer, or without an issuer only this user; and their quotas."""
 
     tokens: Tokens | None
     opening: UserOpening | None = None
@@ -42,7 +42,7 @@ class Door:
     requests: Shares | None = None
 
     def for_readers(self, app: ASGIApp, resource: str) -> Guard:
-        """*app*, shown to who may read, in a browser too."""
+        """*app* for callers who may read, also in a browser."""
         return Guard(
             app=app,
             tokens=self.tokens,
@@ -57,12 +57,12 @@ class Door:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Lets a request through to ``app`` with its `Caller`, or answers 400, 401, 403 or 429 itself.
+    """Passes a request to ``app`` with its `Caller`, or answers 400, 401, 403 or 429 itself.
 
-    ``resource`` is the URL that clients know this server by; ``needs`` says from the body which scopes a request takes, and
-    raises `Refused` for one that cannot be read in one way only. ``limit`` is the most bytes of a body that is looked into.
-    ``opening`` is the way in for this user where there are no tokens; ``pages`` says that a browser's cookie is enough, and
-    that a person is shown how to get one. ``shares`` bounds how many requests one caller has under way, at all guards together.
+    ``resource`` is this server's URL for clients. ``needs`` reads from the body which scopes a request needs, and raises
+    `Refused` if the body can be read in more than one way. ``limit`` is the most bytes of a body that is read. ``opening`` is
+    this user's way in if there are no tokens. ``pages`` says that a browser's cookie is enough, and that a person is shown how
+    to get one. ``shares`` limits the requests of one caller at the same time, over all guards.
     """
 
     app: ASGIApp
@@ -115,7 +115,7 @@ class Guard:
         caller: Caller = scope[CALLER]
         lacking = [one for one in needed if one.removeprefix(PREFIX) not in caller.scopes]
         if lacking:
-            said = f"this takes the scope {lacking[0]}, which the token does not grant"
+            said = f"this needs the scope {lacking[0]}, which the token does not grant"
             challenge = f'Bearer error="insufficient_scope", scope="{" ".join(needed)}", resource_metadata="{self._metadata()}"'
             await _answer(403, said, challenge)(scope, again, send)
             return
@@ -142,14 +142,14 @@ class Guard:
         client = scope.get("client")
         direct = client and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
         if self.opening is None or not direct:
-            said = "no issuer of tokens is configured here, so only this machine itself is served, without a proxy"
+            said = "no issuer of tokens is configured here, so only callers on this machine are served, and not through a proxy"
             return _answer(403, said)
         if self.opening.by_secret(headers) or (self.pages and self.opening.by_cookie(headers)):
             scope[CALLER] = ANONYMOUS
             return None
         if self.pages and scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
             return self.opening.page()
-        said = "the secret of this server is needed as a bearer token; it said when it started in which folder the secret is"
+        said = "the secret of this server is needed as a bearer token; when it started, the server printed the folder of the secret"
         return _answer(401, said, "Bearer")
 
     def _metadata(self) -> str:
@@ -158,7 +158,7 @@ class Guard:
 
 
 def metadata(tokens: Tokens, resource: str) -> list[BaseRoute]:
-    """The protected resource's metadata (RFC 9728), where clients look for it."""
+    """The protected resource's metadata (RFC 9728), at the paths that clients read."""
     known = {
         "resource": resource,
         "authorization_servers": [tokens.issuer.name],
@@ -192,7 +192,7 @@ def _answer(status: int, said: str, challenge: str = "", *, code: int = 0, retry
 
 
 async def _read(receive: Receive, limit: int) -> tuple[bytes | None, Receive]:
-    """The body, or nothing where it is longer than *limit*, and a `Receive` that gives it once more."""
+    """The body, or ``None`` if it is longer than *limit*, and a `Receive` that gives the body again."""
     parts: list[bytes] = []
     size, more = 0, True
     last: Message = {"type": "http.request", "body": b"", "more_body": False}

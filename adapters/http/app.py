@@ -1,4 +1,4 @@
-"""The front as one ASGI application, put together from the parts that are wanted."""
+"""The front as one ASGI application, made from its parts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from capabilities.work import Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorPart:
-    """What one door adds: its routes, what must run meanwhile, and what it stands on.
+    """What one door adds: its routes, what must run meanwhile, and what it needs.
 
-    ``work`` is where its tools are at work, ``processes`` what it keeps running; both are measured.
+    ``work`` runs its tools, ``processes`` are its processes; both are measured.
     """
 
     routes: Sequence[BaseRoute]
@@ -63,4 +63,4 @@ def front(parts: Sequence[DoorPart], bound: Bound, metrics: Metrics | None = Non
 
 
 def _unheard(path: str, status: int) -> None:
-    """Nobody counts."""
+    """Requests are not counted."""

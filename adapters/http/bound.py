@@ -1,4 +1,4 @@
-"""Where the front is served: the address it listens at, and the names that it answers to."""
+"""The address that the front listens at, and the host names that it answers to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """``url`` is how people and clients reach the front; ``hosts`` are the values of ``Host`` that it answers to."""
+    """``url`` is the front's address for people and clients; ``hosts`` are the values of ``Host`` that it answers to."""
 
     host: str
     port: int
@@ -31,11 +31,11 @@ class Bound:
 
 
 def bind(host: str, port: int, settings: Settings, *, certificate: Path | None, key: Path | None, behind_proxy: bool) -> Bound:
-    """Where to listen. Raises `Refused` for what would serve strangers in the clear or under a name that nobody gave."""
+    """The address to listen at. Raises `Refused` if other machines would be served without TLS or under an unknown name."""
     if not 0 <= port <= 65535:
-        raise Refused(f"the port {port} is none; use one from 1 to 65535")
+        raise Refused(f"the port {port} does not exist; use one from 1 to 65535, or 0 for a free one")
     if (certificate is None) != (key is None):
-        raise Refused("TLS takes both a certificate and its key; give --tls-cert and --tls-key")
+        raise Refused("TLS needs both a certificate and its key; give --tls-cert and --tls-key")
     scheme = "https" if certificate else "http"
     local = is_loopback(host)
     if not local:
@@ -43,8 +43,8 @@ def bind(host: str, port: int, settings: Settings, *, certificate: Path | None, 
             raise Refused(f"{host} is reached from other machines; set ARCOPS_PUBLIC_URL to the address that they use")
         if certificate is None and not behind_proxy:
             raise Refused(
-                f"{host} is reached from other machines, and without TLS tokens would cross the network in the clear; "
-                "give --tls-cert and --tls-key, or --behind-proxy where a proxy ends TLS"
+                f"{host} is reached from other machines, and without TLS tokens would cross the network unencrypted; "
+                "give --tls-cert and --tls-key, or --behind-proxy if a proxy ends TLS"
             )
     shown = f"[{host}]" if ":" in host else host
     hosts = {f"{one}:{port}" for one in (_LOOPBACK if local else ())}

@@ -1,8 +1,8 @@
-"""What holds for every request: asked of us by name, from no stranger's page, by a path that means one thing, and answered with
-the headers that guard ours.
+"""Checks of every request: it uses our host name, comes from no page of another origin, and has a path with one meaning. The
+answer gets headers that protect our pages.
 
-A page that an attacker's name server points at this machine (DNS rebinding) asks for another host; a form on somebody else's
-page comes with another origin. What is served, and handed on, has the path that was checked and no other.
+If an attacker's name server points at this machine (DNS rebinding), the request has another host name; a form on a page of
+another site has another origin. The path that was checked is the one that is served and passed on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedRequests:
-    """``app`` behind the checks. Probes are let through whatever they call us: a kubelet asks by the pod's address."""
+    """``app`` behind the checks. Probes may use any host name: a kubelet uses the pod's address."""
 
     app: ASGIApp
     hosts: frozenset[str]
@@ -76,7 +76,7 @@ class CheckedRequests:
 
 
 def _one_path(scope: Scope) -> PlainTextResponse | None:
-    """Leaves *scope* with one spelling of its path, or says why there is none."""
+    """Leaves *scope* with one spelling of its path, or returns an answer that says why there is no such spelling."""
     try:
         path = plain(scope.get("raw_path") or encoded(scope["path"]))
         plain_query(scope.get("query_string", b""))

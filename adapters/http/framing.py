@@ -1,8 +1,8 @@
-"""Where one HTTP/1.1 request ends and the next begins, from the bytes as they come; refused if two readers could differ.
+"""Finds the end of each HTTP/1.1 request in the bytes of a connection; refuses bytes that two readers could read differently.
 
-h11 reads some of what RFC 9112 lets a server read: lines that end in a bare line feed, folded header lines, chunk extensions,
-a length beside chunks, a length said twice. A proxy in front may read them otherwise, and then one caller's bytes become
-another's request. What passes here has one reading only, and h11 reads it so.
+RFC 9112 lets a server accept lines that end in a bare line feed, folded header lines, chunk extensions, a length beside chunks,
+and a length that is given twice. h11 accepts some of these. A proxy in front may read them differently, and then one caller's
+bytes become another caller's request. What passes here can be read in one way only, and h11 reads it so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SIZE = re.compile(rb"[0-9A-Fa-f]{1,%d}" % _MOST_DIGITS)
 _ONCE = frozenset(
     b"authorization content-length content-type cookie host mcp-session-id origin transfer-encoding".split(),
 )
-"""What decides who asks, for what, and how long it is; said twice, two readers could take different ones."""
+"""Headers that decide the caller, the target and the length. If one is given twice, two readers could use different values."""
 
 
 class Ambiguous(Exception):
@@ -40,7 +40,7 @@ class _At(Enum):
 
 
 class Framing:
-    """The framing of one connection. It holds at most a head; a body is counted and never kept. ``ended`` counts requests."""
+    """The framing of one connection. It keeps at most a head; a body is counted and not kept. ``ended`` counts requests."""
 
     def __init__(self) -> None:
         self.ended = 0
@@ -54,7 +54,7 @@ class Framing:
         return self._at is _At.HEAD and bool(self._held)
 
     def feed(self, data: bytes) -> None:
-        """Read on. Raises `Ambiguous`; after that nothing of the connection can be relied on."""
+        """Read more bytes. Raises `Ambiguous`; after that the connection cannot be used."""
         at = 0
         while at < len(data):
             if self._at in (_At.BODY, _At.CHUNK):
@@ -71,7 +71,7 @@ class Framing:
                 at = self._until(b"\r\n", data, at, _MOST_CHUNK_LINE + 2, self._line)
 
     def _until(self, end: bytes, data: bytes, at: int, most: int, whole: Callable[[bytes], None]) -> int:
-        """Take from *data* up to *end*, give it to *whole*, and say where to read on."""
+        """Take from *data* up to *end*, call *whole* with it, and return the index to read on from."""
         before = len(self._held)
         self._held += data[at : at + most + len(end) - before]
         found = self._held.find(end, max(0, before - len(end) + 1))
@@ -100,7 +100,7 @@ class Framing:
         self.ended += 1
 
     def _line(self, text: bytes) -> None:
-        """A line between chunks: the size of the next one, or the empty line after one and after the last."""
+        """A line between chunks: the size of the next one, or the empty line after a chunk and after the last one."""
         if self._at is not _At.SIZE:
             if text:
                 raise Ambiguous("a chunk is longer than its size says, or header lines follow the last one")
@@ -110,13 +110,13 @@ class Framing:
                 self._at = _At.SIZE
             return
         if not _SIZE.fullmatch(text):
-            raise Ambiguous("the size of a chunk is no plain hexadecimal number; extensions are not read here")
+            raise Ambiguous("the size of a chunk is not a plain hexadecimal number; extensions are not supported here")
         self._left = int(text, 16)
         self._at = _At.CHUNK if self._left else _At.LAST
 
 
 def read_head(text: bytes) -> int | None:
-    """How long the body is after the head *text*, without its last empty line: bytes, or nothing where it comes in chunks.
+    """The length of the body after the head *text*, which has no last empty line: bytes, or ``None`` if it comes in chunks.
 
     Raises `Ambiguous` (RFC 9112, sections 2.2, 3, 5 and 6).
     """
@@ -126,14 +126,14 @@ def read_head(text: bytes) -> int | None:
     if request is None:
         raise Ambiguous("the request line is not METHOD SP target SP HTTP/1.1")
     if request[1].upper() == b"CONNECT":
-        raise Ambiguous("this server connects nobody to others")
+        raise Ambiguous("this server is not a proxy and opens no tunnel")
     if len(lines) > MOST_FIELDS:
         raise Ambiguous(f"there are more than {MOST_FIELDS} header lines")
     fields: dict[bytes, bytes] = {}
     for line in lines:
         field = _FIELD.fullmatch(line)
         if field is None:
-            raise Ambiguous("a header line is folded, has a space before its colon, or a character that none may have")
+            raise Ambiguous("a header line is folded, has a space before its colon, or has a character that is not allowed")
         name = field[1].lower()
         if name in fields and name in _ONCE:
             raise Ambiguous(f"the header {name.decode()} is there twice")
@@ -154,7 +154,7 @@ def _length(fields: dict[bytes, bytes], version: bytes) -> int | None:
     if length is None:
         return 0
     if not _LENGTH.fullmatch(length):
-        raise Ambiguous("the Content-Length is no plain decimal number")
+        raise Ambiguous("the Content-Length is not a plain decimal number")
     return int(length)
 
 

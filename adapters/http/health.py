@@ -1,6 +1,6 @@
 """Probes: is the process alive, has it started, and can it do its work now?
 
-``/livez`` says only that the loop turns: restarting heals nothing else. ``/readyz`` names each thing that the work stands on.
+``/livez`` says only that the event loop runs: a restart repairs nothing else. ``/readyz`` names each thing that the work needs.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 Probe = Callable[[], str]
-"""Nothing where all is well, else what is wrong, in one sentence without folders or secrets."""
+"""Empty if all is well; if not, what is wrong, in one sentence without folders or secrets."""
 _DEADLINE_SECONDS = 3.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Health:
-    """``probes`` are asked in threads, each within three seconds; ``started`` becomes true once everything is served."""
+    """``probes`` are called in threads, each within three seconds. ``started`` becomes true when everything is served."""
 
     probes: Mapping[str, Probe]
     started: bool = False
     _busy: dict[str, asyncio.Task[str]] = field(default_factory=dict)
 
     def routes(self) -> list[BaseRoute]:
-        """Where the probes are answered."""
+        """The routes of the probes."""
         return [Route("/livez", self._live), Route("/readyz", self._ready), Route("/startupz", self._startup)]
 
     async def _live(self, _: Request) -> Response:
@@ -40,12 +40,12 @@ class Health:
         return _answer(await self.said() | ({} if self.started else {"startup": "not everything is served yet"}))
 
     async def said(self) -> dict[str, str]:
-        """What each probe says now."""
+        """The answer of each probe now."""
         names = list(self.probes)
         return dict(zip(names, await asyncio.gather(*(self._ask(name) for name in names)), strict=True))
 
     async def _ask(self, name: str) -> str:
-        # A probe that hangs is asked once, not once more each time somebody wants to know.
+        # A probe that hangs is called once, and not again for each request.
         task = self._busy.get(name)
         if task is None:
             task = self._busy[name] = asyncio.ensure_future(asyncio.to_thread(self.probes[name]))

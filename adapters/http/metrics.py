@@ -1,7 +1,7 @@
-"""``/metrics`` for Prometheus: what the tools did, what the store holds, and how this process and its children are.
+"""``/metrics`` for Prometheus: what the tools did, what the store holds, and the state of this process and its children.
 
-What callers may write is no label: tools, policies beyond a number, parts of the front and codes are bounded, and no subject is
-named. The checks are counted in the store, so that those of workers and of earlier lives count, too.
+Text that callers may write is never a label: tools, policies, parts of the front and codes are limited in number, and no
+subject is named. Checks are counted in the store, so those of workers and of earlier starts count, too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 
 
 class Metrics:
-    """Counts, in a registry of its own. *store* is looked at when somebody asks; *guard* lets in who may."""
+    """Counts, in its own registry. *store* is read when metrics are requested; *guard* lets in callers who may read them."""
 
     def __init__(self, store: StoreWatch, guard: Callable[[ASGIApp], ASGIApp]) -> None:
         self._store = store
@@ -44,7 +44,7 @@ class Metrics:
         self._calls = Counter("arcops_calls", "Calls of tools that ended.", ("tool", "outcome"), registry=self._registry)
         self._seconds = Histogram(
             "arcops_call_seconds",
-            "How long calls of tools took, without the waiting for a turn.",
+            "How long calls of tools took, without the wait for a turn.",
             ("tool", "kind"),
             buckets=_BUCKETS,
             registry=self._registry,
@@ -62,18 +62,18 @@ class Metrics:
 
     @property
     def probes(self) -> Mapping[str, Probe]:
-        """What the front stands on that no part of it tells of."""
+        """What the front needs and no part of it reports."""
         return {"store": self._store.said}
 
     def measure(self, work: Work | None, processes: Sequence[Supervised]) -> None:
-        """Also tell of what is at *work*, and of *processes*."""
+        """Also report the *work* and the *processes*."""
         if work is not None:
             work.tell = self.called
             self._now.works.append(work)
         self._now.processes.extend(processes)
 
     def serve(self, routes: Sequence[BaseRoute]) -> None:
-        """Count requests by what *routes* serve; the pages, which take every address that is left, are among the others."""
+        """Count requests by what *routes* serve. The pages take every other address, so they count as "other"."""
         self._parts = frozenset(_first(route.path) for route in routes if isinstance(route, (Mount, Route)) and route.path)
 
     def called(self, call: Called) -> None:
@@ -82,7 +82,7 @@ class Metrics:
         self._seconds.labels(call.tool, "long" if call.long else "short").observe(call.seconds)
 
     def bounded(self, checks: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
-        """*checks* as they are told: by verdict, and by policies of which there are never too many."""
+        """*checks* as they are reported: by verdict, and by a limited number of policies."""
         return self._now.bounded(checks)
 
     def requested(self, path: str, status: int) -> None:
@@ -91,7 +91,7 @@ class Metrics:
         self._requests.labels(part, f"{status // 100}xx" if 100 <= status < 600 else "none").inc()
 
     def routes(self, health: Health) -> list[BaseRoute]:
-        """Where all of it is told, and what *health* says."""
+        """The routes of the metrics, and of what *health* reports."""
 
         async def tell(request: Request) -> Response:
             ready, looked = await asyncio.gather(health.said(), asyncio.to_thread(self._store.look))
@@ -113,7 +113,7 @@ def _first(path: str) -> str:
 
 @dataclass(slots=True, eq=False)
 class _Now(Collector):
-    """What is so at the moment of asking."""
+    """The values at the time of the request."""
 
     works: list[Work] = field(default_factory=list)
     processes: list[Supervised] = field(default_factory=list)
@@ -131,7 +131,7 @@ class _Now(Collector):
         for part, wrong in self.ready.items():
             ready.add_metric((part,), float(not wrong))
         yield ready
-        restarts = CounterMetricFamily("arcops_process_restarts", "How often a child was begun anew.", labels=("process",))
+        restarts = CounterMetricFamily("arcops_process_restarts", "How often a child was restarted.", labels=("process",))
         for one in self.processes:
             restarts.add_metric((one.name,), one.restarts)
         yield restarts
@@ -144,11 +144,11 @@ class _Now(Collector):
         )
         yield GaugeMetricFamily("arcops_store_writable", "Can the store be written?", float(not looked.unwritable))
         if looked.free is not None:
-            yield GaugeMetricFamily("arcops_store_free_bytes", "Room that is left for the store.", looked.free)
+            yield GaugeMetricFamily("arcops_store_free_bytes", "Free bytes for the store.", looked.free)
         if stored is None:
             return
         if stored.size is not None:
-            yield GaugeMetricFamily("arcops_store_bytes", "Bytes of the store; weighed once a minute at most.", stored.size)
+            yield GaugeMetricFamily("arcops_store_bytes", "Bytes of the store; measured once a minute at most.", stored.size)
         yield GaugeMetricFamily("arcops_artifacts", "Artifacts in the store.", stored.artifacts)
         if stored.newest is not None:
             about = "When the newest artifact was kept, in seconds since 1970."

@@ -1,8 +1,8 @@
-"""How this user gets in where no issuer of tokens is configured: by a secret of this start, which other users cannot read.
+"""How this user gets in if no issuer of tokens is configured: by a secret of this start, which other users cannot read.
 
-An address of this machine proves nothing: a proxy that names nobody comes from there, and so does every user. Programs send the
-secret as a bearer token. A browser gets a cookie for it, by a link that opens once or by typing it; the cookie is for looking,
-never for tools, and only for requests that our own pages make.
+An address of this machine proves nothing: requests of a local proxy come from there, and so do those of every local user.
+Programs send the secret as a bearer token. A browser gets a cookie for it, by a link that opens once or by typing the secret.
+The cookie is for looking, never for tools, and only for requests that our own pages make.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _POLICY = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-
 
 @dataclass(slots=True, kw_only=True)
 class UserOpening:
-    """The way in for this user. ``cache`` is the folder below which the secret lies for this user's programs."""
+    """The way in for this user. The secret is a file below the folder ``cache``, for this user's programs."""
 
     bound: Bound
     cache: Path
@@ -44,7 +44,7 @@ class UserOpening:
 
     @property
     def link(self) -> str:
-        """What opens the pages in a browser, once."""
+        """The link that opens the pages in a browser, once."""
         scheme = "https" if self.bound.certificate else "http"
         host = f"[{self.bound.host}]" if ":" in self.bound.host else self.bound.host
         return f"{scheme}://{host}:{self.bound.port}{PATH}?{_ONCE}={self._once}"
@@ -55,27 +55,28 @@ class UserOpening:
         return kind.lower() == "bearer" and _same(token.strip(), self.secret)
 
     def by_cookie(self, headers: Headers) -> bool:
-        """Does the request come from a browser that was let in, and from a page of ours or a person's own hand?
+        """Does the request come from a browser that was let in, and from a page of ours or a person's own action?
 
-        A cookie goes to every port of a machine, and a page at another port counts as the same site: so who asks is looked at.
+        A browser sends a cookie to every port of a machine, and a page at another port counts as the same site. So the origin
+        of the request is checked.
         """
         given = cookie_parser(headers.get("cookie", "")).get(self._name, "")
         return _same(given, self._cookie) and headers.get("sec-fetch-site", "none") in _OWN_REQUESTS
 
     def routes(self) -> list[BaseRoute]:
-        """Where a browser is let in."""
+        """The routes that let a browser in."""
         return [Route(PATH, self._open, methods=["GET", "POST"])]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While this lasts, this user's programs find the secret."""
+        """Inside this, this user's programs find the secret."""
         try:
             yield
         finally:
             nearby.forget(self.cache, self.bound.host, self.bound.port, secret=self.secret)
 
     def put(self) -> Path:
-        """Put the secret and the link where only this user finds them, and say in which folder."""
+        """Write the secret and the link so that only this user can read them, and return the folder."""
         return nearby.put(self.cache, self.bound.host, self.bound.port, secret=self.secret, link=self.link)
 
     def page(self, said: str = "") -> Response:
@@ -88,7 +89,7 @@ class UserOpening:
 
     @property
     def _cookie(self) -> str:
-        """Made from the secret, and of no use in its place."""
+        """Made from the secret. It cannot be used instead of the secret."""
         return hmac.digest(self.secret.encode(), b"the cookie of arcops", hashlib.sha256).hex()
 
     async def _open(self, request: Request) -> Response:
@@ -104,10 +105,10 @@ class UserOpening:
             return self.page("That is not the secret of this start.")
         once = request.query_params.get(_ONCE, "")
         if request.method == "GET" and once and _same(once, self._once):
-            self._once = secrets.token_urlsafe(32)  # it opens once; the file has the next one
+            self._once = secrets.token_urlsafe(32)  # the link opens once; the file has the next one
             self.put()
             return self._let_in(request)
-        return self.page("This link was used, or is of an earlier start." if once else "")
+        return self.page("This link was used, or is from an earlier start." if once else "")
 
     def _let_in(self, request: Request) -> Response:
         answer = HTMLResponse(_GO, headers=_HEADERS)
@@ -120,7 +121,7 @@ class UserOpening:
 def opening(bound: Bound, cache: Path, environment: Mapping[str, str]) -> UserOpening:
     """The way in to *bound*. The secret is made now, or read from the file that ``ARCOPS_SECRET_FILE`` names.
 
-    Raises `Refused` for a file that others can read, or that holds no secret.
+    Raises `Refused` if others can read the file, or if it holds no secret.
     """
     named = environment.get(SECRET_FILE, "")
     made = UserOpening(bound=bound, cache=cache, secret=nearby.read_own(Path(named)) if named else secrets.token_urlsafe(32))
@@ -134,9 +135,9 @@ def _same(given: str, expected: str) -> bool:
 
 _HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>ArcOps</title>
-<h1>Is it you?</h1><p>{said}</p>
-<p>This server answers only to the user who started it. Open the link in the file <code>link</code> of this server's folder,
-which it named when it started, or put in what is in the file <code>secret</code> beside it.</p>
+<h1>Sign in</h1><p>{said}</p>
+<p>This server answers only to the user who started it. It printed the name of its folder when it started. Open the link in the
+file <code>link</code> of that folder, or type the secret from the file <code>secret</code> beside it.</p>
 <form method="post" action="/open"><label>Secret <input type="password" name="secret" autocomplete="off" required></label>
 <button>Open</button></form></html>"""
 _GO = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/"><title>ArcOps</title>

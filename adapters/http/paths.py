@@ -1,7 +1,7 @@
-"""Paths that mean one thing: what the guard looked at is what is served, and what is handed on.
+"""Paths with one meaning: the path that the guard checked is the path that is served and passed on.
 
-A path is refused if another reader could make another path of it: by decoding it twice, by resolving dots, by taking a
-backslash or an encoded slash for a separator, by cutting it at a semicolon or a NUL.
+A path is refused if another reader could get another path from it: by decoding it twice, by resolving dots, by reading a
+backslash or an encoded slash as a separator, or by cutting it at a semicolon or a NUL.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ def plain(raw: bytes) -> str:
     if not raw.startswith(b"/"):
         raise NotPlainPath("the path does not begin with a slash")
     if _BROKEN.search(raw) or _ENCODED.search(raw):
-        raise NotPlainPath("the path encodes a slash, a backslash, a percent sign, a NUL or what ends a path")
+        raise NotPlainPath("the path encodes a slash, a backslash, a percent sign, a NUL or a character that ends a path")
     try:
         path = unquote_to_bytes(raw).decode()
     except UnicodeDecodeError:
-        raise NotPlainPath("the path is no UTF-8") from None
+        raise NotPlainPath("the path is not UTF-8") from None
     if not path.isprintable() or _CUT.search(path):
-        raise NotPlainPath("the path holds a backslash, a semicolon or a character that cannot be seen")
+        raise NotPlainPath("the path holds a backslash, a semicolon or an invisible character")
     if "//" in path or any(part in (".", "..") for part in path.split("/")):
         raise NotPlainPath("the path holds an empty part, '.' or '..'")
     return path
 
 
 def encoded(path: str) -> bytes:
-    """*path*, which is `plain`, as it is handed on: the one spelling that it has."""
+    """*path*, which is `plain`, as it is passed on: in its only spelling."""
     return quote(path, safe=_PLAIN).encode("ascii")
 
 
 def plain_query(raw: bytes) -> None:
-    """Raises `NotPlainPath` if the query holds a NUL, or what is no UTF-8 once decoded (a lone surrogate, among others)."""
+    """Raises `NotPlainPath` if the query holds a NUL, or is not UTF-8 after decoding (for example, a lone surrogate)."""
     if _BROKEN.search(raw):
-        raise NotPlainPath("a percent sign in the query is followed by no two hexadecimal digits")
+        raise NotPlainPath("a percent sign in the query is not followed by two hexadecimal digits")
     decoded = unquote_to_bytes(raw)
     try:
         decoded.decode()
     except UnicodeDecodeError:
-        raise NotPlainPath("the query is no UTF-8") from None
+        raise NotPlainPath("the query is not UTF-8") from None
     if b"\x00" in decoded:
         raise NotPlainPath("the query holds a NUL")

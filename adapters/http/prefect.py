@@ -1,7 +1,7 @@
-"""Prefect's server as a sovereign site needs it: on loopback, behind the front, with a password, and silent.
+"""Prefect's server for a sovereign site: on loopback, behind the front, with a password, and without calls home.
 
-The front shows its pages and API below ``/prefect``. It runs as a process of its own with what it would call home for turned
-off, with old runs removed after a time, and with a ceiling on its memory; a second process is the worker of this machine.
+The front shows its pages and API below ``/prefect``. It runs as its own process, with its calls home turned off, old runs
+removed after a time, and a limit on its memory. A second process is the worker of this machine.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _PURPOSE = Purpose(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefectSite:
-    """``home`` is Prefect's folder, ``port`` the loopback port its server takes, ``url`` the front's own address."""
+    """``home`` is Prefect's folder, ``port`` the loopback port of its server, ``url`` the front's own address."""
 
     home: Path
     port: int
@@ -53,15 +53,15 @@ class PrefectSite:
 
     @property
     def api(self) -> str:
-        """The API as programs on this machine reach it."""
+        """The API's address for programs on this machine."""
         return f"http://127.0.0.1:{self.port}/api"
 
 
 def site(home: Path, port: int, url: str, environment: Mapping[str, str]) -> PrefectSite:
-    """The site at *home*. Its password is the operator's (``PREFECT_SERVER_API_AUTH_STRING``), or made once and kept there."""
+    """The site at *home*. The operator sets its password (``PREFECT_SERVER_API_AUTH_STRING``), or it is made once and kept."""
     given = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
     if given and ":" not in given:
-        raise Refused("PREFECT_SERVER_API_AUTH_STRING must read user:password")
+        raise Refused("PREFECT_SERVER_API_AUTH_STRING must have the form user:password")
     return PrefectSite(home=home, port=port, url=url, password=given or _kept_password(home / "auth"))
 
 
@@ -75,7 +75,7 @@ def _kept_password(path: Path) -> str:
 
 
 def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) -> DoorPart:
-    """The part of the front that shows Prefect, runs its server, puts our deployments there and works on them."""
+    """The part of the front that shows Prefect, runs its server, creates our deployments there and works on them."""
     server = Supervised(
         name="Prefect's server",
         command=_lasting("prefect", "server", "start", "--host", "127.0.0.1", "--port", str(where.port)),
@@ -93,7 +93,7 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
             command=_lasting("adapters.http.worker"),
             environment={**environments.of_sealer(environment), **client_environment(where)},
             log=where.home / "worker.log",
-            ceiling=sys.maxsize,  # a check of a large model holds what it needs; its own limits bound it
+            ceiling=sys.maxsize,  # a check of a large model needs its memory; its own limits apply
             ready=lambda: True,
         )
         running.append(at_work.running())
@@ -114,19 +114,19 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
 
 
 def _lasting(module: str, *arguments: str) -> list[str]:
-    """The command of a child that is told to end when this process is gone."""
+    """The command of a child that ends when this process ends."""
     return python(module, *arguments, ends_with_us=signal.SIGTERM)
 
 
 def _behind(path: str) -> str:
-    """The path at Prefect's server: its API knows nothing of ours, its pages do."""
+    """The path at Prefect's server: its pages know our prefix, its API does not."""
     inside = path.removeprefix(PATH)
     return inside if inside.startswith("/api/") else path
 
 
 def server_environment(where: PrefectSite, environment: Mapping[str, str]) -> dict[str, str]:
-    """What Prefect's server is told: no key of ours. What an operator set of Prefect's own stays, but for what would open it or
-    make it call out.
+    """The environment of Prefect's server, without our keys. The operator's own settings of Prefect stay, except those that
+    would open it or make it call out.
     """
     defaults = {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs,orphans",
@@ -157,5 +157,5 @@ def client_environment(where: PrefectSite) -> dict[str, str]:
 
 
 def answers(api: str) -> bool:
-    """Is Prefect's API up at *api*, on this machine? Raises `Refused` for another one."""
+    """Does Prefect's API answer at *api*, on this machine? Raises `Refused` for another machine."""
     return web.answers(Tier.AIR_GAPPED, f"{api}/health", _PURPOSE, seconds=2.0)

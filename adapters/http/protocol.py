@@ -1,6 +1,6 @@
-"""uvicorn's reading of HTTP with ours before it: framing that has one reading only, heads that come in time, shares an address.
+"""uvicorn's HTTP with our checks before it: unambiguous framing, heads that arrive in time, a limit for each address.
 
-A subclass, for uvicorn takes one (``http=``) and has no other place from which bytes are seen before h11 has read them.
+A subclass, because uvicorn takes one (``http=``) and has no other place that sees the bytes before h11 reads them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from adapters.http.framing import Ambiguous, Framing
 
 HEAD_SECONDS = 20.0
-"""How long a request's line and headers may take to come."""
+"""How long a request's line and headers may take to arrive."""
 MOST_PER_ADDRESS = 200
-"""Connections of one address, where addresses tell callers apart."""
+"""Connections of one address, if addresses tell callers apart."""
 
 
 def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_SECONDS) -> type[asyncio.Protocol]:
-    """The protocol for uvicorn. *most_per_address* is the most connections of one address, or nothing for any number."""
+    """The protocol for uvicorn. *most_per_address* is the most connections of one address; ``None`` is no limit."""
     addresses: Counter[str] = Counter()
 
     class Strict(H11Protocol):
         def __init__(self, *words: Any, **more: Any) -> None:
             super().__init__(*words, **more)
-            self.access_log = False  # uvicorn's lines hold queries; `Watched` writes ours
+            self.access_log = False  # uvicorn's lines hold queries; `Watched` writes our lines
             self._framing = Framing()
             self._hurry: asyncio.TimerHandle | None = None
             self._address = ""
@@ -46,7 +46,7 @@ def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_
             super().connection_lost(exc)
 
         def handle_websocket_upgrade(self, event: h11.Request) -> None:
-            self._gone()  # the connection is another protocol's from here on
+            self._gone()  # from here on the connection belongs to another protocol
             super().handle_websocket_upgrade(event)
 
         def _gone(self) -> None:
@@ -81,7 +81,7 @@ def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_
                 self.transport.close()
 
         def _refuse(self, why: str) -> None:
-            """Answer 400 where no answer has begun, and close: what follows these bytes belongs to nobody."""
+            """Answer 400 if no answer has begun, and close: the bytes after these cannot be assigned to a request."""
             self._forget_hurry()
             busy = self.cycle is not None and not self.cycle.response_complete
             if busy:

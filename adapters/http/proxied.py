@@ -1,8 +1,8 @@
-"""One path of the front handed on to a server on this machine: HTTP as a stream, and WebSockets.
+"""One path of the front, passed on to a server on this machine: HTTP as a stream, and WebSockets.
 
-The server behind is reached over loopback only. It gets the path that was checked, in one spelling, and a request that is
-framed here; of who calls it gets its own password and nothing else: no cookie, and no token that was meant for us. Its pages
-come with a content-security policy under which a browser reaches nobody else.
+The server behind is reached over loopback only. It gets the checked path, in one spelling, and a request that is framed here.
+Instead of the caller's credentials it gets its own password: no cookie, and no token that was meant for us. Its pages come with
+a content security policy under which a browser loads nothing from other servers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from adapters.http.paths import encoded
 from foundation.egress.behind import Behind, NoAnswer
 
-# Named once, here, for the browser to hold third-party code to: Prefect's pages ask strangers for scripts and counts.
+# Set here, so that the browser enforces it on code of others: Prefect's pages load scripts and counters from other servers.
 POLICY = (
     "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; "
     "style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; "
@@ -36,11 +36,11 @@ _FAILED = 1014
 
 
 class _CallerGone(Exception):
-    """Whoever sends the body went away."""
+    """The sender of the body went away."""
 
 
 class Proxied:
-    """``origin`` is where the server behind answers; ``path`` turns the front's path into its."""
+    """``origin`` is the address of the server behind; ``path`` changes the front's path into that server's."""
 
     def __init__(self, origin: str, path: Callable[[str], str]) -> None:
         self._behind = Behind(origin, seconds=_SECONDS)
@@ -49,7 +49,7 @@ class Proxied:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hold the connections while the front is served."""
+        """Keep the connections while the front is served."""
         async with self._behind.holding():
             yield
 
@@ -67,7 +67,7 @@ class Proxied:
         try:
             answer = await self._behind.ask(scope["method"], self._target(scope), headers, _body(scope, receive))
         except TimeoutError:
-            await PlainTextResponse(f"the body did not go on for {_SECONDS:.0f} seconds\n", status_code=408)(
+            await PlainTextResponse(f"the body did not continue for {_SECONDS:.0f} seconds\n", status_code=408)(
                 scope, receive, send
             )
             return
@@ -87,13 +87,13 @@ class Proxied:
             await answer.aclose()
 
     def _target(self, scope: Scope) -> bytes:
-        """What is asked for behind: the checked path, spelled the one way that it has, and the query as it came."""
+        """The target for the server behind: the checked path in its only spelling, and the query as it came."""
         target = encoded(self._path(scope["path"]))
         query: bytes = scope.get("query_string", b"")
         return target + b"?" + query if query else target
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()  # the connection's opening
+        await receive()  # the start of the connection
         if self._sockets >= _MOST_SOCKETS:
             await send({"type": "websocket.close", "code": _FAILED})
             return
@@ -134,24 +134,24 @@ class Proxied:
 
 
 def _handed_on(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """What of the caller's *headers* the server behind gets. What ``Connection`` names is for one hop (RFC 9110, 7.6.1)."""
+    """The caller's *headers* for the server behind. Headers that ``Connection`` names are for one hop (RFC 9110, 7.6.1)."""
     known = list(headers)
     named = {one.strip().lower() for name, value in known if name == b"connection" for one in value.split(b",")}
     for name, value in known:
         if name in _HOP_BY_HOP or name in _NOT_ON or name in named:
             continue
         if name == b"authorization" and value[:6].lower() != b"basic ":
-            continue  # a token for this server is no business of another's
+            continue  # a token for this server must not reach another one
         yield name, value
 
 
 def _framed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """How the body is framed behind: by the one length that was read here, or else in chunks, which the client sees to."""
+    """The framing of the body for the server behind: the one length that was read here, or chunks, which the client makes."""
     return [(b"content-length", b"%d" % int(value)) for name, value in headers if name == b"content-length"][:1]
 
 
 def _body(scope: Scope, receive: Receive) -> AsyncIterator[bytes] | None:
-    """The request's body as it comes, or nothing where there is none."""
+    """The request's body as it comes, or ``None`` if there is no body."""
     names = {name for name, _ in scope["headers"]}
     if b"content-length" not in names and b"transfer-encoding" not in names:
         return None

@@ -1,7 +1,7 @@
-"""How much of this server one caller may hold at a time, so that no caller keeps the others out.
+"""How much of this server one caller may use at a time, so that no caller blocks the others.
 
-A caller is who a token names, of its issuer. Without tokens there is this user alone, who may have all of it. What is counted
-is forgotten as soon as it is given back, so that the counts are never more than what is held.
+A caller is the subject of a token, of one issuer. Without tokens only this user calls, and may use all of it. A count is
+removed when it falls to zero, so the counts never take more memory than the use itself.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The most of each for one caller.
+    """The limits for one caller.
 
-    ``requests`` under way, open ``sessions`` of MCP, ``calls`` of tools that are at work or wait for their turn, ``tasks``
-    whose result may still be asked for.
+    ``requests`` in progress, open ``sessions`` of MCP, ``calls`` of tools that run or wait for their turn, and ``tasks``
+    whose result is still kept.
     """
 
     requests: int = 128
@@ -34,13 +34,13 @@ class Quotas:
 
 
 ALONE = Quotas(requests=1000, sessions=10_000, calls=512, tasks=1000)
-"""Where one user is served and nobody else: as much as there is."""
+"""The limits if only one user is served: as much as there is."""
 
 
 def read_quotas(environment: Mapping[str, str], otherwise: Quotas) -> Quotas:
-    """*otherwise*, but for the quotas that ``ARCOPS_QUOTA_REQUESTS``, ``_SESSIONS``, ``_CALLS`` and ``_TASKS`` set.
+    """*otherwise*, changed by ``ARCOPS_QUOTA_REQUESTS``, ``_SESSIONS``, ``_CALLS`` and ``_TASKS`` if these are set.
 
-    Raises `Refused` for what is no whole number from 1 to 10000.
+    Raises `Refused` for a value that is not a whole number from 1 to 10000.
     """
     given: dict[str, int] = {}
     for one in fields(Quotas):
@@ -54,7 +54,7 @@ def read_quotas(environment: Mapping[str, str], otherwise: Quotas) -> Quotas:
 
 
 class Shares:
-    """What callers hold of one thing now, at most *most* each. For one thread."""
+    """How much callers use of one thing now, at most *most* each. For one thread."""
 
     def __init__(self, most: int, what: str) -> None:
         self.most = most
@@ -63,7 +63,7 @@ class Shares:
 
     @contextmanager
     def one(self, caller: str) -> Iterator[None]:
-        """Hold one more while this lasts. Raises `Unavailable` where *caller* holds as many as it may."""
+        """Use one more while this lasts. Raises `Unavailable` if *caller* has reached the limit."""
         self.take(caller)
         try:
             yield
@@ -71,9 +71,9 @@ class Shares:
             self.give(caller)
 
     def take(self, caller: str) -> None:
-        """Hold one more. Raises `Unavailable` where *caller* holds as many as it may."""
+        """Use one more. Raises `Unavailable` if *caller* has reached the limit."""
         if self._held[caller] >= self.most:
-            raise Unavailable(f"you have {self.most} {self._what}, and may have no more at once; try again when one has ended")
+            raise Unavailable(f"you have {self.most} {self._what}, which is the limit; try again when one has ended")
         self._held[caller] += 1
 
     def give(self, caller: str) -> None:
@@ -83,5 +83,5 @@ class Shares:
             del self._held[caller]
 
     def __len__(self) -> int:
-        """How many callers hold something."""
+        """How many callers use something."""
         return sum(1 for held in self._held.values() if held > 0)

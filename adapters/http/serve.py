@@ -1,4 +1,4 @@
-"""The process that serves the front: uvicorn with h11, behind a reading of HTTP that is stricter still (`framing`)."""
+"""The process that serves the front: uvicorn with h11, and before it a stricter reading of HTTP (`framing`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_AT_ONCE = 1000
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens at *host*; port 0 takes a free one. Raises `Unavailable` where the address cannot be had."""
+    """A socket that listens at *host*; port 0 takes a free one. Raises `Unavailable` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,18 +27,18 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(2048)
     except OSError as error:
         listening.close()
-        raise Unavailable(f"nothing can be served at {host}:{port}: {error.strerror or error}") from error
+        raise Unavailable(f"cannot listen at {host}:{port}: {error.strerror or error}; is another program using it?") from error
     return listening
 
 
 def free_port() -> int:
-    """A loopback port that nobody has now."""
+    """A loopback port that is free now."""
     with listen("127.0.0.1", 0) as taken:
         return int(taken.getsockname()[1])
 
 
 def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:
-    """Serve until a signal ends it; what is under way then may take half a minute to seal what it has."""
+    """Serve until a signal ends it. Work in progress then has half a minute to seal what it has."""
     local = is_loopback(bound.host)
     config = uvicorn.Config(
         app,

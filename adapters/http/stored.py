@@ -1,6 +1,6 @@
-"""The store as it can be measured: is it whole at first sight, can it be written, what is in it, how much room is left.
+"""Measurements of the store: does it look whole, can it be written, what is in it, how much room is left.
 
-What cannot be seen is not told as nothing: a store that cannot be read has no numbers.
+What could not be measured is not reported as zero: a store that cannot be read has no numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SHARE = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What is in the store: ``size`` in bytes, once it was weighed; ``checks`` by verdict and policy; ``newest`` if any."""
+    """What is in the store: ``size`` in bytes, once it was measured; ``checks`` by verdict and policy; ``newest`` if any."""
 
     artifacts: int = 0
     size: int | None = None
@@ -34,7 +34,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreLook:
-    """``wrong`` and ``unwritable`` are sentences without folders, or empty; ``stored`` is there only where nothing is wrong."""
+    """``wrong`` and ``unwritable`` are sentences without folders, or empty; ``stored`` is set only if nothing is wrong."""
 
     wrong: str = ""
     unwritable: str = ""
@@ -44,7 +44,7 @@ class StoreLook:
 
 @dataclass(slots=True)
 class StoreWatch:
-    """Looks at the store in ``folder``, which ``memory`` remembers. It makes none: at first there is nothing."""
+    """Looks at the store in ``folder``, which ``memory`` remembers. It creates no store: at first there is nothing."""
 
     folder: Path
     memory: Path | None = None
@@ -58,23 +58,23 @@ class StoreWatch:
         return looked.wrong or looked.unwritable
 
     def look(self, *, weigh: bool = True) -> StoreLook:
-        """The store now. Its size is weighed anew once a minute at most, for that is a walk through all of it."""
+        """The store now. Its size is measured once a minute at most, because that reads the whole folder tree."""
         wrong, stored = "", None
         try:
             stored = self._stored(weigh=weigh) if self._is_there() else Stored()
         except Refused:
-            wrong = "the store is damaged; 'arcops store check' says what is gone"
+            wrong = "the store is damaged; 'arcops store check' says what is missing"
         except (ArcOpsError, OSError):
             wrong = "the store cannot be read"
         free, unwritable = _room(self.folder)
         return StoreLook(wrong=wrong, unwritable=unwritable, free=free, stored=stored)
 
     def _is_there(self) -> bool:
-        """Is there a store? Raises `Refused` where there is none any more."""
+        """Does the store exist? Raises `Refused` if it existed before and does not any more."""
         if (self.folder / "origin").exists():
             return True
         if self.memory is not None and any(one.what.size for one in Memory(self.memory, self.folder).recall()):
-            raise Refused("the store is gone")
+            raise Refused("the store is missing")
         return False
 
     def _stored(self, *, weigh: bool) -> Stored:
@@ -85,7 +85,7 @@ class StoreWatch:
             return Stored(artifacts=store.size, size=self._size, newest=newest[0].at if newest else None, checks=store.totals())
 
     def _weigh(self) -> None:
-        """Weigh the store, where it is time to; whoever asks waits a moment for a small one, and not for a large one."""
+        """Measure the size, if it is time to. The caller waits a moment for a small store, and not for a large one."""
         if time.monotonic() < self._weigh_at or not self._weighing.acquire(blocking=False):
             return
 
@@ -116,13 +116,13 @@ def _weight(folder: Path) -> int:
                 elif entry.is_file(follow_symlinks=False):
                     try:
                         total += entry.stat(follow_symlinks=False).st_size
-                    except FileNotFoundError:  # written whole elsewhere and moved meanwhile
+                    except FileNotFoundError:  # a temporary file that was moved meanwhile
                         continue
     return total
 
 
 def _room(folder: Path) -> tuple[int | None, str]:
-    """Bytes that are free for this user, and why nothing can be written: in the store, or where it would come to lie."""
+    """Bytes that are free for this user, and why nothing can be written: in the store, or in the folder that it will be in."""
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent

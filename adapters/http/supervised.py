@@ -1,6 +1,6 @@
-"""A process that belongs to the server: begun with it, watched, begun again when it falls, and gone when the server goes.
+"""A process that belongs to the server: it starts with the server, is watched, restarted if it ends, and ends with the server.
 
-It may not outlive the server, not even one that is killed; and it may not take all of the machine's memory.
+It must not outlive the server, even if that is killed; and it must not use all of the machine's memory.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Supervised:
-    """``ceiling`` is the most bytes of memory that it and its children may hold; above it they are begun anew.
+    """``ceiling`` is the most bytes of memory for it and its children; above this they are restarted.
 
     ``command`` ends with this process by itself (`foundation.processes.starting.python`); it works in a folder made for it.
-    ``said`` is empty while it runs well, and else what is the matter, in a sentence for probes.
+    ``said`` is empty while it runs well; if not, it is a sentence for probes that says what is wrong.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Supervised:
     log: Path
     ceiling: int
     ready: Callable[[], bool]
-    said: str = "not begun yet"
+    said: str = "not started yet"
     restarts: int = 0
     _process: asyncio.subprocess.Process | None = field(default=None)
     _folders: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -75,23 +75,23 @@ class Supervised:
     async def _begin(self, folder: str) -> None:
         make_private(self.log.parent)
         self._process = await start_beside(self.command, environment=self.environment, folder=folder, log=self.log)
-        self.said = "begun, and does not answer yet"
+        self.said = "started, but does not answer yet"
 
     async def _until_it_falls(self) -> str:
         process = self._process
         if process is None:
-            return "could not be begun"
+            return "could not be started"
         ended = asyncio.ensure_future(process.wait())
         while True:
             await asyncio.wait({ended}, timeout=_LOOK_SECONDS)
             if ended.done():
                 return f"ended with {ended.result()}"
             well = await asyncio.to_thread(self.ready)
-            self.said = "" if well else self.said or "runs, and does not answer"
+            self.said = "" if well else self.said or "runs, but does not answer"
             held = await asyncio.to_thread(memory_of, process.pid)
             if held > self.ceiling:
                 await self._end()
-                return f"held {held} bytes of memory, more than the {self.ceiling} it may"
+                return f"used {held} bytes of memory, more than its limit of {self.ceiling}"
 
     async def _end(self) -> None:
         process, self._process = self._process, None
@@ -102,11 +102,11 @@ class Supervised:
                 process.terminate()
             await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # whatever it left behind
+            os.killpg(process.pid, signal.SIGKILL)  # the children that it left behind
 
 
 def memory_of(leader: int) -> int:
-    """Bytes of memory that the process *leader* and its descendants hold (resident, Linux; elsewhere 0)."""
+    """Bytes of memory of the process *leader* and its descendants (resident, Linux; on other systems 0)."""
     parents: dict[int, int] = {}
     pages: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*"):

@@ -1,7 +1,7 @@
-"""Every request seen once, from outside of everything else: it gets an id, a line in the log, and is counted.
+"""Every request, seen once, outside of everything else: it gets an id, a line in the log, and is counted.
 
-The id is the caller's ``X-Request-Id`` where that is a plain one, and is answered with. Of a request nothing is kept but its
-method, its path and how it was answered: no query, no header, no body.
+The id is the caller's ``X-Request-Id`` if that is a plain one; the answer repeats it. Of a request only its method, its path
+and the status of its answer are kept: no query, no header, no body.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """``app``, watched. ``tell`` is told of every request: its path, and the status that it was answered with."""
+    """``app``, watched. ``tell`` is called for every request, with its path and the status of its answer."""
 
     app: ASGIApp
     tell: Callable[[str, int], None]
@@ -60,14 +60,14 @@ class Watched:
     def _write(self, scope: Scope, status: int, seconds: float) -> None:
         path = scope["path"]
         if status == 200 and (path in HEALTH or path == METRICS):
-            return  # asked every few seconds, and nothing to tell
+            return  # probes are called every few seconds, and there is nothing to report
         method, shown = scope["method"][:20], _shown(path)
         known = {"method": method, "path": shown, "status": status, "seconds": round(seconds, 3)}
         _log.info("%s %s: %s", method, shown, status or "no answer", extra={"known": known})
 
 
 def _shown(path: str) -> str:
-    """What of *path* is written down: nothing behind what a caller may have meant for a query, and no whole address."""
+    """The part of *path* for the log: nothing after what may be meant as a query, and no whole address."""
     if not path.startswith("/"):
         return "(no path)"
     return re.split(r"[?#]|%3[fF]|%23", path, maxsplit=1)[0][:_MOST_PATH]

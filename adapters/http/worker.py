@@ -1,8 +1,8 @@
-"""Prefect's worker on this machine: put our deployments and automations to Prefect, then work on them.
+"""Prefect's worker on this machine: create our deployments and automations in Prefect, then work on them.
 
-It begins as a child of the server (`adapters.http.prefect`). Everything that it puts may be put again, so a worker that falls
-and is begun anew changes nothing. The pool says how a run begins: isolated, as every process of ours; so a folder of somebody's
-with a package named ``flows`` runs nowhere in our place.
+It starts as a child of the server (`adapters.http.prefect`). Everything that it creates may be created again, so a restart
+changes nothing. The work pool says how a run starts: isolated, as every process of ours. So a folder with a package of its own
+named ``flows`` cannot run in place of ours.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WAIT_SECONDS = 120.0
 
 
 def main() -> None:
-    """Wait for the server, put everything, and hand this process over to the worker."""
+    """Wait for the server, create everything, and give this process to the worker."""
     _wait(os.environ["PREFECT_API_URL"])
     with empty_folder() as folder:
         pool = _Pool(folder)
@@ -35,13 +35,13 @@ def main() -> None:
         _prefect(folder, "deploy", "--all", "--prefect-file", str(put))
     automations = import_module("flows.prefect.automations")
     asyncio.run(automations.apply())
-    print("arcops: deployments and automations are put", flush=True)
+    print("arcops: deployments and automations are created", flush=True)
     command = python("prefect", "--no-prompt", "worker", "start", "--pool", POOL, "--type", "process")
     become(command, environment=environments.of_sealer(os.environ), folder="/")
 
 
 class _Pool:
-    """The work pool, whose runs begin with our own command."""
+    """The work pool, whose runs start with our own command."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -49,7 +49,7 @@ class _Pool:
         self._template.write_text(json.dumps(template()))
 
     def update(self) -> bool:
-        """Tell a pool that is there how its runs begin. Is it there?"""
+        """Tell an existing pool how its runs start. Does it exist?"""
         if _asked(self._folder, "work-pool", "inspect", POOL, quiet=True):
             return False
         _prefect(self._folder, "work-pool", "update", POOL, "--base-job-template", str(self._template))
@@ -60,7 +60,7 @@ class _Pool:
 
 
 def template() -> dict[str, Any]:
-    """Prefect's own template of jobs that are processes, with the command by which a run of ours begins."""
+    """Prefect's own job template for processes, with the command that starts our runs."""
     process = import_module("prefect.workers.process")
     made: dict[str, Any] = process.ProcessWorker.get_default_base_job_template()
     made["variables"]["properties"]["command"]["default"] = shlex.join(python("prefect.engine"))
@@ -68,7 +68,7 @@ def template() -> dict[str, Any]:
 
 
 def prefect_file() -> Path:
-    """Our ``prefect.yaml``: beside the packages in a checkout, inside of `flows` where they were installed."""
+    """Our ``prefect.yaml``: beside the packages in a checkout, inside `flows` in an installation."""
     flows = Path(str(import_module("flows").__file__)).parent
     return next(path for path in (flows / "prefect.yaml", flows.parent / "prefect.yaml") if path.is_file())
 
@@ -79,7 +79,7 @@ def _prefect(folder: str, *words: str) -> None:
 
 
 def _asked(folder: str, *words: str, quiet: bool = False) -> int:
-    """The exit code of Prefect's command line, which is told how to reach the server and no secret of ours."""
+    """The exit code of Prefect's command line. It is told how to reach the server, and none of our secrets."""
     command = python("prefect", "--no-prompt", *words)
     return run(command, environment=environments.of_client(os.environ), folder=folder, quiet=quiet)
 

@@ -1,4 +1,4 @@
-"""What a tool came to, as the protocol carries it."""
+"""The result of a tool, as the protocol carries it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from capabilities.contract import Tool
 
 
 def answered(tool: Tool[Any, Any], answer: object) -> types.CallToolResult:
-    """The result that carries *answer*: its values for programs, and the same as text for models that read."""
+    """The result with *answer*: as values for programs, and the same as text for models that read."""
     values: Any = to_json(answer, tool.answer)
     text = json.dumps(values, ensure_ascii=False)
     headline = _headline(values)
@@ -26,7 +26,7 @@ def as_text(result: types.CallToolResult) -> str:
 
 
 def _headline(values: Any) -> str:
-    """One line for who reads only the first: the verdict, on what, by which artifact."""
+    """One line for clients that read only the first: the verdict, on what, and the artifact."""
     report = values.get("report")
     if not isinstance(report, dict):
         return ""

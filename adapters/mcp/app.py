@@ -39,9 +39,9 @@ class McpEndpoint:
 
 
 def endpoint(place: Place, *, resource: str, door: Door) -> McpEndpoint:
-    """The MCP endpoint at *place*, for who *door* lets in. *resource* is the URL that clients know it by."""
+    """The MCP endpoint at *place*, for callers that *door* lets in. *resource* is its URL for clients."""
     work = Work(long=place.settings.workers)
-    # Without tokens it is not known who asks, so no caller is offered what changes whom this place believes.
+    # Without tokens the caller is not known, so no caller is offered what changes whose signatures count here.
     tools = offered(place, trusting=door.tokens is not None)
     server = build(tools, place, work, allow=permit, owner=owner, hide=True, quotas=door.quotas)
     return over_http(server, work, resource=resource, door=door)
@@ -55,7 +55,7 @@ def over_http(
     door: Door,
     retry_ms: int | None = None,
 ) -> McpEndpoint:
-    """The endpoint that serves *server*, whose tools are at work in *work*.
+    """The endpoint that serves *server*, whose tools run in *work*.
 
     A client of 2025-11-25 whose stream broke asks for what it missed, after ``retry_ms``. The front has checked Host and Origin
     before; the SDK's own check of them would need every name twice.
@@ -85,14 +85,14 @@ def over_http(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Owned:
-    """Tells the SDK who calls, so that a session of 2025-11-25 answers only to whoever opened it."""
+    """Tells the SDK who calls, so that a session of 2025-11-25 answers only to the caller who opened it."""
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller: Caller | None = scope.get(CALLER)
         if caller is not None and caller.id:
-            seen = AccessToken(token="", client_id=caller.id, scopes=sorted(caller.scopes))  # the token itself stays outside
+            seen = AccessToken(token="", client_id=caller.id, scopes=sorted(caller.scopes))  # without the token itself
             scope["user"] = AuthenticatedUser(seen)
         await self.app(scope, receive, send)
 
@@ -105,12 +105,12 @@ async def _running(manager: EventSessions, work: Work) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            # What is at work seals what it has; that takes a moment, and must not hold up the loop meanwhile.
+            # Running work seals what it has; that takes a moment, and must not block the loop meanwhile.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(work.close)
 
 
 def owner(ctx: ServerRequestContext[Any, Any]) -> str:
-    """Who calls, so that nobody else sees his tasks."""
+    """Who calls, so that no other caller sees their tasks."""
     request: Any = ctx.request
     return str(request.scope[CALLER].id) if request is not None and CALLER in request.scope else ""

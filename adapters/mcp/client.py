@@ -1,6 +1,6 @@
-"""A tool called at another ArcOps: the same ask, the same answer, the same errors as here.
+"""A tool called at another ArcOps server: the same ask, the same answer, the same errors as here.
 
-Imported only where a server is named. A long tool is a task there, so that stopping it here still brings its RED report.
+Imported only if a server is named. A long tool is a task there, so stopping it here still brings its RED report.
 """
 
 from __future__ import annotations
@@ -61,18 +61,18 @@ def call(
 ) -> B:
     """The answer of *tool* at the server *url*.
 
-    The token of ``ARCOPS_TOKEN`` or of the file ``ARCOPS_TOKEN_FILE`` goes with it, but never in the clear to another machine;
-    to a server that this user runs here, its own secret goes (`foundation.nearby`).
-    Raises what the tool raises there, and `Unavailable` where no server answers.
+    The token of ``ARCOPS_TOKEN`` or of the file ``ARCOPS_TOKEN_FILE`` is sent with it, but never unencrypted to another
+    machine. A server that this user runs here gets its own secret (`foundation.nearby`). Raises what the tool raises there, and
+    `Unavailable` if no server answers.
     """
     endpoint, headers = _endpoint(url, settings), _headers(environment)
     if not headers:
         endpoint, headers = _opened(endpoint, settings)
     to = plain(endpoint, _PURPOSE)
     if headers and to.in_the_clear:
-        raise Refused(f"{url} is not https, so the token would cross the network in the clear; use https")
+        raise Refused(f"{url} is not https, so the token would cross the network unencrypted; use https")
     if to.here:
-        ask = with_paths(ask, lambda path, use: path.absolute())  # the server stands elsewhere on the same disks
+        ask = with_paths(ask, lambda path, use: path.absolute())  # the server has the same disks, but another working folder
     arguments = cast(dict[str, Any], to_json(ask))
     with _understood(endpoint):
         result = asyncio.run(_call(endpoint, settings.tier, headers, tool, arguments, stop, progress))
@@ -81,7 +81,7 @@ def call(
     try:
         return from_json(tool.answer, json.dumps(result.structured_content))
     except Refused as error:
-        raise Unavailable(f"the server at {endpoint} answered what this version of arcops cannot read: {error}") from error
+        raise Unavailable(f"this version of arcops cannot read the answer of the server at {endpoint}: {error}") from error
 
 
 def _endpoint(url: str, settings: Settings) -> str:
@@ -104,7 +104,7 @@ def _headers(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _opened(endpoint: str, settings: Settings) -> tuple[str, dict[str, str]]:
-    """*endpoint* and what opens it, if this user runs the server there. A name becomes the address that it listens at."""
+    """*endpoint*, and its secret if this user runs the server there. A host name becomes the address that it listens at."""
     found = find(settings.cache, endpoint)
     if found is None:
         return endpoint, {}
@@ -148,12 +148,12 @@ async def _call(
 
 
 def _is_a_task(extensions: Sequence[_Tasks]) -> bool:
-    """Is the call a task by now? Then its own resolver sees to the stop, and waits for the report."""
+    """Is the call a task by now? Then the task's own code handles the stop, and waits for the report."""
     return any(one.holds for one in extensions)
 
 
 class _Handle(types.Result):
-    """What a server answers in place of a long tool's result (extension of 2026-07-28)."""
+    """What a server answers instead of a long tool's result (extension of 2026-07-28)."""
 
     result_type: Literal["task"] = "task"
     task_id: str = Field(alias="taskId")
@@ -161,7 +161,7 @@ class _Handle(types.Result):
 
 
 class _State(types.Result):
-    """What ``tasks/get`` answers."""
+    """The answer of ``tasks/get``."""
 
     result_type: str | None = None
     status: str
@@ -181,7 +181,7 @@ class _Cancel(types.Request[TaskParams, Literal["tasks/cancel"]]):
 
 
 class _Tasks(ClientExtension):
-    """Waits for a task, tells how far it is, and passes a stop on."""
+    """Waits for a task, reports its progress, and passes a stop on."""
 
     identifier = EXTENSION
 
@@ -210,7 +210,7 @@ class _Tasks(ClientExtension):
                 raise Stopped("the run was stopped at the server")
             if state.status != "working":
                 raise Unavailable(
-                    f"the server says of the task {handle.task_id[:100]}: {state.status}: {state.status_message[:500]}"
+                    f"the server says about the task {handle.task_id[:100]}: {state.status}: {state.status_message[:500]}"
                 )
             at = (state.meta or {}).get(PROGRESS)
             if isinstance(at, list) and len(at) == 2:
@@ -227,7 +227,7 @@ class _Tasks(ClientExtension):
 
 @contextmanager
 def _understood(endpoint: str) -> Iterator[None]:
-    """Failures of the way to the server as the errors that a command shows."""
+    """Turns failures to reach the server into the errors that a command shows."""
     try:
         yield
     except BaseExceptionGroup as group:
@@ -256,4 +256,4 @@ def _as_ours(error: BaseException, endpoint: str) -> BaseException:
         return Unavailable(
             f"no ArcOps server answers at {endpoint} ({type(error).__name__}: {str(error)[:300]}); is it running there?"
         )
-    return Broken(f"the server at {endpoint} answered what was not expected: {type(error).__name__}: {str(error)[:300]}")
+    return Broken(f"the server at {endpoint} gave an unexpected answer: {type(error).__name__}: {str(error)[:300]}")

@@ -1,7 +1,7 @@
-"""Errors across MCP: what a tool raised here is raised there as the same class, with the same sentence.
+"""Errors across MCP: what a tool raised at the server is raised here as the same class, with the same sentence.
 
 A tool's error is a result with ``isError``, for the model to read; its kind is in ``_meta``, for programs. Over HTTP the
-sentences name no folder of the server's own. Of a task, what broke in the server itself is no result: the task has failed.
+sentences show no folder of the server. If the server itself breaks during a task, that is no result: the task has failed.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _MOST = 4000
 
 
 def as_result(error: Exception, hidden: Settings | None) -> types.CallToolResult:
-    """The result that tells of *error*; *hidden* are the settings whose folders it must not name."""
+    """The result that reports *error*; *hidden* are the settings whose folders it must not show."""
     kind, text = _said(error)
     if kind == "broken":
-        _log.error("a tool broke", exc_info=error)  # the caller learns its kind alone, and whoever runs the server the rest
+        _log.error("a tool broke", exc_info=error)  # the caller learns only the kind of error, and the operator the rest
     if hidden is not None:
         text = without_folders(text, hidden)
     return types.CallToolResult(content=[types.TextContent(type="text", text=text[:_MOST])], is_error=True, _meta={KIND: kind})
 
 
 def as_error(result: types.CallToolResult) -> ArcOpsError:
-    """The error that *result* tells of."""
+    """The error that *result* reports."""
     text = " ".join(item.text for item in result.content if isinstance(item, types.TextContent)) or "the server said nothing"
     meta: Mapping[str, object] = result.meta or {}
     kind = meta.get(KIND)
@@ -51,7 +51,7 @@ def as_error(result: types.CallToolResult) -> ArcOpsError:
 
 
 def as_failure(error: Exception, hidden: Settings | None) -> dict[str, Any] | None:
-    """The JSON-RPC error that tells of *error* where it is the server's own and no tool's answer, else nothing."""
+    """The JSON-RPC error that reports *error* if it is the server's own and not a tool's answer, else ``None``."""
     kind, text = _said(error)
     if _KINDS[kind] is not Broken:
         return None
@@ -61,7 +61,7 @@ def as_failure(error: Exception, hidden: Settings | None) -> dict[str, Any] | No
 
 
 def as_raised(failure: Mapping[str, Any]) -> ArcOpsError:
-    """The error that a task failed with. Only a server of ours says which of ours it was."""
+    """The error that a task failed with. Only our own server says which of our errors it was."""
     data = failure.get("data")
     kind = data.get(KIND) if isinstance(data, Mapping) else None
     text = str(failure.get("message", ""))[:_MOST] or "the server did not say why"
@@ -70,7 +70,7 @@ def as_raised(failure: Mapping[str, Any]) -> ArcOpsError:
 
 def _said(error: Exception) -> tuple[str, str]:
     named = {known: kind for kind, known in _KINDS.items()}
-    for kin in type(error).__mro__:  # an error of a class of its own goes by the nearest that is known
+    for kin in type(error).__mro__:  # an error of another class is reported as the nearest known class
         if kin in named:
             return named[kin], str(error)
     if isinstance(error, ArcOpsError):

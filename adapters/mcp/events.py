@@ -1,7 +1,7 @@
 """What was sent in sessions of 2025-11-25, kept for a while, so that a client whose stream broke gets what it missed.
 
-The SDK asks one store for all sessions and names streams by request ids, which every client begins to count at one; so each
-session gets a store of its own here, or a guessed id would show another session's answers. They share one budget of memory.
+The SDK uses one store for all sessions and names streams by request ids, which every client counts from one. So each session
+gets its own store here; otherwise a guessed id would show another session's answers. They share one budget of memory.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Budget:
             self._held -= oldest.size
 
     def event(self, session: int, number: int) -> _Event | None:
-        """An event, where it is still kept."""
+        """An event, if it is still kept."""
         return self._events.get((session, number))
 
 
@@ -89,13 +89,13 @@ class _Session(EventStore):
 
 
 class _TooMany(Exception):
-    """This caller has as many sessions as it may."""
+    """This caller has reached the limit of sessions."""
 
 
 class EventSessions(StreamableHTTPSessionManager):
-    """The SDK's manager of sessions, each with events of its own: it reads ``event_store`` once for each that it opens.
+    """The SDK's manager of sessions, with separate events for each: it reads ``event_store`` once for each session it opens.
 
-    One caller has at most *most_each* of them; the next is answered 429.
+    One caller has at most *most_each* sessions; the next is answered 429.
     """
 
     def __init__(self, *words: Any, most_each: int, **more: Any) -> None:
@@ -113,7 +113,7 @@ class EventSessions(StreamableHTTPSessionManager):
         try:
             await super()._handle_stateful_request(scope, receive, send)
         except _TooMany:  # raised before anything was answered
-            said = f"you have {self._most_each} sessions open, and may have no more at once; end one, or wait for half an hour"
+            said = f"you have {self._most_each} sessions open, which is the limit; end one, or wait for half an hour"
             error = {"jsonrpc": "2.0", "id": None, "error": {"code": INTERNAL_ERROR, "message": said}}
             await JSONResponse(error, status_code=429, headers={"Retry-After": str(RETRY_SECONDS)})(scope, receive, send)
 
@@ -123,4 +123,4 @@ class EventSessions(StreamableHTTPSessionManager):
 
     @event_store.setter
     def event_store(self, store: EventStore | None) -> None:
-        """Nothing: the SDK sets what it was given, and it is given none."""
+        """Does nothing: the SDK sets the store that it was given, and it is given no store."""

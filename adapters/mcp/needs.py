@@ -1,6 +1,6 @@
-"""Which scopes an MCP message takes: before it is read as a call by the front, and once more of the ask that it became.
+"""Which scopes an MCP message needs: the front reads them from the message, and the tool's ask is checked again.
 
-What cannot be read in one way only takes none: it is refused.
+A message that can be read in more than one way is refused.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from foundation.tokens import PREFIX, Caller
 
 
 def needed_by_call(body: bytes) -> tuple[Scope, ...]:
-    """The scopes that an MCP message takes: those of what it asks a tool for, and read for everything else.
+    """The scopes that an MCP message needs: those of the tool call in it, or read for any other message.
 
-    Raises `Refused` for what is no message, or can be read in more than one way.
+    Raises `Refused` if it is not a message, or can be read in more than one way.
     """
     if not body:
         return (Scope.READ,)
@@ -39,16 +39,16 @@ def needed_by_call(body: bytes) -> tuple[Scope, ...]:
 
 
 def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any) -> None:
-    """Raises `Refused` where the caller of this request lacks a scope that *ask*, as it was understood, takes."""
-    request: Any = ctx.request  # none over standard streams, where the client is this user
+    """Raises `Refused` if the caller of this request lacks a scope that *ask*, as it was understood, needs."""
+    request: Any = ctx.request  # ``None`` over standard streams, whose client is this user
     caller: Caller | None = request.scope.get(CALLER) if request is not None else None
     lacking = [one.value for one in tool.scopes(ask) if caller is not None and one.value not in caller.scopes]
     if lacking:
-        raise Refused(f"this takes the scope {PREFIX}{lacking[0]}, which the token does not grant")
+        raise Refused(f"this needs the scope {PREFIX}{lacking[0]}, which the token does not grant")
 
 
 def _needed(tool: Tool[Any, Any], arguments: object) -> tuple[Scope, ...]:
     try:
         return tool.scopes(from_json(tool.ask, json.dumps(arguments or {})))
     except (ArcOpsError, ValueError, RecursionError):
-        return (tool.scope,)  # it is no ask of this tool, and is answered as such
+        return (tool.scope,)  # it is not an ask of this tool, and the tool's call says so

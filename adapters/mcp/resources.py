@@ -1,6 +1,6 @@
-"""Resources: what is in the store, and what the gates, policies and schemas say of themselves.
+"""Resources: what is in the store, and what the gates, policies and schemas say about themselves.
 
-Everything under a digest never changes, so it may be cached for ever; what is listed may be another tomorrow.
+Everything under a digest never changes, so it may be cached for ever; lists may change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _JSON, _MARKDOWN, _YAML = "application/json", "text/markdown", "application/yaml
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What a resource holds, and for how many milliseconds it stays so."""
+    """The content of a resource, and for how many milliseconds it stays the same."""
 
     text: str
     type: str
@@ -93,11 +93,11 @@ def templates() -> list[types.ResourceTemplate]:
 
 
 def read(uri: str, at: Place) -> Read:
-    """The resource *uri*. Raises `Refused` where there is none."""
+    """The resource *uri*. Raises `Refused` if it does not exist."""
     kind, _, name = uri.removeprefix(SCHEME).partition("/")
     reader = _READERS.get(kind) if uri.startswith(SCHEME) else None
     if reader is None or not name:
-        raise Refused(f"there is no resource {uri[:200]!r}; 'resources/list' and 'resources/templates/list' name what there is")
+        raise Refused(f"there is no resource {uri[:200]!r}; 'resources/list' and 'resources/templates/list' list what there is")
     return reader(name, at)
 
 

@@ -17,11 +17,11 @@ _STRICT = ConfigDict(alias_generator=name_on_the_wire, extra="forbid", strict=Tr
 
 
 def schema(kind: type[object], mode: JsonSchemaMode) -> dict[str, Any]:
-    """The schema of *kind* as it is asked with (``validation``) or answered with (``serialization``).
+    """The schema of *kind* as an ask (``validation``) or as an answer (``serialization``).
 
     It describes what `artifacts.wire` accepts and writes; the docstrings under the fields are its descriptions.
     """
-    return _schema(kind, mode)  # type: ignore[arg-type]  # every class is hashable; mypy does not believe it of a dataclass's
+    return _schema(kind, mode)  # type: ignore[arg-type]  # every class is hashable, but mypy rejects a dataclass's
 
 
 @cache

@@ -1,6 +1,6 @@
-"""The server: every capability as a tool, what the store and the gates hold as resources, and the prompts.
+"""The server: every capability as a tool, the content of the store and the gates as resources, and the prompts.
 
-One server object serves both eras of the protocol; what differs between them is the SDK's business.
+One server object serves both eras of the protocol; the SDK handles the differences.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json
 from capabilities.catalogue import all_tools
-from capabilities.contract import Scope, Tool, not_from_afar
+from capabilities.contract import Scope, Tool, not_for_remote
 from capabilities.place import Place
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
@@ -42,7 +42,7 @@ Gate = Callable[[Context, Tool[Any, Any], Any], None]
 
 INSTRUCTIONS = """ArcOps says whether a model, a cluster or a client configuration is ready, trusted and safe: GREEN, AMBER,
 RED. What could not be seen is never GREEN. `check_model` judges and leaves a signed artifact; `verify_artifact` checks one
-offline; `explain_rule` says why a rule exists and how to mend what it found."""
+offline; `explain_rule` says why a rule exists and how to fix what it found."""
 _EVERY_SECONDS = 0.25
 
 
@@ -58,13 +58,13 @@ def build(
 ) -> Server[Any]:
     """The server of *tools* at *place*.
 
-    ``allow`` raises `Refused` where the caller may not ask a tool for this; ``owner`` names the caller, whose tasks nobody else
-    sees; ``hide`` keeps the server's folders out of error messages. ``quotas`` are the most calls and tasks of one caller.
+    ``allow`` raises `Refused` if the caller may not send a tool this ask; ``owner`` names the caller, and no other caller sees
+    their tasks; ``hide`` keeps the server's folders out of error messages. ``quotas`` limit the calls and tasks of one caller.
     """
-    place = replace(place, own=False)  # whoever calls here, it is no person at this machine's command line
+    place = replace(place, own=False)  # a caller here is not a person at this machine's command line
     by_name = {tool.name: tool for tool in tools}
     shown = [_as_tool(tool) for tool in tools]
-    calls = Shares(quotas.calls, "calls under way or waiting")
+    calls = Shares(quotas.calls, "calls running or waiting")
     tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None, most_each=quotas.tasks)
 
     async def list_tools(ctx: Context, params: object) -> types.ListToolsResult:
@@ -83,8 +83,8 @@ def build(
         if tool is None:
             unbegun(UNKNOWN, Refused("there is no such tool"), work.tell)
             if any(one.name == params.name and one.scope is Scope.TRUST for one in all_tools()):
-                return as_result(Refused(not_from_afar(params.name)), None)
-            raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' names them")
+                return as_result(Refused(not_for_remote(params.name)), None)
+            raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' lists them")
         hidden = place.settings if hide else None
         who = owner(ctx)
         try:
@@ -106,7 +106,7 @@ def build(
             unbegun(tool.name, error, work.tell)
             return as_result(error, hidden)
         loop = asyncio.get_running_loop()
-        begun.add_done_callback(lambda _: _soon(loop, calls, who))  # also where the caller went away and its work goes on
+        begun.add_done_callback(lambda _: _soon(loop, calls, who))  # also if the caller went away and its work goes on
         try:
             answer = await work.finish(begun, at.stop)
         except Exception as error:
@@ -187,7 +187,7 @@ def build(
 
 
 def _soon(loop: asyncio.AbstractEventLoop, calls: Shares, who: str) -> None:
-    """Give a call back in the loop's own thread; where the loop has ended, there is nothing to give back to."""
+    """Give a call back in the loop's own thread; if the loop has ended, there is nothing to give back to."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(calls.give, who)
 
@@ -224,13 +224,13 @@ def _as_prompt(one: prompts.Prompt) -> types.Prompt:
 def _asked(ctx: Context) -> tuple[str, str]:
     """What asks for this: its W3C traceparent (in the message, or else in the header), and the id of the HTTP request."""
     meta: Any = ctx.meta or {}
-    request: Any = ctx.request  # none over standard streams
+    request: Any = ctx.request  # ``None`` over standard streams
     parent = meta.get("traceparent") or (request.headers.get("traceparent") if request is not None else "")
     return parent if isinstance(parent, str) else "", str(request.scope.get(REQUEST, "")) if request is not None else ""
 
 
 def _reporter(ctx: Context) -> Callable[[int, int], None]:
-    """Progress from a tool's thread to the client that waits for it, not more often than it can be read."""
+    """Progress from a tool's thread to the client that waits for it, not more often than the client can read it."""
     loop = anyio.lowlevel.current_token()
     last = 0.0
 
@@ -242,7 +242,7 @@ def _reporter(ctx: Context) -> Callable[[int, int], None]:
             try:
                 anyio.from_thread.run(ctx.session.report_progress, float(done), float(total), None, token=loop)
             except (RuntimeError, anyio.ClosedResourceError, anyio.BrokenResourceError):
-                raise Stopped("nobody waits for this run any more") from None
+                raise Stopped("the client no longer waits for this run") from None
 
     return progress
 
@@ -252,7 +252,7 @@ def _version() -> str:
 
     try:
         return version("arcops")
-    except PackageNotFoundError:  # run from a checkout that nobody installed
+    except PackageNotFoundError:  # run from a checkout without an installation
         return "0.0.0"
 
 

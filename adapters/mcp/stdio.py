@@ -12,7 +12,7 @@ from capabilities.work import Work
 
 
 def serve(place: Place) -> None:
-    """Serve until the client goes. What is at work then is told to stop, and seals what it has."""
+    """Serve until the client goes. Running work is then stopped, and seals what it has."""
     work = Work(long=place.settings.workers)
     try:
         anyio.run(_serve, place, work)

@@ -1,7 +1,7 @@
-"""The tasks extension: a long tool answered by a handle at once, and asked for its result later.
+"""The tasks extension: a long tool is answered by a handle at once, and its result is fetched later.
 
-Specification: extension ``io.modelcontextprotocol/tasks`` of 2026-07-28. Where a Prefect API is configured, the task's id is
-the id of the flow run, and what is known of it survives this server: a note beside the cache says which tool asked what.
+Specification: extension ``io.modelcontextprotocol/tasks`` of 2026-07-28. If a Prefect API is configured, the task's id is the
+id of the flow run, and the task survives this server: a note beside the cache says which tool was called, with which ask.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ PROGRESS = "dev.arcops/progress"
 """In ``_meta`` of a task's state: bytes done, and bytes in all."""
 KEPT_MS = 7 * 24 * 3600 * 1000
 HERE_MS = 3600 * 1000
-"""How long a task is known after its last change: as a run of Prefect, and where it is work of this process."""
+"""How long a task is known after its last change, both as a run of Prefect and as work of this process."""
 POLL_MS = 1000
 ACCOUNT_LOOKS = 180
-"""How often a run that has ended is looked at for its artifact before it counts as having none."""
+"""How often the artifact of an ended run is looked for before the run counts as having none."""
 _MOST = 1000
 _MOST_NOTE = 256 * 1024
 
@@ -53,20 +53,20 @@ Context = ServerRequestContext[Any, Any]
 
 
 class TaskParams(types.RequestParams):
-    """Which task is meant."""
+    """The task that is meant."""
 
     task_id: str = Field(alias="taskId", min_length=1, max_length=100)
 
 
 class UpdateParams(TaskParams):
-    """Answers to what a task asked; ours ask nothing."""
+    """Answers to a task's questions; our tasks ask no questions."""
 
     input_responses: dict[str, Any] = Field(alias="inputResponses", default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Task:
-    """One task. ``future`` is its work where that is done here; else it is a run of Prefect, begun with ``parameters``."""
+    """One task. ``future`` is its work if that is done here; if not, it is a run of Prefect, begun with ``parameters``."""
 
     id: str
     tool: Tool[Any, Any]
@@ -84,17 +84,17 @@ class _Task:
 
 
 def _admit(ctx: Context, params: TaskParams) -> None:
-    """Raises where this request may not ask about tasks: in another era, under another name, without the extension."""
+    """Raises if this request may not ask about tasks: it has another era, another name, or not the extension."""
     if ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
         raise MCPError(types.METHOD_NOT_FOUND, "Method not found", data=ctx.method)
-    request = ctx.request  # none over standard streams, where nobody routes by headers
+    request = ctx.request  # ``None`` over standard streams, which do not route by headers
     if request is not None and decode_header_value(request.headers.get(MCP_NAME_HEADER)) != params.task_id:
         raise MCPError(types.HEADER_MISMATCH, f"the header {MCP_NAME_HEADER} does not name the task that the body names")
     require_client_extension(ctx, EXTENSION)
 
 
 class Tasks:
-    """The tasks of this server, each seen only by who began it."""
+    """The tasks of this server, each seen only by the caller who began it."""
 
     def __init__(
         self, tools: Mapping[str, Tool[Any, Any]], place: Place, work: Work, *, hidden: Settings | None, most_each: int
@@ -138,7 +138,7 @@ class Tasks:
         server.add_request_handler("tasks/cancel", TaskParams, cancel)
 
     async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str) -> dict[str, Any]:
-        """Begin *tool*, and give the handle. Raises what the tool raises before its work begins."""
+        """Begin *tool*, and return the handle. Raises what the tool raises before its work begins."""
         now = datetime.now(UTC)
         self._make_room(now, owner)
         deployed = tool.deployed if self._place.settings.prefect_api else None
@@ -164,25 +164,25 @@ class Tasks:
         return {"resultType": "task", **self._head(made, "working")}
 
     def _make_room(self, now: datetime, owner: str) -> None:
-        """Forget what may be forgotten: what ended an hour ago, and of a caller who has all that one may, what ended first.
+        """Forget what may be forgotten: tasks that ended an hour ago; at a caller's limit, also the first that ended.
 
-        Raises `Unavailable` where too many tasks of this caller are under way, or too many results are still owed to all.
+        Raises `Unavailable` if this caller has too many running tasks, or if too many results are still kept for all callers.
         """
         for old in [one for one in self._known.values() if one.future is None or one.future.done()]:
             if now - old.updated > timedelta(milliseconds=HERE_MS):
-                del self._known[old.id]  # one that is a run of Prefect is found again by its note
+                del self._known[old.id]  # if it is a run of Prefect, its note finds it again
         own = [one for one in self._known.values() if one.owner == owner]
         if len(own) >= self._most_each:
             ended = [one for one in own if one.said or (one.future is not None and one.future.done())]
             if not ended:
-                raise Unavailable(f"you have {self._most_each} tasks under way, and may have no more at once; try again later")
+                raise Unavailable(f"you have {self._most_each} tasks running, which is the limit; try again later")
             del self._known[min(ended, key=lambda one: one.updated).id]
         if len(self._known) >= _MOST:
-            raise Unavailable(f"{_MOST} tasks are under way or keep their results for an hour; try again later")
+            raise Unavailable(f"{_MOST} tasks are running or keep their results for an hour; try again later")
 
     def _find(self, task_id: str, owner: str) -> _Task:
         task = self._known.get(task_id) or self._noted(task_id)
-        if task is None or task.owner != owner:  # of another's task nothing is told, not even that it exists
+        if task is None or task.owner != owner:  # nothing is said about another caller's task, not even that it exists
             raise MCPError(types.INVALID_PARAMS, f"there is no task {task_id[:100]!r}; it may have ended too long ago")
         return task
 
@@ -197,7 +197,7 @@ class Tasks:
 
         try:
             run = await look_up(task.id)
-        except Unavailable as error:  # what cannot be asked now has not ended for that
+        except Unavailable as error:  # a run whose state cannot be read now may still be running
             task.message = str(error)
             return self._head(task, "working")
         except ArcOpsError as error:
@@ -207,7 +207,7 @@ class Tasks:
             if not run.ended:
                 return self._head(task, "working")
             if not run.artifact and task.patience > 0:
-                # What accounts for a run that could not leave one takes a moment; until then nobody can say what it came to.
+                # The flow that accounts for a run without an artifact takes a moment; until then the result is not known.
                 task.patience -= 1
                 return self._head(task, "working")
             deployed = task.tool.deployed
@@ -240,7 +240,7 @@ class Tasks:
             return
         if task.future is not None:
             task.at.stop.set()
-            if task.future.cancel():  # it still waited for its turn, and now it never gets one
+            if task.future.cancel():  # it still waited for its turn, and now never gets it
                 task.updated, task.message = datetime.now(UTC), "It was stopped before it began."
                 task.said = self._head(task, "cancelled")
             return
@@ -272,14 +272,14 @@ class Tasks:
         }
         text = json.dumps(note).encode()
         if len(text) > _MOST_NOTE:
-            raise Refused(f"what is asked for takes {len(text)} bytes, and a task takes at most {_MOST_NOTE}")
+            raise Refused(f"this ask has {len(text)} bytes, and a task takes at most {_MOST_NOTE}")
         replace_whole(folder / f"{task.id}.json", text, mode=0o600)
         for old in folder.glob("*.json"):
             if task.created.timestamp() - old.stat().st_mtime > KEPT_MS / 1000:
                 old.unlink(missing_ok=True)
 
     def _noted(self, task_id: str) -> _Task | None:
-        """A run of Prefect that an earlier life of this server began."""
+        """A run of Prefect that an earlier start of this server began."""
         try:
             name = f"{uuid.UUID(task_id)}.json"
             note = json.loads(read_file(self._place.settings.cache / "tasks" / name, _MOST_NOTE))

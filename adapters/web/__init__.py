@@ -1,1 +1,1 @@
-"""The evidence pages: what the store keeps, in a browser. A view over the same tools as every door, and nothing of its own."""
+"""The evidence pages: the content of the store, in a browser. A view over the same tools as every door, and nothing more."""

@@ -1,4 +1,4 @@
-"""The pages alone, as an application: what a front of several doors mounts as routes, served by itself."""
+"""The pages alone, as an application: a front of several doors mounts them as routes; this serves them by themselves."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from capabilities.place import Place
 
 
 def site(place: Callable[[], Place]) -> Starlette:
-    """An application that serves only the pages. It checks no host name and nobody's identity: that is its front's part."""
+    """An application that serves only the pages. It checks no host name and no caller: the front in front of it must."""
     return Starlette(routes=routes(place), exception_handlers={404: error_page, 405: error_page})

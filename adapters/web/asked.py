@@ -1,4 +1,4 @@
-"""What a query string asks for, read strictly: a value that cannot be understood is a problem, never another question."""
+"""Reads a query string strictly: a value that cannot be understood is an error, and never ignored."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class ListingAsked:
     page: int
 
     def link(self, **changes: str) -> str:
-        """The query string of this listing with *changes*; an empty value drops its name."""
+        """The query string of this listing with *changes*; an empty value removes its name."""
         values = {**self.typed, **changes}
         return "?" + urlencode({name: value for name, value in values.items() if value})
 
 
 def listing(query: Mapping[str, str]) -> ListingAsked:
-    """The listing that *query* asks for. Raises `Problem` (400) naming the value that cannot be understood."""
+    """The listing that *query* asks for. Raises `Problem` (400), which names the value that cannot be understood."""
     typed = {name: text(query, name) for name in _NAMES}
     begin, end = _day(typed, "from"), _day(typed, "to")
     page = number(query, "page", 1, most=_MOST_PAGE)
@@ -54,10 +54,10 @@ def listing(query: Mapping[str, str]) -> ListingAsked:
 
 
 def text(query: Mapping[str, str], name: str) -> str:
-    """The value of *name*, or nothing. Raises `Problem` (400) where it is too long."""
+    """The value of *name*, or empty. Raises `Problem` (400) if it is too long."""
     value = query.get(name, "").strip()
     if len(value) > _MOST_TEXT:
-        raise _bad(f"'{name}' has {len(value)} characters; at most {_MOST_TEXT} are looked for.")
+        raise _bad(f"'{name}' has {len(value)} characters; use at most {_MOST_TEXT}.")
     return value
 
 
@@ -72,13 +72,13 @@ def number(query: Mapping[str, str], name: str, otherwise: int, *, most: int) ->
 
 
 def digest(value: str, name: str) -> str:
-    """*value* where it is a digest. Raises `Problem` (404) where it is none: nothing can be kept under it."""
+    """*value*, if it is a digest. Raises `Problem` (404) if it is not: nothing can be kept under it."""
     if not _DIGEST.match(value):
         raise Problem(
             404,
             "There is nothing here",
-            f"{value[:100]!r} is no digest, so {name} cannot be kept under it.",
-            "A digest is 'sha256:' and 64 hex digits. Pick one from the list.",
+            f"{value[:100]!r} is not a digest, so {name} cannot be kept under it.",
+            "A digest is 'sha256:' and 64 hex digits. Choose one from the list.",
         )
     return value
 
@@ -108,4 +108,4 @@ def _midnight(day: date | None) -> datetime | None:
 
 
 def _bad(said: str) -> Problem:
-    return Problem(400, "This question was not understood", said, "Correct the address, or begin again from the list.")
+    return Problem(400, "The address has a value that is not valid", said, "Correct the address, or start again from the list.")

@@ -1,4 +1,4 @@
-"""An evidence body, which may be any JSON, as something that a page can lay out: tables where its objects are alike."""
+"""An evidence body, which may be any JSON, in a form that a page can show: tables if its objects are alike."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FIRST = ("path", "name", "id", "uuid", "purl", "kind")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaidOut:
     """``shape`` is ``text``, ``hex`` (a digest), ``number`` (also yes and no), ``fields``, ``table``, ``items``
-    or ``words`` (a short list without anything inside).
+    or ``words`` (a short list of plain values).
 
     ``fields``, ``words`` and ``items`` have ``members`` by name, a ``table`` has ``columns`` and ``rows``. ``empty`` names
-    the fields with nothing in them, ``left`` is how many more members or rows there are than are shown.
+    the fields with no content, ``left`` is how many more members or rows there are than are shown.
     """
 
     shape: str
@@ -51,7 +51,7 @@ def _node(value: object, budget: _Budget, depth: int) -> LaidOut:
     if not isinstance(value, (dict, list)):
         return _leaf(value)
     if depth >= MOST_DEPTH:
-        return LaidOut(shape="number", text=f"… {len(value)} more, too deep to be shown here")
+        return LaidOut(shape="number", text=f"… {len(value)} more, nested too deep to be shown here")
     if isinstance(value, list):
         if len(value) <= MOST_WORDS and not any(isinstance(one, (dict, list)) for one in value):
             return _members("words", _numbered(value), budget, depth)
@@ -71,7 +71,7 @@ def _numbered(value: list[object]) -> Mapping[str, object]:
 
 
 def _table(value: list[object], budget: _Budget, depth: int) -> LaidOut | None:
-    """A table, where every item is an object and they have few fields in common, with little inside each."""
+    """A table, if every item is an object and together they have few fields, with little inside each."""
     flat: list[dict[str, object]] = []
     for row in value:
         if not isinstance(row, dict) or not row:
@@ -94,7 +94,7 @@ def _table(value: list[object], budget: _Budget, depth: int) -> LaidOut | None:
 
 
 def _flat(row: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
-    """The fields of *row*, those of an object inside by ``outer.inner``."""
+    """The fields of *row*; the fields of a nested object are named ``outer.inner``."""
     for name, member in row.items():
         if isinstance(member, dict) and member and not before:
             yield from _flat(member, f"{name}.")

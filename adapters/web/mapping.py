@@ -1,4 +1,4 @@
-"""The map of a network, drawn from the evidence that the store keeps: never from files, which may say something else by now."""
+"""The map of a network, drawn from the evidence in the store, and never from files, which may have changed since."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from capabilities.place import Place
 from reach.drawing import STYLE_DIGEST
 
 KINDS = frozenset(BODIES)
-"""Kinds of evidence that there is a map of."""
+"""Kinds of evidence that have a map."""
 PATIENCE = 10.0
 """Seconds to wait for a turn: a large network takes a core for seconds."""
 _DRAWING = threading.BoundedSemaphore(2)
@@ -37,17 +37,17 @@ def evidence_map(asked: Asked) -> Reply:
         svg = _drawn(asked.digest, kind, name, asked.at)
     except ChangedBytes as error:
         raise Problem(
-            409, "These bytes were changed", f"{error}.", "Run 'arcops store check' to learn what else changed."
+            409, "These bytes were changed", f"{error}.", "Run 'arcops store check' to see what else changed."
         ) from error
     except Refused as error:
         raise Problem(
-            404, "There is no map of this", f"{error}.", "Look at the evidence itself, or pick it from a list."
+            404, "There is no map of this", f"{error}.", "Open the evidence itself, or choose it from a list."
         ) from error
     return Reply(body=svg, kind="image/svg+xml; charset=utf-8", more={"Content-Security-Policy": _POLICY})
 
 
 class _Maps:
-    """The last drawings. What they were drawn from is named by its content, so they never grow old."""
+    """The last drawings. They are named by the content of their evidence, so they never become outdated."""
 
     def __init__(self, most: int) -> None:
         self._known: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
@@ -71,13 +71,13 @@ _MAPS = _Maps(most=16)
 
 
 def _drawn(evidence: str, kind: str, name: str, at: Place) -> bytes:
-    """The drawing, made once. The bytes that it is made from are checked each time, whether or not it is known already."""
+    """The drawing, made once. The bytes that it is made from are checked each time, even if the drawing is kept."""
     known = _MAPS.get((evidence, kind, name))
     if known is not None:
         kept_bytes(evidence, at)
         return known
     if not _DRAWING.acquire(timeout=PATIENCE):
-        raise Unavailable("too many maps are drawn at once")
+        raise Unavailable("too many maps are being drawn now")
     try:
         with patient(at):
             svg = drawn(kept_network(kind, evidence, at), name).svg.encode()

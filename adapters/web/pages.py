@@ -1,6 +1,6 @@
 """The pages: a list of what is kept, one artifact, one evidence body, two artifacts compared, and the success figures.
 
-Each is a view over a tool. Nothing here decides or remembers anything: what a page says was checked when it was asked for.
+Each is a view over a tool. Nothing here decides or remembers anything: what a page says was checked for this request.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOG = logging.getLogger("arcops.web")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """A page's path, and the blocking work that makes it."""
+    """A page's path, and the blocking function that makes it."""
 
     path: str
     show: Callable[[showing.Asked], Reply]
@@ -48,9 +48,9 @@ _PAGES = (
 
 
 def routes(place: Callable[[], Place]) -> list[BaseRoute]:
-    """The pages as routes for any Starlette application, mounted anywhere. *place* is asked once a request.
+    """The pages as routes for any Starlette application, mounted anywhere. *place* is called once for each request.
 
-    Every answer carries `HEADERS`. Who may read is for the front to say, and so are the host names that it answers to.
+    Every answer carries `HEADERS`. The front decides who may read, and which host names it answers to.
     """
     return [
         *(Route(page.path, _endpoint(page.show, place), methods=["GET"]) for page in _PAGES),
@@ -59,24 +59,24 @@ def routes(place: Callable[[], Place]) -> list[BaseRoute]:
 
 
 async def error_page(request: Request, error: Exception) -> Response:
-    """The page for what Starlette itself refuses: an address that no route has (404), a method that is not GET (405)."""
+    """The page for what Starlette itself refuses: an address without a route (404), a method that is not GET (405)."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     if status == 405:
-        problem = Problem(405, "Pages are only read", f"The method is {request.method[:20]!r}.", "Ask with GET. " + _AGAIN)
+        problem = Problem(405, "Pages can only be read", f"The method is {request.method[:20]!r}.", "Use GET. " + _AGAIN)
     else:
         problem = Problem(404, "There is nothing here", "No page has this address.", _AGAIN)
     headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
     return respond(request, replace(_problem(request, problem), more=headers))
 
 
-_AGAIN = "Begin again from the list."
+_AGAIN = "Start again from the list."
 _NOT_NOW = Problem(503, "This cannot be shown now", "The store could not be read just now.", "Try again in a few seconds.")
 
 _CHANGED = Problem(
     409,
     "This store cannot be relied on",
-    "Its log was changed, or what is in it cannot be read.",
-    "Tell its operator: 'arcops store check' names what was removed, edited or moved.",
+    "Its log was changed, or its content cannot be read.",
+    "Tell its operator: 'arcops store check' lists what was removed, edited or moved.",
 )
 
 
@@ -84,8 +84,8 @@ def _failed(number: str) -> Problem:
     return Problem(
         500,
         "This page could not be made",
-        "This is a bug in ArcOps, or a store that was damaged.",
-        f"Tell the operator of this site the number {number}; it is in the log.",
+        "The cause is a bug in ArcOps, or a damaged store.",
+        f"Give the number {number} to the operator of this site; the log has an entry with it.",
     )
 
 
@@ -107,9 +107,9 @@ def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]
             _LOG.warning("the store could not be read for a page: %s", error)
             reply = _problem(request, _NOT_NOW)
         except Refused as error:
-            _LOG.warning("the store does not hold together: %s", error)
+            _LOG.warning("the store is damaged: %s", error)
             reply = _problem(request, _CHANGED)
-        except Exception:  # whatever it was, the reader gets a page and no secrets, and the operator gets the rest
+        except Exception:  # whatever it was, the reader gets a page without secrets, and the operator's log gets the rest
             number = secrets.token_hex(4)
             _LOG.exception("a page could not be made (%s)", number)
             reply = _problem(request, _failed(number))
@@ -133,5 +133,5 @@ def _problem(request: Request, problem: Problem) -> Reply:
 
 
 def _base(request: Request) -> str:
-    """What the addresses of the pages begin with, where they are mounted below the root."""
+    """The prefix of the pages' addresses, if they are mounted below the root."""
     return str(request.scope.get("root_path", "")).rstrip("/") + "/"

@@ -1,4 +1,4 @@
-"""Answers as HTTP wants them: security headers, validators, conditional requests, and problems that say what to do next."""
+"""HTTP answers: security headers, validators, conditional requests, and problems that say what to do next."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""What every answer of the pages carries. A front that answers errors of its own adds these to them."""
+"""The headers of every answer of the pages. A front that answers errors itself adds these to them."""
 
 FOREVER = "private, max-age=31536000, immutable"
-"""For what is named by its content. Private, since who may read it is the front's business."""
+"""For what is named by its content. Private, because the front decides who may read it."""
 ASK_AGAIN = "private, no-cache"
-"""For what is checked at the moment of asking."""
+"""For what is checked for each request."""
 
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A body with its type, how long it may be kept, and its entity tag (made from the body where none is given)."""
+    """A body with its type, how long it may be kept, and its entity tag (made from the body if no tag is given)."""
 
     body: bytes
     kind: str = "text/html; charset=utf-8"
@@ -44,7 +44,7 @@ class Reply:
 
 
 class Problem(Exception):
-    """Something that ends in a page of its own: the HTTP *status*, a title, what was found, and what to do next."""
+    """An error with its own page: the HTTP *status*, a title, what was found, and what to do next."""
 
     def __init__(self, status: int, title: str, said: str, next_step: str) -> None:
         super().__init__(said)
@@ -55,7 +55,7 @@ class Problem(Exception):
 
 
 def respond(request: Request, reply: Reply) -> Response:
-    """*reply* as the answer to *request*: 304 where the client has it already. For HEAD the server leaves the body out."""
+    """*reply* as the answer to *request*: 304 if the client has it already. For HEAD the server leaves the body out."""
     headers = {**HEADERS, "Cache-Control": reply.keep, "Vary": "Authorization, Cookie", **reply.more}
     if reply.status == 200:
         tag = reply.tag or f'"{hashlib.sha256(reply.body).hexdigest()[:32]}"'

@@ -1,4 +1,4 @@
-"""What each page shows: a question to a tool, and its answer laid out. Blocking; `adapters.web.pages` runs it in a thread."""
+"""What each page shows: a call of a tool, and its answer as a page. Blocking; `adapters.web.pages` runs it in a thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from capabilities.place import Place
 from capabilities.policy.explain import explained
 
 MOST_SHOWN = 500
-"""Findings of one gate on one page; the artifact itself has them all."""
+"""Findings of one gate on one page; the artifact itself has all of them."""
 MOST_BODY = 8 * 1024 * 1024
 PATIENCE = 10.0
 """Seconds to wait for a turn at measuring the figures, which reads thousands of artifacts."""
@@ -39,7 +39,7 @@ _MEASURING = threading.BoundedSemaphore(2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request, without HTTP. ``base`` is what the pages' addresses begin with; ``picked`` are digests ticked in the list."""
+    """A request, without HTTP. ``base`` is the prefix of the pages' addresses; ``picked`` are digests ticked in the list."""
 
     at: Place
     base: str
@@ -65,7 +65,7 @@ def artifacts(asked: Asked) -> Reply:
     pages = max(1, -(-found.total // PAGE))
     if wanted.page > pages:
         raise Problem(
-            404, "There is no such page", f"There are {pages} pages, and this is number {wanted.page}.", "Begin at the first."
+            404, "There is no such page", f"There are {pages} pages, and this is number {wanted.page}.", "Start at the first."
         )
     body = render("artifacts.html", base=asked.base, here="artifacts", found=found, wanted=wanted, pages=pages, page_size=PAGE)
     return Reply(body=body)
@@ -92,7 +92,7 @@ def artifact_bytes(asked: Asked) -> Reply:
 
 
 def evidence(asked: Asked) -> Reply:
-    """One evidence body, and the artifact that names it where the reader comes from one."""
+    """One evidence body, and the artifact that names it if the reader comes from one."""
     body = _kept(asked, "evidence")
     owner, record = owner_of(asked)
     laid_out = None
@@ -116,9 +116,9 @@ def compare(asked: Asked) -> Reply:
     a, b = text(asked.query, "a"), text(asked.query, "b")
     if asked.picked:
         if len(asked.picked) != 2:
-            said = f"{len(asked.picked)} artifacts were picked."
-            raise Problem(400, "Two are needed", said, "Go back, and tick exactly two in the list.")
-        b, a = asked.picked  # the list has the newest first, and what came first is A
+            said = f"{len(asked.picked)} artifacts were ticked."
+            raise Problem(400, "Two artifacts are needed", said, "Go back, and tick exactly two in the list.")
+        b, a = asked.picked  # the list has the newest first, and the older one is A
     if not a or not b:
         return Reply(body=render("compare.html", base=asked.base, here="compare", a=a, b=b, compared=None))
     for one in (a, b):
@@ -140,7 +140,7 @@ def figures(asked: Asked) -> Reply:
     production = text(asked.query, "production")
     ask = AskFigures(days=days, production=tuple(production.replace(",", " ").split()))
     if not _MEASURING.acquire(timeout=PATIENCE):
-        raise Unavailable("too many measure the figures at once")
+        raise Unavailable("too many figures are being measured now")
     try:
         found = success_figures(ask, asked.at)
     finally:
@@ -157,7 +157,7 @@ def _examined(asked: Asked, artifact: str) -> Examined:
             404,
             "There is no such artifact",
             f"{error}.",
-            "It may be kept at another site, or be evidence of an artifact. Pick one from the list.",
+            "It may be kept at another site, or be evidence of an artifact. Choose one from the list.",
         ) from error
 
 
@@ -169,15 +169,15 @@ def _kept(asked: Asked, what: str) -> bytes:
         raise Problem(
             409,
             "These bytes were changed",
-            f"What the store keeps as {asked.digest} is no longer that. It is not handed out.",
-            "Bring the store back from a copy, and run 'arcops store check' to learn what else changed.",
+            f"What the store keeps as {asked.digest} no longer matches this digest, so it is not shown.",
+            "Restore the store from a copy, and run 'arcops store check' to see what else changed.",
         ) from error
     except NotThere as error:
         raise Problem(
             404,
             f"There is no such {what}",
-            f"The store keeps nothing under {asked.digest}.",
-            "It may be kept at another site; 'arcops store import' brings what was carried here.",
+            f"The store has nothing under {asked.digest}.",
+            "It may be kept at another site; 'arcops store import' imports what that site exported.",
         ) from error
 
 
@@ -194,7 +194,7 @@ def _bytes(asked: Asked, what: str, suffix: str, kind: str) -> Reply:
 
 
 def owner_of(asked: Asked) -> tuple[Examined | None, EvidenceRecord | None]:
-    """The artifact that the reader comes from, where it really names this evidence."""
+    """The artifact that the reader comes from, if it really names this evidence."""
     owner = text(asked.query, "of")
     if not owner:
         return None, None
@@ -208,8 +208,8 @@ def _compare_problem(asked: Asked, a: str, b: str) -> Problem:
     for name, one in (("A", a), ("B", b)):
         examined = _examined(asked, one)
         if examined.report is None:
-            return Problem(409, f"{name} cannot be compared", examined.problem, "Look at it by itself, or pick another one.")
-    return Problem(400, "These cannot be compared", "They are not two readiness reports.", "Pick two others from the list.")
+            return Problem(409, f"{name} cannot be compared", examined.problem, "Open it by itself, or choose another one.")
+    return Problem(400, "These cannot be compared", "They are not two readiness reports.", "Choose two others from the list.")
 
 
 def _holds(examined: Examined) -> bool:
@@ -236,5 +236,5 @@ _ORDER = {Outcome.FAIL: 0, Outcome.UNKNOWN: 1, Outcome.WARN: 2, Outcome.PASS: 3}
 
 @cache
 def _asks() -> Mapping[str, str]:
-    """What each rule of this version asks; an artifact may come from one that has others."""
+    """The question of each rule of this version; an artifact may come from a version with other rules."""
     return {rule.rule: rule.asks for gate in explained() for rule in gate.rules}

@@ -1,4 +1,4 @@
-"""Values as pages say them. Everything a template writes goes through here: escaped, and with no character left invisible."""
+"""Values as pages show them. Everything in a template goes through here: escaped, and with no invisible character."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def static_bytes(name: str) -> bytes:
 
 @cache
 def static_tag(name: str) -> str:
-    """A name for the content of the file, so that it can be kept for ever."""
+    """A name for the content of the file, so that it can be cached for ever."""
     return hashlib.sha256(static_bytes(name)).hexdigest()[:16]
 
 
 def visible(value: object) -> object:
-    """*value* with what is not printable written out: what turns text around or hides it was chosen by somebody else."""
+    """*value* with characters that are not printable written out, because these could hide or reverse text."""
     if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
         return value
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in value)
@@ -48,7 +48,7 @@ def visible(value: object) -> object:
 
 @cache
 def environment() -> Environment:
-    """The templates. Every expression is escaped and made visible; an unknown name is an error, never an empty place."""
+    """The templates. Every expression is escaped and made visible; an unknown name is an error, never empty text."""
     made = Environment(
         loader=PackageLoader("adapters.web"),
         autoescape=True,
@@ -74,7 +74,7 @@ def render(name: str, **values: object) -> bytes:
 
 
 def short(digest: str) -> str:
-    """Enough of *digest* for an eye to compare."""
+    """The part of *digest* that a person compares."""
     head, colon, value = digest.partition(":")
     return f"{head}{colon}{value[:12]}…" if len(value) > 13 else digest
 
@@ -90,22 +90,22 @@ def _part(text: str) -> str:
 
 _TRUSTED = {
     Standing.VERIFIED: ("good", "Verified"),
-    Standing.UNTRUSTED: ("bad", "NOT VERIFIED: nobody trusted here signed it"),
+    Standing.UNTRUSTED: ("bad", "NOT VERIFIED: no trusted key signed it"),
     Standing.REVOKED: ("bad", "NOT VERIFIED: it was revoked"),
     Standing.CHANGED: ("bad", "NOT VERIFIED: its bytes were changed"),
-    Standing.UNREADABLE: ("bad", "NOT VERIFIED: it is no sealed artifact"),
+    Standing.UNREADABLE: ("bad", "NOT VERIFIED: it is not a sealed artifact"),
     Standing.UNCHECKED: ("bad", "NOT VERIFIED: it could not be checked"),
 }
-"""How a page says the state of a signature: the look, and the words."""
+"""How a page shows the state of a signature: the style, and the words."""
 
 _LEDGERED = {
     Ledgered.PROVEN: ("good", "Proven"),
-    Ledgered.NOT_YET: ("open", "Not yet signed for"),
+    Ledgered.NOT_YET: ("open", "Not yet signed"),
     Ledgered.UNPROVEN: ("open", "Not proven"),
     Ledgered.BROKEN: ("bad", "THE LOG WAS CHANGED"),
     Ledgered.ABSENT: ("bad", "Not in the log"),
 }
-"""How a page says the state of the ledger."""
+"""How a page shows the state of the ledger."""
 
 _STANDS = {
     TimedDifference.SLOWER: "bad",
@@ -113,4 +113,4 @@ _STANDS = {
     TimedDifference.NONE: "good",
     TimedDifference.UNDECIDED: "open",
 }
-"""How a page marks whether a measured difference is significant, beside its word."""
+"""The style of a measured difference, beside its word."""

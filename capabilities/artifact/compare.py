@@ -31,20 +31,20 @@ _MOST_MEASURED = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compare:
-    """Two artifacts. Order matters: *a* is before, or here; *b* is after, or there."""
+    """Two artifacts. The order matters: *a* is the earlier or local one; *b* is the later or the other site's."""
 
     a: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
-    """Before, or here: the digest (sha256:…) of an artifact in the store, or the text of a sealed one (a file on the command
-    line)."""
+    """The first artifact (before, or here): the digest (sha256:…) of one in the store, or the text of a sealed one (a file on
+    the command line)."""
     b: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
-    """After, or there, likewise."""
+    """The second artifact (after, or at the other site), given in the same way."""
     tolerance: int = field(default=5, metadata=shaped(least=0, most=100))
-    """By how many percent two measured times may differ and still be the same; 0 to 100."""
+    """By how many percent two measured times may differ and still count as the same; 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two, with the state of its signature at this moment."""
+    """One of the two artifacts, with the state of its signature now."""
 
     artifact: str
     report: Report
@@ -53,7 +53,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateCompared:
-    """A gate's verdict on both sides; nothing where it was not asked."""
+    """A gate's verdict on both sides; empty on a side that did not ask the gate."""
 
     gate: str
     a: Verdict | None
@@ -70,17 +70,17 @@ class FindingChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceChanged:
-    """Evidence of one kind that is not the same on both sides."""
+    """Evidence of one kind that differs between the two sides."""
 
     kind: str
     a: EvidenceRecord | None
     b: EvidenceRecord | None
     fields: tuple[FieldChanged, ...] = ()
-    """What differs inside, the first 200 places."""
+    """What differs inside the evidence: the first 200 places."""
     more: int = 0
     """How many more places differ."""
     note: str = ""
-    """Why the inside is not shown, where it is not."""
+    """Why the inside of the evidence is not shown, if it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +90,12 @@ class MeasuresCompared:
     kind: str
     figures: tuple[FigureCompared, ...]
     note: str = ""
-    """Why nothing is compared, where nothing is."""
+    """Why nothing is compared, if nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What differs. Where a list is empty, nothing of its kind does."""
+    """What differs. An empty list means that nothing of its kind differs."""
 
     a: Side
     b: Side
@@ -110,20 +110,20 @@ class Compared:
     """Findings that only *a* has, the worst first."""
     changed: tuple[FindingChanged, ...]
     unchanged: int
-    """How many findings say the same on both sides."""
+    """How many findings are the same on both sides."""
     evidence: tuple[EvidenceChanged, ...]
     measured: tuple[MeasuresCompared, ...]
-    """Measured times of both sides. Empty where neither measured anything, or where the evidence is the same to the byte."""
+    """Measured times of both sides. Empty if no side measured any, or if the evidence is byte for byte the same."""
     missing_appeared: tuple[Missing, ...]
     missing_went: tuple[Missing, ...]
 
 
 @tool(title="Compare two artifacts", scope=Scope.READ, reads_only=True)
 def compare_artifacts(ask: Compare, at: Place) -> Compared:
-    """Tell what changed from artifact A to artifact B: verdicts, findings, evidence down to the field, and the policy.
+    """Show what changed from artifact A to artifact B: verdicts, findings, evidence down to the field, and the policy.
 
-    Of measured times it tells whether B is slower or faster than A beyond the tolerance, by a 95 percent interval.
-    Each side comes with the state of its signature; what an unverified one says is not to be relied on.
+    For measured times it says whether B is slower or faster than A beyond the tolerance, by a 95 percent interval.
+    Each side comes with the state of its signature; do not rely on a side whose signature is not verified.
     """
     if not 0 <= ask.tolerance <= 100:
         raise Refused(f"the tolerance is {ask.tolerance} percent; use 0 to 100")
@@ -134,7 +134,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
         try:
             report = from_statement(read_envelope(data).payload)
         except Refused as error:
-            raise Refused(f"{name} is no readiness report that can be compared: {error}") from error
+            raise Refused(f"{name} is not a readiness report that can be compared: {error}") from error
         return Side(artifact=digest_of(data), report=report, signature=signature_of(data, ground, at.now()))
 
     a, b = side(ask.a, "A"), side(ask.b, "B")
@@ -164,7 +164,7 @@ def compare_artifacts(ask: Compare, at: Place) -> Compared:
 
 
 def _findings(a: Report, b: Report) -> tuple[tuple[Finding, ...], tuple[Finding, ...], tuple[FindingChanged, ...], int]:
-    """What went, what appeared, what changed, and how many stayed. What they cite is compared as evidence, not here."""
+    """The findings that went, that appeared, that changed, and the number of equal ones. Citations are compared as evidence."""
     before, after = Counter(_said(a)), Counter(_said(b))
     unchanged = sum((before & after).values())
     gone, new = list((before - after).elements()), list((after - before).elements())
@@ -211,12 +211,12 @@ def _evidence(a: Report, b: Report, store: Store) -> Iterator[EvidenceChanged]:
             yield _inside(kind, old, new, store)
         elif (old.version, old.sources) != (new.version, new.sources) or not _same_collector(old, new):
             yield EvidenceChanged(
-                kind=kind, a=old, b=new, note="The body is the same; who looked, or what it rests on, is not."
+                kind=kind, a=old, b=new, note="The body is the same; only its collector or its sources differ."
             )
 
 
 def _same_collector(old: EvidenceRecord, new: EvidenceRecord) -> bool:
-    """Did the same collector look? The first releases wrote where its code lay instead of its id, and code moves."""
+    """Did the same collector look? The first releases wrote the path of its code instead of its id, and code moves."""
     return old.collector == new.collector or any(one.collector.startswith("tasks.") for one in (old, new))
 
 
@@ -229,12 +229,12 @@ def _inside(kind: str, old: EvidenceRecord, new: EvidenceRecord, store: Store) -
             note = f"The body {record.digest} is not in this store, or was changed there."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
         if len(data) > MOST_BODY:
-            note = f"The body {record.digest} has {len(data)} bytes, too many to compare here."
+            note = f"The body {record.digest} has {len(data)} bytes, which is too large to compare here."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
         try:
             bodies.append(strict_json(data, "the evidence"))
         except Refused:
-            note = f"The body {record.digest} is no JSON, so its inside cannot be compared."
+            note = f"The body {record.digest} is not JSON, so its inside cannot be compared."
             return EvidenceChanged(kind=kind, a=old, b=new, note=note)
     fields, more = differing(*bodies)
     return EvidenceChanged(kind=kind, a=old, b=new, fields=fields, more=more)
@@ -251,7 +251,7 @@ def _measured(a: Report, b: Report, store: Store, tolerance: int) -> Iterator[Me
                 bodies = _whole(old, "A", store), _whole(new, "B", store)
                 yield MeasuresCompared(kind=kind, figures=differences(kind, *bodies, tolerance))
             except Refused as error:
-                yield MeasuresCompared(kind=kind, figures=(), note=f"Nothing is compared: {error}.")
+                yield MeasuresCompared(kind=kind, figures=(), note=f"Not compared: {error}.")
 
 
 def _whole(record: EvidenceRecord, name: str, store: Store) -> bytes:
@@ -259,9 +259,9 @@ def _whole(record: EvidenceRecord, name: str, store: Store) -> bytes:
         data = store.get(record.digest)
     except Refused:
         raise Refused(
-            f"what {name} measured is not in this store, or was changed there ({record.digest}); "
-            "a sealed file names its evidence and does not hold it, so bring it in with 'arcops store import'"
+            f"what {name} measured ({record.digest}) is not in this store, or was changed there; "
+            "a sealed file does not contain its evidence, so import the other site's store with 'arcops store import'"
         ) from None
     if len(data) > _MOST_MEASURED:
-        raise Refused(f"what {name} measured has {len(data)} bytes, too many to compare here")
+        raise Refused(f"what {name} measured has {len(data)} bytes, which is too large to compare here")
     return data

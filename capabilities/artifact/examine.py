@@ -20,7 +20,7 @@ from flows.place import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examine:
-    """What to examine."""
+    """The artifact to examine."""
 
     artifact: str = field(metadata=shaped(positional=True))
     """The digest (sha256:…) of a sealed artifact in the store."""
@@ -36,15 +36,15 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """One artifact, with everything about it checked at the moment of asking. Nothing here comes from a cache."""
+    """One artifact. Everything about it was checked for this answer; nothing comes from a cache."""
 
     artifact: str
     signature: SignatureState
     expired: bool
-    """It no longer holds at the moment of asking."""
+    """It is no longer valid now."""
     ledger: LedgerState
     report: Report | None
-    """What it says; nothing where its bytes changed, or where it is no readiness report."""
+    """What the artifact says; empty if its bytes changed, or if it is not a readiness report."""
     problem: str = ""
     """Why there is no report, in one sentence."""
     predicate_type: str = ""
@@ -56,23 +56,21 @@ class Examined:
 
 @tool(title="Examine an artifact", scope=Scope.READ, reads_only=True)
 def examine_artifact(ask: Examine, at: Place) -> Examined:
-    """Open a kept artifact and check its bytes, its signature and its place in the ledger, all at this moment.
+    """Open a kept artifact and check its bytes, its signature and its place in the ledger now.
 
-    Unlike verifying, a bad signature is an answer here and no refusal: this is for looking, and verifying is for relying on.
+    A bad signature is part of the answer here, and no error. To decide anything, verify the artifact instead.
     """
     with Store.at(at.settings) as store:
         listed = store.list(Filter(artifact=ask.artifact, limit=1))
         if not listed and not store.path(ask.artifact).exists():
-            raise NotThere(f"the store keeps nothing under {ask.artifact}; 'arcops store list' names what it keeps")
+            raise NotThere(f"the store has nothing under {ask.artifact}; 'arcops store list' lists what it keeps")
         ground = grounds(at)
         ledger = ledger_of(ask.artifact, listed[0].position if listed else None, store, ground.keys)
         try:
             data = store.get(ask.artifact)
         except Refused:
             gone = not store.path(ask.artifact).exists()
-            said = (
-                "Its bytes are gone from the store." if gone else "The bytes in the store are no longer those of this digest."
-            )
+            said = "Its bytes are missing from the store." if gone else "The bytes in the store no longer match this digest."
             changed = SignatureState(standing=Standing.CHANGED, said=said, checked_at=at.now())
             return Examined(artifact=ask.artifact, signature=changed, expired=False, ledger=ledger, report=None, problem=said)
         signature = signature_of(data, ground, at.now())
@@ -88,7 +86,7 @@ def examine_artifact(ask: Examine, at: Place) -> Examined:
                 expired=False,
                 ledger=ledger,
                 report=None,
-                problem=f"It is no readiness report that holds together: {error}.",
+                problem=f"It is not a readiness report that is consistent: {error}.",
                 predicate_type=kind,
             )
         before, elsewhere = _neighbours(store, report, listed[0].position) if listed else (None, ())
@@ -105,7 +103,7 @@ def examine_artifact(ask: Examine, at: Place) -> Examined:
 
 
 def _neighbours(store: Store, report: Report, position: int) -> tuple[Neighbour | None, tuple[Neighbour, ...]]:
-    """By the listing's words: what to offer for comparison decides nothing."""
+    """From the listing, unchecked: which artifacts to offer for comparison decides nothing."""
     previous: Neighbour | None = None
     elsewhere: dict[str, Neighbour] = {}
     for one in store.list(Filter(subject=report.subject.name, limit=500)):

@@ -1,4 +1,4 @@
-"""The product's own success figures, measured from what the store can prove; each comes with its definition."""
+"""The product's own success figures, measured from what the store can prove. Each comes with its definition."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class FigureUnit(Enum):
 
     SECONDS = "seconds"
     OF = "of"
-    """So many of ``of``."""
+    """A part of the things that ``of`` counts."""
     COUNT = "count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskFigures:
-    """Over which time to measure, and what counts as production."""
+    """Which period to measure, and which namespaces are production."""
 
     days: int = field(default=90, metadata=shaped(least=1, most=MOST_DAYS))
-    """Artifacts judged in so many days before now are looked at."""
+    """How many days back to look: artifacts judged since then count."""
     production: tuple[str, ...] = ()
-    """Names of production namespaces, in which * stands for any characters; without one, every namespace counts."""
+    """Names of production namespaces; * stands for any characters. If none is named, every namespace counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessFigure:
-    """One figure. ``value`` is ``None`` where nothing in the store could be measured, and ``said`` tells why."""
+    """One figure. ``value`` is ``None`` if nothing in the store could be measured; ``said`` gives the reason."""
 
     name: str
     title: str
@@ -54,10 +54,10 @@ class SuccessFigure:
     unit: FigureUnit
     value: int | None
     of: int
-    """How many things were measured, or how many there are of which ``value`` are good."""
+    """How many things were measured; or, for a share, how many there are in all, of which ``value`` are good."""
     said: str
     artifacts: tuple[str, ...]
-    """The newest of the artifacts that the figure rests on, at most 20."""
+    """The newest artifacts that the figure is measured from, at most 20."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,9 @@ class Figures:
     end: datetime
     figures: tuple[SuccessFigure, ...]
     unvouched: int
-    """How many artifacts were passed over, since nobody vouches for them here."""
+    """How many artifacts were left out, because no signer that counts here vouches for them."""
     problem: str = ""
-    """Why nothing can be vouched for, where that is so."""
+    """Why no artifact can be vouched for, if that is so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,8 @@ _WANTED = (
         title="Time to first inference",
         definition=(
             "For each model that was shown to answer in the period: the time from the first artifact about the model to the "
-            "first that a gate named 'inference' did not find RED, with the same digest as its subject. The figure is the "
-            "median over models."
+            "first artifact in which a gate named 'inference' is not RED, with the same digest as its subject. The figure is "
+            "the median over models."
         ),
         unit=FigureUnit.SECONDS,
         measure=first_inference,
@@ -98,9 +98,9 @@ _WANTED = (
         name="passed-before-deployment",
         title="Models that passed before deployment",
         definition=(
-            "Of the models that workloads asked to run in the period, those that had a valid GREEN artifact, from a signer who "
-            "counts, when they were first asked for at the admission check. A workload that names no model counts as one that "
-            "did not pass. AMBER is not counted as passed, even where the policy admits it."
+            "Of the models that workloads asked to run in the period: those that had a valid GREEN artifact, from a signer who "
+            "counts, when they were first asked for at the admission check. A workload that names no model counts as not "
+            "passed. AMBER does not count as passed, even if the policy admits it."
         ),
         unit=FigureUnit.OF,
         measure=deployed_after_passing,
@@ -109,9 +109,9 @@ _WANTED = (
         name="wildcard-egress",
         title="Wildcard egress in production namespaces",
         definition=(
-            "Production namespaces from which pods may go anywhere: gate 'network' finds an egress rule that does not name "
-            "where to (network/egress), waived or not, or a pod that no policy closes for egress (network/isolated), by the "
-            "newest artifact of each site and subject. Where nobody says which namespaces are production, every one counts. "
+            "Production namespaces from which pods may connect to anywhere: gate 'network' finds an egress rule that names no "
+            "destination (network/egress), waived or not, or a pod that no policy restricts for egress (network/isolated), by "
+            "the newest artifact of each site and subject. If no production namespaces are named, every namespace counts. "
             "The goal is 0."
         ),
         unit=FigureUnit.COUNT,
@@ -122,7 +122,7 @@ _WANTED = (
         title="GPU readiness reproduced across sites",
         definition=(
             "Of the sites that judged GPU nodes by a policy that at least one other site used too (the same policy by its "
-            "digest), those at which the newest artifact of every node is GREEN. A site counts once for each such policy."
+            "digest): those at which the newest artifact of every node is GREEN. A site counts once for each such policy."
         ),
         unit=FigureUnit.OF,
         measure=gpu_reproduced,
@@ -133,7 +133,8 @@ _WANTED = (
 @tool(title="Success figures", scope=Scope.READ, reads_only=True, long=True)
 def success_figures(ask: AskFigures, at: Place) -> Figures:
     """Measure how well this site does, from artifacts whose signatures hold: time to first inference, models checked before
-    deployment, wildcard egress, GPU readiness across sites. What cannot be measured says so and is never shown as zero.
+    deployment, wildcard egress, GPU readiness across sites. If a figure cannot be measured, the answer says so; it is never
+    shown as zero.
     """
     if not 1 <= ask.days <= MOST_DAYS:
         raise Refused(f"figures are measured over 1 to {MOST_DAYS} days, not {ask.days}")
@@ -160,7 +161,7 @@ def _figure(wanted: _Wanted, measured: MeasuredFigure) -> SuccessFigure:
 
 
 def worded(figure: SuccessFigure) -> str:
-    """The figure's value as people say it, and never a number where nothing was measured."""
+    """The figure's value in words; if nothing was measured, no number."""
     if figure.value is None:
         return "not measured"
     match figure.unit:

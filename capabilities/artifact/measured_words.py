@@ -1,4 +1,4 @@
-"""A measured figure of two sides, as people read it."""
+"""A measured figure of two sides, in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TIMES = {"ns": 1, "us": 1000}
 
 
 def in_words(one: FigureCompared) -> str:
-    """The figure in a line: both sides, the ratio with its interval, and what follows from it."""
+    """The figure in a line: both sides, the ratio with its interval, and the conclusion."""
     said = f"{one.name}: {amount(one.a, one.unit)} → {amount(one.b, one.unit)}"
     if one.ratio is not None:
         said = f"{said}, {ratio(one)}"
@@ -19,7 +19,7 @@ def in_words(one: FigureCompared) -> str:
 
 
 def amount(figure: int | None, unit: str) -> str:
-    """*figure* with three digits that count, and its unit."""
+    """*figure* with three significant digits, and its unit."""
     if figure is None:
         return "nothing"
     if unit not in _TIMES:
@@ -30,7 +30,7 @@ def amount(figure: int | None, unit: str) -> str:
 
 
 def ratio(one: FigureCompared) -> str:
-    """How much longer B takes, such as ``1.210 times [1.180 to 1.250]``; nothing where no ratio is known."""
+    """How much longer B takes, such as ``1.210 times [1.180 to 1.250]``; empty if no ratio is known."""
     if one.ratio is None:
         return ""
     between = f" [{one.low / PPM:.3f} to {one.high / PPM:.3f}]" if one.low is not None and one.high is not None else ""

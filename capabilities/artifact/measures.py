@@ -1,4 +1,4 @@
-"""How each success figure is measured. A measure that finds nothing to measure says so; it never answers zero."""
+"""How each success figure is measured. If there is nothing to measure, the figure says so; it is never zero then."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def first_inference(vouched: VouchedReports, production: tuple[str, ...]) -> Mea
         why = (
             f"{alone} model(s) answered without an earlier artifact to measure from"
             if alone
-            else "No artifact shows a model answer"
+            else "No artifact shows a model that answers"
         )
         return MeasuredFigure(said=f"{why}.{_cut(vouched)}")
     ordered = sorted(took.values())
@@ -69,7 +69,7 @@ def first_inference(vouched: VouchedReports, production: tuple[str, ...]) -> Mea
 
 
 def deployed_after_passing(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
-    """Of what workloads asked to run, how much had passed when it was first asked for."""
+    """Of the models that workloads asked to run, how many had passed when they were first asked for."""
     asked: dict[tuple[str, ...], Outcome] = {}
     rests: list[Kept] = []
     for kept in vouched.judged_by(lambda gate: gate == ADMISSION):
@@ -83,7 +83,7 @@ def deployed_after_passing(vouched: VouchedReports, production: tuple[str, ...])
             elif finding.outcome is Outcome.UNKNOWN and finding.rule not in (f"{ADMISSION}/cleared", f"{ADMISSION}/named"):
                 asked.setdefault(("unseen", *where), finding.outcome)
     if not asked:
-        return MeasuredFigure(said=f"No workload was asked about at the admission check.{_cut(vouched)}")
+        return MeasuredFigure(said=f"No workload was checked at admission.{_cut(vouched)}")
     passed = sum(outcome is Outcome.PASS for outcome in asked.values())
     nameless = sum(kind == "workload" for kind, *_ in asked)
     unseen = sum(kind == "unseen" for kind, *_ in asked)
@@ -91,12 +91,12 @@ def deployed_after_passing(vouched: VouchedReports, production: tuple[str, ...])
     if nameless:
         said += f" {nameless} workload(s) named no model."
     if unseen:
-        said += f" {unseen} request(s) could not be seen into."
+        said += f" {unseen} request(s) could not be read in full."
     return MeasuredFigure(value=passed, of=len(asked), said=said + _cut(vouched), artifacts=_newest(rests))
 
 
 def wildcard_egress(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
-    """Production namespaces from which pods may go anywhere, by the newest look of each site at each subject."""
+    """Production namespaces from which pods may connect to anywhere, by the newest artifact of each site and subject."""
     newest: dict[tuple[str, str], Kept] = {}
     for kept in vouched.judged_by(lambda gate: gate == NETWORK):
         newest[(kept.report.site, kept.report.subject.name)] = kept
@@ -110,23 +110,23 @@ def wildcard_egress(vouched: VouchedReports, production: tuple[str, ...]) -> Mea
                 bad.add((site, found))
         doubts += any(one.rule in (EGRESS, ISOLATED) and one.outcome is Outcome.UNKNOWN for one in _findings(kept, NETWORK))
     if not looked:
-        why = f"{doubts} look(s) at networks could not answer" if doubts else "No network was looked at"
+        why = f"{doubts} check(s) of networks could not answer" if doubts else "No network was checked"
         return MeasuredFigure(said=f"{why}.{_cut(vouched)}")
-    more = f" {doubts} look(s) could not see everything, so there may be more." if doubts else ""
-    scope = f"namespaces called {', '.join(production)}" if production else "every namespace counted as production"
+    more = f" {doubts} check(s) could not see everything, so there may be more." if doubts else ""
+    scope = f"namespaces named {', '.join(production)}" if production else "every namespace counted as production"
     return MeasuredFigure(
         value=len(bad),
         of=len(looked),
-        said=f"By the newest look at {len(looked)} network(s), {scope}.{more}{_cut(vouched)}",
+        said=f"By the newest check of {len(looked)} network(s), {scope}.{more}{_cut(vouched)}",
         artifacts=_newest(looked.values()),
     )
 
 
 def _namespace_left_open(finding: Finding) -> str | None:
-    """The namespace that *finding* says pods may go anywhere from; ``(not named)`` where it names none in a known way.
+    """The namespace whose pods may connect to anywhere by *finding*; ``(not named)`` if the finding names it in no known way.
 
     Gate 'network' writes ``NetworkPolicy shop/web`` about a policy that opens egress, and ``Deployment shop/web egress`` about
-    pods that no policy closes. A namespace whose next pod would be open is a warning, and no open pod yet.
+    pods that no policy restricts. If only the namespace's next pod would be open, it is a warning and does not count yet.
     """
     if finding.outcome not in (Outcome.FAIL, Outcome.WARN) or finding.rule not in (EGRESS, ISOLATED):
         return None
@@ -137,7 +137,7 @@ def _namespace_left_open(finding: Finding) -> str | None:
 
 
 def gpu_reproduced(vouched: VouchedReports, production: tuple[str, ...]) -> MeasuredFigure:
-    """Of the sites that used one policy for GPU nodes, those at which every node is GREEN."""
+    """Of the sites that used one policy for GPU nodes: those at which every node is GREEN."""
     newest: dict[tuple[str, str, str], Kept] = {}
     nowhere = 0
     for kept in vouched.judged_by(lambda gate: _named(gate, GPU)):
@@ -189,4 +189,4 @@ def _newest(kept: Iterable[Kept]) -> tuple[str, ...]:
 
 
 def _cut(vouched: VouchedReports) -> str:
-    return f" Only the newest {MOST} artifacts of a kind were looked at." if vouched.cut else ""
+    return f" Only the newest {MOST} artifacts of a kind were read." if vouched.cut else ""

@@ -1,4 +1,4 @@
-"""Where two JSON documents differ: each place by its path, with what stands there on either side."""
+"""The places at which two JSON documents differ: the path of each, with its value on both sides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_VALUE = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChanged:
-    """One place in a document. ``a`` or ``b`` is empty where the place is not there."""
+    """One place in a document. ``a`` or ``b`` is empty if that side does not have the place."""
 
     path: str
     a: str
@@ -20,7 +20,7 @@ class FieldChanged:
 
 
 def differing(a: object, b: object) -> tuple[tuple[FieldChanged, ...], int]:
-    """The first 200 places where the JSON values *a* and *b* differ, and how many more there are."""
+    """The first 200 places at which the JSON values *a* and *b* differ, and how many more there are."""
     first, second = dict(_leaves(a, "")), dict(_leaves(b, ""))
     paths = [path for path in {**first, **second} if _exact(first, path) != _exact(second, path)]
     shown = (FieldChanged(path=_short(path), a=_shown(first, path), b=_shown(second, path)) for path in paths[:MOST_FIELDS])
@@ -28,7 +28,7 @@ def differing(a: object, b: object) -> tuple[tuple[FieldChanged, ...], int]:
 
 
 def _exact(body: Mapping[str, object], path: str) -> str:
-    """The value at *path* as JSON, by which 1 is not "1" nor ``true``; nothing where there is none."""
+    """The value at *path* as JSON, so that 1 differs from "1" and from ``true``; empty if the path does not exist."""
     return json.dumps(body[path]) if path in body else ""
 
 
@@ -42,7 +42,7 @@ def _short(text: str) -> str:
 
 
 def _leaves(value: object, where: str) -> Iterator[tuple[str, object]]:
-    """Each leaf of a JSON value by its path. Objects in a list go by what names them, so that one more moves none."""
+    """Each leaf of a JSON value by its path. Objects in a list go by their name, so that a new one does not move the others."""
     if isinstance(value, dict) and value:
         for name, member in value.items():
             yield from _leaves(member, f"{where}.{_plain(name)}" if where else _plain(name))
@@ -54,7 +54,7 @@ def _leaves(value: object, where: str) -> Iterator[tuple[str, object]]:
 
 
 def _plain(name: str) -> str:
-    """*name* as part of a path, quoted where it could pass for more than one part."""
+    """*name* as part of a path, quoted if it could be read as more than one part."""
     return json.dumps(name, ensure_ascii=False) if set('[]"') & set(name) else name
 
 

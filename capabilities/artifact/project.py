@@ -1,4 +1,4 @@
-"""A report in the formats of others."""
+"""A report in other formats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def project(report: Report, form: str) -> bytes:
         case "json":
             return to_statement(report) + b"\n"
         case "sarif":
-            # Both cost start-up time, and only this format describes the rules and the tool.
+            # Both take time to import, and only this format describes the rules and the tool.
             from flows.plan import all_gates
 
             return to_sarif(report, [rule for gate in all_gates() for rule in gate.rules], version=_version())
@@ -36,5 +36,5 @@ def _version() -> str:
 
     try:
         return version("arcops")
-    except PackageNotFoundError:  # run from a checkout that nobody installed
+    except PackageNotFoundError:  # run from a checkout without an installation
         return "0.0.0"

@@ -1,4 +1,4 @@
-"""Judge a kept artifact again, from the evidence and the policy that were kept with it, and say whether the same comes out."""
+"""Judge a kept artifact again, from the evidence and the policy kept with it, and say whether the result is the same."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from flows.rejudge import judge_again, unasked
 
 
 class Again(Enum):
-    """What came of judging again."""
+    """The result of judging again."""
 
     SAME = "same"
-    """The very bytes that were signed."""
+    """The same bytes that were signed."""
     DIFFERS = "differs"
-    """Other bytes, so another verdict or another finding: the gates are not what they were, or it was never their verdict."""
+    """Other bytes, so another verdict or finding: the gates have changed since, or they never gave that verdict."""
     REFUSED = "refused"
-    """It could not be judged again, so nothing is known."""
+    """It could not be judged again, so the result is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,43 +43,43 @@ class Rejudge:
     artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
     """The text of a sealed artifact (a file on the command line), or the digest (sha256:…) of one in the store."""
     policy: str = ""
-    """The policy, where the store does not keep it: a registered one's name or digest; on one's own command line also a file.
-    It counts only with the digest that was signed."""
+    """The policy, if the store does not keep it: a registered one's name or digest; on one's own command line also a file.
+    It counts only if it has the digest that was signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejudged:
-    """What was signed, and what comes out now."""
+    """What was signed, and the result now."""
 
     artifact: str
     again: Again
     said: str
-    """One sentence, or why it could not be judged again."""
+    """The result in one sentence, or why it could not be judged again."""
     signature: SignatureState
     verdict: Verdict
-    """As signed."""
+    """The verdict as signed."""
     now: Verdict | None
-    """As it comes out now; nothing where it could not be judged again."""
+    """The verdict now; empty if it could not be judged again."""
     signed: str
-    """The digest of the statement's canonical bytes as signed."""
+    """The digest of the statement's canonical bytes, as signed."""
     made: str
-    """The digest of those that come out now, or nothing."""
+    """The digest of the statement's bytes now, or empty."""
     fields: tuple[FieldChanged, ...]
-    """Where they differ, the first 200 places: *a* is what was signed, *b* what comes out now."""
+    """What differs, the first 200 places: *a* is what was signed, *b* is the result now."""
     more: int
     """How many more places differ."""
     unasked: tuple[str, ...]
     """Gates that the policy names and the artifact does not: its kind of check leaves them to others."""
     program: str
-    """What judged again: ArcOps and Python, by their versions."""
+    """The program that judged again: the versions of ArcOps and Python."""
 
 
 @tool(title="Judge a kept artifact again", scope=Scope.READ, reads_only=True)
 def rejudge_artifact(ask: Rejudge, at: Place) -> Rejudged:
-    """Judge the evidence of a kept artifact again, by its own policy and clock, and say whether the same bytes come out.
+    """Judge the evidence of a kept artifact again, by its own policy and clock, and say whether the result is the same bytes.
 
-    Evidence bodies and the policy are read from the store by the digests that were signed. Where one is gone or changed, the
-    answer is that nothing is known, never that it is the same. Nothing is collected and nothing is signed.
+    Evidence bodies and the policy are read from the store by the digests that were signed. If one is missing or changed, the
+    answer is "refused": the result is unknown, never the same. Nothing is collected and nothing is signed.
     """
     data = sealed_bytes(ask.artifact, at)
     payload = read_envelope(data).payload
@@ -121,7 +121,7 @@ def rejudge_artifact(ask: Rejudge, at: Place) -> Rejudged:
 
 
 def _kept(store: Store, ask: Rejudge, at: Place, policy: str) -> Callable[[str], bytes]:
-    """What the store keeps; the policy also from where the caller says, or from those that ship, where it has that digest."""
+    """What the store keeps. The policy may also be the caller's, or one that ships, if it has that digest."""
 
     def kept(digest: str) -> bytes:
         if digest == policy:
@@ -134,18 +134,18 @@ def _kept(store: Store, ask: Rejudge, at: Place, policy: str) -> Callable[[str],
             if ask.policy:
                 raise Refused(f"{ask.policy} is not the policy with the digest {digest} that was signed")
         if not store.path(digest).exists():
-            raise Refused(f"the store holds nothing with digest {digest}")
+            raise Refused(f"the store has nothing with digest {digest}")
         try:
             return store.get(digest)
         except Refused as error:
-            raise Refused(f"what the store keeps under {digest} was changed and is no longer that") from error
+            raise Refused(f"what the store keeps under {digest} was changed since it was kept") from error
 
     return kept
 
 
 def _named(policy: str, at: Place) -> bytes:
-    """The bytes of the policy that the caller names. From afar it is a registered one; here a file may be as an earlier release
-    took it, for it counts only with the digest that was signed.
+    """The bytes of the policy that the caller names. For a remote caller it is a registered one. Here it may be a file in the
+    form of an earlier release, because it counts only with the digest that was signed.
     """
     if at.roots is None and policy not in shipped_policies() and os.path.lexists(policy):
         return read_policy(policy)

@@ -1,4 +1,4 @@
-"""Review what is kept: the listing, with each signature checked at the moment of asking."""
+"""Review what is kept: the listing, with each signature checked now."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from capabilities.contract import Scope, tool
 from flows.place import Place
 
 MOST_ROWS = 200
-"""Each row costs reading an artifact and checking its signatures."""
+"""For each row an artifact is read and its signatures are checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """One kept artifact: what the listing says it says, and whether anybody vouches for that now."""
+    """One kept artifact: what the listing says about it, and whether a signer that counts here vouches for that now."""
 
     listed: Listed
     signature: SignatureState
     expired: bool
-    """It no longer holds at the moment of asking."""
+    """It is no longer valid now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +34,14 @@ class Review:
 
     artifacts: tuple[Reviewed, ...]
     total: int
-    """How many there are in all, beyond this page."""
+    """How many there are in all, not only on this page."""
     choices: Choices
-    """What there is to filter by."""
+    """The values that one can filter by."""
 
 
 @tool(title="Review artifacts", scope=Scope.READ, reads_only=True)
 def review_artifacts(ask: Filter, at: Place) -> Review:
-    """List kept artifacts, the newest first, with the state of each one's signature checked now; at most 200 at a time."""
+    """List kept artifacts, the newest first, with the state of each signature checked now; at most 200 at a time."""
     now, ground = at.now(), grounds(at)
     with Store.at(at.settings) as store:
         found = store.list(replace(ask, limit=max(1, min(ask.limit, MOST_ROWS))))
@@ -63,7 +63,7 @@ def _signature(listed: Listed, store: Store, ground: Grounds, now: datetime) -> 
     try:
         data = store.get(listed.artifact)
     except Refused:
-        return changed("Its bytes in the store are gone, or no longer those of this digest.")
+        return changed("Its bytes are missing from the store, or no longer match this digest.")
     state = signature_of(data, ground, now)
     if state.standing is Standing.VERIFIED:
         try:
@@ -72,5 +72,5 @@ def _signature(listed: Listed, store: Store, ground: Grounds, now: datetime) -> 
             return replace(state, standing=Standing.UNREADABLE, said=f"It was signed, but cannot be read: {error}.")
         verdict = listed.verdict.value if listed.verdict else ""
         if (words.subject, words.verdict, words.site) != (listed.subject, verdict, listed.site):
-            return changed("The store's index says otherwise than the artifact; delete index.sqlite, and it is made anew.")
+            return changed("The store's index differs from the artifact; delete index.sqlite, and ArcOps rebuilds it.")
     return state

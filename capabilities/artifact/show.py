@@ -15,7 +15,7 @@ from flows.place import Place
 
 
 class Form(Enum):
-    """The formats of others that a report can be written in."""
+    """Other formats that a report can be written in."""
 
     NONE = ""
     JSON = "json"
@@ -27,7 +27,7 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """An artifact, and how to write it."""
+    """An artifact, and the format to write it in."""
 
     artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
     """The text of a sealed artifact (a file on the command line), or the digest (sha256:…) of one in the store."""
@@ -37,7 +37,7 @@ class Show:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What an artifact says. Nobody checked who said it."""
+    """What an artifact says. Its signature was not checked."""
 
     report: Report
     written: str = ""
@@ -46,7 +46,7 @@ class Shown:
 
 @tool(title="Show an artifact", scope=Scope.READ, reads_only=True)
 def show_artifact(ask: Show, at: Place) -> Shown:
-    """Tell what a sealed artifact says, without checking who signed it; verify it before relying on it."""
+    """Show what a sealed artifact says, without checking who signed it; verify it before you rely on it."""
     from capabilities.artifact.project import project
 
     report = from_statement(read_envelope(sealed_bytes(ask.artifact, at)).payload)

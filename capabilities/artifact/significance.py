@@ -1,8 +1,8 @@
-"""Is what was measured at B slower than at A, faster, or the same as far as one can tell? By `arcops.zones`, figure by figure.
+"""Is B slower than A, faster, or the same as far as the measurements show? By `arcops.zones`, figure by figure.
 
-A benchmark's unit is the session. A run of requests is one visit, so its unit is the request: the interval says how sure the
-run's own median is, and not how the endpoint does on another day. Each interval holds at 95 percent by itself; of twenty
-figures that do not differ, one may well seem to.
+A benchmark's unit is the session. A load test is one visit, so its unit is the request: the interval says how certain the
+median of this run is, and not how the endpoint does on another day. Each interval holds at 95 percent by itself; of twenty
+figures that do not differ, one may well look different.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COMPARED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
 
 
 class TimedDifference(Enum):
-    """How B stands to A."""
+    """How B compares to A."""
 
     SLOWER = "slower"
     FASTER = "faster"
@@ -41,18 +41,18 @@ class FigureCompared:
     a: int | None
     b: int | None
     ratio: int | None
-    """Time at B over time at A, in millionths."""
+    """The time at B divided by the time at A, in millionths."""
     low: int | None
     """The 95 percent interval of the ratio."""
     high: int | None
     difference: TimedDifference
     said: str = ""
-    """Why it is undecided, where more than the interval is to blame."""
+    """Why it is undecided, if the interval is not the only reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Series:
-    """``values`` are what the interval is drawn from; ``single`` is a figure without. ``doubt`` says why not to decide."""
+    """``values`` give the interval; ``single`` is a figure without one. ``doubt`` says why not to decide."""
 
     unit: str
     values: tuple[int, ...] = ()
@@ -67,7 +67,7 @@ class _Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Measured:
-    """``asked`` is what must be the same on both sides for times to say anything of one another."""
+    """``asked`` is what must be the same on both sides, or their times cannot be compared."""
 
     series: Mapping[str, _Series]
     asked: tuple[tuple[str, str], ...] = ()
@@ -79,14 +79,14 @@ def measures(kind: str) -> bool:
 
 
 def differences(kind: str, a: bytes, b: bytes, tolerance: int) -> tuple[FigureCompared, ...]:
-    """Every figure of two bodies of *kind*, which `measures`. Within *tolerance* percent of one another two are the same.
+    """Every figure of two bodies of *kind*, which `measures`. Figures within *tolerance* percent of one another are the same.
 
-    Raises `Refused` where a body is not what its kind says, or where the two were asked for different work.
+    Raises `Refused` if a body does not fit its kind, or if the two were asked for different work.
     """
     first, second = (_READ[kind](data) for data in (a, b))
     for (what, one), (_, other) in zip(first.asked, second.asked, strict=True):
         if one != other:
-            raise Refused(f"A was asked with {what} {one}, B with {other}, so times of one say nothing of the other")
+            raise Refused(f"A was asked with {what} {one}, B with {other}, so their times cannot be compared")
     names = dict.fromkeys((*first.series, *second.series))
     return tuple(_compared(name, first.series.get(name), second.series.get(name), tolerance) for name in names)
 
@@ -104,9 +104,9 @@ def _compared(name: str, a: _Series | None, b: _Series | None, tolerance: int) -
     if one.work != other.work:
         return replace(found, said=f"A sample of A does {one.work}, one of B {other.work}.")
     if one.single is not None and other.single is not None:
-        # More tokens in a second is less time for each, and every ratio here is of times.
+        # More tokens in a second means less time for each, and every ratio here is of times.
         ratio = one.single * PPM // other.single if other.single else None
-        return replace(found, ratio=ratio, said=doubts or "One figure a run does not say how sure it is.")
+        return replace(found, ratio=ratio, said=doubts or "One value for each run gives no interval.")
     try:
         interval = compare(other.values, one.values)
     except Refused as error:
@@ -118,7 +118,7 @@ def _compared(name: str, a: _Series | None, b: _Series | None, tolerance: int) -
 
 
 def decided(interval: Interval, tolerance: int) -> TimedDifference:
-    """SLOWER or FASTER where the whole *interval* lies beyond the tolerance, NONE where it lies within, on both sides."""
+    """SLOWER or FASTER if the whole *interval* is beyond the tolerance, NONE if it is within, UNDECIDED otherwise."""
     most = PPM + tolerance * PPM // 100
     least = PPM * PPM // most
     if interval.low > most:
@@ -137,8 +137,8 @@ def _requests(data: bytes) -> _Measured:
 def _of_run(run: LoadRun) -> Iterator[tuple[str, _Series]]:
     whole = [shot for shot in run.shots if shot.whole]
     lost = len(run.shots) - len(whole)
-    # The slowest requests are the first to fail, so what is left would flatter who fails.
-    doubt = f"{lost} of {len(run.shots)} requests brought no whole answer, and are in no figure" if lost else ""
+    # The slowest requests fail first, so the rest would make an endpoint with failures look better.
+    doubt = f"{lost} of {len(run.shots)} requests got no complete answer and are in no figure" if lost else ""
     for name, of in _TIMES:
         values = tuple(value for shot in whole if (value := of(shot)) is not None)
         yield f"{run.title}: {name}", _Series(unit="us", values=values, doubt=doubt)
@@ -158,9 +158,9 @@ _TIMES: tuple[tuple[str, Callable[[Shot], int | None]], ...] = (
 
 
 def _sessions(data: bytes) -> _Measured:
-    """By the name of the figure and the model of the device, for two sites have no device in common.
+    """By the name of the figure and the model of the device, because two sites share no device.
 
-    Sessions that something disturbed are left out, as the gate does.
+    Sessions that were disturbed are left out, as in the gate.
     """
     body = from_json(Benchmark, data)
     sessions: dict[str, list[Session]] = {}
@@ -181,7 +181,7 @@ def _sessions(data: bytes) -> _Measured:
 
 def _doubted(figure: Measured, left: tuple[Session, ...]) -> str:
     if figure.checked is not None and figure.checked.wrong:
-        return f"{figure.checked.wrong} of {figure.checked.compared} results were wrong, so its time is of other work"
+        return f"{figure.checked.wrong} of {figure.checked.compared} results were wrong, so its time does not count"
     if len(left) < min(LEAST_SESSIONS, len(figure.sessions)):
         return f"{len(figure.sessions) - len(left)} of {len(figure.sessions)} sessions were disturbed"
     return ""

@@ -1,4 +1,4 @@
-"""Who vouches for an artifact, and is it in the ledger: both found out at the moment of asking, from nothing that was kept."""
+"""Who vouches for an artifact, and whether it is in the ledger: both are checked for each answer, from nothing cached."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from tasks.signing.grounds import grounds as trusted
 
 
 class Ledgered(Enum):
-    """What the ledger says of an artifact."""
+    """What the ledger says about an artifact."""
 
     PROVEN = "proven"
-    """A proof leads from its entry to the root that the last checkpoint signs."""
+    """An inclusion proof leads from its entry to the root that the last checkpoint signs."""
     NOT_YET = "not-yet"
     """Its entry is newer than the last checkpoint."""
     UNPROVEN = "unproven"
-    """There is no checkpoint, or none that a trusted key signed."""
+    """There is no checkpoint, or no trusted key signed it."""
     BROKEN = "broken"
-    """The log is not the one that the checkpoint signs: something was removed, edited or moved."""
+    """The log differs from the one that the checkpoint signs: an entry was removed, edited or moved."""
     ABSENT = "absent"
     """The log has no entry for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
-    """The artifact's place in the log, proven at the moment of asking."""
+    """The artifact's place in the log, proven for this answer."""
 
     state: Ledgered
     said: str
-    """One sentence: what was found."""
+    """What was found, in one sentence."""
     position: int | None = None
     """Its number in the log; the first is 0."""
     kept_at: datetime | None = None
@@ -56,21 +56,21 @@ class LedgerState:
 
 
 def grounds(at: Place) -> Grounds:
-    """Read what artifacts are checked against at this place, now."""
+    """Read the trusted keys and lists that artifacts are checked against at this place, now."""
     try:
         return trusted(at.settings.trust)
     except ArcOpsError as error:
-        return Grounds(problem="its trust cannot be used; ask its operator" if at.roots is not None else str(error))
+        return Grounds(problem="its trusted keys cannot be used; ask its operator" if at.roots is not None else str(error))
 
 
 def ledger_of(digest: str, position: int | None, store: Store, keys: Sequence[PublicKey]) -> LedgerState:
     """Prove the entry at *position*, which the index names for *digest*, against the store's last checkpoint now.
 
-    A few reads show that all is well. Whatever they do not show is looked for in the whole log, which tells what is wrong.
+    If all is well, a few reads prove it. If they do not, the whole log is read to find what is wrong.
     """
     if position is None:
         return LedgerState(state=Ledgered.ABSENT, said="The log has no entry for it: it was never kept as an artifact.")
-    note = store.last_checkpoint()  # before the log, or it could be ahead of what is read of it
+    note = store.last_checkpoint()  # before the log is read, so that the checkpoint is not newer than the log
     signed = {key.id: found for key in keys if (found := _checkpoint(note, key, store.origin))} if note else {}
     checkpoint = next(iter(signed.values()), None)
     if checkpoint is not None and (proven := store.log.nodes.inclusion(position, checkpoint)) is not None:
@@ -81,7 +81,7 @@ def ledger_of(digest: str, position: int | None, store: Store, keys: Sequence[Pu
     entry = _entry(lines, position)
     if entry is None or entry.artifact != digest:
         return LedgerState(
-            state=Ledgered.BROKEN, position=position, said="The log no longer has its entry where it was: the log was changed."
+            state=Ledgered.BROKEN, position=position, said="Its entry is not at its place in the log: the log was changed."
         )
     if checkpoint is None:
         why = "no checkpoint was signed yet" if note is None else "no trusted key signed the last checkpoint"
@@ -110,11 +110,11 @@ def _signed(
     state: Ledgered,
     path: Sequence[bytes] = (),
 ) -> LedgerState:
-    """What *checkpoint*, signed by *signers*, says of *entry*."""
+    """What *checkpoint*, signed by *signers*, says about *entry*."""
     said = {
         Ledgered.PROVEN: f"Entry {position} is one of the {checkpoint.size} that the last checkpoint signs.",
         Ledgered.NOT_YET: f"Entry {position} is newer than the last checkpoint, which signs {checkpoint.size}.",
-        Ledgered.BROKEN: "The log is not the one that its checkpoint signs: an entry was edited or moved.",
+        Ledgered.BROKEN: "The log differs from the one that its checkpoint signs: an entry was edited or moved.",
     }
     return LedgerState(
         state=state,

@@ -1,4 +1,4 @@
-"""The store: what was kept, whether anything is gone, and carrying it across an air gap."""
+"""The store: what was kept, whether anything is missing, and carrying it across an air gap."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ _MOST_KEY_BYTES = _MOST_CHECKPOINT_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactsListed:
-    """What was found, the newest first, by the artifacts' own words: nobody verified a signature to list them."""
+    """What was found, the newest first, by the artifacts' own words: no signature was verified for the list."""
 
     artifacts: tuple[Listed, ...]
 
 
 @tool(title="List artifacts", scope=Scope.READ, reads_only=True)
 def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
-    """List the artifacts in the store, the newest first. Verify one before relying on it."""
+    """List the artifacts in the store, the newest first. Verify one before you rely on it."""
     with Store.at(at.settings) as store:
         return ArtifactsListed(artifacts=store.list(ask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckStore:
-    """By which keys and up to which moment to check the store."""
+    """By which keys, and against which checkpoint, to check the store."""
 
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of who signs the store's checkpoints, for this answer alone; without one, the trusted ones."""
+    """Public keys (PEM) of the signers of the store's checkpoints, for this answer alone; by default the trusted keys."""
     checkpoint: str = field(default="", metadata=shaped(text_of=_MOST_CHECKPOINT_BYTES))
-    """The text of a checkpoint kept outside of the store; it shows even a store that was put back whole to an older state."""
+    """The text of a checkpoint that was kept outside the store. It also shows a store that was replaced by an older copy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChecked:
-    """One sentence for each thing that was removed, edited, moved or damaged; none when all is well."""
+    """One sentence for each thing that was removed, edited, moved or damaged; empty if all is well."""
 
     problems: tuple[str, ...]
     said: str
-    """What was looked at and against what it was held, in sentences that promise nothing else."""
+    """What was read, and against what it was checked. The sentences promise nothing more."""
     untrusted: tuple[str, ...] = ()
-    """The ids of the keys that only the caller named: this place does not trust them, so the answer is by the caller's own
-    word."""
+    """The ids of the keys that only the caller named. This place does not trust them, so the answer relies on the caller's
+    choice of keys."""
 
 
 @tool(title="Check the store", scope=Scope.READ, reads_only=True, long=True)
 def check_store(ask: CheckStore, at: Place) -> StoreChecked:
-    """Read the whole store again, and tell what was removed, edited, moved or damaged since it was kept."""
+    """Read the whole store again, and list what was removed, edited, moved or damaged since it was kept."""
     with Store.at(at.settings) as store:
         keys, untrusted = whose_keys(ask.keys, at)
         looked = store.look_through(keys, ask.checkpoint.encode() or None)
-    shared = f" The folder {store.folder} lets its whole group write." if writable_by_group(store.folder) else ""
+    shared = f" The folder {store.folder} is writable for its whole group." if writable_by_group(store.folder) else ""
     said = f"{_said(looked)}{shared}"
     if at.roots is None:
         return StoreChecked(problems=looked.problems, said=said, untrusted=untrusted)
-    return StoreChecked(  # who asks over the network learns what was found, and not where this machine has its folders
+    return StoreChecked(  # a remote caller learns what was found, and not the folders of this machine
         problems=tuple(without_folders(one, at.settings) for one in looked.problems),
         said=without_folders(said, at.settings),
         untrusted=untrusted,
@@ -78,12 +78,12 @@ def check_store(ask: CheckStore, at: Place) -> StoreChecked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportStore:
-    """Where to write the store to."""
+    """The file to write the store to."""
 
     mirror: Path = field(metadata=used(Use.WRITE) | shaped(positional=True))
-    """The new file."""
+    """The new file for the exported store."""
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of who signs the store's checkpoints and artifacts; without one, those that are trusted here."""
+    """Public keys (PEM) of the signers of the store's checkpoints and artifacts; if none is given, the keys trusted here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class CarriedStore:
 
 @tool(title="Export the store", scope=Scope.PUBLISH)
 def export_store(ask: ExportStore, at: Place) -> CarriedStore:
-    """Write all that the store's last checkpoint covers to one new file, to be carried across an air gap."""
+    """Write all that the store's last checkpoint covers to one new file, which can be carried across an air gap."""
     keys, _ = _narrowing(ask.keys, at)
     with Store.at(at.settings) as store, tempfile.TemporaryFile() as file:
         checkpoint = store.last_checkpoint()
@@ -112,28 +112,29 @@ class ImportStore:
     """What to bring in, and who must have signed it."""
 
     mirror: Path = field(metadata=used(Use.READ) | shaped(positional=True))
-    """A file that was exported."""
+    """The file of an exported store."""
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM) of who signs where it comes from, to narrow whom to believe; without one, the trusted ones."""
+    """Public keys (PEM) of the signers at the site of origin; only what these signed is accepted. If none is given, the trusted
+    keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroughtIn(CarriedStore):
-    """How many artifacts were kept, and which of them nobody here vouches for."""
+    """How many artifacts were kept, and which of the signers are not trusted here."""
 
     untrusted: tuple[str, ...] = ()
-    """The ids of the keys that the caller named and that are not trusted here: what only they signed was kept, and counts for
-    nothing until they are trusted."""
+    """The ids of the keys that the caller named and that are not trusted here. What only these signed was kept, but it counts
+    only after the operator trusts them."""
 
 
 @tool(title="Import a store", scope=Scope.TRUST, idempotent=True)
 def import_store(ask: ImportStore, at: Place) -> BroughtIn:
-    """Verify an exported store, whole, by the keys that are trusted here, and keep what it carries. No key is brought in.
+    """Verify an exported store, all of it, by the keys that are trusted here, and keep what it holds. No key is imported.
 
-    What it carries is logged as of now, and the log is signed with this site's key.
+    The imported artifacts are logged with the present time, and the log is signed with this site's key.
 
-    Keys that are named only narrow whom to believe. On one's own command line they may be new ones, as at a new site; what they
-    signed is kept and counts for nothing here until the operator trusts them, too.
+    If keys are named, only what these signed is accepted. On one's own command line these may be new keys, as at a new site;
+    what they signed is kept, but counts only after the operator trusts the keys, too.
     """
     keys, untrusted = _narrowing(ask.keys, at)
     signer = at.signer()
@@ -144,33 +145,33 @@ def import_store(ask: ImportStore, at: Place) -> BroughtIn:
 
 
 def _said(looked: StoreLooked) -> str:
-    """What was looked at: no sentence promises more than that."""
+    """What was read and checked; no sentence promises more than that."""
     what = f"{looked.entries:,} entries and the {looked.objects:,} objects that they name were read"
     if looked.problems:
         return f"{what}."
     if looked.signed is None:
-        held = "an empty log has no checkpoint to be held against"
+        held = "the log is empty and has no checkpoint to check it against"
     else:
         later = looked.entries - looked.signed
-        held = f"they are as the checkpoint over {looked.signed:,} of them says, which {', '.join(looked.signers)} signed"
+        held = f"they match the checkpoint over {looked.signed:,} of them, which {', '.join(looked.signers)} signed"
         held += f"; {later:,} came later and no checkpoint signs them yet" if later else ""
     if looked.elsewhere is not None:
-        held += f"; so are the first {looked.elsewhere:,} by the checkpoint that was given"
+        held += f"; the first {looked.elsewhere:,} match the checkpoint that was given"
     if looked.remembered is None:
-        outside = "nothing outside of the store remembers it yet, so an older state of it that was put back whole does not show"
+        outside = "nothing outside the store remembers it yet, so a store that was replaced by an older copy does not show"
     else:
         left = looked.entries - looked.remembered
-        outside = f"{' and '.join(looked.memory)}, outside of the store, remembers the first {looked.remembered:,} so"
+        outside = f"{' and '.join(looked.memory)}, outside the store, remembers the first {looked.remembered:,} so"
         outside += f", and not the last {left:,}" if left else ""
     return f"{what}; {held}. {outside[0].upper()}{outside[1:]}."
 
 
 def _narrowing(pems: tuple[str, ...], at: Place) -> tuple[tuple[PublicKey, ...], tuple[str, ...]]:
-    """As `whose_keys`, for what is kept or carried on. From afar a caller's keys may only narrow whom to believe."""
+    """As `whose_keys`, for what is kept or passed on. A remote caller's keys may only narrow the signers that are accepted."""
     keys, untrusted = whose_keys(pems, at)
-    if untrusted and at.afar:
+    if untrusted and at.remote:
         raise Refused(
-            f"the key {untrusted[0]} is not trusted here, and a caller's keys only narrow whom to believe; leave it out, or "
+            f"the key {untrusted[0]} is not trusted here, and a caller may only choose among trusted keys; leave it out, or "
             "ask the operator to trust it ('arcops keys trust FILE')"
         )
     return keys, untrusted

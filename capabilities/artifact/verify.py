@@ -1,4 +1,4 @@
-"""Verify a sealed artifact, or fetch it: no engine, no network, nothing but the artifact and the keys."""
+"""Verify a sealed artifact, or fetch it: without an engine or a network, from the artifact and the keys alone."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 
 class NotVerified(Refused):
-    """The artifact is not what one of the keys signed. Do not use it."""
+    """None of the keys signed this artifact. Do not use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verify:
-    """An artifact, and who should have signed it."""
+    """An artifact, and who must have signed it."""
 
     artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
     """The text of a sealed artifact (a file on the command line), or the digest (sha256:…) of one in the store."""
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
-    """Public keys (PEM), any of which may have signed; without one, those that are trusted where the tool runs. They count for
-    this answer alone."""
+    """Public keys (PEM), any of which may have signed; if none is given, those that the machine of this tool trusts.
+    They count for this answer alone."""
     policy: str = ""
-    """The policy that must have judged: its digest (sha256:…), the name of a shipped one, or a file. Empty: any."""
+    """The policy that must have judged: its digest (sha256:…), the name of a shipped one, or a file. Empty: any policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +46,20 @@ class Verified:
     signers: tuple[str, ...]
     """The ids of the keys whose signatures hold."""
     expired: bool
-    """It no longer holds at the moment of asking: check again."""
+    """It is no longer valid now: check again."""
     warnings: tuple[str, ...] = ()
-    """What is not as it should be and stops nothing, one sentence each."""
+    """What is not as it should be but does not stop verification, one sentence each."""
     untrusted: tuple[str, ...] = ()
-    """Those of the signers that only the caller named: this place does not trust them, so elsewhere here it still counts for
-    nothing."""
+    """The signers that only the caller named. This place does not trust them, so the artifact counts for nothing else here
+    yet."""
 
 
 @tool(title="Verify an artifact", scope=Scope.READ, reads_only=True)
 def verify_artifact(ask: Verify, at: Place) -> Verified:
-    """Check the signature of a sealed artifact offline, and tell what it says and whether it still holds.
+    """Check the signature of a sealed artifact offline, and show what it says and whether it is still valid.
 
-    Refused if none of the keys signed it, if the signer or the artifact is revoked or that is not known, if it contradicts
-    itself, or if it was judged in the future or by another policy than the one named: then do not use it.
+    Refused in these cases: none of the keys signed it; the signer or the artifact is revoked, or that is not known; it
+    contradicts itself; it was judged in the future, or by another policy than the one named. Then do not use it.
     """
     keys, strange = whose_keys(ask.keys, at)
     data = sealed_bytes(ask.artifact, at)
@@ -82,7 +82,7 @@ def verify_artifact(ask: Verify, at: Place) -> Verified:
 
 
 def _pinned(policy: str, at: Place) -> tuple[str, timedelta]:
-    """The digest of the policy that must have judged, or nothing, and how far that policy lets clocks differ."""
+    """The digest of the policy that must have judged, or empty, and how far that policy lets clocks differ."""
     if not policy or _DIGEST.match(policy):
         return policy, SKEW
 

@@ -1,4 +1,4 @@
-"""Reports of the store whose signatures hold, and nothing else: what figures may rest on."""
+"""Reports of the store whose signatures hold, and nothing else: the basis of figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from artifacts.store import Store
 from artifacts.vouch import Grounds, vouch_report
 
 MOST = 5000
-"""Each one is read and its signatures are checked; the newest are looked at, and a figure says where there are more."""
+"""Each one is read and its signatures are checked. Only the newest are read; a figure says if there are more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,10 @@ class VouchedReports:
         self._stop = stop
         self.unvouched: set[str] = set()
         self.cut = False
-        """There were more than `MOST`, so the oldest were not looked at."""
+        """There were more than `MOST`, so the oldest were not read."""
 
     def judged_by(self, wanted: Callable[[str], bool]) -> tuple[Kept, ...]:
-        """Those that a gate judged whose id is *wanted*, in the period, in the order of judging."""
+        """Those that a gate with a *wanted* id judged, in the period, in the order of judging."""
         gates = [gate for gate in self._store.choices().gates if wanted(gate)]
         found = {
             kept.artifact: kept
@@ -61,7 +61,7 @@ class VouchedReports:
     def _open(self, what: Filter) -> Iterator[Kept]:
         for number, listed in enumerate(self._store.list(what)):
             if self._stop.is_set():
-                raise Stopped("the figures were not finished: the work was told to end")
+                raise Stopped("the figures were not finished: the work was stopped")
             if number >= MOST:
                 self.cut = True
                 return

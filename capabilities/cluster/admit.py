@@ -1,4 +1,4 @@
-"""Admit workloads, or refuse them: the same spine, with a manifest for a subject."""
+"""Admit workloads, or refuse them: the same steps as every check, with a manifest as the subject."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from flows.place import Place
 from flows.subjects.cluster import ADMISSION
 
 _MOST_MESSAGE = 4000
-"""Characters of the reasons in an AdmissionReview; the artifact has them all."""
+"""Most characters of the reasons in an AdmissionReview; the artifact has all of them."""
 _MOST_MANIFEST = 16 * 1024 * 1024
-"""No API server sends one so large."""
+"""No API server sends a larger one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
-    """Workloads that ask to be let in."""
+    """Workloads that ask to be admitted."""
 
     manifest: str = field(metadata=shaped(positional=True, text_of=_MOST_MANIFEST))
     """The text of a manifest or AdmissionReview, in YAML or JSON; on the command line its file, or - for standard input."""
@@ -35,7 +35,7 @@ class Admit:
     review: bool = False
     """The manifest is an AdmissionReview; answer it as an API server expects."""
     name: str = "manifest"
-    """What the artifact calls its subject."""
+    """The name of the subject in the artifact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Admitted:
     artifact: str
     """The digest under which the store keeps the sealed report."""
     review: str = ""
-    """The AdmissionReview that answers the one in the request, as JSON, where it was asked for."""
+    """The AdmissionReview that answers the one in the request, as JSON, if it was asked for."""
 
 
 @tool(title="Admit workloads", scope=Scope.CHECK, reads_only=True)
@@ -56,25 +56,25 @@ def admit_workload(ask: Admit, at: Place) -> Admitted:
     What cannot be checked is not admitted.
     """
     if not ask.name or Path(ask.name).name != ask.name:
-        raise Refused(f"{ask.name[:100]!r} cannot name the manifest; use a plain name without slashes")
+        raise Refused(f"{ask.name[:100]!r} cannot be the name of the manifest; use a plain name without slashes")
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / ask.name
         manifest.write_text(ask.manifest, encoding="utf-8", newline="")
-        policy = at.policy(ask.policy)  # as the caller may name it; the manifest's place is this process's own
+        policy = at.policy(ask.policy)  # by the caller's rights; the manifest's place is this process's own
         found = judged(ADMISSION, Workload(target=manifest), policy, replace(at, roots=None))
     answer = ""
     if ask.review:
         try:
             answer = review_response(ask.manifest, found.report, folder=folder)
         except (ValueError, KeyError, TypeError) as error:
-            raise Refused("this is no AdmissionReview in JSON, so there is none to answer") from error
+            raise Refused("this is not an AdmissionReview in JSON, so it cannot be answered") from error
     return Admitted(report=found.report, artifact=found.artifact, review=answer)
 
 
 def review_response(review: str, report: Report, *, folder: str) -> str:
     """The AdmissionReview (``admission.k8s.io/v1``) that answers *review*: allowed unless RED, with the reasons.
 
-    *folder* is where the manifest lay while it was judged, which is nobody's business.
+    *folder* held the manifest while it was judged; the reasons must not show it.
     """
     asked = json.loads(review)
     bad = [finding for result in report.results for finding in result.findings if finding.outcome is not Outcome.PASS]

@@ -20,9 +20,9 @@ class SnapshotCluster:
     """Which cluster to look at."""
 
     context: str = ""
-    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
+    """The context of the kubeconfig, by default the current one; through a server, the name that its operator gave."""
     kubeconfig: Path | None = None
-    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
+    """Only on one's own command line: the kubeconfig, by default one's own. A server takes none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +31,15 @@ class SavedCluster:
 
     files: tuple[Saved, ...]
     name: str
-    """The context, or the address of the API server where none was named."""
+    """The context, or the address of the API server if no context was named."""
 
 
 @tool(title="Save what a cluster says about being ready", scope=Scope.READ, reads_only=True, long=True, connects=always)
 def snapshot_cluster(ask: SnapshotCluster, at: Place) -> SavedCluster:
     """List nodes, heartbeats, workloads, storage, quotas, webhooks and the like of a cluster, and return them as files.
 
-    It changes nothing in the cluster and reads no secret. What the cluster does not let us see is named in the index, so that
-    no check of the files is GREEN where it is needed.
+    It changes nothing in the cluster and reads no secret. What the cluster does not show us is named in the index, so a check
+    that needs it is not GREEN.
     """
     cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig, here=True)
 
@@ -77,7 +77,7 @@ def _looks(ask: CheckCluster) -> bool:
 def check_cluster(ask: CheckCluster, at: Place) -> Judged:
     """Judge whether a Kubernetes cluster is ready for a workload, and keep a signed artifact: GREEN, AMBER or RED.
 
-    Looks at a live cluster by listing alone, or at a saved snapshot. What could not be listed is RED where the policy needs it,
-    and so is a cluster that does not answer or falls silent on the way: its artifact says why.
+    It only lists objects of a live cluster, or reads a saved snapshot. What could not be listed is RED if the policy needs it.
+    A cluster that does not answer, or stops answering, is RED too; its artifact says why.
     """
     return judged(CLUSTER_READINESS, ask, ask.policy, at)

@@ -1,4 +1,4 @@
-"""Measure what the machine where this runs can do, and make baselines of what was measured."""
+"""Measure this machine, and make baselines from what was measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flows.subjects.gpu import GPU_BENCHMARK, NODE_BENCHMARK
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchNode(ExercisedNode):
-    """What to measure, how long, against what, and by which policy to judge it."""
+    """What to measure, how long, against which baseline, and by which policy to judge it."""
 
     policy: str = ""
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file. Empty: gpu-bench or
@@ -27,7 +27,7 @@ class BenchNode(ExercisedNode):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeBaseline:
-    """Of which artifact to make a baseline."""
+    """The artifact to make a baseline from."""
 
     artifact: str = field(metadata=shaped(positional=True, text_of=MOST_BYTES, digest=True))
     """A kept artifact of a benchmark that was not RED: its digest sha256:…, or the text of the artifact itself (a file on the
@@ -36,7 +36,7 @@ class MakeBaseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeBaseline:
-    """The sealed baseline, one file that needs nothing beside it."""
+    """The sealed baseline: one file, which needs no other."""
 
     text: str
     subject: str
@@ -47,15 +47,16 @@ class MadeBaseline:
     """The key that signed it."""
 
 
-# Not ``deployed``, as ``check_gpus``: whoever asks means this machine. The flows ``gpu-benchmark`` and
-# ``node-benchmark`` measure a worker's.
+# Not ``deployed``, like ``check_gpus``: the caller means this machine. The flows ``gpu-benchmark`` and
+# ``node-benchmark`` measure a worker's machine.
 @tool(title="Benchmark this node", scope=Scope.CHECK, reads_only=True, long=True)
 def bench_node(ask: BenchNode, at: Place) -> Judged:
-    """Measure the GPUs (or the processor) of the machine where this runs, and keep a signed artifact: GREEN, AMBER or RED.
+    """Measure the GPUs (or the processor) of this machine, and keep a signed artifact: GREEN, AMBER or RED.
 
-    Sessions of memory copies and matrix products, a canary between them, every result checked; more sessions until each figure
-    is decided against the baseline. It uses the devices fully for minutes and disturbs whatever else runs there. Without a GPU
-    it is BLOCKED and RED, unless the processor is asked for. Without a baseline it is AMBER at best, and may become one.
+    It runs sessions of memory copies and matrix products, with a canary between them, and checks every result. It runs more
+    sessions until each figure is decided against the baseline. It uses the devices fully for minutes and disturbs other work on
+    them. Without a GPU the artifact is BLOCKED and RED, unless the processor is asked for. Without a baseline it is AMBER at
+    best; a baseline can be made from it.
     """
     what = NODE_BENCHMARK if ask.cpu else GPU_BENCHMARK
     return judged(what, ask, ask.policy or what.default_policy, at)
@@ -63,10 +64,10 @@ def bench_node(ask: BenchNode, at: Place) -> Judged:
 
 @tool(title="Make a benchmark baseline", scope=Scope.PUBLISH, idempotent=True)
 def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
-    """Make a signed baseline of what a kept benchmark artifact measured, for machines of the same model.
+    """Make a signed baseline from what a kept benchmark artifact measured, for machines of the same model.
 
-    The artifact must be signed by a trusted key, its evidence kept here and unchanged, and its verdict not RED; nor may
-    anything have disturbed the run, for a slow baseline would excuse slow machines.
+    A trusted key must have signed the artifact, its evidence must be kept here unchanged, and its verdict must not be RED. The
+    run must not have been disturbed, because a slow baseline would hide slow machines.
     """
     from arcops.seen.baseline import Baseline, canary_times, known_figures
     from arcops.seen.benchmark import Benchmark
@@ -79,13 +80,13 @@ def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
     data = sealed_bytes(ask.artifact, at)
     report = opened(ask.artifact, at)
     if report.verdict is Verdict.RED:
-        raise Refused("the artifact is RED, so the machine was not well; make a baseline of one that is GREEN or AMBER")
+        raise Refused("the artifact is RED, so the machine was not well; make a baseline from one that is GREEN or AMBER")
     for finding in (finding for result in report.results for finding in result.findings):
         if finding.rule == "benchmark/canary" and finding.outcome is not Outcome.PASS:
-            raise Refused(f"the run was disturbed, so it makes no baseline; measure again. {finding.text}")
+            raise Refused(f"the run was disturbed, so no baseline can be made from it; measure again. {finding.text}")
     record = next((record for record in report.evidence if record.kind == Benchmark.KIND), None)
     if record is None or not any(result.gate == "benchmark" for result in report.results):
-        raise Refused("the artifact is of no benchmark, so there is nothing to make a baseline of; run 'arcops gpu bench'")
+        raise Refused("the artifact is not of a benchmark, so no baseline can be made from it; run 'arcops gpu bench'")
     body = from_json(Benchmark, kept_bytes(record.digest, at))
     baseline = Baseline(
         subject=report.subject,

@@ -1,4 +1,4 @@
-"""Check the GPUs of the machine where this runs."""
+"""Check the GPUs of this machine."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class CheckGpus(Node):
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
 
-# Not ``deployed``: that would judge the worker's machine, and whoever asks means this one. The flow ``gpu-validation`` does so.
+# Not ``deployed``: that would judge the worker's machine, but the caller means this one. The flow ``gpu-validation`` does that.
 @tool(title="Check the GPUs of this node", scope=Scope.CHECK, reads_only=True, long=True)
 def check_gpus(ask: CheckGpus, at: Place) -> Judged:
-    """Judge every GPU of the machine where this runs, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+    """Judge every GPU of this machine, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 
-    Asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, twice, and watches for
-    faults meanwhile; reads the kernel's messages for faults since boot. A signal that could not be read is RED, and so is a
-    machine without a GPU: BLOCKED.
+    It asks NVIDIA's driver about identity, memory errors, spare rows, heat, clocks, power, links and modes, twice, and watches
+    for faults meanwhile. It reads the kernel's messages for faults since boot. A signal that could not be read is RED. A
+    machine without a GPU is BLOCKED and RED.
     """
     return judged(GPU_VALIDATION, ask, ask.policy, at)

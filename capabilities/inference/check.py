@@ -1,4 +1,4 @@
-"""Check an inference endpoint: let it bear a known load, judge what came, sign, keep."""
+"""Check an inference endpoint: put a known load on it, judge the answers, sign, keep."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class CheckInference(LoadedEndpoint):
     deployed=deployed(INFERENCE_VALIDATION, refuse=refuse_other_keys),
 )
 def check_inference(ask: CheckInference, at: Place) -> Judged:
-    """Load an OpenAI-compatible endpoint with a known load, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
+    """Put a known load on an OpenAI-compatible endpoint, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 
-    Measures time to first token, times between tokens, throughput and goodput under aims, at several concurrencies and with
-    random arrivals, for each model alone and for all together; tries whether greedy answers repeat; says which kind of server
-    it is, whether it calls itself ready, and what memory is left. What the policy asks for and could not be measured is RED.
-    In the tier air-gapped only this machine is asked. Each call makes the requests that it says, so it costs the endpoint time.
+    It measures time to first token, times between tokens, throughput and goodput under targets, at several concurrencies and
+    with random arrivals, for each model alone and for all together. It tests whether greedy answers repeat. It reports which
+    kind of server it is, whether the server says that it is ready, and how much memory is left. What the policy asks for and
+    could not be measured is RED. In the tier air-gapped it connects only to this machine. Each call sends the requests that it
+    lists, so it uses the endpoint's time.
     """
     return judged(INFERENCE_VALIDATION, ask, ask.policy, at)

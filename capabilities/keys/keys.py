@@ -1,4 +1,4 @@
-"""Keys: make one, name one, and put a public one among those that are trusted."""
+"""Keys: make one, trust a public one, revoke one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _MOST_LIST_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """Which key to make, and where."""
+    """Which key to make, and its path."""
 
     path: Path | None = field(default=None, metadata=used(Use.HERE) | shaped(positional=True))
-    """Where the encrypted private key goes (the default key where not given); the public half goes beside it as `.pub`."""
+    """The path for the encrypted private key (by default the default key); the public key is written beside it as `.pub`."""
     algorithm: Algorithm = Algorithm.ECDSA_P256
-    """The kind of key; the model-signing tool of OpenSSF verifies ecdsa-p256 only."""
+    """The kind of key. OpenSSF's model-signing tool verifies only ecdsa-p256."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +44,13 @@ class KeyMade:
 
 @tool(title="Make a key", scope=Scope.TRUST)
 def new_key(ask: NewKey, at: Place) -> KeyMade:
-    """Make a signing key pair; the private half is encrypted with the passphrase of the place where this runs.
+    """Make a signing key pair. The private key is encrypted with the passphrase that this process was given.
 
-    Refused where either file exists: a key is never overwritten.
+    Refused if one of the files exists: a key is never overwritten.
     """
     path = ask.path or Path(at.settings.key)
     public = path.with_suffix(".pub")
-    if os.path.lexists(public):  # before anything is written, or a private key without its public half would stay behind
+    if os.path.lexists(public):  # before anything is written, so that no private key is left without its public key
         raise Refused(f"{public} exists already and is not overwritten; move it away or choose another name")
     secret = at.secret(path)
     key = create(ask.algorithm)
@@ -70,7 +70,7 @@ class TrustKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyTrusted:
-    """The key's id, and where it is kept."""
+    """The key's id, and the file that it is kept in."""
 
     key_id: str
     path: Path
@@ -78,7 +78,7 @@ class KeyTrusted:
 
 @tool(title="Trust a key", scope=Scope.TRUST, idempotent=True)
 def trust_key(ask: TrustKey, at: Place) -> KeyTrusted:
-    """Put a public key among the trusted ones. What it may sign is still the policy's to say."""
+    """Add a public key to the trusted keys. The policy still decides what it may sign."""
     key = load_public_key(ask.public.encode(), where="the key")
     folder = at.settings.trust / "keys"
     make_private(folder)
@@ -94,9 +94,9 @@ class RevokeKey:
     """Which key to revoke, and why."""
 
     key: str = field(default="", metadata=shaped(positional=True, title="KEY_ID"))
-    """The key's id (sha256:…); without one the list is only issued anew, as of now."""
+    """The key's id (sha256:…); if none is given, the list is only issued again, with the present time."""
     reason: str = ""
-    """Why; needed with a key."""
+    """Why the key is revoked; needed with a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +109,9 @@ class KeysRevoked:
 
 @tool(title="Revoke a key", scope=Scope.TRUST)
 def revoke_key(ask: RevokeKey, at: Place) -> KeysRevoked:
-    """Issue the signed list of revoked keys again, with one more on it where it is named.
+    """Issue the signed list of revoked keys again; if a key is named, it is added.
 
-    Refused where the list that is there was signed by another key: what others revoked is not dropped.
+    Refused if another key signed the present list: the revocations of others are not dropped.
     """
     signer, now = at.signer(), at.now()
     path = at.settings.trust / "revocations" / "arcops.sigstore.json"

@@ -15,7 +15,7 @@ from flows.place import Place
 
 
 class Changed(Enum):
-    """What can change so that a deployment waits for it."""
+    """What can change so that a deployment runs."""
 
     MODEL = "model"
     POLICY = "policy"
@@ -30,7 +30,7 @@ class Announce:
     name: str = field(metadata=shaped(positional=True))
     """The name of the model or the policy that changed."""
     target: Path = field(metadata=used(Use.READ) | shaped(positional=True))
-    """The model to judge, on the machine where Prefect's worker runs."""
+    """The model to judge, on the machine of Prefect's worker."""
     policy: str = "sovereign"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
 
@@ -45,12 +45,12 @@ class Announced:
 
 @tool(title="Announce a change", scope=Scope.CHECK)
 def announce_change(ask: Announce, at: Place) -> Announced:
-    """Tell Prefect that a model or a policy changed; its deployment then judges the target again, with a run of its own.
+    """Tell Prefect that a model or a policy changed. A deployment of Prefect then judges the target again, in a run of its own.
 
-    Says nothing of a verdict: the run leaves its artifact in the store when it ends. Needs a Prefect API (PREFECT_API_URL).
+    The answer holds no verdict: the run leaves its artifact in the store when it ends. Needs a Prefect API (PREFECT_API_URL).
     """
     if not at.settings.prefect_api:
-        raise Refused("no Prefect API is configured, so nobody would hear it; set PREFECT_API_URL, or run 'arcops check'")
+        raise Refused("no Prefect API is configured to announce it to; set PREFECT_API_URL, or run 'arcops check'")
     from flows.prefect.announce import announce
 
     policy = worker_policy(ask.policy, at)

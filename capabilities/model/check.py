@@ -24,10 +24,10 @@ class Check(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedModel(Judged):
-    """What was found about a model, and the name of the signed artifact that says so."""
+    """What was found about a model, and the digest of the signed artifact that says so."""
 
     summary: str = ""
-    """The sealed SLSA verification summary as JSON, where it was asked for."""
+    """The sealed SLSA verification summary as JSON, if it was asked for."""
 
 
 def _checked(ask: Check, report: Report, digest: str, at: Place) -> CheckedModel:
@@ -52,8 +52,8 @@ def _checked(ask: Check, report: Report, digest: str, at: Place) -> CheckedModel
 def check_model(ask: Check, at: Place) -> CheckedModel:
     """Judge a model by a policy and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 
-    Collects evidence about the files, signatures, SBOM, advisories and licence; what could not be seen is RED. What goes wrong
-    after the check has begun is in the report. A check that is stopped leaves an artifact, too, and it is RED.
+    It collects evidence about the files, signatures, SBOM, advisories and licence. What could not be seen is RED. Errors after
+    the check has begun are in the report. A check that is stopped leaves an artifact, too; it is RED.
     """
     found = judged(READINESS, ask, ask.policy, at)
     return _checked(ask, found.report, found.artifact, at)

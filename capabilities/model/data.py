@@ -22,6 +22,6 @@ class ImportAdvisories:
 
 @tool(title="Import advisories", scope=Scope.TRUST, idempotent=True)
 def import_advisories(ask: ImportAdvisories, at: Place) -> ImportSummary:
-    """Replace what is known of one ecosystem's vulnerabilities by an OSV export, for the offline matcher."""
+    """Replace the known vulnerabilities of one ecosystem by an OSV export, for the offline matcher."""
     make_private(at.settings.data)
     return import_osv(ask.export, at.settings.data, ecosystem=None, now=at.now(), within=at.within)

@@ -17,7 +17,7 @@ SBOM_FILE = "model.cdx.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeSbom:
-    """A model, and what only a person knows of it."""
+    """A model, and facts about it that only a person knows."""
 
     target: Path = field(metadata=used(Use.WRITE) | shaped(positional=True))
     """The model's directory."""
@@ -28,14 +28,14 @@ class MakeSbom:
     licence: str
     """The model's licence as an SPDX expression."""
     author: str = ""
-    """Who writes this SBOM; the supplier where not given."""
+    """Who writes this SBOM; by default the supplier."""
     python: Path | None = field(default=None, metadata=used(Use.HERE))
-    """A site-packages directory whose distributions run the model; they are listed with it."""
+    """A site-packages directory with the distributions that run the model; they are listed with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SbomMade:
-    """Where the SBOM was written."""
+    """The path of the written SBOM."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""Sign a model on disk: an OpenSSF model signature over every file, and provenance where a builder vouches for it."""
+"""Sign a model on disk: an OpenSSF model signature over every file, and provenance if a builder vouches for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Sign:
     target: Path = field(metadata=used(Use.WRITE) | shaped(positional=True))
     """The model's directory."""
     builder: str = ""
-    """Also attest provenance, by the id of this builder, who vouches for how the model came to be: say who really made or
+    """Also attest provenance with the id of this builder, who vouches for how the model was made: name who really made or
     fetched it."""
     source: str = ""
     """With a builder: the URI that the model was made or fetched from."""
@@ -48,7 +48,7 @@ class SignedModel:
 def sign_model_files(ask: Sign, at: Place) -> SignedModel:
     """Sign every file of a model, and write the signature into its directory.
 
-    What was written there before is replaced, for it would no longer hold.
+    Files that an earlier signing wrote there are replaced, because they would no longer hold.
     """
     signer, now = at.signer(), at.now()
     written: list[Path] = []

@@ -1,4 +1,4 @@
-"""A model on disk as its tree, for the tools that make something from it."""
+"""A model on disk as its file tree, for the tools that make something from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.model.tree import look
 
 
 def see_tree(target: Path, at: Place) -> Tree:
-    """What lies at *target*. Raises `arcops.errors.Refused` where it is no directory or not all of it can be read."""
+    """The files at *target*. Raises `arcops.errors.Refused` if it is not a directory or not all of it can be read."""
     if not is_folder(target, at.within):
         raise Refused(f"{target} is not a directory; give the directory of a model")
     now = at.now()

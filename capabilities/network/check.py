@@ -1,4 +1,4 @@
-"""Network safety: judge manifests, and say whether one pod reaches another."""
+"""Network safety: judge manifests, and say whether one pod can reach another."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class CheckNetwork(Manifests):
     deployed=deployed(NETWORK_SAFETY),
 )
 def check_network(ask: CheckNetwork, at: Place) -> Judged:
-    """Judge Kubernetes manifests, or a live cluster by listing alone, by what they let talk to what; keep a signed artifact.
+    """Judge what Kubernetes manifests or a live cluster allow to talk to what, and keep a signed artifact.
 
-    The verdict is GREEN, AMBER or RED. What cannot be read, seen or understood is RED. Every finding names file and line.
+    A live cluster is only listed. The verdict is GREEN, AMBER or RED. What cannot be read, seen or understood is RED. Every
+    finding names file and line.
     """
     return judged(NETWORK_SAFETY, ask, ask.policy, at)
 
@@ -47,11 +48,11 @@ class ReachNetwork:
     """A connection to ask about."""
 
     target: Path = field(metadata=shaped(positional=True))
-    """A folder with Kubernetes manifests, or one file, on the machine where the question is answered."""
+    """A folder with Kubernetes manifests, or one file, on the machine that runs the tool."""
     source: str = field(metadata=shaped(option="--from"))
-    """Who would connect: NAMESPACE/NAME of a pod or workload, an address, or 'internet'."""
+    """The source of the connection: NAMESPACE/NAME of a pod or workload, an address, or 'internet'."""
     to: str
-    """Where to: NAME:PORT or NAME:PORT/PROTOCOL of a Service, pod, workload or address; the port by number or name."""
+    """The target: NAME:PORT or NAME:PORT/PROTOCOL of a Service, pod, workload or address; the port by number or name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +60,20 @@ class Reached:
     """The answer."""
 
     allowed: bool
-    """May any of the connections be opened?"""
+    """True if any of the connections may be opened."""
     certain: bool
-    """Is there no doubt about it?"""
+    """True if there is no doubt about the answer."""
     connections: tuple[Connection, ...]
     """Every pair of ends that the question means, each with the rules that decide."""
     doubts: tuple[str, ...]
-    """What keeps the answer from being certain."""
+    """Why the answer is not certain, one sentence for each reason."""
 
 
 @tool(title="Ask whether one pod reaches another", scope=Scope.READ, reads_only=True)
 def reach_network(ask: ReachNetwork, at: Place) -> Reached:
-    """Say whether policies in Kubernetes manifests let one end open a connection to another, and which rules decide.
+    """Say whether the policies in Kubernetes manifests let one end open a connection to another, and which rules decide.
 
-    It is computed from all policies together; whether anything listens there is not asked.
+    It is computed from all policies together. Whether a program listens there is not checked.
     """
     with patient(at) as tick:
         found = put(read_manifests(ask.target, tick=tick, within=at.within), ask.source, ask.to)

@@ -1,4 +1,4 @@
-"""Network drift: what may talk in a cluster that was not declared to, and the other way about."""
+"""Network drift: what may talk in a cluster and was not declared, and what was declared and may not talk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ B = TypeVar("B", bound=Body)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffNetwork(DeclaredNetwork):
-    """What was declared, what to hold against it, and by which policy."""
+    """What was declared, what to compare it with, and by which policy to judge."""
 
     policy: str = "network-drift"
     """The name of a registered policy, or its digest (sha256:…); on one's own command line also a file."""
@@ -39,9 +39,9 @@ class Differing(Judged):
     """What differs, what that changes, and the signed artifact that says so."""
 
     drift: Drift
-    """Computed from the evidence that the artifact names; empty where there is none."""
+    """Computed from the evidence that the artifact names; empty if there is no such evidence."""
     doubts: tuple[str, ...]
-    """What keeps the answer from being certain, on either side."""
+    """Why the answer is not certain, on either side."""
 
 
 def _differing_of(ask: DiffNetwork, report: Report, digest: str, at: Place) -> Differing:
@@ -57,16 +57,16 @@ def _differing_of(ask: DiffNetwork, report: Report, digest: str, at: Place) -> D
     deployed=deployed(NETWORK_DRIFT, _differing_of),
 )
 def diff_network(ask: DiffNetwork, at: Place) -> Differing:
-    """Compare declared Kubernetes manifests with a cluster, live or saved, by who may talk to whom, not only by their text.
+    """Compare declared Kubernetes manifests with a live or saved cluster: what may talk to what, not only the text.
 
-    Keeps a signed artifact: RED where more may talk than was declared or something could not be seen, AMBER where less may.
+    It keeps a signed artifact: RED if more may talk than was declared, or if something could not be seen; AMBER if less may.
     """
     found = judged(NETWORK_DRIFT, ask, ask.policy, at)
     return _differing(found.report, found.artifact, at)
 
 
 def _differing(report: Report, digest: str, at: Place) -> Differing:
-    """What the artifact says, spelled out from the evidence that it names."""
+    """What the artifact says, in full, from the evidence that it names."""
     declared, live = _kept(Declared, report, at), _kept(Network, report, at)
     if declared is None or live is None:
         missing = tuple(f"{one.kind}: {one.reason}" for one in report.missing)
@@ -79,14 +79,14 @@ def _differing(report: Report, digest: str, at: Place) -> Differing:
     try:
         with patient(at):
             found = compare(declared.network, live, policy_here.as_found)
-    except (Refused, Unavailable) as error:  # the artifact is kept and stands; only its spelling out is left off
+    except (Refused, Unavailable) as error:  # the artifact is kept and valid; only this list is left out
         found = Drift(objects=(), reach=())
-        doubts.append(f"what differs is not listed here: {error}")
+        doubts.append(f"the differences are not listed here: {error}")
     return Differing(report=report, artifact=digest, drift=found, doubts=tuple(doubts))
 
 
 def _kept(body: type[B], report: Report, at: Place) -> B | None:
-    """The evidence of this kind that *report* rests on, as the store keeps it."""
+    """The evidence of this kind that *report* names, as the store keeps it."""
     for one in report.evidence:
         if one.kind == body.KIND:
             return from_json(body, kept_bytes(one.digest, at))

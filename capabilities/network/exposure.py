@@ -1,4 +1,4 @@
-"""Say what of a network can be reached from outside."""
+"""Show what of a network can be reached from outside."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class ExposeNetwork:
     """Which manifests to look at."""
 
     target: Path = field(metadata=shaped(positional=True))
-    """A folder with Kubernetes manifests, or one file, on the machine where the question is answered."""
+    """A folder with Kubernetes manifests, or one file, on the machine that runs the tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTo:
-    """To whom pods are open beyond those that the manifests make, by policies alone."""
+    """Who else may reach pods, beyond the pods of these manifests, by policies alone."""
 
     pods: str
     at: Location
     who: str
-    """Pods that may come one day, by their labels, or a range of addresses outside, which reach the pods' own addresses where
-    the site's network routes these."""
+    """Future pods, by their labels, or a range of outside addresses. Outside addresses reach the pods' own addresses if the
+    site's network routes these."""
     ports: str
 
 
@@ -46,14 +46,14 @@ class ExposedNetwork:
     openings: tuple[Opening, ...]
     """Every way in that is declared, open or closed, with names, ports and the rules that decide."""
     open_to: tuple[OpenTo, ...]
-    """Whom policies let in, whether there is a way or not."""
+    """What else policies let in, even if there is no declared way."""
     doubts: tuple[str, ...]
-    """What keeps the answer from being certain."""
+    """Why the answer is not certain, one sentence for each reason."""
 
 
 @tool(title="Ask what is reachable from outside", scope=Scope.READ, reads_only=True)
 def expose_network(ask: ExposeNetwork, at: Place) -> ExposedNetwork:
-    """Say which pods in Kubernetes manifests can be reached from outside of the cluster, how, and which rules let it through.
+    """Show which pods in Kubernetes manifests can be reached from outside the cluster, how, and which rules let it through.
 
     Ways in are Ingresses, routes of the Gateway API, Services of type LoadBalancer or NodePort or with external IPs, and ports
     and networks of nodes.

@@ -18,21 +18,21 @@ _MOST_DEFINITIONS = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateNetwork:
-    """What to generate from."""
+    """The description to generate from."""
 
     description: str = field(metadata=shaped(positional=True, text_of=_MOST_DESCRIPTION))
-    """The text of a description (a file on the command line), in YAML or JSON: who may call the workload, what it calls, and
+    """The text of a description (a file on the command line), in YAML or JSON: what may call the workload, what it calls, and
     what its site can enforce."""
 
     definitions: str = field(default="", metadata=shaped(text_of=_MOST_DEFINITIONS))
-    """The site's own CustomResourceDefinitions, as one text of YAML documents (a folder of such files on the command line), to
-    hold the made objects against. Without them
-    the schema of custom objects stays unchecked here, and 'check' asks for it."""
+    """The site's own CustomResourceDefinitions, as one text of YAML documents (a folder of such files on the command line). The
+    generated objects are checked against them. If they are not given, the schema of custom objects stays unchecked here, and
+    'check' asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedNetwork:
-    """The manifests, in the order in which they are to be applied."""
+    """The manifests, in the order in which to apply them."""
 
     files: tuple[ManifestText, ...]
 
@@ -41,7 +41,7 @@ class GeneratedNetwork:
 def generate_network(ask: GenerateNetwork, at: Place) -> GeneratedNetwork:
     """Make deny-by-default Kubernetes manifests for a workload from one short description.
 
-    They are judged by the gates and proven by the engine before they are handed out; what would not be GREEN is refused.
+    The gates judge them and the engine proves them before they are returned. What would not be GREEN is refused.
     """
     from artifacts.wire import from_json
     from capabilities.network.generated import generate

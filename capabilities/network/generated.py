@@ -1,4 +1,4 @@
-"""Generated manifests, proven before anybody sees them: put through the reader, the gates and the engine like all others."""
+"""Generated manifests, proven before they are returned: the reader, the gates and the engine check them like all others."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _DEFINITIONS = "definitions.yaml"
 
 
 def generate(description: Description, *, now: datetime, definitions: str = "") -> tuple[ManifestText, ...]:
-    """The manifests of *description*. Raises `Refused`, saying why, where they would not be GREEN at its site.
+    """The manifests of *description*. Raises `Refused` with the reason if they would not be GREEN at its site.
 
-    They are judged together with stand-ins for the workload itself, which is not part of the bundle, and held against the
-    site's own *definitions* (CustomResourceDefinitions as YAML) where these are given; else 'check' asks for them. The one
-    thing that may be AMBER is a host name with a wildcard that the description asks for as such.
+    They are judged together with stand-ins for the workload itself, which is not part of the bundle, and checked against the
+    site's own *definitions* (CustomResourceDefinitions as YAML) if these are given; if not, 'check' asks for them. Only one
+    thing may be AMBER: a host name with a wildcard that the description itself names.
     """
     files = bundle(description)
     texts = [(one.name, one.text.encode()) for one in files]
@@ -44,7 +44,7 @@ def generate(description: Description, *, now: datetime, definitions: str = "") 
     seen = network_of([*texts, *beside])
     findings = list(_not_green(seen, description, now, definitions=definitions))
     if findings:
-        raise Refused(f"what this description asks for would not be GREEN: {' '.join(findings[:5])}")
+        raise Refused(f"the manifests of this description would not be GREEN: {' '.join(findings[:5])}")
     _prove(network_of([*texts, (_STAND_IN, _everybody(description).encode())]), description)
     return files
 
@@ -52,7 +52,7 @@ def generate(description: Description, *, now: datetime, definitions: str = "") 
 def _not_green(seen: Network, description: Description, now: datetime, *, definitions: str) -> Iterator[str]:
     site = description.site
     entries = (f"HTTPRoute {description.namespace}/{description.name[:50]}",) if description.entry is not None else ()
-    # A wildcard that somebody asked for warns under the policy's name and its own; 'check' will say so, too.
+    # A wildcard that the description names warns under the policy's name and its own; 'check' will say so, too.
     titles = [one.title for one in seen.policies]
     asked = {f"{title} {host.name}" for title in titles for host in description.hosts if host.wildcard}
     policies: dict[str, object] = {
@@ -87,7 +87,7 @@ def _not_green(seen: Network, description: Description, now: datetime, *, defini
 def _gates(policies: dict[str, object]) -> list[AnyGate]:
     found = [gate for gate in all_gates() if gate.id in policies]
     if len(found) != len(policies):
-        raise Broken("a gate that generated manifests are judged by is missing")
+        raise Broken("a gate that judges generated manifests is missing")
     return found
 
 
@@ -116,7 +116,7 @@ def _prove(seen: Network, description: Description) -> None:
 
 
 def _asked(description: Description) -> Iterator[tuple[str, int, Pods]]:
-    """Who is to call and to be called, each with the name that its stand-in has."""
+    """The pods that call and that are called, each with the name of its stand-in."""
     yield from (("from", number, one) for number, one in enumerate(_callers(description)))
     through = egress_pods(description)
     called = (*description.calls, *((through,) if through is not None else ()))
@@ -124,7 +124,7 @@ def _asked(description: Description) -> Iterator[tuple[str, int, Pods]]:
 
 
 def _one_side(world: World, source: PodSet, target: PodSet, own: PodSet, protocol: Protocol, port: int) -> bool:
-    """What the workload's own policies say; the peer's are its own affair."""
+    """What the workload's own policies say; the peer's policies do not count."""
     direction = Direction.EGRESS if source is own else Direction.INGRESS
     return all(one.allows for one in decide(world, source, target, protocol, port).reasons if one.direction is direction)
 

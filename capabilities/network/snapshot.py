@@ -1,4 +1,4 @@
-"""Save what a cluster holds about its network, as manifests."""
+"""Save the network objects of a cluster, as manifests."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tasks.kubernetes.listing import TITLES, Saved, look, open_to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotNetwork:
-    """Which cluster to read, and what of it."""
+    """Which cluster to read, and which part of it."""
 
     context: str = ""
-    """The context of the kubeconfig, the current one where none is named; through a server, the name that its operator gave."""
+    """The context of the kubeconfig, by default the current one; through a server, the name that its operator gave."""
     kubeconfig: Path | None = None
-    """Only on one's own command line: the kubeconfig, one's own where none is named. A server takes none."""
+    """Only on one's own command line: the kubeconfig, by default one's own. A server takes none."""
     have: tuple[str, ...] = ()
-    """What need not be looked at, as earlier answers named it: so a snapshot that was cut off is continued."""
+    """What need not be read again, by the titles in earlier answers: this continues a snapshot that was cut off."""
     seconds: int = 0
-    """Answer with what there is as soon as this time has passed and something is complete; 0: with everything at once."""
+    """Answer after this time with what is complete, if anything is; 0: answer with everything at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +33,9 @@ class Snapshotted:
 
     files: tuple[Saved, ...]
     looked: tuple[str, ...]
-    """What was looked at for this answer. It has a file where the cluster has any of it, or would not say."""
+    """What was read for this answer. A title has a file if the cluster has such objects, or did not show them."""
     left: tuple[str, ...]
-    """What is still to be looked at, in a further call."""
+    """What is still to be read, in another call."""
     server: str
     """The address of the API server, so that two clusters are not mixed up."""
 
@@ -44,8 +44,8 @@ class Snapshotted:
 def snapshot_network(ask: SnapshotNetwork, at: Place) -> Snapshotted:
     """List the namespaces, pods, services, policies and routes of a cluster and return them as manifests, without secrets.
 
-    It changes nothing in the cluster. What the cluster does not let us see is marked as not seen, so that no check of the files
-    is GREEN.
+    It changes nothing in the cluster. What the cluster does not show us is marked as not seen, so no check of the files is
+    GREEN.
     """
     cluster = allowed(at, context=ask.context, kubeconfig=ask.kubeconfig, here=True)
 
@@ -66,7 +66,7 @@ def snapshot_network(ask: SnapshotNetwork, at: Place) -> Snapshotted:
             except Unavailable:
                 if not looked:
                     raise
-                break  # what is complete is worth having; who asks on learns why there is no more
+                break  # return what is complete; the next call tells the caller why there is no more
             looked.append(title)
             if saved is not None:
                 files.append(saved)

@@ -1,4 +1,4 @@
-"""Explain a gate or a rule: what it asks, why, and how to mend it. All of it comes from the gates themselves."""
+"""Explain a gate or a rule: what it asks, why, and how to fix it. All of it comes from the gates themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Explain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleExplained:
-    """One rule: the question that it asks, phrased so that yes is good, and the advice where the answer is no."""
+    """One rule: its question, to which yes is good, and what to do if the answer is no."""
 
     rule: str
     asks: str
@@ -47,7 +47,7 @@ class Explained:
 
 @tool(title="Explain a gate or rule", scope=Scope.READ, reads_only=True)
 def explain_rule(ask: Explain, at: Place) -> Explained:
-    """Tell what a gate or a rule asks, why it matters, and how to mend a bad answer; without a name, every gate."""
+    """Show what a gate or a rule asks, why it matters, and how to fix a bad answer; without a name, every gate."""
     return Explained(gates=explained(ask.name))
 
 

@@ -1,4 +1,4 @@
-"""Policies before anything stands on them: parsed strictly, with every default written out, registered; a waiver, drafted."""
+"""Policies: parsed strictly, with every default written out; listed; registered. And waivers, drafted."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class PolicyChecked:
     gates: tuple[GateSettings, ...]
     waivers: tuple[Waiver, ...]
     expired: tuple[Waiver, ...]
-    """Those of the waivers that count no longer."""
+    """Those of the waivers that have expired."""
     endless: tuple[Waiver, ...]
-    """Those that end more than 366 days from now, and so do not count yet."""
+    """Those of the waivers that end more than 366 days from now, and so do not count yet."""
 
 
 @tool(title="Check a policy", scope=Scope.READ, reads_only=True)
 def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
-    """Parse a policy strictly, and tell everything that it decides. Refused with the first thing that is wrong."""
+    """Parse a policy strictly, and show everything that it decides. Refused with the first thing that is wrong."""
     policy = at.policy(ask.policy)
     now = at.now()
     return PolicyChecked(
@@ -73,17 +73,17 @@ def check_policy(ask: CheckPolicy, at: Place) -> PolicyChecked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPolicies:
-    """Nothing needs to be said."""
+    """This ask has no fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyListed:
-    """A policy that may be named from afar, by its name or by its digest."""
+    """A policy that remote callers may name, by its name or by its digest."""
 
     name: str
     digest: str
     shipped: bool
-    """It comes with ArcOps; else the operator registered it."""
+    """It comes with ArcOps; if not, the operator registered it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +95,9 @@ class PoliciesListed:
 
 @tool(title="List policies", scope=Scope.READ, reads_only=True)
 def list_policies(ask: ListPolicies, at: Place) -> PoliciesListed:
-    """Name the policies that come with ArcOps and those that the operator registered, with their digests.
+    """List the policies that come with ArcOps and those that the operator registered, with their digests.
 
-    From afar no others count: any of them can be checked, read and judged by.
+    For remote callers only these count. Each of them can be checked, read, and used to judge.
     """
     listed = registered_policies(at.settings.policies)
     return PoliciesListed(
@@ -107,7 +107,7 @@ def list_policies(ask: ListPolicies, at: Place) -> PoliciesListed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterPolicy:
-    """Which policy callers from afar may name from now on."""
+    """Which policy remote callers may name from now on."""
 
     text: str = field(metadata=shaped(positional=True, title="FILE", text_of=MOST_BYTES))
     """The policy, in YAML (its file on the command line)."""
@@ -115,7 +115,7 @@ class RegisterPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRegistered:
-    """The policy as it may be named, and its file here; none for one that comes with ArcOps."""
+    """The policy as callers name it, and its file here; a policy that comes with ArcOps has no file."""
 
     name: str
     digest: str
@@ -124,33 +124,33 @@ class PolicyRegistered:
 
 @tool(title="Register a policy", scope=Scope.TRUST, idempotent=True)
 def register_policy(ask: RegisterPolicy, at: Place) -> PolicyRegistered:
-    """Put a policy among those that callers from afar and workers may name. Refused where another one has its name."""
+    """Add a policy to those that remote callers and workers may name. Refused if another policy has its name."""
     made = register(ask.text.encode(), at.settings.policies)
     return PolicyRegistered(name=made.policy.name, digest=made.policy.digest, path=made.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftWaiver:
-    """A decision to live with one failing rule for a while, before a person takes it."""
+    """A decision to accept one failing rule for a while; this is its draft, before a person takes it."""
 
     policy: str = field(metadata=shaped(positional=True))
     """The policy that the waiver is for: a registered one's name or digest; on one's own command line also a file."""
     rule: str = field(metadata=shaped(positional=True))
     """The rule that fails, as `gate/rule`."""
     owner: str
-    """Who answers for it."""
+    """The person who is responsible for the waiver."""
     reason: str
-    """Why it is acceptable for now."""
+    """Why the failure is acceptable for now."""
     expires: datetime
-    """The moment from which on it counts no longer, with a time zone; on the command line a day (UTC)."""
+    """When the waiver stops counting: a time with a time zone; on the command line a day (UTC)."""
     digest: str = ""
-    """The digest of the subject's content (sha256:…), as its report names it."""
+    """The digest of the subject's content (sha256:…), as its report shows it."""
     any_content: bool = False
-    """It holds for whatever content comes; only where no digest is named."""
+    """The waiver holds for any content; only if no digest is given."""
     subject: str = "*"
-    """Only for subjects of this name; * stands for any characters. It narrows the waiver, and never is all that it goes by."""
+    """Only for subjects with this name; * stands for any characters. It narrows the waiver, and is never enough alone."""
     about: str = ""
-    """What in the subject it is about, exactly as the finding says it."""
+    """What in the subject the waiver is about, exactly as in the finding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +160,14 @@ class WaiverDrafted:
     yaml: str
     """The lines to put under `waivers:`."""
     policy: str
-    """The name of the policy that it was tried on."""
+    """The name of the policy that it was tested with."""
 
 
 @tool(title="Draft a waiver", scope=Scope.WAIVE, reads_only=True)
 def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
-    """Write a waiver for a failing rule, and try it on the policy. Nothing is changed: a person adds it, and answers for it.
+    """Write a waiver for a failing rule, and test it with the policy. Nothing is changed: a person adds it, and is responsible.
 
-    A waiver turns FAIL into WARN until it expires. What is UNKNOWN cannot be waived, for nobody saw what it would waive.
+    A waiver turns FAIL into WARN until it expires. UNKNOWN cannot be waived, because what it would waive was not seen.
     """
     waiver = Waiver(
         rule=ask.rule,
@@ -180,7 +180,7 @@ def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
         any_content=ask.any_content,
     )
     if waiver.expires <= at.now():
-        raise Refused(f"the waiver would have expired at {waiver.expires}; give a moment that is yet to come")
+        raise Refused(f"the waiver would have expired at {waiver.expires}; give a time in the future")
     if waiver.expires - at.now() > MOST_WAIVED:
         raise Refused(f"the waiver would hold until {waiver.expires}; use at most {MOST_WAIVED.days} days from now")
     members: dict[str, str | bool] = {
@@ -193,13 +193,13 @@ def draft_waiver(ask: DraftWaiver, at: Place) -> WaiverDrafted:
         "reason": waiver.reason,
         "expires": waiver.expires.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
-    # Each value as a JSON string is YAML that means the same to every reader, whatever is in it.
+    # Each value is written as a JSON string, which is YAML that means the same to every reader.
     lines = [f"{name}: {json.dumps(value)}" for name, value in members.items()]
     text = "- " + "\n  ".join(lines) + "\n"
     policy = at.policy(ask.policy)
     gate = waiver.rule.partition("/")[0]
     if gate not in policy.gates:
-        raise Refused(f"policy {policy.name!r} does not ask the gate {gate!r}, so nothing of it can be waived there")
+        raise Refused(f"policy {policy.name!r} does not ask the gate {gate!r}, so none of its rules can be waived there")
     trial = f"name: trial\nvalidFor: P1D\ngates: {{{json.dumps(gate)}: {{}}}}\nwaivers:\n{text}"
     parse_policy(trial.encode(), where="the waiver")
     return WaiverDrafted(yaml=text, policy=policy.name)

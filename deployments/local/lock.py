@@ -43,7 +43,7 @@ def compiled(uv: str, *more: str, python: str = OLDEST, fed: str = "") -> str:
 
 
 def refuse_foreign(name: str, text: str) -> None:
-    """End with a sentence where *text* names an index, a file, or anything that is no pinned package with its hashes."""
+    """End with a sentence if *text* names an index, a file, or anything that is not a pinned package with its hashes."""
     found = _FOREIGN.search(text.removeprefix(HEAD))
     if found is not None:
         line = text.removeprefix(HEAD).count("\n", 0, found.start()) + 1
@@ -54,7 +54,7 @@ def main(uv: str) -> None:
     """Compile both locks, check them, and write them."""
     with (HERE / "pyproject.toml").open("rb") as file:
         build: list[str] = tomllib.load(file)["build-system"]["requires"]
-    # `editables` is what hatchling takes to install a project where it lies.
+    # hatchling needs `editables` to install a project in its own folder.
     built = "\n".join([*build, "editables>=0.5,<1"]) + "\n"
     whole = compiled(uv, "--universal", *ALL_EXTRAS, "--generate-hashes", fed=built)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
-"""Run the tests on the newest versions that pyproject.toml's bounds allow, and say which of them broke what.
+"""Run the tests on the newest versions that pyproject.toml's bounds allow, and say which of them broke which tests.
 
-``make newest`` runs it, in a virtual environment of its own. It names each package that differs from the lock. Where tests fail
+``make newest`` runs it, in a virtual environment of its own. It names each package that differs from the lock. If tests fail
 that the lock passes, each such package is installed alone over the lock, and the failed tests are run again.
 """
 
@@ -23,7 +23,7 @@ LOCK = HERE / "requirements-dev.lock"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """A package that has a newer version than the lock's; ``locked`` is empty where the lock has none."""
+    """A package that has a newer version than the lock's; ``locked`` is empty if the lock lacks the package."""
 
     name: str
     locked: str
@@ -48,7 +48,7 @@ class Environment:
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)
 
     def must(self, *arguments: str) -> str:
-        """pip's answer. Ends with its complaint where it fails."""
+        """pip's answer. Ends with its message if it fails."""
         done = self.pip(*arguments)
         if done.returncode:
             sys.exit(f"pip {' '.join(arguments)} failed:\n{done.stderr}")
@@ -67,7 +67,7 @@ class Environment:
         return {normal(one["name"]): one["version"] for one in listed}
 
     def failed(self, tests: Sequence[str]) -> list[str]:
-        """The tests among *tests* that fail; every one where pytest itself does not get as far as to say it."""
+        """The tests among *tests* that fail; all of them if pytest itself ends before it can tell."""
         with tempfile.TemporaryDirectory() as folder:
             said = Path(folder) / "junit.xml"
             command = [self.python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", f"--junitxml={said}"]
@@ -139,7 +139,7 @@ def blamed(environment: Environment, changes: list[Moved], tests: list[str]) -> 
 
 
 def main(folder: Path, tests: Sequence[str]) -> int:
-    """Zero where all tests pass on the newest versions."""
+    """Zero if all tests pass on the newest versions."""
     environment = Environment(folder=folder)
     if not (folder / "bin" / "python").exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)

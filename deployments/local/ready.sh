@@ -56,7 +56,7 @@ $arcops sign "$work/model" --builder https://arcops.dev/builders/local \
 say "4. Is it ready?  arcops check model --policy ${POLICY:=pilot}"
 code=0
 $arcops check "$work/model" --policy "$POLICY" --output "$work/result.sigstore.json" || code=$?
-case $code in 0 | 4) ;; *) echo "the check ended with $code, where GREEN (0) or AMBER (4) was due" >&2; exit 1 ;; esac
+case $code in 0 | 4) ;; *) echo "the check ended with $code; expected GREEN (0) or AMBER (4)" >&2; exit 1 ;; esac
 
 say "5. Anyone verifies it offline:  arcops verify result.sigstore.json --key arcops.pub"
 verified=0
@@ -77,7 +77,7 @@ with open(sys.argv[1], "r+b") as file:
 PY
 code=0
 $arcops check "$work/flipped/model" --policy "$POLICY" || code=$?
-[ "$code" = 3 ] || { echo "the flipped copy ended with $code, where RED (3) was due" >&2; exit 1; }
+[ "$code" = 3 ] || { echo "the flipped copy ended with $code; expected RED (3)" >&2; exit 1; }
 
 say "Done. Your own model:"
 cat <<EOF

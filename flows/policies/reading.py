@@ -1,7 +1,7 @@
 """Policies: from YAML to a value, strictly. An unknown key, gate or rule is an error, never a default.
 
-The name of a shipped policy belongs to it: a file of other bytes that takes it is refused, for people read the name in a report
-and not the digest.
+A shipped policy's name is reserved: a file with other bytes and the same name is refused, because people read the name in a
+report and not the digest.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _shipped_files() -> Mapping[str, Path]:
 
 
 def read_policy(name_or_path: str, within: Roots = ANYWHERE) -> bytes:
-    """The bytes of a policy by shipped name, or by path *within* these roots. Raises `Refused` where neither exists."""
+    """The bytes of a policy by shipped name, or by path *within* these roots. Raises `Refused` if neither exists."""
     if shipped := _shipped_files().get(name_or_path):
         return shipped.read_bytes()
     path = Path(name_or_path)
@@ -69,10 +69,10 @@ def read_policy(name_or_path: str, within: Roots = ANYWHERE) -> bytes:
 
 
 def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None, as_then: bool = False) -> Policy:
-    """The policy in *data*. Raises `Refused` naming *where* and the first thing that is wrong.
+    """The policy in *data*. Raises `Refused` with the first thing that is wrong; its message begins with ``where``.
 
-    With *as_then* it is one that judged before, read for judging again: what an earlier release took and this one refuses, as
-    waivers and signer rules that go by a name alone, still means what it meant.
+    With *as_then*, *data* is a policy that judged before, read for judging again. What an earlier release accepted and this one
+    refuses, such as waivers and signer rules that go by a name alone, keeps its meaning.
     """
     gate_of = gate_named if gates is None else {gate.id: gate for gate in gates}.get
     document = _document(data, where)
@@ -95,9 +95,9 @@ def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = N
     for waiver in head.waivers:
         if waiver.by_name_alone and not as_then:
             raise Refused(
-                f"{where}: the waiver of {waiver.rule!r} goes by the name {waiver.subject!r} alone, and anybody can rename a "
-                "folder; write 'digest: sha256:…' as the report names its subject, or 'anyContent: true' if it shall hold for "
-                "whatever content comes under this name"
+                f"{where}: the waiver of {waiver.rule!r} goes by the name {waiver.subject!r} alone, and anyone can rename a "
+                "folder; add 'digest: sha256:…' as the report shows it, or 'anyContent: true' if the waiver is for any content "
+                "with this name"
             )
         gate = gate_of(waiver.rule.partition("/")[0])
         if gate is None or gate.rule(waiver.rule) is None:
@@ -131,20 +131,20 @@ def _shipped(name: str) -> Policy:
 
 
 def own_name(policy: Policy, where: str) -> Policy:
-    """*policy*, unless it takes the name of a shipped one, or one that reads the same. Raises `Refused` then."""
+    """*policy*, unless its name is that of a shipped one, or reads the same. Raises `Refused` then."""
     for name in shipped_policies():
         if _folded(policy.name) != _folded(name):
             continue
         if policy.name != name or policy.written != read_policy(name):
             raise Refused(
-                f"{where} is named {policy.name[:100]!r} like the policy that comes with ArcOps, and is another one; rename it "
-                "(its 'name:'), for reports name a policy by that"
+                f"{where} is named {policy.name[:100]!r}, which is the name of a policy that comes with ArcOps, but its "
+                "content differs; rename it (its 'name:'), because reports name a policy by that"
             )
     return policy
 
 
 def _folded(name: str) -> str:
-    """*name* as people read it: without case, spaces and punctuation."""
+    """*name* as people read it: without letter case, spaces and punctuation."""
     return "".join(one for one in unicodedata.normalize("NFKC", name).casefold() if one.isalnum())
 
 
@@ -153,13 +153,13 @@ def _refuse_names(values: dict[str, object], where: str) -> None:
         for rule in _signer_rules(value):
             if rule.names:
                 raise Refused(
-                    f"{where}: gates.{gate_id}: a signer may sign subjects named {rule.names[0]!r}, and anybody can rename a "
-                    "folder; name subjects by digest (sha256:…), or leave 'subjects' out"
+                    f"{where}: gates.{gate_id}: a signer rule goes by the subject name {rule.names[0]!r}, and anyone can "
+                    "rename a folder; give subjects by digest (sha256:…), or remove 'subjects'"
                 )
 
 
 def _signer_rules(value: object) -> Iterator[SignerRule]:
-    """Every signer rule inside of a gate's policy."""
+    """Every signer rule inside a gate's policy."""
     if isinstance(value, SignerRule):
         yield value
     elif isinstance(value, tuple):
@@ -176,7 +176,7 @@ def _head(document: dict[str, JSON], where: str) -> _Head:
     except Refused as error:
         raise Refused(f"{where}: {str(error).removeprefix('_Head: ')}") from error
     if not head.name.strip():
-        raise Refused(f"{where}: 'name:' is empty; a report names the policy that it was judged by")
+        raise Refused(f"{where}: 'name:' is empty; give the policy a name, which reports show")
     return head
 
 

@@ -1,7 +1,7 @@
 """Which policies may be named: those that ship with ArcOps and those that the operator registered, by name or by digest.
 
-From afar only these count, so nobody who may merely ask for a check brings the policy that judges it. On one's own command line
-a file counts, too (`named_here`).
+For remote callers only these count: a caller who may ask for a check cannot also bring the policy that judges it. On one's own
+command line a file counts, too (`named_here`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from artifacts.writing import write_new
 from flows.policies.reading import MOST_BYTES, load_policy, own_name, parse_policy, read_policy, shipped_policies
 
 MOST_REGISTERED = 1000
-"""Policies in the folder. Each is read whenever one is named that does not ship."""
+"""Policies in the folder. All of them are read each time a policy that does not ship is named."""
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 _PLAIN = late(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A policy that may be named from afar. ``path`` is its file; a shipped one has none."""
+    """A policy that remote callers may name. ``path`` is its file; a shipped one has no file."""
 
     policy: Policy
     path: Path | None = None
@@ -37,7 +37,7 @@ class Registered:
 def registered_policies(folder: Path) -> tuple[Registered, ...]:
     """The shipped policies and those in *folder*, by name. Every file there is read strictly.
 
-    Raises `Refused` where one of them is no policy, where two have one name or where one has the name of a shipped one.
+    Raises `Refused` if a file is not a policy, if two have one name, or if one has the name of a shipped policy.
     """
     found = {name: Registered(policy=load_policy(name)) for name in shipped_policies()}
     for path in _files(folder):
@@ -54,26 +54,26 @@ def registered_policies(folder: Path) -> tuple[Registered, ...]:
 
 
 def registered_policy(named: str, folder: Path) -> Policy:
-    """The policy that *named* means to a caller from afar: the name or the digest (``sha256:…``) of a registered one.
+    """The policy that *named* means for a remote caller: the name or the digest (``sha256:…``) of a registered one.
 
-    Raises `Refused` where there is none such: no file of the caller's ever counts.
+    Raises `Refused` if there is no such policy. A caller's own file never counts.
     """
-    for name in shipped_policies():  # whatever else lies in the folder
+    for name in shipped_policies():  # first, whatever is in the folder
         if named in (name, f"sha256:{hashlib.sha256(read_policy(name)).hexdigest()}"):
             return load_policy(name)
     for one in registered_policies(folder):
         if named in (one.policy.name, one.policy.digest):
             return one.policy
     raise Refused(
-        f"no policy {named[:100]!r} is registered here, and from afar no other counts: name one by its name or digest "
-        "('arcops policy list'); the operator registers a file with 'arcops policy register FILE'"
+        f"no policy {named[:100]!r} is registered here, and only registered policies count for remote callers; give a name or "
+        "digest that 'arcops policy list' shows; the operator registers a file with 'arcops policy register FILE'"
     )
 
 
 def named_here(named: str, folder: Path) -> Policy:
     """The policy that *named* means on one's own command line: a registered one's name or digest, or a file.
 
-    Raises `Refused` where there is none, or where a file takes the name of a shipped policy.
+    Raises `Refused` if there is no such policy, or if a file has the name of a shipped policy.
     """
     if named in shipped_policies() or (named and not _DIGEST.match(named) and os.path.lexists(named)):
         return load_policy(named)
@@ -87,7 +87,7 @@ def named_here(named: str, folder: Path) -> Policy:
 def register(data: bytes, folder: Path) -> Registered:
     """Put the policy *data* into *folder*. Registering the same bytes again changes nothing.
 
-    Raises `Refused` where they are no policy, or where another one has the name: what a name means never changes silently.
+    Raises `Refused` if they are not a policy, or if another policy has the name: what a name means never changes silently.
     """
     policy = _plainly_named(parse_policy(data, where="the policy"), "the policy")
     for one in registered_policies(folder):
@@ -116,7 +116,7 @@ def _plainly_named(policy: Policy, where: str) -> Policy:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Every file of *folder* but hidden ones, which mounts and editors keep for themselves."""
+    """Every file of *folder* except hidden ones, which mounts and editors make for themselves."""
     try:
         files = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The plan of a run that could not be carried out: every collector's evidence is missing, for one reason, so it is RED."""
+"""The plan of a run that could not be done: every collector's evidence is missing, for one reason, so the verdict is RED."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from flows.plan import AnyGate, Plan, make_plan
 from flows.runners.looking import Found, missing
 
 UNREAD = " (could not be read)"
-"""How the name of such a policy ends."""
+"""The end of the name of such a policy."""
 NOTHING = f"sha256:{hashlib.sha256(b'').hexdigest()}"
-"""Its digest: that of no bytes."""
+"""Its digest: the digest of no bytes."""
 
 
 def plan_or_all(
     request: Request, policy: str, gates: Callable[[Policy | None], Iterable[AnyGate]], read: Callable[[str], Policy]
 ) -> Plan:
-    """The plan of *policy*, as *read* reads it, by the *gates* that are asked of it.
+    """The plan of *policy*, which *read* reads, with those of *gates* that it names.
 
-    If it can't be read, or none of its gates is asked, the plan of all *gates* (of no policy) by their own strict defaults.
-    Raises `arcops.errors.Refused` if there are none.
+    If the policy cannot be read, or names none of the gates: the plan of all *gates* by their own strict defaults, without a
+    policy. Raises `arcops.errors.Refused` if there are no gates.
     """
     try:
         found = read(policy)
@@ -43,7 +43,7 @@ def nothing_seen(plan: Plan, cause: Cause, reason: str) -> Mapping[str, Found]:
 
 
 def unread(name: str, gates: Iterable[AnyGate]) -> Policy:
-    """What stands for a policy that nobody could read: every one of *gates* by its own strict defaults."""
+    """The replacement for a policy that could not be read: every one of *gates* by its own strict defaults."""
     return Policy(
         name=name,
         digest=NOTHING,

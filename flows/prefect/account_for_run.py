@@ -1,8 +1,9 @@
 """The flow ``account-for-run``: the artifact of a run that could not leave one itself.
 
-A run that was refused a slot, cancelled before it began, crashed, or lost its worker and its process together sealed nothing.
-`flows.prefect.automations` sends each such run here, and what nobody saw is RED. The accounting may be lost in the same way,
-so every hour it looks by itself for whom it missed. Two that account at the same moment may leave two artifacts; both are RED.
+A run seals nothing if it was refused a slot, was cancelled before it began, crashed, or lost its worker and its process
+together. `flows.prefect.automations` calls this flow for each such run; nothing was seen, so the artifact is RED. That call may
+be lost in the same way, so this flow also looks every hour for runs that it missed. Two calls at one moment may leave two
+artifacts; both are RED.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from flows.prefect.shown import as_state, show
 from flows.subjects.evaluation import Evaluation, evaluation
 
 TAG = "arcops"
-"""What the deployments of evaluations carry (``prefect.yaml``), and their runs with them."""
+"""Tags of the deployments of evaluations (``prefect.yaml``), and of their runs."""
 _LOOK_BACK, _MOST = timedelta(days=7), 200
 
 
@@ -43,7 +44,7 @@ _LOOK_BACK, _MOST = timedelta(days=7), 200
 async def account_for_run(flow_run_id: UUID | None = None, after_minutes: int = 10) -> State[None]:
     """Seal a RED artifact for the run *flow_run_id*, or for every run of the last week that left none.
 
-    What ended less than *after_minutes* ago is left to the automations.
+    Runs that ended less than *after_minutes* ago are left to the automations.
     """
     if flow_run_id is not None:
         return Completed(name="Accounted", message=await _account(flow_run_id))
@@ -52,7 +53,7 @@ async def account_for_run(flow_run_id: UUID | None = None, after_minutes: int = 
 
 
 async def _missed(later: timedelta) -> list[UUID]:
-    """Runs that ended badly longer than *later* ago."""
+    """Runs that ended badly more than *later* ago."""
     now = datetime.now(UTC)
     states = [StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
     async with get_client() as client:
@@ -73,14 +74,14 @@ async def _account(flow_run_id: UUID) -> str:
     if found.artifact:
         return f"the run {flow_run_id} left the artifact {found.artifact}"
     if not found.ended:
-        raise Refused(f"the run {flow_run_id} has not ended, so there is nothing to account for yet")
+        raise Refused(f"the run {flow_run_id} has not ended yet; call this again after it has ended")
     async with get_client() as client:
         run = await client.read_flow_run(flow_run_id)
         name = (await client.read_flow(run.flow_id)).name
     what, at = evaluation(name), here()
     policy = str(run.parameters.get("policy") or what.default_policy)
     plan = plan_or_all(refused(what, run.parameters, at), policy, what.gates, at.policy)
-    why = _unreadable(what, run.parameters) or found.message or "nobody said why"
+    why = _unreadable(what, run.parameters) or found.message or "Prefect gives no reason"
     reason = f"the run {flow_run_id} ended {found.state} before anything was sealed: {why}"
     collected = nothing_seen(plan, Cause.CANCELLED, reason[:1000])
     runner = what.runner(str(flow_run_id), run.parameters)
@@ -90,7 +91,7 @@ async def _account(flow_run_id: UUID) -> str:
 
 
 def _unreadable(what: Evaluation, parameters: Mapping[str, Any]) -> str:
-    """Why no run of *what* can be told these *parameters*, in a sentence; empty if one can."""
+    """Why no run of *what* can have these *parameters*, in a sentence; empty if one can."""
     try:
         what.read(parameters)
     except Refused as error:

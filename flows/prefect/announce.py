@@ -1,4 +1,4 @@
-"""Announce a change to Prefect, so that the deployments that wait for it check again."""
+"""Announce a change to Prefect, so that the deployments that wait for it run their checks again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ KINDS = ("model", "policy")
 
 
 async def announce(kind: str, name: str, *, target: str, policy: str) -> str:
-    """Say that the *kind* of this *name* changed, and that *target* is to be checked by *policy* because of it.
+    """Say that the *kind* with this *name* changed, so that *target* is checked by *policy*.
 
     Returns the event's id. Raises `Refused` for a kind that no deployment waits for, and as `asked` does.
     """
     if kind not in KINDS:
-        raise Refused(f"nothing waits for a change of {kind!r}; announce one of: {', '.join(KINDS)}")
+        raise Refused(f"no deployment waits for a change of {kind!r}; announce one of: {', '.join(KINDS)}")
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:80].strip("-") or "unnamed"
     event = {
         "id": str(uuid4()),

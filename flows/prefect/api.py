@@ -1,6 +1,6 @@
-"""The one door to Prefect: told not to call out before it is imported, for it reads these settings while it is.
+"""The only module that imports Prefect. It first turns off what calls out, because Prefect reads these settings at import.
 
-What an operator set already stays as it is.
+A setting that an operator already made stays.
 """
 
 # ruff: noqa: E402  # the environment must be set before the import below
@@ -38,7 +38,7 @@ from prefect.states import Cancelling, Completed, Failed, Scheduled
 
 from foundation.telemetry.logs import take_over
 
-take_over()  # what Prefect's client writes is a line like any other where this process keeps a log
+take_over()  # if this process keeps a log, the lines of Prefect's client go there, too
 
 __all__ = [
     "NO_CACHE",

@@ -1,6 +1,6 @@
-"""The automations that keep Prefect's view honest: no run stays RUNNING for ever, and none ends without an artifact.
+"""The automations that keep Prefect's view true: no run stays RUNNING for ever, and none ends without an artifact.
 
-``python -m flows.prefect.automations`` puts them, and puts them right where they are there already.
+``python -m flows.prefect.automations`` creates them, and corrects those that exist.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SILENCE = timedelta(seconds=90)
 """Three heartbeats."""
 
 UNBORN = timedelta(minutes=15)
-"""How long a run may be pending: an image is pulled, a process starts. After that its worker is taken to be gone."""
+"""How long a run may be pending: an image is pulled, a process starts. After that its worker counts as lost."""
 
-LOST = "arcops: a run that fell silent is lost"
+LOST = "arcops: a run without a heartbeat is lost"
 STUCK = "arcops: a run that never began is lost"
 ACCOUNT = "arcops: a run without an artifact gets one"
 
@@ -40,7 +40,7 @@ _ENDS = {*_LOST, "prefect.flow-run.Completed", *(f"prefect.flow-run.{verdict.val
 
 
 def automations(account_for_run: UUID, *, silence: timedelta = SILENCE) -> tuple[AutomationCore, ...]:
-    """All three, where *account_for_run* is the id of that deployment and *silence* how long a live run may say nothing."""
+    """All three. *account_for_run* is that deployment's id; *silence* is how long a live run may send no heartbeat."""
     return (
         _crashes(
             LOST,
@@ -81,7 +81,7 @@ def automations(account_for_run: UUID, *, silence: timedelta = SILENCE) -> tuple
 
 
 def _crashes(name: str, why: str, *, after: set[str], expect: set[str], within: timedelta) -> AutomationCore:
-    """A run of ours that, after one of *after*, shows none of *expect* for so long becomes Crashed."""
+    """A run of ours becomes Crashed if, after one of *after*, it shows none of *expect* for so long."""
     return AutomationCore(
         name=name,
         description=why,
@@ -99,7 +99,7 @@ def _crashes(name: str, why: str, *, after: set[str], expect: set[str], within: 
             ChangeFlowRunState(
                 name="Crashed",
                 state=StateType.CRASHED,
-                message=f"the run said nothing for {within.total_seconds():g} s: it is lost",
+                message=f"the run sent no heartbeat for {within.total_seconds():g} s: it is lost",
                 force=False,
             )
         ],
@@ -107,7 +107,7 @@ def _crashes(name: str, why: str, *, after: set[str], expect: set[str], within: 
 
 
 async def apply(*, silence: timedelta = SILENCE) -> None:
-    """Put the automations. Raises `Refused` where the deployments are not there yet."""
+    """Create the automations. Raises `Refused` if the deployments do not exist yet."""
     async with get_client() as client:
         try:
             deployment = await client.read_deployment_by_name("account-for-run/account-for-run")
@@ -129,4 +129,4 @@ async def _put(client: PrefectClient, automation: AutomationCore) -> None:
 
 if __name__ == "__main__":
     asyncio.run(apply())
-    print(f"put: {LOST}; {STUCK}; {ACCOUNT}")
+    print(f"created or corrected: {LOST}; {STUCK}; {ACCOUNT}")

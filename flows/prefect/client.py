@@ -1,4 +1,4 @@
-"""Prefect's API, asked by somebody outside of a run: its errors become ours, in sentences without addresses or credentials."""
+"""Prefect's API, called from outside a run. Its errors become ours, in sentences without addresses or credentials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flows.prefect.api import HTTPError, ObjectNotFound, PrefectClient, PrefectH
 
 @asynccontextmanager
 async def asked(what: str) -> AsyncIterator[PrefectClient]:
-    """A client to ask about *what*. Raises `Refused` where the API refuses, `Unavailable` where it does not answer."""
+    """A client to ask about *what*. Raises `Refused` if the API refuses, `Unavailable` if it does not answer."""
     try:
         async with get_client() as client:
             yield client

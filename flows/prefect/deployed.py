@@ -1,7 +1,7 @@
 """Evaluations that run as deployments of Prefect, followed from outside: begun, looked up, cancelled.
 
-A run's state says how far it is and nothing else. What it came to is the artifact whose digest its page names; whoever asks
-opens that in the store.
+A run's state shows only its progress. The result is the artifact whose digest the run's page names; the caller opens it in the
+store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from flows.prefect.shown import REPORT, REPORT_TYPE, artifact_named
 from foundation.telemetry.spans import learned, traceparent
 
 TRACEPARENT = "arcops.traceparent"
-"""The label of a run that names the span which asked for it. No parameter, so nothing that an artifact stands on differs."""
+"""The label on a run with the span that asked for it. It is not a parameter, so it changes nothing in the artifact."""
 _POLL_SECONDS = 0.5
 _ACCOUNT_SECONDS = 90.0
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
@@ -35,7 +35,7 @@ _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as Prefect shows it. ``artifact`` is the digest of the sealed artifact, once the run named it, or empty."""
+    """A run as Prefect shows it. ``artifact`` is the digest of the sealed artifact, or empty until the run names it."""
 
     id: str
     state: str
@@ -47,7 +47,7 @@ class Run:
 async def start(deployment: str, parameters: Mapping[str, object], *, key: str = "") -> Run:
     """Begin a run of *deployment* (``flow/name``). A second start with the same *key* gives the first one's run.
 
-    Raises `Refused` where there is no such deployment or the parameters do not fit, `Unavailable` where Prefect's API is down.
+    Raises `Refused` if there is no such deployment or the parameters do not fit, `Unavailable` if Prefect's API is down.
     """
     async with asked(f"the deployment {deployment!r}") as client:
         found = await client.read_deployment_by_name(deployment)
@@ -69,17 +69,17 @@ async def look_up(run_id: str) -> Run:
 
 
 async def cancel(run_id: str) -> Run:
-    """Ask the run to end; it leaves a RED artifact. One that has ended already stays as it is."""
+    """Ask the run to end; it leaves a RED artifact. A run that has already ended stays as it is."""
     async with asked(f"the run {run_id!r}") as client:
         await client.set_flow_run_state(_uuid(run_id), Cancelling())
         return await _run(client, await client.read_flow_run(_uuid(run_id)))
 
 
 async def follow(run_id: str, *, progress: Callable[[int, int], None], stop: threading.Event) -> Run:
-    """Wait until the run has ended and named its artifact. Once *stop* is set, the run is cancelled, and waited for.
+    """Wait until the run has ended and named its artifact. If *stop* is set, cancel the run and wait for it.
 
-    *progress* is told 0 of 0 while nothing is known, for a run tells no bytes; it may raise to end the waiting. What accounts
-    for a run that could not name one itself gets a minute and a half.
+    *progress* is called with 0 of 0 meanwhile, because a run reports no bytes; it may raise to end the waiting. If the run
+    could not name an artifact itself, the flow that accounts for it gets a minute and a half.
     """
     asked, looks = False, 0
     while True:

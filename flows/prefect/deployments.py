@@ -1,4 +1,4 @@
-"""What is put to Prefect: the deployments of ``prefect.yaml``, and one for each evaluation that it does not name."""
+"""The deployments of Prefect: those of ``prefect.yaml``, and one for each evaluation that is not named there."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from flows.subjects.evaluation import Evaluation, all_evaluations
 
 
 def entrypoint(what: Evaluation) -> str:
-    """Where Prefect finds the flow of *what*."""
+    """The flow of *what*, as Prefect names it."""
     return f"flows.prefect.made.{what.flow.replace('-', '_')}"
 
 
 def completed(text: str) -> str:
-    """*text*, a ``prefect.yaml``, with a plain deployment for each evaluation of a subject that people check by itself."""
+    """*text*, a ``prefect.yaml``, with a plain deployment added for each missing evaluation whose subject has a title."""
     document: dict[str, Any] = yaml.safe_load(text)
     named = {one["entrypoint"] for one in document["deployments"]}
     for what in all_evaluations():

@@ -1,7 +1,7 @@
 """The flow of an evaluation: parameters to plan, plan to sealed artifact, artifact to the state that people see.
 
-A run always leaves an artifact, as long as its process lives and can sign: one that is refused, cancelled or broken by an
-error leaves a RED one. Where the process dies as well, `flows.prefect.account_for_run` leaves it.
+A run always leaves an artifact while its process lives and can sign: a run that is refused, cancelled or broken by an error
+leaves a RED one. If the process dies as well, `flows.prefect.account_for_run` leaves it.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from foundation.telemetry.spans import span
 
 
 def here() -> Place:
-    """Where a run works: with the settings and the key of the worker's own environment, never of a parameter, which Prefect
-    stores.
+    """The place of a run: with the settings and the key of the worker's own environment. They never come from a parameter,
+    because Prefect stores parameters.
 
-    A run of a deployment was asked for by somebody else than the worker's operator, so it may name no file if ``ARCOPS_ROOTS``
-    says nothing; only a flow that a person calls in a program of his own is not bound then.
+    A run of a deployment is not started by the worker's operator, so it may name no file if ``ARCOPS_ROOTS`` is not set. Only a
+    flow that a person calls in their own program is not limited then.
     """
     settings = read_settings(os.environ)
     signer = load_signer(settings.key, passphrase_source(os.environ, settings.key), environment=os.environ)
@@ -65,11 +65,11 @@ def _now() -> datetime:
 
 
 def _no_secret(path: Path) -> str:
-    raise Refused(f"a run makes no key at {path}")
+    raise Refused(f"a run of Prefect makes no key; make {path} with 'arcops keys new' on the machine itself")
 
 
 def _deployed() -> bool:
-    """Is this a run of a deployment, which anybody may have asked for who reaches Prefect's API?"""
+    """Is this a run of a deployment? Anyone who reaches Prefect's API may have started it."""
     context = FlowRunContext.get()
     run = context.flow_run if context is not None else None
     return run is not None and run.deployment_id is not None
@@ -88,7 +88,7 @@ async def evaluate(what: Evaluation, parameters: Mapping[str, object]) -> State[
 
 
 def _begun() -> tuple[str, str]:
-    """The id of the run that this is, and the traceparent of what asked for it, where there are these."""
+    """The id of this run, and the traceparent of what asked for it; empty if there is no such value."""
     context = FlowRunContext.get()
     run = context.flow_run if context is not None else None
     return (str(run.id), str(run.labels.get(TRACEPARENT, ""))) if run is not None else ("", "")
@@ -97,11 +97,11 @@ def _begun() -> tuple[str, str]:
 async def _evaluate(at: Place, what: Evaluation, parameters: Mapping[str, object], run: str) -> State[None]:
     remarks: list[str] = []
     with Store.at(at.settings) as store:
-        store.refuse_clock(at.now())  # nothing could be kept, and that is better known before the work than after it
+        store.refuse_clock(at.now())  # nothing could be kept, so find out before the work and not after it
     written: tuple[Path, Roots] | None = None
     policy = str(parameters.get("policy") or what.default_policy)
     try:
-        # First, so that a run that is refused leaves its artifact there, too.
+        # First, so that a run that is refused writes its artifact there, too.
         written = output(str(parameters["output"]), at) if parameters.get("output") else None
         plan = plan_for(what, bounded(what.read(parameters), at), policy, at, remark=remarks.append)
     except (ArcOpsError, OSError) as error:
@@ -116,32 +116,32 @@ async def _evaluate(at: Place, what: Evaluation, parameters: Mapping[str, object
     await show(sealed, note=" ".join(remarks), public_url=at.settings.public_url)
     if written is not None:
         path, within = written
-        write_new(path, sealed.bundle, within=within)  # after the run's page names the artifact, which is kept whatever happens
+        write_new(path, sealed.bundle, within=within)  # after the run's page names the artifact, which is kept in any case
     if cancelled:
-        raise asyncio.CancelledError  # the artifact is kept; now Prefect may do what it does with a terminated run
+        raise asyncio.CancelledError  # the artifact is kept; Prefect may now end the run as it does
     return as_state(sealed)
 
 
 def output(named: str, at: Place) -> tuple[Path, Roots]:
-    """The file to write the artifact to, and the folder that it is written below. *named* is a run's parameter.
+    """The file for the artifact, and the folder that it must be in. *named* is a run's parameter.
 
-    Raises `Refused` if the operator named no folder for that, if it lies outside of it, or if it exists.
+    Raises `Refused` if the operator set no such folder, if the file is outside of it, or if it exists.
     """
     folder = at.settings.output
     if folder is None:
-        raise Refused("this worker writes no file for a run; its operator names a folder for that (ARCOPS_OUTPUT)")
-    path = reach(Path(named), (folder,), refusal="the output lies outside the folder that this worker writes to")
+        raise Refused("this worker writes no file for a run; its operator sets a folder for that (ARCOPS_OUTPUT)")
+    path = reach(Path(named), (folder,), refusal="the output is outside the folder that this worker writes to (ARCOPS_OUTPUT)")
     within = held((folder,))
     vacant(path, within=within)
     return path, within
 
 
 def refused(what: Evaluation, parameters: Mapping[str, object], at: Place) -> Request:
-    """The request of a run that was refused: what its subject is called, and nothing that anybody could look at."""
+    """The request of a run that was refused: its subject's name, and nothing that could be read."""
     subject = None
     with suppress(Refused):
         subject = what.read(what.takes(parameters))
-    if subject is None:  # nobody can tell what it would have been
+    if subject is None:  # the parameters do not say which subject
         named = next((str(value) for value in parameters.values() if isinstance(value, str) and value), what.flow)
         told = Meant(target=ROOT, named=Path(named[:200]).name or what.flow)
         return request_for(what.about.kind, told, at, at.signer())
@@ -157,9 +157,9 @@ def keep(plan: Plan, collected: Mapping[str, Found], at: Place, *, runner: str) 
 
 @contextmanager
 def _termination() -> Iterator[threading.Event]:
-    """While this lasts, SIGTERM cancels what the present task awaits instead of ending the process.
+    """Inside this, SIGTERM cancels what the present task awaits instead of ending the process.
 
-    Prefect's own handler raises out of the event loop, which would leave no chance to seal what the run came to.
+    Prefect's own handler raises out of the event loop, so the run could not seal its artifact.
     """
     terminated = threading.Event()
     task = asyncio.current_task()
@@ -180,6 +180,6 @@ def _termination() -> Iterator[threading.Event]:
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
         if terminated.is_set():
-            task.uncancel()  # what follows, sealing and keeping, is not to be cancelled
+            task.uncancel()  # sealing and keeping, which follow, are not to be cancelled
         with suppress(TypeError):  # a handler that was not set from Python cannot be put back
             signal.signal(signal.SIGTERM, earlier)

@@ -1,7 +1,7 @@
-"""Each evaluation as a flow of Prefect's. What it takes is what its subject's class asks for: the field is typed there, once.
+"""Each evaluation as a flow of Prefect. Its parameters are the fields of its subject's class, which are typed there, once.
 
-``flows.prefect.made.network_safety`` is the flow ``network-safety``: made when it is asked for, so ``prefect.yaml`` and a
-worker name any flow that `flows.subjects` has, and there is no file to keep for each.
+``flows.prefect.made.network_safety`` is the flow ``network-safety``. It is made when it is asked for: ``prefect.yaml`` and a
+worker can name any flow that `flows.subjects` has, without a file for each.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from flows.prefect.api import Flow, State, flow
 from flows.prefect.flow import evaluate
 from flows.subjects.evaluation import Evaluation, evaluation
 
-POLICY = "The name of a registered policy ('arcops policy list' where the worker runs), or its digest (sha256:…)."
-OUTPUT = "Also write the sealed artifact to this new file, below the worker's ARCOPS_OUTPUT."
+POLICY = "The name of a registered policy ('arcops policy list' on the worker's machine lists them), or its digest (sha256:…)."
+OUTPUT = "Also write the sealed artifact to this new file, in the worker's ARCOPS_OUTPUT."
 _MADE: dict[str, Flow[Any, Any]] = {}
 
 
@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Flow[Any, Any]:
 
 
 def flow_of(what: Evaluation) -> Flow[Any, Any]:
-    """The flow that makes the evaluation *what*, with its subject's fields as parameters, and ``policy`` and ``output``."""
+    """The flow of the evaluation *what*, with its subject's fields as parameters, and ``policy`` and ``output``."""
 
     async def run(**parameters: Any) -> State[None]:
         return await evaluate(what, parameters)
@@ -79,7 +79,7 @@ def _parameter(one: Question) -> Parameter:
 
 
 def _on_the_wire(hint: Any) -> Any:
-    """The type of a parameter: what JSON has for a field's type. What may be left out is empty text then."""
+    """The type of a parameter: what JSON has for a field's type. What may be left out is then empty text."""
     if isinstance(hint, UnionType):
         hint = next(one for one in get_args(hint) if one is not type(None))
     if hint is Path:

@@ -1,7 +1,7 @@
-"""The flow ``recheck-expiring``: what is about to lose its validity is checked again before it does.
+"""The flow ``recheck-expiring``: what will soon stop being valid is checked again before that.
 
-It reads the log of the store, and no index. A run that Prefect made is made again with its own parameters; the target's path of
-an artifact that was made elsewhere is not known, so an event says that it is expiring.
+It reads the store's log, and no index. If a run of Prefect made the artifact, it starts that run again with the same
+parameters. If not, the target's path is not known, so it sends an event that says that the artifact expires.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MOST = 10_000
 
 @flow(name="recheck-expiring", persist_result=False, validate_parameters=True)
 async def recheck_expiring(hours: Hours = 24) -> State[None]:
-    """Begin a run for each subject whose newest artifact holds for less than *hours*, once for each artifact."""
+    """Start a run for each subject whose newest artifact holds for less than *hours*, once for each artifact."""
     now = datetime.now(UTC)
     listed = await asyncio.to_thread(_newest)
     expiring = expires_within(listed, now, timedelta(hours=hours))
@@ -54,11 +54,11 @@ async def recheck_expiring(hours: Hours = 24) -> State[None]:
                     resource={"prefect.resource.id": f"arcops.artifact.{one.artifact}", "prefect.resource.name": one.subject},
                     payload={"validUntil": f"{one.valid_until:%Y-%m-%dT%H:%M:%SZ}", "policy": one.policy},
                 )
-    return Completed(message=f"{len(expiring)} expiring, {begun} checked again, {len(expiring) - begun} told of")
+    return Completed(message=f"{len(expiring)} expiring, {begun} checked again, {len(expiring) - begun} announced")
 
 
 def _newest() -> tuple[Listed, ...]:
-    """The newest artifacts by the log and their own words, for what is begun here is not to rest on an index."""
+    """The newest artifacts by the log and their own content: what is started here does not rely on an index."""
     with Store.at(here().settings) as store:
         return store.newest(_MOST)
 
@@ -81,7 +81,7 @@ async def _again(client: PrefectClient, run_id: UUID, artifact: str) -> bool:
     run = await client.read_flow_run(run_id)
     if run.deployment_id is None or run.parameters.get("kubeconfig"):
         return False  # no run takes a kubeconfig any more, and without it the same context may mean another cluster
-    # Its output lies there by now, and no file is written over.
+    # Its output file exists by now, and no file is overwritten.
     parameters = {name: value for name, value in run.parameters.items() if name != "output"}
     await arun_deployment(
         run.deployment_id, client=client, parameters=parameters, timeout=0, as_subflow=False,

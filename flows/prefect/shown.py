@@ -1,6 +1,6 @@
-"""What people see of a run in Prefect: its report, its findings, and where the evidence page shows the artifact.
+"""What people see of a run in Prefect: its report, its findings, and a link to the artifact's evidence page.
 
-All of it is a view. Who decides anything opens the sealed artifact in the store, whose digest the report's description names.
+All of it is a view. To decide anything, open the sealed artifact in the store by the digest in the report's description.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flows.evaluate import KeptReport
 from flows.prefect.api import ArtifactCreate, Completed, Failed, FlowRunContext, State, get_client
 
 REPORT = "arcops-report"
-"""How the key of the report's artifact begins; the subject's name follows."""
+"""The start of the key of the report's artifact; the subject's name follows."""
 
 REPORT_TYPE = "markdown"
 
@@ -27,7 +27,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 async def show(sealed: KeptReport, *, note: str, public_url: str, run: UUID | None = None) -> None:
-    """Put *sealed* on the page of *run*, or of the run that calls. *note* is a sentence that is no part of the artifact."""
+    """Put *sealed* on the page of *run*, or of the calling run. *note* is a sentence that is not part of the artifact."""
     context = FlowRunContext.get()
     if run is None and context is not None and context.flow_run is not None:
         run = context.flow_run.id
@@ -57,7 +57,7 @@ async def show(sealed: KeptReport, *, note: str, public_url: str, run: UUID | No
             ArtifactCreate(
                 type="markdown",
                 key=f"arcops-evidence-{subject}",
-                description="The signed artifact, with its signature checked when you look.",
+                description="The signed artifact. Its signature is checked when you open the page.",
                 data=f"[Evidence page]({page})",
                 flow_run_id=run,
             )
@@ -77,7 +77,7 @@ def as_state(sealed: KeptReport) -> State[None]:
 
 
 def artifact_named(description: str | None) -> str:
-    """The digest that a report's description names, or nothing."""
+    """The digest that a report's description names, or empty."""
     return description if description and _DIGEST.match(description) else ""
 
 
@@ -91,10 +91,10 @@ def _rows(sealed: KeptReport) -> list[list[str]]:
     rows = [[one.outcome.value, one.rule, one.about[:200], one.text[:1000], one.fix[:1000]] for one in bad[:_MOST_ROWS]]
     return [
         ["Outcome", "Rule", "About", "Finding", "Fix"],
-        *(rows or [["PASS", "all", "", f"{len(findings)} rules answered well", ""]]),
+        *(rows or [["PASS", "all", "", f"{len(findings)} rules passed", ""]]),
     ]
 
 
 def _slug(name: str) -> str:
-    """*name* as Prefect allows it in a key; different names may share one, which then shows the newest."""
+    """*name* as Prefect allows it in a key. Different names may share one key, which then shows the newest."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower())[:80].strip("-") or "subject"

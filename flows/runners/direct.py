@@ -1,7 +1,7 @@
-"""The direct runner: the plan's collectors in threads with deadlines, for when no Prefect API is configured.
+"""The direct runner: the plan's collectors in threads with deadlines, used if no Prefect API is configured.
 
-A thread cannot be killed, so a collector past its deadline is abandoned: its evidence is missing, whatever it says later, and
-the next time it reports progress it is told to stop. What could hang beyond reach declares ``isolated`` and gets a process.
+A thread cannot be killed, so a collector past its deadline is abandoned: its evidence is missing, whatever it answers later,
+and it is stopped when it next reports progress. A collector that could hang for ever declares ``isolated`` and gets a process.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _TICK = 0.1
 
 
 def collect(plan: Plan, *, stop: threading.Event) -> Mapping[str, Found]:
-    """Run every collector of *plan*, each as soon as what it needs has answered. Returns an answer for every one of them.
+    """Run every collector of *plan*, each as soon as the evidence that it needs is there. Returns an answer for each of them.
 
-    Once *stop* is set, what has not answered is missing with the cause CANCELLED.
+    After *stop* is set, evidence that is not there yet is missing with the cause CANCELLED.
     """
     return _Run(plan, stop).to_the_end()
 
@@ -77,7 +77,7 @@ class _Run:
 
         def progress(done: int, total: int) -> None:
             if told.is_set():
-                raise Stopped("the run was told to end")
+                raise Stopped("the run was stopped")
             request.progress(done, total)
 
         answer: Found
@@ -89,7 +89,7 @@ class _Run:
                 answer = look_isolated(collector, told_to, collected)
             else:
                 answer = look(collector, told_to, collected)
-        except Exception as error:  # a thread that ends without an answer would let everybody wait until the deadline
+        except Exception as error:  # if a thread ended without an answer, everything would wait until the deadline
             answer = missing(collector, Cause.BROKEN, f"{collector.id} was lost: {type(error).__name__}: {error}")
         with self._changed:
             if self._running.pop(collector.body.KIND, None) is not None:

@@ -1,7 +1,7 @@
 """The Prefect runner: the plan's collectors as Prefect tasks of one flat flow.
 
-Prefect's states are a view and never evidence. Every collector's answer is awaited by name, and what did not come back is
-missing, whatever colour its task run has. Results are neither cached nor persisted: a cached result can be edited.
+Prefect's states are a view and never evidence. Every collector's answer is awaited by name, and an answer that did not come is
+missing evidence, whatever the state of its task run. Results are neither cached nor persisted: a cached result can be edited.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from foundation.telemetry.spans import span
 
 
 async def collect(plan: Plan) -> Mapping[str, Found]:
-    """Run every collector of *plan* as a Prefect task, each as soon as what it needs has answered.
+    """Run every collector of *plan* as a Prefect task, each as soon as the evidence that it needs is there.
 
-    Where the flow is cancelled meanwhile, what had not answered is missing with the cause CANCELLED.
+    If the flow is cancelled meanwhile, evidence that is not there yet is missing with the cause CANCELLED.
     """
     loop = asyncio.get_running_loop()
     answers: dict[str, asyncio.Future[Found]] = {found.body.KIND: loop.create_future() for found in plan.collectors}
@@ -45,7 +45,7 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
 
     def progress(done: int, total: int) -> None:
         if told.is_set():
-            raise Stopped("the run was told to end")
+            raise Stopped("the run was stopped")
         plan.request.progress(done, total)
 
     async def work() -> Found:
@@ -59,7 +59,7 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
             found = await asyncio.wait_for(as_task(), timeout=seconds)
         except TimeoutError:
             found = missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {seconds:g} s")
-        except Exception as error:  # whatever the engine throws, this collector is in the plan, so its evidence is missing
+        except Exception as error:  # whatever the engine raises, the collector is in the plan, so its evidence is missing
             found = missing(collector, Cause.BROKEN, f"the engine lost {collector.id}: {type(error).__name__}: {error}")
         finally:
             told.set()

@@ -1,12 +1,12 @@
-"""A collector in a process of its own, which is killed at the deadline: for hostile input that could hold a thread for ever.
+"""A collector in its own process, which is killed at the deadline: hostile input could make a thread hang for ever.
 
-It may also use only so much memory, for hostile input that asks for all of it: what it cannot have ends it, and nothing else.
+Its memory is limited, too: hostile input that asks for more ends this process and nothing else.
 
-It is started isolated and told nothing of our environment but what is listed, and before it reads anything it puts walls around
-itself (`foundation.processes.walls`): a fault in a reader finds no key, no passphrase, no network and no program to start.
+It is started isolated, with only the listed variables of our environment. Before it reads anything it limits itself
+(`foundation.processes.walls`): a fault in a reader finds no key, no passphrase, no network and no program to start.
 
-The child gets the request and the evidence on its standard input, and answers with JSON: what it says is parsed as strictly as
-anything that comes from outside, so a child that hostile input took over can lie about its own evidence and do no more.
+The child gets the request and the evidence on its standard input, and answers with JSON. The answer is parsed as strictly as
+any input from outside, so a child that hostile input took over can lie about its own evidence and do no more.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from foundation.processes.walls import Walls, lacking, stand
 from foundation.secrets import secret_files
 
 MOST_MEMORY = 2 * 1024**3
-"""Bytes of address space for the child: room for every document that is within the readers' own limits."""
+"""Bytes of address space for the child: enough for every document within the readers' own limits."""
 
 
 _SECONDS_TO_DIE = 2.0
@@ -49,9 +49,9 @@ class _Sources:
 
 
 def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
-    """As `flows.runners.looking.look`, in a child process that does not outlive the collector's deadline."""
+    """As `flows.runners.looking.look`, in a child process that is killed at the collector's deadline."""
     if not opens_files(collector, request, collected):
-        return look(collector, request, collected)  # which only says so; that needs no process
+        return look(collector, request, collected)  # it opens nothing, so it needs no process
     kinds = {body.KIND for body in (*collector.needs, *collector.wants)}
     given = {kind: answer for kind, answer in collected.items() if kind in kinds}
     asked = (replace(request, progress=silent, remark=unheard), given)
@@ -64,7 +64,7 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
                 os.environ, folder, named=bounds.environment, devices=bounds.devices or collector.measures
             )
             if lacks := lacking():
-                request.remark(f"{collector.id} is walled in less than it should be: {lacks}.")
+                request.remark(f"{collector.id} runs with fewer protections than it should: {lacks}.")
             task = pickle.dumps((collector.code, collector.measures, walls)) + pickle.dumps(asked)
             return _asked(collector, request, task, environment, folder)
     except OSError as error:
@@ -74,7 +74,7 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
 
 
 def _walls(bounds: Bounds, request: Request, folder: str) -> Walls:
-    """What *bounds* opens, and the key and its passphrase closed even there."""
+    """What *bounds* opens. The key and its passphrase stay closed even inside these."""
     return Walls(
         reads=tuple(str(path.absolute()) for path in bounds.files),
         writes=() if folder == "/" else (folder,),
@@ -87,7 +87,7 @@ def _walls(bounds: Bounds, request: Request, folder: str) -> Walls:
 
 
 def _asked(collector: AnyCollector, request: Request, task: bytes, environment: Mapping[str, str], folder: str) -> Found:
-    # In no with statement: leaving that waits for the child, which no signal may end.
+    # Not in a with statement: leaving it waits for the child, which perhaps no signal can end.
     child = start(
         python("flows.runners.isolated", ends_with_us=signal.SIGKILL),
         environment=environment,
@@ -106,15 +106,15 @@ def _asked(collector: AnyCollector, request: Request, task: bytes, environment: 
         died = _kill(child)
         _close(child)
     if out is None:
-        beside = "" if died else f"; its process {child.pid} hangs in the kernel, where no signal ends it"
+        beside = "" if died else f"; its process {child.pid} hangs in the kernel, and no signal can end it"
         return missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {collector.deadline}{beside}")
     if child.returncode != 0:
-        told = "was told to end" if child.returncode == -signal.SIGKILL else f"ended with status {child.returncode}"
+        told = "was killed" if child.returncode == -signal.SIGKILL else f"ended with status {child.returncode}"
         return missing(collector, Cause.BROKEN, f"{collector.id} {told} and gave no answer")
     try:
         return _answer(collector, request, out)
     except (ArcOpsError, ValueError, KeyError, TypeError, RecursionError) as error:
-        return missing(collector, Cause.BROKEN, f"{collector.id} answered what cannot be read: {error}")
+        return missing(collector, Cause.BROKEN, f"the answer of {collector.id} cannot be read: {error}")
 
 
 def _kill_when_told(child: Child, request: Request, ended: threading.Event) -> None:
@@ -127,7 +127,7 @@ def _kill_when_told(child: Child, request: Request, ended: threading.Event) -> N
 
 
 def _kill(child: Child) -> bool:
-    """End *child*. Did it end? One that sleeps in a driver that does not answer ends when that does, which may be never."""
+    """End *child*. Did it end? A child that waits for a driver ends when the driver answers, which may be never."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
     try:
@@ -140,7 +140,7 @@ def _kill(child: Child) -> bool:
 def _close(child: Child) -> None:
     for stream in (child.stdin, child.stdout):
         if stream is not None:
-            with suppress(OSError):  # what the child did not read cannot be written any more
+            with suppress(OSError):  # input that the child did not read cannot be written any more
                 stream.close()
 
 
@@ -161,7 +161,7 @@ def _limit(what: int, most: int) -> None:
 
 
 def _child() -> None:
-    # Before the collector's own modules are imported, for what they import is not ours alone and may begin threads.
+    # Before the collector's own modules are imported: they import code of others, which may start threads.
     name, measures, walls = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by our own parent process
     stand(walls, module=name)
     if not measures:
@@ -172,7 +172,7 @@ def _child() -> None:
     if collector.code != name:
         raise Broken(f"{name} is not a collector")
     seconds = math.ceil(collector.deadline.total_seconds())
-    # So that it ends even where nobody is left to kill it. What measures uses every processor at once.
+    # So that it ends even if no process is left to kill it. What measures uses every processor at once.
     _limit(resource.RLIMIT_CPU, seconds * (os.cpu_count() or 1) if measures else seconds)
     found = look(collector, request, collected)
     if isinstance(found, Evidence):

@@ -1,4 +1,4 @@
-"""One collector's look, made into evidence or into the reason why there is none. Both runners look through here."""
+"""One collector's look, as evidence or as the reason why there is no evidence. Both runners call this."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from foundation.settings import by_purpose
 Found = Evidence[Body] | Missing
 
 RETRY_AFTER = (0.2, 1.0)
-"""Seconds before a collector that said `Unavailable` looks again. No other error is tried again: it would only repeat."""
+"""Seconds before a collector that said `Unavailable` tries again. Other errors are not tried again: they would only repeat."""
 
 _TICK = 0.1
 
 
 def opens_files(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> bool:
-    """Would *collector* open anything? Not if what it needs is missing, nor if it says that names alone answer."""
+    """Would *collector* open anything? Not if the evidence that it needs is missing, nor if it says that names are enough."""
     if any(not isinstance(collected.get(need.KIND), Evidence) for need in collector.needs):
         return False
     return not collector.idle(request, Seen(_given(collector, collected), at=request.now, subject_name=request.name))
 
 
 def look(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
-    """What *collector* saw, or why it could not. Raises nothing but what ends the process."""
+    """What *collector* saw, or why it could not. Raises only what ends the process."""
     for need in collector.needs:
         answer = collected.get(need.KIND)
         if not isinstance(answer, Evidence):
-            why = answer.reason if isinstance(answer, Missing) else "no collector answers for it"
-            return missing(collector, Cause.ABSENT, f"it rests on evidence {need.KIND!r}, which is missing: {why}")
+            why = answer.reason if isinstance(answer, Missing) else "no collector provides it"
+            return missing(collector, Cause.ABSENT, f"it needs evidence {need.KIND!r}, which is missing: {why}")
     evidence = _given(collector, collected)
     found = _look_once(collector, request, evidence)
     for seconds in RETRY_AFTER:
@@ -51,7 +51,7 @@ def look(collector: AnyCollector, request: Request, collected: Mapping[str, Foun
 
 
 def _given(collector: AnyCollector, collected: Mapping[str, Found]) -> Mapping[str, Evidence[Body]]:
-    """Of what was *collected*, the evidence that *collector* is handed."""
+    """The part of the *collected* evidence that *collector* gets."""
     answers = {body.KIND: collected.get(body.KIND) for body in (*collector.needs, *collector.wants)}
     return {kind: answer for kind, answer in answers.items() if isinstance(answer, Evidence)}
 
@@ -71,7 +71,7 @@ def _look_once(collector: AnyCollector, request: Request, evidence: Mapping[str,
 
 
 def _wait(seconds: float, request: Request) -> None:
-    """Wait, but not longer than the run lasts. Raises `Stopped` when it ends meanwhile."""
+    """Wait, but not longer than the run lasts. Raises `Stopped` if it ends meanwhile."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         request.progress(0, 0)
@@ -80,7 +80,7 @@ def _wait(seconds: float, request: Request) -> None:
 
 
 def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Request, *, at: datetime) -> Evidence[Body]:
-    """*sighting* with its digest and circumstances. Raises `Refused` where it is not what the collector declared."""
+    """*sighting* with its digest and circumstances. Raises `Refused` if it is not what the collector declared."""
     if not isinstance(sighting, Sighting) or type(sighting.body) is not collector.body:
         raise Refused(f"{collector.id} declared a {collector.body.__name__} and returned something else")
     return Evidence(
@@ -96,10 +96,10 @@ def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Requ
 
 
 def without_places(found: Found, request: Request) -> Found:
-    """*found*, where it is missing for a reason that says where on this machine something lies, without saying so.
+    """*found*; if it is missing, its reason no longer shows paths of this machine.
 
-    What was to be looked at is called by its name, and the operator's folders by what they are for: an artifact is read by
-    others, and elsewhere.
+    The target is written by its name, and the operator's folders by their purpose: an artifact is read by others, on other
+    machines.
     """
     if not isinstance(found, Missing):
         return found
@@ -116,7 +116,7 @@ def without_places(found: Found, request: Request) -> Found:
 
 
 def outcome(found: Found) -> str:
-    """What came of looking, in a word: ``seen``, or the cause why not."""
+    """The result of looking, in a word: ``seen``, or the cause why not."""
     return found.cause.value if isinstance(found, Missing) else "seen"
 
 

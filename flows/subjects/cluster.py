@@ -16,7 +16,7 @@ ADMISSION = Evaluation(flow="admission", subject=Workload, doc="Judge whether wo
 
 @means(NamedCluster)
 def cluster(found: NamedCluster, at: Place) -> Meant:
-    """The saved cluster, or the live one: on one's own command line the current one if none is named.
+    """The saved cluster, or the live one. On one's own command line that is the current one if none is named.
 
     Raises `Refused` if both are named.
     """
@@ -24,7 +24,7 @@ def cluster(found: NamedCluster, at: Place) -> Meant:
         if found.context or found.kubeconfig is not None:
             raise Refused("both a saved cluster and a live one are named; name one of them")
         return Meant(target=existing(found.saved, at))
-    from flows.subjects.live import looked_at  # of Kubernetes, which neither a saved cluster nor a workload needs
+    from flows.subjects.live import looked_at  # this imports Kubernetes, which a saved cluster and a workload do not need
 
     live = looked_at(at, context=found.context, kubeconfig=found.kubeconfig)
     return Meant(target=ROOT, cluster=live, named=live.context)

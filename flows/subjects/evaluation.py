@@ -1,4 +1,4 @@
-"""An evaluation: which subject a flow judges, by which gates, and what a run of it was told."""
+"""An evaluation: which subject a flow judges, by which gates, and the parameters of its runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from artifacts.wire import canonical, from_json, name_on_the_wire, to_json
 from flows.plan import AnyGate, all_gates, gates_of
 
 PREFECT = "prefect"
-"""How the runner's name begins in artifacts that Prefect's flows make."""
+"""The start of the runner's name in artifacts of Prefect's flows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """``flow`` is the flow's name, ``subject`` what it judges, ``policy`` the one that it goes by if none is named.
+    """``flow`` is the flow's name, ``subject`` what it judges, ``policy`` the policy that is used if none is named.
 
-    It asks the gates of the policy that judge one of ``judging``, by default the subject itself; the others are left to other
-    evaluations. ``fixed`` are fields of the subject that its flow sets and nobody else. ``doc`` is one sentence for people.
+    It asks those gates of the policy that judge one of ``judging``, by default the subject itself; other evaluations ask the
+    rest. ``fixed`` are fields of the subject that only the flow sets. ``doc`` is one sentence for people.
     """
 
     flow: str
@@ -37,7 +37,7 @@ class Evaluation:
 
     @property
     def about(self) -> Declaration:
-        """What was declared of its subject."""
+        """The declaration of its subject."""
         return about(self.subject)
 
     @property
@@ -51,13 +51,13 @@ class Evaluation:
         return any(issubclass(one, judged) or one is Judgeable for one in asked for judged in gate.judges)
 
     def gates(self, policy: Policy | None) -> tuple[AnyGate, ...]:
-        """The gates that it asks: those that *policy* names; of a policy that could not be read, all there are."""
+        """The gates that it asks: those that *policy* names; if the policy could not be read, all that judge the subject."""
         return tuple(gate for gate in (all_gates() if policy is None else gates_of(policy)) if self.judges(gate))
 
     def read(self, parameters: Mapping[str, object]) -> Judgeable:
-        """The subject that a run with these *parameters* was told to judge.
+        """The subject that a run with these *parameters* judges.
 
-        Raises `Refused` if a parameter is none of the subject's, is not of its type, or is one that no worker takes.
+        Raises `Refused` if a parameter is not a field of the subject, has the wrong type, or is one that no worker takes.
         """
         known = {one.name: one for one in questions(self.subject)}
         given = {name: value for name, value in parameters.items() if name not in _BESIDE}
@@ -69,7 +69,7 @@ class Evaluation:
         return from_json(self.subject, json.dumps(told))
 
     def takes(self, parameters: Mapping[str, object]) -> dict[str, object]:
-        """Of *parameters*, those that say what the subject is, without what no worker takes: such a run is refused by name."""
+        """Those of *parameters* that say what the subject is, without what no worker takes: a refused run has its name, too."""
         return {one.name: parameters[one.name] for one in questions(self.subject) if one.name in parameters and not one.own}
 
     def told(self, subject: Judgeable) -> dict[str, object]:
@@ -85,17 +85,17 @@ class Evaluation:
         return found
 
     def runner(self, run: str, parameters: Mapping[str, object]) -> str:
-        """What an artifact calls its runner that the flow run *run* with *parameters* made: ``prefect/RUN/DIGEST``.
+        """The runner's name in the artifact of the flow run *run* with *parameters*: ``prefect/RUN/DIGEST``.
 
-        The digest is of the subject and the policy that the run was told. Prefect lets others change a run's parameters and
-        name another artifact, so who waits for a run takes the artifact only of this one and of what was asked.
+        The digest is of the run's subject and policy. In Prefect others can change a run's parameters and name another
+        artifact. So a caller who waits for a run takes only an artifact of this run and of the same subject and policy.
         """
         if not run:
             return PREFECT
         policy = str(parameters.get("policy") or self.default_policy)
         try:
             said = canonical(to_json(self.read(parameters), self.subject))
-        except Refused:  # then it is the digest of what was refused
+        except Refused:  # then it is the digest of the refused parameters
             refused = {name: str(value) for name, value in parameters.items() if name != "output"}
             said = json.dumps(refused, sort_keys=True).encode()
         digest = hashlib.sha256(said + b"\0" + policy.encode()).hexdigest()
@@ -103,12 +103,12 @@ class Evaluation:
 
 
 _BESIDE = frozenset({"policy", "output"})
-"""The parameters of every flow that say nothing of the subject."""
+"""The parameters of every flow that do not describe the subject."""
 
 
 @cache
 def all_evaluations() -> tuple[Evaluation, ...]:
-    """Every evaluation that `flows.subjects` declares, and one for each subject with a title that none of them judges."""
+    """Every evaluation that `flows.subjects` declares, and one for each other subject that has a title."""
     found = list(declared("flows.subjects", Evaluation))
     seen = {one.subject for one in found}
     for subject in all_judgeables():
@@ -119,8 +119,8 @@ def all_evaluations() -> tuple[Evaluation, ...]:
 
 
 def evaluation(flow: str) -> Evaluation:
-    """The evaluation that the flow of this name makes. Raises `Refused` if it makes none."""
+    """The evaluation of the flow with this name. Raises `Refused` if there is no such evaluation."""
     for one in all_evaluations():
         if one.flow == flow:
             return one
-    raise Refused(f"the flow {flow!r} evaluates nothing, so it has no artifact to leave")
+    raise Refused(f"the flow {flow!r} is not an evaluation, so its runs leave no artifact")

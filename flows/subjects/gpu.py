@@ -1,4 +1,4 @@
-"""Evaluations of a node: the machine where the flow runs."""
+"""Evaluations of a node: the machine that the flow runs on."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ GPU_BENCHMARK = Evaluation(
     flow="gpu-benchmark",
     subject=ExercisedNode,
     fixed=(("cpu", False),),
-    doc="Judge whether the GPUs of this node calculate right, and as fast as they should.",
+    doc="Judge whether the GPUs of this node calculate correctly, and as fast as they should.",
 )
 NODE_BENCHMARK = Evaluation(
     flow="node-benchmark",
     subject=ExercisedNode,
     policy="cpu-bench",
     fixed=(("cpu", True),),
-    doc="Judge whether the processor of a node without a GPU calculates right, and as fast as it should.",
+    doc="Judge whether the processor of a node without a GPU calculates correctly, and as fast as it should.",
 )
 
 
 @means(ExercisedNode)
 def exercised(node: ExercisedNode, at: Place) -> Meant:
-    """This machine, and what it is to do. Raises `Refused` for a baseline that is no file, and for an impossible exercise."""
+    """This machine, and its exercise. Raises `Refused` for a baseline that is not a file, and for an impossible exercise."""
     exercise = Exercise(
         cpu=node.cpu,
         least=node.least or (LEAST_SESSIONS if node.baseline else FOR_A_BASELINE),
@@ -44,12 +44,12 @@ def exercised(node: ExercisedNode, at: Place) -> Meant:
         size=node.size,
     )
     if node.baseline is not None and not is_file(node.baseline, at.within):
-        raise Refused(f"{node.baseline} is no file; give a baseline that 'arcops gpu baseline' made")
+        raise Refused(f"{node.baseline} is not a file; give a baseline that 'arcops gpu baseline' made")
     return Meant(target=ROOT, named=this_machine(), attached=beside(node, at), exercise=exercise)
 
 
 def as_strict(asked: Exercise, policy: Policy) -> Exercise:
-    """*asked* with the tolerance by which *policy* judges, if that is stricter, and with its drift.
+    """*asked* with the tolerance of *policy* if that is stricter, and with the policy's drift.
 
     They decide when enough was measured.
     """

@@ -24,7 +24,7 @@ _WORKERS_KEY = re.compile(r"env:ARCOPS_ENDPOINT_KEY[A-Z0-9_]*")
 
 @means(LoadedEndpoint)
 def loaded(found: LoadedEndpoint, at: Place) -> Meant:
-    """The endpoint and its load. Raises `Refused` for an impossible load, and for what this caller may not ask for."""
+    """The endpoint and its load. Raises `Refused` for an impossible load, and for what this caller must not ask for."""
     load = Load(
         url=found.url,
         models=found.models,
@@ -43,8 +43,8 @@ def loaded(found: LoadedEndpoint, at: Place) -> Meant:
     if at.worker:
         _refuse_for_worker(load, found, at)
     else:
-        if at.afar:
-            _refuse_from_afar(load, found, at)
+        if at.remote:
+            _refuse_remote(load, found, at)
         from tasks.inference.asking import refuse_beyond  # the client, which only a check needs
 
         refuse_beyond(load.url, at.settings.tier)
@@ -56,31 +56,33 @@ def loaded(found: LoadedEndpoint, at: Place) -> Meant:
 
 
 def refuse_other_keys(found: LoadedEndpoint) -> None:
-    """Raise `Refused` if a run would have the worker send something else than a key that was put there for this."""
+    """Raise `Refused` if a run would make the worker send a secret other than a key that was set for this."""
     for key in (found.key, found.token):
         if key and not _WORKERS_KEY.fullmatch(key):
-            raise Refused("a run names no secret of the worker's but env:ARCOPS_ENDPOINT_KEY, or one that begins so")
+            raise Refused(
+                "a run may use only env:ARCOPS_ENDPOINT_KEY, or a variable that begins with it, as the worker's secret"
+            )
 
 
 def _refuse_for_worker(load: Load, found: LoadedEndpoint, at: Place) -> None:
-    """Who may begin a run must not have the worker talk to whom its operator did not name, nor hand out its secrets."""
+    """A caller who starts runs must not make the worker contact hosts that its operator did not name, or send its secrets."""
     if load.url not in at.settings.endpoints:
-        raise Refused(f"this worker loads only the endpoints that its operator named (ARCOPS_ENDPOINTS), not {load.url}")
+        raise Refused(f"this worker checks only endpoints that its operator named (ARCOPS_ENDPOINTS), not {load.url}")
     refuse_other_keys(found)
 
 
-def _refuse_from_afar(load: Load, found: LoadedEndpoint, at: Place) -> None:
-    """A caller over the network must not have this machine talk to whom the operator did not name, nor hand out its secrets."""
+def _refuse_remote(load: Load, found: LoadedEndpoint, at: Place) -> None:
+    """A remote caller must not make this machine contact hosts that the operator did not name, or send its secrets."""
     if found.key or found.token:
-        raise Refused("a caller over the network names no key of this server's; run the check on a machine that has it")
+        raise Refused("a caller over the network cannot use a key of this server; run the check on a machine that has the key")
     if found.authorities is not None:
         raise Refused(
-            "a caller over the network names no authorities, for who chooses them chooses which server counts as the endpoint; "
-            f"this server's operator does ({AUTHORITIES})"
+            "a caller over the network cannot name certificate authorities, because they decide which server counts as the "
+            f"endpoint; this server's operator sets them ({AUTHORITIES})"
         )
     if found.load:
         raise Refused(
             "a caller over the network may not have models unloaded and loaded; run the check on a machine of the site"
         )
     if load.url not in at.settings.endpoints:
-        raise Refused("this server checks only the endpoints that its operator named (ARCOPS_ENDPOINTS)")
+        raise Refused("this server checks only endpoints that its operator named (ARCOPS_ENDPOINTS)")

@@ -16,7 +16,7 @@ from tasks.kubernetes.named import SETTING
 
 
 class _Asked(Protocol):
-    """What an ask has that may name a cluster."""
+    """The fields of an ask that name a cluster."""
 
     @property
     def context(self) -> str: ...
@@ -26,21 +26,21 @@ class _Asked(Protocol):
 
 
 def looks(ask: _Asked) -> bool:
-    """Does *ask* have a live cluster looked at? One that could not be meant so counts, too."""
+    """Does *ask* look at a live cluster? An ask with both a context and a saved cluster counts, too."""
     return bool(ask.context) or ask.kubeconfig is not None
 
 
 def looked_at(at: Place, *, context: str, kubeconfig: Path | None) -> LiveCluster:
-    """The cluster that a check looks at: here, or at a worker of Prefect, which asks by its own operator's word."""
+    """The cluster that a check looks at: from here, or from a worker of Prefect, whose own operator allows it."""
     if at.worker:
         return meant_cluster(at, context=context, kubeconfig=kubeconfig, here=True)
     return allowed(at, context=context, kubeconfig=kubeconfig, here=not at.settings.prefect_api)
 
 
 def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> LiveCluster:
-    """The cluster, where this place may open a connection to it, and the person told what that runs. Raises `Refused`.
+    """The cluster, if this place may connect to it; the person is told what that runs. Raises `Refused` if it may not.
 
-    *here* says that this process looks, and no worker, which looks by its own operator's word.
+    *here* is true if this process looks. If a worker looks, the worker's operator decides.
     """
     refuse_air_gapped(at.settings.tier)
     cluster = meant_cluster(at, context=context, kubeconfig=kubeconfig, here=here)
@@ -52,22 +52,22 @@ def allowed(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> 
 
 
 def meant_cluster(at: Place, *, context: str, kubeconfig: Path | None, here: bool) -> LiveCluster:
-    """The cluster that is meant: from afar by a name that the operator gave, on one's own command line by a context.
+    """The cluster that is meant: for remote callers by a name that the operator gave, on one's own command line by a context.
 
-    Raises `Refused` for a kubeconfig that a caller names, and where no context is named and there is no current one.
+    Raises `Refused` if a remote caller names a kubeconfig, and if no context is named and there is no current one.
     """
-    if not at.afar:
+    if not at.remote:
         if not context and not here:
-            raise Refused(f"a worker looks at no cluster by accident: name the --context, as its operator named it ({SETTING})")
+            raise Refused(
+                f"no cluster is named, and a worker has no default: give a --context that its operator set ({SETTING})"
+            )
         context = context or current_context(kubeconfig, os.environ)
         return LiveCluster(context=context, clusters=None, kubeconfig=kubeconfig)
     if kubeconfig is not None:
         raise Refused(
-            f"a caller names no kubeconfig, for such a file names programs, files and servers; give the name of a cluster that "
-            f"this server's operator named ({SETTING}) as the context"
+            f"a caller cannot name a kubeconfig, because such a file names programs, files and servers; as the context, give "
+            f"the name of a cluster that this server's operator set ({SETTING})"
         )
     if not context:
-        raise Refused(
-            f"no cluster is looked at by accident: give the name of one that this server's operator named ({SETTING})"
-        )
+        raise Refused(f"no cluster is named; as the context, give the name of one that this server's operator set ({SETTING})")
     return LiveCluster(context=context, clusters=at.settings.clusters, served=(*(at.roots or ()), *at.settings.roots))

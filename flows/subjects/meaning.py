@@ -16,7 +16,7 @@ from arcops.roots import Roots
 from artifacts.beneath import open_within, placed, stat_within
 from flows.place import Place
 
-if TYPE_CHECKING:  # what a subject of files doesn't mean
+if TYPE_CHECKING:  # a subject of files does not need these
     from arcops.endpoint import Endpoint
     from arcops.exercise import Exercise
     from arcops.request import LiveCluster
@@ -24,12 +24,12 @@ if TYPE_CHECKING:  # what a subject of files doesn't mean
 J = TypeVar("J", bound=Judgeable)
 
 ROOT = Path("/")
-"""The target of a request whose subject is no path: nothing is read from it but what a collector of this machine reads."""
+"""The target of a request whose subject is not a path. Only a collector of this machine reads anything then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meant:
-    """What a request is made of that its subject says (`arcops.request.Request`)."""
+    """The parts of a request that its subject decides (`arcops.request.Request`)."""
 
     target: Path
     named: str = ""
@@ -41,20 +41,20 @@ class Meant:
 
     @property
     def name(self) -> str:
-        """What the report calls it."""
+        """Its name in the report."""
         return self.named or self.target.absolute().name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning(Generic[J]):
-    """How subjects of one class are understood: in the module of `flows.subjects` that has the subject's word for a name."""
+    """How a subject's class is understood. It is in the module of `flows.subjects` that has the name of the subject's kind."""
 
     subject: type[J]
     understand: Callable[[J, Place], Meant]
 
 
 def means(subject: type[J]) -> Callable[[Callable[[J, Place], Meant]], Meaning[J]]:
-    """Declare the decorated function as the one that understands *subject*. What it raises refuses the check."""
+    """Declare the decorated function as the one that understands *subject*. If it raises `Refused`, the check is refused."""
 
     def declare(understand: Callable[[J, Place], Meant]) -> Meaning[J]:
         return Meaning(subject=subject, understand=understand)
@@ -63,9 +63,9 @@ def means(subject: type[J]) -> Callable[[Callable[[J, Place], Meant]], Meaning[J
 
 
 def meant(subject: Judgeable, at: Place) -> Meant:
-    """What *subject* means at this place. A subject without a meaning of its own is the file or folder that it names.
+    """What *subject* means at this place. A subject without its own meaning is the file or folder that it names.
 
-    Raises `Refused` if that can't be judged: it is not there, says two things at once, or nobody may ask for it here.
+    Raises `Refused` if that cannot be judged: it does not exist, says two things at once, or may not be asked for here.
     """
     own: tuple[Meaning[Any], ...] = named("flows.subjects", Meaning, about(type(subject)).word)
     for one in type(subject).__mro__:
@@ -80,7 +80,7 @@ def meant(subject: Judgeable, at: Place) -> Meant:
 
 
 def called(subject: Judgeable, at: Place) -> Meant:
-    """What *subject* is called, and whether anything was attached to it, without a look: for a run that was refused."""
+    """The name of *subject*, and whether files were attached to it, without opening anything: for a run that was refused."""
     where = subject.where
     attached = tuple(placed(one, at.roots) for one in subject.beside)
     if isinstance(where, str):
@@ -90,18 +90,18 @@ def called(subject: Judgeable, at: Place) -> Meant:
 
 
 def this_machine() -> str:
-    """What this machine is called as a subject: by its host's name."""
+    """This machine's name as a subject: its host name."""
     return os.uname().nodename
 
 
 def existing(path: Path, at: Place) -> Path:
-    """*path* as a subject's, absolute and with a name of its own. Raises `Refused` if it is no file and no folder."""
+    """*path* as a subject's, absolute and with a name. Raises `Refused` if it is not a file and not a folder."""
     if at.elsewhere:
         return path.absolute()
     found = stat_within(path, at.within)
     if found is None:
-        there = " on the machine where this flow runs" if at.worker else ""
-        raise Refused(f"{path} does not exist{there}; give the path of a directory or file that is there")
+        there = " on the machine that runs this flow" if at.worker else ""
+        raise Refused(f"{path} does not exist{there}; give the path of an existing directory or file")
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         raise Refused(f"{path} is neither a directory nor a file; give the path of one")
     absolute = path.absolute()
@@ -112,12 +112,12 @@ def existing(path: Path, at: Place) -> Path:
     try:
         absolute.name.encode("utf-8")
     except UnicodeEncodeError:
-        raise Refused(f"the name of {path} is not UTF-8, so no report could name it; rename it") from None
+        raise Refused(f"the name of {path} is not UTF-8, so no report can show it; rename it") from None
     return absolute
 
 
 def beside(subject: Judgeable, at: Place) -> tuple[Path, ...]:
-    """The files that were attached to *subject*. Raises `Refused` if one is none, and `OSError` if it cannot be opened."""
+    """The files that were attached to *subject*. Raises `Refused` if one is not a file, `OSError` if one cannot be opened."""
     return tuple(path.absolute() if at.elsewhere else _attached(path, at.within) for path in subject.beside)
 
 

@@ -11,18 +11,18 @@ from flows.subjects.meaning import ROOT, Meant, existing, means
 from tasks.network.index import index_of
 
 NETWORK_SAFETY = Evaluation(
-    flow="network-safety", subject=Manifests, doc="Judge what can talk to what, and whether anything may that should not."
+    flow="network-safety", subject=Manifests, doc="Judge what can talk to what, and whether something may that should not."
 )
 NETWORK_DRIFT = Evaluation(
     flow="network-drift",
     subject=DeclaredNetwork,
-    doc="Judge whether a cluster still lets talk what was declared, and nothing else.",
+    doc="Judge whether a cluster allows exactly the traffic that was declared.",
 )
 
 
 @means(Manifests)
 def manifests(network: Manifests, at: Place) -> Meant:
-    """The manifests, the saved cluster, or the live one. Raises `Refused` for two of them, and for a cut snapshot."""
+    """The manifests, the saved cluster, or the live one. Raises `Refused` if two are named, and for an incomplete snapshot."""
     target = network.target
     if network.saved is not None:
         if target is not None:
@@ -30,12 +30,12 @@ def manifests(network: Manifests, at: Place) -> Meant:
         index = None if at.elsewhere else index_of(network.saved, at.within)
         if index is None and not at.elsewhere:
             raise Refused(
-                f"{network.saved} holds no snapshot that 'arcops network snapshot' saved; "
-                "without --saved it is read as manifests"
+                f"{network.saved} does not hold a snapshot of 'arcops network snapshot'; "
+                "to read it as manifests, leave out --saved"
             )
         if index is not None and index.left:
             raise Refused(
-                f"the snapshot in {network.saved} was cut off; 'arcops network snapshot -o {network.saved}' continues it"
+                f"the snapshot in {network.saved} is not complete; 'arcops network snapshot -o {network.saved}' continues it"
             )
         target = network.saved
     if target is None:
@@ -46,7 +46,7 @@ def manifests(network: Manifests, at: Place) -> Meant:
 
 @means(DeclaredNetwork)
 def declared(network: DeclaredNetwork, at: Place) -> Meant:
-    """What was declared, and the cluster, saved or live. Raises `Refused` if either is not there."""
+    """The declared manifests, and the cluster, saved or live. Raises `Refused` if one of them does not exist."""
     should_be = existing(network.declared, at)
     if network.live is None:
         found = _live(network, at)
@@ -57,7 +57,7 @@ def declared(network: DeclaredNetwork, at: Place) -> Meant:
 
 def _live(network: Manifests | DeclaredNetwork, at: Place) -> Meant:
     if not network.context:
-        raise Refused("nothing to look at is named: give a folder of manifests, or the --context of a cluster")
+        raise Refused("no network is named; give a folder of manifests, or the --context of a cluster")
     cluster = looked_at(at, context=network.context, kubeconfig=network.kubeconfig)
     return Meant(target=ROOT, cluster=cluster, named=network.context)
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 @contextmanager
 def loopback(app: ASGIApp, http: type[asyncio.Protocol] | str = "h11", lifespan: str = "off", port: int = 0) -> Iterator[int]:
-    """The port where *app* is served, its HTTP read by *http*, until the block ends."""
+    """The port at which *app* is served, its HTTP read by *http*, until the block ends."""
     with socket.create_server(("127.0.0.1", port)) as listening:
         config = uvicorn.Config(app, http=http, ws="websockets-sansio", lifespan=lifespan, log_config=None)  # type: ignore[arg-type]
         server = uvicorn.Server(config)

@@ -104,7 +104,7 @@ class TestTokens:
             _by_public_key(issuer, claims),
             jwt.encode({"alg": "RS256", "kid": "first"}, claims, rsa),
             issuer.token(key=new_key("first"), **good()),
-            issuer.token(key=new_key("stranger"), **good()),
+            issuer.token(key=new_key("outsider"), **good()),
             f"{head}.{body}.",
             f"{head}.{body}.{signature[:-4]}AAAA",
             "eyJhbGciOiJub25lIn0." + body + ".",
@@ -125,7 +125,7 @@ class TestTokens:
         asked = len(issuer.asked)
         for _ in range(20):
             with pytest.raises(NotAccepted):
-                checks.caller(issuer.token(key=new_key("stranger"), **good()))
+                checks.caller(issuer.token(key=new_key("outsider"), **good()))
         assert len(issuer.asked) == asked
 
     def test_keys_from_a_file_need_no_issuer_in_reach(self, issuer: Issuer, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ class TestSettings:
             ("192.0.2.1", {"ARCOPS_PUBLIC_URL": "https://arcops.example"}, False, "without TLS"),
         ],
     )
-    def test_strangers_are_not_served_in_the_clear(
+    def test_other_machines_are_not_served_unencrypted(
         self, host: str, environment: dict[str, str], proxy: bool, said: str
     ) -> None:
         with pytest.raises(Refused, match=said):
@@ -233,12 +233,12 @@ class TestTheDoor:
         assert refused.json()["result"]["isError"]
         assert "outside the folders" in refused.text
 
-    @pytest.mark.parametrize("wrong", ["expired", "stranger", "other"])
+    @pytest.mark.parametrize("wrong", ["expired", "outsider", "other"])
     def test_a_token_that_is_not_believed(self, site: tuple[Served, Issuer], wrong: str) -> None:
         claims = {**good(), "exp": time.time() + (-60 if wrong == "expired" else 600)}
         if wrong == "other":
             claims["aud"] = "https://other.example"
-        key = new_key("first") if wrong == "stranger" else None
+        key = new_key("first") if wrong == "outsider" else None
         answer = post(site, "explain_rule", {}, site[1].token(key=key, **claims))
         assert answer.status_code == 401
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]

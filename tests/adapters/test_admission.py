@@ -227,7 +227,7 @@ class TestBadInput:
         assert webhook.post(b"", method="GET")[0] == 405
         assert webhook.post(b"{}", path="/admit/x")[0] == 404
 
-    def test_one_who_goes_away_disturbs_nobody(self, webhook: Webhook, cleared: tuple[Bench, str]) -> None:
+    def test_a_caller_who_goes_away_disturbs_no_other(self, webhook: Webhook, cleared: tuple[Bench, str]) -> None:
         for _ in range(5):
             connection = webhook.connect()
             connection.putrequest("POST", "/admit")

@@ -82,11 +82,11 @@ def test_an_older_green_that_ran_out_is_refused(tmp_path: Path) -> None:
 
 def test_an_artifact_of_an_untrusted_key_is_refused(tmp_path: Path, cleared: tuple[Bench, Path, str]) -> None:
     here, _, digest = cleared
-    stranger = bench(tmp_path)
+    outsider = bench(tmp_path)
     moved = subprocess.run(
         [sys.executable, "-m", "adapters.cli", "admit", "-", "--policy", str(here.admission)],
         input=deployment(digest),
-        env={**os.environ, **here.environment, "ARCOPS_TRUST": str(stranger.settings.trust)},
+        env={**os.environ, **here.environment, "ARCOPS_TRUST": str(outsider.settings.trust)},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert moved.returncode == RED

@@ -1,4 +1,4 @@
-"""The whole job where there is no network: in a namespace of its own, with nothing in it but a loopback that is down."""
+"""The whole job without a network: in a namespace of its own, with nothing in it but a loopback that is down."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.requirement("ARC-2/air-gapped-opens-no-connection", "AR
 
 
 def alone(*command: str) -> list[str]:
-    """*command* in an empty network namespace; the test is skipped, saying so, where the system does not allow one."""
+    """*command* in an empty network namespace; if the system does not allow one, the test is skipped and says so."""
     unshare = shutil.which("unshare")
     if unshare is None or subprocess.run([unshare, "-rn", "true"], check=False, capture_output=True).returncode:
         pytest.skip("no network namespace can be made here (unshare -rn)")
@@ -38,7 +38,7 @@ def test_check_and_verify_need_no_network(tmp_path: Path) -> None:
         command = alone(sys.executable, "-m", "adapters.cli", *arguments)
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert not list(home.iterdir()), "nothing is written to a home that nobody named"
+    assert not list(home.iterdir()), "nothing is written to a home that was not named"
 
 
 @pytest.mark.requirement("ARC-C5/same-verdict-byte-for-byte")

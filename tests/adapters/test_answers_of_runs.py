@@ -1,4 +1,4 @@
-"""What a run of Prefect is said to have left is its answer only where the artifact itself is of this run and no other."""
+"""The artifact that Prefect names for a run is its answer only if the artifact itself is of this run and no other."""
 
 from __future__ import annotations
 
@@ -148,13 +148,13 @@ def test_a_policy_that_the_worker_could_not_read_is_a_red_answer(here: Bench) ->
 
 def test_a_key_that_is_not_trusted_or_revoked_answers_nothing(here: Bench) -> None:
     ask = Check(target=good_model(here), policy="bench")
-    report, stranger = left_by_a_run(here, ask.target), create(Algorithm.ED25519)
+    report, outsider = left_by_a_run(here, ask.target), create(Algorithm.ED25519)
     with pytest.raises(Refused):
-        answer(ask, keep(here, report, stranger), here.place())
-    trust_key(TrustKey(public=stranger.public.pem.decode()), here.place())
-    kept = keep(here, report, stranger)
+        answer(ask, keep(here, report, outsider), here.place())
+    trust_key(TrustKey(public=outsider.public.pem.decode()), here.place())
+    kept = keep(here, report, outsider)
     assert answer(ask, kept, here.place()).report == report
-    revoke_key(RevokeKey(key=stranger.public.id, reason="lost"), here.place())
+    revoke_key(RevokeKey(key=outsider.public.id, reason="lost"), here.place())
     with pytest.raises(Refused, match="does not count here"):
         answer(ask, kept, here.place())
 
@@ -186,7 +186,7 @@ def test_a_run_that_names_the_digest_of_somebody_else_s_run(here: Bench, monkeyp
         check_model(ask, at)
 
 
-FROM_AFAR: dict[str, Callable[[Path], object]] = {
+REMOTE: dict[str, Callable[[Path], object]] = {
     "check_model": lambda here: Check(target=here / "tiny", policy="bench", attached=(here / "sbom.json", here / "x.vex")),
     "check_network": lambda here: CheckNetwork(target=here / "manifests"),
     "check_cluster": lambda here: CheckCluster(context="edge"),
@@ -195,7 +195,7 @@ FROM_AFAR: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")  # Prefect's own warnings are not ours to mend
+@pytest.mark.filterwarnings("ignore")  # Prefect's own warnings are not ours to fix
 @pytest.mark.parametrize("tool", [one for one in all_tools() if one.deployed is not None], ids=lambda one: one.name)
 def test_what_a_flow_is_told_is_what_the_tool_holds_its_artifact_against(
     here: Bench, tmp_path: Path, tool: Tool[Any, Any], monkeypatch: pytest.MonkeyPatch
@@ -204,7 +204,7 @@ def test_what_a_flow_is_told_is_what_the_tool_holds_its_artifact_against(
     from flows.subjects.evaluation import evaluation
 
     at = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED, prefect_api="http://127.0.0.1:1/api"))
-    asked = tool.deployed.parameters(FROM_AFAR[tool.name](tmp_path), at)  # type: ignore[union-attr]  # those that are deployed
+    asked = tool.deployed.parameters(REMOTE[tool.name](tmp_path), at)  # type: ignore[union-attr]  # those that are deployed
     what = evaluation(tool.deployed.name.partition("/")[0])  # type: ignore[union-attr]  # as above
     told: list[Mapping[str, object]] = []
 

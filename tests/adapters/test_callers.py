@@ -151,7 +151,7 @@ def test_calls_of_one_caller_are_bounded_and_the_others_are_served(site: str) ->
     threads = holding(site, "ada", 4, answers)
     refused = called(site, "ada", "hold").json()["result"]
     assert refused["isError"]
-    assert "4 calls under way" in refused["content"][0]["text"]
+    assert "4 calls running" in refused["content"][0]["text"]
     assert not called(site, "bob", "list_policies").json()["result"]["isError"]
     LET_GO.set()
     for one in threads:

@@ -105,8 +105,8 @@ class TestCheck:
 
     def test_an_untrusted_signer_is_red(self, own: tuple[Bench, Path], tmp_path: Path) -> None:
         here, model = own
-        stranger = bench(tmp_path / "stranger")
-        stranger.sign(model, now=datetime.now(UTC).replace(microsecond=0))
+        outsider = bench(tmp_path / "outsider")
+        outsider.sign(model, now=datetime.now(UTC).replace(microsecond=0))
         assert check(here, model).returncode == RED
 
     def test_a_link_is_red(self, own: tuple[Bench, Path]) -> None:
@@ -354,8 +354,8 @@ class TestStore:
         assert check(here, model, **own).returncode == GREEN
         assert run(here, "store", "export", mirror, "--key", here.public, **own).returncode == 0
         elsewhere = {"ARCOPS_STORE": str(tmp_path / "elsewhere")}
-        stranger = bench(tmp_path / "stranger").public
-        assert run(here, "store", "import", mirror, "--key", stranger, **elsewhere).returncode == USAGE
+        outsider = bench(tmp_path / "outsider").public
+        assert run(here, "store", "import", mirror, "--key", outsider, **elsewhere).returncode == USAGE
         assert run(here, "store", "import", mirror, "--key", here.public, **elsewhere).returncode == 0
         assert "GREEN" in run(here, "store", "list", **elsewhere).stdout
 
@@ -384,9 +384,9 @@ class TestRevocation:
         here.policy.write_text(policy)
         assert check(here, model).returncode == RED, "no list at all"
         assert run(here, "keys", "revoke").returncode == 0
-        assert check(here, model).returncode == GREEN, "a fresh list on which nobody stands"
-        stranger = load_public_key(other.public.read_bytes(), where="other").id
-        assert run(here, "keys", "revoke", stranger, "--reason", "lost").returncode == 0
+        assert check(here, model).returncode == GREEN, "a fresh list without any key"
+        outsider = load_public_key(other.public.read_bytes(), where="other").id
+        assert run(here, "keys", "revoke", outsider, "--reason", "lost").returncode == 0
         assert check(here, model).returncode == GREEN, "somebody else was revoked"
         signer = load_public_key(here.public.read_bytes(), where="bench").id
         assert run(here, "keys", "revoke", signer, "--reason", "stolen").returncode == 0

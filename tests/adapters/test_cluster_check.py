@@ -163,17 +163,17 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("gateway-class", "refused by its controller", put(GATEWAYS, "status", "conditions", "0", "status", value="False")),
     ("cert-manager", "a webhook that is down", down("deployments.apps", "cert-manager-webhook")),
     ("pressure", "no network yet", no_network),
-    ("limit-ranges", "a bound that is none", put("limitranges", "spec", "limits", "0", "max", "cpu", value="plenty")),
+    ("limit-ranges", "a bound that is not a number", put("limitranges", "spec", "limits", "0", "max", "cpu", value="plenty")),
     ("quotas", "GPUs that are used up", put("resourcequotas", "status", value=NO_GPUS)),
     ("pull-secret", "no account", empty("serviceaccounts")),
-    ("webhooks", "a mutating one nobody answers", mutating),
+    ("webhooks", "a mutating one that no pod answers", mutating),
     ("mig", "no word of a strategy", put("nodes", "metadata", "labels", value={})),
     ("quotas", "an amount that must be said", put("resourcequotas", "status", "hard", "limits.ephemeral-storage", value="1Ti")),
     ("runtime-class", "no runtime class", empty("runtimeclasses.node.k8s.io")),
     ("storage-class", "no default", put("storageclasses.storage.k8s.io", "metadata", "annotations", value={})),
     ("free-storage", "too little", put("csistoragecapacities.storage.k8s.io", "capacity", value="99Gi")),
     ("free-storage", "too small volumes", put("csistoragecapacities.storage.k8s.io", "maximumVolumeSize", value="99Gi")),
-    ("free-storage", "nobody says", put("csidrivers.storage.k8s.io", "spec", "storageCapacity", value=False)),
+    ("free-storage", "no driver says it", put("csidrivers.storage.k8s.io", "spec", "storageCapacity", value=False)),
     (
         "gateway-class",
         "not accepted",
@@ -184,7 +184,7 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("dns", "no DNS", put(SLICES, "endpoints", value=[])),
     ("dns", "DNS that is not ready", put(SLICES, "endpoints", "0", "conditions", "ready", value=False)),
     ("cert-manager", "no injector", lambda cluster: cluster.objects[at("deployments.apps")].pop()),
-    ("webhooks", "nobody answers", without_istiod),
+    ("webhooks", "no pod answers", without_istiod),
     ("webhooks", "by URL", put(WEBHOOKS, "webhooks", "0", "clientConfig", value={"url": "https://hooks.site.example"})),
     ("deprecated", "goes in the next release", lambda cluster: cluster.texts.update({"/metrics": METRICS + DEPRECATED})),
     ("quotas", "a quota too small", put("resourcequotas", "status", "used", "requests.cpu", value="28001m")),
@@ -201,13 +201,13 @@ MUTATIONS: list[tuple[str, str, Change]] = [
 @pytest.mark.parametrize(
     ("rule", "change"), [(rule, change) for rule, _, change in MUTATIONS], ids=[one for _, one, _ in MUTATIONS]
 )
-def test_one_thing_amiss_is_red_by_its_rule_alone(
+def test_one_thing_wrong_is_red_by_its_rule_alone(
     here: Bench, cluster: Cluster, kubeconfig: Path, policy: Path, rule: str, change: Change
 ) -> None:
     change(cluster)
     report = checked(here, kubeconfig, policy)
     assert report.verdict is Verdict.RED
-    # GPUs of a node that is not ready are given to nobody, and without a default class nobody knows what is free in it.
+    # GPUs of a node that is not ready are given to no pod, and without a default class its free space is not known.
     felt = {"nodes": {"gpus"}, "storage-class": {"free-storage"}}.get(rule, set())
     assert set(bad(report)) == {rule} | felt
 
@@ -267,21 +267,21 @@ def test_whole_gpus_are_told_from_parts(
 AMBIENT = ("ztunnel", "istio-cni-node")
 
 
-@pytest.mark.parametrize("amiss", ["", *AMBIENT])
+@pytest.mark.parametrize("wrong", ["", *AMBIENT])
 @pytest.mark.parametrize("how", ["down", "gone", "stale"])
 def test_an_ambient_mesh_needs_its_parts_on_every_node(
-    here: Bench, cluster: Cluster, kubeconfig: Path, policy: Path, amiss: str, how: str
+    here: Bench, cluster: Cluster, kubeconfig: Path, policy: Path, wrong: str, how: str
 ) -> None:
     policy.write_text(POLICY.replace("mesh: istio", "mesh: istio-ambient"))
     sets = cluster.objects[at("daemonsets.apps")]
     for name in AMBIENT:
         status = {"desiredNumberScheduled": 2, "numberAvailable": 2, "observedGeneration": 1}
-        if name == amiss:
+        if name == wrong:
             status = {**status, "numberAvailable": 1} if how == "down" else status
             status = {**status, "observedGeneration": 0} if how == "stale" else status
-        if not (name == amiss and how == "gone"):
+        if not (name == wrong and how == "gone"):
             sets.append({**named(name, "istio-system", generation=1), "status": status})
-    assert bad(checked(here, kubeconfig, policy)) == ({"mesh": {Outcome.FAIL}} if amiss else {})
+    assert bad(checked(here, kubeconfig, policy)) == ({"mesh": {Outcome.FAIL}} if wrong else {})
 
 
 def test_a_wrong_token_sees_nothing(here: Bench, kubeconfig: Path, policy: Path) -> None:

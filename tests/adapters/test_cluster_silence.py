@@ -133,7 +133,7 @@ class TestMidway:
 
 
 class TestFromTheBeginning:
-    def test_nobody_answers(self, here: Bench, kubeconfig: Path, tmp_path: Path) -> None:
+    def test_no_server_answers(self, here: Bench, kubeconfig: Path, tmp_path: Path) -> None:
         gone = tmp_path / "gone"
         gone.write_text(kubeconfig.read_text().replace("http://127.0.0.1:", "http://127.0.0.1:1/x"))
         report = checked(here, gone)
@@ -141,7 +141,7 @@ class TestFromTheBeginning:
         assert (report.verdict, missing.cause) == (Verdict.RED, Cause.UNAVAILABLE)
         assert "does not answer" in missing.reason
 
-    def test_a_snapshot_of_nobody_is_none(self, here: Bench, kubeconfig: Path, tmp_path: Path) -> None:
+    def test_a_server_that_does_not_answer_gives_no_snapshot(self, here: Bench, kubeconfig: Path, tmp_path: Path) -> None:
         gone = tmp_path / "gone"
         gone.write_text(kubeconfig.read_text().replace("http://127.0.0.1:", "http://127.0.0.1:1/x"))
         place = replace(here.place(), settings=replace(here.settings, tier=Tier.RESTRICTED))

@@ -1,4 +1,4 @@
-"""Comparing, examining, reviewing and measuring what was kept: what changed shows, and what nobody vouches for never counts."""
+"""Comparing, examining, reviewing and measuring: what changed shows; what has no valid signature never counts."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class TestExamine:
         assert found.report is None
         assert run(here, "store", "examine", kept).returncode == RED
 
-    def test_a_stranger_s_artifact_is_not_verified(self, here: Bench) -> None:
+    def test_an_outsider_s_artifact_is_not_verified(self, here: Bench) -> None:
         kept = keep(here, report("m", GOOD), signer=create())
         assert examined(here, kept).signature.standing is Standing.UNTRUSTED
         done = run(here, "store", "examine", kept)
@@ -228,7 +228,7 @@ class TestExamine:
             ("older", Ledgered.NOT_YET),
             ("edit", Ledgered.BROKEN),
             ("garble", Ledgered.BROKEN),
-            ("stranger", Ledgered.UNPROVEN),
+            ("outsider", Ledgered.UNPROVEN),
         ],
     )
     def test_the_ledger_is_asked_each_time(self, here: Bench, tmp_path: Path, do: str, state: Ledgered) -> None:
@@ -245,7 +245,7 @@ class TestExamine:
             case "garble":
                 log = here.settings.store / "log"
                 log.write_bytes(log.read_bytes().replace(b'{"', b"{x"))
-            case "stranger":
+            case "outsider":
                 with Store(here.settings.store) as store:
                     store.checkpoint(create())
         assert examined(here, kept).ledger.state is state
@@ -280,7 +280,7 @@ class TestReview:
             (False, True),
         ]
 
-    def test_an_index_that_lies_is_made_anew(self, here: Bench) -> None:
+    def test_an_index_that_lies_is_made_again(self, here: Bench) -> None:
         kept = keep(here, report("m", result("g", finding("g/one", FAIL))))
         database = sqlite3.connect(here.settings.store / "index.sqlite")
         with database:
@@ -372,7 +372,7 @@ class TestFigures:
         look(closed, finding("network/egress", UNKNOWN), hours=4)
         assert "may be more" in self.figures(here)["wildcard-egress"].said
         look(name="another")
-        assert self.figures(here)["wildcard-egress"].said.count("2 look(s) could not see everything") == 1
+        assert self.figures(here)["wildcard-egress"].said.count("2 check(s) could not see everything") == 1
 
     def test_gpu_readiness_is_reproduced_where_every_node_is_green(self, here: Bench) -> None:
         ready, broken = result("gpu-health", finding("gpu-health/ecc")), result("gpu-health", finding("gpu-health/ecc", FAIL))
@@ -386,7 +386,7 @@ class TestFigures:
         keep(here, report("s1", ready, kind="gpu-node", site="south", policy="gpu", at=CLOCK + timedelta(hours=1)))
         assert self.figures(here)["gpu-reproduced"].value == 2
 
-    def test_what_nobody_vouches_for_is_not_measured(self, here: Bench) -> None:
+    def test_what_no_signer_vouches_for_is_not_measured(self, here: Bench) -> None:
         said = report("manifest", self.admission("sha256:" + "1" * 64), kind="workload")
         keep(here, said, signer=create())
         found = success_figures(AskFigures(), here.place())

@@ -105,7 +105,7 @@ class TestReach:
             elsewhere.parameters(ask, at)
 
     def test_no_deployment_is_told_of_a_policy_that_is_not_registered(self, here: Bench, tmp_path: Path) -> None:
-        """A worker judges by registered policies alone, for its parameters are whoever's who reaches Prefect."""
+        """A worker judges by registered policies alone, because anyone who reaches Prefect can set its parameters."""
         own = tmp_path / "served" / "own.yaml"
         own.parent.mkdir()
         own.write_text(here.policy.read_text().replace("name: bench", "name: own"))

@@ -68,7 +68,7 @@ def test_a_closed_shop_is_not_reachable(here: Bench, tmp_path: Path) -> None:
     assert "web" not in done.stdout
 
 
-def test_a_service_that_nobody_closes(here: Bench, tmp_path: Path) -> None:
+def test_a_service_that_no_policy_closes(here: Bench, tmp_path: Path) -> None:
     done = arcops(here, shop(tmp_path / "shop", manifests=BALANCED, policies=EVERYBODY))
     assert done.returncode == 0, done.stdout
     assert done.stdout.splitlines() == [

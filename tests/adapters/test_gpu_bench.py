@@ -123,12 +123,12 @@ def test_a_processor_is_measured_and_becomes_the_baseline_of_the_next_run(here: 
     assert [one.outcome for one in findings(opened(here, second), "attachments/read")] == [Outcome.PASS]
 
 
-def test_a_baseline_of_a_stranger_is_red_with_the_reason(here: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_of_an_outsider_is_red_with_the_reason(here: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-    stranger = bench(tmp_path / "stranger")
-    kept(stranger, run())
-    (artifact,) = stored(stranger)
-    (tmp_path / "site.json").write_text(make_baseline(MakeBaseline(artifact=artifact), stranger.place()).text)
+    outsider = bench(tmp_path / "outsider")
+    kept(outsider, run())
+    (artifact,) = stored(outsider)
+    (tmp_path / "site.json").write_text(make_baseline(MakeBaseline(artifact=artifact), outsider.place()).text)
     ask = BenchNode(
         cpu=True, size=1, least=5, most=5, sustained_s=0, baseline=tmp_path / "site.json", policy=str(here.home / "quick.yaml")
     )
@@ -210,10 +210,10 @@ class TestMaking:
         with pytest.raises(Refused, match="was changed"):
             make_baseline(MakeBaseline(artifact=artifact), place.place())
 
-    def test_an_artifact_of_a_stranger_becomes_none(self, place: Bench, tmp_path: Path) -> None:
-        stranger = bench(tmp_path / "stranger")
-        kept(stranger, run())
-        with Store(stranger.settings.store) as store:
+    def test_an_artifact_of_an_outsider_becomes_none(self, place: Bench, tmp_path: Path) -> None:
+        outsider = bench(tmp_path / "outsider")
+        kept(outsider, run())
+        with Store(outsider.settings.store) as store:
             text = store.get(store.list()[0].artifact).decode()
         with pytest.raises(Refused, match="trusted here signed it"):
             make_baseline(MakeBaseline(artifact=text), place.place())

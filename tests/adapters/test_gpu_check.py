@@ -71,7 +71,7 @@ def test_a_check_that_is_stopped_while_the_driver_hangs_leaves_a_red_artifact(
     here: Bench, tmp_path: Path, number: signal.Signals
 ) -> None:
     driver = Driver(tmp_path)
-    hanging = Path(f"/dev/shm/arcops-hanging-{os.getpid()}-{number}")  # where a collector may write that uses devices
+    hanging = Path(f"/dev/shm/arcops-hanging-{os.getpid()}-{number}")  # a collector that uses devices may write here
     driver.write()
     environment = {**os.environ, **here.environment, **driver.environment(), "NVIDIA_FAKE_HANG": str(hanging)}
     command = [sys.executable, "-m", "adapters.cli", "gpu", "check", "--output", str(tmp_path / "sealed.json")]

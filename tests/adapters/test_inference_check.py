@@ -210,21 +210,21 @@ def test_a_server_asks_only_endpoints_that_its_operator_named(here: Bench, tmp_p
 @pytest.mark.parametrize(
     "asked", [{"token": "env:PATH"}, {"key": "env:PATH"}, {"load": True}, {"authorities": Path("ca.pem")}], ids=str
 )
-def test_a_caller_from_afar_neither_lends_secrets_nor_loads_models(here: Bench, tmp_path: Path, asked: dict[str, Any]) -> None:
-    """Nor says which authority makes a server the endpoint. Over standard streams, where no folder is left out, too."""
+def test_a_remote_caller_neither_lends_secrets_nor_loads_models(here: Bench, tmp_path: Path, asked: dict[str, Any]) -> None:
+    """Nor says which authority makes a server the endpoint. The same over standard streams, which serve every folder."""
     with serving(a=QUICK) as api:
         settings = replace(here.settings, endpoints=(api.url,))
         place = replace(here.place(now=datetime.now(UTC)), settings=settings)
-        for afar in (replace(place, roots=(tmp_path,)), replace(place, own=False)):
+        for remote in (replace(place, roots=(tmp_path,)), replace(place, own=False)):
             with pytest.raises(Refused, match="a caller over the network"):
-                check_inference(CheckInference(url=api.url, models=("a",), **asked), afar)
+                check_inference(CheckInference(url=api.url, models=("a",), **asked), remote)
             with pytest.raises(Refused, match="ARCOPS_ENDPOINTS"):
-                check_inference(CheckInference(url="http://127.0.0.1:1", models=("a",)), afar)
+                check_inference(CheckInference(url="http://127.0.0.1:1", models=("a",)), remote)
         assert not api.seen
 
 
 @pytest.mark.requirement("ARC-3/callers-are-bounded")
-def test_the_operator_s_authorities_count_for_callers_from_afar(here: Bench, tmp_path: Path) -> None:
+def test_the_operator_s_authorities_count_for_remote_callers(here: Bench, tmp_path: Path) -> None:
     authority, ca = Authority.new(), tmp_path / "ca.pem"
     ca.write_bytes(authority.pem)
     with serving(tls=authority.issue("127.0.0.1", tmp_path), a=QUICK) as api:

@@ -119,7 +119,7 @@ class TestWhatIsOffered:
                 assert prompts == {"is_this_model_ready", "explain_this_red", "draft_a_waiver"}
                 got = await client.get_prompt("is_this_model_ready", {"target": "/models/x"})
                 assert "/models/x" in got.messages[0].content.text
-                for wrong in ({}, {"target": "x", "stranger": "y"}):
+                for wrong in ({}, {"target": "x", "outsider": "y"}):
                     with pytest.raises(MCPError, match="argument"):
                         await client.get_prompt("is_this_model_ready", wrong)
                 for uri in ("arcops://artifacts/sha256:00", "arcops://nothing/x", "file:///etc/passwd"):
@@ -161,10 +161,10 @@ class TestCalls:
             async with http.client() as client:
                 with pytest.raises(MCPError, match="there is no tool 'rm'"):
                     await client.call_tool("rm", {})
-                for wrong in ({"target": 5}, {}, {"target": "x", "stranger": 1}):
+                for wrong in ({"target": 5}, {}, {"target": "x", "outsider": 1}):
                     result = await client.call_tool("check_model", wrong)
                     assert result.is_error
-                    assert "target" in result.content[0].text or "stranger" in result.content[0].text
+                    assert "target" in result.content[0].text or "outsider" in result.content[0].text
 
         asyncio.run(ask())
 
@@ -224,7 +224,7 @@ class TestBadInput:
             ({"x-forwarded-for": "10.0.0.1"}, 403),
         ],
     )
-    def test_strangers_who_come_through_a_browser_or_a_proxy(self, http: Served, headers: dict[str, str], status: int) -> None:
+    def test_requests_that_come_through_a_browser_or_a_proxy(self, http: Served, headers: dict[str, str], status: int) -> None:
         answer = http.post(content=b"{}", headers={**self.HEADERS, **headers})
         assert answer.status_code == status
 
@@ -288,15 +288,15 @@ class TestResuming:
                 said = line.removeprefix("data:").strip()
                 yield number, json.loads(said) if said else None
 
-    def test_gets_what_it_missed_and_nobody_else_does(self, http: Served, here: Bench, model: Path) -> None:
+    def test_gets_what_it_missed_and_no_other_client_does(self, http: Served, here: Bench, model: Path) -> None:
         headers = self.opened(http)
         arguments = {"target": str(model), "policy": str(here.policy)}
         params = {"name": "check_model", "arguments": arguments, "_meta": {"progressToken": 1}}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         with http.stream("POST", json=body, headers=headers, timeout=60) as answer:
             last, _ = next(self.events(answer))  # it has begun; now the stream breaks
-        stranger = self.opened(http)
-        with http.stream("POST", json=body | {"method": "ping", "params": {}}, headers=stranger) as answer:
+        outsider = self.opened(http)
+        with http.stream("POST", json=body | {"method": "ping", "params": {}}, headers=outsider) as answer:
             assert list(self.events(answer))
         with http.stream("GET", headers=headers | {"last-event-id": last}, timeout=60) as answer:
             missed = next(said for _, said in self.events(answer) if said and said.get("id") == 1)
@@ -305,7 +305,7 @@ class TestResuming:
         patience = httpx2.Timeout(10, read=2)  # the stream stays open for what may come
         with (
             suppress(httpx2.ReadTimeout),
-            http.stream("GET", headers=stranger | {"last-event-id": last}, timeout=patience) as answer,
+            http.stream("GET", headers=outsider | {"last-event-id": last}, timeout=patience) as answer,
         ):
             seen.extend(said for _, said in self.events(answer) if said)
         assert all("structuredContent" not in json.dumps(said) for said in seen)

@@ -93,8 +93,8 @@ def test_an_answer_that_rests_on_what_was_not_read_is_not_certain(here: Bench, t
 @pytest.mark.parametrize(
     ("source", "to", "says"),
     [
-        ("nobody", "db:5432", "there are shop/db, shop/web"),
-        ("shop/web", "nothing:80", "no Service with pods, pod or workload 'nothing'"),
+        ("missing", "db:5432", "there are shop/db, shop/web"),
+        ("shop/web", "nothing:80", "'nothing' names no Service"),
         ("shop/web", "db", "write NAME:PORT"),
         ("shop/web", "db:0", "use 1 to 65535"),
         ("shop/web", "db:80/icmp", "use tcp, udp or sctp"),

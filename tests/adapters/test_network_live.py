@@ -106,7 +106,7 @@ def test_what_a_role_refuses_is_unknown_and_red(cluster: Cluster, kubeconfig: Pa
 def test_an_api_server_without_policies_is_no_cluster_without_policies(
     cluster: Cluster, kubeconfig: Path, place: Place
 ) -> None:
-    """Every API server serves NetworkPolicy. Where that is not found, something else answers, and nothing was seen."""
+    """Every API server serves NetworkPolicy. If that is not found, another server answers, and nothing was seen."""
     del cluster.objects[POLICIES]
     found = check_network(CheckNetwork(context="good", kubeconfig=kubeconfig, policy="network-aks-arc"), place)
     texts = [one.text for result in found.report.results for one in result.findings if one.rule == "network/read"]

@@ -36,7 +36,7 @@ def panels() -> list[dict[str, Any]]:
 
 
 def asked(expression: str) -> set[tuple[str, tuple[str, ...]]]:
-    """Each metric that *expression* asks for, with the labels that it matches. Raises where it is no PromQL."""
+    """Each metric that *expression* asks for, with the labels that it matches. Raises if it is not PromQL."""
     found = set()
 
     def visit(node: promql_parser.Expr) -> bool:
@@ -103,7 +103,7 @@ def test_the_rules_are_what_prometheus_takes() -> None:
         one["alertname"]
         for one in yaml.safe_load((FOLDER / "arcops.rules.test.yaml").read_text())["tests"][0]["alert_rule_test"]
     }
-    assert tested == set(names), "each alert is shown to be silent where all is well"
+    assert tested == set(names), "each alert is shown to be silent if all is well"
 
 
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed; set PROMTOOL to it")

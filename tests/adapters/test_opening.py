@@ -1,4 +1,4 @@
-"""Without an issuer of tokens, the server answers to the user who started it and to nobody else on this machine."""
+"""Without an issuer of tokens, the server answers to the user who started it and to no other user of this machine."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _file(server: Served, name: str) -> Path:
 
 
 def test_a_request_of_this_machine_without_the_secret_is_nobodys(site: Served) -> None:
-    """It is all that a proxy which names nobody sends."""
+    """This is all that a proxy sends that names no client."""
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"accept": "application/json, text/event-stream"}
     for given in ({}, {"authorization": "Bearer"}, {"authorization": "Bearer x"}, {"authorization": "Basic YTpi"}):
@@ -214,7 +214,7 @@ def test_the_secret_goes_to_the_address_that_listens_and_to_no_other(tmp_path: P
     put(tmp_path, "127.0.0.1", 8420, secret="s" * 40, link="l")
     found = find(tmp_path, "http://localhost:8420/mcp")
     assert found is not None
-    assert (found.host, found.port) == ("127.0.0.1", 8420), "the name may mean an address where another user listens"
+    assert (found.host, found.port) == ("127.0.0.1", 8420), "the name may mean an address at which another user listens"
     for other in (
         "http://127.0.0.2:8420",
         "http://[::1]:8420",
@@ -229,8 +229,8 @@ def test_the_secret_goes_to_the_address_that_listens_and_to_no_other(tmp_path: P
     assert find(tmp_path, "http://127.0.0.1:8420") is None
 
 
-def test_a_guard_without_a_way_in_serves_nobody() -> None:
-    """Where other machines reach the server and no issuer is set, nothing is asked for that could be guessed."""
+def test_a_guard_without_a_way_in_serves_no_one() -> None:
+    """If other machines reach the server and no issuer is set, it asks for nothing that could be guessed."""
     answers: list[int] = []
 
     async def send(message: object) -> None:

@@ -1,4 +1,4 @@
-"""A patch on its way out: signed, printed, in Markdown, on the page; what is copied from there is what mends the manifests."""
+"""A patch on its way out: signed, printed, in Markdown, on the page; what is copied from there fixes the manifests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def signed(artifact: Path) -> list[str]:
     return [one["patch"] for result in results for one in result["findings"] if "patch" in one]
 
 
-def test_what_was_signed_printed_and_shown_mends_the_manifests(here: Bench, tmp_path: Path) -> None:
+def test_what_was_signed_printed_and_shown_fixes_the_manifests(here: Bench, tmp_path: Path) -> None:
     folder, artifact = shop(tmp_path / "shop", policies=IDLE), tmp_path / "sealed.json"
     done = check(here, folder, "--output", artifact)
     assert done.returncode == 3, done.stderr
@@ -54,8 +54,8 @@ def test_what_was_signed_printed_and_shown_mends_the_manifests(here: Bench, tmp_
         assert f"  {line}" in done.stdout
     markdown = check(here, folder, "--format", "markdown").stdout
     assert f"```diff\n{patch}```\n" in markdown
-    mended = applied(patch, folder, tmp_path / "mended")
-    assert check(here, mended, "--output", tmp_path / "green.json").returncode == 0
+    fixed = applied(patch, folder, tmp_path / "fixed")
+    assert check(here, fixed, "--output", tmp_path / "green.json").returncode == 0
     assert here.open(tmp_path / "green.json").verdict is Verdict.GREEN
     assert not signed(tmp_path / "green.json")
 

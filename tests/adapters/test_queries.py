@@ -27,7 +27,7 @@ def written() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     kept, level = root.handlers[:], root.level
     access = logging.getLogger("uvicorn.access")
-    access.addHandler(logging.StreamHandler(io.StringIO()))  # as uvicorn itself, or whoever configures it, leaves it
+    access.addHandler(logging.StreamHandler(io.StringIO()))  # as uvicorn itself, or a configuration of it, leaves it
     try:
         logs.begin({"ARCOPS_LOG": "json"}, out)
         yield out

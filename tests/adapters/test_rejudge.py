@@ -186,7 +186,7 @@ class TestRejudging:
         later = there.place(now=CLOCK + timedelta(days=365))
         assert {rejudge_artifact(Rejudge(artifact=one), later).again for one in kept} == {SAME}
 
-    def test_a_run_that_was_stopped_and_a_policy_that_nobody_could_read_come_out_the_same(self, here: Bench) -> None:
+    def test_a_run_that_was_stopped_and_a_policy_that_could_not_be_read_come_out_the_same(self, here: Bench) -> None:
         here.stop.set()
         stopped = here.check(good_model(here)).artifact
         here.stop.clear()

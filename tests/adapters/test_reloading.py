@@ -28,7 +28,7 @@ def test_a_changed_source_is_served(tmp_path: Path) -> None:
         source.write_text("half written (\n")
         until(lambda: "SyntaxError" in "".join(server.log), "the mistake is said")
         shutil.copy(REPOSITORY / "adapters" / "web" / "app.py", source)
-        assert until(lambda: _asked(server) == 200, "what was mended is served")
+        assert until(lambda: _asked(server) == 200, "what was fixed is served")
 
 
 def _asked(server: Served) -> int:

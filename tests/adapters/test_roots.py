@@ -1,4 +1,4 @@
-"""A caller from afar names a path, and somebody puts a link in its place: no tool reads or writes what it leads to.
+"""A remote caller names a path, and it is replaced by a link: no tool reads or writes the target of the link.
 
 The swap is made at the two worst moments: after the door looked at the path, and after the evaluation did.
 """
@@ -210,7 +210,7 @@ def test_a_tool_that_changes_things_says_what_each_path_is_for() -> None:
                 assert "Path" not in str(hints[field.name]) or "arcops.use" in field.metadata, f"{one.name}: {field.name}"
 
 
-def test_what_belongs_to_one_s_own_machine_is_not_named_from_afar(at: Place) -> None:
+def test_what_belongs_to_one_s_own_machine_is_not_named_by_remote_callers(at: Place) -> None:
     with pytest.raises(Refused, match="this machine's own command line"):
         tool("new_key")(NewKey(path=Path("key")), at)
     with pytest.raises(Refused, match="on the machine itself"):

@@ -54,7 +54,7 @@ WAIVED = replace(
 REPORTS = {
     "well": report(result("well", finding(Outcome.PASS, "All is well."), finding(Outcome.PASS, "This too."))),
     "many": report(
-        result("bad", *(finding(Outcome.FAIL, f"Wrong {number} \x1b[2J.", fix="Mend it.") for number in range(7))),
+        result("bad", *(finding(Outcome.FAIL, f"Wrong {number} \x1b[2J.", fix="Fix it.") for number in range(7))),
         result("mixed", finding(Outcome.PASS, "Well."), finding(Outcome.UNKNOWN, "Unseen [bold].", patch=PATCH)),
         result("waived", WAIVED),
     ),
@@ -81,7 +81,7 @@ def test_in_a_pipe_each_sentence_is_one_line(capsys: pytest.CaptureFixture[str])
 
     assert lines[0] == " RED     bad     FAIL g/rule Wrong 0 \\x1b[2J."
     assert "                 … and 2 more of g/rule" in lines
-    assert "                 → Mend it." in lines
+    assert "                 → Fix it." in lines
     assert " AMBER   waived  WARN g/rule It is old. (waived by me until 2031-01-03: for now)" in lines
     assert "                   +new" in lines
     assert lines[-3] == f" RED   model tiny\\x1b[1m sha256:{'a' * 64}"

@@ -162,7 +162,7 @@ def test_its_api_takes_the_password_and_is_served_nowhere_else(site: Served, her
 
 class TestPages:
     def test_no_page_of_prefect_reaches_anybody(self, site: Served, here: Bench) -> None:
-        """Every name but ours leads the browser to a listener of this test, which nobody may reach."""
+        """Every name but ours leads the browser to a listener of this test, which no page may reach."""
         with listener() as (port, reached), browser(port) as page:
             tried: list[str] = []
             page.on("request", lambda request: tried.append(request.url))
@@ -197,12 +197,12 @@ CHROMIUMS_OWN = {
     "update.googleapis.com",
     "www.google.com",
 }
-"""Whom the browser itself asks, with an empty page open as well; what is shown here is whom the pages ask."""
+"""Hosts that the browser itself contacts, also with an empty page open; this test is about the hosts that pages contact."""
 
 
 @contextmanager
 def listener() -> Iterator[tuple[int, set[str]]]:
-    """A port that takes any connection, and notes whom it was meant for: the name in a TLS greeting, or in a request."""
+    """A port that takes any connection, and notes the host that was meant: the name in a TLS greeting, or in a request."""
     reached: set[str] = set()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         closing = threading.Event()
@@ -217,7 +217,7 @@ def listener() -> Iterator[tuple[int, set[str]]]:
                     connection.settimeout(5)
                     with suppress(OSError):
                         said = connection.recv(4096)
-                        reached.add(_meant_for(said) or f"nobody named: {said[:20]!r}")
+                        reached.add(_meant_for(said) or f"no host named: {said[:20]!r}")
 
         thread = threading.Thread(target=listen)
         thread.start()

@@ -121,7 +121,7 @@ class TestInference:
         lossy = changed(noisy(good("a"), 0.5, seed=2), RunKind.CLOSED, failed, only=0)
         found = {one.name: one for one in compared(here, good("a"), lossy).figures}
         assert found[CLOSED + "TTFT"].difference is UNDECIDED
-        assert "B: 1 of 8 requests brought no whole answer" in found[CLOSED + "TTFT"].said
+        assert "B: 1 of 8 requests got no complete answer" in found[CLOSED + "TTFT"].said
         assert found["a open, 2 requests/s: TTFT"].difference is FASTER
 
     def test_throughput_is_shown_and_never_decided(self, here: Bench) -> None:
@@ -132,7 +132,7 @@ class TestInference:
         assert one.b is not None
         assert one.a > one.b
         assert one.ratio == one.a * PPM // one.b
-        assert "does not say how sure" in one.said
+        assert "gives no interval" in one.said
 
     def test_too_few_requests_are_undecided(self, here: Bench) -> None:
         few = replace(good("a"), runs=tuple(replace(run, shots=run.shots[:4]) for run in good("a").runs))
@@ -164,7 +164,7 @@ class TestInference:
         object_path(here.settings.store, digest(good("a"))).unlink()
         (measured,) = compare_artifacts(ask, here.place()).measured
         assert measured.figures == ()
-        assert "what A measured is not in this store" in measured.note
+        assert f"what A measured ({digest(good('a'))}) is not in this store" in measured.note
 
 
 def benchmark(time: int, *, model: str = "H200", device: str = "GPU-1", work: int = 10**9, sessions: int = 7) -> Benchmark:

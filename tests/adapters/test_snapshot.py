@@ -1,4 +1,4 @@
-"""``arcops network snapshot``: a folder that is whole, or says that it is not, and is continued where it stopped."""
+"""``arcops network snapshot``: a folder that is whole, or says that it is not and can be continued."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def saved(live: Path, kubeconfig: Path, place: Place, *, context: str = "good", 
 
 
 def cut_off(live: Path, kubeconfig: Path, place: Place, cluster: Cluster) -> None:
-    """A snapshot that ended where Ingresses were to be listed, for the API server went away."""
+    """A snapshot that ended before Ingresses were listed, because the API server went away."""
     cluster.broken.add(INGRESSES)
     with pytest.raises(Unavailable, match="does not answer"):
         saved(live, kubeconfig, place)

@@ -84,7 +84,7 @@ def test_the_check_exits_red_and_promises_nothing(
 ) -> None:
     assert check(here) == GREEN
     said = capsys.readouterr().out
-    assert "3 entries and the 3 objects that they name were read; they are as the checkpoint over 3 of them says" in said
+    assert "3 entries and the 3 objects that they name were read; they match the checkpoint over 3 of them" in said
     assert str(here.settings.memory) in said
     assert "nothing was removed" not in said
 
@@ -92,10 +92,10 @@ def test_the_check_exits_red_and_promises_nothing(
     assert check(here) == RED
     said = capsys.readouterr().out
     assert "problem(s)" in said
-    assert "they are as" not in said
+    assert "they match" not in said
 
 
-def test_the_sentence_names_what_no_checkpoint_signs_and_what_nobody_remembers(
+def test_the_sentence_names_what_no_checkpoint_signs_and_what_is_not_remembered(
     here: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep(here, report("four", GOOD))
@@ -103,7 +103,7 @@ def test_the_sentence_names_what_no_checkpoint_signs_and_what_nobody_remembers(
     assert check(here) == GREEN
     said = capsys.readouterr().out
     assert "1 came later and no checkpoint signs them yet" in said
-    assert "Nothing outside of the store remembers it yet" in said
+    assert "Nothing outside the store remembers it yet" in said
 
 
 def test_who_asks_over_the_network_is_told_no_folders(here: Bench) -> None:

@@ -305,16 +305,16 @@ class TestPolicy:
         assert admitted(here, f"sha256:{'ab' * 32}") is Verdict.RED
         assert "do not count" in why(here, f"sha256:{'ab' * 32}")
 
-    def test_a_caller_from_afar_is_decided_by_a_registered_policy_wherever_the_manifest_lies(
+    def test_a_remote_caller_is_decided_by_a_registered_policy_wherever_the_manifest_lies(
         self, here: Bench, tmp_path: Path
     ) -> None:
         _, report = green(here)
         register(here.admission.read_bytes(), here.settings.policies)
-        afar = replace(here.place(now=LATER), own=False, roots=(tmp_path / "served",))
+        remote = replace(here.place(now=LATER), own=False, roots=(tmp_path / "served",))
         ask = Admit(manifest=deployment(model_of(report)), policy="bench-admission")
-        assert admit_workload(ask, afar).report.verdict is Verdict.GREEN
+        assert admit_workload(ask, remote).report.verdict is Verdict.GREEN
         with pytest.raises(Refused, match="registered"):
-            admit_workload(replace(ask, policy=str(here.admission)), afar)
+            admit_workload(replace(ask, policy=str(here.admission)), remote)
 
 
 class TestKind:

@@ -147,7 +147,7 @@ class TestList:
         assert "else" not in second.text
         assert web.get("/?q=model&page=3").status_code == 404
 
-    def test_what_nobody_vouches_for_is_said_in_the_list(self, here: Bench, web: TestClient) -> None:
+    def test_the_list_says_what_no_signer_vouches_for(self, here: Bench, web: TestClient) -> None:
         keep(here, report("strange", GOOD), signer=create())
         tamper(here, keep(here, report("touched", GOOD)))
         for row in web.get("/").text.split("<tr")[2:]:
@@ -159,7 +159,7 @@ class TestList:
     def test_a_green_that_ran_out_is_no_longer_shown_as_good(self, here: Bench) -> None:
         keep(here, report("old", GOOD))
         page = later(here, days=8).get("/").text
-        assert "no longer holds" in words(page)
+        assert "no longer valid" in words(page)
         assert "badge good" not in page
 
 
@@ -192,7 +192,7 @@ class TestArtifact:
         gone = Missing(kind="trivy", collector="tasks.trivy.look", cause=Cause.DEADLINE, reason="no answer in 120 s")
         kept = keep(here, report("m", result("g", finding("g/judged", Outcome.UNKNOWN)), missing=[gone]))
         said = words(web.get(f"/artifacts/{kept}").text)
-        assert "1 piece of evidence could not be had" in said
+        assert "1 piece of evidence is missing" in said
         assert "DEADLINE" in said
         assert "no answer in 120 s" in said
 
@@ -206,11 +206,11 @@ class TestArtifact:
         assert "GREEN" not in words(page.text)
         download = web.get(f"/artifacts/{kept}/download")
         assert download.status_code == 409
-        assert "is not handed out" in words(download.text)
+        assert "so it is not shown" in words(download.text)
 
-    @pytest.mark.parametrize("how", ["stranger", "revoked", "no trust"])
-    def test_a_verdict_that_nobody_vouches_for_is_not_shown_as_one(self, here: Bench, web: TestClient, how: str) -> None:
-        kept = keep(here, report("m", GOOD), signer=create() if how == "stranger" else here.signer)
+    @pytest.mark.parametrize("how", ["outsider", "revoked", "no trust"])
+    def test_a_verdict_that_no_signer_vouches_for_is_not_shown_as_one(self, here: Bench, web: TestClient, how: str) -> None:
+        kept = keep(here, report("m", GOOD), signer=create() if how == "outsider" else here.signer)
         if how == "revoked":
             revoke_key(RevokeKey(key=here.signer.public.id, reason="lost"), here.place())
         if how == "no trust":
@@ -218,13 +218,13 @@ class TestArtifact:
                 key.unlink()
         page = web.get(f"/artifacts/{kept}").text
         assert "<title>NOT VERIFIED" in page
-        assert "It says GREEN, and nobody vouches for that" in words(page)
+        assert "It says GREEN, but no trusted signature vouches for that" in words(page)
         assert "badge good" not in page
 
     def test_what_ran_out_is_not_to_be_relied_on(self, here: Bench) -> None:
         kept = keep(here, report("m", GOOD))
         page = later(here, days=8).get(f"/artifacts/{kept}").text
-        assert "NO LONGER HOLDS" in words(page)
+        assert "NO LONGER VALID" in words(page)
         assert "Do not rely on it" in words(page)
         assert "badge good large" not in page
 
@@ -362,7 +362,7 @@ class TestCompare:
     def test_an_unverified_side_is_named(self, here: Bench, web: TestClient) -> None:
         a, b = keep(here, report("m", GOOD)), keep(here, report("m", BAD), signer=create())
         said = words(web.get(f"/compare?a={a}&b={b}").text)
-        assert "NOT VERIFIED: nobody trusted here signed it. It says RED; do not rely on it." in said
+        assert "NOT VERIFIED: no trusted key signed it. It says RED; do not rely on it." in said
 
     def test_two_ticked_in_the_list_are_compared_oldest_first(self, here: Bench, web: TestClient) -> None:
         a, b = keep(here, report("m", GOOD)), keep(here, report("m", BAD))

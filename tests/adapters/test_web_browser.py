@@ -1,4 +1,4 @@
-"""The evidence pages in real Chromium: with scripts and without, in both themes, on paper, by keyboard, asking nobody else."""
+"""The evidence pages in real Chromium: with and without scripts, in both themes, on paper, by keyboard, and no other server."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_person_finds_filters_reads_and_compares(world: World, browser: Browse
         expect(passed.get_by_role("listitem").first).to_be_hidden()
         passed.locator("summary").click()
         expect(passed.get_by_role("listitem").first).to_be_visible()
-        page.get_by_role("link", name="Compare with the one before").click()
+        page.get_by_role("link", name="Compare with the previous one").click()
         expect(page.get_by_text("From GREEN to RED")).to_be_visible()
         expect(page.get_by_text("files[config.json].sha256")).to_be_visible()
         page.go_back()
@@ -261,7 +261,7 @@ def test_two_are_ticked_and_compared(world: World, browser: Browser, scripts: bo
         boxes = page.get_by_role("checkbox")
         boxes.nth(0).check()
         boxes.nth(2).check()
-        page.get_by_role("button", name="Compare the two picked").click()
+        page.get_by_role("button", name="Compare the two selected").click()
         expect(page.get_by_role("heading", level=1, name="Compare")).to_be_visible()
         expect(page.get_by_role("heading", name="Gates")).to_be_visible()
 

@@ -143,7 +143,7 @@ def test_an_sbom_means_nothing_to_a_policy_that_asks_for_none(good: tuple[Bench,
     report = here.check(model, policy=str(lean), attached=(sbom,)).report
     assert unread(report) == [(Outcome.FAIL, "model.cdx.json")]
     kinds = {record.kind for record in report.evidence} | {gone.kind for gone in report.missing}
-    assert "sboms" not in kinds, "asking what was read makes nobody read"
+    assert "sboms" not in kinds, "to ask what was read makes no collector read"
     lean.write_text("name: lean\nvalidFor: P1D\ngates:\n  integrity: {}\n  sbom: {}\n")
     assert not unread(here.check(model, policy=str(lean), attached=(sbom,)).report)
 

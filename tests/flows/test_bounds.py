@@ -128,7 +128,7 @@ def test_nor_is_a_policy_read_from_outside(home: Home, tmp_path: Path, policy: s
 
 def test_a_run_that_names_nothing_is_refused_for_that(home: Home, tmp_path: Path) -> None:
     shop(tmp_path / "served" / "shop")
-    assert "nothing to look at is named" in refused(ran(home, NETWORK_DRIFT, policy="network-drift", declared="shop"))
+    assert "no network is named" in refused(ran(home, NETWORK_DRIFT, policy="network-drift", declared="shop"))
     report = ran(home, NETWORK_DRIFT, live="shop", policy="network-drift", declared="shop")
     assert {one.kind for one in report.evidence} == {"declared", "network"}
 

@@ -21,7 +21,7 @@ from tests.simulators.ready_cluster import ready_cluster
 
 pytestmark = [
     pytest.mark.requirement("ARC-D1/deployments-run-on-a-site", "ARC-4/no-failed-collector-is-green"),
-    pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
+    pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to fix
 ]
 
 SQLITE, POSTGRESQL = (
@@ -163,7 +163,7 @@ def test_a_run_that_loses_worker_and_process_leaves_a_red_artifact(here: Site, e
     until(lambda: here.state(run) == "Running", "the run begins", log=here.log)
     before = len(here.kept("endless"))
     here.kill_worker()
-    assert here.state(run) == "Running"  # nobody was left to say otherwise
+    assert here.state(run) == "Running"  # no process was left to say otherwise
     try:
         until(lambda: here.state(run) == "Crashed", "the automation notices", log=here.log)
     finally:
@@ -194,7 +194,7 @@ def test_a_run_that_was_refused_a_slot_leaves_a_red_artifact(here: Site, endless
 
 @ON_SQLITE
 def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
-    """As after an accounting that was lost itself: the run ended badly and left nothing, and nobody is told."""
+    """As after an accounting that was lost itself: the run ended badly and left nothing, and no one is told."""
     from flows.prefect.automations import ACCOUNT
 
     (account,) = [one["id"] for one in here.ask("/automations/filter", {}) if one["name"] == ACCOUNT]

@@ -192,7 +192,7 @@ def test_an_isolated_collector_that_hangs_is_killed_at_its_deadline(tmp_path: Pa
 def test_an_isolated_collector_that_no_signal_ends_is_missing_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a call that sleeps in a driver; here the signal is withheld, for nobody can make such a sleep at will."""
+    """As in a call that sleeps in a driver; here the signal is not sent, because a test cannot make such a sleep."""
     asked: list[int] = []
     kill = os.killpg
     here = threading.get_ident()

@@ -71,7 +71,7 @@ def test_the_plain_bundle_opens_exactly_what_was_asked_for(here: Bench) -> None:
     files = made(here, PLAIN)
     assert list(files) == ["10-network-policies.yaml"]
     others = [("web", "shop", "web"), ("db", "shop", "db"), ("proxy", "front", "proxy"), ("log", "audit", "log")]
-    others += [("dns", "kube-system", "x"), ("stranger", "front", "x"), ("cousin", "shop", "x")]
+    others += [("dns", "kube-system", "x"), ("outsider", "front", "x"), ("cousin", "shop", "x")]
     texts = [*files.items(), *((f"{name}.yaml", pod(name, namespace, app).encode()) for name, namespace, app in others)]
     network = network_of([(name, text.encode() if isinstance(text, str) else text) for name, text in texts])
     assert not network.refused
@@ -83,7 +83,7 @@ def test_the_plain_bundle_opens_exactly_what_was_asked_for(here: Bench) -> None:
     assert may("shop/web", "audit/log:514/udp")
     assert may("shop/web", "192.0.2.7:443")
     for source, to in [
-        ("front/stranger", "shop/web:8080"),
+        ("front/outsider", "shop/web:8080"),
         ("front/proxy", "shop/web:8081"),
         ("shop/cousin", "shop/web:8080"),
         ("internet", "shop/web:8080"),

@@ -82,9 +82,9 @@ def test_the_workload_alone_reaches_the_names_and_never_the_metadata_service(her
         assert not ask(found, source, to).allowed, (source, to)
     metadata = ask(found, "shop/web", "169.254.169.254:443")
     assert (metadata.allowed, metadata.doubts) == (False, ())
-    stranger = ask(found, "shop/web", "192.0.2.1:443")
-    assert not stranger.allowed
-    assert any("pay.example, which may resolve to 192.0.2.1" in one for one in stranger.doubts)
+    outsider = ask(found, "shop/web", "192.0.2.1:443")
+    assert not outsider.allowed
+    assert any("pay.example, which may resolve to 192.0.2.1" in one for one in outsider.doubts)
 
 
 def test_through_the_egress_gateway_and_no_other_way(here: Bench) -> None:
@@ -234,4 +234,4 @@ def test_the_command_takes_a_folder_of_definitions_and_says_what_check_will_ask(
     (tmp_path / "crds" / "cilium.yaml").write_text(CNP)
     done = run()
     assert done.returncode == 0, done.stderr
-    assert "10-network-policies.yaml were held against the definitions given; 'check' asks for them again" in done.stdout
+    assert "10-network-policies.yaml were checked against the definitions given; 'check' asks for them again" in done.stdout

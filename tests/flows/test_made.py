@@ -52,7 +52,7 @@ class TestParameters:
         assert first not in {self.WHAT.runner("run", other) for other in others}
         assert first != self.WHAT.runner("another", {"target": "/srv/shop"})
 
-    @pytest.mark.parametrize("wrong", [{"nobody": "x"}, {"target": 7}, {"kubeconfig": "/x", "context": "a"}])
+    @pytest.mark.parametrize("wrong", [{"unknown": "x"}, {"target": 7}, {"kubeconfig": "/x", "context": "a"}])
     def test_what_is_no_field_or_not_for_a_worker_is_refused(self, wrong: dict[str, object]) -> None:
         with pytest.raises(Refused):
             self.WHAT.read(wrong)

@@ -98,7 +98,7 @@ def test_an_unknown_policy_is_refused_with_the_names_that_exist() -> None:
 
 def test_a_waiver_by_a_name_alone_is_refused_with_what_to_write() -> None:
     old = GOOD.replace("    anyContent: true\n", "")
-    with pytest.raises(Refused, match=r"rename a folder; write 'digest: sha256:…'.*or 'anyContent: true'"):
+    with pytest.raises(Refused, match=r"rename a folder; add 'digest: sha256:…'.*or 'anyContent: true'"):
         parse(old)
     (waiver,) = parse_policy(old.encode(), where="kept", gates=[NUMBER], as_then=True).waivers
     assert waiver.by_name_alone
@@ -133,7 +133,7 @@ def test_a_signer_is_bound_to_content_and_to_no_name(gates: str) -> None:
         return parse_policy(text.encode(), where="site.yaml", **more)
 
     for subject in ("'tiny-*'", "tiny", "'**'", "'?*'", "'[a-z]*'", "'sha256:ab'"):
-        with pytest.raises(Refused, match="rename a folder; name subjects by digest"):
+        with pytest.raises(Refused, match="rename a folder; give subjects by digest"):
             policy(subject)
         assert policy(subject, as_then=True), "what judged before still reads"
     assert policy("'*'")

@@ -1,4 +1,4 @@
-"""The same plan by Prefect, against a real server: equal artifacts but for the runner, and states that people can read."""
+"""The same plan by Prefect, against a real server: equal artifacts except for the runner, and states that people can read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = [
     pytest.mark.requirement(
         "ARC-0/every-runner-gives-the-same-artifact", "ARC-0/evidence-says-what-was-seen", "ARC-4/no-failed-collector-is-green"
     ),
-    pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to mend
+    pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to fix
     pytest.mark.xdist_group("flows"),
     pytest.mark.site,
 ]
@@ -148,7 +148,7 @@ def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str
 
 
 def test_a_worker_takes_no_policy_by_path(tmp_path: Path, server: str) -> None:
-    """Prefect knows nobody who names a parameter, so a file that the worker could read is no policy for it."""
+    """Prefect does not know who sets a parameter, so a file that the worker could read is not a policy for it."""
     here = bench(tmp_path)
     own = tmp_path / "own.yaml"
     own.write_text("name: own\nvalidFor: P1D\ngates: {integrity: {}}\n")
@@ -224,7 +224,7 @@ def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None
 def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_named_it(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     slow = here.settings.policies / "slow.yaml"
-    # The aims are wide: what is shown is who may ask whom, and this machine is busy.
+    # The targets are wide: this tests who may contact what, and this machine is busy.
     aims = "mostTtft: 20000, mostItl: 20000, mostTpot: 20000, leastRequests: 2, mostLate: 20000"
     aims += ", determinism: warn, withoutHealth: pass, mostLoad: 0, leastHeadroom: 0"
     slow.write_text(f"name: slow\nvalidFor: P1D\ngates: {{inference: {{{aims}}}}}\n")
@@ -235,7 +235,7 @@ def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_name
         }  # fmt: skip
         named = {"ARCOPS_ENDPOINTS": endpoint.url}
         refused = run_flow(here, server, "inference_validation", **asked)
-        assert not endpoint.seen, "nobody named it"
+        assert not endpoint.seen, "it was not named"
         unnamed = here.open(Path(refused["output"])).missing
         files = run_flow(here, server, "inference_validation", named, **{**asked, "policy": "bench"})
         assert not endpoint.seen, "the policy judges files, and none are named"
@@ -312,7 +312,7 @@ def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) ->
 
 
 def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored(tmp_path: Path, server: str) -> None:
-    """The run itself fails, asking nobody; what accounts for it says why, and a check of it is not begun again."""
+    """The run itself fails without contacting any server; what accounts for it says why, and its check is not started again."""
     from flows.subjects.evaluation import evaluation
 
     cluster = cluster_of_the_shop(tmp_path / "declared")

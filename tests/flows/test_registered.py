@@ -46,14 +46,16 @@ def test_a_shipped_policy_is_registered_always(folder: Path, named: str) -> None
     assert register(shipped.written, folder).path is None
 
 
-def test_from_afar_no_file_counts_wherever_it_lies(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_remote_callers_no_file_counts_wherever_it_is(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = register(TEXT.encode(), folder)
     assert made.path is not None
-    stranger = own(tmp_path, TEXT.replace("site", "other"))
-    assert named_here(stranger, folder).name == "other"
+    outsider = own(tmp_path, TEXT.replace("site", "other"))
+    assert named_here(outsider, folder).name == "other"
     monkeypatch.chdir(tmp_path)
     for named in (
-        stranger,
+        outsider,
         "own.yaml",
         "./own.yaml",
         str(made.path),

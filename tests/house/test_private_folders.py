@@ -112,7 +112,7 @@ def test_a_store_that_everybody_can_write_is_refused_and_one_of_a_group_is_said(
     here.settings.store.chmod(0o770)
     found = check_store(ask, here.place())
     assert found.problems == ()
-    assert "lets its whole group write" in found.said
+    assert "is writable for its whole group" in found.said
     here.settings.store.chmod(0o702)
     with pytest.raises(Refused, match="every user of this machine can write"):
         Store.at(here.settings)

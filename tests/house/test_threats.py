@@ -1,4 +1,4 @@
-"""Every threat that is said to be held is held by a test that exists."""
+"""Every threat on the page names a test that exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 HOUSE = Path(__file__).resolve().parents[2]
 PAGE = (HOUSE / "docs" / "threats.md").read_text()
-WHO, WHAT = PAGE.split("## What, and the test that holds it")
+WHO, WHAT = PAGE.split("## What they try, and the test for it")
 ROWS = [line for line in WHAT.splitlines() if line.startswith("| ")][1:]
 
 pytestmark = pytest.mark.requirement("ARC-4/threats-have-tests")

@@ -72,7 +72,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    here = bench(tmp_path_factory.mktemp("afar"))
+    here = bench(tmp_path_factory.mktemp("remote"))
     models, operators = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("operators")
     cluster = cluster_of_the_shop(models / "declared")
     with serving(cluster, operators, secure=True) as kubeconfig, issuing() as issuer:
@@ -108,14 +108,14 @@ OWN = {name: ("read",) if name.startswith("snapshot") else ("check",) for name i
 
 
 @pytest.mark.parametrize("name", LIVE)
-def test_a_delivered_kubeconfig_is_followed_by_nobody(site: Site, name: str) -> None:
+def test_a_delivered_kubeconfig_is_never_followed(site: Site, name: str) -> None:
     everything = ("read", "check", "publish", "waive", "connect")
     for kubeconfig in ("kubeconfig", str(site.models / "kubeconfig")):
         for scopes in (OWN[name], everything):
             answer = site.ask(name, *scopes, context="good", kubeconfig=kubeconfig, **LIVE[name])
             if scopes == everything:
                 assert answer.json()["result"]["isError"], answer.text
-                assert "a caller names no kubeconfig" in answer.text
+                assert "a caller cannot name a kubeconfig" in answer.text
                 assert "ARCOPS_CLUSTERS" in answer.text
             else:
                 assert answer.status_code == 403, answer.text
@@ -169,14 +169,14 @@ def test_the_command_line_through_a_server_is_a_caller_like_others(
 
     refused = arcops("--context", "good", "--kubeconfig", str(site.models / "kubeconfig"))
     assert refused.returncode == 2, refused.stderr
-    assert "a caller names no kubeconfig" in refused.stderr
+    assert "a caller cannot name a kubeconfig" in refused.stderr
     lacking = arcops("--context", "site", scopes=("read", "check"))
     assert lacking.returncode != 0
     assert "arcops:connect" in lacking.stderr
     site.untouched()
 
 
-# What holds at every other door, where no tokens are: by the tools themselves.
+# What holds at every door without tokens: the tools themselves refuse.
 
 
 @pytest.fixture
@@ -215,12 +215,12 @@ def test_a_client_of_this_machine_is_no_person_at_its_command_line(
 ) -> None:
     """Over standard streams no folder is left out, and what calls is a program all the same."""
     for sentence in every(at(here, None), "good", site.models / "declared", kubeconfig):
-        assert "a caller names no kubeconfig" in sentence
+        assert "a caller cannot name a kubeconfig" in sentence
     for sentence in every(at(here, None), "good", site.models / "declared"):
         assert "operator named no clusters" in sentence
     served = replace(at(here, None), own=True, roots=(tmp_path,))
     for sentence in every(served, "good", site.models / "declared", kubeconfig):
-        assert "a caller names no kubeconfig" in sentence or "outside the folders" in sentence
+        assert "a caller cannot name a kubeconfig" in sentence or "outside the folders" in sentence
     site.untouched()
 
 

@@ -1,4 +1,4 @@
-"""Who changes what counts here: the operator at the command line, and a caller only where the operator said so."""
+"""Who changes what counts here: the operator at the command line, and a remote caller only if the operator said so."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
 
 TRUSTING = tuple(one.name for one in all_tools() if one.scope is Scope.TRUST)
 LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"
-STRANGER = create(Algorithm.ED25519).public.pem.decode()
+OUTSIDER = create(Algorithm.ED25519).public.pem.decode()
 ASKS: dict[str, dict[str, object]] = {
     "import_advisories": {"export": "x.zip"},
-    "import_store": {"mirror": "x.tar", "keys": [STRANGER]},
+    "import_store": {"mirror": "x.tar", "keys": [OUTSIDER]},
     "new_key": {"path": "x.key"},
     "register_policy": {"text": f"name: mine\n{LENIENT}"},
     "revoke_key": {},
-    "trust_key": {"public": STRANGER},
+    "trust_key": {"public": OUTSIDER},
 }
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return bench(tmp_path_factory.mktemp("afar"))
+    return bench(tmp_path_factory.mktemp("remote"))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ class TestByDefault:
         assert counts_here(here) == before
 
     @pytest.mark.parametrize("said", [False, True], ids=["nothing said", "the operator said so"])
-    def test_nor_where_nobody_knows_who_asks(self, here: Bench, said: bool) -> None:
+    def test_nor_if_the_caller_is_not_known(self, here: Bench, said: bool) -> None:
         """On one's own machine without tokens the door is open to every process of it, so trust stays at the command line."""
         place = replace(here.place(), own=False, settings=replace(here.settings, remote_trust=said))
         assert not {one.name for one in offered(place, trusting=False)} & set(TRUSTING)
@@ -130,7 +130,7 @@ class TestByDefault:
     @pytest.mark.parametrize("changes", [{"own": False}, {"roots": ()}], ids=["served", "roots"])
     def test_the_tools_themselves_refuse(self, here: Bench, changes: dict[str, Any]) -> None:
         place = replace(here.place(), **changes)
-        for tool, ask in ((trust_key, TrustKey(public=STRANGER)), (register_policy, RegisterPolicy(text="x"))):
+        for tool, ask in ((trust_key, TrustKey(public=OUTSIDER)), (register_policy, RegisterPolicy(text="x"))):
             with pytest.raises(Refused, match="only the operator does"):
                 tool(ask, place)  # type: ignore[operator]  # each with its own ask
         with pytest.raises(Refused, match="only the operator does"):
@@ -164,7 +164,7 @@ class TestWhereTheOperatorSaidSo:
             assert not store.list()
 
 
-class TestPoliciesFromAfar:
+class TestPoliciesOfRemoteCallers:
     """The fault: a file named "sovereign" with one gate, brought by a caller, was signed by the site's key."""
 
     @pytest.mark.parametrize("name", ["sovereign", "bench", "mine-own"])
@@ -244,7 +244,7 @@ class TestKeysOfACaller:
         assert signature_of(data, grounds(own.place()), own.place().now()).standing is Standing.VERIFIED
         assert import_store(ImportStore(mirror=mirror), own.place()).untrusted == ()
 
-    def test_a_caller_s_keys_narrow_whom_an_import_believes(self, own: Bench, there: Bench, tmp_path: Path) -> None:
+    def test_a_caller_s_keys_narrow_which_signers_an_import_accepts(self, own: Bench, there: Bench, tmp_path: Path) -> None:
         check_model(Check(target=good_model(there), policy="bench"), there.place())
         mirror = tmp_path / "mirror.tar"
         export_store(ExportStore(mirror=mirror), there.place())
@@ -253,10 +253,10 @@ class TestKeysOfACaller:
         with pytest.raises(Refused):
             import_store(ImportStore(mirror=mirror, keys=(own.public.read_text(),)), place)
         with pytest.raises(Refused, match="only narrow"):
-            import_store(ImportStore(mirror=mirror, keys=(STRANGER,)), place)
+            import_store(ImportStore(mirror=mirror, keys=(OUTSIDER,)), place)
         assert import_store(ImportStore(mirror=mirror, keys=(there.public.read_text(),)), place).artifacts == 1
         with pytest.raises(Refused, match="only narrow"):
-            export_store(ExportStore(mirror=tmp_path / "on.tar", keys=(there.public.read_text(), STRANGER)), place)
+            export_store(ExportStore(mirror=tmp_path / "on.tar", keys=(there.public.read_text(), OUTSIDER)), place)
 
 
 def test_registering_at_the_command_line_s_place(tmp_path: Path) -> None:
