@@ -127,7 +127,7 @@ def not_for_remote(name: str) -> str:
     """Why the tool with this *name* is not offered to remote callers."""
     return (
         f"{name} changes what counts here, so only the operator may call it, on this machine's own command line; to allow it "
-        "over the network, the operator sets ARCOPS_TRUST_FROM_AFAR=yes and an issuer of tokens, and the caller needs the "
+        "over the network, the operator sets ARCOPS_REMOTE_TRUST=yes and an issuer of tokens, and the caller needs the "
         f"scope {Scope.TRUST.value!r}"
     )
 

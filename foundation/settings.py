@@ -85,7 +85,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         public_url=_public_url(environment.get("ARCOPS_PUBLIC_URL", "")),
         site=_site(environment.get("ARCOPS_SITE", "")),
         endpoints=tuple(one.rstrip("/") for one in environment.get("ARCOPS_ENDPOINTS", "").split()),
-        remote_trust=_yes(environment.get("ARCOPS_TRUST_FROM_AFAR", "")),
+        remote_trust=_yes(environment.get("ARCOPS_REMOTE_TRUST", "")),
         clusters=_whole("ARCOPS_CLUSTERS", environment),
         authorities=_whole(AUTHORITIES, environment),
     )
@@ -177,7 +177,7 @@ def _site(name: str) -> str:
 
 def _yes(text: str) -> bool:
     if text not in ("", "no", "yes"):
-        raise Refused(f"ARCOPS_TRUST_FROM_AFAR is {text[:50]!r}; use yes or no (the default)")
+        raise Refused(f"ARCOPS_REMOTE_TRUST is {text[:50]!r}; use yes or no (the default)")
     return text == "yes"
 
 

@@ -1,1 +1,1 @@
-"""What a user would miss, shown from the outside where possible."""
+"""What a user would miss, shown from the outside if possible."""

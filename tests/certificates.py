@@ -17,7 +17,7 @@ _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Authority:
-    """A certificate authority that nobody else knows."""
+    """A certificate authority that no one else knows."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate

@@ -1,4 +1,4 @@
-"""The shop of `tests.manifests` as a cluster lists it, for whoever looks at one through the real client."""
+"""The shop of `tests.manifests` as a cluster lists it, for code that reads one through the real client."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def cluster_of_the_shop(declared: Path) -> Cluster:
 
 
 def operators_file(folder: Path, kubeconfig: Path, *, name: str = "good", hosts: list[str] | None = None) -> Path:
-    """The file in which an operator names the context ``good`` of *kubeconfig*, at its own address where no *hosts* are."""
+    """The file in which an operator names the context ``good`` of *kubeconfig*, at its own address if no *hosts* are given."""
     own = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"].partition("://")[2]
     said = {"kubeconfig": str(kubeconfig), "context": "good", "hosts": [own] if hosts is None else hosts}
     path = folder / "clusters.yaml"
@@ -58,7 +58,7 @@ def operators_file(folder: Path, kubeconfig: Path, *, name: str = "good", hosts:
 
 
 def _filled_in(spec: dict[str, Any]) -> None:
-    """What an API server writes into a NetworkPolicy where nobody said anything else."""
+    """What an API server writes into a NetworkPolicy that says nothing else."""
     for direction in ("ingress", "egress"):
         for rule in spec.get(direction) or ():
             for port in rule.get("ports") or ():

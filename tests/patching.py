@@ -46,14 +46,16 @@ def bad(findings: Iterable[Finding]) -> Counter[tuple[str, Outcome]]:
     return Counter((one.rule, one.outcome) for one in findings if one.outcome is not Outcome.PASS)
 
 
-def assert_better(before: Iterable[Finding], after: Iterable[Finding], mended: Finding) -> None:
-    """*mended* is gone, and no rule has more against these manifests than it had, or something worse."""
+def assert_better(before: Iterable[Finding], after: Iterable[Finding], repaired: Finding) -> None:
+    """*repaired* is gone, and no rule has more against these manifests than it had, or something worse."""
     old, new = tuple(before), tuple(after)
     rank = {Outcome.WARN: 1, Outcome.FAIL: 2, Outcome.UNKNOWN: 3}
     count_old, count_new = Counter(one for one, _ in bad(old).elements()), Counter(one for one, _ in bad(new).elements())
     assert count_new <= count_old, count_new - count_old
     worst_old = {rule: max(rank[o] for r, o in bad(old) if r == rule) for rule, _ in bad(old)}
     assert all(rank[outcome] <= worst_old[rule] for rule, outcome in bad(new)), (bad(old), bad(new))
-    same = [one for one in new if one.rule == mended.rule and one.about == mended.about and one.outcome is mended.outcome]
-    known = [one for one in old if one.rule == mended.rule and one.about == mended.about and one.outcome is mended.outcome]
+    same = [one for one in new if one.rule == repaired.rule and one.about == repaired.about and one.outcome is repaired.outcome]
+    known = [
+        one for one in old if one.rule == repaired.rule and one.about == repaired.about and one.outcome is repaired.outcome
+    ]
     assert len(same) < len(known), "the finding is still there in other words"

@@ -68,7 +68,7 @@ class Job:
 
 
 def job(platform: str, folder: Path, given: Mapping[str, str]) -> Job:
-    """The platform's job where the inputs *given* are set (by the names of GitHub's action) and the rest is as shipped."""
+    """The platform's job with the inputs *given* set (by the names of GitHub's action) and the rest as shipped."""
     if platform == "github":
         action = read(ACTION)
         inputs = {name: given.get(name, one.get("default", "")) for name, one in action["inputs"].items()}
@@ -114,7 +114,7 @@ def job(platform: str, folder: Path, given: Mapping[str, str]) -> Job:
 
 
 def filled(environment: Mapping[str, str], pattern: str, known: Mapping[str, str]) -> dict[str, str]:
-    """*environment* with its expressions replaced; one that nobody defined is a `KeyError`."""
+    """*environment* with its expressions replaced; one that is not defined is a `KeyError`."""
 
     def value(match: re.Match[str]) -> str:
         return known[next(group for group in match.groups() if group)]

@@ -70,7 +70,7 @@ def plain(here: Bench, issuer: Issuer) -> Iterator[tuple[Served, Issuer]]:
 
 @pytest.fixture(scope="module")
 def open_to_trust(here: Bench, issuer: Issuer) -> Iterator[tuple[Served, Issuer]]:
-    with served("mcp", "--http", env={**by_tokens(here, issuer), "ARCOPS_TRUST_FROM_AFAR": "yes"}) as server:
+    with served("mcp", "--http", env={**by_tokens(here, issuer), "ARCOPS_REMOTE_TRUST": "yes"}) as server:
         yield server, issuer
 
 
@@ -96,9 +96,9 @@ def test_what_changes_what_counts_takes_the_scope_of_its_own() -> None:
     assert set(ASKS) == set(TRUSTING)
     assert {one.value for one in Scope} - ANONYMOUS.scopes >= {"trust"}
     for text, said in (("", False), ("no", False), ("yes", True)):
-        assert read_settings({"ARCOPS_HOME": "/x", "ARCOPS_TRUST_FROM_AFAR": text}).remote_trust is said
-    with pytest.raises(Refused, match="ARCOPS_TRUST_FROM_AFAR"):
-        read_settings({"ARCOPS_HOME": "/x", "ARCOPS_TRUST_FROM_AFAR": "true"})
+        assert read_settings({"ARCOPS_HOME": "/x", "ARCOPS_REMOTE_TRUST": text}).remote_trust is said
+    with pytest.raises(Refused, match="ARCOPS_REMOTE_TRUST"):
+        read_settings({"ARCOPS_HOME": "/x", "ARCOPS_REMOTE_TRUST": "true"})
 
 
 class TestByDefault:
@@ -117,7 +117,7 @@ class TestByDefault:
         """On one's own machine without tokens the door is open to every process of it, so trust stays at the command line."""
         place = replace(here.place(), own=False, settings=replace(here.settings, remote_trust=said))
         assert not {one.name for one in offered(place, trusting=False)} & set(TRUSTING)
-        with served("mcp", "--http", env={**here.environment, "ARCOPS_TRUST_FROM_AFAR": "yes" if said else "no"}) as server:
+        with served("mcp", "--http", env={**here.environment, "ARCOPS_REMOTE_TRUST": "yes" if said else "no"}) as server:
             before = counts_here(here)
             for name in TRUSTING:
                 assert post((server, None), name, ASKS[name]).status_code == 401  # type: ignore[arg-type]  # no issuer

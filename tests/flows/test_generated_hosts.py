@@ -118,7 +118,7 @@ REFUSED = [
     ("cilium", "name: pay.example", "name: '*', wildcard: true", "not a wildcard"),
     ("cilium", "name: pay.example", "name: '*.com', wildcard: true", "host name"),
     ("cilium", "name: pay.example", "name: localhost", "not an exact host name"),
-    ("cilium", ", apiServer: [10.96.0.1]", "", "where the API server is"),
+    ("cilium", ", apiServer: [10.96.0.1]", "", "the address of the API server is not known"),
     ("cilium", "apiServer: [10.96.0.1]", "apiServer: [here]", "neither an address nor a CIDR"),
     ("cilium", "site: {cni: cilium,", "site: {cni: cilium, metadata: [none],", "neither an address nor a CIDR"),
     ("cluster-policy", "cni: kube-network-policies", "cni: calico", "calico is not known to enforce"),

@@ -34,7 +34,7 @@ NO_MODULES = frozenset(("fastapi", "sqlalchemy", "cuda-pathfinder", "nvidia-cuda
 BROUGHT = {"boto3": "cloud", "azure": "cloud", "google.cloud.kms": "cloud", "hvac": "cloud", "pkcs11": "pkcs11"}
 """Modules that securesystemslib imports, not we."""
 
-pytestmark = pytest.mark.requirement("BASE-6")
+pytestmark = pytest.mark.requirement("BASE-6/a-plain-installation-is-enough-to-verify")
 
 
 def project() -> dict[str, list[str]]:

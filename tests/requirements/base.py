@@ -44,6 +44,8 @@ BASE: tuple[Claim, ...] = (
     *of_row(
         "BASE-6",
         reload_in_development="With --reload, a changed source is served without a manual restart.",
+        a_plain_installation_is_enough_to_verify="A plain installation verifies and checks models; a missing extra is named.",
+        first_steps_work_as_written="Each command of the pages for newcomers runs as the page shows it.",
         commands_start_quickly="A command imports only what it needs.",
         its_folders_are_private="What ArcOps makes for itself is private to its user, in the platform's own folders.",
         one_command_by_uvx=(
