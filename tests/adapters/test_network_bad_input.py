@@ -42,7 +42,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
         b"apiVersion: v1\nkind: List\nitems:\n  - {kind: Pod}\n",
         "list.yaml:4: this document is not a Kubernetes object",
     ),
-    "deep.yaml": (b"a: " + b"[" * 5000, "deep.yaml:1: values are nested more than 100 levels deep"),
+    "deep.yaml": (b"a: " + b"[" * 5000, "deep.yaml:1: values are nested more than 100 deep"),
     "latin.yaml": ("a: é\n".encode("latin-1"), "latin.yaml:1: the file is not UTF-8 text"),
     "tagged.yaml": (b"a: !!python/name:os.system\n", "is not allowed in a manifest"),
     "long.yaml": (b"a: " + b"x" * 20_000_000, "long.yaml:1: this document is not a Kubernetes object"),

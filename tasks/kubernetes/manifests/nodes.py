@@ -17,7 +17,7 @@ from arcops.errors import Refused
 from foundation.yaml_ahead import deep_ahead
 
 DEEPEST = 100
-_DEEP = f"values are nested more than {DEEPEST} levels deep"
+_DEEP = f"values are nested more than {DEEPEST} deep"
 MOST_VALUES = 2_000_000
 """In one document: about a gigabyte of nodes. A list of 5,000 pods as a cluster prints it has some 700,000."""
 
