@@ -34,7 +34,7 @@ from flows.place import Place
 from foundation.settings import read_settings
 from foundation.tokens import Caller, Tokens
 from tests.adapters.loopback import loopback
-from tests.flows.site import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("ARC-3")
 

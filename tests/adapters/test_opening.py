@@ -29,8 +29,8 @@ from capabilities.policy.explain import Explain, explain_rule
 from foundation.nearby import find, folder, forget, put
 from tests.adapters.loopback import loopback
 from tests.adapters.serving import Served, served
-from tests.flows.site import until
 from tests.models import Bench, bench
+from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("ARC-3")
 

@@ -27,10 +27,11 @@ from arcops.verdict import Verdict
 from capabilities.model.check import Check, check_model
 from tests.adapters.serving import Served, served
 from tests.browser import chromium
-from tests.flows.site import now, until
+from tests.flows.site import now
 from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
+from tests.waiting import until
 
 pytestmark = [pytest.mark.requirement("ARC-D1", "BASE-7"), pytest.mark.xdist_group("server"), pytest.mark.site]
 

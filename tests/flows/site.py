@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -22,12 +21,11 @@ from artifacts.index import Filter, Listed
 from artifacts.store import Store, object_path
 from tests.models import Bench, bench
 from tests.postgres import free_port
+from tests.waiting import until
 
 HOUSE = Path(__file__).resolve().parents[2]
 PATIENT, IMPATIENT = 900, 10
 """Seconds of silence after which a run is lost. The second is the shortest that Prefect's triggers know."""
-
-T = TypeVar("T")
 
 QUICK = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
@@ -129,17 +127,6 @@ class Site:
 
     def log(self) -> str:
         return (self.folder / "worker.log").read_text()[-4000:]
-
-
-def until(found: Callable[[], T], what: str, *, seconds: float = 240, log: Callable[[], str] = str) -> T:
-    """What *found* gives as soon as it is something. The wait is for other processes, so it looks again and again."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.2)
-    pytest.fail(f"{what}: not within {seconds:g} s\n{log()}")
 
 
 @contextmanager

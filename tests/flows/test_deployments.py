@@ -13,11 +13,12 @@ import pytest
 
 from arcops.evidence import Cause
 from arcops.verdict import Verdict
-from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site, until
+from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site
 from tests.models import good_model
 from tests.postgres import postgres
 from tests.simulators.kubernetes_api import serving
 from tests.simulators.ready_cluster import ready_cluster
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.requirement("ARC-D1", "ARC-4"),
