@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -15,13 +16,19 @@ from tests import warden
 _WARDEN = [sys.executable, "-I", "-S", str(Path(warden.__file__).resolve())]
 
 
+_PYTEST = (Path(pytest.__file__).with_name("__main__.py"), Path(sys.executable).with_name("pytest"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Begin anew below two wardens, of which either can be killed. The first keeps the number by which the caller knows us."""
+    """Begin again below two wardens, of which either can be killed. The first keeps the process id that the caller knows."""
     if sys.platform != "linux" or hasattr(config, "workerinput") or os.environ.get(warden.PARENT) == str(os.getppid()):
         return
+    if Path(sys.argv[0]).absolute() not in _PYTEST:
+        return  # a program of somebody's that calls pytest: its command may not be one to begin again
     sys.stdout.flush()
-    os.execv(sys.executable, [*_WARDEN, *_WARDEN, "--below", sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # no shell is wanted
+    again = json.dumps([sys.executable, *sys.orig_argv[1:]])
+    os.execve(sys.executable, _WARDEN, {**os.environ, warden.COMMAND: again})  # noqa: S606  # no shell is wanted
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,30 +1,31 @@
 """Runs a command, outlives it, and ends whatever it started: no process is left of a run of the tests, however the run ends.
 
-``python -I -S warden.py [--below] COMMAND...``
+``python -I -S warden.py`` runs what `COMMAND` holds below a second warden, which is ``python -I -S warden.py --below COMMAND...``.
 
 Every process below it that loses its parent becomes its child (a subreaper, prctl(2)). So all that the command started, and all
 that these started in turn, stay below the warden, with any session, environment or user; it knows when the last has ended.
-It imports nothing of ours, and its command line is its own: `pkill pytest` does not end it.
+It imports nothing of ours, and its command line does not name pytest: ``pkill -KILL -f pytest`` does not end it.
 
 - The command ended by itself: what it left may end within seconds. What does not is named and ended, and the exit code is 1.
 - The command was killed or interrupted: what it left is ended at once.
 - The warden gets SIGTERM, SIGHUP or SIGQUIT: all below it is ended. SIGINT is passed on; the command answers it.
-- The warden is killed: so is the command, and the warden above ends the rest. ``--below`` says that there is one, and that it
-  judges what a command that ended by itself has left.
+- The warden is killed: so is the command, and the warden above ends the rest. It also judges what a command has left that
+  ended by itself.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 
-PARENT = "_TESTS_WARDEN"
-"""The variable that tells the command the process id of its warden."""
+COMMAND, PARENT = "_TESTS_COMMAND", "_TESTS_WARDEN"
+"""The variables that hold the command, as JSON, and tell the command the process id of its warden."""
 
 _ENDING = {signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 _HEARD = {*_ENDING, signal.SIGINT, signal.SIGCHLD}
@@ -36,7 +37,11 @@ _PATIENCE_SECONDS, _LONGEST_SECONDS = 5.0, 60.0
 
 def main() -> int:
     """Run the command and give the exit code for it."""
-    below = sys.argv[1] == "--below"
+    below = sys.argv[1:2] == ["--below"]
+    if below:
+        command = sys.argv[2:] or json.loads(os.environ.pop(COMMAND))
+    else:
+        command = [sys.executable, "-I", "-S", __file__, "--below"]
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
@@ -44,7 +49,6 @@ def main() -> int:
     if not child:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        command = sys.argv[2 if below else 1 :]
         os.execve(command[0], command, {**os.environ, PARENT: str(os.getppid())})  # noqa: S606  # no shell is wanted
     _let_go_of_streams()
     code = _watch(child)

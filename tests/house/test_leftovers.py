@@ -82,14 +82,15 @@ class Run:
     def number(self, name: str, which: int = 0) -> int:
         return int((self.folder / name).read_text().split()[which])
 
-    def alive(self) -> list[str]:
-        """Every process of it, found by the folder in its command line or its environment."""
+    def alive(self) -> dict[int, bytes]:
+        """Every process of it with its command line, found by the folder in that or in its environment."""
         words = str(self.folder).encode()
-        found = []
+        found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if words in (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes():
-                    found.append(f"{entry.name} {(entry / 'cmdline').read_bytes()[:200]!r}")
+                command = (entry / "cmdline").read_bytes()
+                if words in command + (entry / "environ").read_bytes():
+                    found[int(entry.name)] = command
         return found
 
 
@@ -128,6 +129,13 @@ def to_the_run(*sent: signal.Signals) -> Callable[[Run], None]:
     return lambda run: [run.process.send_signal(one) for one in sent] and None
 
 
+def to_all_by_name(run: Run) -> None:
+    """As ``pkill -KILL -f "pytest -q"``, and only of this run."""
+    for one, command in run.alive().items():
+        if b"pytest\0-q" in command:
+            os.kill(one, signal.SIGKILL)
+
+
 def typed(keys: bytes) -> Callable[[Run], None]:
     return lambda run: [os.write(run.terminal, bytes([key])) for key in keys] and None
 
@@ -138,6 +146,7 @@ WAYS = {
     "SIGINT": to_the_run(signal.SIGINT),
     "SIGTERM": to_the_run(signal.SIGTERM),
     "SIGKILL": to_the_run(signal.SIGKILL),
+    "SIGKILL by name": to_all_by_name,
     "SIGKILL of the warden below": to("controller", signal.SIGKILL, 1),
     "SIGKILL of the controller": to("controller", signal.SIGKILL),
     "SIGKILL of a worker": to("worker", signal.SIGKILL),
@@ -150,7 +159,7 @@ def test_nothing_is_left_of_an_interrupted_run(tmp_path: Path, way: str) -> None
     with run(tmp_path, waits=True) as begun:
         assert len(begun.alive()) == 7, "three wardens, the run, its worker, the child and the orphan"
         WAYS[way](begun)
-        until(lambda: not begun.alive(), "all have ended", seconds=60, log=lambda: "\n".join(begun.alive()))
+        until(lambda: not begun.alive(), "all have ended", seconds=60, log=lambda: str(begun.alive()))
         assert begun.process.wait(30) != 0
         named = way == "SIGKILL of a worker's warden"  # then the run itself ends by itself
         assert ("left by the tests" in (tmp_path / "log").read_text()) is named
@@ -159,7 +168,7 @@ def test_nothing_is_left_of_an_interrupted_run(tmp_path: Path, way: str) -> None
 def test_a_process_that_a_run_leaves_is_named_and_fails_it(tmp_path: Path) -> None:
     with run(tmp_path, waits=False) as begun:
         assert begun.process.wait(60) == 1
-        assert begun.alive() == []
+        assert begun.alive() == {}
         said = (tmp_path / "log").read_text()
         assert "1 passed" in said
         assert said.count("left by the tests, and ended now: ") == 2, "the child and the orphan"
@@ -168,5 +177,5 @@ def test_a_process_that_a_run_leaves_is_named_and_fails_it(tmp_path: Path) -> No
 def test_what_ends_by_itself_soon_is_no_matter(tmp_path: Path) -> None:
     with run(tmp_path, waits=False, seconds=2) as begun:
         assert begun.process.wait(60) == 0
-        assert begun.alive() == []
+        assert begun.alive() == {}
         assert "left by the tests" not in (tmp_path / "log").read_text()
