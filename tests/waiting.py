@@ -11,7 +11,7 @@ import pytest
 T = TypeVar("T")
 
 
-def until(found: Callable[[], T], what: str, *, seconds: float = 240, log: Callable[[], str] = str) -> T:
+def until(found: Callable[[], T], what: str, *, seconds: float = 900, log: Callable[[], str] = str) -> T:
     """What *found* gives as soon as it is something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

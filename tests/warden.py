@@ -1,6 +1,6 @@
 """Runs a command, outlives it, and ends whatever it started: no process is left of a run of the tests, however the run ends.
 
-``python -I -S warden.py`` runs what `COMMAND` holds below a second warden, which is ``python -I -S warden.py --below COMMAND...``.
+``python -I -S warden.py`` runs what `COMMAND` holds below a second warden, ``python -I -S warden.py --below COMMAND...``.
 
 Every process below it that loses its parent becomes its child (a subreaper, prctl(2)). So all that the command started, and all
 that these started in turn, stay below the warden, with any session, environment or user; it knows when the last has ended.

@@ -76,7 +76,7 @@ def model(here: Bench) -> Path:
 
 def _ready(server: Served) -> bool:
     try:
-        return httpx2.get(f"{server.url}/readyz", timeout=5).status_code == 200
+        return httpx2.get(f"{server.url}/readyz", timeout=60).status_code == 200
     except httpx2.HTTPError:
         return False
 

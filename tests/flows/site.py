@@ -194,7 +194,7 @@ def _answers(api: str, server: subprocess.Popen[bytes]) -> bool:
     if server.poll() is not None:
         pytest.fail("Prefect's server ended")
     try:
-        return httpx.get(f"{api}/health", timeout=2).is_success
+        return httpx.get(f"{api}/health", timeout=60).is_success
     except httpx.HTTPError:
         return False
 

@@ -290,7 +290,7 @@ class TestFollowed:
                 await asyncio.sleep(0.2)
             return found.state, found.artifact
 
-        state, artifact = asyncio.run(asyncio.wait_for(run(), 240))
+        state, artifact = asyncio.run(asyncio.wait_for(run(), 900))
         assert state in ("Cancelled", "Crashed")
         (kept,) = [one for one in here.kept("endless") if one.artifact == artifact]
         assert here.report(kept).verdict is Verdict.RED

@@ -126,7 +126,11 @@ def to(name: str, sent: signal.Signals, which: int = 0) -> Callable[[Run], None]
 
 
 def to_the_run(*sent: signal.Signals) -> Callable[[Run], None]:
-    return lambda run: [run.process.send_signal(one) for one in sent] and None
+    def send(run: Run) -> None:
+        for one in sent:
+            run.process.send_signal(one)
+
+    return send
 
 
 def to_all_by_name(run: Run) -> None:
@@ -137,7 +141,11 @@ def to_all_by_name(run: Run) -> None:
 
 
 def typed(keys: bytes) -> Callable[[Run], None]:
-    return lambda run: [os.write(run.terminal, bytes([key])) for key in keys] and None
+    def type_them(run: Run) -> None:
+        for key in keys:
+            os.write(run.terminal, bytes([key]))
+
+    return type_them
 
 
 WAYS = {
