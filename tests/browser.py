@@ -11,8 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.types import ASGIApp
+
+PATIENCE_MS = 120_000.0
+"""For a browser to start, and for what a page should come to show."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def chromium(*arguments: str) -> Iterator[Browser]:
         pytest.fail("these tests need Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         sandbox = [] if os.geteuid() else ["--no-sandbox"]  # root can have no sandbox, and the pages are our own
-        browser = playwright.chromium.launch(executable_path=program, args=[*sandbox, *arguments])
+        browser = playwright.chromium.launch(executable_path=program, args=[*sandbox, *arguments], timeout=PATIENCE_MS)
         try:
             yield browser
         finally:

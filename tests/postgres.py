@@ -1,11 +1,10 @@
-"""A PostgreSQL server of the tests' own: a new cluster in a folder, on a free loopback port, gone afterwards."""
+"""A PostgreSQL server of the tests' own: a new cluster in a folder, on a loopback port of its own, gone afterwards."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from adapters.http.serve import reserved_port
+from tests.waiting import until
 
 USER = "arcops"
 
@@ -31,12 +33,11 @@ def _programs() -> Path:
 def postgres() -> Iterator[str]:
     """The server's URL, ``postgresql+asyncpg://…``."""
     programs = _programs()
-    with tempfile.TemporaryDirectory(prefix="arcops-pg-") as name:
+    with tempfile.TemporaryDirectory(prefix="arcops-pg-") as name, reserved_port() as port:
         folder = Path(name)
         data = folder / "data"
         as_user = _unprivileged(folder)
         _run([*as_user, str(programs / "initdb"), "-D", str(data), "-U", USER, "--auth=trust", "-E", "UTF8", "--no-sync"])
-        port = free_port()
         command = [
             *as_user, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", name, "-h", "127.0.0.1",
             "-c", "fsync=off", "-c", "max_connections=200",
@@ -44,22 +45,17 @@ def postgres() -> Iterator[str]:
         log = folder / "log"
         with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as server:
             try:
-                while subprocess.run(
-                    [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)], check=False
-                ).returncode:
-                    if server.poll() is not None:
-                        pytest.fail(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
+                until(lambda: _ready(programs, port, server), "PostgreSQL answers", log=lambda: log.read_text()[-2000:])
                 _run([str(programs / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", USER, "prefect"])
                 yield f"postgresql+asyncpg://{USER}@127.0.0.1:{port}/prefect"
             finally:
                 server.terminate()
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+def _ready(programs: Path, port: int, server: subprocess.Popen[bytes]) -> bool:
+    assert server.poll() is None, "PostgreSQL ended"
+    asked = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.run(asked, check=False).returncode == 0
 
 
 def _unprivileged(folder: Path) -> Sequence[str]:

@@ -22,7 +22,7 @@ from adapters.http.bound import Bound, bind
 from adapters.http.metrics import Metrics
 from adapters.http.opening import UserOpening, opening
 from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
-from adapters.http.serve import free_port, listen, serve
+from adapters.http.serve import listen, reserved_port, serve
 from adapters.http.stored import StoreWatch
 from arcops.tier import Tier
 from capabilities.place import Place
@@ -76,10 +76,10 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
     from adapters.http import prefect
 
     at = surroundings.place(tier, key)
-    with closing(listen(address.host, address.port)) as listening:
+    with closing(listen(address.host, address.port)) as listening, reserved_port() as port:
         bound = _bound(address, at, listening)
         home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
-        site = prefect.site(home.absolute(), free_port(), bound.url, os.environ)
+        site = prefect.site(home.absolute(), port, bound.url, os.environ)
         os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
         part = prefect.part(site, {**os.environ, **_bounds(at.settings, os.environ)}, worker=worker)
         if worker:  # the tools give long work to it

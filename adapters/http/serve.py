@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -31,10 +34,19 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def free_port() -> int:
-    """A loopback port that is free now."""
-    with listen("127.0.0.1", 0) as taken:
-        return int(taken.getsockname()[1])
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A loopback port for a process that takes its port by number; until the block ends, the system gives it to no other.
+
+    A socket that never listens stays bound to it, and who listens there allows that (``SO_REUSEADDR``). Only Linux takes both.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = int(held.getsockname()[1])
+        if sys.platform != "linux":
+            held.close()
+        yield port
 
 
 def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:

@@ -14,9 +14,11 @@ from starlette.types import ASGIApp
 
 
 @contextmanager
-def loopback(app: ASGIApp, http: type[asyncio.Protocol] | str = "h11", lifespan: str = "off", port: int = 0) -> Iterator[int]:
-    """The port at which *app* is served, its HTTP read by *http*, until the block ends."""
-    with socket.create_server(("127.0.0.1", port)) as listening:
+def loopback(
+    app: ASGIApp, http: type[asyncio.Protocol] | str = "h11", lifespan: str = "off", at: socket.socket | None = None
+) -> Iterator[int]:
+    """The port where *app* is served, its HTTP read by *http*, until the block ends. *at* is a socket that listens already."""
+    with at or socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app, http=http, ws="websockets-sansio", lifespan=lifespan, log_config=None)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from foundation.nearby import find
 
 REPOSITORY = Path(__file__).parents[2]
-_START_SECONDS = 180.0
+_START_SECONDS, _END_SECONDS = 180.0, 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ def served(
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=40)
+            process.wait(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -34,7 +34,7 @@ from flows.place import Place
 from foundation.settings import read_settings
 from foundation.tokens import Caller, Tokens
 from tests.adapters.loopback import loopback
-from tests.flows.site import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
 
@@ -87,15 +87,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     quotas = Quotas(requests=6, sessions=3, calls=4, tasks=2)
     door = Door(tokens=cast(Tokens, Believing()), quotas=quotas, requests=Shares(quotas.requests, "requests under way"))
-    with listen("127.0.0.1", 0) as taken:
-        port = int(taken.getsockname()[1])
-    bound = bind("127.0.0.1", port, place.settings, certificate=None, key=None, behind_proxy=False)
+    listening = listen("127.0.0.1", 0)
+    bound = bind("127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False)
     work = Work(long=2)
     server = build((*all_tools(), hold, hold_long), place, work, owner=owner, hide=True, quotas=quotas)
     found = over_http(server, work, resource=f"{bound.url}/mcp", door=door)
     shown = door.for_readers(pages(lambda: place), f"{bound.url}/mcp")
     app = front([DoorPart(routes=found.routes, running=found.running), DoorPart(routes=[Mount("/", app=shown)])], bound)
-    with loopback(app, protocol(), lifespan="on", port=port):
+    with loopback(app, protocol(), lifespan="on", at=listening):
         try:
             yield bound.url
         finally:

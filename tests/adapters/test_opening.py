@@ -29,8 +29,8 @@ from capabilities.policy.explain import Explain, explain_rule
 from foundation.nearby import find, folder, forget, put
 from tests.adapters.loopback import loopback
 from tests.adapters.serving import Served, served
-from tests.flows.site import until
 from tests.models import Bench, bench
+from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
 
@@ -46,15 +46,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def site(here: Bench) -> Iterator[Served]:
     """The tools and the pages at one address, as ``arcops server`` puts them together, without the start of Prefect."""
     place = here.place()
-    with listen("127.0.0.1", 0) as taken:
-        port = int(taken.getsockname()[1])
-    bound = bind("127.0.0.1", port, place.settings, certificate=None, key=None, behind_proxy=False)
+    listening = listen("127.0.0.1", 0)
+    bound = bind("127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False)
     way_in = opening(bound, place.settings.cache, {})
     door = Door(tokens=None, opening=way_in)
     own = DoorPart(routes=way_in.routes(), running=way_in.running())
     metrics = Metrics(StoreWatch(place.settings.store), lambda inner: door.for_readers(inner, bound.url))
     app = front([own, _mcp(place, bound, door), _pages(place, bound, door)], bound, metrics)
-    with loopback(app, protocol(), lifespan="on", port=port):
+    with loopback(app, protocol(), lifespan="on", at=listening):
         yield Served(url=bound.url, cache=place.settings.cache)
 
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.adapters.serving import REPOSITORY, Served, served
-from tests.flows.site import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("BASE-6/reload-in-development")
 

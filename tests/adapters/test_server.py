@@ -26,11 +26,12 @@ from arcops.request import silent
 from arcops.verdict import Verdict
 from capabilities.model.check import Check, check_model
 from tests.adapters.serving import Served, served
-from tests.browser import chromium
-from tests.flows.site import now, until
+from tests.browser import PATIENCE_MS, chromium
+from tests.flows.site import now
 from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.requirement("ARC-D1/tools-hand-long-work-to-prefect", "BASE-7/metrics-and-probes"),
@@ -79,7 +80,7 @@ def model(here: Bench) -> Path:
 
 def _ready(server: Served) -> bool:
     try:
-        return httpx2.get(f"{server.url}/readyz", timeout=5).status_code == 200
+        return httpx2.get(f"{server.url}/readyz", timeout=60).status_code == 200
     except httpx2.HTTPError:
         return False
 
@@ -244,7 +245,9 @@ def _meant_for(said: bytes) -> str:
 def browser(port: int) -> Iterator[Page]:
     """Chromium for which every host but loopback is the listener at *port*."""
     with chromium(f"--host-resolver-rules=MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1") as started:
-        yield started.new_page()
+        page = started.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
 
 
 def _shows(page: Page, words: str) -> bool:
@@ -289,7 +292,7 @@ def test_what_takes_too_much_memory_is_begun_again(tmp_path: Path) -> None:
                 await asyncio.sleep(0.05)
             assert "more than the 104857600 it may" in greedy.said
 
-    asyncio.run(asyncio.wait_for(watch(), 60))
+    asyncio.run(asyncio.wait_for(watch(), 240))
     assert _children(os.getpid(), "held = bytearray") == []
 
 

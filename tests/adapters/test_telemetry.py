@@ -34,10 +34,10 @@ from capabilities.policy.explain import Explain, explain_rule
 from foundation.telemetry import logs
 from foundation.telemetry.traces import read_traces
 from tests.adapters.serving import REPOSITORY, Served, environment, served
-from tests.flows.site import until
 from tests.models import PASSPHRASE, Bench, bench, good_model
 from tests.simulators.issuer import issuing
 from tests.simulators.otlp import Collected, Spanned, collecting
+from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("BASE-7/metrics-and-probes")
 

@@ -20,7 +20,7 @@ from arcops.evidence import Cause, Missing
 from arcops.finding import Outcome
 from artifacts.private_key import create
 from capabilities.network.drift import DiffNetwork, diff_network
-from tests.browser import chromium, served
+from tests.browser import PATIENCE_MS, chromium, served
 from tests.kept import checkpoint, finding, keep, report, result
 from tests.manifests import POLICIES, changed, shop
 from tests.models import CLOCK, Bench, bench, good_model
@@ -106,6 +106,7 @@ def watched(browser: Browser, *, theme: str = "light", scripts: bool = True, wid
         viewport={"width": width, "height": 900},
     )
     try:
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         seen = Watched(page=page)
         context.on("request", lambda request: seen.asked.append(request.url))

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 
+from adapters.http.serve import reserved_port
 from arcops.result import Report
 from artifacts.index import Filter, Listed
 from artifacts.store import Store, object_path
 from tests.models import Bench, bench
-from tests.postgres import free_port
+from tests.waiting import until
 
 HOUSE = Path(__file__).resolve().parents[2]
 PATIENT, IMPATIENT = 900, 10
 """Seconds of silence after which a run is lost. The second is the shortest that Prefect's triggers know."""
 
-T = TypeVar("T")
+_ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 QUICK = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
@@ -51,27 +52,21 @@ class Site:
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", *words],
-            env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False, timeout=180,
+            env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
 
     def arcops(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "adapters.cli", *words],
-            env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False, timeout=180,
+            env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
-
-    def python(self, program: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=self.environment, cwd=HOUSE, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def silence(self, seconds: int) -> None:
         """Put the automations, with so much patience."""
-        self.python(
-            "import asyncio; from datetime import timedelta; from flows.prefect.automations import apply; "
-            f"asyncio.run(apply(silence=timedelta(seconds={seconds})))"
-        )
+        with reaching(self.api):
+            from flows.prefect.automations import apply
+
+            asyncio.run(apply(silence=timedelta(seconds=seconds)))
 
     def start_worker(self) -> None:
         with (self.folder / "worker.log").open("a") as out:
@@ -84,25 +79,46 @@ class Site:
         """The worker and every process that it started, at once and without warning."""
         assert self.worker is not None
         for pid in _session(self.worker.pid):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.worker.wait()
         self.worker = None
 
-    def run(self, deployment: str, *, watch: bool = False, **parameters: str) -> subprocess.CompletedProcess[str]:
+    def run(self, deployment: str, **parameters: str) -> subprocess.CompletedProcess[str]:
+        """A run as a person begins it at the command line and watches it to its end."""
         given = [word for name, value in parameters.items() for word in ("--param", f"{name}={value}")]
-        return self.prefect("deployment", "run", deployment, *given, *(["--watch"] if watch else []))
+        return self.prefect("deployment", "run", deployment, *given, "--watch")
 
-    def begin(self, deployment: str, **parameters: str) -> str:
+    def begin(self, deployment: str, **parameters: object) -> str:
         """Begin a run and give its id."""
-        done = self.run(deployment, **parameters)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return next(line.split()[-1] for line in done.stdout.splitlines() if "UUID" in line)
+        found = self.ask(f"/deployments/name/{deployment}")["id"]
+        return str(self.ask(f"/deployments/{found}/create_flow_run", {"parameters": parameters})["id"])
+
+    def finish(self, run: str) -> tuple[str, str]:
+        """Name and type of the state in which *run* ends."""
+
+        def ended() -> tuple[str, str] | None:
+            state = self.ask(f"/flow_runs/{run}")["state"] or {}
+            return (state["name"], state["type"]) if state.get("type") in _ENDS else None
+
+        found = until(ended, f"the run {run} ends", log=self.log)
+        assert found is not None
+        return found
+
+    def cancel(self, run: str) -> None:
+        """What `prefect flow-run cancel` asks for."""
+        done = self.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+        assert done["status"] == "ACCEPT", done
+        until(lambda: self.state(run) == "Cancelled", f"the run {run} is cancelled", log=self.log)
 
     def ask(self, path: str, body: object = None) -> Any:  # JSON as Prefect answers it
         return self._answer("GET" if body is None else "POST", path, body).json()
 
     def change(self, path: str, changes: object) -> None:
         self._answer("PATCH", path, changes)
+
+    def remove(self, path: str) -> None:
+        self._answer("DELETE", path, None)
 
     def _answer(self, method: str, path: str, body: object) -> httpx.Response:
         """The API's answer. On SQLite it says 503 while another writes, and every client of Prefect asks again then."""
@@ -131,17 +147,6 @@ class Site:
         return (self.folder / "worker.log").read_text()[-4000:]
 
 
-def until(found: Callable[[], T], what: str, *, seconds: float = 240, log: Callable[[], str] = str) -> T:
-    """What *found* gives as soon as it is something. The wait is for other processes, so it looks again and again."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.2)
-    pytest.fail(f"{what}: not within {seconds:g} s\n{log()}")
-
-
 @contextmanager
 def reaching(api: str, *, retries: int = 5) -> Iterator[None]:
     """Prefect's API at *api* for what this process asks, whatever it asked before: Prefect reads its environment only once."""
@@ -155,42 +160,41 @@ def reaching(api: str, *, retries: int = 5) -> Iterator[None]:
 
 
 @contextmanager
-def site(folder: Path, database: str) -> Iterator[Site]:
-    """Everything up: the server answers, deployments and automations are put, and a worker runs."""
-    port = free_port()
-    here = bench(folder)
-    api = f"http://127.0.0.1:{port}/api"
-    environment = {
-        **os.environ, **here.environment, **QUICK, "OPENBLAS_NUM_THREADS": "1",
-        "PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api, "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false",
-        "PYTHONPATH": str(HOUSE), "ARCOPS_ROOTS": str(folder), "ARCOPS_PUBLIC_URL": "https://arcops.example",
-    }  # fmt: skip
-    if database:
-        environment["PREFECT_API_DATABASE_CONNECTION_URL"] = database
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    log = folder / "server.log"
-    with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as server:
+def site(folder: Path, database: str = "") -> Iterator[Site]:
+    """Everything up: the server answers, deployments and automations are put, and a worker runs. On SQLite or *database*."""
+    with ExitStack() as stack:
+        port = stack.enter_context(reserved_port())
+        here = bench(folder)
+        api = f"http://127.0.0.1:{port}/api"
+        environment = {
+            **os.environ, **here.environment, **QUICK, "OPENBLAS_NUM_THREADS": "1",
+            "PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api, "DO_NOT_TRACK": "1",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false",
+            "PYTHONPATH": str(HOUSE), "ARCOPS_ROOTS": str(folder), "ARCOPS_PUBLIC_URL": "https://arcops.example",
+        }  # fmt: skip
+        if database:
+            environment["PREFECT_API_DATABASE_CONNECTION_URL"] = database
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        log = folder / "server.log"
+        out = stack.enter_context(log.open("w"))
+        server = stack.enter_context(subprocess.Popen(command, env=environment, stdout=out, stderr=out))
+        stack.callback(server.terminate)
+        until(lambda: _answers(api, server), "Prefect's server", log=log.read_text)
         found = Site(api=api, environment=environment, bench=here, folder=folder)
-        try:
-            until(lambda: _answers(api, server), "Prefect's server", seconds=120, log=log.read_text)
-            for words in (("work-pool", "create", "arcops", "--type", "process"), ("deploy", "--all")):
-                done = found.prefect(*words)
-                assert done.returncode == 0, done.stdout + done.stderr
-            found.silence(PATIENT)
-            found.start_worker()
-            yield found
-        finally:
-            if found.worker is not None:
-                found.kill_worker()
-            server.terminate()
+        found.ask("/work_pools/", {"name": "arcops", "type": "process"})
+        done = found.prefect("deploy", "--all")
+        assert done.returncode == 0, done.stdout + done.stderr
+        found.silence(PATIENT)
+        found.start_worker()
+        stack.callback(found.kill_worker)
+        yield found
 
 
 def _answers(api: str, server: subprocess.Popen[bytes]) -> bool:
     if server.poll() is not None:
         pytest.fail("Prefect's server ended")
     try:
-        return httpx.get(f"{api}/health", timeout=2).is_success
+        return httpx.get(f"{api}/health", timeout=60).is_success
     except httpx.HTTPError:
         return False
 

@@ -13,11 +13,12 @@ import pytest
 
 from arcops.evidence import Cause
 from arcops.verdict import Verdict
-from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site, until
+from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site
 from tests.models import good_model
 from tests.postgres import postgres
 from tests.simulators.kubernetes_api import serving
 from tests.simulators.ready_cluster import ready_cluster
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.requirement("ARC-D1/deployments-run-on-a-site", "ARC-4/no-failed-collector-is-green"),
@@ -25,7 +26,8 @@ pytestmark = [
 ]
 
 SQLITE, POSTGRESQL = (
-    pytest.param(name, marks=[pytest.mark.xdist_group(name), pytest.mark.site]) for name in ("sqlite", "postgresql")
+    pytest.param(name, marks=[pytest.mark.xdist_group(group), pytest.mark.site])
+    for name, group in (("sqlite", "site"), ("postgresql", "postgresql"))
 )
 ON_SQLITE = pytest.mark.parametrize("here", [SQLITE], indirect=True)
 """What does not depend on the database is shown on one of them: each of these runs takes processes that take seconds."""
@@ -33,12 +35,11 @@ ON_SQLITE = pytest.mark.parametrize("here", [SQLITE], indirect=True)
 
 @pytest.fixture(scope="module", params=[SQLITE, POSTGRESQL])
 def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp(request.param)
+    """On SQLite the site of all tests. The one on PostgreSQL is a site of its own: a server has one database."""
     if request.param == "sqlite":
-        with site(folder, "") as found:
-            yield found
+        yield request.getfixturevalue("plain_site")
     else:
-        with postgres() as database, site(folder, database) as found:
+        with postgres() as database, site(tmp_path_factory.mktemp("postgresql"), database) as found:
             yield found
 
 
@@ -58,7 +59,7 @@ def endless(here: Site) -> Path:
 
 
 def test_a_green_run_shows_its_report_and_exits_well(here: Site, model: Path) -> None:
-    done = here.run("readiness/readiness", watch=True, target=str(model), policy="bench")
+    done = here.run("readiness/readiness", target=str(model), policy="bench")
     assert done.returncode == 0, done.stdout + done.stderr + here.log()
     assert "GREEN" in done.stdout
     (kept,) = here.kept("tiny")
@@ -74,7 +75,7 @@ def test_a_green_run_shows_its_report_and_exits_well(here: Site, model: Path) ->
 @ON_SQLITE
 def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None:
     gone = str(here.folder / "gone")
-    done = here.run("supply-chain/supply-chain", watch=True, target=gone, policy="bench")
+    done = here.run("supply-chain/supply-chain", target=gone, policy="bench")
     assert done.returncode != 0
     assert "RED" in done.stdout
     (kept,) = here.kept("gone")
@@ -86,11 +87,11 @@ def test_a_refused_run_leaves_a_red_artifact_and_exits_badly(here: Site) -> None
 
 @pytest.mark.requirement("ARC-C1/the-command-leaves-an-artifact")
 def test_the_gpus_of_the_worker_s_machine_are_judged_by_its_name(here: Site) -> None:
-    done = here.run("gpu-validation/gpu-validation", watch=True)
+    name, kind = here.finish(here.begin("gpu-validation/gpu-validation"))
     (kept,) = here.kept(socket.gethostname())
     report = here.report(kept)  # of whatever this machine has: without a GPU it is RED
-    assert report.verdict.value in done.stdout
-    assert (done.returncode == 0) is (report.verdict is not Verdict.RED), done.stdout + done.stderr + here.log()
+    assert name == report.verdict.value, here.log()
+    assert (kind == "COMPLETED") is (report.verdict is not Verdict.RED)
     assert report.subject.kind == "gpu-node"
     assert {result.gate for result in report.results} == {"gpu-driver", "gpu-health", "gpu-xids"}
 
@@ -134,10 +135,9 @@ def test_an_old_run_that_carries_a_kubeconfig_is_red_and_says_why(here: Site) ->
 @ON_SQLITE
 @pytest.mark.requirement("ARC-C2/cpus-are-measured")
 def test_the_processor_of_the_worker_s_machine_is_measured(here: Site) -> None:
-    done = here.run("node-benchmark/node-benchmark", watch=True, size="1", budget_s="60")
+    name, kind = here.finish(here.begin("node-benchmark/node-benchmark", size=1, budget_s=60))
     report = here.report(here.kept(socket.gethostname())[0])
-    assert done.returncode != 0
-    assert report.verdict.value in done.stdout, done.stdout + done.stderr + here.log()
+    assert (name, kind) == (report.verdict.value, "FAILED"), here.log()
     said = [finding.text for result in report.results for finding in result.findings]
     assert report.subject.kind == "node"
     assert any("size of 1 thousandths" in text for text in said), said  # no policy that ships takes so small a run for one
@@ -187,8 +187,7 @@ def test_a_run_that_was_refused_a_slot_leaves_a_red_artifact(here: Site, endless
     until(lambda: here.state(second) == "Cancelled", "the second run is refused", log=here.log)
     (kept,) = until(lambda: here.kept("second"), "its artifact", log=here.log)
     assert here.report(kept).verdict is Verdict.RED
-    assert here.prefect("flow-run", "cancel", first).returncode == 0
-    until(lambda: here.state(first) == "Cancelled", "the first run ends", log=here.log)
+    here.cancel(first)
     here.change(f"/deployments/{found}", {"concurrency_limit": 4, "concurrency_options": {"collision_strategy": "ENQUEUE"}})
 
 
@@ -203,17 +202,17 @@ def test_what_the_automations_missed_is_accounted_for(here: Site) -> None:
         "readiness/readiness": {"target": "/nowhere/forgotten"},
         "network-drift/network-drift": {"declared": "/nowhere/declared", "context": "a-lost-site"},
     }
-    runs = []
+    lost = []
     for deployment, parameters in asked.items():
         flow = here.ask(f"/deployments/name/{deployment}")["flow_id"]
         forgotten = {"flow_id": flow, "tags": ["arcops"], "parameters": parameters, "state": {"type": "CRASHED"}}
-        runs.append(here.ask("/flow_runs/", forgotten)["id"])
+        lost.append(here.ask("/flow_runs/", forgotten)["id"])
     for _ in range(2):  # the second time there is nothing left to do
-        done = here.run("account-for-run/account-for-run", watch=True, after_minutes="0")
-        assert done.returncode == 0, done.stdout + done.stderr
+        run = here.begin("account-for-run/account-for-run", after_minutes=0)
+        assert here.finish(run) == ("Accounted", "COMPLETED"), here.log()
         found = [*here.kept("forgotten"), *here.kept("a-lost-site")]
         assert len(found) == 2
-    for run, kept, kind in zip(runs, found, ("model", "network"), strict=True):
+    for run, kept, kind in zip(lost, found, ("model", "network"), strict=True):
         report = here.report(kept)
         assert (report.verdict, report.subject.kind) == (Verdict.RED, kind)
         assert all(run in missing.reason for missing in report.missing)
@@ -233,10 +232,9 @@ def test_a_changed_model_is_checked_again(here: Site, model: Path) -> None:
 def test_what_expires_is_checked_again_once(here: Site, model: Path) -> None:
     short = here.bench.settings.policies / "short.yaml"
     short.write_text("name: short\nvalidFor: PT1H\ngates: {integrity: {}}\n")
-    assert here.run("readiness/readiness", watch=True, target=str(model), policy="short").returncode == 0
+    assert here.finish(here.begin("readiness/readiness", target=str(model), policy="short"))[1] == "COMPLETED", here.log()
     ours = [one for one in here.kept("tiny") if one.policy == "short"]
-    done = here.run("recheck-expiring/recheck-expiring", watch=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert here.finish(here.begin("recheck-expiring/recheck-expiring"))[1] == "COMPLETED", here.log()
     until(lambda: len([one for one in here.kept("tiny") if one.policy == "short"]) > len(ours), "again", log=here.log)
 
 
@@ -249,7 +247,7 @@ def test_a_schedule_makes_runs(here: Site, model: Path) -> None:
     try:
         until(lambda: len(here.kept("tiny")) > before, "a scheduled run", log=here.log)
     finally:
-        here.prefect("deployment", "schedule", "delete", "-y", "readiness/readiness", made["id"])
+        here.remove(f"/deployments/{found}/schedules/{made['id']}")
 
 
 @ON_SQLITE
@@ -292,7 +290,7 @@ class TestFollowed:
                 await asyncio.sleep(0.2)
             return found.state, found.artifact
 
-        state, artifact = asyncio.run(asyncio.wait_for(run(), 90))
+        state, artifact = asyncio.run(asyncio.wait_for(run(), 900))
         assert state in ("Cancelled", "Crashed")
         (kept,) = [one for one in here.kept("endless") if one.artifact == artifact]
         assert here.report(kept).verdict is Verdict.RED

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import re
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,7 +26,8 @@ from flows.policies.registered import registered_policy
 from flows.runners import direct
 from flows.runners.looking import Found
 from tests.clusters import cluster_of_the_shop, operators_file
-from tests.flows.site import reaching
+from tests.flows.running import Runs, running
+from tests.flows.site import Site, reaching
 from tests.manifests import POLICIES, shop
 from tests.models import CLOCK, Bench, bench, good_model
 from tests.simulators.kubernetes_api import serving
@@ -44,74 +40,36 @@ pytestmark = [
         "ARC-0/every-runner-gives-the-same-artifact", "ARC-0/evidence-says-what-was-seen", "ARC-4/no-failed-collector-is-green"
     ),
     pytest.mark.filterwarnings("ignore"),  # Prefect's own warnings are not ours to fix
-    pytest.mark.xdist_group("flows"),
+    pytest.mark.xdist_group("site"),
     pytest.mark.site,
 ]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prefect server on loopback with SQLite, up when its health page answers."""
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_UI_ENABLED": "false",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-services"]
-    log = home / "server.log"
-    with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
-        try:
-            _wait(port, process, log)
-            yield f"http://127.0.0.1:{port}/api"
-        finally:
-            process.terminate()
+def server(plain_site: Site) -> str:
+    """The API of the site of all tests. These runs are of no deployment, so its worker and its automations leave them alone."""
+    return plain_site.api
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-                connection.sendall(b"GET /api/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
-                if b"200" in connection.recv(64):
-                    return
-        except OSError:
-            process.poll()
-    pytest.fail(f"the Prefect server did not come up: {log.read_text()[-2000:]}")
+@pytest.fixture(scope="module")
+def runs(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    with running(server, tmp_path_factory.mktemp("runs")) as found:
+        yield found
 
 
 def run_flow(
-    bench: Bench, api: str, flow: str, more: Mapping[str, str] | None = None, /, **parameters: object
+    bench: Bench, runs: Runs, flow: str, more: Mapping[str, str] | None = None, /, **parameters: object
 ) -> dict[str, str]:
     """Run *flow* in a process of its own, as a worker would, and tell its final state and where its artifact is."""
-    program = f"""
-import asyncio, json, sys
-from flows.prefect.made import {flow}
-state = asyncio.run({flow}(**json.loads(sys.argv[1]), return_state=True))
-print("STATE " + json.dumps({{"name": state.name, "type": state.type.value, "message": state.message}}))
-"""
     folder = bench.home / "out"
     folder.mkdir(exist_ok=True)
-    own = {"PREFECT_API_URL": api, "PREFECT_HOME": str(bench.home / "prefect"), "ARCOPS_OUTPUT": str(folder)}
-    environment = {**os.environ, **bench.environment, **own, **(more or {})}
     output = folder / f"{flow}-{len(list(folder.iterdir()))}.sigstore.json"
-    done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps({**parameters, "output": str(output)})],
-        env=environment, capture_output=True, text=True, check=False, timeout=180,
-    )  # fmt: skip
-    lines = [line for line in done.stdout.splitlines() if line.startswith("STATE ")]
-    assert lines, done.stdout + done.stderr
-    said: dict[str, str] = json.loads(lines[0].removeprefix("STATE "))
+    own = {**bench.environment, "ARCOPS_OUTPUT": str(folder), **(more or {})}
+    said = runs.state(flow, {**parameters, "output": str(output)}, own, bench.home / "log")
     return {**said, "output": str(output)}
 
 
-def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> None:
+def test_both_runners_make_the_same_artifact(tmp_path: Path, runs: Runs) -> None:
     here = bench(tmp_path)
     model = good_model(here)
     plan = here.plan(model)
@@ -128,16 +86,16 @@ def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> Non
 
 
 @pytest.mark.parametrize("flow", ["supply_chain", "readiness"])
-def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str, flow: str) -> None:
+def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, runs: Runs, flow: str) -> None:
     here = bench(tmp_path)
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))  # the flow's own clock judges it
-    well = run_flow(here, server, flow, target=str(model), policy="bench")
+    well = run_flow(here, runs, flow, target=str(model), policy="bench")
     assert (well["name"], well["type"]) == ("GREEN", "COMPLETED"), well["message"]
     assert here.open(Path(well["output"])).verdict is Verdict[well["name"]]
 
     weights = model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    ill = run_flow(here, server, flow, target=str(model), policy="bench")
+    ill = run_flow(here, runs, flow, target=str(model), policy="bench")
     assert (ill["name"], ill["type"]) == ("RED", "FAILED")
     assert "signatures RED" in ill["message"]
     report = here.open(Path(ill["output"]))
@@ -147,34 +105,34 @@ def test_a_flow_ends_in_a_state_named_by_the_verdict(tmp_path: Path, server: str
     )
 
 
-def test_a_worker_takes_no_policy_by_path(tmp_path: Path, server: str) -> None:
+def test_a_worker_takes_no_policy_by_path(tmp_path: Path, runs: Runs) -> None:
     """Prefect does not know who sets a parameter, so a file that the worker could read is not a policy for it."""
     here = bench(tmp_path)
     own = tmp_path / "own.yaml"
     own.write_text("name: own\nvalidFor: P1D\ngates: {integrity: {}}\n")
     model = good_model(here, now=datetime.now(UTC).replace(microsecond=0))
-    refused = run_flow(here, server, "readiness", target=str(model), policy=str(own))
+    refused = run_flow(here, runs, "readiness", target=str(model), policy=str(own))
     report = here.open(Path(refused["output"]))
     assert report.verdict is Verdict.RED
     assert all("is registered here" in one.reason for one in report.missing)
     (here.settings.policies / "own.yaml").write_bytes(own.read_bytes())
     digest = registered_policy("own", here.settings.policies).digest
-    assert run_flow(here, server, "readiness", target=str(model), policy=digest)["name"] == "GREEN"
+    assert run_flow(here, runs, "readiness", target=str(model), policy=digest)["name"] == "GREEN"
 
 
 @pytest.mark.requirement("ARC-B3/drift-is-a-signed-gate")
-def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -> None:
+def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, runs: Runs) -> None:
     here = bench(tmp_path)
     folders = shop(tmp_path / "declared"), shop(tmp_path / "live", policies=POLICIES.replace("port: postgres", "port: 22"))
     by_hand = diff_network(DiffNetwork(declared=folders[0], live=folders[1]), here.place()).report
     asked = {"declared": str(folders[0]), "live": str(folders[1])}
-    by_flow = run_flow(here, server, "network_drift", **asked)
+    by_flow = run_flow(here, runs, "network_drift", **asked)
     assert (by_flow["name"], by_flow["type"]) == ("AMBER", "COMPLETED"), by_flow["message"]
     report = here.open(Path(by_flow["output"]))
     assert report.results == by_hand.results
     assert (report.subject, report.runner[:8]) == (by_hand.subject, "prefect/")
 
-    neither = run_flow(here, server, "network_drift", declared=str(folders[0]))
+    neither = run_flow(here, runs, "network_drift", declared=str(folders[0]))
     assert (neither["name"], neither["type"]) == ("RED", "FAILED")
     missing = here.open(Path(neither["output"])).missing
     assert {one.kind for one in missing} == {"declared", "network"}
@@ -182,17 +140,17 @@ def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, server: str) -
 
 
 @pytest.mark.requirement("ARC-B3/drift-is-a-signed-gate")
-def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, server: str) -> None:
+def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, runs: Runs) -> None:
     here = bench(tmp_path)
     cluster = cluster_of_the_shop(tmp_path / "declared")
     with serving(cluster, tmp_path, secure=True) as kubeconfig:
         asked = {"declared": str(tmp_path / "declared"), "context": "edge"}
         named = {"ARCOPS_CLUSTERS": str(operators_file(tmp_path, kubeconfig, name="edge"))}
-        refused = run_flow(here, server, "network_drift", named, **asked)
-        unnamed = run_flow(here, server, "network_drift", {"ARCOPS_TIER": "restricted", "KUBECONFIG": str(kubeconfig)}, **asked)
+        refused = run_flow(here, runs, "network_drift", named, **asked)
+        unnamed = run_flow(here, runs, "network_drift", {"ARCOPS_TIER": "restricted", "KUBECONFIG": str(kubeconfig)}, **asked)
         assert not cluster.asked, "the bench is air-gapped, and then its operator named no cluster"
         said = [one.reason for one in here.open(Path(unnamed["output"])).missing if one.kind == "network"]
-        done = run_flow(here, server, "network_drift", {"ARCOPS_TIER": "restricted", **named}, **asked)
+        done = run_flow(here, runs, "network_drift", {"ARCOPS_TIER": "restricted", **named}, **asked)
     assert (refused["name"], unnamed["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
     assert ["operator named no clusters" in one for one in said] == [True]
     report = here.open(Path(done["output"]))
@@ -200,28 +158,28 @@ def test_a_flow_looks_at_the_cluster_that_it_is_told(tmp_path: Path, server: str
 
 
 @pytest.mark.requirement("ARC-C4/the-worker-checks-clusters")
-def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, server: str) -> None:
+def test_readiness_of_a_cluster_by_the_flow(tmp_path: Path, runs: Runs) -> None:
     here = bench(tmp_path)
     cluster = ready_cluster()
     with serving(cluster, tmp_path, secure=True) as kubeconfig:
         asked = {"context": "good"}
         named = {"ARCOPS_TIER": "restricted", "ARCOPS_CLUSTERS": str(operators_file(tmp_path, kubeconfig))}
-        refused = run_flow(here, server, "cluster_readiness", **asked)
+        refused = run_flow(here, runs, "cluster_readiness", **asked)
         assert not cluster.asked, "the bench is air-gapped"
         assert here.open(Path(refused["output"])).subject.name == "good"
         cluster.breaks = {"/api/v1/pods": "reset"}
-        silent = run_flow(here, server, "cluster_readiness", named, **asked)
+        silent = run_flow(here, runs, "cluster_readiness", named, **asked)
         cluster.breaks = {}
         cluster.broke.clear()
         with beating(cluster):
-            done = run_flow(here, server, "cluster_readiness", named, **asked)
+            done = run_flow(here, runs, "cluster_readiness", named, **asked)
     assert (refused["name"], silent["name"], done["name"]) == ("RED", "RED", "GREEN"), done["message"]
     report = here.open(Path(done["output"]))
     assert (report.subject.name, report.subject.kind, report.runner[:8]) == ("good", "cluster", "prefect/")
 
 
 @pytest.mark.requirement("ARC-3/callers-are-bounded")
-def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_named_it(tmp_path: Path, server: str) -> None:
+def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_named_it(tmp_path: Path, runs: Runs) -> None:
     here = bench(tmp_path)
     slow = here.settings.policies / "slow.yaml"
     # The targets are wide: this tests who may contact what, and this machine is busy.
@@ -234,12 +192,12 @@ def test_an_endpoint_by_the_flow_is_loaded_only_where_the_worker_s_operator_name
             "concurrencies": [1], "rates": [], "each": 2, "tokens": 4,
         }  # fmt: skip
         named = {"ARCOPS_ENDPOINTS": endpoint.url}
-        refused = run_flow(here, server, "inference_validation", **asked)
+        refused = run_flow(here, runs, "inference_validation", **asked)
         assert not endpoint.seen, "it was not named"
         unnamed = here.open(Path(refused["output"])).missing
-        files = run_flow(here, server, "inference_validation", named, **{**asked, "policy": "bench"})
+        files = run_flow(here, runs, "inference_validation", named, **{**asked, "policy": "bench"})
         assert not endpoint.seen, "the policy judges files, and none are named"
-        done = run_flow(here, server, "inference_validation", named, **asked)
+        done = run_flow(here, runs, "inference_validation", named, **asked)
     assert (refused["name"], files["name"]) == ("RED", "RED")
     report = here.open(Path(done["output"]))
     assert done["name"] == report.verdict.value
@@ -311,7 +269,7 @@ def test_a_run_looks_only_at_what_the_worker_s_operator_named(tmp_path: Path) ->
     assert not cluster.asked
 
 
-def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored(tmp_path: Path, server: str) -> None:
+def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored(tmp_path: Path, runs: Runs) -> None:
     """The run itself fails without contacting any server; what accounts for it says why, and its check is not started again."""
     from flows.subjects.evaluation import evaluation
 
@@ -320,7 +278,7 @@ def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored
         named = {"ARCOPS_TIER": "restricted", "ARCOPS_CLUSTERS": str(operators_file(tmp_path, kubeconfig))}
         for flow in ("network_safety", "network_drift", "cluster_readiness"):
             with pytest.raises(AssertionError, match="kubeconfig"):
-                run_flow(bench(tmp_path / flow), server, flow, named, context="good", kubeconfig=str(kubeconfig))
+                run_flow(bench(tmp_path / flow), runs, flow, named, context="good", kubeconfig=str(kubeconfig))
     assert not cluster.asked
     what = evaluation("cluster-readiness")
     with pytest.raises(Refused, match="ARCOPS_CLUSTERS"):
@@ -328,7 +286,7 @@ def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored
     assert what.read({"context": "good", "kubeconfig": ""})
 
 
-def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:
+def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, runs: Runs) -> None:
     from flows.runners import engine
 
     here = bench(tmp_path)

@@ -222,12 +222,13 @@ class TestNoRedirect:
 
 
 def test_no_one_there_is_said_without_words_of_others() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    to = read_destination(f"http://localhost:{port}")
-    with pytest.raises(stream.NoConnection, match=f"no connection to .* port {port}"):
-        asyncio.run(stream.connected(Tier.AIR_GAPPED, to, tls=None, limit=1024))
-    assert web.answers(Tier.AIR_GAPPED, f"http://127.0.0.1:{port}", PURPOSE, seconds=5) is False
+    with socket.socket() as silent:  # its port is taken, and it does not listen
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        to = read_destination(f"http://localhost:{port}")
+        with pytest.raises(stream.NoConnection, match=f"no connection to .* port {port}"):
+            asyncio.run(stream.connected(Tier.AIR_GAPPED, to, tls=None, limit=1024))
+        assert web.answers(Tier.AIR_GAPPED, f"http://127.0.0.1:{port}", PURPOSE, seconds=5) is False
 
 
 def test_certificates_that_are_none_are_refused_without_being_shown() -> None:
