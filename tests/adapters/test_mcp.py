@@ -36,9 +36,10 @@ from capabilities.contract import Scope
 from capabilities.model.check import Check, check_model
 from capabilities.policy.explain import Explain, explain_rule
 from tests.adapters.serving import REPOSITORY, Served, environment, served
+from tests.adapters.typed import typed
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-3")
+pytestmark = [pytest.mark.requirement("ARC-3"), pytest.mark.xdist_group("mcp")]
 
 ERAS = ("2026-07-28", "legacy")
 
@@ -351,14 +352,8 @@ class TestStops:
 class TestCommands:
     def test_the_same_output_and_exit_code_as_here(self, http: Served, here: Bench, model: Path) -> None:
         def run(*command: str, at: str = "") -> tuple[int, str]:
-            done = subprocess.run(
-                [sys.executable, "-m", "adapters.cli", *command, *(["--server", at] if at else [])],
-                env=environment(here.environment),
-                capture_output=True,
-                text=True,
-                cwd=model.parent,
-                timeout=120,
-            )
+            line = (*command, *(["--server", at] if at else []))
+            done = typed(*line, environment=environment(here.environment), cwd=model.parent)
             return done.returncode, done.stdout
 
         for command in (
