@@ -7,7 +7,10 @@ BIN = $(VENV)/bin
 LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 HASHED = --require-hashes --only-binary :all: --requirement
 
-.PHONY: ready test test-site test-deep test-foundry newest lock lint docs bench bench-gpu definitions conformance clean
+# Where the environment forbids it, each worker and each process that the tests start would compile all of this again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: ready test test-site test-deep test-foundry coverage newest lock lint docs bench bench-gpu definitions conformance clean
 
 ready: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deployments/local/ready.sh
@@ -19,9 +22,21 @@ test: $(VENV)/.installed-dev lint
 test-site: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m site
 
-# Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square.
+# Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square. Then every property,
+# with many more examples than in `make test`, and others each time.
 test-deep: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n0 -s tests/deep
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "hypothesis and not site" --hypothesis-profile deep
+
+# Which lines of the product the tests run: it fails under what pyproject.toml asks for, and names the files that are least covered.
+COVERED = build/coverage
+
+coverage: $(VENV)/.installed-dev
+	rm -rf $(COVERED)
+	mkdir -p $(COVERED)
+	COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml" $(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not site"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report > $(COVERED)/report.txt; code=$$?; sed '33,$$d' $(COVERED)/report.txt; tail -n 4 $(COVERED)/report.txt; exit $$code
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,12 +1,29 @@
-"""How tests are named and in which order they begin. Workers that share the tests of one run must agree on both."""
+"""How tests are named and in which order they begin, on which workers that share a run must agree; and what they may cost."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+from tests.budgets import BEGINNING, BUDGETS, Spending
+from tests.examples import register_profiles
 
 pytest_plugins = ["tests.leftovers"]
 
 _MOST_SHOWN = 40
+
+register_profiles()  # before the first module with a property is imported
+
+_MEASURED = "COVERAGE_PROCESS_START" in os.environ
+"""Whether this is `make coverage`, which measures its workers and not what a test starts: that may be able to write nowhere."""
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_START", None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _MEASURED:  # which costs time of its own
+        config.pluginmanager.register(Spending(config, BUDGETS, BEGINNING), "spending")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -27,7 +27,7 @@ from tests.adapters.serving import Served, served
 from tests.models import bench
 from tests.simulators.issuer import Issuer, issuing, new_key
 
-pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
+pytestmark = [pytest.mark.requirement("ARC-3/callers-are-identified"), pytest.mark.xdist_group("access")]
 
 AUDIENCE = "https://arcops.example/mcp"
 NOW = 1_800_000_000.0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.adapters.typed import Done, typed
 from tests.models import Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-D2/admission-needs-a-green-artifact", "ARC-4/a-missing-signature-is-red")
@@ -29,16 +28,9 @@ def deployment(*models: str) -> str:
     )
 
 
-def admit(here: Bench, text: str, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "admit", "-", "--policy", str(here.admission), *more],
-        input=text,
-        env={**os.environ, **here.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+def admit(here: Bench, text: str, *more: str, **environment: str) -> Done:
+    surroundings = {**os.environ, **here.environment, **environment}
+    return typed("admit", "-", "--policy", here.admission, *more, environment=surroundings, fed=text)
 
 
 def now() -> datetime:
@@ -83,13 +75,7 @@ def test_an_older_green_that_ran_out_is_refused(tmp_path: Path) -> None:
 def test_an_artifact_of_an_untrusted_key_is_refused(tmp_path: Path, cleared: tuple[Bench, Path, str]) -> None:
     here, _, digest = cleared
     outsider = bench(tmp_path)
-    moved = subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "admit", "-", "--policy", str(here.admission)],
-        input=deployment(digest),
-        env={**os.environ, **here.environment, "ARCOPS_TRUST": str(outsider.settings.trust)},
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert moved.returncode == RED
+    assert admit(here, deployment(digest), ARCOPS_TRUST=str(outsider.settings.trust)).returncode == RED
 
 
 @pytest.mark.parametrize("well", [True, False])

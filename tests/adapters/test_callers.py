@@ -36,7 +36,7 @@ from foundation.tokens import Caller, Tokens
 from tests.adapters.loopback import loopback
 from tests.waiting import until
 
-pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
+pytestmark = [pytest.mark.requirement("ARC-3/callers-are-bounded"), pytest.mark.xdist_group("callers")]
 
 ISSUER = "https://login.example"
 LET_GO = threading.Event()

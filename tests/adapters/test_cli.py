@@ -18,6 +18,7 @@ import pytest
 from artifacts.bundle import open_statement
 from artifacts.public_key import load_public_key
 from artifacts.store import Store, object_path
+from tests.adapters.typed import Done, typed
 from tests.models import Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement(
@@ -28,16 +29,8 @@ ARCOPS = [sys.executable, "-m", "adapters.cli"]
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
 
 
-def run(here: Bench, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*ARCOPS, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **here.environment, "COLUMNS": "200", **environment},
-    )
+def run(here: Bench, *arguments: str | Path, **environment: str) -> Done:
+    return typed(*arguments, environment={**os.environ, **here.environment, "COLUMNS": "200", **environment})
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +49,7 @@ def own(shared: tuple[Bench, Path], tmp_path: Path) -> tuple[Bench, Path]:
     return here, copy
 
 
-def check(here: Bench, model: Path, *more: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def check(here: Bench, model: Path, *more: str | Path, **environment: str) -> Done:
     return run(here, "check", model, "--policy", here.policy, *more, **environment)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +24,7 @@ from gates.cluster.cluster.gate import cluster as cluster_gate
 from tasks.cluster.cluster import read_cluster
 from tasks.cluster.objects import READERS
 from tasks.cluster.snapshot import RESOURCES
+from tests.adapters.typed import Done, typed
 from tests.kept import emptied
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
@@ -296,11 +295,8 @@ def test_no_connection_is_opened_where_none_is_allowed(here: Bench, cluster: Clu
     assert not cluster.asked
 
 
-def arcops(here: Bench, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "cluster", *map(str, arguments)],
-        capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **here.environment, "COLUMNS": "200"},
-    )  # fmt: skip
+def arcops(here: Bench, *arguments: str | Path) -> Done:
+    return typed("cluster", *arguments, environment={**os.environ, **here.environment, "COLUMNS": "200"})
 
 
 def saved(here: Bench, kubeconfig: Path, folder: Path) -> Path:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -28,14 +26,16 @@ from capabilities.network.drift import DiffNetwork, diff_network
 from capabilities.network.snapshot import SnapshotNetwork, snapshot_network
 from flows.place import Place
 from tests.adapters.serving import Served, served
+from tests.adapters.typed import Done, typed
 from tests.clusters import cluster_of_the_shop, operators_file
 from tests.models import Bench, bench
 from tests.simulators.issuer import Issuer, issuing
 from tests.simulators.kubernetes_api import Cluster, serving
 
-pytestmark = pytest.mark.requirement(
-    "ARC-B2/clusters-are-read-by-listing", "ARC-3/callers-are-bounded", "ARC-C4/access-is-bounded"
-)
+pytestmark = [
+    pytest.mark.requirement("ARC-B2/clusters-are-read-by-listing", "ARC-3/callers-are-bounded", "ARC-C4/access-is-bounded"),
+    pytest.mark.xdist_group("afar"),
+]
 
 AUDIENCE = "https://arcops.example/mcp"
 V1 = "client.authentication.k8s.io/v1"
@@ -159,13 +159,10 @@ def test_what_connects_nowhere_takes_no_more_than_before(site: Site) -> None:
 def test_the_command_line_through_a_server_is_a_caller_like_others(
     site: Site, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    def arcops(*more: str, scopes: tuple[str, ...] = ("read", "check", "connect")) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "adapters.cli", "--server", site.server.url, *command, "--tier", "restricted", *more],
-            capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL, cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "ARCOPS_HOME": str(tmp_path / "home"),
-                 "ARCOPS_TOKEN": site.token(*scopes)},
-        )  # fmt: skip
+    def arcops(*more: str, scopes: tuple[str, ...] = ("read", "check", "connect")) -> Done:
+        environment = {**os.environ, "ARCOPS_HOME": str(tmp_path / "home"), "ARCOPS_TOKEN": site.token(*scopes)}
+        line = ("--server", site.server.url, *command, "--tier", "restricted", *more)
+        return typed(*line, environment=environment, cwd=tmp_path)
 
     refused = arcops("--context", "good", "--kubeconfig", str(site.models / "kubeconfig"))
     assert refused.returncode == 2, refused.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +28,7 @@ from capabilities.artifact.standing import Ledgered
 from capabilities.catalogue import all_tools
 from capabilities.kept import NotThere
 from capabilities.keys.keys import RevokeKey, revoke_key
+from tests.adapters.typed import Done, typed
 from tests.kept import checkpoint, finding, fresh, keep, report, result
 from tests.models import CLOCK, Bench, bench, good_model
 
@@ -402,16 +401,8 @@ class TestFigures:
             self.figures(here, days=0)
 
 
-def run(here: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **here.environment},
-    )
+def run(here: Bench, *arguments: str) -> Done:
+    return typed(*arguments, environment={**os.environ, **here.environment})
 
 
 def test_a_person_reads_what_changed(here: Bench) -> None:

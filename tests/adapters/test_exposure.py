@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from capabilities.catalogue import all_tools
 from capabilities.network.exposure import ExposedNetwork, ExposeNetwork, expose_network
+from tests.adapters.typed import Done, typed
 from tests.gates.test_gateway import EDGE
 from tests.gates.test_mesh import MESH
 from tests.gates.test_network import INGRESS
@@ -42,15 +41,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench(tmp_path_factory.mktemp("bench"))
 
 
-def arcops(here: Bench, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "network", "exposure", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, **here.environment},
-    )
+def arcops(here: Bench, *arguments: str | Path) -> Done:
+    return typed("network", "exposure", *arguments, environment={**os.environ, **here.environment})
 
 
 def exposed(here: Bench, folder: Path) -> ExposedNetwork:

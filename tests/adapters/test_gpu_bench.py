@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from flows.plan import make_plan
 from flows.policies.reading import load_policy
 from flows.subjects.gpu import NODE_BENCHMARK
 from gates.gpu.benchmark.examples import run, session
+from tests.adapters.typed import Done, typed
 from tests.evidence import NOW, evidence
 from tests.models import Bench, bench, good_model
 from tests.sketch import request as sketch_request
@@ -59,20 +58,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return made
 
 
-def arcops(here: Bench, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "gpu", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        # With a thread for each processor, OpenBLAS waits for whatever else the tests run at the same time.
-        env={**os.environ, **here.environment, "COLUMNS": "400", "OPENBLAS_NUM_THREADS": "1", **environment},
-    )
+def arcops(here: Bench, *command: str, **environment: str) -> Done:
+    # With a thread for each processor, OpenBLAS waits for whatever else the tests run at the same time.
+    more = {"COLUMNS": "400", "OPENBLAS_NUM_THREADS": "1", **environment}
+    return typed("gpu", *command, environment={**os.environ, **here.environment, **more})
 
 
-def quick(here: Bench, *more: str) -> subprocess.CompletedProcess[str]:
+def quick(here: Bench, *more: str) -> Done:
     policy = str(here.home / "quick.yaml")
     return arcops(
         here, "bench", "--cpu", "--size", "1", "--sustained", "0", "--least", "5", "--most", "5", "--policy", policy, *more

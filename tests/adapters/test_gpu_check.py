@@ -18,6 +18,7 @@ from artifacts.bundle import open_sealed
 from artifacts.public_key import load_public_key
 from tests.adapters.serving import served
 from tests.adapters.test_air_gapped import alone
+from tests.adapters.typed import Done, typed
 from tests.models import Bench, bench
 from tests.simulators.nvml import Driver
 
@@ -31,16 +32,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench(tmp_path_factory.mktemp("bench"))
 
 
-def gpu_check(here: Bench, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "gpu", "check", *more],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **here.environment, "COLUMNS": "400", **environment},
-    )
+def gpu_check(here: Bench, *more: str, **environment: str) -> Done:
+    return typed("gpu", "check", *more, environment={**os.environ, **here.environment, "COLUMNS": "400", **environment})
 
 
 def opened(here: Bench, sealed: Path) -> Report:

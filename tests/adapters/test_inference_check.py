@@ -23,6 +23,7 @@ from artifacts.public_key import load_public_key
 from capabilities.artifact.figures import AskFigures, success_figures
 from capabilities.inference.check import CheckInference, check_inference
 from tests.adapters.serving import served
+from tests.adapters.typed import Done, typed
 from tests.certificates import Authority
 from tests.models import POLICY, Bench, bench, good_model
 from tests.simulators.inference_servers import Foundry, foundry
@@ -40,21 +41,12 @@ def here(tmp_path: Path) -> Bench:
     return bench(tmp_path)
 
 
-def command(api: Api | str, *more: str) -> list[str]:
-    url = api if isinstance(api, str) else api.url
-    return [sys.executable, "-m", "adapters.cli", "inference", "check", url, *SHORT, *more]
+def line(api: Api | str, *more: str) -> list[str]:
+    return ["inference", "check", api if isinstance(api, str) else api.url, *SHORT, *more]
 
 
-def check(here: Bench, api: Api | str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(api, *more),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **here.environment, "COLUMNS": "400", **environment},
-    )
+def check(here: Bench, api: Api | str, *more: str, **environment: str) -> Done:
+    return typed(*line(api, *more), environment={**os.environ, **here.environment, "COLUMNS": "400", **environment})
 
 
 def opened(here: Bench, sealed: Path) -> Report:
@@ -130,9 +122,9 @@ def test_the_deadline_is_kept_and_what_was_not_made_is_red(here: Bench) -> None:
 def test_a_check_that_is_stopped_leaves_a_red_artifact(here: Bench, tmp_path: Path) -> None:
     sealed = tmp_path / "sealed.json"
     with serving(a=Plan(breaks=Break.STALL)) as api:
-        line = command(api, "--models", "a", "--output", str(sealed))
+        command = [sys.executable, "-m", "adapters.cli", *line(api, "--models", "a", "--output", str(sealed))]
         environment = {**os.environ, **here.environment}
-        with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             while not api.seen:
                 assert process.poll() is None, "the check ended before it could be stopped"
             process.send_signal(signal.SIGTERM)
@@ -186,7 +178,7 @@ def test_foundry_local_on_this_device_is_judged_by_its_own_policy(here: Bench, t
     assert server.loaded == ["a-random:1", "b-random:1"]
 
 
-def findings(done: subprocess.CompletedProcess[str]) -> list[dict[str, str]]:
+def findings(done: Done) -> list[dict[str, str]]:
     return [one for result in json.loads(done.stdout)["predicate"]["results"] for one in result["findings"]]
 
 
@@ -239,8 +231,8 @@ def test_the_operator_s_authorities_count_for_remote_callers(here: Bench, tmp_pa
 def checked(here: Bench, model: Path, folder: Path) -> Path:
     """The artifact of the model itself."""
     sealed = folder / "model.json"
-    line = [sys.executable, "-m", "adapters.cli", "check", str(model), "--policy", str(here.policy), "--output", str(sealed)]
-    subprocess.run(line, env={**os.environ, **here.environment}, check=True, capture_output=True, timeout=120)
+    words = ("check", model, "--policy", here.policy, "--output", sealed)
+    assert typed(*words, environment={**os.environ, **here.environment}).returncode == OK
     return sealed
 
 

@@ -36,11 +36,15 @@ from capabilities.contract import Scope
 from capabilities.model.check import Check, check_model
 from capabilities.policy.explain import Explain, explain_rule
 from tests.adapters.serving import REPOSITORY, Served, environment, served
+from tests.adapters.typed import typed
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement(
-    "ARC-3/every-capability-is-a-tool", "ARC-3/remote-is-as-local", "BASE-1/serves-both-protocol-versions"
-)
+pytestmark = [
+    pytest.mark.requirement(
+        "ARC-3/every-capability-is-a-tool", "ARC-3/remote-is-as-local", "BASE-1/serves-both-protocol-versions"
+    ),
+    pytest.mark.xdist_group("mcp"),
+]
 
 ERAS = ("2026-07-28", "legacy")
 
@@ -354,14 +358,8 @@ class TestStops:
 class TestCommands:
     def test_the_same_output_and_exit_code_as_here(self, http: Served, here: Bench, model: Path) -> None:
         def run(*command: str, at: str = "") -> tuple[int, str]:
-            done = subprocess.run(
-                [sys.executable, "-m", "adapters.cli", *command, *(["--server", at] if at else [])],
-                env=environment(here.environment),
-                capture_output=True,
-                text=True,
-                cwd=model.parent,
-                timeout=120,
-            )
+            line = (*command, *(["--server", at] if at else []))
+            done = typed(*line, environment=environment(here.environment), cwd=model.parent)
             return done.returncode, done.stdout
 
         for command in (

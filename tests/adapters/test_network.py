@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from capabilities.network.map import MapNetwork, map_network
 from capabilities.patience import patience
 from flows.plan import all_gates
 from flows.subjects.network import NETWORK_SAFETY
+from tests.adapters.typed import Done, typed
 from tests.kept import emptied
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
@@ -35,16 +34,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench(tmp_path_factory.mktemp("bench"))
 
 
-def arcops(here: Bench, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "network", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **here.environment, "COLUMNS": "200"},
-    )
+def arcops(here: Bench, *arguments: str | Path) -> Done:
+    return typed("network", *arguments, environment={**os.environ, **here.environment, "COLUMNS": "200"})
 
 
 def test_check_is_green_and_leaves_an_artifact(here: Bench, tmp_path: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.adapters.typed import typed
 from tests.manifests import shop
 from tests.models import Bench, bench
 
@@ -63,15 +62,10 @@ def test_no_file_hides_another_and_nothing_is_green(here: Bench, tmp_path: Path)
     os.mkfifo(folder / "pipe.yaml")
     (folder / "link.yaml").symlink_to("/etc/passwd")
     (folder / "zz.yaml").write_text(OPEN % "last")
-    done = subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "network", "check", folder, "--policy", "network-aks-arc", "--format", "sarif"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **here.environment, "COLUMNS": "400"},
-    )
+    done = typed(
+        "network", "check", folder, "--policy", "network-aks-arc", "--format", "sarif",
+        environment={**os.environ, **here.environment, "COLUMNS": "400"},
+    )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     for name, (_, says) in BROKEN.items():

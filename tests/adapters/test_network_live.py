@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from capabilities.network.check import CheckNetwork, check_network
 from capabilities.network.drift import Differing, DiffNetwork, diff_network
 from flows.place import Place
 from reach.drift import Way
+from tests.adapters.typed import Done, typed
 from tests.clusters import OTHERWISE, PATHS, cluster_of_the_shop
 from tests.kept import emptied
 from tests.manifests import shop
@@ -76,12 +75,8 @@ def policy(cluster: Cluster, name: str) -> dict[str, dict[str, object]]:
     return found
 
 
-def arcops(here: Bench, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "adapters.cli", "network", *map(str, arguments)],
-        capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
-        env={**os.environ, **here.environment, "COLUMNS": "200"},
-    )  # fmt: skip
+def arcops(here: Bench, *arguments: str | Path) -> Done:
+    return typed("network", *arguments, environment={**os.environ, **here.environment, "COLUMNS": "200"})
 
 
 def test_a_live_cluster_is_judged_under_the_name_of_its_context(here: Bench, kubeconfig: Path, tmp_path: Path) -> None:

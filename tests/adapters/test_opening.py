@@ -32,7 +32,7 @@ from tests.adapters.serving import Served, served
 from tests.models import Bench, bench
 from tests.waiting import until
 
-pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
+pytestmark = [pytest.mark.requirement("ARC-3/callers-are-identified"), pytest.mark.xdist_group("opening")]
 
 HTML = {"accept": "text/html"}
 
@@ -156,7 +156,7 @@ class TestABrowser:
 
 def test_a_secret_is_of_one_start_and_goes_with_the_server(tmp_path: Path) -> None:
     here = bench(tmp_path)
-    with served("mcp", "--http", env=here.environment) as server:
+    with served("web", env=here.environment) as server:
         first = server.secret
         place = _file(server, "")
         assert first
@@ -169,7 +169,7 @@ def test_a_secret_is_of_one_start_and_goes_with_the_server(tmp_path: Path) -> No
     assert link not in said
     assert "once=" not in said
     assert list(place.iterdir()) == []
-    with served("mcp", "--http", env=here.environment) as server:
+    with served("web", env=here.environment) as server:
         assert server.secret != first
         assert server.get("/metrics", headers=first).status_code == 401
 
@@ -179,7 +179,7 @@ def test_an_operators_own_secret_for_clients_whose_settings_are_fixed(tmp_path: 
     own = tmp_path / "own"
     own.write_text("s" * 40 + "\n")
     own.chmod(0o600)
-    with served("mcp", "--http", env={**here.environment, "ARCOPS_SECRET_FILE": str(own)}) as server:
+    with served("web", env={**here.environment, "ARCOPS_SECRET_FILE": str(own)}) as server:
         assert httpx2.get(f"{server.url}/metrics", headers={"authorization": "Bearer " + "s" * 40}).status_code == 200
 
 

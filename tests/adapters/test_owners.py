@@ -14,7 +14,7 @@ from tests.adapters.serving import Served, served
 from tests.models import bench
 from tests.simulators.issuer import Issuer, issuing
 
-pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
+pytestmark = [pytest.mark.requirement("ARC-3/callers-are-identified"), pytest.mark.xdist_group("owners")]
 
 AUDIENCE = "https://arcops.example/mcp"
 

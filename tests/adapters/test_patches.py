@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from base64 import b64decode
 from html import unescape
 from pathlib import Path
@@ -15,6 +13,7 @@ from starlette.testclient import TestClient
 
 from adapters.web.app import site
 from arcops.verdict import Verdict
+from tests.adapters.typed import Done, typed
 from tests.manifests import POLICIES, changed, shop
 from tests.models import Bench, bench
 from tests.patching import applied
@@ -29,12 +28,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return bench(tmp_path_factory.mktemp("bench"))
 
 
-def check(here: Bench, folder: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "adapters.cli", "network", "check", str(folder), "--policy", "network-aks-arc"]
+def check(here: Bench, folder: Path, *more: str | Path) -> Done:
     environment = {**os.environ, **here.environment, "COLUMNS": "200"}
-    return subprocess.run(
-        [*command, *map(str, more)], capture_output=True, text=True, check=False, timeout=120, env=environment
-    )
+    return typed("network", "check", folder, "--policy", "network-aks-arc", *more, environment=environment)
 
 
 def signed(artifact: Path) -> list[str]:

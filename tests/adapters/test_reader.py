@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given as drawn
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from adapters.cli import helping, reader
@@ -228,7 +227,6 @@ PIECE = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @drawn(st.lists(PIECE, max_size=6))
 def test_no_line_makes_a_traceback(line: list[str]) -> None:
     before = dict(os.environ)
@@ -237,7 +235,6 @@ def test_no_line_makes_a_traceback(line: list[str]) -> None:
     assert dict(os.environ) == before, "reading sets nothing"
 
 
-@settings(max_examples=150, deadline=None)
 @drawn(st.lists(st.one_of(TEXT, st.sampled_from(["--from", "--count", "-o", "--flag", "--", "--rates", "--day"])), max_size=8))
 def test_nor_does_any_line_of_any_field(line: list[str]) -> None:
     answers: dict[str, Any] = {}

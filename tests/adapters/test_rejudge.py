@@ -34,13 +34,14 @@ from flows.evaluate import seal_and_keep
 from flows.plan import AnyGate, all_gates, make_plan
 from flows.policies.reading import load_policy, parse_policy
 from flows.policies.unread import nothing_seen, plan_or_all
+from tests.adapters.typed import Done, typed
 from tests.evidence import evidence
 from tests.kept import finding, fresh, keep, report, result
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model
 from tests.sketch import request
 
-pytestmark = pytest.mark.requirement("ARC-C5/same-verdict-byte-for-byte")
+pytestmark = [pytest.mark.requirement("ARC-C5/same-verdict-byte-for-byte"), pytest.mark.xdist_group("rejudge")]
 
 HOUSE = Path(__file__).resolve().parents[2]
 SAME, DIFFERS, REFUSED = Again.SAME, Again.DIFFERS, Again.REFUSED
@@ -338,11 +339,8 @@ class TestRefused:
 def test_the_command_says_it_and_exits_by_it(here: Bench) -> None:
     kept = here.check(good_model(here)).artifact
 
-    def rejudged(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "adapters.cli", "rejudge", *words],
-            capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **here.environment},
-        )  # fmt: skip
+    def rejudged(*words: str) -> Done:
+        return typed("rejudge", *words, environment={**os.environ, **here.environment})
 
     done = rejudged(kept)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +26,7 @@ from capabilities.artifact.compare import Compare, Compared, MeasuresCompared, c
 from capabilities.artifact.measured_words import amount, in_words
 from capabilities.artifact.significance import FigureCompared, TimedDifference, decided
 from gates.inference.inference.examples import changed, failed, good
+from tests.adapters.typed import Done, typed
 from tests.kept import finding, fresh, keep, report, result
 from tests.models import Bench, bench
 
@@ -249,11 +248,8 @@ class TestDoors:
     def test_the_command_says_it_in_words_and_in_json(self, here: Bench) -> None:
         a, b = kept(here, noisy(good("a"), 1.0, seed=1), "one"), kept(here, noisy(good("a"), 1.3, seed=2), "two")
 
-        def arcops(*more: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [sys.executable, "-m", "adapters.cli", "compare", a, b, *more],
-                capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **here.environment},
-            )  # fmt: skip
+        def arcops(*more: str) -> Done:
+            return typed("compare", a, b, *more, environment={**os.environ, **here.environment})
 
         done = arcops()
         assert done.returncode == 0, done.stdout + done.stderr

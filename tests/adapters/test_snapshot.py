@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +21,7 @@ from flows.place import Place
 from tasks.kubernetes.listing import TITLES
 from tasks.network.index import FRESH, INDEX
 from tasks.network.network import read_manifests
+from tests.adapters.typed import Done, typed
 from tests.clusters import PATHS, cluster_of_the_shop
 from tests.models import CLOCK, Bench, bench
 from tests.simulators.kubernetes_api import Cluster, serving
@@ -79,12 +78,9 @@ def asked(cluster: Cluster) -> set[str]:
 
 
 def test_the_command_saves_into_a_folder_of_its_own(here: Bench, kubeconfig: Path, live: Path) -> None:
-    def arcops(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "adapters.cli", "network", "snapshot", "-o", str(live)]
-        return subprocess.run(
-            [*command, "--kubeconfig", str(kubeconfig), *more],
-            capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **here.environment},
-        )  # fmt: skip
+    def arcops(*more: str) -> Done:
+        command = ("network", "snapshot", "-o", live, "--kubeconfig", kubeconfig)
+        return typed(*command, *more, environment={**os.environ, **here.environment})
 
     assert "air-gapped" in arcops().stderr
     done = arcops("--tier", "restricted")

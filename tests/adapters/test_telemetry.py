@@ -34,12 +34,13 @@ from capabilities.policy.explain import Explain, explain_rule
 from foundation.telemetry import logs
 from foundation.telemetry.traces import read_traces
 from tests.adapters.serving import REPOSITORY, Served, environment, served
+from tests.adapters.typed import typed
 from tests.models import PASSPHRASE, Bench, bench, good_model
 from tests.simulators.issuer import issuing
 from tests.simulators.otlp import Collected, Spanned, collecting
 from tests.waiting import until
 
-pytestmark = pytest.mark.requirement("BASE-7/metrics-and-probes")
+pytestmark = [pytest.mark.requirement("BASE-7/metrics-and-probes"), pytest.mark.xdist_group("telemetry")]
 
 TRACE, ASKING = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{ASKING}-01"
@@ -305,8 +306,7 @@ class TestUnasked:
 
     def test_the_command_refuses_before_it_does_anything(self, here: Bench, model: Path) -> None:
         env = environment({**here.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example"})
-        command = [sys.executable, "-m", "adapters.cli", "check", str(model), "--policy", str(here.policy)]
-        done = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        done = typed("check", model, "--policy", here.policy, environment=env)
         assert done.returncode == 2
         assert "does not reach" in done.stderr
         assert done.stdout == ""
@@ -397,7 +397,7 @@ class TestMetrics:
         with issuing() as issuer:
             env = {**here.environment, "ARCOPS_OIDC_ISSUER": issuer.url, "ARCOPS_OIDC_AUDIENCE": "https://arcops.example/mcp"}
             claims = {"aud": "https://arcops.example/mcp", "sub": "prometheus", "exp": time.time() + 600}
-            with served("mcp", "--http", env=env) as server:
+            with served("web", env=env) as server:
                 assert httpx2.get(f"{server.url}/metrics").status_code == 401
                 other = issuer.token(scope="arcops:check", **claims)
                 assert httpx2.get(f"{server.url}/metrics", headers={"Authorization": f"Bearer {other}"}).status_code == 403
@@ -418,7 +418,7 @@ class TestMetrics:
     def test_a_damaged_store_has_no_numbers_and_is_not_ready(self, tmp_path: Path) -> None:
         here = bench(tmp_path)
         here.check(good_model(here))
-        with served("mcp", "--http", env=here.environment) as server:
+        with served("web", env=here.environment) as server:
             assert value(scraped(server), "arcops_store_whole") == 1
             assert httpx2.get(f"{server.url}/readyz").status_code == 200
             (here.settings.store / "log").write_bytes(b"")
@@ -558,15 +558,14 @@ class TestLog:
             assert [json.loads(line)["level"] for line in said.splitlines()] == ["error", "info", "warning"]
 
     def test_text_for_people(self, here: Bench) -> None:
-        with served("mcp", "--http", env={**here.environment, "ARCOPS_LOG": "text"}) as server:
-            httpx2.get(f"{server.url}/nonsense")
+        with served("web", env={**here.environment, "ARCOPS_LOG": "text"}) as server:
+            server.get("/nonsense")
         (line,) = [line for line in server.log if "/nonsense" in line]
         assert line.startswith("arcops: GET /nonsense: 404 ")
 
     def test_another_form_is_refused(self, here: Bench) -> None:
-        command = [sys.executable, "-m", "adapters.cli", "mcp", "--http", "--port", "0"]
         env = environment({**here.environment, "ARCOPS_LOG": "yaml"})
-        done = subprocess.run(command, env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        done = typed("mcp", "--http", "--port", "0", environment=env)
         assert done.returncode == 2
         assert "use json or text" in done.stderr
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -34,6 +32,7 @@ from capabilities.model.check import Check, check_model
 from capabilities.network.check import CheckNetwork, check_network
 from flows.policies.registered import register
 from tests.adapters.test_admit import deployment
+from tests.adapters.typed import Done, typed
 from tests.kept import fresh
 from tests.models import CLOCK, PASSPHRASE, Bench, bench, good_model
 
@@ -187,11 +186,10 @@ class TestRevoked:
         with Store(here.settings.store) as store:
             (tmp_path / "a.json").write_bytes(store.get(artifact))
 
-        def verify(*more: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [sys.executable, "-m", "adapters.cli", "verify", str(tmp_path / "a.json"), *more],
-                env={"ARCOPS_HOME": str(here.home), "PYTHONPATH": str(HOUSE), "ARCOPS_PASSPHRASE": PASSPHRASE},
-                capture_output=True, text=True, check=False, timeout=60,
+        def verify(*more: str) -> Done:
+            return typed(
+                "verify", tmp_path / "a.json", *more,
+                environment={"ARCOPS_HOME": str(here.home), "ARCOPS_PASSPHRASE": PASSPHRASE},
             )  # fmt: skip
 
         now = datetime.now().astimezone()

@@ -30,7 +30,7 @@ from tests.adapters.test_access import AUDIENCE, good, post
 from tests.models import Bench, bench, good_model
 from tests.simulators.issuer import Issuer, issuing
 
-pytestmark = pytest.mark.requirement("ARC-3/callers-are-bounded")
+pytestmark = [pytest.mark.requirement("ARC-3/callers-are-bounded"), pytest.mark.xdist_group("trust")]
 
 TRUSTING = tuple(one.name for one in all_tools() if one.scope is Scope.TRUST)
 LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"

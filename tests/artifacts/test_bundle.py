@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Broken, Refused
@@ -22,6 +22,7 @@ from artifacts.envelope import IN_TOTO, pae
 from artifacts.private_key import Algorithm, PrivateKey, create
 from artifacts.statement import statement
 from tests.artifacts.reports import full_report
+from tests.examples import share
 
 pytestmark = pytest.mark.requirement("ARC-1/signed-json")
 KEY = create()
@@ -131,14 +132,14 @@ def test_too_many_bytes_are_refused_before_they_are_read(monkeypatch: pytest.Mon
         open_sealed(SEALED, [KEY.public])
 
 
-@settings(max_examples=60)
+@share(0.6)
 @given(st.integers(0, len(SEALED) - 1))
 def test_no_truncation_opens(length: int) -> None:
     with pytest.raises(Refused):
         open_sealed(SEALED[:length], [KEY.public])
 
 
-@settings(max_examples=60)
+@share(0.6)
 @given(st.integers(0, len(SEALED) - 1), st.integers(1, 255))
 def test_no_flipped_byte_changes_what_is_read(position: int, flip: int) -> None:
     data = SEALED[:position] + bytes([SEALED[position] ^ flip]) + SEALED[position + 1 :]

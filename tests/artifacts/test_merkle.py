@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Broken
@@ -55,7 +55,6 @@ def test_every_small_tree_and_every_proof_of_it() -> None:
             assert verify_consistency(first=first, second=size, proof=proof, first_root=old, second_root=whole)
 
 
-@settings(max_examples=200)
 @given(st.data())
 def test_no_inclusion_proof_shows_another_leaf_place_or_tree(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 40))
@@ -79,7 +78,6 @@ def test_no_inclusion_proof_shows_another_leaf_place_or_tree(data: st.DataObject
     assert not verify_inclusion(leaf=leaf, index=at, size=size, proof=proof, root=whole)
 
 
-@settings(max_examples=200)
 @given(st.data())
 def test_no_consistency_proof_hides_a_change_in_the_past(data: st.DataObject) -> None:
     second = data.draw(st.integers(2, 40))

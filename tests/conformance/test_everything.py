@@ -27,7 +27,7 @@ from tests.adapters.serving import Served, served
 from tests.conformance.everything import OFFERED
 from tests.conformance.working import WORKING, Nothing, failing_job, protocol_error_job, slow_compute
 
-pytestmark = pytest.mark.requirement("BASE-1/passes-the-conformance-suite")
+pytestmark = [pytest.mark.requirement("BASE-1/passes-the-conformance-suite"), pytest.mark.xdist_group("conformance")]
 
 ERAS = ("2026-07-28", "legacy")
 WITH_TASKS = {"elicitation": {}, "extensions": {EXTENSION: {}}}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from capabilities.network.generate import GenerateNetwork, generate_network
 from manifests.text import document
 from reach.question import ask
 from tasks.network.network import network_of, read_manifests
+from tests.adapters.typed import typed
 from tests.manifests import changed
 from tests.models import Bench, bench
 
@@ -154,18 +153,11 @@ def test_an_entry_needs_a_gateway(here: Bench) -> None:
 
 def test_the_command_writes_what_check_finds_green(here: Bench, tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(PLAIN)
-    arcops = [sys.executable, "-m", "adapters.cli", "network"]
-    environment = {**here.environment, "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [*arcops, "generate", str(tmp_path / "web.yaml"), "-o", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False, timeout=60, env=environment,
-    )  # fmt: skip
+    line = ("network", "generate", tmp_path / "web.yaml", "-o", tmp_path / "out")
+    done = typed(*line, environment={**here.environment, "PATH": ""})
     assert done.returncode == 0, done.stderr
     (tmp_path / "out" / "20-mesh.yaml").write_text("# of an earlier description\n")
-    again = subprocess.run(
-        [*arcops, "generate", str(tmp_path / "web.yaml"), "-o", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False, timeout=60, env=environment,
-    )  # fmt: skip
+    again = typed(*line, environment={**here.environment, "PATH": ""})
     assert again.returncode == 2
     assert "20-mesh.yaml" in again.stderr
     (tmp_path / "out" / "20-mesh.yaml").unlink()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from gates.network.network.gate import NetworkSafetyPolicy, network
 from reach.decision import Layer
 from reach.question import ask
 from tasks.network.network import network_of
+from tests.adapters.typed import Done, typed
 from tests.definitions import DEFINITION
 from tests.evidence import judged
 from tests.manifests import changed
@@ -222,12 +221,10 @@ def test_with_the_site_s_definitions_what_is_made_is_held_against_them(here: Ben
 
 def test_the_command_takes_a_folder_of_definitions_and_says_what_check_will_ask(here: Bench, tmp_path: Path) -> None:
     (tmp_path / "crds").mkdir()
-    arcops = [sys.executable, "-m", "adapters.cli", "network", "generate", str(DESCRIBED / "cilium.yaml")]
-    asked = [*arcops, "-o", str(tmp_path / "out"), "--definitions", str(tmp_path / "crds")]
-    environment = {**here.environment, "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])}
+    line = ("network", "generate", DESCRIBED / "cilium.yaml", "-o", tmp_path / "out", "--definitions", tmp_path / "crds")
 
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    def run() -> Done:
+        return typed(*line, environment={**here.environment, "PATH": ""})
 
     nothing = run()
     assert (nothing.returncode, "no definitions" in nothing.stderr) == (2, True), nothing.stderr

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from arcops.seen.network import Network
 from arcops.verdict import Verdict
 from reach.drift import Way, compare
 from tasks.network.network import read_manifests
+from tests.examples import share
 from tests.manifests import POLICIES, SHOP, changed, shop
 from tests.reach.networks import networks
 
@@ -102,7 +103,7 @@ def test_a_workload_that_no_one_declared_is_drift(tmp_path: Path) -> None:
     assert ("Pod shop/stray", "StatefulSet shop/db", "TCP 5432") in {(one.source, one.target, one.ports) for one in found.reach}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@share(0.2, large=True)
 @given(one=networks(), other=networks())
 def test_gained_one_way_is_lost_the_other(one: Network, other: Network) -> None:
     there, back = compare(one, other), compare(other, one)

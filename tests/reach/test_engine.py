@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.seen.network import (
@@ -25,18 +25,16 @@ from arcops.seen.network import (
 )
 from reach.decision import decide
 from reach.world import World
+from tests.examples import share
 from tests.reach.naive import Naive
 from tests.reach.networks import ADDRESSES, AT, NUMBERS, networks
 
 pytestmark = pytest.mark.requirement("ARC-B2/reachability-is-exact")
 
 OUTSIDE = tuple(ip_address(text) for text in ADDRESSES)
-slow_to_draw = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
 
 
-@slow_to_draw
+@share(0.4, large=True)
 @given(network=networks(), data=st.data())
 def test_every_packet_fares_as_the_policies_say(network: Network, data: st.DataObject) -> None:
     world, naive = World(network), Naive(network)
@@ -57,7 +55,7 @@ def test_every_packet_fares_as_the_policies_say(network: Network, data: st.DataO
                     assert decide(world, source, target, protocol, port).allowed is truth
 
 
-@slow_to_draw
+@share(0.4, large=True)
 @given(network=networks(), data=st.data())
 def test_the_reasons_decide(network: Network, data: st.DataObject) -> None:
     """A packet is let through exactly where no side has a reason against it, and each side that has pods has a reason."""
@@ -69,7 +67,7 @@ def test_the_reasons_decide(network: Network, data: st.DataObject) -> None:
     assert found.allowed is all(reason.allows for reason in found.reasons)
 
 
-@slow_to_draw
+@share(0.4, large=True)
 @given(network=networks())
 def test_the_order_of_manifests_changes_nothing(network: Network) -> None:
     from dataclasses import replace

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from arcops.seen.network import (
     Block,
@@ -31,6 +31,7 @@ from reach.drawing import STYLE_DIGEST, draw
 from reach.picture import MOST_GROUPS, MOST_LINKS, Gathered, picture
 from reach.world import World
 from tasks.network.network import read_manifests
+from tests.examples import share
 from tests.manifests import POLICIES, changed, shop
 from tests.reach.networks import AT, networks
 
@@ -75,7 +76,7 @@ def test_a_rule_more_is_a_line_more(tmp_path: Path) -> None:
     }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@share(0.2, large=True)
 @given(network=networks())
 def test_every_line_is_a_connection_and_every_connection_is_on_a_line(network: Network) -> None:
     world, found = World(network), picture(network)

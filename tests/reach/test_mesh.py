@@ -6,7 +6,7 @@ import itertools
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.seen.network import Network, Protocol
@@ -14,6 +14,7 @@ from reach.decision import End, Layer
 from reach.mesh_layer import MeshLayer
 from reach.question import Answer, ask
 from tasks.network.network import network_of
+from tests.examples import share
 from tests.gates.test_mesh import IN_MESH, MESH
 from tests.manifests import POLICIES, SHOP, changed
 from tests.reach.meshes import ADDRESSES, PORTS, meshed_networks
@@ -43,7 +44,7 @@ FACTS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@share(0.4)
 @given(st.data())
 def test_what_is_certain_holds_whatever_manifests_do_not_tell(data: st.DataObject) -> None:
     network = data.draw(meshed_networks(told=False))
@@ -60,7 +61,6 @@ def test_what_is_certain_holds_whatever_manifests_do_not_tell(data: st.DataObjec
                 assert said.allowed or said.reasons, "a no has its reason"
 
 
-@settings(max_examples=100, deadline=None)
 @given(meshed_networks(told=True))
 def test_what_manifests_tell_is_certain(network: Network) -> None:
     """If every fact is told but one (what a sidecar sends to an unknown destination), only that one makes doubts."""

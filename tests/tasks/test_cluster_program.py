@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from tasks.kubernetes.config import access
 from tasks.kubernetes.listing import open_to, snapshot
 from tasks.kubernetes.manifests.nodes import idle
 from tasks.kubernetes.program import Program, run
+from tests.adapters.typed import typed
 from tests.clusters import cluster_of_the_shop
 from tests.models import Bench, bench
 from tests.simulators.kubernetes_api import TOKEN, Cluster, serving
@@ -99,12 +98,8 @@ def test_at_the_command_line_it_is_announced_and_knows_no_passphrase(kubeconfig:
         (("network", "snapshot", "-o", tmp_path / "live"), {"PREFECT_API_URL": "http://127.0.0.1:1/api"}),
         (("cluster", "check"), {}),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "adapters.cli", *map(str, command), "--context", "good", "--kubeconfig", str(kubeconfig),
-             "--tier", "restricted"],
-            capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
-            env={**os.environ, **here.environment, "PREFECT_API_KEY": "x", **away},
-        )  # fmt: skip
+        line = (*command, "--context", "good", "--kubeconfig", kubeconfig, "--tier", "restricted")
+        done = typed(*line, environment={**os.environ, **here.environment, "PREFECT_API_KEY": "x", **away})
         assert done.stderr.count("user 'good' runs the program ./login") == 1, done.stderr + done.stdout
         saw = (tmp_path / "saw").read_text()
         assert "ARCOPS_" not in saw

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
@@ -314,7 +314,6 @@ def test_admin_policies_that_the_server_refuses(tmp_path: Path, old: str, new: s
     assert field in {one.field for one in read(tmp_path, changed(ADMIN, old, new)).refused}
 
 
-@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_text_breaks_the_reader(data: st.DataObject) -> None:
     """Whatever is done to a manifest, the reader comes back, and the good policy beside it is what it was."""

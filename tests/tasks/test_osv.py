@@ -73,6 +73,7 @@ def standing(found: Vulnerabilities) -> list[tuple[str, Certainty]]:
     return [(one.advisory, one.affected) for one in found.matches]
 
 
+@pytest.mark.xdist_group("osv")
 class TestRealData:
     @pytest.fixture(scope="class")
     @staticmethod

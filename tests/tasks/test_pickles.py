@@ -9,7 +9,7 @@ import pickletools
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.seen.content import Content
@@ -187,21 +187,18 @@ def test_a_large_value_is_passed_over_and_not_read() -> None:
     assert sum(asked) < 1024 * 1024
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_walk(data: bytes) -> None:
     seen(data)
     seen(b"\x80\x04" + data)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(sorted(OPCODES)), max_size=60), st.binary(max_size=40))
 def test_no_opcodes_break_the_walk(codes: list[int], data: bytes) -> None:
     content = seen(bytes(codes) + data)
     assert not any("reader failed" in problem for problem in content.problems)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_whatever_python_would_import_is_named_or_a_problem(data: st.DataObject) -> None:
     """The judge is Python's own unpickler, which may look nothing up but writes down what it was asked for."""

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.seen.content import Content
@@ -645,7 +645,6 @@ CORPUS: tuple[tuple[str, Callable[[], bytes]], ...] = (
 )
 
 
-@settings(max_examples=400, deadline=None)
 @given(st.sampled_from(CORPUS), st.data())
 def test_no_damage_breaks_a_reader(sample: tuple[str, Callable[[], bytes]], draw: st.DataObject) -> None:
     name, make = sample
@@ -659,7 +658,6 @@ def test_no_damage_breaks_a_reader(sample: tuple[str, Callable[[], bytes]], draw
     assert not any("reader failed" in problem for problem in content.problems)
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.binary(max_size=300),
     st.sampled_from([b"", b"GGUF\x03\x00\x00\x00", b"\x93NUMPY\x01\x00", b"PK\x03\x04", b"\x08\x08", b"\x80\x04"]),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Refused, Unavailable
@@ -351,7 +351,6 @@ _heads = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.one_of(_documents, st.tuples(_heads, st.binary(max_size=80)).map(b"".join)))
 def test_any_bytes_give_a_body_with_problems_or_a_refusal(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     folder = tmp_path_factory.mktemp("any")
@@ -363,7 +362,6 @@ def test_any_bytes_give_a_body_with_problems_or_a_refusal(tmp_path_factory: pyte
 _whole = json.dumps(cyclonedx()).encode()
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(_whole) - 1), st.binary(min_size=0, max_size=3), st.sampled_from([_whole, XML]))
 def test_a_damaged_document_never_crashes(tmp_path_factory: pytest.TempPathFactory, at: int, put: bytes, whole: bytes) -> None:
     folder = tmp_path_factory.mktemp("damaged")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.seen.sboms import SbomSeen
@@ -274,7 +274,6 @@ def test_one_fault_in_spdx_3_is_one_problem(expected: str) -> None:
 _WHOLE = [json.dumps(spdx2()).encode(), json.dumps(spdx3()).encode(), TAG_VALUE.encode()]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(_WHOLE), st.integers(0, 10_000), st.binary(max_size=3))
 def test_a_damaged_document_never_crashes(whole: bytes, at: int, put: bytes) -> None:
     at %= len(whole)

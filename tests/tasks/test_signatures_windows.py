@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
@@ -169,7 +169,6 @@ SOUND_TRUST, SOUND_BUNDLE = trusting(SOUND), SOUND.bundle(PAYLOAD)
 
 
 @given(position=st.integers(0, len(SOUND_BUNDLE) - 1), value=st.integers(0, 255), cut=st.booleans())
-@settings(max_examples=150, deadline=None)
 def test_no_damage_to_a_bundle_changes_what_is_proven(position: int, value: int, cut: bool) -> None:
     end = b"" if cut else SOUND_BUNDLE[position + 1 :]
     damaged = SOUND_BUNDLE[:position] + bytes([value]) + end

@@ -100,7 +100,7 @@ def looked_up(text: str) -> list[str]:
     return environment.seen
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.lists(STATEMENTS, min_size=1, max_size=5).map("".join))
 def test_what_passes_looks_up_no_name_of_pythons_machinery(text: str) -> None:
     if not templates.fault_of(text, surely=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.model.content import rendered, templates
@@ -48,7 +48,6 @@ def test_braces_that_are_no_template_of_jinja_are_no_fault_unless_a_renderer_tak
     assert rendered.looks_like(text) == bool(templates.fault_of(text, surely=True))
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.sampled_from(["{{", "}}", "{%", "%}", " a", "['", "']", "(", ")", "if ", "endif", "for ", "in ", "|", "~", "."])

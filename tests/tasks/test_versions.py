@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from tasks.model.versions import LONGEST, SCHEMES, ZERO, Unparsable, compare, scheme
+from tests.examples import share
 from tests.vectors import vectors
 
 CORPORA = {
@@ -189,7 +190,7 @@ NAMES = sorted({found.name: name for name, found in SCHEMES.items()}.values())
 @pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("ecosystem", NAMES)
 @pytest.mark.parametrize("level", ["key", "lenient"])
-@settings(max_examples=60, deadline=None)
+@share(0.3)
 @given(versions=st.lists(ALMOST, min_size=3, max_size=3))
 def test_keys_are_a_total_order(ecosystem: str, level: str, versions: list[str]) -> None:
     found = scheme(ecosystem)
@@ -212,7 +213,7 @@ def test_keys_are_a_total_order(ecosystem: str, level: str, versions: list[str])
 
 @pytest.mark.requirement("ARC-A4/versions-are-ordered-exactly")
 @pytest.mark.parametrize("ecosystem", NAMES)
-@settings(max_examples=60, deadline=None)
+@share(0.3)
 @given(version=st.text(max_size=40))
 def test_any_text_has_a_key_or_is_unparsable(ecosystem: str, version: str) -> None:
     found = scheme(ecosystem)
