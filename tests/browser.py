@@ -38,7 +38,7 @@ def served(application: ASGIApp) -> Iterator[str]:
 def chromium(*arguments: str) -> Iterator[Browser]:
     """The system's Chromium, begun with *arguments*.
 
-    Fails, and says what to install, where there is none: a page that nobody opened is not tested.
+    Fails, and says what to install, if it is not here: a page that was not opened is not tested.
     """
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:

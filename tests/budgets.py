@@ -1,7 +1,7 @@
 """What the tests of each folder may cost, in seconds of CPU, and what holds them to it.
 
-CPU and not the clock, for a machine is shared: the time of the test process and of the children that it waited for. A run of
-everything (`make test`, `make test-site`) prints what each folder took, and fails where one took more than stands here. The
+CPU and not the clock, because a machine is shared: the time of the test process and of the children that it waited for. A run of
+everything (`make test`, `make test-site`) prints what each folder took, and fails if one took more than this file says. The
 figures are measured, with a third more; on a slower machine they grow by as much as `pace` finds it slower.
 """
 
@@ -49,12 +49,12 @@ BUDGETS: dict[str, Budget] = {
 }
 
 _WORK = 0.03
-"""Seconds of CPU that `pace` took where the budgets were measured."""
+"""Seconds of CPU that `pace` took on the machine on which the budgets were measured."""
 _SLOWEST = 10
 
 
 def pace() -> float:
-    """How many times as long as where the budgets were measured this machine takes for the same work; at least 1."""
+    """How many times as long as the machine of the budgets this one takes for the same work; at least 1."""
     took = []
     for _ in range(5):
         began = time.process_time()
@@ -101,7 +101,7 @@ def said(
 
 
 class Spending:
-    """The plug-in: counts in each worker, and judges where the workers come together."""
+    """The plug-in: counts in each worker, and judges when all workers have ended."""
 
     def __init__(self, config: pytest.Config, budgets: Mapping[str, Budget], beginning: Budget) -> None:
         self._config = config

@@ -59,7 +59,7 @@ def _ready(programs: Path, port: int, server: subprocess.Popen[bytes]) -> bool:
 
 
 def _unprivileged(folder: Path) -> Sequence[str]:
-    """PostgreSQL refuses to run as root: what makes a command run as somebody else, to whom *folder* then belongs."""
+    """PostgreSQL refuses to run as root: what makes a command run as another user, who then owns *folder*."""
     if os.geteuid() != 0:
         return ()
     for name in ("postgres", "nobody"):

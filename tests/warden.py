@@ -139,7 +139,7 @@ def _descendants() -> list[int]:
 
 
 def _command(pid: int) -> str:
-    """What *pid* runs, in one line; nothing where it has ended and its parent did not ask yet."""
+    """What *pid* runs, in one line; nothing if it has ended and its parent did not ask yet."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
     except OSError:

@@ -43,7 +43,7 @@ class Served:
 
     @property
     def secret(self) -> dict[str, str]:
-        """The header that opens it, or nothing where it has no secret."""
+        """The header that opens it, or nothing if it has no secret."""
         found = find(self.cache, self.url)
         return {"authorization": f"Bearer {found.secret}"} if found else {}
 
@@ -96,7 +96,7 @@ def served(
     log: list[str] = []
     said = threading.Condition()
     reading = threading.Thread(target=_read, args=(process, log, said), daemon=True)
-    reading.start()  # all along, for a server whose lines nobody reads stands still
+    reading.start()  # all along, for a server whose lines are not read stops
     try:
         cache = Path(env.get("ARCOPS_HOME", "/nonexistent")) / "cache"
         yield Served(url=_url(process, log, said), process=process, cache=cache, log=log)
@@ -128,7 +128,7 @@ def _read(process: subprocess.Popen[str], log: list[str], said: threading.Condit
 
 
 def _url(process: subprocess.Popen[str], log: list[str], said: threading.Condition) -> str:
-    """Where the server says that it is, as text or as the message of a line in JSON."""
+    """The address that the server prints, as text or as the message of a line in JSON."""
     until = time.monotonic() + _START_SECONDS
     with said:
         while not log or log[-1]:

@@ -34,7 +34,7 @@ from tests.simulators.kubernetes_api import Cluster, serving
 
 pytestmark = [
     pytest.mark.requirement("ARC-B2/clusters-are-read-by-listing", "ARC-3/callers-are-bounded", "ARC-C4/access-is-bounded"),
-    pytest.mark.xdist_group("afar"),
+    pytest.mark.xdist_group("remote"),
 ]
 
 AUDIENCE = "https://arcops.example/mcp"

@@ -49,7 +49,7 @@ def named(here: Bench) -> dict[str, Path]:
     assert made.returncode == GREEN, made.stdout + made.stderr
     return {
         "MODEL": model, "EXECUTABLE": executable, "POLICY": here.policy, "WAIVED": waived, "SEALED": sealed,
-        "PUBLIC": here.public, "STRANGER": bench(folder / "stranger").public, "NOWHERE": folder / "nowhere",
+        "PUBLIC": here.public, "OTHER": bench(folder / "other").public, "NOWHERE": folder / "nowhere",
     }  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def around(here: Bench) -> dict[str, str]:
         (USAGE, "check MODEL --output NOWHERE/NOWHERE/out.json"),
         (USAGE, "check"),
         (GREEN, "verify SEALED --key PUBLIC"),
-        (RED, "verify SEALED --key STRANGER"),
+        (RED, "verify SEALED --key OTHER"),
         (GREEN, "explain weights/imports"),
         (GREEN, "network reach --help"),
         (USAGE, "network"),

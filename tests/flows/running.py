@@ -1,7 +1,7 @@
 """Runs flows one after another, each in a process of its own that is forked: importing Prefect takes longer than most runs.
 
 A program: for each line of JSON that it reads (flow, parameters, environment, log) it writes the final state as a line of JSON,
-``null`` if there is none.
+``null`` if it has no state.
 """
 
 from __future__ import annotations

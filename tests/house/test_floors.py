@@ -53,7 +53,7 @@ PLANTED = [
     ("foundation/telemetry", "from http.client import HTTPConnection"),
     ("adapters", "def later() -> None:\n    from kubernetes.client import ApiClient"),
 ]
-"""Where a module is put, and what it imports that it may not."""
+"""The folder of a module, and what it imports that it may not."""
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,8 @@
 """The pages for newcomers in docs/start: each command is run as the page shows it, in the page's order, in one shell.
 
-In a block marked ``console`` a line after ``$ `` is typed, together with the lines after ``> `` that follow it. ``# exit 3`` at its
-end says how it ends (else 0). What follows is what is printed: ``…`` stands for anything. Other lines must come in this order.
+In a block marked ``console`` a line after ``$ `` is typed, together with the lines after ``> `` that follow it.
+``# exit 3`` at its end says how it ends (else 0). What follows is what is printed: ``…`` stands for anything. Other lines must
+come in this order.
 """
 
 from __future__ import annotations
