@@ -58,13 +58,17 @@ def _ready(programs: Path, port: int, server: subprocess.Popen[bytes]) -> bool:
     return subprocess.run(asked, check=False).returncode == 0
 
 
+_NO_ONE = 65534
+"""The user that Linux gives to what belongs to no user (``/proc/sys/kernel/overflowuid``)."""
+
+
 def _unprivileged(folder: Path) -> Sequence[str]:
     """PostgreSQL refuses to run as root: what makes a command run as another user, who then owns *folder*."""
     if os.geteuid() != 0:
         return ()
-    for name in ("postgres", "nobody"):
+    for find in (lambda: pwd.getpwnam("postgres"), lambda: pwd.getpwuid(_NO_ONE)):
         try:
-            user = pwd.getpwnam(name)
+            user = find()
         except KeyError:
             continue
         os.chown(folder, user.pw_uid, user.pw_gid)
