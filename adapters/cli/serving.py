@@ -24,6 +24,7 @@ from adapters.http.opening import UserOpening, opening
 from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
 from adapters.http.serve import listen, reserved_port, serve
 from adapters.http.stored import StoreWatch
+from arcops.extras import refuse_without
 from arcops.tier import Tier
 from capabilities.place import Place
 from foundation.settings import Settings, is_loopback
@@ -73,6 +74,7 @@ def web(address: Address, *, reload: bool = False) -> None:
 
 def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> None:
     """Everything: the pages, MCP, and Prefect with its own worker."""
+    refuse_without(("server", "prefect"))
     from adapters.http import prefect
 
     at = surroundings.place(tier, key)

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -55,7 +56,7 @@ def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:
     config = uvicorn.Config(
         app,
         http=protocol(most_per_address=None if local or bound.behind_proxy else MOST_PER_ADDRESS),
-        ws="websockets-sansio",
+        ws="websockets-sansio" if find_spec("websockets") else "none",  # only Prefect's pages use them
         lifespan="on",
         log_config=None,
         access_log=False,

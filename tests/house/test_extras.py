@@ -129,10 +129,10 @@ PLAIN = sorted({module for extra in EXTRAS for module in extra.modules} - {"pyda
 Line = tuple[list[str], dict[str, str]]
 
 
-def alone(here: Bench, lines: list[Line]) -> list[tuple[int, str]]:
-    """How each command ends, and what it says on standard error, in one process that has none of the modules of `PLAIN`."""
+def alone(here: Bench, lines: list[Line], gone: list[str] = PLAIN) -> list[tuple[int, str]]:
+    """How each command ends, and what it says on standard error, in one process that has none of the modules *gone*."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARCOPS_", "PREFECT_", "OTEL_", "COV"))}
-    code = WITHOUT.format(house=str(HOUSE), gone=PLAIN, lines=lines)
+    code = WITHOUT.format(house=str(HOUSE), gone=gone, lines=lines)
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True, text=True, timeout=300, check=True, env={**kept, **here.environment},
@@ -198,6 +198,12 @@ def test_a_command_names_the_extra_that_it_lacks(tmp_path: Path) -> None:
         assert of(extra) in said, (words, said)
         assert len(re.findall("pip install", said)) == 1, (words, said)
         assert len(said.splitlines()) == 1, (words, said)
+
+
+def test_the_server_needs_prefect_beside_its_own_extra(tmp_path: Path) -> None:
+    [(code, said)] = alone(bench(tmp_path), [(["server"], {})], gone=["prefect", "websockets"])
+    assert code == 2, said
+    assert of("prefect") in said
 
 
 def test_a_module_that_no_extra_brings_is_no_users_matter() -> None:
