@@ -92,7 +92,7 @@ def kept_up(room: Room, matrices: Multiplications, sensors: Sensors, microsecond
         )
         wrong = int.from_bytes(room.fetched(found, 8), "little")
     if wrong:
-        raise Unavailable(f"under load, {wrong} result(s) differed from the first product; the GPU computes wrongly")
+        raise Unavailable(f"under load {wrong} result(s) differed from the first product; the GPU computes wrongly")
 
 
 def rounds(
