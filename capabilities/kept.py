@@ -96,7 +96,7 @@ def left_about(left: Left, at: Place, *, what: Evaluation, name: str, kind: str)
         report = vouch_report(sealed_bytes(left.artifact, at), ground, now).report
     except Refused as error:
         said = f"Prefect says that the run {left.run} left {left.artifact}"
-        raise Refused(f"{said}, but that artifact does not count here, so it is no answer: {error}") from error
+        raise Refused(f"{said}, but that is not its answer, because it does not count here: {error}") from error
     complaint = next(filter(None, _complaints(report, left, at, what=what, name=name, kind=kind, now=now)), "")
     if complaint:
         raise Refused(f"Prefect says that the run {left.run} left {left.artifact}, but that is not its answer: {complaint}")

@@ -86,7 +86,7 @@ def examine_artifact(ask: Examine, at: Place) -> Examined:
                 expired=False,
                 ledger=ledger,
                 report=None,
-                problem=f"It is not a readiness report that is consistent: {error}.",
+                problem=f"It is not a consistent readiness report: {error}.",
                 predicate_type=kind,
             )
         before, elsewhere = _neighbours(store, report, listed[0].position) if listed else (None, ())

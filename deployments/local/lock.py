@@ -1,4 +1,4 @@
-"""Write the lock: every package that ArcOps stands on, in one version, with the hashes of all its published files.
+"""Write the lock: every package that ArcOps needs, in one version, with the hashes of all its published files.
 
 ``make lock`` runs it. `requirements.lock` is what runs with the extra ``all`` (and what builds ArcOps itself);
 `requirements-dev.lock` is that and what the tests take. Both hold for Python 3.11 and newer on every platform, name no index,

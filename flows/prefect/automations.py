@@ -29,7 +29,7 @@ SILENCE = timedelta(seconds=90)
 UNBORN = timedelta(minutes=15)
 """How long a run may be pending: an image is pulled, a process starts. After that its worker counts as lost."""
 
-LOST = "arcops: a run without a heartbeat is lost"
+LOST = "arcops: a run that fell silent is lost"
 STUCK = "arcops: a run that never began is lost"
 ACCOUNT = "arcops: a run without an artifact gets one"
 

@@ -10,7 +10,7 @@ READINESS = Evaluation(
     flow="readiness",
     subject=Model,
     judging=(Judgeable,),
-    doc="Judge a model by every gate that the policy names, whatever it rests on.",
+    doc="Judge a model by every gate that the policy names, whatever evidence it needs.",
 )
 SUPPLY_CHAIN = Evaluation(
     flow="supply-chain",

@@ -86,7 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         roots=(),
     )
     quotas = Quotas(requests=6, sessions=3, calls=4, tasks=2)
-    door = Door(tokens=cast(Tokens, Believing()), quotas=quotas, requests=Shares(quotas.requests, "requests under way"))
+    door = Door(tokens=cast(Tokens, Believing()), quotas=quotas, requests=Shares(quotas.requests, "requests in progress"))
     listening = listen("127.0.0.1", 0)
     bound = bind("127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False)
     work = Work(long=2)
@@ -206,7 +206,7 @@ def test_tasks_of_one_caller_are_bounded_and_what_ended_makes_room(site: str) ->
     first, second = (called(site, "ada", "hold_long", tasks=True).json()["result"]["taskId"] for _ in range(2))
     refused = called(site, "ada", "hold_long", tasks=True).json()["result"]
     assert refused["isError"]
-    assert "2 tasks under way" in refused["content"][0]["text"]
+    assert "2 tasks running" in refused["content"][0]["text"]
     others = called(site, "bob", "hold_long", tasks=True).json()["result"]["taskId"]
     LET_GO.set()
     for one in (first, second, others):

@@ -55,7 +55,7 @@ def test_what_is_no_frozen_dataclass_or_undocumented_is_not_declared() -> None:
         return ask
 
     loose.__annotations__ = {"ask": Loose, "at": Place, "return": Loose}
-    for work, said in ((loose, "no frozen dataclass"), (silent, "no docstring")):
+    for work, said in ((loose, "not a frozen dataclass"), (silent, "no docstring")):
         with pytest.raises(Broken, match=said):
             tool(title="Bad", scope=Scope.READ)(work)
 
@@ -152,7 +152,7 @@ class TestWaivers:
             ({"rule": "licence/nonsense"}, "which no gate has"),
             ({"rule": "admission/signed"}, "does not ask the gate"),
             ({"owner": " "}, "has no owner"),
-            ({"expires": CLOCK}, "yet to come"),
+            ({"expires": CLOCK}, "time in the future"),
             ({"policy": "nowhere"}, "there is no policy"),
             ({"digest": ""}, "goes by the name 'tiny\\*' alone"),
             ({"any_content": True}, "use one of them"),

@@ -189,7 +189,7 @@ class TestMaking:
 
     def test_an_artifact_of_something_else_becomes_none(self, place: Bench) -> None:
         checked = place.check(good_model(place))
-        with pytest.raises(Refused, match="of no benchmark"):
+        with pytest.raises(Refused, match="not of a benchmark"):
             make_baseline(MakeBaseline(artifact=checked.artifact), place.place())
 
     def test_evidence_that_was_changed_in_the_store_becomes_none(self, place: Bench) -> None:

@@ -140,7 +140,7 @@ def test_a_check_that_is_stopped_leaves_a_red_artifact(here: Bench, tmp_path: Pa
         (("http://127.0.0.1:99999",), "not the address"),
         (("http://127.0.0.1:1", "--slo", "ttft=soon"), "not an aim"),
         (("http://127.0.0.1:1", "--concurrency", "many"), "whole number"),
-        (("http://127.0.0.1:1", "--rate", "-1"), "no rate"),
+        (("http://127.0.0.1:1", "--rate", "-1"), "not a rate"),
         (("http://127.0.0.1:1", "--requests", "100000"), "--requests"),
     ],
     ids=str,

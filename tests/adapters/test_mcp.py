@@ -375,7 +375,7 @@ class TestCommands:
 
     def test_a_token_never_crosses_in_the_clear(self, here: Bench) -> None:
         settings = here.settings
-        with pytest.raises(Refused, match="in the clear"):
+        with pytest.raises(Refused, match="unencrypted"):
             call(
                 "http://arcops.example", explain_rule, Explain(), settings=replace(settings, tier=Tier.CONNECTED),
                 environment={"ARCOPS_TOKEN": "abc"}, stop=threading.Event(), progress=silent,

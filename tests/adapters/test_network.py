@@ -144,7 +144,7 @@ def test_diff_says_what_was_opened_and_exits_by_it(here: Bench, tmp_path: Path) 
     done = arcops(here, "diff", declared, shop(tmp_path / "wide", policies=wide))
     assert done.returncode == NO
     assert "+ 0.0.0.0-255.255.255.255 to StatefulSet shop/db: all ports" in done.stdout
-    assert "NetworkPolicy shop/db says something else (policies.yaml:30)" in done.stdout
+    assert "NetworkPolicy shop/db differs (policies.yaml:30)" in done.stdout
     broken = arcops(here, "diff", declared, shop(tmp_path / "broken", "kind: [\n"))
     assert broken.returncode == NO
     assert "not certain: live: more-0.yaml:2" in broken.stdout

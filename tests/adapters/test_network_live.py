@@ -119,9 +119,9 @@ def test_a_cluster_that_gives_no_answer_leaves_a_red_artifact(kubeconfig: Path, 
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (CheckNetwork(), "nothing to look at"),
+        (CheckNetwork(), "no network is named"),
         (CheckNetwork(target=Path("/"), context="good"), "both"),
-        (CheckNetwork(kubeconfig=Path("/dev/null")), "nothing to look at"),
+        (CheckNetwork(kubeconfig=Path("/dev/null")), "no network is named"),
     ],
 )
 def test_it_is_one_of_the_two_and_never_a_guess(place: Place, ask: CheckNetwork, says: str) -> None:

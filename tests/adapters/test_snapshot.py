@@ -103,7 +103,7 @@ def test_one_that_was_cut_off_is_never_green_and_is_continued(
 ) -> None:
     cut_off(live, kubeconfig, place, cluster)
     assert (live / "networkpolicies.networking.k8s.io.json").exists()
-    with pytest.raises(Refused, match="was cut off"):
+    with pytest.raises(Refused, match="is not complete"):
         check_network(CheckNetwork(saved=live), place)
     as_manifests = check_network(CheckNetwork(target=live, policy="network-aks-arc"), place)
     assert as_manifests.report.verdict is Verdict.RED

@@ -109,7 +109,7 @@ class TestByDefault:
         assert called(plain, name, ASKS[name], *others).status_code == 403
         answer = post(plain, name, ASKS[name], everything(plain[1]))
         assert answer.json()["result"]["isError"]
-        assert "only the operator does" in answer.text
+        assert "only the operator may call it" in answer.text
         assert counts_here(here) == before
 
     @pytest.mark.parametrize("said", [False, True], ids=["nothing said", "the operator said so"])
@@ -131,9 +131,9 @@ class TestByDefault:
     def test_the_tools_themselves_refuse(self, here: Bench, changes: dict[str, Any]) -> None:
         place = replace(here.place(), **changes)
         for tool, ask in ((trust_key, TrustKey(public=OUTSIDER)), (register_policy, RegisterPolicy(text="x"))):
-            with pytest.raises(Refused, match="only the operator does"):
+            with pytest.raises(Refused, match="only the operator may call it"):
                 tool(ask, place)  # type: ignore[operator]  # each with its own ask
-        with pytest.raises(Refused, match="only the operator does"):
+        with pytest.raises(Refused, match="only the operator may call it"):
             new_key(NewKey(), place)
 
 
@@ -252,10 +252,10 @@ class TestKeysOfACaller:
         place = replace(own.place(), own=False, settings=replace(own.settings, remote_trust=True))
         with pytest.raises(Refused):
             import_store(ImportStore(mirror=mirror, keys=(own.public.read_text(),)), place)
-        with pytest.raises(Refused, match="only narrow"):
+        with pytest.raises(Refused, match="only choose among trusted keys"):
             import_store(ImportStore(mirror=mirror, keys=(OUTSIDER,)), place)
         assert import_store(ImportStore(mirror=mirror, keys=(there.public.read_text(),)), place).artifacts == 1
-        with pytest.raises(Refused, match="only narrow"):
+        with pytest.raises(Refused, match="only choose among trusted keys"):
             export_store(ExportStore(mirror=tmp_path / "on.tar", keys=(there.public.read_text(), OUTSIDER)), place)
 
 

@@ -256,7 +256,7 @@ class TestArtifact:
             kept = store.put(checked.summary.encode(), {}, at=CLOCK).artifact
         page = web.get(f"/artifacts/{kept}")
         assert page.status_code == 200
-        assert "no readiness report" in words(page.text)
+        assert "not a consistent readiness report" in words(page.text)
         assert web.get("/").status_code == 200
 
 
@@ -321,7 +321,7 @@ class TestEvidence:
         other = keep(here, report("other", GOOD))
         for query in ("", f"?of={other}"):
             said = words(web.get(f"/evidence/{digest}{query}").text)
-            assert "Who saw this is for an artifact to say" in said
+            assert "An artifact says which collector saw this" in said
             assert "other" not in said
 
     def test_an_unverified_owner_is_said_to_be_one(self, here: Bench, web: TestClient) -> None:

@@ -136,7 +136,7 @@ def test_drift_by_the_flow_is_what_the_tool_finds(tmp_path: Path, runs: Runs) ->
     assert (neither["name"], neither["type"]) == ("RED", "FAILED")
     missing = here.open(Path(neither["output"])).missing
     assert {one.kind for one in missing} == {"declared", "network"}
-    assert all("nothing to look at is named" in one.reason for one in missing)
+    assert all("no network is named" in one.reason for one in missing)
 
 
 @pytest.mark.requirement("ARC-B3/drift-is-a-signed-gate")
