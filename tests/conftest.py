@@ -9,7 +9,7 @@ import pytest
 from tests.budgets import BEGINNING, BUDGETS, Spending
 from tests.examples import register_profiles
 
-pytest_plugins = ["tests.leftovers"]
+pytest_plugins = ["tests.leftovers", "tests.site_files"]
 
 _MOST_SHOWN = 40
 

@@ -76,8 +76,9 @@ class Site:
             )  # fmt: skip
 
     def kill_worker(self) -> None:
-        """The worker and every process that it started, at once and without warning."""
-        assert self.worker is not None
+        """The worker, if there is one, and every process that it started, at once and without warning."""
+        if self.worker is None:
+            return
         for pid in _session(self.worker.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
