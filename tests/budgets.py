@@ -35,17 +35,17 @@ BEGINNING = Budget(100, 100)
 
 BUDGETS: dict[str, Budget] = {
     "adapters": Budget(tests=500, site=430),
-    "arcops": Budget(tests=15),
-    "artifacts": Budget(tests=85),
-    "conformance": Budget(tests=25),
-    "flows": Budget(tests=90, site=530),
-    "foundation": Budget(tests=20),
+    "arcops": Budget(tests=12),
+    "artifacts": Budget(tests=80),
+    "conformance": Budget(tests=20),
+    "flows": Budget(tests=75, site=530),
+    "foundation": Budget(tests=18),
     "foundry": Budget(tests=2),
-    "gates": Budget(tests=90),
-    "house": Budget(tests=160, site=220),
-    "reach": Budget(tests=45),
-    "released": Budget(tests=10),
-    "tasks": Budget(tests=230),
+    "gates": Budget(tests=50),
+    "house": Budget(tests=140, site=220),
+    "reach": Budget(tests=42),
+    "released": Budget(tests=8),
+    "tasks": Budget(tests=235),
 }
 
 _WORK = 0.03

@@ -15,7 +15,9 @@ def register_profiles() -> None:
     settings.register_profile(
         "default", max_examples=DEFAULT, deadline=None, database=None, derandomize=True, suppress_health_check=_SLOW
     )
-    settings.register_profile("deep", max_examples=DEEP, deadline=None, database=None, suppress_health_check=_SLOW)
+    settings.register_profile(
+        "deep", max_examples=DEEP, deadline=None, database=None, derandomize=False, suppress_health_check=_SLOW
+    )
     settings.load_profile("default")
 
 

@@ -61,6 +61,7 @@ def test_what_is_certain_holds_whatever_manifests_do_not_tell(data: st.DataObjec
                 assert said.allowed or said.reasons, "a no has its reason"
 
 
+@share(0.5)
 @given(meshed_networks(told=True))
 def test_what_manifests_tell_is_certain(network: Network) -> None:
     """If every fact is told but one (what a sidecar sends to an unknown destination), only that one makes doubts."""
