@@ -1,7 +1,7 @@
 """What the tests of each folder may cost, in seconds of CPU, and what holds them to it.
 
-CPU and not the clock, because a machine is shared: the time of the test process and of the children that it waited for. A run of
-everything (`make test`, `make test-site`) prints what each folder took, and fails if one took more than this file says. The
+CPU and not the clock, because a machine is shared: the time of the test process and of the children that it waited for. A whole
+run (`make test`, `make test-site`) prints what each folder took, and fails if one took more than this file says. The
 figures are measured, with a third more; on a slower machine they grow by as much as `pace` finds it slower.
 """
 

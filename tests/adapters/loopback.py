@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 def loopback(
     app: ASGIApp, http: type[asyncio.Protocol] | str = "h11", lifespan: str = "off", at: socket.socket | None = None
 ) -> Iterator[int]:
-    """The port at which *app* is served, its HTTP read by *http*, until the block ends. *at* is a socket that listens already."""
+    """The port at which *app* is served, its HTTP read by *http*, until the block ends. *at* is a socket that listens."""
     with at or socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app, http=http, ws="websockets-sansio", lifespan=lifespan, log_config=None)  # type: ignore[arg-type]
         server = uvicorn.Server(config)
