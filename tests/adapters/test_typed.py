@@ -15,7 +15,7 @@ import pytest
 from tests.adapters.typed import typed
 from tests.models import Bench, bench, good_model
 
-pytestmark = pytest.mark.requirement("ARC-1")
+pytestmark = pytest.mark.requirement("ARC-D2/the-exit-code-is-the-verdict")
 
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
 WAIVER = """
