@@ -149,7 +149,7 @@ class Guard:
             return None
         if self.pages and scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
             return self.opening.page()
-        said = "this server needs its secret as a bearer token; the server printed the folder of the secret when it started"
+        said = "the secret of this server is needed as a bearer token; its folder was printed when the server started"
         return _answer(401, said, "Bearer")
 
     def _metadata(self) -> str:

@@ -69,7 +69,7 @@ def site(here: Bench, otlp: Collected, repository: Hostile, tmp_path_factory: py
     with served("server", env=env, program=wheel.command, cwd=repository.folder) as server:
         until(lambda: _ready(server), "everything is ready", log=(here.home / "prefect" / "server.log").read_text)
         worker = here.home / "prefect" / "worker.log"
-        until(lambda: "are put" in worker.read_text(), "the deployments are put", log=worker.read_text)
+        until(lambda: "are created" in worker.read_text(), "the deployments are created", log=worker.read_text)
         yield server
 
 
