@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.requirements import DEFERRED, SHOWN
+
+pytestmark = pytest.mark.xdist_group("requirements")
 
 TESTS = Path(__file__).resolve().parents[1]
 
 
+@cache
 def marked() -> dict[str, set[str]]:
     """Requirement IDs by the test files whose ``requirement`` marks name them."""
     found: dict[str, set[str]] = {}
