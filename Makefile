@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 HASHED = --require-hashes --only-binary :all: --requirement
 
-# Where the environment forbids it, each worker and each process that the tests start would compile all of this again.
+# If the environment forbids it, each worker and each process that the tests start would compile all of this again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: ready test test-site test-deep test-foundry coverage newest lock lint docs bench bench-gpu definitions conformance clean

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 DEFAULT, DEEP = 100, 2500
-"""Examples of a property in each profile. A test says `share` where one example costs much more or less than most do."""
+"""Examples of a property in each profile. A test says `share` if one example costs much more or less than most do."""
 _SLOW = [HealthCheck.too_slow]  # others use the machine too
 _LARGE = [*_SLOW, HealthCheck.data_too_large]
 
