@@ -42,7 +42,7 @@ BUDGETS: dict[str, Budget] = {
     "foundation": Budget(tests=18),
     "foundry": Budget(tests=2),
     "gates": Budget(tests=50),
-    "house": Budget(tests=140, site=220),
+    "house": Budget(tests=150, site=220),
     "reach": Budget(tests=42),
     "released": Budget(tests=8),
     "tasks": Budget(tests=235),

@@ -12,7 +12,7 @@ from arcops.rooms import ROOMS
 
 HOUSE = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.requirement("ARC-0/code-keeps-to-its-place")
+pytestmark = [pytest.mark.requirement("ARC-0/code-keeps-to-its-place"), pytest.mark.xdist_group("circles")]
 
 Graph = Mapping[str, frozenset[str]]
 

@@ -13,6 +13,7 @@ from tests.requirements.marks import marked
 from tests.requirements.page import page
 
 HOUSE = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.xdist_group("requirements")
 ROWS = HOUSE.parent / "shared" / "REQUIREMENTS.md"
 
 

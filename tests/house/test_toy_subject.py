@@ -137,7 +137,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ran(house: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """A command of that house's own, at a home of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ARCOPS_")}
+    # What was compiled is kept, so that the next command does not compile that house again.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {name: value for name, value in kept.items() if not name.startswith("ARCOPS_")}
     environment |= {"ARCOPS_HOME": str(house / "home"), "ARCOPS_PASSPHRASE": "a long passphrase of a toy"}
     return subprocess.run(
         [sys.executable, *command], cwd=house, env=environment, capture_output=True, text=True, check=False, timeout=120
