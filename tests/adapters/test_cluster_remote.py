@@ -130,7 +130,7 @@ def test_connecting_takes_a_scope_of_its_own_and_the_operator_s_name(site: Site,
         assert answer.status_code == 403, answer.text
     for context in ("good", "elsewhere"):
         answer = site.ask(name, *OWN[name], "connect", context=context, **LIVE[name])
-        assert "there are: site" in answer.text
+        assert "named are: site" in answer.text
     site.untouched()
     answer = site.ask(name, *OWN[name], "connect", context="site", **LIVE[name])
     assert answer.status_code == 200

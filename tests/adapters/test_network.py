@@ -85,7 +85,7 @@ def test_an_answer_that_rests_on_what_was_not_read_is_not_certain(here: Bench, t
     ("source", "to", "says"),
     [
         ("missing", "db:5432", "there are shop/db, shop/web"),
-        ("shop/web", "nothing:80", "'nothing' names no Service"),
+        ("shop/web", "nothing:80", "no Service with pods, pod or workload 'nothing'"),
         ("shop/web", "db", "write NAME:PORT"),
         ("shop/web", "db:0", "use 1 to 65535"),
         ("shop/web", "db:80/icmp", "use tcp, udp or sctp"),

@@ -64,7 +64,7 @@ def test_a_version_that_is_not_served_is_none() -> None:
         (ROUTE.replace("name: entry", "group: other"), 8, "spec.parentRefs[0]", "the group is another"),
         (ROUTE.replace("name: entry", "namespace: none"), 8, "spec.parentRefs[0]", "no such namespace"),
         (with_spec("address: {value: somewhere}"), 9, "spec.address", "oneOf"),
-        (with_spec("address: {type: Host, value: UP}"), 9, "spec.address", "not a host name"),
+        (with_spec("address: {type: Host, value: UP}"), 9, "spec.address", "no host name"),
         (with_spec("block: 192.0.2.0"), 9, "spec.block", "cidr"),
         (with_spec("small: 2147483648"), 9, "spec.small", "maximum"),
         (ROUTE.replace("networking.k8s.io/v1", "networking.k8s.io/v1beta1"), 1, "apiVersion", "serves no version 'v1beta1'"),

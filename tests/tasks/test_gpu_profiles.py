@@ -162,4 +162,4 @@ class TestOfThePolicy:
     def test_it_wins_over_the_one_that_ships(self, node: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
         bigger = GOOD.replace(b"memory: {value: 1,", b"memory: {value: 999000000000,")
         report, _ = check_here(node, monkeypatch, policy=self.policy(bigger))
-        assert "a Tiny 1 GB has 999.0 GB" in bad(report)["gpu-health/memory-size"]
+        assert "Tiny 1 GB has 999.0 GB" in bad(report)["gpu-health/memory-size"]
