@@ -30,19 +30,19 @@ class Budget:
     site: float = 0.0
 
 
-BEGINNING = Budget(100, 100)
+BEGINNING = Budget(100, 20)
 """For importing and collecting everything, which each worker does for itself: of all workers together."""
 
 BUDGETS: dict[str, Budget] = {
-    "adapters": Budget(tests=500, site=430),
+    "adapters": Budget(tests=500, site=270),
     "arcops": Budget(tests=12),
     "artifacts": Budget(tests=80),
     "conformance": Budget(tests=20),
-    "flows": Budget(tests=75, site=530),
+    "flows": Budget(tests=75, site=980),
     "foundation": Budget(tests=18),
     "foundry": Budget(tests=2),
     "gates": Budget(tests=50),
-    "house": Budget(tests=150, site=220),
+    "house": Budget(tests=150, site=90),
     "reach": Budget(tests=42),
     "released": Budget(tests=8),
     "tasks": Budget(tests=235),

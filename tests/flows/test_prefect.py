@@ -52,7 +52,7 @@ def server(plain_site: Site) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+def runs(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     with running(server, tmp_path_factory.mktemp("runs")) as found:
         yield found
 
