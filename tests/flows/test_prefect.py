@@ -69,7 +69,7 @@ def run_flow(
     return {**said, "output": str(output)}
 
 
-def test_both_runners_make_the_same_artifact(tmp_path: Path, runs: Runs) -> None:
+def test_both_runners_make_the_same_artifact(tmp_path: Path, server: str) -> None:
     here = bench(tmp_path)
     model = good_model(here)
     plan = here.plan(model)
@@ -286,7 +286,7 @@ def test_a_kubeconfig_in_the_parameters_of_an_old_run_is_refused_and_not_ignored
     assert what.read({"context": "good", "kubeconfig": ""})
 
 
-def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, runs: Runs) -> None:
+def test_a_cancelled_flow_still_has_an_answer_for_everything(tmp_path: Path, server: str) -> None:
     from flows.runners import engine
 
     here = bench(tmp_path)
