@@ -140,7 +140,9 @@ def test_the_processor_of_the_worker_s_machine_is_measured(here: Site) -> None:
     assert (name, kind) == (report.verdict.value, "FAILED"), here.log()
     said = [finding.text for result in report.results for finding in result.findings]
     assert report.subject.kind == "node"
-    assert any("1 thousandths of the full size" in text for text in said), said  # no policy that ships takes so small a run for one
+    assert any("1 thousandths of the full size" in text for text in said), (
+        said
+    )  # no policy that ships takes so small a run for one
     assert any("checked results are right" in text for text in said), said
 
 
