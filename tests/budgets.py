@@ -2,7 +2,7 @@
 
 CPU and not the clock, because a machine is shared: the time of the test process and of the children that it waited for. A whole
 run (`make test`, `make test-site`) prints what each folder took, and fails if one took more than this file says. The
-figures are measured, with a third more; on a slower machine they grow by as much as `pace` finds it slower.
+figures are measured, with half of it more; on a slower machine they grow by as much as `pace` finds it slower.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ class Budget:
     site: float = 0.0
 
 
-BEGINNING = Budget(100, 20)
+BEGINNING = Budget(70, 20)
 """For importing and collecting everything, which each worker does for itself: of all workers together."""
 
 BUDGETS: dict[str, Budget] = {
-    "adapters": Budget(tests=500, site=270),
+    "adapters": Budget(tests=430, site=270),
     "arcops": Budget(tests=12),
-    "artifacts": Budget(tests=80),
+    "artifacts": Budget(tests=60),
     "conformance": Budget(tests=20),
-    "flows": Budget(tests=75, site=980),
+    "flows": Budget(tests=60, site=860),
     "foundation": Budget(tests=18),
     "foundry": Budget(tests=2),
-    "gates": Budget(tests=50),
-    "house": Budget(tests=150, site=90),
-    "reach": Budget(tests=42),
+    "gates": Budget(tests=45),
+    "house": Budget(tests=145, site=90),
+    "reach": Budget(tests=34),
     "released": Budget(tests=8),
-    "tasks": Budget(tests=235),
+    "tasks": Budget(tests=190),
 }
 
 _WORK = 0.03
