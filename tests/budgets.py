@@ -2,7 +2,7 @@
 
 CPU and not the clock, because a machine is shared: the time of the test process and of the children that it waited for. A whole
 run (`make test`, `make test-site`) prints what each folder took, and fails if one took more than this file says. The
-figures are measured on a quiet machine, and half as much again; on a slower machine they grow by as much as `pace` finds it slower.
+figures are measured on a quiet machine, and half as much again; on a slower machine they grow by as much as `pace` finds.
 """
 
 from __future__ import annotations
