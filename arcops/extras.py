@@ -63,6 +63,12 @@ def without(module: str) -> str | None:
     return _sentence(module, bring) if bring else None
 
 
+def lacking(error: ModuleNotFoundError) -> Refused | None:
+    """What to raise for *error*, so that a user learns which extra is missing; `None` if no extra brings the module."""
+    sentence = without(error.name or "")
+    return Refused(sentence) if sentence else None
+
+
 def of(extra: str) -> str:
     """The command that installs *extra*, and what it adds."""
     return f"pip install 'arcops[{extra}]' adds {_named(extra).adds}"

@@ -112,15 +112,9 @@ class Tool(Generic[A, B]):
                 return _by_prefect(self, self.deployed, ask, at)
             return self.work(ask, at)
         except ModuleNotFoundError as error:
-            raise lacking(error) from error
+            from arcops.extras import lacking  # seldom: most have what they need
 
-
-def lacking(error: ModuleNotFoundError) -> Exception:
-    """What to tell a user for *error*: which extra is missing and how to install it. *error* itself if no extra brings it."""
-    from arcops.extras import without
-
-    sentence = without(error.name or "")
-    return Refused(sentence) if sentence else error
+            raise lacking(error) or error from error
 
 
 def not_for_remote(name: str) -> str:

@@ -6,16 +6,10 @@ import ipaddress
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from arcops.late_module import LateModule
 from arcops.seen.network import Block
+from reach.arrays import np
 from reach.selectors import Flags
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _END = {4: 1 << 32, 6: 1 << 128}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from arcops.late_module import LateModule
 from arcops.seen.network import (
     Direction,
     Network,
@@ -20,14 +18,10 @@ from arcops.seen.network import (
     Selector,
 )
 from reach.addresses import Outside
+from reach.arrays import np
 from reach.effort import Effort
 from reach.ports import Ports, PortSpace
 from reach.selectors import Flags, Labelled
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 
 @dataclass(slots=True, kw_only=True)

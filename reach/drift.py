@@ -6,24 +6,18 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from arcops.finding import Location
-from arcops.late_module import LateModule
 from arcops.seen.network import BackendTlsSeen, GrantSeen, Network
 from arcops.verdict import Verdict
 from reach.addresses import AddressSpan, Domain
+from reach.arrays import np
 from reach.entries import entries
 from reach.meshed import meshed
 from reach.ports import Ports
 from reach.roots import roots
 from reach.selectors import Flags
 from reach.world import World
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 Said = dict[str, tuple[Location, object]]
 """By the title of an object: its place, and its content."""

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from arcops.finding import Location
-from arcops.late_module import LateModule
 from arcops.seen.network import Backend, ContainerPort, Network, PodSet, Protocol, RouteSeen, ServicePort, ServiceSeen
+from reach.arrays import np
 from reach.selectors import Labelled
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from arcops.late_module import LateModule
 from arcops.seen.network import (
     NAMESPACE_NAME,
     Action,
@@ -25,14 +23,10 @@ from arcops.seen.network import (
     Selector,
 )
 from reach.addresses import AddressSpan, Domain
+from reach.arrays import np
 from reach.clauses import Terrain
 from reach.ports import Ports
 from reach.selectors import Flags
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from arcops.finding import Location
-from arcops.late_module import LateModule
 from arcops.seen.network import Action, Direction, Network, PodSet, Protocol
 from reach.addresses import AddressSpan
+from reach.arrays import np
 from reach.attachment import Attachment, attachments
 from reach.decision import Layer, Reason
 from reach.entries import WayIn, entries
 from reach.mesh_layer import MeshLayer
 from reach.ports import Ports
 from reach.world import World
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 ANY = "any address"
 

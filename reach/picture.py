@@ -10,20 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from arcops.late_module import LateModule
 from arcops.seen.network import Network
 from reach.addresses import AddressSpan, Domain
+from reach.arrays import np
 from reach.roots import roots
 from reach.selectors import Flags
 from reach.ways import ServedPods, served
 from reach.world import World
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 MOST_GROUPS = 60
 MOST_LINKS = 300

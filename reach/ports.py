@@ -5,16 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from arcops.late_module import LateModule
 from arcops.seen.network import Protocol
+from reach.arrays import np
 from reach.selectors import Flags
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 FIRST, LAST = 1, 65535
 

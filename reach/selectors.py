@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
-from arcops.late_module import LateModule
 from arcops.seen.network import Label, Operator, Requirement, Selector
+from reach.arrays import np
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
-else:
-    np = LateModule("numpy", extra="network")
 
 Flags: TypeAlias = "NDArray[np.bool_]"
 

@@ -6,18 +6,15 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from arcops.late_module import LateModule
 from arcops.seen.network import Action, Direction, Network, PodSet, PolicySeen, PolicyTier
+from reach.arrays import np
 from reach.clauses import Clause, Terrain
 from reach.effort import STEP, Effort
 from reach.ports import Ports
 from reach.selectors import Flags
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
-else:
-    np = LateModule("numpy", extra="network")
 
 Bits: TypeAlias = "NDArray[np.uint8]"
 """Rows of flags, eight to a byte."""

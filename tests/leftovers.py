@@ -14,8 +14,6 @@ import pytest
 from tests import warden
 
 _WARDEN = [sys.executable, "-I", "-S", str(Path(warden.__file__).resolve())]
-
-
 _PYTEST = (Path(pytest.__file__).with_name("__main__.py"), Path(sys.executable).with_name("pytest"))
 
 
@@ -25,7 +23,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if sys.platform != "linux" or hasattr(config, "workerinput") or os.environ.get(warden.PARENT) == str(os.getppid()):
         return
     if Path(sys.argv[0]).absolute() not in _PYTEST:
-        return  # a program of somebody's that calls pytest: its command may not be one to begin again
+        return  # another program that calls pytest: its command may not be one to begin again
     sys.stdout.flush()
     again = json.dumps([sys.executable, *sys.orig_argv[1:]])
     os.execve(sys.executable, _WARDEN, {**os.environ, warden.COMMAND: again})  # noqa: S606  # no shell is wanted

@@ -39,11 +39,11 @@ def said_in_one_sentence() -> Iterator[None]:
         _say("stopped by the keyboard; nothing was written that counts as an artifact")
         raise SystemExit(CANNOT) from error
     except ModuleNotFoundError as error:
-        from arcops.extras import without
+        from arcops.extras import lacking  # for commands that are no tool, such as those that serve
 
-        sentence = without(error.name or "")
-        _say(sentence or f"the Python package {error.name!r} is not installed; install ArcOps again")
-        raise SystemExit(USAGE if sentence else CANNOT) from error
+        refused = lacking(error)
+        _say(str(refused or f"the Python package {error.name!r} is not installed; install ArcOps again"))
+        raise SystemExit(USAGE if refused else CANNOT) from error
     except Exception as error:
         _say(f"this is a bug in arcops, please report it: {type(error).__name__}: {error}")
         raise SystemExit(CANNOT) from error

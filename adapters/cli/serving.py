@@ -74,7 +74,7 @@ def web(address: Address, *, reload: bool = False) -> None:
 
 def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> None:
     """Everything: the pages, MCP, and Prefect with its own worker."""
-    refuse_without(("server", "prefect"))
+    refuse_without(("prefect",))
     from adapters.http import prefect
 
     at = surroundings.place(tier, key)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from arcops.errors import Refused, Unavailable
-from arcops.extras import without
+from arcops.errors import Unavailable
+from arcops.extras import refuse_without
 from arcops.tier import Tier
 from foundation.egress.permission import Purpose, permit_unread, permitted
 
@@ -40,16 +40,8 @@ class ClusterWay:
 
 
 def refuse_unreached(tier: Tier) -> None:
-    """Raise `Refused` unless *tier* allows reading a cluster, and the client for it is installed."""
+    """Raise `Refused` unless *tier* allows reading a cluster."""
     permit_unread(tier, "reading a cluster", _INSTEAD)
-
-
-def refuse_without_client() -> None:
-    """Raise `Refused` if the client is not installed."""
-    try:
-        import kubernetes.client  # type: ignore[import-untyped]  # noqa: F401  # the package brings no types
-    except ImportError as error:
-        raise Refused(str(without("kubernetes"))) from error
 
 
 class ApiServer:
@@ -61,8 +53,8 @@ class ApiServer:
     def __init__(self, tier: Tier, way: ClusterWay, *, authorization: str) -> None:
         refuse_unreached(tier)
         permitted(tier, way.server, _PURPOSE)
-        refuse_without_client()
-        from kubernetes.client import ApiClient, Configuration
+        refuse_without(("kubernetes",))
+        from kubernetes.client import ApiClient, Configuration  # type: ignore[import-untyped]  # the package brings no types
         from urllib3 import Retry
 
         self.server = way.server

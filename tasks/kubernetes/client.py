@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from arcops.errors import Refused
+from arcops.extras import refuse_without
 from arcops.tier import Tier
 from foundation.egress import cluster, tls
 from tasks.kubernetes.config import Access, bearer
@@ -15,7 +16,7 @@ from tasks.kubernetes.program import run
 def client_of(access: Access, tier: Tier, environment: Mapping[str, str], tick: Callable[[], None]) -> cluster.ApiServer:
     """The server, asked as *access* says. Raises `Refused` if it cannot be, or *tier* lets no connection leave."""
     cluster.refuse_unreached(tier)
-    cluster.refuse_without_client()
+    refuse_without(("kubernetes",))
     if access.program is not None:
         gave = run(access.program, environment, tick)
         header = bearer(gave.token, access.program.user)

@@ -8,8 +8,7 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import packages_distributions
@@ -23,6 +22,7 @@ from arcops.errors import Refused
 from arcops.extras import EXTRAS, of, refuse_without, without
 from arcops.late_module import LateModule
 from arcops.rooms import ROOMS
+from tests.house.test_lock import brought, project
 from tests.models import Bench, bench, good_model
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -37,17 +37,11 @@ BROUGHT = {"boto3": "cloud", "azure": "cloud", "google.cloud.kms": "cloud", "hva
 pytestmark = pytest.mark.requirement("BASE-6/a-plain-installation-is-enough-to-verify")
 
 
-def project() -> dict[str, list[str]]:
-    with (HOUSE / "pyproject.toml").open("rb") as file:
-        whole = tomllib.load(file)["project"]
-    return {"": whole["dependencies"], **whole["optional-dependencies"]}
+def distributions(wanted: Iterable[Requirement]) -> set[str]:
+    return {canonicalize_name(one.name) for one in wanted}
 
 
-def distributions(lines: list[str]) -> set[str]:
-    return {canonicalize_name(Requirement(line).name) for line in lines if not line.startswith("arcops[")}
-
-
-_brought = cache(packages_distributions)
+_installed = cache(packages_distributions)
 
 
 @cache
@@ -57,20 +51,18 @@ def of_module(module: str) -> set[str]:
         return {"protobuf"}
     if module == "opentelemetry":
         return {"opentelemetry-api", "opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"}
-    return {canonicalize_name(name) for name in _brought().get(module, [])}
+    return {canonicalize_name(name) for name in _installed().get(module, [])}
 
 
 def test_every_extra_says_what_it_adds_and_imports_what_it_brings() -> None:
-    known = project()
-    assert {one.name for one in EXTRAS} == known.keys() - OUTSIDE - {""}
+    assert {one.name for one in EXTRAS} == project()["project"]["optional-dependencies"].keys() - OUTSIDE
     for extra in EXTRAS:
-        lines = known[extra.name]
-        inside = distributions(lines + [line for one in lines if one.startswith("arcops[bench]") for line in known["bench"]])
+        inside = distributions(brought(extra.name))
         for module in extra.modules:
             if BROUGHT.get(module) != extra.name:
                 assert of_module(module) & inside, f"extra {extra.name!r} does not bring {module!r}"
-        brought = {name for module in extra.modules for name in of_module(module)}
-        assert inside - NO_MODULES <= brought, f"nothing of ours imports {inside - NO_MODULES - brought} of {extra.name!r}"
+        ours = {name for module in extra.modules for name in of_module(module)}
+        assert inside - NO_MODULES <= ours, f"nothing of ours imports {inside - NO_MODULES - ours} of {extra.name!r}"
 
 
 def imported() -> Iterator[tuple[str, Path]]:
@@ -86,7 +78,7 @@ def imported() -> Iterator[tuple[str, Path]]:
 
 def test_every_package_that_is_imported_is_asked_for() -> None:
     """Mutation: an import of what only another package happens to bring."""
-    plain = distributions(project()[""])
+    plain = distributions(map(Requirement, project()["project"]["dependencies"]))
     extras = {module for extra in EXTRAS for module in extra.modules}
     for module, file in imported():
         top = module.partition(".")[0]
@@ -97,7 +89,8 @@ def test_every_package_that_is_imported_is_asked_for() -> None:
 
 
 def test_lists_are_sorted() -> None:
-    for name, lines in project().items():
+    whole = project()["project"]
+    for name, lines in {"": whole["dependencies"], **whole["optional-dependencies"]}.items():
         names = [Requirement(line).name for line in lines]
         assert names == sorted(names, key=str.lower), f"sort {name or 'dependencies'} in pyproject.toml"
 

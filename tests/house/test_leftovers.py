@@ -22,7 +22,7 @@ HOUSE = Path(__file__).resolve().parents[2]
 
 pytestmark = [
     pytest.mark.site,
-    pytest.mark.skipif(sys.platform != "linux", reason="the warden stands on Linux's own calls"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the warden uses calls that only Linux has (prctl, /proc)"),
 ]
 
 CONFTEST = """

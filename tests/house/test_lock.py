@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from packaging.markers import default_environment
@@ -44,18 +45,29 @@ def test_a_lock_is_packages_versions_and_hashes_and_nothing_else(name: str) -> N
     assert not re.search(r"://|/work|/opt|/home|index-url|find-links", text)
 
 
-def asked(*extras: str) -> list[Requirement]:
+def project() -> dict[str, Any]:
     with (HERE / "pyproject.toml").open("rb") as file:
-        whole = tomllib.load(file)
-    project = whole["project"]
-    lines = [*project["dependencies"], *whole["build-system"]["requires"]]
+        return tomllib.load(file)
+
+
+def brought(*extras: str) -> list[Requirement]:
+    """What *extras* ask for, and the extras that these name in turn."""
+    known = project()["project"]["optional-dependencies"]
+    found: list[Requirement] = []
     waiting = list(extras)
-    while waiting:  # an extra may name others
-        for line in project["optional-dependencies"][waiting.pop()]:
-            wanted = Requirement(line)
-            lines += [line] * (wanted.name != "arcops")
-            waiting += wanted.extras if wanted.name == "arcops" else ()
-    return [Requirement(line) for line in lines]
+    while waiting:
+        for wanted in map(Requirement, known[waiting.pop()]):
+            if wanted.name == "arcops":
+                waiting += wanted.extras
+            else:
+                found.append(wanted)
+    return found
+
+
+def asked(*extras: str) -> list[Requirement]:
+    whole = project()
+    lines = [*whole["project"]["dependencies"], *whole["build-system"]["requires"]]
+    return [*map(Requirement, lines), *brought(*extras)]
 
 
 @pytest.mark.parametrize(("name", "extras"), [(LOCKS[0], ("all",)), (LOCKS[1], ("dev",))])
@@ -69,9 +81,8 @@ def test_what_pyproject_asks_for_is_locked_within_its_bounds(name: str, extras: 
 
 
 def test_only_the_cloud_libraries_are_not_locked() -> None:
-    with (HERE / "pyproject.toml").open("rb") as file:
-        extras = tomllib.load(file)["project"]["optional-dependencies"]
-    assert not {one for one in extras if set(map(str, asked(one))) - set(map(str, asked("dev")))} - {"cloud"}
+    dev = set(map(str, brought("dev")))
+    assert not {one for one in project()["project"]["optional-dependencies"] if set(map(str, brought(one))) - dev} - {"cloud"}
 
 
 def test_the_two_locks_say_the_same_of_what_both_hold() -> None:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.late_module import LateModule
 from arcops.seen.network import Direction, Network, PodSet, PolicyTier
 from gates.listing import listed
 from gates.network.words import place
 from gates.words import shown
+from reach.arrays import np
 from reach.selectors import Flags
 from reach.world import World
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 Seen = Evidence[Network]
 

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from arcops.evidence import Evidence
 from arcops.finding import Finding, Rule
-from arcops.late_module import LateModule
 from arcops.seen.network import Direction, Network, PodSet, Protocol
 from gates.listing import listed
 from gates.network.network import hosts, isolated
 from gates.network.words import place
 from gates.words import shown
 from reach.addresses import Address
+from reach.arrays import np
 from reach.decision import decide
 from reach.selectors import Flags
 from reach.world import World
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LateModule("numpy", extra="network")
 
 Seen = Evidence[Network]
 METADATA = Rule(
