@@ -24,3 +24,8 @@ def bring_in(given: Given[ImportAdvisories, ImportSummary, None]) -> None:
         f"{imported.ecosystem}: {imported.advisories} advisories on {imported.packages} packages, newest of {dated}, "
         f"{imported.withdrawn} withdrawn, {imported.unreadable} unreadable, in {imported.database}"
     )
+    if not imported.reached:
+        print(
+            f"No package URL leads to the ecosystem {imported.ecosystem}, so no component of an SBOM will be compared with "
+            "these advisories."
+        )

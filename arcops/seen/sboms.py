@@ -15,7 +15,8 @@ class Component:
     """One component. ``ref`` is unique in its document; ``kind`` is CycloneDX's ``type`` (``library``,
     ``machine-learning-model``, ``file``…) or SPDX's purpose in lower case; ``licences`` are SPDX expressions as written;
     ``path`` is the file that it names, relative to the subject, if it names one; ``identifiers`` are its other unique
-    identifiers (CPE, SWID tag, SWHID, OmniBOR) besides ``purl``.
+    identifiers (CPE, SWID tag, SWHID, OmniBOR) besides ``purl``. ``source`` is the source package that it was built from, and
+    ``source_version`` the version of that, if the generator says so outside of ``purl``.
     """
 
     ref: str
@@ -28,6 +29,8 @@ class Component:
     digests: tuple[Digest, ...] = ()
     path: str = ""
     identifiers: tuple[str, ...] = ()
+    source: str = ""
+    source_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

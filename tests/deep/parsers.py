@@ -28,6 +28,7 @@ from arcops.licence import parse_licence
 from arcops.request import Request, silent
 from arcops.seen.attestations import AttestationSeen
 from arcops.seen.content import Content
+from arcops.seen.sboms import Component
 from arcops.seen.tree import FileSeen, Tree
 from arcops.seen.trivy import Scan
 from arcops.slsa import PROVENANCE_V1, parse_provenance
@@ -63,7 +64,7 @@ from tasks.model.front_matter import read_card, shown
 from tasks.model.licence_text import recognise, recognise_notice
 from tasks.model.osv.archive import open_export
 from tasks.model.osv.importing import import_osv
-from tasks.model.osv.packages import read_purl
+from tasks.model.osv.packages import package_of
 from tasks.model.osv.ranges import Coverage
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._reading import read as read_sbom
@@ -698,8 +699,12 @@ def parsers() -> tuple[Parser, ...]:
         ),
         Parser(
             name="purl",
-            read=lambda data: read_purl(data.decode("utf-8", "replace"), "1"),
-            seeds=(b"pkg:deb/debian/a@1?arch=source&distro=debian-12", b"pkg:maven/a/b@1"),
+            read=lambda data: package_of(Component(ref="a", name="a", kind="library", purl=data.decode("utf-8", "replace"))),
+            seeds=(
+                b"pkg:deb/debian/a@1?arch=source&distro=debian-12",
+                b"pkg:maven/a/b@1",
+                b"pkg:rpm/redhat/a@1-2?epoch=1&upstream=b-1-2.src.rpm",
+            ),
         ),
         Parser(name="version", read=_versions, seeds=(b"1!2.3rc1.post4.dev5+x.6", b"1:2.3~rc1-4", b"v1.2.3-alpha.1+b")),
         Parser(name="osv-advisory", read=_osv_ranges, seeds=(_json(ADVISORY),)),

@@ -108,12 +108,39 @@ CONTEXT = Rule(
     fix="Add the lifecycle phase (CycloneDX 1.5 or newer) or the SBOM type (SPDX 3) to the SBOM.",
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A document, and how grave a missing element is in it at most: less for an SBOM about what only comes with the subject."""
+
+    document: SbomSeen
+    most: ElementLevel = ElementLevel.FAIL
+
+    def level(self, asked: ElementLevel) -> ElementLevel:
+        order = (ElementLevel.OFF, ElementLevel.WARN, ElementLevel.FAIL)
+        return min(asked, self.most, key=order.index)
+
+
 _Lacks = Callable[[Component], bool]
 
 
 def _is_file(component: Component) -> bool:
-    """A file is named by its path and its hash, and has no supplier, version or licence of its own."""
-    return component.kind == "file"
+    """A file is named by its path and its hash, and has no supplier, version or licence of its own. That a component is a file
+    with a list of packages is known from its generator, which gives no hash.
+    """
+    return component.kind in ("file", "lock-file")
+
+
+def _identified(component: Component) -> bool:
+    """Can it be looked up? An operating system is known by its name and version, and a list of packages by its path."""
+    match component.kind:
+        case "file" if component.digests:
+            return True
+        case "operating-system" if component.name and component.version:
+            return True
+        case "lock-file" if component.name:
+            return True
+    return bool(component.purl or component.identifiers)
 
 
 # For each rule: the element's name, whether files must have it, and whether a component lacks it.
@@ -121,11 +148,7 @@ OF_COMPONENTS: dict[Rule, tuple[str, bool, _Lacks]] = {
     SUPPLIER: ("supplier", False, lambda one: not one.supplier),
     NAME: ("name", True, lambda one: not one.name),
     VERSION: ("version", False, lambda one: not one.version),
-    IDENTIFIER: (
-        "unique identifier",
-        True,
-        lambda one: not (one.purl or one.identifiers or (_is_file(one) and one.digests)),
-    ),
+    IDENTIFIER: ("unique identifier", True, lambda one: not _identified(one)),
     HASH: ("hash", True, lambda one: not one.digests),
     LICENCE: ("licence", False, lambda one: not one.licences),
 }
@@ -138,16 +161,18 @@ OF_DOCUMENTS: dict[Rule, tuple[str, Callable[[SbomSeen], bool]]] = {
 }
 
 
-def judge_components(rule: Rule, demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
+def judge_components(rule: Rule, demand: Demand, judged: list[Judged], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """Does every component that *demand* covers have the element of *rule*?"""
     what, of_files, lacks = OF_COMPONENTS[rule]
     wanting: list[tuple[ElementLevel, SbomSeen, Component]] = []
     asked = 0
-    for document in documents:
-        if document.root is None:
-            wanting.extend(_rootless(document, demand))
+    for one in judged:
+        document = one.document
+        if document.root is None and one.level(demand.level) is not ElementLevel.OFF:
+            unnamed = Component(ref="", name=document.path, kind="the unnamed subject")
+            wanting.append((one.level(demand.level), document, unnamed))
         for component in everything(document):
-            level = _level(component, document, demand)
+            level = one.level(_level(component, document, demand))
             if level is ElementLevel.OFF or (_is_file(component) and not of_files):
                 continue
             asked += 1
@@ -165,31 +190,29 @@ def judge_components(rule: Rule, demand: Demand, documents: list[SbomSeen], seen
         yield rule.passes(f"All {asked} component(s) that the policy checks have a {what}.", seen)
 
 
-def _rootless(document: SbomSeen, demand: Demand) -> Iterator[tuple[ElementLevel, SbomSeen, Component]]:
-    if demand.level is not ElementLevel.OFF:
-        yield demand.level, document, Component(ref="", name=document.path, kind="the unnamed subject")
-
-
-def judge_documents(rule: Rule, level: ElementLevel, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
+def judge_documents(rule: Rule, level: ElementLevel, judged: list[Judged], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """Does every document have the element of *rule*?"""
     what, has = OF_DOCUMENTS[rule]
-    wanting = [] if level is ElementLevel.OFF else [document for document in documents if not has(document)]
-    yield from told(rule, [(level, f"{document.path} names no {what}.", document.path) for document in wanting], seen)
+    asked = [one for one in judged if one.level(level) is not ElementLevel.OFF]
+    wanting = [one for one in asked if not has(one.document)]
+    texts = [(one.level(level), f"{one.document.path} names no {what}.", one.document.path) for one in wanting]
+    yield from told(rule, texts, seen)
     if not wanting:
-        asked = "The policy does not require it" if level is ElementLevel.OFF else f"Every SBOM names its {what}"
-        yield rule.passes(f"{asked}.", seen)
+        said = f"Every SBOM that the policy checks names its {what}" if asked else "The policy does not require it"
+        yield rule.passes(f"{said}.", seen)
 
 
-def judge_relationships(demand: Demand, documents: list[SbomSeen], seen: Evidence[Sboms]) -> Iterator[Finding]:
+def judge_relationships(demand: Demand, judged: list[Judged], seen: Evidence[Sboms]) -> Iterator[Finding]:
     """Does the graph say what the subject needs, and lead from the subject to every component?"""
     wanting: list[tuple[ElementLevel, str, str]] = []
-    for document in documents:
+    for one in judged:
+        document = one.document
         edges = {dependency.ref: dependency.on for dependency in document.dependencies}
         if document.root is None or document.root.ref not in edges:
             text = f"{document.path} does not say what its subject needs or contains."
-            wanting.append((demand.level, text, document.path))
+            wanting.append((one.level(demand.level), text, document.path))
             continue
-        level = demand.level if demand.scope is ElementScope.ALL else demand.beyond
+        level = one.level(demand.level if demand.scope is ElementScope.ALL else demand.beyond)
         reached = _reached(document.root.ref, edges)
         for component in document.components:
             if component.ref not in reached:

@@ -62,13 +62,21 @@ def is_weights(file: FileSeen) -> bool:
     return PurePosixPath(file.path).suffix.lower() in _WEIGHT_ENDINGS or file.content.format not in _HARMLESS_FORMATS
 
 
+def own_digests(tree: Tree) -> set[str]:
+    """The SHA-256 that name the subject: of its content, with and without what lies beside it, and of each file."""
+    return {tree.root, content_root(tree.files), *(file.sha256 for file in tree.files)}
+
+
 def judge_subject(
     binding: Binding, documents: list[SbomSeen], tree: Evidence[Tree], seen: Evidence[Sboms], name: str
 ) -> Iterator[Finding]:
+    if not documents:
+        yield SUBJECT.fails(f"Every SBOM is about something that comes with {name}, and none is about {name}.", seen, tree)
+        return
     if binding is Binding.OFF:
         yield SUBJECT.passes("The policy does not check which subject an SBOM is about.", seen)
         return
-    own = {tree.body.root, content_root(tree.body.files), *(file.sha256 for file in tree.body.files)}
+    own = own_digests(tree.body)
     wrong = 0
     for document in documents:
         fault = _mistaken(binding, document.root, own, name)
@@ -76,7 +84,7 @@ def judge_subject(
             wrong += 1
             yield SUBJECT.fails(f"{document.path} {fault}.", seen, tree, about=document.path)
     if not wrong:
-        yield SUBJECT.passes(f"Every SBOM is about {name}.", seen, tree)
+        yield SUBJECT.passes(f"{len(documents)} SBOM(s) are about {name}.", seen, tree)
 
 
 def _mistaken(binding: Binding, root: Component | None, own: set[str], name: str) -> str:

@@ -5,7 +5,8 @@ something else or lacks a file, every later answer about advisories and licences
 
 Judged: every SBOM found, against its specification, the formats that the policy accepts, the NTIA minimum elements and CISA's
 additions of 2025, its age, and the files on disk: each listed file must be on disk with the given hash, and each file on disk
-must be listed. SBOMs, signatures and attestations beside the subject need not be listed.
+must be listed. SBOMs, signatures and attestations beside the subject need not be listed. An SBOM about what comes with the
+subject, which the policy names in ``others``, is not compared with the disk.
 
 Fix: make the SBOM again with ``arcops sbom`` or with the tool of your build, after the last change of the files. Correct what a
 finding names, or waive it by name if you accept it.
@@ -57,7 +58,9 @@ from gates.model.sbom.files import (
     judge_described,
     judge_matching,
     judge_subject,
+    own_digests,
 )
+from gates.model.sbom.others import Other, judged, told_apart
 
 VALID = Rule(
     id="sbom/valid",
@@ -88,7 +91,8 @@ class SbomPolicy:
     ``accepts`` names formats with versions. Each element has its demand (or its level, if it is an element of the document).
     ``max_age_days`` counts from the SBOM's own time stamp, and ``clock_skew_minutes`` is how far that may be in the future.
     ``must_describe`` says which files must be listed, ``undescribed`` how grave it is if one is not, and ``root`` how a
-    document shows that it is about this subject.
+    document shows that it is about this subject. ``others`` are what else an SBOM may be about, such as the image that serves
+    the model; at least one SBOM must be about the subject itself.
     """
 
     accepts: tuple[str, ...] = (
@@ -110,6 +114,7 @@ class SbomPolicy:
     must_describe: Described = Described.ALL
     undescribed: ElementLevel = ElementLevel.FAIL
     root: Binding = Binding.EITHER
+    others: tuple[Other, ...] = ()
 
 
 @gate("sbom", judges=(Model,), needs=(Tree, Sboms), policy=SbomPolicy, rules=RULES, examples=lambda: examples(SbomPolicy))
@@ -126,22 +131,26 @@ def sbom(seen: Seen, policy: SbomPolicy) -> Iterator[Finding]:
             if rule not in (VALID, ACCEPTED):
                 yield rule.unknown("There is no valid SBOM, so this cannot be checked.", found)
         return
+    mine, theirs = told_apart(sound, policy.others, own_digests(tree.body), seen.subject_name)
+    everyone = judged(mine, theirs)
     demands: dict[Rule, Demand] = {
         SUPPLIER: policy.supplier, NAME: policy.component_name, VERSION: policy.version, IDENTIFIER: policy.identifier,
         HASH: policy.hash, LICENCE: policy.licence,
     }  # fmt: skip
     for rule in OF_COMPONENTS:
-        yield from judge_components(rule, demands[rule], sound, found)
-    yield from judge_relationships(policy.relationships, sound, found)
+        yield from judge_components(rule, demands[rule], everyone, found)
+    yield from judge_relationships(policy.relationships, everyone, found)
     levels: dict[Rule, ElementLevel] = {
         AUTHOR: policy.author, TIMESTAMP: policy.timestamp, TOOL: policy.tool, CONTEXT: policy.context,
     }  # fmt: skip
     for rule in OF_DOCUMENTS:
-        yield from judge_documents(rule, levels[rule], sound, found)
+        yield from judge_documents(rule, levels[rule], everyone, found)
     yield from _fresh(policy, sound, found, seen.at)
-    yield from judge_subject(policy.root, sound, tree, found, seen.subject_name)
-    yield from judge_matching(sound, tree, found)
-    yield from judge_described(policy.must_describe, policy.undescribed, sound, tree, found)
+    yield from judge_subject(policy.root, mine, tree, found, seen.subject_name)
+    for document, other in theirs:
+        yield SUBJECT.passes(f"{document.path} is about {other.name}, which the policy names.", found, about=document.path)
+    yield from judge_matching(mine, tree, found)
+    yield from judge_described(policy.must_describe, policy.undescribed, mine, tree, found)
 
 
 def _valid(documents: list[SbomSeen], found: Evidence[Sboms]) -> Iterator[Finding]:

@@ -19,8 +19,8 @@ from arcops.errors import Refused, Unavailable
 from artifacts.private_folder import make_private
 
 NAME = "osv.sqlite"
-FORMAT = 1
-"""Must be increased if the tables change, or the rules by which versions are compared at import."""
+FORMAT = 2
+"""Must be increased if the tables change, or what is done at import: names are folded, releases read, versions compared."""
 
 _TABLES = f"""
 PRAGMA user_version = {FORMAT};

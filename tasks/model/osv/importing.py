@@ -16,7 +16,8 @@ from arcops.roots import ANYWHERE, Roots
 from tasks.model.osv.advisory import Advisory, Affected, Range, UnreadableAdvisory, read_advisory
 from tasks.model.osv.archive import LIMITS, ArchiveLimits, Export, open_export
 from tasks.model.osv.database import NAME, keep_others, replacing
-from tasks.model.osv.packages import fold, split_ecosystem
+from tasks.model.osv.ecosystems import reached, split_ecosystem
+from tasks.model.osv.packages import fold
 from tasks.model.osv.ranges import beyond_ranges
 
 EVERY_PACKAGE = ""
@@ -25,7 +26,9 @@ EVERY_PACKAGE = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
-    """The result of an import. ``dated`` is the newest change among the advisories of ``ecosystem``."""
+    """The result of an import. ``dated`` is the newest change among the advisories of ``ecosystem``; ``reached`` says that a
+    package URL can lead to it. If none can, no component of an SBOM is ever compared with these advisories.
+    """
 
     ecosystem: str
     database: Path
@@ -35,6 +38,7 @@ class ImportSummary:
     packages: int
     withdrawn: int
     unreadable: int
+    reached: bool = True
 
 
 @dataclass(slots=True)
@@ -87,6 +91,7 @@ def import_osv(
             packages=packages,
             withdrawn=counts[1],
             unreadable=counts[2],
+            reached=reached(chosen),
         )
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -17,11 +17,18 @@ from arcops.seen.sboms import Component, SbomSeen
 from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
 from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.model.osv.database import NAME, damaged, reading
-from tasks.model.osv.packages import SOURCE_NAMED, Package, is_package, read_purl
+from tasks.model.osv.packages import Asked, Package, is_key_of_rpm, is_package, package_of
 from tasks.model.osv.ranges import Coverage
 
-_NO_PACKAGES = frozenset({"cryptographic-asset", "data", "dataset", "documentation", "file", "machine-learning-model", "model"})
-"""Kinds of component that no advisory database lists, by their names in CycloneDX and SPDX."""
+_NO_PACKAGES = frozenset(
+    {
+        "cryptographic-asset", "data", "dataset", "documentation", "file", "lock-file", "machine-learning-model", "model",
+        "operating-system",
+    }
+)  # fmt: skip
+"""Kinds of component that no advisory database lists, by their names in CycloneDX and SPDX. The packages of an operating system
+and of a lock file are components of their own.
+"""
 
 Key = tuple[str, str]
 
@@ -65,7 +72,7 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
     found = _sort(documents, tick)
     try:
         with closing(reading(data)) as connection:
-            known = _look_up(connection, {(package.ecosystem, package.key) for package in found.packages})
+            known = _look_up(connection, {(one.ecosystem, one.key) for package in found.packages for one in package.asked})
     except sqlite3.Error as error:
         raise damaged(data / NAME, error) from error
     matches: list[Match] = []
@@ -78,7 +85,7 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
             continue
         compared += len(refs)
         matches += _matches(package, tuple(sorted(refs)), known)
-    used = {package.ecosystem for package in found.packages}
+    used = {one.ecosystem for package in found.packages for one in package.asked}
     return Vulnerabilities(
         databases=tuple(known.databases[name] for name in sorted(known.databases) if name in used),
         compared=compared,
@@ -98,11 +105,13 @@ def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
         for component, is_root in listed:
             ref = f"{document.path}#{component.ref}"
             try:
-                if not is_package(component.purl) and (is_root or component.kind in _NO_PACKAGES):
-                    kind = "the subject of the document" if is_root else f"a {component.kind}"
+                if is_key_of_rpm(component):
+                    found.not_applicable.append(_uncompared(ref, component, "is a public key, not a package"))
+                elif not is_package(component.purl) and (is_root or component.kind in _NO_PACKAGES):
+                    kind = "the subject of the document" if is_root else f"of the kind {component.kind}"
                     found.not_applicable.append(_uncompared(ref, component, f"is {kind}, not a package"))
                 else:
-                    found.packages[read_purl(component.purl, component.version)].append(ref)
+                    found.packages[package_of(component)].append(ref)
             except Refused as error:
                 found.unmatched.append(_uncompared(ref, component, str(error)))
     return found
@@ -193,19 +202,50 @@ def _hindrance(package: Package, known: _Known) -> str:
     releases = known.releases.get(package.ecosystem)
     if releases and package.release and package.release not in releases:
         return f"is from {package.ecosystem} {package.release}, a release that the imported advisories do not cover"
-    key = package.ecosystem, package.key
-    if not package.source_known and key not in known.entries and package.ecosystem in SOURCE_NAMED:
-        return "names no source package (qualifier 'upstream'), and no advisory has the name of the binary package"
+    named = any(
+        (one.ecosystem, one.key) in known.entries or (one.ecosystem, one.key) in known.unreadable for one in package.asked
+    )
+    if package.doubt and not named:
+        return package.doubt
+    # What no advisory names is not affected, whatever its version is.
+    if named and not all(one.version for one in package.asked):
+        return "has no version, and there are advisories about the package"
     return ""
 
 
 def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator[Match]:
-    key = package.ecosystem, package.key
-    best: dict[str, Match] = {}
+    found: dict[str, dict[Asked, Match]] = defaultdict(dict)
+    for asked in package.asked:
+        for match in _answers(package, asked, refs, known):
+            earlier = found[match.advisory].get(asked)
+            found[match.advisory][asked] = match if earlier is None else max(earlier, match, key=_badness)
+    for answers in found.values():
+        yield _one(package, answers)
+
+
+def _one(package: Package, answers: dict[Asked, Match]) -> Match:
+    """The worst of the answers of one advisory. It is unknown if the name is covered at one of its possible versions only."""
+    asked, worst = max(answers.items(), key=lambda answer: _badness(answer[1]))
+    others = [one for one in package.asked if (one.ecosystem, one.key) == (asked.ecosystem, asked.key)]
+    if worst.affected is Certainty.YES and any(
+        one not in answers or answers[one].affected is not Certainty.YES for one in others
+    ):
+        versions = " or ".join(one.version for one in others)
+        return replace(worst, affected=Certainty.UNKNOWN, reason=f"is {versions}, because the epoch of the source is not given")
+    return worst
+
+
+def _badness(match: Match) -> tuple[bool, int]:
+    """*Yes* before *unknown*, then the greater severity; a severity that is unknown is the greatest."""
+    return match.affected is Certainty.YES, 101 if match.score is None else match.score
+
+
+def _answers(package: Package, asked: Asked, refs: tuple[str, ...], known: _Known) -> Iterator[Match]:
+    key = asked.ecosystem, asked.key
     for entry in known.entries.get(key, ()):
         if entry.release and package.release and entry.release != package.release:
             continue
-        answer = entry.coverage.of(package.version)
+        answer = entry.coverage.of(asked.version)
         if answer.standing is None:
             continue
         standing, reason = answer.standing, answer.reason
@@ -214,26 +254,24 @@ def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator
                 Certainty.UNKNOWN,
                 f"is affected in release {entry.release}, but the release of this package is unknown",
             )
-        made = Match(
+        yield Match(
             purl=package.purl,
-            version=package.version,
-            ecosystem=package.ecosystem,
+            version=asked.version,
+            ecosystem=asked.ecosystem,
             components=refs,
             advisory=entry.advisory,
             aliases=entry.aliases,
             vector=entry.vector,
             score=entry.score,
-            fixed=entry.coverage.fixes(package.version),
+            fixed=entry.coverage.fixes(asked.version),
             affected=standing,
             reason=reason,
         )
-        best[entry.advisory] = _worse(best.get(entry.advisory), made)
-    yield from best.values()
     for member, reason in known.unreadable.get(key, ()):
         yield Match(
             purl=package.purl,
-            version=package.version,
-            ecosystem=package.ecosystem,
+            version=asked.version,
+            ecosystem=asked.ecosystem,
             components=refs,
             advisory=member.removesuffix(".json"),
             aliases=(),
@@ -243,14 +281,3 @@ def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator
             affected=Certainty.UNKNOWN,
             reason=f"is named by an advisory that cannot be read ({reason})",
         )
-
-
-def _worse(one: Match | None, other: Match) -> Match:
-    """The worse of two answers of one advisory about one version: *yes* before *unknown*, then the greater severity."""
-    if one is None:
-        return other
-
-    def badness(match: Match) -> tuple[bool, int]:
-        return match.affected is Certainty.YES, 101 if match.score is None else match.score
-
-    return max(one, other, key=badness)

@@ -1,7 +1,8 @@
-"""From a package URL to OSV's terms: ecosystem, package name, release and version.
+"""From a component to OSV's terms: ecosystem, package names with versions, and release.
 
-Package URL specification (ECMA-427) for the types; OSV schema, "Defined ecosystems", for the names. Both names are folded
-to one key (PEP 503 for PyPI; letter case if a registry ignores it), so that another spelling does not hide a package.
+Package URL specification (ECMA-427) for the types and the qualifiers; OSV schema, "Defined ecosystems", for the names. Both
+names are folded to one key, so that another spelling does not hide a package. A name that no package of its ecosystem can have
+was derived wrongly, and is not asked.
 """
 
 from __future__ import annotations
@@ -13,129 +14,131 @@ from urllib.parse import unquote
 
 from arcops.errors import Refused
 from arcops.late_pattern import late
+from arcops.seen.sboms import Component
+from tasks.model.osv.ecosystems import KINDS, REGISTRIES, also_asked, ecosystem_of, release_of
+from tasks.model.versions import Unparsable, scheme
 
-_REGISTRIES = {
-    "bioconductor": "Bioconductor",
-    "bitnami": "Bitnami",
-    "cargo": "crates.io",
-    "composer": "Packagist",
-    "conan": "ConanCenter",
-    "cran": "CRAN",
-    "gem": "RubyGems",
-    "githubactions": "GitHub Actions",
-    "golang": "Go",
-    "hackage": "Hackage",
-    "hex": "Hex",
-    "julia": "Julia",
-    "maven": "Maven",
-    "npm": "npm",
-    "nuget": "NuGet",
-    "opam": "opam",
-    "pub": "Pub",
-    "pypi": "PyPI",
-    "swift": "SwiftURL",
-}
-_DISTRIBUTIONS = {
-    ("apk", "alpine"): "Alpine",
-    ("apk", "chainguard"): "Chainguard",
-    ("apk", "wolfi"): "Wolfi",
-    ("deb", "debian"): "Debian",
-    ("deb", "ubuntu"): "Ubuntu",
-    ("rpm", "almalinux"): "AlmaLinux",
-    ("rpm", "rocky"): "Rocky Linux",
-    ("rpm", "rocky-linux"): "Rocky Linux",
-    ("rpm", "rockylinux"): "Rocky Linux",
-}
-_NUMBERED = {"Alpine": r"\d+\.\d+", "AlmaLinux": r"\d+", "Debian": r"\d+", "Rocky Linux": r"\d+", "Ubuntu": r"\d+\.\d+"}
-_CODENAMES = {  # Debian and Ubuntu distro-info-data, releases that images in use may still carry
-    "buster": "10",
-    "bullseye": "11",
-    "bookworm": "12",
-    "trixie": "13",
-    "forky": "14",
-    "xenial": "16.04",
-    "bionic": "18.04",
-    "focal": "20.04",
-    "jammy": "22.04",
-    "noble": "24.04",
-}
-_CASELESS = {"crates.io", "GitHub Actions", "Go", "Hex", "NuGet", "Packagist", "Pub", "SwiftURL"}
 _SIMPLE = late(r"pkg:(cargo|gem|npm|pypi)/([a-z0-9][a-z0-9.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*)")
 """Package URLs that are already canonical, like most: reading them this way takes a tenth of the time."""
 
-SOURCE_NAMED = frozenset({"Alpine", "AlmaLinux", "Debian", "Rocky Linux", "Ubuntu"})
-"""Ecosystems whose advisories name source packages, while a purl often names the binary one."""
+_SPACES = {  # registries whose names have a namespace: whether it must be there, and what it must look like
+    "composer": (True, late(r"[^/]+")),
+    "githubactions": (True, late(r"[^/]+")),
+    "golang": (False, late(r".+")),
+    "hex": (False, late(r"[^/]+")),
+    "maven": (True, late(r"[^/]+")),
+    "npm": (False, late(r"@[^/]+")),
+    "swift": (True, late(r"[^/]+/.+")),
+    "vscode-extension": (True, late(r"[^/]+")),
+}
+_JOINED = {"maven": ":", "vscode-extension": "."}
+_NAMES = {
+    "apk": late(r"[A-Za-z0-9_.][A-Za-z0-9_.+:-]*"),
+    "deb": late(r"[a-z0-9][a-z0-9+.-]+"),
+    "rpm": late(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"),
+}
+_SOURCE_FILE = late(r"(.+)-([^-]+)-([^-]+)\.(?:no)?src(?:\.rpm)?")
+"""The file of a source RPM, ``NAME-VERSION-RELEASE.src.rpm`` (rpm.org, "RPM file format", section "Lead")."""
+
+_ENDS_IN_VERSION = late(r".+-\d[^-]*-\d[^-]*")
+_UNRELEASED = frozenset({"(devel)", "devel", "unknown", "unspecified", "none", "null", "noassertion"})
+"""What generators write if they know no version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One question for the database: a folded name in an ecosystem, at a version. An empty version is an unknown one."""
+
+    ecosystem: str
+    key: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """The package that a component names. ``key`` is the folded name; ``release`` is the distribution's, empty if it has none
-    or the purl does not name it; ``source_known`` says that ``key`` is the name that advisories use.
+    """The package that a component names, by each name that an advisory may use: ``asked`` is never empty, and the first is in
+    ``ecosystem``. ``release`` is the distribution's, empty if it has none or it is unknown. ``doubt`` is a clause that says why
+    the advisories may use another name; empty if there is no doubt.
     """
 
     purl: str
     ecosystem: str
-    key: str
-    version: str
+    asked: tuple[Asked, ...]
     release: str = ""
-    source_known: bool = True
+    doubt: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.asked[0].key
 
 
-def read_purl(text: str, version: str) -> Package:
-    """The package that *text* names, at the version in it or else at *version*.
+def package_of(component: Component) -> Package:
+    """The package that *component* names, at the version in its package URL or else at its own.
 
     Raises `Refused`, with one clause without a subject, if no advisory can be looked up for it.
     """
-    from packageurl import PackageURL
-
-    if (simple := _SIMPLE.fullmatch(text)) and version in ("", simple[3]):
-        registry = _REGISTRIES[simple[1]]
-        return Package(purl=text, ecosystem=registry, key=fold(registry, simple[2]), version=simple[3])
+    text, listed = component.purl, component.version
+    if (simple := _SIMPLE.fullmatch(text)) and listed in ("", simple[3]):
+        registry = REGISTRIES[simple[1]]
+        only = Asked(ecosystem=registry, key=fold(registry, simple[2]), version=simple[3])
+        return Package(purl=text, ecosystem=registry, asked=(only,))
     if not text:
         raise Refused("has no package URL")
     if len(text) > 2048:
         raise Refused("has a package URL of more than 2048 characters")
+    from packageurl import PackageURL
+
     try:
         url = PackageURL.from_string(text)
     except ValueError as error:
         raise Refused("has a package URL that does not follow the specification") from error
-    namespace, stated = url.namespace or "", url.version or ""
-    ecosystem = _REGISTRIES.get(url.type) or _DISTRIBUTIONS.get((url.type, namespace.lower()))
-    if ecosystem is None:
+    namespace, name, stated = url.namespace or "", url.name, url.version or ""
+    ecosystem = ecosystem_of(url.type, namespace)
+    if not ecosystem:
         raise Refused(
             f"is of the package URL type {'/'.join(filter(None, (url.type, namespace)))}, for which ArcOps has no advisories"
         )
     qualifiers = url.qualifiers if isinstance(url.qualifiers, dict) else {}
-    if not stated:
-        if not version:
-            raise Refused("has no version")
+    version = one_version(ecosystem, stated, listed, qualifiers.get("epoch", ""))
+    if not stated and version:
         url = url._replace(version=version)
-    elif version and url.type in _REGISTRIES and version.lstrip("v") != stated.lstrip("v"):
-        raise Refused(f"names two versions: {stated} in its package URL, {version} in the component")
-    name, compared, source_known = _upstream(ecosystem, url.name, stated or version, qualifiers)
+    if url.type in REGISTRIES:
+        full = _full_name(url.type, namespace, name)
+        asked = _registry_questions(ecosystem, full, url.subpath or "", version)
+        return Package(purl=url.to_string(), ecosystem=ecosystem, asked=asked)
+    if not _NAMES[url.type].fullmatch(name):
+        raise Refused(f"has the name {name!r}, which no {ecosystem} package can have")
+    sources, doubt = _sources(component, url.type, name, version, qualifiers)
     return Package(
         purl=url.to_string(),
         ecosystem=ecosystem,
-        key=fold(ecosystem, _osv_name(ecosystem, namespace, name)),
-        version=compared,
-        release=_release(ecosystem, qualifiers.get("distro", "")),
-        source_known=source_known,
+        asked=_questions(ecosystem, sources, (name, version)),
+        release=release_of(ecosystem, qualifiers.get("distro", "")),
+        doubt=doubt,
     )
 
 
 def is_package(text: str) -> bool:
     """Does this package URL belong to an ecosystem that has advisories?"""
     kind, _, rest = text.removeprefix("pkg:").lstrip("/").partition("/")
-    return kind.lower() in _REGISTRIES or (kind.lower(), rest.partition("/")[0].lower()) in _DISTRIBUTIONS
+    return bool(ecosystem_of(kind.lower(), unquote(rest.partition("/")[0])))
+
+
+def is_key_of_rpm(component: Component) -> bool:
+    """Is it a public key, which RPM's database lists like a package (``rpmkeys(8)``)?"""
+    kind, _, rest = component.purl.partition("/")
+    return kind == "pkg:rpm" and component.name == "gpg-pubkey" and "gpg-pubkey@" in rest
 
 
 @lru_cache(maxsize=65536)
 def fold(ecosystem: str, name: str) -> str:
-    """*name* as the key that its ecosystem uses for all spellings of it."""
-    if ecosystem == "PyPI":
-        return re.sub(r"[-_.]+", "-", name).lower()
-    folded = name.lower() if ecosystem in _CASELESS else name
+    """*name* as the key for all spellings of it. Case never tells two packages apart: some registries ignore it, and package
+    URLs of others are written in lower case even if the package is not.
+    """
+    folded = name.lower()
     match ecosystem:
+        case "PyPI":
+            return re.sub(r"[-_.]+", "-", folded)
         case "crates.io":
             return folded.replace("_", "-")
         case "SwiftURL":
@@ -144,44 +147,130 @@ def fold(ecosystem: str, name: str) -> str:
             return folded
 
 
-def split_ecosystem(text: str) -> tuple[str, str]:
-    """OSV's ``Debian:12`` as ecosystem and release. A suffix that is not a release (the address of a repository) is dropped, so
-    that the entry is compared with every package of that name.
+def one_version(ecosystem: str, stated: str, listed: str, epoch: str = "") -> str:
+    """The version that a package URL (*stated*, with the qualifier *epoch*) and its component (*listed*) agree on; empty if
+    neither gives one. Another spelling is no other version, and an epoch may stand in only one of the two.
+
+    Raises `Refused` if they name two versions.
     """
-    ecosystem, _, suffix = text.partition(":")
-    pattern = _NUMBERED.get(ecosystem)
-    if pattern is None or not suffix:
-        return ecosystem, ""
-    found = re.search(rf"(?<![\d.]){pattern}(?![\d.])", suffix)
-    return ecosystem, found[0] if found else suffix
+    stated, listed = ("" if text.lower() in _UNRELEASED else text for text in (stated, listed))
+    if KINDS.get(ecosystem) in ("deb", "rpm"):
+        return _with_epoch(ecosystem, stated, listed, epoch)
+    if stated and listed and not _same(ecosystem, stated, listed):
+        raise _two_versions(stated, listed)
+    return _plain(ecosystem, stated or listed)
 
 
-def _osv_name(ecosystem: str, namespace: str, name: str) -> str:
-    if ecosystem in _DISTRIBUTIONS.values() or not namespace:
-        return name
-    return f"{namespace}:{name}" if ecosystem == "Maven" else f"{namespace}/{name}"
+def _with_epoch(ecosystem: str, stated: str, listed: str, epoch: str) -> str:
+    first, second = _split_epoch(stated), _split_epoch(listed)
+    epochs = {text.lstrip("0") for text in (epoch, first[0], second[0]) if text}
+    if len(epochs) > 1 or (epoch and not epoch.isdecimal()):
+        raise _two_versions(f"{stated} (epoch {epoch})" if epoch else stated, listed)
+    left, right = first[1], second[1]
+    # Some generators leave the release out of one of the two; the longer one says more.
+    if left and right and not (left.startswith(f"{right}-") or right.startswith(f"{left}-") or _same(ecosystem, left, right)):
+        raise _two_versions(stated, listed)
+    text = max(left, right, key=len) if left.startswith(right) or right.startswith(left) else left
+    known = next(iter(epochs), "")
+    return f"{known}:{text}" if known and text else text
 
 
-def _upstream(ecosystem: str, name: str, version: str, qualifiers: dict[str, str]) -> tuple[str, str, bool]:
-    if ecosystem == "Go":
-        return name, version.removeprefix("v"), True
-    if ecosystem not in SOURCE_NAMED:
-        return name, version, True
-    epoch = qualifiers.get("epoch", "")
-    if epoch and ":" not in version:
-        version = f"{epoch}:{version}"
-    source, _, source_version = unquote(qualifiers.get("upstream", "")).partition("@")
-    if source:
-        return source, source_version or version, True
-    return name, version, qualifiers.get("arch") in ("source", "src")
+def _split_epoch(version: str) -> tuple[str, str]:
+    epoch, colon, rest = version.partition(":")
+    return (epoch, rest) if colon and epoch.isdecimal() else ("", version)
 
 
-def _release(ecosystem: str, distro: str) -> str:
-    pattern = _NUMBERED.get(ecosystem)
-    if pattern is None or not distro:
-        return ""
-    codename = distro.lower().rpartition("-")[2]
-    if codename in _CODENAMES:
-        return _CODENAMES[codename]
-    found = re.search(pattern, distro)
-    return found[0] if found else distro
+def _two_versions(stated: str, listed: str) -> Refused:
+    return Refused(f"names two versions: {stated} in its package URL, {listed} in the component")
+
+
+def _same(ecosystem: str, one: str, other: str) -> bool:
+    left, right = _plain(ecosystem, one).lstrip("v"), _plain(ecosystem, other).lstrip("v")
+    if left == right:
+        return True
+    order = scheme(ecosystem)
+    try:
+        return order is not None and order.key(left) == order.key(right)
+    except Unparsable:
+        return False
+
+
+def _plain(ecosystem: str, version: str) -> str:
+    """Go's versions without the prefixes of its modules (``v1.2.3``) and of its own releases (``go1.21.0``)."""
+    return re.sub(r"^(?:go|v)(?=\d)", "", version) if ecosystem == "Go" else version
+
+
+def _full_name(kind: str, namespace: str, name: str) -> str:
+    needed, pattern = _SPACES.get(kind, (False, None))
+    if (needed and not namespace) or (namespace and (pattern is None or not pattern.fullmatch(namespace))):
+        full = f"{namespace}/{name}" if namespace else name
+        raise Refused(f"has the name {full!r}, which no {REGISTRIES[kind]} package can have")
+    return f"{namespace}{_JOINED.get(kind, '/')}{name}" if namespace else name
+
+
+def _registry_questions(ecosystem: str, name: str, subpath: str, version: str) -> tuple[Asked, ...]:
+    # A Go module in a folder of a repository has the folder in its name, and some generators put that into the subpath.
+    names = [name, f"{name}/{subpath}"] if subpath and ecosystem == "Go" else [name]
+    asked = [Asked(ecosystem=ecosystem, key=fold(ecosystem, one), version=version) for one in names]
+    if other := also_asked(ecosystem, name):
+        asked.append(Asked(ecosystem=other, key=fold(other, name), version=version))
+    return tuple(asked)
+
+
+def _questions(ecosystem: str, sources: list[tuple[str, str]], binary: tuple[str, str]) -> tuple[Asked, ...]:
+    """The source package at each version that it may have, and the binary one unless it has the same name."""
+    named = {name for name, _ in sources}
+    pairs = [*sources, *([] if binary[0] in named else [binary])]
+    return tuple(
+        dict.fromkeys(Asked(ecosystem=ecosystem, key=fold(ecosystem, name), version=version) for name, version in pairs)
+    )
+
+
+def _sources(
+    component: Component, kind: str, name: str, version: str, qualifiers: dict[str, str]
+) -> tuple[list[tuple[str, str]], str]:
+    """The names and versions of the source package, and why there is doubt about them."""
+    said = unquote(qualifiers.get("upstream", ""))
+    found: list[tuple[str, str]] = []
+    strange = ""
+    for text, at in ((said, ""), (component.source, component.source_version)):
+        if not text:
+            continue
+        source, own = _source(kind, text, version)
+        if not _NAMES[kind].fullmatch(source) or (kind == "rpm" and _ENDS_IN_VERSION.fullmatch(source)):
+            strange = strange or text
+            continue
+        found += ((source, one) for one in _source_versions(kind, at or own, version))
+    if qualifiers.get("arch") in ("source", "src") and not found:
+        found.append((name, version))
+    if found:
+        return found, ""
+    if strange:
+        return [], f"names its source package as {strange!r}, which no package can be called"
+    return [], "names no source package (qualifier 'upstream'), and no advisory has the name of the binary package"
+
+
+def _source(kind: str, text: str, version: str) -> tuple[str, str]:
+    """The name and the version (empty if it is not given) of the source package *text*: its name, ``NAME@VERSION``, or the
+    file of a source RPM.
+    """
+    source, _, own = text.partition("@")
+    if kind == "rpm" and not own:
+        if file := _SOURCE_FILE.fullmatch(source):
+            return file[1], f"{file[2]}-{file[3]}"
+        bare = _split_epoch(version)[1]
+        if bare and source.endswith(f"-{bare}"):
+            return source.removesuffix(f"-{bare}"), bare
+    return source, own
+
+
+def _source_versions(kind: str, own: str, version: str) -> list[str]:
+    """The versions that the source package may have. The file of a source RPM does not say its epoch, which is that of the
+    binary package, or none.
+    """
+    epoch, bare = _split_epoch(version)
+    if not own or own == bare:
+        return [version]
+    if kind == "rpm" and epoch and not _split_epoch(own)[0]:
+        return [f"{epoch}:{own}", own]
+    return [own]

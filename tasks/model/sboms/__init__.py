@@ -18,7 +18,7 @@ def _none_named(request: Request, seen: Seen) -> bool:
     return not request.attached and not any(names_sbom(file.path) for file in seen[Tree].body.files)
 
 
-@collector("sboms", Sboms, version="1", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True, idle=_none_named)
+@collector("sboms", Sboms, version="2", needs=(Tree,), deadline=timedelta(minutes=2), isolated=True, idle=_none_named)
 def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
     """Read every SBOM of the subject. Raises `Refused` if there is no SBOM, or one larger than 64 MiB."""
     if _none_named(request, seen):

@@ -12,6 +12,7 @@ from arcops.late_pattern import late
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
+from tasks.model.sboms._generators import LOCK_FILE, by_properties
 from tasks.model.sboms._path_property import PATH_PROPERTY
 from tasks.model.sboms._schema import JSON_VERSIONS, cyclonedx, violations
 
@@ -103,17 +104,21 @@ def _component(entry: Table, document: Document, namer: _Namer, refs: list[str])
         refs.append(ref)
     name, group = text(entry, "name"), text(entry, "group")
     swid = text(table(entry, "swid"), "tagId")
+    purl = text(entry, "purl")
+    said = by_properties(entry, purl=purl, name=name)
     return Component(
         ref=ref or namer.ref(entry),
         name=f"{group}/{name}" if group and not _npm_scoped(name) else name,
-        kind=text(entry, "type"),
+        kind=LOCK_FILE if said.lock_file else text(entry, "type"),
         version=text(entry, "version"),
-        purl=text(entry, "purl"),
+        purl=purl,
         supplier=_supplier(entry),
         licences=tuple(licence for choice in tables(entry, "licenses") if (licence := _licence(choice))),
         digests=digests(digest(text(found, "alg"), text(found, "content")) for found in tables(entry, "hashes")),
         path=_path(entry, document, name),
         identifiers=unique((text(entry, "cpe"), swid, *texts(entry, "omniborId"), *texts(entry, "swhid"))),
+        source=said.source,
+        source_version=said.source_version,
     )
 
 

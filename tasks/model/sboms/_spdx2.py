@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
+from tasks.model.sboms._generators import LOCK_FILE, by_source_info, lock_files
 from tasks.model.sboms._schema import violations
 from tasks.model.sboms._spdx2_schema import VERSIONS, validator
 
@@ -37,8 +38,9 @@ def read_json(document: Document, content: Table, *, encoding: str = "json") -> 
     problems = violations(validator(version), content, len(document.data))
     problems.extend(_inconsistent(content))
     roots = _described(content)
+    locks = lock_files(content)
     everything = [
-        *(_package(entry) for entry in tables(content, "packages")),
+        *(_package(entry, locks) for entry in tables(content, "packages")),
         *(_file(entry) for entry in tables(content, "files")),
     ]
     root = next((component for component in everything if component.ref == next(iter(roots), "")), None)
@@ -73,14 +75,17 @@ def said(expression: str) -> str:
     return "" if expression in _UNSAID else expression
 
 
-def _package(entry: Table) -> Component:
+def _package(entry: Table, locks: frozenset[str]) -> Component:
     references = [(text(found, "referenceType"), text(found, "referenceLocator")) for found in tables(entry, "externalRefs")]
+    purl = next((locator for kind, locator in references if kind == "purl"), "")
+    by_generator = by_source_info(entry, purl=purl, name=text(entry, "name"), lock_files=locks)
+    purpose = text(entry, "primaryPackagePurpose").lower().replace("_", "-") or "package"
     return Component(
         ref=text(entry, "SPDXID"),
         name=text(entry, "name"),
-        kind=text(entry, "primaryPackagePurpose").lower().replace("_", "-") or "package",
+        kind=LOCK_FILE if by_generator.lock_file else purpose,
         version=said(text(entry, "versionInfo")),
-        purl=next((locator for kind, locator in references if kind == "purl"), ""),
+        purl=purl,
         supplier=agent(text(entry, "supplier")) or agent(text(entry, "originator")),
         licences=unique(said(text(entry, key)) for key in ("licenseDeclared", "licenseConcluded")),
         digests=digests(digest(text(found, "algorithm"), text(found, "checksumValue")) for found in tables(entry, "checksums")),
@@ -89,6 +94,8 @@ def _package(entry: Table) -> Component:
             for kind, locator in references
             if kind.rpartition("/")[2] in ("cpe22Type", "cpe23Type", "swid", "swh", "gitoid")
         ),
+        source=by_generator.source,
+        source_version=by_generator.source_version,
     )
 
 

@@ -17,12 +17,14 @@ from tasks.model.versions.semver import GO, PUB, SEMVER, TAG
 __all__ = ["LONGEST", "SCHEMES", "ZERO", "Scheme", "SortKey", "Unparsable", "compare", "scheme"]
 
 SCHEMES: dict[str, Scheme] = {
-    **dict.fromkeys(("Alpine", "Alpaquita", "BellSoft Hardened Containers", "Chainguard", "MinimOS", "Wolfi"), ALPINE),
-    **dict.fromkeys(("Debian", "Ubuntu"), DEBIAN),
+    **dict.fromkeys(
+        ("Alpine", "Alpaquita", "BellSoft Hardened Containers", "Chainguard", "CleanStart", "MinimOS", "Wolfi"), ALPINE
+    ),
+    **dict.fromkeys(("Debian", "Echo", "Ubuntu"), DEBIAN),
     **dict.fromkeys(
         ("AlmaLinux", "Azure Linux", "Mageia", "Photon OS", "Red Hat", "Rocky Linux", "SUSE", "openEuler", "openSUSE"), REDHAT
     ),
-    **dict.fromkeys(("Bitnami", "Hex", "Julia", "SwiftURL", "VSCode", "crates.io", "npm"), SEMVER),
+    **dict.fromkeys(("Bitnami", "Hex", "Julia", "Kubernetes", "SwiftURL", "VSCode", "crates.io", "npm"), SEMVER),
     **dict.fromkeys(("Bioconductor", "CRAN"), CRAN),
     **dict.fromkeys(("GHC", "Hackage"), HACKAGE),
     "GitHub Actions": TAG,
