@@ -174,6 +174,24 @@ def test_whose_licence_is_asked_is_by_policy() -> None:
     assert outcomes(sboms=with_root("ISC"), policy=root_only)["licence/allowed"] is Outcome.FAIL
 
 
+def about_the_image(*licences: str) -> Sboms:
+    root = Component(ref="i", name="serve", kind="container", licences=licences)
+    return Sboms(documents=(replace(SBOMS.documents[0], root=root, components=()),))
+
+
+def test_the_licence_of_what_serves_the_model_is_not_the_models() -> None:
+    assert outcomes(replace(CARD, licences=()), about_the_image("Apache-2.0")) == {"licence/stated": Outcome.FAIL}
+    assert outcomes(sboms=about_the_image()) == {}
+    for policy in (POLICY, replace(POLICY, component_licences=ComponentLicences.ROOT_ONLY)):
+        assert outcomes(sboms=about_the_image("AGPL-3.0-only"), policy=policy) == {"licence/components": Outcome.FAIL}
+
+
+@pytest.mark.parametrize("kind", ["lock-file", "operating-system"])
+def test_what_only_lists_packages_needs_no_licence(kind: str) -> None:
+    assert outcomes(sboms=with_component(kind=kind)) == {}
+    assert outcomes(sboms=with_component("AGPL-3.0-only", kind=kind)) == {"licence/components": Outcome.FAIL}
+
+
 def test_an_sbom_that_is_missing_or_unsound_is_unknown() -> None:
     assert outcomes(sboms=None) == {"licence/components": Outcome.UNKNOWN}
     unsound = Sboms(documents=(replace(SBOMS.documents[0], problems=("no type",)),))

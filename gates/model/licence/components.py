@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.evidence import Seen
 from arcops.finding import Cited, Finding, Rule
 from arcops.licence import UNSAID
 from arcops.seen.sboms import Component, Sboms, SbomSeen
@@ -19,7 +20,18 @@ COMPONENTS = Rule(
 )
 
 
-def components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited) -> Iterator[Finding]:
+def is_about(root: Component, seen: Seen) -> bool:
+    """Does *root* stand for the model? An SBOM may be about what comes with the model, such as the image that serves it: the
+    licence of that is not the model's, and is judged like a component's.
+    """
+    return (
+        root.name == seen.subject_name
+        or root.kind in ("machine-learning-model", "data")
+        or any(str(digest) in seen.subject_digests for digest in root.digests)
+    )
+
+
+def components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited, seen: Seen) -> Iterator[Finding]:
     if policy.component_licences is ComponentLicences.NONE:
         yield COMPONENTS.passes("The policy does not check licences in SBOMs.", cited)
         return
@@ -32,18 +44,15 @@ def components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited) -> Iter
             f"The SBOM {unsound[0]} breaks its own specification, so its licences cannot be trusted.", cited
         )
         return
-    if policy.component_licences is ComponentLicences.ROOT_ONLY:
-        yield COMPONENTS.passes("The policy checks only the licence of the SBOM's root.", cited)
-        return
-    count, known = sum(len(document.components) for document in sboms.documents), dict[str, str]()
+    asked = [(one, one.root) for one in sboms.documents if one.root and one.root.licences and not is_about(one.root, seen)]
+    passed = "The policy checks only the licence of the SBOM's root."
+    if policy.component_licences is not ComponentLicences.ROOT_ONLY:
+        asked += ((document, component) for document in sboms.documents for component in document.components)
+        passed = f"The licences of all {len(asked)} component(s) in {len(sboms.documents)} SBOM(s) are allowed."
+    known = dict[str, str]()
     yield from listed(
-        (
-            finding
-            for document in sboms.documents
-            for component in document.components
-            for finding in _component(document, component, policy, known, cited)
-        ),
-        COMPONENTS.passes(f"The licences of all {count} component(s) in {len(sboms.documents)} SBOM(s) are allowed.", cited),
+        (finding for document, component in asked for finding in _component(document, component, policy, known, cited)),
+        COMPONENTS.passes(passed, cited),
         rest="{count} more findings about component licences are not listed.",
         most=_MOST,
     )
@@ -54,8 +63,9 @@ def _component(
 ) -> Iterator[Finding]:
     about = component.purl or f"{component.name}@{component.version}".rstrip("@")
     said = [text for text in component.licences if text.strip().upper() != UNSAID]
-    # A file of the subject that states no licence is under the licence of the whole.
-    if not said and component.kind != "file":
+    # A file of the subject that states no licence is under the licence of the whole; the packages of an operating system and of
+    # a lock file state their own.
+    if not said and component.kind not in ("file", "lock-file", "operating-system"):
         say = COMPONENTS.fails if policy.components_without_licence is Breach.FAIL else COMPONENTS.warns
         yield say(f"Component {about} in {document.path} states no licence.", cited, about=about)
     for text in said:

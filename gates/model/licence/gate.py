@@ -26,7 +26,7 @@ from arcops.licence import UNSAID, family, named, parse_licence
 from arcops.seen.card import Card, CardSeen, LicenceSeen, LicenceSource
 from arcops.seen.sboms import Sboms
 from arcops.subjects.model import Model
-from gates.model.licence.components import COMPONENTS, components
+from gates.model.licence.components import COMPONENTS, components, is_about
 from gates.model.licence.policy import Breach, ComponentLicences, LicencePolicy, refusal
 
 STATED = Rule(
@@ -81,10 +81,10 @@ def licence(seen: Seen, policy: LicencePolicy) -> Iterator[Finding]:
     sboms = seen.get(Sboms) if policy.component_licences is not ComponentLicences.NONE else None
     statements = list(_stated_by_card(card.body, card))
     if sboms is not None:
-        statements.extend(_stated_by_sboms(sboms.body, sboms))
+        statements.extend(_stated_by_sboms(sboms.body, sboms, seen))
     yield from _stated(statements, card)
     yield from _allowed(card.body, statements, policy, card)
-    yield from components(sboms.body if sboms else None, policy, sboms or card)
+    yield from components(sboms.body if sboms else None, policy, sboms or card, seen)
     yield from _agreeing(statements, policy, card)
     yield from _card_facts(card.body, policy, card)
     yield from _sound(card.body, card)
@@ -96,9 +96,9 @@ def _stated_by_card(card: Card, cited: Cited) -> Iterator[_Statement]:
             yield _statement(licence.path, licence.expression, cited, file=licence.source is LicenceSource.FILE)
 
 
-def _stated_by_sboms(sboms: Sboms, cited: Cited) -> Iterator[_Statement]:
+def _stated_by_sboms(sboms: Sboms, cited: Cited, seen: Seen) -> Iterator[_Statement]:
     for document in sboms.documents:
-        if document.root is not None and not document.problems:
+        if document.root is not None and not document.problems and is_about(document.root, seen):
             said = [text for text in document.root.licences if text.strip().upper() != UNSAID]
             if said:
                 text = said[0] if len(said) == 1 else " AND ".join(f"({part})" for part in said)
