@@ -187,6 +187,7 @@ class TestNames:
             ("PyPI", "My_Thing", "pkg:pypi/my.thing@1.0.0"),
             ("Julia", "HTTP", "pkg:julia/http@1.0.0?uuid=1"),
             ("SwiftURL", "https://github.com/Apple/Swift-NIO.git", "pkg:swift/github.com/apple/swift-nio@1.0.0"),
+            ("NuGet", "Some.Thing", "pkg:nuget/Some.Thing%401.0.0"),
             ("VSCode", "Publisher.Name", "pkg:vscode-extension/publisher/name@1.0.0"),
         ],
     )
@@ -194,7 +195,7 @@ class TestNames:
         go = [about("Go", "x.example/other", "9")] if ecosystem == "Kubernetes" else []
         if go:
             asked(tmp_path, go, purl="pkg:golang/x.example/nothing@1.0.0")
-        found = asked(tmp_path, [about(ecosystem, name, "2.0.0")], purl=purl)
+        found = asked(tmp_path, [about(ecosystem, name, "2.0.0")], purl=purl, version="1.0.0")
         assert (answers(found), found.compared) == (YES, 1)
 
     @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ class TestNames:
         [
             "pkg:maven/commons-io@1", "pkg:composer/monolog@1", "pkg:npm/angular/core@1", "pkg:pypi/team/thing@1",
             "pkg:cargo/team/thing@1", "pkg:githubactions/checkout@4", "pkg:swift/swift-nio@2", "pkg:deb/debian/Foo_1.dsc@1",
-            "pkg:rpm/rocky/a%20b@1", "pkg:nuget/team/thing@1",
+            "pkg:rpm/rocky/a%20b@1", "pkg:nuget/team/thing@1", "pkg:nuget/Thing%401.0", "pkg:pypi/a%20b@1", "pkg:npm/a%3Db@1",
         ],
     )  # fmt: skip
     def test_a_name_that_cannot_be_is_refused(self, purl: str) -> None:

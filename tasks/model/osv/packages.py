@@ -31,6 +31,9 @@ _SPACES = {  # registries whose names have a namespace: whether it must be there
     "swift": (True, late(r"[^/]+/.+")),
     "vscode-extension": (True, late(r"[^/]+")),
 }
+_SEGMENT = late(r"[A-Za-z0-9_.~!*'()+-]+")
+"""A name in any registry, or a part of one between slashes; npm's old names have the most characters."""
+
 _JOINED = {"maven": ":", "vscode-extension": "."}
 _NAMES = {
     "apk": late(r"[A-Za-z0-9_.][A-Za-z0-9_.+:-]*"),
@@ -93,6 +96,9 @@ def package_of(component: Component) -> Package:
     except ValueError as error:
         raise Refused("has a package URL that does not follow the specification") from error
     namespace, name, stated = url.namespace or "", url.name, url.version or ""
+    if not stated and listed and name.endswith(f"@{listed}"):  # Microsoft's sbom-tool encodes the @ before the version
+        name, stated = name.removesuffix(f"@{listed}"), listed
+        url = url._replace(name=name, version=listed)
     ecosystem = ecosystem_of(url.type, namespace)
     if not ecosystem:
         raise Refused(
@@ -202,8 +208,9 @@ def _plain(ecosystem: str, version: str) -> str:
 
 def _full_name(kind: str, namespace: str, name: str) -> str:
     needed, pattern = _SPACES.get(kind, (False, None))
-    if (needed and not namespace) or (namespace and (pattern is None or not pattern.fullmatch(namespace))):
-        full = f"{namespace}/{name}" if namespace else name
+    full = f"{namespace}/{name}" if namespace else name
+    possible = all(_SEGMENT.fullmatch(part) for part in full.removeprefix("@").split("/"))
+    if not possible or (needed and not namespace) or (namespace and (pattern is None or not pattern.fullmatch(namespace))):
         raise Refused(f"has the name {full!r}, which no {REGISTRIES[kind]} package can have")
     return f"{namespace}{_JOINED.get(kind, '/')}{name}" if namespace else name
 
