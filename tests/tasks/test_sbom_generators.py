@@ -1,6 +1,7 @@
 """SBOMs in the shapes that generators give them: the source package, lock files and operating systems are understood.
 
-The shapes are those of Trivy 0.76.0 and Syft 1.18.1; `make test-deep` runs both for real.
+The shapes are those of Trivy 0.76.0 and Syft 1.18.1, which `make test-deep` runs for real, of Microsoft's sbom-tool 2 and of
+cargo-cyclonedx 0.5, which it does not.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gates.model.sbom.elements import Demand, ElementLevel
 from gates.model.sbom.examples import DOCUMENT
 from gates.model.sbom.gate import SbomPolicy
 from gates.model.sbom.others import Other
+from tasks.model.osv.packages import package_of
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._reading import read
 from tests.gates.test_sbom import outcomes
@@ -158,6 +160,40 @@ def test_a_lock_file_in_spdx() -> None:
 @pytest.mark.parametrize("spelling", ["OPERATING-SYSTEM", "OPERATING_SYSTEM"])
 def test_both_spellings_of_an_operating_system_are_valid(spelling: str) -> None:
     assert own(spdx(primaryPackagePurpose=spelling)).kind == "operating-system"
+
+
+@pytest.mark.requirement("ARC-A3/spdx-is-read")
+def test_sbom_tool_encodes_the_version_into_the_name() -> None:
+    """Microsoft's sbom-tool: SPDX 2.2, ``%40`` before the version, one root with its supplier, and all files by hash."""
+    document = spdx2("2.2")
+    document["creationInfo"]["creators"] = ["Organization: Acme", "Tool: Microsoft.SBOMTool-2.2.9"]
+    more = {"licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION"}
+    reference = {
+        "referenceCategory": "PACKAGE-MANAGER",
+        "referenceType": "purl",
+        "referenceLocator": "pkg:nuget/Some.Thing%401.2.3",
+    }
+    package = {"SPDXID": "SPDXRef-Own", "name": "Some.Thing", "versionInfo": "1.2.3", "supplier": "NOASSERTION", **more}
+    document["packages"].append(
+        {**package, "downloadLocation": "NOASSERTION", "filesAnalyzed": False, "externalRefs": [reference]}
+    )
+    asked = package_of(own(document)).asked
+    assert [(one.ecosystem, one.key, one.version) for one in asked] == [("NuGet", "some.thing", "1.2.3")]
+
+
+def test_cargo_cyclonedx_puts_targets_into_the_root() -> None:
+    """cargo-cyclonedx: the targets are components of the root, with a package URL of a folder on the maker's machine."""
+    content = cyclonedx(
+        {"bom-ref": "registry+https://x.example#serde@1.0.1", "version": "1.0.1", "purl": "pkg:cargo/serde@1.0.1"}
+    )
+    here = "pkg:cargo/app@0.1.0?download_url=file:///home/me/app"
+    target = {"type": "application", "bom-ref": "t", "name": "app", "version": "0.1.0", "purl": f"{here}#src/main.rs"}
+    content["metadata"]["component"] |= {"type": "application", "name": "app", "version": "0.1.0", "purl": here}
+    content["metadata"]["component"]["components"] = [target]
+    content["metadata"]["tools"] = [{"vendor": "CycloneDX", "name": "cargo-cyclonedx", "version": "0.5.7"}]
+    found = seen(content)
+    assert {package_of(one).key for one in found.components} == {"app", "serde"}
+    assert Dependency(ref="root", on=("t",)) in found.dependencies
 
 
 PACKAGE = {"bom-ref": "p", "version": "1", "purl": "pkg:npm/c2@1"}
