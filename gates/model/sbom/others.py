@@ -44,7 +44,7 @@ def told_apart(
     documents: list[SbomSeen], others: tuple[Other, ...], own: set[str], name: str
 ) -> tuple[list[SbomSeen], list[tuple[SbomSeen, Other]]]:
     """The documents about the subject, which has the digests *own* and the *name*, and those about *others*. A document that is
-    about neither counts as one about the subject, where it is refused.
+    about neither counts as one about the subject, and is refused as such.
     """
     mine, theirs = [], []
     for document in documents:

@@ -89,7 +89,7 @@ def ecosystem_of(kind: str, namespace: str) -> str:
 
 
 def also_asked(ecosystem: str, name: str) -> str:
-    """Another ecosystem that has advisories about the package *name* of *ecosystem*; empty if there is none."""
+    """Another ecosystem that has advisories about the package *name* of *ecosystem*; empty if no other has."""
     other, pattern = _ALSO_ASKED.get(ecosystem, ("", None))
     return other if pattern is not None and pattern.match(name) else ""
 
