@@ -6,13 +6,17 @@ removed after a time, and a limit on its memory. A second process is the worker 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from uuid import UUID
 
 from starlette.routing import BaseRoute, Mount
 
@@ -32,7 +36,10 @@ from foundation.processes.starting import python
 
 PATH = "/prefect"
 POOL = "arcops"
+PUT = "deployments-are-put"
+"""The file in Prefect's folder by which the worker says that deployments and automations are there."""
 _CEILING = 2 * 1024**3
+_LOOK_SECONDS = 30.0
 _KEEP_SECONDS = 90 * 24 * 3600
 _MOST_SECRET = 4096
 _PURPOSE = Purpose(
@@ -40,6 +47,9 @@ _PURPOSE = Purpose(
     form="use one like http://127.0.0.1:4200/api",
     instead="the server that arcops runs here is on this machine",
 )
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +104,13 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
             environment={**environments.of_sealer(environment), **client_environment(where)},
             log=where.home / "worker.log",
             ceiling=sys.maxsize,  # a check of a large model needs its memory; its own limits apply
-            ready=lambda: True,
+            ready=(where.home / PUT).exists,
         )
+        (where.home / PUT).unlink(missing_ok=True)
         running.append(at_work.running())
         processes.append(at_work)
         probes["worker"] = lambda: at_work.said
+        running.append(_ending_silent_runs())
     pages = Proxied(f"http://127.0.0.1:{where.port}", _behind)
     running.append(pages.running())
 
@@ -111,6 +123,35 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
 
     routes: list[BaseRoute] = [Mount(PATH, app=pages)]
     return DoorPart(routes=routes, running=everything(), probes=probes, processes=processes)
+
+
+@contextlib.asynccontextmanager
+async def _ending_silent_runs() -> AsyncIterator[None]:
+    """Look for runs that lost their worker and their process, for as long as the block runs."""
+    looking = asyncio.ensure_future(_look_for_silent_runs())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await looking
+
+
+async def _look_for_silent_runs() -> None:
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            lost = await asyncio.to_thread(_end_silent_runs)
+        except Exception as error:  # Prefect may not answer now; the next look is soon
+            _log.warning("could not look for lost runs of Prefect: %s: %s", type(error).__name__, error)
+        else:
+            for run in lost:
+                _log.error("the run %s of Prefect sent no heartbeat, so it is ended as lost", run)
+
+
+def _end_silent_runs() -> tuple[UUID, ...]:
+    ended: tuple[UUID, ...] = asyncio.run(import_module("flows.prefect.lost").end_silent())
+    return ended
 
 
 def _lasting(module: str, *arguments: str) -> list[str]:

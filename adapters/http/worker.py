@@ -1,7 +1,9 @@
 """Prefect's worker on this machine: create our deployments and automations in Prefect, then work on them.
 
-It starts as a child of the server (`adapters.http.prefect`). Everything that it creates may be created again, so a restart
-changes nothing. The work pool says how a run starts: isolated, as every process of ours. So a folder with a package of its own
+It starts as a child of the server (`adapters.http.prefect`). It creates only what is missing and corrects only what we changed,
+so a restart undoes nothing that an operator switched.
+
+The work pool says how a run starts: isolated, as every process of ours. So a folder with a package of its own
 named ``flows`` cannot run in place of ours.
 """
 
@@ -16,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from adapters.http.prefect import POOL, answers
+from adapters.http.prefect import POOL, PUT, answers
 from foundation.processes import environments
 from foundation.processes.starting import become, empty_folder, python, run
 
@@ -30,12 +32,17 @@ def main() -> None:
         pool = _Pool(folder)
         if not pool.update():
             pool.create()
-        put = Path(folder) / "prefect.yaml"
-        put.write_text(import_module("flows.prefect.deployments").completed(prefect_file().read_text()))
-        _prefect(folder, "deploy", "--all", "--prefect-file", str(put))
+        put = import_module("flows.prefect.put")
+        plan = asyncio.run(put.compare(import_module("flows.prefect.deployments").completed(prefect_file().read_text())))
+        asyncio.run(put.correct(plan.changed))
+        if plan.missing:
+            entries = Path(folder) / "prefect.yaml"
+            entries.write_text(plan.missing)
+            _prefect(folder, "deploy", "--all", "--prefect-file", str(entries))
     automations = import_module("flows.prefect.automations")
     asyncio.run(automations.apply())
     print("arcops: deployments and automations are created", flush=True)
+    (Path(os.environ["PREFECT_HOME"]) / PUT).touch()
     command = python("prefect", "--no-prompt", "worker", "start", "--pool", POOL, "--type", "process")
     become(command, environment=environments.of_sealer(os.environ), folder="/")
 

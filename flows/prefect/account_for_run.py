@@ -32,11 +32,10 @@ from flows.prefect.api import (
 )
 from flows.prefect.deployed import look_up
 from flows.prefect.flow import here, keep, refused
+from flows.prefect.lost import TAG, end_silent
 from flows.prefect.shown import as_state, show
 from flows.subjects.evaluation import Evaluation, evaluation
 
-TAG = "arcops"
-"""Tags of the deployments of evaluations (``prefect.yaml``), and of their runs."""
 _LOOK_BACK, _MOST = timedelta(days=7), 200
 
 
@@ -44,11 +43,13 @@ _LOOK_BACK, _MOST = timedelta(days=7), 200
 async def account_for_run(flow_run_id: UUID | None = None, after_minutes: int = 10) -> State[None]:
     """Seal a RED artifact for the run *flow_run_id*, or for every run of the last week that left none.
 
-    Runs that ended less than *after_minutes* ago are left to the automations.
+    Runs that fell silent are ended first. Runs that ended less than *after_minutes* ago are left to the automations.
     """
     if flow_run_id is not None:
         return Completed(name="Accounted", message=await _account(flow_run_id))
-    said = [await _account(one) for one in await _missed(timedelta(minutes=after_minutes))]
+    lost = await end_silent()
+    missed = await _missed(timedelta(minutes=after_minutes))
+    said = [await _account(one) for one in dict.fromkeys((*lost, *missed))]
     return Completed(name="Accounted", message="; ".join(said)[:1000] or "every run left its artifact")
 
 

@@ -18,7 +18,7 @@ from httpx import HTTPError
 from prefect import Flow, State, flow, get_client, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.actions import ArtifactCreate, DeploymentUpdate
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -32,9 +32,18 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
-from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture, RunDeployment, emit_event
+from prefect.events import (
+    AutomationCore,
+    ChangeFlowRunState,
+    DeploymentEventTrigger,
+    EventTrigger,
+    Posture,
+    RunDeployment,
+    emit_event,
+)
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.states import Cancelling, Completed, Failed, Scheduled
+from prefect.states import Cancelling, Completed, Crashed, Failed, Scheduled
+from prefect.utilities.callables import parameter_schema
 
 from foundation.telemetry.logs import take_over
 
@@ -50,6 +59,9 @@ __all__ = [
     "Cancelling",
     "ChangeFlowRunState",
     "Completed",
+    "Crashed",
+    "DeploymentEventTrigger",
+    "DeploymentUpdate",
     "EventTrigger",
     "Failed",
     "Flow",
@@ -73,5 +85,6 @@ __all__ = [
     "emit_event",
     "flow",
     "get_client",
+    "parameter_schema",
     "task",
 ]

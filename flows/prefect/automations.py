@@ -1,12 +1,13 @@
 """The automations that keep Prefect's view true: no run stays RUNNING for ever, and none ends without an artifact.
 
-``python -m flows.prefect.automations`` creates them, and corrects those that exist.
+``python -m flows.prefect.automations`` creates them, and corrects those that differ.
 """
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from arcops.errors import Refused
@@ -114,17 +115,25 @@ async def apply(*, silence: timedelta = SILENCE) -> None:
         except ObjectNotFound as error:
             raise Refused("there is no deployment account-for-run yet; run 'prefect deploy --all' first") from error
         for automation in automations(deployment.id, silence=silence):
-            await _put(client, automation)
+            await put_automation(client, automation)
 
 
-async def _put(client: PrefectClient, automation: AutomationCore) -> None:
+async def put_automation(client: PrefectClient, automation: AutomationCore) -> None:
+    """An automation that is right stays untouched: an update makes Prefect forget the runs that it waits for. Whether it is
+    switched on is the operator's to say.
+    """
     there = await client.read_automations_by_name(automation.name)
-    if there:
-        await client.update_automation(there[0].id, automation)
-    else:
+    if not there:
         await client.create_automation(automation)
+    elif _said(there[0]) != _said(automation):
+        await client.update_automation(there[0].id, automation.model_copy(update={"enabled": there[0].enabled}))
     for twin in there[1:]:
         await client.delete_automation(twin.id)
+
+
+def _said(automation: AutomationCore) -> dict[str, Any]:
+    """What an automation does, without what Prefect's server adds to it."""
+    return automation.model_dump(mode="json", include={"name", "description", "trigger", "actions"})
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from arcops.errors import Refused
+from arcops.errors import Refused, Unavailable
 from flows.prefect.api import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     ArtifactFilterType,
     Cancelling,
     FlowRun,
+    ObjectNotFound,
     PrefectClient,
     Scheduled,
 )
@@ -47,10 +48,16 @@ class Run:
 async def start(deployment: str, parameters: Mapping[str, object], *, key: str = "") -> Run:
     """Begin a run of *deployment* (``flow/name``). A second start with the same *key* gives the first one's run.
 
-    Raises `Refused` if there is no such deployment or the parameters do not fit, `Unavailable` if Prefect's API is down.
+    Raises `Refused` if the parameters do not fit, `Unavailable` if there is no such deployment yet or Prefect's API is down.
     """
     async with asked(f"the deployment {deployment!r}") as client:
-        found = await client.read_deployment_by_name(deployment)
+        try:
+            found = await client.read_deployment_by_name(deployment)
+        except ObjectNotFound as error:
+            raise Unavailable(
+                f"Prefect has no deployment {deployment!r} yet; wait until /readyz of the server says that it is ready, or"
+                " create it with 'prefect deploy --all'"
+            ) from error
         begun = await client.create_flow_run_from_deployment(
             found.id,
             parameters=dict(parameters),

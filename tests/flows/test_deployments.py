@@ -177,6 +177,30 @@ def test_a_run_that_loses_worker_and_process_leaves_a_red_artifact(here: Site, e
     assert all(run in missing.reason for missing in report.missing)
 
 
+@ON_SQLITE
+def test_a_silent_run_is_ended_without_the_automations(here: Site, endless: Path) -> None:
+    """What the automations remember may be lost, too: their patience here is longer than this test."""
+    from flows.prefect.lost import end_silent
+
+    run = here.begin("supply-chain/supply-chain", target=str(endless), policy="bench")
+    until(lambda: here.state(run) == "Running", "the run begins", log=here.log)
+
+    def ended(seconds: int) -> bool:
+        with reaching(here.api):
+            return run in map(str, asyncio.run(end_silent(silence=timedelta(seconds=seconds))))
+
+    assert not ended(60), "it is alive"
+    before = len(here.kept("endless"))
+    here.kill_worker()
+    try:
+        until(lambda: ended(IMPATIENT), "the run is found", log=here.log)
+        assert here.state(run) == "Crashed"
+    finally:
+        here.start_worker()
+    until(lambda: len(here.kept("endless")) > before, "its artifact", log=here.log)
+    assert here.report(here.kept("endless")[0]).verdict is Verdict.RED
+
+
 def test_a_run_that_was_refused_a_slot_leaves_a_red_artifact(here: Site, endless: Path) -> None:
     deployment = here.ask("/deployments/name/gpu-validation/gpu-validation")
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from arcops.errors import Refused
 from arcops.seen.sboms import Component, SbomSeen
@@ -37,7 +36,7 @@ def _digests(root: Component) -> Iterator[str]:
     """The digests of *root*: generators write that of an image as its version, too."""
     yield from (str(digest) for digest in root.digests)
     yield root.version
-    yield unquote(root.purl.partition("?")[0].rpartition("@")[2])
+    yield root.purl.partition("?")[0].rpartition("@")[2].lower().replace("%3a", ":")
 
 
 def told_apart(
