@@ -21,7 +21,7 @@ from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.metrics import Metrics
 from adapters.http.opening import UserOpening, opening
-from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
+from adapters.http.quotas import ALONE, Quotas, Shares, connections_per_address, read_quotas
 from adapters.http.serve import listen, reserved_port, serve
 from adapters.http.stored import StoreWatch
 from arcops.extras import refuse_without
@@ -156,7 +156,7 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     _log.info("%s at %s", what, bound.url)
     if way_in is not None:
         _say_how_to_open(way_in)
-    serve(app, bound, listening)
+    serve(app, bound, listening, per_address=connections_per_address(os.environ))
 
 
 def _say_how_to_open(way_in: UserOpening) -> None:

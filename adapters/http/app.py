@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from adapters.http.at_work import AtWork
 from adapters.http.bound import Bound
 from adapters.http.checked import CheckedRequests
 from adapters.http.health import Health, Probe
@@ -59,7 +60,7 @@ def front(parts: Sequence[DoorPart], bound: Bound, metrics: Metrics | None = Non
         metrics.serve(routes)
     app = Starlette(routes=routes, lifespan=lifespan)
     checked = CheckedRequests(app=app, hosts=bound.hosts, origins=bound.origins, secure=bound.url.startswith("https://"))
-    return Watched(app=checked, tell=metrics.requested if metrics is not None else _unheard)
+    return Watched(app=AtWork(app=checked), tell=metrics.requested if metrics is not None else _unheard)
 
 
 def _unheard(path: str, status: int) -> None:

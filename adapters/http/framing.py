@@ -53,6 +53,11 @@ class Framing:
         """Has a head begun that has not ended?"""
         return self._at is _At.HEAD and bool(self._held)
 
+    @property
+    def in_a_body(self) -> bool:
+        """Has a body begun that has not ended?"""
+        return self._at is not _At.HEAD
+
     def feed(self, data: bytes) -> None:
         """Read more bytes. Raises `Ambiguous`; after that the connection cannot be used."""
         at = 0

@@ -1,6 +1,10 @@
-"""uvicorn's HTTP with our checks before it: unambiguous framing, heads that arrive in time, a limit for each address.
+"""uvicorn's HTTP with our checks before it: unambiguous framing, requests that arrive in time, and limits of connections.
 
 A subclass, because uvicorn takes one (``http=``) and has no other place that sees the bytes before h11 reads them.
+
+A *silent* connection has sent no whole request for some seconds, and is closed. An *idle* one, between requests or with an open
+answer, is kept. If there are too many of both, the one that has been silent or idle longest makes room for the next, so that no
+number of connections keeps another caller out.
 """
 
 from __future__ import annotations
@@ -14,15 +18,22 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from adapters.http.framing import Ambiguous, Framing
 
-HEAD_SECONDS = 20.0
-"""How long a request's line and headers may take to arrive."""
+SILENT_SECONDS = 10.0
+"""How long a request's line and headers may take to arrive, and how long its body may pause."""
 MOST_PER_ADDRESS = 200
 """Connections of one address, if addresses tell callers apart."""
+MOST_CONNECTIONS = 20_000
 
 
-def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_SECONDS) -> type[asyncio.Protocol]:
-    """The protocol for uvicorn. *most_per_address* is the most connections of one address; ``None`` is no limit."""
+def protocol(
+    *, most_per_address: int | None = None, silent_seconds: float = SILENT_SECONDS, most: int = MOST_CONNECTIONS
+) -> type[asyncio.Protocol]:
+    """The protocol for uvicorn. *most_per_address* is the most connections of one address (``None`` is no limit), *most* that
+    of all addresses together.
+    """
     addresses: Counter[str] = Counter()
+    waiting: dict[Strict, None] = {}  # silent and idle connections; the one that has waited longest comes first
+    connected: set[Strict] = set()
 
     class Strict(H11Protocol):
         def __init__(self, *words: Any, **more: Any) -> None:
@@ -36,10 +47,14 @@ def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_
             super().connection_made(transport)
             self._address = self.client[0] if self.client else ""
             addresses[self._address] += 1
+            connected.add(self)
             if most_per_address is not None and addresses[self._address] > most_per_address:
                 transport.abort()
-            else:
-                self._in_time()
+                return
+            if len(connected) > most and waiting:
+                next(iter(waiting))._make_room()
+            waiting[self] = None
+            self._in_time()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._gone()
@@ -51,24 +66,39 @@ def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_
 
         def _gone(self) -> None:
             self._forget_hurry()
+            waiting.pop(self, None)
+            if self not in connected:
+                return
+            connected.discard(self)
             addresses[self._address] -= 1
             if addresses[self._address] <= 0:
                 del addresses[self._address]
 
         def data_received(self, data: bytes) -> None:
+            whole = self._framing.ended
             try:
                 self._framing.feed(data)
             except Ambiguous as error:
                 self._refuse(str(error))
                 return
-            if not self._framing.in_a_head:
+            if self._framing.in_a_body:
+                self._forget_hurry()  # each part of a body has its own time
+                self._in_time()
+            elif not self._framing.in_a_head:
                 self._forget_hurry()
             elif self._hurry is None:
                 self._in_time()
+            if self._framing.ended > whole:
+                waiting.pop(self, None)
             super().data_received(data)
 
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self in connected and self.cycle.response_complete and not self.transport.is_closing():
+                waiting[self] = None
+
         def _in_time(self) -> None:
-            self._hurry = self.loop.call_later(head_seconds, self._too_slow)
+            self._hurry = self.loop.call_later(silent_seconds, self._too_slow)
 
         def _forget_hurry(self) -> None:
             if self._hurry is not None:
@@ -79,6 +109,10 @@ def protocol(*, most_per_address: int | None = None, head_seconds: float = HEAD_
             self._hurry = None
             if not self.transport.is_closing():
                 self.transport.close()
+
+        def _make_room(self) -> None:
+            waiting.pop(self, None)
+            self.transport.abort()
 
         def _refuse(self, why: str) -> None:
             """Answer 400 if no answer has begun, and close: the bytes after these cannot be assigned to a request."""

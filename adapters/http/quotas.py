@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, replace
 from arcops.errors import Refused, Unavailable
 
 PREFIX = "ARCOPS_QUOTA_"
+CONNECTIONS = "ARCOPS_CONNECTIONS_PER_ADDRESS"
 RETRY_SECONDS = 5
 _MOST = 10_000
 
@@ -37,6 +38,18 @@ ALONE = Quotas(requests=1000, sessions=10_000, calls=512, tasks=1000)
 """The limits if only one user is served: as much as there is."""
 
 
+def connections_per_address(environment: Mapping[str, str]) -> int | None:
+    """``ARCOPS_CONNECTIONS_PER_ADDRESS``, or ``None`` if it is not set. Raises `Refused` like `read_quotas`."""
+    return _whole(environment, CONNECTIONS)
+
+
+def _whole(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name, "")
+    if text and (not re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) or int(text) > _MOST):
+        raise Refused(f"{name} is {text[:50]!r}; use a whole number from 1 to {_MOST}")
+    return int(text) if text else None
+
+
 def read_quotas(environment: Mapping[str, str], otherwise: Quotas) -> Quotas:
     """*otherwise*, changed by ``ARCOPS_QUOTA_REQUESTS``, ``_SESSIONS``, ``_CALLS`` and ``_TASKS`` if these are set.
 
@@ -44,12 +57,8 @@ def read_quotas(environment: Mapping[str, str], otherwise: Quotas) -> Quotas:
     """
     given: dict[str, int] = {}
     for one in fields(Quotas):
-        name = PREFIX + one.name.upper()
-        text = environment.get(name, "")
-        if text and (not re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) or int(text) > _MOST):
-            raise Refused(f"{name} is {text[:50]!r}; use a whole number from 1 to {_MOST}")
-        if text:
-            given[one.name] = int(text)
+        if value := _whole(environment, PREFIX + one.name.upper()):
+            given[one.name] = value
     return replace(otherwise, **given)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import sys
+from asyncio import constants
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -13,18 +15,21 @@ from starlette.types import ASGIApp
 
 from adapters.http.bound import Bound
 from adapters.http.framing import MOST_HEAD
-from adapters.http.protocol import MOST_PER_ADDRESS, protocol
+from adapters.http.protocol import MOST_CONNECTIONS, MOST_PER_ADDRESS, SILENT_SECONDS, protocol
 from arcops.errors import Unavailable
 from foundation.settings import is_loopback
 
 _GRACE_SECONDS = 30
-_MOST_AT_ONCE = 1000
+_KEEP_ALIVE_SECONDS = 75
+_OTHER_FILES = 256
+"""How many open files are left for everything but connections."""
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens at *host*; port 0 takes a free one. Raises `Unavailable` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small answers at once (TCP_NODELAY) only on sockets that name their protocol, and accepted ones inherit it.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
@@ -50,23 +55,38 @@ def reserved_port() -> Iterator[int]:
         yield port
 
 
-def serve(app: ASGIApp, bound: Bound, listening: socket.socket) -> None:
-    """Serve until a signal ends it. Work in progress then has half a minute to seal what it has."""
-    local = is_loopback(bound.host)
+def serve(app: ASGIApp, bound: Bound, listening: socket.socket, *, per_address: int | None = None) -> None:
+    """Serve until a signal ends it. Work in progress then has half a minute to seal what it has.
+
+    *per_address* is the most connections of one address. Without it there is a limit only if addresses tell callers apart.
+    """
+    if per_address is None and not is_loopback(bound.host) and not bound.behind_proxy:
+        per_address = MOST_PER_ADDRESS
+    vars(constants).update(SSL_HANDSHAKE_TIMEOUT=SILENT_SECONDS)  # uvicorn has no option for it
     config = uvicorn.Config(
         app,
-        http=protocol(most_per_address=None if local or bound.behind_proxy else MOST_PER_ADDRESS),
+        http=protocol(most_per_address=per_address, most=min(MOST_CONNECTIONS, _files() - _OTHER_FILES)),
         ws="websockets-sansio" if find_spec("websockets") else "none",  # only Prefect's pages use them
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=15,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        limit_concurrency=_MOST_AT_ONCE,
         h11_max_incomplete_event_size=MOST_HEAD,
         ssl_certfile=str(bound.certificate) if bound.certificate else None,
         ssl_keyfile=str(bound.key) if bound.key else None,
     )
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _files() -> int:
+    """How many files this process may have open, after it asked for as many as it may ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + _OTHER_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return wanted if soft == resource.RLIM_INFINITY else soft

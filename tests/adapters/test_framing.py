@@ -157,7 +157,7 @@ def test_one_that_is_pipelined_is_served_after_the_first(served: tuple[int, Echo
 
 
 def test_a_head_that_does_not_come_in_time_is_not_waited_for() -> None:
-    with loopback(Echo(), protocol(head_seconds=0.05)) as port:
+    with loopback(Echo(), protocol(silent_seconds=0.05)) as port:
         assert exchanged(port) == b"", "nothing at all"
         assert exchanged(port, b"GET / HTTP/1.1\r\nHost:") == b""
 
