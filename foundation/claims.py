@@ -20,8 +20,14 @@ ACCESS = "at+jwt"
 MOST_SUBJECT = 255
 _MOST_TOKEN = 16 * 1024
 _FAR = 1e15
-_HEADER = frozenset(("alg", "kid", "typ", "x5t", "x5t#S256", "x5c"))
-"""Header parameters that a token may have. All others name a key, nest a token, or change what is signed."""
+_NOT_HERE = frozenset(
+    (
+        "jku", "jwk", "x5u", "crit", "b64", "cty", "zip", "enc", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c", "iss", "sub",
+        "aud", "url", "nonce", "ppt", "svt", "trust_chain",
+    )
+)  # fmt: skip
+"""Registered header parameters (IANA, "JSON Web Signature and Encryption Header Parameters") that a token must not have here:
+they name a key, nest a token, or change what is signed. One that is not registered is ignored (RFC 7515, section 4)."""
 _NOT_ACCESS = {
     "nonce": "an ID token",
     "at_hash": "an ID token",
@@ -67,8 +73,8 @@ def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     if len(pieces) != 3 or not all(pieces):
         raise NotAccepted("this is not a signed token")
     header, claims = _object(pieces[0], "header"), _object(pieces[1], "claims")
-    if unknown := sorted(set(header) - _HEADER):
-        raise NotAccepted(f"the token's header has the parameter {unknown[0][:50]!r}, which is not allowed here")
+    if refused := sorted(_NOT_HERE & set(header)):
+        raise NotAccepted(f"the token's header has the parameter {refused[0]!r}, which is not allowed here")
     said = header.get("typ")
     if not isinstance(said, str) or media_type(said) != kind:
         shown = repr(said[:50]) if isinstance(said, str) else "missing"

@@ -10,7 +10,7 @@ import base64
 from typing import Any
 
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet
 
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.tier import Tier
@@ -77,7 +77,9 @@ def keys_of(issuer: str, text: bytes, tier: Tier) -> str:
 
 
 def key_set(text: bytes) -> KeySet:
-    """The public keys in *text* that may sign. Raises `Unavailable` if it has no such key, or two with one id."""
+    """The public keys in *text* that may sign. Keys that cannot be used here are ignored (RFC 7517, section 5): of an unknown
+    type or curve, or too short. Raises `Unavailable` if no key is left, or two have one id.
+    """
     keys = read_object(text).get("keys")
     listed = [one for one in keys if isinstance(one, dict) and _signs(one)] if isinstance(keys, list) else []
     if not listed:
@@ -87,12 +89,27 @@ def key_set(text: bytes) -> KeySet:
     names = [(one.get("kid"), one.get("kty")) for one in listed]
     if len(set(map(str, names))) != len(names):
         raise Unavailable("the issuer's key set has two keys with one id, so no token can be checked")
+    usable, why = [], ""
+    for one in listed:
+        try:
+            usable.append(_imported(one))
+        except Unavailable as error:
+            why = why or str(error)
+    if not usable:
+        raise Unavailable(why)
+    return KeySet(usable)
+
+
+def _imported(key: dict[str, Any]) -> Key:
+    """One key of the set. Raises `Unavailable`."""
     try:
-        if any(one["kty"] == "RSA" and _bits(one) < _LEAST_RSA_BITS for one in listed):
+        if key["kty"] == "RSA" and _bits(key) < _LEAST_RSA_BITS:
             raise Unavailable(
                 f"the issuer's key set has an RSA key of less than {_LEAST_RSA_BITS} bits, so no token can be checked"
             )
-        return KeySet.import_key_set({"keys": listed})
+        if key["kty"] == "OKP":  # its curve says all, and "EdDSA" and "Ed25519" are two names of one algorithm (RFC 9864)
+            key = {name: value for name, value in key.items() if name != "alg"}
+        return KeySet.import_key_set({"keys": [key]}).keys[0]
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise Unavailable(f"the issuer's key set cannot be read, so no token can be checked: {type(error).__name__}") from error
 

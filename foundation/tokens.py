@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, InvalidKeyIdError, JoseError, UnsupportedAlgorithmError
+from joserfc.errors import (
+    BadSignatureError,
+    ExpiredTokenError,
+    InvalidKeyCurveError,
+    InvalidKeyIdError,
+    InvalidKeyTypeError,
+    JoseError,
+    UnsupportedAlgorithmError,
+    UnsupportedKeyAlgorithmError,
+)
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
@@ -133,13 +142,22 @@ class Tokens:
     def _claims(self, token: str) -> dict[str, Any]:
         for fresh in (False, True):
             try:
-                return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=_Algorithms(algorithms=ALGORITHMS)).claims)
+                return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=_ANY_HEADER).claims)
             except InvalidKeyIdError as error:
                 # The issuer may have new keys; ask for them again, but at most once in half a minute.
                 if fresh or self.now() - self._read_at < _ASK_AGAIN_SECONDS:
                     raise NotAccepted("the token is not signed by a key of the issuer") from error
+            except BadSignatureError as error:
+                raise NotAccepted("the token's signature is not by the issuer's key of this name") from error
+            except (
+                UnsupportedAlgorithmError,
+                UnsupportedKeyAlgorithmError,
+                InvalidKeyTypeError,
+                InvalidKeyCurveError,
+            ) as error:
+                raise NotAccepted("the token's algorithm is not allowed here, or is not that of the issuer's key") from error
             except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
-                raise NotAccepted("the token's signature is not the issuer's, or this is not a token") from error
+                raise NotAccepted(f"the token cannot be read ({type(error).__name__}); get a new one") from error
         raise AssertionError("the second try returns or raises")
 
     def _key_set(self, *, fresh: bool) -> KeySet:
@@ -176,6 +194,10 @@ class _Algorithms(JWSRegistry):
         if name not in ALGORITHMS:
             raise UnsupportedAlgorithmError(f"{name[:50]} is not allowed")
         return self.algorithms[name]
+
+
+_ANY_HEADER = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
+"""Which header parameters a token may have is said in `foundation.claims`."""
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jws
-from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
@@ -179,6 +179,49 @@ def test_a_short_key_signs_nothing() -> None:
     n = base64.urlsafe_b64encode(numbers.n.to_bytes(128)).rstrip(b"=").decode()
     with pytest.raises(Unavailable, match="less than 2048 bits"):
         key_set(json.dumps({"keys": [{"kty": "RSA", "kid": "short", "n": n, "e": "AQAB"}]}).encode())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kty": "EC", "kid": "odd", "crv": "P-999", "x": "AA", "y": "AA"},
+        {"kty": "OKP", "kid": "odd", "crv": "Ed999", "x": "AA"},
+        {"kty": "AKP", "kid": "odd", "alg": "ML-DSA-44", "pub": "AA"},
+        {"kty": "RSA", "kid": "odd", "n": "AQAB", "e": "AQAB"},
+        {"kty": "EC", "kid": "odd"},
+        {"kid": "odd"},
+    ],
+)
+def test_a_key_that_cannot_be_used_is_ignored(odd: dict[str, str]) -> None:
+    text = json.dumps({"keys": [odd, KEY.as_dict(private=False)]}).encode()
+    found = key_set(text)
+    assert [one.kid for one in found.keys] == ["one"]
+    with pytest.raises(NotAccepted):
+        tokens().caller(signed({**HEADER, "kid": "odd"}, CLAIMS))
+
+
+@pytest.mark.parametrize("listed", ["EdDSA", "Ed25519", None])
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
+def test_eddsa_and_ed25519_are_one_algorithm(alg: str, listed: str | None) -> None:
+    key = OKPKey.import_key(without({**ED.as_dict(private=False), "alg": listed}))
+    assert tokens(key).caller(signed({"alg": alg, "kid": "ed", "typ": "at+jwt"}, CLAIMS, ED)).name == "ada"
+
+
+@pytest.mark.parametrize("more", [{"ver": "2"}, {"client": "x"}, {"iat": 1}, {"https://x.example/h": {"a": 1}}])
+def test_a_header_parameter_that_is_not_registered_is_ignored(more: dict[str, Any]) -> None:
+    assert tokens().caller(signed({**HEADER, **more}, CLAIMS)).name == "ada"
+
+
+def test_the_reasons_are_told_apart() -> None:
+    other = ECKey.generate_key("P-256", {"kid": "one"})
+    for token, why in (
+        (signed(HEADER, CLAIMS, other), "signature is not by"),
+        (signed({**HEADER, "alg": "HS256"}, CLAIMS, OctKey.generate_key(256)), "algorithm is not"),
+        (signed({**HEADER, "kid": "nobody"}, CLAIMS), "not signed by a key of the issuer"),
+        ("a.b.c", "cannot be read"),
+    ):
+        with pytest.raises(NotAccepted, match=why):
+            tokens().caller(token)
 
 
 def test_two_keys_of_one_name_are_none() -> None:
