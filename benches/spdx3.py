@@ -2,8 +2,8 @@
 
     python -m benches.spdx3
 
-Prints CPU seconds and the ratio to the bindings' own reader in the same run (below 1: faster). Ours also checks what is required
-and makes the evidence; the bindings' reader only reads.
+Prints CPU seconds and the ratio to the bindings' own reader in the same run (below 1: faster). Ours also checks what is
+required and makes the evidence; the bindings' reader only reads.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def document(count: int = PACKAGES) -> bytes:
         return ref
 
     element("Organization", f"{base}author", name="Tests")
-    licence = element(
-        "simplelicensing_LicenseExpression", f"{base}licence", simplelicensing_licenseExpression="Apache-2.0"
-    )
+    licence = element("simplelicensing_LicenseExpression", f"{base}licence", simplelicensing_licenseExpression="Apache-2.0")
     for number, ref in enumerate(packages):
         purl = f"pkg:pypi/package-{number}@1.{number}"
         element(
@@ -47,9 +45,7 @@ def document(count: int = PACKAGES) -> bytes:
             software_packageUrl=purl,
             suppliedBy=f"{base}author",
             verifiedUsing=[{"type": "Hash", "algorithm": "sha256", "hashValue": hashlib.sha256(purl.encode()).hexdigest()}],
-            externalIdentifier=[
-                {"type": "ExternalIdentifier", "externalIdentifierType": "packageUrl", "identifier": purl}
-            ],
+            externalIdentifier=[{"type": "ExternalIdentifier", "externalIdentifierType": "packageUrl", "identifier": purl}],
         )
         edges = {"dependsOn": packages[number + 1 : number + 4], "hasDeclaredLicense": [licence]}
         for kind, to in edges.items():
