@@ -58,7 +58,7 @@ class ScannedTarget:
 class ScannedSystem:
     """The operating system whose packages *scan* met. ``family`` is ``none`` if Trivy cannot tell: it left the packages out.
 
-    ``ended`` says that the release gets no security updates any more, so that nobody records what is found in it.
+    ``ended`` says that the release gets no security updates any more, so what is found in it is not recorded.
     """
 
     scan: Scan
