@@ -85,7 +85,6 @@ _HARMLESS = (
     "Recommend using Trivy to generate SBOMs",
     "The vulnerability detection may be insufficient",
     "This OS version is no longer supported",
-    'Unsupported os\tfamily="none"',
     'Unsupported os family="none"',
     "The size of the scanned file is too large",  # it is scanned all the same
 )

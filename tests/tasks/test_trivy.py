@@ -255,3 +255,54 @@ def test_no_database_no_evidence(fake: Trivy, tmp_path: Path) -> None:
     fake()
     with pytest.raises(Unavailable, match="no database"):
         look(request(tmp_path, database=""))
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+def test_what_trivy_warns_of_is_kept_without_paths_of_this_machine(fake: Trivy, tmp_path: Path) -> None:
+    fake("print('t\\tWARN\\tCannot read ' + target, file=sys.stderr); print(json.dumps(report))")
+    found = look(request(tmp_path), files=()).body.warnings
+    assert [(each.scan.mode, each.text) for each in found] == [("fs", "Cannot read ."), ("rootfs", "Cannot read .")]
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("requirements.txt", True),
+        ("sub/go.mod", True),
+        ("lib/site-packages/a-1.dist-info/METADATA", True),
+        ("var/lib/dpkg/status", True),
+        ("image/lib/apk/db/installed", True),
+        ("node_modules/a/package-lock.json", False),
+        ("docs/METADATA", False),
+        ("weights.bin", False),
+    ],
+)
+def test_a_file_that_names_packages_and_was_left_out_is_told(fake: Trivy, tmp_path: Path, path: str, told: bool) -> None:
+    fake("report['Results'] = []; print(json.dumps(report))")
+    assert look(request(tmp_path), files=(path,)).body.unlisted == ((path,) if told else ())
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+def test_a_file_of_which_trivy_listed_packages_is_not_told(fake: Trivy, tmp_path: Path) -> None:
+    fake("result['Target'] = 'requirements.txt'; print(json.dumps(report))")
+    assert look(request(tmp_path), files=("requirements.txt",)).body.unlisted == ()
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+@pytest.mark.parametrize(("comment", "told"), [("#trivy:ignore:DS-0001", True), ("#tfsec:ignore:*", True), ("# kept", False)])
+def test_comments_that_silence_checks_are_told(fake: Trivy, tmp_path: Path, comment: str, told: bool) -> None:
+    fake("report['Results'] = [{'Target': 'Dockerfile', 'Class': 'config', 'Type': 'dockerfile'}]; print(json.dumps(report))")
+    asked = request(tmp_path)
+    (tmp_path / "-model" / "Dockerfile").write_text(f"{comment}\nFROM scratch\n")
+    assert look(asked, files=("Dockerfile",)).body.excused == (("Dockerfile",) if told else ())
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+def test_checks_in_the_data_directory_are_tried_on_a_file_with_a_fault(fake: Trivy, tmp_path: Path) -> None:
+    fake()
+    assert look(request(tmp_path)).body.checks_work
+    (tmp_path / "data" / "trivy" / "policy").mkdir()
+    assert not look(request(tmp_path)).body.checks_work
+    fake("result['Misconfigurations'] = [{'Status': 'FAIL'}]; print(json.dumps(report))")
+    assert look(request(tmp_path)).body.checks_work
