@@ -24,7 +24,8 @@ test-site: $(VENV)/.installed-dev
 
 SCANNERS = $(VENV)/scanners
 
-# Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square. Then every property,
+# Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square; Trivy
+# and Syft themselves on small projects. Then every property,
 # with many more examples than in `make test`, and others each time.
 test-deep: $(VENV)/.installed-dev $(SCANNERS)/.installed
 	$(BIN)/python -m pytest -q -n0 -s tests/deep

@@ -27,11 +27,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """How a program ended: its exit code (negative: the signal that killed it) and what it wrote."""
+    """How a program ended: its exit code (negative: the signal that killed it) and what it wrote.
+
+    ``errors`` is the end of its standard error in one printable line, ``log`` all of it.
+    """
 
     code: int
     output: bytes
     errors: str
+    log: bytes = b""
 
 
 def run(
@@ -81,7 +85,8 @@ def run(
         finally:
             _end(process)
     _refuse_size(name, written, said, limits)
-    return Output(code=code, output=written.read_bytes(), errors=_tail(said.read_bytes()))
+    log = said.read_bytes()
+    return Output(code=code, output=written.read_bytes(), errors=_tail(log), log=log)
 
 
 def _refuse_size(name: str, written: Path, said: Path, limits: Limits) -> None:

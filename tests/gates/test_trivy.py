@@ -10,7 +10,7 @@ import pytest
 from arcops.errors import Refused
 from arcops.finding import Outcome
 from arcops.result import GateResult
-from arcops.seen.trivy import Scan, ScannedTarget, Severity, TrivyDatabase, TrivyScan
+from arcops.seen.trivy import Scan, ScannedSystem, ScannedTarget, Severity, TrivyDatabase, TrivyScan, TrivyWarning
 from arcops.verdict import Verdict
 from gates.model.trivy import TrivyPolicy, clean, examples, found, trivy
 from tests.evidence import NOW, judged
@@ -126,3 +126,63 @@ def test_secrets_fail_and_failed_checks_warn() -> None:
 def test_a_policy_cannot_allow_a_negative_age() -> None:
     with pytest.raises(Refused, match="days"):
         TrivyPolicy(max_database_age_days=-1)
+
+
+ROOT = Scan(mode="rootfs", path=".")
+
+
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
+@pytest.mark.parametrize(
+    ("text", "rule", "outcome"),
+    [
+        ('Unsupported os\tfamily="unheard"', "trivy/scanned", Outcome.UNKNOWN),
+        ('This OS version is not on the EOL list\tfamily="debian" version="99"', "trivy/scanned", Outcome.UNKNOWN),
+        ("Conda package is supported for SBOM, not for vulnerability scanning", "trivy/scanned", Outcome.UNKNOWN),
+        ("Something that no version said before", "trivy/scanned", Outcome.WARN),
+        ("[secret] Cannot open a file", "trivy/secrets", Outcome.UNKNOWN),
+        ("[misconfig] Cannot load the checks", "trivy/misconfigurations", Outcome.UNKNOWN),
+    ],
+)
+def test_what_trivy_warns_of_is_judged_by_what_it_is_about(text: str, rule: str, outcome: Outcome) -> None:
+    body = replace(CLEAN, warnings=(TrivyWarning(scan=ROOT, text=text),))
+    assert bad(judge(body)) == {(rule, "rootfs .", outcome)}
+
+
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[misconfig] Falling back to embedded checks\terr="failed to check cache"',
+        "[pip] Unable to find python `site-packages` directory. License detection is skipped.",
+        "Third-party SBOM may lead to inaccurate vulnerability detection",
+    ],
+)
+def test_what_trivy_warns_of_at_each_run_changes_nothing(text: str) -> None:
+    assert judge(replace(CLEAN, warnings=(TrivyWarning(scan=ROOT, text=text),))).verdict is Verdict.GREEN
+
+
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
+def test_modes_that_disagree_about_the_system_are_not_green() -> None:
+    systems = tuple(
+        ScannedSystem(scan=Scan(mode=mode, path="."), family=family) for mode, family in (("fs", "debian"), ("rootfs", "none"))
+    )
+    assert bad(judge(replace(CLEAN, systems=systems))) == {("trivy/scanned", "rootfs .", Outcome.UNKNOWN)}
+
+
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
+@pytest.mark.parametrize("mode", ["fs", "rootfs"])
+def test_a_run_that_is_absent_is_not_known(mode: str) -> None:
+    body = replace(CLEAN, scans=tuple(scan for scan in CLEAN.scans if scan.mode != mode))
+    assert bad(judge(body)) == {("trivy/scanned", mode, Outcome.UNKNOWN)}
+
+
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
+def test_packages_asked_for_by_another_source_are_not_known() -> None:
+    targets = (replace(CLEAN.targets[0], misnamed=2),)
+    assert bad(judge(replace(CLEAN, targets=targets))) == {("trivy/scanned", "Python", Outcome.UNKNOWN)}
+
+
+@pytest.mark.requirement("ARC-A4/trivy-findings-are-judged")
+def test_the_number_of_targets_is_told_by_how_they_were_seen() -> None:
+    (passed,) = (each.text for each in judge(CLEAN).findings if each.rule == "trivy/scanned")
+    assert "lock files: 0, installed: 0, SBOMs: 1" in passed

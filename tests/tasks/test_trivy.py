@@ -107,9 +107,13 @@ def test_findings_are_seen_though_the_exit_code_is_zero(fake: Trivy, tmp_path: P
     sighting = look(request(tmp_path))
     body = sighting.body
     assert body.tool == "0.68.1"
-    assert body.scans == (Scan(mode="fs", path="."), Scan(mode="sbom", path="bom.cdx.json"))
-    assert [(found.id, found.purl, found.fixed) for found in body.vulnerabilities] == [("CVE-2024-1", "pkg:pypi/a@1", "2")] * 2
-    assert [target.packages for target in body.targets] == [2, 2]
+    assert body.scans == (
+        Scan(mode="fs", path="."),
+        Scan(mode="rootfs", path="."),
+        Scan(mode="sbom", path="bom.cdx.json"),
+    )
+    assert [(found.id, found.purl, found.fixed) for found in body.vulnerabilities] == [("CVE-2024-1", "pkg:pypi/a@1", "2")] * 3
+    assert [target.packages for target in body.targets] == [2, 2, 2]
     tool, data = sighting.sources
     digest = hashlib.sha256((here / "trivy").read_bytes()).hexdigest()
     assert (tool.name, tool.kind, tool.digest) == ("trivy 0.68.1", SourceKind.TOOL, f"sha256:{digest}")
@@ -125,6 +129,7 @@ def test_what_trivy_is_told_and_what_it_is_not(fake: Trivy, tmp_path: Path, monk
     seen = calls(here)
     assert [(call[0][0], call[0][-2:]) for call in seen] == [
         ("fs", ["--", str(tmp_path / "-model")]),
+        ("rootfs", ["--", str(tmp_path / "-model")]),
         ("sbom", ["--", str(tmp_path / "-model" / "bom.cdx.json")]),
     ]
     for arguments, environment, folder, beside in seen:
@@ -219,7 +224,7 @@ def test_absent_results_are_nothing_scanned(fake: Trivy, tmp_path: Path) -> None
     fake("del report['Results']; print(json.dumps(report))")
     body = look(request(tmp_path)).body
     assert (body.targets, body.vulnerabilities) == ((), ())
-    assert len(body.scans) == 2
+    assert len(body.scans) == 3
 
 
 @pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
@@ -235,7 +240,7 @@ def test_a_database_without_a_sound_date_is_of_unknown_age(fake: Trivy, tmp_path
 def test_attached_sboms_are_scanned_and_other_attachments_are_not(fake: Trivy, tmp_path: Path) -> None:
     fake()
     body = look(request(tmp_path, attached=(tmp_path / "x.spdx.json", tmp_path / "model.sig")), files=()).body
-    assert [scan.path for scan in body.scans] == [".", "x.spdx.json"]
+    assert [scan.path for scan in body.scans] == [".", ".", "x.spdx.json"]
 
 
 @pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
@@ -250,3 +255,54 @@ def test_no_database_no_evidence(fake: Trivy, tmp_path: Path) -> None:
     fake()
     with pytest.raises(Unavailable, match="no database"):
         look(request(tmp_path, database=""))
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+def test_what_trivy_warns_of_is_kept_without_paths_of_this_machine(fake: Trivy, tmp_path: Path) -> None:
+    fake("print('t\\tWARN\\tCannot read ' + target, file=sys.stderr); print(json.dumps(report))")
+    found = look(request(tmp_path), files=()).body.warnings
+    assert [(each.scan.mode, each.text) for each in found] == [("fs", "Cannot read ."), ("rootfs", "Cannot read .")]
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("requirements.txt", True),
+        ("sub/go.mod", True),
+        ("lib/site-packages/a-1.dist-info/METADATA", True),
+        ("var/lib/dpkg/status", True),
+        ("image/lib/apk/db/installed", True),
+        ("node_modules/a/package-lock.json", False),
+        ("docs/METADATA", False),
+        ("weights.bin", False),
+    ],
+)
+def test_a_file_that_names_packages_and_was_left_out_is_told(fake: Trivy, tmp_path: Path, path: str, told: bool) -> None:
+    fake("report['Results'] = []; print(json.dumps(report))")
+    assert look(request(tmp_path), files=(path,)).body.unlisted == ((path,) if told else ())
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+def test_a_file_of_which_trivy_listed_packages_is_not_told(fake: Trivy, tmp_path: Path) -> None:
+    fake("result['Target'] = 'requirements.txt'; print(json.dumps(report))")
+    assert look(request(tmp_path), files=("requirements.txt",)).body.unlisted == ()
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+@pytest.mark.parametrize(("comment", "told"), [("#trivy:ignore:DS-0001", True), ("#tfsec:ignore:*", True), ("# kept", False)])
+def test_comments_that_silence_checks_are_told(fake: Trivy, tmp_path: Path, comment: str, told: bool) -> None:
+    fake("report['Results'] = [{'Target': 'Dockerfile', 'Class': 'config', 'Type': 'dockerfile'}]; print(json.dumps(report))")
+    asked = request(tmp_path)
+    (tmp_path / "-model" / "Dockerfile").write_text(f"{comment}\nFROM scratch\n")
+    assert look(asked, files=("Dockerfile",)).body.excused == (("Dockerfile",) if told else ())
+
+
+@pytest.mark.requirement("ARC-A4/trivy-is-run-safely")
+def test_checks_in_the_data_directory_are_tried_on_a_file_with_a_fault(fake: Trivy, tmp_path: Path) -> None:
+    fake()
+    assert look(request(tmp_path)).body.checks_work
+    (tmp_path / "data" / "trivy" / "policy").mkdir()
+    assert not look(request(tmp_path)).body.checks_work
+    fake("result['Misconfigurations'] = [{'Status': 'FAIL'}]; print(json.dumps(report))")
+    assert look(request(tmp_path)).body.checks_work

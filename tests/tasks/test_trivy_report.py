@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from arcops.seen.trivy import Scan, Severity
-from tasks.model.trivy_report import parse_metadata, parse_report
+from tasks.model.trivy_report import parse_log, parse_metadata, parse_report
 from tests.vectors import vectors
 
 FS = Scan(mode="fs", path=".")
@@ -156,3 +156,46 @@ def test_the_dates_of_a_database() -> None:
     assert found.downloaded is None
     with pytest.raises(Refused):
         parse_metadata("trivy-db", b"[]")
+
+
+@pytest.mark.requirement("ARC-A4/trivy-reports-are-read")
+@pytest.mark.parametrize(
+    ("name", "upstream", "missed"),
+    [("libssl3", "openssl", 1), ("bash", "bash%405.2.15-2", 0), ("libssl3", "", 0), ("dbus", "dbus-1.12-1.el8.src.rpm", 0)],
+)
+def test_a_package_whose_source_trivy_did_not_ask_for_is_counted(name: str, upstream: str, missed: int) -> None:
+    purl = f"pkg:deb/debian/{name}@1?arch=amd64" + (f"&upstream={upstream}" if upstream else "")
+    package = {"Name": name, "SrcName": name, "Identifier": {"PURL": purl}}
+    document = report(Results=[{"Target": "t", "Class": "os-pkgs", "Type": "debian", "Packages": [package]}])
+    assert [target.misnamed for target in parse_report(json.dumps(document).encode(), FS).targets] == [missed]
+
+
+@pytest.mark.requirement("ARC-A4/trivy-reports-are-read")
+def test_the_operating_system_that_trivy_met() -> None:
+    def system(**os: object) -> tuple[str, str, bool] | None:
+        found = parse_report(json.dumps(report(Metadata={"OS": os or None})).encode(), FS).system
+        return None if found is None else (found.family, found.release, found.ended)
+
+    assert system() is None
+    assert system(Family="alpine", Name="3.18.5", EOSL=True) == ("alpine", "3.18.5", True)
+    assert system(Family="none", Name="") == ("none", "", False)
+    assert system(Name="1") == ("none", "1", False)
+    with pytest.raises(Refused):
+        system(Family="alpine", EOSL="yes")
+
+
+@pytest.mark.requirement("ARC-A4/trivy-reports-are-read")
+def test_packages_of_an_sbom_without_a_file_have_the_sbom_as_their_target() -> None:
+    document = report(Results=[{"Target": "", "Class": "lang-pkgs", "Type": "gobinary", "Packages": [{}]}])
+    (target,) = parse_report(json.dumps(document).encode(), FS).targets
+    assert (target.target, target.packages) == (FS.path, 1)
+
+
+@pytest.mark.requirement("ARC-A4/trivy-reports-are-read")
+def test_warnings_are_read_from_the_log_once_and_without_paths_of_this_machine() -> None:
+    line = b'2026-11-29T07:50:31Z\tWARN\tUnsupported os\tpath="/cache/x"\n'
+    log = b"2026-11-29T07:50:31Z\tINFO\tScanning\n" + line * 3 + b"2026-11-29T07:50:31Z\tERROR\t\xff\x1b[1m\n\n"
+    found = parse_log(log, FS, {"/cache": "the data directory"})
+    assert [each.text for each in found] == ['Unsupported os path="the data directory/x"', "\ufffd [1m"]
+    many = b"".join(b"t\tWARN\t%d\n" % number for number in range(103))
+    assert [each.text for each in parse_log(many, FS, {})][-1] == "3 more warnings"

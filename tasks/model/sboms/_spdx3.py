@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, tables, text, unique
+from tasks.model.sboms._spdx3_model import matches
 
 FORMAT = "SPDX"
 VERSION = "3.0.1"
@@ -203,6 +204,8 @@ def _expression(licence: Table, ref: str) -> str:
 
 def _refused(content: Table) -> Iterator[str]:
     """What the model's bindings refuse: the first fault, because they stop there."""
+    if matches(content):
+        return
     from spdx_python_model import v3_0_1
 
     try:
