@@ -19,8 +19,9 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from arcops.seen.content import Content
+from arcops.seen.content import Base, Content, Names, Shard, Split
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from tasks.files.walk import FileIdentity, WalkedEntry
@@ -100,8 +101,16 @@ def _said(content: Content) -> dict[str, object]:
     return {name: value for name, value in asdict(content).items() if value}
 
 
-def _content(said: dict[str, object]) -> Content:
+def _content(said: dict[str, Any]) -> Content:
     if not isinstance(said["format"], str) or not isinstance(said.get("code", False), bool):
         raise TypeError(said)
-    lists = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
-    return Content(format=said["format"], code=bool(said.get("code", False)), **lists)
+    made: dict[str, Any] = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
+    if "tensors" in said:
+        made["tensors"] = Names(**said["tensors"])
+    if "split" in said:
+        made["split"] = Split(**said["split"])
+    if "shards" in said:
+        made["shards"] = tuple(Shard(path=one["path"], names=Names(**one["names"])) for one in said["shards"])
+    if "bases" in said:
+        made["bases"] = tuple(Base(**one) for one in said["bases"])
+    return Content(format=said["format"], code=bool(said.get("code", False)), **made)

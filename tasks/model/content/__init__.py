@@ -15,12 +15,12 @@ from typing import cast
 
 from arcops.errors import Stopped
 from arcops.seen.content import Content
-from tasks.model.content import expected, kinds, pickles, safetensors, signatures, tars, zips
+from tasks.model.content import expected, kinds, members, pickles, pointers, safetensors, signatures, tars, zips
 from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
-READERS = "3"
+READERS = "4"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
@@ -30,8 +30,15 @@ _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", 
 def describe(window: Window, path: str) -> Content:
     """What the bytes of *window*, a file at *path* in the model, are. Whatever the bytes, it raises only `Stopped`,
     `OSError` from the window itself, and `ImportError` if a reader is missing."""
+    draft = Draft("other")
+    _fill(window, path, draft)
+    return draft.done()
+
+
+def _fill(window: Window, path: str, draft: Draft) -> None:
+    """Describe the bytes of *window*, at *path* in the model or in an archive, into *draft*."""
     name = path.rsplit("/", 1)[-1]
-    draft = Draft("empty" if window.size == 0 else "other")
+    draft.format = "empty" if window.size == 0 else "other"
     try:
         if window.size:
             _read(window, path, draft)
@@ -44,9 +51,8 @@ def describe(window: Window, path: str) -> Content:
     if window.size:
         _named_as_code(path, draft)
     promised = expected.formats_for(name)
-    if promised and not promised & {draft.format, kinds.family(draft.format)}:
+    if promised and not promised & {draft.format, kinds.family(draft.format)} and draft.format != pointers.FORMAT:
         draft.problem(f"it is named as {expected.first_for(name)}, but its bytes are {draft.format}")
-    return draft.done()
 
 
 def _named_as_code(path: str, draft: Draft) -> None:
@@ -72,22 +78,54 @@ def _read(window: Window, path: str, draft: Draft) -> None:
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         _zip(window, draft)
         return
-    if zips.has_end(window):
+    if zips.has_end(window) and form != "tflite":  # whose reader describes the files that TensorFlow's tools append
         draft.problem(f"it ends like a zip archive, but begins as {form or 'another format'}")
     if form:
         draft.format = form
-        _by_signature(form, window, draft)
-    else:
+        _by_signature(form, window, path, draft)
+    elif not pointers.read(head, window, draft):
         _by_trial(head, window, path, draft)
 
 
-def _by_signature(form: str, window: Window, draft: Draft) -> None:
+def _by_signature(form: str, window: Window, path: str, draft: Draft) -> None:
     if form in _READERS:
         _reader(form)(window, draft)
     elif form in signatures.EXECUTABLES:
         draft.code = True
+    elif form in signatures.ARCHIVES and draft.inside:
+        draft.problem(f"it is an archive ({form}) inside an archive, which ArcOps does not read")
+    elif form == "tar":
+        _tar(window, draft)
+    elif form in signatures.PACKERS:
+        _stream(form, window, path, draft)
     elif form in signatures.ARCHIVES:
-        draft.problem(f"it is packed as {form}, and ArcOps does not read its content")
+        draft.problem(f"it is packed as {form}, which ArcOps does not unpack; unpack it and check the folder")
+
+
+def _tar(window: Window, draft: Draft) -> None:
+    held = tars.members(window, draft)
+    if tars.is_torch(held):
+        held = tars.read_torch(held, draft)
+    members.describe(held, draft, _fill)
+
+
+def _stream(form: str, window: Window, path: str, draft: Draft) -> None:
+    """A packed file. A pickle behind a packer is joblib's, which unpacks it; a tar counts as one archive with its packer."""
+    from tasks.model.content import streams
+
+    content = streams.unpacked(form, window)
+    if tars.looks_like(content.upto(0, 512)):
+        draft.holds.add("tar")
+        _tar(content, draft)
+        draft.format = form
+        return
+    inner = draft.part("other")
+    _fill(content, streams.inner_name(path), inner)
+    draft.absorb(inner)
+    if inner.format in expected.PICKLED and inner.format in expected.formats_for(path):
+        draft.format = inner.format
+    else:
+        draft.holds.add(inner.format)
 
 
 _READERS = {
@@ -95,7 +133,6 @@ _READERS = {
     "gguf": "gguf",
     "numpy": "arrays",
     "hdf5": "hdf5",
-    "tar": "tars",
     "image": "pictures",
     "pdf": "pdfs",
 }
@@ -179,42 +216,19 @@ def _zip(window: Window, draft: Draft) -> None:
     from tasks.model.content import arrays, keras, torch
 
     draft.format = "zip"
-    members = zips.members(window, draft)
-    if torch.is_torch(members):
-        torch.read_members(window, members, draft)
-    elif keras.is_keras(members):
-        keras.read_members(window, members, draft)
-    elif members and all(member.name.endswith(".npy") for member in members):
+    found = zips.members(window, draft)
+    if torch.is_torch(found):
+        found = torch.read_members(window, found, draft)
+    elif keras.is_keras(found):
+        found = keras.read_members(window, found, draft)
+    elif found and all(member.name.endswith(".npy") for member in found):
         draft.format = "npz"
-        arrays.read_members(window, members, draft)
-    else:
-        _members(window, members, draft)
-
-
-def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
-    """An archive of unknown purpose: what its members are, one level deep."""
-    for member in members:
-        if member.name.endswith("/") or not member.size:
-            continue
-        called = printable(member.name)
-        inner = Draft("other")
-        try:
-            head = zips.first_bytes(window, member, HEAD)
-            form = "zip" if head[:4] == b"PK\x03\x04" else signatures.of(head, Window.over(head))
-            if form in signatures.ARCHIVES:
-                inner.problem(f"it is an archive ({form}) inside an archive")
-            elif form in signatures.EXECUTABLES or code_kind(member.name) is not None:
-                inner.code = True
-                inner.notes.add("is code")
-            elif not form and head:
-                content = zips.content_of(window, member, draft)
-                inner.steps = draft.steps
-                text = signatures.is_text(head)
-                _pickle(head, content, member.name, inner, text=text)
-                draft.steps = inner.steps
-        except Malformed as fault:
-            inner.problem(str(fault))
-        draft.absorb(inner, called)
+        arrays.read_members(window, found, draft)
+        return
+    elif draft.inside:
+        draft.problem("it is an archive (zip) inside an archive, which ArcOps does not read")
+        return
+    members.describe((zips.held(window, member) for member in found), draft, _fill)
 
 
 def _sentencepiece(window: Window) -> bool:

@@ -9,11 +9,28 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import ChainMap
+from collections.abc import MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from arcops.late_pattern import late
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.names import fault_of
 from tasks.model.content.opcodes import OPCODES, Operand
+from tasks.model.content.pickle_values import (
+    ARRAY_WRAPPER,
+    FILE_WRAPPERS,
+    MOST_KEPT,
+    RECONSTRUCTS,
+    Global,
+    Made,
+    Mapping,
+    Plain,
+    Value,
+    extent,
+    made,
+)
 from tasks.model.content.window import Cursor, Malformed, Window
 
 MOST_OPCODES = 3_000_000
@@ -27,20 +44,9 @@ TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 
 
 @dataclass(frozen=True, slots=True)
-class Global:
-    """A name that the pickle imports."""
-
-    name: str
-
-
-Value = str | int | Global | None
-"""What the walk knows of a value on the stack; ``None`` is anything else."""
-
-
-@dataclass(frozen=True, slots=True)
 class Walk:
     """The result of a walk: the byte of its end, whether it reached STOP, whether the pickle would call a function, and its
-    value if that is a number. ``fault`` says why the walk ended early."""
+    value as far as it is known. ``fault`` says why the walk ended early."""
 
     end: int
     stopped: bool
@@ -48,12 +54,25 @@ class Walk:
     value: Value
     fault: str = ""
 
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The keys of the mapping that the pickle makes, each once; ``None`` if that is not known."""
+        return tuple(dict.fromkeys(self.value.keys)) if isinstance(self.value, Mapping) and not self.value.odd else None
 
-_NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG4", "FLOAT", "BINFLOAT")
-_PUSHES = frozenset((*_NUMBERS, "NONE", "NEWTRUE", "NEWFALSE", "EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_DICT", "EMPTY_SET"))
+    @property
+    def is_array(self) -> bool:
+        """Does it make an array of NumPy?"""
+        return isinstance(self.value, Made) and self.value.name in RECONSTRUCTS
+
+
+_PUSHES = frozenset(("INT", "LONG", "LONG4", "FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET"))
+_WHOLE = {"BININT": True, "BININT1": False, "BININT2": False, "LONG1": True}
+"""Opcodes of whole numbers, and whether these have a sign."""
+
+_PLAIN: dict[str, Value] = {"NONE": Plain.NONE, "NEWTRUE": Plain.TRUE, "NEWFALSE": Plain.FALSE, "EMPTY_TUPLE": ()}
 _BYTES = frozenset(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"))
 _TEXTS = frozenset(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"))
-_GATHERS = frozenset(("LIST", "DICT", "TUPLE", "FROZENSET"))
+_GATHERS = frozenset(("LIST", "FROZENSET"))
 _FEEDS_MANY = frozenset(("APPENDS", "SETITEMS", "ADDITEMS"))
 _FEEDS = {"APPEND": 1, "SETITEM": 2, "BUILD": 1}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -63,12 +82,15 @@ _PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"))
 _GETS = frozenset(("GET", "BINGET", "LONG_BINGET"))
 
 
-def walk(window: Window, draft: Draft, *, at: int = 0, persistent: bool = False, nested: bool = False) -> Walk:
-    """Walk one pickle from *at* to its STOP. *persistent* says that the loader gives persistent ids a meaning (torch does).
+def walk(
+    window: Window, draft: Draft, *, at: int = 0, persistent: bool = False, nested: bool = False, arrays: bool = False
+) -> Walk:
+    """Walk one pickle from *at* to its STOP. *persistent* says that the loader gives persistent ids a meaning (torch does),
+    *arrays* that it may be joblib, which reads raw arrays between the opcodes.
 
     Never raises, whatever the bytes; a fault is in the result and, like all others, among the problems of *draft*.
     """
-    machine = _Machine(window, draft, at, persistent, nested)
+    machine = _Machine(window, draft, at, persistent, nested, arrays)
     try:
         machine.run()
     except Malformed as fault:
@@ -81,7 +103,7 @@ def read(window: Window, draft: Draft) -> None:
     """A file with only a pickle, or with several one after another. Several are a problem, but all are walked."""
     end, count = 0, 0
     while end < window.size:
-        walked = walk(window, draft, at=end)
+        walked = walk(window, draft, at=end, arrays=True)
         count += 1
         if not walked.stopped:
             if count > 1:
@@ -95,14 +117,14 @@ def read(window: Window, draft: Draft) -> None:
         draft.problem("more than one pickle, or other data, follows the first one")
     if any(name.startswith("joblib.") for name in draft.imports):
         draft.format = "joblib"
-        if not draft.clean:
-            draft.problem("joblib writes raw arrays between the opcodes, so the data after them cannot be checked")
 
 
 class _Machine:
     """The pickle machine with names for values."""
 
-    def __init__(self, window: Window, draft: Draft, at: int, persistent: bool, nested: bool) -> None:
+    def __init__(
+        self, window: Window, draft: Draft, at: int, persistent: bool = False, nested: bool = False, arrays: bool = False
+    ) -> None:
         self.cursor = Cursor(window, at)
         self.opcode_at = at
         self.called = False
@@ -111,9 +133,11 @@ class _Machine:
         self._draft = draft
         self._persistent = persistent
         self._nested = nested
+        self._arrays = arrays
         self._stack: list[Value] = []
         self._marks: list[int] = []
-        self._memo: dict[int, Value] = {}
+        self._memo: MutableMapping[int, Value] = {}
+        self._put_last = 0
         self._frame_end = -1
         self._kept = 0
 
@@ -184,8 +208,14 @@ class _Machine:
 
     def _step(self, name: str, given: bytes) -> None:
         stack = self._stack
-        if name in _PUSHES:
+        if name in _WHOLE:
+            stack.append(int.from_bytes(given, "little", signed=_WHOLE[name]))
+        elif name in _PUSHES:
             stack.append(None)
+        elif name in _PLAIN:
+            stack.append(_PLAIN[name])
+        elif name == "EMPTY_DICT":
+            stack.append(Mapping())
         elif name in _TEXTS or name in ("STRING", "UNICODE"):
             self._keep(_text(name, given))
         elif name in _BYTES:
@@ -202,24 +232,26 @@ class _Machine:
         elif name in _GATHERS:
             self._to_mark()
             stack.append(None)
+        elif name == "TUPLE":
+            stack.append(_tuple(self._to_mark()))
+        elif name == "DICT":
+            filled = Mapping()
+            filled.put(self._to_mark())
+            stack.append(filled)
         elif name in _TUPLES:
-            self._pop(_TUPLES[name])
-            stack.append(None)
+            stack.append(_tuple(self._take(_TUPLES[name])))
         elif name in _FEEDS_MANY:
-            self._to_mark()
-            self._fed(name)
+            self._fed(name, self._to_mark())
         elif name in _FEEDS:
-            self._pop(_FEEDS[name])
-            self._fed(name)
+            self._fed(name, self._take(_FEEDS[name]))
         elif name in _CALLS:
-            self._call(self._pop(_CALLS[name]))
+            target, given_to, *_ = self._take(_CALLS[name])
+            self._call(target, given_to)
         elif name == "OBJ":
             items = self._to_mark()
             if not items:
                 raise Malformed("OBJ has no class")
-            self._call(items[0])
-        elif name == "LONG1":
-            stack.append(int.from_bytes(given, "little", signed=True))
+            self._call(items[0], _tuple(items[1:]))
         else:
             self._rare(name, given)
 
@@ -234,8 +266,7 @@ class _Machine:
             module, attribute = given.split(b"\n")
             found = self._import(_decoded(module), _decoded(attribute))
             if name == "INST":
-                self._to_mark()
-                self._call(found)
+                self._call(found, _tuple(self._to_mark()))
             else:
                 stack.append(found)
         elif name == "STACK_GLOBAL":
@@ -285,11 +316,12 @@ class _Machine:
                 stack.append(None)
 
     def _put(self, name: str, given: bytes) -> None:
-        index = len(self._memo) if name == "MEMOIZE" else _number(given) if name == "PUT" else int.from_bytes(given, "little")
+        index = self._put_last if name == "MEMOIZE" else _number(given) if name == "PUT" else int.from_bytes(given, "little")
         if index > HIGHEST_MEMO:
             raise Malformed(f"it writes to memo {index}, which makes an unpickler allocate gigabytes")
         value = self._pop()
         self._stack.append(value)
+        self._put_last += index not in self._memo
         self._memo[index] = value
 
     def _import(self, module: str, attribute: str) -> Global:
@@ -301,29 +333,100 @@ class _Machine:
             self._draft.problem(f"it imports {printable(name)!r}, which is not a name")
         return Global(name)
 
-    def _call(self, target: Value) -> None:
+    def _call(self, target: Value, given: Value) -> None:
         self.called = True
         if not isinstance(target, Global):
             self._draft.problem("it calls something that is computed while loading")
-        self._stack.append(None)
+        self._stack.append(made(target, given))
 
-    def _fed(self, name: str) -> None:
+    def _fed(self, name: str, items: list[Value]) -> None:
         """BUILD sets the state of the top of the stack, the others call its methods; an imported object must not be there."""
         target = self._pop()
         if isinstance(target, Global):
             self._draft.problem(f"it changes {printable(target.name)!r} itself ({name})")
+        if isinstance(target, Mapping) and name in ("SETITEM", "SETITEMS"):
+            target.put(items)
         if name == "BUILD":
             self.called = True
+            if isinstance(target, Made):
+                target = self._built(target, items[0])
         self._stack.append(target)
 
-    def _pop(self, count: int = 1) -> Value:
-        """Take *count* values off the stack; returns the lowest of them."""
+    def _built(self, target: Made, state: Value) -> Value:
+        """*target* with its *state*; if joblib reads an array in its place, the array, whose bytes are passed over."""
+        if self._arrays and target.name == ARRAY_WRAPPER:
+            if target.state is not None or self._frame_end >= 0:
+                raise Malformed("an array of joblib is not at a place at which joblib writes one")
+            target.state = state
+            return self._array(target)
+        if self._arrays and target.name in FILE_WRAPPERS:
+            file = state.values.get("filename") if isinstance(state, Mapping) else None
+            fault = fault_of(file) if isinstance(file, str) else "is not known"
+            if isinstance(file, str) and not fault:
+                self._draft.referred(file)
+            else:
+                self._draft.problem(f"the file of an array, {printable(str(file))!r}, {fault}")
+        if target.name == "numpy.dtype":
+            target.state = state
+        return target
+
+    def _array(self, wrapper: Made) -> Value:
+        """Pass over the bytes of the array; whatever reads them as opcodes must find nothing in them."""
+        found = extent(wrapper)
+        cursor = self.cursor
+        begin = cursor.at
+        if found.objects:
+            if self._nested:
+                raise Malformed("pickles are nested more than one level deep")
+            walked = walk(cursor.window, self._draft, at=begin, nested=True)
+            if not walked.stopped:
+                raise Malformed("an array of Python objects cannot be read")
+            if not walked.is_array:
+                self._draft.problem("it names an array of Python objects, but the pickle in its place makes something else")
+            cursor.skip(walked.end - begin)
+        else:
+            if found.aligned:
+                padding = cursor.take(1)[0]
+                if padding > found.aligned:
+                    raise Malformed(f"an array is padded by {padding} bytes, but is aligned to {found.aligned}")
+                cursor.skip(padding)
+                if padding not in OPCODES:
+                    begin = -1  # a plain unpickler ends at the byte that says how long the padding is
+            cursor.skip(found.size)
+        if begin >= 0:
+            self._read_plainly(begin)
+        return Made(next(iter(sorted(RECONSTRUCTS))))
+
+    def _read_plainly(self, begin: int) -> None:
+        """What an unpickler without joblib would import, because it reads the bytes of the array as opcodes."""
+        self._draft.steps += len(self._stack)
+        other = _Plainly(self.cursor.window, Draft("pickle"), begin)
+        other._draft.steps = self._draft.steps
+        other.known = self._draft.imports
+        other._stack = [*self._stack, None]
+        other._marks = list(self._marks)
+        other._memo = ChainMap({}, self._memo)
+        other._put_last = self._put_last
+        with suppress(Malformed):  # a plain unpickler ends there, too
+            other.run()
+        self._draft.steps = other._draft.steps
+        if other.harm:
+            self._draft.problem(
+                f"bytes of an array are opcodes for an unpickler without joblib, which would import {printable(other.harm)!r}"
+            )
+
+    def _pop(self) -> Value:
+        """Take one value off the stack."""
+        return self._take(1)[0]
+
+    def _take(self, count: int) -> list[Value]:
+        """Take *count* values off the stack; returns them, the lowest first."""
         floor = self._marks[-1] if self._marks else 0
         if len(self._stack) - count < floor:
             raise Malformed("it takes more values from its stack than there are")
-        lowest = self._stack[-count]
+        taken = self._stack[-count:]
         del self._stack[-count:]
-        return lowest
+        return taken
 
     def _to_mark(self) -> list[Value]:
         if not self._marks:
@@ -332,6 +435,38 @@ class _Machine:
         items = self._stack[mark:]
         del self._stack[mark:]
         return items
+
+
+class _Plainly(_Machine):
+    """The machine of an unpickler without joblib, which has come to the bytes of an array. It ends at an import that fails."""
+
+    harm = ""
+    known: set[str]
+
+    def _import(self, module: str, attribute: str) -> Global:
+        name = f"{module}.{attribute}"
+        if name in self.known:
+            return Global(name)
+        pairs = [one.rpartition(".") for one in self.known]
+        attributes = {attribute for _, _, attribute in pairs}
+        # The memo of an array of objects begins again, so its numbers mean other texts here, of which few are modules.
+        fails = not all(part.isidentifier() for part in name.split("."))
+        if not fails and not (attribute in attributes and module in attributes | _STATE_WORDS):
+            self.harm = name
+        raise Malformed("an import fails")
+
+    def _fed(self, name: str, items: list[Value]) -> None:
+        """Nothing changes: the values belong to the machine that reads as joblib does."""
+        self._pop()
+        self._stack.append(None)
+
+
+_STATE_WORDS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes", "C", "F"))
+"""Texts of the description of an array, which are no modules."""
+
+
+def _tuple(items: list[Value]) -> Value:
+    return tuple(items) if len(items) <= MOST_KEPT else None
 
 
 _ESCAPES = late(rb"(?:[^\\]|\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}))*", re.DOTALL)

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.members import Held
 from tasks.model.content.names import fault_of
 from tasks.model.content.window import Malformed, Window
 
@@ -235,6 +236,11 @@ def content_of(window: Window, member: Member, draft: Draft, limit: int = INFLAT
     if len(data) != member.size or zlib.crc32(data) != member.crc:
         raise Malformed(f"{printable(member.name)!r} does not unpack to the content that the directory describes")
     return Window.over(data)
+
+
+def held(window: Window, member: Member) -> Held:
+    """*member* as a file of its own."""
+    return Held(member.name, member.size, lambda draft: content_of(window, member, draft))
 
 
 def first_bytes(window: Window, member: Member, length: int) -> bytes:
