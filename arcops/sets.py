@@ -61,7 +61,7 @@ class _Numbered:
 def faults(parts: Sequence[Part]) -> Iterator[Fault]:
     """Everything that is wrong with the sets among *parts*."""
     there = {part.path: part for part in parts}
-    indexed = {beside(part.path, shard.path) for part in parts for shard in part.content.shards}
+    indexed = {beside(part.path, shard.path) for part in parts for shard in part.content.of.shards}
     for part in parts:
         yield from _index(part, there)
     groups: dict[tuple[str, str], list[_Numbered]] = defaultdict(list)
@@ -101,11 +101,11 @@ def _numbered(part: Part) -> _Numbered | None:
 
 def _index(part: Part, there: dict[str, Part]) -> Iterator[Fault]:
     """Does every shard hold exactly the tensors that the index says? A missing shard is found as a file that is named."""
-    for shard in part.content.shards:
+    for shard in part.content.of.shards:
         held = there.get(beside(part.path, shard.path))
         if held is None:
             continue
-        names, wanted = held.content.tensors, shard.names
+        names, wanted = held.content.of.tensors, shard.names
         if names is None:
             text = f"names {wanted.count} tensor(s) of {shard.path}, and the names of tensors in a file of the format"
             yield Fault(part.path, f"{part.path} {text} {held.content.format} cannot be seen", unseen=True)
@@ -162,7 +162,7 @@ def _listed(paths: list[str]) -> str:
 
 def _named_as_split(part: Part, found: _Numbered | None) -> Iterator[Fault]:
     """Do the name of a GGUF file and its own keys say the same?"""
-    split = part.content.split
+    split = part.content.of.split
     count = split.count if split is not None else 1
     if found is None:
         if count > 1 and split is not None:
@@ -178,12 +178,12 @@ def _named_as_split(part: Part, found: _Numbered | None) -> Iterator[Fault]:
 
 def _split(parts: list[Part]) -> Iterator[Fault]:
     """Do the files of a split GGUF agree with one another?"""
-    splits = [part.content.split for part in parts if part.content.split is not None]
+    splits = [part.content.of.split for part in parts if part.content.of.split is not None]
     if len(parts) < 2 or len(splits) != len(parts):
         return  # what is missing is said already
     path = min(part.path for part in parts)
     totals = sorted({split.tensors for split in splits})
-    held = sum(part.content.tensors.count for part in parts if part.content.tensors is not None)
+    held = sum(part.content.of.tensors.count for part in parts if part.content.of.tensors is not None)
     if len(totals) > 1:
         yield Fault(path, f"{path} and the other parts say different numbers of tensors: {_listed([str(t) for t in totals])}")
     elif totals[0] >= 0 and totals[0] != held:

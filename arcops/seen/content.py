@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from arcops.left_out import LEFT_OUT
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +48,21 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Belongs:
+    """What a file says of what it belongs together with. ``tensors`` are the names of the tensors in the file, if its reader
+    sees them. ``shards`` are the files of an index of tensors. ``split`` is what a GGUF file says of its set. ``bases`` are
+    models that a loader fetches from elsewhere."""
+
+    tensors: Names | None = None
+    shards: tuple[Shard, ...] = ()
+    split: Split | None = None
+    bases: tuple[Base, ...] = ()
+
+
+NOTHING_MORE = Belongs()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """``format`` is what the bytes show (``safetensors``, ``gguf``, ``pickle``, ``torch-zip``, ``elf``, ``text``, ``other``…).
     A text file is ``text`` if no tool runs a file of that name, ``python``, ``build-file``, ``web-page``… if a tool does, and
@@ -61,10 +74,7 @@ class Content:
     ``refers`` are files, relative to the folder of this one, that a loader would open because this file names them.
     ``operators`` are the operators, or their domains, that only an extension of the runtime can execute. ``notes`` are worth
     reading, but are not faults: a chat template, a class that is named to be loaded. ``holds`` are the formats of the files
-    inside an archive. All tuples are sorted and without repeats.
-
-    ``tensors`` are the names of the tensors in the file, if its reader sees them. ``shards`` are the files of an index of
-    tensors. ``split`` is what a GGUF file says of its set. ``bases`` are models that a loader fetches from elsewhere.
+    inside an archive. All tuples are sorted and without repeats. ``belongs`` is what the file says of its set and its base.
     """
 
     format: str
@@ -74,8 +84,10 @@ class Content:
     refers: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    holds: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
-    tensors: Names | None = field(default=None, metadata=LEFT_OUT)
-    shards: tuple[Shard, ...] = field(default=(), metadata=LEFT_OUT)
-    split: Split | None = field(default=None, metadata=LEFT_OUT)
-    bases: tuple[Base, ...] = field(default=(), metadata=LEFT_OUT)
+    holds: tuple[str, ...] = ()
+    belongs: Belongs | None = None
+
+    @property
+    def of(self) -> Belongs:
+        """``belongs``, with nothing in it if the file says nothing."""
+        return self.belongs or NOTHING_MORE

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from arcops.seen.content import Base, Content, Names, Shard, Split
+from arcops.seen.content import Base, Belongs, Content, Names, Shard, Split
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from tasks.files.walk import FileIdentity, WalkedEntry
@@ -105,12 +105,15 @@ def _content(said: dict[str, Any]) -> Content:
     if not isinstance(said["format"], str) or not isinstance(said.get("code", False), bool):
         raise TypeError(said)
     made: dict[str, Any] = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
-    if "tensors" in said:
-        made["tensors"] = Names(**said["tensors"])
-    if "split" in said:
-        made["split"] = Split(**said["split"])
-    if "shards" in said:
-        made["shards"] = tuple(Shard(path=one["path"], names=Names(**one["names"])) for one in said["shards"])
-    if "bases" in said:
-        made["bases"] = tuple(Base(**one) for one in said["bases"])
+    if "belongs" in said:
+        made["belongs"] = _belongs(**said["belongs"])
     return Content(format=said["format"], code=bool(said.get("code", False)), **made)
+
+
+def _belongs(tensors: Any, shards: Any, split: Any, bases: Any) -> Belongs:
+    return Belongs(
+        tensors=None if tensors is None else Names(**tensors),
+        shards=tuple(Shard(path=one["path"], names=Names(**one["names"])) for one in shards),
+        split=None if split is None else Split(**split),
+        bases=tuple(Base(**one) for one in bases),
+    )

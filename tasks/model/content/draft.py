@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from arcops.seen.content import Base, Content, Names, Shard, Split
+from arcops.seen.content import NOTHING_MORE, Base, Belongs, Content, Names, Shard, Split
 
 MOST = 50
 """The most entries of one list that are reported; a crafted file may hold a million."""
@@ -112,6 +112,12 @@ class Draft:
         self.notes |= {f"{where}: {note}" if where else note for note in inner.notes}
 
     def done(self) -> Content:
+        belongs = Belongs(
+            tensors=self.tensors,
+            shards=self.shards,
+            split=self.split,
+            bases=tuple(sorted(self.bases, key=lambda base: (base.key, base.name, base.revision))),
+        )
         return Content(
             format=self.format,
             imports=tuple(sorted(self.imports)),
@@ -121,10 +127,7 @@ class Draft:
             operators=tuple(sorted(self.operators)[:MOST]),
             notes=tuple(sorted(self.notes)[:MOST]),
             holds=tuple(sorted(self.holds)),
-            tensors=self.tensors,
-            shards=self.shards,
-            split=self.split,
-            bases=tuple(sorted(self.bases, key=lambda base: (base.key, base.name, base.revision))),
+            belongs=None if belongs == NOTHING_MORE else belongs,
         )
 
 
