@@ -21,6 +21,7 @@ LOADED_NAMES = (
 """Endings by which a program other than that of the graph would open a file."""
 
 _NUMBERED = late(r"(?P<stem>.*?)[-_.]?(?P<number>\d{1,9})-of-(?P<total>\d{1,9})(?P<rest>(?:\.[^/]*)?)")
+_BLOB = late(r"(?:.*/)?blobs/sha256/[0-9a-f]{64}")
 _WORDS = frozenset(("text", "json", "unknown-text", "image", "pdf", "empty", "xml"))
 """Formats of files that may be numbered for other reasons."""
 
@@ -82,6 +83,16 @@ def raw_data(parts: Iterable[Part]) -> frozenset[str]:
     graphs = (part for part in parts if part.content.format in ("onnx", "coreml"))
     named = {beside(graph.path, path) for graph in graphs for path in graph.content.refers}
     return frozenset(path for path in named if not path.lower().endswith(LOADED_NAMES))
+
+
+def is_blob(path: str) -> bool:
+    """Is it the place of a part in an OCI image layout, which is named by its digest?"""
+    return _BLOB.fullmatch(path) is not None
+
+
+def misnamed(path: str, sha256: str) -> bool:
+    """Is it such a place, but of other content?"""
+    return is_blob(path) and not path.endswith(f"/{sha256}")
 
 
 def beside(path: str, named: str) -> str:

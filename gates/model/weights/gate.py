@@ -23,7 +23,7 @@ from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
 from arcops.seen.tree import Tree
-from arcops.sets import Part, beside, faults, raw_data
+from arcops.sets import Part, beside, faults, misnamed, raw_data
 from arcops.subjects.model import Model
 from gates.listing import listed
 from gates.model.weights.bases import AllowedBase, bases
@@ -175,6 +175,9 @@ def _problems(tree: Evidence[Tree]) -> Iterator[Finding]:
             problems = (f"{len(problems)} faults, such as: {'; '.join(problems[:_EACH])}",)
         for problem in problems:
             yield READABLE.fails(f"{name}: {problem}.", tree, about=name, location=Location(path=name))
+        if misnamed(file.path, file.sha256):
+            text = f"{name} is named by a digest, but its content has the digest {file.sha256}."
+            yield READABLE.fails(text, tree, about=name, location=Location(path=name))
 
 
 def _sets(tree: Evidence[Tree]) -> Iterator[Finding]:

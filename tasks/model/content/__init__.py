@@ -90,6 +90,8 @@ def _read(window: Window, path: str, draft: Draft) -> None:
 def _by_signature(form: str, window: Window, path: str, draft: Draft) -> None:
     if form in _READERS:
         _reader(form)(window, draft)
+        if form == "tflite" and zips.has_end(window):
+            members.describe((zips.held(window, one) for one in zips.members(window, draft, after=True)), draft, _fill)
     elif form in signatures.EXECUTABLES:
         draft.code = True
     elif form in signatures.ARCHIVES and draft.inside:
@@ -133,6 +135,7 @@ _READERS = {
     "gguf": "gguf",
     "numpy": "arrays",
     "hdf5": "hdf5",
+    "tflite": "tflite",
     "image": "pictures",
     "pdf": "pdfs",
 }
@@ -149,7 +152,9 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
     text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
     if _pickle(head, window, name, draft, text=text):
         return
-    if (head[0] == 8 or name.lower().endswith((".onnx", ".pb"))) and _graph(window, name, draft):
+    if (head[0] == 8 or name.lower().endswith((".onnx", ".pb", ".mlmodel"))) and _graph(window, name, draft):
+        return
+    if head[4:8] == b"\x02\x00\x00\x00" and _coreml_weights(head, window, draft):
         return
     if text:
         from tasks.model.content import texts
@@ -160,9 +165,13 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
 
 
 def _graph(window: Window, name: str, draft: Draft) -> bool:
-    """Is it a graph of ONNX or TensorFlow, by content or by name? Then it is read as one."""
-    from tasks.model.content import onnx
+    """Is it a graph of ONNX, Core ML or TensorFlow, by content or by name? Then it is read as one."""
+    from tasks.model.content import coreml, onnx
 
+    if name.lower().endswith(".mlmodel") or coreml.looks_like(window):
+        draft.format = "coreml"
+        coreml.read(window, draft)
+        return True
     found = onnx.looks_like(window)
     if not found and not name.lower().endswith(".onnx"):
         return False
@@ -172,6 +181,16 @@ def _graph(window: Window, name: str, draft: Draft) -> bool:
         draft.notes.add("a TensorFlow graph, whose operations can read and write files")
     else:
         onnx.read(window, draft)
+    return True
+
+
+def _coreml_weights(head: bytes, window: Window, draft: Draft) -> bool:
+    from tasks.model.content import coreml
+
+    if not coreml.is_weights(head):
+        return False
+    draft.format = "coreml-weights"
+    coreml.read_weights(window, draft)
     return True
 
 

@@ -23,6 +23,7 @@ _BY_ENDING: tuple[tuple[str, tuple[str, ...]], ...] = (
     (".pickle", PICKLED),
     (".joblib", PICKLED),
     (".tflite", ("tflite",)),
+    (".mlmodel", ("coreml",)),
     (".zip", ("zip",)),
     (".tar", ("tar",)),
     (".gz", ("gzip",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arcops.late_pattern import late
 from arcops.seen.content import Shard
-from tasks.model.content import code_keys
+from tasks.model.content import code_keys, packages
 from tasks.model.content.bounded_json import Json, parse
 from tasks.model.content.draft import Draft, names_of, printable
 from tasks.model.content.names import fault_of
@@ -44,6 +44,8 @@ def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> Json:
     value = parse(window.read(0, window.size), constants=base != "config.json")
     if _INDEX.fullmatch(base) or (isinstance(value, dict) and isinstance(value.get("weight_map"), dict)):
         _index(value, draft)
+    if isinstance(value, dict) and base in ("manifest.json", "index.json", "oci-layout"):
+        packages.note(value, base, draft)
     if base == "tokenizer.json":
         value = _tokenizer(value, draft)
     code_keys.walk(value, base, draft, wide=wide)

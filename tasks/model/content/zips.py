@@ -62,8 +62,10 @@ def _find_end(window: Window) -> int:
     return -1
 
 
-def members(window: Window, draft: Draft) -> list[Member]:
-    """All members. Raises `Malformed` if there is no usable directory; every difference is a problem of *draft*."""
+def members(window: Window, draft: Draft, *, after: bool = False) -> list[Member]:
+    """All members. Raises `Malformed` if there is no usable directory; every difference is a problem of *draft*. *after* says
+    that the archive follows other data, which its offsets count in.
+    """
     directory = _directory(window)
     if directory.size > DIRECTORY_LIMIT or directory.count > MOST_MEMBERS:
         raise Malformed(f"its directory claims {directory.count} members in {directory.size} bytes, too many to check")
@@ -84,7 +86,7 @@ def members(window: Window, draft: Draft) -> list[Member]:
         found.append(checked)
     if at != len(data):
         draft.problem("its directory holds more than the members that it counts")
-    _contiguous(extents, directory.offset, draft)
+    _contiguous(extents, directory.offset, draft, begin=min(extents, default=(0,))[0] if after else 0)
     return found
 
 
@@ -209,8 +211,8 @@ def _held_against_local(
     return Member(member.name, member.method, member.packed, member.size, member.crc, data), end
 
 
-def _contiguous(extents: list[tuple[int, int, str]], limit: int, draft: Draft) -> None:
-    reached = 0
+def _contiguous(extents: list[tuple[int, int, str]], limit: int, draft: Draft, begin: int) -> None:
+    reached = begin
     for start, end, name in sorted(extents):
         if start < reached:
             draft.problem(f"the member {printable(name)!r} shares bytes with another")
