@@ -80,6 +80,8 @@ def _read(window: Window, path: str, draft: Draft) -> None:
         return
     if zips.has_end(window) and form != "tflite":  # whose reader describes the files that TensorFlow's tools append
         draft.problem(f"it ends like a zip archive, but begins as {form or 'another format'}")
+    if form and form != "tar" and tars.looks_like(head):
+        draft.problem("its first bytes are also the header of a tar archive")
     if form:
         draft.format = form
         _by_signature(form, window, path, draft)
@@ -90,7 +92,9 @@ def _read(window: Window, path: str, draft: Draft) -> None:
 def _by_signature(form: str, window: Window, path: str, draft: Draft) -> None:
     if form in _READERS:
         _reader(form)(window, draft)
-        if form == "tflite" and zips.has_end(window):
+    elif form == "tflite":
+        _only_if_sound("tflite", window, draft)
+        if zips.has_end(window):
             members.describe((zips.held(window, one) for one in zips.members(window, draft, after=True)), draft, _fill)
     elif form in signatures.EXECUTABLES:
         draft.code = True
@@ -102,6 +106,16 @@ def _by_signature(form: str, window: Window, path: str, draft: Draft) -> None:
         _stream(form, window, path, draft)
     elif form in signatures.ARCHIVES:
         draft.problem(f"it is packed as {form}, which ArcOps does not unpack; unpack it and check the folder")
+
+
+def _only_if_sound(form: str, window: Window, draft: Draft) -> None:
+    """Read a format whose first bytes say little; if the rest does not bear it out, the format is unknown."""
+    draft.format = form
+    try:
+        import_module(f"{__name__}.{form}").read(window, draft)
+    except Malformed as fault:
+        draft.problem(f"{form}: {fault}")
+        draft.format = "other"
 
 
 def _tar(window: Window, draft: Draft) -> None:
@@ -135,7 +149,6 @@ _READERS = {
     "gguf": "gguf",
     "numpy": "arrays",
     "hdf5": "hdf5",
-    "tflite": "tflite",
     "image": "pictures",
     "pdf": "pdfs",
 }
@@ -169,8 +182,7 @@ def _graph(window: Window, name: str, draft: Draft) -> bool:
     from tasks.model.content import coreml, onnx
 
     if name.lower().endswith(".mlmodel") or coreml.looks_like(window):
-        draft.format = "coreml"
-        coreml.read(window, draft)
+        _only_if_sound("coreml", window, draft)
         return True
     found = onnx.looks_like(window)
     if not found and not name.lower().endswith(".onnx"):

@@ -1,4 +1,4 @@
-"""What the walk of a pickle knows of a value: enough for names, for the keys of a mapping, and for where an array ends."""
+"""What the walk of a pickle knows of a value: enough for names, for the keys of a mapping, and for the end of an array."""
 
 from __future__ import annotations
 
