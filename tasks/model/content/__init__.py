@@ -15,7 +15,7 @@ from typing import cast
 
 from arcops.errors import Stopped
 from arcops.seen.content import Content
-from tasks.model.content import expected, kinds, members, pickles, pointers, safetensors, signatures, tars, zips
+from tasks.model.content import expected, kinds, members, pickle_files, pickles, pointers, safetensors, signatures, tars, zips
 from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
@@ -227,7 +227,7 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
         draft.format = "torch-legacy"
         torch.read_legacy(window, draft)
     else:
-        pickles.read(window, draft)
+        pickle_files.read(window, draft)
     return True
 
 

@@ -136,3 +136,40 @@ def _item(dtype: Value) -> tuple[int, bool]:
     elif letter == "V":
         raise Malformed("the type of an array of joblib has no state")
     return size, objects
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The result of a walk: the byte of its end, whether it reached STOP, whether the pickle would call a function, and its
+    value as far as it is known. ``fault`` says why the walk ended early."""
+
+    end: int
+    stopped: bool
+    called: bool
+    value: Value
+    fault: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The keys of the mapping that the pickle makes, each once; ``None`` if that is not known."""
+        return tuple(dict.fromkeys(self.value.keys)) if isinstance(self.value, Mapping) and not self.value.odd else None
+
+    @property
+    def is_array(self) -> bool:
+        """Does it make an array of NumPy?"""
+        return isinstance(self.value, Made) and self.value.name in RECONSTRUCTS
+
+
+_STATE_WORDS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes", "C", "F"))
+"""Texts of the description of an array, which are no modules."""
+
+
+def harmful(module: str, attribute: str, known: set[str]) -> bool:
+    """Could the import of *attribute* from *module* do something that none of the *known* imports does? If not, it fails.
+
+    The memo of an array of objects begins again, so its numbers mean other texts to a plain unpickler; few of them are modules.
+    """
+    attributes = {one.rpartition(".")[2] for one in known}
+    if not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
+        return False
+    return not (attribute in attributes and module in attributes | _STATE_WORDS)

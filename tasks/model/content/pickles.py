@@ -7,17 +7,15 @@ PROTO, data after STOP, a pickle inside a pickle, extension codes, out-of-band b
 
 from __future__ import annotations
 
-import codecs
-import re
 from collections import ChainMap
 from collections.abc import MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
 
-from arcops.late_pattern import late
+from tasks.model.content import pickle_kinds as kinds
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.names import fault_of
 from tasks.model.content.opcodes import OPCODES, Operand
+from tasks.model.content.pickle_texts import decoded, number, text
 from tasks.model.content.pickle_values import (
     ARRAY_WRAPPER,
     FILE_WRAPPERS,
@@ -26,9 +24,10 @@ from tasks.model.content.pickle_values import (
     Global,
     Made,
     Mapping,
-    Plain,
     Value,
+    Walk,
     extent,
+    harmful,
     made,
 )
 from tasks.model.content.window import Cursor, Malformed, Window
@@ -41,45 +40,6 @@ HIGHEST_MEMO = 20_000_000
 
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle of a legacy torch file holds this number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """The result of a walk: the byte of its end, whether it reached STOP, whether the pickle would call a function, and its
-    value as far as it is known. ``fault`` says why the walk ended early."""
-
-    end: int
-    stopped: bool
-    called: bool
-    value: Value
-    fault: str = ""
-
-    @property
-    def keys(self) -> tuple[str, ...] | None:
-        """The keys of the mapping that the pickle makes, each once; ``None`` if that is not known."""
-        return tuple(dict.fromkeys(self.value.keys)) if isinstance(self.value, Mapping) and not self.value.odd else None
-
-    @property
-    def is_array(self) -> bool:
-        """Does it make an array of NumPy?"""
-        return isinstance(self.value, Made) and self.value.name in RECONSTRUCTS
-
-
-_PUSHES = frozenset(("INT", "LONG", "LONG4", "FLOAT", "BINFLOAT", "EMPTY_LIST", "EMPTY_SET"))
-_WHOLE = {"BININT": True, "BININT1": False, "BININT2": False, "LONG1": True}
-"""Opcodes of whole numbers, and whether these have a sign."""
-
-_PLAIN: dict[str, Value] = {"NONE": Plain.NONE, "NEWTRUE": Plain.TRUE, "NEWFALSE": Plain.FALSE, "EMPTY_TUPLE": ()}
-_BYTES = frozenset(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"))
-_TEXTS = frozenset(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"))
-_GATHERS = frozenset(("LIST", "FROZENSET"))
-_FEEDS_MANY = frozenset(("APPENDS", "SETITEMS", "ADDITEMS"))
-_FEEDS = {"APPEND": 1, "SETITEM": 2, "BUILD": 1}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_CALLS = {"REDUCE": 2, "NEWOBJ": 2, "NEWOBJ_EX": 3}
-_EXTENSIONS = frozenset(("EXT1", "EXT2", "EXT4"))
-_PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"))
-_GETS = frozenset(("GET", "BINGET", "LONG_BINGET"))
 
 
 def walk(
@@ -97,26 +57,6 @@ def walk(
         draft.problem(f"the pickle cannot be read from byte {machine.opcode_at}: {fault}")
         return Walk(machine.cursor.at, False, machine.called, None, str(fault))
     return Walk(machine.cursor.at, True, machine.called, machine.result)
-
-
-def read(window: Window, draft: Draft) -> None:
-    """A file with only a pickle, or with several one after another. Several are a problem, but all are walked."""
-    end, count = 0, 0
-    while end < window.size:
-        walked = walk(window, draft, at=end, arrays=True)
-        count += 1
-        if not walked.stopped:
-            if count > 1:
-                draft.problem(f"after the pickle there are {window.size - end} bytes that are not a pickle")
-            break
-        end = walked.end
-        if count == 1000:
-            draft.problem("more than 1000 pickles follow one another")
-            break
-    if count > 1:
-        draft.problem("more than one pickle, or other data, follows the first one")
-    if any(name.startswith("joblib.") for name in draft.imports):
-        draft.format = "joblib"
 
 
 class _Machine:
@@ -182,9 +122,9 @@ class _Machine:
         length = int.from_bytes(cursor.take(argument.value - 20), "little", signed=name in ("BINSTRING", "LONG4"))
         if length < 0:
             raise Malformed(f"{name} has a negative length")
-        if name in _BYTES or length > LONGEST_NAME:
+        if name in kinds.BYTES or length > LONGEST_NAME:
             self._opaque(length)
-            return b"" if name not in _TEXTS else b"\xff"  # no name is that long, and 0xff is not text
+            return b"" if name not in kinds.TEXTS else b"\xff"  # no name is that long, and 0xff is not text
         return cursor.take(length)
 
     def _opaque(self, length: int) -> None:
@@ -208,28 +148,28 @@ class _Machine:
 
     def _step(self, name: str, given: bytes) -> None:
         stack = self._stack
-        if name in _WHOLE:
-            stack.append(int.from_bytes(given, "little", signed=_WHOLE[name]))
-        elif name in _PUSHES:
+        if name in kinds.WHOLE:
+            stack.append(int.from_bytes(given, "little", signed=kinds.WHOLE[name]))
+        elif name in kinds.PUSHES:
             stack.append(None)
-        elif name in _PLAIN:
-            stack.append(_PLAIN[name])
+        elif name in kinds.PLAIN:
+            stack.append(kinds.PLAIN[name])
         elif name == "EMPTY_DICT":
             stack.append(Mapping())
-        elif name in _TEXTS or name in ("STRING", "UNICODE"):
-            self._keep(_text(name, given))
-        elif name in _BYTES:
+        elif name in kinds.TEXTS or name in ("STRING", "UNICODE"):
+            self._keep(text(name, given))
+        elif name in kinds.BYTES:
             stack.append(None)
-        elif name in _PUTS:
+        elif name in kinds.PUTS:
             self._put(name, given)
-        elif name in _GETS:
-            index = _number(given) if name == "GET" else int.from_bytes(given, "little")
+        elif name in kinds.GETS:
+            index = number(given) if name == "GET" else int.from_bytes(given, "little")
             if index not in self._memo:
                 raise Malformed(f"it reads memo {index}, which is empty")
             stack.append(self._memo[index])
         elif name == "MARK":
             self._marks.append(len(stack))
-        elif name in _GATHERS:
+        elif name in kinds.GATHERS:
             self._to_mark()
             stack.append(None)
         elif name == "TUPLE":
@@ -238,14 +178,14 @@ class _Machine:
             filled = Mapping()
             filled.put(self._to_mark())
             stack.append(filled)
-        elif name in _TUPLES:
-            stack.append(_tuple(self._take(_TUPLES[name])))
-        elif name in _FEEDS_MANY:
+        elif name in kinds.TUPLES:
+            stack.append(_tuple(self._take(kinds.TUPLES[name])))
+        elif name in kinds.FEEDS_MANY:
             self._fed(name, self._to_mark())
-        elif name in _FEEDS:
-            self._fed(name, self._take(_FEEDS[name]))
-        elif name in _CALLS:
-            target, given_to, *_ = self._take(_CALLS[name])
+        elif name in kinds.FEEDS:
+            self._fed(name, self._take(kinds.FEEDS[name]))
+        elif name in kinds.CALLS:
+            target, given_to, *_ = self._take(kinds.CALLS[name])
             self._call(target, given_to)
         elif name == "OBJ":
             items = self._to_mark()
@@ -264,7 +204,7 @@ class _Machine:
         stack = self._stack
         if name in ("GLOBAL", "INST"):
             module, attribute = given.split(b"\n")
-            found = self._import(_decoded(module), _decoded(attribute))
+            found = self._import(decoded(module), decoded(attribute))
             if name == "INST":
                 self._call(found, _tuple(self._to_mark()))
             else:
@@ -277,7 +217,7 @@ class _Machine:
                 stack.append(None)
             else:
                 stack.append(self._import(module_value, attribute_value))
-        elif name in _EXTENSIONS:
+        elif name in kinds.EXTENSIONS:
             self._draft.problem(
                 f"it imports by extension code {int.from_bytes(given, 'little')}, whose name is not in the file"
             )
@@ -316,7 +256,7 @@ class _Machine:
                 stack.append(None)
 
     def _put(self, name: str, given: bytes) -> None:
-        index = self._put_last if name == "MEMOIZE" else _number(given) if name == "PUT" else int.from_bytes(given, "little")
+        index = self._put_last if name == "MEMOIZE" else number(given) if name == "PUT" else int.from_bytes(given, "little")
         if index > HIGHEST_MEMO:
             raise Malformed(f"it writes to memo {index}, which makes an unpickler allocate gigabytes")
         value = self._pop()
@@ -447,12 +387,7 @@ class _Plainly(_Machine):
         name = f"{module}.{attribute}"
         if name in self.known:
             return Global(name)
-        pairs = [one.rpartition(".") for one in self.known]
-        attributes = {attribute for _, _, attribute in pairs}
-        # The memo of an array of objects begins again, so its numbers mean other texts here, of which few are modules.
-        fails = not all(part.isidentifier() for part in name.split("."))
-        if not fails and not (attribute in attributes and module in attributes | _STATE_WORDS):
-            self.harm = name
+        self.harm = name if harmful(module, attribute, self.known) else self.harm
         raise Malformed("an import fails")
 
     def _fed(self, name: str, items: list[Value]) -> None:
@@ -461,43 +396,5 @@ class _Plainly(_Machine):
         self._stack.append(None)
 
 
-_STATE_WORDS = frozenset(("subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes", "C", "F"))
-"""Texts of the description of an array, which are no modules."""
-
-
 def _tuple(items: list[Value]) -> Value:
     return tuple(items) if len(items) <= MOST_KEPT else None
-
-
-_ESCAPES = late(rb"(?:[^\\]|\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}))*", re.DOTALL)
-
-
-def _text(name: str, given: bytes) -> Value:
-    """The string that an opcode makes, or ``None`` if unpicklers could differ on it."""
-    try:
-        if name == "STRING":
-            body = given.strip()
-            if len(body) < 2 or body[:1] != body[-1:] or body[:1] not in (b"'", b'"'):
-                raise Malformed("a string of protocol 0 has no quotes")
-            if _ESCAPES.fullmatch(body[1:-1]) is None:
-                return None
-            return codecs.escape_decode(body[1:-1])[0].decode("ascii")
-        if name == "UNICODE":
-            return given.decode("raw-unicode-escape")
-        return given.decode("ascii" if "STRING" in name else "utf-8")
-    except ValueError:
-        return None
-
-
-def _decoded(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")
-
-
-def _number(given: bytes) -> int:
-    try:
-        index = int(given[:32])
-    except ValueError as error:
-        raise Malformed("a memo index is not a number") from error
-    if index < 0:
-        raise Malformed("a memo index is negative")
-    return index

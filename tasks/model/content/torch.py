@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tasks.model.content import pickles, zips
 from tasks.model.content.draft import Draft, names_of, printable
+from tasks.model.content.pickle_values import Walk
 from tasks.model.content.safetensors import note_adapter
 from tasks.model.content.window import Malformed, Window
 
@@ -80,7 +81,7 @@ def _pickle(window: Window, member: zips.Member, draft: Draft) -> None:
     draft.absorb(inner, printable(member.name))
 
 
-def _tensors(walked: pickles.Walk, draft: Draft) -> None:
+def _tensors(walked: Walk, draft: Draft) -> None:
     """Note the names in a state dictionary."""
     if walked.keys is not None:
         draft.tensors = names_of(walked.keys)
