@@ -35,6 +35,8 @@ _REVISIONS = ("revision", "base_model_revision", "model_revision")
 
 def top(value: Json, base: str, draft: Draft) -> None:
     """Note what the settings in the file *base* are as a whole: those of an adapter name a base, or fail to."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]  # a document of YAML
     if not isinstance(value, dict):
         return
     if _ADAPTER & value.keys():

@@ -17,6 +17,9 @@ from tasks.model.content.window import Malformed, Window
 LIMIT = 256 * 1024 * 1024
 """The most bytes that one stream may unpack to. More must be unpacked first, and checked as a folder."""
 
+MEMORY = 256 * 1024 * 1024
+"""Bytes that the reader of xz and lzma may take; the highest level of xz needs 65 MiB."""
+
 _PIECE = 1024 * 1024
 _GIVEN = 64 * 1024
 
@@ -26,22 +29,21 @@ _UNPACKERS: dict[str, Callable[[], Any]] = {
     "gzip": lambda: zlib.decompressobj(31),
     "zlib": lambda: zlib.decompressobj(15),
     "bzip2": bz2.BZ2Decompressor,
-    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LIMIT),
-    "lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=LIMIT),
+    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY),
+    "lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MEMORY),
 }
 
 
-def unpacked(form: str, window: Window, limit: int = LIMIT) -> Window:
+def unpacked(form: str, window: Window) -> Window:
     """What *window*, packed as *form*, holds: its streams one after another. Raises `Malformed` if it does not unpack, is
-    cut off, is followed by other bytes, or has more than *limit* bytes."""
+    cut off, is followed by other bytes, or has more than `LIMIT` bytes."""
     out = bytearray()
     at = 0
     while at < window.size:
         if at and not any(window.upto(at, _GIVEN)) and _zeros(window, at):
             break  # tapes and some writers fill the last block with zeros
-        at = _stream(form, window, at, out, limit)
-    data = bytes(out)
-    return Window.over(data)
+        at = _stream(form, window, at, out)
+    return Window.over(bytes(out))
 
 
 def inner_name(path: str) -> str:
@@ -50,7 +52,7 @@ def inner_name(path: str) -> str:
     return next((path[: -len(ending)] for ending in ENDINGS if lower.endswith(ending)), path)
 
 
-def _stream(form: str, window: Window, at: int, out: bytearray, limit: int) -> int:
+def _stream(form: str, window: Window, at: int, out: bytearray) -> int:
     """Append one stream to *out*; returns the byte after it."""
     unpacker = _UNPACKERS[form]()
     given = b""
@@ -61,11 +63,11 @@ def _stream(form: str, window: Window, at: int, out: bytearray, limit: int) -> i
                 at += len(given)
                 if not given:
                     raise Malformed(f"it is packed as {form}, and ends too early")
-            out += unpacker.decompress(given, min(_PIECE, limit + 1 - len(out)))
+            out += unpacker.decompress(given, min(_PIECE, LIMIT + 1 - len(out)))
             given = unpacker.unconsumed_tail if form in ("gzip", "zlib") else b""
-            if len(out) > limit:
+            if len(out) > LIMIT:
                 raise Malformed(
-                    f"it is packed as {form}, and unpacks to more than {limit} bytes, the limit; unpack it and check the folder"
+                    f"it is packed as {form}, and unpacks to more than {LIMIT} bytes, the limit; unpack it and check the folder"
                 )
     except (zlib.error, OSError, EOFError, lzma.LZMAError) as error:
         raise Malformed(f"it is packed as {form}, and does not unpack: {printable(str(error))}") from error
