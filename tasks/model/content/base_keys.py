@@ -1,6 +1,6 @@
 """Settings by which a loader fetches another model: an adapter's base, a tower, a draft model, code of another repository.
 
-What only records where a model came from (``_name_or_path``, a training run's ``model_name_or_path``) is no base: no loader
+What only records the origin of a model (``_name_or_path``, a training run's ``model_name_or_path``) is no base: no loader
 fetches it.
 
 Source: the configurations of PEFT, transformers (``auto_map``, timm backbones), diffusers (modular pipelines), LLaVA, Ultravox,
