@@ -159,7 +159,7 @@ def test_names_that_only_another_unpickler_would_read_in_an_array_of_objects_are
     inner = pickle.dumps(numpy.array([None], dtype=object), protocol=5)
     gets = b"\x80\x04\x8c\x05numpy\x940\x8c\x05dtype\x940h\x00h\x01\x930" + inner[2:]
     outer = b"\x80\x03X\x02\x00\x00\x00osq\x000X\x06\x00\x00\x00systemq\x010"
-    plain = re.sub(rb"q[\x00-\x0c]", b"", _SAMPLE[2:-18])
+    plain = re.sub(rb"q[\x00-\x0c]", b"", SAMPLE[2:-18])
     objects = plain.replace(b"\x02\x00\x00\x00f8", b"\x02\x00\x00\x00O8").replace(b"\xffK\x00t", b"\xffK\x3ft")
     assert seen(b"\x80\x03" + objects + inner + b"a.", "model.joblib").problems == ()
     assert any("os.system" in problem for problem in seen(outer + objects + gets + b"a.", "model.joblib").problems)
@@ -198,7 +198,7 @@ def test_an_array_of_objects_is_judged_by_its_imports() -> None:
 
 @given(st.data())
 def test_no_damage_breaks_the_walk_of_a_joblib_file(draw: st.DataObject) -> None:
-    data = bytearray(_SAMPLE)
+    data = bytearray(SAMPLE)
     for _ in range(draw.draw(st.integers(1, 6))):
         at = draw.draw(st.integers(0, len(data) - 1))
         data[at : at + 1] = draw.draw(st.sampled_from([b"", b"\x00", b"\xff", b"c", b"\x94", b"b", b"\x93", b"h\x00"]))
@@ -206,7 +206,7 @@ def test_no_damage_breaks_the_walk_of_a_joblib_file(draw: st.DataObject) -> None
     assert not any("reader failed" in problem for problem in content.problems)
 
 
-_SAMPLE = (
+SAMPLE = (
     b"\x80\x03]q\x00cjoblib.numpy_pickle\nNumpyArrayWrapper\nq\x01)\x81q\x02}q\x03(X\x05\x00\x00\x00shapeq\x04K\x02\x85q\x05"
     b"X\x05\x00\x00\x00dtypeq\x06cnumpy\ndtype\nq\x07X\x02\x00\x00\x00f8q\x08\x89\x88\x87q\tRq\n(K\x03X\x01\x00\x00\x00<q\x0b"
     b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tq\x0cbub" + struct.pack("<2d", 1.0, 2.0) + b"a."
@@ -214,4 +214,4 @@ _SAMPLE = (
 
 
 def test_the_sample_is_sound() -> None:
-    assert seen(_SAMPLE, "model.joblib").problems == ()
+    assert seen(SAMPLE, "model.joblib").problems == ()
