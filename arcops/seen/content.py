@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Names:
     """The names of some tensors, without listing them: how many, and a digest that is the same only for the same names.
 
-    ``digest`` is lower-case hex SHA-256 over the sorted SHA-256 digests (raw) of the names in UTF-8.
+    ``digest`` is lower-case hex SHA-256 over the sorted names as a list in JSON, in ASCII.
     """
 
     count: int

@@ -56,6 +56,8 @@ def each(value: dict[str, Json], base: str, draft: Draft) -> None:
     if _TRAINING.fullmatch(base):
         return
     for key, said in value.items():
+        if "." in key:
+            continue  # the name of a tensor; there can be a hundred thousand
         plain = key.lower().replace("-", "_")
         if isinstance(said, str) and said and plain not in _RECORDS and _NAMES.fullmatch(plain):
             draft.based(key, said, _revision(value))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 
 from arcops.seen.content import NOTHING_MORE, Base, Belongs, Content, Names, Shard, Split
@@ -133,8 +134,8 @@ class Draft:
 
 def names_of(names: Iterable[str]) -> Names:
     """The count and the digest of *names*, which must differ from one another."""
-    digests = sorted(hashlib.sha256(name.encode("utf-8", "backslashreplace")).digest() for name in names)
-    return Names(count=len(digests), digest=hashlib.sha256(b"".join(digests)).hexdigest())
+    ordered = sorted(names)
+    return Names(count=len(ordered), digest=hashlib.sha256(json.dumps(ordered).encode()).hexdigest())
 
 
 def marks_of(names: Iterable[str]) -> str:

@@ -96,7 +96,7 @@ class _Machine:
                 if self._frame_end > cursor.at:
                     self._draft.problem("a frame of the pickle reaches past its STOP")
                 return
-            given = self._argument(argument, name)
+            given = b"" if argument is Operand.NONE else self._argument(argument, name)
             self._framed()
             self._step(name, given)
         raise Malformed(f"it has more than {MOST_OPCODES} opcodes, the limit for reading")
@@ -111,8 +111,6 @@ class _Machine:
 
     def _argument(self, argument: Operand, name: str) -> bytes:
         cursor = self.cursor
-        if argument is Operand.NONE:
-            return b""
         if argument.value <= 8:
             return cursor.take(argument.value)
         if argument is Operand.LINE:
@@ -148,20 +146,20 @@ class _Machine:
 
     def _step(self, name: str, given: bytes) -> None:
         stack = self._stack
-        if name in kinds.WHOLE:
+        if name in kinds.PUTS:  # the most frequent kinds come first
+            self._put(name, given)
+        elif name in kinds.WHOLE:
             stack.append(int.from_bytes(given, "little", signed=kinds.WHOLE[name]))
-        elif name in kinds.PUSHES:
+        elif name in kinds.TEXTS or name in ("STRING", "UNICODE"):
+            self._keep(text(name, given))
+        elif name in kinds.TUPLES:
+            stack.append(tuple(self._take(kinds.TUPLES[name])))
+        elif name in kinds.PUSHES or name in kinds.BYTES:
             stack.append(None)
         elif name in kinds.PLAIN:
             stack.append(kinds.PLAIN[name])
         elif name == "EMPTY_DICT":
             stack.append(Mapping())
-        elif name in kinds.TEXTS or name in ("STRING", "UNICODE"):
-            self._keep(text(name, given))
-        elif name in kinds.BYTES:
-            stack.append(None)
-        elif name in kinds.PUTS:
-            self._put(name, given)
         elif name in kinds.GETS:
             index = number(given) if name == "GET" else int.from_bytes(given, "little")
             if index not in self._memo:
@@ -178,8 +176,6 @@ class _Machine:
             filled = Mapping()
             filled.put(self._to_mark())
             stack.append(filled)
-        elif name in kinds.TUPLES:
-            stack.append(_tuple(self._take(kinds.TUPLES[name])))
         elif name in kinds.FEEDS_MANY:
             self._fed(name, self._to_mark())
         elif name in kinds.FEEDS:
@@ -357,7 +353,9 @@ class _Machine:
 
     def _pop(self) -> Value:
         """Take one value off the stack."""
-        return self._take(1)[0]
+        if len(self._stack) - 1 < (self._marks[-1] if self._marks else 0):
+            raise Malformed("it takes more values from its stack than there are")
+        return self._stack.pop()
 
     def _take(self, count: int) -> list[Value]:
         """Take *count* values off the stack; returns them, the lowest first."""
