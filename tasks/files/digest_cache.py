@@ -19,8 +19,9 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from arcops.seen.content import Content
+from arcops.seen.content import Base, Belongs, Content, Names, Shard, Split
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from tasks.files.walk import FileIdentity, WalkedEntry
@@ -100,8 +101,19 @@ def _said(content: Content) -> dict[str, object]:
     return {name: value for name, value in asdict(content).items() if value}
 
 
-def _content(said: dict[str, object]) -> Content:
+def _content(said: dict[str, Any]) -> Content:
     if not isinstance(said["format"], str) or not isinstance(said.get("code", False), bool):
         raise TypeError(said)
-    lists = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
-    return Content(format=said["format"], code=bool(said.get("code", False)), **lists)
+    made: dict[str, Any] = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
+    if "belongs" in said:
+        made["belongs"] = _belongs(**said["belongs"])
+    return Content(format=said["format"], code=bool(said.get("code", False)), **made)
+
+
+def _belongs(tensors: Any, shards: Any, split: Any, bases: Any) -> Belongs:
+    return Belongs(
+        tensors=None if tensors is None else Names(**tensors),
+        shards=tuple(Shard(path=one["path"], names=Names(**one["names"])) for one in shards),
+        split=None if split is None else Split(**split),
+        bases=tuple(Base(**one) for one in bases),
+    )

@@ -370,6 +370,9 @@ def _tar() -> bytes:
 
 @cache
 def contents() -> tuple[bytes, ...]:
+    import gzip
+
+    from tests.tasks import test_archives, test_data_formats, test_joblib
     from tests.tasks import test_readers as sound
 
     array = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}".ljust(117) + b"\n" + bytes(8)
@@ -395,6 +398,15 @@ def contents() -> tuple[bytes, ...]:
         b"\x89HDF\r\n\x1a\n" + bytes(200),
         _json({"auto_map": {"AutoModel": "a.B"}, "weight_map": {"a": "model-00001.safetensors"}}),
         b'{"chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}',
+        test_joblib.SAMPLE,
+        test_data_formats.tflite({0: (32, 1), 1: "Flex"}),
+        test_data_formats.CUSTOM_PARTS["an operation"][0],
+        test_data_formats.blobs(b"1" * 100, b"2"),
+        test_data_formats.LFS,
+        test_archives.tarred(test_archives.SOUND),
+        gzip.compress(test_archives.tarred(test_archives.SOUND)),
+        *test_archives.layout(b"").values(),
+        _json({"peft_type": "LORA", "base_model_name_or_path": "a/b", "auto_map": {"a": "b/c--d.E"}}),
         b"#!/bin/sh\nexit 0\n",
         b"import os\n",
     )

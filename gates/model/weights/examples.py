@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from arcops.gate import Example
-from arcops.seen.content import Content
+from arcops.seen.content import Base, Belongs, Content
 from arcops.seen.tree import FileSeen, Tree
 from arcops.verdict import Verdict
+from gates.model.weights.bases import AllowedBase
 from gates.model.weights.gate import SAFE_FORMATS, TORCH_TENSOR_IMPORTS, WeightsPolicy
 
 _TENSORS = FileSeen(
@@ -35,6 +36,22 @@ def _template() -> FileSeen:
     problem = "the chat template of the file, line 3: it looks up a name that it builds itself"
     content = Content(format="text", problems=(problem,))
     return FileSeen(path="chat_template.jinja", size=900, sha256="8" * 64, executable=False, content=content)
+
+
+def _adapter() -> FileSeen:
+    base = Base(key="base_model_name_or_path", name="example/base-8b")
+    content = Content(format="json", belongs=Belongs(bases=(base,)))
+    return FileSeen(path="adapter_config.json", size=700, sha256="8" * 64, executable=False, content=content)
+
+
+def _part() -> FileSeen:
+    content = Content(format="safetensors")
+    return FileSeen(path="model-00001-of-00002.safetensors", size=90_000, sha256="8" * 64, executable=False, content=content)
+
+
+def _tar(*holds: str) -> FileSeen:
+    content = Content(format="tar", holds=holds)
+    return FileSeen(path="model.tar", size=90_000, sha256="8" * 64, executable=False, content=content)
 
 
 def _tree(*files: FileSeen) -> Tree:
@@ -84,5 +101,36 @@ def examples() -> Iterable[Example[WeightsPolicy]]:
         verdict=Verdict.RED,
         evidence=(_tree(_TENSORS, _unheard()),),
         policy=WeightsPolicy(),
+    )
+    yield Example(
+        name="an adapter, and the policy allows its base by name and digest",
+        verdict=Verdict.GREEN,
+        evidence=(_tree(_TENSORS, _adapter()),),
+        policy=WeightsPolicy(bases=(AllowedBase(name="example/base-8b", digest=f"sha256:{'a' * 64}"),)),
+    )
+    yield Example(
+        name="an adapter, and the policy allows its base by name alone",
+        verdict=Verdict.AMBER,
+        evidence=(_tree(_TENSORS, _adapter()),),
+        policy=WeightsPolicy(bases=(AllowedBase(name="example/base-8b"),)),
+    )
+    yield Example(
+        name="an adapter whose base the policy does not allow",
+        verdict=Verdict.RED,
+        evidence=(_tree(_TENSORS, _adapter()),),
+        policy=WeightsPolicy(),
+    )
+    yield Example(name="one part of two", verdict=Verdict.RED, evidence=(_tree(_part()),), policy=WeightsPolicy())
+    yield Example(
+        name="an allowed archive with weights and settings inside",
+        verdict=Verdict.GREEN,
+        evidence=(_tree(_tar("json", "safetensors")),),
+        policy=WeightsPolicy(formats=(*SAFE_FORMATS, "tar")),
+    )
+    yield Example(
+        name="an allowed archive with a pickle inside, which is not allowed",
+        verdict=Verdict.RED,
+        evidence=(_tree(_tar("pickle", "safetensors")),),
+        policy=WeightsPolicy(formats=(*SAFE_FORMATS, "tar")),
     )
     yield Example(name="a folder without weights", verdict=Verdict.RED, evidence=(_tree(_CONFIG),), policy=WeightsPolicy())

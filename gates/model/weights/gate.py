@@ -4,8 +4,10 @@ Why: Most formats for weights can run code when they are loaded, and scanners th
 gate works with allow-lists: a model passes only if every file has an allowed format and every import an allowed name.
 
 Judged: that there are weights; that every file's format is allowed (the format follows from its bytes, and for text also from
-its name); that no file is malformed, cut off, misleading or hidden; that pickles and settings import only allowed names; that
-chat templates only make text; that no code is run; that ONNX files refer only to files of the model.
+its name); that no file is malformed, cut off, misleading or hidden; that files inside archives are as those beside them; that
+the parts of a set are all there and agree with their index; that pickles and settings import only allowed names; that chat
+templates only make text; that no code is run; that graphs and indexes refer only to files of the model; that the policy allows
+each base model that a loader would fetch from elsewhere.
 
 Fix: Convert the weights to safetensors, GGUF or ONNX on a machine that you trust. If a pickle must stay, allow the names that
 it needs one by one under `imports`. Remove every file that is not needed to serve the model.
@@ -13,15 +15,18 @@ it needs one by one under `imports`. Remove every file that is not needed to ser
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
-from arcops.seen.tree import FileSeen, Tree
+from arcops.seen.tree import Tree
+from arcops.sets import Part, beside, faults, misnamed, raw_data
 from arcops.subjects.model import Model
 from gates.listing import listed
+from gates.model.weights.bases import AllowedBase, bases
 from gates.words import shown
 
 PRESENT = Rule(
@@ -33,6 +38,11 @@ READABLE = Rule(
     id="weights/readable",
     asks="Could every file be read to its end by the rules of its format, without a fault?",
     fix="Get the file again from its maker. If it is the same, convert it on a machine that you trust, or remove it.",
+)
+COMPLETE = Rule(
+    id="weights/complete",
+    asks="Are all parts of every set of files there, and do they agree with one another and with their index?",
+    fix="Get all files of the set from one place again, with their index, and remove files of other sets.",
 )
 FORMATS = Rule(
     id="weights/formats",
@@ -51,26 +61,32 @@ CODE = Rule(
 )
 EXTERNAL = Rule(
     id="weights/external",
-    asks="Is every file that a model file refers to part of the model?",
+    asks="Is everything that a file of the model refers to part of the model, or a base that the policy allows?",
     fix="Put the missing file beside the model, or export the model with its data inside.",
 )
 OPERATORS = Rule(
     id="weights/operators",
-    asks="Do all operators belong to the ONNX standard, or to domains that the policy allows?",
-    fix="Export with standard operators, or add the domain to 'operatorDomains' if your runtime supports it.",
+    asks="Are all operators those of the format's standard, or does the policy allow them or their domain?",
+    fix="Export with standard operators, or add the name that is shown to 'operatorDomains' if your runtime supports it.",
 )
 
 _PICKLED_FORMATS = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar", "torch-script")
-_PLAIN_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "keras", "keras-h5", "hdf5", "saved-model", "tflite")
+_PLAIN_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "keras", "keras-h5", "hdf5", "saved-model", "tflite", "coreml")
 WEIGHT_FORMATS = frozenset((*_PICKLED_FORMATS, *_PLAIN_FORMATS))
 
-SAFE_FORMATS = ("safetensors", "gguf", "onnx", "numpy", "npz", "sentencepiece", "json", "text", "image", "pdf", "empty")
+SAFE_FORMATS = (
+    *("safetensors", "gguf", "onnx", "tflite", "coreml", "coreml-weights", "numpy", "npz", "sentencepiece"),
+    *("json", "text", "image", "pdf", "empty"),
+)
 """Formats that hold only data; ``text`` is text under a name that no tool runs."""
 
 _UNKNOWN = {
     "other": "of a format that ArcOps does not know",
     "unknown-text": "text of a kind that ArcOps does not know, so a tool may run it",
+    "pointer": "a pointer to a file that was not fetched",
 }
+_EACH = 3
+"""Findings of one file under one rule; if there are more, one finding counts them and shows the first ones."""
 
 TORCH_TENSOR_IMPORTS = (
     "collections.OrderedDict",
@@ -89,24 +105,19 @@ TORCH_TENSOR_IMPORTS = (
 )
 """What a PyTorch state dictionary of plain tensors imports, for policies that must accept one."""
 
-_LOADED_NAMES = (
-    *(".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".dill", ".p", ".pk"),
-    *(".h5", ".hdf5", ".keras", ".mlmodel", ".tflite", ".pb", ".plan", ".engine", ".trt", ".mat", ".marshal", ".nemo", ".mar"),
-    *(".sqlite", ".db", ".doc", ".xls", ".ppt", ".docx", ".xlsx", ".pptx", ".msi", ".parquet", ".arrow", ".feather"),
-)
-"""Endings by which a program other than ONNX's would open a file."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsPolicy:
-    """``formats`` and ``imports`` are allow-lists, matched exactly. ``code`` accepts formats and files that run code.
-    ``operator_domains`` are ONNX domains beyond the standard.
+    """``formats`` and ``imports`` are allow-lists, matched exactly; ``formats`` also of files inside archives. ``code`` accepts
+    formats and files that run code. ``operator_domains`` are domains of ONNX, and custom operators of TFLite and Core ML,
+    beyond the standard. ``bases`` are models elsewhere that files may name, such as that of an adapter.
     """
 
     formats: tuple[str, ...] = SAFE_FORMATS
     imports: tuple[str, ...] = ()
     code: bool = False
     operator_domains: tuple[str, ...] = ()
+    bases: tuple[AllowedBase, ...] = ()
 
 
 @gate(
@@ -114,7 +125,7 @@ class WeightsPolicy:
     judges=(Model,),
     needs=(Tree,),
     policy=WeightsPolicy,
-    rules=(PRESENT, READABLE, FORMATS, IMPORTS, CODE, EXTERNAL, OPERATORS),
+    rules=(PRESENT, READABLE, COMPLETE, FORMATS, IMPORTS, CODE, EXTERNAL, OPERATORS),
 )
 def weights(seen: Seen, policy: WeightsPolicy) -> Iterator[Finding]:
     tree = seen[Tree]
@@ -122,12 +133,14 @@ def weights(seen: Seen, policy: WeightsPolicy) -> Iterator[Finding]:
     yield from _each(
         READABLE, tree, _problems(tree), "All {count} file(s) could be read to their end by the rules of their formats."
     )
+    yield from _each(COMPLETE, tree, _sets(tree), "Every set of parts among the {count} file(s) is complete.")
     yield from _each(FORMATS, tree, _formats(tree, policy), "All {count} file(s) have allowed formats.")
     yield from _each(IMPORTS, tree, _imports(tree, policy), "None of the {count} file(s) imports a name that is not allowed.")
     yield from _each(CODE, tree, _code(tree, policy), "None of the {count} file(s) runs code that was not accepted.")
     yield from _each(
         EXTERNAL, tree, _external(tree), "Every file that one of the {count} files refers to is part of the model."
     )
+    yield from bases(EXTERNAL, tree, policy.bases)
     yield from _each(
         OPERATORS, tree, _operators(tree, policy), "None of the {count} files needs operators that are not allowed."
     )
@@ -140,11 +153,13 @@ def _each(rule: Rule, tree: Evidence[Tree], findings: Iterator[Finding], good: s
 
 
 def _present(tree: Evidence[Tree]) -> Finding:
-    found = [file for file in tree.body.files if file.content.format in WEIGHT_FORMATS]
+    files = tree.body.files
+    found = [file for file in files if WEIGHT_FORMATS.intersection((file.content.format, *file.content.holds))]
     if not found:
         return PRESENT.fails(f"No weights were found among {len(tree.body.files)} file(s).", tree)
     size = sum(file.size for file in found)
-    formats = ", ".join(sorted({file.content.format for file in found}))
+    inside = {form for file in found for form in (file.content.format, *file.content.holds) if form in WEIGHT_FORMATS}
+    formats = ", ".join(sorted(inside))
     return PRESENT.passes(f"{len(found)} file(s) of weights ({formats}) hold {size:,} bytes.", tree)
 
 
@@ -155,36 +170,60 @@ def _problems(tree: Evidence[Tree]) -> Iterator[Finding]:
             f"{name} could not be read, so its content is unknown: {shown(trouble.reason)}.", tree, about=name
         )
     for file in tree.body.files:
-        for problem in file.content.problems:
-            name = shown(file.path)
+        name, problems = shown(file.path), file.content.problems
+        if len(problems) > _EACH:
+            problems = (f"{len(problems)} faults, such as: {'; '.join(problems[:_EACH])}",)
+        for problem in problems:
             yield READABLE.fails(f"{name}: {problem}.", tree, about=name, location=Location(path=name))
+        if misnamed(file.path, file.sha256):
+            text = f"{name} is named by a digest, but its content has the digest {file.sha256}."
+            yield READABLE.fails(text, tree, about=name, location=Location(path=name))
+
+
+def _sets(tree: Evidence[Tree]) -> Iterator[Finding]:
+    for fault in faults([Part(file.path, file.content) for file in tree.body.files]):
+        path = shown(fault.path)
+        answer = COMPLETE.unknown if fault.unseen else COMPLETE.fails
+        yield answer(f"{shown(fault.text)}.", tree, about=path, location=Location(path=path))
 
 
 def _formats(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
-    data = {path for file in tree.body.files if file.content.format == "onnx" for path in _referred(file)}
+    data = raw_data(Part(file.path, file.content) for file in tree.body.files)
     for file in tree.body.files:
-        form = file.content.format
-        if form in policy.formats:
-            continue
-        if form == "other" and file.path in data and not file.path.lower().endswith(_LOADED_NAMES):
-            continue  # the raw data of an allowed ONNX file has no format of its own
-        name = shown(file.path)
-        what = _UNKNOWN.get(form, f"of the format {form}, which is not allowed")
-        yield FORMATS.fails(f"{name} is {what}.", tree, about=name, location=Location(path=name))
+        form, name = file.content.format, shown(file.path)
+        location = Location(path=name)
+        # The raw data of an allowed graph has no format of its own.
+        if form not in policy.formats and not (form == "other" and file.path in data):
+            what = _UNKNOWN.get(form, f"of the format {form}, which is not allowed")
+            yield FORMATS.fails(f"{name} is {what}.", tree, about=name, location=location)
+        for inner in file.content.holds:
+            if inner not in policy.formats:
+                what = _UNKNOWN.get(inner, f"of the format {inner}, which is not allowed")
+                yield FORMATS.fails(f"{name} holds a file that is {what}.", tree, about=f"{inner} in {name}", location=location)
 
 
 def _imports(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
     allowed = frozenset(policy.imports)
     for file in tree.body.files:
-        for name in file.content.imports:
-            if name not in allowed:
-                path = shown(file.path)
-                yield IMPORTS.fails(
-                    f"Loading {path} imports {name}, which the policy does not allow.",
-                    tree,
-                    about=f"{name} in {path}",
-                    location=Location(path=path),
-                )
+        path = shown(file.path)
+        others = [name for name in file.content.imports if name not in allowed]
+        if len(others) > _EACH:
+            # The digest is of all the names, so that a waiver covers exactly these.
+            names = hashlib.sha256("\n".join(others).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+            yield IMPORTS.fails(
+                f"Loading {path} imports {len(others)} names that the policy does not allow, such as {', '.join(others[:8])}.",
+                tree,
+                about=f"{len(others)} names ({names}) in {path}",
+                location=Location(path=path),
+            )
+            continue
+        for name in others:
+            yield IMPORTS.fails(
+                f"Loading {path} imports {name}, which the policy does not allow.",
+                tree,
+                about=f"{name} in {path}",
+                location=Location(path=path),
+            )
 
 
 def _code(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]:
@@ -201,8 +240,8 @@ def _external(tree: Evidence[Tree]) -> Iterator[Finding]:
     there = {file.path for file in tree.body.files}
     for file in tree.body.files:
         path = shown(file.path)
-        for named, wanted in zip(file.content.refers, _referred(file), strict=True):
-            if wanted not in there:
+        for named in file.content.refers:
+            if beside(file.path, named) not in there:
                 yield EXTERNAL.fails(
                     f"{path} refers to {shown(named)}, which is not a file of the model.",
                     tree,
@@ -217,15 +256,8 @@ def _operators(tree: Evidence[Tree], policy: WeightsPolicy) -> Iterator[Finding]
             if domain not in policy.operator_domains:
                 path = shown(file.path)
                 yield OPERATORS.fails(
-                    f"{path} needs operators of the domain {domain}, which the policy does not allow.",
+                    f"{path} needs the operator, or operators of the domain, {shown(domain)}, which the policy does not allow.",
                     tree,
                     about=f"{domain} in {path}",
                     location=Location(path=path),
                 )
-
-
-def _referred(file: FileSeen) -> list[str]:
-    """The paths in the model that *file* names, each relative to its own folder."""
-    folder = file.path.rpartition("/")[0]
-    parts = ([part for part in named.split("/") if part not in ("", ".")] for named in file.content.refers)
-    return ["/".join([folder, *inner] if folder else inner) for inner in parts]

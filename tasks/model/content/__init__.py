@@ -15,12 +15,12 @@ from typing import cast
 
 from arcops.errors import Stopped
 from arcops.seen.content import Content
-from tasks.model.content import expected, kinds, pickles, safetensors, signatures, tars, zips
+from tasks.model.content import expected, kinds, members, pickle_files, pickles, pointers, safetensors, signatures, tars, zips
 from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
 from tasks.model.content.window import Malformed, Window
 
-READERS = "3"
+READERS = "4"
 """Must change if the same bytes could be described differently, so that old cached descriptions are not used."""
 
 HEAD = 4096
@@ -30,8 +30,15 @@ _PICKLE_NAMES = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".dill", 
 def describe(window: Window, path: str) -> Content:
     """What the bytes of *window*, a file at *path* in the model, are. Whatever the bytes, it raises only `Stopped`,
     `OSError` from the window itself, and `ImportError` if a reader is missing."""
+    draft = Draft("other")
+    _fill(window, path, draft)
+    return draft.done()
+
+
+def _fill(window: Window, path: str, draft: Draft) -> None:
+    """Describe the bytes of *window*, at *path* in the model or in an archive, into *draft*."""
     name = path.rsplit("/", 1)[-1]
-    draft = Draft("empty" if window.size == 0 else "other")
+    draft.format = "empty" if window.size == 0 else "other"
     try:
         if window.size:
             _read(window, path, draft)
@@ -44,9 +51,8 @@ def describe(window: Window, path: str) -> Content:
     if window.size:
         _named_as_code(path, draft)
     promised = expected.formats_for(name)
-    if promised and not promised & {draft.format, kinds.family(draft.format)}:
+    if promised and not promised & {draft.format, kinds.family(draft.format)} and draft.format != pointers.FORMAT:
         draft.problem(f"it is named as {expected.first_for(name)}, but its bytes are {draft.format}")
-    return draft.done()
 
 
 def _named_as_code(path: str, draft: Draft) -> None:
@@ -72,22 +78,70 @@ def _read(window: Window, path: str, draft: Draft) -> None:
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         _zip(window, draft)
         return
-    if zips.has_end(window):
+    if zips.has_end(window) and form != "tflite":  # whose reader describes the files that TensorFlow's tools append
         draft.problem(f"it ends like a zip archive, but begins as {form or 'another format'}")
+    if form and form != "tar" and tars.looks_like(head):
+        draft.problem("its first bytes are also the header of a tar archive")
     if form:
         draft.format = form
-        _by_signature(form, window, draft)
-    else:
+        _by_signature(form, window, path, draft)
+    elif not pointers.read(head, window, draft):
         _by_trial(head, window, path, draft)
 
 
-def _by_signature(form: str, window: Window, draft: Draft) -> None:
+def _by_signature(form: str, window: Window, path: str, draft: Draft) -> None:
     if form in _READERS:
         _reader(form)(window, draft)
+    elif form == "tflite":
+        _only_if_sound("tflite", window, draft)
+        if zips.has_end(window):
+            members.describe((zips.held(window, one) for one in zips.members(window, draft, after=True)), draft, _fill)
     elif form in signatures.EXECUTABLES:
         draft.code = True
+    elif form in signatures.ARCHIVES and draft.inside:
+        draft.problem(f"it is an archive ({form}) inside an archive, which ArcOps does not read")
+    elif form == "tar":
+        _tar(window, draft)
+    elif form in signatures.PACKERS:
+        _stream(form, window, path, draft)
     elif form in signatures.ARCHIVES:
-        draft.problem(f"it is packed as {form}, and ArcOps does not read its content")
+        draft.problem(f"it is packed as {form}, which ArcOps does not unpack; unpack it and check the folder")
+
+
+def _only_if_sound(form: str, window: Window, draft: Draft) -> None:
+    """Read a format whose first bytes say little; if the rest does not bear it out, the format is unknown."""
+    draft.format = form
+    try:
+        import_module(f"{__name__}.{form}").read(window, draft)
+    except Malformed as fault:
+        draft.problem(f"{form}: {fault}")
+        draft.format = "other"
+
+
+def _tar(window: Window, draft: Draft) -> None:
+    held = tars.members(window, draft)
+    if tars.is_torch(held):
+        held = tars.read_torch(held, draft)
+    members.describe(held, draft, _fill)
+
+
+def _stream(form: str, window: Window, path: str, draft: Draft) -> None:
+    """A packed file. A pickle behind a packer is joblib's, which unpacks it; a tar counts as one archive with its packer."""
+    from tasks.model.content import streams
+
+    content = streams.unpacked(form, window)
+    if tars.looks_like(content.upto(0, 512)):
+        draft.holds.add("tar")
+        _tar(content, draft)
+        draft.format = form
+        return
+    inner = draft.part("other")
+    _fill(content, streams.inner_name(path), inner)
+    draft.absorb(inner)
+    if inner.format in expected.PICKLED and inner.format in expected.formats_for(path):
+        draft.format = inner.format
+    else:
+        draft.holds.add(inner.format)
 
 
 _READERS = {
@@ -95,7 +149,6 @@ _READERS = {
     "gguf": "gguf",
     "numpy": "arrays",
     "hdf5": "hdf5",
-    "tar": "tars",
     "image": "pictures",
     "pdf": "pdfs",
 }
@@ -112,7 +165,9 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
     text = signatures.is_text(head, cut=window.size > len(head)) and _ends_as_text(window)
     if _pickle(head, window, name, draft, text=text):
         return
-    if (head[0] == 8 or name.lower().endswith((".onnx", ".pb"))) and _graph(window, name, draft):
+    if (head[0] == 8 or name.lower().endswith((".onnx", ".pb", ".mlmodel"))) and _graph(window, name, draft):
+        return
+    if head[4:8] == b"\x02\x00\x00\x00" and _coreml_weights(head, window, draft):
         return
     if text:
         from tasks.model.content import texts
@@ -123,9 +178,12 @@ def _by_trial(head: bytes, window: Window, path: str, draft: Draft) -> None:
 
 
 def _graph(window: Window, name: str, draft: Draft) -> bool:
-    """Is it a graph of ONNX or TensorFlow, by content or by name? Then it is read as one."""
-    from tasks.model.content import onnx
+    """Is it a graph of ONNX, Core ML or TensorFlow, by content or by name? Then it is read as one."""
+    from tasks.model.content import coreml, onnx
 
+    if name.lower().endswith(".mlmodel") or coreml.looks_like(window):
+        _only_if_sound("coreml", window, draft)
+        return True
     found = onnx.looks_like(window)
     if not found and not name.lower().endswith(".onnx"):
         return False
@@ -135,6 +193,16 @@ def _graph(window: Window, name: str, draft: Draft) -> bool:
         draft.notes.add("a TensorFlow graph, whose operations can read and write files")
     else:
         onnx.read(window, draft)
+    return True
+
+
+def _coreml_weights(head: bytes, window: Window, draft: Draft) -> bool:
+    from tasks.model.content import coreml
+
+    if not coreml.is_weights(head):
+        return False
+    draft.format = "coreml-weights"
+    coreml.read_weights(window, draft)
     return True
 
 
@@ -159,7 +227,7 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
         draft.format = "torch-legacy"
         torch.read_legacy(window, draft)
     else:
-        pickles.read(window, draft)
+        pickle_files.read(window, draft)
     return True
 
 
@@ -179,42 +247,19 @@ def _zip(window: Window, draft: Draft) -> None:
     from tasks.model.content import arrays, keras, torch
 
     draft.format = "zip"
-    members = zips.members(window, draft)
-    if torch.is_torch(members):
-        torch.read_members(window, members, draft)
-    elif keras.is_keras(members):
-        keras.read_members(window, members, draft)
-    elif members and all(member.name.endswith(".npy") for member in members):
+    found = zips.members(window, draft)
+    if torch.is_torch(found):
+        found = torch.read_members(window, found, draft)
+    elif keras.is_keras(found):
+        found = keras.read_members(window, found, draft)
+    elif found and all(member.name.endswith(".npy") for member in found):
         draft.format = "npz"
-        arrays.read_members(window, members, draft)
-    else:
-        _members(window, members, draft)
-
-
-def _members(window: Window, members: list[zips.Member], draft: Draft) -> None:
-    """An archive of unknown purpose: what its members are, one level deep."""
-    for member in members:
-        if member.name.endswith("/") or not member.size:
-            continue
-        called = printable(member.name)
-        inner = Draft("other")
-        try:
-            head = zips.first_bytes(window, member, HEAD)
-            form = "zip" if head[:4] == b"PK\x03\x04" else signatures.of(head, Window.over(head))
-            if form in signatures.ARCHIVES:
-                inner.problem(f"it is an archive ({form}) inside an archive")
-            elif form in signatures.EXECUTABLES or code_kind(member.name) is not None:
-                inner.code = True
-                inner.notes.add("is code")
-            elif not form and head:
-                content = zips.content_of(window, member, draft)
-                inner.steps = draft.steps
-                text = signatures.is_text(head)
-                _pickle(head, content, member.name, inner, text=text)
-                draft.steps = inner.steps
-        except Malformed as fault:
-            inner.problem(str(fault))
-        draft.absorb(inner, called)
+        arrays.read_members(window, found, draft)
+        return
+    elif draft.inside:
+        draft.problem("it is an archive (zip) inside an archive, which ArcOps does not read")
+        return
+    members.describe((zips.held(window, member) for member in found), draft, _fill)
 
 
 def _sentencepiece(window: Window) -> bool:

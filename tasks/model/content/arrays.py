@@ -106,8 +106,12 @@ def read(window: Window, draft: Draft) -> None:
     """One array."""
     start, count, objects = _header(window)
     if objects:
-        draft.problem("it is an array of Python objects, which is a pickle")
-        pickles.read(window.part(start, window.size - start), draft)
+        draft.notes.add("is an array of Python objects, so it is a pickle")
+        walked = pickles.walk(window, draft, at=start)
+        if walked.stopped and walked.end != window.size:
+            draft.problem(f"after the pickle of its objects there are {window.size - walked.end} bytes")
+        if not walked.is_array:
+            draft.problem("it says that it is an array of Python objects, but its pickle makes something else")
     elif count != window.size - start:
         draft.problem(f"its shape and type need {count} bytes, but there are {window.size - start}")
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from arcops.late_pattern import late
-from tasks.model.content import keras, rendered
+from tasks.model.content import base_keys, keras, rendered
 from tasks.model.content.bounded_json import Json
 from tasks.model.content.draft import Draft, printable
 
@@ -47,6 +47,7 @@ def walk(value: Json, base: str, draft: Draft, *, wide: bool) -> None:
     """Note what *value*, the settings in the file *base*, would load or run. *wide*: also keys that only tools read."""
     waiting: list[Json] = [value]
     texts: dict[str, bool] = {}
+    base_keys.top(value, base, draft)
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
@@ -63,6 +64,7 @@ def walk(value: Json, base: str, draft: Draft, *, wide: bool) -> None:
             if value.get("chat_template"):
                 draft.notes.add("carries a chat template")
             _whole(value, base, draft)
+            base_keys.each(value, base, draft)
     for text, surely in texts.items():
         rendered.check(text, printable(text.strip(), 40), draft, surely=surely)
 
@@ -74,6 +76,7 @@ def _pair(key: str, said: Json, draft: Draft, *, wide: bool) -> None:
     if plain in CODE_KEYS:
         draft.code = True
         draft.notes.add(f"{printable(key, 40)} makes a loader import Python code: {printable(str(said))}")
+        base_keys.of_code(plain, said, draft)
     elif isinstance(said, str) and plain in NAMING_KEYS:
         draft.imported(said)
     elif isinstance(said, str) and _PATH.fullmatch(said) and not _INERT_PATHS.fullmatch(said):

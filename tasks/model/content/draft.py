@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from arcops.seen.content import Content
+import hashlib
+import json
+from collections.abc import Iterable
+
+from arcops.seen.content import NOTHING_MORE, Base, Belongs, Content, Names, Shard, Split
 
 MOST = 50
 """The most entries of one list that are reported; a crafted file may hold a million."""
 
 MOST_IMPORTS = 5000
+
+MOST_BASES = 50
 
 
 def printable(text: str, limit: int = 200) -> str:
@@ -21,7 +27,10 @@ def printable(text: str, limit: int = 200) -> str:
 class Draft:
     """Changes while one file is read; `done` makes the final value."""
 
-    __slots__ = ("_problems", "code", "format", "imports", "notes", "operators", "refers", "rendered", "steps", "unpacked")
+    __slots__ = (
+        *("_problems", "bases", "code", "format", "holds", "imports", "inside", "notes", "operators", "refers", "rendered"),
+        *("shards", "split", "steps", "tensors", "unpacked"),
+    )
 
     def __init__(self, form: str) -> None:
         self.format = form
@@ -36,6 +45,13 @@ class Draft:
         """Steps so far of readers whose time needs another bound than the size of the file."""
         self.unpacked = 0
         """Bytes that were unpacked so far, which the size of the file does not bound."""
+        self.inside = False
+        """Is it a file inside an archive?"""
+        self.holds: set[str] = set()
+        self.tensors: Names | None = None
+        self.shards: tuple[Shard, ...] = ()
+        self.split: Split | None = None
+        self.bases: set[Base] = set()
         self._problems: set[str] = set()
 
     def problem(self, text: str) -> None:
@@ -60,6 +76,24 @@ class Draft:
         else:
             self.problem(f"more than {MOST_IMPORTS} different files are named")
 
+    def based(self, key: str, name: str, revision: str = "") -> None:
+        """Note that a loader would fetch the model *name* from elsewhere, because of *key*."""
+        if len(self.bases) < MOST_BASES:
+            self.bases.add(Base(key=printable(key), name=printable(name), revision=printable(revision)))
+        else:
+            self.problem(f"more than {MOST_BASES} models elsewhere are named")
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(sorted(self._problems))
+
+    def part(self, form: str) -> Draft:
+        """The draft of a file inside this one. It goes on with what was spent; `absorb` brings the new sums back."""
+        inner = Draft(form)
+        inner.inside = True
+        inner.steps, inner.unpacked, inner.rendered = self.steps, self.unpacked, self.rendered
+        return inner
+
     def absorb(self, inner: Draft, where: str = "") -> None:
         """Take over what was found in a part of the file, with the part's name in front."""
         for name in inner.imports:
@@ -67,11 +101,24 @@ class Draft:
         for text in inner._problems:
             self.problem(f"{where}: {text}" if where else text)
         self.code = self.code or inner.code
+        self.steps, self.unpacked, self.rendered = (
+            max(self.steps, inner.steps),
+            max(self.unpacked, inner.unpacked),
+            max(self.rendered, inner.rendered),
+        )
+        self.holds |= inner.holds
+        self.bases |= inner.bases
         self.refers |= inner.refers
         self.operators |= inner.operators
         self.notes |= {f"{where}: {note}" if where else note for note in inner.notes}
 
     def done(self) -> Content:
+        belongs = Belongs(
+            tensors=self.tensors,
+            shards=self.shards,
+            split=self.split,
+            bases=tuple(sorted(self.bases, key=lambda base: (base.key, base.name, base.revision))),
+        )
         return Content(
             format=self.format,
             imports=tuple(sorted(self.imports)),
@@ -80,4 +127,17 @@ class Draft:
             refers=tuple(sorted(self.refers)),
             operators=tuple(sorted(self.operators)[:MOST]),
             notes=tuple(sorted(self.notes)[:MOST]),
+            holds=tuple(sorted(self.holds)),
+            belongs=None if belongs == NOTHING_MORE else belongs,
         )
+
+
+def names_of(names: Iterable[str]) -> Names:
+    """The count and the digest of *names*, which must differ from one another."""
+    ordered = sorted(names)
+    return Names(count=len(ordered), digest=hashlib.sha256(json.dumps(ordered).encode()).hexdigest())
+
+
+def marks_of(names: Iterable[str]) -> str:
+    """Twelve hex digits for each of *names*, sorted."""
+    return "".join(sorted(hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:12] for name in names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_PICKLED = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar", "torch-script")
+PICKLED = ("pickle", "joblib", "torch-zip", "torch-legacy", "torch-tar", "torch-script")
 _TEXT = ("text", "json", "empty")
 
 _BY_ENDING: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -17,12 +17,13 @@ _BY_ENDING: tuple[tuple[str, tuple[str, ...]], ...] = (
     (".h5", ("hdf5", "keras-h5")),
     (".hdf5", ("hdf5", "keras-h5")),
     (".keras", ("keras", "keras-h5")),
-    (".pt", _PICKLED),
-    (".pth", _PICKLED),
-    (".pkl", _PICKLED),
-    (".pickle", _PICKLED),
-    (".joblib", _PICKLED),
+    (".pt", PICKLED),
+    (".pth", PICKLED),
+    (".pkl", PICKLED),
+    (".pickle", PICKLED),
+    (".joblib", PICKLED),
     (".tflite", ("tflite",)),
+    (".mlmodel", ("coreml",)),
     (".zip", ("zip",)),
     (".tar", ("tar",)),
     (".gz", ("gzip",)),

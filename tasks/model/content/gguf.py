@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 
+from arcops.seen.content import Split
 from tasks.model.content import rendered
-from tasks.model.content.draft import Draft, printable
+from tasks.model.content.draft import Draft, marks_of, names_of, printable
 from tasks.model.content.window import Cursor, Malformed, Window
 
 MOST_PAIRS = 65_536
@@ -17,7 +18,13 @@ MOST_TENSORS = 1_000_000
 MOST_STRINGS = 8_000_000
 TEMPLATE_LIMIT = 4 * 1024 * 1024
 
+MOST_SPLIT = 4096
+
 _STRING, _ARRAY = 8, 9
+_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
+_SPLIT = ("split.no", "split.count", "split.tensors.count")
+_BASE_KEYS = tuple(f"general.base_model.0.{key}" for key in ("repo_url", "name"))
+_KEPT = frozenset((*_BASE_KEYS, "general.type", "adapter.type", "general.base_model.0.version"))
 _WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 BLOCKS = {  # tensor type: (elements in a block, bytes of a block)
@@ -79,8 +86,16 @@ def read(window: Window, draft: Draft) -> None:
         raise Malformed(f"it claims {tensors} tensors and {pairs} keys; at most {MOST_TENSORS} and {MOST_PAIRS} are read")
     if tensors * 24 + pairs * 12 > window.size:
         raise Malformed(f"it claims {tensors} tensors and {pairs} keys in {window.size} bytes")
-    alignment = _pairs(reader, pairs, draft)
+    keys = _pairs(reader, pairs, draft)
+    alignment = keys.numbers.get("general.alignment", 32)
     spans = _tensors(reader, tensors, alignment, draft)
+    names = [name for _, _, name in spans]
+    if len(set(names)) == len(names):
+        draft.tensors = names_of(names)
+    _of_a_set(keys, names, draft)
+    if keys.texts.get("general.type") == "adapter" or "adapter.type" in keys.texts:
+        named = next((keys.texts[key] for key in _BASE_KEYS if keys.texts.get(key)), "")
+        draft.based("general.type", named, keys.texts.get("general.base_model.0.version", ""))
     start = -(-reader.cursor.at // alignment) * alignment
     end = 0
     for offset, size, name in sorted(spans):
@@ -96,8 +111,33 @@ def read(window: Window, draft: Draft) -> None:
         draft.problem("after the last tensor there are bytes that belong to no tensor")
 
 
-def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
-    alignment = 32
+class _Keys:
+    """The values of the few keys that are needed later."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.texts: dict[str, str] = {}
+
+
+def _of_a_set(keys: _Keys, names: list[str], draft: Draft) -> None:
+    """Note what the file says of the set that it is a part of."""
+    said = {key: keys.numbers[key] for key in _SPLIT if key in keys.numbers}
+    if not said:
+        return
+    if not {"split.no", "split.count"} <= set(said) or said.get("split.no", 0) >= max(said.get("split.count", 0), 1):
+        draft.problem("its split.no and split.count do not say which part of how many it is")
+    if len(names) > MOST_SPLIT:
+        draft.problem(f"it is a part with more than {MOST_SPLIT} tensors, too many to compare with the other parts")
+    draft.split = Split(
+        number=said.get("split.no", 0),
+        count=said.get("split.count", 0),
+        tensors=said.get("split.tensors.count", -1),
+        marks=marks_of(names[:MOST_SPLIT]) if said.get("split.count", 0) > 1 else "",
+    )
+
+
+def _pairs(reader: _Reader, count: int, draft: Draft) -> _Keys:
+    found = _Keys()
     keys: set[str] = set()
     for _ in range(count):
         key = reader.string(65_535)
@@ -106,9 +146,16 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
         keys.add(key)
         kind = reader.word()
         if key == "general.alignment":
-            alignment = reader.word() if kind == 4 else 0
+            alignment = found.numbers[key] = reader.word() if kind == 4 else 0
             if alignment < 8 or alignment > 65_536 or alignment & (alignment - 1):
                 raise Malformed("its alignment is not a power of two from 8 to 65536")
+        elif key in _SPLIT:
+            if kind not in _NUMBERS:
+                raise Malformed(f"the key {printable(key)!r} is not a whole number")
+            found.numbers[key] = int(struct.unpack(reader.order + _NUMBERS[kind], reader.cursor.take(_WIDTH[kind]))[0])
+        elif kind == _STRING and key in _KEPT:
+            found.texts[key] = reader.string(TEMPLATE_LIMIT)
+            rendered.check(found.texts[key], printable(key), draft, surely=False)
         elif kind == _STRING:
             _string(reader, key, draft)
         elif kind == _ARRAY:
@@ -119,7 +166,7 @@ def _pairs(reader: _Reader, count: int, draft: Draft) -> int:
             reader.cursor.skip(_WIDTH[kind])
         else:
             raise Malformed(f"the key {printable(key)!r} has the unknown type {kind}")
-    return alignment
+    return found
 
 
 def _string(reader: _Reader, key: str, draft: Draft) -> None:

@@ -35,8 +35,10 @@ def is_keras(members: list[zips.Member]) -> bool:
     return "config.json" in names and bool(names & {"metadata.json", "model.weights.h5", "model.weights.npz"})
 
 
-def read_members(window: Window, members: list[zips.Member], draft: Draft) -> None:
+def read_members(window: Window, members: list[zips.Member], draft: Draft) -> list[zips.Member]:
+    """Read what Keras reads; returns the assets, which layers open by themselves."""
     draft.format = "keras"
+    assets: list[zips.Member] = []
     for member in members:
         if member.name == "config.json":
             if member.size > CONFIG_LIMIT:
@@ -48,8 +50,11 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
         elif member.name == "model.weights.h5":
             if zips.first_bytes(window, member, 8) != hdf5.SIGNATURE:
                 draft.problem("its weights are not HDF5")
-        elif not member.name.startswith("assets/"):
+        elif member.name.startswith("assets/"):
+            assets.append(member)
+        else:
             draft.problem(f"it holds {printable(member.name)!r}, which Keras does not write")
+    return assets
 
 
 def built_by(config: Json, draft: Draft) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from arcops.beside import names_sbom
 from arcops.late_pattern import late
+from arcops.sets import is_blob
 from tasks.model.content.code_names import FORMS, CodeKind, code_kind
 
 UNKNOWN = "unknown-text"
@@ -79,11 +80,17 @@ def kind_of(path: str) -> Kind:
     if not dot:
         stem, suffix = name, ""
     reader = _BY_SUFFIX.get(suffix, "words" if suffix in WORD_SUFFIXES else "")
+    if name == "kitfile" or (not dot and is_blob(path)):
+        return Kind("yaml" if name == "kitfile" else "blob", known=False)
+    if name == "oci-layout":
+        return Kind("json", known=False)
     if name in ("modelfile", "modelfile.txt") or suffix == "modelfile":
         return Kind("modelfile")
     if names_sbom(path) or suffix in _STATEMENT_SUFFIXES:
         return Kind(reader if reader in ("json", "yaml", "xml") else "statement")
     if suffix == "json":
+        if path.lower().endswith(".mlpackage/manifest.json"):
+            return Kind("json", known=False)
         if _LISTS.fullmatch(stem):
             return Kind("json")
         return Kind("json" if _SETTINGS_JSON.fullmatch(stem) else "figures", known=False)

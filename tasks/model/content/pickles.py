@@ -7,13 +7,29 @@ PROTO, data after STOP, a pickle inside a pickle, extension codes, out-of-band b
 
 from __future__ import annotations
 
-import codecs
-import re
-from dataclasses import dataclass
+from collections import ChainMap
+from collections.abc import MutableMapping
+from contextlib import suppress
 
-from arcops.late_pattern import late
+from tasks.model.content import pickle_kinds as kinds
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.names import fault_of
 from tasks.model.content.opcodes import OPCODES, Operand
+from tasks.model.content.pickle_texts import decoded, number, text
+from tasks.model.content.pickle_values import (
+    ARRAY_WRAPPER,
+    FILE_WRAPPERS,
+    MOST_KEPT,
+    RECONSTRUCTS,
+    Global,
+    Made,
+    Mapping,
+    Value,
+    Walk,
+    extent,
+    harmful,
+    made,
+)
 from tasks.model.content.window import Cursor, Malformed, Window
 
 MOST_OPCODES = 3_000_000
@@ -26,49 +42,15 @@ TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle of a legacy torch file holds this number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Global:
-    """A name that the pickle imports."""
-
-    name: str
-
-
-Value = str | int | Global | None
-"""What the walk knows of a value on the stack; ``None`` is anything else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """The result of a walk: the byte of its end, whether it reached STOP, whether the pickle would call a function, and its
-    value if that is a number. ``fault`` says why the walk ended early."""
-
-    end: int
-    stopped: bool
-    called: bool
-    value: Value
-    fault: str = ""
-
-
-_NUMBERS = ("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG4", "FLOAT", "BINFLOAT")
-_PUSHES = frozenset((*_NUMBERS, "NONE", "NEWTRUE", "NEWFALSE", "EMPTY_LIST", "EMPTY_TUPLE", "EMPTY_DICT", "EMPTY_SET"))
-_BYTES = frozenset(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"))
-_TEXTS = frozenset(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"))
-_GATHERS = frozenset(("LIST", "DICT", "TUPLE", "FROZENSET"))
-_FEEDS_MANY = frozenset(("APPENDS", "SETITEMS", "ADDITEMS"))
-_FEEDS = {"APPEND": 1, "SETITEM": 2, "BUILD": 1}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_CALLS = {"REDUCE": 2, "NEWOBJ": 2, "NEWOBJ_EX": 3}
-_EXTENSIONS = frozenset(("EXT1", "EXT2", "EXT4"))
-_PUTS = frozenset(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"))
-_GETS = frozenset(("GET", "BINGET", "LONG_BINGET"))
-
-
-def walk(window: Window, draft: Draft, *, at: int = 0, persistent: bool = False, nested: bool = False) -> Walk:
-    """Walk one pickle from *at* to its STOP. *persistent* says that the loader gives persistent ids a meaning (torch does).
+def walk(
+    window: Window, draft: Draft, *, at: int = 0, persistent: bool = False, nested: bool = False, arrays: bool = False
+) -> Walk:
+    """Walk one pickle from *at* to its STOP. *persistent* says that the loader gives persistent ids a meaning (torch does),
+    *arrays* that it may be joblib, which reads raw arrays between the opcodes.
 
     Never raises, whatever the bytes; a fault is in the result and, like all others, among the problems of *draft*.
     """
-    machine = _Machine(window, draft, at, persistent, nested)
+    machine = _Machine(window, draft, at, persistent, nested, arrays)
     try:
         machine.run()
     except Malformed as fault:
@@ -77,32 +59,12 @@ def walk(window: Window, draft: Draft, *, at: int = 0, persistent: bool = False,
     return Walk(machine.cursor.at, True, machine.called, machine.result)
 
 
-def read(window: Window, draft: Draft) -> None:
-    """A file with only a pickle, or with several one after another. Several are a problem, but all are walked."""
-    end, count = 0, 0
-    while end < window.size:
-        walked = walk(window, draft, at=end)
-        count += 1
-        if not walked.stopped:
-            if count > 1:
-                draft.problem(f"after the pickle there are {window.size - end} bytes that are not a pickle")
-            break
-        end = walked.end
-        if count == 1000:
-            draft.problem("more than 1000 pickles follow one another")
-            break
-    if count > 1:
-        draft.problem("more than one pickle, or other data, follows the first one")
-    if any(name.startswith("joblib.") for name in draft.imports):
-        draft.format = "joblib"
-        if not draft.clean:
-            draft.problem("joblib writes raw arrays between the opcodes, so the data after them cannot be checked")
-
-
 class _Machine:
     """The pickle machine with names for values."""
 
-    def __init__(self, window: Window, draft: Draft, at: int, persistent: bool, nested: bool) -> None:
+    def __init__(
+        self, window: Window, draft: Draft, at: int, persistent: bool = False, nested: bool = False, arrays: bool = False
+    ) -> None:
         self.cursor = Cursor(window, at)
         self.opcode_at = at
         self.called = False
@@ -111,9 +73,11 @@ class _Machine:
         self._draft = draft
         self._persistent = persistent
         self._nested = nested
+        self._arrays = arrays
         self._stack: list[Value] = []
         self._marks: list[int] = []
-        self._memo: dict[int, Value] = {}
+        self._memo: MutableMapping[int, Value] = {}
+        self._put_last = 0
         self._frame_end = -1
         self._kept = 0
 
@@ -132,7 +96,7 @@ class _Machine:
                 if self._frame_end > cursor.at:
                     self._draft.problem("a frame of the pickle reaches past its STOP")
                 return
-            given = self._argument(argument, name)
+            given = b"" if argument is Operand.NONE else self._argument(argument, name)
             self._framed()
             self._step(name, given)
         raise Malformed(f"it has more than {MOST_OPCODES} opcodes, the limit for reading")
@@ -147,8 +111,6 @@ class _Machine:
 
     def _argument(self, argument: Operand, name: str) -> bytes:
         cursor = self.cursor
-        if argument is Operand.NONE:
-            return b""
         if argument.value <= 8:
             return cursor.take(argument.value)
         if argument is Operand.LINE:
@@ -158,9 +120,9 @@ class _Machine:
         length = int.from_bytes(cursor.take(argument.value - 20), "little", signed=name in ("BINSTRING", "LONG4"))
         if length < 0:
             raise Malformed(f"{name} has a negative length")
-        if name in _BYTES or length > LONGEST_NAME:
+        if name in kinds.BYTES or length > LONGEST_NAME:
             self._opaque(length)
-            return b"" if name not in _TEXTS else b"\xff"  # no name is that long, and 0xff is not text
+            return b"" if name not in kinds.TEXTS else b"\xff"  # no name is that long, and 0xff is not text
         return cursor.take(length)
 
     def _opaque(self, length: int) -> None:
@@ -184,42 +146,48 @@ class _Machine:
 
     def _step(self, name: str, given: bytes) -> None:
         stack = self._stack
-        if name in _PUSHES:
-            stack.append(None)
-        elif name in _TEXTS or name in ("STRING", "UNICODE"):
-            self._keep(_text(name, given))
-        elif name in _BYTES:
-            stack.append(None)
-        elif name in _PUTS:
+        if name in kinds.PUTS:  # the most frequent kinds come first
             self._put(name, given)
-        elif name in _GETS:
-            index = _number(given) if name == "GET" else int.from_bytes(given, "little")
+        elif name in kinds.WHOLE:
+            stack.append(int.from_bytes(given, "little", signed=kinds.WHOLE[name]))
+        elif name in kinds.TEXTS or name in ("STRING", "UNICODE"):
+            self._keep(text(name, given))
+        elif name in kinds.TUPLES:
+            stack.append(tuple(self._take(kinds.TUPLES[name])))
+        elif name in kinds.PUSHES or name in kinds.BYTES:
+            stack.append(None)
+        elif name in kinds.PLAIN:
+            stack.append(kinds.PLAIN[name])
+        elif name == "EMPTY_DICT":
+            stack.append(Mapping())
+        elif name in kinds.GETS:
+            index = number(given) if name == "GET" else int.from_bytes(given, "little")
             if index not in self._memo:
                 raise Malformed(f"it reads memo {index}, which is empty")
             stack.append(self._memo[index])
         elif name == "MARK":
             self._marks.append(len(stack))
-        elif name in _GATHERS:
+        elif name in kinds.GATHERS:
             self._to_mark()
             stack.append(None)
-        elif name in _TUPLES:
-            self._pop(_TUPLES[name])
-            stack.append(None)
-        elif name in _FEEDS_MANY:
-            self._to_mark()
-            self._fed(name)
-        elif name in _FEEDS:
-            self._pop(_FEEDS[name])
-            self._fed(name)
-        elif name in _CALLS:
-            self._call(self._pop(_CALLS[name]))
+        elif name == "TUPLE":
+            stack.append(_tuple(self._to_mark()))
+        elif name == "DICT":
+            filled = Mapping()
+            filled.put(self._to_mark())
+            stack.append(filled)
+        elif name in kinds.FEEDS_MANY:
+            self._fed(name, self._to_mark())
+        elif name in kinds.FEEDS:
+            self._fed(name, self._take(kinds.FEEDS[name]))
+        elif name in kinds.CALLS:
+            target, given_to, *_ = self._take(kinds.CALLS[name])
+            self._call(target, given_to)
         elif name == "OBJ":
             items = self._to_mark()
             if not items:
                 raise Malformed("OBJ has no class")
-            self._call(items[0])
-        elif name == "LONG1":
-            stack.append(int.from_bytes(given, "little", signed=True))
+            self._call(items[0], _tuple(items[1:]))
         else:
             self._rare(name, given)
 
@@ -232,10 +200,9 @@ class _Machine:
         stack = self._stack
         if name in ("GLOBAL", "INST"):
             module, attribute = given.split(b"\n")
-            found = self._import(_decoded(module), _decoded(attribute))
+            found = self._import(decoded(module), decoded(attribute))
             if name == "INST":
-                self._to_mark()
-                self._call(found)
+                self._call(found, _tuple(self._to_mark()))
             else:
                 stack.append(found)
         elif name == "STACK_GLOBAL":
@@ -246,7 +213,7 @@ class _Machine:
                 stack.append(None)
             else:
                 stack.append(self._import(module_value, attribute_value))
-        elif name in _EXTENSIONS:
+        elif name in kinds.EXTENSIONS:
             self._draft.problem(
                 f"it imports by extension code {int.from_bytes(given, 'little')}, whose name is not in the file"
             )
@@ -285,11 +252,12 @@ class _Machine:
                 stack.append(None)
 
     def _put(self, name: str, given: bytes) -> None:
-        index = len(self._memo) if name == "MEMOIZE" else _number(given) if name == "PUT" else int.from_bytes(given, "little")
+        index = self._put_last if name == "MEMOIZE" else number(given) if name == "PUT" else int.from_bytes(given, "little")
         if index > HIGHEST_MEMO:
             raise Malformed(f"it writes to memo {index}, which makes an unpickler allocate gigabytes")
         value = self._pop()
         self._stack.append(value)
+        self._put_last += index not in self._memo
         self._memo[index] = value
 
     def _import(self, module: str, attribute: str) -> Global:
@@ -301,29 +269,102 @@ class _Machine:
             self._draft.problem(f"it imports {printable(name)!r}, which is not a name")
         return Global(name)
 
-    def _call(self, target: Value) -> None:
+    def _call(self, target: Value, given: Value) -> None:
         self.called = True
         if not isinstance(target, Global):
             self._draft.problem("it calls something that is computed while loading")
-        self._stack.append(None)
+        self._stack.append(made(target, given))
 
-    def _fed(self, name: str) -> None:
+    def _fed(self, name: str, items: list[Value]) -> None:
         """BUILD sets the state of the top of the stack, the others call its methods; an imported object must not be there."""
         target = self._pop()
         if isinstance(target, Global):
             self._draft.problem(f"it changes {printable(target.name)!r} itself ({name})")
+        if isinstance(target, Mapping) and name in ("SETITEM", "SETITEMS"):
+            target.put(items)
         if name == "BUILD":
             self.called = True
+            if isinstance(target, Made):
+                target = self._built(target, items[0])
         self._stack.append(target)
 
-    def _pop(self, count: int = 1) -> Value:
-        """Take *count* values off the stack; returns the lowest of them."""
+    def _built(self, target: Made, state: Value) -> Value:
+        """*target* with its *state*; if joblib reads an array in its place, the array, whose bytes are passed over."""
+        if self._arrays and target.name == ARRAY_WRAPPER:
+            if target.state is not None or self._frame_end >= 0:
+                raise Malformed("an array of joblib is not at a place at which joblib writes one")
+            target.state = state
+            return self._array(target)
+        if self._arrays and target.name in FILE_WRAPPERS:
+            file = state.values.get("filename") if isinstance(state, Mapping) else None
+            fault = fault_of(file) if isinstance(file, str) else "is not known"
+            if isinstance(file, str) and not fault:
+                self._draft.referred(file)
+            else:
+                self._draft.problem(f"the file of an array, {printable(str(file))!r}, {fault}")
+        if target.name == "numpy.dtype":
+            target.state = state
+        return target
+
+    def _array(self, wrapper: Made) -> Value:
+        """Pass over the bytes of the array; whatever reads them as opcodes must find nothing in them."""
+        found = extent(wrapper)
+        cursor = self.cursor
+        begin = cursor.at
+        if found.objects:
+            if self._nested:
+                raise Malformed("pickles are nested more than one level deep")
+            walked = walk(cursor.window, self._draft, at=begin, nested=True)
+            if not walked.stopped:
+                raise Malformed("an array of Python objects cannot be read")
+            if not walked.is_array:
+                self._draft.problem("it names an array of Python objects, but the pickle in its place makes something else")
+            cursor.skip(walked.end - begin)
+        else:
+            if found.aligned:
+                padding = cursor.take(1)[0]
+                if padding > found.aligned:
+                    raise Malformed(f"an array is padded by {padding} bytes, but is aligned to {found.aligned}")
+                cursor.skip(padding)
+                if padding not in OPCODES:
+                    begin = -1  # a plain unpickler ends at the byte that says how long the padding is
+            cursor.skip(found.size)
+        if begin >= 0:
+            self._read_plainly(begin)
+        return Made(next(iter(sorted(RECONSTRUCTS))))
+
+    def _read_plainly(self, begin: int) -> None:
+        """What an unpickler without joblib would import, because it reads the bytes of the array as opcodes."""
+        self._draft.steps += len(self._stack)
+        other = _Plainly(self.cursor.window, Draft("pickle"), begin)
+        other._draft.steps = self._draft.steps
+        other.known = self._draft.imports
+        other._stack = [*self._stack, None]
+        other._marks = list(self._marks)
+        other._memo = ChainMap({}, self._memo)
+        other._put_last = self._put_last
+        with suppress(Malformed):  # a plain unpickler ends there, too
+            other.run()
+        self._draft.steps = other._draft.steps
+        if other.harm:
+            self._draft.problem(
+                f"bytes of an array are opcodes for an unpickler without joblib, which would import {printable(other.harm)!r}"
+            )
+
+    def _pop(self) -> Value:
+        """Take one value off the stack."""
+        if len(self._stack) - 1 < (self._marks[-1] if self._marks else 0):
+            raise Malformed("it takes more values from its stack than there are")
+        return self._stack.pop()
+
+    def _take(self, count: int) -> list[Value]:
+        """Take *count* values off the stack; returns them, the lowest first."""
         floor = self._marks[-1] if self._marks else 0
         if len(self._stack) - count < floor:
             raise Malformed("it takes more values from its stack than there are")
-        lowest = self._stack[-count]
+        taken = self._stack[-count:]
         del self._stack[-count:]
-        return lowest
+        return taken
 
     def _to_mark(self) -> list[Value]:
         if not self._marks:
@@ -334,35 +375,24 @@ class _Machine:
         return items
 
 
-_ESCAPES = late(rb"(?:[^\\]|\\(?:[\\'\"abfnrtv]|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}))*", re.DOTALL)
+class _Plainly(_Machine):
+    """The machine of an unpickler without joblib, which has come to the bytes of an array. It ends at an import that fails."""
+
+    harm = ""
+    known: set[str]
+
+    def _import(self, module: str, attribute: str) -> Global:
+        name = f"{module}.{attribute}"
+        if name in self.known:
+            return Global(name)
+        self.harm = name if harmful(module, attribute, self.known) else self.harm
+        raise Malformed("an import fails")
+
+    def _fed(self, name: str, items: list[Value]) -> None:
+        """Nothing changes: the values belong to the machine that reads as joblib does."""
+        self._pop()
+        self._stack.append(None)
 
 
-def _text(name: str, given: bytes) -> Value:
-    """The string that an opcode makes, or ``None`` if unpicklers could differ on it."""
-    try:
-        if name == "STRING":
-            body = given.strip()
-            if len(body) < 2 or body[:1] != body[-1:] or body[:1] not in (b"'", b'"'):
-                raise Malformed("a string of protocol 0 has no quotes")
-            if _ESCAPES.fullmatch(body[1:-1]) is None:
-                return None
-            return codecs.escape_decode(body[1:-1])[0].decode("ascii")
-        if name == "UNICODE":
-            return given.decode("raw-unicode-escape")
-        return given.decode("ascii" if "STRING" in name else "utf-8")
-    except ValueError:
-        return None
-
-
-def _decoded(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")
-
-
-def _number(given: bytes) -> int:
-    try:
-        index = int(given[:32])
-    except ValueError as error:
-        raise Malformed("a memo index is not a number") from error
-    if index < 0:
-        raise Malformed("a memo index is negative")
-    return index
+def _tuple(items: list[Value]) -> Value:
+    return tuple(items) if len(items) <= MOST_KEPT else None

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from arcops.late_pattern import late
-from tasks.model.content import code_keys
+from arcops.seen.content import Shard
+from tasks.model.content import code_keys, packages
 from tasks.model.content.bounded_json import Json, parse
-from tasks.model.content.draft import Draft, printable
+from tasks.model.content.draft import Draft, names_of, printable
 from tasks.model.content.names import fault_of
 from tasks.model.content.window import Malformed, Window
 
 JSON_LIMIT = 64 * 1024 * 1024
 """Bytes. The tokenizers of the largest vocabularies have about 35 MiB."""
+
+MOST_SHARDS = 5000
+_INDEX = late(r".*\.index(?:\.[\w-]+)?\.json")
 
 TEXT_LIMIT = 1024 * 1024
 
@@ -38,8 +42,10 @@ def read_json(window: Window, base: str, draft: Draft, *, wide: bool) -> Json:
         raise Malformed(f"it has {window.size} bytes; the limit for JSON is {JSON_LIMIT}")
     # Training states hold NaN, and settings of state-space models infinities; files that build models stay strict JSON.
     value = parse(window.read(0, window.size), constants=base != "config.json")
-    if base.endswith(".index.json"):
+    if _INDEX.fullmatch(base) or (isinstance(value, dict) and isinstance(value.get("weight_map"), dict)):
         _index(value, draft)
+    if isinstance(value, dict) and base in ("manifest.json", "index.json", "oci-layout"):
+        packages.note(value, base, draft)
     if base == "tokenizer.json":
         value = _tokenizer(value, draft)
     code_keys.walk(value, base, draft, wide=wide)
@@ -63,12 +69,20 @@ def _index(index: Json, draft: Draft) -> None:
     shards = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
         raise Malformed("it does not map weights to the names of files")
-    for shard in sorted({str(shard) for shard in shards.values()}):
+    if not shards:
+        draft.problem("it is an index that names no tensor")
+    inside: dict[str, list[str]] = {}
+    for name, shard in shards.items():
+        inside.setdefault(str(shard), []).append(name)
+    if len(inside) > MOST_SHARDS:
+        raise Malformed(f"it names {len(inside)} files; at most {MOST_SHARDS} are read")
+    for shard in sorted(inside):
         fault = fault_of(shard)
         if fault:
             draft.problem(f"the file {printable(shard)!r} that it names {fault}")
         else:
             draft.referred(shard)
+    draft.shards = tuple(Shard(path=path, names=names_of(inside[path])) for path in sorted(inside) if path in draft.refers)
 
 
 def _tokenizer(value: Json, draft: Draft) -> Json:

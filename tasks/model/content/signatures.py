@@ -10,6 +10,9 @@ EXECUTABLES = frozenset(("elf", "pe", "mach-o", "wasm", "java-class", "script", 
 ARCHIVES = frozenset(("zip", "tar", "gzip", "bzip2", "xz", "zstd", "lz4", "7z", "rar", "zlib", "lzma", "cab", "squashfs"))
 """Formats that hold other files or bytes, which ArcOps does not read."""
 
+PACKERS = frozenset(("gzip", "bzip2", "xz", "lzma", "zlib"))
+"""Those of them that Python unpacks by itself: packed streams of one file or one tar."""
+
 _STARTS = (
     (b"\x7fELF", "elf"),
     (b"\x00asm", "wasm"),
@@ -27,7 +30,6 @@ _STARTS = (
     (b"Rar!\x1a\x07", "rar"),
     (b"MSCF\x00\x00\x00\x00", "cab"),
     (b"hsqs", "squashfs"),
-    (b"\x5d\x00\x00\x80\x00", "lzma"),
     (b"\x93NUMPY", "numpy"),
     (b"GGUF", "gguf"),
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
@@ -58,10 +60,18 @@ def of(head: bytes, window: Window) -> str:
         return "image"
     if head[2:4] == b"\r\n" and len(head) >= 16 and head[4:8] in (bytes(4), b"\x01\x00\x00\x00", b"\x03\x00\x00\x00"):
         return "python-bytecode"
+    if head[:3] == b"\x5d\x00\x00" and _lzma(head):
+        return "lzma"
     for at in (512, 1024, 2048):
         if head[at : at + 8] == b"\x89HDF\r\n\x1a\n":
             return "hdf5"
     return "zlib" if head[:2] in _ZLIB and len(head) > 6 and not is_text(head) else ""
+
+
+def _lzma(head: bytes) -> bool:
+    """After the first properties: the size of a dictionary, then the size of the content, or -1."""
+    size = head[5:13]
+    return head[3:5] == b"\x80\x00" or (len(size) == 8 and head[4] < 8 and (size == b"\xff" * 8 or size[5:] == bytes(3)))
 
 
 def is_text(data: bytes, *, cut: bool = True) -> bool:

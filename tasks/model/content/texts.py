@@ -20,7 +20,7 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
         draft.code = True
         draft.notes.add(kind.code.why)
         return
-    from tasks.model.content import settings  # not needed for files of code and for most words
+    from tasks.model.content import packages, settings  # not needed for files of code and for most words
 
     opened = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     match kind.reader:
@@ -41,6 +41,11 @@ def read(head: bytes, window: Window, path: str, draft: Draft) -> None:
             draft.format = "json" if opened in _OPENS_JSON else "text"
             if draft.format == "json":
                 settings.read_json(window, base, draft, wide=not kind.known)
+        case "blob" if opened == b"{":
+            draft.format = "json"
+            value = settings.read_json(window, base, draft, wide=True)
+            if isinstance(value, dict):
+                packages.descriptors(value, "", draft)
         case "figures" if opened in _OPENS_JSON:
             draft.format = "json"
             value = settings.read_json(window, base, draft, wide=True)

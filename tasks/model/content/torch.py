@@ -6,11 +6,18 @@ Source: ``torch/serialization.py`` (``_save``, ``_legacy_save``, ``_legacy_load`
 from __future__ import annotations
 
 from tasks.model.content import pickles, zips
-from tasks.model.content.draft import Draft, printable
+from tasks.model.content.draft import Draft, names_of, printable
+from tasks.model.content.pickle_values import Walk
+from tasks.model.content.safetensors import note_adapter
 from tasks.model.content.window import Malformed, Window
 
 PICKLES = ("data.pkl", "constants.pkl", "attributes.pkl", "bytecode.pkl")
 LEGACY_PICKLES = 5
+_OBJECT = 3
+"""Which of them is the object that was saved."""
+
+MARK_LIMIT = 256
+_MARKS = frozenset(("version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id", ".data/version"))
 
 
 def is_torch(members: list[zips.Member]) -> bool:
@@ -18,8 +25,10 @@ def is_torch(members: list[zips.Member]) -> bool:
     return any(member.name.rsplit("/", 1)[-1] in PICKLES for member in members)
 
 
-def read_members(window: Window, members: list[zips.Member], draft: Draft) -> None:
+def read_members(window: Window, members: list[zips.Member], draft: Draft) -> list[zips.Member]:
+    """Read what torch reads; returns the members that it only carries."""
     draft.format = "torch-zip"
+    carried: list[zips.Member] = []
     tops = {member.name.split("/", 1)[0] for member in members}
     if len(tops) != 1 or any("/" not in member.name for member in members):
         draft.problem("its members are not all in one folder, and loaders differ on which one they use")
@@ -31,12 +40,23 @@ def read_members(window: Window, members: list[zips.Member], draft: Draft) -> No
         elif _is_storage(below):
             if member.method != 0:
                 draft.problem(f"the tensor {printable(below)!r} is packed, which torch does not write")
-        elif below in ("version", "byteorder", ".format_version", ".storage_alignment") or below.startswith(
-            (".data/", "extra/")
-        ):
+        elif below in _MARKS and member.size <= MARK_LIMIT:
             continue
-        else:
+        elif below.startswith((".data/", "extra/")):
+            carried.append(member)
+        elif not member.name.endswith("/"):
             _pickle(window, member, draft)
+    if draft.format == "torch-script":
+        _own_classes(draft)
+    return carried
+
+
+def _own_classes(draft: Draft) -> None:
+    """Classes of TorchScript are compiled from the code in the file and imported by no one; one note says so for all."""
+    own = sorted(name for name in draft.imports if name.startswith("__torch__."))
+    if own:
+        draft.imports -= set(own)
+        draft.notes.add(f"{len(own)} class(es) of its own code, such as {printable(own[0], 80)}")
 
 
 def _is_storage(name: str) -> bool:
@@ -50,12 +70,22 @@ def _pickle(window: Window, member: zips.Member, draft: Draft) -> None:
     inner.steps = draft.steps
     try:
         content = zips.content_of(window, member, draft)
-        if pickles.walk(content, inner, persistent=True).end != content.size:
+        walked = pickles.walk(content, inner, persistent=True)
+        if walked.end != content.size:
             inner.problem("bytes follow the pickle")
+        if member.name.endswith("data.pkl"):
+            _tensors(walked, draft)
     except Malformed as fault:
         inner.problem(str(fault))
     draft.steps = inner.steps
     draft.absorb(inner, printable(member.name))
+
+
+def _tensors(walked: Walk, draft: Draft) -> None:
+    """Note the names in a state dictionary."""
+    if walked.keys is not None:
+        draft.tensors = names_of(walked.keys)
+        note_adapter(walked.keys, draft)
 
 
 def is_legacy(window: Window) -> bool:
@@ -66,8 +96,10 @@ def is_legacy(window: Window) -> bool:
 def read_legacy(window: Window, draft: Draft) -> None:
     """Five pickles (magic, protocol, system, object, storage keys), then raw storages that nothing executes."""
     at = 0
-    for _ in range(LEGACY_PICKLES):
+    for number in range(LEGACY_PICKLES):
         walked = pickles.walk(window, draft, at=at, persistent=True)
         if not walked.stopped:
             return
+        if number == _OBJECT:
+            _tensors(walked, draft)
         at = walked.end

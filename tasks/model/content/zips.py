@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.members import Held
 from tasks.model.content.names import fault_of
 from tasks.model.content.window import Malformed, Window
 
@@ -61,8 +62,10 @@ def _find_end(window: Window) -> int:
     return -1
 
 
-def members(window: Window, draft: Draft) -> list[Member]:
-    """All members. Raises `Malformed` if there is no usable directory; every difference is a problem of *draft*."""
+def members(window: Window, draft: Draft, *, after: bool = False) -> list[Member]:
+    """All members. Raises `Malformed` if there is no usable directory; every difference is a problem of *draft*. *after* says
+    that the archive follows other data, which its offsets count in.
+    """
     directory = _directory(window)
     if directory.size > DIRECTORY_LIMIT or directory.count > MOST_MEMBERS:
         raise Malformed(f"its directory claims {directory.count} members in {directory.size} bytes, too many to check")
@@ -83,7 +86,7 @@ def members(window: Window, draft: Draft) -> list[Member]:
         found.append(checked)
     if at != len(data):
         draft.problem("its directory holds more than the members that it counts")
-    _contiguous(extents, directory.offset, draft)
+    _contiguous(extents, directory.offset, draft, begin=min(extents, default=(0,))[0] if after else 0)
     return found
 
 
@@ -208,8 +211,8 @@ def _held_against_local(
     return Member(member.name, member.method, member.packed, member.size, member.crc, data), end
 
 
-def _contiguous(extents: list[tuple[int, int, str]], limit: int, draft: Draft) -> None:
-    reached = 0
+def _contiguous(extents: list[tuple[int, int, str]], limit: int, draft: Draft, begin: int) -> None:
+    reached = begin
     for start, end, name in sorted(extents):
         if start < reached:
             draft.problem(f"the member {printable(name)!r} shares bytes with another")
@@ -235,6 +238,11 @@ def content_of(window: Window, member: Member, draft: Draft, limit: int = INFLAT
     if len(data) != member.size or zlib.crc32(data) != member.crc:
         raise Malformed(f"{printable(member.name)!r} does not unpack to the content that the directory describes")
     return Window.over(data)
+
+
+def held(window: Window, member: Member) -> Held:
+    """*member* as a file of its own."""
+    return Held(member.name, member.size, lambda draft: content_of(window, member, draft))
 
 
 def first_bytes(window: Window, member: Member, length: int) -> bytes:

@@ -27,8 +27,6 @@ REALISTIC: dict[str, bytes] = {
     "added_tokens.json": b'{"<pad>": 0}',
     "all_results.json": b'{"eval_loss": 0.5, "train_runtime": 3.2}',
     "chat_template.jinja": by_template.GOOD.encode(),
-    "adapter_config.json": b'{"peft_type": "LORA", "auto_mapping": null, '
-    b'"target_modules": ["q_proj"], "base_model_name_or_path": "a/b"}',
     "config.json": json.dumps(
         {
             "architectures": ["TinyForCausalLM"],
