@@ -52,6 +52,9 @@ def _read(value: object, pattern: re.Pattern[str]) -> datetime:
     if not pattern.fullmatch(value):
         raise Misfit(f"{WANTED} is expected, not {value[:40]!r}")
     try:
-        return datetime.fromisoformat(value.upper())
-    except ValueError as error:
+        found = datetime.fromisoformat(value.upper())
+        if found.tzinfo is not None:
+            found.astimezone(UTC)  # the first and the last hours of all in some zones are no time in UTC
+        return found
+    except (ValueError, OverflowError) as error:
         raise Misfit(f"{value[:40]} is not a moment: {error}") from error

@@ -173,11 +173,11 @@ def _moment(document: dict[str, object], name: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None or moment.year == _YEAR_OF_NEVER:
+            return None
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None or moment.year == _YEAR_OF_NEVER:
-        return None
-    return moment.astimezone(UTC)
 
 
 def _object(value: object, what: str) -> dict[str, object]:

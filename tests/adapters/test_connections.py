@@ -158,7 +158,7 @@ def many() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_thousands_of_silent_connections_keep_nobody_out(many: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_thousands_of_silent_connections_keep_no_one_out(many: None, tmp_path_factory: pytest.TempPathFactory) -> None:
     environment = bench(tmp_path_factory.mktemp("held")).environment
     with served("web", env=environment) as server, ExitStack() as held:
         port = int(server.url.rpartition(":")[2])

@@ -218,6 +218,10 @@ class TestImport:
         assert found.databases[0].unreadable == 1
         assert [one.affected for one in found.matches] == [Certainty.UNKNOWN]
 
+    @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "yesterday"])
+    def test_a_time_that_is_none_is_counted(self, tmp_path: Path, time: str) -> None:
+        assert bring_in(tmp_path, advisory(), advisory("PYSEC-2026-2", "other", modified=time)).unreadable == 1
+
     def test_what_is_no_json_is_counted(self, tmp_path: Path) -> None:
         assert bring_in(tmp_path, advisory(), b"{ not json").unreadable == 1
 

@@ -131,10 +131,10 @@ def moment(value: object, what: str) -> datetime:
     if isinstance(value, str) and "T" in value.upper():
         try:
             found = datetime.fromisoformat(value)
-        except ValueError as error:
+            if found.tzinfo is not None:
+                return found.astimezone(UTC)
+        except (ValueError, OverflowError) as error:  # the second: the year 1 in an eastern zone is before any time in UTC
             raise Refused(f"{what} is not an RFC 3339 time") from error
-        if found.tzinfo is not None:
-            return found.astimezone(UTC)
     raise Refused(f"{what} is not an RFC 3339 time with a zone")
 
 
