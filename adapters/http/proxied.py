@@ -137,6 +137,9 @@ def _handed_on(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, 
     """The caller's *headers* for the server behind. Headers that ``Connection`` names are for one hop (RFC 9110, 7.6.1)."""
     known = list(headers)
     named = {one.strip().lower() for name, value in known if name == b"connection" for one in value.split(b",")}
+    if not any(name == b"accept-encoding" for name, _ in known):
+        # Our client would ask for compressed answers in the caller's name, and the caller may be unable to read them.
+        yield b"accept-encoding", b"identity"
     for name, value in known:
         if name in _HOP_BY_HOP or name in _NOT_ON or name in named:
             continue
