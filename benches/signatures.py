@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benches.signatures", description="CPU of a check", allow_abbrev=False)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--sizes", default="90,1024", help="in MiB, with commas")
-    parser.add_argument("--folder", help="where the models are written")
+    parser.add_argument("--folder", help="the folder in which the models are written")
     parser.add_argument("other", nargs="?", type=Path)
     given = parser.parse_args()
     trees = [Checkout(name="here", folder=ROOT, python=sys.executable)]
@@ -85,7 +85,8 @@ def main() -> None:
             print(f"{mib} MiB, no cache, medians of {given.rounds}")
             for title, median in medians.items():
                 ratio = median / medians["model_signing"]
-                print(f"  {title:14} {median:7.3f} s of CPU {ratio:7.2f}x" + ("" if title == "model_signing" else f"   aim: {AIM:g}x at most"))
+                aim = "" if title == "model_signing" else f"   aim: {AIM:g}x at most"
+                print(f"  {title:14} {median:7.3f} s of CPU {ratio:7.2f}x{aim}", flush=True)
             shutil.rmtree(model)
 
 
