@@ -21,7 +21,7 @@ from tasks.signing.blob import Blob
 from tasks.signing.bundle_reading import V3, Bundle, parse_bundle
 from tasks.signing.certificates import path_to, refuse_unfit, signer_of, verify_timestamped
 from tasks.signing.legacy import legacy_signed
-from tasks.signing.timestamps import timestamps
+from tasks.signing.timestamps import stamps
 from tasks.signing.transparency import Signed, verify_entry
 from tasks.signing.trust import Trust
 from tasks.signing.trusted_root import SigstoreRoot
@@ -176,7 +176,7 @@ def _times(bundle: Bundle, root: SigstoreRoot, signed: Signed) -> tuple[datetime
 
     An entry of a log that *root* does not name proves nothing, as a timestamp of an unknown authority; one entry must count.
     """
-    times = set(timestamps(bundle.tokens, bundle.signature, root.timestampers))
+    times = {stamp.at for stamp in stamps(bundle.tokens, bundle.signature, root.timestampers)}
     names = [(entry.log_id, entry.index) for entry in bundle.entries]
     if len(set(names)) != len(names):
         raise Refused("it has the same log entry twice")

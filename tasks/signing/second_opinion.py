@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from artifacts.foreign import refusing
 from tasks.signing.blob import Blob
 from tasks.signing.bundle_reading import V3, Bundle
 from tasks.signing.certificates import der
+from tasks.signing.timestamps import stamps
 from tasks.signing.transparency import LogEntry
 from tasks.signing.trusted_root import MEDIA_TYPES, Authority, LogKey, SigstoreRoot, Validity
 
@@ -41,9 +43,12 @@ def confirm(bundle: Bundle, root: SigstoreRoot, times: tuple[datetime, ...], blo
     """
     trusted = {log.id for log in root.logs}
     asked = [entry for entry in bundle.entries if (entry.kind, entry.version) in _KNOWN and entry.log_id in trusted]
-    asked = [entry for entry in asked if entry.promise or bundle.tokens]
+    stamped = stamps(bundle.tokens, bundle.signature, root.timestampers)
+    asked = [entry for entry in asked if entry.promise or stamped]
     if asked:
-        _ask(bundle, asked, _root(root, times), blob)
+        proven = replace(bundle, tokens=tuple({stamp.token: None for stamp in stamped}))
+        named = replace(root, timestampers=tuple({stamp.authority: None for stamp in stamped}))
+        _ask(proven, asked, _root(named, times), blob)
 
 
 def _ask(bundle: Bundle, entries: Sequence[LogEntry], root: bytes, blob: Blob) -> None:
