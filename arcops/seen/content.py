@@ -26,3 +26,11 @@ class Content:
     refers: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+UNDESCRIBED = Content(
+    format="undescribed",
+    problems=("it was not looked into, because no gate of that check asked for it; check again with this policy",),
+    code=True,
+)
+"""A file of a check whose gates judge names and digests only. Any other gate that meets it later must find a fault."""

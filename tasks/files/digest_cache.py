@@ -50,7 +50,8 @@ class DigestCache:
 
     def __init__(self, folder: Path, target: Path, version: str) -> None:
         name = hashlib.sha256(os.fsencode(target)).hexdigest()[:40]
-        self._file = folder / "digests" / f"{name}.json"
+        kind = ".digests" if version.endswith(".digests") else ""
+        self._file = folder / "digests" / f"{name}{kind}.json"
         self._version = f"{FORMAT} {version} {name}"
 
     def load(self) -> Mapping[tuple[str, FileIdentity], RememberedFile]:

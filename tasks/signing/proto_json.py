@@ -151,7 +151,7 @@ def is_envelope(document: Message) -> bool:
 
 
 def enveloped(document: Message) -> Message | None:
-    """The DSSE envelope that *document* is or, if it is a bundle, holds; ``None`` if there is none."""
+    """The DSSE envelope that *document* is or, if it is a bundle, holds; ``None`` if it has no envelope."""
     if "payloadType" in document:
         return document
     held = field(document, "dsseEnvelope", "the bundle")

@@ -81,8 +81,8 @@ def test_every_log_entry_must_be_sound_inside_the_windows_and_there_once() -> No
 
 
 def test_an_entry_of_an_unknown_log_proves_nothing_and_harms_nothing() -> None:
-    stranger = ec.generate_private_key(ec.SECP256R1())
-    bundle = SIGSTORE.logged_again(BUNDLE, at=LATER, log=stranger)
+    unknown = ec.generate_private_key(ec.SECP256R1())
+    bundle = SIGSTORE.logged_again(BUNDLE, at=LATER, log=unknown)
     assert opened(bundle).trusted_time == SIGNED_AT
     alone = json.loads(bundle)
     del alone["verificationMaterial"]["tlogEntries"][0]
