@@ -1,4 +1,4 @@
-"""ProtoJSON, in which Sigstore's bundles and trusted roots are written: one value of a message, no matter which program wrote it.
+"""ProtoJSON, in which Sigstore writes bundles and trusted roots: one value of a message, no matter which program wrote it.
 
 The format leaves a parser less freedom than a writer (protobuf.dev, "ProtoJSON Format"): a field is named in lowerCamelCase or
 as in the ``.proto`` file, ``null`` and a missing field are the default, a 64-bit integer is a string or a number, bytes are
