@@ -17,10 +17,10 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from arcops.seen.content import Content
+from arcops.seen.content import UNDESCRIBED, Content
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from tasks.files.walk import FileIdentity, WalkedEntry
@@ -28,6 +28,9 @@ from tasks.files.walk import FileIdentity, WalkedEntry
 MARGIN_NS = 60 * 1_000_000_000
 LIMIT = 512 * 1024 * 1024
 FORMAT = "arcops-digests-1"
+_FIELDS = tuple(field.name for field in fields(Content))
+_SAID_OF_UNDESCRIBED: dict[str, object] = {}
+"""An entry that says nothing of the content; it is read back as `UNDESCRIBED`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,14 @@ def _private(status: os.stat_result, kind: object) -> bool:
 
 
 def _said(content: Content) -> dict[str, object]:
-    return {name: value for name, value in asdict(content).items() if value}
+    if content is UNDESCRIBED:
+        return _SAID_OF_UNDESCRIBED
+    return {name: value for name in _FIELDS if (value := getattr(content, name))}
 
 
 def _content(said: dict[str, object]) -> Content:
+    if not said:
+        return UNDESCRIBED
     if not isinstance(said["format"], str) or not isinstance(said.get("code", False), bool):
         raise TypeError(said)
     lists = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}
