@@ -35,7 +35,8 @@ class Gate(Generic[P]):
     ``judges`` are the subjects that it judges; `Judgeable` means every subject.
     ``needs`` must all be present before ``findings`` is asked; ``wants`` may be absent. Every one of ``rules`` must be
     answered at every judging. ``policy`` is a frozen dataclass whose defaults fail closed. ``takes`` names the
-    extras (`arcops.extras`) without which it cannot judge; its policy can be read without them.
+    extras (`arcops.extras`) without which it cannot judge; its policy can be read without them. ``looks_inside`` is false for a
+    gate that judges files only by names and digests; if all gates of a run are such gates, no file's content is described.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Gate(Generic[P]):
     findings: Callable[[Seen, P], Iterator[Finding]]
     doc: str
     takes: tuple[str, ...] = ()
+    looks_inside: bool = True
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in (*self.rules, judged_rule(self.id)) if rule.id == rule_id), None)
@@ -72,6 +74,7 @@ def gate(
     rules: tuple[Rule, ...],
     examples: Callable[[], Iterable[Example[P]]] | None = None,
     takes: tuple[str, ...] = (),
+    looks_inside: bool = True,
 ) -> Callable[[Callable[[Seen, P], Iterator[Finding]]], Gate[P]]:
     """Declare the decorated generator of findings as the gate *gate_id*.
 
@@ -96,6 +99,7 @@ def gate(
             findings=findings,
             doc=doc,
             takes=takes,
+            looks_inside=looks_inside,
         )
 
     return declare

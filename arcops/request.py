@@ -59,7 +59,7 @@ class Request:
     live one; nothing is read from ``target`` then. ``declared`` is what the subject is compared with: the folder or file that
     says how it should be. ``secrets`` are files that no collector may read, even if they are in its subject. ``within`` are the
     folders below which ``target``, ``attached`` and ``declared`` are opened, again each time (`artifacts.beneath`); `ANYWHERE`
-    if the person at this machine asks.
+    if the person at this machine asks. ``described`` is false if no gate of this run asks what the content of files is.
     """
 
     target: Path
@@ -82,6 +82,7 @@ class Request:
     exercise: Exercise | None = None
     secrets: tuple[Path, ...] = ()
     within: Roots = ANYWHERE
+    described: bool = True
     progress: Callable[[int, int], None] = field(default=silent, compare=False, repr=False)
     remark: Callable[[str], None] = field(default=unheard, compare=False, repr=False)
 

@@ -85,6 +85,8 @@ def make_plan(
         from arcops.extras import refuse_without  # most plans take none
 
         refuse_without(extras)
+    if not any(gate.looks_inside for gate in chosen):
+        request = replace(request, described=False)
     return Plan(request=request, policy=policy, collectors=needed, gates=chosen)
 
 

@@ -49,11 +49,15 @@ class PrivateSigstore:
     ca: ec.EllipticCurvePrivateKey = field(default_factory=_key)
     ct: ec.EllipticCurvePrivateKey = field(default_factory=_key)
     rekor: ec.EllipticCurvePrivateKey = field(default_factory=_key)
+    second: ec.EllipticCurvePrivateKey = field(default_factory=_key)
+    """A second transparency log, which the root names, too."""
     signer: ec.EllipticCurvePrivateKey = field(default_factory=_key)
     windows: dict[str, tuple[datetime, datetime | None]] = field(default_factory=dict)
+    era: datetime = SIGNED_AT
+    """Around this moment, the authority and all windows are valid."""
 
     def _window(self, part: str) -> dict[str, str]:
-        start, end = self.windows.get(part, (SIGNED_AT - timedelta(days=500), None))
+        start, end = self.windows.get(part, (self.era - timedelta(days=500), None))
         return {"start": start.isoformat()} | ({"end": end.isoformat()} if end else {})
 
     @property
@@ -82,7 +86,7 @@ class PrivateSigstore:
         return json.dumps(
             {
                 "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-                "tlogs": [log(self.rekor, "rekor")],
+                "tlogs": [log(self.rekor, "rekor"), log(self.second, "second")],
                 "certificateAuthorities": [authority],
                 "ctlogs": [log(self.ct, "ct")],
             }
@@ -98,8 +102,8 @@ class PrivateSigstore:
             .issuer_name(name)
             .public_key(self.ca.public_key())
             .serial_number(7)
-            .not_valid_before(SIGNED_AT - timedelta(days=600))
-            .not_valid_after(SIGNED_AT + timedelta(days=600))
+            .not_valid_before(self.era - timedelta(days=600))
+            .not_valid_after(self.era + timedelta(days=600))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(cert_sign=True), critical=True)
             .add_extension(identifier, critical=False)
@@ -151,7 +155,9 @@ class PrivateSigstore:
         material = (
             {"publicKey": {"hint": ""}} if keyed else {"certificate": {"rawBytes": b64(certificate.public_bytes(Encoding.DER))}}
         )
-        entry = self._entry(_body(kind, payload, signature, pem), kind, "0.0.2" if kind == "intoto" else "0.0.1", at)
+        entry = self._entry(
+            _body(kind, payload, signature, pem), kind, "0.0.2" if kind == "intoto" else "0.0.1", at, self.rekor
+        )
         return json.dumps(
             {
                 "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
@@ -160,11 +166,21 @@ class PrivateSigstore:
             }
         ).encode()
 
-    def _entry(self, body: bytes, kind: str, version: str, at: datetime) -> dict[str, object]:
-        log_id = hashlib.sha256(_der(self.rekor)).digest()
+    def logged_again(self, bundle: bytes, *, at: datetime = SIGNED_AT, log: ec.EllipticCurvePrivateKey) -> bytes:
+        """*bundle* with one entry more, of the log that has the key *log*, about the same signature."""
+        document = json.loads(bundle)
+        entries = document["verificationMaterial"]["tlogEntries"]
+        kind, version = entries[0]["kindVersion"]["kind"], entries[0]["kindVersion"]["version"]
+        entries.append(self._entry(base64.b64decode(entries[0]["canonicalizedBody"]), kind, version, at, log))
+        return json.dumps(document).encode()
+
+    def _entry(
+        self, body: bytes, kind: str, version: str, at: datetime, rekor: ec.EllipticCurvePrivateKey
+    ) -> dict[str, object]:
+        log_id = hashlib.sha256(_der(rekor)).digest()
         root = b64(hashlib.sha256(b"\0" + body).digest())
         note = f"rekor.example.org\n1\n{root}\n"
-        line = b64(log_id[:4] + _sign(self.rekor, note.encode()))
+        line = b64(log_id[:4] + _sign(rekor, note.encode()))
         seconds = int(at.timestamp())
         stamped: JSON = {"body": b64(body), "integratedTime": seconds, "logID": log_id.hex(), "logIndex": 0}
         return {
@@ -172,7 +188,7 @@ class PrivateSigstore:
             "logId": {"keyId": b64(log_id)},
             "kindVersion": {"kind": kind, "version": version},
             "integratedTime": str(seconds),
-            "inclusionPromise": {"signedEntryTimestamp": b64(_sign(self.rekor, canonical(stamped)))},
+            "inclusionPromise": {"signedEntryTimestamp": b64(_sign(rekor, canonical(stamped)))},
             "inclusionProof": {
                 "logIndex": "0",
                 "rootHash": root,

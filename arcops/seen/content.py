@@ -91,3 +91,11 @@ class Content:
     def of(self) -> Belongs:
         """``belongs``, with nothing in it if the file says nothing."""
         return self.belongs or NOTHING_MORE
+
+
+UNDESCRIBED = Content(
+    format="undescribed",
+    problems=("it was not looked into, because no gate of that check asked for it; check again with this policy",),
+    code=True,
+)
+"""A file of a check whose gates judge names and digests only. Any other gate that meets it later must find a fault."""

@@ -21,7 +21,7 @@ from fnmatch import fnmatchcase
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import Example, gate
-from arcops.seen.content import Content
+from arcops.seen.content import UNDESCRIBED, Content
 from arcops.seen.tree import FileSeen, LinkSeen, Tree, Trouble
 from arcops.subjects.model import Model
 from arcops.verdict import Verdict
@@ -129,6 +129,10 @@ def _troubles(tree: Evidence[Tree]) -> Iterator[Finding]:
 
 def _executables(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
     for file in tree.body.files:
+        if file.content.format == UNDESCRIBED.format:
+            path, why = shown(file.path), UNDESCRIBED.problems[0]
+            yield EXECUTABLES.unknown(f"{path}: {why}.", tree, about=path, location=Location(path=path))
+            continue
         runs = file.content.format in EXECUTABLE_FORMATS
         if not (runs or file.executable) or any(fnmatchcase(file.path, glob) for glob in policy.executables):
             continue

@@ -17,11 +17,11 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from arcops.seen.content import Base, Belongs, Content, Names, Shard, Split
+from arcops.seen.content import UNDESCRIBED, Base, Belongs, Content, Names, Shard, Split
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from tasks.files.walk import FileIdentity, WalkedEntry
@@ -29,6 +29,9 @@ from tasks.files.walk import FileIdentity, WalkedEntry
 MARGIN_NS = 60 * 1_000_000_000
 LIMIT = 512 * 1024 * 1024
 FORMAT = "arcops-digests-1"
+_FIELDS = tuple(field.name for field in fields(Content))
+_SAID_OF_UNDESCRIBED: dict[str, object] = {}
+"""An entry that says nothing of the content; it is read back as `UNDESCRIBED`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class DigestCache:
 
     def __init__(self, folder: Path, target: Path, version: str) -> None:
         name = hashlib.sha256(os.fsencode(target)).hexdigest()[:40]
-        self._file = folder / "digests" / f"{name}.json"
+        kind = ".digests" if version.endswith(".digests") else ""
+        self._file = folder / "digests" / f"{name}{kind}.json"
         self._version = f"{FORMAT} {version} {name}"
 
     def load(self) -> Mapping[tuple[str, FileIdentity], RememberedFile]:
@@ -98,10 +102,14 @@ def _private(status: os.stat_result, kind: object) -> bool:
 
 
 def _said(content: Content) -> dict[str, object]:
-    return {name: value for name, value in asdict(content).items() if value}
+    if content is UNDESCRIBED:
+        return _SAID_OF_UNDESCRIBED
+    return {name: value for name in _FIELDS if (value := getattr(content, name))}
 
 
 def _content(said: dict[str, Any]) -> Content:
+    if not said:
+        return UNDESCRIBED
     if not isinstance(said["format"], str) or not isinstance(said.get("code", False), bool):
         raise TypeError(said)
     made: dict[str, Any] = {name: tuple(map(str, value)) for name, value in said.items() if isinstance(value, list)}

@@ -18,9 +18,10 @@ from arcops.request import Request
 from arcops.seen.attestations import Attestations, AttestationSeen
 from arcops.seen.tree import Tree
 from arcops.slsa import PROVENANCE_V02, PROVENANCE_V1, SUMMARY_V02, SUMMARY_V1, parse_provenance, parse_summary
-from artifacts.envelope import IN_TOTO, parse_envelope, strict_json
+from artifacts.envelope import IN_TOTO, strict_json
 from artifacts.foreign import refusing
 from tasks.files.reading import MIB, read_limited, read_seen
+from tasks.signing import proto_json
 from tasks.signing.revocations import revocations
 from tasks.signing.trust import Trust, load_trust
 
@@ -157,14 +158,12 @@ def _claimed_payload(data: bytes) -> bytes | None:
     document = strict_json(data, "it")
     if not isinstance(document, dict):
         raise Refused("it is not a JSON object")
-    if "messageSignature" in document and "dsseEnvelope" not in document:
+    inner = proto_json.enveloped(document)
+    if inner is None and proto_json.field(document, "messageSignature", "it") is not None:
         return None
     if document.get("_type") is not None:
         raise Refused("it is an in-toto statement without a signature; ask for it in a DSSE envelope")
-    inner = document.get("dsseEnvelope", document)
-    if not isinstance(inner, dict):
-        raise Refused("its envelope is not a JSON object")
-    envelope = parse_envelope(inner)
+    envelope = proto_json.envelope(document if inner is None else inner)
     if envelope.payload_type != IN_TOTO:
         raise Refused(f"its payload is {envelope.payload_type[:100]!r}, not an in-toto statement")
     return envelope.payload

@@ -9,9 +9,11 @@ from arcops.errors import Refused
 from arcops.request import Request
 from arcops.seen.signatures import Covered, SignatureSeen
 from arcops.seen.tree import Tree
-from artifacts.envelope import IN_TOTO, parse_envelope, strict_base64, strict_json
+from artifacts.envelope import IN_TOTO, strict_json
 from artifacts.foreign import refusing
+from tasks.signing import proto_json
 from tasks.signing.blob_signatures import blob_of, open_detached, signed_file
+from tasks.signing.bundle_reading import stated_sha256
 from tasks.signing.bundles import OpenedBundle, open_bundle
 from tasks.signing.candidate import Candidate
 from tasks.signing.legacy import PREDICATES
@@ -47,7 +49,7 @@ def _read(candidate: Candidate, blank: SignatureSeen, request: Request, tree: Tr
     if "base64Signature" in document:
         text = document["base64Signature"]
         return _detached(blank, text.encode() if isinstance(text, str) else b"", request, tree, trust)
-    envelope = document if "payloadType" in document else document.get("dsseEnvelope")
+    envelope = proto_json.enveloped(document)
     if envelope is not None:
         return _enveloped(blank, candidate.data, envelope, request, tree, trust)
     return _message(blank, candidate.data, document, request, tree, trust)
@@ -82,11 +84,9 @@ def _message(
 
 
 def _enveloped(
-    blank: SignatureSeen, data: bytes, envelope: object, request: Request, tree: Tree, trust: Trust
+    blank: SignatureSeen, data: bytes, envelope: proto_json.Message, request: Request, tree: Tree, trust: Trust
 ) -> SignatureSeen | None:
-    if not isinstance(envelope, dict):
-        raise Refused(f"{blank.path} holds an envelope that is not a JSON object")
-    claimed = parse_envelope(envelope)
+    claimed = proto_json.envelope(envelope)
     kind = predicate_type(claimed.payload) if claimed.payload_type == IN_TOTO else ""
     if kind and kind not in PREDICATES:
         return None
@@ -119,8 +119,4 @@ def _proven(known: SignatureSeen, opened: OpenedBundle) -> SignatureSeen:
 
 
 def _stated(document: dict[str, object]) -> str:
-    message = document.get("messageSignature")
-    digest = message.get("messageDigest") if isinstance(message, dict) else None
-    if not isinstance(digest, dict) or digest.get("algorithm") != "SHA2_256":
-        return ""
-    return strict_base64(digest.get("digest"), "its message digest").hex()
+    return stated_sha256(proto_json.inner(document, "messageSignature", "its message signature")).hex()

@@ -18,6 +18,9 @@ from tasks.signing.candidate import Candidate
 from tasks.signing.revocations import revocations
 from tasks.signing.trust import load_trust
 
+_SIGNED = frozenset(("payloadType", "verificationMaterial", "verification_material"))
+"""The members that a DSSE envelope or a Sigstore bundle has, and hardly anything else."""
+
 
 @collector("signatures", Signatures, version="1", needs=(Tree,), deadline=timedelta(minutes=30))
 def signatures(request: Request, seen: Seen) -> Sighting[Signatures]:
@@ -78,4 +81,4 @@ def _looks_signed(data: bytes) -> bool:
         document = strict_json(data, "it")
     except Refused:
         return False
-    return isinstance(document, dict) and ("payloadType" in document or "verificationMaterial" in document)
+    return isinstance(document, dict) and not _SIGNED.isdisjoint(document)

@@ -21,6 +21,7 @@ from arcops.collector import collector
 from arcops.errors import Refused, Stopped, Unavailable
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
+from arcops.seen.content import UNDESCRIBED
 from arcops.seen.tree import FileSeen, Tree, Trouble
 from artifacts.beneath import open_below, open_within
 from tasks.files.digest_cache import DigestCache, RememberedFile, settled
@@ -49,9 +50,12 @@ def look(request: Request, seen: Seen) -> Sighting[Tree]:
             walked = walk(root, lambda: request.progress(0, 0))
         cache = DigestCache(request.cache, request.target.absolute(), look.version)
         known = cache.load()
+        if not request.described:  # kept apart, so that a described file is never forgotten for one that is not
+            cache = DigestCache(request.cache, request.target.absolute(), f"{look.version}.digests")
+            known = {**cache.load(), **known}
         endless = [] if base else [entry for entry in walked.files if _endless(entry)]
         short = [entry for entry in walked.files if base or not _endless(entry)]
-        reading = _Reading(root, base, short, known, request.progress)
+        reading = _Reading(root, base, short, known, request.progress, described=request.described)
         reading.run(max(1, request.workers))
         troubles = [*walked.troubles, *map(_unread, endless), *reading.troubles, *_changed(root, base, walked)]
     if not walked.files and not walked.links and not troubles:
@@ -157,6 +161,8 @@ class _Reading:
         files: list[WalkedEntry],
         known: object,
         progress: Callable[[int, int], None],
+        *,
+        described: bool,
     ) -> None:
         self.began_ns = clock_ns()
         self.done: list[tuple[WalkedEntry, RememberedFile]] = []
@@ -164,6 +170,7 @@ class _Reading:
         self._root = root
         self._base = base
         self._progress = progress
+        self._described = described
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._error: BaseException | None = None
@@ -234,7 +241,9 @@ class _Reading:
             if size != entry.identity.size:
                 self._trouble(entry, f"it has {entry.identity.size} bytes, but {size} were read")
                 return
-            content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
+            content = UNDESCRIBED
+            if self._described:
+                content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
             if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
                 self._trouble(entry, "it changed while it was being read")
                 return

@@ -14,20 +14,17 @@ from cryptography import x509
 
 from arcops.errors import Refused
 from arcops.signer import ProvenSigner
-from artifacts.envelope import IN_TOTO, Envelope, parse_envelope, strict_base64, strict_json
+from artifacts.envelope import IN_TOTO, Envelope, strict_json
 from artifacts.public_key import PublicKey, public_key
-from tasks.signing import second_opinion
+from tasks.signing import proto_json, second_opinion
 from tasks.signing.blob import Blob
-from tasks.signing.certificates import load, path_to, refuse_unfit, signer_of, verify_timestamped
+from tasks.signing.bundle_reading import V3, Bundle, parse_bundle
+from tasks.signing.certificates import path_to, refuse_unfit, signer_of, verify_timestamped
 from tasks.signing.legacy import legacy_signed
-from tasks.signing.timestamps import timestamps
-from tasks.signing.transparency import LogEntry, Signed, parse_entry, verify_entry
+from tasks.signing.timestamps import stamps
+from tasks.signing.transparency import Signed, verify_entry
 from tasks.signing.trust import Trust
 from tasks.signing.trusted_root import SigstoreRoot
-
-V1, V2 = "application/vnd.dev.sigstore.bundle+json;version=0.1", "application/vnd.dev.sigstore.bundle+json;version=0.2"
-V3 = ("application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3")
-_MOST_ENTRIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +47,6 @@ class OpenedBundle:
     not_after: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
-    """A bundle as read, with nothing proven. Exactly one of ``certificates`` and ``keyed`` says who claims to have signed."""
-
-    data: bytes
-    media_type: str
-    certificates: tuple[x509.Certificate, ...]
-    keyed: bool
-    entries: tuple[LogEntry, ...]
-    tokens: tuple[bytes, ...]
-    envelope: Envelope | None
-    signature: bytes
-    stated_sha256: bytes
-
-
 def open_bundle(
     data: bytes,
     trust: Trust,
@@ -85,87 +67,15 @@ def open_bundle(
         document = strict_json(data, "it")
         if not isinstance(document, dict):
             raise Refused("it is not a JSON object")
-        if "payload" in document and "payloadType" in document:
-            opened = _open_envelope(parse_envelope(document), trust)
+        if proto_json.is_envelope(document):
+            opened = _open_envelope(proto_json.envelope(document), trust)
         else:
-            opened = _open(parse_bundle(data, document), trust, blob, untimed=untimed)
+            opened = _open(parse_bundle(document), trust, blob, untimed=untimed)
         if blob is not None and opened.payload_type == IN_TOTO:
             _refuse_other_subject(opened.payload, blob)
     except Refused as error:
         raise Refused(f"{where} proves nothing: {error}") from error
     return opened
-
-
-def parse_bundle(data: bytes, document: dict[str, object]) -> Bundle:
-    """The bundle in *document*, which is *data* decoded. Raises `Refused` on anything but bundle versions 0.1 to 0.3."""
-    media_type = document.get("mediaType")
-    if media_type not in (V1, V2, *V3):
-        raise Refused(f"its mediaType {media_type!r} is not that of a Sigstore bundle of version 0.1, 0.2 or 0.3")
-    material = _object(document.get("verificationMaterial"), "its verificationMaterial")
-    kinds = [kind for kind in ("certificate", "x509CertificateChain", "publicKey") if kind in material]
-    if len(kinds) != 1:
-        raise Refused("it must name exactly one of a certificate, a certificate chain and a public key")
-    entries = material.get("tlogEntries") or []
-    if not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
-        raise Refused(f"its tlogEntries are not a list of at most {_MOST_ENTRIES}")
-    stamps = material.get("timestampVerificationData") or {}
-    tokens = _object(stamps, "its timestamps").get("rfc3161Timestamps") or []
-    if not isinstance(tokens, list):
-        raise Refused("its timestamps are not a list")
-    envelope, signature, stated = _content(document)
-    return Bundle(
-        data=data,
-        media_type=str(media_type),
-        certificates=_certificates(material),
-        keyed="publicKey" in material,
-        entries=tuple(parse_entry(entry) for entry in entries),
-        tokens=tuple(_token(token) for token in tokens),
-        envelope=envelope,
-        signature=signature,
-        stated_sha256=stated,
-    )
-
-
-def _object(value: object, what: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise Refused(f"{what} is not a JSON object")
-    return value
-
-
-def _token(value: object) -> bytes:
-    # Go's decoder passes over line breaks, so there are bundles with some; the token carries its own signature.
-    text = _object(value, "a timestamp").get("signedTimestamp")
-    return strict_base64(text.replace("\n", "") if isinstance(text, str) else text, "a timestamp")
-
-
-def _certificates(material: dict[str, object]) -> tuple[x509.Certificate, ...]:
-    if "certificate" in material:
-        listed = [material["certificate"]]
-    elif "x509CertificateChain" in material:
-        chain = _object(material["x509CertificateChain"], "its certificate chain").get("certificates")
-        if not isinstance(chain, list) or not 0 < len(chain) <= _MOST_ENTRIES:
-            raise Refused(f"its certificate chain is not a list of 1 to {_MOST_ENTRIES} certificates")
-        listed = chain
-    else:
-        return ()
-    return tuple(load(strict_base64(_object(value, "a certificate").get("rawBytes"), "a certificate")) for value in listed)
-
-
-def _content(document: dict[str, object]) -> tuple[Envelope | None, bytes, bytes]:
-    if ("dsseEnvelope" in document) == ("messageSignature" in document):
-        raise Refused("it must hold either a DSSE envelope or a message signature")
-    if "dsseEnvelope" in document:
-        envelope = parse_envelope(_object(document["dsseEnvelope"], "its envelope"))
-        if len(envelope.signatures) != 1:
-            raise Refused(f"its envelope has {len(envelope.signatures)} signatures; a bundle has exactly one")
-        return envelope, envelope.signatures[0].signature, b""
-    message = _object(document["messageSignature"], "its message signature")
-    stated = b""
-    if message.get("messageDigest") is not None:
-        digest = _object(message["messageDigest"], "its message digest")
-        if digest.get("algorithm") == "SHA2_256":
-            stated = strict_base64(digest.get("digest"), "its message digest")
-    return None, strict_base64(message.get("signature"), "its signature"), stated
 
 
 def _open_envelope(envelope: Envelope, trust: Trust) -> OpenedBundle:
@@ -232,8 +142,8 @@ def _open_certified(bundle: Bundle, root: SigstoreRoot, blob: Blob) -> OpenedBun
         raise Refused(
             "it is a bundle of version 0.3 with a certificate chain, but this version allows only the signer's certificate"
         )
-    if len(bundle.entries) != 1:
-        raise Refused(f"it has {len(bundle.entries)} log entries, but a certificate needs exactly one")
+    if not bundle.entries:
+        raise Refused("it has no log entry, but a certificate needs one")
     refuse_unfit(leaf, code_signing=True)
     key = public_key(leaf.public_key(), where="its certificate")
     if not _signed(bundle, blob, key):
@@ -243,9 +153,7 @@ def _open_certified(bundle: Bundle, root: SigstoreRoot, blob: Blob) -> OpenedBun
         raise Refused("the time of signing is not proven: neither a log nor a timestamp authority of the root signed one")
     path = _path(root, leaf, times)
     verify_timestamped(leaf, path[0], root.certificate_logs)
-    entry = bundle.entries[0]
-    if second_opinion.knows(entry.kind, entry.version):
-        second_opinion.confirm(bundle.data, root, times, None if bundle.envelope else blob)
+    second_opinion.confirm(bundle, root, times, blob)
     return _opened(bundle, blob, signer_of(leaf, path, fulcio=True), key.id, times)
 
 
@@ -264,9 +172,17 @@ def _path(root: SigstoreRoot, leaf: x509.Certificate, times: tuple[datetime, ...
 
 
 def _times(bundle: Bundle, root: SigstoreRoot, signed: Signed) -> tuple[datetime, ...]:
-    """Every proven time, sorted, each inside the windows of the logs that signed it. Raises `Refused` if an entry is bad."""
-    times = set(timestamps(bundle.tokens, bundle.signature, root.timestampers))
-    logged = [verify_entry(entry, signed, root.logs) for entry in bundle.entries]
+    """Every proven time, sorted, each inside the windows of the logs that signed it. Raises `Refused` if an entry is bad.
+
+    An entry of a log that *root* does not name proves nothing, as a timestamp of an unknown authority; one entry must count.
+    """
+    times = {stamp.at for stamp in stamps(bundle.tokens, bundle.signature, root.timestampers)}
+    names = [(entry.log_id, entry.index) for entry in bundle.entries]
+    if len(set(names)) != len(names):
+        raise Refused("it has the same log entry twice")
+    trusted = {log.id for log in root.logs}
+    counted = [entry for entry in bundle.entries if entry.log_id in trusted] or bundle.entries
+    logged = [verify_entry(entry, signed, root.logs) for entry in counted]
     times.update(entry.at for entry in logged if entry.at is not None)
     for entry in logged:
         for moment in sorted(times):
@@ -312,7 +228,7 @@ def _opened(bundle: Bundle, blob: Blob, signer: ProvenSigner, key: str, times: t
 
 
 def _refuse_other_subject(payload: bytes, blob: Blob) -> None:
-    statement = _object(strict_json(payload, "its statement"), "its statement")
+    statement = proto_json.message(strict_json(payload, "its statement"), "its statement")
     subjects = statement.get("subject")
     for subject in subjects if isinstance(subjects, list) else ():
         digests = subject.get("digest") if isinstance(subject, dict) else None

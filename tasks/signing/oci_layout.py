@@ -19,6 +19,7 @@ from arcops.seen.signatures import Covered, SignatureSeen
 from arcops.seen.tree import FileSeen, Tree
 from artifacts.envelope import strict_base64, strict_json
 from tasks.files.reading import MIB, read_seen
+from tasks.signing import proto_json
 from tasks.signing.blob import Blob
 from tasks.signing.blob_signatures import open_detached
 from tasks.signing.bundles import OpenedBundle, open_bundle
@@ -117,7 +118,7 @@ class _Layout:
             data = read_seen(self._request, file, _MOST)
             image = _hex(_object(manifest["subject"]).get("digest"))
             document = _object(strict_json(data, "it"))
-            if "messageSignature" in document:
+            if proto_json.field(document, "messageSignature", "it") is not None:
                 signed = read_seen(self._request, self._file(f"blobs/sha256/{image}"), _MOST)
                 return self._covering(blank, open_bundle(data, trust, artifact=signed, where=blank.path), image)
             opened = open_bundle(data, trust, artifact_sha256=image, where=blank.path)

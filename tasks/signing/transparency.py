@@ -21,6 +21,7 @@ from artifacts.public_key import PublicKey, load_public_key
 from artifacts.wire import canonical
 from tasks.signing.blob import Blob
 from tasks.signing.certificates import der
+from tasks.signing.proto_json import HASHES, Message, field, from_base64, inner, many, message, name_of, octets, text, whole
 from tasks.signing.trusted_root import LogKey
 
 _LONGEST_PROOF = 64
@@ -86,57 +87,39 @@ def parse_entry(value: object) -> LogEntry:
 
     Every version must have an inclusion proof and a checkpoint: a promise alone does not prove that the entry is in the log.
     """
-    entry = _object(value, "its log entry")
-    kind = _object(entry.get("kindVersion"), "its log entry's kind")
-    if not entry.get("inclusionProof"):
+    entry = message(value, "its log entry")
+    kind = inner(entry, "kindVersion", "its log entry's kind")
+    if not field(entry, "inclusionProof", "its log entry"):
         raise Refused("its log entry has no inclusion proof, and an offline check cannot fetch one; sign again")
-    proof = _object(entry.get("inclusionProof"), "its inclusion proof")
-    checkpoint = proof.get("checkpoint")
-    text = checkpoint.get("envelope") if isinstance(checkpoint, dict) else None
-    if not isinstance(text, str) or not text:
+    proof = inner(entry, "inclusionProof", "its inclusion proof")
+    checkpoint = text(inner(proof, "checkpoint", "its checkpoint"), "envelope", "its checkpoint")
+    if not checkpoint:
         raise Refused("its inclusion proof has no signed checkpoint, so the tree is not proven")
-    hashes = proof.get("hashes") or []
-    if not isinstance(hashes, list) or len(hashes) > _LONGEST_PROOF:
+    hashes = many(proof, "hashes", "its inclusion proof's hashes")
+    if len(hashes) > _LONGEST_PROOF:
         raise Refused("its inclusion proof has no plausible list of hashes")
-    promise = entry.get("inclusionPromise")
-    integrated = _integer(entry.get("integratedTime"), "its log entry's time")
+    promise = inner(entry, "inclusionPromise", "its inclusion promise")
+    integrated = whole(entry, "integratedTime", "its log entry's time")
     return LogEntry(
-        log_id=strict_base64(_object(entry.get("logId"), "its log entry's log").get("keyId"), "its log entry's log id"),
-        index=_integer(entry.get("logIndex"), "its log entry's index"),
-        kind=str(kind.get("kind")),
-        version=str(kind.get("version")),
+        log_id=octets(inner(entry, "logId", "its log entry's log"), "keyId", "its log entry's log id"),
+        index=whole(entry, "logIndex", "its log entry's index"),
+        kind=text(kind, "kind", "its log entry's kind"),
+        version=text(kind, "version", "its log entry's version"),
         integrated=_time(integrated) if integrated else None,
-        promise=b"" if promise is None else _promise(promise),
-        proof_index=_integer(proof.get("logIndex"), "its inclusion proof's index"),
-        tree_size=_integer(proof.get("treeSize"), "its inclusion proof's tree size"),
-        root_hash=strict_base64(proof.get("rootHash"), "its inclusion proof's root"),
-        hashes=tuple(strict_base64(value, "its inclusion proof's hash") for value in hashes),
-        checkpoint=text,
-        body=strict_base64(entry.get("canonicalizedBody"), "its log entry's body"),
+        promise=octets(promise, "signedEntryTimestamp", "its inclusion promise"),
+        proof_index=whole(proof, "logIndex", "its inclusion proof's index"),
+        tree_size=whole(proof, "treeSize", "its inclusion proof's tree size"),
+        root_hash=octets(proof, "rootHash", "its inclusion proof's root"),
+        hashes=tuple(from_base64(value, "its inclusion proof's hash") for value in hashes),
+        checkpoint=checkpoint,
+        body=octets(entry, "canonicalizedBody", "its log entry's body"),
     )
-
-
-def _promise(value: object) -> bytes:
-    return strict_base64(_object(value, "its inclusion promise").get("signedEntryTimestamp"), "its inclusion promise")
 
 
 def _object(value: object, what: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise Refused(f"{what} is not a JSON object")
     return value
-
-
-def _integer(value: object, what: str) -> int:
-    # Protobuf's JSON writes 64-bit integers as strings, and leaves zero out.
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise Refused(f"{what} is not an integer")
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 20):
-        raise Refused(f"{what} is not a plain integer: {value[:40]!r}")
-    if not 0 <= int(value) < 2**63:
-        raise Refused(f"{what} is out of range")
-    return int(value)
 
 
 def _time(seconds: int) -> datetime:
@@ -215,9 +198,9 @@ def _refuse_other_body(entry: LogEntry, signed: Signed) -> None:
         case ("intoto", "0.0.1" | "0.0.2") if signed.envelope is not None:
             _intoto(spec, signed, signed.envelope)
         case ("hashedrekord", "0.0.2"):
-            _hashedrekord_2(_object(spec.get("hashedRekordV002"), "its log entry's body"), signed)
+            _hashedrekord_2(inner(spec, "hashedRekordV002", "its log entry's body"), signed)
         case ("dsse", "0.0.2") if signed.envelope is not None:
-            _dsse_2(_object(spec.get("dsseV002"), "its log entry's body"), signed, signed.envelope)
+            _dsse_2(inner(spec, "dsseV002", "its log entry's body"), signed, signed.envelope)
         case _:
             raise Refused(
                 f"its log entry is of kind {entry.kind} {entry.version}, which ArcOps cannot compare with this signature"
@@ -265,14 +248,14 @@ def _intoto(spec: dict[str, object], signed: Signed, envelope: Envelope) -> None
     _agree(_same_pem(strict_base64(signature.get("publicKey"), "the entry's key"), signed.verifier), "signer")
 
 
-def _hashedrekord_2(spec: dict[str, object], signed: Signed) -> None:
-    _agree(_same_hash(spec.get("data"), signed.blob), "artifact")
-    _agree(_same_signature(spec.get("signature"), signed), "signature")
+def _hashedrekord_2(spec: Message, signed: Signed) -> None:
+    _agree(_same_hash(inner(spec, "data", "the entry's data"), signed.blob), "artifact")
+    _agree(_same_signature(inner(spec, "signature", "the entry's signature"), signed), "signature")
 
 
-def _dsse_2(spec: dict[str, object], signed: Signed, envelope: Envelope) -> None:
-    _agree(_same_hash(spec.get("payloadHash"), Blob.of(envelope.payload)), "payload")
-    _agree(_same_signature(_only(spec.get("signatures")), signed), "signature")
+def _dsse_2(spec: Message, signed: Signed, envelope: Envelope) -> None:
+    _agree(_same_hash(inner(spec, "payloadHash", "the entry's payload hash"), Blob.of(envelope.payload)), "payload")
+    _agree(_same_signature(_only(field(spec, "signatures", "the entry")), signed), "signature")
 
 
 def _only(values: object) -> dict[str, object]:
@@ -281,25 +264,23 @@ def _only(values: object) -> dict[str, object]:
     return _object(values[0], "the entry's signature")
 
 
-def _same_hash(value: object, blob: Blob) -> bool:
-    digest = _object(value, "the entry's digest")
-    algorithm = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}.get(str(digest.get("algorithm")))
+def _same_hash(digest: Message, blob: Blob) -> bool:
+    stated = name_of(digest, "algorithm", HASHES, "the entry's kind of digest")
+    algorithm = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}.get(stated)
     if algorithm is None:
-        raise Refused(f"its log entry uses the digest {digest.get('algorithm')!r}, which is not supported")
-    return strict_base64(digest.get("digest"), "the entry's digest") == blob.digest(algorithm)
+        raise Refused(f"its log entry uses the digest {stated!r}, which is not supported")
+    return octets(digest, "digest", "the entry's digest") == blob.digest(algorithm)
 
 
-def _same_signature(value: object, signed: Signed) -> bool:
-    signature = _object(value, "the entry's signature")
-    verifier = _object(signature.get("verifier"), "the entry's verifier")
-    if strict_base64(signature.get("content"), "the entry's signature") != signed.signature:
+def _same_signature(signature: Message, signed: Signed) -> bool:
+    verifier = inner(signature, "verifier", "the entry's verifier")
+    if octets(signature, "content", "the entry's signature") != signed.signature:
         return False
     if isinstance(signed.verifier, PublicKey):
-        key = _object(verifier.get("publicKey"), "the entry's key")
-        raw = strict_base64(key.get("rawBytes"), "the entry's key")
+        raw = octets(inner(verifier, "publicKey", "the entry's key"), "rawBytes", "the entry's key")
         return load_public_key(raw, where="the log entry's key").id == signed.verifier.id
-    certificate = _object(verifier.get("x509Certificate"), "the entry's certificate")
-    return strict_base64(certificate.get("rawBytes"), "the entry's certificate") == der(signed.verifier)
+    certificate = inner(verifier, "x509Certificate", "the entry's certificate")
+    return octets(certificate, "rawBytes", "the entry's certificate") == der(signed.verifier)
 
 
 def _same_pem(pem: bytes, verifier: x509.Certificate | PublicKey) -> bool:

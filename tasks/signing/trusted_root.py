@@ -12,14 +12,33 @@ from datetime import datetime
 from cryptography import x509
 
 from arcops.errors import Refused
-from artifacts.envelope import strict_base64, strict_json
+from artifacts.envelope import strict_json
 from artifacts.public_key import PublicKey, load_public_key
+from tasks.signing.proto_json import Message, field, inner, many, message, name_of, octets, text
 from tasks.signing.x509_reading import from_der
 
 MEDIA_TYPES = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
+
+KEY_DETAILS = (
+    "PUBLIC_KEY_DETAILS_UNSPECIFIED",
+    "PKCS1_RSA_PKCS1V5",
+    "PKCS1_RSA_PSS",
+    "PKIX_RSA_PKCS1V5",
+    "PKIX_RSA_PSS",
+    "PKIX_ECDSA_P256_SHA_256",
+    "PKIX_ECDSA_P256_HMAC_SHA_256",
+    "PKIX_ED25519",
+    "PKIX_ED25519_PH",
+    "PKIX_RSA_PKCS1V15_2048_SHA256",
+    "PKIX_RSA_PKCS1V15_3072_SHA256",
+    "PKIX_RSA_PKCS1V15_4096_SHA256",
+    "PKIX_ECDSA_P384_SHA_384",
+    "PKIX_ECDSA_P521_SHA_512",
+)
+"""``PublicKeyDetails`` of ``sigstore_common.proto``, by number; the later ones are not kinds that logs use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +60,17 @@ class Validity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogKey:
-    """A transparency log (Rekor or certificate transparency): its id, its key, and when that key was valid."""
+    """A transparency log (Rekor or certificate transparency): its id, its key, and when that key was valid.
+
+    ``raw`` is the key and ``details`` its kind (``PublicKeyDetails``), as the root has them.
+    """
 
     id: bytes
     url: str
     key: PublicKey
     window: Validity
+    raw: bytes
+    details: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +84,9 @@ class Authority:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigstoreRoot:
-    """One trusted root. ``where`` names its file; ``data`` is its bytes."""
+    """One trusted root. ``where`` names its file."""
 
     where: str
-    data: bytes
     logs: tuple[LogKey, ...]
     certificate_logs: tuple[LogKey, ...]
     authorities: tuple[Authority, ...]
@@ -75,12 +98,12 @@ def parse_root(data: bytes, *, where: str) -> SigstoreRoot:
 
     A log with a key of an unsupported kind is left out, so its entries do not count.
     """
-    document = _object(strict_json(data, where), where)
-    if document.get("mediaType") not in MEDIA_TYPES:
-        raise Refused(f"{where} is not a Sigstore trusted root: its mediaType is {document.get('mediaType')!r}")
+    document = message(strict_json(data, where), where)
+    media_type = field(document, "mediaType", where)
+    if media_type not in MEDIA_TYPES:
+        raise Refused(f"{where} is not a Sigstore trusted root: its mediaType is {media_type!r}")
     root = SigstoreRoot(
         where=where,
-        data=data,
         logs=_logs(document, "tlogs", where),
         certificate_logs=_logs(document, "ctlogs", where),
         authorities=_authorities(document, "certificateAuthorities", where),
@@ -91,30 +114,18 @@ def parse_root(data: bytes, *, where: str) -> SigstoreRoot:
     return root
 
 
-def _object(value: object, where: str) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise Refused(f"{where} is malformed: it must hold a JSON object instead of {type(value).__name__}")
-    return value
-
-
-def _list(value: object, where: str) -> list[object]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise Refused(f"{where} is malformed: it must hold a JSON list instead of {type(value).__name__}")
-    return value
-
-
-def _logs(document: dict[str, object], field: str, where: str) -> tuple[LogKey, ...]:
+def _logs(document: Message, name: str, where: str) -> tuple[LogKey, ...]:
     found: list[LogKey] = []
-    for entry in (_object(value, where) for value in _list(document.get(field), where)):
-        key = _object(entry.get("publicKey"), where)
-        identity = strict_base64(_object(entry.get("logId"), where).get("keyId"), f"{where}: the id of a log")
-        der = strict_base64(key.get("rawBytes"), f"{where}: the key of a log")
-        public = _key(der)
+    for entry in (message(value, where) for value in many(document, name, where)):
+        key = inner(entry, "publicKey", where)
+        identity = octets(inner(entry, "logId", where), "keyId", f"{where}: the id of a log")
+        raw = octets(key, "rawBytes", f"{where}: the key of a log")
+        public = _key(raw)
         if public is None:
             continue
-        found.append(LogKey(id=identity, url=str(entry.get("baseUrl", "")), key=public, window=window_of(key, where)))
+        details = name_of(key, "keyDetails", KEY_DETAILS, f"{where}: the kind of a log's key")
+        url = text(entry, "baseUrl", f"{where}: the address of a log")
+        found.append(LogKey(id=identity, url=url, key=public, window=_window(key, where), raw=raw, details=details))
     return tuple(found)
 
 
@@ -129,24 +140,23 @@ def _key(der: bytes) -> PublicKey | None:
     return None
 
 
-def _authorities(document: dict[str, object], field: str, where: str) -> tuple[Authority, ...]:
+def _authorities(document: Message, name: str, where: str) -> tuple[Authority, ...]:
     found: list[Authority] = []
-    for entry in (_object(value, where) for value in _list(document.get(field), where)):
-        chain = _list(_object(entry.get("certChain"), where).get("certificates"), where)
+    for entry in (message(value, where) for value in many(document, name, where)):
+        chain = many(inner(entry, "certChain", where), "certificates", where)
         if not chain:
             raise Refused(f"{where} names an authority without a certificate")
-        ders = [strict_base64(_object(link, where).get("rawBytes"), f"{where}: a certificate") for link in chain]
+        ders = [octets(message(link, where), "rawBytes", f"{where}: a certificate") for link in chain]
         certificates = tuple(from_der(der, what=f"{where}: a certificate") for der in ders)
-        found.append(Authority(url=str(entry.get("uri", "")), chain=certificates, window=window_of(entry, where)))
+        url = text(entry, "uri", f"{where}: the address of an authority")
+        found.append(Authority(url=url, chain=certificates, window=_window(entry, where)))
     return tuple(found)
 
 
-def window_of(entry: dict[str, object], where: str) -> Validity:
+def _window(entry: Message, where: str) -> Validity:
     """The ``validFor`` of *entry*; open if it has none."""
-    if entry.get("validFor") is None:
-        return Validity()
-    bounds = _object(entry["validFor"], where)
-    return Validity(start=_moment(bounds.get("start"), where), end=_moment(bounds.get("end"), where))
+    bounds = inner(entry, "validFor", where)
+    return Validity(start=_moment(field(bounds, "start", where), where), end=_moment(field(bounds, "end", where), where))
 
 
 def _moment(text: object, where: str) -> datetime | None:

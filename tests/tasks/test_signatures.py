@@ -25,7 +25,7 @@ from gates.model.signatures.gate import signatures
 from gates.model.signatures.policy import SignaturePolicy
 from tests.evidence import NOW, judged
 from tests.signing import Key, b64, collect, envelope, keyed_bundle, manifest, trust_folder
-from tests.tasks.test_signatures_conformance import public_good
+from tests.tasks.test_signatures_conformance import public_good_data
 from tests.vectors import vectors
 
 pytestmark = pytest.mark.requirement("ARC-A1/model-signatures-verify")
@@ -78,7 +78,7 @@ def _openssf(tmp_path: Path) -> Path:
         files={
             "keys/signing.pem": (corpus / "keys/signing-key-pub.pem").read_bytes(),
             "authorities/ca.pem": (corpus / "keys/ca-cert.pem").read_bytes(),
-            "roots/public-good.json": public_good().data,
+            "roots/public-good.json": public_good_data(),
         },
     )
 

@@ -24,8 +24,11 @@ ISSUER = "https://token.actions.githubusercontent.com"
 
 def public_good() -> SigstoreRoot:
     """The public-good trusted root as sigstore-python ships it, read as a file."""
-    data = importlib.resources.files("sigstore").joinpath("_store", _HOST, "trusted_root.json").read_bytes()
-    return parse_root(data, where="public good")
+    return parse_root(public_good_data(), where="public good")
+
+
+def public_good_data() -> bytes:
+    return importlib.resources.files("sigstore").joinpath("_store", _HOST, "trusted_root.json").read_bytes()
 
 
 def cases() -> list[str]:

@@ -67,6 +67,7 @@ EXPECTED = Rule(
     needs=(Tree, Signatures),
     policy=SignaturePolicy,
     rules=(PROVEN, SIGNER, TIME, LIST, REVOKED, MATCHES, COMPLETE, IGNORED, EXPECTED),
+    looks_inside=False,
 )
 def signatures(seen: Seen, policy: SignaturePolicy) -> Iterator[Finding]:
     """The findings on the signatures over the subject's files."""

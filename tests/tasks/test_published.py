@@ -1,0 +1,138 @@
+"""Signatures that public projects published, verified offline by their own keys and identities.
+
+Two ride in `tests/published` as they were found; the others are read from the vectors if these are there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from arcops.request import Request
+from arcops.seen.content import Content
+from arcops.seen.signatures import SignatureSeen
+from arcops.seen.tree import FileSeen, Tree
+from arcops.tier import Tier
+from artifacts.public_key import load_public_key
+from tasks.model.attestations import _attestations, _File
+from tasks.model.signature_file import read_signature
+from tasks.signing.bundles import open_bundle
+from tasks.signing.candidate import Candidate
+from tasks.signing.trust import Trust, load_trust
+from tasks.signing.trusted_root import parse_root
+from tests.signing import trust_folder
+from tests.tasks.test_signatures_conformance import IDENTITY, ISSUER, public_good
+from tests.vectors import vectors
+
+PUBLISHED = Path(__file__).resolve().parents[1] / "published"
+
+# NVIDIA/skills: an agent skill, signed in the format of OpenSSF Model Signing with a certificate of NVIDIA's own authority.
+
+SKILL = {
+    "BENCHMARK.md": "7d8d72421dbd34d7279abee63b787ef59016aef0f673868af1a98256d06aff29",
+    "SKILL.md": "df43b57f2081a6d437605353dd436765e0010856311c7ff2761b83fddcaf2ed0",
+    "evals/evals.json": "6705be519e151004ed6d5466cc9165474d631f6a4728ba7aeef06f831f1a22e4",
+    "scripts/check.py": "893a7576d555a516ddca5a04a07b4756e21bfc49a0a7a9f6d522afe6d99d4cc1",
+    "skill-card.md": "e14c489effec2200b33cb0b2514ace6a674ccf9e71a605a6b0bc6d22d5554b44",
+}
+ROOT_SHA256 = "6f1bb875b77aea3fc878a7a3237497235c53657601375c0ef4bdcde69e843782"
+
+
+def _skill(tmp_path: Path, data: bytes) -> SignatureSeen:
+    document = json.loads(data)
+    chain = document["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    root = base64.b64decode(chain[-1]["rawBytes"])
+    assert hashlib.sha256(root).hexdigest() == ROOT_SHA256
+    pem = x509.load_der_x509_certificate(root).public_bytes(Encoding.PEM)
+    trust = load_trust(trust_folder(tmp_path / "trust", files={"authorities/nvidia.pem": pem}))
+    other = Content(format="other")
+    files = [FileSeen(path=path, size=1, sha256=sha, executable=False, content=other) for path, sha in SKILL.items()]
+    tree = Tree(root="0" * 64, files=tuple(files))
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    request = Request(
+        target=tmp_path, kind="model", tier=Tier.AIR_GAPPED, now=now, trust=tmp_path, data=tmp_path, cache=tmp_path
+    )
+    seen = read_signature(Candidate(path="skill.oms.sig", data=data, attached=False, sha256="1" * 64), request, tree, trust)
+    assert seen is not None
+    return seen
+
+
+@pytest.mark.requirement("ARC-A1/model-signatures-verify")
+def test_a_skill_of_nvidia_verifies_by_nvidias_authority(tmp_path: Path) -> None:
+    seen = _skill(tmp_path, (PUBLISHED / "nvidia-skill.oms.sig").read_bytes())
+    assert seen.problem == ""
+    assert seen.format == "model-signing-1.0"
+    assert [signer.identity for signer in seen.signers] == ["CN=NVIDIA Agent Skills Signing 001,O=NVIDIA Corporation,C=US"]
+    assert [signer.issuer for signer in seen.signers] == ["CN=NVIDIA Agent Capabilities CA,O=NVIDIA Corporation,C=US"]
+    assert {covered.path: covered.sha256 for covered in seen.covers} == SKILL
+    assert seen.untimed, "it carries neither a log entry nor a timestamp"
+    assert seen.ignored == (".git", ".gitattributes", ".github", ".gitignore")
+
+
+@pytest.mark.requirement("ARC-A1/model-signatures-verify")
+@pytest.mark.parametrize("part", ["payload", "signature", "certificate"])
+def test_a_changed_skill_of_nvidia_proves_nothing(tmp_path: Path, part: str) -> None:
+    document = json.loads((PUBLISHED / "nvidia-skill.oms.sig").read_bytes())
+    holder, name = {
+        "payload": (document["dsseEnvelope"], "payload"),
+        "signature": (document["dsseEnvelope"]["signatures"][0], "sig"),
+        "certificate": (document["verificationMaterial"]["x509CertificateChain"]["certificates"][0], "rawBytes"),
+    }[part]
+    raw = bytearray(base64.b64decode(holder[name]))
+    raw[-2] ^= 1
+    holder[name] = base64.b64encode(raw).decode()
+    seen = _skill(tmp_path, json.dumps(document).encode())
+    assert "proves nothing" in seen.problem
+    assert not seen.signers
+
+
+# npm: the statement that it published version 1.3.0 of Sigstore's JavaScript client.
+
+NPM_KEY = (
+    b"-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Olb3zMAFFxXKHiIkQO5cJ3Yhl5i6UPp+IhuteBJbuHcA5UogKo0EWtl"
+    b"WwW6KSaKoTNEYL7JlCQiVnkhBktUgg==\n-----END PUBLIC KEY-----\n"
+)
+
+
+@pytest.mark.requirement("ARC-A1/sigstore-bundles-verify")
+def test_npms_statement_of_publication_verifies_by_npms_key() -> None:
+    trust = Trust(digest="sha256:0", keys=(load_public_key(NPM_KEY, where="npm"),))
+    data = (PUBLISHED / "npm-sigstore-1.3.0.dsse.json").read_bytes()
+    (seen,) = _attestations(_File(path="it.dsse.json", sha256="", attached=True, data=data), trust)
+    assert (seen.problem, [signer.key for signer in seen.signers]) == ("", [trust.keys[0].id])
+    assert [subject.name for subject in seen.subjects] == ["pkg:npm/sigstore@1.3.0"]
+    changed = json.loads(data)
+    changed["payload"] = base64.b64encode(base64.b64decode(changed["payload"]).replace(b"1.3.0", b"1.3.1")).decode()
+    (seen,) = _attestations(_File(path="it.dsse.json", sha256="", attached=True, data=json.dumps(changed).encode()), trust)
+    assert "proves nothing" in seen.problem
+
+
+# From the vectors: the identity and the statement of each project, as it published them.
+
+
+@pytest.mark.requirement("ARC-A1/sigstore-bundles-verify")
+def test_slsa_provenance_of_sigstores_conformance_verifies_by_its_workflow() -> None:
+    case = vectors("sigstore-conformance") / "intoto-with-custom-trust-root"
+    trust = Trust(digest="sha256:0", roots=(parse_root((case / "trusted_root.json").read_bytes(), where="root"),))
+    data = (case / "bundle.sigstore.json").read_bytes()
+    (seen,) = _attestations(_File(path="it.sigstore.json", sha256="", attached=True, data=data), trust)
+    assert seen.problem == ""
+    assert [signer.identity for signer in seen.signers] == [IDENTITY]
+    assert seen.provenance is not None
+    assert seen.provenance.builder == "https://github.com/actions/runner/github-hosted"
+
+
+@pytest.mark.requirement("ARC-A1/sigstore-bundles-verify")
+def test_a_keyless_blob_of_sigstores_beacon_verifies_by_its_workflow() -> None:
+    corpus = vectors("sigstore-conformance")
+    data, blob = (corpus / "happy-path-v0.3/bundle.sigstore.json").read_bytes(), (corpus / "a.txt").read_bytes()
+    trust = Trust(digest="sha256:0", roots=(public_good(),))
+    (signer,) = open_bundle(data, trust, artifact=blob, where="it").signers
+    assert (signer.identity, signer.issuer) == (IDENTITY, ISSUER)
