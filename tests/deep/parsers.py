@@ -69,7 +69,7 @@ from tasks.model.osv.ranges import Coverage
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._reading import read as read_sbom
 from tasks.model.signature_file import _read as read_signature
-from tasks.model.trivy_report import parse_metadata, parse_report
+from tasks.model.trivy_report import parse_log, parse_metadata, parse_report
 from tasks.model.versions import scheme
 from tasks.model.vex import _attested
 from tasks.network.index import read_index
@@ -80,7 +80,7 @@ from tasks.signing.certificates import load as load_certificate
 from tasks.signing.model_signing import parse_manifest
 from tasks.signing.oci_layout import image_signatures
 from tasks.signing.statement import parse_statement
-from tasks.signing.timestamps import timestamps
+from tasks.signing.timestamps import stamps
 from tasks.signing.trust import Trust, TrustFile, _authorities
 from tasks.signing.trusted_root import parse_root
 from tests.artifacts.reports import full_report
@@ -668,7 +668,7 @@ def parsers() -> tuple[Parser, ...]:
         Parser(name="trusted-root", read=lambda data: parse_root(data, where="it"), seeds=(private().root,), share=0.5),
         Parser(
             name="timestamp",
-            read=lambda data: timestamps([data], b"s", trust().roots[0].timestampers),
+            read=lambda data: stamps([data], b"s", trust().roots[0].timestampers),
             seeds=(b"\x30\x05\x30\x03\x02\x01\x00", b"\x30\x05\x30\x03\x02\x01\x02", *tokens()),
             vectors="sigstore-conformance",
         ),
@@ -722,6 +722,11 @@ def parsers() -> tuple[Parser, ...]:
         Parser(name="osv-advisory", read=_osv_ranges, seeds=(_json(ADVISORY),)),
         Parser(name="osv-import", read=in_file(_import), seeds=(_json(ADVISORY),), share=0.05),
         Parser(name="osv-export", read=in_file(_export), seeds=(_zip(**{"A-1.json": b"{}"}), _zip(**{"A-1.json": b"{}" * 99}))),
+        Parser(
+            name="trivy-log",
+            read=lambda data: parse_log(data, Scan(mode="fs", path="."), {}),
+            seeds=(b"2026-11-29T08:00:00Z\tWARN\t[pip] Unable to find\terr=x\n2026-11-29T08:00:01Z\tINFO\tdone\n",),
+        ),
         Parser(name="trivy-report", read=lambda data: parse_report(data, Scan(mode="fs", path=".")), seeds=(_json(TRIVY),)),
         Parser(
             name="trivy-metadata",
