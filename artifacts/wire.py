@@ -25,9 +25,10 @@ from artifacts.json_values import JSON
 from artifacts.members import camel
 from artifacts.misfit import Misfit
 from artifacts.readers import reader
+from artifacts.straight import straight
 from artifacts.writers import writer
 
-__all__ = ["JSON", "canonical", "digest", "from_json", "name_on_the_wire", "to_json"]
+__all__ = ["JSON", "canonical", "canonical_bytes", "digest", "from_json", "name_on_the_wire", "to_json"]
 
 T = TypeVar("T")
 
@@ -62,9 +63,18 @@ def from_json(kind: type[T], text: bytes | str) -> T:
             raise Refused(_said(kind, misfit)) from misfit
 
 
+def canonical_bytes(value: object) -> bytes:
+    """The canonical bytes of *value*, a dataclass of ours: those of its JSON values.
+
+    Raises `Broken` as `to_json` does, and `Refused` as `canonical` does.
+    """
+    found = straight(value, type(value))
+    return canonical(to_json(value)) if found is None else found
+
+
 def digest(value: object) -> str:
     """``sha256:…`` of the canonical bytes of *value*, a dataclass of ours."""
-    return f"sha256:{hashlib.sha256(canonical(to_json(value))).hexdigest()}"
+    return f"sha256:{hashlib.sha256(canonical_bytes(value)).hexdigest()}"
 
 
 @contextmanager
