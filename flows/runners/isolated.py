@@ -181,6 +181,7 @@ def _child() -> None:
     _limit(resource.RLIMIT_CPU, seconds * (os.cpu_count() or 1) if measures else seconds)
     found = look_and(collector, request, collected, _said)
     sys.stdout.buffer.write(canonical_bytes(found) if isinstance(found, Missing) else found)
+    gc.freeze()  # without it the interpreter searches everything for cycles at its end
 
 
 def _said(collector: AnyCollector, sighting: Sighting[Body], _: Request) -> bytes:

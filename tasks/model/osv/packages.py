@@ -155,7 +155,8 @@ def fold(ecosystem: str, name: str) -> str:
     folded = name.lower()
     match ecosystem:
         case "PyPI":
-            return folded if folded.isalnum() else re.sub(r"[-_.]+", "-", folded)
+            plain = "_" not in folded and "." not in folded and "--" not in folded
+            return folded if plain else re.sub(r"[-_.]+", "-", folded)
         case "crates.io":
             return folded.replace("_", "-")
         case "SwiftURL":
