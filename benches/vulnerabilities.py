@@ -6,8 +6,8 @@ The export is an ecosystem's zip from OSV; by default ``PyPI.zip`` among the vec
 one kind of ranges and reads its advisories beforehand, so the comparison favours it; it is asked about 200 packages, and its
 time is scaled up.
 
-With ``--base``, the whole of ``arcops check`` is measured as well, in turns with that of another checkout (with its own ``.venv``):
-the median CPU of the whole process tree, each with its own imported advisories and a new store for each run, for four SBOMs.
+With ``--base``, the whole of ``arcops check`` is measured as well, in turns with that of another checkout, which has its own
+``.venv``: the median CPU of the whole process tree, each with its own imported advisories and a new store for each run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tasks.model.osv.matching import match
 
 COUNT, PEER_COUNT = 10_000, 200
 RUNS = 5
-PASSPHRASE = "only for this benchmark"
+PASSPHRASE = "only for this benchmark"  # noqa: S105  # of a key that the benchmark makes and deletes
 HERE = Path(__file__).resolve().parents[1]
 _COMMAND = "from adapters.cli.main import main; main()"
 _POLICY = "name: v\nvalidFor: P7D\ngates:\n  vulnerabilities: {minAdvisories: 0, maxDataAgeDays: 36500}\n"
