@@ -7,7 +7,8 @@ import json
 from arcops.errors import Refused
 from artifacts.typed import JSON
 
-_LARGEST = 2**53 - 1
+LARGEST = 2**53 - 1
+"""The largest integer that every implementation reads back as the same one (RFC 8785, appendix D)."""
 
 
 def canonical(value: JSON) -> bytes:
@@ -37,7 +38,7 @@ def _simple(value: JSON) -> bool:
         if kind is str or item is None or kind is bool:
             continue
         if kind is int:
-            if not -_LARGEST <= item <= _LARGEST:  # type: ignore[operator]  # kind says int, which mypy cannot see
+            if not -LARGEST <= item <= LARGEST:  # type: ignore[operator]  # kind says int, which mypy cannot see
                 return False
         elif kind is dict:
             keys.update(item)  # type: ignore[arg-type]  # kind says dict, which mypy cannot see

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from math import inf, isfinite
-from operator import length_hint
+from operator import itemgetter, length_hint
 from pathlib import Path
 from typing import Any, Union, cast, get_args, get_origin
 
@@ -29,6 +29,8 @@ Read = Callable[[Any], Any]
 
 PLAIN: Mapping[Any, str] = {str: "a string", int: "a whole number", bool: "true or false"}
 """The types that are the same in Python and in JSON, with their names in errors."""
+
+_TEXTS = {str}
 
 
 @cache
@@ -208,15 +210,26 @@ def _object(kind: type[Any], signed: bool) -> Read:
     aliases = {one.alias for one in known}
     filled = signed and any(one.left_out for one in known)
     fit = _fit(known, signed)
+    texts = [one for one in known if one.hint is str]
+    names = [one.name for one in texts]
+    texts_of = itemgetter(*(one.alias for one in texts)) if len(texts) > 1 else None
+    not_texts = tuple(one for one in takes if one[2] is not str)
 
     def read(value: object) -> Any:
         if type(value) is not dict:
             raise other("an object", value)
-        if filled or value.keys() != aliases:
+        given: dict[str, Any] = {}
+        rest = takes
+        if value.keys() != aliases:
             fit(value)
-        given = {}
+        else:
+            if filled:
+                fit(value)
+            if texts_of is not None and set(map(type, found := texts_of(value))) == _TEXTS:  # all at once: most are strings
+                given = dict(zip(names, found, strict=True))
+                rest = not_texts
         try:
-            for name, alias, plain, read_one in takes:
+            for name, alias, plain, read_one in rest:
                 if alias in value:
                     item = value[alias]
                     given[name] = item if type(item) is plain else read_one(item)

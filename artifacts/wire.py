@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
+from collections import deque
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, TypeVar, cast
 
 from arcops.errors import Broken, Refused
@@ -25,14 +26,22 @@ from artifacts.json_values import JSON
 from artifacts.members import camel
 from artifacts.misfit import Misfit
 from artifacts.readers import reader
+from artifacts.straight import straight
 from artifacts.writers import writer
 
-__all__ = ["JSON", "canonical", "digest", "from_json", "name_on_the_wire", "to_json"]
+__all__ = ["JSON", "canonical", "canonical_bytes", "digest", "from_json", "name_on_the_wire", "to_json"]
 
 T = TypeVar("T")
 
 _LONG = 1024 * 1024
 """From this many characters of JSON on, Python's garbage collector takes a share of the time that matters."""
+
+_LARGE = 64 * 1024
+_recent: deque[tuple[object, bytes]] = deque(maxlen=4)
+"""Large values that were hashed last, with their bytes: what is hashed is kept soon after, and is then taken out of here.
+
+A value is frozen, so its bytes are still right as long as it is the same object.
+"""
 
 
 def name_on_the_wire(field: str) -> str:
@@ -62,9 +71,30 @@ def from_json(kind: type[T], text: bytes | str) -> T:
             raise Refused(_said(kind, misfit)) from misfit
 
 
+def canonical_bytes(value: object) -> bytes:
+    """The canonical bytes of *value*, a dataclass of ours: those of its JSON values.
+
+    Raises `Broken` as `to_json` does, and `Refused` as `canonical` does.
+    """
+    for held in list(_recent):
+        if held[0] is value:
+            with suppress(ValueError):  # another thread took it out
+                _recent.remove(held)
+            return held[1]
+    return _written(value)
+
+
+def _written(value: object) -> bytes:
+    found = straight(value, type(value))
+    return canonical(to_json(value)) if found is None else found
+
+
 def digest(value: object) -> str:
     """``sha256:…`` of the canonical bytes of *value*, a dataclass of ours."""
-    return f"sha256:{hashlib.sha256(canonical(to_json(value))).hexdigest()}"
+    data = _written(value)
+    if len(data) > _LARGE:
+        _recent.append((value, data))
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def _object(kind: type[Any], signed: bool) -> Write:
     known = members(cast(Hashable, kind))
     says = tuple((one.alias, one.hint if one.hint in PLAIN else None, writer(one.hint, signed)) for one in known)
     left_out = [one.alias for one in known if signed and one.left_out]
-    values = _values(tuple(one.name for one in known))
+    values = fields_of(tuple(one.name for one in known))
 
     def write(value: object) -> dict[str, Any]:
         if type(value) is not kind and not isinstance(value, kind):
@@ -138,7 +138,8 @@ def _object(kind: type[Any], signed: bool) -> Write:
     return write
 
 
-def _values(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+def fields_of(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:
+    """What reads the attributes *names* of a value."""
     if len(names) > 1:
         return attrgetter(*names)
     return lambda value: tuple(getattr(value, name) for name in names)

@@ -19,7 +19,7 @@ from arcops.result import Report
 from arcops.seen.tree import Tree
 from artifacts.bundle import seal
 from artifacts.store import Store
-from artifacts.wire import canonical, to_json
+from artifacts.wire import canonical_bytes
 from flows.conclude import conclude
 from flows.place import Place
 from flows.plan import Plan, make_plan
@@ -129,7 +129,7 @@ def seal_and_keep(
     """
     with span("seal and keep"):
         bundle = seal(report, signer)
-        bodies = {found.digest: canonical(to_json(found.body)) for found in collected.values() if isinstance(found, Evidence)}
+        bodies = {found.digest: canonical_bytes(found.body) for found in collected.values() if isinstance(found, Evidence)}
         if policy.written:
             bodies[policy.digest] = policy.written
         entry = store.put(bundle, bodies, at=now(), signer=signer)

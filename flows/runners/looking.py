@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting
@@ -16,6 +17,7 @@ from flows.plan import AnyCollector
 from foundation.settings import by_purpose
 
 Found = Evidence[Body] | Missing
+T = TypeVar("T")
 
 RETRY_AFTER = (0.2, 1.0)
 """Seconds before a collector that said `Unavailable` tries again. Other errors are not tried again: they would only repeat."""
@@ -32,13 +34,23 @@ def opens_files(collector: AnyCollector, request: Request, collected: Mapping[st
 
 def look(collector: AnyCollector, request: Request, collected: Mapping[str, Found]) -> Found:
     """What *collector* saw, or why it could not. Raises only what ends the process."""
+    return look_and(collector, request, collected, _evidence)
+
+
+def look_and(
+    collector: AnyCollector,
+    request: Request,
+    collected: Mapping[str, Found],
+    make: Callable[[AnyCollector, Sighting[Body], Request], T],
+) -> T | Missing:
+    """As `look`, with what *make* makes of the sighting as the answer; an error in it is why *collector* could not see."""
     for need in collector.needs:
         answer = collected.get(need.KIND)
         if not isinstance(answer, Evidence):
             why = answer.reason if isinstance(answer, Missing) else "no collector provides it"
             return missing(collector, Cause.ABSENT, f"it needs evidence {need.KIND!r}, which is missing: {why}")
     evidence = _given(collector, collected)
-    found = _look_once(collector, request, evidence)
+    found = _look_once(collector, request, evidence, make)
     for seconds in RETRY_AFTER:
         if not isinstance(found, Missing) or found.cause is not Cause.UNAVAILABLE:
             break
@@ -46,7 +58,7 @@ def look(collector: AnyCollector, request: Request, collected: Mapping[str, Foun
             _wait(seconds, request)
         except Stopped as error:
             return missing(collector, Cause.CANCELLED, str(error))
-        found = _look_once(collector, request, evidence)
+        found = _look_once(collector, request, evidence, make)
     return found
 
 
@@ -56,10 +68,12 @@ def _given(collector: AnyCollector, collected: Mapping[str, Found]) -> Mapping[s
     return {kind: answer for kind, answer in answers.items() if isinstance(answer, Evidence)}
 
 
-def _look_once(collector: AnyCollector, request: Request, evidence: Mapping[str, Evidence[Body]]) -> Found:
+def _look_once(
+    collector: AnyCollector, request: Request, evidence: Mapping[str, Evidence[Body]], make: Callable[..., T]
+) -> T | Missing:
     try:
         sighting = collector.look(request, Seen(evidence, at=request.now, subject_name=request.name))
-        return as_evidence(collector, sighting, request, at=request.now)
+        return make(collector, sighting, request)
     except Stopped as error:
         return missing(collector, Cause.CANCELLED, str(error))
     except Unavailable as error:
@@ -81,8 +95,7 @@ def _wait(seconds: float, request: Request) -> None:
 
 def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Request, *, at: datetime) -> Evidence[Body]:
     """*sighting* with its digest and circumstances. Raises `Refused` if it is not what the collector declared."""
-    if not isinstance(sighting, Sighting) or type(sighting.body) is not collector.body:
-        raise Refused(f"{collector.id} declared a {collector.body.__name__} and returned something else")
+    as_declared(collector, sighting)
     return Evidence(
         kind=collector.body.KIND,
         body=sighting.body,
@@ -93,6 +106,17 @@ def as_evidence(collector: AnyCollector, sighting: Sighting[Body], request: Requ
         tier=request.tier,
         sources=sighting.sources,
     )
+
+
+def _evidence(collector: AnyCollector, sighting: Sighting[Body], request: Request) -> Evidence[Body]:
+    return as_evidence(collector, sighting, request, at=request.now)
+
+
+def as_declared(collector: AnyCollector, sighting: Sighting[Body]) -> Sighting[Body]:
+    """*sighting*. Raises `Refused` if it is not what the collector declared."""
+    if not isinstance(sighting, Sighting) or type(sighting.body) is not collector.body:
+        raise Refused(f"{collector.id} declared a {collector.body.__name__} and returned something else")
+    return sighting
 
 
 def without_places(found: Found, request: Request) -> Found:

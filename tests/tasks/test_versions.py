@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from tasks.model.versions import LONGEST, SCHEMES, ZERO, Unparsable, compare, scheme
+from tasks.model.versions.pypi import PYPI
 from tests.examples import share
 from tests.vectors import vectors
 
@@ -242,3 +243,29 @@ def test_no_version_is_slow(ecosystem: str) -> None:
                     except Unparsable:
                         continue
     assert time.process_time() - began < 3.0
+
+
+@given(
+    st.from_regex(
+        r"[0-9]{1,3}(\.[0-9]{1,3}){0,4}((a|b|rc|c|alpha)[0-9]{1,2})?(\.?post[0-9]{0,2})?(\.dev[0-9]{0,2})?", fullmatch=True
+    )
+)
+def test_common_python_versions_are_ordered_as_packaging_orders_them(text: str) -> None:
+    from packaging.version import Version
+
+    mine, theirs = PYPI.key(text), Version(text)
+    for other in (
+        "0",
+        "1",
+        "1.0a1",
+        "1.0.dev1",
+        "1.0.post1",
+        "1.0a1.dev1",
+        "1.0.post1.dev2",
+        "2.0rc1",
+        "0!1.0",
+        "1!0",
+        "1.0+a",
+    ):
+        key = PYPI.key(other)
+        assert (mine < key, mine == key) == (theirs < Version(other), theirs == Version(other))

@@ -17,7 +17,7 @@ from arcops.seen.sboms import Component, SbomSeen
 from arcops.seen.vulnerabilities import Certainty, Database, Match, Uncompared, Vulnerabilities
 from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.model.osv.database import NAME, damaged, reading
-from tasks.model.osv.packages import Asked, Package, is_key_of_rpm, is_package, package_of
+from tasks.model.osv.packages import Asked, Package, is_key_of_rpm, is_package, package_of, simple_key, simple_package
 from tasks.model.osv.ranges import Coverage
 
 _NO_PACKAGES = frozenset(
@@ -47,11 +47,16 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Sorted:
-    """Components that can be compared, and those that cannot."""
+    """Components that can be compared, and those that cannot. ``simple`` are those of `simple_key`, by package URL."""
 
+    simple: dict[str, tuple[Key, list[str]]] = field(default_factory=dict)
     packages: dict[Package, list[str]] = field(default_factory=lambda: defaultdict(list))
     unmatched: list[Uncompared] = field(default_factory=list)
     not_applicable: list[Uncompared] = field(default_factory=list)
+
+    def keys(self) -> set[Key]:
+        asked = {(one.ecosystem, one.key) for package in self.packages for one in package.asked}
+        return asked.union(key for key, _ in self.simple.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +77,12 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
     found = _sort(documents, tick)
     try:
         with closing(reading(data)) as connection:
-            known = _look_up(connection, {(one.ecosystem, one.key) for package in found.packages for one in package.asked})
+            keys = found.keys()
+            known = _look_up(connection, keys)
     except sqlite3.Error as error:
         raise damaged(data / NAME, error) from error
     matches: list[Match] = []
-    compared = 0
+    compared = _without_advisories(found, known)
     for package, refs in found.packages.items():
         tick()
         reason = _hindrance(package, known)
@@ -85,7 +91,7 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
             continue
         compared += len(refs)
         matches += _matches(package, tuple(sorted(refs)), known)
-    used = {one.ecosystem for package in found.packages for one in package.asked}
+    used = {ecosystem for ecosystem, _ in keys}
     return Vulnerabilities(
         databases=tuple(known.databases[name] for name in sorted(known.databases) if name in used),
         compared=compared,
@@ -95,15 +101,28 @@ def match(documents: Iterable[SbomSeen], data: Path, *, tick: Callable[[], None]
     )
 
 
+def _without_advisories(found: _Sorted, known: _Known) -> int:
+    """How many components have a simple package that no advisory names: these are compared. The others join *packages*."""
+    compared = 0
+    for purl, (key, refs) in found.simple.items():
+        if key[0] in known.databases and key not in known.entries and key not in known.unreadable:
+            compared += len(refs)
+        elif (package := simple_package(purl, "")) is not None:
+            found.packages[package] += refs
+    return compared
+
+
 def _sort(documents: Iterable[SbomSeen], tick: Callable[[], None]) -> _Sorted:
     found = _Sorted()
     for document in documents:
         tick()
-        listed = [(component, False) for component in document.components]
-        if document.root is not None:
-            listed.append((document.root, True))
-        for component, is_root in listed:
-            ref = f"{document.path}#{component.ref}"
+        place, root = document.path, document.root
+        for component in (*document.components, *([] if root is None else [root])):
+            ref = f"{place}#{component.ref}"
+            if (key := simple_key(component.purl, component.version)) is not None:
+                found.simple.setdefault(component.purl, (key, []))[1].append(ref)
+                continue
+            is_root = component is root
             try:
                 if is_key_of_rpm(component):
                     found.not_applicable.append(_uncompared(ref, component, "is a public key, not a package"))
@@ -214,6 +233,13 @@ def _hindrance(package: Package, known: _Known) -> str:
 
 
 def _matches(package: Package, refs: tuple[str, ...], known: _Known) -> Iterator[Match]:
+    if len(package.asked) == 1:
+        best: dict[str, Match] = {}
+        for match in _answers(package, package.asked[0], refs, known):
+            earlier = best.get(match.advisory)
+            best[match.advisory] = match if earlier is None else max(earlier, match, key=_badness)
+        yield from best.values()
+        return
     found: dict[str, dict[Asked, Match]] = defaultdict(dict)
     for asked in package.asked:
         for match in _answers(package, asked, refs, known):

@@ -81,10 +81,8 @@ def package_of(component: Component) -> Package:
     Raises `Refused`, with one clause without a subject, if no advisory can be looked up for it.
     """
     text, listed = component.purl, component.version
-    if (simple := _SIMPLE.fullmatch(text)) and listed in ("", simple[3]):
-        registry = REGISTRIES[simple[1]]
-        only = Asked(ecosystem=registry, key=fold(registry, simple[2]), version=simple[3])
-        return Package(purl=text, ecosystem=registry, asked=(only,))
+    if simple := simple_package(text, listed):
+        return simple
     if not text:
         raise Refused("has no package URL")
     if len(text) > 2048:
@@ -124,6 +122,25 @@ def package_of(component: Component) -> Package:
     )
 
 
+def simple_key(purl: str, listed: str) -> tuple[str, str] | None:
+    """The ecosystem and the folded name that *purl* asks for, if it is canonical and *listed*, the version of its component,
+    is empty or its own; `None` if it takes more to say. Such a package is asked by this name only, and there is no doubt.
+    """
+    simple = _SIMPLE.fullmatch(purl)
+    if simple is None or listed not in ("", simple[3]):
+        return None
+    registry = REGISTRIES[simple[1]]
+    return registry, fold(registry, simple[2])
+
+
+def simple_package(purl: str, listed: str) -> Package | None:
+    """The package of `simple_key`."""
+    if (key := simple_key(purl, listed)) is None:
+        return None
+    only = Asked(ecosystem=key[0], key=key[1], version=purl.rpartition("@")[2])
+    return Package(purl=purl, ecosystem=key[0], asked=(only,))
+
+
 def is_package(text: str) -> bool:
     """Does this package URL belong to an ecosystem that has advisories?"""
     kind, _, rest = text.removeprefix("pkg:").lstrip("/").partition("/")
@@ -144,7 +161,8 @@ def fold(ecosystem: str, name: str) -> str:
     folded = name.lower()
     match ecosystem:
         case "PyPI":
-            return re.sub(r"[-_.]+", "-", folded)
+            plain = "_" not in folded and "." not in folded and "--" not in folded
+            return folded if plain else re.sub(r"[-_.]+", "-", folded)
         case "crates.io":
             return folded.replace("_", "-")
         case "SwiftURL":

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -35,6 +36,12 @@ class Covers:
 _NO = Covers(standing=None)
 
 
+@lru_cache(maxsize=16384)
+def _key(order: Scheme, version: str) -> Key:
+    """The key of *version*. One package has up to hundreds of advisories, and they name the same versions."""
+    return order.key(version)
+
+
 class Timeline:
     """One range as steps: from which version on it holds. Made once, so that a question takes a search, not a walk.
 
@@ -53,11 +60,11 @@ class Timeline:
             if event.turn is Turn.LIMIT and "*" in event.version:
                 endless = True
             elif event.turn is Turn.LIMIT:
-                limits.append(order.key(event.version))
+                limits.append(_key(order, event.version))
             elif event.turn is Turn.INTRODUCED and event.version == "0":
                 opening = True
             else:
-                key = order.key(event.version)
+                key = _key(order, event.version)
                 turns.append((key, event.turn))
                 if event.turn is Turn.FIXED:
                     self.fixes.append((key, event.version))
@@ -186,7 +193,7 @@ class Coverage:
         strange = list(self._strange)
         for order, steps in self._orders:
             try:
-                covered = steps.of(order.key(public))
+                covered = steps.of(_key(order, public))
             except Unparsable as error:
                 strange.append(f"cannot be read ({error})")
                 continue
@@ -207,7 +214,7 @@ class Coverage:
         found: list[tuple[Key, str]] = []
         for order, fixes in self._fixes:
             try:
-                first = bisect_right(fixes, order.key(self._public(version)), key=lambda fix: fix[0])
+                first = bisect_right(fixes, _key(order, self._public(version)), key=lambda fix: fix[0])
             except Unparsable:
                 first = 0
             found += fixes[first : first + _MOST_FIXES]
@@ -230,11 +237,11 @@ class Coverage:
             self._keys = []
             for text in self._versions:
                 try:
-                    self._keys.append(order.key(text))
+                    self._keys.append(_key(order, text))
                 except Unparsable:
                     continue
             self._keys.sort()
-        key = order.key(version)
+        key = _key(order, version)
         place = bisect_left(self._keys, key)
         return place < len(self._keys) and bool(self._keys[place] == key)
 

@@ -12,11 +12,13 @@ from arcops.late_pattern import late
 from arcops.seen.sboms import Component, Dependency, SbomSeen
 from tasks.model.sboms._document import Document
 from tasks.model.sboms._fields import Table, digest, digests, few, moment, table, tables, text, texts, unique
-from tasks.model.sboms._generators import LOCK_FILE, by_properties
+from tasks.model.sboms._generators import LOCK_FILE, Said, by_properties
 from tasks.model.sboms._path_property import PATH_PROPERTY
 from tasks.model.sboms._schema import JSON_VERSIONS, cyclonedx, violations
 
 FORMAT = "CycloneDX"
+_FILES = frozenset({"file", "machine-learning-model", "data"})
+"""The types of components whose name may be a path."""
 _SCHEMA_OF = late(r"cyclonedx\.org/schema/bom-(\d+\.\d+)")
 
 
@@ -62,7 +64,7 @@ def shaped(document: Document, content: Table, *, version: str, encoding: str, p
             stack.extend((inner, component) for inner in tables(entry, "components"))
     refs.extend(_service_refs(content))
     problems.extend(_twice(refs))
-    problems.extend(_dangling(content))
+    problems.extend(_dangling(content, subject))
     for entry in tables(content, "dependencies"):
         on = (*texts(entry, "dependsOn"), *texts(entry, "provides"))
         edges.setdefault(text(entry, "ref"), set()).update(on)
@@ -98,28 +100,41 @@ class _Namer:
         return f"{self._next}:{text(component, 'name')}"
 
 
+_IDENTIFIED_BY = frozenset({"cpe", "swid", "omniborId", "swhid"})
+_NOTHING = Said()
+
+
 def _component(entry: Table, document: Document, namer: _Namer, refs: list[str]) -> Component:
+    """*entry*; what it has no member for is not looked for, because there may be a hundred thousand of them."""
     ref = text(entry, "bom-ref")
     if ref:
         refs.append(ref)
-    name, group = text(entry, "name"), text(entry, "group")
-    swid = text(table(entry, "swid"), "tagId")
-    purl = text(entry, "purl")
-    said = by_properties(entry, purl=purl, name=name)
+    name, purl, kind = text(entry, "name"), text(entry, "purl"), text(entry, "type")
+    group = text(entry, "group") if "group" in entry else ""
+    said = by_properties(entry, purl=purl, name=name) if "properties" in entry else _NOTHING
     return Component(
         ref=ref or namer.ref(entry),
         name=f"{group}/{name}" if group and not _npm_scoped(name) else name,
-        kind=LOCK_FILE if said.lock_file else text(entry, "type"),
+        kind=LOCK_FILE if said.lock_file else kind,
         version=text(entry, "version"),
         purl=purl,
         supplier=_supplier(entry),
-        licences=tuple(licence for choice in tables(entry, "licenses") if (licence := _licence(choice))),
-        digests=digests(digest(text(found, "alg"), text(found, "content")) for found in tables(entry, "hashes")),
-        path=_path(entry, document, name),
-        identifiers=unique((text(entry, "cpe"), swid, *texts(entry, "omniborId"), *texts(entry, "swhid"))),
+        licences=tuple([licence for choice in tables(entry, "licenses") if (licence := _licence(choice))])
+        if "licenses" in entry
+        else (),
+        digests=digests(digest(text(found, "alg"), text(found, "content")) for found in tables(entry, "hashes"))
+        if "hashes" in entry
+        else (),
+        path=_path(entry, document, name) if "properties" in entry or kind in _FILES else "",
+        identifiers=() if _IDENTIFIED_BY.isdisjoint(entry) else _identifiers(entry),
         source=said.source,
         source_version=said.source_version,
     )
+
+
+def _identifiers(entry: Table) -> tuple[str, ...]:
+    swid = text(table(entry, "swid"), "tagId")
+    return unique((text(entry, "cpe"), swid, *texts(entry, "omniborId"), *texts(entry, "swhid")))
 
 
 def _npm_scoped(name: str) -> bool:
@@ -140,7 +155,7 @@ def _path(entry: Table, document: Document, name: str) -> str:
     for found in tables(entry, "properties"):
         if text(found, "name") == PATH_PROPERTY:
             return text(found, "value")
-    if text(entry, "type") not in ("file", "machine-learning-model", "data"):
+    if text(entry, "type") not in _FILES:
         return ""
     occurrences = (text(found, "location") for found in tables(table(entry, "evidence"), "occurrences"))
     return next((path for candidate in (name, *occurrences) if (path := document.path_of(candidate))), "")
@@ -176,13 +191,17 @@ def _twice(refs: list[str]) -> Iterator[str]:
         seen.add(ref)
 
 
-def _dangling(content: Table) -> Iterator[str]:
-    known: set[str] | None = None
+def _dangling(content: Table, subject: Table) -> Iterator[str]:
+    """The dependencies on nothing. The refs of the outermost components come first: the rest is searched only if need be."""
+    outermost = (part.get("bom-ref") for part in (subject, *tables(content, "components")))
+    known, searched = {ref for ref in outermost if isinstance(ref, str)}, False
     for entry in tables(content, "dependencies"):
-        if known is None:
-            known = _all_refs(content)
         for ref in (text(entry, "ref"), *texts(entry, "dependsOn"), *texts(entry, "provides")):
             if ref and ref not in known:
+                if not searched:
+                    known, searched = _all_refs(content), True
+                    if ref in known:
+                        continue
                 yield f"dependencies: {ref!r} is not the bom-ref of any part of the document."
 
 

@@ -27,7 +27,7 @@ class Unparsable(Refused):
     """This text is not a version by the rules of its ecosystem, so its place in the order is unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # each is made once, and `ranges` asks for its hash often
 class Scheme:
     """One ecosystem's order.
 
