@@ -134,7 +134,9 @@ def open_below(folder: int, relative: str, flags: int, mode: int = 0o600) -> int
     Raises `Refused` for a path that leads up or is absolute, and `OSError` as `os.open` does: ELOOP or ENOTDIR for a link.
     """
     flags |= os.O_CLOEXEC
-    parts = PurePosixPath(relative).parts
+    parts = tuple(relative.split("/"))
+    if "" in parts or "." in parts:
+        parts = PurePosixPath(relative).parts
     if ".." in parts or relative.startswith("/"):
         raise Refused(OUTSIDE)
     if not parts:

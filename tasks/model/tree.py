@@ -32,6 +32,8 @@ from tasks.model.content.window import Window
 VERSION = "2"
 CHUNK = 1024 * 1024
 SMALL = 64 * 1024
+_AT_ONCE = SMALL - 1
+"""Up to so many bytes a file is read once, and the same bytes are hashed and described."""
 """Below this size in bytes, a file takes more time in Python than in SHA-256. One worker reads all of these, because two would
 wait for each other's interpreter lock (measured: twice as long)."""
 
@@ -237,13 +239,25 @@ class _Reading:
             if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
                 self._trouble(entry, "it changed while the model was being read")
                 return
-            digest, size = self._hash(descriptor, buffer, entry.identity.size)
+            whole = b""
+            if entry.identity.size <= _AT_ONCE:
+                whole = self._pread(descriptor, 0, entry.identity.size + 1)
+                digest, size = hashlib.sha256(whole).hexdigest(), len(whole)
+                with self._lock:
+                    self._read += size
+            else:
+                digest, size = self._hash(descriptor, buffer, entry.identity.size)
             if size != entry.identity.size:
                 self._trouble(entry, f"it has {entry.identity.size} bytes, but {size} were read")
                 return
             content = UNDESCRIBED
             if self._described:
-                content = describe(Window(lambda offset, length: self._pread(descriptor, offset, length), size), entry.path)
+                window = (
+                    Window.over(whole)
+                    if size <= _AT_ONCE
+                    else Window(lambda offset, length: self._pread(descriptor, offset, length), size)
+                )
+                content = describe(window, entry.path)
             if FileIdentity.of(os.fstat(descriptor)) != entry.identity:
                 self._trouble(entry, "it changed while it was being read")
                 return

@@ -219,3 +219,23 @@ def test_whatever_python_would_import_is_named_or_a_problem(data: st.DataObject)
         del error
     content = seen(bytes(mutated))
     assert set(asked) <= set(content.imports) or content.problems
+
+
+@given(first=st.sampled_from(sorted(pickles.CANNOT_BEGIN)), rest=st.binary(max_size=200))
+def test_no_pickle_begins_with_what_takes_from_an_empty_stack(first: int, rest: bytes) -> None:
+    """What is not walked because of its first byte would not have been a pickle, for ours and for Python's own reader."""
+    data = bytes([first]) + rest
+    draft = Draft("pickle")
+    walked = pickles.walk(Window.over(data), draft)
+    assert not walked.stopped
+    assert not walked.called
+    assert not draft.imports
+    with pytest.raises(Exception):  # noqa: B017  # Python's reader has many errors for this
+        Refusing(io.BytesIO(data)).load()
+
+
+class Refusing(pickle.Unpickler):
+    """Imports nothing."""
+
+    def find_class(self, module: str, name: str) -> object:
+        raise AssertionError(f"{module}.{name} was imported")

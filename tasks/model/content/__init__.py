@@ -211,6 +211,8 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
     named = name.lower().endswith(_PICKLE_NAMES)
     marked = head[0] == 0x80 and len(head) > 1 and head[1] <= 5
     if not marked and not named:
+        if head[0] in pickles.CANNOT_BEGIN:
+            return False
         trial = Draft("pickle")
         walked = pickles.walk(window, trial)
         harmless = not trial.imports and not walked.called
@@ -233,6 +235,8 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
 
 def _ends_as_text(window: Window) -> bool:
     """Are the last bytes text, too, so that no other data follows? The first few may continue a character."""
+    if window.size <= HEAD:
+        return True  # they are in the head
     tail = window.upto(max(HEAD, window.size - HEAD), HEAD)
     return signatures.is_text(tail[: min(3, len(tail))].lstrip(bytes(range(0x80, 0xC0))) + tail[3:], cut=False)
 

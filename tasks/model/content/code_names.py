@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from arcops.late_pattern import late
 
@@ -75,16 +76,20 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
 
 _BY_ENDING = {ending: CodeKind(form, why) for form, why, endings in reversed(_ENDINGS) for ending in endings.split()}
 _BY_NAME = tuple((late(pattern), CodeKind(form, why)) for form, why, pattern in _NAMES)
+_ANY_NAME = late("|".join(f"(?:{pattern})" for _, _, pattern in _NAMES))
+"""Most files have none of these names, and are asked once instead of once for each kind."""
 
 FORMS = frozenset(kind.form for kind in (*_BY_ENDING.values(), *(kind for _, kind in _BY_NAME)))
 """Every format that the name alone decides."""
 
 
+@lru_cache(maxsize=64)  # a file's name is asked for more than once while the file is read
 def code_kind(path: str) -> CodeKind | None:
     """What runs a file of this name, or ``None`` if no known tool does."""
     name = path.rsplit("/", 1)[-1].lower()
-    for pattern, kind in _BY_NAME:
-        if pattern.fullmatch(name):
-            return kind
+    if _ANY_NAME.fullmatch(name):
+        for pattern, kind in _BY_NAME:
+            if pattern.fullmatch(name):
+                return kind
     _, dot, ending = name.rpartition(".")
     return _BY_ENDING.get(ending) if dot else None

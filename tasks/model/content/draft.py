@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
 from arcops.seen.content import NOTHING_MORE, Base, Belongs, Content, Names, Shard, Split
 
@@ -57,6 +58,11 @@ class Draft:
     def problem(self, text: str) -> None:
         if len(self._problems) < MOST:
             self._problems.add(text)
+
+    @property
+    def _found(self) -> bool:
+        """Does the file say anything of its set or its base?"""
+        return self.tensors is not None or self.split is not None or bool(self.shards or self.bases)
 
     @property
     def clean(self) -> bool:
@@ -113,6 +119,8 @@ class Draft:
         self.notes |= {f"{where}: {note}" if where else note for note in inner.notes}
 
     def done(self) -> Content:
+        if not (self._found or self._problems or self.imports or self.refers or self.operators or self.notes or self.holds):
+            return _plain(self.format, self.code)
         belongs = Belongs(
             tensors=self.tensors,
             shards=self.shards,
@@ -130,6 +138,12 @@ class Draft:
             holds=tuple(sorted(self.holds)),
             belongs=None if belongs == NOTHING_MORE else belongs,
         )
+
+
+@lru_cache(maxsize=256)
+def _plain(form: str, code: bool) -> Content:
+    """What most files are: a format, and nothing to say of it. One value for all of them."""
+    return Content(format=form, code=code)
 
 
 def names_of(names: Iterable[str]) -> Names:

@@ -51,6 +51,13 @@ def first_for(name: str) -> str:
     return next(iter(_promised(name)), "")
 
 
+_BY_LAST: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+"""The endings by what follows their last dot, each list in the order of `_BY_ENDING`."""
+for _ending, _formats in _BY_ENDING:
+    _BY_LAST.setdefault(_ending.rpartition(".")[2], []).append((_ending, _formats))
+
+
 def _promised(name: str) -> tuple[str, ...]:
     lower = name.lower()
-    return next((formats for ending, formats in _BY_ENDING if lower.endswith(ending)), ())
+    likely = _BY_LAST.get(lower.rpartition(".")[2], ())
+    return next((formats for ending, formats in likely if lower.endswith(ending)), ())
