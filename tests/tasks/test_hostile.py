@@ -29,7 +29,7 @@ from tasks.model.osv.advisory import Event, Range, RangeKind, Turn
 from tasks.model.osv.ranges import Coverage, beyond_ranges
 from tasks.signing.bundles import open_bundle
 from tasks.signing.certificates import load, path_to
-from tasks.signing.timestamps import timestamps
+from tasks.signing.timestamps import stamps
 from tasks.signing.trust import Trust, load_trust
 from tasks.signing.trusted_root import parse_root
 from tests.evidence import NOW, evidence
@@ -62,7 +62,7 @@ class TestTheThree:
     @pytest.mark.parametrize("token", [b"", b"\x30\x00", REJECTED, b"\x30\x05\x30\x03\x02\x01\x00", b"\xff" * 100])
     def test_a_timestamp_that_is_none(self, token: bytes) -> None:
         with pytest.raises(Refused, match="timestamp"):
-            timestamps([token], b"signature", ())
+            stamps([token], b"signature", ())
 
     def test_a_certificate_of_an_odd_version(self) -> None:
         whole = PrivateSigstore().certificate().public_bytes(Encoding.DER)

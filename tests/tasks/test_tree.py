@@ -241,10 +241,12 @@ def test_a_change_while_reading_is_trouble(model: Path, look: Look, change: str)
     assert look(model, progress=meddle).troubles
 
 
+@pytest.mark.parametrize("at_once", [0, 65_535], ids=["in parts", "at once"])
 def test_a_file_that_grows_while_it_is_read_is_trouble_and_ends(
-    model: Path, look: Look, monkeypatch: pytest.MonkeyPatch
+    model: Path, look: Look, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr(tree, "CHUNK", 4096)
+    monkeypatch.setattr(tree, "_AT_ONCE", at_once)
     grown = model / "grown.bin"
     grown.write_bytes(bytes(8192))
     hashes = tree.hashlib.sha256
@@ -262,6 +264,8 @@ def test_a_file_that_grows_while_it_is_read_is_trouble_and_ends(
             return self._inner.digest()
 
         def hexdigest(self) -> str:
+            with grown.open("ab") as file:
+                file.write(bytes(4096))
             return self._inner.hexdigest()
 
     class Hashes:
