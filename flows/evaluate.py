@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused, Stopped
@@ -54,9 +55,9 @@ def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Pla
     *policy* is the caller's name for it, or the policy itself if it was read before: it is read once. Raises `Refused` for
     what cannot be judged. After the work has begun, every error is in the report.
     """
-    signer = at.signer()  # once: its passphrase may come through a pipe
-    at = replace(at, signer=lambda: signer)
+    at = replace(at, signer=cache(at.signer))  # once: its passphrase may come through a pipe
     plan = plan_for(what, subject, policy, at)
+    signer = at.signer()
     with _kept_in(at):
         store = Store.at(at.settings)
         store.refuse_clock(plan.request.now)  # now, not after minutes of work that could then not be kept
@@ -77,15 +78,17 @@ def plan_for(
     *,
     remark: Callable[[str], None] = unheard,
 ) -> Plan:
-    """The plan of *what* for *subject* at this place. Raises `Refused` if it cannot be judged, or must not be from here."""
-    signer = at.signer()
+    """The plan of *what* for *subject* at this place. Raises `Refused` if it cannot be judged, or must not be from here.
+
+    The key is opened after the subject and the policy were found, because a person may be asked for its passphrase.
+    """
     meaning = meant(subject, at)
     read = at.policy(policy) if isinstance(policy, str) else policy
     if meaning.exercise is not None:
         from flows.subjects.gpu import as_strict  # only a benchmark has one
 
         meaning = replace(meaning, exercise=as_strict(meaning.exercise, read))
-    request = replace(request_for(subject.kind, meaning, at, signer), remark=remark)
+    request = replace(request_for(subject.kind, meaning, at, at.signer()), remark=remark)
     plan = make_plan(request, read, gates=what.gates(read))
     if request.endpoint is not None and request.named and any(one.body is Tree for one in plan.collectors):
         raise Refused(f"policy {read.name!r} judges a model's files, and none are named; name them as the target")

@@ -36,7 +36,7 @@ def said_in_one_sentence() -> Iterator[None]:
         _say(f"{error.strerror or error}{where}; nothing was written that counts as an artifact")
         raise SystemExit(CANNOT) from error
     except KeyboardInterrupt as error:
-        _say("stopped by the keyboard; nothing was written that counts as an artifact")
+        _say(f"stopped by {error.args[0] if error.args else 'the keyboard'}; nothing was written that counts as an artifact")
         raise SystemExit(CANNOT) from error
     except ModuleNotFoundError as error:
         from arcops.extras import lacking  # for commands that are no tool, such as those that serve

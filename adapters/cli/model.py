@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -54,7 +55,7 @@ def check(given: Given[Check, CheckedModel, Checking]) -> int:
 
 @contextmanager
 def _shown() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, if that is a terminal."""
+    """A progress bar on standard error, if that is a terminal. It begins with the work, so that it hides no question."""
     if not sys.stderr.isatty():
         yield silent
         return
@@ -66,14 +67,20 @@ def _shown() -> Iterator[Callable[[int, int], None]]:
         yield silent
         return
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("reading", total=None)
+    bar = Progress(*columns, console=errors, transient=True)
+    task = bar.add_task("reading", total=None)
+    begun = threading.Lock()
 
-        def shown(done: int, total: int) -> None:
-            if total:  # collectors that only ask whether to stop report 0 of 0
-                bar.update(task, completed=done, total=total)
+    def shown(done: int, total: int) -> None:
+        if total:  # collectors that only ask whether to stop report 0 of 0
+            if begun.acquire(blocking=False):  # by the first of several threads
+                bar.start()
+            bar.update(task, completed=done, total=total)
 
+    try:
         yield shown
+    finally:
+        bar.stop()
 
 
 @command("sign", "capabilities.model.sign:sign_model_files", own=Signing)
