@@ -10,7 +10,7 @@ from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command
 from adapters.cli.exits import BY_VERDICT, GREEN, RED
 from adapters.cli.plain import print_json, print_machine, print_plain, printable
-from adapters.cli.printing import Answering, Format, Printing, TextOrJson
+from adapters.cli.printing import Answering, Format, Printing, TextOrJson, refuse_narrowed
 from arcops.errors import Refused
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def verify(given: Given[Verify, Verified, Printing]) -> int:
     from capabilities.artifact.verify import NotVerified
 
     form = given.own.form
+    refuse_narrowed(given.own.only, form)
     try:
         verified = answer(given.tool, given.ask(), surroundings.place())
     except (NotVerified, files.NotText) as error:
@@ -33,7 +34,7 @@ def verify(given: Given[Verify, Verified, Printing]) -> int:
         print(f"NOT VERIFIED: {said}", file=sys.stderr)
         return RED
     if form is Format.TEXT:
-        print_plain(verified.report)
+        print_plain(verified.report, given.own.only)
     else:
         print_machine(verified.report, form.value)
     for warning in verified.warnings:
@@ -56,6 +57,7 @@ def show(given: Given[Show, Shown, Printing]) -> None:
     """Show what an artifact says, without checking who signed it."""
     from capabilities.artifact.show import Form
 
+    refuse_narrowed(given.own.only, given.own.form)
     text = given.own.form is Format.TEXT
     ask = given.ask(form=Form.NONE if text else Form(given.own.form.value))
     try:
@@ -63,7 +65,7 @@ def show(given: Given[Show, Shown, Printing]) -> None:
     except Refused as error:
         raise Refused(f"{given.named('artifact')}: {error}") from error
     if text:
-        print_plain(shown.report)
+        print_plain(shown.report, given.own.only)
     else:
         sys.stdout.buffer.write(shown.written.encode())
         sys.stdout.buffer.flush()

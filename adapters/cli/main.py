@@ -34,7 +34,9 @@ def run(line: Sequence[str]) -> int:
     """Do what *line* says; returns the exit code. An error is told in one sentence."""
     try:
         with said_in_one_sentence():
-            return _run(line)
+            code = _run(line)
+            sys.stdout.flush()  # here, because a closed pipe is told of at the end of the process otherwise
+            return code
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else USAGE
 

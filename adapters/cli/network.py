@@ -54,6 +54,8 @@ def diff(given: Given[DiffNetwork, Differing, Reaching]) -> int:
     Exits 0 if nothing changed, 4 if less may talk, and 3 if more may talk or it is not certain.
     """
     own = given.own
+    if own.only:
+        raise Refused("--only narrows findings, and this command prints connections; leave it out")
     at = begin(own)
     found = answer(given.tool, given.ask(), at)
     keep(found.artifact, own.output, at)

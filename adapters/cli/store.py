@@ -49,12 +49,18 @@ def _reviewed(question: Question) -> Question:
     return question
 
 
-@command("store list", "capabilities.artifact.store:list_artifacts", only=("subject", "limit"), adapt=_page)
-def list_(given: Given[Filter, ArtifactsListed, None]) -> None:
-    """List the artifacts that were kept."""
-    for one in answer(given.tool, given.ask(), surroundings.place()).artifacts:
+@command("store list", "capabilities.artifact.store:list_artifacts", own=Answering, only=("subject", "limit"), adapt=_page)
+def list_(given: Given[Filter, ArtifactsListed, Answering]) -> None:
+    """List the artifacts that were kept, the newest first."""
+    shown(given, _print_listed)
+
+
+def _print_listed(found: ArtifactsListed) -> None:
+    for one in found.artifacts:
         verdict = one.verdict.value if one.verdict else "-"
-        print(f"{one.at:%Y-%m-%d %H:%M} {verdict:5} {printable(one.subject)} {printable(one.policy)} {one.artifact}")
+        print(f"{one.at:%Y-%m-%d %H:%M} {verdict} {printable(one.subject)} {printable(one.policy)} {one.artifact}")
+    more = "; --limit shows more" if len(found.artifacts) < found.total else ""
+    print(f"{len(found.artifacts):,} of {found.total:,}{more}")
 
 
 @command(
@@ -76,10 +82,8 @@ def _print_review(found: Review) -> None:
         listed, verified = one.listed, one.signature.standing is Standing.VERIFIED
         verdict = (listed.verdict.value if listed.verdict else "-") if verified else "NOT VERIFIED"
         state = " (no longer valid)" if one.expired else ""
-        print(
-            printable(f"{listed.at:%Y-%m-%d %H:%M} {verdict:5} {listed.subject} {listed.site or '-'} {listed.artifact}{state}")
-        )
-    print(f"{len(found.artifacts)} of {found.total}")
+        print(printable(f"{listed.at:%Y-%m-%d %H:%M} {verdict} {listed.subject} {listed.site or '-'} {listed.artifact}{state}"))
+    print(f"{len(found.artifacts):,} of {found.total:,}")
 
 
 @command("store examine", "capabilities.artifact.examine:examine_artifact", own=Answering)
