@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from adapters.cli import files, surroundings
 from adapters.cli.answering import answer
 from adapters.cli.commands import Given, command
-from adapters.cli.exits import BY_VERDICT
-from adapters.cli.judging import begin, keep_and_tell
+from adapters.cli.exits import AMBER, BY_VERDICT, GREEN
+from adapters.cli.judging import begin, keep_and_tell, tell_unsigned
 from adapters.cli.options import Reaching, Signing
 from adapters.cli.plain import print_plain
-from adapters.cli.server import policy_there
+from adapters.cli.server import policy_there, server
 from arcops.asks import shaped
+from arcops.errors import Refused
 from arcops.silence import silent
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Checking(Reaching):
 
     summary: Path | None = field(default=None, metadata=shaped(option="--vsa"))
     """Write a sealed SLSA verification summary here, too."""
+    unsigned: bool = False
+    """Only look: print the verdict, sign and keep nothing, need no key. A GREEN that no one signed exits 4."""
 
 
 @command("check", "capabilities.model.check:check_model", own=Checking, fills=("summary",))
@@ -43,6 +46,8 @@ def check(given: Given[Check, CheckedModel, Checking]) -> int:
     from artifacts.writing import replace_whole, replaceable
 
     own = given.own
+    if own.unsigned:
+        return _look(given)
     if own.summary is not None:
         replaceable(own.summary)
     with _shown() as progress:
@@ -51,6 +56,20 @@ def check(given: Given[Check, CheckedModel, Checking]) -> int:
     if own.summary is not None:
         replace_whole(own.summary, checked.summary.encode())
     return keep_and_tell(checked, own, at)
+
+
+def _look(given: Given[Check, CheckedModel, Checking]) -> int:
+    from capabilities.model.check import look_at_model
+
+    own = given.own
+    signing = {"--output": own.output, "--vsa": own.summary, "--key": own.key, "--server": server()}
+    for option, value in signing.items():
+        if value:
+            raise Refused(f"--unsigned signs and keeps nothing, and looks here, so {option} has no use with it; leave one out")
+    with _shown() as progress:
+        report = look_at_model(given.ask(), begin(own, progress))
+    told = tell_unsigned(report, own)
+    return AMBER if told == GREEN else told
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from rich.segment import Segment, Segments
 from rich.text import Text
 
 from adapters.cli import said
-from adapters.cli.plain import left_out, narrowed
+from adapters.cli.plain import left_out, narrowed, printable
 from adapters.cli.printing import Only
 from arcops.result import Report
 from arcops.verdict import Verdict
@@ -21,8 +21,8 @@ def verdict(value: Verdict) -> Text:
     return Text(f" {value.value} ", style=f"bold {ink} on {said.COLOURS[value.value]}")
 
 
-def report(given: Report, artifact: str, console: Console, only: Only = ()) -> None:
-    """The whole report: each gate, what is not well under it, what to do next, and the place of the *artifact*."""
+def report(given: Report, last: str, console: Console, only: Only = ()) -> None:
+    """The whole report: each gate, what is not well under it, what to do next, and the *last* line."""
     for result, findings in narrowed(given, only):
         console.print(Text.assemble(verdict(result.verdict), " ", (result.gate, "bold")), soft_wrap=True)
         for line in said.about(findings):
@@ -32,7 +32,7 @@ def report(given: Report, artifact: str, console: Console, only: Only = ()) -> N
         console.print(Text(left), style="dim", highlight=False, soft_wrap=True)
     console.print(Text.assemble(verdict(given.verdict), " ", said.subject(given)), soft_wrap=True)
     console.print(Text(said.circumstances(given)), style="dim", highlight=False, soft_wrap=True)
-    console.print(Text(said.place(artifact)), style="dim", highlight=False, soft_wrap=True)
+    console.print(Text(printable(last)), style="dim", highlight=False, soft_wrap=True)
 
 
 def _print(line: said.Line, console: Console) -> None:

@@ -68,20 +68,15 @@ def circumstances(report: Report) -> str:
     )
 
 
-def plainly(report: Report, artifact: str, only: Only = ()) -> None:
-    """Print *report* and the place of its *artifact* for a pipe: all findings, one a line, nothing wrapped or padded."""
+def plainly(report: Report, last: str, only: Only = ()) -> None:
+    """Print *report* and the *last* line for a pipe: all findings, one a line, nothing wrapped or padded."""
     for result, findings in narrowed(report, only):
         print(f"{result.verdict.value} {result.gate}")
         for line in about(findings, most=len(findings)):
             print("".join(piece.text for piece in line))
     if left := left_out(report, only):
         print(left)
-    print(f"{report.verdict.value} {subject(report)}\n{circumstances(report)}\n{place(artifact)}")
-
-
-def place(artifact: str) -> str:
-    """The last line: the place of the *artifact*."""
-    return f"artifact {printable(artifact)}"
+    print(f"{report.verdict.value} {subject(report)}\n{circumstances(report)}\n{printable(last)}")
 
 
 def _patches(findings: list[Finding]) -> Iterator[Line]:

@@ -20,7 +20,7 @@ from arcops.verdict import Verdict, worst
 from tests.adapters.typed import typed
 
 NOW = datetime(2031, 1, 2, 3, 4, tzinfo=UTC)
-ARTIFACT = "/store/objects/[ab]/cd"
+ARTIFACT = "artifact /store/objects/[ab]/cd"
 
 pytestmark = pytest.mark.requirement("ARC-1/people-can-read-it")
 
@@ -88,7 +88,7 @@ def test_in_a_pipe_each_finding_is_one_line_without_padding_and_none_is_left_out
     assert "→ Fix it." in lines
     assert lines[lines.index("AMBER waived") + 1] == "WARN g/rule It is old. (waived by me until 2031-01-03: for now)"
     assert lines[-3] == f"RED model tiny\\x1b[1m sha256:{'a' * 64}"
-    assert lines[-1] == f"artifact {ARTIFACT}"
+    assert lines[-1] == ARTIFACT
     assert not any(line != line.strip() or "  " in line for line in lines)
     assert REPORTS["many"].verdict is Verdict.RED
 
