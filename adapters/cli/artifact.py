@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from capabilities.artifact.verify import Verified, Verify
 
 
-@command("verify", "capabilities.artifact.verify:verify_artifact", own=Printing, reads={"keys": files.key_text})
+@command(
+    "verify",
+    "capabilities.artifact.verify:verify_artifact",
+    own=Printing,
+    reads={"keys": files.key_text},
+    example="result.json --key team.pub",
+)
 def verify(given: Given[Verify, Verified, Printing]) -> int:
     """Verify an artifact offline. Exits by its verdict, and 3 if it is forged, revoked or no longer valid."""
     from capabilities.artifact.verify import NotVerified
@@ -52,7 +58,7 @@ def verify(given: Given[Verify, Verified, Printing]) -> int:
     return BY_VERDICT[verified.report.verdict]
 
 
-@command("show", "capabilities.artifact.show:show_artifact", own=Printing, fills=("form",))
+@command("show", "capabilities.artifact.show:show_artifact", own=Printing, fills=("form",), example="result.json")
 def show(given: Given[Show, Shown, Printing]) -> None:
     """Show what an artifact says, without checking who signed it."""
     from capabilities.artifact.show import Form
@@ -72,7 +78,7 @@ def show(given: Given[Show, Shown, Printing]) -> None:
     print("The signature was not checked; 'arcops verify' does that.", file=sys.stderr)
 
 
-@command("compare", "capabilities.artifact.compare:compare_artifacts", own=Answering)
+@command("compare", "capabilities.artifact.compare:compare_artifacts", own=Answering, example="before.json after.json")
 def compare(given: Given[Compare, Compared, Answering]) -> int:
     """Show what changed from artifact A to B, and whether B is slower or faster. Exits 3 if one is not verified here."""
     from adapters.cli.differences import print_compared
@@ -90,7 +96,7 @@ def compare(given: Given[Compare, Compared, Answering]) -> int:
     return RED if unverified else GREEN
 
 
-@command("rejudge", "capabilities.artifact.rejudge:rejudge_artifact", own=Answering)
+@command("rejudge", "capabilities.artifact.rejudge:rejudge_artifact", own=Answering, example="result.json")
 def rejudge(given: Given[Rejudge, Rejudged, Answering]) -> int:
     """Judge an artifact's kept evidence again by its own policy and clock. Exits 0 if the bytes are the same, else 3."""
     from artifacts.vouch import Standing

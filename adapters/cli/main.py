@@ -45,6 +45,9 @@ def _run(line: Sequence[str]) -> int:
     server, line = _without_server(line)
     if server is not None:
         os.environ[SERVER] = server
+    if line[:1] == ["--version"]:
+        print(f"arcops {_version()}")
+        return GREEN
     found = find(line)
     if isinstance(found, str):
         print(found)
@@ -57,6 +60,15 @@ def _run(line: Sequence[str]) -> int:
         print(helping.command(found))
         return GREEN
     return found.run(given) or GREEN
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("arcops")
+    except PackageNotFoundError:  # run from a checkout without an installation
+        return "0.0.0"
 
 
 def read(line: Sequence[str]) -> Given[object, object, object]:

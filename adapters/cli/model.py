@@ -40,7 +40,13 @@ class Checking(Reaching):
     """Only look: print the verdict, sign and keep nothing, need no key. A GREEN that no one signed exits 4."""
 
 
-@command("check", "capabilities.model.check:check_model", own=Checking, fills=("summary",))
+@command(
+    "check",
+    "capabilities.model.check:check_model",
+    own=Checking,
+    fills=("summary",),
+    example="./model --policy pilot --output result.json",
+)
 def check(given: Given[Check, CheckedModel, Checking]) -> int:
     """Judge a model by a policy; print the verdict and keep a signed artifact of it."""
     from artifacts.writing import replace_whole, replaceable
@@ -102,7 +108,7 @@ def _shown() -> Iterator[Callable[[int, int], None]]:
         bar.stop()
 
 
-@command("sign", "capabilities.model.sign:sign_model_files", own=Signing)
+@command("sign", "capabilities.model.sign:sign_model_files", own=Signing, example="./model")
 def sign(given: Given[Sign, SignedModel, Signing]) -> None:
     """Sign a model (OpenSSF Model Signing), and attest its provenance if a builder is named."""
     signed = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
@@ -111,14 +117,23 @@ def sign(given: Given[Sign, SignedModel, Signing]) -> None:
     print(f"signed by {signed.key_id}")
 
 
-@command("sbom", "capabilities.model.sbom:make_model_sbom")
+@command(
+    "sbom",
+    "capabilities.model.sbom:make_model_sbom",
+    example="./model --version 1.0 --supplier 'Example Ltd' --licence Apache-2.0",
+)
 def sbom(given: Given[MakeSbom, SbomMade, None]) -> None:
     """Make a CycloneDX SBOM of a model and of the Python environment that runs it."""
     print(f"wrote {answer(given.tool, given.ask(), surroundings.place()).path}")
 
 
 @command(
-    "admit", "capabilities.cluster.admit:admit_workload", own=Signing, fills=("name",), reads={"manifest": files.manifest_text}
+    "admit",
+    "capabilities.cluster.admit:admit_workload",
+    own=Signing,
+    fills=("name",),
+    reads={"manifest": files.manifest_text},
+    example="deployment.yaml --policy admission",
 )
 def admit(given: Given[Admit, Admitted, Signing]) -> int:
     """Decide whether workloads may run: refuse those whose models have no valid GREEN artifact in the store."""
@@ -132,7 +147,7 @@ def admit(given: Given[Admit, Admitted, Signing]) -> int:
     return BY_VERDICT[admitted.report.verdict]
 
 
-@command("announce", "capabilities.model.announce:announce_change")
+@command("announce", "capabilities.model.announce:announce_change", example="model tiny ./model")
 def announce(given: Given[Announce, Announced, None]) -> None:
     """Tell Prefect that a model or a policy changed, so that it is judged again there."""
     asked = given.ask()  # a worker reads it, so paths are absolute

@@ -49,7 +49,14 @@ def _reviewed(question: Question) -> Question:
     return question
 
 
-@command("store list", "capabilities.artifact.store:list_artifacts", own=Answering, only=("subject", "limit"), adapt=_page)
+@command(
+    "store list",
+    "capabilities.artifact.store:list_artifacts",
+    own=Answering,
+    only=("subject", "limit"),
+    adapt=_page,
+    example="--limit 10",
+)
 def list_(given: Given[Filter, ArtifactsListed, Answering]) -> None:
     """List the artifacts that were kept, the newest first."""
     shown(given, _print_listed)
@@ -69,6 +76,7 @@ def _print_listed(found: ArtifactsListed) -> None:
     own=Answering,
     only=("subject_part", "site", "gate", "limit"),
     adapt=_reviewed,
+    example="--subject model --limit 10",
 )
 def review(given: Given[Filter, Review, Answering]) -> None:
     """List the artifacts that were kept, with each signature checked now."""
@@ -86,7 +94,12 @@ def _print_review(found: Review) -> None:
     print(f"{len(found.artifacts):,} of {found.total:,}")
 
 
-@command("store examine", "capabilities.artifact.examine:examine_artifact", own=Answering)
+@command(
+    "store examine",
+    "capabilities.artifact.examine:examine_artifact",
+    own=Answering,
+    example="sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+)
 def examine(given: Given[Examine, Examined, Answering]) -> int:
     """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 if any of them is bad."""
     examined = shown(given, _print_examined)
@@ -123,7 +136,11 @@ def _standing(examined: Examined) -> Iterable[str]:
     yield f"ledger: {examined.ledger.state.value}. {examined.ledger.said}"
 
 
-@command("store fetch", "capabilities.artifact.verify:fetch_artifact")
+@command(
+    "store fetch",
+    "capabilities.artifact.verify:fetch_artifact",
+    example="sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+)
 def fetch(given: Given[Fetch, Fetched, None]) -> None:
     """Print the exact bytes that are kept under a digest: a sealed artifact, or an evidence body behind one."""
     sys.stdout.buffer.write(answer(given.tool, given.ask(), surroundings.place()).text.encode())
@@ -161,7 +178,7 @@ def check(given: Given[CheckStore, StoreChecked, None]) -> int:
     return RED if found.problems else GREEN
 
 
-@command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text})
+@command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text}, example="store.tar")
 def export(given: Given[ExportStore, CarriedStore, None]) -> None:
     """Write one tar with all artifacts, evidence and proofs, which can be carried across an air gap."""
     ask = given.ask()
@@ -169,7 +186,12 @@ def export(given: Given[ExportStore, CarriedStore, None]) -> None:
     print(f"wrote {carried.artifacts} artifact(s) with evidence and proofs to {ask.mirror}")
 
 
-@command("store import", "capabilities.artifact.store:import_store", reads={"keys": files.key_text})
+@command(
+    "store import",
+    "capabilities.artifact.store:import_store",
+    reads={"keys": files.key_text},
+    example="store.tar --key team.pub",
+)
 def bring_in(given: Given[ImportStore, BroughtIn, None]) -> None:
     """Verify an exported store, all of it, and keep what it holds."""
     ask = given.ask()
