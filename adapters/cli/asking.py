@@ -59,9 +59,15 @@ def ask(what: str) -> str:
             raise
 
 
-def asker() -> Callable[[str], str] | None:
-    """`ask`, if a person is there to answer."""
-    return ask if sys.stdin.isatty() else None
+def asker(stop: threading.Event | None = None) -> Callable[[str], str] | None:
+    """`ask`, if a person is there to answer. If a signal has set *stop* already, it ends instead of asking."""
+
+    def unless_stopped(what: str) -> str:
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt("a signal")
+        return ask(what)
+
+    return unless_stopped if sys.stdin.isatty() else None
 
 
 class Remembered:

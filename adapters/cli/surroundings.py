@@ -53,7 +53,7 @@ def place(
     return Place(
         settings=here,
         now=now,
-        signer=cache(lambda: _signer(here.key, asker())),
+        signer=cache(lambda: _signer(here.key, asker(stop))),
         secret=_new_passphrase,
         stop=stop or threading.Event(),
         progress=progress,

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.cli.asking import Remembered, asker
+from arcops.errors import Refused
 from tests.models import Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("ARC-D2/the-exit-code-is-the-verdict", "ARC-1/errors-are-clear")
@@ -173,3 +176,25 @@ def test_what_is_not_there_is_told_before_the_question(
     terminals.append(terminal)
     assert terminal.ended() == USAGE
     assert "passphrase" not in terminal.shown
+
+
+def test_a_signal_before_the_question_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr("adapters.cli.asking.ask", lambda what: what)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    person = asker(stop)
+    assert person is not None
+    assert person("a pin") == "a pin"
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        person("a pin")
+
+
+def test_a_door_that_is_open_asks_no_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.cli.asking.ask", lambda what: f"{what}!")
+    remembered = Remembered()
+    assert remembered("a pin") == "a pin!"
+    remembered.opened()
+    assert remembered("a pin") == "a pin!"
+    with pytest.raises(Refused, match="the other is needed: set ARCOPS_PASSPHRASE"):
+        remembered("other")
