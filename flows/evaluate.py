@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Refused, Stopped
@@ -54,9 +55,9 @@ def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Pla
     *policy* is the caller's name for it, or the policy itself if it was read before: it is read once. Raises `Refused` for
     what cannot be judged. After the work has begun, every error is in the report.
     """
-    signer = at.signer()  # once: its passphrase may come through a pipe
-    at = replace(at, signer=lambda: signer)
+    at = replace(at, signer=cache(at.signer))  # once: its passphrase may come through a pipe
     plan = plan_for(what, subject, policy, at)
+    signer = at.signer()
     with _kept_in(at):
         store = Store.at(at.settings)
         store.refuse_clock(plan.request.now)  # now, not after minutes of work that could then not be kept
@@ -69,6 +70,18 @@ def evaluate(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Pla
             return seal_and_keep(report, collected, policy=plan.policy, signer=signer, store=store, now=at.now)
 
 
+def look_only(what: Evaluation, subject: Judgeable, policy: str | Policy, at: Place) -> Report:
+    """Judge *subject* here as `evaluate` does, but sign and keep nothing: no key is opened, and no store is made.
+
+    What comes back is no evidence for anyone else. Raises `Refused` for what cannot be judged.
+    """
+    plan = plan_for(what, subject, policy, at, signed=False)
+    with span(f"flow {plan.request.kind}", flow=direct.RUNNER):
+        collected = direct.collect(plan, stop=at.stop)
+        with told(lambda: _unless(at.stop)):
+            return conclude(plan, collected, runner=direct.RUNNER)
+
+
 def plan_for(
     what: Evaluation,
     subject: Judgeable,
@@ -76,23 +89,27 @@ def plan_for(
     at: Place,
     *,
     remark: Callable[[str], None] = unheard,
+    signed: bool = True,
 ) -> Plan:
-    """The plan of *what* for *subject* at this place. Raises `Refused` if it cannot be judged, or must not be from here."""
-    signer = at.signer()
+    """The plan of *what* for *subject* at this place. Raises `Refused` if it cannot be judged, or must not be from here.
+
+    The key is opened after the subject and the policy were found, because a person may be asked for its passphrase. If nothing
+    will be *signed*, it is not opened, so no signature counts as this place's own.
+    """
     meaning = meant(subject, at)
     read = at.policy(policy) if isinstance(policy, str) else policy
     if meaning.exercise is not None:
         from flows.subjects.gpu import as_strict  # only a benchmark has one
 
         meaning = replace(meaning, exercise=as_strict(meaning.exercise, read))
-    request = replace(request_for(subject.kind, meaning, at, signer), remark=remark)
+    request = replace(request_for(subject.kind, meaning, at, at.signer() if signed else None), remark=remark)
     plan = make_plan(request, read, gates=what.gates(read))
     if request.endpoint is not None and request.named and any(one.body is Tree for one in plan.collectors):
         raise Refused(f"policy {read.name!r} judges a model's files, and none are named; name them as the target")
     return plan
 
 
-def request_for(kind: str, meaning: Meant, at: Place, signer: Signer) -> Request:
+def request_for(kind: str, meaning: Meant, at: Place, signer: Signer | None) -> Request:
     """What collectors may know about a subject of this *kind* at this place."""
     return Request(
         target=meaning.target,
@@ -108,7 +125,7 @@ def request_for(kind: str, meaning: Meant, at: Place, signer: Signer) -> Request
         attached=meaning.attached,
         workers=at.settings.workers,
         site=at.settings.site,
-        own_key=signer.public.id,
+        own_key=signer.public.id if signer is not None else "",
         endpoint=meaning.endpoint,
         cluster=meaning.cluster,
         declared=meaning.declared,

@@ -10,7 +10,7 @@ from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command
 from adapters.cli.exits import BY_VERDICT, GREEN, RED
 from adapters.cli.plain import print_json, print_machine, print_plain, printable
-from adapters.cli.printing import Answering, Format, Printing, TextOrJson
+from adapters.cli.printing import Answering, Format, Printing, TextOrJson, refuse_narrowed
 from arcops.errors import Refused
 
 if TYPE_CHECKING:
@@ -20,12 +20,19 @@ if TYPE_CHECKING:
     from capabilities.artifact.verify import Verified, Verify
 
 
-@command("verify", "capabilities.artifact.verify:verify_artifact", own=Printing, reads={"keys": files.key_text})
+@command(
+    "verify",
+    "capabilities.artifact.verify:verify_artifact",
+    own=Printing,
+    reads={"keys": files.key_text},
+    example="result.json --key team.pub",
+)
 def verify(given: Given[Verify, Verified, Printing]) -> int:
     """Verify an artifact offline. Exits by its verdict, and 3 if it is forged, revoked or no longer valid."""
     from capabilities.artifact.verify import NotVerified
 
     form = given.own.form
+    refuse_narrowed(given.own.only, form)
     try:
         verified = answer(given.tool, given.ask(), surroundings.place())
     except (NotVerified, files.NotText) as error:
@@ -33,7 +40,7 @@ def verify(given: Given[Verify, Verified, Printing]) -> int:
         print(f"NOT VERIFIED: {said}", file=sys.stderr)
         return RED
     if form is Format.TEXT:
-        print_plain(verified.report)
+        print_plain(verified.report, given.own.only)
     else:
         print_machine(verified.report, form.value)
     for warning in verified.warnings:
@@ -51,11 +58,12 @@ def verify(given: Given[Verify, Verified, Printing]) -> int:
     return BY_VERDICT[verified.report.verdict]
 
 
-@command("show", "capabilities.artifact.show:show_artifact", own=Printing, fills=("form",))
+@command("show", "capabilities.artifact.show:show_artifact", own=Printing, fills=("form",), example="result.json")
 def show(given: Given[Show, Shown, Printing]) -> None:
     """Show what an artifact says, without checking who signed it."""
     from capabilities.artifact.show import Form
 
+    refuse_narrowed(given.own.only, given.own.form)
     text = given.own.form is Format.TEXT
     ask = given.ask(form=Form.NONE if text else Form(given.own.form.value))
     try:
@@ -63,14 +71,14 @@ def show(given: Given[Show, Shown, Printing]) -> None:
     except Refused as error:
         raise Refused(f"{given.named('artifact')}: {error}") from error
     if text:
-        print_plain(shown.report)
+        print_plain(shown.report, given.own.only)
     else:
         sys.stdout.buffer.write(shown.written.encode())
         sys.stdout.buffer.flush()
     print("The signature was not checked; 'arcops verify' does that.", file=sys.stderr)
 
 
-@command("compare", "capabilities.artifact.compare:compare_artifacts", own=Answering)
+@command("compare", "capabilities.artifact.compare:compare_artifacts", own=Answering, example="before.json after.json")
 def compare(given: Given[Compare, Compared, Answering]) -> int:
     """Show what changed from artifact A to B, and whether B is slower or faster. Exits 3 if one is not verified here."""
     from adapters.cli.differences import print_compared
@@ -88,7 +96,7 @@ def compare(given: Given[Compare, Compared, Answering]) -> int:
     return RED if unverified else GREEN
 
 
-@command("rejudge", "capabilities.artifact.rejudge:rejudge_artifact", own=Answering)
+@command("rejudge", "capabilities.artifact.rejudge:rejudge_artifact", own=Answering, example="result.json")
 def rejudge(given: Given[Rejudge, Rejudged, Answering]) -> int:
     """Judge an artifact's kept evidence again by its own policy and clock. Exits 0 if the bytes are the same, else 3."""
     from artifacts.vouch import Standing

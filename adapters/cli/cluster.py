@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CLUSTER = group("cluster", "Check whether a Kubernetes cluster is ready for a model.")
 
 
-@command("cluster check", "capabilities.cluster.check:check_cluster", own=Reaching)
+@command("cluster check", "capabilities.cluster.check:check_cluster", own=Reaching, example="--policy cluster")
 def check(given: Given[CheckCluster, Judged, Reaching]) -> int:
     """Judge a cluster, live or saved, by what a workload needs; print the verdict and keep a signed artifact of it."""
     return judge(given)
@@ -40,7 +40,7 @@ class SavingCluster:
     """How far this run may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
-@command("cluster snapshot", "capabilities.cluster.check:snapshot_cluster", own=SavingCluster)
+@command("cluster snapshot", "capabilities.cluster.check:snapshot_cluster", own=SavingCluster, example="--output saved/")
 def snapshot(given: Given[SnapshotCluster, SavedCluster, SavingCluster]) -> int:
     """Save what a cluster says about its readiness, to check it elsewhere. Exits 1 if the cluster did not show all of it."""
     output = given.own.output

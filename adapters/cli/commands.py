@@ -40,7 +40,8 @@ class Command:
 
     Its options are the fields of the capability's ask: all of them, or only those in ``only``; never those that it ``fills``
     itself. ``adapt`` may change a field's spelling or default here. The fields of the dataclass ``own`` are options, too.
-    ``reads`` gives a function for each field whose file is read in a special way.
+    ``reads`` gives a function for each field whose file is read in a special way. ``example`` is what may be typed after the
+    words, as its help shows.
     """
 
     words: tuple[str, ...]
@@ -52,6 +53,7 @@ class Command:
     fills: tuple[str, ...] = ()
     adapt: Adapt = _as_it_is
     reads: Mapping[str, Callable[[Path], str]] = field(default_factory=dict)
+    example: str = ""
 
     @property
     def name(self) -> str:
@@ -144,6 +146,7 @@ def command(
     fills: tuple[str, ...] = (),
     adapt: Adapt = _as_it_is,
     reads: Mapping[str, Callable[[Path], str]] | None = None,
+    example: str = "",
 ) -> Callable[[Callable[[Any], int | None]], Command]:
     """Declare the decorated function as the command of these *words*.
 
@@ -161,6 +164,7 @@ def command(
             fills=fills,
             adapt=adapt,
             reads=reads or {},
+            example=example,
         )
 
     return declare

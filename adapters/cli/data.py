@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DATA = group("data", "Import data that collectors look things up in.")
 
 
-@command("data import", "capabilities.model.data:import_advisories")
+@command("data import", "capabilities.model.data:import_advisories", example="PyPI-all.zip")
 def bring_in(given: Given[ImportAdvisories, ImportSummary, None]) -> None:
     """Import advisories for the offline vulnerability matcher."""
     imported = answer(given.tool, given.ask(), surroundings.place())

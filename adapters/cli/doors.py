@@ -41,7 +41,7 @@ class ServingAll(Listening):
     """How far runs may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
-@command("mcp", own=ServingTools)
+@command("mcp", own=ServingTools, example="--http --port 8420")
 def mcp(given: Given[None, None, ServingTools]) -> None:
     """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
     from adapters.cli import serving
@@ -53,7 +53,7 @@ def mcp(given: Given[None, None, ServingTools]) -> None:
         serving.stdio(own.key, own.tier)
 
 
-@command("web", own=ServingPages)
+@command("web", own=ServingPages, example="--port 8420")
 def web(given: Given[None, None, ServingPages]) -> None:
     """Serve the evidence pages: every artifact with its findings, evidence, signature and ledger proof."""
     from adapters.cli import serving
@@ -61,7 +61,7 @@ def web(given: Given[None, None, ServingPages]) -> None:
     serving.web(serving.address(given.own), reload=given.own.reload)
 
 
-@command("server", own=ServingAll)
+@command("server", own=ServingAll, example="--port 8420")
 def server(given: Given[None, None, ServingAll]) -> None:
     """Serve everything at one address: the evidence pages, MCP, and Prefect. Long checks then run in Prefect."""
     from adapters.cli import serving

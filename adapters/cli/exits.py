@@ -32,11 +32,14 @@ def said_in_one_sentence() -> Iterator[None]:
         _say(str(error))
         raise SystemExit(CANNOT) from error
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and reader_gone():
+            drop_standard_output()  # 'arcops store list | head' has all that it wants, so there is nothing to say
+            raise SystemExit(CANNOT) from error
         where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, (str, bytes)) else ""
         _say(f"{error.strerror or error}{where}; nothing was written that counts as an artifact")
         raise SystemExit(CANNOT) from error
     except KeyboardInterrupt as error:
-        _say("stopped by the keyboard; nothing was written that counts as an artifact")
+        _say(f"stopped by {error.args[0] if error.args else 'the keyboard'}; nothing was written that counts as an artifact")
         raise SystemExit(CANNOT) from error
     except ModuleNotFoundError as error:
         from arcops.extras import lacking  # for commands that are no tool, such as those that serve
@@ -69,6 +72,19 @@ def open_the_standard_streams() -> None:
     sys.stdin = sys.stdin or null.open(encoding="utf-8")
     sys.stdout = sys.stdout or null.open("w", encoding="utf-8")
     sys.stderr = sys.stderr or null.open("w", encoding="utf-8")
+
+
+def reader_gone() -> bool:
+    """Did the reader of standard output go away, as ``head`` does when it has read enough?"""
+    import select
+
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False
+    asked = select.poll()
+    asked.register(number, 0)  # errors are reported without being asked for
+    return any(event & select.POLLERR for _, event in asked.poll(0))
 
 
 def drop_standard_output() -> None:

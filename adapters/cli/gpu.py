@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 GPU = group("gpu", "Check or measure the GPUs of this machine.")
 
 
-@command("gpu check", "capabilities.gpu.check:check_gpus", own=Sealing)
+@command("gpu check", "capabilities.gpu.check:check_gpus", own=Sealing, example="--policy gpu")
 def check(given: Given[CheckGpus, Judged, Sealing]) -> int:
     """Judge every GPU of this machine; print the verdict and keep a signed artifact of it."""
     return judge(given)
 
 
-@command("gpu bench", "capabilities.gpu.bench:bench_node", own=Sealing)
+@command("gpu bench", "capabilities.gpu.bench:bench_node", own=Sealing, example="--output bench.json")
 def bench(given: Given[BenchNode, Judged, Sealing]) -> int:
     """Measure this machine's GPUs at full load for minutes; print the verdict and keep a signed artifact of it."""
     at = begin(given.own)
@@ -47,7 +47,7 @@ class Writing(Signing):
     """Write the signed baseline here."""
 
 
-@command("gpu baseline", "capabilities.gpu.bench:make_baseline", own=Writing)
+@command("gpu baseline", "capabilities.gpu.bench:make_baseline", own=Writing, example="bench.json --output baseline.json")
 def baseline(given: Given[MakeBaseline, MadeBaseline, Writing]) -> None:
     """Make a signed baseline, for machines of the same model, from what a benchmark measured."""
     from artifacts.writing import replace_whole, replaceable

@@ -19,6 +19,7 @@ EXIT_CODES = "Exit codes: 0 GREEN, 4 AMBER, 3 RED, 2 wrong usage, 1 could not ju
 WHAT = "Is this model ready, trusted and safe? Collects evidence and signs a verdict: GREEN, AMBER or RED. Offline by default."
 _SERVER = ("--server URL", "Run the command's tool at this ArcOps server instead of here [environment: ARCOPS_SERVER].")
 _HELP = (reader.HELP, "Show this and exit.")
+_VERSION = ("--version", "Show the version and exit.")
 _MOST_COLUMN = 28
 _MOST_WIDTH = 120
 
@@ -27,7 +28,8 @@ Rows = Sequence[tuple[str, str]]
 
 def words(title: str, doc: str, rows: Rows) -> str:
     """The help of *title*, with *rows* of the words that may follow."""
-    return _page(f"{title} [OPTIONS] COMMAND ...", doc, [("Options", [_SERVER, _HELP]), ("Commands", rows)])
+    version = [_VERSION] if title == "arcops" else []
+    return _page(f"{title} [OPTIONS] COMMAND ...", doc, [("Options", [_SERVER, *version, _HELP]), ("Commands", rows)])
 
 
 def command(one: Command) -> str:
@@ -38,7 +40,15 @@ def command(one: Command) -> str:
     usage = [one.name, "[OPTIONS]", *(_usage(question) for question in placed)]
     arguments = [(reader.title(question), _told(question)) for question in placed]
     options = [(_spelled(question), _told(question)) for question in sorted(named, key=lambda question: not question.required)]
-    return _page(" ".join(usage), one.doc, [("Arguments", arguments), ("Options", [*options, _SERVER, _HELP])])
+    tables = [("Arguments", arguments), ("Options", [*options, _SERVER, _HELP])]
+    return _page(" ".join(usage), one.doc, tables, f"{one.name} {one.example or _least(one)}".rstrip())
+
+
+def _least(one: Command) -> str:
+    """The shortest line that a command without an example of its own accepts, with placeholders."""
+    takes = [question for question in one.takes() if question.required]
+    placed = [reader.title(question) for question in takes if question.shape.positional]
+    return " ".join([*placed, *(_spelled(question) for question in takes if not question.shape.positional)])
 
 
 def first_sentence(doc: str) -> str:
@@ -46,11 +56,12 @@ def first_sentence(doc: str) -> str:
     return " ".join(cleandoc(doc).partition("\n\n")[0].split())
 
 
-def _page(usage: str, doc: str, tables: Iterable[tuple[str, Rows]]) -> str:
+def _page(usage: str, doc: str, tables: Iterable[tuple[str, Rows]], example: str = "") -> str:
     width = min(shutil.get_terminal_size().columns, _MOST_WIDTH)
     parts = [f"Usage: {usage}", *(fill(" ".join(part.split()), width) for part in cleandoc(doc).split("\n\n"))]
     parts += [f"{title}:\n{_table(rows, width)}" for title, rows in tables if rows]
-    return "\n\n".join([*parts, EXIT_CODES])
+    shown = [f"Example:\n  {example}"] if example else []
+    return "\n\n".join([*parts, *shown, fill(EXIT_CODES, width)])
 
 
 def _table(rows: Rows, width: int) -> str:

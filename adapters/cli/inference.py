@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 INFERENCE = group("inference", "Check how an endpoint answers under load.")
 
 
-@command("inference check", "capabilities.inference.check:check_inference", own=Reaching)
+@command(
+    "inference check",
+    "capabilities.inference.check:check_inference",
+    own=Reaching,
+    example="http://127.0.0.1:8000 --models tiny",
+)
 def check(given: Given[CheckInference, Judged, Reaching]) -> int:
     """Put a known load on an endpoint; print the verdict and keep a signed artifact of it."""
     return judge(given)

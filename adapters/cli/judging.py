@@ -14,7 +14,7 @@ from adapters.cli.commands import Given
 from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
 from adapters.cli.options import Reaching, Sealing
 from adapters.cli.plain import print_machine
-from adapters.cli.printing import Format
+from adapters.cli.printing import Format, refuse_narrowed
 from adapters.cli.server import server
 from arcops.result import Report
 from arcops.silence import silent
@@ -35,6 +35,7 @@ def begin(own: Sealing, progress: Callable[[int, int], None] = silent) -> Place:
     """The place of a command that judges. Raises `Refused` now, and not after hours, if its output could not be written."""
     from artifacts.writing import replaceable
 
+    refuse_narrowed(own.only, own.form)
     if own.output is not None:
         replaceable(own.output)
     tier = own.tier if isinstance(own, Reaching) else None
@@ -65,14 +66,25 @@ def keep(artifact: str, output: Path | None, at: Place) -> None:
 
 def tell(report: Report, artifact: str, own: Sealing, at: Place) -> int:
     """Print *report* and the place of its artifact. Returns the exit code for the verdict."""
-    place = where(artifact, own.output, at)
+    return _told(report, own, f"artifact {where(artifact, own.output, at)}")
+
+
+UNSIGNED = "not signed and not kept: no one else can rely on it; 'arcops check' without --unsigned signs it"
+
+
+def tell_unsigned(report: Report, own: Sealing) -> int:
+    """Print *report*, which has no artifact. Returns the exit code for the verdict."""
+    return _told(report, own, UNSIGNED)
+
+
+def _told(report: Report, own: Sealing, last: str) -> int:
     try:
-        _print(report, own.form, place)
+        _print(report, own, last)
     except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit
         drop_standard_output()
         why = error.strerror if isinstance(error, OSError) else "the output is closed"
         print(
-            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); the artifact is {place}",
+            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); {last}",
             file=sys.stderr,
         )
         return CANNOT
@@ -88,18 +100,20 @@ def where(artifact: str, output: Path | None, at: Place) -> str:
     return artifact if server() else str(object_path(at.settings.store, artifact))
 
 
-def _print(report: Report, form: Format, artifact: str) -> None:
-    if form is not Format.TEXT:
-        print_machine(report, form.value)
+def _print(report: Report, own: Sealing, last: str) -> None:
+    if own.form is not Format.TEXT:
+        print_machine(report, own.form.value)
+        if last == UNSIGNED:
+            print(f"arcops: {last}", file=sys.stderr)
         return
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
         from adapters.cli.said import plainly
 
-        plainly(report, artifact)
+        plainly(report, last, own.only)
     else:
         from rich.console import Console  # takes longer than reading a small model, so it is imported only for a terminal
 
         from adapters.cli import present
 
-        present.report(report, artifact, Console())
+        present.report(report, last, Console(), own.only)
     sys.stdout.flush()

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 KEYS = group("keys", "Make keys, and set which keys are trusted.")
 
 
-@command("keys new", "capabilities.keys.keys:new_key")
+@command("keys new", "capabilities.keys.keys:new_key", example="arcops.key")
 def new(given: Given[NewKey, KeyMade, None]) -> None:
     """Make an encrypted signing key and its public half."""
     made = answer(given.tool, given.ask(), surroundings.place())
     print(f"{made.key_id}\nprivate {made.private}\npublic  {made.public}")
 
 
-@command("keys trust", "capabilities.keys.keys:trust_key", reads={"public": files.key_text})
+@command("keys trust", "capabilities.keys.keys:trust_key", reads={"public": files.key_text}, example="team.pub")
 def trust(given: Given[TrustKey, KeyTrusted, None]) -> None:
     """Add a public key to the trusted keys; the policy says what it may sign."""
     trusted = answer(given.tool, given.ask(), surroundings.place())

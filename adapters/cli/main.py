@@ -34,7 +34,9 @@ def run(line: Sequence[str]) -> int:
     """Do what *line* says; returns the exit code. An error is told in one sentence."""
     try:
         with said_in_one_sentence():
-            return _run(line)
+            code = _run(line)
+            sys.stdout.flush()  # here, because a closed pipe is told of at the end of the process otherwise
+            return code
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else USAGE
 
@@ -43,6 +45,9 @@ def _run(line: Sequence[str]) -> int:
     server, line = _without_server(line)
     if server is not None:
         os.environ[SERVER] = server
+    if line[:1] == ["--version"]:
+        print(f"arcops {_version()}")
+        return GREEN
     found = find(line)
     if isinstance(found, str):
         print(found)
@@ -55,6 +60,15 @@ def _run(line: Sequence[str]) -> int:
         print(helping.command(found))
         return GREEN
     return found.run(given) or GREEN
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("arcops")
+    except PackageNotFoundError:  # run from a checkout without an installation
+        return "0.0.0"
 
 
 def read(line: Sequence[str]) -> Given[object, object, object]:

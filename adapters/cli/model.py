@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING
 from adapters.cli import files, surroundings
 from adapters.cli.answering import answer
 from adapters.cli.commands import Given, command
-from adapters.cli.exits import BY_VERDICT
-from adapters.cli.judging import begin, keep_and_tell
+from adapters.cli.exits import AMBER, BY_VERDICT, GREEN
+from adapters.cli.judging import begin, keep_and_tell, tell_unsigned
 from adapters.cli.options import Reaching, Signing
 from adapters.cli.plain import print_plain
-from adapters.cli.server import policy_there
+from adapters.cli.server import policy_there, server
 from arcops.asks import shaped
+from arcops.errors import Refused
 from arcops.silence import silent
 
 if TYPE_CHECKING:
@@ -34,14 +36,24 @@ class Checking(Reaching):
 
     summary: Path | None = field(default=None, metadata=shaped(option="--vsa"))
     """Write a sealed SLSA verification summary here, too."""
+    unsigned: bool = False
+    """Only look: print the verdict, sign and keep nothing, need no key. A GREEN that no one signed exits 4."""
 
 
-@command("check", "capabilities.model.check:check_model", own=Checking, fills=("summary",))
+@command(
+    "check",
+    "capabilities.model.check:check_model",
+    own=Checking,
+    fills=("summary",),
+    example="./model --policy pilot --output result.json",
+)
 def check(given: Given[Check, CheckedModel, Checking]) -> int:
     """Judge a model by a policy; print the verdict and keep a signed artifact of it."""
     from artifacts.writing import replace_whole, replaceable
 
     own = given.own
+    if own.unsigned:
+        return _look(given)
     if own.summary is not None:
         replaceable(own.summary)
     with _shown() as progress:
@@ -52,9 +64,23 @@ def check(given: Given[Check, CheckedModel, Checking]) -> int:
     return keep_and_tell(checked, own, at)
 
 
+def _look(given: Given[Check, CheckedModel, Checking]) -> int:
+    from capabilities.model.check import look_at_model
+
+    own = given.own
+    signing = {"--output": own.output, "--vsa": own.summary, "--key": own.key, "--server": server()}
+    for option, value in signing.items():
+        if value:
+            raise Refused(f"--unsigned signs and keeps nothing, and looks here, so {option} has no use with it; leave one out")
+    with _shown() as progress:
+        report = look_at_model(given.ask(), begin(own, progress))
+    told = tell_unsigned(report, own)
+    return AMBER if told == GREEN else told
+
+
 @contextmanager
 def _shown() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, if that is a terminal."""
+    """A progress bar on standard error, if that is a terminal. It begins with the work, so that it hides no question."""
     if not sys.stderr.isatty():
         yield silent
         return
@@ -66,17 +92,23 @@ def _shown() -> Iterator[Callable[[int, int], None]]:
         yield silent
         return
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("reading", total=None)
+    bar = Progress(*columns, console=errors, transient=True)
+    task = bar.add_task("reading", total=None)
+    begun = threading.Lock()
 
-        def shown(done: int, total: int) -> None:
-            if total:  # collectors that only ask whether to stop report 0 of 0
-                bar.update(task, completed=done, total=total)
+    def shown(done: int, total: int) -> None:
+        if total:  # collectors that only ask whether to stop report 0 of 0
+            if begun.acquire(blocking=False):  # by the first of several threads
+                bar.start()
+            bar.update(task, completed=done, total=total)
 
+    try:
         yield shown
+    finally:
+        bar.stop()
 
 
-@command("sign", "capabilities.model.sign:sign_model_files", own=Signing)
+@command("sign", "capabilities.model.sign:sign_model_files", own=Signing, example="./model")
 def sign(given: Given[Sign, SignedModel, Signing]) -> None:
     """Sign a model (OpenSSF Model Signing), and attest its provenance if a builder is named."""
     signed = answer(given.tool, given.ask(), surroundings.place(key=given.own.key))
@@ -85,14 +117,23 @@ def sign(given: Given[Sign, SignedModel, Signing]) -> None:
     print(f"signed by {signed.key_id}")
 
 
-@command("sbom", "capabilities.model.sbom:make_model_sbom")
+@command(
+    "sbom",
+    "capabilities.model.sbom:make_model_sbom",
+    example="./model --version 1.0 --supplier 'Example Ltd' --licence Apache-2.0",
+)
 def sbom(given: Given[MakeSbom, SbomMade, None]) -> None:
     """Make a CycloneDX SBOM of a model and of the Python environment that runs it."""
     print(f"wrote {answer(given.tool, given.ask(), surroundings.place()).path}")
 
 
 @command(
-    "admit", "capabilities.cluster.admit:admit_workload", own=Signing, fills=("name",), reads={"manifest": files.manifest_text}
+    "admit",
+    "capabilities.cluster.admit:admit_workload",
+    own=Signing,
+    fills=("name",),
+    reads={"manifest": files.manifest_text},
+    example="deployment.yaml --policy admission",
 )
 def admit(given: Given[Admit, Admitted, Signing]) -> int:
     """Decide whether workloads may run: refuse those whose models have no valid GREEN artifact in the store."""
@@ -106,7 +147,7 @@ def admit(given: Given[Admit, Admitted, Signing]) -> int:
     return BY_VERDICT[admitted.report.verdict]
 
 
-@command("announce", "capabilities.model.announce:announce_change")
+@command("announce", "capabilities.model.announce:announce_change", example="model tiny ./model")
 def announce(given: Given[Announce, Announced, None]) -> None:
     """Tell Prefect that a model or a policy changed, so that it is judged again there."""
     asked = given.ask()  # a worker reads it, so paths are absolute

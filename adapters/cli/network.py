@@ -32,13 +32,18 @@ NETWORK = group("network", "Check what can talk to what, by Kubernetes manifests
 _MOST_DOUBTS = 10
 
 
-@command("network check", "capabilities.network.check:check_network", own=Reaching)
+@command("network check", "capabilities.network.check:check_network", own=Reaching, example="manifests/ --policy network")
 def check(given: Given[CheckNetwork, Judged, Reaching]) -> int:
     """Judge what manifests or a live cluster allow to talk to what; print the verdict and keep a signed artifact of it."""
     return judge(given)
 
 
-@command("network reach", "capabilities.network.check:reach_network", own=Answering)
+@command(
+    "network reach",
+    "capabilities.network.check:reach_network",
+    own=Answering,
+    example="manifests/ --from shop/web --to 203.0.113.7:443",
+)
 def reach(given: Given[ReachNetwork, Reached, Answering]) -> int:
     """Say whether one end can reach another, and which rules decide. Exits 0 for yes, 3 for no, 1 if it is not certain."""
     found = shown(given, _print_reached, _print_canonical)
@@ -47,13 +52,15 @@ def reach(given: Given[ReachNetwork, Reached, Answering]) -> int:
     return GREEN if found.allowed else RED
 
 
-@command("network diff", "capabilities.network.drift:diff_network", own=Reaching)
+@command("network diff", "capabilities.network.drift:diff_network", own=Reaching, example="manifests/")
 def diff(given: Given[DiffNetwork, Differing, Reaching]) -> int:
     """Show what may talk in a cluster that was not declared, and what was declared and may not; keep a signed artifact.
 
     Exits 0 if nothing changed, 4 if less may talk, and 3 if more may talk or it is not certain.
     """
     own = given.own
+    if own.only:
+        raise Refused("--only narrows findings, and this command prints connections; leave it out")
     at = begin(own)
     found = answer(given.tool, given.ask(), at)
     keep(found.artifact, own.output, at)
@@ -84,7 +91,7 @@ class Drawing:
     """The SVG file to write."""
 
 
-@command("network map", "capabilities.network.map:map_network", own=Drawing)
+@command("network map", "capabilities.network.map:map_network", own=Drawing, example="manifests/ --output map.svg")
 def draw(given: Given[MapNetwork, MappedNetwork, Drawing]) -> int:
     """Draw namespaces, workloads and what may talk to what. Exits 1 if the picture is not certain; the picture says so, too."""
     from artifacts.writing import replace_whole, replaceable
@@ -111,6 +118,7 @@ class Generating:
     "capabilities.network.generate:generate_network",
     own=Generating,
     reads={"definitions": files.definitions_text},
+    example="web.yaml --output closed/",
 )
 def generate(given: Given[GenerateNetwork, GeneratedNetwork, Generating]) -> None:
     """Write deny-by-default manifests for a workload, proven GREEN before they are written.
@@ -149,7 +157,13 @@ class SavingNetwork:
     """How far this run may connect; air-gapped if nothing else is set [environment: ARCOPS_TIER]."""
 
 
-@command("network snapshot", "capabilities.network.snapshot:snapshot_network", own=SavingNetwork, fills=("have", "seconds"))
+@command(
+    "network snapshot",
+    "capabilities.network.snapshot:snapshot_network",
+    own=SavingNetwork,
+    fills=("have", "seconds"),
+    example="--output saved/",
+)
 def snapshot(given: Given[SnapshotNetwork, Snapshotted, SavingNetwork]) -> int:
     """Save a cluster's network objects, to check and compare them. The same command continues a snapshot that was cut off.
 
@@ -171,7 +185,7 @@ def snapshot(given: Given[SnapshotNetwork, Snapshotted, SavingNetwork]) -> int:
     return CANNOT if missing else GREEN
 
 
-@command("network exposure", "capabilities.network.exposure:expose_network", own=Answering)
+@command("network exposure", "capabilities.network.exposure:expose_network", own=Answering, example="manifests/")
 def exposure(given: Given[ExposeNetwork, ExposedNetwork, Answering]) -> int:
     """Show which pods are reachable from outside, by which ways, names, ports and rules. Exits 1 if it is not certain."""
     found = shown(given, _print_exposed, _print_canonical)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.cli.printing import Format
+from adapters.cli.printing import Colour, Format
 from arcops.asks import shaped
 from arcops.tier import Tier
 
@@ -26,6 +26,8 @@ class Sealing(Signing):
     """Write the sealed artifact here, too."""
     form: Format = field(default=Format.TEXT, metadata=shaped(option="--format"))
     """What to print."""
+    only: tuple[Colour, ...] = field(default=(), metadata=shaped(commas=True, title="red,amber"))
+    """Print only findings of these colours; the verdict and the exit code stay those of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

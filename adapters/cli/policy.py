@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 POLICY = group("policy", "Check, list and register policies, and draft waivers.")
 
 
-@command("explain", "capabilities.policy.explain:explain_rule")
+@command("explain", "capabilities.policy.explain:explain_rule", example="weights/imports")
 def explain(given: Given[Explain, Explained, None]) -> None:
     """Show what a gate or a rule asks, why, and how to fix it."""
     ask = given.ask()
@@ -43,7 +43,7 @@ def explain(given: Given[Explain, Explained, None]) -> None:
             print(f"\n{rule.rule}\n  {rule.asks}\n  Fix: {rule.fix}")
 
 
-@command("policy check", "capabilities.policy.policy:check_policy")
+@command("policy check", "capabilities.policy.policy:check_policy", example="ours.yaml")
 def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
     """Parse a policy strictly and print it with every default written out."""
     from arcops.policy import MOST_WAIVED
@@ -77,14 +77,18 @@ def list_(given: Given[ListPolicies, PoliciesListed, None]) -> None:
         print(f"{one.digest} {'shipped' if one.shipped else 'registered'} {printable(one.name)}")
 
 
-@command("policy register", "capabilities.policy.policy:register_policy")
+@command("policy register", "capabilities.policy.policy:register_policy", example="ours.yaml")
 def register(given: Given[RegisterPolicy, PolicyRegistered, None]) -> None:
     """Let remote callers and workers name this policy. Without this they can only name policies that come with ArcOps."""
     made = answer(given.tool, given.ask(), surroundings.place())
     print(f"{made.digest} {printable(made.name)} is registered: {made.path or 'it comes with ArcOps'}")
 
 
-@command("policy waive", "capabilities.policy.policy:draft_waiver")
+@command(
+    "policy waive",
+    "capabilities.policy.policy:draft_waiver",
+    example="ours.yaml integrity/links --owner Ada --reason 'replaced on Monday' --expires 2031-01-15",
+)
 def waive(given: Given[DraftWaiver, WaiverDrafted, None]) -> None:
     """Draft a waiver, and test it with the policy; a person adds it to the policy's file."""
     print(answer(given.tool, given.ask(), surroundings.place()).yaml, end="")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Console
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from adapters.cli import said
-from adapters.cli.plain import printable
+from adapters.cli.plain import left_out, narrowed, printable
+from adapters.cli.printing import Only
 from arcops.result import Report
 from arcops.verdict import Verdict
+
+_INDENT = "  "
+_LEAST_WIDTH = 20
 
 
 def verdict(value: Verdict) -> Text:
@@ -17,22 +21,27 @@ def verdict(value: Verdict) -> Text:
     return Text(f" {value.value} ", style=f"bold {ink} on {said.COLOURS[value.value]}")
 
 
-def report(given: Report, artifact: str, console: Console) -> None:
-    """The whole report: a line for each gate, what is not well under it, what to do next, and the place of the *artifact*."""
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(overflow="fold")
-    for result in said.ordered(given):
-        table.add_row(verdict(result.verdict), result.gate, Group(*(_text(line) for line in said.about(result))))
-    console.print(table)
+def report(given: Report, last: str, console: Console, only: Only = ()) -> None:
+    """The whole report: each gate, what is not well under it, what to do next, and the *last* line."""
+    for result, findings in narrowed(given, only):
+        console.print(Text.assemble(verdict(result.verdict), " ", (result.gate, "bold")), soft_wrap=True)
+        for line in said.about(findings):
+            _print(line, console)
     console.print()
-    console.print(Text.assemble(verdict(given.verdict), "  ", said.subject(given)), soft_wrap=True)
+    if left := left_out(given, only):
+        console.print(Text(left), style="dim", highlight=False, soft_wrap=True)
+    console.print(Text.assemble(verdict(given.verdict), " ", said.subject(given)), soft_wrap=True)
     console.print(Text(said.circumstances(given)), style="dim", highlight=False, soft_wrap=True)
-    console.print(Text(f"artifact {printable(artifact)}"), style="dim", highlight=False, soft_wrap=True)
+    console.print(Text(printable(last)), style="dim", highlight=False, soft_wrap=True)
 
 
-def _text(line: said.Line) -> Text:
-    if len(line) == 1:
-        return Text(line[0].text, style=line[0].look)
-    return Text.assemble(*((piece.text, piece.look) for piece in line))
+def _print(line: said.Line, console: Console) -> None:
+    """Wrapped between words. No word is broken, so that a path or a digest is copied whole, and a patch is not wrapped."""
+    if any(piece.whole for piece in line):
+        content = [Segment(f"{_INDENT}{piece.text}", console.get_style(piece.look)) for piece in line]
+        console.print(Segments(content, new_lines=True), soft_wrap=True, end="")  # not a Text, which makes spaces of tabs
+        return
+    text = Text.assemble(*((piece.text, piece.look) for piece in line))
+    width = max(console.width - len(_INDENT), _LEAST_WIDTH)
+    for part in text.wrap(console, width, overflow="ignore"):
+        console.print(Text.assemble(_INDENT, part), highlight=False, soft_wrap=True)

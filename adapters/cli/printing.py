@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from arcops.asks import shaped
+from arcops.errors import Refused
+from arcops.verdict import Verdict
 
 
 class Format(Enum):
@@ -26,12 +28,35 @@ class TextOrJson(Enum):
     JSON = "json"
 
 
+class Colour(Enum):
+    """A verdict as it is typed."""
+
+    RED = "red"
+    AMBER = "amber"
+    GREEN = "green"
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict(self.name)
+
+
+Only = tuple[Colour, ...]
+
+
+def refuse_narrowed(only: Only, form: Format) -> None:
+    """Raises `Refused` if a format for machines would be narrowed: a machine would take a part for the whole."""
+    if only and form is not Format.TEXT:
+        raise Refused(f"--only narrows the text that people read, and --format {form.value} is for machines; leave one out")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Printing:
     """For a command that prints a report."""
 
     form: Format = field(default=Format.TEXT, metadata=shaped(option="--format"))
     """What to print."""
+    only: tuple[Colour, ...] = field(default=(), metadata=shaped(commas=True, title="red,amber"))
+    """Print only findings of these colours; the verdict and the exit code stay those of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

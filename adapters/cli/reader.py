@@ -219,11 +219,11 @@ def _number(question: Question, text: str) -> int:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The words among *known* that *word* may have been meant for, as the end of a sentence, or empty."""
+    """The word among *known* that *word* was most likely meant for, as the end of a sentence, or empty."""
     from difflib import get_close_matches  # only needed for wrong words
 
-    near = get_close_matches(word[:_SHOWN], sorted(known), n=3)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
+    near = get_close_matches(word[:_SHOWN], sorted(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _short(text: str) -> str:

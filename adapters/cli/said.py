@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from adapters.cli.plain import printable
+from adapters.cli.plain import left_out, narrowed, printable
+from adapters.cli.printing import Only
 from arcops.finding import Finding, Outcome
-from arcops.result import GateResult, Report
+from arcops.result import Report
 
 _SHOWN_PER_RULE = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a line in one style: ``look`` is the style, in words that a terminal library knows."""
+    """A part of a line in one style: ``look`` is the style, in words that a terminal library knows.
+
+    A line of a ``whole`` piece is content, such as a patch, and is never wrapped.
+    """
 
     text: str
     look: str = ""
+    whole: bool = False
 
 
 Line = tuple[Piece, ...]
@@ -25,29 +30,27 @@ COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
 """The colour of each verdict."""
 
 
-def ordered(report: Report) -> list[GateResult]:
-    """The gates, the worst first."""
-    return sorted(report.results, key=lambda one: one.verdict, reverse=True)
+def about(findings: Sequence[Finding], most: int = _SHOWN_PER_RULE) -> Iterator[Line]:
+    """The lines about a gate's *findings*: what is not well and what to do about it, and how much is well.
 
-
-def about(result: GateResult) -> Iterator[Line]:
-    """The lines about a gate: what is not well and what to do about it, and how much is well."""
-    bad = [finding for finding in result.findings if finding.outcome is not Outcome.PASS]
-    good = len(result.findings) - len(bad)
+    Of one rule, *most* findings are shown. Patches are all shown, whole: a part of one is of no use.
+    """
+    bad = [finding for finding in findings if finding.outcome is not Outcome.PASS]
+    good = len(findings) - len(bad)
     by_rule: dict[str, list[Finding]] = {}
     for finding in sorted(bad, key=lambda one: one.outcome.verdict, reverse=True):
         by_rule.setdefault(finding.rule, []).append(finding)
-    for rule, findings in by_rule.items():
-        for finding in findings[:_SHOWN_PER_RULE]:
+    for rule, alike in by_rule.items():
+        for finding in alike[:most]:
             yield _line(finding)
-        if len(findings) > _SHOWN_PER_RULE:
-            yield (Piece(f"… and {len(findings) - _SHOWN_PER_RULE} more of {rule}", "dim"),)
-        fixes = list(dict.fromkeys(finding.fix for finding in findings if finding.fix))
+        if len(alike) > most:
+            yield (Piece(f"… and {len(alike) - most} more of {rule}", "dim"),)
+        fixes = list(dict.fromkeys(finding.fix for finding in alike if finding.fix))
         if fixes:
             yield (Piece(f"→ {printable(fixes[0])}", "cyan"),)
-        yield from _patches(findings)
+        yield from _patches(alike)
     if good and not bad:
-        yield (Piece(f"{good} passed: {printable(result.findings[0].text)}", "dim"),)
+        yield (Piece(f"{good} passed: {printable(findings[0].text)}", "dim"),)
     elif good:
         yield (Piece(f"{good} passed", "dim"),)
 
@@ -65,25 +68,23 @@ def circumstances(report: Report) -> str:
     )
 
 
-def plainly(report: Report, artifact: str) -> None:
-    """Print *report* and the place of its *artifact*, without colours, each sentence on one line however long it is."""
-    width = max((len(result.gate) for result in report.results), default=0)
-    for result in ordered(report):
-        begins = f" {result.verdict.value:7} {result.gate:{width}}  "
-        lines = ["".join(piece.text for piece in line) for line in about(result)]
-        for number, line in enumerate(lines or [""]):
-            print(f"{begins if number == 0 else ' ' * len(begins)}{line}".rstrip())
-    print(f"\n {report.verdict.value}   {subject(report)}\n{circumstances(report)}\nartifact {printable(artifact)}")
+def plainly(report: Report, last: str, only: Only = ()) -> None:
+    """Print *report* and the *last* line for a pipe: all findings, one a line, nothing wrapped or padded."""
+    for result, findings in narrowed(report, only):
+        print(f"{result.verdict.value} {result.gate}")
+        for line in about(findings, most=len(findings)):
+            print("".join(piece.text for piece in line))
+    if left := left_out(report, only):
+        print(left)
+    print(f"{report.verdict.value} {subject(report)}\n{circumstances(report)}\n{printable(last)}")
 
 
 def _patches(findings: list[Finding]) -> Iterator[Line]:
     """The patches, each once, as ``patch -p1`` takes them."""
-    patches = list(dict.fromkeys(finding.patch for finding in findings if finding.patch))
-    for patch in patches[:_SHOWN_PER_RULE]:
+    for patch in dict.fromkeys(finding.patch for finding in findings if finding.patch):
         for line in patch.splitlines():
-            yield (Piece(f"  {printable(line)}", {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")),)
-    if len(patches) > _SHOWN_PER_RULE:
-        yield (Piece(f"… and {len(patches) - _SHOWN_PER_RULE} more patches; the artifact has them all", "dim"),)
+            shown = "\t".join(printable(part) for part in line.split("\t"))  # a tab in a patch is content
+            yield (Piece(shown, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim"), whole=True),)
 
 
 def _line(finding: Finding) -> Line:

@@ -59,7 +59,7 @@ def address(own: Listening) -> Address:
 def stdio(key: str, tier: Tier | None) -> None:
     from adapters.mcp.stdio import serve as serve_stdio
 
-    at = surroundings.place(tier, key)
+    at = surroundings.serving_place(tier, key)
     traces.begin(os.environ, at.settings.tier)
     serve_stdio(replace(at, own=False, roots=at.settings.roots or None))
 
@@ -77,7 +77,7 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
     refuse_without(("prefect",))
     from adapters.http import prefect
 
-    at = surroundings.place(tier, key)
+    at = surroundings.serving_place(tier, key)
     with closing(listen(address.host, address.port)) as listening, reserved_port() as port:
         bound = _bound(address, at, listening)
         home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
@@ -115,7 +115,7 @@ def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bo
 
 # Functions of the module, because each of them can start in a process of its own.
 def _serve_mcp(address: Address, key: str, tier: Tier | None, sockets: list[socket]) -> None:
-    at = surroundings.place(tier, key)
+    at = surroundings.serving_place(tier, key)
     _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [_mcp])
 
 

@@ -49,12 +49,25 @@ def _reviewed(question: Question) -> Question:
     return question
 
 
-@command("store list", "capabilities.artifact.store:list_artifacts", only=("subject", "limit"), adapt=_page)
-def list_(given: Given[Filter, ArtifactsListed, None]) -> None:
-    """List the artifacts that were kept."""
-    for one in answer(given.tool, given.ask(), surroundings.place()).artifacts:
+@command(
+    "store list",
+    "capabilities.artifact.store:list_artifacts",
+    own=Answering,
+    only=("subject", "limit"),
+    adapt=_page,
+    example="--limit 10",
+)
+def list_(given: Given[Filter, ArtifactsListed, Answering]) -> None:
+    """List the artifacts that were kept, the newest first."""
+    shown(given, _print_listed)
+
+
+def _print_listed(found: ArtifactsListed) -> None:
+    for one in found.artifacts:
         verdict = one.verdict.value if one.verdict else "-"
-        print(f"{one.at:%Y-%m-%d %H:%M} {verdict:5} {printable(one.subject)} {printable(one.policy)} {one.artifact}")
+        print(f"{one.at:%Y-%m-%d %H:%M} {verdict} {printable(one.subject)} {printable(one.policy)} {one.artifact}")
+    more = "; --limit shows more" if len(found.artifacts) < found.total else ""
+    print(f"{len(found.artifacts):,} of {found.total:,}{more}")
 
 
 @command(
@@ -63,6 +76,7 @@ def list_(given: Given[Filter, ArtifactsListed, None]) -> None:
     own=Answering,
     only=("subject_part", "site", "gate", "limit"),
     adapt=_reviewed,
+    example="--subject model --limit 10",
 )
 def review(given: Given[Filter, Review, Answering]) -> None:
     """List the artifacts that were kept, with each signature checked now."""
@@ -76,13 +90,16 @@ def _print_review(found: Review) -> None:
         listed, verified = one.listed, one.signature.standing is Standing.VERIFIED
         verdict = (listed.verdict.value if listed.verdict else "-") if verified else "NOT VERIFIED"
         state = " (no longer valid)" if one.expired else ""
-        print(
-            printable(f"{listed.at:%Y-%m-%d %H:%M} {verdict:5} {listed.subject} {listed.site or '-'} {listed.artifact}{state}")
-        )
-    print(f"{len(found.artifacts)} of {found.total}")
+        print(printable(f"{listed.at:%Y-%m-%d %H:%M} {verdict} {listed.subject} {listed.site or '-'} {listed.artifact}{state}"))
+    print(f"{len(found.artifacts):,} of {found.total:,}")
 
 
-@command("store examine", "capabilities.artifact.examine:examine_artifact", own=Answering)
+@command(
+    "store examine",
+    "capabilities.artifact.examine:examine_artifact",
+    own=Answering,
+    example="sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+)
 def examine(given: Given[Examine, Examined, Answering]) -> int:
     """Check a kept artifact's bytes, signature and place in the ledger. Exits by its verdict; 3 if any of them is bad."""
     examined = shown(given, _print_examined)
@@ -119,7 +136,11 @@ def _standing(examined: Examined) -> Iterable[str]:
     yield f"ledger: {examined.ledger.state.value}. {examined.ledger.said}"
 
 
-@command("store fetch", "capabilities.artifact.verify:fetch_artifact")
+@command(
+    "store fetch",
+    "capabilities.artifact.verify:fetch_artifact",
+    example="sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+)
 def fetch(given: Given[Fetch, Fetched, None]) -> None:
     """Print the exact bytes that are kept under a digest: a sealed artifact, or an evidence body behind one."""
     sys.stdout.buffer.write(answer(given.tool, given.ask(), surroundings.place()).text.encode())
@@ -157,7 +178,7 @@ def check(given: Given[CheckStore, StoreChecked, None]) -> int:
     return RED if found.problems else GREEN
 
 
-@command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text})
+@command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text}, example="store.tar")
 def export(given: Given[ExportStore, CarriedStore, None]) -> None:
     """Write one tar with all artifacts, evidence and proofs, which can be carried across an air gap."""
     ask = given.ask()
@@ -165,7 +186,12 @@ def export(given: Given[ExportStore, CarriedStore, None]) -> None:
     print(f"wrote {carried.artifacts} artifact(s) with evidence and proofs to {ask.mirror}")
 
 
-@command("store import", "capabilities.artifact.store:import_store", reads={"keys": files.key_text})
+@command(
+    "store import",
+    "capabilities.artifact.store:import_store",
+    reads={"keys": files.key_text},
+    example="store.tar --key team.pub",
+)
 def bring_in(given: Given[ImportStore, BroughtIn, None]) -> None:
     """Verify an exported store, all of it, and keep what it holds."""
     ask = given.ask()

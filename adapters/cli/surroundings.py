@@ -8,10 +8,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from adapters.cli.asking import Remembered, ask, asker, ending_at_once
 from adapters.cli.plain import printable
 from arcops.errors import Refused
 from arcops.silence import silent
@@ -42,13 +44,16 @@ def place(
     stop: threading.Event | None = None,
     progress: Callable[[int, int], None] = silent,
 ) -> Place:
-    """The place of tools that run here: with this user's settings, files, keys and terminal."""
+    """The place of tools that run here: with this user's settings, files, keys and terminal.
+
+    The key is opened once for each place: its passphrase may come from a person or through a pipe, which gives it once.
+    """
     here = settings(tier)
     here = replace(here, key=key or here.key)
     return Place(
         settings=here,
         now=now,
-        signer=lambda: _signer(here.key),
+        signer=cache(lambda: _signer(here.key, asker(stop))),
         secret=_new_passphrase,
         stop=stop or threading.Event(),
         progress=progress,
@@ -69,10 +74,22 @@ def _once() -> Callable[[str], None]:
     return say
 
 
-def _getpass_at_terminal(what: str) -> str:
-    import getpass
+def serving_place(tier: Tier | None = None, key: str = "") -> Place:
+    """The place of a door that stays open. A passphrase that only a person knows is asked for now, and not during a call.
 
-    return getpass.getpass(f"{what}: ")
+    The key itself is read for each call, so one that was replaced counts without a restart.
+    """
+    from foundation.secrets import key_files
+
+    at = place(tier, key)
+    uri, person = at.settings.key, asker()
+    if person is None:
+        return replace(at, signer=lambda: _signer(uri, None))
+    remembered = Remembered()
+    if key_files(uri)[0].is_file() or uri.partition(":")[0] == "env":
+        _signer(uri, remembered)
+    remembered.opened()
+    return replace(at, signer=lambda: _signer(uri, remembered))
 
 
 def _new_passphrase(key: Path) -> str:
@@ -81,16 +98,19 @@ def _new_passphrase(key: Path) -> str:
     from foundation.secrets import passphrase_source
 
     def twice(what: str) -> str:
-        first = _getpass_at_terminal(what)
-        if _getpass_at_terminal(f"{what}, again") != first:
+        first = ask(what)
+        if ask(f"{what}, again") != first:
             raise Refused("the two passphrases differ; nothing was written")
         return first
 
-    return passphrase_source(os.environ, str(key), twice if sys.stdin.isatty() else None)(f"passphrase for the new key {key}")
+    return passphrase_source(os.environ, str(key), twice if asker() else None)(f"passphrase for the new key {key}")
 
 
-def _signer(uri: str) -> Signer:
-    """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``."""
+def _signer(uri: str, person: Callable[[str], str] | None) -> Signer:
+    """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``.
+
+    The first signal ends it, because a question, a pipe or a token can keep it waiting.
+    """
     from artifacts.private_key import load_signer  # imports cryptography, which is only needed for signing
     from artifacts.public_key import load_public_key
     from artifacts.reading import read_file
@@ -98,13 +118,13 @@ def _signer(uri: str) -> Signer:
 
     named = os.environ.get("ARCOPS_PUBLIC_KEY")
     public = load_public_key(read_file(Path(named), _MOST_KEY_BYTES), where=named) if named else None
-    passphrase = passphrase_source(os.environ, uri, _getpass_at_terminal if sys.stdin.isatty() else None)
-    return load_signer(uri, passphrase, environment=os.environ, public=public)
+    with ending_at_once():
+        return load_signer(uri, passphrase_source(os.environ, uri, person), environment=os.environ, public=public)
 
 
 def stop_on_signals() -> threading.Event:
     """An event that SIGINT and SIGTERM set, so that a cancelled run still ends in an artifact. The second signal kills."""
-    import signal  # only commands that run long need it
+    import signal
 
     stop = threading.Event()
 

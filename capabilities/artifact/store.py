@@ -28,13 +28,15 @@ class ArtifactsListed:
     """What was found, the newest first, by the artifacts' own words: no signature was verified for the list."""
 
     artifacts: tuple[Listed, ...]
+    total: int = 0
+    """How many there are in all, not only in this list."""
 
 
 @tool(title="List artifacts", scope=Scope.READ, reads_only=True)
 def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
     """List the artifacts in the store, the newest first. Verify one before you rely on it."""
     with Store.at(at.settings) as store:
-        return ArtifactsListed(artifacts=store.list(ask))
+        return ArtifactsListed(artifacts=store.list(ask), total=store.count(ask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from arcops.result import Report
 from arcops.subjects.model import Model
 from capabilities.contract import Scope, tool
 from capabilities.judging import Judged, deployed, judged, judging_policy
+from flows.evaluate import look_only
 from flows.place import Place
 from flows.subjects.model import READINESS
 
@@ -46,6 +47,14 @@ def _checked(ask: Check, report: Report, digest: str, at: Place) -> CheckedModel
         amber_passes=policy is not None and policy.amber_passes,
     )
     return CheckedModel(report=report, artifact=digest, summary=seal_statement(summary, at.signer()).decode())
+
+
+def look_at_model(ask: Check, at: Place) -> Report:
+    """Judge a model as `check_model` does, but sign and keep nothing, so no key is needed.
+
+    For a first look by a person who is there. It is no tool: what no one signed is no evidence, so no other door offers it.
+    """
+    return look_only(READINESS, ask, ask.policy, at)
 
 
 @tool(title="Check a model", scope=Scope.CHECK, reads_only=True, long=True, deployed=deployed(READINESS, _checked))

@@ -16,7 +16,7 @@ from artifacts.model_signature import SIGNATURE_FILE, sign_model
 from artifacts.provenance import Build, provenance
 from artifacts.writing import replace_whole
 from capabilities.contract import Scope, tool
-from capabilities.model.target import see_tree
+from capabilities.model.target import require_folder, see_tree
 from flows.place import Place
 
 PROVENANCE_FILE = "provenance.sigstore.json"
@@ -50,9 +50,10 @@ def sign_model_files(ask: Sign, at: Place) -> SignedModel:
 
     Files that an earlier signing wrote there are replaced, because they would no longer hold.
     """
+    target = ask.target.absolute()
+    require_folder(target, at)  # before the key, because a person may be asked for its passphrase
     signer, now = at.signer(), at.now()
     written: list[Path] = []
-    target = ask.target.absolute()
     if ask.builder:
         path = target / PROVENANCE_FILE
         replace_whole(path, seal_statement(_provenance(see_tree(target, at), ask, now), signer), within=at.writable)

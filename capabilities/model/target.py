@@ -13,10 +13,15 @@ from flows.place import Place
 from tasks.model.tree import look
 
 
-def see_tree(target: Path, at: Place) -> Tree:
-    """The files at *target*. Raises `arcops.errors.Refused` if it is not a directory or not all of it can be read."""
+def require_folder(target: Path, at: Place) -> None:
+    """Raises `arcops.errors.Refused` if *target* is not a directory."""
     if not is_folder(target, at.within):
         raise Refused(f"{target} is not a directory; give the directory of a model")
+
+
+def see_tree(target: Path, at: Place) -> Tree:
+    """The files at *target*. Raises `arcops.errors.Refused` if it is not a directory or not all of it can be read."""
+    require_folder(target, at)
     now = at.now()
     request = Request(
         target=target.absolute(),

@@ -81,7 +81,12 @@ def named_here(named: str, folder: Path) -> Policy:
     for one in known:
         if named in (one.policy.name, one.policy.digest):
             return one.policy
-    raise Refused(f"there is no policy {named[:200]!r}: give a file, or one of {', '.join(one.policy.name for one in known)}")
+    from difflib import get_close_matches  # only needed for wrong names
+
+    names = [one.policy.name for one in known]
+    near = get_close_matches(named[:200], names, n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise Refused(f"there is no policy {named[:200]!r}{meant}: give a file, or one of {', '.join(names)}")
 
 
 def register(data: bytes, folder: Path) -> Registered:

@@ -46,8 +46,7 @@ def test_what_was_signed_printed_and_shown_fixes_the_manifests(here: Bench, tmp_
     assert done.returncode == 3, done.stderr
     (patch,) = signed(artifact)
     assert [one for result in here.open(artifact).results for one in result.findings if one.patch == patch]
-    for line in patch.splitlines():
-        assert f"  {line}" in done.stdout
+    assert patch in done.stdout  # whole, as 'patch -p1' takes it
     markdown = check(here, folder, "--format", "markdown").stdout
     assert f"```diff\n{patch}```\n" in markdown
     fixed = applied(patch, folder, tmp_path / "fixed")
