@@ -17,7 +17,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,10 @@ def _private(status: os.stat_result, kind: object) -> bool:
 def _said(content: Content) -> dict[str, object]:
     if content is UNDESCRIBED:
         return _SAID_OF_UNDESCRIBED
-    return {name: value for name in _FIELDS if (value := getattr(content, name))}
+    said = {name: value for name in _FIELDS if (value := getattr(content, name))}
+    if content.belongs is not None:
+        said["belongs"] = asdict(content.belongs)
+    return said
 
 
 def _content(said: dict[str, Any]) -> Content:
