@@ -30,8 +30,8 @@ BELONGS = st.builds(
 )
 CONTENTS = st.just(UNDESCRIBED) | st.builds(
     Content,
-    format=st.text(min_size=1, max_size=9), imports=TEXTS, problems=TEXTS, code=st.booleans(), refers=TEXTS, operators=TEXTS, notes=TEXTS,
-    holds=TEXTS, belongs=st.none() | BELONGS.filter(lambda one: one != NOTHING_MORE),
+    format=st.text(min_size=1, max_size=9), imports=TEXTS, problems=TEXTS, code=st.booleans(), refers=TEXTS, operators=TEXTS,
+    notes=TEXTS, holds=TEXTS, belongs=st.none() | BELONGS.filter(lambda one: one != NOTHING_MORE),
 )  # fmt: skip
 
 
