@@ -24,6 +24,8 @@ def bring_in(given: Given[ImportAdvisories, ImportSummary, None]) -> None:
         f"{imported.ecosystem}: {imported.advisories} advisories on {imported.packages} packages, newest of {dated}, "
         f"{imported.withdrawn} withdrawn, {imported.unreadable} unreadable, in {imported.database}"
     )
+    if imported.lost:
+        print(f"The database was of an older version of ArcOps, and is replaced; import again: {', '.join(imported.lost)}.")
     if not imported.reached:
         print(
             f"No package URL leads to the ecosystem {imported.ecosystem}, so no component of an SBOM will be compared with "

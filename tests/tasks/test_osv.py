@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -224,6 +226,18 @@ class TestImport:
 
     def test_what_is_no_json_is_counted(self, tmp_path: Path) -> None:
         assert bring_in(tmp_path, advisory(), b"{ not json").unreadable == 1
+
+    def test_a_database_of_an_older_format_is_replaced_and_what_it_held_is_said(self, tmp_path: Path) -> None:
+        bring_in(tmp_path, advisory())
+        npm = advisory("GHSA-1", "left-pad")
+        npm["affected"][0]["package"]["ecosystem"] = "npm"  # type: ignore[index]  # a test digs into its own JSON
+        with closing(sqlite3.connect(tmp_path / "data" / "osv.sqlite")) as old:
+            old.execute("PRAGMA user_version = 1")
+        with pytest.raises(Refused, match="arcops data import"):
+            ask(tmp_path, "pkg:pypi/thing@1.5")
+        assert bring_in(tmp_path, npm).lost == ("PyPI",)
+        assert ask(tmp_path, "pkg:pypi/thing@1.5").compared == 0
+        assert bring_in(tmp_path, advisory()).lost == ()
 
     @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x05\x06" + bytes(18)])
     def test_what_is_no_export_is_refused_and_the_old_data_stays(self, tmp_path: Path, content: bytes) -> None:

@@ -77,10 +77,15 @@ def replacing(data: Path) -> Iterator[sqlite3.Connection]:
         raise Unavailable(f"{data / NAME} cannot be written ({error}); the old database there is unchanged") from error
 
 
-def keep_others(connection: sqlite3.Connection, data: Path, replaced: str) -> None:
-    """Copy every ecosystem except *replaced* from the present database, if there is a valid one."""
+def keep_others(connection: sqlite3.Connection, data: Path, replaced: str) -> tuple[str, ...]:
+    """Copy every ecosystem except *replaced* from the present database, if there is a valid one.
+
+    Nothing is copied from a database of an older format; its other ecosystems are returned, for they must be imported again.
+    """
     if not (data / NAME).exists():
-        return
+        return ()
+    if (older := _older(data / NAME)) is not None:
+        return tuple(name for name in older if name != replaced)
     with closing(reading(data)):
         pass  # refuses a database that cannot be copied, before anything is built from it
     connection.execute("COMMIT")
@@ -91,6 +96,16 @@ def keep_others(connection: sqlite3.Connection, data: Path, replaced: str) -> No
     connection.execute("COMMIT")
     connection.execute("DETACH old")
     connection.execute("BEGIN")
+    return ()
+
+
+def _older(path: Path) -> tuple[str, ...] | None:
+    """The ecosystems in the database at *path*; ``None`` unless it is of an older format."""
+    with closing(sqlite3.connect(_uri(path), uri=True)) as connection, suppress(sqlite3.Error):
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if 0 < found < FORMAT:
+            return tuple(str(name) for (name,) in connection.execute("SELECT name FROM ecosystem ORDER BY name"))
+    return None
 
 
 def reading(data: Path) -> sqlite3.Connection:
@@ -111,7 +126,7 @@ def reading(data: Path) -> sqlite3.Connection:
     if found != FORMAT:
         connection.close()
         raise Refused(
-            f"{path} has format {found}, but this version reads format {FORMAT}; delete it and import the advisory data again"
+            f"{path} has format {found}, but this version reads format {FORMAT}; import the data again: arcops data import FILE"
         )
     return connection
 

@@ -27,7 +27,8 @@ EVERY_PACKAGE = ""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
     """The result of an import. ``dated`` is the newest change among the advisories of ``ecosystem``; ``reached`` says that a
-    package URL can lead to it. If none can, no component of an SBOM is ever compared with these advisories.
+    package URL can lead to it. If none can, no component of an SBOM is ever compared with these advisories. ``lost`` are other
+    ecosystems in a database of an older format, which was replaced: they must be imported again.
     """
 
     ecosystem: str
@@ -39,6 +40,7 @@ class ImportSummary:
     withdrawn: int
     unreadable: int
     reached: bool = True
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ def import_osv(
             "INSERT INTO ecosystem VALUES (?, ?, ?, ?, ?, ?, ?)",
             (chosen, dated.isoformat() if dated else None, now.isoformat(), export.sha256, *counts),
         )
-        keep_others(connection, data, chosen)
+        lost = keep_others(connection, data, chosen)
         return ImportSummary(
             ecosystem=chosen,
             database=data / NAME,
@@ -92,6 +94,7 @@ def import_osv(
             withdrawn=counts[1],
             unreadable=counts[2],
             reached=reached(chosen),
+            lost=lost,
         )
 
 
