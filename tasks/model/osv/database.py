@@ -80,7 +80,8 @@ def replacing(data: Path) -> Iterator[sqlite3.Connection]:
 def keep_others(connection: sqlite3.Connection, data: Path, replaced: str) -> tuple[str, ...]:
     """Copy every ecosystem except *replaced* from the present database, if there is a valid one.
 
-    Nothing is copied from a database of an older format; its other ecosystems are returned, because they must be imported again.
+    Nothing is copied from a database of an older format; its other ecosystems are returned, because they must be imported
+    again.
     """
     if not (data / NAME).exists():
         return ()
