@@ -1,6 +1,6 @@
 """Signatures that public projects published, verified offline by their own keys and identities.
 
-Two ride in `tests/published` as they were found; the others are read from the vectors if these are there.
+Three ride in `tests/published` as they were found; the others are read from the vectors if these are there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from arcops.request import Request
+from arcops.seen.attestations import AttestationSeen
 from arcops.seen.content import Content
 from arcops.seen.signatures import SignatureSeen
 from arcops.seen.tree import FileSeen, Tree
@@ -112,6 +113,45 @@ def test_npms_statement_of_publication_verifies_by_npms_key() -> None:
     changed["payload"] = base64.b64encode(base64.b64decode(changed["payload"]).replace(b"1.3.0", b"1.3.1")).decode()
     (seen,) = _attestations(_File(path="it.dsse.json", sha256="", attached=True, data=json.dumps(changed).encode()), trust)
     assert "proves nothing" in seen.problem
+
+
+# sigstore-js: the provenance of a release, as its own library wrote the bundle, verified by its workflow's identity.
+
+RELEASE = "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main"
+
+
+def _release(data: bytes) -> AttestationSeen:
+    trust = Trust(digest="sha256:0", roots=(public_good(),))
+    (seen,) = _attestations(_File(path="it.sigstore.json", sha256="", attached=True, data=data), trust)
+    return seen
+
+
+@pytest.mark.requirement("ARC-A1/sigstore-bundles-verify")
+def test_provenance_of_sigstore_js_verifies_by_its_workflow() -> None:
+    seen = _release((PUBLISHED / "npm-sigstore-2.2.0.sigstore.json").read_bytes())
+    assert seen.problem == ""
+    assert [(signer.identity, signer.issuer) for signer in seen.signers] == [(RELEASE, ISSUER)]
+    assert [subject.name for subject in seen.subjects] == ["pkg:npm/sigstore@2.2.0"]
+    assert seen.provenance is not None
+    assert seen.provenance.builder == "https://github.com/actions/runner/github-hosted"
+
+
+@pytest.mark.requirement("ARC-A1/sigstore-bundles-verify")
+@pytest.mark.parametrize("part", ["payload", "proof", "time"])
+def test_changed_provenance_of_sigstore_js_proves_nothing(part: str) -> None:
+    document = json.loads((PUBLISHED / "npm-sigstore-2.2.0.sigstore.json").read_bytes())
+    entry = document["verificationMaterial"]["tlogEntries"][0]
+    match part:
+        case "payload":
+            said = base64.b64decode(document["dsseEnvelope"]["payload"]).replace(b"2.2.0", b"2.2.1")
+            document["dsseEnvelope"]["payload"] = base64.b64encode(said).decode()
+        case "proof":
+            entry["inclusionProof"]["hashes"].reverse()
+        case _:
+            entry["integratedTime"] = str(int(entry["integratedTime"]) + 3600)
+    seen = _release(json.dumps(document).encode())
+    assert "proves nothing" in seen.problem
+    assert not seen.signers
 
 
 # From the vectors: the identity and the statement of each project, as it published them.
