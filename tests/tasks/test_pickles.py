@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from arcops.seen.content import Content
 from tasks.model.content import describe, pickles
 from tasks.model.content.draft import Draft
-from tasks.model.content.opcodes import OPCODES
+from tasks.model.content.opcodes import CANNOT_BEGIN, OPCODES
 from tasks.model.content.window import Window
 
 pytestmark = pytest.mark.requirement("ARC-A5/pickles-that-execute-are-red")
@@ -221,7 +221,7 @@ def test_whatever_python_would_import_is_named_or_a_problem(data: st.DataObject)
     assert set(asked) <= set(content.imports) or content.problems
 
 
-@given(first=st.sampled_from(sorted(pickles.CANNOT_BEGIN)), rest=st.binary(max_size=200))
+@given(first=st.sampled_from(sorted(CANNOT_BEGIN)), rest=st.binary(max_size=200))
 def test_no_pickle_begins_with_what_takes_from_an_empty_stack(first: int, rest: bytes) -> None:
     """What is not walked because of its first byte would not have been a pickle, for ours and for Python's own reader."""
     data = bytes([first]) + rest

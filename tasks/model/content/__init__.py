@@ -18,6 +18,7 @@ from arcops.seen.content import Content
 from tasks.model.content import expected, kinds, members, pickle_files, pickles, pointers, safetensors, signatures, tars, zips
 from tasks.model.content.code_names import code_kind
 from tasks.model.content.draft import Draft, printable
+from tasks.model.content.opcodes import CANNOT_BEGIN
 from tasks.model.content.window import Malformed, Window
 
 READERS = "4"
@@ -211,7 +212,7 @@ def _pickle(head: bytes, window: Window, name: str, draft: Draft, *, text: bool)
     named = name.lower().endswith(_PICKLE_NAMES)
     marked = head[0] == 0x80 and len(head) > 1 and head[1] <= 5
     if not marked and not named:
-        if head[0] in pickles.CANNOT_BEGIN:
+        if head[0] in CANNOT_BEGIN:
             return False
         trial = Draft("pickle")
         walked = pickles.walk(window, trial)

@@ -48,3 +48,13 @@ OPCODES: dict[int, tuple[str, Operand]] = {
         (b"\x96", "BYTEARRAY8", _A.COUNTED8), (b"\x97", "NEXT_BUFFER", _A.NONE), (b"\x98", "READONLY_BUFFER", _A.NONE),
     )
 }  # fmt: skip
+
+_NEED_A_STACK = frozenset(
+    (
+        "STOP", "POP", "POP_MARK", "DUP", "BINPERSID", "REDUCE", "APPEND", "APPENDS", "BUILD", "DICT", "LIST", "TUPLE",
+        "TUPLE1", "TUPLE2", "TUPLE3", "OBJ", "PUT", "BINPUT", "LONG_BINPUT", "SETITEM", "SETITEMS", "ADDITEMS", "FROZENSET",
+        "NEWOBJ", "NEWOBJ_EX", "STACK_GLOBAL", "MEMOIZE",
+    )
+)  # fmt: skip
+CANNOT_BEGIN = frozenset(byte for byte in range(256) if byte not in OPCODES or OPCODES[byte][0] in _NEED_A_STACK)
+"""First bytes at which every unpickler stops with an error: no opcode, or one that takes from a stack that is still empty."""

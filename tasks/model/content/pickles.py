@@ -38,16 +38,6 @@ LONGEST_NAME = 1024
 MOST_TEXT = 64 * 1024 * 1024
 HIGHEST_MEMO = 20_000_000
 
-_NEED_A_STACK = frozenset(
-    (
-        "STOP", "POP", "POP_MARK", "DUP", "BINPERSID", "REDUCE", "APPEND", "APPENDS", "BUILD", "DICT", "LIST", "TUPLE",
-        "TUPLE1", "TUPLE2", "TUPLE3", "OBJ", "PUT", "BINPUT", "LONG_BINPUT", "SETITEM", "SETITEMS", "ADDITEMS", "FROZENSET",
-        "NEWOBJ", "NEWOBJ_EX", "STACK_GLOBAL", "MEMOIZE",
-    )
-)  # fmt: skip
-CANNOT_BEGIN = frozenset(byte for byte in range(256) if byte not in OPCODES or OPCODES[byte][0] in _NEED_A_STACK)
-"""First bytes at which every unpickler stops with an error: no opcode, or one that takes from a stack that is still empty."""
-
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle of a legacy torch file holds this number."""
 
