@@ -66,7 +66,8 @@ def keep(artifact: str, output: Path | None, at: Place) -> None:
 
 def tell(report: Report, artifact: str, own: Sealing, at: Place) -> int:
     """Print *report* and the place of its artifact. Returns the exit code for the verdict."""
-    return _told(report, own, f"artifact {where(artifact, own.output, at)}")
+    place = where(artifact, own.output, at)
+    return _told(report, own, f"artifact {place}", unsaid=f"the artifact is {place}")
 
 
 UNSIGNED = "not signed and not kept: no one else can rely on it; 'arcops check' without --unsigned signs it"
@@ -74,17 +75,18 @@ UNSIGNED = "not signed and not kept: no one else can rely on it; 'arcops check' 
 
 def tell_unsigned(report: Report, own: Sealing) -> int:
     """Print *report*, which has no artifact. Returns the exit code for the verdict."""
-    return _told(report, own, UNSIGNED)
+    return _told(report, own, UNSIGNED, unsaid=UNSIGNED)
 
 
-def _told(report: Report, own: Sealing, last: str) -> int:
+def _told(report: Report, own: Sealing, last: str, *, unsaid: str) -> int:
+    """Print *report* and the line *last*, or else *unsaid*, what is known besides the verdict, on standard error."""
     try:
         _print(report, own, last)
     except (OSError, SystemExit) as error:  # rich turns a closed pipe into an exit
         drop_standard_output()
         why = error.strerror if isinstance(error, OSError) else "the output is closed"
         print(
-            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); {last}",
+            f"arcops: the verdict is {report.verdict.value}, but it could not be printed ({why}); {unsaid}",
             file=sys.stderr,
         )
         return CANNOT

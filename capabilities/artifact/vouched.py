@@ -20,10 +20,13 @@ MOST = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A report that a key trusted here signed, and its artifact."""
+    """A report that a key trusted here signed, its artifact, and the artifact's place in the store's log, which tells apart what
+    was judged in one second.
+    """
 
     artifact: str
     report: Report
+    position: int
 
 
 class VouchedReports:
@@ -72,8 +75,8 @@ class VouchedReports:
             except Refused:
                 self.unvouched.add(listed.artifact)
                 continue
-            yield Kept(artifact=listed.artifact, report=report)
+            yield Kept(artifact=listed.artifact, report=report, position=listed.position)
 
 
 def _in_order(found: Iterable[Kept]) -> tuple[Kept, ...]:
-    return tuple(sorted(found, key=lambda kept: (kept.report.judged_at, kept.artifact)))
+    return tuple(sorted(found, key=lambda kept: (kept.report.judged_at, kept.position, kept.artifact)))
