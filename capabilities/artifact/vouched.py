@@ -20,8 +20,8 @@ MOST = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A report that a key trusted here signed, its artifact, and the artifact's place in the store's log, which tells apart what
-    was judged in one second.
+    """A report that a key trusted here signed, its artifact, and the artifact's place in the log, which tells apart what was
+    judged in one second.
     """
 
     artifact: str
