@@ -10,6 +10,7 @@ MOST_LEAVES = 5000
 MOST_COLUMNS = 9
 MOST_DEPTH = 12
 MOST_WORDS = 40
+MOST_IN_A_CELL = 4
 _MOST_TEXT = 2000
 _HEX = re.compile(r"([a-z0-9]{1,10}:)?[0-9a-f]{32,128}\Z")
 _FIRST = ("path", "name", "id", "uuid", "purl", "kind")
@@ -108,8 +109,15 @@ def _nothing(value: object) -> bool:
 
 def _large(value: object) -> bool:
     if isinstance(value, dict):
-        return bool(value)
+        return _leaves(value) > MOST_IN_A_CELL
     return isinstance(value, list) and (len(value) > 6 or any(isinstance(member, (dict, list)) and member for member in value))
+
+
+def _leaves(value: object) -> int:
+    """How many plain values there are in *value*, empty ones left out."""
+    if isinstance(value, (dict, list)):
+        return sum(_leaves(member) for member in (value.values() if isinstance(value, dict) else value))
+    return 0 if _nothing(value) else 1
 
 
 def _leaf(value: object) -> LaidOut:

@@ -133,7 +133,15 @@ async def put_automation(client: PrefectClient, automation: AutomationCore) -> N
 
 def _said(automation: AutomationCore) -> dict[str, Any]:
     """What an automation does, without what Prefect's server adds to it."""
-    return automation.model_dump(mode="json", include={"name", "description", "trigger", "actions"})
+    said: dict[str, Any] = _ordered(automation.model_dump(mode="json", include={"name", "description", "trigger", "actions"}))
+    return said
+
+
+def _ordered(value: Any) -> Any:
+    """*value* with its lists sorted: those of a trigger are sets, in another order in each process."""
+    if isinstance(value, dict):
+        return {name: _ordered(member) for name, member in value.items()}
+    return sorted(map(_ordered, value), key=repr) if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -322,10 +322,10 @@ class TestFollowed:
         assert here.report(kept).verdict is Verdict.RED
 
     def test_what_prefect_refuses_is_refused(self) -> None:
-        from arcops.errors import Refused
+        from arcops.errors import Refused, Unavailable
         from flows.prefect.deployed import look_up, start
 
-        with pytest.raises(Refused, match="does not know"):
+        with pytest.raises(Unavailable, match="no deployment"):
             asyncio.run(start("readiness/none", {}))
         with pytest.raises(Refused, match="refused"):
             asyncio.run(start("readiness/readiness", {"target": 7}))
