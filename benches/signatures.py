@@ -21,7 +21,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from benches.startup import ROOT, Checkout, environment, used
+from benches.startup import checkouts, environment, used
 from benches.tree import CHUNK, write_model
 from tests.models import Bench, bench
 
@@ -60,10 +60,7 @@ def main() -> None:
     parser.add_argument("--folder", help="the folder in which the models are written")
     parser.add_argument("other", nargs="?", type=Path)
     given = parser.parse_args()
-    trees = [Checkout(name="here", folder=ROOT, python=sys.executable)]
-    if given.other is not None:
-        other = given.other.absolute()
-        trees.append(Checkout(name=other.name, folder=other, python=str(other / ".venv" / "bin" / "python")))
+    trees = checkouts(given.other)
     with tempfile.TemporaryDirectory(prefix="arcops-bench-", dir=given.folder) as name:
         work = Path(name)
         here = bench(work)

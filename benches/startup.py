@@ -42,6 +42,15 @@ class Checkout:
         return [self.python, "-c", code]
 
 
+def checkouts(other: Path | None) -> list[Checkout]:
+    """This checkout, and *other* with the interpreter of its own ``.venv``."""
+    trees = [Checkout(name="here", folder=ROOT, python=sys.executable)]
+    if other is not None:
+        folder = other.absolute()
+        trees.append(Checkout(name=folder.name, folder=folder, python=str(folder / ".venv" / "bin" / "python")))
+    return trees
+
+
 def used(command: list[str], environment: Mapping[str, str], expected: tuple[int, ...]) -> float:
     """CPU seconds of *command*, which must end as *expected*."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -85,10 +94,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("other", nargs="?", type=Path)
     given = parser.parse_args()
-    trees = [Checkout(name="here", folder=ROOT, python=sys.executable)]
-    if given.other is not None:
-        other = given.other.absolute()
-        trees.append(Checkout(name=other.name, folder=other, python=str(other / ".venv" / "bin" / "python")))
+    trees = checkouts(given.other)
     with tempfile.TemporaryDirectory(prefix="arcops-bench-") as name:
         here, commands = made(Path(name))
         surroundings = environment(here)
