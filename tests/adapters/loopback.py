@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import re
 import socket
 import threading
@@ -42,6 +43,21 @@ def exchanged(port: int, *parts: bytes, seconds: float = 20.0) -> bytes:
         except ConnectionError:
             pass
     return answer
+
+
+def answered(connection: socket.socket, request: bytes = b"") -> list[int]:
+    """The status of the one answer to *request* on *connection*, which stays open; nothing if the server closed it instead.
+
+    Head and body may come apart, so the whole answer is read: what is left would be taken for the next one.
+    """
+    connection.sendall(request)
+    answer = http.client.HTTPResponse(connection)
+    try:
+        answer.begin()
+    except http.client.RemoteDisconnected:
+        return []
+    answer.read()
+    return [answer.status]
 
 
 def statuses(answer: bytes) -> list[int]:

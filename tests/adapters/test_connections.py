@@ -19,7 +19,7 @@ from adapters.http.protocol import protocol
 from adapters.http.quotas import connections_per_address
 from adapters.http.serve import listen
 from arcops.errors import Refused
-from tests.adapters.loopback import exchanged, loopback, statuses
+from tests.adapters.loopback import answered, exchanged, loopback, statuses
 from tests.adapters.serving import served
 from tests.models import bench
 
@@ -58,11 +58,9 @@ def test_a_body_that_pauses_is_not_waited_for() -> None:
 
 def test_an_idle_connection_is_kept() -> None:
     with loopback(Answers(), protocol(silent_seconds=0.05)) as port, socket.create_connection(("127.0.0.1", port)) as one:
-        one.sendall(KEPT)
-        assert statuses(one.recv(65536)) == [200]
+        assert answered(one, KEPT) == [200]
         assert exchanged(port) == b"", "a silent one that came later is closed by now"
-        one.sendall(KEPT)
-        assert statuses(one.recv(65536)) == [200]
+        assert answered(one, KEPT) == [200]
 
 
 @pytest.mark.parametrize("first", [b"", KEPT], ids=["silent", "idle"])
@@ -71,8 +69,7 @@ def test_those_that_wait_longest_make_room_for_the_next(first: bytes) -> None:
         for _ in range(200):
             one = held.enter_context(socket.create_connection(("127.0.0.1", port)))
             if first:
-                one.sendall(first)
-                assert statuses(one.recv(65536)) == [200]
+                assert answered(one, first) == [200]
         assert statuses(exchanged(port, LAST)) == [200]
 
 
@@ -86,7 +83,7 @@ def test_a_request_at_work_makes_no_room() -> None:
             held.enter_context(socket.create_connection(("127.0.0.1", port)))
         assert statuses(exchanged(port, LAST)) == [200]
         answers.may.set()
-        assert statuses(busy.recv(65536)) == [200]
+        assert answered(busy) == [200]
 
 
 def test_small_answers_are_sent_at_once() -> None:
