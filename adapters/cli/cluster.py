@@ -12,10 +12,10 @@ from adapters.cli.commands import Given, command, group
 from adapters.cli.exits import CANNOT, GREEN
 from adapters.cli.judging import judge
 from adapters.cli.options import Reaching
-from adapters.cli.plain import printable
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.tier import Tier
+from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from capabilities.cluster.check import CheckCluster, SavedCluster, SnapshotCluster

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.cli.plain import printable
 from arcops.finding import Finding
+from artifacts.projections.lines import printable
 from capabilities.artifact.compare import Compared, Side
 from capabilities.artifact.measured_words import in_words
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters.cli.plain import printable
 from arcops.errors import ArcOpsError, Refused
 from arcops.verdict import Verdict
+from artifacts.projections.lines import printable
 
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
 

@@ -11,9 +11,9 @@ from adapters.cli.answering import answer
 from adapters.cli.commands import Given, command, group
 from adapters.cli.judging import begin, judge, keep_and_tell
 from adapters.cli.options import Sealing, Signing
-from adapters.cli.plain import printable
 from adapters.cli.server import server
 from arcops.asks import shaped
+from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from capabilities.gpu.bench import BenchNode, MadeBaseline, MakeBaseline

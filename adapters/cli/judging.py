@@ -13,8 +13,8 @@ from adapters.cli.answering import answer
 from adapters.cli.commands import Given
 from adapters.cli.exits import BY_VERDICT, CANNOT, drop_standard_output
 from adapters.cli.options import Reaching, Sealing
-from adapters.cli.plain import print_machine
-from adapters.cli.printing import Format, refuse_narrowed
+from adapters.cli.plain import colours, left_out, print_machine
+from adapters.cli.printing import Format, Only, refuse_narrowed
 from adapters.cli.server import server
 from arcops.result import Report
 from arcops.silence import silent
@@ -109,9 +109,7 @@ def _print(report: Report, own: Sealing, last: str) -> None:
             print(f"arcops: {last}", file=sys.stderr)
         return
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
-        from adapters.cli.said import plainly
-
-        plainly(report, last, own.only)
+        print_lines(report, last, own.only)
     else:
         from rich.console import Console  # takes longer than reading a small model, so it is imported only for a terminal
 
@@ -119,3 +117,10 @@ def _print(report: Report, own: Sealing, last: str) -> None:
 
         present.report(report, last, Console(), own.only)
     sys.stdout.flush()
+
+
+def print_lines(report: Report, last: str, only: Only = ()) -> None:
+    """Print *report* and the *last* line for a pipe."""
+    from artifacts.projections.lines import lines, printable
+
+    print(*lines(report, colours(only), left_out(report, only)), printable(last), sep="\n")

@@ -13,11 +13,11 @@ from adapters.cli.commands import Given, command, group
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
 from adapters.cli.judging import begin, judge, keep, tell, where
 from adapters.cli.options import Reaching
-from adapters.cli.plain import printable
 from adapters.cli.printing import Answering, Format
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.tier import Tier
+from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from capabilities.judging import Judged

@@ -5,19 +5,15 @@ from __future__ import annotations
 import sys
 
 from adapters.cli.printing import Only
-from arcops.finding import Finding, Outcome
-from arcops.result import GateResult, Report
+from arcops.finding import Outcome
+from arcops.result import Report
 from arcops.verdict import Verdict
-
-
-def printable(text: str) -> str:
-    """*text* with control characters written out: in file names they could move the cursor or change colours."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+from artifacts.projections.lines import narrowed, printable
 
 
 def print_plain(report: Report, only: Only = ()) -> None:
     """The verdict, every gate, and what is not well: one sentence a line, so that other programs can read it line by line."""
-    for result, findings in narrowed(report, only):
+    for result, findings in narrowed(report, colours(only)):
         print(f"{result.verdict.value} {result.gate}")
         for finding in findings:
             if finding.outcome is not Outcome.PASS:
@@ -32,21 +28,15 @@ def print_plain(report: Report, only: Only = ()) -> None:
     )
 
 
-def narrowed(report: Report, only: Only) -> list[tuple[GateResult, tuple[Finding, ...]]]:
-    """The gates, the worst first, each with its findings; with *only*, those of these colours."""
-    colours = {one.verdict for one in only} or set(Verdict)
-    found = []
-    for result in sorted(report.results, key=lambda one: one.verdict, reverse=True):
-        findings = tuple(one for one in result.findings if one.outcome.verdict in colours)
-        if findings or result.verdict in colours:
-            found.append((result, findings))
-    return found
+def colours(only: Only) -> tuple[Verdict, ...]:
+    """The verdicts that *only* names."""
+    return tuple(one.verdict for one in only)
 
 
 def left_out(report: Report, only: Only) -> str:
     """How many findings *only* leaves out, in a sentence; empty for none, so that a part is never taken for the whole."""
     every = sum(len(result.findings) for result in report.results)
-    left = every - sum(len(findings) for _, findings in narrowed(report, only))
+    left = every - sum(len(findings) for _, findings in narrowed(report, colours(only)))
     return f"{left} of {every} findings are not shown, because of --only {','.join(one.value for one in only)}" if left else ""
 
 

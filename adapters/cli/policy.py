@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from adapters.cli import surroundings
 from adapters.cli.answering import answer
 from adapters.cli.commands import Given, command, group
-from adapters.cli.plain import printable
 from arcops.errors import Refused
+from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from capabilities.policy.explain import Explain, Explained

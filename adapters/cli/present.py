@@ -6,11 +6,12 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
-from adapters.cli import said
-from adapters.cli.plain import left_out, narrowed, printable
+from adapters.cli.plain import colours, left_out
 from adapters.cli.printing import Only
 from arcops.result import Report
 from arcops.verdict import Verdict
+from artifacts.projections import lines
+from artifacts.projections.lines import narrowed, printable
 
 _INDENT = "  "
 _LEAST_WIDTH = 20
@@ -18,24 +19,24 @@ _LEAST_WIDTH = 20
 
 def verdict(value: Verdict) -> Text:
     ink = "black" if value is Verdict.AMBER else "white"
-    return Text(f" {value.value} ", style=f"bold {ink} on {said.COLOURS[value.value]}")
+    return Text(f" {value.value} ", style=f"bold {ink} on {lines.COLOURS[value.value]}")
 
 
 def report(given: Report, last: str, console: Console, only: Only = ()) -> None:
     """The whole report: each gate, what is not well under it, what to do next, and the *last* line."""
-    for result, findings in narrowed(given, only):
+    for result, findings in narrowed(given, colours(only)):
         console.print(Text.assemble(verdict(result.verdict), " ", (result.gate, "bold")), soft_wrap=True)
-        for line in said.about(findings):
+        for line in lines.about(findings):
             _print(line, console)
     console.print()
     if left := left_out(given, only):
         console.print(Text(left), style="dim", highlight=False, soft_wrap=True)
-    console.print(Text.assemble(verdict(given.verdict), " ", said.subject(given)), soft_wrap=True)
-    console.print(Text(said.circumstances(given)), style="dim", highlight=False, soft_wrap=True)
+    console.print(Text.assemble(verdict(given.verdict), " ", lines.subject(given)), soft_wrap=True)
+    console.print(Text(lines.circumstances(given)), style="dim", highlight=False, soft_wrap=True)
     console.print(Text(printable(last)), style="dim", highlight=False, soft_wrap=True)
 
 
-def _print(line: said.Line, console: Console) -> None:
+def _print(line: lines.Line, console: Console) -> None:
     """Wrapped between words. No word is broken, so that a path or a digest is copied whole, and a patch is not wrapped."""
     if any(piece.whole for piece in line):
         content = [Segment(f"{_INDENT}{piece.text}", console.get_style(piece.look)) for piece in line]

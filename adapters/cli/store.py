@@ -11,9 +11,10 @@ from adapters.cli import files, surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.exits import BY_VERDICT, GREEN, RED
-from adapters.cli.plain import print_plain, printable
+from adapters.cli.plain import print_plain
 from adapters.cli.printing import Answering
 from arcops.asks import Question
+from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from artifacts.index import Filter

@@ -14,10 +14,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from adapters.cli.asking import Remembered, ask, asker, ending_at_once
-from adapters.cli.plain import printable
 from arcops.errors import Refused
 from arcops.silence import silent
 from arcops.tier import Tier
+from artifacts.projections.lines import printable
 from capabilities.place import Place
 from foundation.settings import Settings, read_settings
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from adapters.cli import present, said
+from adapters.cli import present
+from adapters.cli.judging import print_lines
 from adapters.cli.printing import Colour
 from arcops.finding import Finding, Outcome, Waiver
 from arcops.result import GateResult, Report
@@ -66,7 +67,7 @@ REPORTS = {
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_both_say_the_same(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    said.plainly(REPORTS[name], ARTIFACT)
+    print_lines(REPORTS[name], ARTIFACT)
     plain = capsys.readouterr().out
     out = io.StringIO()
     present.report(REPORTS[name], ARTIFACT, Console(file=out, width=300))
@@ -80,7 +81,7 @@ def test_both_say_the_same(name: str, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_in_a_pipe_each_finding_is_one_line_without_padding_and_none_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    said.plainly(REPORTS["many"], ARTIFACT)
+    print_lines(REPORTS["many"], ARTIFACT)
     lines = capsys.readouterr().out.splitlines()
 
     assert lines[:2] == ["RED bad", "FAIL g/rule Wrong 0 \\x1b[2J."]
@@ -109,7 +110,7 @@ def test_paths_digests_and_patches_are_never_cut(columns: int, capsys: pytest.Ca
     if columns:
         present.report(UNBROKEN, LONG, Console(file=out, width=columns, force_terminal=True, color_system=None))
     else:
-        said.plainly(UNBROKEN, LONG)
+        print_lines(UNBROKEN, LONG)
         out.write(capsys.readouterr().out)
     shown = out.getvalue()
     lines = [line.removeprefix("  ") for line in shown.splitlines()]
@@ -136,7 +137,7 @@ def test_only_shows_the_colours_that_were_asked_for_and_says_that_there_is_more(
         if columns:
             present.report(given, ARTIFACT, Console(file=out, width=columns), only)
         else:
-            said.plainly(given, ARTIFACT, only)
+            print_lines(given, ARTIFACT, only)
             out.write(capsys.readouterr().out)
         return out.getvalue()
 

@@ -1,14 +1,13 @@
-"""The lines of a report, without colours: for a terminal to colour, and for a pipe as they are."""
+"""The short text of a report, line by line: for a terminal to colour, for a pipe and for an agent as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from adapters.cli.plain import left_out, narrowed, printable
-from adapters.cli.printing import Only
 from arcops.finding import Finding, Outcome
-from arcops.result import Report
+from arcops.result import GateResult, Report
+from arcops.verdict import Verdict
 
 _SHOWN_PER_RULE = 5
 
@@ -68,15 +67,32 @@ def circumstances(report: Report) -> str:
     )
 
 
-def plainly(report: Report, last: str, only: Only = ()) -> None:
-    """Print *report* and the *last* line for a pipe: all findings, one a line, nothing wrapped or padded."""
-    for result, findings in narrowed(report, only):
-        print(f"{result.verdict.value} {result.gate}")
+def lines(report: Report, colours: Collection[Verdict] = (), note: str = "") -> Iterator[str]:
+    """*report* as text, nothing wrapped or padded: all findings, or those of *colours*, one a line; *note*; and the verdict."""
+    for result, findings in narrowed(report, colours):
+        yield f"{result.verdict.value} {result.gate}"
         for line in about(findings, most=len(findings)):
-            print("".join(piece.text for piece in line))
-    if left := left_out(report, only):
-        print(left)
-    print(f"{report.verdict.value} {subject(report)}\n{circumstances(report)}\n{printable(last)}")
+            yield "".join(piece.text for piece in line)
+    if note:
+        yield note
+    yield f"{report.verdict.value} {subject(report)}"
+    yield circumstances(report)
+
+
+def narrowed(report: Report, colours: Collection[Verdict]) -> list[tuple[GateResult, tuple[Finding, ...]]]:
+    """The gates, the worst first, each with its findings; with *colours*, those of these colours."""
+    wanted = set(colours) or set(Verdict)
+    found = []
+    for result in sorted(report.results, key=lambda one: one.verdict, reverse=True):
+        findings = tuple(one for one in result.findings if one.outcome.verdict in wanted)
+        if findings or result.verdict in wanted:
+            found.append((result, findings))
+    return found
+
+
+def printable(text: str) -> str:
+    """*text* with control characters written out: in file names they could move the cursor or change colours."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _patches(findings: list[Finding]) -> Iterator[Line]:
