@@ -87,7 +87,7 @@ def parse_roles(data: bytes, *, where: str, objects: Objects, shipped: RolePolic
     """
     documents = load_all(data, what=where, most_values=_MOST_VALUES)
     if len(documents) != 1:
-        raise Refused(f"{where} has {len(documents)} documents instead of one; keep one")
+        raise Refused(f"{where} has {len(documents)} documents instead of one; write one")
     try:
         return _policy(documents[0], objects, shipped)
     except Refused as error:
