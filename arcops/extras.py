@@ -45,8 +45,8 @@ EXTRAS = (
         name="server",
         adds="the MCP server and client, the evidence pages and the admission webhook",
         modules=(
-            "anyio", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types", "prometheus_client", "pydantic", "starlette",
-            "uvicorn",
+            "anyio", "casbin", "cedarpy", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types", "prometheus_client",
+            "pydantic", "starlette", "uvicorn",
         ),
     ),
     Extra(name="telemetry", adds="traces (OpenTelemetry)", modules=("google.protobuf", "opentelemetry", "requests")),

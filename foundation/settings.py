@@ -37,7 +37,8 @@ class Settings:
     the operator registered, ``remote_trust`` whether the operator lets callers with the scope ``trust`` change what counts
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
-    from; empty: the system's.
+    from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
+    operator named it, so that it must be there; without the folder, what ships with ArcOps decides.
     """
 
     tier: Tier
@@ -58,6 +59,8 @@ class Settings:
     remote_trust: bool = False
     clusters: str = ""
     authorities: str = ""
+    access: Path | None = None
+    access_named: bool = False
 
     def authorities_for(self, url: str) -> str:
         """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
@@ -88,6 +91,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         remote_trust=_yes(environment.get("ARCOPS_REMOTE_TRUST", "")),
         clusters=_whole("ARCOPS_CLUSTERS", environment),
         authorities=_whole(AUTHORITIES, environment),
+        access=Path(environment.get("ARCOPS_ACCESS") or config / "access").absolute(),
+        access_named=bool(environment.get("ARCOPS_ACCESS")),
     )
 
 
@@ -103,6 +108,7 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.data): "(data)",
         str(settings.cache): "(cache)",
         str(settings.policies): "(policies)",
+        str(settings.access or ""): "(access)",
         settings.key: "(key)",
     }
     served = (*settings.roots, *((settings.output,) if settings.output else ()))

@@ -1,0 +1,1 @@
+"""What can be asked about who may call what here."""
