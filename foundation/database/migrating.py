@@ -44,6 +44,11 @@ class Schema:
         return self.found == self.newest
 
 
+def newest(steps: Path = _STEPS) -> str:
+    """The newest revision that this version knows."""
+    return _newest(_script(steps))
+
+
 def schema(database: Database, steps: Path = _STEPS) -> Schema:
     """The schema of *database*. Raises `Refused` if it is newer than this version, damaged, or not a database of ArcOps."""
     script = _script(steps)
@@ -83,10 +88,15 @@ def _script(steps: Path) -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def _schema(database: Database, connection: Connection, script: ScriptDirectory) -> Schema:
-    newest = script.get_current_head()
-    if newest is None:
+def _newest(script: ScriptDirectory) -> str:
+    found = script.get_current_head()
+    if found is None:
         raise Refused("this installation of ArcOps has no schema of a database; install it again")
+    return found
+
+
+def _schema(database: Database, connection: Connection, script: ScriptDirectory) -> Schema:
+    last = _newest(script)
     inspector = inspect(connection)
     tables = set(inspector.get_table_names())
     ours = {name for name in tables if name.startswith(PREFIX)}
@@ -95,18 +105,18 @@ def _schema(database: Database, connection: Connection, script: ScriptDirectory)
             raise damaged(database.shown, f"it has the table {min(ours)}, but no revision of its schema")
         if tables and isinstance(database.address, SqliteFile):
             raise Refused(f"{database.shown} is a database of another program; name another file in ARCOPS_DATABASE")
-        return Schema(found="", newest=newest)
+        return Schema(found="", newest=last)
     heads = _context(connection).get_current_heads()
     if len(heads) != 1:
         raise damaged(database.shown, f"it names {len(heads)} revisions of its schema")
     if heads[0] not in {one.revision for one in script.walk_revisions()}:
         raise Refused(
             f"the database {database.shown} has the schema {heads[0][:50]!r}, which this version of ArcOps does not know (it "
-            f"knows up to {newest!r}): a newer version made it; use that version"
+            f"knows up to {last!r}): a newer version made it; use that version"
         )
-    if heads[0] == newest:
+    if heads[0] == last:
         _whole(database, inspector)
-    return Schema(found=heads[0], newest=newest)
+    return Schema(found=heads[0], newest=last)
 
 
 def _whole(database: Database, inspector: Inspector) -> None:
