@@ -38,7 +38,8 @@ class Settings:
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
     from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
-    operator named it, so that it must be there; without the folder, what ships with ArcOps decides.
+    operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``database`` is the address of the database, and ``database_password`` a reference to its
+    password, ``env:NAME`` or ``file:PATH``, or empty.
     """
 
     tier: Tier
@@ -61,6 +62,8 @@ class Settings:
     authorities: str = ""
     access: Path | None = None
     access_named: bool = False
+    database: str = ""
+    database_password: str = ""
 
     def authorities_for(self, url: str) -> str:
         """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
@@ -93,6 +96,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         authorities=_whole(AUTHORITIES, environment),
         access=Path(environment.get("ARCOPS_ACCESS") or config / "access").absolute(),
         access_named=bool(environment.get("ARCOPS_ACCESS")),
+        database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
+        database_password=_password(environment),
     )
 
 
@@ -111,6 +116,8 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.access or ""): "(access)",
         settings.key: "(key)",
     }
+    if settings.database.startswith("sqlite:"):
+        folders[settings.database.removeprefix("sqlite:///")] = "(database)"
     served = (*settings.roots, *((settings.output,) if settings.output else ()))
     for folder in (*served, *(Path(os.path.realpath(one)) for one in served)):
         if folder.name:
@@ -185,6 +192,14 @@ def _yes(text: str) -> bool:
     if text not in ("", "no", "yes"):
         raise Refused(f"ARCOPS_REMOTE_TRUST is {text[:50]!r}; use yes or no (the default)")
     return text == "yes"
+
+
+def _password(environment: Mapping[str, str]) -> str:
+    """A reference to the database's password: only the reference is a setting."""
+    if environment.get("ARCOPS_DATABASE_PASSWORD"):
+        return "env:ARCOPS_DATABASE_PASSWORD"
+    named = environment.get("ARCOPS_DATABASE_PASSWORD_FILE")
+    return f"file:{Path(named).absolute()}" if named else ""
 
 
 def _whole(name: str, environment: Mapping[str, str]) -> str:

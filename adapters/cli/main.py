@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import NoReturn
 
 from adapters.cli import reader
@@ -98,11 +99,19 @@ def find(line: Sequence[str]) -> Command | str:
     if not more and not any(isinstance(one, Group) and one.word == word for one in here):
         known = {one.word if isinstance(one, Group) else one.words[0] for one in declared()}
         raise Refused(f"there is no command {word[:80]!r}{reader.nearest(word, known)}; 'arcops --help' lists them")
-    if len(line) == 1 or line[1] == reader.HELP:
-        return _help((word,))
-    below = {one.words[1] for one in (*here, *more) if isinstance(one, Command) and one.words[0] == word}
-    near = reader.nearest(line[1], below)
-    raise Refused(f"'arcops {word}' has no command {line[1][:80]!r}{near}; 'arcops {word} --help' lists them")
+    below = [one.words for one in (*here, *more) if isinstance(one, Command) and one.words[0] == word]
+    depth = max(_shared(words, line) for words in (*below, (word,)))
+    if len(line) == depth or line[depth] == reader.HELP:
+        return _help(tuple(line[:depth]))
+    near = reader.nearest(line[depth], {words[depth] for words in below if _shared(words, line) == depth < len(words)})
+    named = " ".join(line[:depth])
+    raise Refused(f"'arcops {named}' has no command {line[depth][:80]!r}{near}; 'arcops {named} --help' lists them")
+
+
+def _shared(words: Sequence[str], line: Sequence[str]) -> int:
+    """How many of the first *words* the *line* begins with."""
+    same = (mine == typed for mine, typed in zip(words, line, strict=False))
+    return sum(1 for _ in takewhile(bool, same))
 
 
 def _generic() -> Iterable[Command]:
