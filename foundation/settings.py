@@ -37,7 +37,8 @@ class Settings:
     the operator registered, ``remote_trust`` whether the operator lets callers with the scope ``trust`` change what counts
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
-    from; empty: the system's.
+    from; empty: the system's. ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if
+    it cannot be recorded there.
     """
 
     tier: Tier
@@ -47,6 +48,7 @@ class Settings:
     memory: Path
     cache: Path
     policies: Path
+    audit: Path
     key: str
     workers: int
     prefect_api: str = ""
@@ -58,6 +60,7 @@ class Settings:
     remote_trust: bool = False
     clusters: str = ""
     authorities: str = ""
+    audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
         """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
@@ -69,12 +72,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     config, data, state, cache = _homes(environment)
     tier = _tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value))
     store = Path(environment.get("ARCOPS_STORE") or data / "store")
+    audit = Path(environment.get("ARCOPS_AUDIT_LOG") or state / "audit")
     return Settings(
         tier=tier,
         trust=Path(environment.get("ARCOPS_TRUST") or config / "trust"),
         data=Path(environment.get("ARCOPS_DATA") or data / "data"),
         store=store,
-        memory=_memory(Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"), store),
+        memory=_memory(Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"), store, audit),
         cache=cache,
         policies=Path(environment.get("ARCOPS_POLICIES") or config / "policies"),
         key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
@@ -88,6 +92,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         remote_trust=_yes(environment.get("ARCOPS_REMOTE_TRUST", "")),
         clusters=_whole("ARCOPS_CLUSTERS", environment),
         authorities=_whole(AUTHORITIES, environment),
+        audit=audit,
+        audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
 
 
@@ -103,6 +109,7 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.data): "(data)",
         str(settings.cache): "(cache)",
         str(settings.policies): "(policies)",
+        str(settings.audit): "(audit)",
         settings.key: "(key)",
     }
     served = (*settings.roots, *((settings.output,) if settings.output else ()))
@@ -130,13 +137,20 @@ def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path, Path]:
     return user_homes()
 
 
-def _memory(memory: Path, store: Path) -> Path:
-    if memory.absolute().is_relative_to(store.absolute()):
-        raise Refused(
-            f"the memory {memory} is inside the store {store}, so anyone who can change the store can change its memory; "
-            "set ARCOPS_REMEMBERED to another folder"
-        )
+def _memory(memory: Path, store: Path, audit: Path) -> Path:
+    for what, folder in (("store", store), ("audit log", audit)):
+        if memory.absolute().is_relative_to(folder.absolute()):
+            raise Refused(
+                f"the memory {memory} is inside the {what} {folder}, so anyone who can change the {what} can change its "
+                "memory; set ARCOPS_REMEMBERED to another folder"
+            )
     return memory
+
+
+def _required(text: str) -> bool:
+    if text not in ("", "required", "best-effort"):
+        raise Refused(f"ARCOPS_AUDIT is {text[:50]!r}; use required (the default) or best-effort")
+    return text != "best-effort"
 
 
 def _tier(text: str) -> Tier:
