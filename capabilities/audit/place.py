@@ -1,4 +1,4 @@
-"""Where the audit logs of a place are, whose keys sign them, and moments as an auditor writes them."""
+"""The folders of the audit logs of a place, whose keys sign them, and moments as an auditor writes them."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class Audit:
         if reserved:
             with self._counting:
                 self._reserved -= 1
-        elif len(self._queue) >= self._most:
+        if len(self._queue) >= self._most and not (reserved and self._required):
             if self._required:
                 raise self._full()
             with self._counting:

@@ -1,4 +1,4 @@
-"""Where audit logs are: one folder for each, and outside of them what must not be beside them.
+"""The folders of the audit logs: one for each log, and one outside for what must not be beside them.
 
     AUDIT/HOST-0001/log       the lines (`foundation.audit.writing`)
     AUDIT/HOST-0001/lock      held by the one process that writes there, as long as it lives
