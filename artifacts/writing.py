@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from arcops.errors import Refused, Unavailable
 from arcops.roots import ANYWHERE, Roots
@@ -31,6 +32,32 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644, within: Roots = ANY
             partial = _partial()
             try:
                 _write_synced(folder, partial, data, mode)
+                os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            finally:
+                _drop(folder, partial)
+            os.fsync(folder)
+    except FileExistsError as error:
+        raise Refused(taken) from error
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written: {error.strerror}; nothing was left behind") from error
+
+
+def stream_new(path: Path, write: Callable[[BinaryIO], None], *, mode: int = 0o644, within: Roots = ANYWHERE) -> None:
+    """As `write_new`, for more than fits into memory: *write* is called with the open file. Raises as `write_new`, and as
+    *write*.
+    """
+    taken = f"{path} exists already and is not overwritten; move it away or choose another name"
+    try:
+        with _folder_of(path, within) as folder:
+            if _lies(folder, path.name) is not None:
+                raise Refused(taken)
+            partial = _partial()
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                with os.fdopen(os.open(partial, flags, mode, dir_fd=folder), "wb") as file:
+                    write(file)
+                    file.flush()
+                    os.fsync(file.fileno())
                 os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             finally:
                 _drop(folder, partial)

@@ -30,6 +30,8 @@ class Scope(Enum):
     WAIVE = "waive"
     CONNECT = "connect"
     """In addition to a tool's own scope: to open a connection to what the operator named."""
+    AUDIT = "audit"
+    """To read the audit log: who called what."""
     TRUST = "trust"
     """To change what counts here: keys, revocations, registered policies, advisories, artifacts of other sites."""
 

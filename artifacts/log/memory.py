@@ -100,6 +100,16 @@ class Memory:
             os.close(descriptor)
 
 
+def recalled_in(folder: Path) -> tuple[Recalled, ...]:
+    """Every memory in *folder*, in the order of their files. Raises as `Memory.recall` does."""
+    refuse_if_open(folder, "the memory of a log")
+    try:
+        paths = sorted(folder.glob("*.json"))
+    except OSError as error:
+        raise Unavailable(f"the memory {folder} cannot be read: {error.strerror}") from error
+    return tuple(found for path in paths if (found := _read(path)) is not None)
+
+
 def _grown(earlier: Remembered, now: Remembered) -> Remembered:
     larger = now if now.size >= earlier.size else earlier
     moments = [one.newest for one in (earlier, now) if one.newest is not None]

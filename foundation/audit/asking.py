@@ -1,0 +1,95 @@
+"""Which records are asked for: by time, actor, tool, object and outcome."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from json.encoder import encode_basestring as _quoted
+
+from arcops.errors import Refused
+from foundation.audit.record import Outcome, Record, read_record
+from foundation.audit.seals import BEGINNING
+from foundation.audit.verifying import LogRead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked for; an empty value asks for everything.
+
+    ``since`` is the first moment, ``until`` the first one that is too late. ``actor`` is an id, with or without its issuer and
+    tenant: ``ID``, ``TENANT/ID`` or ``ISSUER/TENANT/ID``.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actor: str = ""
+    tool: str = ""
+    object: str = ""
+    outcome: Outcome | None = None
+
+    def fits(self, record: Record) -> bool:
+        """Is *record* asked for?"""
+        actor = record.actor
+        return (
+            (self.since is None or record.at >= self.since)
+            and (self.until is None or record.at < self.until)
+            and (not self.tool or record.tool == self.tool)
+            and (not self.object or record.object == self.object)
+            and (self.outcome is None or record.outcome is self.outcome)
+            and (
+                not self.actor
+                or self.actor in (actor.id, f"{actor.tenant}/{actor.id}", f"{actor.issuer}/{actor.tenant}/{actor.id}")
+            )
+        )
+
+    def may_fit(self) -> Callable[[bytes], bool]:
+        """A quick look at a line: false only if its record cannot fit. Most lines need not be parsed."""
+        parts = [
+            *((f'"tool":{_quoted(self.tool)}'.encode(),) if self.tool else ()),
+            *((f'"object":{_quoted(self.object)}'.encode(),) if self.object else ()),
+            *((f'"outcome":"{self.outcome.value}"'.encode(),) if self.outcome is not None else ()),
+            *((_quoted(self.actor.rpartition("/")[2])[:-1].encode()[1:],) if self.actor else ()),
+        ]
+        return lambda line: all(part in line for part in parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A record, the name of its log and its line there, from 1; ``verified`` says that the log is what was written."""
+
+    log: str
+    line: int
+    verified: bool
+    record: Record
+
+
+def newest(logs: Iterable[LogRead], wanted: Wanted, most: int) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+    """The *most* newest records of *logs* that are *wanted*, newest first, and a sentence for each line that is no record."""
+    found: list[Found] = []
+    unread: list[str] = []
+    for log in logs:
+        found = heapq.nlargest(most, [*found, *matching(log, wanted, unread)], key=_place)
+    return tuple(found), tuple(unread)
+
+
+def matching(log: LogRead, wanted: Wanted, unread: list[str]) -> Iterator[Found]:
+    """The records of *log* that are *wanted*, in the order of its lines; a sentence about each line that is no record to
+    *unread*.
+    """
+    may_fit, verified = wanted.may_fit(), not log.problems
+    for number, line in enumerate(log.lines, 1):
+        if line.startswith(BEGINNING) or not may_fit(line):
+            continue
+        try:
+            record = read_record(line)
+        except Refused as error:
+            unread.append(f"{log.name}: line {number} is no record: {error}.")
+            continue
+        if wanted.fits(record):
+            yield Found(log=log.name, line=number, verified=verified, record=record)
+
+
+def _place(found: Found) -> tuple[datetime, str, int]:
+    return found.record.at, found.log, found.line
