@@ -74,9 +74,10 @@ class Tool(Generic[A, B]):
     """One capability.
 
     ``name`` is its name for machines (``check_model``), ``title`` its name for people. ``reads_only`` says that it changes,
-    keeps and signs nothing; ``destructive`` that it may replace or end what was there; ``idempotent`` that a second call
-    changes nothing more; ``outside`` that it reaches other programs, whatever is asked; ``long`` that it may take longer than a
-    client waits, so it reports progress and can be stopped; ``usual`` that a door with little room shows it at once.
+    keeps and signs nothing (the store may write again what it derives from its log); ``destructive`` that it may replace or
+    end what was there; ``idempotent`` that a second call changes nothing more; ``outside`` that it reaches other programs,
+    whatever is asked; ``long`` that it may take longer than a client waits, so it reports progress and can be stopped;
+    ``usual`` that a door with little room shows it at once.
     ``connects`` says for an ask whether it opens a connection to a cluster or an endpoint.
     """
 
