@@ -56,16 +56,24 @@ def address(own: Listening) -> Address:
     )
 
 
-def stdio(key: str, tier: Tier | None) -> None:
+def stdio(key: str, tier: Tier | None, *, tools: Sequence[str] = (), allow: Sequence[str] = ()) -> None:
     from adapters.mcp.stdio import serve as serve_stdio
 
     at = surroundings.serving_place(tier, key)
     traces.begin(os.environ, at.settings.tier)
-    serve_stdio(replace(at, own=False, roots=at.settings.roots or None))
+    serve_stdio(replace(at, own=False, roots=at.settings.roots or None), listed=tools, allow=allow)
 
 
-def mcp(address: Address, key: str, tier: Tier | None, *, reload: bool = False) -> None:
-    _alone(address, partial(_serve_mcp, address, key, tier), reload=reload)
+def mcp(
+    address: Address,
+    key: str,
+    tier: Tier | None,
+    *,
+    tools: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    reload: bool = False,
+) -> None:
+    _alone(address, partial(_serve_mcp, address, key, tier, tuple(tools), tuple(allow)), reload=reload)
 
 
 def web(address: Address, *, reload: bool = False) -> None:
@@ -114,9 +122,12 @@ def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bo
 
 
 # Functions of the module, because each of them can start in a process of its own.
-def _serve_mcp(address: Address, key: str, tier: Tier | None, sockets: list[socket]) -> None:
+def _serve_mcp(
+    address: Address, key: str, tier: Tier | None, tools: Sequence[str], allow: Sequence[str], sockets: list[socket]
+) -> None:
     at = surroundings.serving_place(tier, key)
-    _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [_mcp])
+    part = partial(_mcp, tools=tools, allow=allow)
+    _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [part])
 
 
 def _serve_web(address: Address, sockets: list[socket]) -> None:
@@ -167,10 +178,10 @@ def _say_how_to_open(way_in: UserOpening) -> None:
         print(f"arcops: open {way_in.link}", file=sys.stderr, flush=True)
 
 
-def _mcp(at: Place, bound: Bound, door: Door) -> DoorPart:
+def _mcp(at: Place, bound: Bound, door: Door, tools: Sequence[str] = (), allow: Sequence[str] = ()) -> DoorPart:
     from adapters.mcp.app import endpoint
 
-    found = endpoint(at, resource=f"{bound.url}/mcp", door=door)
+    found = endpoint(at, resource=f"{bound.url}/mcp", door=door, listed=tools, allow=allow)
     return DoorPart(routes=found.routes, running=found.running, work=found.work)
 
 

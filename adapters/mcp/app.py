@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.access import CALLER, Door, Guard, metadata
+from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.events import EventSessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
 from capabilities.catalogue import offered
+from capabilities.contract import Scope as Permission
+from capabilities.contract import Tool, not_for_remote
 from capabilities.place import Place
 from capabilities.work import Work
 from foundation.tokens import Caller
@@ -38,12 +41,26 @@ class McpEndpoint:
     work: Work
 
 
-def endpoint(place: Place, *, resource: str, door: Door) -> McpEndpoint:
-    """The MCP endpoint at *place*, for callers that *door* lets in. *resource* is its URL for clients."""
+def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] = (), allow: Sequence[str] = ()) -> McpEndpoint:
+    """The MCP endpoint at *place*, for callers that *door* lets in. *resource* is its URL for clients.
+
+    *listed* names the toolsets that a client is shown which names none. *allow* narrows what callers may do to looking,
+    checking and these scopes; without it, each caller may do what the token (or being this user) allows.
+    Raises `Refused` for a name that means nothing.
+    """
+    scopes = allowed(allow) if allow else frozenset(Permission)
     work = Work(long=place.settings.workers)
     # Without tokens the caller is not known, so no caller is offered what changes whose signatures count here.
-    tools = offered(place, trusting=door.tokens is not None)
-    server = build(tools, place, work, allow=permit, owner=owner, hide=True, quotas=door.quotas)
+    tools = tuple(one for one in offered(place, trusting=door.tokens is not None) if offers(one, scopes))
+
+    def may(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any) -> None:
+        permit(ctx, tool, ask)
+        refuse_unallowed(tool, ask, scopes)
+
+    def withheld(tool: Tool[Any, Any]) -> str:
+        return lacking(tool, scopes) if not offers(tool, scopes) else not_for_remote(tool.name)
+
+    server = build(tools, place, work, allow=may, listed=listed, withheld=withheld, owner=owner, hide=True, quotas=door.quotas)
     return over_http(server, work, resource=resource, door=door)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from mcp.server.context import ServerRequestContext
 
 from adapters.http.access import CALLER
+from adapters.mcp.offering import USE, unwrapped
 from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json
 from capabilities.catalogue import all_tools
@@ -34,8 +35,14 @@ def needed_by_call(body: bytes) -> tuple[Scope, ...]:
     params = message.get("params")
     if message.get("method") != "tools/call" or not isinstance(params, dict):
         return (Scope.READ,)
-    tool = next((one for one in all_tools() if one.name == params.get("name")), None)
-    return (Scope.READ,) if tool is None else _needed(tool, params.get("arguments"))
+    name, arguments = params.get("name"), params.get("arguments")
+    if name == USE and isinstance(arguments, dict | None):
+        try:
+            name, arguments = unwrapped(arguments)
+        except Refused:
+            return (Scope.READ,)  # it calls no tool, and its answer says so
+    tool = next((one for one in all_tools() if one.name == name), None)
+    return (Scope.READ,) if tool is None else _needed(tool, arguments)
 
 
 def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any) -> None:

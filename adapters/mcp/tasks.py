@@ -80,6 +80,7 @@ class _Task:
     message: str = "The work has begun."
     progress: tuple[int, int] | None = None
     patience: int = ACCOUNT_LOOKS
+    whole: bool = False
     said: dict[str, Any] = field(default_factory=dict)
 
 
@@ -137,8 +138,10 @@ class Tasks:
         server.add_request_handler("tasks/update", UpdateParams, update)
         server.add_request_handler("tasks/cancel", TaskParams, cancel)
 
-    async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str) -> dict[str, Any]:
-        """Begin *tool*, and return the handle. Raises what the tool raises before its work begins."""
+    async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str, *, whole: bool) -> dict[str, Any]:
+        """Begin *tool*, and return the handle; *whole*: the caller wants the whole answer. Raises what the tool raises before
+        its work begins.
+        """
         now = datetime.now(UTC)
         self._make_room(now, owner)
         deployed = tool.deployed if self._place.settings.prefect_api else None
@@ -149,7 +152,7 @@ class Tasks:
                 made.progress, made.message, made.updated = (done, total), f"{done} of {total} bytes", datetime.now(UTC)
 
         at = told(self._place, progress)
-        made = _Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at)
+        made = _Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at, whole=whole)
         if deployed is not None:
             from flows.prefect.deployed import start
 
@@ -229,7 +232,11 @@ class Tasks:
             task.message = "The server failed; there is no result."
             task.said = {**self._head(task, "failed"), "error": failure}
         else:
-            result = as_result(came, self._hidden) if isinstance(came, Exception) else answered(task.tool, came)
+            result = (
+                as_result(came, self._hidden)
+                if isinstance(came, Exception)
+                else answered(task.tool, task.ask, came, whole=task.whole)
+            )
             task.message = "The result is here."
             values = result.model_dump(mode="json", by_alias=True, exclude_none=True)
             task.said = {**self._head(task, "completed"), "result": values}
@@ -269,6 +276,7 @@ class Tasks:
             "owner": task.owner,
             "created": task.created.isoformat(),
             "parameters": dict(task.parameters),
+            "whole": task.whole,
         }
         text = json.dumps(note).encode()
         if len(text) > _MOST_NOTE:
@@ -291,7 +299,7 @@ class Tasks:
         at = told(self._place, lambda done, total: None)
         task = _Task(
             id=task_id, tool=tool, ask=ask, owner=str(note["owner"]), created=created, updated=datetime.now(UTC), at=at,
-            parameters=parameters,
+            parameters=parameters, whole=note.get("whole") is True,
         )  # fmt: skip
         self._known[task_id] = task
         return task

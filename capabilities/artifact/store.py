@@ -32,7 +32,7 @@ class ArtifactsListed:
     """How many there are in all, not only in this list."""
 
 
-@tool(title="List artifacts", scope=Scope.READ, reads_only=True)
+@tool(title="List artifacts", scope=Scope.READ, reads_only=True, usual=True)
 def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
     """List the artifacts in the store, the newest first. Verify one before you rely on it."""
     with Store.at(at.settings) as store:

@@ -93,7 +93,7 @@ class PoliciesListed:
     policies: tuple[PolicyListed, ...]
 
 
-@tool(title="List policies", scope=Scope.READ, reads_only=True)
+@tool(title="List policies", scope=Scope.READ, reads_only=True, usual=True)
 def list_policies(ask: ListPolicies, at: Place) -> PoliciesListed:
     """List the policies that come with ArcOps and those that the operator registered, with their digests.
 

@@ -49,7 +49,7 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 
 def everything(place: Place, work: Work) -> Server[Any]:
     """Our server at *place*, and what the suite asks for around it."""
-    server = build([*all_tools(), *WORKING], place, work, owner=owner, hide=True)
+    server = build([*all_tools(), *WORKING], place, work, listed=["all"], owner=owner, hide=True)
     server.middleware.append(RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=server.name))
     for method, around in _AROUND.items():
         entry = server.get_request_handler(method)
