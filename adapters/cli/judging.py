@@ -16,6 +16,7 @@ from adapters.cli.options import Reaching, Sealing
 from adapters.cli.plain import colours, left_out, print_machine
 from adapters.cli.printing import Format, Only, refuse_narrowed
 from adapters.cli.server import server
+from arcops.errors import Refused
 from arcops.result import Report
 from arcops.silence import silent
 from artifacts.projections.folding import Here
@@ -33,12 +34,14 @@ class SealedOutput(Protocol):
 
 
 def begin(own: Sealing, progress: Callable[[int, int], None] = silent) -> Place:
-    """The place of a command that judges. Raises `Refused` now, and not after hours, if its output could not be written."""
+    """The place of a command that judges. Raises `Refused` now, and not after hours, if what it is to write could not be."""
     from artifacts.writing import replaceable
 
     refuse_narrowed(own.only, own.form)
-    if own.output is not None:
-        replaceable(own.output)
+    if own.output is not None and own.output == own.patch:
+        raise Refused(f"--output and --patch both name {own.output}; name two files")
+    for path in filter(None, (own.output, own.patch)):
+        replaceable(path)
     tier = own.tier if isinstance(own, Reaching) else None
     return surroundings.place(tier, own.key, surroundings.stop_on_signals(), progress)
 
@@ -71,6 +74,7 @@ def keep(artifact: str, output: Path | None, at: Place) -> None:
 def tell(report: Report, artifact: str, own: Sealing, at: Place, target: Path | None = None) -> int:
     """Print *report* and the place of its artifact. Returns the exit code for the verdict."""
     place = where(artifact, own.output, at)
+    save_patch(report, own.patch)
     return _told(report, own, _here(at, target), f"artifact {place}", unsaid=f"the artifact is {place}")
 
 
@@ -89,11 +93,30 @@ def _here(at: Place, target: Path | None) -> Here:
     )
 
 
+def save_patch(report: Report, path: Path | None) -> None:
+    """Write the patches of all findings as one to *path*, if it is named, and say on standard error what is in it."""
+    if path is None:
+        return
+    from artifacts.projections.joining import joined
+    from artifacts.projections.lines import printable
+    from artifacts.writing import replace_whole
+
+    found = joined(finding.patch for result in report.results for finding in result.findings)
+    if not found.text:
+        print(f"arcops: no finding has a patch, so {printable(str(path))} was not written", file=sys.stderr)
+        return
+    replace_whole(path, found.text.encode())
+    left = f"; {found.left} more would change the same lines: apply this one and check again" if found.left else ""
+    said = f"{path}: {found.count} patch(es) of {found.files} file(s), for 'patch -p1' in the folder that was checked{left}"
+    print(f"arcops: {printable(said)}", file=sys.stderr)
+
+
 UNSIGNED = "not signed and not kept: no one else can rely on it; 'arcops check' without --unsigned signs it"
 
 
 def tell_unsigned(report: Report, own: Sealing, at: Place, target: Path) -> int:
     """Print *report*, which has no artifact. Returns the exit code for the verdict."""
+    save_patch(report, own.patch)
     return _told(report, own, _here(at, target), UNSIGNED, unsaid=UNSIGNED)
 
 

@@ -85,7 +85,7 @@ def find(line: Sequence[str]) -> Command | str:
     if not line or line[0] == reader.HELP:
         return _help(())
     if line[0].startswith("-"):
-        raise Refused(f"there is no option {line[0][:80]!r} before a command; 'arcops --help' lists the options")
+        raise Refused(f"there is no option {reader.short(line[0])} before a command; 'arcops --help' lists the options")
     word = line[0]
     here = list(declared(word))
     for one in here:
@@ -97,12 +97,12 @@ def find(line: Sequence[str]) -> Command | str:
             return one
     if not more and not any(isinstance(one, Group) and one.word == word for one in here):
         known = {one.word if isinstance(one, Group) else one.words[0] for one in declared()}
-        raise Refused(f"there is no command {word[:80]!r}{reader.nearest(word, known)}; 'arcops --help' lists them")
+        raise Refused(f"there is no command {reader.short(word)}{reader.nearest(word, known)}; 'arcops --help' lists them")
     if len(line) == 1 or line[1] == reader.HELP:
         return _help((word,))
     below = {one.words[1] for one in (*here, *more) if isinstance(one, Command) and one.words[0] == word}
     near = reader.nearest(line[1], below)
-    raise Refused(f"'arcops {word}' has no command {line[1][:80]!r}{near}; 'arcops {word} --help' lists them")
+    raise Refused(f"'arcops {word}' has no command {reader.short(line[1])}{near}; 'arcops {word} --help' lists them")
 
 
 def _generic() -> Iterable[Command]:

@@ -21,6 +21,9 @@ from arcops.verdict import Verdict
 MOST_NEXT = 3
 """Most command lines that are named at once: a person does one thing after the other, and then checks again."""
 
+LEAST_FOLDED = 3
+"""Fewer findings than this are not folded: they are soon read, and each says why its evidence is missing."""
+
 Shown = list[tuple[GateResult, tuple[Finding, ...]]]
 
 
@@ -67,7 +70,7 @@ def told(report: Report, colours: Collection[Verdict] = (), *, whole: bool = Fal
     }
     roots = list(dict.fromkeys(resting.values()))
     lines = _next(roots, report, here or Here())
-    if whole or len(resting) < 2:  # the line would be no shorter than what it stands for
+    if whole or len(resting) < LEAST_FOLDED:
         return Told(shown=shown, next=lines)
     left: Shown = []
     gates = []

@@ -146,10 +146,12 @@ def test_an_unknown_that_only_looks_like_missing_evidence_is_shown() -> None:
     """A gate's own UNKNOWN is shown, whatever it says, if the report does not list that evidence as missing."""
     lost = [
         Missing(kind=kind, collector="c", cause=Cause.REFUSED, reason=f"{body_of(kind).NONE} x")
-        for kind in ("sboms", "signatures")
+        for kind in ("sboms", "signatures", "attestations")
     ]  # type: ignore[union-attr]
     given = missing(*lost)
     assert told(given).folded
+    few = told(replace(given, results=given.results[:2]))
+    assert (few.folded, len(few.shown), len(few.next)) == ("", 2, 2)
     assert not told(replace(given, missing=())).folded
     fails = tuple(
         replace(one, findings=tuple(replace(finding, outcome=Outcome.FAIL) for finding in one.findings))
