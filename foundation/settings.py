@@ -39,8 +39,8 @@ class Settings:
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
     from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
     operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``database`` is the address
-    of the database, and ``database_password`` a reference to its password, ``env:NAME`` or ``file:PATH``, or empty. ``audit`` is
-    the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
+    of the database, and ``database_password`` a reference to its password, ``env:NAME`` or ``file:PATH``, or empty. ``audit``
+    is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
     tier: Tier

@@ -116,7 +116,7 @@ class Given(Generic[A, B, O]):
         return found
 
     def named(self, field: str) -> Path:
-        """The file that was named for *field*; the ask has its text."""
+        """The path that was typed for *field*; if the field is a text, the ask has the text of that file."""
         return cast(Path, self._answers[field])
 
     def ask(self, **filled: object) -> A:
