@@ -1,4 +1,4 @@
-"""The store's index: what a listing needs, in SQLite. It is derived from the log and rebuilt if it is lost.
+"""The store's index: what a listing needs, in SQLite. It is derived from the log, and made again if it is lost or damaged.
 
 It decides nothing. The log says what is stored; the signed bytes say what an artifact states. So the standard library's driver
 is enough: see ``docs/adr/0003-store-index.md``.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,32 +16,12 @@ from pathlib import Path
 from arcops.asks import shaped
 from arcops.errors import Unavailable
 from arcops.verdict import Verdict
+from artifacts.index_place import Damaged, begun, identity, in_place_of, opened, told
 from artifacts.log.merkle import Frontier, leaf_hash
 from artifacts.rows import COLUMNS, Indexed, Row, as_indexed, linked, values_of
 from artifacts.typed import moment
 
-VERSION = 3
-BUSY_SECONDS = 30.0
 _MOST_VARIABLES = 500
-
-_TABLES = """
-CREATE TABLE done (entries INTEGER NOT NULL, bytes INTEGER NOT NULL, peaks BLOB NOT NULL, chain BLOB NOT NULL);
-INSERT INTO done VALUES (0, 0, x'', x'');
-CREATE TABLE entry (
-    position INTEGER PRIMARY KEY, artifact TEXT NOT NULL, at TEXT NOT NULL, predicate TEXT NOT NULL, subject TEXT NOT NULL,
-    verdict TEXT NOT NULL, policy TEXT NOT NULL, judged TEXT NOT NULL, until TEXT NOT NULL, site TEXT NOT NULL
-);
-CREATE INDEX entry_artifact ON entry (artifact);
-CREATE INDEX entry_subject ON entry (subject, position);
-CREATE INDEX entry_site ON entry (site, position);
-CREATE TABLE named (digest TEXT NOT NULL, position INTEGER NOT NULL REFERENCES entry);
-CREATE INDEX named_digest ON named (digest, position);
-CREATE INDEX named_position ON named (position, digest);
-CREATE TABLE gate (
-    position INTEGER NOT NULL REFERENCES entry, gate TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (position, gate)
-) WITHOUT ROWID;
-CREATE INDEX gate_verdict ON gate (gate, verdict, position);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +37,8 @@ class Listed:
     """One stored artifact as a listing shows it. These are the artifact's own values: no signature was verified to list them.
 
     ``verdict`` and the moments are ``None`` if the artifact is not a readiness report. ``gates`` are all that judged.
+    ``untimely`` says in what its times contradict the log; ``brought`` names the log from which it was imported. Both are empty
+    if there is nothing to say.
     """
 
     position: int
@@ -70,6 +52,8 @@ class Listed:
     valid_until: datetime | None
     site: str = ""
     gates: tuple[GateListed, ...] = ()
+    untimely: str = ""
+    brought: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,38 +106,50 @@ class Done:
 
 
 class Index:
-    """The index file. Every method raises `Unavailable` if SQLite fails."""
+    """The index file. Every method raises `Damaged` if the file has to be made again, and `Unavailable` if SQLite fails."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._said():
-            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            if self._database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                self.reset()
+        self._seen = identity(path)
+        self._database = opened(path)
+
+    @classmethod
+    def make(cls, path: Path, rows: Iterator[Row]) -> Index:
+        """A new index of *rows*, all of the log, in place of whatever is at *path*. The caller holds the store's lock."""
+        try:
+            with in_place_of(path) as new, told(path, ()), closing(cls._of(path, begun(new))) as made:
+                made.add(rows)
+        except OSError as error:
+            raise Unavailable(f"the store's index {path} cannot be made: {error.strerror}") from error
+        return cls(path)
+
+    @classmethod
+    def in_memory(cls, path: Path, rows: Iterator[Row]) -> Index:
+        """An index of *rows* for this process alone, if none can be written at *path*."""
+        made = cls._of(path, begun(None))
+        made.add(rows)
+        return made
+
+    @classmethod
+    def _of(cls, path: Path, database: sqlite3.Connection) -> Index:
+        made = cls.__new__(cls)
+        made._path, made._seen, made._database = path, (), database
+        return made
 
     def close(self) -> None:
         self._database.close()
 
-    def reset(self) -> None:
-        """Empty the index, so that it is rebuilt."""
-        with self._transaction() as database:
-            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                database.execute(f"DROP TABLE {table}")  # the names are ours, from the schema itself
-            for command in _TABLES.split(";\n"):
-                database.execute(command)
-            database.execute(f"PRAGMA user_version = {VERSION}")
-
     def done(self) -> Done:
-        with self._said():
+        with self._said(), self._understood():
             entries, size, peaks, chain = self._database.execute("SELECT entries, bytes, peaks, chain FROM done").fetchone()
-        hashes = tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
-        return Done(size=size, tree=Frontier(size=entries, peaks=hashes), chain=chain)
+            hashes = tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
+            if not (isinstance(size, int) and isinstance(chain, bytes) and len(hashes) == entries.bit_count()):
+                raise ValueError("it contradicts itself")
+            return Done(size=size, tree=Frontier(size=entries, peaks=hashes), chain=chain)
 
     def rows(self) -> Iterator[Indexed]:
         """Every row as it stands, in the log's order."""
-        with self._said():
+        with self._said(), self._understood():
             named = _grouped(self._database, "named", "digest", "digest")
             gates = _grouped(self._database, "gate", "gate", "gate || ' ' || verdict")
             for position, *values in self._database.execute(
@@ -199,27 +195,12 @@ class Index:
         what = what or Filter()
         clause, values = _clause(what)
         query = f"SELECT position, {COLUMNS} FROM entry"  # noqa: S608  # names of ours
-        with self._said():
+        with self._said(), self._understood():
             found = self._database.execute(
                 f"{query}{clause} ORDER BY position DESC LIMIT ? OFFSET ?", (*values, what.limit, max(0, what.offset))
             ).fetchall()
             gates = self._gates([row[0] for row in found])
-        return tuple(
-            Listed(
-                position=position,
-                artifact=artifact,
-                at=datetime.fromisoformat(at),
-                predicate_type=predicate,
-                subject=subject,
-                verdict=Verdict(verdict) if verdict else None,
-                policy=policy,
-                judged_at=datetime.fromisoformat(judged) if judged else None,
-                valid_until=datetime.fromisoformat(until) if until else None,
-                site=site,
-                gates=tuple(gates.get(position, ())),
-            )
-            for position, artifact, at, predicate, subject, verdict, policy, judged, until, site in found
-        )
+            return tuple(_listed(gates.get(position, []), position, *texts) for position, *texts in found)
 
     def count(self, what: Filter) -> int:
         """How many artifacts *what* asks for, its limit and offset aside."""
@@ -247,14 +228,18 @@ class Index:
                 found.setdefault(position, []).append(GateListed(gate=gate, verdict=Verdict(verdict)))
         return found
 
+    def _said(self) -> AbstractContextManager[None]:
+        return told(self._path, self._seen)
+
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _understood(self) -> Iterator[None]:
+        """What was read and cannot be understood is damage."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise Unavailable(
-                f"the store's index {self._path} cannot be used: {error}; you may delete it, and ArcOps rebuilds it"
-            ) from error
+        except UnicodeEncodeError:  # of what was asked
+            raise
+        except (TypeError, ValueError, AttributeError) as error:
+            raise Damaged(self._path, f"it holds a value that cannot be ({error})", self._seen) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -263,7 +248,8 @@ class Index:
             try:
                 yield self._database
             except BaseException:
-                self._database.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # a damaged file cannot; the first error says more
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 
@@ -297,6 +283,35 @@ def _word(verdict: Verdict | None) -> str:
 def _second(at: datetime | None) -> str:
     """*at* to the second, without its Z, so that it sorts before each moment within that second."""
     return moment(at.replace(microsecond=0)).removesuffix("Z") if at else ""
+
+
+def _listed(
+    gates: list[GateListed],
+    position: int,
+    artifact: str,
+    at: str,
+    predicate: str,
+    subject: str,
+    verdict: str,
+    policy: str,
+    judged: str,
+    until: str,
+    site: str,
+) -> Listed:
+    """A row of the table, with its *gates*."""
+    return Listed(
+        position=position,
+        artifact=artifact,
+        at=datetime.fromisoformat(at),
+        predicate_type=predicate,
+        subject=subject,
+        verdict=Verdict(verdict) if verdict else None,
+        policy=policy,
+        judged_at=datetime.fromisoformat(judged) if judged else None,
+        valid_until=datetime.fromisoformat(until) if until else None,
+        site=site,
+        gates=tuple(gates),
+    )
 
 
 def as_listed(position: int, row: Row) -> Listed:

@@ -29,8 +29,8 @@ PRINCIPALS = ("principal", *(f'principal in Role::"{one}"' for one in ROLES), f'
 ACTIONS = ("action", 'action == Action::"call"', 'action in [Action::"connect", Action::"approve"]')
 RESOURCES = ("resource", 'resource == Object::"check_model"', 'resource in Group::"check"', 'resource in Group::"own"',
              'resource is Object in Group::"read"', 'resource == Object::"servers/time/now"')  # fmt: skip
-CONDITIONS = ("", "when { context.arguments.n > 1 }", "unless { context.arguments has n }", 'when { principal.tenant == "acme" }',
-              'when { principal.roles.contains("b") }', "when { 1 + true == 2 }", "when { false }")  # fmt: skip
+CONDITIONS = ("", "when { context.arguments.n > 1 }", "unless { context.arguments has n }",
+              'when { principal.tenant == "acme" }', 'when { principal.roles.contains("b") }', "when { 1 + true == 2 }", "when { false }")  # fmt: skip
 POLICY = st.builds(
     "{} ({}, {}, {}) {};".format,
     st.sampled_from(("permit", "permit", "forbid")),
@@ -170,8 +170,13 @@ HARMLESS = engine(ANY + 'forbid (principal, action, resource) when { context.arg
 
 
 @share(0.6)
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.floats() | st.just(0.25),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8))  # fmt: skip
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.floats() | st.just(0.25),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=8,
+    )
+)
 def test_cedar_reads_every_value_that_is_passed_on(value: object) -> None:
     try:
         cedar_value({"v": value})
