@@ -29,8 +29,15 @@ PRINCIPALS = ("principal", *(f'principal in Role::"{one}"' for one in ROLES), f'
 ACTIONS = ("action", 'action == Action::"call"', 'action in [Action::"connect", Action::"approve"]')
 RESOURCES = ("resource", 'resource == Object::"check_model"', 'resource in Group::"check"', 'resource in Group::"own"',
              'resource is Object in Group::"read"', 'resource == Object::"servers/time/now"')  # fmt: skip
-CONDITIONS = ("", "when { context.arguments.n > 1 }", "unless { context.arguments has n }",
-              'when { principal.tenant == "acme" }', 'when { principal.roles.contains("b") }', "when { 1 + true == 2 }", "when { false }")  # fmt: skip
+CONDITIONS = (
+    "",
+    "when { context.arguments.n > 1 }",
+    "unless { context.arguments has n }",
+    'when { principal.tenant == "acme" }',
+    'when { principal.roles.contains("b") }',
+    "when { 1 + true == 2 }",
+    "when { false }",
+)
 POLICY = st.builds(
     "{} ({}, {}, {}) {};".format,
     st.sampled_from(("permit", "permit", "forbid")),
