@@ -28,7 +28,7 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-3",
-        roles_down_to_a_tool="Casbin roles form a hierarchy, with permissions down to a tool; Cedar policies limit single calls.",
+        roles_down_to_a_tool="Casbin roles form a hierarchy, with permissions down to a tool; Cedar limits single calls.",
         a_policy_that_is_wrong_denies="A policy that is wrong, lost or being changed denies everything but to the user of this "
         "machine.",
     ),

@@ -99,11 +99,11 @@ def test_what_is_wrong_in_the_roles_is_refused_and_denies_everything(tmp_path: P
 
 def test_there_is_a_limit_to_roles_and_permissions() -> None:
     for name in ("MOST_ROLES", "MOST_RULES"):
+        text = "roles: {ops: {allows: ['check_gpus:call', '*:connect']}}" if name == "MOST_RULES" else chain(3)
         with (
             mock.patch(f"foundation.authorization.role_policy.{name}", 8),
             pytest.raises(Refused, match="more than"),
         ):
-            text = "roles: {ops: {allows: ['check_gpus:call', '*:connect']}}" if name == "MOST_RULES" else chain(3)
             parse_roles(text.encode(), where="roles.yaml", objects=OBJECTS, shipped=shipped_roles(OBJECTS))
 
 
