@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from arcops.errors import Broken
@@ -20,19 +21,7 @@ from foundation.authorization.role_policy import ROLES, Permission, RolePolicy
 
 LINKS = 9
 """How many links pycasbin 2.8 follows from a caller to a role (``max_hierarchy_level`` is 10, and counts the caller, too)."""
-MODEL = """
-[request_definition]
-r = sub, obj, act
-[policy_definition]
-p = sub, obj, act, eft
-[role_definition]
-g = _, _
-g2 = _, _
-[policy_effect]
-e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
-[matchers]
-m = g(r.sub, p.sub) && (keyMatch(r.obj, p.obj) || g2(r.obj, p.obj)) && (p.act == "*" || r.act == p.act)
-"""
+MODEL = Path(__file__).with_name("casbin_model.conf")
 _MOST_KEPT = 10_000
 
 
@@ -146,7 +135,7 @@ def _enforcer(policy: RolePolicy, objects: Objects) -> Any:
     """A pycasbin enforcer with all of *policy* but its callers."""
     import casbin  # type: ignore[import-untyped]  # it ships no types; importing it takes a tenth of a second
 
-    model = casbin.Enforcer.new_model(text=MODEL)
+    model = casbin.Enforcer.new_model(str(MODEL))
     model["p"]["p"].policy = list(_rules(policy))
     # If there is no rule at all, pycasbin evaluates the matcher with empty texts; so there is always one, which fits nothing.
     model["p"]["p"].policy.append(["caller:", "", "", "deny"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -45,14 +46,14 @@ class CedarCalls:
         self.policies = parse_policies(files, names)
         self._names, self._roles_of = names, roles_of
         self._parsed: dict[tuple[int, ...], Any] = {}
-        self._sets: dict[tuple[str, str], _Sets] = {}
+        self._about: dict[tuple[str, str], _About] = {}
         for name, actions in names.objects.actions.items():
             for action in actions:
-                self._sets[(name, action)] = self._for_object(name, action)
+                self._about[(name, action)] = self._for_object(name, action)
 
     def reads(self, question: Question) -> bool:
         """Does a policy that could decide about this caller, action and object read the arguments?"""
-        return any(self.policies[one].reads for ids in self._asked(question) for one in ids)
+        return any(one.reads for one in self._chosen(question)[0])
 
     def decide(self, question: Question) -> Said:
         """As Cedar decides: a forbid that is satisfied, or no permit, denies. So does every error."""
@@ -60,46 +61,54 @@ class CedarCalls:
             return self._decided(question)
         except Refused as error:
             return self._said(False, f"{error}, so no policy of this site can allow the call")
-        except BaseException as error:  # a panic of the engine is no Exception
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        except BaseException as error:
+            if not _is_failure(error):
                 raise
             return self._said(False, _UNDECIDED, f"{type(error).__name__}: {error}"[:500])
 
     def _decided(self, question: Question) -> Said:
+        chosen, conditional = self._chosen(question)
+        permission = question.permission
+        for one in chosen:
+            if one.forbidding:
+                return self._said(False, f"a policy of this site forbids {permission}", f"forbid {self._named(one.forbidding)}")
+        permitted = next((self._named(one.permitting) for one in chosen if one.permitting), "")
+        if conditional:
+            request, entities = self._request(question, reads=any(one.reads for one in chosen)), self._entities(question)
+            for ids in conditional:
+                answer = self._evaluated(request, ids, entities)
+                satisfied = self._named(map(int, answer.diagnostics.reasons))
+                if errors := "; ".join(map(self._told, answer.diagnostics.errors)):
+                    return self._said(False, _UNDECIDED, errors[:1000])
+                if answer.allowed:
+                    permitted = permitted or satisfied
+                elif answer.decision.value != "Deny":
+                    return self._said(False, _UNDECIDED, "the engine made no decision")
+                elif satisfied:
+                    return self._said(False, f"a policy of this site forbids {permission} in this call", f"forbid {satisfied}")
+        if permitted:
+            return self._said(True, f"a policy of this site permits {permission}", f"permit {permitted}")
+        return self._said(False, f"no policy of this site permits {permission} in this call", "no permit is satisfied")
+
+    def _evaluated(self, request: Mapping[str, object], ids: tuple[int, ...], entities: str) -> Any:
         import cedarpy
 
-        chosen = self._asked(question)
-        reads = any(self.policies[one].reads for ids in chosen for one in ids)
-        context = {"arguments": cedar_value(question.arguments or {})} if reads else {"arguments": {}}
-        request = {
+        return cedarpy.is_authorized(dict(request), self._set(ids), entities)
+
+    def _request(self, question: Question, *, reads: bool) -> Mapping[str, object]:
+        context = {"arguments": cedar_value(question.arguments or {}) if reads else {}}
+        return {
             "principal": {"type": CALLER, "id": caller_name(question.caller)},
             "action": {"type": ACTION, "id": question.action},
             "resource": {"type": OBJECT, "id": question.object},
             "context": json.dumps(context),
         }
-        entities = json.dumps(self._entities(question))
-        permitted = ""
-        for ids in chosen:
-            answer = cedarpy.is_authorized(request, self._set(ids), entities)
-            found = answer.diagnostics
-            satisfied = self._named(found.reasons)
-            if found.errors or answer.decision is cedarpy.Decision.NoDecision:
-                return self._said(False, _UNDECIDED, "; ".join(self._told(one) for one in found.errors)[:1000] or "no decision")
-            if answer.decision is cedarpy.Decision.Allow:
-                permitted = permitted or satisfied
-            elif satisfied:
-                return self._said(
-                    False, f"a policy of this site forbids {question.permission} in this call", f"forbid {satisfied}"
-                )
-        if permitted:
-            return self._said(True, f"a policy of this site permits {question.permission}", f"permit {permitted}")
-        return self._said(False, f"no policy of this site permits {question.permission} in this call", "no permit is satisfied")
 
     def _said(self, allowed: bool, reason: str, rule: str = "") -> Said:
         return Said(engine=self.name, allowed=allowed, reason=reason, rule=rule or reason)
 
-    def _named(self, reasons: Iterable[str]) -> str:
-        return ", ".join(self.policies[int(one)].name for one in sorted(reasons, key=int)[:10])
+    def _named(self, numbers: Iterable[int]) -> str:
+        return ", ".join(self.policies[one].name for one in sorted(numbers)[:10])
 
     def _told(self, error: str) -> str:
         """*error* with the policy's name in it instead of our number for it."""
@@ -108,10 +117,10 @@ class CedarCalls:
         known = quote and end and number.isdecimal() and int(number) < len(self.policies)
         return f"{before}{self.policies[int(number)].name}{after}" if known else error
 
-    def _entities(self, question: Question) -> list[Mapping[str, object]]:
+    def _entities(self, question: Question) -> str:
         caller, roles = question.caller, sorted(self._roles_of(question))
         groups = sorted(self._groups(question.object))
-        return [
+        found = [
             {
                 "uid": {"type": CALLER, "id": caller_name(caller)},
                 "attrs": {
@@ -129,24 +138,28 @@ class CedarCalls:
                 "parents": [{"type": GROUP, "id": one} for one in groups],
             },
         ]
+        return json.dumps(found)
 
     def _groups(self, name: str) -> frozenset[str]:
         return frozenset(group for group, members in self._names.groups.items() if name in members)
 
-    def _asked(self, question: Question) -> list[tuple[int, ...]]:
-        """The sets of policies that could decide, each by their numbers."""
+    def _chosen(self, question: Question) -> tuple[list[_Part], list[tuple[int, ...]]]:
+        """What could decide: parts whose scopes all fit, and the numbers of the policies that the engine has to evaluate."""
         key = (question.object, question.action)
-        sets = self._sets.get(key)
-        if sets is None:
-            if len(self._sets) >= _MOST_KEPT:
-                self._sets = {}
-            sets = self._sets[key] = self._for_object(*key)
-        found = [sets.of_role[role] for role in self._roles_of(question) if role in sets.of_role] if sets.of_role else []
-        own = sets.of_caller.get(caller_name(question.caller)) if sets.of_caller else None
-        found += [own] if own is not None else []
-        return [sets.whole] if len(found) > _MOST_SETS else [sets.anyone, *found]
+        about = self._about.get(key)
+        if about is None:  # a tool of a hosted server
+            if len(self._about) >= _MOST_KEPT:
+                self._about = {}
+            about = self._about[key] = self._for_object(*key)
+        parts = [about.anyone]
+        if about.of_role:
+            parts += [about.of_role[role] for role in self._roles_of(question) if role in about.of_role]
+        if about.of_caller and (own := about.of_caller.get(caller_name(question.caller))):
+            parts.append(own)
+        conditional = [one.conditional for one in parts if one.conditional]
+        return parts, [about.conditional] if len(conditional) > _MOST_SETS else conditional
 
-    def _for_object(self, name: str, action: str) -> _Sets:
+    def _for_object(self, name: str, action: str) -> _About:
         groups = self._groups(name)
         anyone: list[int] = []
         roles: dict[str, list[int]] = {}
@@ -155,15 +168,23 @@ class CedarCalls:
             if policy.about(action, name, groups):
                 own = roles.setdefault(policy.role, []) if policy.role else anyone
                 (callers.setdefault(policy.caller, []) if policy.caller else own).append(number)
-        made = _Sets(
-            anyone=tuple(anyone),
-            of_role={role: tuple(ids) for role, ids in roles.items()},
-            of_caller={caller: tuple(ids) for caller, ids in callers.items()},
-            whole=tuple(sorted([*anyone, *chain(*roles.values(), *callers.values())])),
+        made = _About(
+            anyone=self._part(anyone),
+            of_role={role: self._part(numbers) for role, numbers in roles.items()},
+            of_caller={caller: self._part(numbers) for caller, numbers in callers.items()},
         )
-        for ids in (made.anyone, made.whole, *made.of_role.values(), *made.of_caller.values()):
+        for ids in (made.conditional, *(part.conditional for part in made.parts)):
             self._set(ids)
         return made
+
+    def _part(self, numbers: Iterable[int]) -> _Part:
+        known = [(one, self.policies[one]) for one in numbers]
+        return _Part(
+            permitting=tuple(one for one, policy in known if policy.bare and policy.permits),
+            forbidding=tuple(one for one, policy in known if policy.bare and not policy.permits),
+            conditional=tuple(one for one, policy in known if not policy.bare),
+            reads=any(policy.reads for _, policy in known),
+        )
 
     def _set(self, ids: tuple[int, ...]) -> Any:
         found = self._parsed.get(ids)
@@ -172,20 +193,32 @@ class CedarCalls:
         return found
 
 
-class _Sets:
-    """The numbers of the policies about one object and action: for any caller, for a role, for one caller; and all of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Policies, by their numbers, whose scopes fit: without any condition, they permit or forbid; the others are evaluated."""
 
-    __slots__ = ("anyone", "of_caller", "of_role", "whole")
+    permitting: tuple[int, ...]
+    forbidding: tuple[int, ...]
+    conditional: tuple[int, ...]
+    reads: bool
 
-    def __init__(
-        self,
-        *,
-        anyone: tuple[int, ...],
-        of_role: Mapping[str, tuple[int, ...]],
-        of_caller: Mapping[str, tuple[int, ...]],
-        whole: tuple[int, ...],
-    ) -> None:
-        self.anyone, self.of_role, self.of_caller, self.whole = anyone, of_role, of_caller, whole
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """The policies about one object and action: for any caller, for a role, for one caller."""
+
+    anyone: _Part
+    of_role: Mapping[str, _Part]
+    of_caller: Mapping[str, _Part]
+
+    @property
+    def parts(self) -> tuple[_Part, ...]:
+        return (self.anyone, *self.of_role.values(), *self.of_caller.values())
+
+    @property
+    def conditional(self) -> tuple[int, ...]:
+        """The numbers of all that have conditions. Those for other callers do not fit, and decide nothing."""
+        return tuple(sorted(chain.from_iterable(one.conditional for one in self.parts)))
 
 
 def parse_policies(files: Sequence[tuple[str, str]], names: Names) -> tuple[CedarPolicy, ...]:
@@ -197,12 +230,19 @@ def parse_policies(files: Sequence[tuple[str, str]], names: Names) -> tuple[Ceda
         refuse_unparsable(text, where)
         try:
             est = cedarpy.policies_to_json_str(text)
-        except ValueError as error:
+        except BaseException as error:
+            if not _is_failure(error):
+                raise
             raise Refused(f"{where} is not in the policy language Cedar: {' '.join(str(error).split())[:300]}") from error
         found += read_policies(est, where, names)
         if len(found) > MOST_POLICIES:
             raise Refused(f"there are more than {MOST_POLICIES} Cedar policies; write one for a group or a role")
     return tuple(found)
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Is *error* one of the engine? A panic of Rust code is no `Exception`."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _parsed(policies: Mapping[str, object]) -> Any:

@@ -45,11 +45,13 @@ class CedarPolicy:
     """One policy: its name for people, its JSON, and when it can decide anything.
 
     ``actions``, ``object`` and ``group`` are what its scope names, ``caller`` and ``role`` those of its principal; ``None`` or
-    empty for any. ``reads``: it reads the arguments.
+    empty for any. ``bare``: it has no condition, so its scope alone decides. ``reads``: it reads the arguments.
     """
 
     name: str
     body: object
+    permits: bool
+    bare: bool
     actions: frozenset[str] | None = None
     object: str = ""
     group: str = ""
@@ -110,6 +112,8 @@ def _policy(body: Mapping[str, Any], where: str, names: Names) -> CedarPolicy:
     return CedarPolicy(
         name=where,
         body=body,
+        permits=body["effect"] == "permit",
+        bare=not body["conditions"],
         actions=frozenset(one for _, one in action) if action else None,
         object=next((one for kind, one in resource if kind == OBJECT), ""),
         group=next((one for kind, one in resource if kind == GROUP), ""),

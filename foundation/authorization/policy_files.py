@@ -33,7 +33,7 @@ class PolicyFiles:
 
 
 def signature(folder: Path) -> Signature | None:
-    """What the folder looks like now; ``None`` if there is none. Raises `Unavailable` if it can't be looked at."""
+    """What the folder looks like now; ``None`` if it is not there. Raises `Unavailable` if it can't be looked at."""
     try:
         with os.scandir(folder) as entries:
             found = [(one.name, one.stat()) for one in entries if not one.name.startswith(".")]

@@ -28,15 +28,16 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-3",
-        roles_down_to_a_tool="Casbin roles form a hierarchy, with permissions down to a tool; Cedar policies limit "
-        "single calls.",
+        roles_down_to_a_tool="Casbin roles form a hierarchy, with permissions down to a tool; Cedar limits single calls.",
         a_policy_that_is_wrong_denies="A policy that is wrong, lost or being changed denies everything but to the user of this "
         "machine.",
     ),
     *of_row(
         "BASE-4",
-        audit_log="The audit log only grows, shows each change with its line, masks secrets and can be exported.",
-        audit_report=("A report for each control is made of the audit log, every line linked to records.", _NOT_BUILT),
+        audit_log=(
+            "The audit log only grows, shows tampering, masks secrets and can be exported; a report is made of it.",
+            _NOT_BUILT,
+        ),
     ),
     *of_row(
         "BASE-5",
