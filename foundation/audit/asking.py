@@ -6,12 +6,18 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from json.encoder import encode_basestring as _quoted
 
 from arcops.errors import Refused
+from artifacts.moments import moment
 from foundation.audit.record import Outcome, Record, read_record
 from foundation.audit.seals import BEGINNING
 from foundation.audit.verifying import LogRead
+
+_AT = b'"at":"'
+"""What is before a record's moment in its line, and nowhere else: inside of a JSON string its quotes would be escaped."""
+_SECOND = len("2031-12-24T10:00:00")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,17 @@ class Wanted:
             *((f'"outcome":"{self.outcome.value}"'.encode(),) if self.outcome is not None else ()),
             *((_quoted(self.actor.rpartition("/")[2])[:-1].encode()[1:],) if self.actor else ()),
         ]
-        return lambda line: all(part in line for part in parts)
+        first = moment(self.since)[:_SECOND].encode() if self.since is not None else b""
+        last = moment(self.until)[:_SECOND].encode() if self.until is not None else b"~"
+
+        def may_fit(line: bytes) -> bool:
+            if first or last != b"~":
+                begin = line.find(_AT) + len(_AT)
+                if not first <= line[begin : begin + _SECOND] <= last:
+                    return False
+            return all(part in line for part in parts)
+
+        return may_fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,20 +82,25 @@ class Found:
 
 
 def newest(logs: Iterable[LogRead], wanted: Wanted, most: int) -> tuple[tuple[Found, ...], tuple[str, ...]]:
-    """The *most* newest records of *logs* that are *wanted*, newest first, and a sentence for each line that is no record."""
+    """The *most* newest records of *logs* that are *wanted*, newest first, and a sentence for each line that is no record.
+
+    Of each log they are those that were written last; a record is written when a call ends.
+    """
     found: list[Found] = []
     unread: list[str] = []
     for log in logs:
-        found = heapq.nlargest(most, [*found, *matching(log, wanted, unread)], key=_place)
+        found = heapq.nlargest(most, [*found, *islice(matching(log, wanted, unread, last_first=True), most)], key=_place)
     return tuple(found), tuple(unread)
 
 
-def matching(log: LogRead, wanted: Wanted, unread: list[str]) -> Iterator[Found]:
+def matching(log: LogRead, wanted: Wanted, unread: list[str], *, last_first: bool = False) -> Iterator[Found]:
     """The records of *log* that are *wanted*, in the order of its lines; a sentence about each line that is no record to
     *unread*.
     """
     may_fit, verified = wanted.may_fit(), not log.problems
-    for number, line in enumerate(log.lines, 1):
+    size = len(log.lines)
+    numbered = zip(range(size, 0, -1), reversed(log.lines), strict=True) if last_first else enumerate(log.lines, 1)
+    for number, line in numbered:
         if line.startswith(BEGINNING) or not may_fit(line):
             continue
         try:

@@ -21,6 +21,7 @@ from artifacts.reading import read_file
 from artifacts.writing import write_new
 from foundation.audit.masking import Masking
 from foundation.audit.place import AuditPlace
+from foundation.secrets import AUDIT_KEYS
 
 _MOST_BYTES = 64 * 1024
 _MASKING_BYTES = 32
@@ -44,7 +45,7 @@ def open_keys(place: AuditPlace) -> AuditKeys:
     except OSError as error:
         raise Unavailable(f"the folder {place.outside} of the audit log's key cannot be made: {error.strerror}") from error
     refuse_if_open(place.outside, "the key of the audit log")
-    key, masking = place.outside / "audit.key", place.outside / "masking.key"
+    key, masking = (place.outside / name for name in AUDIT_KEYS)
     if not os.path.lexists(key):
         known = sorted({*place.remembered(), *(one.name for one in place.present())})
         if known:

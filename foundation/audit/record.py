@@ -8,10 +8,12 @@ error.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from json.encoder import encode_basestring as _quoted
+from typing import Any
 
 from arcops.errors import Refused
 from arcops.identity import Identity
@@ -172,13 +174,47 @@ def _masked(record: Record) -> Record:
 
 def read_record(line: bytes) -> Record:
     """The record in *line*. Raises `Refused` if it is not a record of a known version, or not in canonical form."""
+    found = _read_quickly(line)
+    if found is not None:
+        return found
     value = strict_json(line, "the audit record")
-    found = value.get("version") if isinstance(value, dict) else None
-    if isinstance(found, int) and found != VERSION:
-        raise Refused(
-            f"the audit record is of version {found}, and this ArcOps reads version {VERSION}; read it with a newer one"
-        )
+    version = value.get("version") if isinstance(value, dict) else None
+    if isinstance(version, int) and version != VERSION:
+        raise Refused(f"the audit record is of version {version}, and this ArcOps reads version {VERSION}; use a newer one")
     record = load(Record, value, "the audit record")
     if record.line != line:
         raise Refused("the audit record is not in canonical form")
     return record
+
+
+def _read_quickly(line: bytes) -> Record | None:
+    """The record in *line* if it is written exactly as records are; else ``None``, and the strict reader says what is wrong.
+
+    A record whose own line is *line*, byte for byte, has no field too many or too few, none twice, and each of its type.
+    """
+    try:
+        value: dict[str, Any] = json.loads(line)
+        actor = value["actor"]
+        record = Record(
+            at=datetime.fromisoformat(value["at"].removesuffix("Z")).replace(tzinfo=UTC),
+            action=value["action"],
+            outcome=Outcome(value["outcome"]),
+            actor=Actor(issuer=actor["issuer"], tenant=actor["tenant"], id=actor["id"]),
+            door=value["door"],
+            tool=value["tool"],
+            object=value["object"],
+            arguments=tuple(value["arguments"]),
+            digest=value["digest"],
+            verdict=value["verdict"],
+            reason=value["reason"],
+            latency_us=value["latencyUs"],
+            trace=value["trace"],
+            request=value["request"],
+            tier=value["tier"],
+            source=value["source"],
+            version=value["version"],
+        )
+        whole = type(record.latency_us) is int and type(record.version) is int and record.version == VERSION
+        return record if whole and record.line == line else None
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+        return None

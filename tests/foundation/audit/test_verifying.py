@@ -19,6 +19,7 @@ from foundation.audit.audit import Audit
 from foundation.audit.keys import open_keys, public_half
 from foundation.audit.seals import BEGINNING, opened, seal
 from foundation.audit.verifying import read_logs
+from foundation.secrets import secret_files
 from tests.foundation.audit.home import (
     CALL,
     changed,
@@ -211,3 +212,13 @@ def test_what_is_private_is_private(tmp_path: Path) -> None:
     place = place_in(tmp_path)
     for one in (path, path.parent, place.outside, place.outside / "audit.key", place.outside / "masking.key"):
         assert one.stat().st_mode & 0o077 == 0, one
+
+
+def test_no_collector_may_read_its_keys(tmp_path: Path) -> None:
+    """A program of others is kept from every secret file (`foundation.secrets.secret_files`)."""
+    written(tmp_path, [1])
+    place = place_in(tmp_path)
+    secret = secret_files({"ARCOPS_HOME": str(tmp_path)})
+    kept = {one for one in place.outside.iterdir() if one.suffix == ".key"}
+    assert len(kept) == 2
+    assert kept <= set(secret)
