@@ -24,7 +24,7 @@ DATABASE = group("database", "Show, migrate and move the database of leases and 
 
 @command("database status", "capabilities.database.database:show_database", own=Answering)
 def status(given: Given[ShowDatabase, DatabaseShown, Answering]) -> None:
-    """Show where the database is, its schema, its rows, and who holds which lease. It changes nothing."""
+    """Show the database: its address, its schema, its rows, and who holds which lease. It changes nothing."""
 
     def show(found: DatabaseShown) -> None:
         print(f"{found.kind} {found.at}")

@@ -46,7 +46,7 @@ class LeaseHeld:
 class DatabaseShown:
     """The state of the database.
 
-    ``kind`` is sqlite or postgresql; ``at`` is where it is. ``schema`` is the revision found, empty if there is no database
+    ``kind`` is sqlite or postgresql; ``at`` is its address. ``schema`` is the revision found, empty if there is no database
     yet, and ``newest`` the one of this version. The tables and leases are empty unless the two are the same.
     """
 
@@ -60,7 +60,7 @@ class DatabaseShown:
 
 @tool(title="Show the database", scope=Scope.TRUST, reads_only=True)
 def show_database(ask: ShowDatabase, at: Place) -> DatabaseShown:
-    """Show where the database is, its schema, how many rows its tables have, and who holds which lease. It changes nothing."""
+    """Show the database: its address, schema, number of rows in each table, and who holds which lease. It changes nothing."""
     address = read_address(at.settings.database)
     from foundation.database.migrating import newest, schema
 

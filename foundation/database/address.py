@@ -52,8 +52,8 @@ class PostgresServer:
     @property
     def shown(self) -> str:
         """Its name in sentences."""
-        where = f"{self.to.host}:{self.to.port}" if self.to is not None else self.socket
-        return f"{self.name} of {self.user} at {where}"
+        at = f"{self.to.host}:{self.to.port}" if self.to is not None else self.socket
+        return f"{self.name} of {self.user} at {at}"
 
 
 Address = SqliteFile | PostgresServer

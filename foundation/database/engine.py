@@ -102,13 +102,13 @@ def connected(address: Address, tier: Tier, password: str = "", environment: Map
 
 def _server(address: PostgresServer, tier: Tier, password: str, environment: Mapping[str, str]) -> Engine:
     postgresql.refuse_unreached(tier, address.to, environment)
-    connect = partial(
-        postgresql.connect, tier, address.to, user=address.user, name=address.name, socket=address.socket, tls=address.tls
+    session = partial(
+        postgresql.session, tier, address.to, user=address.user, name=address.name, socket=address.socket, tls=address.tls
     )
 
     def creator() -> Any:
         """The password is read for each connection, so that one that was replaced counts without a restart."""
-        return connect(password=referred(environment, password, "password of the database") if password else "")
+        return session(password=referred(environment, password, "password of the database") if password else "")
 
     return create_engine(
         URL.create("postgresql+psycopg"),

@@ -23,47 +23,47 @@ _MOST_SAID = 300
 
 
 @contextmanager
-def said(where: str) -> Iterator[None]:
-    """Raise what a driver reports of the database *where* as `Unavailable` or `Refused`.
+def said(shown: str) -> Iterator[None]:
+    """Raise what a driver reports of the database *shown* as `Unavailable` or `Refused`.
 
-    A broken constraint stays SQLAlchemy's ``IntegrityError``, because only the code around the statement knows what it means.
+    Inside, code may catch SQLAlchemy's ``IntegrityError`` if it knows what a broken constraint means; outside it is damage.
     """
     try:
         yield
-    except IntegrityError:
-        raise
+    except IntegrityError as error:
+        raise damaged(shown, _first_line(error.orig)) from error
     except DBAPIError as error:
-        raise _fault(where, error.orig) from error
+        raise _fault(shown, error.orig) from error
     except sqlite3.Error as error:
-        raise _fault(where, error) from error
+        raise _fault(shown, error) from error
     except PoolTimeoutError as error:
-        raise Unavailable(f"the database {where} is busy: no connection became free in time; try again") from error
+        raise Unavailable(f"the database {shown} is busy: no connection became free in time; try again") from error
     except SQLAlchemyError as error:
-        raise Unavailable(f"the database {where} cannot be used ({type(error).__name__})") from error
+        raise Unavailable(f"the database {shown} cannot be used ({type(error).__name__})") from error
 
 
-def damaged(where: str, what: str) -> Refused:
+def damaged(shown: str, what: str) -> Refused:
     """The one refusal of a database that is damaged."""
-    return Refused(f"the database {where} is damaged: {what}; {RESTORE}")
+    return Refused(f"the database {shown} is damaged: {what}; {RESTORE}")
 
 
-def _fault(where: str, error: BaseException | None) -> ArcOpsError:
+def _fault(shown: str, error: BaseException | None) -> ArcOpsError:
     text = _first_line(error)
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGED_FILE or text.startswith(("no such table", "no such column")):
-            return damaged(where, text)
-        return Unavailable(f"the database {where} cannot be used: {text}; try again")
+            return damaged(shown, text)
+        return Unavailable(f"the database {shown} cannot be used: {text}; try again")
     state = str(getattr(error, "sqlstate", None) or "")
     if state in _DAMAGED_SERVER or state in _NO_SUCH:
-        return damaged(where, text)
+        return damaged(shown, text)
     if state == _NO_RIGHT:
         return Refused(
-            f"the role may not do this in the database {where}: {text}; let the role that owns it run "
+            f"the role may not do this in the database {shown}: {text}; let the role that owns it run "
             "'arcops database migrate', and grant the rights in docs/database.md"
         )
     hint = "" if state else "; check ARCOPS_DATABASE, and ARCOPS_DATABASE_PASSWORD_FILE for its password"
-    return Unavailable(f"the database {where} does not answer: {text}{hint}")
+    return Unavailable(f"the database {shown} does not answer: {text}{hint}")
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -38,7 +38,7 @@ def refuse_unreached(tier: Tier, to: Destination | None, environment: Mapping[st
         permit(tier, to, PURPOSE)
 
 
-def connect(
+def session(
     tier: Tier,
     to: Destination | None,
     *,
@@ -52,12 +52,12 @@ def connect(
     refuse_unreached(tier, to, os.environ)
     import psycopg.conninfo
 
-    where: dict[str, str] = {"host": socket}
+    at: dict[str, str] = {"host": socket}
     if to is not None:
         many = to.addresses
-        where = {"host": ",".join([to.host] * len(many)), "port": ",".join([str(to.port)] * len(many))}
+        at = {"host": ",".join([to.host] * len(many)), "port": ",".join([str(to.port)] * len(many))}
         if to.here:
-            where["hostaddr"] = ",".join(many)
+            at["hostaddr"] = ",".join(many)
     settings = dict(tls or {})
     if settings.get("sslmode") == "verify-full":
         settings.setdefault("sslrootcert", authorities_file() or "system")
@@ -70,7 +70,7 @@ def connect(
         target_session_attrs="read-write",  # a standby would refuse every write, and show what is old
         gssencmode="disable",  # else a ticket in the environment would decide whether TLS is used
         keepalives_idle=30,
-        **where,
+        **at,
         **settings,
     )
     return psycopg.connect(told, prepare_threshold=None)  # a pooler between may give each transaction another session

@@ -22,6 +22,7 @@ from arcops.identity import Identity
 from arcops.late_pattern import late
 from foundation.claims import NotAccepted
 from foundation.database.engine import Database
+from foundation.database.faults import damaged
 from foundation.database.tables import API_KEYS
 from foundation.identity.reading import LOCAL
 
@@ -93,11 +94,11 @@ class ApiKeys:
             raise NotAccepted(_NOT_KNOWN)
         with self._database.reading() as connection:
             row = connection.execute(select(API_KEYS).where(API_KEYS.c.id == found[1])).one_or_none()
-        stored = bytes(row.hash) if row is not None else _NO_HASH
+        stored = row.hash if row is not None and isinstance(row.hash, bytes) else _NO_HASH
         same = hmac.compare_digest(stored, _hash(secret))
         if row is None or not same:
             raise NotAccepted(_NOT_KNOWN)
-        key = _read(row)
+        key = _read(row, self._database.shown)
         if key.revoked is not None:
             raise NotAccepted(f"the API key {key.id} is revoked; ask its operator for a new one")
         if not key.live(now):
@@ -108,7 +109,7 @@ class ApiKeys:
         """Every key that was made, the newest first, those that ended or were revoked included."""
         query = select(API_KEYS).order_by(API_KEYS.c.made.desc(), API_KEYS.c.id).limit(MOST_KEYS)
         with self._database.reading() as connection:
-            return tuple(_read(row) for row in connection.execute(query))
+            return tuple(_read(row, self._database.shown) for row in connection.execute(query))
 
     def revoke(self, id_: str, now: datetime) -> ApiKey:
         """Revoke the key *id_* from *now* on; one that was revoked before keeps its moment. Raises `Refused` without one."""
@@ -118,7 +119,7 @@ class ApiKeys:
             row = connection.execute(select(API_KEYS).where(mine)).one_or_none()
         if row is None:
             raise Refused(f"there is no API key {id_[:50]!r}; 'arcops access key list' shows the ids")
-        return _read(row)
+        return _read(row, self._database.shown)
 
 
 def _hash(secret: str) -> bytes:
@@ -133,12 +134,16 @@ def _at(moment: int) -> datetime:
     return datetime.fromtimestamp(moment / 1000, UTC)
 
 
-def _read(row: Row[Any]) -> ApiKey:
-    return ApiKey(
-        id=row.id,
-        name=row.name,
-        scopes=tuple(row.scopes.split()),
-        made=_at(row.made),
-        until=_at(row.until),
-        revoked=None if row.revoked is None else _at(row.revoked),
-    )
+def _read(row: Row[Any], shown: str) -> ApiKey:
+    """The key in *row*. SQLite stores any type in any column, so a damaged one may hold anything."""
+    try:
+        return ApiKey(
+            id=row.id,
+            name=row.name,
+            scopes=tuple(row.scopes.split()),
+            made=_at(row.made),
+            until=_at(row.until),
+            revoked=None if row.revoked is None else _at(row.revoked),
+        )
+    except (TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+        raise damaged(shown, f"the API key {str(row.id)[:50]!r} has values that no key has") from error
