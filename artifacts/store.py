@@ -230,6 +230,11 @@ class Store:
         self.refresh()
         return self._index.choices()
 
+    def listing(self) -> Index:
+        """The index, up to date with the log, for several questions that belong together."""
+        self.refresh()
+        return self._index
+
     def entries(self) -> tuple[Entry, ...]:
         """The whole log, oldest first. Raises `Refused` if it is not the one that is remembered."""
         return tuple(read_line(line) for line in self.log.read().lines)
