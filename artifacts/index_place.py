@@ -24,10 +24,11 @@ CREATE TABLE done (entries INTEGER NOT NULL, bytes INTEGER NOT NULL, peaks BLOB 
 INSERT INTO done VALUES (0, 0, x'', x'');
 CREATE TABLE entry (
     position INTEGER PRIMARY KEY, artifact TEXT NOT NULL, at TEXT NOT NULL, predicate TEXT NOT NULL, subject TEXT NOT NULL,
-    verdict TEXT NOT NULL, policy TEXT NOT NULL, judged TEXT NOT NULL, until TEXT NOT NULL, site TEXT NOT NULL
+    verdict TEXT NOT NULL, policy TEXT NOT NULL, judged TEXT NOT NULL, until TEXT NOT NULL, site TEXT NOT NULL,
+    kind TEXT NOT NULL
 );
 CREATE INDEX entry_artifact ON entry (artifact);
-CREATE INDEX entry_subject ON entry (subject, position);
+CREATE INDEX entry_subject ON entry (subject, kind, position);
 CREATE INDEX entry_site ON entry (site, position);
 CREATE TABLE named (digest TEXT NOT NULL, position INTEGER NOT NULL REFERENCES entry);
 CREATE INDEX named_digest ON named (digest, position);

@@ -290,6 +290,14 @@ class Store:
         self.refresh()
         return self._kept.asked(lambda index: index.choices())
 
+    def listing(self) -> Index:
+        """The index, up to date with the log, for several questions that belong together.
+
+        A question raises `Unavailable` if the index was damaged since; the next call makes it again.
+        """
+        self.refresh()
+        return self._index
+
     def entries(self) -> tuple[Entry, ...]:
         """The whole log, oldest first. Raises `Refused` if it is not the one that is remembered."""
         return tuple(read_line(line) for line in self.log.read().lines)
