@@ -17,6 +17,7 @@ from socket import socket
 from adapters.cli import surroundings
 from adapters.cli.listening import Listening
 from adapters.http.access import Door
+from adapters.http.accounts import Accounts
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.metrics import Metrics
@@ -26,10 +27,14 @@ from adapters.http.serve import listen, reserved_port, serve
 from adapters.http.stored import StoreWatch
 from arcops.extras import refuse_without
 from arcops.tier import Tier
+from capabilities.access.known import authorization
 from capabilities.place import Place
+from foundation.audit.audit import Audit
+from foundation.identity.accepting import Accepting
+from foundation.identity.stored import StoredKeys
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
-from foundation.tokens import Tokens, fetched, read_issuer
+from foundation.tokens import Tokens, fetched, read_issuers
 
 _log = logging.getLogger(__name__)
 
@@ -149,17 +154,25 @@ def _bound(address: Address, at: Place, listening: socket) -> Bound:
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:
     logs.begin(os.environ)
     traces.begin(os.environ, at.settings.tier)
-    issuer = read_issuer(os.environ, at.settings.tier, f"{bound.url}/mcp")
-    tokens = Tokens(issuer=issuer, now=time.time, fetch=fetched) if issuer else None
-    if tokens is None and not is_loopback(bound.host):
-        _log.warning("no ARCOPS_OIDC_ISSUER is set, so requests of other machines to %s are refused", bound.host)
-    way_in = opening(bound, at.settings.cache, os.environ) if tokens is None and is_loopback(bound.host) else None
+    issuers = read_issuers(os.environ, at.settings.tier, f"{bound.url}/mcp")
+    tokens = [Tokens(issuer=one, now=time.time, fetch=fetched) for one in issuers]
+    if not tokens and not is_loopback(bound.host):
+        _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
+    way_in = opening(bound, at.settings.cache, os.environ) if not tokens and is_loopback(bound.host) else None
     quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
-    requests = Shares(quotas.requests, "requests in progress")
-    door = Door(tokens=tokens, opening=way_in, quotas=quotas, requests=requests)
+    audit = Audit.open(at.settings)
+    door = Door(
+        accepting=Accepting(tokens=tokens, now=time.time, keys=StoredKeys(settings=at.settings)),
+        authorization=authorization(at.settings),
+        accounts=Accounts(audit=audit, tier=at.settings.tier),
+        opening=way_in,
+        quotas=quotas,
+        requests=Shares(quotas.requests, "requests in progress"),
+    )
     # A caller with the secret of this start is this user; a caller with a token sees what the operator serves.
     at = replace(at, own=False, roots=at.settings.roots if tokens else at.settings.roots or None)
-    parts = [DoorPart(routes=(), running=_traced()), *(make(at, bound, door) for make in makers)]
+    recorded = DoorPart(routes=(), running=_recorded(audit), probes={"audit": audit.healthy})
+    parts = [DoorPart(routes=(), running=_traced()), recorded, *(make(at, bound, door) for make in makers)]
     if way_in is not None:
         parts.insert(1, DoorPart(routes=way_in.routes(), running=way_in.running()))
     watch = StoreWatch(at.settings.store, at.settings.memory)
@@ -200,3 +213,12 @@ async def _traced() -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(traces.flush)
+
+
+@asynccontextmanager
+async def _recorded(audit: Audit) -> AsyncIterator[None]:
+    """Write the last records of the audit log before the process ends."""
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(audit.close)

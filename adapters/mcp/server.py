@@ -21,6 +21,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 
+from adapters.http.accounts import Account
 from adapters.http.quotas import Quotas, Shares
 from adapters.mcp import offering, prompts, resources
 from adapters.mcp.answers import WHOLE, answered, as_text
@@ -38,6 +39,7 @@ from foundation.telemetry.spans import REQUEST, span
 
 Context = ServerRequestContext[Any, Any]
 Gate = Callable[[Context, Tool[Any, Any], Any], None]
+Keeping = Callable[[Context, Tool[Any, Any], object], Account | None]
 
 INSTRUCTIONS = """ArcOps says whether a model, a cluster or a client configuration is ready, trusted and safe: GREEN, AMBER,
 RED. What could not be seen is never GREEN. `check_model` judges and leaves a signed artifact; `verify_artifact` checks one
@@ -52,6 +54,7 @@ def build(
     work: Work,
     *,
     allow: Gate | None = None,
+    account: Keeping = lambda ctx, tool, arguments: None,
     listed: Sequence[str] = (),
     withheld: Callable[[Tool[Any, Any]], str] = lambda tool: "",
     owner: Callable[[Context], str] = lambda ctx: "",
@@ -60,7 +63,8 @@ def build(
 ) -> Server[Any]:
     """The server of *tools* at *place*.
 
-    ``allow`` raises `Refused` if the caller may not send a tool this ask; ``listed`` are the toolsets and tools that
+    ``allow`` raises `Refused` if the caller may not send a tool this ask; ``account`` begins the record of a call, or raises
+    `Unavailable` if it cannot be kept; ``listed`` are the toolsets and tools that
     `tools/list` shows if the client names none; ``withheld`` says why a tool that exists is not offered here, or nothing.
     ``owner`` names the caller, and no other caller sees their tasks; ``hide`` keeps the server's folders out of error messages.
     ``quotas`` limit the calls and tasks of one caller.
@@ -108,24 +112,34 @@ def build(
             raise MCPError(types.INVALID_PARAMS, f"{said}, and {offering.FIND} finds the others")
         hidden = place.settings if hide else None
         who, whole = owner(ctx), (ctx.meta or {}).get(WHOLE) is True
+        kept: Account | None = None
         try:
+            kept = account(ctx, tool, params.arguments)
             readable(params.arguments)
             ask = from_json(tool.ask, json.dumps(params.arguments or {}))
             if allow is not None:
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
-                return await tasks.begin(tool, ask, who, whole=whole)
+                return await tasks.begin(tool, ask, who, whole=whole, account=kept)
             at = told(place, _reporter(ctx))
             calls.take(who)
-        except Exception as error:
+        except BaseException as error:
+            if kept is not None:
+                kept.failed(error)
+            if not isinstance(error, Exception):
+                raise
             unbegun(tool.name, error, work.tell)
             return as_result(error, hidden)
         try:
             begun = work.begin(tool, ask, at)
         except Exception as error:
             calls.give(who)
+            if kept is not None:
+                kept.failed(error)
             unbegun(tool.name, error, work.tell)
             return as_result(error, hidden)
+        if kept is not None:
+            kept.follow(begun)
         loop = asyncio.get_running_loop()
         begun.add_done_callback(lambda _: _soon(loop, calls, who))  # also if the caller went away and its work goes on
         try:

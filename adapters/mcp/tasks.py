@@ -24,6 +24,7 @@ from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
+from adapters.http.accounts import Account
 from adapters.mcp.answers import answered
 from adapters.mcp.errors import as_failure, as_result
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
@@ -138,9 +139,12 @@ class Tasks:
         server.add_request_handler("tasks/update", UpdateParams, update)
         server.add_request_handler("tasks/cancel", TaskParams, cancel)
 
-    async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str, *, whole: bool) -> dict[str, Any]:
-        """Begin *tool*, and return the handle; *whole*: the caller wants the whole answer. Raises what the tool raises before
-        its work begins.
+    async def begin(
+        self, tool: Tool[Any, Any], ask: Any, owner: str, *, whole: bool, account: Account | None = None
+    ) -> dict[str, Any]:
+        """Begin *tool*, and return the handle; *whole*: the caller wants the whole answer; *account* is told how it ends.
+
+        Raises what the tool raises before its work begins.
         """
         now = datetime.now(UTC)
         self._make_room(now, owner)
@@ -159,10 +163,14 @@ class Tasks:
             made.parameters = deployed.parameters(ask, at)
             run = await start(deployed.name, made.parameters)
             made.id = run.id
+            if account is not None:
+                account.elsewhere(run.id)
             self._note(made)
         else:
             made.id = str(uuid.uuid4())
             made.future = self._work.begin(tool, ask, at, run=made.id)
+            if account is not None:
+                account.follow(made.future)
         self._known[made.id] = made
         return {"resultType": "task", **self._head(made, "working")}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from foundation.authorization.objects import APPROVE, CALL, CONNECT, Objects
 from foundation.authorization.role_policy import Permission, Role, RolePolicy
 
-SCOPES = ("read", "check", "publish", "waive", "connect", "trust")
+SCOPES = ("read", "check", "publish", "waive", "connect", "audit", "trust")
 """The scopes of tokens. Each but ``connect`` is also the name of the group of tools that need it."""
 APPROVER = "approver"
 CEDAR = b"""\
@@ -21,6 +21,7 @@ _DOCS = {
     "publish": "Call the tools that sign or write something.",
     "waive": "Draft waivers. To approve one takes the role approver.",
     "connect": "Let a tool open a connection to what the operator named; in addition to the tool's own role.",
+    "audit": "Read who called what.",
     "trust": "Call the tools that change what counts here.",
     APPROVER: "Approve what others drafted or asked for: waivers, servers. No scope of a token grants this role.",
 }

@@ -12,19 +12,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from arcops.errors import Broken
 from arcops.identity import Identity
 from foundation.claims import NotAccepted, issuer_said
 from foundation.tokens import Caller, Tokens
 
-if TYPE_CHECKING:
-    from foundation.identity.api_keys import ApiKeys
-
 KEY_PREFIX = "arcops_"
 MOST_REMEMBERED = 4096
 _MOST_SECRET = 16 * 1024
+
+
+class Keys(Protocol):
+    """API keys."""
+
+    def caller(self, secret: str, now: datetime) -> Identity:
+        """Who *secret* is the key of, at *now*. Raises `NotAccepted`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ class Accepting:
 
     tokens: Sequence[Tokens]
     now: Callable[[], float]
-    keys: ApiKeys | None = None
+    keys: Keys | None = None
     most: int = MOST_REMEMBERED
     _remembered: OrderedDict[bytes, _Accepted] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
