@@ -151,11 +151,11 @@ def _decided(question: Question, policy: Policy, objects: Objects, *, every: boo
     said: list[Said] = []
     reads = False
     for engine in policy.engines:
-        answer, reading = _asked(engine, question)
+        answer = _asked(engine, question)
         said.append(answer)
-        reads = reads or reading
+        reads = reads or answer.reads
         if not answer.allowed and not every:
-            reads = reading
+            reads = answer.reads
             break
     denying = [one for one in said if not one.allowed]
     allowed = bool(said) and not denying
@@ -170,13 +170,13 @@ def _by_file(wrong: str) -> Said:
     return Said(engine="policy", allowed=False, reason=WRONG, rule=wrong)
 
 
-def _asked(engine: Authorizer, question: Question) -> tuple[Said, bool]:
-    """What *engine* says, and whether it read the arguments. An engine that fails denies."""
+def _asked(engine: Authorizer, question: Question) -> Said:
+    """What *engine* says. An engine that fails denies."""
     try:
-        return engine.decide(question), engine.reads(question)
+        return engine.decide(question)
     except Exception as error:
         reason = f"the engine {engine.name} failed, so nothing is allowed; ask the operator"
-        return Said(engine=engine.name, allowed=False, reason=reason, rule=f"{type(error).__name__}: {error}"[:500]), True
+        return Said(engine=engine.name, allowed=False, reason=reason, rule=f"{type(error).__name__}: {error}"[:500], reads=True)
 
 
 def _impossible(question: Question, objects: Objects) -> str:
