@@ -122,7 +122,19 @@ class Authorization:
 
 
 def decide(identity: Identity, action: str, object: str, arguments: Mapping[str, object] | None, at: Authorization) -> Decision:
-    """May *identity* do *action* to *object* with *arguments*? Every engine that is on must allow it. Never raises."""
+    """May *identity* do *action* to *object* with *arguments*? Every engine that is on must allow it. Never raises: what fails,
+    denies.
+    """
+    try:
+        return _kept_or_made(identity, action, object, arguments, at)
+    except Exception as error:
+        said = Said(engine="policy", allowed=False, reason=FAILED, rule=f"{type(error).__name__}: {error}"[:500])
+        return Decision(allowed=False, reason=FAILED, engines=(said,), epoch="none")
+
+
+def _kept_or_made(
+    identity: Identity, action: str, object: str, arguments: Mapping[str, object] | None, at: Authorization
+) -> Decision:
     at_hand = at.policy_for(identity)
     key = (identity, action, object)
     kept = at_hand.kept.get(key)
@@ -163,6 +175,7 @@ def _decided(question: Question, policy: Policy, objects: Objects, *, every: boo
     return Decision(allowed=allowed, reason=reason, engines=tuple(said), epoch=policy.epoch, reads=reads)
 
 
+FAILED = "this could not be decided, so it is denied; ask the operator"
 WRONG = "the policy of this site cannot be used, so only the user of this machine is allowed anything; ask its operator"
 
 
