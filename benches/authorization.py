@@ -40,7 +40,7 @@ def timed(work: Callable[[int], object], times: int) -> list[float]:
 
 def shown(what: str, took: list[float], against: list[float] | None = None) -> None:
     middle, late = took[len(took) // 2], took[int(len(took) * 0.95)]
-    ratio = f"{against[len(against) // 2] / middle:10.0f} ×" if against else ""
+    ratio = f"{against[len(against) // 2] / middle:10.0f} times" if against else ""
     print(f"{what:58} median {middle:9.1f} µs   P95 {late:9.1f} µs {ratio}")
 
 

@@ -122,7 +122,19 @@ class Authorization:
 
 
 def decide(identity: Identity, action: str, object: str, arguments: Mapping[str, object] | None, at: Authorization) -> Decision:
-    """May *identity* do *action* to *object* with *arguments*? Every engine that is on must allow it. Never raises."""
+    """May *identity* do *action* to *object* with *arguments*? Every engine that is on must allow it. Never raises: what fails,
+    denies.
+    """
+    try:
+        return _kept_or_made(identity, action, object, arguments, at)
+    except Exception as error:
+        said = Said(engine="policy", allowed=False, reason=FAILED, rule=f"{type(error).__name__}: {error}"[:500])
+        return Decision(allowed=False, reason=FAILED, engines=(said,), epoch="none")
+
+
+def _kept_or_made(
+    identity: Identity, action: str, object: str, arguments: Mapping[str, object] | None, at: Authorization
+) -> Decision:
     at_hand = at.policy_for(identity)
     key = (identity, action, object)
     kept = at_hand.kept.get(key)
@@ -151,11 +163,11 @@ def _decided(question: Question, policy: Policy, objects: Objects, *, every: boo
     said: list[Said] = []
     reads = False
     for engine in policy.engines:
-        answer, reading = _asked(engine, question)
+        answer = _asked(engine, question)
         said.append(answer)
-        reads = reads or reading
+        reads = reads or answer.reads
         if not answer.allowed and not every:
-            reads = reading
+            reads = answer.reads
             break
     denying = [one for one in said if not one.allowed]
     allowed = bool(said) and not denying
@@ -163,6 +175,7 @@ def _decided(question: Question, policy: Policy, objects: Objects, *, every: boo
     return Decision(allowed=allowed, reason=reason, engines=tuple(said), epoch=policy.epoch, reads=reads)
 
 
+FAILED = "this could not be decided, so it is denied; ask the operator"
 WRONG = "the policy of this site cannot be used, so only the user of this machine is allowed anything; ask its operator"
 
 
@@ -170,13 +183,13 @@ def _by_file(wrong: str) -> Said:
     return Said(engine="policy", allowed=False, reason=WRONG, rule=wrong)
 
 
-def _asked(engine: Authorizer, question: Question) -> tuple[Said, bool]:
-    """What *engine* says, and whether it read the arguments. An engine that fails denies."""
+def _asked(engine: Authorizer, question: Question) -> Said:
+    """What *engine* says. An engine that fails denies."""
     try:
-        return engine.decide(question), engine.reads(question)
+        return engine.decide(question)
     except Exception as error:
         reason = f"the engine {engine.name} failed, so nothing is allowed; ask the operator"
-        return Said(engine=engine.name, allowed=False, reason=reason, rule=f"{type(error).__name__}: {error}"[:500]), True
+        return Said(engine=engine.name, allowed=False, reason=reason, rule=f"{type(error).__name__}: {error}"[:500], reads=True)
 
 
 def _impossible(question: Question, objects: Objects) -> str:

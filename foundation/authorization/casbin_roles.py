@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from arcops.errors import Broken
+from arcops.identity import Identity
 from foundation.authorization.decision import Question, Said
 from foundation.authorization.naming import caller_name
 from foundation.authorization.objects import Objects
@@ -51,15 +52,18 @@ class CasbinRoles:
             for action, deciding in self._for_object(name, actions).items()
         }
         self._later: dict[tuple[str, str], _Deciding] = {}
-
-    def reads(self, question: Question) -> bool:
-        """Never."""
-        return False
+        self._roles: dict[Identity, frozenset[str]] = {}
 
     def roles_of(self, question: Question) -> frozenset[str]:
         """Every role of the caller, with those that these inherit."""
-        granted = self.policy.granted(question.caller)
-        return frozenset().union(*(self._closures[one] for one in granted)) if granted else frozenset()
+        found = self._roles.get(question.caller)
+        if found is None:
+            granted = self.policy.granted(question.caller)
+            found = frozenset().union(*(self._closures[one] for one in granted)) if granted else frozenset()
+            if len(self._roles) >= _MOST_KEPT:
+                self._roles = {}
+            self._roles[question.caller] = found
+        return found
 
     def decide(self, question: Question) -> Said:
         """As pycasbin's `enforce` would."""

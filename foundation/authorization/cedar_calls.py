@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from arcops.errors import Refused
+from arcops.identity import Identity
 from foundation.authorization.cedar_reading import (
     ACTION,
     CALLER,
@@ -46,35 +47,37 @@ class CedarCalls:
         self.policies = parse_policies(files, names)
         self._names, self._roles_of = names, roles_of
         self._parsed: dict[tuple[int, ...], Any] = {}
+        self._pairs: dict[tuple[Identity, str], Any] = {}
         self._about: dict[tuple[str, str], _About] = {}
         for name, actions in names.objects.actions.items():
             for action in actions:
                 self._about[(name, action)] = self._for_object(name, action)
-
-    def reads(self, question: Question) -> bool:
-        """Does a policy that could decide about this caller, action and object read the arguments?"""
-        return any(one.reads for one in self._chosen(question)[0])
 
     def decide(self, question: Question) -> Said:
         """As Cedar decides: a forbid that is satisfied, or no permit, denies. So does every error."""
         try:
             return self._decided(question)
         except Refused as error:
-            return self._said(False, f"{error}, so no policy of this site can allow the call")
+            return replace(self._said(False, f"{error}, so no policy of this site can allow the call"), reads=True)
         except BaseException as error:
             if not _is_failure(error):
                 raise
-            return self._said(False, _UNDECIDED, f"{type(error).__name__}: {error}"[:500])
+            return replace(self._said(False, _UNDECIDED, f"{type(error).__name__}: {error}"[:500]), reads=True)
 
     def _decided(self, question: Question) -> Said:
         chosen, conditional = self._chosen(question)
+        reads = any(one.reads for one in chosen)
+        found = self._by(chosen, conditional, question, reads)
+        return replace(found, reads=True) if reads else found
+
+    def _by(self, chosen: list[_Part], conditional: list[tuple[int, ...]], question: Question, reads: bool) -> Said:
         permission = question.permission
         for one in chosen:
             if one.forbidding:
                 return self._said(False, f"a policy of this site forbids {permission}", f"forbid {self._named(one.forbidding)}")
         permitted = next((self._named(one.permitting) for one in chosen if one.permitting), "")
         if conditional:
-            request, entities = self._request(question, reads=any(one.reads for one in chosen)), self._entities(question)
+            request, entities = self._request(question, reads=reads), self._entities(question)
             for ids in conditional:
                 answer = self._evaluated(request, ids, entities)
                 satisfied = self._named(map(int, answer.diagnostics.reasons))
@@ -90,7 +93,7 @@ class CedarCalls:
             return self._said(True, f"a policy of this site permits {permission}", f"permit {permitted}")
         return self._said(False, f"no policy of this site permits {permission} in this call", "no permit is satisfied")
 
-    def _evaluated(self, request: Mapping[str, object], ids: tuple[int, ...], entities: str) -> Any:
+    def _evaluated(self, request: Mapping[str, object], ids: tuple[int, ...], entities: Any) -> Any:
         import cedarpy
 
         return cedarpy.is_authorized(dict(request), self._set(ids), entities)
@@ -117,7 +120,19 @@ class CedarCalls:
         known = quote and end and number.isdecimal() and int(number) < len(self.policies)
         return f"{before}{self.policies[int(number)].name}{after}" if known else error
 
-    def _entities(self, question: Question) -> str:
+    def _entities(self, question: Question) -> Any:
+        """The caller and the object, as Cedar knows them; parsed once for each pair."""
+        key = (question.caller, question.object)
+        found = self._pairs.get(key)
+        if found is None:
+            import cedarpy
+
+            if len(self._pairs) >= _MOST_KEPT:
+                self._pairs = {}
+            found = self._pairs[key] = cedarpy.Entities.from_json_str(self._written(question))
+        return found
+
+    def _written(self, question: Question) -> str:
         caller, roles = question.caller, sorted(self._roles_of(question))
         groups = sorted(self._groups(question.object))
         found = [

@@ -26,12 +26,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What one *engine* says. ``reason`` may be shown to the caller; ``rule`` names the rule, for the operator."""
+    """What one *engine* says. ``reason`` may be shown to the caller; ``rule`` names the rule, for the operator.
+
+    ``reads``: it depends on the arguments.
+    """
 
     engine: str
     allowed: bool
     reason: str
     rule: str = ""
+    reads: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +58,6 @@ class Authorizer(Protocol):
     @property
     def name(self) -> str:
         """The name of the engine in a policy file."""
-        ...
-
-    def reads(self, question: Question) -> bool:
-        """Does the answer depend on the arguments?"""
         ...
 
     def decide(self, question: Question) -> Said:

@@ -83,7 +83,7 @@ class RolePolicy:
 def parse_roles(data: bytes, *, where: str, objects: Objects, shipped: RolePolicy) -> RolePolicy:
     """The policy in *data*, with the roles that are *shipped*, of which it may replace some.
 
-    Raises `Refused` with the file's name (*where*) and what is wrong: unknown keys, names and objects, cycles, chains that are too deep.
+    Raises `Refused` with the file's name and what is wrong: unknown keys, names and objects, cycles, chains that are too deep.
     """
     documents = load_all(data, what=where, most_values=_MOST_VALUES)
     if len(documents) != 1:

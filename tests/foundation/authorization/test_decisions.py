@@ -92,6 +92,14 @@ def test_the_user_of_this_machine_is_decided_by_what_ships(tmp_path: Path) -> No
     assert not decide(caller(scopes=("read",)), "call", "show_artifact", None, at).allowed
 
 
+@pytest.mark.parametrize("odd", [{"scopes": {"read"}}, {"roles": None}, {"id": None}, {"id": "\ud800"}, {"issuer": 1}])
+def test_a_caller_who_is_no_identity_is_denied(odd: dict[str, Any], tmp_path: Path) -> None:
+    asked = {"issuer": "https://i", "tenant": "t", "id": "x", "scopes": frozenset(), "roles": frozenset()} | odd
+    at = site(tmp_path / "access", one=ANY)
+    assert not decide(Identity(**asked), "call", "show_artifact", None, at).allowed
+    assert not decide(None, "call", "show_artifact", None, at).allowed  # type: ignore[arg-type]  # what a fault would pass
+
+
 def test_a_caller_with_other_roles_is_another_caller(tmp_path: Path) -> None:
     at = site(tmp_path / "access")
     assert not decide(caller(), "call", "show_artifact", None, at).allowed
