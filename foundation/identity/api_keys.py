@@ -137,10 +137,13 @@ def _at(moment: int) -> datetime:
 def _read(row: Row[Any], shown: str) -> ApiKey:
     """The key in *row*. SQLite stores any type in any column, so a damaged one may hold anything."""
     try:
+        scopes = tuple(row.scopes.split())
+        if not all(_WORD.fullmatch(one) for one in scopes):
+            raise ValueError
         return ApiKey(
             id=row.id,
             name=row.name,
-            scopes=tuple(row.scopes.split()),
+            scopes=scopes,
             made=_at(row.made),
             until=_at(row.until),
             revoked=None if row.revoked is None else _at(row.revoked),
