@@ -20,6 +20,7 @@ from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.events import EventSessions
 from adapters.mcp.needs import needed_by_call, permit
 from adapters.mcp.server import build
+from adapters.mcp.versions import Versions
 from capabilities.catalogue import offered
 from capabilities.contract import Scope as Permission
 from capabilities.contract import Tool, not_for_remote
@@ -84,7 +85,7 @@ def over_http(
         max_sessions=MOST_SESSIONS,
         most_each=door.quotas.sessions,
     )
-    app = _Owned(app=StreamableHTTPASGIApp(manager))
+    app = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
     guard = Guard(
         app=app,
         tokens=door.tokens,
