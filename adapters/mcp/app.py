@@ -22,6 +22,7 @@ from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.events import EventSessions
 from adapters.mcp.needs import asked_by, identity, permit
 from adapters.mcp.server import build
+from adapters.mcp.versions import Versions
 from artifacts.wire import name_on_the_wire
 from capabilities.catalogue import offered
 from capabilities.contract import Scope as Permission
@@ -105,7 +106,7 @@ def over_http(
         max_sessions=MOST_SESSIONS,
         most_each=door.quotas.sessions,
     )
-    app = _Owned(app=StreamableHTTPASGIApp(manager))
+    app = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
     guard = Guard(
         app=app,
         door=door,

@@ -20,7 +20,7 @@ import jsonschema_rs
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server.streamable_http import EventMessage
-from mcp_types import JSONRPCNotification
+from mcp_types import UNSUPPORTED_PROTOCOL_VERSION, JSONRPCNotification
 
 from adapters.mcp.client import call
 from adapters.mcp.events import Budget
@@ -233,6 +233,22 @@ class TestBadInput:
     def test_requests_that_come_through_a_browser_or_a_proxy(self, http: Served, headers: dict[str, str], status: int) -> None:
         answer = http.post(content=b"{}", headers={**self.HEADERS, **headers})
         assert answer.status_code == status
+
+    @pytest.mark.parametrize("named", ["2099-01-01", "nonsense", "", "2026-07-28x"])
+    @pytest.mark.parametrize("method", ["initialize", "tools/list", "server/discover"])
+    def test_a_revision_that_is_not_spoken_is_answered_with_those_that_are(self, http: Served, named: str, method: str) -> None:
+        body = {"jsonrpc": "2.0", "id": 7, "method": method}
+        answer = http.post(json=body, headers={**self.HEADERS, "mcp-protocol-version": named})
+        error = answer.json()["error"]
+        assert (answer.status_code, answer.json()["id"], error["code"]) == (400, 7, UNSUPPORTED_PROTOCOL_VERSION)
+        assert error["data"]["requested"] == named
+        assert {"2025-11-25", "2026-07-28"} <= set(error["data"]["supported"])
+
+    @pytest.mark.parametrize("method", ["GET", "DELETE"])
+    def test_whatever_the_method(self, http: Served, method: str) -> None:
+        with http.stream(method, headers={**self.HEADERS, "mcp-protocol-version": "2099-01-01"}) as answer:
+            assert answer.status_code == 400
+            assert json.loads(answer.read())["error"]["data"]["supported"]
 
     def test_a_client_that_vanishes_stops_its_run(self, http: Served, here: Bench, tmp_path: Path) -> None:
         big = tmp_path / "big"
