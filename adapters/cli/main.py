@@ -105,6 +105,11 @@ def find(line: Sequence[str]) -> Command | str:
     raise Refused(f"'arcops {word}' has no command {reader.short(line[1])}{near}; 'arcops {word} --help' lists them")
 
 
+def everything() -> list[Command]:
+    """Every command that there is."""
+    return [one for one in (*declared(), *_generic()) if isinstance(one, Command)]
+
+
 def _generic() -> Iterable[Command]:
     from adapters.cli.generic import unclaimed  # for words without a declared command, and for help
 
