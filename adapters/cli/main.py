@@ -114,6 +114,11 @@ def _shared(words: Sequence[str], line: Sequence[str]) -> int:
     return sum(1 for _ in takewhile(bool, same))
 
 
+def everything() -> list[Command]:
+    """Every command that there is."""
+    return [one for one in (*declared(), *_generic()) if isinstance(one, Command)]
+
+
 def _generic() -> Iterable[Command]:
     from adapters.cli.generic import unclaimed  # for words without a declared command, and for help
 

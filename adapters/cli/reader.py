@@ -72,8 +72,8 @@ def read(line: Sequence[str], questions: Sequence[Question]) -> list[object]:
     named = {number: one for number, one in enumerate(questions) if not one.shape.positional}
     placed = [(number, one) for number, one in enumerate(questions) if one.shape.positional]
     parser = _parser(named)
-    spellings = {HELP, *(name for one in named.values() for name in _names(one))}
-    tokens, rest = _joined(line, spellings, {name for one in named.values() if not is_flag(one) for name in _names(one)})
+    spellings = {HELP, *(name for one in named.values() for name in names(one))}
+    tokens, rest = _joined(line, spellings, {name for one in named.values() if not is_flag(one) for name in names(one)})
     found, extras = parser.parse_known_args(tokens)
     if found.help:
         raise HelpWanted
@@ -99,7 +99,7 @@ def read(line: Sequence[str], questions: Sequence[Question]) -> list[object]:
     return answers
 
 
-def _names(question: Question) -> list[str]:
+def names(question: Question) -> list[str]:
     """Every spelling of an option. For a flag that is on by default, the last one turns it off."""
     away = [f"--no-{option(question)[2:]}"] if is_flag(question) and question.default is True else []
     return [option(question), *filter(None, [question.shape.short]), *away]
@@ -113,9 +113,9 @@ def _parser(named: dict[int, Question]) -> _Parser:
         where = f"q{number}"
         if not is_flag(one):
             many = items(one) is not None and not one.shape.commas
-            parser.add_argument(*_names(one), dest=where, action="append" if many else "store")
+            parser.add_argument(*names(one), dest=where, action="append" if many else "store")
             continue
-        for name in _names(one):
+        for name in names(one):
             off = name.startswith("--no-") and name != option(one)
             parser.add_argument(name, dest=where, action="store_const", const=not off)
     return parser

@@ -1,7 +1,7 @@
 """Many patches as one, for ``patch -p1`` and ``git apply``: each finding's patch was made for the same files as they are.
 
-Patches of one file are joined line by line. One that changes what another changes, or the place beside it, is left out: nobody
-has looked at both together, so it is for the next check.
+Patches of one file are joined line by line. One that changes what another changes, or the place beside it, is left out:
+both together were never looked at, so it is for the next check.
 """
 
 from __future__ import annotations
