@@ -164,20 +164,20 @@ def review_subjects(ask: AskSubjects, at: Place) -> SubjectsReviewed:
         )
 
 
-def subject_history(subject: str, kind: str, at: Place, *, site: str = "", offset: int = 0, limit: int = 50) -> SubjectHistory:
-    """All that is kept about the *subject* of this *kind* (empty: of any), the newest first."""
-    limit = max(1, min(limit, _MOST_HISTORY))
-    what = Filter(subject=subject, kind=kind, site=site, offset=max(0, offset), limit=limit + _MORE)
+def subject_history(what: Filter, at: Place) -> SubjectHistory:
+    """All that is kept about the subject that *what* names, the newest first; its other fields narrow the rows."""
+    limit = max(1, min(what.limit, _MOST_HISTORY))
+    what = replace(what, offset=max(0, what.offset), limit=limit + _MORE)
     with Store.at(at.settings) as store:
         index, review = store.listing(), Reviewer(store, grounds(at), at.now())
-        named = index.subjects(Filter(subject=subject))
-        parts = [one for one in named if kind in ("", one.kind)]
+        named = index.subjects(Filter(subject=what.subject))
+        parts = [one for one in named if what.kind in ("", one.kind)]
         places = _Places(index, [parts])
         states = index.at(places.all(parts))
         found = index.find(what)
         return SubjectHistory(
-            subject=subject,
-            kind=kind,
+            subject=what.subject,
+            kind=what.kind,
             kinds=tuple(sorted({one.kind for one in named})),
             sites=tuple(sorted({one.site for one in parts})),
             total=index.count(what),
