@@ -289,6 +289,15 @@ class Index:
                 )
             }
 
+    def last(self, subject: str, kind: str, most: int) -> list[int]:
+        """The positions of the last artifacts about the *subject* of this *kind* (empty: without a kind), the oldest first."""
+        with self._said():
+            found = self._database.execute(
+                "SELECT position FROM entry WHERE subject = ? AND kind = ? ORDER BY position DESC LIMIT ?",
+                (subject, kind, most),
+            ).fetchall()
+        return [position for (position,) in reversed(found)]
+
     def matching(self, what: Filter) -> frozenset[int]:
         """The positions of all that *what* asks for, its limit and offset aside."""
         clause, values = _clause(what)
@@ -341,6 +350,16 @@ class Index:
             ):
                 found.setdefault(position, []).append(GateListed(gate=gate, verdict=_VERDICTS[verdict]))
         return found
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Within the block all questions are answered from one state, whatever other processes add or rebuild."""
+        with self._said():
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.execute("COMMIT")
 
     @contextmanager
     def _said(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ _ORDER = {Outcome.FAIL: 0, Outcome.UNKNOWN: 1, Outcome.WARN: 2, Outcome.PASS: 3}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixShown:
-    """Findings that one ``fix`` is for, empty if there is none. ``first`` are shown at once, ``rest`` folded."""
+    """Findings that one ``fix`` is for; it is empty if no fix is known. ``first`` are shown at once, ``rest`` folded."""
 
     fix: str
     first: tuple[Finding, ...]
