@@ -285,6 +285,15 @@ class Index:
                 )
             }
 
+    def last(self, subject: str, kind: str, most: int) -> list[int]:
+        """The positions of the last artifacts about the *subject* of this *kind* (empty: without a kind), the oldest first."""
+        with self._said():
+            found = self._database.execute(
+                "SELECT position FROM entry WHERE subject = ? AND kind = ? ORDER BY position DESC LIMIT ?",
+                (subject, kind, most),
+            ).fetchall()
+        return [position for (position,) in reversed(found)]
+
     def matching(self, what: Filter) -> frozenset[int]:
         """The positions of all that *what* asks for, its limit and offset aside."""
         clause, values = _clause(what)
@@ -340,6 +349,16 @@ class Index:
 
     def _said(self) -> AbstractContextManager[None]:
         return told(self._path, self._seen)
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Within the block all questions are answered from one state, whatever other processes add or rebuild."""
+        with self._said():
+            self._database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._database.execute("COMMIT")
 
     @contextmanager
     def _understood(self) -> Iterator[None]:

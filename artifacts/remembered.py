@@ -64,6 +64,9 @@ class Remembered:
         self._lock = threading.Lock()
         self._most = most
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def content(self, digest: str, data: bytes, keys: Sequence[PublicKey]) -> Content:
         """The content of *data*, seen with *keys*. *data* has the *digest* (``sha256:…``): `Store.get` hashes it each time, so
         changed bytes are never taken for these.

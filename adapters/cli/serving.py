@@ -100,7 +100,7 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
         if worker:  # the tools give long work to it
             os.environ.update(prefect.client_environment(site))
             at = replace(at, settings=replace(at.settings, prefect_api=site.api))
-        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, _pages])
+        _serve(at, bound, listening, "everything", [_mcp, lambda *_: part, partial(_pages, engine=prefect.PATH)])
 
 
 def _bounds(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -198,12 +198,12 @@ def _mcp(at: Place, bound: Bound, door: Door, tools: Sequence[str] = (), allow: 
     return DoorPart(routes=found.routes, running=found.running, work=found.work)
 
 
-def _pages(at: Place, bound: Bound, door: Door) -> DoorPart:
+def _pages(at: Place, bound: Bound, door: Door, *, engine: str = "") -> DoorPart:
     from starlette.routing import Mount
 
     from adapters.web.app import site
 
-    return DoorPart(routes=[Mount("/", app=door.for_readers(site(lambda: at), f"{bound.url}/mcp"))])
+    return DoorPart(routes=[Mount("/", app=door.for_readers(site(lambda: at, engine=engine), f"{bound.url}/mcp"))])
 
 
 @asynccontextmanager

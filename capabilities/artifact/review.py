@@ -47,8 +47,9 @@ def review_artifacts(ask: Filter, at: Place) -> Review:
     """List kept artifacts, the newest first, with the state of each signature checked now; at most 200 at a time."""
     with Store.at(at.settings) as store:
         index, review = store.listing(), Reviewer(store, grounds(at), at.now())
-        found = index.find(replace(ask, limit=max(1, min(ask.limit, MOST_ROWS))))
-        return Review(artifacts=tuple(map(review, found)), total=index.count(ask), choices=index.choices())
+        with index.steady():
+            found = index.find(replace(ask, limit=max(1, min(ask.limit, MOST_ROWS))))
+            return Review(artifacts=tuple(map(review, found)), total=index.count(ask), choices=index.choices())
 
 
 class Reviewer:

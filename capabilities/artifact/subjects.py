@@ -128,63 +128,67 @@ def review_subjects(ask: AskSubjects, at: Place) -> SubjectsReviewed:
     """The subjects of what is kept, with their newest state."""
     with Store.at(at.settings) as store:
         index, review = store.listing(), Reviewer(store, grounds(at), at.now())
-        grouped = _grouped(index.subjects(Filter(search=ask.state.search)))
-        places = _Places(index, grouped.values())
-        states = {key: places.state(parts) for key, parts in grouped.items()}
-        asked = replace(ask.state, search="")
-        narrowed = asked != Filter(limit=asked.limit, offset=asked.offset)
-        fit = index.matching(asked) if narrowed else frozenset(states.values())
-        ordered = sorted((key for key in grouped if states[key] in fit), key=lambda key: (key[0].lower(), key))
-        if ask.sort != "subject":
-            ordered.sort(key=lambda key: places.rank(ask.sort, states[key], grouped[key]), reverse=not ask.back)
-        elif ask.back:
-            ordered.reverse()
-        first = max(0, ask.state.offset)
-        shown = ordered[first : first + max(1, min(ask.state.limit, MOST_SUBJECTS))]
-        others = {key: places.others(grouped[key], states[key]) for key in shown}
-        rows = index.at([*(states[key] for key in shown), *(one for found in others.values() for one in found)])
-        found, more = _found(index, review, ask.state.search)
-        return SubjectsReviewed(
-            subjects=tuple(
-                SubjectReviewed(
-                    subject=key[0],
-                    kind=key[1],
-                    kept=sum(one.kept for one in grouped[key]),
-                    newest=review(rows[states[key]]),
-                    others=tuple(review(rows[one]) for one in others[key]),
-                    trend=tuple(review(one) for one in reversed(_last(index, key))),
-                )
-                for key in shown
-            ),
-            total=len(ordered),
-            counts=_counts(places.stands[position].verdict for position in states.values()),
-            choices=index.choices(),
-            found=found,
-            more=more,
-        )
+        with index.steady():
+            grouped = _grouped(index.subjects(Filter(search=ask.state.search)))
+            places = _Places(index, grouped.values())
+            states = {key: places.state(parts) for key, parts in grouped.items()}
+            asked = replace(ask.state, search="")
+            narrowed = asked != Filter(limit=asked.limit, offset=asked.offset)
+            fit = index.matching(asked) if narrowed else frozenset(states.values())
+            ordered = sorted((key for key in grouped if states[key] in fit), key=lambda key: (key[0].lower(), key))
+            if ask.sort != "subject":
+                ordered.sort(key=lambda key: places.rank(ask.sort, states[key], grouped[key]), reverse=not ask.back)
+            elif ask.back:
+                ordered.reverse()
+            first = max(0, ask.state.offset)
+            shown = ordered[first : first + max(1, min(ask.state.limit, MOST_SUBJECTS))]
+            others = {key: places.others(grouped[key], states[key]) for key in shown}
+            trends = {key: index.last(*key, TREND) for key in shown}
+            beside = (position for each in (others, trends) for positions in each.values() for position in positions)
+            rows = index.at(sorted({*(states[key] for key in shown), *beside}))
+            found, more = _found(index, review, ask.state.search)
+            return SubjectsReviewed(
+                subjects=tuple(
+                    SubjectReviewed(
+                        subject=key[0],
+                        kind=key[1],
+                        kept=sum(one.kept for one in grouped[key]),
+                        newest=review(rows[states[key]]),
+                        others=tuple(review(rows[one]) for one in others[key]),
+                        trend=tuple(review(rows[one]) for one in trends[key]),
+                    )
+                    for key in shown
+                ),
+                total=len(ordered),
+                counts=_counts(places.stands[position].verdict for position in states.values()),
+                choices=index.choices(),
+                found=found,
+                more=more,
+            )
 
 
-def subject_history(subject: str, kind: str, at: Place, *, site: str = "", offset: int = 0, limit: int = 50) -> SubjectHistory:
-    """All that is kept about the *subject* of this *kind* (empty: of any), the newest first."""
-    limit = max(1, min(limit, _MOST_HISTORY))
-    what = Filter(subject=subject, kind=kind, site=site, offset=max(0, offset), limit=limit + _MORE)
+def subject_history(what: Filter, at: Place) -> SubjectHistory:
+    """All that is kept about the subject that *what* names, the newest first; its other fields narrow the rows."""
+    limit = max(1, min(what.limit, _MOST_HISTORY))
+    what = replace(what, offset=max(0, what.offset), limit=limit + _MORE)
     with Store.at(at.settings) as store:
         index, review = store.listing(), Reviewer(store, grounds(at), at.now())
-        named = index.subjects(Filter(subject=subject))
-        parts = [one for one in named if kind in ("", one.kind)]
-        places = _Places(index, [parts])
-        states = index.at(places.all(parts))
-        found = index.find(what)
-        return SubjectHistory(
-            subject=subject,
-            kind=kind,
-            kinds=tuple(sorted({one.kind for one in named})),
-            sites=tuple(sorted({one.site for one in parts})),
-            total=index.count(what),
-            states=tuple(review(states[position]) for position in places.all(parts)),
-            counts=_counts(one.verdict for one in index.find(replace(what, offset=0, limit=_MOST_COUNTED))),
-            rows=tuple(_history(review, found, number) for number in range(min(len(found), limit))),
-        )
+        with index.steady():
+            named = index.subjects(Filter(subject=what.subject))
+            parts = [one for one in named if what.kind in ("", one.kind)]
+            places = _Places(index, [parts])
+            states = index.at(places.all(parts))
+            found = index.find(what)
+            return SubjectHistory(
+                subject=what.subject,
+                kind=what.kind,
+                kinds=tuple(sorted({one.kind for one in named})),
+                sites=tuple(sorted({one.site for one in parts})),
+                total=index.count(what),
+                states=tuple(review(states[position]) for position in places.all(parts)),
+                counts=_counts(one.verdict for one in index.find(replace(what, offset=0, limit=_MOST_COUNTED))),
+                rows=tuple(_history(review, found, number) for number in range(min(len(found), limit))),
+            )
 
 
 class _Places:
@@ -239,14 +243,6 @@ def _grouped(found: Iterable[SubjectIndexed]) -> dict[_Key, list[SubjectIndexed]
     for one in found:
         grouped.setdefault((one.subject, one.kind), []).append(one)
     return grouped
-
-
-def _last(index: Index, key: _Key) -> tuple[Listed, ...]:
-    """The last artifacts about a subject, the newest first. No filter asks for those without a kind."""
-    subject, kind = key
-    if kind:
-        return index.find(Filter(subject=subject, kind=kind, limit=TREND))
-    return tuple(one for one in index.find(Filter(subject=subject, limit=20 * TREND)) if not one.kind)[:TREND]
 
 
 def _found(index: Index, review: Reviewer, search: str) -> tuple[tuple[Reviewed, ...], int]:

@@ -329,15 +329,16 @@ REFUSED, TAKEN = ("%00", "%ed%a0%80", "%ff", "a%00b"), ("%e2%80%ae", "%0a", "%f4
 @pytest.mark.parametrize("raw", REFUSED)
 def test_no_page_is_asked_with_what_is_no_text(site: str, raw: str) -> None:
     who = {"authorization": "Bearer ada"}
-    for path in (f"/artifacts/{raw}", f"/evidence/{raw}/map.svg", f"/static/{raw}", f"/?q={raw}", f"/compare?a=x&b={raw}"):
+    asked = (f"/?q={raw}", f"/artifacts?q={raw}", f"/subject?name={raw}", f"/compare?a=x&b={raw}")
+    for path in (f"/artifacts/{raw}", f"/evidence/{raw}/map.svg", f"/static/{raw}", *asked):
         assert CLIENT.get(site + path, headers=who).status_code == 400, path
 
 
 @pytest.mark.parametrize("raw", TAKEN)
 def test_pages_answer_hard_questions(site: str, raw: str) -> None:
     who = {"authorization": "Bearer ada"}
-    names = ("q", "subject", "verdict", "gate", "site", "from", "page", "a", "of", "days", "production", "pick")
-    for path in ("/", "/compare", "/figures", "/evidence/sha256:" + "0" * 64):
+    names = ("q", "name", "kind", "sort", "verdict", "gate", "site", "from", "page", "a", "of", "days", "production", "pick")
+    for path in ("/", "/subject", "/artifacts", "/compare", "/figures", "/evidence/sha256:" + "0" * 64):
         for name in names:
             answer = CLIENT.get(f"{site}{path}?{name}={raw}", headers=who)
             assert answer.status_code < 500, (path, name, answer.text)

@@ -60,7 +60,7 @@ def test_the_page_shows_a_patch_as_it_is_to_be_taken(here: Bench, tmp_path: Path
     check(here, folder, "--output", artifact)
     (patch,) = signed(artifact)
     with TestClient(site(here.place)) as web:
-        pages = [web.get(line).text for line in _links(web.get("/?q=shop").text)]
+        pages = [web.get(line).text for line in _links(web.get("/artifacts?q=shop").text)]
     found = [unescape(page.partition("<pre")[2].partition(">")[2].partition("</pre>")[0]) for page in pages if "<pre" in page]
     assert patch in found
 
