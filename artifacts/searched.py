@@ -12,7 +12,7 @@ _AFTER_HEX = "g"
 
 
 def digest_part(typed: str) -> str:
-    """The beginning of a digest in *typed*, such as ``sha256:2c26`` or ``2c26b4``, in lower case; empty if it is none.
+    """The beginning of a digest in *typed*, such as ``sha256:2c26`` or ``2c26b4``, in lower case; empty if it is not a digest.
 
     The mark with which pages shorten a digest may follow.
     """
