@@ -1,7 +1,7 @@
 """The file of the store's index: opened if it is one, else put in place again, in one step.
 
-It is one file, with SQLite's rollback journal beside it only during a write, and all writers hold the store's lock. So whoever
-holds the lock may put another file in its place. Nothing waits for the disk: what a power cut damages is made again.
+It is one file, with SQLite's rollback journal beside it only during a write, and all writers hold the store's lock. So the
+process that holds the lock may put another file in its place. Nothing waits for the disk: what a power cut damages is made again.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ Identity = tuple[int, ...]
 
 
 class Damaged(Unavailable):
-    """The index cannot be used, so it has to be made again. ``why`` is empty if there simply is none; ``seen`` is which file
+    """The index cannot be used, so it has to be made again. ``why`` is empty if there simply is no file; ``seen`` is which file
     it was, as `identity` says it.
     """
 
     def __init__(self, path: Path, why: str, seen: Identity) -> None:
-        super().__init__(f"the store's index {path} cannot be used: {why or 'there is none'}")
+        super().__init__(f"the store's index {path} cannot be used: {why or 'there is no file'}")
         self.why = why
         self.seen = seen
 
 
 def identity(path: Path) -> Identity:
-    """Which file is at *path*; empty if there is none."""
+    """Which file is at *path*; empty if there is no file."""
     try:
         seen = os.lstat(path)
     except OSError:
@@ -82,7 +82,7 @@ def told(path: Path, seen: Identity) -> Iterator[None]:
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """The index in the file *path*. Raises `Damaged` if it is not there, or is none."""
+    """The index in the file *path*. Raises `Damaged` if it is not there, or is not an index."""
     seen = identity(path)
     with told(path, seen):
         try:

@@ -137,7 +137,7 @@ class KeptIndex:
 
 
 def _say(sentence: str) -> None:
-    """Say it once where logs go: on standard error, if nothing else was set up."""
+    """Say it in the log, which is standard error if nothing else was set up."""
     import logging  # only for what seldom happens, because it takes time to import
 
     logging.getLogger(__name__).warning("arcops: %s", sentence)

@@ -2,8 +2,8 @@
 
     putting   the digests of the objects that the present writer adds; gone when their entry is in the log
 
-The writer holds the store's lock from before it writes this file until after the entry is in the log. So whoever holds the lock
-and finds the file knows that its writer died, and may remove what the log does not name: its caller has no answer yet.
+The writer holds the store's lock from before it writes this file until after the entry is in the log. So the process that holds
+the lock and finds the file knows that its writer died, and may remove what the log does not name: its caller has no answer yet.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from capabilities.place import Place
 from foundation.audit.audit import Audit
 from foundation.identity.accepting import Accepting
 from foundation.identity.stored import StoredKeys
+from foundation.only_one import only_one
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
 from foundation.tokens import Tokens, fetched, read_issuers
@@ -91,10 +92,16 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
     from adapters.http import prefect
 
     at = surroundings.serving_place(tier, key)
-    with closing(listen(address.host, address.port)) as listening, reserved_port() as port:
+    home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect").absolute()
+    with ExitStack() as held:
+        # Two servers at one home would end each other's runs.
+        notes = [held.enter_context(only_one(folder, "server")) for folder in (at.settings.cache.absolute(), home)]
+        listening = held.enter_context(closing(listen(address.host, address.port)))
+        port = held.enter_context(reserved_port())
         bound = _bound(address, at, listening)
-        home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
-        site = prefect.site(home.absolute(), port, bound.url, os.environ)
+        for note in notes:
+            note(bound.url)
+        site = prefect.site(home, port, bound.url, os.environ)
         os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
         part = prefect.part(site, {**os.environ, **_bounds(at.settings, os.environ)}, worker=worker)
         if worker:  # the tools give long work to it

@@ -75,7 +75,7 @@ def test_the_first_artifact_of_a_store_may_be_old(tmp_path: Path) -> None:
 
 
 def test_an_entry_with_a_time_before_an_earlier_one_shows(tmp_path: Path) -> None:
-    """No writer of ours makes one; whoever writes into the log can."""
+    """No writer of ours makes one; anyone who writes into the log can."""
     with Store(tmp_path / "store") as store:
         store.put(sealed("first", AT), {}, at=AT)
         entry = store.put(sealed("second", AT), {}, at=AT)

@@ -134,7 +134,7 @@ def test_only_files_with_the_whole_name_are_swept(tmp_path: Path) -> None:
 def test_a_file_in_use_by_a_living_writer_is_never_swept(
     tmp_path: Path, write: Callable[[Path, bytes], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sweeps at any moment of the writing, the file arrives whole."""
+    """If a process sweeps at any moment of the writing, the file arrives whole."""
     real_open, real_fsync = os.open, os.fsync
     made: list[str] = []
 
