@@ -3,8 +3,11 @@
     python -m benches.engine
 
 Prints wall and CPU as ratios to the plain calls of the same run, and the API calls that a run takes. The flows are warm: their
-process has imported Prefect, has its clients open, and has run once. A worker starts a process for each run, so its figure
-holds that start, too.
+process has imported Prefect, has its clients open, and has run once. On PostgreSQL the worker starts a process for each run, so
+its figure holds that start, too; on SQLite it hands runs to a process that is warm. At the end a whole command: the same check
+by ``arcops check``, and by ``arcops --server``.
+
+However it ends, it leaves no process.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import asyncio
 import os
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -23,9 +28,12 @@ from pathlib import Path
 
 import httpx
 
+from tests.adapters.serving import environment, served
 from tests.flows.site import Site, now, reaching, site
+from tests.leftovers import begin_below_wardens
 from tests.models import Bench, bench, good_model
 from tests.postgres import postgres
+from tests.waiting import until
 
 ROUNDS = 9
 WEIGHTS = 64 * 1024 * 1024
@@ -159,6 +167,23 @@ def by_a_worker(at: Site, model: Path) -> Spent:
         return spent(lambda: asyncio.run(run()), rounds=3)
 
 
+def through_the_server(folder: Path) -> tuple[list[float], list[float]]:
+    """Seconds of ``arcops check`` in its own process, and of the same command through ``arcops server``, by turns."""
+    here = bench(folder)
+    model = make_model(here)
+    seconds: tuple[list[float], list[float]] = ([], [])
+    with served("server", env=here.environment) as server:
+        until(lambda: httpx.get(f"{server.url}/readyz", timeout=60).status_code == 200, "everything is ready")
+        for _ in range(ROUNDS + 1):
+            for which, more in enumerate(([], ["--server", server.url])):
+                began = time.perf_counter()
+                command = [sys.executable, "-m", "adapters.cli", *more, "check", str(model), "--policy", "bench"]
+                done = subprocess.run(command, env=environment(here.environment), capture_output=True, text=True, check=False)
+                seconds[which].append(time.perf_counter() - began)
+                assert done.returncode in (0, 3, 4), done.stderr
+    return seconds[0][1:], seconds[1][1:]
+
+
 def make_model(here: Bench) -> Path:
     model = good_model(here, signed=False, now=now())
     with (model / "model.safetensors").open("ab") as weights:
@@ -182,13 +207,15 @@ def main() -> None:
         for database, opened in (("SQLite", lambda: nullcontext("")), ("PostgreSQL", postgres)):
             with opened() as url, site(folder / database.lower(), url) as at:
                 os.environ.update({name: value for name, value in at.bench.environment.items() if name.startswith("ARCOPS_")})
-                served = make_model(at.bench)
-                flow = in_a_flow(at, served)
+                model_there = make_model(at.bench)
+                flow = in_a_flow(at, model_there)
                 _tell(f"a flow on {database}", flow, base)
                 if database == "PostgreSQL":
                     more = (flow.wall - base.wall) * 1000
                     print(f"{'':28}allowed: 150 ms and 10 ms a collector = {150 + 10 * collectors} ms; spent {more:.0f} ms")
-                _tell(f"by a worker on {database}", by_a_worker(at, served), base)
+                _tell(f"by a worker on {database}", by_a_worker(at, model_there), base)
+        own, theirs = (statistics.median(one) for one in through_the_server(folder / "server"))
+        print(f"arcops check: {own:.2f} s; through arcops server: {theirs:.2f} s, {theirs / own:.2f}x (allowed: 1.5x)")
 
 
 def _tell(what: str, one: Spent, base: Spent) -> None:
@@ -197,4 +224,5 @@ def _tell(what: str, one: Spent, base: Spent) -> None:
 
 
 if __name__ == "__main__":
+    begin_below_wardens()
     main()

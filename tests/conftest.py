@@ -12,6 +12,8 @@ from tests.examples import register_profiles
 pytest_plugins = ["tests.leftovers", "tests.site_files"]
 
 _MOST_SHOWN = 40
+_LONGEST = ("site", "server-lost", "server", "postgresql")
+"""Groups of tests, the longest first; beside it the one that waits most, because two that work would share the processors."""
 
 register_profiles()  # before the first module with a property is imported
 
@@ -33,4 +35,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that keep together, on one server of their own, take minutes: they begin first, so that no worker ends alone."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    if group is None:
+        return len(_LONGEST) + 1
+    return _LONGEST.index(group.args[0]) if group.args[0] in _LONGEST else len(_LONGEST)

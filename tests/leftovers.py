@@ -19,11 +19,18 @@ _PYTEST = (Path(pytest.__file__).with_name("__main__.py"), Path(sys.executable).
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Begin again below two wardens, of which either can be killed. The first keeps the process id that the caller knows."""
-    if sys.platform != "linux" or hasattr(config, "workerinput") or os.environ.get(warden.PARENT) == str(os.getppid()):
+    """Either of the two wardens can be killed. The first keeps the process id that the caller knows."""
+    if hasattr(config, "workerinput"):
         return
     if Path(sys.argv[0]).absolute() not in _PYTEST:
         return  # another program that calls pytest: its command may not be one to begin again
+    begin_below_wardens()
+
+
+def begin_below_wardens() -> None:
+    """Begin this process's command again below two wardens, unless it is below them already."""
+    if sys.platform != "linux" or os.environ.get(warden.PARENT) == str(os.getppid()):
+        return
     sys.stdout.flush()
     again = json.dumps([sys.executable, *sys.orig_argv[1:]])
     os.execve(sys.executable, _WARDEN, {**os.environ, warden.COMMAND: again})  # noqa: S606  # no shell is wanted

@@ -16,7 +16,7 @@ def applied(patch: str, folder: Path, to: Path) -> Path:
     """A copy of *folder* at *to* with *patch* in it, which must fit without fuzz, and for ``git apply``, too."""
     shutil.copytree(folder, to)
     for command in (["git", "apply", "--check", "-"], ["patch", "-p1", "--fuzz=0", "--no-backup-if-mismatch"]):
-        done = subprocess.run(command, input=patch, cwd=to, text=True, capture_output=True, check=False, timeout=60)
+        done = subprocess.run(command, input=patch, cwd=to, text=True, capture_output=True, check=False, timeout=600)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}\n{patch}"
         assert "fuzz" not in done.stdout
         assert "offset" not in done.stdout, done.stdout + patch

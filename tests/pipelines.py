@@ -127,7 +127,7 @@ def sh(shell: tuple[str, ...], script: str, folder: Path, environment: Mapping[s
     page.write_text(script)
     return subprocess.run(
         [*shell, str(page)], cwd=folder, env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
-        capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False, timeout=600, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 

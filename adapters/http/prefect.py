@@ -38,8 +38,12 @@ PATH = "/prefect"
 POOL = "arcops"
 PUT = "deployments-are-put"
 """The file in Prefect's folder by which the worker says that deployments and automations are there."""
+RUNS = "runs.socket"
+"""The socket in Prefect's folder at which runs are handed to a process that has imported what they need."""
+ENGINE = "prefect.engine"
 _CEILING = 2 * 1024**3
 _LOOK_SECONDS = 30.0
+_POLL_SECONDS = "1"
 _KEEP_SECONDS = 90 * 24 * 3600
 _MOST_SECRET = 4096
 _PURPOSE = Purpose(
@@ -98,17 +102,27 @@ def part(where: PrefectSite, environment: Mapping[str, str], *, worker: bool) ->
     probes = {"prefect": lambda: server.said}
     processes = [server]
     if worker:
+        told = worker_environment(where, environment)
+        warm = Supervised(
+            name="Prefect's runs",
+            command=_lasting("foundation.processes.warm", str(where.home / RUNS), ENGINE, "flows.prefect.warm"),
+            environment=told,
+            log=where.home / "runs.log",
+            ceiling=sys.maxsize,  # as for the worker: these are the checks
+            ready=(where.home / RUNS).exists,  # while it is not, each run is a process of its own, which begins later
+        )
         at_work = Supervised(
             name="Prefect's worker",
             command=_lasting("adapters.http.worker"),
-            environment={**environments.of_sealer(environment), **client_environment(where)},
+            environment=told,
             log=where.home / "worker.log",
             ceiling=sys.maxsize,  # a check of a large model needs its memory; its own limits apply
             ready=(where.home / PUT).exists,
         )
-        (where.home / PUT).unlink(missing_ok=True)
-        running.append(at_work.running())
-        processes.append(at_work)
+        for said in (PUT, RUNS):
+            (where.home / said).unlink(missing_ok=True)
+        running += [warm.running(), at_work.running()]
+        processes += [warm, at_work]
         probes["worker"] = lambda: at_work.said
         running.append(_ending_silent_runs())
     pages = Proxied(f"http://127.0.0.1:{where.port}", _behind)
@@ -185,6 +199,15 @@ def server_environment(where: PrefectSite, environment: Mapping[str, str]) -> di
         "PREFECT_API_URL": where.api,
     }
     return {**defaults, **environments.of_server(environment), **fixed}
+
+
+def worker_environment(where: PrefectSite, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the worker and of its runs. It asks for work every second, because people wait for a check."""
+    return {
+        "PREFECT_WORKER_QUERY_SECONDS": _POLL_SECONDS,
+        **environments.of_sealer(environment),
+        **client_environment(where),
+    }
 
 
 def client_environment(where: PrefectSite) -> dict[str, str]:

@@ -15,10 +15,15 @@ for _name, _value in QUIET.items():
     os.environ.setdefault(_name, _value)
 
 from httpx import HTTPError
-from prefect import Flow, State, flow, get_client, task
-from prefect.cache_policies import NO_CACHE
+from prefect import Flow, State, flow, get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import ArtifactCreate, DeploymentUpdate
+from prefect.client.schemas.actions import (
+    ArtifactCreate,
+    DeploymentScheduleCreate,
+    DeploymentUpdate,
+    WorkPoolCreate,
+    WorkPoolUpdate,
+)
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
@@ -29,7 +34,8 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import ConcurrencyOptions, FlowRun, StateType
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.events import (
@@ -42,6 +48,8 @@ from prefect.events import (
     emit_event,
 )
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.logging.loggers import flow_run_logger
+from prefect.settings import get_current_settings
 from prefect.states import Cancelling, Completed, Crashed, Failed, Scheduled
 from prefect.utilities.callables import parameter_schema
 
@@ -50,7 +58,6 @@ from foundation.telemetry.logs import take_over
 take_over()  # if this process keeps a log, the lines of Prefect's client go there, too
 
 __all__ = [
-    "NO_CACHE",
     "ArtifactCreate",
     "ArtifactFilter",
     "ArtifactFilterFlowRunId",
@@ -59,8 +66,11 @@ __all__ = [
     "Cancelling",
     "ChangeFlowRunState",
     "Completed",
+    "ConcurrencyOptions",
     "Crashed",
+    "CronSchedule",
     "DeploymentEventTrigger",
+    "DeploymentScheduleCreate",
     "DeploymentUpdate",
     "EventTrigger",
     "Failed",
@@ -81,10 +91,13 @@ __all__ = [
     "Scheduled",
     "State",
     "StateType",
+    "WorkPoolCreate",
+    "WorkPoolUpdate",
     "arun_deployment",
     "emit_event",
     "flow",
+    "flow_run_logger",
     "get_client",
+    "get_current_settings",
     "parameter_schema",
-    "task",
 ]

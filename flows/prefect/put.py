@@ -13,15 +13,21 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID
 
 import yaml
 
 from flows.prefect.api import (
+    ConcurrencyOptions,
+    CronSchedule,
     DeploymentEventTrigger,
+    DeploymentScheduleCreate,
     DeploymentUpdate,
     Flow,
     ObjectNotFound,
     PrefectClient,
+    WorkPoolCreate,
+    WorkPoolUpdate,
     get_client,
     parameter_schema,
 )
@@ -32,12 +38,21 @@ Entry = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``missing`` is a ``prefect.yaml`` with the entries that Prefect does not have, empty if it has all; ``changed`` are the
-    entries that are not as they were when they were put.
-    """
+    """``missing`` are the entries that Prefect does not have, ``changed`` those that differ from when they were put."""
 
-    missing: str
+    missing: tuple[Entry, ...]
     changed: tuple[Entry, ...]
+
+
+async def put_pool(name: str, template: Mapping[str, Any]) -> None:
+    """The work pool *name* of processes, whose runs start as *template* says. Nothing else of an existing one is changed."""
+    async with get_client() as client:
+        try:
+            await client.read_work_pool(name)
+        except ObjectNotFound:
+            await client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=dict(template)))
+        else:
+            await client.update_work_pool(name, WorkPoolUpdate(base_job_template=dict(template)))
 
 
 async def compare(text: str) -> Plan:
@@ -52,9 +67,34 @@ async def compare(text: str) -> Plan:
                 missing.append(marked)
             elif there != marked["version"]:
                 changed.append(marked)
-    if not missing:
-        return Plan(missing="", changed=tuple(changed))
-    return Plan(missing=yaml.safe_dump({**document, "deployments": missing}, sort_keys=False), changed=tuple(changed))
+    return Plan(missing=tuple(missing), changed=tuple(changed))
+
+
+async def create(missing: Sequence[Entry]) -> None:
+    """Put *missing* as ``prefect deploy`` does, which takes a process of some seconds."""
+    async with get_client() as client:
+        for entry in missing:
+            flow = _flow(entry)
+            limit = entry.get("concurrency_limit")
+            made = await client.create_deployment(
+                flow_id=await client.create_flow_from_name(flow.name),
+                name=entry["name"],
+                version=entry["version"],
+                description=entry.get("description") or flow.description,
+                entrypoint=entry["entrypoint"],
+                tags=list(entry.get("tags", ())),
+                work_pool_name=entry["work_pool"]["name"],
+                work_queue_name=entry["work_pool"].get("work_queue_name"),
+                schedules=[_schedule(one) for one in entry.get("schedules", ())],
+                concurrency_limit=limit["limit"] if limit else None,
+                concurrency_options=ConcurrencyOptions(collision_strategy=limit["collision_strategy"]) if limit else None,
+                parameters=dict(entry.get("parameters", {})),
+                parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
+                enforce_parameter_schema=entry.get("enforce_parameter_schema", True),
+                job_variables={},
+                pull_steps=[],
+            )
+            await _put_triggers(client, entry, made)
 
 
 async def correct(changed: Sequence[Entry]) -> None:
@@ -68,13 +108,22 @@ async def correct(changed: Sequence[Entry]) -> None:
                 description=entry.get("description"),
                 entrypoint=entry["entrypoint"],
                 enforce_parameter_schema=entry.get("enforce_parameter_schema", True),
-                parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+                parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
             )
             await client.update_deployment(found.id, update)
-            for given in entry.get("triggers", ()):
-                trigger = DeploymentEventTrigger.model_validate(given)
-                trigger.set_deployment_id(found.id)
-                await put_automation(client, trigger.as_automation())
+            await _put_triggers(client, entry, found.id)
+
+
+async def _put_triggers(client: PrefectClient, entry: Entry, deployment: UUID) -> None:
+    for given in entry.get("triggers", ()):
+        trigger = DeploymentEventTrigger.model_validate(given)
+        trigger.set_deployment_id(deployment)
+        await put_automation(client, trigger.as_automation())
+
+
+def _schedule(given: Mapping[str, Any]) -> DeploymentScheduleCreate:
+    when = CronSchedule(cron=given["cron"], timezone=given["timezone"])
+    return DeploymentScheduleCreate(schedule=when, active=given.get("active", True))
 
 
 def _version_of(entry: Entry) -> str:

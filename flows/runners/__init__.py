@@ -1,1 +1,1 @@
-"""The runners of a plan: direct, isolated, and as Prefect tasks."""
+"""The runners of a plan: direct, isolated, and in a flow of Prefect."""

@@ -1,7 +1,8 @@
-"""The Prefect runner: the plan's collectors as Prefect tasks of one flat flow.
+"""The Prefect runner: the plan's collectors in one flat flow, each with a line in the log of the run's page.
 
 Prefect's states are a view and never evidence. Every collector's answer is awaited by name, and an answer that did not come is
-missing evidence, whatever the state of its task run. Results are neither cached nor persisted: a cached result can be edited.
+missing evidence. No collector is a task of Prefect's: five of these cost more than many a check, and their states say nothing
+that counts.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from types import MappingProxyType
 from arcops.errors import Stopped
 from arcops.evidence import Cause
 from flows.plan import AnyCollector, Plan
-from flows.prefect.api import NO_CACHE, task
+from flows.prefect.api import FlowRunContext, flow_run_logger
 from flows.runners.isolated import look_isolated
 from flows.runners.looking import Found, look, missing, outcome
 from foundation.telemetry.spans import span
 
 
 async def collect(plan: Plan) -> Mapping[str, Found]:
-    """Run every collector of *plan* as a Prefect task, each as soon as the evidence that it needs is there.
+    """Run every collector of *plan*, each as soon as the evidence that it needs is there.
 
     If the flow is cancelled meanwhile, evidence that is not there yet is missing with the cause CANCELLED.
     """
@@ -48,15 +49,12 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
             raise Stopped("the run was stopped")
         plan.request.progress(done, total)
 
-    async def work() -> Found:
-        looking = look_isolated if collector.isolated else look
-        return await asyncio.to_thread(looking, collector, replace(plan.request, progress=progress), collected)
-
-    as_task = task(name=collector.id, cache_policy=NO_CACHE, persist_result=False, retries=0)(work)
+    looking = look_isolated if collector.isolated else look
+    request = replace(plan.request, progress=progress)
     seconds = collector.deadline.total_seconds()
     with span(f"collector {collector.id}", collector=collector.id) as here:
         try:
-            found = await asyncio.wait_for(as_task(), timeout=seconds)
+            found = await asyncio.wait_for(asyncio.to_thread(looking, collector, request, collected), timeout=seconds)
         except TimeoutError:
             found = missing(collector, Cause.DEADLINE, f"{collector.id} did not answer within {seconds:g} s")
         except Exception as error:  # whatever the engine raises, the collector is in the plan, so its evidence is missing
@@ -65,3 +63,11 @@ async def _answer(collector: AnyCollector, plan: Plan, answers: Mapping[str, asy
             told.set()
         here.say(outcome=outcome(found))
     answers[collector.body.KIND].set_result(found)
+    _log(collector, found)
+
+
+def _log(collector: AnyCollector, found: Found) -> None:
+    """A line for those who watch the run, if it is one of Prefect's. Reasons may name paths: they are in the artifact alone."""
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None:
+        flow_run_logger(context.flow_run).info("%s: %s", collector.id, outcome(found))

@@ -49,11 +49,6 @@ def of_server(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if not name.startswith("PREFECT_API_AUTH")}
 
 
-def of_client(environment: Mapping[str, str]) -> dict[str, str]:
-    """For a program that only asks Prefect's server for something."""
-    return kept(environment, (*_PLAIN, *_FILES, *_PREFECT))
-
-
 def of_sealer(environment: Mapping[str, str]) -> dict[str, str]:
     """For the worker, which starts the processes that seal: the signing key's variables too."""
     named = environment.get("ARCOPS_KEY", "").partition("env:")[2]

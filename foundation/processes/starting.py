@@ -104,14 +104,6 @@ def start(
     )
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], folder: str, quiet: bool = False) -> int:
-    """Run *command* to its end and return its exit code. It has this process's output, or no output if *quiet*."""
-    out = NOTHING if quiet else None
-    return subprocess.run(
-        list(command), check=False, env=dict(environment), cwd=folder, stdin=NOTHING, stdout=out, stderr=out
-    ).returncode
-
-
 async def start_beside(
     command: Sequence[str], *, environment: Mapping[str, str], folder: str, log: Path
 ) -> asyncio.subprocess.Process:

@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from foundation.nearby import find
 
 REPOSITORY = Path(__file__).parents[2]
-_START_SECONDS, _END_SECONDS = 180.0, 120.0
+_START_SECONDS, _END_SECONDS = 900.0, 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Served:
     async def client(self, headers: Mapping[str, str] | None = None, query: str = "", **more: Any) -> AsyncIterator[Client]:
         """The official SDK's client, as this user."""
         async with (
-            httpx2.AsyncClient(headers={**self.secret, **(headers or {})}, timeout=60, trust_env=False) as http,
+            httpx2.AsyncClient(headers={**self.secret, **(headers or {})}, timeout=600, trust_env=False) as http,
             Client(streamable_http_client(f"{self.mcp}{query}", http_client=http), **more) as client,
         ):
             yield client

@@ -203,7 +203,7 @@ def post(site: tuple[Served, Issuer], name: str, arguments: dict[str, object], t
     }
     if token:
         headers["authorization"] = f"Bearer {token}"
-    return httpx2.post(site[0].mcp, json=body, headers=headers, timeout=60)
+    return httpx2.post(site[0].mcp, json=body, headers=headers, timeout=600)
 
 
 class TestTheDoor:

@@ -36,7 +36,7 @@ def test_check_and_verify_need_no_network(tmp_path: Path) -> None:
         ("verify", str(artifact), "--key", str(here.public)),
     ):
         command = alone(sys.executable, "-m", "adapters.cli", *arguments)
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
     assert not list(home.iterdir()), "nothing is written to a home that was not named"
 

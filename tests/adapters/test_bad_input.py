@@ -176,7 +176,7 @@ class TestForbidden:
             prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
         done = subprocess.run(
             [*prefix, *ARCOPS, "check", str(model), "--policy", str(here.policy)],
-            capture_output=True, text=True, check=False, timeout=60,
+            capture_output=True, text=True, check=False, timeout=600,
             env={**os.environ, **here.environment, "ARCOPS_HOME": str(home), "COLUMNS": "400"},
         )  # fmt: skip
         assert "Traceback" not in done.stderr
@@ -245,7 +245,7 @@ class TestSboms:
         )
         done = subprocess.run(
             [sys.executable, "-c", code, *ARCOPS, "check", str(model), "--policy", str(here.policy)],
-            capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **here.environment, "COLUMNS": "400"},
+            capture_output=True, text=True, check=False, timeout=600, env={**os.environ, **here.environment, "COLUMNS": "400"},
         )  # fmt: skip
         assert "209715200 bytes; the limit for a file of this kind is" in done.stdout
         kilobytes, exit_code = map(int, done.stdout.split()[-2:])
@@ -379,7 +379,7 @@ class TestHome:
         _, model = shared
         bare = {"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": "/nonexistent", "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run(
-            [*ARCOPS, "check", str(model)], capture_output=True, text=True, check=False, timeout=60, env=bare
+            [*ARCOPS, "check", str(model)], capture_output=True, text=True, check=False, timeout=600, env=bare
         )  # fmt: skip
         assert done.returncode == USAGE
         assert "/nonexistent/arcops/keys/arcops.key does not exist" in done.stderr
@@ -410,7 +410,8 @@ class TestOutput:
         with Path("/dev/full").open("w") as full:
             done = subprocess.run(
                 [*ARCOPS, "check", str(model), "--policy", str(here.policy), "--format", form],
-                stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60, env={**os.environ, **here.environment},
+                stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=600,
+                env={**os.environ, **here.environment},
             )  # fmt: skip
         assert done.returncode == CANNOT
         (line,) = done.stderr.splitlines()
@@ -420,7 +421,7 @@ class TestOutput:
         here, model = shared
         line = f"{sys.executable} -m adapters.cli check {model} --policy {here.policy} <&- >&- 2>&-"
         done = subprocess.run(
-            ["/bin/sh", "-c", line], check=False, timeout=60, env={**os.environ, **here.environment, "ARCOPS_HOME": str(home)}
+            ["/bin/sh", "-c", line], check=False, timeout=600, env={**os.environ, **here.environment, "ARCOPS_HOME": str(home)}
         )
         assert done.returncode == GREEN
         with Store(home / "store") as store:
@@ -436,7 +437,7 @@ class TestOutput:
         del environment["ARCOPS_PASSPHRASE"]
         done = subprocess.run(
             [*ARCOPS, "check", str(model), "--policy", str(here.policy)],
-            capture_output=True, text=True, check=False, timeout=60, pass_fds=(read,), env=environment,
+            capture_output=True, text=True, check=False, timeout=600, pass_fds=(read,), env=environment,
         )  # fmt: skip
         os.close(read)
         assert done.returncode == GREEN, done.stderr
@@ -466,7 +467,7 @@ class TestIsolated:
             assert children, "the check ended before it could be stopped"
             (child,) = map(os.pidfd_open, map(int, children))
             process.send_signal(number)
-            process.wait(60)
+            process.wait(600)
         assert select.select([child], [], [], 30)[0], "the child lives on"
         os.close(child)
 
@@ -477,7 +478,7 @@ class TestIsolated:
         limit = f"import os, resource, sys; {lower}; os.execv(sys.argv[1], sys.argv[1:])"
         done = subprocess.run(
             [sys.executable, "-c", limit, *ARCOPS, "check", str(model), "--policy", str(here.policy)],
-            capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **here.environment},
+            capture_output=True, text=True, check=False, timeout=600, env={**os.environ, **here.environment},
         )  # fmt: skip
         assert done.returncode == GREEN, done.stdout + done.stderr
 
@@ -490,7 +491,7 @@ class TestTogether:
         command = [*ARCOPS, "check", str(model), "--policy", str(here.policy), "--format", "json"]
         environment = {**os.environ, **here.environment, "ARCOPS_HOME": str(home)}
         running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) for _ in range(3)]
-        assert [process.wait(60) for process in running] == [GREEN] * 3
+        assert [process.wait(600) for process in running] == [GREEN] * 3
         with Store(home / "store") as store:
             assert len(store.entries()) > before
             assert not store.check([load_public_key(here.public.read_bytes(), where="bench")])

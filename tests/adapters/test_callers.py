@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.requirement("ARC-3/callers-are-bounded"), pytest.mark.
 ISSUER = "https://login.example"
 LET_GO = threading.Event()
 HELD = threading.Semaphore(0)
-CLIENT = httpx2.Client(timeout=60)
+CLIENT = httpx2.Client(timeout=600)
 """One for all, for making one takes longer than a request."""
 
 
@@ -55,14 +55,14 @@ class Nothing:
 def hold(ask: Nothing, at: Place) -> Nothing:
     """Hold a place until the test lets go."""
     HELD.release()
-    LET_GO.wait(60)
+    LET_GO.wait(600)
     return Nothing()
 
 
 @tool(title="Hold long", scope=Scope.READ, long=True)
 def hold_long(ask: Nothing, at: Place) -> Nothing:
     """The same, as a task."""
-    LET_GO.wait(60)
+    LET_GO.wait(600)
     return Nothing()
 
 
@@ -137,7 +137,7 @@ def body(method: str, *, tasks: bool = False, **params: Any) -> dict[str, Any]:
 
 def called(site: str, who: str, name: str, arguments: Any = None, *, tasks: bool = False) -> httpx2.Response:
     message = body("tools/call", tasks=tasks, name=name, arguments=arguments or {})
-    return CLIENT.post(f"{site}/mcp", json=message, headers=headers(who, "tools/call", name), timeout=60)
+    return CLIENT.post(f"{site}/mcp", json=message, headers=headers(who, "tools/call", name), timeout=600)
 
 
 def holding(site: str, who: str, count: int, answers: list[httpx2.Response]) -> list[threading.Thread]:
@@ -145,7 +145,7 @@ def holding(site: str, who: str, count: int, answers: list[httpx2.Response]) -> 
     for one in threads:
         one.start()
     for _ in range(count):
-        assert HELD.acquire(timeout=60)
+        assert HELD.acquire(timeout=600)
     return threads
 
 
@@ -298,7 +298,7 @@ def test_hard_characters_are_an_answer_and_never_our_fault(site: str, text: str)
     may = "ada+" + "+".join(one.value for one in Scope)
     for one in all_tools():
         asked = body("tools/call", name=one.name, arguments=_filled(schema(one.ask, "validation"), text))
-        answer = CLIENT.post(f"{site}/mcp", json=asked, headers=headers(may, "tools/call", one.name), timeout=60)
+        answer = CLIENT.post(f"{site}/mcp", json=asked, headers=headers(may, "tools/call", one.name), timeout=600)
         assert answer.status_code == 200, (one.name, answer.text)
         assert "bug in arcops" not in answer.text, (one.name, asked, answer.text)
     for method, named, params in (

@@ -202,7 +202,7 @@ class TestBadInput:
         done = subprocess.run(
             [sys.executable, "-c", limit, *ARCOPS, "check", str(model), "--policy", str(here.policy)],
             env={**os.environ, **here.environment, "ARCOPS_STORE": str(tmp_path / "store"), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True, text=True, check=False, timeout=120,
+            capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         assert done.returncode == CANNOT, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -239,7 +239,7 @@ class TestKilled:
         with self.start(here, model, tmp_path / "store") as process:
             self.started(process, model)
             process.send_signal(number)
-            out, errors = process.communicate(timeout=60)
+            out, errors = process.communicate(timeout=600)
         assert process.returncode == RED, out + errors
         (entry,) = Store(tmp_path / "store").entries()
         artifact = tmp_path / "cancelled.json"
@@ -251,7 +251,7 @@ class TestKilled:
         with self.start(here, model, tmp_path / "store") as process:
             self.started(process, model)
             process.kill()
-            process.communicate(timeout=60)
+            process.communicate(timeout=600)
         assert not Store(tmp_path / "store").entries()
 
 

@@ -63,7 +63,7 @@ class Site:
             "mcp-name": name, "authorization": f"Bearer {self.token(*scopes)}",
         }  # fmt: skip
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        return httpx2.post(self.server.mcp, json=body, headers=headers, timeout=120)
+        return httpx2.post(self.server.mcp, json=body, headers=headers, timeout=600)
 
     def untouched(self) -> None:
         assert not self.ran.exists(), "a program was run"

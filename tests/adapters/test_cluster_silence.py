@@ -84,7 +84,7 @@ class TestMidway:
         cluster.breaks = {at(title): how}
         began = time.monotonic()
         report = checked(here, kubeconfig)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 120
         assert report.verdict is Verdict.RED
         assert (report.subject.name, report.subject.kind) == ("good", "cluster")
         said = unknown(report)
@@ -183,9 +183,9 @@ class TestEnded:
              "--tier", "restricted", "-o", str(artifact)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **here.environment},
         ) as command:  # fmt: skip
-            assert cluster.broke.wait(60)
+            assert cluster.broke.wait(600)
             command.send_signal(signal.SIGTERM)
-            out, err = command.communicate(timeout=30)
+            out, err = command.communicate(timeout=600)
         assert command.returncode == 3, out + err
         report = here.open(artifact)
         assert (report.verdict, report.subject.name) == (Verdict.RED, "good")

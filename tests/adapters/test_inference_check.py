@@ -128,7 +128,7 @@ def test_a_check_that_is_stopped_leaves_a_red_artifact(here: Bench, tmp_path: Pa
             while not api.seen:
                 assert process.poll() is None, "the check ended before it could be stopped"
             process.send_signal(signal.SIGTERM)
-            out, errors = process.communicate(timeout=60)
+            out, errors = process.communicate(timeout=600)
     assert process.returncode == RED, out + errors
     assert {missing.cause for missing in opened(here, sealed).missing} == {Cause.CANCELLED}
 

@@ -275,7 +275,7 @@ class TestBadInput:
             "mcp-method": "tools/call",
             "mcp-name": "check_model",
         }
-        with http.stream("POST", json=body, headers=headers, timeout=60) as answer:
+        with http.stream("POST", json=body, headers=headers, timeout=600) as answer:
             assert answer.status_code == 200
             assert next(answer.iter_lines())  # it has begun
         # gone: the run must end by itself, with a RED artifact, and free its turn
@@ -315,12 +315,12 @@ class TestResuming:
         arguments = {"target": str(model), "policy": str(here.policy)}
         params = {"name": "check_model", "arguments": arguments, "_meta": {"progressToken": 1}}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        with http.stream("POST", json=body, headers=headers, timeout=60) as answer:
+        with http.stream("POST", json=body, headers=headers, timeout=600) as answer:
             last, _ = next(self.events(answer))  # it has begun; now the stream breaks
         outsider = self.opened(http)
         with http.stream("POST", json=body | {"method": "ping", "params": {}}, headers=outsider) as answer:
             assert list(self.events(answer))
-        with http.stream("GET", headers=headers | {"last-event-id": last}, timeout=60) as answer:
+        with http.stream("GET", headers=headers | {"last-event-id": last}, timeout=600) as answer:
             missed = next(said for _, said in self.events(answer) if said and said.get("id") == 1)
         assert missed["result"]["structuredContent"]["verdict"] == "GREEN"
         seen: list[Any] = []

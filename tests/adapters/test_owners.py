@@ -31,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Iss
 def client(site: tuple[Served, Issuer], name: str) -> httpx2.Client:
     claims = {"aud": AUDIENCE, "sub": name, "exp": time.time() + 600, "scope": "arcops:read arcops:check"}
     headers = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {site[1].token(**claims)}"}
-    return httpx2.Client(headers=headers, timeout=60)
+    return httpx2.Client(headers=headers, timeout=600)
 
 
 def test_a_session_answers_only_to_who_opened_it(site: tuple[Served, Issuer]) -> None:

@@ -120,7 +120,7 @@ def judged_by(interpreter: str, here: Bench, **environment: str) -> tuple[list[i
     done = subprocess.run(
         [interpreter, "-c", PROGRAM, str(here.settings.store)],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(HOUSE), **environment},
-        capture_output=True, text=True, check=False, timeout=300,
+        capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

@@ -33,6 +33,6 @@ def test_a_changed_source_is_served(tmp_path: Path) -> None:
 
 def _asked(server: Served) -> int:
     try:
-        return server.get("/", timeout=5).status_code
+        return server.get("/", timeout=60).status_code
     except httpx2.HTTPError:
         return 0

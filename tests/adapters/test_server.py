@@ -29,6 +29,7 @@ from tests.adapters.serving import Served, served
 from tests.browser import PATIENCE_MS, chromium
 from tests.flows.site import now
 from tests.hostile_folder import Hostile, as_a_wheel, hostile, told
+from tests.migrated import migrated
 from tests.models import Bench, bench, good_model
 from tests.simulators.otlp import Collected, collecting
 from tests.waiting import until
@@ -66,6 +67,7 @@ def site(here: Bench, otlp: Collected, repository: Hostile, tmp_path_factory: py
     """As somebody runs it who installed it: in a folder of their own, with packages by our names in it."""
     wheel = as_a_wheel(tmp_path_factory.mktemp("installed"))
     env = told(wheel, {**here.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint})
+    migrated(here.home / "prefect")
     with served("server", env=env, program=wheel.command, cwd=repository.folder) as server:
         until(lambda: _ready(server), "everything is ready", log=(here.home / "prefect" / "server.log").read_text)
         worker = here.home / "prefect" / "worker.log"
@@ -80,7 +82,7 @@ def model(here: Bench) -> Path:
 
 def _ready(server: Served) -> bool:
     try:
-        return httpx2.get(f"{server.url}/readyz", timeout=60).status_code == 200
+        return httpx2.get(f"{server.url}/readyz", timeout=600).status_code == 200
     except httpx2.HTTPError:
         return False
 

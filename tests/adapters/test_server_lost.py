@@ -19,6 +19,7 @@ from arcops.verdict import Verdict
 from artifacts.index import Filter
 from artifacts.store import Store, object_path
 from tests.adapters.serving import Served, served
+from tests.migrated import migrated
 from tests.models import Bench, bench
 from tests.waiting import until
 
@@ -42,7 +43,7 @@ class Prefect:
         method = method or ("GET" if body is None else "POST")
 
         def asked() -> httpx2.Response | None:
-            answer = httpx2.request(method, self._api + path, json=body, auth=self._auth, timeout=60)
+            answer = httpx2.request(method, self._api + path, json=body, auth=self._auth, timeout=600)
             return None if answer.status_code == 503 else answer
 
         answer = until(asked, f"{method} {path}")
@@ -62,6 +63,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 @pytest.fixture(scope="module")
 def site(here: Bench) -> Iterator[Served]:
+    migrated(here.home / "prefect")
     with served("server", env=here.environment) as server:
         until(lambda: ready(server), "everything is ready", log=(here.home / "prefect" / "server.log").read_text)
         yield server
@@ -74,7 +76,7 @@ def prefect(here: Bench, site: Served) -> Prefect:
 
 def ready(server: Served) -> bool:
     try:
-        return httpx2.get(f"{server.url}/readyz", timeout=60).status_code == 200
+        return httpx2.get(f"{server.url}/readyz", timeout=600).status_code == 200
     except httpx2.HTTPError:
         return False
 

@@ -79,7 +79,7 @@ def test_it_ends_with_the_code_and_prints_the_same(here: Bench, named: dict[str,
     words = [re.sub("[A-Z]{2,}", lambda found: str(named[found[0]]), word) for word in line.split()]
     said = typed(*words, environment=around(here))
     ended = subprocess.run(
-        [sys.executable, "-m", "adapters.cli", *words], capture_output=True, text=True, check=False, timeout=120,
+        [sys.executable, "-m", "adapters.cli", *words], capture_output=True, text=True, check=False, timeout=600,
         stdin=subprocess.DEVNULL, env=around(here),
     )  # fmt: skip
     assert ended.returncode == code, ended.stdout + ended.stderr
@@ -91,7 +91,7 @@ def test_a_process_reads_what_it_is_fed(here: Bench) -> None:
     line = ["admit", "-", "--policy", str(here.admission)]
     said = typed(*line, environment=around(here), fed="no: manifest\n")
     ended = subprocess.run(
-        [sys.executable, "-m", "adapters.cli", *line], capture_output=True, text=True, check=False, timeout=120,
+        [sys.executable, "-m", "adapters.cli", *line], capture_output=True, text=True, check=False, timeout=600,
         input="no: manifest\n", env=around(here),
     )  # fmt: skip
     assert (ended.returncode, ended.stdout, ended.stderr) == (said.returncode, said.stdout, said.stderr)

@@ -302,7 +302,7 @@ def test_paper_has_everything_unfolded_and_nothing_to_click(world: World, browse
 
 
 def test_a_connection_goes_on_after_head_and_304(world: World) -> None:
-    connection = http.client.HTTPConnection(urlsplit(world.address).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(world.address).netloc, timeout=600)
     download = f"{world.pages['green']}/download"
     connection.request("HEAD", download)
     head = connection.getresponse()

@@ -54,7 +54,7 @@ def post(server: Served, method: str, params: dict[str, Any], able: dict[str, An
     }
     body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": {**params, "_meta": meta}}
     sent = {name: value for name, value in (usual | headers).items() if value}
-    return httpx2.post(server.mcp, json=body, headers=sent, timeout=30)
+    return httpx2.post(server.mcp, json=body, headers=sent, timeout=600)
 
 
 def begin(server: Served, tool: Tool[Any, Any], **arguments: Any) -> str:

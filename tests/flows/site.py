@@ -18,9 +18,13 @@ import httpx
 import pytest
 
 from adapters.http.serve import reserved_port
+from adapters.http.worker import template
 from arcops.result import Report
 from artifacts.index import Filter, Listed
 from artifacts.store import Store, object_path
+from flows.prefect.quiet import QUIET
+from foundation.processes.starting import python
+from tests.migrated import keep_migrated, migrated
 from tests.models import Bench, bench
 from tests.waiting import until
 
@@ -47,6 +51,7 @@ class Site:
     environment: dict[str, str]
     bench: Bench
     folder: Path
+    client: httpx.Client
     worker: subprocess.Popen[bytes] | None = field(default=None)
 
     def prefect(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -125,7 +130,7 @@ class Site:
         """The API's answer. On SQLite it says 503 while another writes, and every client of Prefect asks again then."""
 
         def asked() -> httpx.Response | None:
-            answer = httpx.request(method, self.api + path, json=body, timeout=120)
+            answer = self.client.request(method, self.api + path, json=body)
             return None if answer.status_code == 503 else answer
 
         answer = until(asked, f"{method} {path}", log=self.log)
@@ -162,40 +167,69 @@ def reaching(api: str, *, retries: int = 5) -> Iterator[None]:
 
 @contextmanager
 def site(folder: Path, database: str = "") -> Iterator[Site]:
-    """Everything up: the server answers, deployments and automations are put, and a worker runs. On SQLite or *database*."""
+    """Everything up: the server answers, deployments and automations are put, and a worker runs.
+
+    On *database* as any user of Prefect puts it up, with a process for each run. On SQLite as ``arcops server`` does: its runs
+    are handed to a process that is warm.
+    """
     with ExitStack() as stack:
         port = stack.enter_context(reserved_port())
         here = bench(folder)
         api = f"http://127.0.0.1:{port}/api"
+        home = folder / "prefect"
         environment = {
-            **os.environ, **here.environment, **QUICK, "OPENBLAS_NUM_THREADS": "1",
-            "PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api, "DO_NOT_TRACK": "1",
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false",
+            **os.environ, **here.environment, **QUICK, **QUIET, "OPENBLAS_NUM_THREADS": "1",
+            "PREFECT_HOME": str(home), "PREFECT_API_URL": api, "PREFECT_SERVER_UI_ENABLED": "false",
             "PYTHONPATH": str(HOUSE), "ARCOPS_ROOTS": str(folder), "ARCOPS_PUBLIC_URL": "https://arcops.example",
         }  # fmt: skip
         if database:
             environment["PREFECT_API_DATABASE_CONNECTION_URL"] = database
+        else:
+            migrated(home)
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         log = folder / "server.log"
         out = stack.enter_context(log.open("w"))
         server = stack.enter_context(subprocess.Popen(command, env=environment, stdout=out, stderr=out))
         stack.callback(server.terminate)
-        until(lambda: _answers(api, server), "Prefect's server", log=log.read_text)
-        found = Site(api=api, environment=environment, bench=here, folder=folder)
-        found.ask("/work_pools/", {"name": "arcops", "type": "process"})
-        done = found.prefect("deploy", "--all")
-        assert done.returncode == 0, done.stdout + done.stderr
+        client = stack.enter_context(httpx.Client(timeout=120, trust_env=False))
+        until(lambda: _answers(api, client, server), "Prefect's server", log=log.read_text)
+        found = Site(api=api, environment=environment, bench=here, folder=folder, client=client)
+        if database:
+            found.ask("/work_pools/", {"name": "arcops", "type": "process"})
+            with reaching(api):
+                asyncio.run(_put())
+        else:
+            keep_migrated(home)
+            runs = home / "runs.socket"
+            found.ask("/work_pools/", {"name": "arcops", "type": "process", "base_job_template": template(runs)})
+            warm = stack.enter_context(
+                subprocess.Popen(
+                    python("foundation.processes.warm", str(runs), "prefect.engine", "flows.prefect.warm"),
+                    env=environment, cwd=folder, stdout=out, stderr=out, start_new_session=True,
+                )
+            )  # fmt: skip
+            stack.callback(warm.terminate)
+            done = found.prefect("deploy", "--all")
+            assert done.returncode == 0, done.stdout + done.stderr
+            until(runs.exists, "the process for the runs is warm", log=log.read_text)
         found.silence(PATIENT)
         found.start_worker()
         stack.callback(found.kill_worker)
         yield found
 
 
-def _answers(api: str, server: subprocess.Popen[bytes]) -> bool:
+async def _put() -> None:
+    from flows.prefect import put
+
+    plan = await put.compare((HOUSE / "prefect.yaml").read_text())
+    await put.create(plan.missing)
+
+
+def _answers(api: str, client: httpx.Client, server: subprocess.Popen[bytes]) -> bool:
     if server.poll() is not None:
         pytest.fail("Prefect's server ended")
     try:
-        return httpx.get(f"{api}/health", timeout=60).is_success
+        return client.get(f"{api}/health").is_success
     except httpx.HTTPError:
         return False
 

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from arcops.evidence import Cause
 from arcops.verdict import Verdict
-from tests.flows.site import IMPATIENT, PATIENT, Site, now, reaching, site
+from tests.flows.site import HOUSE, IMPATIENT, PATIENT, Site, now, reaching, site
 from tests.models import good_model
 from tests.postgres import postgres
 from tests.simulators.kubernetes_api import serving
@@ -70,6 +72,31 @@ def test_a_green_run_shows_its_report_and_exits_well(here: Site, model: Path) ->
     assert "GREEN: tiny" in by_key["arcops-report-tiny"]["data"]
     assert by_key["arcops-findings-tiny"]["type"] == "table"
     assert f"https://arcops.example/artifacts/{kept.artifact}" in by_key["arcops-evidence-tiny"]["data"]
+
+
+@ON_SQLITE
+def test_the_server_puts_what_prefect_deploy_puts(here: Site) -> None:
+    """``arcops server`` creates deployments by itself; here beside those that ``prefect deploy --all`` made."""
+    from flows.prefect import put
+
+    entries = yaml.safe_load((HOUSE / "prefect.yaml").read_text())["deployments"]
+    twins = [{**entry, "name": f"{entry['name']}-twin", "version": "1", "triggers": []} for entry in entries]
+    with reaching(here.api):
+        asyncio.run(put.create(twins))
+    for entry in entries:
+        flow = entry["entrypoint"].rpartition(".")[2].replace("_", "-")
+        theirs, ours = (here.ask(f"/deployments/name/{flow}/{name}") for name in (entry["name"], f"{entry['name']}-twin"))
+        here.remove(f"/deployments/{ours['id']}")
+        assert comparable(ours) == comparable(theirs), entry["name"]
+
+
+def comparable(deployment: dict[str, Any]) -> dict[str, Any]:
+    """What *deployment* says, without its name, its ids and its times."""
+    own = {"id", "created", "updated", "name", "version", "version_id", "version_info", "status", "last_polled", "labels"}
+    said = {name: value for name, value in deployment.items() if name not in own}
+    said["schedules"] = [{"schedule": one["schedule"], "active": one["active"]} for one in said["schedules"]]
+    said["global_concurrency_limit"] = (said["global_concurrency_limit"] or {}).get("limit")
+    return {name: value for name, value in said.items() if not name.endswith("_id") or name == "flow_id"}
 
 
 @ON_SQLITE
@@ -260,7 +287,7 @@ def test_what_expires_is_checked_again_once(here: Site, model: Path) -> None:
     short.write_text("name: short\nvalidFor: PT1H\ngates: {integrity: {}}\n")
     assert here.finish(here.begin("readiness/readiness", target=str(model), policy="short"))[1] == "COMPLETED", here.log()
     ours = [one for one in here.kept("tiny") if one.policy == "short"]
-    assert here.finish(here.begin("recheck-expiring/recheck-expiring"))[1] == "COMPLETED", here.log()
+    assert here.finish(here.begin("recheck-expiring/recheck-expiring", hours=2))[1] == "COMPLETED", here.log()
     until(lambda: len([one for one in here.kept("tiny") if one.policy == "short"]) > len(ours), "again", log=here.log)
 
 

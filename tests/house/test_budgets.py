@@ -105,7 +105,7 @@ def test_a_whole_run_that_costs_more_fails_and_says_what(
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOUSE), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *mark, *asked],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     assert ("seconds of CPU" in done.stdout) is (asked in ((), ("-m", "site")))

@@ -128,7 +128,7 @@ def alone(here: Bench, lines: list[Line], gone: list[str] = PLAIN) -> list[tuple
     code = WITHOUT.format(house=str(HOUSE), gone=gone, lines=lines)
     done = subprocess.run(
         [sys.executable, "-c", code],
-        capture_output=True, text=True, timeout=300, check=True, env={**kept, **here.environment},
+        capture_output=True, text=True, timeout=600, check=True, env={**kept, **here.environment},
     )  # fmt: skip
     return [(int(code), str(said)) for code, said in json.loads(done.stdout.splitlines()[-1])]
 

@@ -210,7 +210,7 @@ def deployed(here: Bench, folder: Path) -> Iterator[Webhook]:
         yield Webhook(port=port_of(process), authority=authority)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=40)
+        _, said = process.communicate(timeout=600)
         assert process.returncode in (0, -signal.SIGTERM), said
         assert "Traceback" not in said
 
@@ -218,7 +218,7 @@ def deployed(here: Bench, folder: Path) -> Iterator[Webhook]:
 def port_of(process: subprocess.Popen[str]) -> int:
     """The port at which *process* listens. It says only its public name, so the kernel is asked."""
     assert process.stderr is not None
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600
     while time.monotonic() < until:
         if select.select([process.stderr], [], [], 0.2)[0]:
             line = process.stderr.readline()
@@ -254,7 +254,7 @@ def test_the_containers_own_command_answers_an_api_server(tmp_path: Path) -> Non
         )
         assert connection.getresponse().status == 421
         connection.close()
-        plain = HTTPConnection("127.0.0.1", webhook.port, timeout=10)
+        plain = HTTPConnection("127.0.0.1", webhook.port, timeout=600)
         plain.request("POST", PATH, b"{}")
         with pytest.raises(OSError):  # noqa: PT011  # a reset or an end, as the kernel has it: in the clear no one answers
             plain.getresponse()

@@ -115,9 +115,9 @@ def run(folder: Path, *, waits: bool, seconds: float = 600) -> Iterator[Run]:
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(slave)
-        stack.callback(process.wait, 60)
+        stack.callback(process.wait, 600)
         stack.callback(process.kill)
-        until(lambda: (folder / "up").exists(), "the sample is up", seconds=120, log=(folder / "log").read_text)
+        until(lambda: (folder / "up").exists(), "the sample is up", log=(folder / "log").read_text)
         yield Run(folder=folder, process=process, terminal=master)
 
 
@@ -167,15 +167,15 @@ def test_nothing_is_left_of_an_interrupted_run(tmp_path: Path, way: str) -> None
     with run(tmp_path, waits=True) as begun:
         assert len(begun.alive()) == 7, "three wardens, the run, its worker, the child and the orphan"
         WAYS[way](begun)
-        until(lambda: not begun.alive(), "all have ended", seconds=60, log=lambda: str(begun.alive()))
-        assert begun.process.wait(30) != 0
+        until(lambda: not begun.alive(), "all have ended", log=lambda: str(begun.alive()))
+        assert begun.process.wait(600) != 0
         named = way == "SIGKILL of a worker's warden"  # then the run itself ends by itself
         assert ("left by the tests" in (tmp_path / "log").read_text()) is named
 
 
 def test_a_process_that_a_run_leaves_is_named_and_fails_it(tmp_path: Path) -> None:
     with run(tmp_path, waits=False) as begun:
-        assert begun.process.wait(60) == 1
+        assert begun.process.wait(600) == 1
         assert begun.alive() == {}
         said = (tmp_path / "log").read_text()
         assert "1 passed" in said
@@ -184,6 +184,23 @@ def test_a_process_that_a_run_leaves_is_named_and_fails_it(tmp_path: Path) -> No
 
 def test_what_ends_by_itself_soon_is_no_matter(tmp_path: Path) -> None:
     with run(tmp_path, waits=False, seconds=2) as begun:
-        assert begun.process.wait(60) == 0
+        assert begun.process.wait(600) == 0
         assert begun.alive() == {}
         assert "left by the tests" not in (tmp_path / "log").read_text()
+
+
+def test_nothing_is_left_of_a_bench_that_is_ended(tmp_path: Path) -> None:
+    """It starts servers and workers, in sessions of their own. Here it is ended while it works, whatever it has started."""
+    told = {**os.environ, "ITS_FOLDER": str(tmp_path), "TMPDIR": str(tmp_path)}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benches.engine"], cwd=HOUSE, env=told, stdout=log, stderr=log, start_new_session=True
+        )
+    begun = Run(folder=tmp_path, process=process, terminal=-1)
+    try:
+        until(lambda: len(begun.alive()) >= 3, "two wardens and the bench", log=(tmp_path / "log").read_text)
+        until(lambda: list(tmp_path.glob("arcops-bench-*")), "it works", log=(tmp_path / "log").read_text)
+    finally:
+        process.send_signal(signal.SIGTERM)
+    until(lambda: not begun.alive(), "all have ended", log=lambda: str(begun.alive()))
+    assert process.wait(600) != 0

@@ -56,7 +56,7 @@ def run(words: Iterable[str], environment: dict[str, str]) -> tuple[set[str], in
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ARCOPS_", "PREFECT_", "OTEL_", "COV"))}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120, env={**kept, **environment}
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=6000, env={**kept, **environment}
     )
     *modules, ended = done.stdout.splitlines()[-1].split()
     return set(modules), int(ended), done.stdout

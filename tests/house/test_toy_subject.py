@@ -142,7 +142,7 @@ def ran(house: Path, *command: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in kept.items() if not name.startswith("ARCOPS_")}
     environment |= {"ARCOPS_HOME": str(house / "home"), "ARCOPS_PASSPHRASE": "a long passphrase of a toy"}
     return subprocess.run(
-        [sys.executable, *command], cwd=house, env=environment, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, *command], cwd=house, env=environment, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
         if breaks is Break.DISCONNECT:
             return True
         if breaks is Break.STALL:
-            self.here.ended.wait(60)
+            self.here.ended.wait(600)
             return True
         if breaks is Break.MALFORMED:
             self._write(b'data: {"choices": [{"delta": \n\n')

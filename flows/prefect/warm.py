@@ -1,0 +1,42 @@
+"""What a run of Prefect imports, for a process that is warm (`foundation.processes.warm`): everything is imported with this."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from importlib import import_module
+
+from arcops.errors import ArcOpsError
+from flows.plan import all_collectors, all_gates
+from flows.prefect import made
+from flows.prefect.api import get_current_settings
+from flows.subjects.evaluation import all_evaluations
+
+VARYING = frozenset(
+    f"PREFECT__{name}"
+    for name in (
+        "FLOW_RUN_ID", "FLOW_RUN_NAME", "FLOW_ID", "FLOW_NAME", "DEPLOYMENT_ID", "DEPLOYMENT_NAME", "WORK_POOL_NAME",
+        "WORK_QUEUE_NAME", "WORKER_ID", "WORKER_NAME", "CONTROL_PORT", "CONTROL_TOKEN",
+        "ENABLE_CANCELLATION_AND_CRASHED_HOOKS",
+    )
+)  # fmt: skip
+"""What Prefect's worker tells one run and not another. None of them says which code runs."""
+
+_MODULES = (
+    "flows.prefect.account_for_run", "flows.prefect.recheck", "flows.runners.engine", "prefect.flow_engine",
+    "prefect.task_engine", "prefect._internal.metrics",
+)  # fmt: skip
+
+
+def prepare() -> None:
+    """Import what a run imports, and take on the environment that Prefect's worker gives to its runs: its settings, written
+    out. What cannot be imported here fails in the run that needs it.
+    """
+    for module in _MODULES:
+        import_module(module)
+    for what in all_evaluations():
+        getattr(made, what.flow.replace("-", "_"))
+    for needed in (all_gates, all_collectors):
+        with suppress(ArcOpsError, ImportError):
+            needed()
+    os.environ.update(get_current_settings().to_environment_variables(exclude_unset=True))
