@@ -7,6 +7,7 @@ evaluates every policy that it is given: 1.26 ms for 1,000. A policy whose scope
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -23,8 +24,8 @@ from foundation.authorization.cedar_reading import (
     ROLE,
     CedarPolicy,
     Names,
-    read_policies,
-    refuse_unparsable,
+    read_policy,
+    statements,
 )  # fmt: skip
 from foundation.authorization.cedar_values import cedar_value
 from foundation.authorization.decision import Question, Said
@@ -32,6 +33,7 @@ from foundation.authorization.naming import caller_name
 from foundation.authorization.role_policy import CEDAR
 
 _MOST_KEPT = 10_000
+_CEDARS = re.compile(r"policy[0-9]+", re.ASCII)
 _MOST_SETS = 8
 """From so many sets of policies on, one evaluation of all of them together costs less."""
 _UNDECIDED = "a policy of this site could not be evaluated for this call; its operator sees why with 'arcops access explain'"
@@ -80,8 +82,8 @@ class CedarCalls:
             request, entities = self._request(question, reads=reads), self._entities(question)
             for ids in conditional:
                 answer = self._evaluated(request, ids, entities)
-                satisfied = self._named(map(int, answer.diagnostics.reasons))
-                if errors := "; ".join(map(self._told, answer.diagnostics.errors)):
+                satisfied = self._named(_number(one, ids) for one in answer.diagnostics.reasons)
+                if errors := "; ".join(self._told(one, ids) for one in answer.diagnostics.errors):
                     return self._said(False, _UNDECIDED, errors[:1000])
                 if answer.allowed:
                     permitted = permitted or satisfied
@@ -113,12 +115,11 @@ class CedarCalls:
     def _named(self, numbers: Iterable[int]) -> str:
         return ", ".join(self.policies[one].name for one in sorted(numbers)[:10])
 
-    def _told(self, error: str) -> str:
-        """*error* with the policy's name in it instead of our number for it."""
-        before, quote, rest = error.partition("`")
+    def _told(self, error: str, ids: tuple[int, ...]) -> str:
+        """*error* with the policy's name in it instead of Cedar's number for it."""
+        before, _, rest = error.partition("`")
         number, end, after = rest.partition("`")
-        known = quote and end and number.isdecimal() and int(number) < len(self.policies)
-        return f"{before}{self.policies[int(number)].name}{after}" if known else error
+        return f"{before}{self.policies[_number(number, ids)].name}{after}" if end and _CEDARS.fullmatch(number) else error
 
     def _entities(self, question: Question) -> Any:
         """The caller and the object, as Cedar knows them; parsed once for each pair."""
@@ -204,7 +205,9 @@ class CedarCalls:
     def _set(self, ids: tuple[int, ...]) -> Any:
         found = self._parsed.get(ids)
         if found is None:
-            found = self._parsed[ids] = _parsed({str(one): self.policies[one].body for one in ids})
+            import cedarpy
+
+            found = self._parsed[ids] = cedarpy.PolicySet.from_str("\n".join(self.policies[one].text for one in ids))
         return found
 
 
@@ -242,25 +245,25 @@ def parse_policies(files: Sequence[tuple[str, str]], names: Names) -> tuple[Ceda
 
     found: list[CedarPolicy] = []
     for where, text in files:
-        refuse_unparsable(text, where)
-        try:
-            est = cedarpy.policies_to_json_str(text)
-        except BaseException as error:
-            if not _is_failure(error):
-                raise
-            raise Refused(f"{where} is not in the policy language Cedar: {' '.join(str(error).split())[:300]}") from error
-        found += read_policies(est, where, names)
+        for one in statements(text, where):
+            try:
+                est = cedarpy.policies_to_json_str(one.text)
+            except BaseException as error:
+                if not _is_failure(error):
+                    raise
+                said = " ".join(str(error).split())[:300]
+                raise Refused(f"{where} (line {one.line}) is not in the policy language Cedar: {said}") from error
+            found.append(read_policy(one, est, where, names))
         if len(found) > MOST_POLICIES:
             raise Refused(f"there are more than {MOST_POLICIES} Cedar policies; write one for a group or a role")
     return tuple(found)
 
 
+def _number(cedars: str, ids: tuple[int, ...]) -> int:
+    """Our number for the policy that Cedar calls ``policy3``: the fourth of the set *ids*."""
+    return ids[int(cedars.removeprefix("policy"))]
+
+
 def _is_failure(error: BaseException) -> bool:
     """Is *error* one of the engine? A panic of Rust code is no `Exception`."""
     return isinstance(error, Exception) or type(error).__name__ == "PanicException"
-
-
-def _parsed(policies: Mapping[str, object]) -> Any:
-    import cedarpy
-
-    return cedarpy.PolicySet.from_json_str(json.dumps({"templates": {}, "staticPolicies": policies, "templateLinks": []}))

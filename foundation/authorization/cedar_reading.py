@@ -42,14 +42,14 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CedarPolicy:
-    """One policy: its name for people, its JSON, and when it can decide anything.
+    """One policy: its name for people, its text, and when it can decide anything.
 
     ``actions``, ``object`` and ``group`` are what its scope names, ``caller`` and ``role`` those of its principal; ``None`` or
     empty for any. ``bare``: it has no condition, so its scope alone decides. ``reads``: it reads the arguments.
     """
 
     name: str
-    body: object
+    text: str
     permits: bool
     bare: bool
     actions: frozenset[str] | None = None
@@ -66,52 +66,72 @@ class CedarPolicy:
         return (not self.object or self.object == name) and (not self.group or self.group in groups)
 
 
-def refuse_unparsable(text: str, where: str) -> None:
-    """Raises `Refused` for text whose brackets are nested too deep, or which has a policy that is too long for the parser."""
-    depth = length = 0
-    for found in _LEXED.finditer(text):
-        lexed = found[0]
-        if lexed.startswith("//"):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """The text of one policy, and the line on which it begins."""
+
+    text: str
+    line: int
+
+
+def statements(text: str, where: str) -> tuple[Statement, ...]:
+    """The policies in *text*, which Cedar has not parsed yet.
+
+    Raises `Refused` for brackets that are nested too deep, and for a policy that is too long for the parser.
+    """
+    found: list[Statement] = []
+    depth = length = begins = 0
+    for token in _LEXED.finditer(text):
+        lexed = token[0]
+        if lexed.startswith("//") or (not length and not lexed.strip()):
+            begins = begins if length else token.end()
             continue
         length += len(lexed)
         if lexed in "([{":
             depth += 1
         elif lexed in ")]}":
             depth = max(0, depth - 1)
-        elif lexed == ";" and depth == 0:
-            length = 0
         if depth > DEEPEST or length > LONGEST:
-            line = text.count("\n", 0, found.start()) + 1
-            raise Refused(
-                f"{where} has a policy that is longer than {LONGEST} characters or nested more than {DEEPEST} deep "
-                f"(line {line}); write it as several policies"
-            )
+            raise Refused(f"{where} has a policy (line {_line(text, begins)}) {_TOO_DEEP}")
+        if lexed == ";" and depth == 0:
+            found.append(Statement(text=text[begins : token.end()], line=_line(text, begins)))
+            length, begins = 0, token.end()
+    if length:
+        found.append(Statement(text=text[begins:], line=_line(text, begins)))
+    return tuple(found)
 
 
-def read_policies(est: str, where: str, names: Names) -> tuple[CedarPolicy, ...]:
-    """The policies in *est*, the JSON that Cedar makes of a file. Raises `Refused` for what is not known here.
+def _line(text: str, begins: int) -> int:
+    """The number of the line on which a policy stands whose text, after spaces, begins at *begins*."""
+    spaces = len(text[begins : begins + LONGEST]) - len(text[begins : begins + LONGEST].lstrip())
+    return text.count("\n", 0, begins + spaces) + 1
+
+
+_TOO_DEEP = f"that is longer than {LONGEST} characters, or nested too deep (brackets: {DEEPEST}); write it as several policies"
+
+
+def read_policy(statement: Statement, est: str, where: str, names: Names) -> CedarPolicy:
+    """The policy of *statement*, of which Cedar made the JSON *est*. Raises `Refused` for what is not known here.
 
     A tool, role, action or attribute that does not exist is a slip: Cedar would leave the policy without effect.
     """
-    document = json.loads(est)
+    try:
+        document = json.loads(est)
+    except RecursionError as error:
+        raise Refused(f"{where} has a policy (line {statement.line}) {_TOO_DEEP}") from error
     if document["templates"] or document["templateLinks"]:
         raise Refused(f"{where} has a template (?principal, ?resource), which nothing here links; write the policy out")
-    return tuple(
-        _policy(body, f"{where}: {body.get('annotations', {}).get('id') or f'policy {number}'}", names)
-        for number, (_, body) in enumerate(sorted(document["staticPolicies"].items(), key=_position), start=1)
-    )
+    (body,) = document["staticPolicies"].values()
+    label = body.get("annotations", {}).get("id") or f"line {statement.line}"
+    return _policy(body, statement.text, f"{where}: {label}", names)
 
 
-def _position(item: tuple[str, object]) -> int:
-    return int(item[0].removeprefix("policy"))
-
-
-def _policy(body: Mapping[str, Any], where: str, names: Names) -> CedarPolicy:
+def _policy(body: Mapping[str, Any], text: str, where: str, names: Names) -> CedarPolicy:
     _refuse_unknown(body, where, names)
     principal, action, resource = (_scope(body[part]) for part in ("principal", "action", "resource"))
     return CedarPolicy(
         name=where,
-        body=body,
+        text=text,
         permits=body["effect"] == "permit",
         bare=not body["conditions"],
         actions=frozenset(one for _, one in action) if action else None,

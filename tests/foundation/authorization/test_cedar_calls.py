@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from foundation.authorization.cedar_calls import CedarCalls
-from foundation.authorization.cedar_reading import DEEPEST, LONGEST, Names, refuse_unparsable
+from foundation.authorization.cedar_reading import DEEPEST, LONGEST, Names, statements
 from foundation.authorization.cedar_values import cedar_value
 from foundation.authorization.decision import Question
 from foundation.authorization.naming import caller_name
@@ -123,13 +123,31 @@ def test_a_slip_in_a_policy_is_refused_with_its_place(text: str, said: str) -> N
 
 
 def test_brackets_in_texts_and_comments_do_not_count() -> None:
-    refuse_unparsable(f'// {"(" * 999}\n@id("{"[" * 99}\\"{"[" * 99}") permit (principal, action, resource);', "x")
-    refuse_unparsable("permit (principal, action, resource);\n" * 2000, "x")
-    refuse_unparsable(f"permit (principal, action, resource) when {{ {'(' * (DEEPEST - 1)}true{')' * (DEEPEST - 1)} }};", "x")
+    statements(f'// {"(" * 999}\n@id("{"[" * 99}\\"{"[" * 99}") permit (principal, action, resource);', "x")
+    statements("permit (principal, action, resource);\n" * 2000, "x")
+    statements(f"permit (principal, action, resource) when {{ {'(' * (DEEPEST - 1)}true{')' * (DEEPEST - 1)} }};", "x")
+    split = statements("// a;\n\nx;\n\n  y(;);\nz", "x")
+    assert [(one.line, one.text.strip()) for one in split] == [(3, "x;"), (5, "y(;);"), (6, "z")]
     with pytest.raises(Refused, match="line 3"):
-        refuse_unparsable(f"// one\npermit (principal, action, resource);\npermit ({' ' * LONGEST}", "x")
+        statements(f"// one\npermit (principal, action, resource);\npermit ({' ' * LONGEST}", "x")
     with pytest.raises(Refused, match="nested"):
-        refuse_unparsable(f'"unclosed {"(" * 99}', "x")
+        statements(f'"unclosed {"(" * 99}', "x")
+
+
+@pytest.mark.parametrize("length", [60, 250])
+def test_a_long_list_of_alternatives_is_a_policy(length: int) -> None:
+    text = "permit (principal, action, resource) when { " + " || ".join(
+        f"context.arguments.n == {one}" for one in range(length)
+    )
+    mine = engine(text + " };")
+    assert [mine.decide(ask(n=n)).allowed for n in (0, length - 1, length)] == [True, True, False]
+
+
+@pytest.mark.parametrize("part", [" && true", " + 1", ".a", " else 1"])
+def test_what_is_too_long_to_be_read_is_refused_in_words(part: str) -> None:
+    begins = {" + 1": "1", ".a": "context.arguments", " else 1": "if true then 1" * 700}.get(part, "true")
+    with pytest.raises(Refused, match=r"write it as several policies|not in the policy language"):
+        engine(f"{ANY}permit (principal, action, resource) when {{ {begins}{part * 1500} == 1 }};")
 
 
 @pytest.mark.parametrize(
@@ -213,6 +231,16 @@ def test_an_allow_with_errors_is_a_denial_that_names_the_policy() -> None:
     assert not found.allowed
     assert "careless" in found.rule
     assert "careless" not in found.reason, "the caller learns that it failed, and the operator learns which"
+
+
+def test_no_decision_is_a_denial_even_without_an_error() -> None:
+    import cedarpy
+
+    mine = engine(ANY + "permit (principal, action, resource) when { context.arguments has n };")
+    for answer, allowed in (("NoDecision", False), ("Deny", True)):
+        found = cedarpy.AuthzResult({"decision": answer, "diagnostics": {"reason": [], "errors": []}})
+        with mock.patch("cedarpy.is_authorized", return_value=found):
+            assert mine.decide(ask()).allowed is allowed, "the policy without a condition permits it, if the engine decided"
 
 
 def test_without_any_policy_nothing_is_permitted() -> None:

@@ -115,7 +115,7 @@ def test_the_longest_chain_of_a_file_is_followed_to_its_end(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("bad.cedar", b"permit (principal", "bad.cedar is not in the policy language"),
+        ("bad.cedar", b"permit (principal", "bad.cedar (line 1) is not in the policy language"),
         ("bad.cedar", b"\xff", "UTF-8"),
         ("bad.cedar", b"permit (principal, action, resource);" + b" " * 1024 * 1024, "larger than"),
         ("roles.yml", b"roles: {}", "roles.yml"),
