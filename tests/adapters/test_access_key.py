@@ -120,7 +120,7 @@ def test_a_database_of_a_newer_version_stops_every_command(home: Path) -> None:
 
 
 class TestOverTheNetwork:
-    """A remote caller, whom the operator lets change what counts here."""
+    """A remote caller; the operator lets them change what counts here."""
 
     def test_no_key_is_made_and_no_database_moved(self, tmp_path: Path) -> None:
         here = bench(tmp_path).place()
