@@ -38,6 +38,7 @@ class Database:
         self.address = address
         self._engine = engine
         self._writes = engine.execution_options(**{_WRITES: True})
+        self._reads = engine if self.kind == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
 
     @property
     def kind(self) -> str:
@@ -57,7 +58,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database."""
-        with said(self.shown), self._engine.begin() as connection:
+        with said(self.shown), self._reads.begin() as connection:
             yield connection
 
     @contextmanager
