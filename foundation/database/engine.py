@@ -8,8 +8,11 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from arcops.errors import Refused, Unavailable
 from arcops.extras import refuse_without
@@ -25,6 +28,7 @@ BUSY_SECONDS = 30.0
 IDLE_SECONDS = 10.0
 """A PostgreSQL server ends a transaction that writes nothing for so long: its holder may be stopped, and others wait for it."""
 _WRITES = "arcops_writes"
+_NUMBER = "arcops_file"
 _CLOCKS = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
@@ -38,6 +42,7 @@ class Database:
         self.address = address
         self._engine = engine
         self._writes = engine.execution_options(**{_WRITES: True})
+        self._reads = engine if self.kind == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
 
     @property
     def kind(self) -> str:
@@ -57,7 +62,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database."""
-        with said(self.shown), self._engine.begin() as connection:
+        with said(self.shown), self._reads.begin() as connection:
             yield connection
 
     @contextmanager
@@ -121,24 +126,41 @@ def _server(address: PostgresServer, tier: Tier, password: str, environment: Map
 
 def _file(path: Path) -> Engine:
     _make(path)
+    same_file = {"mode": "rw", "uri": "true"}  # a file that is gone is not made again, with the umask's mode and no tables
     engine = create_engine(
-        URL.create("sqlite+pysqlite", database=str(path)),
+        URL.create("sqlite+pysqlite", database=f"file:{quote(str(path))}", query=same_file),
         connect_args={"timeout": BUSY_SECONDS},
         pool_timeout=BUSY_SECONDS,
         hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_NUMBER] = _number(path)
         connection.isolation_level = None  # the driver would begin transactions by itself, and none that writes
         for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF", "cell_size_check = ON"):
             connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "checkout")
+    def still_there(_: Any, record: ConnectionPoolEntry, __: object) -> None:
+        """A file that was restored from a copy counts at once; else a key that was revoked in it would go on counting."""
+        if record.info.get(_NUMBER) != _number(path):
+            raise DisconnectionError("the file was replaced")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
 
     return engine
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    """What tells the file from another one of its name; ``None`` if it is gone."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _make(path: Path) -> None:

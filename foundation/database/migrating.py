@@ -97,6 +97,8 @@ def _newest(script: ScriptDirectory) -> str:
 
 def _schema(database: Database, connection: Connection, script: ScriptDirectory) -> Schema:
     last = _newest(script)
+    if database.kind == "postgresql":
+        _refuse_elsewhere(database, connection)
     inspector = inspect(connection)
     tables = set(inspector.get_table_names())
     ours = {name for name in tables if name.startswith(PREFIX)}
@@ -117,6 +119,26 @@ def _schema(database: Database, connection: Connection, script: ScriptDirectory)
     if heads[0] == last:
         _whole(database, inspector)
     return Schema(found=heads[0], newest=last)
+
+
+def _refuse_elsewhere(database: Database, connection: Connection) -> None:
+    """Raise `Refused` if the tables are in another schema than the one that this role makes tables in.
+
+    Two roles with two search paths would otherwise have two sets of tables, and a key that one revoked would count for the
+    other.
+    """
+    current = connection.execute(text("SELECT current_schema()")).scalar_one_or_none()
+    query = (
+        "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relname = :name AND c.relkind IN ('r', 'p')"
+    )
+    found = set(connection.execute(text(query), {"name": VERSION_TABLE}).scalars())
+    if current is None or found - {current}:
+        there = f"are in the schema {min(found - {current})}" if found - {current} else "have no schema to be in"
+        raise Refused(
+            f"the tables of the database {database.shown} {there}, but this role makes tables in {current or 'none'}; give "
+            "each role the same one: ALTER ROLE … IN DATABASE … SET search_path = …"
+        )
 
 
 def _whole(database: Database, inspector: Inspector) -> None:

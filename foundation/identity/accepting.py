@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 from arcops.errors import Broken
 from arcops.identity import Identity
+from arcops.tier import Tier
 from foundation.claims import NotAccepted, issuer_said
-from foundation.tokens import Caller, Tokens
+from foundation.tokens import Caller, Tokens, read_issuers
 
 KEY_PREFIX = "arcops_"
 MOST_REMEMBERED = 4096
@@ -40,6 +41,30 @@ class _Accepted:
     version: bytes
     at: float
     until: float
+
+
+def caller_of(identity: Identity) -> Caller:
+    """*identity* as the `Caller` that doors pass on; its name is the id that the issuer gives."""
+    return Caller(name=identity.id, scopes=identity.scopes, issuer=identity.issuer)
+
+
+def read_accepting(
+    environment: Mapping[str, str],
+    tier: Tier,
+    audience: str,
+    *,
+    now: Callable[[], float],
+    fetch: Callable[[str, Tier], bytes],
+    keys: ApiKeys | None = None,
+) -> Accepting | None:
+    """What accepts the tokens of the issuers in *environment*, and *keys*; ``None`` if there are neither.
+
+    *audience* is the default one. Raises as `read_issuers`.
+    """
+    issuers = read_issuers(environment, tier, audience)
+    if not issuers and keys is None:
+        return None
+    return Accepting(tokens=[Tokens(issuer=one, now=now, fetch=fetch) for one in issuers], now=now, keys=keys)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,9 +103,8 @@ class Accepting:
         return self._accept(secret, digest, now)
 
     def caller(self, secret: str) -> Caller:
-        """The same as the `Caller` that doors pass on; its name is the id that the issuer gives."""
-        found = self.identity(secret)
-        return Caller(name=found.id, scopes=found.scopes, issuer=found.issuer)
+        """The same as the `Caller` that doors pass on."""
+        return caller_of(self.identity(secret))
 
     def forget(self, identity: Identity | None = None) -> int:
         """Check everything that was accepted again when it is shown next, or only what *identity* showed. How much was it?"""

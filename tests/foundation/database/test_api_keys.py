@@ -15,6 +15,7 @@ from sqlalchemy import text
 from arcops.errors import Refused, Unavailable
 from foundation.database.engine import Database
 from foundation.database.migrating import ready
+from foundation.database.moving import move
 from foundation.identity.accepting import Accepting
 from foundation.identity.api_keys import ApiKeys
 from foundation.tokens import NotAccepted
@@ -167,6 +168,26 @@ def test_without_the_database_no_one_is_let_in(tmp_path: Path) -> None:
         keys.caller(secret, NOW)
     with pytest.raises(NotAccepted, match="no API key is accepted here"):
         Accepting(tokens=(), now=NOW.timestamp).identity(secret)
+
+
+def test_a_file_that_was_replaced_counts_at_once(tmp_path: Path) -> None:
+    """Mutation: an open connection goes on reading the file that is no longer there."""
+    path, copy = tmp_path / "a b?c#d%41" / "arcops.sqlite", tmp_path / "copy"
+    with hurried(at_server(f"sqlite:///{path}")) as database:
+        keys = ApiKeys(ready(database))
+        key, secret = keys.new("pipeline", ["read"], DAY, NOW)
+        with hurried(at_server(f"sqlite:///{copy}")) as restored:
+            move(database, restored)
+            ApiKeys(restored).revoke(key.id, NOW)
+        assert keys.caller(secret, NOW).id == key.id
+        for beside in path.parent.iterdir():
+            beside.unlink()
+        with pytest.raises(Unavailable):
+            keys.caller(secret, NOW)
+        assert list(path.parent.iterdir()) == []
+        copy.rename(path)
+        with pytest.raises(NotAccepted, match="is revoked"):
+            keys.caller(secret, NOW)
 
 
 @given(secret=st.one_of(st.text(), st.from_regex(r"arcops_[a-z2-7]{16}_[A-Za-z0-9_-]{43}", fullmatch=True)))

@@ -211,7 +211,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(operations=OPERATIONS)
 def test_as_a_model_of_it_does(tmp_path_factory: pytest.TempPathFactory, operations: list[tuple[str, int]]) -> None:
     """Whatever three holders do, one holds it, and the epochs of those who held it grow."""

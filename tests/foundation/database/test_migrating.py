@@ -200,7 +200,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(at=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), cut=st.booleans())
 def test_no_flipped_byte_is_a_fault_of_ours(
     tmp_path_factory: pytest.TempPathFactory, whole: Path, at: float, flip: int, cut: bool

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Connection, func, select
 
 from arcops.errors import Refused, Unavailable
 from foundation.database.lease import Leases
 from foundation.database.migrating import ready
+from foundation.database.tables import LEASES
 from tests.foundation.database.open_here import Server, at_server
 from tests.postgres import postgres
 
@@ -63,3 +65,40 @@ def test_a_server_that_is_lost_is_said_so() -> None:
                 use()
         with pytest.raises(Unavailable, match="does not answer"), leases.writing(lease):
             pytest.fail("no write without the database")
+
+
+def test_two_roles_never_have_two_sets_of_tables(server: Server) -> None:
+    """Mutation: a role whose search path begins with a schema of its own would make the tables there again."""
+    address = server.new()
+    name = address.rpartition("/")[2]
+    ready(at_server(address)).close()
+    server.do("DROP ROLE IF EXISTS own", "CREATE ROLE own LOGIN")
+    server.do("CREATE SCHEMA own AUTHORIZATION own", "GRANT ALL ON ALL TABLES IN SCHEMA public TO own", name=name)
+    own = address.replace("//arcops@", "//own@")
+    with (
+        at_server(own) as database,
+        pytest.raises(Refused, match="are in the schema public, but this role makes tables in own"),
+    ):
+        ready(database)
+    server.do(f"ALTER ROLE own IN DATABASE {name} SET search_path = public")
+    with at_server(own) as database:
+        assert Leases(ready(database), "own").take("work", 60) is not None
+    server.do(f"ALTER ROLE own IN DATABASE {name} SET search_path = nothing")
+    with at_server(own) as database, pytest.raises(Refused, match="makes tables in none"):
+        ready(database)
+
+
+def test_a_listing_sees_one_state(server: Server) -> None:
+    address = server.new()
+    with at_server(address) as first, at_server(address) as second:
+        leases = Leases(ready(first), "one")
+        with second.reading() as connection:
+            assert counted(connection) == 0
+            assert leases.take("work", 60) is not None
+            assert counted(connection) == 0
+        with second.reading() as connection:
+            assert counted(connection) == 1
+
+
+def counted(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(LEASES)).scalar_one()
