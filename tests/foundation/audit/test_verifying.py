@@ -115,7 +115,7 @@ def test_it_is_found_without_the_kept_hashes(tmp_path: Path, what: str) -> None:
 
 
 def test_a_checkpoint_by_another_key_does_not_count(tmp_path: Path) -> None:
-    """Someone who writes the log anew has no key that counts; the memory, too, remembers another log."""
+    """Someone who writes the log again has no key that counts; the memory, too, remembers another log."""
     path = written(tmp_path, [3])
     lines = [replace(CALL, verdict="RED").line] * 3
     other = seal(grown(Frontier(), map(leaf_hash, lines)), f"arcops.local/audit/{path.parent.name}", create())
