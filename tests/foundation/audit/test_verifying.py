@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from artifacts.log.merkle import Frontier, grown, leaf_hash
@@ -112,6 +114,30 @@ def test_it_is_found_without_the_kept_hashes(tmp_path: Path, what: str) -> None:
         path.write_bytes(copy)
     changed(path, lambda one: [*one[:-2], one[-2].replace(b"GREEN", b"AMBER"), one[-1]])
     assert any("lines 1 to 7 are as they were written" in one for one in problems_in(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one log, which each example changes and puts back."""
+    folder = tmp_path_factory.mktemp("sound")
+    written(folder, [2, 3])
+    return folder
+
+
+@given(data=st.data())
+def test_no_change_of_any_byte_goes_unnoticed(sound: Path, data: st.DataObject) -> None:
+    """Each byte of the file is signed or is itself the signature: change one, take some out, put some in, cut anywhere."""
+    (path,) = (sound / "audit").glob("*/log")
+    whole = path.read_bytes()
+    begin = data.draw(st.integers(0, len(whole) - 1))
+    end = data.draw(st.integers(begin, min(begin + 600, len(whole))))
+    put = data.draw(st.one_of(st.binary(max_size=3), st.sampled_from([b"", b"\n", CALL.line + b"\n", whole[:40]])))
+    other = whole[:begin] + put + whole[end:]
+    try:
+        path.write_bytes(other)
+        assert bool(problems_in(sound)) == (other != whole)
+    finally:
+        path.write_bytes(whole)
 
 
 def test_a_checkpoint_by_another_key_does_not_count(tmp_path: Path) -> None:
