@@ -58,10 +58,10 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_what_was_told_is_written_in_its_order(tmp_path: Path) -> None:
     audit = opened(tmp_path)
-    for one in calls(2500):
+    for one in calls(1500):
         audit.tell(one)
     assert audit.flush(WAIT)
-    assert told_in(tmp_path) == calls(2500)
+    assert told_in(tmp_path) == calls(1500)
     assert audit.healthy() == ""
     audit.close()
     assert [one.action for one in records_in(tmp_path) if one.door == "audit"] == ["audit/begun", "audit/ended"]

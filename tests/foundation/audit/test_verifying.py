@@ -22,6 +22,7 @@ from foundation.audit.keys import open_keys, public_half
 from foundation.audit.seals import BEGINNING, opened, seal
 from foundation.audit.verifying import read_logs
 from foundation.secrets import secret_files
+from tests.examples import share
 from tests.foundation.audit.home import (
     CALL,
     changed,
@@ -124,6 +125,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@share(0.6)
 @given(data=st.data())
 def test_no_change_of_any_byte_goes_unnoticed(sound: Path, data: st.DataObject) -> None:
     """Each byte of the file is signed or is itself the signature: change one, take some out, put some in, cut anywhere."""
