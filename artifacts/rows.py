@@ -9,7 +9,7 @@ from artifacts.entries import Entry
 from artifacts.typed import moment
 from artifacts.words import Said
 
-COLUMNS = "artifact, at, predicate, subject, verdict, policy, judged, until, site"
+COLUMNS = "artifact, at, predicate, subject, verdict, policy, judged, until, site, kind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class Row:
     valid_until: str = ""
     site: str = ""
     gates: tuple[tuple[str, str], ...] = ()
+    kind: str = ""
 
     @classmethod
     def of(cls, entry: Entry, line: bytes, words: Said | None) -> Row:
@@ -45,6 +46,7 @@ class Row:
             valid_until=words.valid_until,
             site=words.site,
             gates=words.gates,
+            kind=words.kind,
         )
 
 
@@ -77,6 +79,7 @@ def values_of(row: Row) -> tuple[object, ...]:
         row.judged_at,
         row.valid_until,
         row.site,
+        row.kind,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from arcops.errors import Refused
 from artifacts.bundle import read_envelope
-from artifacts.envelope import IN_TOTO, strict_json
+from artifacts.envelope import IN_TOTO, Envelope, strict_json
 from artifacts.predicates import known
 from artifacts.statement import STATEMENT
 from artifacts.words import Said
@@ -12,7 +12,11 @@ from artifacts.words import Said
 
 def said(sealed: bytes) -> Said:
     """The values of *sealed*. Raises `Refused` if it is not a sealed in-toto statement, or contradicts itself."""
-    envelope = read_envelope(sealed)
+    return said_in(read_envelope(sealed))
+
+
+def said_in(envelope: Envelope) -> Said:
+    """The values of the artifact that *envelope* is in. Raises `Refused` as `said` does."""
     document = strict_json(envelope.payload, "the statement")
     if envelope.payload_type != IN_TOTO or not isinstance(document, dict) or document.get("_type") != STATEMENT:
         raise Refused("the artifact is not a sealed in-toto Statement v1")

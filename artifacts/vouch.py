@@ -8,7 +8,7 @@ Nothing here opens a file: `tasks.signing.grounds` reads the keys and lists.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -165,32 +165,62 @@ def _checked(data: bytes, ground: Grounds, now: datetime) -> tuple[SignatureStat
     try:
         envelope = read_envelope(data)
     except Refused as error:
-        said = f"This is not a sealed artifact: {error}."
-        return SignatureState(standing=Standing.UNREADABLE, said=said, checked_at=now), None
-    return _state(data, envelope, ground, now), envelope
+        return unreadable(str(error), now), None
+    return state_of(signed_by(data, envelope, ground.keys), ground, now), envelope
 
 
-def _state(data: bytes, envelope: Envelope, ground: Grounds, now: datetime) -> SignatureState:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What the content of a sealed artifact and a set of keys decide: no list, no clock.
+
+    ``artifact`` and ``payload`` are SHA-256 in hex, of the whole and of what is signed. ``hint`` is the signer that the
+    artifact names, which decides nothing. ``signers`` are the ids of the keys whose signatures hold.
+    """
+
+    artifact: str
+    payload: str
+    payload_type: str
+    hint: str
+    signers: tuple[str, ...]
+
+
+def signed_by(data: bytes, envelope: Envelope, keys: Sequence[PublicKey]) -> Signed:
+    """Who of *keys* signed *envelope*, which was read from *data*."""
+    return Signed(
+        artifact=hashlib.sha256(data).hexdigest(),
+        payload=hashlib.sha256(envelope.payload).hexdigest(),
+        payload_type=envelope.payload_type[:_MOST_HINT],
+        hint=envelope.signatures[0].keyid[:_MOST_HINT],
+        signers=verified_by(envelope, keys) if envelope.payload_type == IN_TOTO else (),
+    )
+
+
+def unreadable(problem: str, now: datetime) -> SignatureState:
+    """The state of what is not a sealed artifact, because of *problem*."""
+    said = f"This is not a sealed artifact: {problem}."
+    return SignatureState(standing=Standing.UNREADABLE, said=said, checked_at=now)
+
+
+def state_of(signed: Signed, ground: Grounds, now: datetime) -> SignatureState:
+    """The state of the signatures of *signed*, which was made with the keys of *ground*, at *now*."""
+
     def state(standing: Standing, said: str, **more: tuple[str, ...]) -> SignatureState:
         return SignatureState(standing=standing, said=said, checked_at=now, **more)
 
-    if envelope.payload_type != IN_TOTO:
-        return state(Standing.UNREADABLE, f"The sealed content is {envelope.payload_type[:_MOST_HINT]!r}, not a statement.")
+    if signed.payload_type != IN_TOTO:
+        return state(Standing.UNREADABLE, f"The sealed content is {signed.payload_type!r}, not a statement.")
     if ground.problem:
         return state(Standing.UNCHECKED, f"Nothing can be verified here: {ground.problem}.")
-    signers = verified_by(envelope, ground.keys)
+    signers = tuple(sorted({key.id for key in ground.keys} & set(signed.signers)))
     if not signers:
-        hint = envelope.signatures[0].keyid[:_MOST_HINT] or "no key"
         return state(
             Standing.UNTRUSTED,
-            f"None of the {len(ground.keys)} key(s) trusted here signed it. It names {hint} as its signer, "
+            f"None of the {len(ground.keys)} key(s) trusted here signed it. It names {signed.hint or 'no key'} as its signer, "
             "but anyone can write that.",
         )
     caveats = tuple(_caveats(ground, now))
     entries = [entry for listed in ground.revocations if not listed.problem for entry in listed.revoked]
-    digest = hashlib.sha256(data).hexdigest()
-    payload = hashlib.sha256(envelope.payload).hexdigest()
-    artifact = [entry for entry in entries if entry.sha256 in (digest, payload)]
+    artifact = [entry for entry in entries if entry.sha256 in (signed.artifact, signed.payload)]
     keys = [entry for entry in entries if entry.key in signers]
     sentences = tuple(_sentence(entry) for entry in (*artifact, *keys))
     standing_keys = tuple(key for key in signers if key not in {entry.key for entry in keys})

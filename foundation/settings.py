@@ -37,8 +37,10 @@ class Settings:
     the operator registered, ``remote_trust`` whether the operator lets callers with the scope ``trust`` change what counts
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
-    from; empty: the system's. ``audit`` is the folder of the audit logs, and ``audit_required`` says that no call is served if
-    it cannot be recorded there.
+    from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
+    operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``database`` is the address
+    of the database, and ``database_password`` a reference to its password, ``env:NAME`` or ``file:PATH``, or empty. ``audit``
+    is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
     tier: Tier
@@ -60,6 +62,10 @@ class Settings:
     remote_trust: bool = False
     clusters: str = ""
     authorities: str = ""
+    access: Path | None = None
+    access_named: bool = False
+    database: str = ""
+    database_password: str = ""
     audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
@@ -92,6 +98,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         remote_trust=_yes(environment.get("ARCOPS_REMOTE_TRUST", "")),
         clusters=_whole("ARCOPS_CLUSTERS", environment),
         authorities=_whole(AUTHORITIES, environment),
+        access=Path(environment.get("ARCOPS_ACCESS") or config / "access").absolute(),
+        access_named=bool(environment.get("ARCOPS_ACCESS")),
+        database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
+        database_password=_password(environment),
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
@@ -109,9 +119,12 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.data): "(data)",
         str(settings.cache): "(cache)",
         str(settings.policies): "(policies)",
+        str(settings.access or ""): "(access)",
         str(settings.audit): "(audit)",
         settings.key: "(key)",
     }
+    if settings.database.startswith("sqlite:"):
+        folders[settings.database.removeprefix("sqlite:///")] = "(database)"
     served = (*settings.roots, *((settings.output,) if settings.output else ()))
     for folder in (*served, *(Path(os.path.realpath(one)) for one in served)):
         if folder.name:
@@ -193,6 +206,14 @@ def _yes(text: str) -> bool:
     if text not in ("", "no", "yes"):
         raise Refused(f"ARCOPS_REMOTE_TRUST is {text[:50]!r}; use yes or no (the default)")
     return text == "yes"
+
+
+def _password(environment: Mapping[str, str]) -> str:
+    """A reference to the database's password: only the reference is a setting."""
+    if environment.get("ARCOPS_DATABASE_PASSWORD"):
+        return "env:ARCOPS_DATABASE_PASSWORD"
+    named = environment.get("ARCOPS_DATABASE_PASSWORD_FILE")
+    return f"file:{Path(named).absolute()}" if named else ""
 
 
 def _whole(name: str, environment: Mapping[str, str]) -> str:

@@ -10,6 +10,9 @@ from adapters.web.pages import error_page, routes
 from capabilities.place import Place
 
 
-def site(place: Callable[[], Place]) -> Starlette:
-    """An application that serves only the pages. It checks no host name and no caller: the front in front of it must."""
-    return Starlette(routes=routes(place), exception_handlers={404: error_page, 405: error_page})
+def site(place: Callable[[], Place], *, engine: str = "") -> Starlette:
+    """An application that serves only the pages. It checks no host name and no caller: the front in front of it must.
+
+    *engine* is the address of Prefect's pages (`adapters.web.pages.routes`).
+    """
+    return Starlette(routes=routes(place, engine=engine), exception_handlers={404: error_page, 405: error_page})

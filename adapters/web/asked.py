@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
@@ -16,7 +16,9 @@ PAGE = 50
 _MOST_TEXT = 300
 _MOST_PAGE = 1_000_000
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_NAMES = ("q", "subject", "verdict", "gate", "gate_verdict", "site", "from", "to")
+SUBJECTS = 25
+"""Subjects on one page: of each, a few artifacts are verified."""
+_NAMES = ("q", "subject", "kind", "verdict", "gate", "gate_verdict", "site", "from", "to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,13 @@ class ListingAsked:
     what: Filter
     typed: Mapping[str, str]
     page: int
+    sort: str = ""
+    back: bool = False
+
+    @property
+    def folded(self) -> bool:
+        """Does none of the filters apply that a phone shows only when they are asked for?"""
+        return not self.typed.keys() - {"q", "subject", "kind", "sort"}
 
     def link(self, **changes: str) -> str:
         """The query string of this listing with *changes*; an empty value removes its name."""
@@ -33,24 +42,33 @@ class ListingAsked:
         return "?" + urlencode({name: value for name, value in values.items() if value})
 
 
-def listing(query: Mapping[str, str]) -> ListingAsked:
-    """The listing that *query* asks for. Raises `Problem` (400), which names the value that cannot be understood."""
+def listing(query: Mapping[str, str], size: int = PAGE, sorts: Sequence[str] = ()) -> ListingAsked:
+    """The listing that *query* asks for, *size* to a page, in one of the orders *sorts* (the first if none is asked for).
+
+    Raises `Problem` (400), which names the value that cannot be understood.
+    """
     typed = {name: text(query, name) for name in _NAMES}
     begin, end = _day(typed, "from"), _day(typed, "to")
     page = number(query, "page", 1, most=_MOST_PAGE)
+    sort, back = _sort(query, sorts)
     what = Filter(
-        subject_part=typed["q"],
+        search=typed["q"],
         subject=typed["subject"],
+        kind=typed["kind"],
         verdict=_verdict(typed, "verdict"),
         gate=typed["gate"],
         gate_verdict=_verdict(typed, "gate_verdict"),
         site=typed["site"],
         judged_from=_midnight(begin),
         judged_before=_midnight(end + timedelta(days=1)) if end and end < date.max else None,
-        offset=(page - 1) * PAGE,
-        limit=PAGE,
+        offset=(page - 1) * size,
+        limit=size,
     )
-    return ListingAsked(what=what, typed={name: value for name, value in typed.items() if value}, page=page)
+    if sorts and (sort, back) != (sorts[0], False):
+        typed["sort"] = f"-{sort}" if back else sort
+    return ListingAsked(
+        what=what, typed={name: value for name, value in typed.items() if value}, page=page, sort=sort, back=back
+    )
 
 
 def text(query: Mapping[str, str], name: str) -> str:
@@ -81,6 +99,18 @@ def digest(value: str, name: str) -> str:
             "A digest is 'sha256:' and 64 hex digits. Choose one from the list.",
         )
     return value
+
+
+def _sort(query: Mapping[str, str], sorts: Sequence[str]) -> tuple[str, bool]:
+    """The order that is asked for, and whether it is turned round, which a ``-`` says."""
+    value = text(query, "sort") if sorts else ""
+    if not value:
+        return sorts[0] if sorts else "", False
+    if value.removeprefix("-") not in sorts:
+        raise _bad(
+            f"'sort' is {value[:50]!r}; use {', '.join(sorts[:-1])} or {sorts[-1]}, with '-' before it to turn it round."
+        )
+    return value.removeprefix("-"), value.startswith("-")
 
 
 def _verdict(typed: Mapping[str, str], name: str) -> Verdict | None:

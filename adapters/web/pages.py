@@ -1,6 +1,7 @@
-"""The pages: a list of what is kept, one artifact, one evidence body, two artifacts compared, and the success figures.
+"""The pages: what is kept, by subject and as a list; one subject, one artifact, one evidence body; two compared; the figures.
 
-Each is a view over a tool. Nothing here decides or remembers anything: what a page says was checked for this request.
+Each is a view over a capability, which a client that prefers JSON gets as it is, at the same address. Nothing here decides or
+remembers anything: what a page says was checked for this request.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,9 +19,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.web import mapping, showing
-from adapters.web.replies import HEADERS, Problem, Reply, respond
+from adapters.web.replies import HEADERS, Problem, Reply, json_reply, prefers_json, respond
 from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
+from artifacts.wire import JSON
 from capabilities.place import Place
 
 __all__ = ["HEADERS", "error_page", "routes"]
@@ -36,7 +39,9 @@ class _Page:
 
 
 _PAGES = (
-    _Page(path="/", show=showing.artifacts),
+    _Page(path="/", show=showing.subjects),
+    _Page(path="/subject", show=showing.subject),
+    _Page(path="/artifacts", show=showing.artifacts),
     _Page(path="/artifacts/{digest}", show=showing.artifact),
     _Page(path="/artifacts/{digest}/download", show=showing.artifact_bytes),
     _Page(path="/evidence/{digest}", show=showing.evidence),
@@ -47,13 +52,14 @@ _PAGES = (
 )
 
 
-def routes(place: Callable[[], Place]) -> list[BaseRoute]:
+def routes(place: Callable[[], Place], *, engine: str = "") -> list[BaseRoute]:
     """The pages as routes for any Starlette application, mounted anywhere. *place* is called once for each request.
 
-    Every answer carries `HEADERS`. The front decides who may read, and which host names it answers to.
+    Every answer carries `HEADERS`. The front decides who may read, and which host names it answers to. *engine* is the address
+    of Prefect's pages, such as ``/prefect``; if it is empty, it follows from the API that the place's settings name.
     """
     return [
-        *(Route(page.path, _endpoint(page.show, place), methods=["GET"]) for page in _PAGES),
+        *(Route(page.path, _endpoint(page.show, place, engine), methods=["GET"]) for page in _PAGES),
         Route("/static/{name}", _static, methods=["GET"]),
     ]
 
@@ -89,7 +95,7 @@ def _failed(number: str) -> Problem:
     )
 
 
-def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]) -> Callable[..., object]:
+def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place], engine: str) -> Callable[..., object]:
     async def endpoint(request: Request) -> Response:
         try:
             at = place()
@@ -99,6 +105,8 @@ def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]
                 query=dict(request.query_params),
                 picked=tuple(request.query_params.getlist("pick")),
                 digest=str(request.path_params.get("digest", "")),
+                as_json=_as_json(request),
+                engine=engine,
             )
             reply = await run_in_threadpool(show, asked)
         except Problem as problem:
@@ -128,8 +136,16 @@ async def _static(request: Request) -> Response:
 
 
 def _problem(request: Request, problem: Problem) -> Reply:
-    body = render("problem.html", base=_base(request), problem=problem, here="")
-    return Reply(body=body, status=problem.status, keep="no-store", more={"Retry-After": "5"} if problem.status == 503 else {})
+    how: dict[str, Any] = {"status": problem.status, "keep": "no-store"}
+    how["more"] = {"Retry-After": "5"} if problem.status == 503 else {}
+    if _as_json(request):
+        said: JSON = {"status": problem.status, "title": problem.title, "said": problem.said, "nextStep": problem.next_step}
+        return json_reply(said, **how)
+    return Reply(body=render("problem.html", base=_base(request), problem=problem, here=""), **how)
+
+
+def _as_json(request: Request) -> bool:
+    return prefers_json(",".join(request.headers.getlist("accept")))
 
 
 def _base(request: Request) -> str:

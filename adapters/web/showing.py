@@ -5,31 +5,33 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 
-from adapters.web.asked import PAGE, digest, listing, number, text
+from adapters.web.asked import SUBJECTS, ListingAsked, digest, listing, number, text
 from adapters.web.body import lay_out
-from adapters.web.replies import FOREVER, Problem, Reply
+from adapters.web.grouping import by_need
+from adapters.web.replies import FOREVER, Problem, Reply, json_reply
+from adapters.web.runs import run_of
 from adapters.web.words import render
 from arcops.errors import Refused, Unavailable
-from arcops.finding import Finding, Outcome
-from arcops.result import EvidenceRecord, GateResult, Report
+from arcops.result import EvidenceRecord
 from artifacts.bundle import MEDIA_TYPE
 from artifacts.vouch import Standing
+from artifacts.wire import to_json
 from capabilities.artifact.compare import Compare, compare_artifacts
 from capabilities.artifact.examine import Examine, Examined, examine_artifact
 from capabilities.artifact.figures import MOST_DAYS, AskFigures, success_figures
-from capabilities.artifact.review import review_artifacts
+from capabilities.artifact.review import Reviewed, review_artifacts
 from capabilities.artifact.standing import Ledgered
+from capabilities.artifact.subjects import SORTS, AskSubjects, review_subjects, subject_history
 from capabilities.artifact.verify import Fetch, fetch_artifact
 from capabilities.kept import ChangedBytes, NotThere
 from capabilities.network.map import BODIES as MAPPED
 from capabilities.place import Place
 from capabilities.policy.explain import explained
 
-MOST_SHOWN = 500
-"""Findings of one gate on one page; the artifact itself has all of them."""
 MOST_BODY = 8 * 1024 * 1024
 PATIENCE = 10.0
 """Seconds to wait for a turn at measuring the figures, which reads thousands of artifacts."""
@@ -39,36 +41,67 @@ _MEASURING = threading.BoundedSemaphore(2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request, without HTTP. ``base`` is the prefix of the pages' addresses; ``picked`` are digests ticked in the list."""
+    """A request, without HTTP. ``base`` is the prefix of the pages' addresses; ``picked`` are digests ticked in the list.
+
+    ``as_json`` asks for the answer behind a page. ``engine`` is the address of Prefect's pages, or empty.
+    """
 
     at: Place
     base: str
     query: Mapping[str, str]
     picked: tuple[str, ...] = ()
     digest: str = ""
+    as_json: bool = False
+    engine: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateShown:
-    """A gate's findings in the order of need: what is not well first. ``left`` is how many are not shown."""
-
-    result: GateResult
-    bad: tuple[Finding, ...]
-    good: tuple[Finding, ...]
-    left: int
+def shown(asked: Asked, template: str, here: str, answer: object, **values: object) -> Reply:
+    """*answer* as it is asked for: in JSON, or as the page *template* with *values*, which belongs to *here* in the menu."""
+    if asked.as_json:
+        return json_reply(to_json(answer))
+    return Reply(body=render(template, base=asked.base, here=here, **values))
 
 
-def artifacts(asked: Asked) -> Reply:
-    """The list."""
-    wanted = listing(asked.query)
-    found = review_artifacts(wanted.what, asked.at)
-    pages = max(1, -(-found.total // PAGE))
+def pages_of(total: int, wanted: ListingAsked) -> int:
+    """How many pages *total* rows have. Raises `Problem` (404) if there is no such page."""
+    pages = max(1, -(-total // wanted.what.limit))
     if wanted.page > pages:
         raise Problem(
             404, "There is no such page", f"There are {pages} pages, and this is number {wanted.page}.", "Start at the first."
         )
-    body = render("artifacts.html", base=asked.base, here="artifacts", found=found, wanted=wanted, pages=pages, page_size=PAGE)
-    return Reply(body=body)
+    return pages
+
+
+def subjects(asked: Asked) -> Reply:
+    """What is kept, by subject."""
+    wanted = listing(asked.query, SUBJECTS, SORTS)
+    found = review_subjects(AskSubjects(state=wanted.what, sort=wanted.sort, back=wanted.back), asked.at)
+    pages = pages_of(found.total, wanted)
+    return shown(asked, "subjects.html", "subjects", found, found=found, wanted=wanted, pages=pages)
+
+
+def subject(asked: Asked) -> Reply:
+    """One subject: its newest states, and its history."""
+    wanted = listing(asked.query)
+    name, kind = text(asked.query, "name"), wanted.what.kind
+    what = replace(wanted.what, subject=name, search="")
+    if not name:
+        raise Problem(400, "Which subject?", "The address names no subject.", "Choose one from the list of subjects.")
+    found = subject_history(what, asked.at)
+    if not found.kinds or kind not in ("", *found.kinds):
+        said = f"Nothing is kept about the {kind or 'subject'} {name!r}."
+        raise Problem(404, "There is no such subject", said, "It may be kept at another site. Choose one from the list.")
+    wanted = replace(wanted, typed={**wanted.typed, "name": name})
+    pages = pages_of(found.total, wanted)
+    return shown(asked, "subject.html", "subjects", found, found=found, wanted=wanted, pages=pages, holds=row_holds)
+
+
+def artifacts(asked: Asked) -> Reply:
+    """Every artifact, as a list."""
+    wanted = listing(asked.query)
+    found = review_artifacts(wanted.what, asked.at)
+    pages = pages_of(found.total, wanted)
+    return shown(asked, "artifacts.html", "artifacts", found, found=found, wanted=wanted, pages=pages)
 
 
 def artifact(asked: Asked) -> Reply:
@@ -78,12 +111,13 @@ def artifact(asked: Asked) -> Reply:
     values = {
         "examined": examined,
         "holds": _holds(examined),
-        "gates": tuple(_gate(result) for result in _by_need(report)) if report else (),
+        "gates": by_need(report) if report else (),
         "asks": _asks(),
         "kinds": {record.digest: record.kind for record in report.evidence} if report else {},
         "maps": tuple(record for record in report.evidence if record.kind in MAPPED) if report else (),
+        "run": run_of(report, asked.at.settings, asked.engine) if report else "",
     }
-    return Reply(body=render("artifact.html", base=asked.base, here="artifacts", **values))
+    return shown(asked, "artifact.html", "artifacts", examined, **values)
 
 
 def artifact_bytes(asked: Asked) -> Reply:
@@ -95,15 +129,21 @@ def evidence(asked: Asked) -> Reply:
     """One evidence body, and the artifact that names it if the reader comes from one."""
     body = _kept(asked, "evidence")
     owner, record = owner_of(asked)
-    laid_out = None
+    content, laid_out = None, None
     if len(body) <= MOST_BODY:
-        try:
-            laid_out = lay_out(json.loads(body))
-        except (ValueError, RecursionError):
-            laid_out = None
+        with suppress(ValueError, RecursionError):
+            content = json.loads(body, parse_constant=_no_number)
+            laid_out = lay_out(content)
+    if asked.as_json:
+        named = {"artifact": owner.artifact, "record": to_json(record)} if owner and record else {}
+        return json_reply({"digest": asked.digest, "size": len(body), **named, "body": content if laid_out else None})
     values = {"digest": asked.digest, "size": len(body), "owner": owner, "record": record, "laid_out": laid_out}
     values["mapped"] = record is not None and record.kind in MAPPED
     return Reply(body=render("evidence.html", base=asked.base, here="artifacts", **values))
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
 
 
 def evidence_bytes(asked: Asked) -> Reply:
@@ -119,6 +159,8 @@ def compare(asked: Asked) -> Reply:
             said = f"{len(asked.picked)} artifacts were ticked."
             raise Problem(400, "Two artifacts are needed", said, "Go back, and tick exactly two in the list.")
         b, a = asked.picked  # the list has the newest first, and the older one is A
+    if (not a or not b) and asked.as_json:
+        raise Problem(400, "Two artifacts are needed", "The address names fewer.", "Give their digests as 'a' and 'b'.")
     if not a or not b:
         return Reply(body=render("compare.html", base=asked.base, here="compare", a=a, b=b, compared=None))
     for one in (a, b):
@@ -131,7 +173,7 @@ def compare(asked: Asked) -> Reply:
     turned = [one for one in compared.changed if one.a.outcome is not one.b.outcome]
     reworded = [one for one in compared.changed if one.a.outcome is one.b.outcome]
     values = {"a": a, "b": b, "compared": compared, "turned": turned, "reworded": reworded, "tolerance": ask.tolerance}
-    return Reply(body=render("compare.html", base=asked.base, here="compare", **values))
+    return shown(asked, "compare.html", "compare", compared, **values)
 
 
 def figures(asked: Asked) -> Reply:
@@ -145,7 +187,7 @@ def figures(asked: Asked) -> Reply:
         found = success_figures(ask, asked.at)
     finally:
         _MEASURING.release()
-    return Reply(body=render("figures.html", base=asked.base, here="figures", found=found, days=days, production=production))
+    return shown(asked, "figures.html", "figures", found, found=found, days=days, production=production)
 
 
 def _examined(asked: Asked, artifact: str) -> Examined:
@@ -218,20 +260,9 @@ def _holds(examined: Examined) -> bool:
     return verified and not examined.expired and examined.ledger.state not in (Ledgered.BROKEN, Ledgered.ABSENT)
 
 
-def _by_need(report: Report) -> list[GateResult]:
-    return sorted(report.results, key=lambda result: result.verdict, reverse=True)
-
-
-def _gate(result: GateResult) -> GateShown:
-    ordered = sorted(result.findings, key=lambda finding: _ORDER[finding.outcome])
-    bad = tuple(finding for finding in ordered if finding.outcome is not Outcome.PASS)
-    good = tuple(finding for finding in ordered if finding.outcome is Outcome.PASS)
-    shown_bad, shown_good = bad[:MOST_SHOWN], good[:MOST_SHOWN]
-    left = len(ordered) - len(shown_bad) - len(shown_good)
-    return GateShown(result=result, bad=shown_bad, good=shown_good, left=left)
-
-
-_ORDER = {Outcome.FAIL: 0, Outcome.UNKNOWN: 1, Outcome.WARN: 2, Outcome.PASS: 3}
+def row_holds(one: Reviewed) -> bool:
+    """May a reader rely on the verdict in this row of a list?"""
+    return one.signature.standing is Standing.VERIFIED and not one.expired
 
 
 @cache

@@ -22,7 +22,7 @@ _TAIL = 64 * 1024
 def read_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
     """The finished lines of the log *path* from byte *offset* on, without their newline."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(_opened(path), "rb") as file:
             file.seek(offset)
             while line := file.readline(MOST_LINE + 1):
                 if line.endswith(b"\n"):
@@ -38,12 +38,14 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
 def read_whole(path: Path) -> tuple[bytes, ...]:
     """All finished lines of the log *path* at once, which is several times faster than one by one."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            seen = os.fstat(descriptor)
-            if not stat.S_ISREG(seen.st_mode) or seen.st_size > MOST_LOG:
-                raise Refused(f"the log {path} is not a regular file of at most {MOST_LOG} bytes")
-            data = file.read()
+        descriptor = _opened(path)
+        try:
+            if os.fstat(descriptor).st_size > MOST_LOG:
+                raise Refused(f"the log {path} has more than {MOST_LOG} bytes")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read()
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return ()
     except OSError as error:
@@ -57,7 +59,7 @@ def read_whole(path: Path) -> tuple[bytes, ...]:
 def last_line(path: Path) -> bytes | None:
     """The last finished line of the log *path*, read from its end only. ``None`` if no line is finished."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _opened(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -144,6 +146,14 @@ def cut(path: Path, size: int) -> None:
             os.close(descriptor)
     except OSError as error:
         raise Unavailable(f"the end of the log {path} cannot be cut off: {error.strerror}") from error
+
+
+def _opened(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refused(f"the log {path} is not a regular file")
+    return descriptor
 
 
 def _finished(descriptor: int, before: int | None = None) -> int:

@@ -58,6 +58,8 @@ class SuccessFigure:
     said: str
     artifacts: tuple[str, ...]
     """The newest artifacts that the figure is measured from, at most 20."""
+    how: str = ""
+    """What to do so that the figure can be measured, with the commands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class _Wanted:
     name: str
     title: str
     definition: str
+    how: str
     unit: FigureUnit
     measure: Callable[[VouchedReports, tuple[str, ...]], MeasuredFigure]
 
@@ -91,6 +94,11 @@ _WANTED = (
             "first artifact in which a gate named 'inference' is not RED, with the same digest as its subject. The figure is "
             "the median over models."
         ),
+        how=(
+            "Check the model with 'arcops check MODEL'. Then check the endpoint that serves it, with 'arcops "
+            "inference check URL --models ID --of MODEL' and a policy that judges both, so that its artifact is "
+            "about the same digest."
+        ),
         unit=FigureUnit.SECONDS,
         measure=first_inference,
     ),
@@ -101,6 +109,10 @@ _WANTED = (
             "Of the models that workloads asked to run in the period: those that had a valid GREEN artifact, from a signer who "
             "counts, when they were first asked for at the admission check. A workload that names no model counts as not "
             "passed. AMBER does not count as passed, even if the policy admits it."
+        ),
+        how=(
+            "Let the admission webhook decide about workloads, or ask it by hand with 'arcops admit MANIFEST'. "
+            "Each answer is kept."
         ),
         unit=FigureUnit.OF,
         measure=deployed_after_passing,
@@ -114,6 +126,10 @@ _WANTED = (
             "the newest artifact of each site and subject. If no production namespaces are named, every namespace counts. "
             "The goal is 0."
         ),
+        how=(
+            "Check the manifests of the production namespaces with 'arcops network check FOLDER', or the live "
+            "network with 'arcops network check --context NAME'."
+        ),
         unit=FigureUnit.COUNT,
         measure=wildcard_egress,
     ),
@@ -123,6 +139,10 @@ _WANTED = (
         definition=(
             "Of the sites that judged GPU nodes by a policy that at least one other site used too (the same policy by its "
             "digest): those at which the newest artifact of every node is GREEN. A site counts once for each such policy."
+        ),
+        how=(
+            "At each of two or more sites, set ARCOPS_SITE and run 'arcops gpu check' with the same policy. Carry "
+            "the artifacts here with 'arcops store export' there and 'arcops store import' here."
         ),
         unit=FigureUnit.OF,
         measure=gpu_reproduced,
@@ -157,6 +177,7 @@ def _figure(wanted: _Wanted, measured: MeasuredFigure) -> SuccessFigure:
         of=measured.of,
         said=measured.said,
         artifacts=measured.artifacts[:20],
+        how=wanted.how,
     )
 
 

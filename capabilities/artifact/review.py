@@ -7,15 +7,18 @@ from datetime import datetime
 
 from arcops.errors import Refused
 from artifacts.index import Choices, Filter, Listed
-from artifacts.said import said
+from artifacts.remembered import REMEMBERED, fingerprint
 from artifacts.store import Store
-from artifacts.vouch import Grounds, SignatureState, Standing, signature_of
+from artifacts.typed import moment
+from artifacts.vouch import Grounds, SignatureState, Standing, state_of, unreadable
+from artifacts.words import Said
 from capabilities.artifact.standing import grounds
 from capabilities.contract import Scope, tool
 from flows.place import Place
 
 MOST_ROWS = 200
 """For each row an artifact is read and its signatures are checked."""
+_DIFFERS = "The store's index differs from the artifact; delete index.sqlite, and ArcOps rebuilds it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,35 +45,69 @@ class Review:
 @tool(title="Review artifacts", scope=Scope.READ, reads_only=True)
 def review_artifacts(ask: Filter, at: Place) -> Review:
     """List kept artifacts, the newest first, with the state of each signature checked now; at most 200 at a time."""
-    now, ground = at.now(), grounds(at)
     with Store.at(at.settings) as store:
-        found = store.list(replace(ask, limit=max(1, min(ask.limit, MOST_ROWS))))
-        rows = tuple(
-            Reviewed(
-                listed=listed,
-                signature=_signature(listed, store, ground, now),
-                expired=listed.valid_until is not None and now > listed.valid_until,
-            )
-            for listed in found
-        )
-        return Review(artifacts=rows, total=store.count(ask), choices=store.choices())
+        index, review = store.listing(), Reviewer(store, grounds(at), at.now())
+        with index.steady():
+            found = index.find(replace(ask, limit=max(1, min(ask.limit, MOST_ROWS))))
+            return Review(artifacts=tuple(map(review, found)), total=index.count(ask), choices=index.choices())
 
 
-def _signature(listed: Listed, store: Store, ground: Grounds, now: datetime) -> SignatureState:
-    def changed(said: str) -> SignatureState:
-        return SignatureState(standing=Standing.CHANGED, said=said, checked_at=now)
+class Reviewer:
+    """Looks at what stands behind a row of the index: the bytes, the signers that *ground* trusts at *now*, and that the row
+    says what the artifact says.
+    """
 
-    try:
-        data = store.get(listed.artifact)
-    except Refused:
-        return changed("Its bytes are missing from the store, or no longer match this digest.")
-    state = signature_of(data, ground, now)
-    if state.standing is Standing.VERIFIED:
+    def __init__(self, store: Store, ground: Grounds, now: datetime) -> None:
+        self._store = store
+        self._ground = ground
+        self._now = now
+        self._done: dict[int, Reviewed] = {}
+
+    def __call__(self, listed: Listed) -> Reviewed:
+        """*listed*, looked at once for this answer."""
+        found = self._done.get(listed.position)
+        if found is None:
+            found = self._done[listed.position] = self._reviewed(listed)
+        return found
+
+    def _reviewed(self, listed: Listed) -> Reviewed:
+        expired = listed.valid_until is not None and self._now > listed.valid_until
+        return Reviewed(listed=listed, signature=self._signature(listed), expired=expired)
+
+    def _signature(self, listed: Listed) -> SignatureState:
         try:
-            words = said(data)
-        except Refused as error:
-            return replace(state, standing=Standing.UNREADABLE, said=f"It was signed, but cannot be read: {error}.")
-        verdict = listed.verdict.value if listed.verdict else ""
-        if (words.subject, words.verdict, words.site) != (listed.subject, verdict, listed.site):
-            return changed("The store's index differs from the artifact; delete index.sqlite, and ArcOps rebuilds it.")
-    return state
+            data = self._store.get(listed.artifact)
+        except Refused:
+            return self._changed("Its bytes are missing from the store, or no longer match this digest.")
+        content = REMEMBERED.content(listed.artifact, data, self._ground.keys)
+        if content.signed is None:
+            return unreadable(content.problem, self._now)
+        state = state_of(content.signed, self._ground, self._now)
+        if state.standing is Standing.VERIFIED:
+            if content.unread:
+                said = f"It was signed, but cannot be read: {content.unread}."
+                return replace(state, standing=Standing.UNREADABLE, said=said)
+            if content.words != fingerprint(_as_said(listed)):
+                return self._changed(
+                    "The store's index differs from the artifact; delete index.sqlite, and ArcOps rebuilds it."
+                )
+        return state
+
+    def _changed(self, said: str) -> SignatureState:
+        return SignatureState(standing=Standing.CHANGED, said=said, checked_at=self._now)
+
+
+def _as_said(listed: Listed) -> Said:
+    """The values of *listed* as the artifact says them of itself."""
+    return Said(
+        predicate_type=listed.predicate_type,
+        subject=listed.subject,
+        digests=(),
+        verdict=listed.verdict.value if listed.verdict else "",
+        policy=listed.policy,
+        judged_at=moment(listed.judged_at) if listed.judged_at else "",
+        valid_until=moment(listed.valid_until) if listed.valid_until else "",
+        site=listed.site,
+        gates=tuple((gate.gate, gate.verdict.value) for gate in listed.gates),
+        kind=listed.kind,
+    )

@@ -134,7 +134,7 @@ class Audit:
                     self._reserved -= 1
 
     def tell(self, record: Record, *, reserved: bool = False) -> None:
-        """Have *record* written. With ``reserved`` this never fails; see `reserve`.
+        """Have *record* written. With ``reserved`` it is always taken; see `reserve`.
 
         Without it, raises `Unavailable` if the log is required and the queue is full, or this object was closed.
         """
@@ -148,7 +148,7 @@ class Audit:
                 self._lost += 1
             return
         if self._closed or self._process != os.getpid():
-            self._refuse()
+            self._refuse(reserved)
             return
         self._queue.append(record)
         if not self._told.is_set():
@@ -207,13 +207,14 @@ class Audit:
             "written; try again, and tell the operator (ARCOPS_AUDIT says whether a record is required)"
         )
 
-    def _refuse(self) -> None:
+    def _refuse(self, reserved: bool) -> None:
         if self._process != os.getpid():
             raise Broken("the audit log was opened in another process; each process opens its own")
-        if self._required:
+        if self._required and not reserved:
             raise Unavailable("the audit log is closed, because this process ends; try again")
         with self._counting:
             self._lost += 1
+        _log.error("a record came after the audit log was closed, and is lost")
 
     def _own(self, action: str, outcome: Outcome) -> Record:
         return Record(at=self._now().astimezone(UTC), action=action, outcome=outcome, door="audit")

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,7 +15,6 @@ import httpx2
 import pytest
 from starlette.routing import Mount
 
-from adapters.http.access import Door
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import bind
 from adapters.http.protocol import protocol
@@ -27,12 +26,14 @@ from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION
 from adapters.web.app import site as pages
 from arcops.errors import Refused, Unavailable
+from arcops.identity import Identity
 from capabilities.catalogue import all_tools
 from capabilities.contract import Scope, tool
 from capabilities.work import Work
 from flows.place import Place
+from foundation.identity.accepting import Accepting
 from foundation.settings import read_settings
-from foundation.tokens import Caller, Tokens
+from tests.adapters.doors import door_for
 from tests.adapters.loopback import loopback
 from tests.waiting import until
 
@@ -67,13 +68,13 @@ def hold_long(ask: Nothing, at: Place) -> Nothing:
 
 @dataclass
 class Believing:
-    """Stands for `Tokens`: a token is the name of who brings it, and its scopes."""
+    """Stands for `Accepting`: a token is the name of who brings it, and its scopes."""
 
-    issuer: Any = field(default_factory=lambda: SimpleNamespace(name=ISSUER))
+    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name=ISSUER)),)
 
-    def caller(self, token: str) -> Caller:
+    def identity(self, token: str) -> Identity:
         name, _, scopes = token.partition("+")
-        return Caller(name=name, scopes=frozenset(scopes.split("+") if scopes else ("read", "check")), issuer=ISSUER)
+        return Identity(issuer=ISSUER, tenant="", id=name, scopes=frozenset(scopes.split("+") if scopes else ("read", "check")))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         roots=(),
     )
     quotas = Quotas(requests=6, sessions=3, calls=4, tasks=2)
-    door = Door(tokens=cast(Tokens, Believing()), quotas=quotas, requests=Shares(quotas.requests, "requests in progress"))
+    door = replace(
+        door_for(quotas=quotas, requests=Shares(quotas.requests, "requests in progress")),
+        accepting=cast(Accepting, Believing()),
+    )
     listening = listen("127.0.0.1", 0)
     bound = bind("127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False)
     work = Work(long=2)
@@ -325,15 +329,16 @@ REFUSED, TAKEN = ("%00", "%ed%a0%80", "%ff", "a%00b"), ("%e2%80%ae", "%0a", "%f4
 @pytest.mark.parametrize("raw", REFUSED)
 def test_no_page_is_asked_with_what_is_no_text(site: str, raw: str) -> None:
     who = {"authorization": "Bearer ada"}
-    for path in (f"/artifacts/{raw}", f"/evidence/{raw}/map.svg", f"/static/{raw}", f"/?q={raw}", f"/compare?a=x&b={raw}"):
+    asked = (f"/?q={raw}", f"/artifacts?q={raw}", f"/subject?name={raw}", f"/compare?a=x&b={raw}")
+    for path in (f"/artifacts/{raw}", f"/evidence/{raw}/map.svg", f"/static/{raw}", *asked):
         assert CLIENT.get(site + path, headers=who).status_code == 400, path
 
 
 @pytest.mark.parametrize("raw", TAKEN)
 def test_pages_answer_hard_questions(site: str, raw: str) -> None:
     who = {"authorization": "Bearer ada"}
-    names = ("q", "subject", "verdict", "gate", "site", "from", "page", "a", "of", "days", "production", "pick")
-    for path in ("/", "/compare", "/figures", "/evidence/sha256:" + "0" * 64):
+    names = ("q", "name", "kind", "sort", "verdict", "gate", "site", "from", "page", "a", "of", "days", "production", "pick")
+    for path in ("/", "/subject", "/artifacts", "/compare", "/figures", "/evidence/sha256:" + "0" * 64):
         for name in names:
             answer = CLIENT.get(f"{site}{path}?{name}={raw}", headers=who)
             assert answer.status_code < 500, (path, name, answer.text)

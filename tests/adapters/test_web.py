@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlencode
 
 import pytest
 from starlette.applications import Starlette
@@ -73,14 +74,15 @@ def tamper(here: Bench, digest: str) -> None:
 
 
 class TestList:
-    def test_an_empty_store_says_what_to_do(self, web: TestClient) -> None:
-        page = web.get("/")
+    @pytest.mark.parametrize("path", ["/", "/artifacts"])
+    def test_an_empty_store_says_what_to_do(self, web: TestClient, path: str) -> None:
+        page = web.get(path)
         assert page.status_code == 200
         assert "arcops check MODEL" in words(page.text)
 
     def test_each_row_links_to_its_artifact_and_says_its_verdict(self, here: Bench, web: TestClient) -> None:
         good, bad = keep(here, report("good", GOOD, site="north")), keep(here, report("bad", GOOD, BAD))
-        page = web.get("/")
+        page = web.get("/artifacts")
         rows = page.text.split("<tr")[2:]
         assert [f"/artifacts/{digest}" in row for digest, row in zip((bad, good), rows, strict=True)] == [True, True]
         assert "RED" in words(f"<main{rows[0]}")
@@ -110,11 +112,12 @@ class TestList:
         keep(here, report("mini-a", GOOD, site="north"))
         keep(here, report("mini-b", GOOD, BAD, at=CLOCK + timedelta(days=1)))
         keep(here, report("other", GOOD, at=CLOCK + timedelta(days=2)))
-        page = web.get(f"/?{query}")
-        assert page.status_code == 200
-        assert {name for name in ("mini-a", "mini-b", "other") if f"<bdi>{name}</bdi></a>" in page.text} == shown
-        if not shown:
-            assert "Nothing matches" in words(page.text)
+        for path in ("/", "/artifacts"):  # each subject has one artifact, so both find the same
+            page = web.get(f"{path}?{query}")
+            assert page.status_code == 200
+            assert {name for name in ("mini-a", "mini-b", "other") if f"<bdi>{name}</bdi></a>" in page.text} == shown
+            if not shown:
+                assert "Nothing matches" in words(page.text)
 
     @pytest.mark.parametrize(
         ("query", "said"),
@@ -129,15 +132,16 @@ class TestList:
         ],
     )
     def test_what_cannot_be_understood_is_no_other_question(self, web: TestClient, query: str, said: str) -> None:
-        page = web.get(f"/?{query}")
-        assert page.status_code == 400
-        assert said in words(page.text)
+        for path in ("/", "/artifacts"):
+            page = web.get(f"{path}?{query}")
+            assert page.status_code == 400
+            assert said in words(page.text)
 
     def test_pages_go_on_and_keep_the_filter(self, here: Bench, web: TestClient) -> None:
         for number in range(52):
             keep(here, report(f"model-{number:02}", GOOD))
         keep(here, report("else", GOOD))
-        first = web.get("/?q=model")
+        first = web.get("/artifacts?q=model")
         assert "52 artifacts, page 1 of 2" in words(first.text)
         assert "1\N{EN DASH}50 of 52" in words(first.text)
         older = unescape(re.search(r'rel="next" href="([^"]+)"', first.text)[1])  # type: ignore[index]  # a missing link fails
@@ -145,12 +149,12 @@ class TestList:
         assert "model-01" in second.text
         assert "model-02" not in second.text
         assert "else" not in second.text
-        assert web.get("/?q=model&page=3").status_code == 404
+        assert web.get("/artifacts?q=model&page=3").status_code == 404
 
     def test_the_list_says_what_no_signer_vouches_for(self, here: Bench, web: TestClient) -> None:
         keep(here, report("strange", GOOD), signer=create())
         tamper(here, keep(here, report("touched", GOOD)))
-        for row in web.get("/").text.split("<tr")[2:]:
+        for row in [row for path in ("/", "/artifacts") for row in web.get(path).text.split("<tr")[2:]]:
             said = words(f"<main{row}")
             assert "NOT VERIFIED" in said
             assert "it says GREEN" in said
@@ -158,9 +162,10 @@ class TestList:
 
     def test_a_green_that_ran_out_is_no_longer_shown_as_good(self, here: Bench) -> None:
         keep(here, report("old", GOOD))
-        page = later(here, days=8).get("/").text
-        assert "no longer valid" in words(page)
-        assert "badge good" not in page
+        for path in ("/", "/artifacts", "/subject?name=old"):
+            page = later(here, days=8).get(path).text
+            assert "no longer valid" in words(page)
+            assert "badge good" not in page
 
 
 class TestArtifact:
@@ -273,7 +278,16 @@ class TestEscaping:
         second = keep(here, report(evil, bad, GOOD, evidence=other, policy=evil), evidence=other)
         evidence = said.evidence[0].digest
         paths = ("/", f"/artifacts/{kept}", f"/evidence/{evidence}?of={kept}", f"/compare?a={kept}&b={second}", "/figures")
-        for path in (*paths, "/?q=" + "%3Cscript%3E%22%E2%80%AE", "/?site=%3Cscript%3E", "/artifacts/%3Cscript%3E"):
+        about = f"/subject?{urlencode({'name': evil})}"
+        for path in (
+            *paths,
+            "/artifacts",
+            about,
+            "/artifacts?q=%3Cscript%3E",
+            "/?q=" + "%3Cscript%3E%22%E2%80%AE",
+            "/?site=%3Cscript%3E",
+            "/artifacts/%3Cscript%3E",
+        ):
             page = web.get(path).text
             assert "<script>alert" not in page, path
             assert '<script>"' not in page, path
@@ -287,8 +301,8 @@ class TestEscaping:
     def test_the_link_to_all_about_a_subject_finds_it(self, here: Bench, web: TestClient) -> None:
         kept = keep(here, report(self.EVIL, GOOD))
         keep(here, report("other", GOOD))
-        link = unescape(re.search(r'href="(/\?subject=[^"]+)"', web.get(f"/artifacts/{kept}").text)[1])  # type: ignore[index]  # a missing link fails
-        assert "1 artifact " in words(web.get(link).text) + " "
+        link = unescape(re.search(r'href="(/subject\?name=[^"]+)"', web.get(f"/artifacts/{kept}").text)[1])  # type: ignore[index]  # a missing link fails
+        assert "1 artifact, the newest first" in words(web.get(link).text)
 
 
 class TestEvidence:
@@ -366,7 +380,7 @@ class TestCompare:
 
     def test_two_ticked_in_the_list_are_compared_oldest_first(self, here: Bench, web: TestClient) -> None:
         a, b = keep(here, report("m", GOOD)), keep(here, report("m", BAD))
-        picks = re.findall(r'name="pick" value="([^"]+)"', web.get("/").text)
+        picks = re.findall(r'name="pick" value="([^"]+)"', web.get("/artifacts").text)
         assert picks == [b, a]
         assert "From GREEN to RED" in words(web.get(f"/compare?pick={b}&pick={a}").text)
         for wrong in (f"/compare?pick={a}", f"/compare?pick={a}&pick={b}&pick={a}"):
@@ -444,7 +458,7 @@ class TestHttp:
 
     def test_pages_need_nothing_from_elsewhere_and_nothing_inline(self, here: Bench, web: TestClient) -> None:
         kept = keep(here, report("m", BAD))
-        for path in ("/", f"/artifacts/{kept}", "/figures", "/compare"):
+        for path in ("/", "/subject?name=m", "/artifacts", f"/artifacts/{kept}", "/figures", "/compare"):
             page = web.get(path).text
             assert not re.search(r"""(?:src|href|action)=["']?(?:https?:)?//""", page)
             assert not re.search(r"""\s(?:style|on[a-z]+)=["']""", page)
