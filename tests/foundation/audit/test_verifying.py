@@ -17,6 +17,7 @@ from arcops.errors import Refused
 from artifacts.log.merkle import Frontier, grown, leaf_hash
 from artifacts.private_key import create
 from artifacts.public_key import load_public_key
+from foundation.audit import verifying
 from foundation.audit.audit import Audit
 from foundation.audit.keys import open_keys, public_half
 from foundation.audit.seals import BEGINNING, opened, seal
@@ -115,6 +116,18 @@ def test_it_is_found_without_the_kept_hashes(tmp_path: Path, what: str) -> None:
         path.write_bytes(copy)
     changed(path, lambda one: [*one[:-2], one[-2].replace(b"GREEN", b"AMBER"), one[-1]])
     assert any("lines 1 to 7 are as they were written" in one for one in problems_in(tmp_path))
+
+
+def test_many_checkpoints_are_not_all_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else spoiled hashes make verifying a log take a time that grows with the square of its length."""
+    path = written(tmp_path, [1] * 30)
+    changed(path, lambda one: [*one[:-2], one[-2].replace(b"GREEN", b"AMBER"), one[-1]])
+    (leaves,) = place_in(tmp_path).outside.glob("*.leaves")
+    leaves.write_bytes(bytes(len(leaves.read_bytes())))
+    count = []
+    monkeypatch.setattr(verifying, "opened", lambda *given: (count.append(1), opened(*given))[1])
+    assert any("lines 1 to 58 are as they were written" in one for one in problems_in(tmp_path))
+    assert len(count) == 2
 
 
 @pytest.fixture(scope="module")
