@@ -31,7 +31,7 @@ from foundation.settings import read_settings
 
 MICROSECONDS, SECONDS = 5.0, 10.0
 MILLION = 1_000_000
-TOLD, ROUNDS = 8000, 7
+TOLD, ROUNDS = 2000, 30
 ACTOR = Actor(issuer="https://login.example.org/tenant/v2.0", tenant="7d3c-41", id="0f1e2d3c-4b5a")
 ARGUMENTS = {"target": "/models/tiny", "policy": "sovereign", "attached": ["/models/tiny.sig"]}
 KNOWN = frozenset(ARGUMENTS)

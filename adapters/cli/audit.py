@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from capabilities.audit.export import AuditExported, ExportAudit
     from capabilities.audit.key import AskAuditKey, AuditKey
     from capabilities.audit.query import AuditFound, QueryAudit
+    from capabilities.audit.report import AuditReport, ReportAudit
     from capabilities.audit.verify import AuditVerified, VerifyAudit
 
 AUDIT = group("audit", "Who did what: query the audit log, verify it, export it.")
@@ -73,6 +74,30 @@ def export(given: Given[ExportAudit, AuditExported, None]) -> int:
     if ask.output is not None:
         print(f"wrote {done.records:,} record(s) to {ask.output}")
     return _ended(done.problems)
+
+
+@command("audit report", "capabilities.audit.report:report_audit", own=Answering, example="--controls --since 2031-01-01")
+def report(given: Given[ReportAudit, AuditReport, Answering]) -> int:
+    """Count what was done; with --controls, name the records that are evidence for each control. Exits 3 if a log does not
+    verify.
+    """
+    return _ended(shown(given, _print_report).problems)
+
+
+def _print_report(found: AuditReport) -> None:
+    print(f"{found.records:,} records of {found.actors:,} callers, in logs that verify")
+    for one in found.counted:
+        print(printable(f"{one.records:>9,} {one.outcome.value:8} {one.what}"))
+    for row in found.controls:
+        if row.records:
+            said = f"evidence that {row.evidence}: {row.records:,} record(s), {', '.join(row.named)}"
+        else:
+            said = f"no evidence here that {row.evidence}"
+        print(printable(f"{row.framework} {row.control}: {said}"))
+    for name in found.left_out:
+        print(printable(f"{name} does not verify, so its records do not count"))
+    if found.controls:
+        print("Each row is evidence for a control, which an auditor judges. 'arcops audit verify' checks the records it names.")
 
 
 @command("audit key", "capabilities.audit.key:audit_key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from arcops.asks import shaped
@@ -10,6 +11,7 @@ from capabilities.contract import Scope, tool
 from flows.place import Place
 from foundation.audit.asking import Found, Wanted, newest
 from foundation.audit.record import Outcome
+from foundation.audit.verifying import LogRead
 
 MOST = 1000
 
@@ -61,10 +63,12 @@ def query_audit(ask: QueryAudit, at: Place) -> AuditFound:
 
     A record of a log that does not verify is marked, and the answer says what is wrong with the log.
     """
-    asked, problems = wanted(ask), list[str]()
-    logs = []
-    for log in logs_at(at):
-        problems += (f"{log.name}: {one}" for one in log.problems)
-        logs.append(log)
-    found, unread = newest(logs, asked, ask.limit)
+    problems = list[str]()
+
+    def one_by_one() -> Iterator[LogRead]:  # so that only one log is in memory at a time
+        for log in logs_at(at):
+            problems.extend(f"{log.name}: {one}" for one in log.problems)
+            yield log
+
+    found, unread = newest(one_by_one(), wanted(ask), ask.limit)
     return AuditFound(records=found, problems=tuple(shown(one, at) for one in (*problems, *unread)))

@@ -17,7 +17,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from arcops.errors import ArcOpsError, Broken, Unavailable
@@ -57,7 +58,12 @@ class Audit:
         again: float = _AGAIN_SECONDS,
     ) -> None:
         self._open_log = open_log
-        self._writer = open_log()
+        self._writer: LogWriter | None = None
+        try:
+            self._writer = open_log()
+        except Unavailable:
+            if required:
+                raise
         self._masking = masking
         self._required = required
         self._now = now
@@ -83,12 +89,17 @@ class Audit:
     def open(cls, settings: Settings, *, now: Callable[[], datetime] = _now) -> Audit:
         """The audit log of this process at the folders of *settings*. Call it once, and `close` it at the end.
 
-        Raises `Refused` if the log that would be continued was changed, or its key is gone; `Unavailable` if it cannot be
-        written.
+        Raises `Refused` if the log that would be continued was changed, or its key is gone; `Unavailable` if the log is
+        required and cannot be written. By best effort it is tried again as long as the process lives.
         """
-        place = AuditPlace.at(settings.audit, settings.memory)
-        keys, host = open_keys(place), this_host()
-        return cls(lambda: open_next(place, host, keys.signer), keys.masking, required=settings.audit_required, now=now)
+        place, host = AuditPlace.at(settings.audit, settings.memory), this_host()
+        try:
+            masking = open_keys(place).masking
+        except Unavailable:
+            if settings.audit_required:
+                raise
+            masking = Masking(key=os.urandom(32))  # for what waits until the folder can be written
+        return cls(lambda: open_next(place, host, open_keys(place).signer), masking, required=settings.audit_required, now=now)
 
     def masked(self, arguments: Mapping[str, object] | None, known: Collection[str]) -> Told:
         """What a record may say of *arguments*; *known* are the names that the tool declares (`Masking.told`)."""
@@ -104,8 +115,26 @@ class Audit:
                 raise self._full()
             self._reserved += 1
 
+    @contextmanager
+    def recording(self) -> Iterator[Callable[[Record], None]]:
+        """`reserve` for what is done meanwhile; gives the function that tells its record. Raises as `reserve`."""
+        self.reserve()
+        told = False
+
+        def tell(record: Record) -> None:
+            nonlocal told
+            first, told = not told, True
+            self.tell(record, reserved=first)
+
+        try:
+            yield tell
+        finally:
+            if not told:
+                with self._counting:
+                    self._reserved -= 1
+
     def tell(self, record: Record, *, reserved: bool = False) -> None:
-        """Have *record* written. With ``reserved`` this never fails; see `reserve`.
+        """Have *record* written. With ``reserved`` it is always taken; see `reserve`.
 
         Without it, raises `Unavailable` if the log is required and the queue is full, or this object was closed.
         """
@@ -119,7 +148,7 @@ class Audit:
                 self._lost += 1
             return
         if self._closed or self._process != os.getpid():
-            self._refuse()
+            self._refuse(reserved)
             return
         self._queue.append(record)
         if not self._told.is_set():
@@ -135,7 +164,7 @@ class Audit:
             return "the writer of the audit log ended"
         if self._problem:
             return f"{self._waiting():,} audit records cannot be written, and {self._lost:,} were dropped; the log says why"
-        if self._writer.memory_problem:
+        if self._writer is not None and self._writer.memory_problem:
             return "the memory of the audit log cannot be written; the log says why"
         return ""
 
@@ -165,7 +194,7 @@ class Audit:
         self._thread.join(_CLOSE_SECONDS)
         if self._thread.is_alive() or self._queue:
             _log.error("the audit log was closed with %d records that are not written: %s", len(self._queue), self._problem)
-        if not self._thread.is_alive():
+        if self._writer is not None and not self._thread.is_alive():
             self._writer.close()
         atexit.unregister(self.close)
 
@@ -178,13 +207,14 @@ class Audit:
             "written; try again, and tell the operator (ARCOPS_AUDIT says whether a record is required)"
         )
 
-    def _refuse(self) -> None:
+    def _refuse(self, reserved: bool) -> None:
         if self._process != os.getpid():
             raise Broken("the audit log was opened in another process; each process opens its own")
-        if self._required:
+        if self._required and not reserved:
             raise Unavailable("the audit log is closed, because this process ends; try again")
         with self._counting:
             self._lost += 1
+        _log.error("a record came after the audit log was closed, and is lost")
 
     def _own(self, action: str, outcome: Outcome) -> Record:
         return Record(at=self._now().astimezone(UTC), action=action, outcome=outcome, door="audit")
@@ -222,11 +252,8 @@ class Audit:
                 if lost:
                     told = self._own("audit/lost", Outcome.FAILED)
                     records.append(fitted(_counted(told, lost)))
-                if self._writer.full:
-                    following = self._open_log()
-                    self._writer.close()
-                    self._writer = following
-                self._writer.append([one.line for one in records], newest=max(one.at for one in records))
+                writer = self._following()
+                writer.append([one.line for one in records], newest=max(one.at for one in records))
             except Exception as error:  # whatever it is, nothing may end this thread: what is told later would wait for ever
                 with self._counting:
                     self._lost += lost
@@ -238,6 +265,16 @@ class Audit:
             _log.warning("the audit log can be written again")
             self._problem = ""
         return True
+
+    def _following(self) -> LogWriter:
+        """The writer of the log that gets the next batch. Raises as `open_next` does."""
+        if self._writer is None:
+            self._writer = self._open_log()
+        elif self._writer.full:
+            following = self._open_log()
+            self._writer.close()
+            self._writer = following
+        return self._writer
 
     def _tell_problem(self, error: Exception) -> None:
         said = str(error) if isinstance(error, ArcOpsError) else type(error).__name__

@@ -8,11 +8,13 @@ a line number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from arcops.errors import ArcOpsError, Refused
+from artifacts.log.checkpoint import Checkpoint, claimed
 from artifacts.log.lines import read_whole
 from artifacts.log.memory import Recalled
 from artifacts.log.merkle import Frontier, grown, leaf_hash, trees
@@ -20,7 +22,7 @@ from artifacts.public_key import PublicKey
 from artifacts.reading import read_file
 from foundation.audit.comparing import Difference, Kind, differences
 from foundation.audit.place import AuditLog, AuditPlace
-from foundation.audit.seals import BEGINNING, MOST_BATCH, last_seal, opened
+from foundation.audit.seals import BEGINNING, MOST_BATCH, last_seal, note_in, opened
 
 _HASH = 32
 _MOST_LEAVES = 1024 * 1024 * 1024
@@ -167,35 +169,50 @@ def _proven_leaves(
     except ArcOpsError:
         return None
     leaves = [data[at : at + _HASH] for at in range(0, len(data) - _HASH + 1, _HASH)]
-    if recalled is not None and recalled.what.size <= len(leaves):
-        kept = leaves[: recalled.what.size]
-        if grown(Frontier(), kept).root.hex() == recalled.what.root:
-            return kept
-    for line in reversed(lines):
-        if not line.startswith(BEGINNING):
-            continue
-        try:
-            signed = opened(line, keys, log.origin)
-        except Refused:
-            continue
-        if signed.size <= len(leaves) and grown(Frontier(), leaves[: signed.size]).root == signed.root:
-            return [*leaves[: signed.size], leaf_hash(line)]
+    claims = _claims(lines)
+    sizes = {one.size for one in claims.values()} | ({recalled.what.size} if recalled is not None else set())
+    roots = {size: tree.root for size, tree in _grown_to(leaves, sizes)}
+    if recalled is not None and roots.get(recalled.what.size, b"").hex() == recalled.what.root:
+        return leaves[: recalled.what.size]
+    for number, claim in reversed(claims.items()):
+        if roots.get(claim.size) == claim.root and _counts(lines[number], keys, log.origin):
+            return [*leaves[: claim.size], leaf_hash(lines[number])]
     return None
 
 
+def _grown_to(leaves: Sequence[bytes], sizes: Collection[int]) -> Iterator[tuple[int, Frontier]]:
+    """The tree over so many first *leaves*, for each of *sizes* for which there are enough: in one pass over them."""
+    tree = Frontier()
+    for size in sorted(sizes):
+        if size <= len(leaves):
+            tree = grown(tree, leaves[tree.size : size])
+            yield size, tree
+
+
+def _claims(lines: Sequence[bytes]) -> dict[int, Checkpoint]:
+    """What the checkpoint on each line says, by the line's number; no signature is checked."""
+    found = {}
+    for number, line in enumerate(lines):
+        if line.startswith(BEGINNING):
+            with suppress(Refused):
+                found[number] = claimed(note_in(line))
+    return found
+
+
+def _counts(line: bytes, keys: Sequence[PublicKey], origin: str) -> bool:
+    try:
+        opened(line, keys, origin)
+    except Refused:
+        return False
+    return True
+
+
 def _between_checkpoints(log: AuditLog, lines: Sequence[bytes], keys: Sequence[PublicKey]) -> str:
-    """Without the hashes: the first checkpoint from which on the lines differ."""
-    places = [number for number, line in enumerate(lines) if line.startswith(BEGINNING)]
-    over = trees(lines, set(places))
-    good = 0
-    for number in places:
-        try:
-            signed = opened(lines[number], keys, log.origin)
-        except Refused:
-            break
-        if signed.size != number or signed.root != over[number].root:
-            break
-        good = number + 1
+    """Without the hashes: the last checkpoint up to which the lines are as they were written."""
+    claims = _claims(lines)
+    over = trees(lines, claims.keys())
+    fitting = (one for one in reversed(claims) if (claims[one].size, claims[one].root) == (one, over[one].root))
+    good = next((one + 1 for one in fitting if _counts(lines[one], keys, log.origin)), 0)
     return (
         f"The hashes of the lines are gone or were changed, too, so the line is not known: lines 1 to {good} are as they were "
         "written, and the first difference is after them."

@@ -191,3 +191,45 @@ def test_over_the_network_a_caller_chooses_no_key_and_sees_no_folder(broken: Pat
 def test_it_takes_a_scope_of_its_own() -> None:
     """Mutation: the scope to read artifacts is enough to read who did what."""
     assert {one.scope for one in (query_audit, verify_audit, export_audit)} == {Scope.AUDIT}
+
+
+@pytest.mark.requirement("BASE-4/audit-report")
+def test_a_report_names_records_for_each_control(home: Path) -> None:
+    done = audit(home, "report", "--controls")
+    assert done.returncode == 0
+    assert done.stdout.startswith("4 records of 2 callers, in logs that verify\n")
+    lines = done.stdout.splitlines()
+    (denied,) = [one for one in lines if "AC-6(9)" in one]
+    assert denied.endswith("-0001:2")
+    assert "evidence that the use of privileged functions is recorded: 1 record(s)" in denied
+    (none,) = [one for one in lines if "AC-7" in one]
+    assert none.endswith("no evidence here that logins that fail are recorded")
+    (all_calls,) = [one for one in lines if "AU-2:" in one]
+    assert ": 4 record(s), " in all_calls
+    for word in ("compliant", "compliance", "fulfils", "satisfies", "certified"):
+        assert word not in done.stdout.lower()
+    assert "AU-2" not in audit(home, "report").stdout
+
+
+@pytest.mark.requirement("BASE-4/audit-report")
+def test_every_record_that_a_report_names_is_there_and_verifies(home: Path) -> None:
+    found = json.loads(audit(home, "report", "--controls", "--format", "json").stdout)
+    exported = [json.loads(line) for line in audit(home, "export").stdout.splitlines()]
+    there = {f"{one['log']}:{one['line']}" for one in exported if one["verified"]}
+    for row in found["controls"]:
+        assert set(row["named"]) <= there
+        assert bool(row["named"]) == bool(row["records"])
+    assert {row["framework"] for row in found["controls"]} == {"NIST SP 800-53 r5", "SOC 2 (TSC)", "HIPAA 45 CFR", "GDPR"}
+
+
+@pytest.mark.requirement("BASE-4/audit-report")
+def test_a_log_that_does_not_verify_is_no_evidence(broken: Path) -> None:
+    """Mutation: a report that counts records which someone changed."""
+    done = audit(broken, "report", "--controls", "--format", "json")
+    assert done.returncode == 3
+    found = json.loads(done.stdout)
+    assert (found["records"], {row["records"] for row in found["controls"]}) == (0, {0})
+    assert len(found["leftOut"]) == 1
+    text = audit(broken, "report", "--controls").stdout
+    assert "does not verify, so its records do not count" in text
+    assert "no evidence here" in text

@@ -39,6 +39,7 @@ from artifacts.canonical import canonical
 from artifacts.entries import read_line
 from artifacts.envelope import parse_envelope, strict_json
 from artifacts.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from artifacts.log.merkle import Frontier
 from artifacts.mirror import read_mirror
 from artifacts.private_key import PrivateKey
 from artifacts.public_key import load_public_key
@@ -46,6 +47,9 @@ from artifacts.revocation import parse_revocations
 from artifacts.said import said
 from artifacts.statement import from_statement, to_statement
 from flows.policies.reading import parse_policy, read_policy
+from foundation.audit.record import Outcome, Record, read_record
+from foundation.audit.seals import note_in
+from foundation.audit.seals import seal as audit_seal
 from foundation.strict_yaml import load_all
 from tasks.cluster.workloads import _documents, _objects, _workload
 from tasks.gpu.gpu_log import _RECORD, _entries
@@ -656,6 +660,8 @@ def parsers() -> tuple[Parser, ...]:
         ),
         Parser(name="revocations", read=parse_revocations, seeds=(_json(revoked),)),
         Parser(name="log-entry", read=read_line, seeds=(entry,)),
+        Parser(name="audit-record", read=read_record, seeds=(Record(at=AT, action="tools/call", outcome=Outcome.DONE).line,)),
+        Parser(name="audit-checkpoint", read=note_in, seeds=(audit_seal(Frontier(), "arcops.local/audit/a-0001", sealing),)),
         Parser(name="checkpoint", read=lambda data: open_checkpoint(data, [key().public]), seeds=(note,)),
         Parser(name="mirror", read=in_file(lambda path: read_mirror(path, [MIRRORED.public])), seeds=(_mirror(), _tar())),
         Parser(name="public-key", read=lambda data: load_public_key(data, where="it"), seeds=(key().pem, pem)),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,10 +58,10 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_what_was_told_is_written_in_its_order(tmp_path: Path) -> None:
     audit = opened(tmp_path)
-    for one in calls(2500):
+    for one in calls(1500):
         audit.tell(one)
     assert audit.flush(WAIT)
-    assert told_in(tmp_path) == calls(2500)
+    assert told_in(tmp_path) == calls(1500)
     assert audit.healthy() == ""
     audit.close()
     assert [one.action for one in records_in(tmp_path) if one.door == "audit"] == ["audit/begun", "audit/ended"]
@@ -208,8 +208,10 @@ def test_what_cannot_be_made_a_line_does_not_end_the_writer(tmp_path: Path) -> N
 
 def test_a_closed_log_takes_no_record(tmp_path: Path) -> None:
     audit = opened(tmp_path)
+    audit.reserve()
     audit.close()
     audit.close()
+    audit.tell(CALL, reserved=True)  # what was reserved is never refused; it can only be said that it is lost
     assert audit.healthy() == "the audit log is closed"
     with pytest.raises(Unavailable, match="closed"):
         audit.tell(CALL)
@@ -229,6 +231,37 @@ def test_a_policy_that_is_not_one_is_refused(tmp_path: Path) -> None:
         settings_in(tmp_path, ARCOPS_AUDIT="off")
     with pytest.raises(Refused, match="is inside the audit log"):
         settings_in(tmp_path, ARCOPS_AUDIT_LOG=str(tmp_path / "a"), ARCOPS_REMEMBERED=str(tmp_path / "a" / "b"))
+
+
+def test_a_place_that_is_not_used_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutation: a call that ended without a record holds its place for ever, and in the end no call is served."""
+    monkeypatch.setattr(Audit.__init__, "__kwdefaults__", Audit.__init__.__kwdefaults__ | {"most": 3})
+    audit = opened(tmp_path)
+    for _ in range(10):
+        assert audit.flush(WAIT)
+        with audit.recording():
+            pass
+        with suppress(ZeroDivisionError), audit.recording() as tell:
+            tell(CALL)
+            raise ZeroDivisionError
+    audit.close()
+    assert told_in(tmp_path) == [CALL] * 10
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_log_that_cannot_be_opened_stops_the_start_only_if_it_is_required(tmp_path: Path) -> None:
+    taken = tmp_path / "audit"
+    taken.touch()
+    with pytest.raises(Unavailable, match="audit"):
+        opened(tmp_path)
+    audit = opened(tmp_path, ARCOPS_AUDIT="best-effort")
+    audit.tell(CALL)
+    assert not audit.flush(0.3)
+    assert "cannot be written" in audit.healthy()
+    taken.unlink()
+    assert audit.flush(WAIT)
+    audit.close()
+    assert told_in(tmp_path) == [CALL]
 
 
 CHILD = """
@@ -262,3 +295,27 @@ def test_a_killed_process_loses_only_what_was_not_on_the_disk(tmp_path: Path) ->
     after.close()
     assert problems_in(tmp_path) == []
     assert [one.action for one in records_in(tmp_path) if one.door == "audit"] == ["audit/begun", "audit/begun", "audit/ended"]
+
+
+ENDING = """
+import signal, sys
+from tests.foundation.audit.home import CALL, opened
+from pathlib import Path
+audit = opened(Path(sys.argv[1]))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+audit.tell(CALL)
+print("told", flush=True)
+signal.pause()
+"""
+
+
+def test_a_process_that_ends_by_a_signal_writes_what_it_was_told(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", ENDING, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    )
+    assert child.stdout is not None
+    with child:
+        assert child.stdout.readline() == "told\n"
+        child.terminate()
+    assert child.returncode == 0
+    assert [one.action for one in records_in(tmp_path)] == ["audit/begun", "tools/call", "audit/ended"]

@@ -10,16 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arcops.errors import Refused
 from artifacts.log.merkle import Frontier, grown, leaf_hash
 from artifacts.private_key import create
 from artifacts.public_key import load_public_key
+from foundation.audit import verifying
 from foundation.audit.audit import Audit
 from foundation.audit.keys import open_keys, public_half
 from foundation.audit.seals import BEGINNING, opened, seal
 from foundation.audit.verifying import read_logs
 from foundation.secrets import secret_files
+from tests.examples import share
 from tests.foundation.audit.home import (
     CALL,
     changed,
@@ -114,8 +118,45 @@ def test_it_is_found_without_the_kept_hashes(tmp_path: Path, what: str) -> None:
     assert any("lines 1 to 7 are as they were written" in one for one in problems_in(tmp_path))
 
 
+def test_many_checkpoints_are_not_all_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else spoiled hashes make verifying a log take a time that grows with the square of its length."""
+    path = written(tmp_path, [1] * 30)
+    changed(path, lambda one: [*one[:-2], one[-2].replace(b"GREEN", b"AMBER"), one[-1]])
+    (leaves,) = place_in(tmp_path).outside.glob("*.leaves")
+    leaves.write_bytes(bytes(len(leaves.read_bytes())))
+    count = []
+    monkeypatch.setattr(verifying, "opened", lambda *given: (count.append(1), opened(*given))[1])
+    assert any("lines 1 to 58 are as they were written" in one for one in problems_in(tmp_path))
+    assert len(count) == 2
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one log, which each example changes and puts back."""
+    folder = tmp_path_factory.mktemp("sound")
+    written(folder, [2, 3])
+    return folder
+
+
+@share(0.6)
+@given(data=st.data())
+def test_no_change_of_any_byte_goes_unnoticed(sound: Path, data: st.DataObject) -> None:
+    """Each byte of the file is signed or is itself the signature: change one, take some out, put some in, cut anywhere."""
+    (path,) = (sound / "audit").glob("*/log")
+    whole = path.read_bytes()
+    begin = data.draw(st.integers(0, len(whole) - 1))
+    end = data.draw(st.integers(begin, min(begin + 600, len(whole))))
+    put = data.draw(st.one_of(st.binary(max_size=3), st.sampled_from([b"", b"\n", CALL.line + b"\n", whole[:40]])))
+    other = whole[:begin] + put + whole[end:]
+    try:
+        path.write_bytes(other)
+        assert bool(problems_in(sound)) == (other != whole)
+    finally:
+        path.write_bytes(whole)
+
+
 def test_a_checkpoint_by_another_key_does_not_count(tmp_path: Path) -> None:
-    """Someone who writes the log anew has no key that counts; the memory, too, remembers another log."""
+    """Someone who writes the log again has no key that counts; the memory, too, remembers another log."""
     path = written(tmp_path, [3])
     lines = [replace(CALL, verdict="RED").line] * 3
     other = seal(grown(Frontier(), map(leaf_hash, lines)), f"arcops.local/audit/{path.parent.name}", create())
