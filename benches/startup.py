@@ -3,8 +3,8 @@
     python -m benches.startup [--rounds N] [OTHER]
 
 All commands run in turns, so that other load affects all alike. OTHER is another checkout with its own ``.venv``, whose
-commands are run in the same turns on the same model, artifact and workload. Of ``mcp``, what counts is the CPU until ``initialize`` is
-answered over standard streams, and until the tools are listed.
+commands are run in the same turns on the same model, artifact and workload. Of ``mcp``, what counts is the CPU until
+``initialize`` is answered over standard streams, and until the tools are listed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def used(command: list[str], environment: Mapping[str, str], expected: tuple[int
 
 
 def ready(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """CPU seconds of the MCP server *command* until ``initialize`` was answered, and until the tools were listed (Linux alone)."""
+    """CPU seconds of the MCP server *command* until ``initialize`` was answered, and until the tools were listed (Linux)."""
     client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
     first = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client}
     then = [{"jsonrpc": "2.0", "method": "notifications/initialized"}, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}]

@@ -1,7 +1,7 @@
 """The first answer over standard streams, given while the rest of the server is still being imported.
 
-A client that starts the server waits for the answer to ``initialize``, and gives up if it takes long. That answer needs nothing
-that takes long to import. So a thread gives it, and passes everything that the client wrote on to the server. The server answers
+A client that starts the server waits for an answer to ``initialize``, and gives up if it takes long. That answer needs nothing
+that takes long to import. So a thread gives it, and passes all that the client wrote on to the server. The server answers
 ``initialize`` again for itself; that second answer is dropped. A first message of any other kind is only passed on.
 """
 
