@@ -3,12 +3,14 @@
     python -m benches.startup [--rounds N] [OTHER]
 
 All commands run in turns, so that other load affects all alike. OTHER is another checkout with its own ``.venv``, whose
-commands are run in the same turns on the same model, artifact and workload.
+commands are run in the same turns on the same model, artifact and workload. Of ``mcp``, what counts is the CPU until
+``initialize`` is answered over standard streams, and until the tools are listed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import statistics
@@ -61,6 +63,28 @@ def used(command: list[str], environment: Mapping[str, str], expected: tuple[int
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def ready(command: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
+    """CPU seconds of the MCP server *command* until ``initialize`` was answered, and until the tools were listed (Linux)."""
+    client = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+    first = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client}
+    then = [{"jsonrpc": "2.0", "method": "notifications/initialized"}, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}]
+    seen = []
+    with subprocess.Popen(
+        command, env=dict(environment), cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for messages in ([first], then):
+            process.stdin.write("".join(f"{json.dumps(one)}\n" for one in messages))
+            process.stdin.flush()
+            if '"result"' not in process.stdout.readline():
+                raise SystemExit("the MCP server did not answer")
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            seen.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+        process.stdin.close()
+    return seen[0], seen[1]
+
+
 def made(folder: Path) -> tuple[Bench, dict[str, list[str]]]:
     """A bench with a model of three files and an artifact of it, and the commands that are measured on them."""
     here = bench(folder)
@@ -104,10 +128,14 @@ def main() -> None:
             used(command, surroundings, (0, 3, 4))  # once before counting, so that byte code is kept for all
         seen: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
         base: list[float] = []
+        servers = {tree.name: tree.command(["mcp"]) for tree in trees}
+        started: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
         for _ in range(given.rounds):
             base.append(used(bare, surroundings, (0,)))
             for key, command in runs.items():
                 seen[key].append(used(command, surroundings, (0, 3, 4)))
+            for name, command in servers.items():
+                started[name].append(ready(command, surroundings))
     peer = statistics.median(base)
     print(f"'python -c pass' takes {peer * 1000:.0f} ms of CPU; medians of {given.rounds} rounds, as multiples of it")
     print(f"{'':14}{''.join(f'{tree.name:>12}' for tree in trees)}")
@@ -115,6 +143,9 @@ def main() -> None:
         ratios = [statistics.median(seen[tree.name, title]) / peer for tree in trees]
         aim = f"   aim: {AIM[title]:.0f}x at most" if title in AIM else ""
         print(f"{title:14}{''.join(f'{ratio:11.1f}x' for ratio in ratios)}{aim}", flush=True)
+    for number, title in enumerate(("mcp ready", "mcp tools")):
+        ratios = [statistics.median(one[number] for one in started[tree.name]) / peer for tree in trees]
+        print(f"{title:14}{''.join(f'{ratio:11.1f}x' for ratio in ratios)}", flush=True)
 
 
 if __name__ == "__main__":

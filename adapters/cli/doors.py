@@ -51,13 +51,15 @@ def mcp(given: Given[None, None, ServingTools]) -> None:
     """Serve the capabilities as MCP tools: to the client that started this, or over HTTP. Callers may look and check, and over
     standard streams only what --allow names besides.
     """
-    from adapters.cli import serving
-
     own = given.own
     if own.http:
+        from adapters.cli import serving
+
         serving.mcp(serving.address(own), own.key, own.tier, tools=own.tools, allow=own.allow, reload=own.reload)
     else:
-        serving.stdio(own.key, own.tier, tools=own.tools, allow=own.allow)
+        from adapters.cli import streams
+
+        streams.stdio(own.key, own.tier, tools=own.tools, allow=own.allow)
 
 
 @command("web", own=ServingPages, example="--port 8420")

@@ -62,14 +62,6 @@ def address(own: Listening) -> Address:
     )
 
 
-def stdio(key: str, tier: Tier | None, *, tools: Sequence[str] = (), allow: Sequence[str] = ()) -> None:
-    from adapters.mcp.stdio import serve as serve_stdio
-
-    at = surroundings.serving_place(tier, key)
-    traces.begin(os.environ, at.settings.tier)
-    serve_stdio(replace(at, own=False, roots=at.settings.roots or None), listed=tools, allow=allow)
-
-
 def mcp(
     address: Address,
     key: str,

@@ -24,6 +24,7 @@ from mcp.server.lowlevel import Server
 from adapters.http.accounts import Account
 from adapters.http.quotas import Quotas, Shares
 from adapters.mcp import offering, prompts, resources
+from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
 from adapters.mcp.answers import WHOLE, answered, as_text
 from adapters.mcp.errors import KIND, as_result
 from adapters.mcp.tasks import Tasks
@@ -41,10 +42,6 @@ Context = ServerRequestContext[Any, Any]
 Gate = Callable[[Context, Tool[Any, Any], Any], None]
 Keeping = Callable[[Context, Tool[Any, Any], object], Account | None]
 
-INSTRUCTIONS = """ArcOps says whether a model, a cluster or a client configuration is ready, trusted and safe: GREEN, AMBER,
-RED. What could not be seen is never GREEN. `check_model` judges and leaves a signed artifact; `verify_artifact` checks one
-offline; `explain_rule` says why a rule exists and how to fix what it found. An answer about a report is short: its
-`resource` has the rest, and `show_artifact` writes it. `find_tools` finds tools that are not listed; `use_tool` calls them."""
 _EVERY_SECONDS = 0.25
 
 
@@ -199,10 +196,10 @@ def build(
         yield {}
 
     server: Server[Any] = Server(
-        "arcops",
-        version=_version(),
-        title="ArcOps",
-        description="Readiness, trust and safety gates for AI on sovereign and edge Kubernetes.",
+        NAME,
+        version=version(),
+        title=TITLE,
+        description=DESCRIPTION,
         instructions=INSTRUCTIONS,
         cache_hints={
             "tools/list": CacheHint(ttl_ms=resources.A_WHILE_MS, scope="public"),
@@ -281,15 +278,6 @@ def _reporter(ctx: Context) -> Callable[[int, int], None]:
                 raise Stopped("the client no longer waits for this run") from None
 
     return progress
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("arcops")
-    except PackageNotFoundError:  # run from a checkout without an installation
-        return "0.0.0"
 
 
 __all__ = ["HandlerResult", "answered", "build"]

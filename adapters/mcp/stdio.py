@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import mcp_types as types
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
 
 from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
+from adapters.mcp.first_answer import FirstAnswer
 from adapters.mcp.server import build
 from capabilities.catalogue import offered
 from capabilities.contract import Scope
@@ -18,10 +21,11 @@ from capabilities.place import Place
 from capabilities.work import Work
 
 
-def serve(place: Place, *, allow: Sequence[str] = (), listed: Sequence[str] = ()) -> None:
+def serve(place: Place, *, allow: Sequence[str] = (), listed: Sequence[str] = (), first: FirstAnswer | None = None) -> None:
     """Serve until the client goes. Running work is then stopped, and seals what it has.
 
     *allow* names the scopes that are allowed besides looking and checking; *listed* the toolsets that `tools/list` shows.
+    *first* has answered ``initialize`` meanwhile.
     Raises `Refused` for a name that means nothing.
     """
     scopes = allowed(allow)
@@ -38,11 +42,36 @@ def serve(place: Place, *, allow: Sequence[str] = (), listed: Sequence[str] = ()
             listed=listed,
             withheld=lambda tool: lacking(tool, scopes),
         )
-        anyio.run(_serve, server)
+        anyio.run(_serve, server, first)
     finally:
         work.close()
 
 
-async def _serve(server: Server[Any]) -> None:
+async def _serve(server: Server[Any], first: FirstAnswer | None) -> None:
     async with stdio_server() as (read, write):
-        await server.run(read, write, server.create_initialization_options())
+        output: Any = write if first is None else _Dropping(write, first)
+        await server.run(read, output, server.create_initialization_options())
+
+
+class _Dropping:
+    """The stream *write* without the answer that *first* has given."""
+
+    def __init__(self, write: Any, first: FirstAnswer) -> None:
+        self._write = write
+        self._first = first
+
+    async def send(self, item: SessionMessage) -> None:
+        message = item.message
+        if isinstance(message, types.JSONRPCResponse) and self._first.drops(message.id):
+            return
+        await self._write.send(item)
+
+    async def aclose(self) -> None:
+        await self._write.aclose()
+
+    async def __aenter__(self) -> _Dropping:
+        await self._write.__aenter__()
+        return self
+
+    async def __aexit__(self, *raised: Any) -> Any:
+        return await self._write.__aexit__(*raised)
