@@ -17,14 +17,13 @@ from arcops.gate import judged_rule
 from arcops.repairing import Repair
 from arcops.result import GateResult, Report
 from arcops.verdict import Verdict
+from artifacts.projections.narrowing import Shown, narrowed
 
 MOST_NEXT = 3
 """Most command lines that are named at once: a person does one thing after the other, and then checks again."""
 
 LEAST_FOLDED = 3
 """Fewer findings than this are not folded: they are soon read, and each says why its evidence is missing."""
-
-Shown = list[tuple[GateResult, tuple[Finding, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +48,6 @@ class Told:
     shown: Shown
     folded: str = ""
     next: tuple[str, ...] = ()
-
-
-def narrowed(report: Report, colours: Collection[Verdict]) -> Shown:
-    """The gates, the worst first, each with its findings; with *colours*, those of these colours."""
-    wanted = set(colours) or set(Verdict)
-    found = []
-    for result in sorted(report.results, key=lambda one: one.verdict, reverse=True):
-        findings = tuple(one for one in result.findings if one.outcome.verdict in wanted)
-        if findings or result.verdict in wanted:
-            found.append((result, findings))
-    return found
 
 
 def told(report: Report, colours: Collection[Verdict] = (), *, whole: bool = False, here: Here | None = None) -> Told:

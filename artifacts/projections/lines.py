@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arcops.finding import Finding, Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
-from artifacts.projections.folding import Here, Told, told
+
+if TYPE_CHECKING:
+    from artifacts.projections.folding import Here, Told
 
 SHOWN_PER_RULE = 5
 """How many findings of one rule a terminal shows."""
@@ -83,6 +86,8 @@ def lines(
 
     Findings that rest on missing evidence are folded into one line, unless the *whole* is asked for (`folding`).
     """
+    from artifacts.projections.folding import told  # what verifies an artifact needs only other functions of this file
+
     read = told(report, colours, whole=whole, here=here)
     for result, findings in read.shown:
         yield f"{result.verdict.value} {result.gate}"
