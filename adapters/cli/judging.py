@@ -101,7 +101,7 @@ def save_patch(report: Report, path: Path | None) -> None:
     if path is None:
         return
     from artifacts.projections.joining import joined
-    from artifacts.projections.lines import printable
+    from artifacts.projections.printable import printable
     from artifacts.writing import replace_whole
 
     found = joined(finding.patch for result in report.results for finding in result.findings)

@@ -14,7 +14,7 @@ from arcops.bodies import body_of
 from arcops.evidence import Missing
 from arcops.finding import Finding, Outcome
 from arcops.gate import judged_rule
-from arcops.repairing import Repair
+from arcops.repairing import Repair, repairs_of, unseen_of
 from arcops.result import GateResult, Report
 from arcops.verdict import Verdict
 from artifacts.projections.narrowing import Shown, narrowed
@@ -84,7 +84,7 @@ def _lost(finding: Finding, result: GateResult, report: Report) -> Missing | Non
         return None
     judged = finding.rule == judged_rule(result.gate).id
     for one in report.missing:
-        unseen = "" if (body := body_of(one.kind)) is None else body.UNSEEN
+        unseen = "" if (body := body_of(one.kind)) is None else unseen_of(body)
         if (judged and finding.text == one.said) or (unseen and finding.text.startswith(unseen)):
             root = _root(one, report)
             return root if any(True for _ in _repairs(root)) else None
@@ -100,7 +100,7 @@ def _root(lost: Missing, report: Report) -> Missing:
 
 def _repairs(lost: Missing) -> Iterator[Repair]:
     body = body_of(lost.kind)
-    for repair in body.REPAIRS if body is not None else ():
+    for repair in repairs_of(body) if body is not None else ():
         if lost.reason.startswith(repair.said):
             yield repair
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from arcops.finding import Finding, Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
+from artifacts.projections.printable import printable as printable
 
 if TYPE_CHECKING:
     from artifacts.projections.folding import Here, Told
@@ -104,11 +105,6 @@ def lines(
 def next_lines(read: Told) -> Iterator[str]:
     """What to type next, a line each."""
     return (printable(f"Next: {line}") for line in read.next)
-
-
-def printable(text: str) -> str:
-    """*text* with control characters written out: in file names they could move the cursor or change colours."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _patches(findings: list[Finding]) -> Iterator[Line]:
