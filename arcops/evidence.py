@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import ClassVar, Generic, TypeVar
 
 from arcops.errors import Broken
-from arcops.repairing import Repair
 from arcops.tier import Tier
 
 
@@ -28,10 +27,6 @@ class Body:
     __slots__ = ()
 
     KIND: ClassVar[str]
-    UNSEEN: ClassVar[str] = ""
-    """How a gate that only wants this evidence begins its UNKNOWN if it is missing; empty if no gate says so."""
-    REPAIRS: ClassVar[tuple[Repair, ...]] = ()
-    """What a person may type if it is missing."""
 
     @property
     def names_subject(self) -> str:

@@ -28,3 +28,15 @@ TRUST = (
     Repair(said=(NO_TRUST, EMPTY_TRUST), line="keys trust {public}", step=1),
 )
 """For evidence that is signed: whose signatures count."""
+
+
+def repairs_of(body: type[object]) -> tuple[Repair, ...]:
+    """What the evidence *body* declares as ``REPAIRS``: what a person may type if it is missing."""
+    found: tuple[Repair, ...] = getattr(body, "REPAIRS", ())
+    return found
+
+
+def unseen_of(body: type[object]) -> str:
+    """How a gate that only wants the evidence *body* begins its UNKNOWN if it is missing, which it declares as ``UNSEEN``."""
+    found: str = getattr(body, "UNSEEN", "")
+    return found

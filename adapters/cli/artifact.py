@@ -12,7 +12,7 @@ from adapters.cli.exits import BY_VERDICT, GREEN, RED
 from adapters.cli.plain import print_json, print_machine, print_plain
 from adapters.cli.printing import Answering, Format, Printing, TextOrJson, refuse_narrowed
 from arcops.errors import Refused
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.artifact.compare import Compare, Compared

@@ -15,7 +15,7 @@ from adapters.cli.options import Reaching
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.tier import Tier
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.cluster.check import CheckCluster, SavedCluster, SnapshotCluster

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arcops.finding import Finding
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 from capabilities.artifact.compare import Compared, Side
 from capabilities.artifact.measured_words import in_words
 

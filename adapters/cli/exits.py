@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arcops.errors import ArcOpsError, Refused
 from arcops.verdict import Verdict
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
 

@@ -13,7 +13,7 @@ from adapters.cli.judging import begin, judge, keep_and_tell
 from adapters.cli.options import Sealing, Signing
 from adapters.cli.server import server
 from arcops.asks import shaped
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.gpu.bench import BenchNode, MadeBaseline, MakeBaseline

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from adapters.cli import surroundings
 from adapters.cli.answering import answer
@@ -19,8 +19,10 @@ from adapters.cli.server import server
 from arcops.errors import Refused
 from arcops.result import Report
 from arcops.silence import silent
-from artifacts.projections.folding import Here
 from capabilities.place import Place
+
+if TYPE_CHECKING:
+    from artifacts.projections.folding import Here
 
 
 class SealedOutput(Protocol):
@@ -80,6 +82,7 @@ def tell(report: Report, artifact: str, own: Sealing, at: Place, target: Path | 
 
 def _here(at: Place, target: Path | None) -> Here:
     """What can be said of this place to a person who repairs what is missing."""
+    from artifacts.projections.folding import Here
     from foundation.secrets import key_files
 
     key, file = at.settings.key, key_files(at.settings.key)[0]
@@ -98,7 +101,7 @@ def save_patch(report: Report, path: Path | None) -> None:
     if path is None:
         return
     from artifacts.projections.joining import joined
-    from artifacts.projections.lines import printable
+    from artifacts.projections.printable import printable
     from artifacts.writing import replace_whole
 
     found = joined(finding.patch for result in report.results for finding in result.findings)

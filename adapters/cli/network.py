@@ -17,7 +17,7 @@ from adapters.cli.printing import Answering, Format
 from arcops.asks import shaped
 from arcops.errors import Refused
 from arcops.tier import Tier
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.judging import Judged

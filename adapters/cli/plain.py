@@ -8,8 +8,8 @@ from adapters.cli.printing import Only
 from arcops.finding import Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
-from artifacts.projections.folding import narrowed
-from artifacts.projections.lines import printable
+from artifacts.projections.narrowing import narrowed
+from artifacts.projections.printable import printable
 
 
 def print_plain(report: Report, only: Only = ()) -> None:

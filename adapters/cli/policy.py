@@ -9,7 +9,7 @@ from adapters.cli import surroundings
 from adapters.cli.answering import answer
 from adapters.cli.commands import Given, command, group
 from arcops.errors import Refused
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 
 if TYPE_CHECKING:
     from capabilities.policy.explain import Explain, Explained

@@ -12,7 +12,7 @@ from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.projections import lines
 from artifacts.projections.folding import Here, told
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 
 _INDENT = "  "
 _LEAST_WIDTH = 20

@@ -17,7 +17,7 @@ from adapters.cli.asking import Remembered, ask, asker, ending_at_once
 from arcops.errors import Refused
 from arcops.silence import silent
 from arcops.tier import Tier
-from artifacts.projections.lines import printable
+from artifacts.projections.printable import printable
 from capabilities.place import Place
 from foundation.settings import Settings, read_settings
 

@@ -14,17 +14,16 @@ from arcops.bodies import body_of
 from arcops.evidence import Missing
 from arcops.finding import Finding, Outcome
 from arcops.gate import judged_rule
-from arcops.repairing import Repair
+from arcops.repairing import Repair, repairs_of, unseen_of
 from arcops.result import GateResult, Report
 from arcops.verdict import Verdict
+from artifacts.projections.narrowing import Shown, narrowed
 
 MOST_NEXT = 3
 """Most command lines that are named at once: a person does one thing after the other, and then checks again."""
 
 LEAST_FOLDED = 3
 """Fewer findings than this are not folded: they are soon read, and each says why its evidence is missing."""
-
-Shown = list[tuple[GateResult, tuple[Finding, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +48,6 @@ class Told:
     shown: Shown
     folded: str = ""
     next: tuple[str, ...] = ()
-
-
-def narrowed(report: Report, colours: Collection[Verdict]) -> Shown:
-    """The gates, the worst first, each with its findings; with *colours*, those of these colours."""
-    wanted = set(colours) or set(Verdict)
-    found = []
-    for result in sorted(report.results, key=lambda one: one.verdict, reverse=True):
-        findings = tuple(one for one in result.findings if one.outcome.verdict in wanted)
-        if findings or result.verdict in wanted:
-            found.append((result, findings))
-    return found
 
 
 def told(report: Report, colours: Collection[Verdict] = (), *, whole: bool = False, here: Here | None = None) -> Told:
@@ -96,7 +84,7 @@ def _lost(finding: Finding, result: GateResult, report: Report) -> Missing | Non
         return None
     judged = finding.rule == judged_rule(result.gate).id
     for one in report.missing:
-        unseen = "" if (body := body_of(one.kind)) is None else body.UNSEEN
+        unseen = "" if (body := body_of(one.kind)) is None else unseen_of(body)
         if (judged and finding.text == one.said) or (unseen and finding.text.startswith(unseen)):
             root = _root(one, report)
             return root if any(True for _ in _repairs(root)) else None
@@ -112,7 +100,7 @@ def _root(lost: Missing, report: Report) -> Missing:
 
 def _repairs(lost: Missing) -> Iterator[Repair]:
     body = body_of(lost.kind)
-    for repair in body.REPAIRS if body is not None else ():
+    for repair in repairs_of(body) if body is not None else ():
         if lost.reason.startswith(repair.said):
             yield repair
 

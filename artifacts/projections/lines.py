@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from arcops.finding import Finding, Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
-from artifacts.projections.folding import Here, Told, told
+from artifacts.projections.printable import printable as printable
+
+if TYPE_CHECKING:
+    from artifacts.projections.folding import Here, Told
 
 SHOWN_PER_RULE = 5
 """How many findings of one rule a terminal shows."""
@@ -83,6 +87,8 @@ def lines(
 
     Findings that rest on missing evidence are folded into one line, unless the *whole* is asked for (`folding`).
     """
+    from artifacts.projections.folding import told  # what verifies an artifact needs only other functions of this file
+
     read = told(report, colours, whole=whole, here=here)
     for result, findings in read.shown:
         yield f"{result.verdict.value} {result.gate}"
@@ -99,11 +105,6 @@ def lines(
 def next_lines(read: Told) -> Iterator[str]:
     """What to type next, a line each."""
     return (printable(f"Next: {line}") for line in read.next)
-
-
-def printable(text: str) -> str:
-    """*text* with control characters written out: in file names they could move the cursor or change colours."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _patches(findings: list[Finding]) -> Iterator[Line]:

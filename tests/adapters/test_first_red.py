@@ -16,7 +16,7 @@ from arcops.bodies import body_of
 from arcops.discovery import classes
 from arcops.evidence import Body, Cause, Missing, without
 from arcops.finding import Finding, Outcome
-from arcops.repairing import Repair
+from arcops.repairing import Repair, repairs_of
 from artifacts.projections.folding import MOST_NEXT, Here, told
 from artifacts.projections.lines import lines
 from tests.adapters.test_said import report, result
@@ -34,7 +34,7 @@ FACTS = {
 }
 """What only a person knows, and a line has in capitals."""
 
-REPAIRS = [(body, repair) for body in classes("arcops.seen", Body) for repair in body.REPAIRS]
+REPAIRS = [(body, repair) for body in classes("arcops.seen", Body) for repair in repairs_of(body)]
 
 
 class Person:
