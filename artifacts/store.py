@@ -206,8 +206,7 @@ class Store:
 
     def list(self, what: Filter | None = None) -> tuple[Listed, ...]:
         """The stored artifacts that *what* asks for, newest first. Nothing is verified: open one before relying on it."""
-        self.refresh()
-        return self._index.find(what)
+        return self.listing().find(what)
 
     def newest(self, most: int) -> tuple[Listed, ...]:
         """The *most* newest artifacts, newest first, read from the log and from the artifacts: safe to decide by.
@@ -222,13 +221,11 @@ class Store:
 
     def count(self, what: Filter) -> int:
         """How many stored artifacts *what* asks for, without its limit and offset."""
-        self.refresh()
-        return self._index.count(what)
+        return self.listing().count(what)
 
     def choices(self) -> Choices:
         """The sites and gates that the stored artifacts name."""
-        self.refresh()
-        return self._index.choices()
+        return self.listing().choices()
 
     def listing(self) -> Index:
         """The index, up to date with the log, for several questions that belong together."""
@@ -258,14 +255,12 @@ class Store:
 
     def totals(self) -> dict[tuple[str, str], int]:
         """How many reports are stored of each verdict and policy; nothing is verified."""
-        self.refresh()
-        return self._index.totals()
+        return self.listing().totals()
 
     @property
     def size(self) -> int:
         """How many artifacts are stored."""
-        self.refresh()
-        return self._index.done().tree.size
+        return self.listing().done().tree.size
 
     def newest_time(self) -> datetime | None:
         """The newest moment at which anything was kept, by the log's end and the memory; ``None`` in an empty store."""
