@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import ClassVar, Generic, TypeVar
 
 from arcops.errors import Broken
+from arcops.repairing import Repair
 from arcops.tier import Tier
 
 
@@ -27,6 +28,10 @@ class Body:
     __slots__ = ()
 
     KIND: ClassVar[str]
+    UNSEEN: ClassVar[str] = ""
+    """How a gate that only wants this evidence begins its UNKNOWN if it is missing; empty if no gate says so."""
+    REPAIRS: ClassVar[tuple[Repair, ...]] = ()
+    """What a person may type if it is missing."""
 
     @property
     def names_subject(self) -> str:
@@ -109,6 +114,20 @@ class Missing:
     collector: str
     cause: Cause
     reason: str
+
+    @property
+    def said(self) -> str:
+        """That it is missing, in the sentence of a gate that needs it."""
+        return f"Evidence {self.kind!r} is missing ({self.cause.value}): {self.reason}"
+
+    def lost_with(self, other: Missing) -> bool:
+        """Is this missing only because *other* is? Then its reason repeats that of *other*."""
+        return self.cause is Cause.ABSENT and self.reason == without(other.kind, other.reason)
+
+
+def without(kind: str, why: str) -> str:
+    """The reason of a collector that needs evidence *kind*, which is missing because of *why*."""
+    return f"it needs evidence {kind!r}, which is missing: {why}"
 
 
 class Seen:

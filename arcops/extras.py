@@ -36,6 +36,7 @@ EXTRAS = (
         modules=("cel_expr_python", "google.protobuf", "numpy"),
     ),
     Extra(name="pkcs11", adds="signing with a key in a PKCS #11 token", modules=("pkcs11",)),
+    Extra(name="postgresql", adds="the database on a PostgreSQL server, for many hosts", modules=("psycopg",)),
     Extra(
         name="prefect",
         adds="running checks as Prefect flows",
@@ -43,10 +44,10 @@ EXTRAS = (
     ),
     Extra(
         name="server",
-        adds="the MCP server and client, the evidence pages and the admission webhook",
+        adds="the MCP server and client, the evidence pages, the admission webhook and the database",
         modules=(
-            "anyio", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types", "prometheus_client", "pydantic", "starlette",
-            "uvicorn",
+            "alembic", "anyio", "casbin", "cedarpy", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types", "prometheus_client",
+            "pydantic", "sqlalchemy", "starlette", "uvicorn",
         ),
     ),
     Extra(name="telemetry", adds="traces (OpenTelemetry)", modules=("google.protobuf", "opentelemetry", "requests")),

@@ -53,12 +53,14 @@ def judge(
 
 
 def _absent(gate: Gate[object], collected: Collected) -> Iterator[str]:
+    """A sentence for each need that is missing; none for one that is missing only because of another of them."""
+    lost = [found for body in gate.needs if isinstance(found := collected.get(body.KIND), Missing)]
     for body in gate.needs:
         found = collected.get(body.KIND)
         if found is None:
             yield f"Evidence {body.KIND!r} was not collected: no collector answered for it."
-        elif isinstance(found, Missing):
-            yield f"Evidence {body.KIND!r} is missing ({found.cause.value}): {found.reason}"
+        elif isinstance(found, Missing) and not any(found.lost_with(other) for other in lost):
+            yield found.said
 
 
 def _answers(gate: Gate[object], policy: object, seen: Seen, known: set[str]) -> Iterator[Finding]:

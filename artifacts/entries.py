@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.left_out import LEFT_OUT
 from artifacts.canonical import canonical
 from artifacts.envelope import strict_json
@@ -13,6 +14,9 @@ from artifacts.typed import dump, load
 
 WITH_SUBJECTS = b',"subjects":['
 """Text that is in every line with subjects, and in no other: inside a JSON string its quotes would be escaped."""
+BROUGHT = b',"brought":"'
+"""As `WITH_SUBJECTS`, of an entry that was imported."""
+_DIGEST = late(rb"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +34,16 @@ class Entry:
     """One artifact that was put into the store: the digests of its bytes and of the evidence kept with it, and when.
 
     ``at`` is never before that of an earlier entry. ``subjects`` are those that the artifact itself names; entries that are
-    older than this field have none.
+    older than this field have none. ``begun`` is the moment (RFC 3339) at which the work behind the artifact began, if its
+    writer said so; ``brought`` names the log from which it was imported.
     """
 
     artifact: str
     evidence: tuple[str, ...]
     at: datetime
     subjects: tuple[About, ...] = field(default=(), metadata=LEFT_OUT)
+    begun: str = field(default="", metadata=LEFT_OUT)
+    brought: str = field(default="", metadata=LEFT_OUT)
 
     @property
     def line(self) -> bytes:
@@ -58,3 +65,8 @@ def read_line(line: bytes) -> Entry:
     if entry.line != line:
         raise Refused("the log entry is not in canonical form")
     return entry
+
+
+def digests_in(line: bytes) -> list[str]:
+    """Every ``sha256:…`` in *line*: those of its objects and of its subjects."""
+    return [one.decode() for one in _DIGEST.findall(line)]

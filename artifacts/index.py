@@ -1,4 +1,4 @@
-"""The store's index: what a listing needs, in SQLite. It is derived from the log and rebuilt if it is lost.
+"""The store's index: what a listing needs, in SQLite. It is derived from the log, and made again if it is lost or damaged.
 
 It decides nothing. The log says what is stored; the signed bytes say what an artifact states. So the standard library's driver
 is enough: see ``docs/adr/0003-store-index.md``.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from arcops.errors import Unavailable
 from artifacts.filters import Filter as Filter
 from artifacts.filters import clause_of
 from artifacts.index_file import Unchanged
+from artifacts.index_place import Damaged, begun, identity, in_place_of, opened, told
 from artifacts.listed import VERDICTS, Stands, SubjectIndexed
 from artifacts.listed import Choices as Choices
 from artifacts.listed import GateListed as GateListed
@@ -26,32 +27,10 @@ from artifacts.listed import as_listed as as_listed
 from artifacts.log.merkle import Frontier, leaf_hash
 from artifacts.rows import COLUMNS, Indexed, Row, as_indexed, linked, values_of
 
-VERSION = 4
-BUSY_SECONDS = 30.0
 _MOST_VARIABLES = 500
 _WIDE = 12
 _LATEST = f"max(rtrim(judged, 'Z') || printf('%0{_WIDE}d', position))"
 """The latest time of judging, and of several the newest in the log. Without its Z a time sorts before others of its second."""
-
-_TABLES = """
-CREATE TABLE done (entries INTEGER NOT NULL, bytes INTEGER NOT NULL, peaks BLOB NOT NULL, chain BLOB NOT NULL);
-INSERT INTO done VALUES (0, 0, x'', x'');
-CREATE TABLE entry (
-    position INTEGER PRIMARY KEY, artifact TEXT NOT NULL, at TEXT NOT NULL, predicate TEXT NOT NULL, subject TEXT NOT NULL,
-    verdict TEXT NOT NULL, policy TEXT NOT NULL, judged TEXT NOT NULL, until TEXT NOT NULL, site TEXT NOT NULL,
-    kind TEXT NOT NULL
-);
-CREATE INDEX entry_artifact ON entry (artifact);
-CREATE INDEX entry_subject ON entry (subject, kind, position);
-CREATE INDEX entry_site ON entry (site, position);
-CREATE TABLE named (digest TEXT NOT NULL, position INTEGER NOT NULL REFERENCES entry);
-CREATE INDEX named_digest ON named (digest, position);
-CREATE INDEX named_position ON named (position, digest);
-CREATE TABLE gate (
-    position INTEGER NOT NULL REFERENCES entry, gate TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (position, gate)
-) WITHOUT ROWID;
-CREATE INDEX gate_verdict ON gate (gate, verdict, position);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,38 +46,50 @@ _WHOLE = Unchanged()
 
 
 class Index:
-    """The index file. Every method raises `Unavailable` if SQLite fails."""
+    """The index file. Every method raises `Damaged` if the file has to be made again, and `Unavailable` if SQLite fails."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._said():
-            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            if self._database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                self.reset()
+        self._seen = identity(path)
+        self._database = opened(path)
+
+    @classmethod
+    def make(cls, path: Path, rows: Iterator[Row]) -> Index:
+        """A new index of *rows*, all of the log, in place of whatever is at *path*. The caller holds the store's lock."""
+        try:
+            with in_place_of(path) as new, told(path, ()), closing(cls._of(path, begun(new))) as made:
+                made.add(rows)
+        except OSError as error:
+            raise Unavailable(f"the store's index {path} cannot be made: {error.strerror}") from error
+        return cls(path)
+
+    @classmethod
+    def in_memory(cls, path: Path, rows: Iterator[Row]) -> Index:
+        """An index of *rows* for this process alone, if none can be written at *path*."""
+        made = cls._of(path, begun(None))
+        made.add(rows)
+        return made
+
+    @classmethod
+    def _of(cls, path: Path, database: sqlite3.Connection) -> Index:
+        made = cls.__new__(cls)
+        made._path, made._seen, made._database = path, (), database
+        return made
 
     def close(self) -> None:
         self._database.close()
 
-    def reset(self) -> None:
-        """Empty the index, so that it is rebuilt."""
-        with self._transaction() as database:
-            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                database.execute(f"DROP TABLE {table}")  # the names are ours, from the schema itself
-            for command in _TABLES.split(";\n"):
-                database.execute(command)
-            database.execute(f"PRAGMA user_version = {VERSION}")
-
     def done(self) -> Done:
-        with self._said():
+        with self._said(), self._understood():
             entries, size, peaks, chain = self._database.execute("SELECT entries, bytes, peaks, chain FROM done").fetchone()
-        hashes = tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
-        return Done(size=size, tree=Frontier(size=entries, peaks=hashes), chain=chain)
+            hashes = tuple(peaks[start : start + 32] for start in range(0, len(peaks), 32))
+            if not (isinstance(size, int) and isinstance(chain, bytes) and len(hashes) == entries.bit_count()):
+                raise ValueError("it contradicts itself")
+            return Done(size=size, tree=Frontier(size=entries, peaks=hashes), chain=chain)
 
     def rows(self) -> Iterator[Indexed]:
         """Every row as it stands, in the log's order."""
-        with self._said():
+        with self._said(), self._understood():
             named = _grouped(self._database, "named", "digest", "digest")
             gates = _grouped(self._database, "gate", "gate", "gate || ' ' || verdict")
             for position, *values in self._database.execute(
@@ -114,14 +105,15 @@ class Index:
         What was found to be whole is not read again while the file is the same.
         """
         with _WHOLE.same(self._path) as known:
-            if known.same:
+            if known.same and self._seen:
                 return True
             chain, count = b"", 0
             for row in self.rows():
                 chain, count = linked(chain, row), count + 1
             done = self.done()
-            known.good = chain == done.chain and count == done.tree.size
-        return known.good
+            good = chain == done.chain and count == done.tree.size
+            known.good = good and bool(self._seen)  # one in memory says nothing about the file
+        return good
 
     def totals(self) -> dict[tuple[str, str], int]:
         """How many reports there are of each verdict and policy."""
@@ -151,7 +143,7 @@ class Index:
         what = what or Filter()
         clause, values = clause_of(what)
         query = f"SELECT position, {COLUMNS} FROM entry"  # noqa: S608  # names of ours
-        with self._said():
+        with self._said(), self._understood():
             found = self._database.execute(
                 f"{query}{clause} ORDER BY position DESC LIMIT ? OFFSET ?", (*values, what.limit, max(0, what.offset))
             ).fetchall()
@@ -160,7 +152,7 @@ class Index:
     def at(self, positions: Sequence[int]) -> dict[int, Listed]:
         """What stands at *positions* of the log, by position."""
         found: list[tuple[Any, ...]] = []
-        with self._said():
+        with self._said(), self._understood():
             for some in _parts(positions):
                 query = f"SELECT position, {COLUMNS} FROM entry WHERE position IN ({_marks(some)})"  # noqa: S608  # names of ours
                 found += self._database.execute(query, some).fetchall()
@@ -170,22 +162,22 @@ class Index:
         """The subjects with an artifact that *what* asks for; of these, all artifacts at each site by each policy."""
         within, values = clause_of(what)
         clause = f" WHERE (subject, kind) IN (SELECT subject, kind FROM entry{within})" if within else ""  # noqa: S608  # texts of ours
-        with self._said():
+        with self._said(), self._understood():
             found = self._database.execute(
                 f"SELECT subject, kind, site, policy, count(*), max(position), {_LATEST} FROM entry{clause} "  # noqa: S608  # texts of ours
                 "GROUP BY subject, kind, site, policy",
                 values,
             ).fetchall()
-        return tuple(
-            SubjectIndexed(
-                subject=subject, kind=kind, site=site, policy=policy, kept=kept, newest=newest, latest=int(latest[-_WIDE:])
+            return tuple(
+                SubjectIndexed(
+                    subject=subject, kind=kind, site=site, policy=policy, kept=kept, newest=newest, latest=int(latest[-_WIDE:])
+                )
+                for subject, kind, site, policy, kept, newest, latest in found
             )
-            for subject, kind, site, policy, kept, newest, latest in found
-        )
 
     def stands(self, positions: Sequence[int]) -> dict[int, Stands]:
         """In a few values, what stands at *positions*: for sorting many."""
-        with self._said():
+        with self._said(), self._understood():
             return {
                 position: Stands(verdict=VERDICTS.get(verdict), judged=judged)
                 for some in _parts(positions)
@@ -207,7 +199,7 @@ class Index:
     def matching(self, what: Filter) -> frozenset[int]:
         """The positions of all that *what* asks for, its limit and offset aside."""
         clause, values = clause_of(what)
-        with self._said():
+        with self._said(), self._understood():
             return frozenset(
                 position
                 for (position,) in self._database.execute(f"SELECT position FROM entry{clause}", values)  # noqa: S608  # texts of ours
@@ -257,6 +249,9 @@ class Index:
                 found.setdefault(position, []).append(GateListed(gate=gate, verdict=VERDICTS[verdict]))
         return found
 
+    def _said(self) -> AbstractContextManager[None]:
+        return told(self._path, self._seen)
+
     @contextmanager
     def steady(self) -> Iterator[None]:
         """Within the block all questions are answered from one state, whatever other processes add or rebuild."""
@@ -268,13 +263,14 @@ class Index:
                 self._database.execute("COMMIT")
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _understood(self) -> Iterator[None]:
+        """What was read and cannot be understood is damage."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise Unavailable(
-                f"the store's index {self._path} cannot be used: {error}; you may delete it, and ArcOps rebuilds it"
-            ) from error
+        except UnicodeEncodeError:  # of what was asked
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise Damaged(self._path, f"it holds a value that cannot be ({error})", self._seen) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -283,7 +279,8 @@ class Index:
             try:
                 yield self._database
             except BaseException:
-                self._database.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # a damaged file cannot; the first error says more
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 

@@ -25,6 +25,8 @@ class Listed:
     """One stored artifact as a listing shows it. These are the artifact's own values: no signature was verified to list them.
 
     ``verdict`` and the moments are ``None`` if the artifact is not a readiness report. ``gates`` are all that judged.
+    ``untimely`` says in what its times contradict the log; ``brought`` names the log from which it was imported. Both are empty
+    if there is nothing to say.
     """
 
     position: int
@@ -39,6 +41,8 @@ class Listed:
     site: str = ""
     gates: tuple[GateListed, ...] = ()
     kind: str = ""
+    untimely: str = ""
+    brought: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,7 +161,7 @@ def import_mirror(path: Path, store: Store, keys: Sequence[PublicKey], *, at: da
     """
     mirror = read_mirror(path, keys, within)
     for item in mirror.carried:
-        store.put(item.sealed, dict(item.evidence), at=at)
+        store.put(item.sealed, dict(item.evidence), at=at, brought=item.entry.brought or mirror.checkpoint.origin)
     return mirror
 
 

@@ -1,4 +1,4 @@
-"""Folders that only their owner can use: made so whatever the umask, and checked."""
+"""Folders and files that only their owner can use: made so whatever the umask, and checked."""
 
 from __future__ import annotations
 
@@ -45,3 +45,18 @@ def refuse_if_open(folder: Path, what: str) -> None:
         return
     except OSError as error:
         raise Unavailable(f"the folder {folder} cannot be read: {error.strerror}") from error
+
+
+def refuse_if_read_by_others(path: Path, descriptor: int) -> None:
+    """Raise `Refused` if users besides its owner can read the open private key *path*, encrypted or not.
+
+    Kubernetes mounts a secret read-only, and for the group of a pod whose user is not root. There the mode cannot be changed,
+    so the group may read it.
+    """
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if not mode & 0o077:
+        return
+    if not mode & 0o027 and os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:
+        return
+    others = "every user of this machine" if mode & 0o007 else "the whole group of the file"
+    raise Refused(f"the private key {path} is open to {others}; run 'chmod 600 {path}', and replace the key if others had it")

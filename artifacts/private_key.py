@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from arcops.errors import Refused, Unavailable
+from artifacts.private_folder import refuse_if_read_by_others
 from artifacts.public_key import PublicKey, public_key
 from artifacts.writing import write_new
 
@@ -100,7 +101,8 @@ def load_signer(
 
     A path or ``file:PATH``; ``env:NAME`` (the PEM text in *environment*); or a token or service: ``pkcs11:…`` (RFC 7512),
     ``hsm:…``, ``awskms:…``, ``gcpkms:…``, ``azurekms:…``, ``hv:…`` as securesystemslib understands them. *public* is the
-    public key, which the services need to know. Raises `Refused` for wrong input, `Unavailable` if nothing answers.
+    public key, which the services need to know. Raises `Refused` for wrong input and for a file that others can read,
+    `Unavailable` if nothing answers.
     """
     scheme, colon, rest = uri.partition(":")
     if colon and scheme in REMOTE:
@@ -133,14 +135,13 @@ def _read(path: Path) -> bytes:
         os.close(descriptor)
         raise Refused(f"the key {path} is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
+        refuse_if_read_by_others(path, descriptor)
         try:
             data = file.read(MOST_KEY_BYTES + 1)
         except OSError as error:
             raise Unavailable(f"the key file {path} cannot be read: {error.strerror}") from error
     if len(data) > MOST_KEY_BYTES:
         raise Refused(f"{path} is larger than {MOST_KEY_BYTES} bytes, so it is not a key")
-    if b"ENCRYPTED" not in data and seen.st_mode & 0o077:
-        raise Refused(f"the key file {path} is not encrypted and others may read it; run 'chmod 600 {path}' or encrypt it")
     return data
 
 

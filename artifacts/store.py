@@ -5,27 +5,31 @@
     checkpoint         the last signed checkpoint over the log
     nodes              derived, for single proofs (`artifacts.log.nodes`); may be deleted at any time
     index.sqlite       derived, for listings; may be deleted at any time, and decides nothing
+    putting            while something is put: its digests (`artifacts.unfinished`)
 
-A kill or a full disk at any moment leaves at most objects that no entry names; these have no effect. The newest state of the
-log is also kept outside of this folder (`artifacts.log.memory`), so write access to this folder alone cannot hide a removal.
+A kill or a full disk at any moment leaves at most objects that no entry names; these have no effect, and the next writer
+removes them. The newest state of the log is also kept outside of this folder (`artifacts.log.memory`), so write access to this
+folder alone cannot hide a removal.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from arcops.errors import Refused, Unavailable
 from arcops.late_pattern import late
 from arcops.policy import SKEW
+from artifacts import unfinished
 from artifacts.entries import Entry, Logged, read_line
 from artifacts.log.checkpoint import Checkpoint
 from artifacts.log.lines import last_line, read_lines, read_whole
@@ -35,16 +39,21 @@ from artifacts.log.merkle import Proofs, leaf_hash
 from artifacts.log.origin import origin_in
 from artifacts.log.proven import Proven, from_lines
 from artifacts.looking_through import Unnamed, about, earlier, subjects_of
+from artifacts.moments import moment as text_of
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.said import said
-from artifacts.writing import sync_folder, write_new
+from artifacts.store_lock import StoreLock
+from artifacts.writing import folders_of, sweep, sync_folder, write_new
 
 if TYPE_CHECKING:
     from artifacts.index import Choices, Filter, Index, Listed
-    from artifacts.rows import Row
+    from artifacts.kept_index import KeptIndex
     from artifacts.store_check import StoreLooked
+    from artifacts.unexpected import Unexpected
+
+T = TypeVar("T")
 
 MOST_EVIDENCE = 256 * 1024 * 1024
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
@@ -82,10 +91,11 @@ class Store:
 
     def __init__(self, folder: Path, *, origin: str = "arcops.local/store", memory: Path | None = None) -> None:
         self.folder = folder
+        self.lock = StoreLock(folder)
         try:
             refuse_if_open(folder, "the store")
             make_private(folder / "objects")
-            if not (folder / "origin").exists():
+            if not os.path.lexists(folder / "origin"):
                 Checkpoint(origin=origin, size=0, root=bytes(32))  # refuses a name that a checkpoint cannot have
                 with suppress(Refused):  # another process made the store at the same moment; its name counts
                     write_new(folder / "origin", origin.encode(), mode=0o600)
@@ -95,7 +105,7 @@ class Store:
             raise Unavailable(f"the store {folder} cannot be used: {where}: {error.strerror}") from error
         self.log = Log(folder, origin=self.origin, memory=Memory(memory, folder) if memory is not None else None)
         self._unnamed = Unnamed(self.get)
-        self._trusted = False
+        self._swept = False
 
     @classmethod
     def at(cls, places: Places) -> Store:
@@ -109,19 +119,37 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        if "_index" in vars(self):
-            self._index.close()
+        if "_kept" in vars(self):
+            self._kept.close()
 
     @cached_property
+    def _kept(self) -> KeptIndex:
+        from artifacts.kept_index import KeptIndex  # it imports a database, which opening one artifact does not need
+
+        return KeptIndex(self)
+
+    @property
     def _index(self) -> Index:
-        from artifacts.index import Index  # it imports a database, which opening one artifact does not need
+        return self._kept.index
 
-        return Index(self.folder / "index.sqlite")
+    def indexed(self, ask: Callable[[Index], T]) -> T:
+        """What *ask* gets from the index, which is made again first if it cannot be used."""
+        return self._kept.asked(ask)
 
-    def put(self, sealed: bytes, evidence: Mapping[str, bytes], *, at: datetime, signer: Signer | None = None) -> Entry:
+    def put(
+        self,
+        sealed: bytes,
+        evidence: Mapping[str, bytes],
+        *,
+        at: datetime,
+        signer: Signer | None = None,
+        begun: datetime | None = None,
+        brought: str = "",
+    ) -> Entry:
         """Keep the artifact *sealed* with its *evidence*, by digest: the bodies' canonical bytes, the policy's own bytes.
 
-        *at* is the clock at this moment; with a *signer*, a checkpoint is signed in the same step. Signatures are not verified
+        *at* is the clock at this moment, *begun* the moment at which the work began, *brought* the log that it is imported
+        from. With a *signer*, a checkpoint is signed in the same step. Signatures are not verified
         here, but what is not a sealed statement, or evidence that the artifact does not name, is refused. Putting the same
         again changes nothing. Raises `Refused` if the log is not the one that is remembered or signed, and `Unavailable`,
         with nothing stored, if the disk is full or the clock was set back.
@@ -135,35 +163,57 @@ class Store:
             if len(body) > MOST_EVIDENCE:
                 raise Refused(f"the evidence {digest} has {len(body)} bytes; at most {MOST_EVIDENCE} are kept")
         artifact = digest_of(sealed)
-        with self._locked():
-            self._refuse_if_behind_the_index()
+        with self.lock.held():
+            self._kept.refuse_if_behind()
             held = self.log.read()
+            self._clean(held.lines)
             known = earlier(held.lines, artifact, tuple(evidence))
             if signer is not None:
                 self.log.may_sign(held)
             if known is None:
                 self.refuse_clock(at)
                 moment = max(one for one in (at, self._newest(held)) if one is not None)
-                known = Entry(artifact=artifact, evidence=tuple(sorted(evidence)), at=moment, subjects=subjects_of(words))
-                for digest, body in (*evidence.items(), (artifact, sealed)):
-                    self._keep(digest, body)
-                held = self.log.append(held, known.line, at=moment)
+                known = Entry(
+                    artifact=artifact,
+                    evidence=tuple(sorted(evidence)),
+                    at=moment,
+                    subjects=subjects_of(words),
+                    begun=text_of(begun) if begun is not None else "",
+                    brought=brought,
+                )
+                held = self._put(held, known, {**evidence, artifact: sealed})
             if signer is not None:
                 self.log.sign(held, signer)
-            with suppress(Unavailable):  # the log has it, so it is stored; the index catches up when it can be written again
-                self._catch_up()
+            with suppress(Refused, Unavailable):  # the log has it, so it is stored; the index catches up when it can
+                self._kept.catch_up()
         return known
+
+    def _put(self, held: Held, entry: Entry, objects: Mapping[str, bytes]) -> Held:
+        """Keep *objects*, and then *entry*. Whatever is there of it if this process dies is removed by the next writer."""
+        new = [digest for digest in objects if not os.path.lexists(self.path(digest))]
+        try:
+            unfinished.begin(self.folder, new)
+        except OSError as error:
+            raise Unavailable(f"{self.folder} cannot be written: {error.strerror}; the artifact was not stored") from error
+        for digest, body in objects.items():
+            self._keep(digest, body)
+        held = self.log.append(held, entry.line, at=entry.at)
+        unfinished.end(self.folder)
+        return held
 
     def get(self, digest: str) -> bytes:
         """The bytes kept as *digest*, checked. Raises `Refused` if they are not there or were changed."""
         path = self.path(digest)
         try:
-            data = path.read_bytes()
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb", buffering=0) as file:
+                data = file.readall() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
         except FileNotFoundError as error:
             raise Refused(f"the store {self.folder} holds nothing with digest {digest}") from error
+        except IsADirectoryError:
+            data = None
         except OSError as error:
             raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
-        if digest_of(data) != digest:
+        if data is None or digest_of(data) != digest:
             raise Refused(f"{path} was changed: its content no longer matches {digest}")
         return data
 
@@ -184,7 +234,7 @@ class Store:
         """
         found = self._unsound(keys, own)
         if found:
-            with suppress(Unavailable), self._locked(shared=True):  # a writer may have been at work
+            with suppress(Unavailable), self.lock.held(shared=True):  # a writer may have been at work
                 found = self._unsound(keys, own)
         return found
 
@@ -206,7 +256,18 @@ class Store:
 
     def list(self, what: Filter | None = None) -> tuple[Listed, ...]:
         """The stored artifacts that *what* asks for, newest first. Nothing is verified: open one before relying on it."""
-        return self.listing().find(what)
+        self.refresh()
+        found = self._kept.asked(lambda index: index.find(what))
+        lines = self.log.look().lines if found else ()
+        return tuple(self._placed(one, lines) for one in found)
+
+    def _placed(self, one: Listed, lines: Sequence[bytes]) -> Listed:
+        """*one* with what the log's *lines* say about its times and where it is from."""
+        from artifacts.backdated import brought_at, untimely_at
+
+        untimely = untimely_at(lines, one.position, text_of(one.judged_at) if one.judged_at is not None else "")
+        brought = brought_at(lines, one.position)
+        return replace(one, untimely=untimely, brought=brought) if untimely or brought else one
 
     def newest(self, most: int) -> tuple[Listed, ...]:
         """The *most* newest artifacts, newest first, read from the log and from the artifacts: safe to decide by.
@@ -217,18 +278,23 @@ class Store:
 
         lines = self.log.read().lines
         first = max(0, len(lines) - most)
-        return tuple(as_listed(first + number, self._row(line)) for number, line in enumerate(lines[first:]))[::-1]
+        return tuple(as_listed(first + number, self._kept.row(line)) for number, line in enumerate(lines[first:]))[::-1]
 
     def count(self, what: Filter) -> int:
         """How many stored artifacts *what* asks for, without its limit and offset."""
-        return self.listing().count(what)
+        self.refresh()
+        return self._kept.asked(lambda index: index.count(what))
 
     def choices(self) -> Choices:
         """The sites and gates that the stored artifacts name."""
-        return self.listing().choices()
+        self.refresh()
+        return self._kept.asked(lambda index: index.choices())
 
     def listing(self) -> Index:
-        """The index, up to date with the log, for several questions that belong together."""
+        """The index, up to date with the log, for several questions that belong together.
+
+        A question raises `Unavailable` if the index was damaged since; the next call makes it again.
+        """
         self.refresh()
         return self._index
 
@@ -242,25 +308,18 @@ class Store:
         Raises `Refused` if the log lost entries that the index has seen, or that are remembered.
         """
         self.log.refuse_if_shorter()
-        if self._behind():
-            with self._locked():
-                self._catch_up()
-        if not self._trusted:
-            if not self._index.whole():
-                with self._locked():
-                    self._refuse_if_behind_the_index()
-                    self._index.reset()
-                    self._catch_up()
-            self._trusted = True
+        self._kept.refresh()
 
     def totals(self) -> dict[tuple[str, str], int]:
         """How many reports are stored of each verdict and policy; nothing is verified."""
-        return self.listing().totals()
+        self.refresh()
+        return self._kept.asked(lambda index: index.totals())
 
     @property
     def size(self) -> int:
         """How many artifacts are stored."""
-        return self.listing().done().tree.size
+        self.refresh()
+        return self._kept.asked(lambda index: index.done().tree.size)
 
     def newest_time(self) -> datetime | None:
         """The newest moment at which anything was kept, by the log's end and the memory; ``None`` in an empty store."""
@@ -284,8 +343,8 @@ class Store:
 
         Raises `Refused` if the log is not the one that was signed before, or that is remembered: that would hide it.
         """
-        with self._locked():
-            self._refuse_if_behind_the_index()
+        with self.lock.held():
+            self._kept.refuse_if_behind()
             return self.log.sign(self.log.read(), signer)
 
     def last_checkpoint(self) -> bytes | None:
@@ -310,7 +369,7 @@ class Store:
 
     def renew_nodes(self) -> None:
         """Rebuild the derived nodes, if no one writes now and this process may write: then the next proof is fast again."""
-        with suppress(Refused, Unavailable), self._locked(wait=False):
+        with suppress(Refused, Unavailable), self.lock.held(wait=False):
             self.log.renew_nodes()
 
     def check(self, keys: Sequence[PublicKey], checkpoint: bytes | None = None) -> tuple[str, ...]:
@@ -325,7 +384,13 @@ class Store:
         """
         from artifacts.store_check import look_through
 
-        return look_through(self, self._index, keys, checkpoint)
+        return look_through(self, keys, checkpoint)
+
+    def unexpected(self) -> tuple[Unexpected, ...]:
+        """What lies in the store's folders and is not the store's (`artifacts.unexpected`)."""
+        from artifacts.unexpected import unexpected
+
+        return unexpected(self.folder, lambda: self.log.look().lines)
 
     def path(self, digest: str) -> Path:
         """The path for the bytes named *digest*, whether or not they are there yet."""
@@ -335,34 +400,20 @@ class Store:
         moments = [held.newest, read_line(held.lines[-1]).at if held.lines else None]
         return max((one for one in moments if one is not None), default=None)
 
-    def _behind(self) -> bool:
-        try:
-            return self.log.path.stat().st_size != self._index.done().size
-        except FileNotFoundError:
-            return self._index.done().size != 0
+    def clean(self) -> None:
+        """Remove what writers left that died, if this process may write and the log is the one that is remembered."""
+        self._swept = False
+        with suppress(Refused, Unavailable), self.lock.held():
+            self._clean(self.log.read().lines)
 
-    def _refuse_if_behind_the_index(self) -> None:
-        size = self.log.path.stat().st_size if self.log.path.exists() else 0
-        if size < self._index.done().size:
-            raise Refused(
-                f"the log of the store {self.folder} is shorter than it was: entries were removed; "
-                "compare it with a copy, run 'arcops store check', and delete index.sqlite only if you know why"
-            )
-
-    def _catch_up(self) -> None:
-        self._refuse_if_behind_the_index()
-        done = self._index.done().size
-        self._index.add(self._row(line) for line in read_lines(self.log.path, done))
-
-    def _row(self, line: bytes) -> Row:
-        from artifacts.rows import Row
-
-        entry = read_line(line)
-        try:
-            words = said(self.get(entry.artifact))
-        except Refused:  # the entry stays, even if its object is damaged; `check` reports that
-            words = None
-        return Row.of(entry, line, words)
+    def _clean(self, lines: Sequence[bytes]) -> None:
+        """As `clean`, with the log's *lines* as they were read under the lock."""
+        unfinished.undo(self.folder, lines, self.path)
+        if not self._swept:  # once is enough for one process, because it takes some milliseconds
+            objects = self.folder / "objects"
+            for folder in (self.folder, *self.log.beside, objects, *folders_of(objects)):
+                sweep(folder)
+            self._swept = True
 
     def _leaves(self, size: int) -> tuple[bytes, ...]:
         leaves = tuple(leaf_hash(line) for line, _ in zip(read_lines(self.log.path), range(size), strict=False))
@@ -382,19 +433,3 @@ class Store:
         except OSError as error:
             raise Unavailable(f"{path.parent} cannot be made: {error.strerror}; the artifact was not stored") from error
         write_new(path, data, mode=0o444)
-
-    @contextmanager
-    def _locked(self, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
-        try:
-            flags = os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT
-            descriptor = os.open(self.folder / "lock", flags | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Unavailable(f"the store {self.folder} cannot be locked for writing: {error.strerror}") from error
-        try:
-            try:
-                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError as error:
-                raise Unavailable(f"another process is writing to the store {self.folder}; try again") from error
-            yield
-        finally:
-            os.close(descriptor)

@@ -30,6 +30,8 @@ class Scope(Enum):
     WAIVE = "waive"
     CONNECT = "connect"
     """In addition to a tool's own scope: to open a connection to what the operator named."""
+    AUDIT = "audit"
+    """To read the audit log: who called what."""
     TRUST = "trust"
     """To change what counts here: keys, revocations, registered policies, advisories, artifacts of other sites."""
 
@@ -73,10 +75,12 @@ def always(ask: object) -> bool:
 class Tool(Generic[A, B]):
     """One capability.
 
-    ``name`` is its name for machines (``check_model``), ``title`` its name for people. ``reads_only`` says that it changes
-    nothing except what the store keeps; ``idempotent`` that a second call changes nothing more; ``long`` that it may take
-    longer than a client waits, so it reports progress and can be stopped. ``connects`` says for an ask whether it opens a
-    connection to a cluster or an endpoint.
+    ``name`` is its name for machines (``check_model``), ``title`` its name for people. ``reads_only`` says that it changes,
+    keeps and signs nothing (the store may write again what it derives from its log); ``destructive`` that it may replace or
+    end what was there; ``idempotent`` that a second call changes nothing more; ``outside`` that it reaches other programs,
+    whatever is asked; ``long`` that it may take longer than a client waits, so it reports progress and can be stopped;
+    ``usual`` that a door with little room shows it at once.
+    ``connects`` says for an ask whether it opens a connection to a cluster or an endpoint.
     """
 
     name: str
@@ -90,7 +94,20 @@ class Tool(Generic[A, B]):
     idempotent: bool
     long: bool
     deployed: Deployed[A, B] | None
+    destructive: bool = False
+    outside: bool = False
+    usual: bool = False
     connects: Callable[[A], bool] = _never
+
+    @property
+    def may_connect(self) -> bool:
+        """Can an ask make it open a connection?"""
+        return self.outside or self.connects is not _never
+
+    @property
+    def always_connects(self) -> bool:
+        """Does every ask make it open a connection that takes the scope ``connect``?"""
+        return self.connects is always
 
     def scopes(self, ask: A) -> tuple[Scope, ...]:
         """Every scope that a caller needs for *ask*: the tool's own, and ``connect`` if it connects."""
@@ -132,14 +149,17 @@ def tool(
     scope: Scope,
     name: str = "",
     reads_only: bool = False,
+    destructive: bool = False,
     idempotent: bool = False,
+    outside: bool = False,
     long: bool = False,
+    usual: bool = False,
     deployed: Deployed[Any, Any] | None = None,
     connects: Callable[[Any], bool] = _never,
 ) -> Callable[[Callable[[A, Place], B]], Tool[A, B]]:
     """Declare the decorated function as a capability. Its ask and answer are the types that its annotations name.
 
-    Raises `Broken` if these are not frozen dataclasses, or if there is no docstring.
+    Raises `Broken` if these are not frozen dataclasses, if there is no docstring, or if it both reads only and destroys.
     """
 
     def declare(work: Callable[[A, Place], B]) -> Tool[A, B]:
@@ -151,6 +171,8 @@ def tool(
                 raise Broken(f"{work.__name__} asks or answers {kind!r}, which is not a frozen dataclass")
         if not work.__doc__:
             raise Broken(f"{work.__name__} has no docstring, so callers could not know what it does")
+        if reads_only and destructive:
+            raise Broken(f"{work.__name__} cannot both read only and replace what was there")
         return Tool(
             name=name or work.__name__,
             title=title,
@@ -160,8 +182,11 @@ def tool(
             answer=answer,
             work=work,
             reads_only=reads_only,
+            destructive=destructive,
             idempotent=idempotent or reads_only,
+            outside=outside,
             long=long,
+            usual=usual,
             deployed=deployed,
             connects=connects,
         )

@@ -48,5 +48,5 @@ def _tool(what: Evaluation, ask: Any) -> Tool[Any, Any]:
     check.__doc__ = f"{what.doc} Keeps a signed artifact: GREEN, AMBER or RED. What could not be seen is RED."
     check.__annotations__ = {"ask": ask, "at": Place, "return": Judged}
     name = f"check_{what.about.word}"
-    declare = tool(name=name, title=what.about.title, scope=Scope.CHECK, reads_only=True, long=True, deployed=deployed(what))
+    declare = tool(name=name, title=what.about.title, scope=Scope.CHECK, long=True, deployed=deployed(what))
     return declare(check)

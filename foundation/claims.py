@@ -67,12 +67,8 @@ def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
 
     *kind* is the required ``typ``.
     """
-    if len(token) > _MOST_TOKEN:
-        raise NotAccepted("the token is too long")
-    pieces = token.split(".")
-    if len(pieces) != 3 or not all(pieces):
-        raise NotAccepted("this is not a signed token")
-    header, claims = _object(pieces[0], "header"), _object(pieces[1], "claims")
+    first, second = _segments(token)
+    header, claims = _object(first, "header"), _object(second, "claims")
     if refused := sorted(_NOT_HERE & set(header)):
         raise NotAccepted(f"the token's header has the parameter {refused[0]!r}, which is not allowed here")
     said = header.get("typ")
@@ -80,6 +76,23 @@ def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         shown = repr(said[:50]) if isinstance(said, str) else "missing"
         raise NotAccepted(f"the token's typ is {shown}, but access tokens here have {kind} (ARCOPS_OIDC_TYP)")
     return header, claims
+
+
+def issuer_said(token: str) -> str:
+    """The ``iss`` that *token* claims, which only says whose keys to check it with. Raises `NotAccepted` without one."""
+    said = _object(_segments(token)[1], "claims").get("iss")
+    if not isinstance(said, str):
+        raise NotAccepted("the token names no issuer (iss)")
+    return said
+
+
+def _segments(token: str) -> tuple[str, str]:
+    if len(token) > _MOST_TOKEN:
+        raise NotAccepted("the token is too long")
+    pieces = token.split(".")
+    if len(pieces) != 3 or not all(pieces):
+        raise NotAccepted("this is not a signed token")
+    return pieces[0], pieces[1]
 
 
 def judge(claims: Mapping[str, Any], *, now: float, leeway: float, longest: float) -> None:

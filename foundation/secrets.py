@@ -13,6 +13,8 @@ from foundation.settings import read_settings
 
 _MOST_BYTES = 16 * 1024
 _PIPE_SECONDS = 10.0
+AUDIT_KEYS = ("audit.key", "masking.key")
+"""The files of the audit log's keys, which lie unencrypted in the memory's folder `audit` (`foundation.audit.keys`)."""
 
 
 def passphrase_source(
@@ -42,9 +44,11 @@ def passphrase_source(
 
 
 def secret_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """The files with the signing key that *environment* names and its passphrase."""
+    """The files with the signing key that *environment* names and its passphrase, and the keys of the audit log."""
     named = environment.get("ARCOPS_PASSPHRASE_FILE")
-    return (*key_files(read_settings(environment).key), *([Path(named).absolute()] if named else []))
+    settings = read_settings(environment)
+    audit = (settings.memory.absolute() / "audit" / name for name in AUDIT_KEYS)
+    return (*key_files(settings.key), *audit, *([Path(named).absolute()] if named else []))
 
 
 def key_files(key: str) -> tuple[Path, ...]:

@@ -37,7 +37,10 @@ class Settings:
     the operator registered, ``remote_trust`` whether the operator lets callers with the scope ``trust`` change what counts
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
-    from; empty: the system's.
+    from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
+    operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``database`` is the address
+    of the database, and ``database_password`` a reference to its password, ``env:NAME`` or ``file:PATH``, or empty. ``audit``
+    is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
     tier: Tier
@@ -47,6 +50,7 @@ class Settings:
     memory: Path
     cache: Path
     policies: Path
+    audit: Path
     key: str
     workers: int
     prefect_api: str = ""
@@ -58,6 +62,11 @@ class Settings:
     remote_trust: bool = False
     clusters: str = ""
     authorities: str = ""
+    access: Path | None = None
+    access_named: bool = False
+    database: str = ""
+    database_password: str = ""
+    audit_required: bool = True
 
     def authorities_for(self, url: str) -> str:
         """The file of authorities for the endpoint at *url*; `None` if the connection has no TLS."""
@@ -69,12 +78,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     config, data, state, cache = _homes(environment)
     tier = _tier(environment.get("ARCOPS_TIER", Tier.AIR_GAPPED.value))
     store = Path(environment.get("ARCOPS_STORE") or data / "store")
+    audit = Path(environment.get("ARCOPS_AUDIT_LOG") or state / "audit")
     return Settings(
         tier=tier,
         trust=Path(environment.get("ARCOPS_TRUST") or config / "trust"),
         data=Path(environment.get("ARCOPS_DATA") or data / "data"),
         store=store,
-        memory=_memory(Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"), store),
+        memory=_memory(Path(environment.get("ARCOPS_REMEMBERED") or state / "remembered"), store, audit),
         cache=cache,
         policies=Path(environment.get("ARCOPS_POLICIES") or config / "policies"),
         key=environment.get("ARCOPS_KEY") or str(config / "keys" / "arcops.key"),
@@ -88,6 +98,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         remote_trust=_yes(environment.get("ARCOPS_REMOTE_TRUST", "")),
         clusters=_whole("ARCOPS_CLUSTERS", environment),
         authorities=_whole(AUTHORITIES, environment),
+        access=Path(environment.get("ARCOPS_ACCESS") or config / "access").absolute(),
+        access_named=bool(environment.get("ARCOPS_ACCESS")),
+        database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
+        database_password=_password(environment),
+        audit=audit,
+        audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
 
 
@@ -103,8 +119,12 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.data): "(data)",
         str(settings.cache): "(cache)",
         str(settings.policies): "(policies)",
+        str(settings.access or ""): "(access)",
+        str(settings.audit): "(audit)",
         settings.key: "(key)",
     }
+    if settings.database.startswith("sqlite:"):
+        folders[settings.database.removeprefix("sqlite:///")] = "(database)"
     served = (*settings.roots, *((settings.output,) if settings.output else ()))
     for folder in (*served, *(Path(os.path.realpath(one)) for one in served)):
         if folder.name:
@@ -130,13 +150,20 @@ def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path, Path]:
     return user_homes()
 
 
-def _memory(memory: Path, store: Path) -> Path:
-    if memory.absolute().is_relative_to(store.absolute()):
-        raise Refused(
-            f"the memory {memory} is inside the store {store}, so anyone who can change the store can change its memory; "
-            "set ARCOPS_REMEMBERED to another folder"
-        )
+def _memory(memory: Path, store: Path, audit: Path) -> Path:
+    for what, folder in (("store", store), ("audit log", audit)):
+        if memory.absolute().is_relative_to(folder.absolute()):
+            raise Refused(
+                f"the memory {memory} is inside the {what} {folder}, so anyone who can change the {what} can change its "
+                "memory; set ARCOPS_REMEMBERED to another folder"
+            )
     return memory
+
+
+def _required(text: str) -> bool:
+    if text not in ("", "required", "best-effort"):
+        raise Refused(f"ARCOPS_AUDIT is {text[:50]!r}; use required (the default) or best-effort")
+    return text != "best-effort"
 
 
 def _tier(text: str) -> Tier:
@@ -179,6 +206,14 @@ def _yes(text: str) -> bool:
     if text not in ("", "no", "yes"):
         raise Refused(f"ARCOPS_REMOTE_TRUST is {text[:50]!r}; use yes or no (the default)")
     return text == "yes"
+
+
+def _password(environment: Mapping[str, str]) -> str:
+    """A reference to the database's password: only the reference is a setting."""
+    if environment.get("ARCOPS_DATABASE_PASSWORD"):
+        return "env:ARCOPS_DATABASE_PASSWORD"
+    named = environment.get("ARCOPS_DATABASE_PASSWORD_FILE")
+    return f"file:{Path(named).absolute()}" if named else ""
 
 
 def _whole(name: str, environment: Mapping[str, str]) -> str:

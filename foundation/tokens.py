@@ -1,4 +1,4 @@
-"""Bearer tokens: who calls, and what they may do, as signed by one issuer whose keys are known.
+"""Bearer tokens: who calls, and what they may do, as signed by an issuer whose keys are known.
 
 JSON Web Tokens (RFC 7519, RFC 9068) with asymmetric algorithms only, bound to one audience (RFC 8707). The keys come from a
 file, so that an air-gapped site works without a connection to the issuer, or from the issuer's own discovery document.
@@ -6,6 +6,7 @@ file, so that an air-gapped site works without a connection to the issuer, or fr
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -28,16 +29,17 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.identity import Identity
 from arcops.tier import Tier
 from artifacts.reading import read_file
 from foundation.claims import ACCESS, NotAccepted, judge, parts, read_type
+from foundation.identity.reading import LOCAL, PREFIX, granted_scopes, identity_of
 from foundation.issuing import MOST_KEYS, allow, fetched, is_url, key_set, keys_of
 
-__all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", "fetched", "read_issuer"]
+__all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", "fetched", "read_issuer", "read_issuers"]
 
 ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "EdDSA", "Ed25519")
 """What may sign a token (RFC 7518, section 3.1; RFC 8037, RFC 9864). Never ``none``, and never a shared secret."""
-PREFIX = "arcops:"
 LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
 MOST_HOURS = 30
@@ -80,12 +82,54 @@ def read_issuer(environment: Mapping[str, str], tier: Tier, audience: str) -> Is
     ``_TYP`` and ``_HOURS`` give the ``typ`` of its access tokens, and how long they may live. Raises `Refused` if only a part
     is set, if keys would come without TLS, and for hosts that *tier* does not reach.
     """
+    found = read_issuers(environment, tier, audience)
+    if len(found) > 1:
+        raise Refused("ARCOPS_OIDC_ISSUER names several issuers, but one is needed here; name one")
+    return found[0] if found else None
+
+
+def read_issuers(environment: Mapping[str, str], tier: Tier, audience: str) -> tuple[Issuer, ...]:
+    """Every issuer that ``ARCOPS_OIDC_ISSUER`` names, with spaces between. The other variables have one value for all of them,
+    or as many as there are issuers, in the same order; ``-`` stands for the default. ``ARCOPS_OIDC_JWKS`` is never for all.
+
+    Raises as `read_issuer`, and if an issuer is named twice or a variable has another number of values.
+    """
+    names = environment.get("ARCOPS_OIDC_ISSUER", "").split()
+    if len(names) < 2:
+        one = _read_one(environment, tier, audience)
+        return (one,) if one is not None else ()
+    if len(set(names)) != len(names) or len(names) > _MOST_ISSUERS:
+        raise Refused(f"ARCOPS_OIDC_ISSUER names an issuer twice, or more than {_MOST_ISSUERS}; name each once")
+    found = []
+    for number, name in enumerate(names):
+        own = {key: _value(environment, key, number, len(names)) for key in _OF_EACH}
+        one = _read_one({**own, "ARCOPS_OIDC_ISSUER": name}, tier, audience)
+        found += [one] if one is not None else []
+    return tuple(found)
+
+
+_OF_EACH = ("ARCOPS_OIDC_JWKS", "ARCOPS_OIDC_AUDIENCE", "ARCOPS_OIDC_TYP", "ARCOPS_OIDC_HOURS")
+_MOST_ISSUERS = 20
+
+
+def _value(environment: Mapping[str, str], key: str, number: int, count: int) -> str:
+    values = environment.get(key, "").split()
+    if len(values) == 1 and key != "ARCOPS_OIDC_JWKS":
+        values *= count
+    if values and len(values) != count:
+        raise Refused(f"{key} has {len(values)} values for {count} issuers; give one for each, with - for the default")
+    return "" if not values or values[number] == "-" else values[number]
+
+
+def _read_one(environment: Mapping[str, str], tier: Tier, audience: str) -> Issuer | None:
     name, keys = environment.get("ARCOPS_OIDC_ISSUER", ""), environment.get("ARCOPS_OIDC_JWKS", "")
     audience = environment.get("ARCOPS_OIDC_AUDIENCE", "") or audience
     if not name:
         if keys:
             raise Refused("ARCOPS_OIDC_JWKS is set without ARCOPS_OIDC_ISSUER; set the issuer, too")
         return None
+    if name == LOCAL:
+        raise Refused(f"ARCOPS_OIDC_ISSUER is {name!r}, which is the issuer of this place's own API keys; use its real name")
     if not audience:
         raise Refused("ARCOPS_OIDC_ISSUER is set without an audience; set ARCOPS_OIDC_AUDIENCE or ARCOPS_PUBLIC_URL")
     for what, url in (("ARCOPS_OIDC_JWKS", keys), ("ARCOPS_OIDC_ISSUER", "" if keys else name)):
@@ -114,12 +158,28 @@ class Tokens:
     now: Callable[[], float]
     fetch: Callable[[str, Tier], bytes]
     _keys: KeySet | None = None
+    _version: bytes = b""
     _read_at: float = 0.0
     _failed: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def caller(self, token: str) -> Caller:
         """The caller that *token* names. Raises `NotAccepted` with the reason, and `Unavailable` if the keys cannot be read."""
+        claims = self.claims(token)
+        return Caller(name=str(claims["sub"]), scopes=granted_scopes(claims), issuer=self.issuer.name)
+
+    def identity(self, token: str) -> tuple[Identity, float]:
+        """Who *token* names, and until when it counts, in seconds since 1970. Raises as `caller`."""
+        claims = self.claims(token)
+        return identity_of(claims), float(claims["exp"]) + LEEWAY_SECONDS
+
+    def key_version(self) -> bytes:
+        """A digest of the issuer's keys as they are now; they are read again if that is due. Raises `Unavailable`."""
+        self._key_set(fresh=False)
+        return self._version
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """The claims of *token*, all checked. Raises as `caller`."""
         parts(token, self.issuer.type)  # before any key is read, so that text that is not a token costs nothing
         claims = self._claims(token)
         registry = jwt.JWTClaimsRegistry(
@@ -137,7 +197,7 @@ class Tokens:
         except JoseError as error:
             raise NotAccepted(f"the token is not for this server: {error.description or error.error}") from error
         judge(claims, now=self.now(), leeway=LEEWAY_SECONDS, longest=self.issuer.longest)
-        return Caller(name=str(claims["sub"]), scopes=_scopes(claims), issuer=self.issuer.name)
+        return claims
 
     def _claims(self, token: str) -> dict[str, Any]:
         for fresh in (False, True):
@@ -166,7 +226,8 @@ class Tokens:
             if stale and (self._failed is None or self.now() - self._read_at > _ASK_AGAIN_SECONDS):
                 self._read_at, self._failed = self.now(), None
                 try:
-                    self._keys = key_set(self._bytes())
+                    data = self._bytes()
+                    self._keys, self._version = key_set(data), hashlib.sha256(data).digest()
                 except ArcOpsError as error:
                     self._failed = str(error)
             if self._keys is None or self._failed is not None:
@@ -198,18 +259,3 @@ class _Algorithms(JWSRegistry):
 
 _ANY_HEADER = _Algorithms(algorithms=ALGORITHMS, strict_check_header=False)
 """Which header parameters a token may have is said in `foundation.claims`."""
-
-
-def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
-    """The scopes granted: ``scope`` (RFC 9068), ``scp`` (Entra) and ``roles`` (Entra, for applications)."""
-    words: list[str] = []
-    for name in ("scope", "scp", "roles"):
-        value = claims.get(name, ())
-        words += (
-            value.split()
-            if isinstance(value, str)
-            else [one for one in value if isinstance(one, str)]
-            if isinstance(value, list)
-            else []
-        )
-    return frozenset(word.removeprefix(PREFIX) for word in words if word.startswith(PREFIX))

@@ -116,7 +116,7 @@ class Given(Generic[A, B, O]):
         return found
 
     def named(self, field: str) -> Path:
-        """The file that was named for *field*; the ask has its text."""
+        """The path that was typed for *field*; if the field is a text, the ask has the text of that file."""
         return cast(Path, self._answers[field])
 
     def ask(self, **filled: object) -> A:
@@ -187,7 +187,7 @@ Declared = Command | Group
 
 
 def declared(word: str = "") -> Iterator[Declared]:
-    """What the modules of this package declare; with *word*, only what the module with that first word declares."""
+    """What the modules of this package declare; with *word*, only what the modules with that first word declare."""
     whole = r'[ "]' if word else ""
     declares = re.compile(rf'^(@command|\w+ = group)\(\s*"{re.escape(word)}{whole}', re.MULTILINE)
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -195,5 +195,3 @@ def declared(word: str = "") -> Iterator[Declared]:
             for value in vars(import_module(f"{__package__}.{path.stem}")).values():
                 if isinstance(value, (Command, Group)):
                     yield value
-            if word:
-                return

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.cli.commands import Given, command
 from adapters.cli.listening import Listening
+from arcops.asks import shaped
 from arcops.tier import Tier
 
 
@@ -21,6 +22,10 @@ class ServingPages(Listening):
 class ServingTools(ServingPages):
     """The options of ``mcp``."""
 
+    tools: tuple[str, ...] = field(default=(), metadata=shaped(commas=True, title="NAMES"))
+    """The toolsets or tools that are listed, such as check,network: all, usual, check, or what a tool is about."""
+    allow: tuple[str, ...] = field(default=(), metadata=shaped(commas=True, title="SCOPES"))
+    """What callers may do besides looking and checking: publish, waive, connect, trust. Over HTTP: no more than these."""
     http: bool = False
     """Serve streamable HTTP at /mcp, instead of standard input and output."""
     key: str = ""
@@ -43,14 +48,16 @@ class ServingAll(Listening):
 
 @command("mcp", own=ServingTools, example="--http --port 8420")
 def mcp(given: Given[None, None, ServingTools]) -> None:
-    """Serve every capability as an MCP tool: to the client that started this, or over HTTP."""
+    """Serve the capabilities as MCP tools: to the client that started this, or over HTTP. Callers may look and check, and over
+    standard streams only what --allow names besides.
+    """
     from adapters.cli import serving
 
     own = given.own
     if own.http:
-        serving.mcp(serving.address(own), own.key, own.tier, reload=own.reload)
+        serving.mcp(serving.address(own), own.key, own.tier, tools=own.tools, allow=own.allow, reload=own.reload)
     else:
-        serving.stdio(own.key, own.tier)
+        serving.stdio(own.key, own.tier, tools=own.tools, allow=own.allow)
 
 
 @command("web", own=ServingPages, example="--port 8420")

@@ -14,8 +14,8 @@ from artifacts.projections.lines import printable
 
 GREEN, CANNOT, USAGE, RED, AMBER = 0, 1, 2, 3, 4
 
-_MOST = 2000
-"""Most characters of a sentence: a very long name must not fill the terminal."""
+_MOST = 10_000
+"""Most characters of a sentence: what is very long must not fill the terminal. Two of the longest paths are whole."""
 
 BY_VERDICT = {Verdict.GREEN: GREEN, Verdict.AMBER: AMBER, Verdict.RED: RED}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import MISSING
@@ -17,11 +18,18 @@ from arcops.asks import Question
 
 EXIT_CODES = "Exit codes: 0 GREEN, 4 AMBER, 3 RED, 2 wrong usage, 1 could not judge."
 WHAT = "Is this model ready, trusted and safe? Collects evidence and signs a verdict: GREEN, AMBER or RED. Offline by default."
-_SERVER = ("--server URL", "Run the command's tool at this ArcOps server instead of here [environment: ARCOPS_SERVER].")
-_HELP = (reader.HELP, "Show this and exit.")
+SERVER = "Run the command's tool at this ArcOps server instead of here [environment: ARCOPS_SERVER]."
+SHOW = "Show this and exit."
+_SERVER = ("--server URL", SERVER)
+_HELP = (reader.HELP, SHOW)
 _VERSION = ("--version", "Show the version and exit.")
 _MOST_COLUMN = 28
 _MOST_WIDTH = 120
+_LEAST_WIDTH = 40
+_WIDE = 80
+"""From so many columns on, an example is one line, whatever its length: it is easier to copy."""
+_WORD = re.compile(r"(?:'[^']*'|[^\s'])+")
+"""A word of a command line; spaces in quotes are part of it."""
 
 Rows = Sequence[tuple[str, str]]
 
@@ -57,19 +65,45 @@ def first_sentence(doc: str) -> str:
 
 
 def _page(usage: str, doc: str, tables: Iterable[tuple[str, Rows]], example: str = "") -> str:
-    width = min(shutil.get_terminal_size().columns, _MOST_WIDTH)
-    parts = [f"Usage: {usage}", *(fill(" ".join(part.split()), width) for part in cleandoc(doc).split("\n\n"))]
+    width = min(max(shutil.get_terminal_size().columns, _LEAST_WIDTH), _MOST_WIDTH)
+    parts = [_filled(f"Usage: {usage}", width, later=" " * len("Usage: "))]
+    parts += [_filled(" ".join(part.split()), width) for part in cleandoc(doc).split("\n\n")]
     parts += [f"{title}:\n{_table(rows, width)}" for title, rows in tables if rows]
-    shown = [f"Example:\n  {example}"] if example else []
-    return "\n\n".join([*parts, *shown, fill(EXIT_CODES, width)])
+    shown = [f"Example:\n  {example if width >= _WIDE else _continued(example, width)}"] if example else []
+    return "\n\n".join([*parts, *shown, _filled(EXIT_CODES, width)])
+
+
+def _filled(text: str, width: int, first: str = "", later: str = "") -> str:
+    """*text* in lines of *width*. No word is broken: it may be an option or a path."""
+    return fill(text, width, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
+
+
+def _continued(line: str, width: int) -> str:
+    """A command *line* over several lines, as a shell reads it: each but the last ends with a backslash.
+
+    Spaces at the beginning of a line part two words. Only a word that is wider than a line, such as a digest, goes on in the
+    next one, without them.
+    """
+    room = width - len("       \\")
+    lines = [""]
+    for word in _WORD.findall(line):
+        if lines[-1] and len(lines[-1]) + len(word) > room:
+            lines.append("      ")
+        lines[-1] += f" {word}" if lines[-1].strip() else word
+        while len(lines[-1]) > width - 1:
+            lines[-1:] = [lines[-1][: width - 1], lines[-1][width - 1 :]]
+    return "\\\n".join(f"{one} " if after.startswith(" ") else one for one, after in zip(lines, [*lines[1:], ""], strict=True))
 
 
 def _table(rows: Rows, width: int) -> str:
-    column = min(_MOST_COLUMN, max(len(left) for left, _ in rows)) + 4
+    column = min(_MOST_COLUMN, width // 3, max(len(left) for left, _ in rows)) + 4
     lines = []
     for left, right in rows:
-        text = fill(right, max(width, column + 30), initial_indent=" " * column, subsequent_indent=" " * column)
+        text = _filled(right, width, first=" " * column, later=" " * column)
         start = f"  {left}"
+        if len(start) > width:  # a long choice of values
+            start = start.replace("|", "| ")
+            start = _filled(start.strip(), width, first="  ", later="      ").replace("| ", "|")
         lines.append(start + text[len(start) :] if len(start) + 1 < column else f"{start}\n{text}")
     return "\n".join(lines)
 

@@ -61,7 +61,7 @@ def check(given: Given[Check, CheckedModel, Checking]) -> int:
         checked = answer(given.tool, given.ask(summary=own.summary is not None), at)
     if own.summary is not None:
         replace_whole(own.summary, checked.summary.encode())
-    return keep_and_tell(checked, own, at)
+    return keep_and_tell(checked, own, at, given.named("target"))
 
 
 def _look(given: Given[Check, CheckedModel, Checking]) -> int:
@@ -73,8 +73,9 @@ def _look(given: Given[Check, CheckedModel, Checking]) -> int:
         if value:
             raise Refused(f"--unsigned signs and keeps nothing, and looks here, so {option} has no use with it; leave one out")
     with _shown() as progress:
-        report = look_at_model(given.ask(), begin(own, progress))
-    told = tell_unsigned(report, own)
+        at = begin(own, progress)
+        report = look_at_model(given.ask(), at)
+    told = tell_unsigned(report, own, at, given.named("target"))
     return AMBER if told == GREEN else told
 
 

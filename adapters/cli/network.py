@@ -11,7 +11,7 @@ from adapters.cli import files, surroundings
 from adapters.cli.answering import answer, shown
 from adapters.cli.commands import Given, command, group
 from adapters.cli.exits import BY_VERDICT, CANNOT, GREEN, RED
-from adapters.cli.judging import begin, judge, keep, tell, where
+from adapters.cli.judging import begin, judge, keep, save_patch, tell, where
 from adapters.cli.options import Reaching
 from adapters.cli.printing import Answering, Format
 from arcops.asks import shaped
@@ -66,6 +66,7 @@ def diff(given: Given[DiffNetwork, Differing, Reaching]) -> int:
     keep(found.artifact, own.output, at)
     if own.form is not Format.TEXT:
         return tell(found.report, found.artifact, own, at)
+    save_patch(found.report, own.patch)
     from reach.drift import Way
 
     for one in found.drift.reach:

@@ -28,6 +28,10 @@ class Sealing(Signing):
     """What to print."""
     only: tuple[Colour, ...] = field(default=(), metadata=shaped(commas=True, title="red,amber"))
     """Print only findings of these colours; the verdict and the exit code stay those of all."""
+    patch: Path | None = None
+    """Write the fixes that are known as one patch here, for 'patch -p1' or 'git apply'; no file if no fix is known."""
+    whole: bool = field(default=False, metadata=shaped(option="--all"))
+    """Print every finding, also those that rest on missing evidence, which are otherwise folded into one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from adapters.cli.printing import Only
 from arcops.finding import Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
-from artifacts.projections.lines import narrowed, printable
+from artifacts.projections.folding import narrowed
+from artifacts.projections.lines import printable
 
 
 def print_plain(report: Report, only: Only = ()) -> None:

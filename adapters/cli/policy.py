@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapters.cli import surroundings
@@ -47,12 +48,21 @@ def explain(given: Given[Explain, Explained, None]) -> None:
 def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
     """Parse a policy strictly and print it with every default written out."""
     from arcops.policy import MOST_WAIVED
+    from flows.policies.correcting import written_out
+    from flows.policies.reading import Miswritten
 
-    checked = answer(given.tool, given.ask(), surroundings.place())
+    try:
+        checked = answer(given.tool, given.ask(), surroundings.place())
+    except Miswritten as error:
+        print(
+            "# to copy into the policy, instead of what is wrong or lacking there:",
+            *map(printable, error.yaml.splitlines()),
+            sep="\n",
+        )
+        raise
     print(f"policy {printable(checked.name)} {checked.digest}")
     print(f"results are valid for {checked.valid_for}")
-    for gate in checked.gates:
-        print(f"{gate.gate} {printable(gate.settings)}")
+    print(*map(printable, written_out((gate.gate, gate.settings) for gate in checked.gates).splitlines()), sep="\n")
     for waiver in checked.waivers:
         state = "expired" if waiver in checked.expired else "too long" if waiver in checked.endless else "live"
         content = waiver.digest or "any content"
@@ -91,4 +101,6 @@ def register(given: Given[RegisterPolicy, PolicyRegistered, None]) -> None:
 )
 def waive(given: Given[DraftWaiver, WaiverDrafted, None]) -> None:
     """Draft a waiver, and test it with the policy; a person adds it to the policy's file."""
-    print(answer(given.tool, given.ask(), surroundings.place()).yaml, end="")
+    ask = given.ask()
+    ask = replace(ask, expires=ask.expires.replace(hour=23, minute=59, second=59))  # a day is typed, and it counts on that day
+    print(answer(given.tool, ask, surroundings.place()).yaml, end="")

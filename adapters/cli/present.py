@@ -11,7 +11,8 @@ from adapters.cli.printing import Only
 from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.projections import lines
-from artifacts.projections.lines import narrowed, printable
+from artifacts.projections.folding import Here, told
+from artifacts.projections.lines import printable
 
 _INDENT = "  "
 _LEAST_WIDTH = 20
@@ -22,18 +23,25 @@ def verdict(value: Verdict) -> Text:
     return Text(f" {value.value} ", style=f"bold {ink} on {lines.COLOURS[value.value]}")
 
 
-def report(given: Report, last: str, console: Console, only: Only = ()) -> None:
-    """The whole report: each gate, what is not well under it, what to do next, and the *last* line."""
-    for result, findings in narrowed(given, colours(only)):
+def report(
+    given: Report, last: str, console: Console, only: Only = (), *, whole: bool = False, here: Here | None = None
+) -> None:
+    """The whole report: each gate, what is not well under it, what to do next, the *last* line, and what to type next."""
+    read = told(given, colours(only), whole=whole, here=here)
+    for result, findings in read.shown:
         console.print(Text.assemble(verdict(result.verdict), " ", (result.gate, "bold")), soft_wrap=True)
-        for line in lines.about(findings):
+        for line in lines.about(findings, most=len(findings) if whole else lines.SHOWN_PER_RULE):
             _print(line, console)
+    if read.folded:
+        _fill(Text(printable(read.folded)), console, indent="")
     console.print()
     if left := left_out(given, only):
         console.print(Text(left), style="dim", highlight=False, soft_wrap=True)
     console.print(Text.assemble(verdict(given.verdict), " ", lines.subject(given)), soft_wrap=True)
     console.print(Text(lines.circumstances(given)), style="dim", highlight=False, soft_wrap=True)
     console.print(Text(printable(last)), style="dim", highlight=False, soft_wrap=True)
+    for command in lines.next_lines(read):
+        console.print(Text(command), style="cyan", highlight=False, soft_wrap=True)
 
 
 def _print(line: lines.Line, console: Console) -> None:
@@ -42,7 +50,10 @@ def _print(line: lines.Line, console: Console) -> None:
         content = [Segment(f"{_INDENT}{piece.text}", console.get_style(piece.look)) for piece in line]
         console.print(Segments(content, new_lines=True), soft_wrap=True, end="")  # not a Text, which makes spaces of tabs
         return
-    text = Text.assemble(*((piece.text, piece.look) for piece in line))
-    width = max(console.width - len(_INDENT), _LEAST_WIDTH)
+    _fill(Text.assemble(*((piece.text, piece.look) for piece in line)), console, indent=_INDENT)
+
+
+def _fill(text: Text, console: Console, indent: str) -> None:
+    width = max(console.width - len(indent), _LEAST_WIDTH)
     for part in text.wrap(console, width, overflow="ignore"):
-        console.print(Text.assemble(_INDENT, part), highlight=False, soft_wrap=True)
+        console.print(Text.assemble(indent, part), highlight=False, soft_wrap=True)

@@ -20,8 +20,10 @@ from arcops.asks import Question
 from arcops.errors import Broken, Refused
 
 HELP = "--help"
-_SHOWN = 80
-"""Most characters of a wrong value that a sentence repeats."""
+_SHOWN = 160
+"""Most characters of a wrong value that a sentence repeats; the longest digest has 135."""
+_LONGEST_PATH = 4096
+_WIDTH = 80
 
 
 class HelpWanted(Exception):  # not an error
@@ -70,15 +72,15 @@ def read(line: Sequence[str], questions: Sequence[Question]) -> list[object]:
     named = {number: one for number, one in enumerate(questions) if not one.shape.positional}
     placed = [(number, one) for number, one in enumerate(questions) if one.shape.positional]
     parser = _parser(named)
-    spellings = {HELP, *(name for one in named.values() for name in _names(one))}
-    tokens, rest = _joined(line, spellings, {name for one in named.values() if not is_flag(one) for name in _names(one)})
+    spellings = {HELP, *(name for one in named.values() for name in names(one))}
+    tokens, rest = _joined(line, spellings, {name for one in named.values() if not is_flag(one) for name in names(one)})
     found, extras = parser.parse_known_args(tokens)
     if found.help:
         raise HelpWanted
     for word in extras:
         name = word.partition("=")[0]
         if word.startswith("-") and word != "-":
-            raise Refused(f"there is no option {_short(name)}{nearest(name, spellings)}")
+            raise Refused(f"there is no option {short(name)}{nearest(name, spellings)}")
     answers: list[object] = [MISSING] * len(questions)
     for number, one in named.items():
         given = getattr(found, f"q{number}")
@@ -97,23 +99,23 @@ def read(line: Sequence[str], questions: Sequence[Question]) -> list[object]:
     return answers
 
 
-def _names(question: Question) -> list[str]:
+def names(question: Question) -> list[str]:
     """Every spelling of an option. For a flag that is on by default, the last one turns it off."""
     away = [f"--no-{option(question)[2:]}"] if is_flag(question) and question.default is True else []
     return [option(question), *filter(None, [question.shape.short]), *away]
 
 
 def _parser(named: dict[int, Question]) -> _Parser:
-    form = partial(argparse.HelpFormatter, width=_SHOWN)  # without a width it looks for a terminal, at each argument
+    form = partial(argparse.HelpFormatter, width=_WIDTH)  # without a width it looks for a terminal, at each argument
     parser = _Parser(add_help=False, allow_abbrev=False, formatter_class=form)
     parser.add_argument(HELP, action="store_true", default=False)
     for number, one in named.items():
         where = f"q{number}"
         if not is_flag(one):
             many = items(one) is not None and not one.shape.commas
-            parser.add_argument(*_names(one), dest=where, action="append" if many else "store")
+            parser.add_argument(*names(one), dest=where, action="append" if many else "store")
             continue
-        for name in _names(one):
+        for name in names(one):
             off = name.startswith("--no-") and name != option(one)
             parser.add_argument(name, dest=where, action="store_const", const=not off)
     return parser
@@ -151,7 +153,7 @@ def _placed(given: list[str], placed: list[tuple[int, Question]]) -> Iterable[tu
             yield number, given[:many]
         given = given[many:]
     if given:
-        raise Refused(f"unexpected argument {_short(given[0])}: {len(given)} more than it takes")
+        raise Refused(f"unexpected argument {short(given[0])}: {len(given)} more than it takes")
 
 
 def parsed(question: Question, values: list[str]) -> object:
@@ -187,20 +189,20 @@ def _one(question: Question, hint: Any, text: str) -> object:
         return Path(text)
     if kind is str:
         if question.shape.pattern and not re.fullmatch(question.shape.pattern, text):
-            raise Refused(f"{said(question)} is {_short(text)}, which does not match the pattern {question.shape.pattern}")
+            raise Refused(f"{said(question)} is {short(text)}, which does not match the pattern {question.shape.pattern}")
         return text
     if kind is int:
         return _number(question, text)
     if isinstance(kind, type) and issubclass(kind, Enum):
         known = {str(one.value): one for one in kind if one.value != ""}
         if text not in known:
-            raise Refused(f"{said(question)} is {_short(text)}; use one of: {', '.join(known)}")
+            raise Refused(f"{said(question)} is {short(text)}; use one of: {', '.join(known)}")
         return known[text]
     if kind is datetime:
         try:
             return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         except ValueError as error:
-            raise Refused(f"{said(question)} is {_short(text)}, which is not a day; write it as 2031-12-24") from error
+            raise Refused(f"{said(question)} is {short(text)}, which is not a day; write it as 2031-12-24") from error
     raise Broken(f"the field {question.name} of {question.ask.__name__} has a type that no command line can give: {hint}")
 
 
@@ -208,14 +210,14 @@ def _number(question: Question, text: str) -> int:
     shape = question.shape
     if shape.thousandths:
         if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text, re.ASCII):
-            raise Refused(f"{_short(text)} in {said(question)} is not a rate, which is a number up to 999; write them as 0.5,2")
+            raise Refused(f"{short(text)} in {said(question)} is not a rate, which is a number up to 999; write them as 0.5,2")
         return round(float(text) * 1000)
     if shape.commas and not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII):
-        raise Refused(f"{_short(text)} in {said(question)} is not a whole number; write them as 1,2,4")
+        raise Refused(f"{short(text)} in {said(question)} is not a whole number; write them as 1,2,4")
     try:
         return int(text)
     except ValueError as error:
-        raise Refused(f"{said(question)} is {_short(text)}, which is not a whole number") from error
+        raise Refused(f"{said(question)} is {short(text)}, which is not a whole number") from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -226,5 +228,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _short(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+def short(text: str) -> str:
+    """*text* in quotes, for a sentence. What could be a path is whole, however long a path may be."""
+    most = _LONGEST_PATH if "/" in text else _SHOWN
+    return repr(text if len(text) <= most else f"{text[:most]}…")

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from socket import socket
 from adapters.cli import surroundings
 from adapters.cli.listening import Listening
 from adapters.http.access import Door
+from adapters.http.accounts import Accounts
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.metrics import Metrics
@@ -26,10 +27,15 @@ from adapters.http.serve import listen, reserved_port, serve
 from adapters.http.stored import StoreWatch
 from arcops.extras import refuse_without
 from arcops.tier import Tier
+from capabilities.access.known import authorization
 from capabilities.place import Place
+from foundation.audit.audit import Audit
+from foundation.identity.accepting import Accepting
+from foundation.identity.stored import StoredKeys
+from foundation.only_one import only_one
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
-from foundation.tokens import Tokens, fetched, read_issuer
+from foundation.tokens import Tokens, fetched, read_issuers
 
 _log = logging.getLogger(__name__)
 
@@ -56,16 +62,24 @@ def address(own: Listening) -> Address:
     )
 
 
-def stdio(key: str, tier: Tier | None) -> None:
+def stdio(key: str, tier: Tier | None, *, tools: Sequence[str] = (), allow: Sequence[str] = ()) -> None:
     from adapters.mcp.stdio import serve as serve_stdio
 
     at = surroundings.serving_place(tier, key)
     traces.begin(os.environ, at.settings.tier)
-    serve_stdio(replace(at, own=False, roots=at.settings.roots or None))
+    serve_stdio(replace(at, own=False, roots=at.settings.roots or None), listed=tools, allow=allow)
 
 
-def mcp(address: Address, key: str, tier: Tier | None, *, reload: bool = False) -> None:
-    _alone(address, partial(_serve_mcp, address, key, tier), reload=reload)
+def mcp(
+    address: Address,
+    key: str,
+    tier: Tier | None,
+    *,
+    tools: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    reload: bool = False,
+) -> None:
+    _alone(address, partial(_serve_mcp, address, key, tier, tuple(tools), tuple(allow)), reload=reload)
 
 
 def web(address: Address, *, reload: bool = False) -> None:
@@ -78,10 +92,16 @@ def server(address: Address, key: str, tier: Tier | None, *, worker: bool) -> No
     from adapters.http import prefect
 
     at = surroundings.serving_place(tier, key)
-    with closing(listen(address.host, address.port)) as listening, reserved_port() as port:
+    home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect").absolute()
+    with ExitStack() as held:
+        # Two servers at one home would end each other's runs.
+        notes = [held.enter_context(only_one(folder, "server")) for folder in (at.settings.cache.absolute(), home)]
+        listening = held.enter_context(closing(listen(address.host, address.port)))
+        port = held.enter_context(reserved_port())
         bound = _bound(address, at, listening)
-        home = Path(os.environ.get("ARCOPS_PREFECT_HOME") or at.settings.cache.parent / "prefect")
-        site = prefect.site(home.absolute(), port, bound.url, os.environ)
+        for note in notes:
+            note(bound.url)
+        site = prefect.site(home, port, bound.url, os.environ)
         os.environ.setdefault("ARCOPS_PUBLIC_URL", bound.url)  # a run's page in Prefect links to the evidence here
         part = prefect.part(site, {**os.environ, **_bounds(at.settings, os.environ)}, worker=worker)
         if worker:  # the tools give long work to it
@@ -114,9 +134,12 @@ def _alone(address: Address, work: Callable[[list[socket]], None], *, reload: bo
 
 
 # Functions of the module, because each of them can start in a process of its own.
-def _serve_mcp(address: Address, key: str, tier: Tier | None, sockets: list[socket]) -> None:
+def _serve_mcp(
+    address: Address, key: str, tier: Tier | None, tools: Sequence[str], allow: Sequence[str], sockets: list[socket]
+) -> None:
     at = surroundings.serving_place(tier, key)
-    _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [_mcp])
+    part = partial(_mcp, tools=tools, allow=allow)
+    _serve(at, _bound(address, at, sockets[0]), sockets[0], "MCP", [part])
 
 
 def _serve_web(address: Address, sockets: list[socket]) -> None:
@@ -138,17 +161,25 @@ def _bound(address: Address, at: Place, listening: socket) -> Bound:
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:
     logs.begin(os.environ)
     traces.begin(os.environ, at.settings.tier)
-    issuer = read_issuer(os.environ, at.settings.tier, f"{bound.url}/mcp")
-    tokens = Tokens(issuer=issuer, now=time.time, fetch=fetched) if issuer else None
-    if tokens is None and not is_loopback(bound.host):
-        _log.warning("no ARCOPS_OIDC_ISSUER is set, so requests of other machines to %s are refused", bound.host)
-    way_in = opening(bound, at.settings.cache, os.environ) if tokens is None and is_loopback(bound.host) else None
+    issuers = read_issuers(os.environ, at.settings.tier, f"{bound.url}/mcp")
+    tokens = [Tokens(issuer=one, now=time.time, fetch=fetched) for one in issuers]
+    if not tokens and not is_loopback(bound.host):
+        _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
+    way_in = opening(bound, at.settings.cache, os.environ) if not tokens and is_loopback(bound.host) else None
     quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
-    requests = Shares(quotas.requests, "requests in progress")
-    door = Door(tokens=tokens, opening=way_in, quotas=quotas, requests=requests)
+    audit = Audit.open(at.settings)
+    door = Door(
+        accepting=Accepting(tokens=tokens, now=time.time, keys=StoredKeys(settings=at.settings)),
+        authorization=authorization(at.settings),
+        accounts=Accounts(audit=audit, tier=at.settings.tier),
+        opening=way_in,
+        quotas=quotas,
+        requests=Shares(quotas.requests, "requests in progress"),
+    )
     # A caller with the secret of this start is this user; a caller with a token sees what the operator serves.
     at = replace(at, own=False, roots=at.settings.roots if tokens else at.settings.roots or None)
-    parts = [DoorPart(routes=(), running=_traced()), *(make(at, bound, door) for make in makers)]
+    recorded = DoorPart(routes=(), running=_recorded(audit), probes={"audit": audit.healthy})
+    parts = [DoorPart(routes=(), running=_traced()), recorded, *(make(at, bound, door) for make in makers)]
     if way_in is not None:
         parts.insert(1, DoorPart(routes=way_in.routes(), running=way_in.running()))
     watch = StoreWatch(at.settings.store, at.settings.memory)
@@ -167,10 +198,10 @@ def _say_how_to_open(way_in: UserOpening) -> None:
         print(f"arcops: open {way_in.link}", file=sys.stderr, flush=True)
 
 
-def _mcp(at: Place, bound: Bound, door: Door) -> DoorPart:
+def _mcp(at: Place, bound: Bound, door: Door, tools: Sequence[str] = (), allow: Sequence[str] = ()) -> DoorPart:
     from adapters.mcp.app import endpoint
 
-    found = endpoint(at, resource=f"{bound.url}/mcp", door=door)
+    found = endpoint(at, resource=f"{bound.url}/mcp", door=door, listed=tools, allow=allow)
     return DoorPart(routes=found.routes, running=found.running, work=found.work)
 
 
@@ -189,3 +220,12 @@ async def _traced() -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(traces.flush)
+
+
+@asynccontextmanager
+async def _recorded(audit: Audit) -> AsyncIterator[None]:
+    """Write the last records of the audit log before the process ends."""
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(audit.close)

@@ -18,6 +18,7 @@ from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from artifacts.index import Filter
+    from artifacts.unexpected import Unexpected
     from capabilities.artifact.examine import Examine, Examined
     from capabilities.artifact.figures import AskFigures, Figures
     from capabilities.artifact.review import Review
@@ -63,10 +64,20 @@ def list_(given: Given[Filter, ArtifactsListed, Answering]) -> None:
     shown(given, _print_listed)
 
 
+def _print_unexpected(found: tuple[Unexpected, ...]) -> None:
+    """One line for each file or folder in the store that is not the store's."""
+    for one in found:
+        print(printable(f"UNEXPECTED {one.path}: {one.said}"))
+
+
 def _print_listed(found: ArtifactsListed) -> None:
     for one in found.artifacts:
         verdict = one.verdict.value if one.verdict else "-"
-        print(f"{one.at:%Y-%m-%d %H:%M} {verdict} {printable(one.subject)} {printable(one.policy)} {one.artifact}")
+        odd = f" ({one.untimely})" if one.untimely else ""
+        odd += f" (brought from {one.brought})" if one.brought else ""
+        line = f"{one.at:%Y-%m-%d %H:%M} {verdict} {one.subject} {one.policy} {one.artifact}{odd}"
+        print(printable(line))
+    _print_unexpected(found.unexpected)
     more = "; --limit shows more" if len(found.artifacts) < found.total else ""
     print(f"{len(found.artifacts):,} of {found.total:,}{more}")
 
@@ -166,17 +177,23 @@ def _print_figures(measured: Figures) -> None:
         print(printable(f"\nNothing can be verified here: {measured.problem}"), file=sys.stderr)
 
 
-@command("store check", "capabilities.artifact.store:check_store", reads={"keys": files.key_text})
-def check(given: Given[CheckStore, StoreChecked, None]) -> int:
-    """Read the whole store again, and say what it was checked against: exit 0 if it found no problem, else 3."""
-    found = answer(given.tool, given.ask(), surroundings.place())
+@command("store check", "capabilities.artifact.store:check_store", own=Answering, reads={"keys": files.key_text})
+def check(given: Given[CheckStore, StoreChecked, Answering]) -> int:
+    """Read the whole store again, and say what it was checked against: exit 0 if it found nothing to look at, else 3."""
+    found = shown(given, _print_checked)
+    _strange(found.untrusted)
+    return RED if found.problems or found.unexpected else GREEN
+
+
+def _print_checked(found: StoreChecked) -> None:
     for problem in found.problems:
         print(printable(problem))
     if found.problems:
         print(f"{len(found.problems)} problem(s)")
+    _print_unexpected(found.unexpected)
+    if found.unexpected:
+        print(f"{len(found.unexpected)} unexpected file(s) in the store")
     print(printable(found.said))
-    _strange(found.untrusted)
-    return RED if found.problems else GREEN
 
 
 @command("store export", "capabilities.artifact.store:export_store", reads={"keys": files.key_text}, example="store.tar")

@@ -1,7 +1,8 @@
-"""Who may call what: OAuth 2.1 bearer tokens for every part that shows or does something (RFC 6750, RFC 9728).
+"""Who may call what: OAuth 2.1 bearer tokens for every part that shows or does something (RFC 6750, RFC 9728), and API keys.
 
-Without an issuer of tokens only the user who started the server is served, by the secret of this start (`opening`), and only
-directly: a request that came through a proxy is from another machine.
+Without an issuer of tokens, the user who started the server is served by the secret of this start (`opening`), and only
+directly: a request that came through a proxy is from another machine. What a caller may do is decided by the policy of this
+place (`foundation.authorization`).
 """
 
 from __future__ import annotations
@@ -15,28 +16,52 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.http.accounts import Accounts
 from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
 from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.identity import Identity
 from capabilities.contract import Scope as Permission
+from foundation.authorization.authorizing import Authorization, decide, nearby
+from foundation.authorization.decision import Decision
+from foundation.authorization.objects import CALL
+from foundation.identity.accepting import KEY_PREFIX, Accepting
 from foundation.settings import is_loopback
-from foundation.tokens import PREFIX, Caller, NotAccepted, Tokens
+from foundation.tokens import PREFIX, Caller, NotAccepted
 
-CALLER = "arcops.caller"
-"""The key of the `Caller` in an ASGI scope."""
+CALLER, IDENTITY = "arcops.caller", "arcops.identity"
+"""The keys of the `Caller` and of the `Identity` in an ASGI scope."""
 METADATA = "/.well-known/oauth-protected-resource"
 ANONYMOUS = Caller(name="", scopes=frozenset(one.value for one in Permission if one is not Permission.TRUST))
 """A caller on this machine if there are no tokens. Their identity is not known, so they may not change what counts here."""
+NEARBY = nearby(*sorted(ANONYMOUS.scopes))
+"""The identity of `ANONYMOUS`."""
+TO_READ = "list_artifacts"
+"""Who may call this tool may read what is kept here."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BODY_SECONDS = 30.0
 _UNAUTHORIZED, _FORBIDDEN, _PARSE_ERROR = -32001, -32003, -32700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """Who may enter at a front: callers with a token of the issuer, or without an issuer only this user; and their quotas."""
+class Asked:
+    """What a request asks: whether a caller ``may``, the scopes of a token that allow it, and the ``tool`` that it calls."""
 
-    tokens: Tokens | None
+    scopes: tuple[Permission, ...]
+    may: Callable[[Identity], Decision]
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who may enter at a front: callers with a token or an API key, or without an issuer this user; and their quotas.
+
+    ``authorization`` says what they may do, and ``accounts`` keeps the record of it; without it there is none.
+    """
+
+    accepting: Accepting
+    authorization: Authorization
+    accounts: Accounts | None = None
     opening: UserOpening | None = None
     quotas: Quotas = field(default_factory=Quotas)
     requests: Shares | None = None
@@ -45,13 +70,11 @@ class Door:
         """*app* for callers who may read, also in a browser."""
         return Guard(
             app=app,
-            tokens=self.tokens,
+            door=self,
             resource=resource,
-            needs=needed_to_read,
+            asks=lambda _: reads(self.authorization),
             limit=0,
-            opening=self.opening,
             pages=True,
-            shares=self.requests,
         )
 
 
@@ -59,20 +82,18 @@ class Door:
 class Guard:
     """Passes a request to ``app`` with its `Caller`, or answers 400, 401, 403 or 429 itself.
 
-    ``resource`` is this server's URL for clients. ``needs`` reads from the body which scopes a request needs, and raises
-    `Refused` if the body can be read in more than one way. ``limit`` is the most bytes of a body that is read. ``opening`` is
-    this user's way in if there are no tokens. ``pages`` says that a browser's cookie is enough, and that a person is shown how
-    to get one. ``shares`` limits the requests of one caller at the same time, over all guards.
+    ``resource`` is this server's URL for clients. ``asks`` reads from the body what a request asks, and raises `Refused` if it
+    can be read in more than one way. ``limit`` is the most bytes of a body that is read. ``pages`` says that a browser's cookie
+    is enough, and that a person is shown how to get one. The door's shares limit the requests of one caller at the same time,
+    over all guards.
     """
 
     app: ASGIApp
-    tokens: Tokens | None
+    door: Door
     resource: str
-    needs: Callable[[bytes], tuple[Permission, ...]]
+    asks: Callable[[bytes], Asked]
     limit: int
-    opening: UserOpening | None = None
     pages: bool = False
-    shares: Shares | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,20 +103,21 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        if self.shares is None:
+        shares = self.door.requests
+        if shares is None:
             await self._let_through(scope, receive, send)
             return
         caller: Caller = scope[CALLER]
         who = caller.id or str((scope.get("client") or ("",))[0])
         try:
-            self.shares.take(who)
+            shares.take(who)
         except Unavailable as error:
             await _answer(429, str(error), retry=RETRY_SECONDS)(scope, receive, send)
             return
         try:
             await self._let_through(scope, receive, send)
         finally:
-            self.shares.give(who)
+            shares.give(who)
 
     async def _let_through(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -108,14 +130,17 @@ class Guard:
             await _answer(413, f"the body is longer than {self.limit} bytes")(scope, again, send)
             return
         try:
-            needed = [f"{PREFIX}{one.value}" for one in self.needs(body)]
+            asked = self.asks(body)
         except Refused as error:
             await _answer(400, str(error), code=_PARSE_ERROR)(scope, again, send)
             return
-        caller: Caller = scope[CALLER]
-        lacking = [one for one in needed if one.removeprefix(PREFIX) not in caller.scopes]
-        if lacking:
-            said = f"this needs the scope {lacking[0]}, which the token does not grant"
+        decision = asked.may(scope[IDENTITY])
+        if not decision.allowed:
+            self._account(scope, "policy", asked.tool)
+            needed = [f"{PREFIX}{one.value}" for one in asked.scopes]
+            granted: Caller = scope[CALLER]
+            lacking = [one for one in needed if one.removeprefix(PREFIX) not in granted.scopes]
+            said = f"this needs the scope {lacking[0]}, which the token does not grant" if lacking else decision.reason
             challenge = f'Bearer error="insufficient_scope", scope="{" ".join(needed)}", resource_metadata="{self._metadata()}"'
             await _answer(403, said, challenge)(scope, again, send)
             return
@@ -123,32 +148,42 @@ class Guard:
 
     async def _identify(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
-        if self.tokens is None:
+        accepting = self.door.accepting
+        kind, _, secret = headers.get("authorization", "").partition(" ")
+        secret = secret.strip() if kind.lower() == "bearer" else ""
+        if not accepting.tokens and not secret.startswith(KEY_PREFIX):
             return self._is_this_user(scope, headers)
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not token:
-            return _answer(401, "a bearer token is needed", f'Bearer resource_metadata="{self._metadata()}"')
+        metadata = f'resource_metadata="{self._metadata()}"' if accepting.tokens else ""
+        if not secret:
+            return _answer(401, "a bearer token is needed", f"Bearer {metadata}".strip())
         try:
-            scope[CALLER] = await asyncio.to_thread(self.tokens.caller, token.strip())
+            identity = await asyncio.to_thread(accepting.identity, secret)
         except NotAccepted as error:
+            self._account(scope, "token")
             said = str(error).replace('"', "'").encode("ascii", "replace").decode()
-            challenge = f'Bearer error="invalid_token", error_description="{said}", resource_metadata="{self._metadata()}"'
+            challenge = ", ".join(filter(None, ('Bearer error="invalid_token"', f'error_description="{said}"', metadata)))
             return _answer(401, str(error), challenge)
         except ArcOpsError as error:
             return _answer(503, str(error))
+        scope[IDENTITY] = identity
+        scope[CALLER] = Caller(name=identity.id, scopes=identity.scopes, issuer=identity.issuer)
         return None
+
+    def _account(self, scope: Scope, reason: str, tool: str = "") -> None:
+        if self.door.accounts is not None:
+            self.door.accounts.denied(scope, scope.get(IDENTITY), reason, tool=tool)
 
     def _is_this_user(self, scope: Scope, headers: Headers) -> Response | None:
         client = scope.get("client")
         direct = client and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
-        if self.opening is None or not direct:
+        if self.door.opening is None or not direct:
             said = "no issuer of tokens is configured here, so only callers on this machine are served, and not through a proxy"
             return _answer(403, said)
-        if self.opening.by_secret(headers) or (self.pages and self.opening.by_cookie(headers)):
-            scope[CALLER] = ANONYMOUS
+        if self.door.opening.by_secret(headers) or (self.pages and self.door.opening.by_cookie(headers)):
+            scope[CALLER], scope[IDENTITY] = ANONYMOUS, NEARBY
             return None
         if self.pages and scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", ""):
-            return self.opening.page()
+            return self.door.opening.page()
         said = "the secret of this server is needed as a bearer token; its folder was printed when the server started"
         return _answer(401, said, "Bearer")
 
@@ -157,11 +192,11 @@ class Guard:
         return f"{origin}{METADATA}{path}"
 
 
-def metadata(tokens: Tokens, resource: str) -> list[BaseRoute]:
+def metadata(accepting: Accepting, resource: str) -> list[BaseRoute]:
     """The protected resource's metadata (RFC 9728), at the paths that clients read."""
     known = {
         "resource": resource,
-        "authorization_servers": [tokens.issuer.name],
+        "authorization_servers": [one.issuer.name for one in accepting.tokens],
         "scopes_supported": [f"{PREFIX}{one.value}" for one in Permission],
         "bearer_methods_supported": ["header"],
         "resource_name": "ArcOps",
@@ -174,8 +209,9 @@ def metadata(tokens: Tokens, resource: str) -> list[BaseRoute]:
     return [Route(where, answer, methods=["GET"]) for where in dict.fromkeys((METADATA, f"{METADATA}{path}"))]
 
 
-def needed_to_read(_: bytes) -> tuple[Permission, ...]:
-    return (Permission.READ,)
+def reads(authorization: Authorization) -> Asked:
+    """What every request asks that only reads what is kept here, on a page or as a resource."""
+    return Asked(scopes=(Permission.READ,), may=lambda caller: decide(caller, CALL, TO_READ, None, authorization))
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from arcops.errors import Refused
+from artifacts.private_folder import refuse_if_read_by_others
 from foundation.settings import Settings, is_loopback
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -36,6 +38,8 @@ def bind(host: str, port: int, settings: Settings, *, certificate: Path | None, 
         raise Refused(f"the port {port} does not exist; use one from 1 to 65535, or 0 for a free one")
     if (certificate is None) != (key is None):
         raise Refused("TLS needs both a certificate and its key; give --tls-cert and --tls-key")
+    if key is not None:
+        _refuse_open_key(key)
     scheme = "https" if certificate else "http"
     local = is_loopback(host)
     if not local:
@@ -59,6 +63,18 @@ def bind(host: str, port: int, settings: Settings, *, certificate: Path | None, 
         key=key,
         behind_proxy=behind_proxy,
     )
+
+
+def _refuse_open_key(key: Path) -> None:
+    """Raise `Refused` if others can read the file *key*; what else is wrong with it is found when it is used."""
+    try:
+        descriptor = os.open(key, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise Refused(f"the key {key} of --tls-key cannot be read: {error.strerror}") from error
+    try:
+        refuse_if_read_by_others(key, descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _origin(url: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -16,10 +17,16 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.access import CALLER, Door, Guard, metadata
+from adapters.http.accounts import Account
+from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.events import EventSessions
-from adapters.mcp.needs import needed_by_call, permit
+from adapters.mcp.needs import asked_by, identity, permit
 from adapters.mcp.server import build
+from adapters.mcp.versions import Versions
+from artifacts.wire import name_on_the_wire
 from capabilities.catalogue import offered
+from capabilities.contract import Scope as Permission
+from capabilities.contract import Tool, not_for_remote
 from capabilities.place import Place
 from capabilities.work import Work
 from foundation.tokens import Caller
@@ -38,12 +45,44 @@ class McpEndpoint:
     work: Work
 
 
-def endpoint(place: Place, *, resource: str, door: Door) -> McpEndpoint:
-    """The MCP endpoint at *place*, for callers that *door* lets in. *resource* is its URL for clients."""
+def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] = (), allow: Sequence[str] = ()) -> McpEndpoint:
+    """The MCP endpoint at *place*, for callers that *door* lets in. *resource* is its URL for clients.
+
+    *listed* names the toolsets that a client is shown which names none. *allow* narrows what callers may do to looking,
+    checking and these scopes; without it, each caller may do what the token (or being this user) allows.
+    Raises `Refused` for a name that means nothing.
+    """
+    scopes = allowed(allow) if allow else frozenset(Permission)
     work = Work(long=place.settings.workers)
     # Without tokens the caller is not known, so no caller is offered what changes whose signatures count here.
-    tools = offered(place, trusting=door.tokens is not None)
-    server = build(tools, place, work, allow=permit, owner=owner, hide=True, quotas=door.quotas)
+    tools = tuple(one for one in offered(place, trusting=bool(door.accepting.tokens)) if offers(one, scopes))
+
+    def may(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any) -> None:
+        permit(ctx, tool, ask, door.authorization)
+        refuse_unallowed(tool, ask, scopes)
+
+    def withheld(tool: Tool[Any, Any]) -> str:
+        return lacking(tool, scopes) if not offers(tool, scopes) else not_for_remote(tool.name)
+
+    def account(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], arguments: object) -> Account | None:
+        if door.accounts is None:
+            return None
+        scope = ctx.request.scope if ctx.request is not None else {}
+        known = [name_on_the_wire(one.name) for one in fields(tool.ask)]
+        return door.accounts.begin(scope, identity(ctx), tool=tool.name, arguments=arguments, known=known)
+
+    server = build(
+        tools,
+        place,
+        work,
+        allow=may,
+        account=account,
+        listed=listed,
+        withheld=withheld,
+        owner=owner,
+        hide=True,
+        quotas=door.quotas,
+    )
     return over_http(server, work, resource=resource, door=door)
 
 
@@ -67,19 +106,17 @@ def over_http(
         max_sessions=MOST_SESSIONS,
         most_each=door.quotas.sessions,
     )
-    app = _Owned(app=StreamableHTTPASGIApp(manager))
+    app = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
     guard = Guard(
         app=app,
-        tokens=door.tokens,
+        door=door,
         resource=resource,
-        needs=needed_by_call,
+        asks=partial(asked_by, authorization=door.authorization),
         limit=MOST_BODY,
-        opening=door.opening,
-        shares=door.requests,
     )
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
-    if door.tokens is not None:
-        routes += metadata(door.tokens, resource)
+    if door.accepting.tokens:
+        routes += metadata(door.accepting, resource)
     return McpEndpoint(routes=routes, running=_running(manager, work), work=work)
 
 

@@ -19,6 +19,7 @@ from mcp import Client, MCPError
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from pydantic import Field
 
+from adapters.mcp.answers import ANSWER, WHOLE
 from adapters.mcp.errors import as_error, as_raised
 from adapters.mcp.tasks import EXTENSION, POLL_MS, PROGRESS, TaskParams
 from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
@@ -46,6 +47,7 @@ _PURPOSE = Purpose(
 _MOST_ANSWER = 256 * 1024 * 1024
 _MOST_TOKEN = 64 * 1024
 _SHORT_SECONDS, _LONG_SECONDS = 120.0, 24 * 3600.0
+_WANTED = cast(types.RequestParamsMeta, {WHOLE: True})
 _FIRST_LOOK_SECONDS, _GLANCE_SECONDS = 0.05, 0.05
 
 
@@ -69,17 +71,18 @@ def call(
     if not headers:
         endpoint, headers = _opened(endpoint, settings)
     to = plain(endpoint, _PURPOSE)
+    listing = f"{endpoint}?tools={tool.name}"  # the SDK's client looks the tool up in the list, and the usual list is short
     if headers and to.in_the_clear:
         raise Refused(f"{url} is not https, so the token would cross the network unencrypted; use https")
     if to.here:
         ask = with_paths(ask, lambda path, use: path.absolute())  # the server has the same disks, but another working folder
     arguments = cast(dict[str, Any], to_json(ask))
     with _understood(endpoint):
-        result = asyncio.run(_call(endpoint, settings.tier, headers, tool, arguments, stop, progress))
+        result = asyncio.run(_call(listing, settings.tier, headers, tool, arguments, stop, progress))
     if result.is_error:
         raise as_error(result)
     try:
-        return from_json(tool.answer, json.dumps(result.structured_content))
+        return from_json(tool.answer, json.dumps((result.meta or {}).get(ANSWER, result.structured_content)))
     except Refused as error:
         raise Unavailable(f"this version of arcops cannot read the answer of the server at {endpoint}: {error}") from error
 
@@ -136,7 +139,7 @@ async def _call(
         client_info=types.Implementation(name="arcops", version="1"),
         read_timeout_seconds=_SHORT_SECONDS,
     ) as client:
-        under_way = asyncio.ensure_future(client.call_tool(tool.name, arguments, seconds, told))
+        under_way = asyncio.ensure_future(client.call_tool(tool.name, arguments, seconds, told, meta=_WANTED))
         while not under_way.done():
             await asyncio.wait({under_way}, timeout=_GLANCE_SECONDS)
             if stop.is_set() and not _is_a_task(extensions):

@@ -1,4 +1,4 @@
-"""Which scopes an MCP message needs: the front reads them from the message, and the tool's ask is checked again.
+"""What an MCP message asks, and whether a caller may: the front decides by the message, and the tool's ask is decided again.
 
 A message that can be read in more than one way is refused.
 """
@@ -10,45 +10,77 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
-from adapters.http.access import CALLER
+from adapters.http.access import IDENTITY, Asked, reads
+from adapters.mcp.offering import USE, unwrapped
 from arcops.errors import ArcOpsError, Refused
+from arcops.identity import Identity
 from artifacts.wire import from_json
+from capabilities.access.permitting import permitted
 from capabilities.catalogue import all_tools
 from capabilities.contract import Scope, Tool
+from foundation.authorization.authorizing import Authorization, decide
+from foundation.authorization.decision import Decision
+from foundation.authorization.objects import CALL
 from foundation.messages import one_reading
-from foundation.tokens import PREFIX, Caller
+from foundation.tokens import PREFIX
+
+_TO_CANCEL = "check_model"
+"""Who may call this tool may stop work of their own."""
 
 
-def needed_by_call(body: bytes) -> tuple[Scope, ...]:
-    """The scopes that an MCP message needs: those of the tool call in it, or read for any other message.
+def asked_by(body: bytes, authorization: Authorization) -> Asked:
+    """What the message *body* asks: a tool call, or to read.
 
     Raises `Refused` if it is not a message, or can be read in more than one way.
     """
-    if not body:
-        return (Scope.READ,)
-    message = one_reading(body, "the message")
+    message = one_reading(body, "the message") if body else None
     if not isinstance(message, dict):
-        return (Scope.READ,)
+        return reads(authorization)
     if message.get("method") == "tasks/cancel":
-        return (Scope.CHECK,)
+        return Asked(scopes=(Scope.CHECK,), may=lambda caller: decide(caller, CALL, _TO_CANCEL, None, authorization))
     params = message.get("params")
     if message.get("method") != "tools/call" or not isinstance(params, dict):
-        return (Scope.READ,)
-    tool = next((one for one in all_tools() if one.name == params.get("name")), None)
-    return (Scope.READ,) if tool is None else _needed(tool, params.get("arguments"))
+        return reads(authorization)
+    name, arguments = params.get("name"), params.get("arguments")
+    if name == USE and isinstance(arguments, dict | None):
+        try:
+            name, arguments = unwrapped(arguments)
+        except Refused:
+            return reads(authorization)  # it calls no tool, and its answer says so
+    tool = next((one for one in all_tools() if one.name == name), None)
+    return reads(authorization) if tool is None else _called(tool, arguments, authorization)
 
 
-def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any) -> None:
-    """Raises `Refused` if the caller of this request lacks a scope that *ask*, as it was understood, needs."""
-    request: Any = ctx.request  # ``None`` over standard streams, whose client is this user
-    caller: Caller | None = request.scope.get(CALLER) if request is not None else None
-    lacking = [one.value for one in tool.scopes(ask) if caller is not None and one.value not in caller.scopes]
-    if lacking:
-        raise Refused(f"this needs the scope {PREFIX}{lacking[0]}, which the token does not grant")
+def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any, authorization: Authorization) -> None:
+    """Raises `Refused` if the caller of this request may not send *tool* this *ask*, as it was understood."""
+    caller = identity(ctx)
+    if caller is None:
+        return  # over standard streams, whose client is this user
+    decision = permitted(tool, ask, caller, authorization)
+    if not decision.allowed:
+        lacking = [one.value for one in tool.scopes(ask) if one.value not in caller.scopes]
+        raise Refused(
+            f"this needs the scope {PREFIX}{lacking[0]}, which the token does not grant" if lacking else decision.reason
+        )
 
 
-def _needed(tool: Tool[Any, Any], arguments: object) -> tuple[Scope, ...]:
+def identity(ctx: ServerRequestContext[Any, Any]) -> Identity | None:
+    """Who sent this request; ``None`` over standard streams."""
+    request: Any = ctx.request
+    found: Identity | None = request.scope.get(IDENTITY) if request is not None else None
+    return found
+
+
+def _called(tool: Tool[Any, Any], arguments: object, authorization: Authorization) -> Asked:
     try:
-        return tool.scopes(from_json(tool.ask, json.dumps(arguments or {})))
-    except (ArcOpsError, ValueError, RecursionError):
-        return (tool.scope,)  # it is not an ask of this tool, and the tool's call says so
+        ask = from_json(tool.ask, json.dumps(arguments or {}))
+        scopes = tool.scopes(ask)
+    except (ArcOpsError, ValueError, RecursionError):  # it is not an ask of this tool, and the tool's call says so
+        return Asked(
+            scopes=(tool.scope,), may=lambda caller: decide(caller, CALL, tool.name, None, authorization), tool=tool.name
+        )
+
+    def may(caller: Identity) -> Decision:
+        return permitted(tool, ask, caller, authorization)
+
+    return Asked(scopes=scopes, may=may, tool=tool.name)

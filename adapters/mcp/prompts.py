@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,11 @@ class Prompt:
     about: str
     arguments: tuple[Argument, ...]
     text: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names in it, those of the tools that it tells to call among them. It is offered if these are."""
+        return frozenset(re.findall(r"`(\w+)`", self.text))
 
     def filled(self, given: Mapping[str, str]) -> str:
         """The text with the values of *given*. Raises `Refused` for an argument that is missing or unknown."""

@@ -12,12 +12,14 @@ from urllib.parse import quote, unquote
 
 import mcp_types as types
 
+from adapters.mcp.brief import REPORTS
 from adapters.mcp.schemas import schema
 from arcops.errors import Refused
 from artifacts.index import Filter
 from artifacts.predicates import all_predicates
 from artifacts.schemas import schema_text
 from artifacts.wire import to_json
+from capabilities.artifact.show import Show, show_artifact
 from capabilities.artifact.store import list_artifacts
 from capabilities.artifact.verify import Fetch, fetch_artifact
 from capabilities.catalogue import all_tools
@@ -81,6 +83,12 @@ def templates() -> list[types.ResourceTemplate]:
             description="An evidence body that an artifact names, by its digest (sha256:…).",
             mime_type=_JSON,
         ),
+        types.ResourceTemplate(
+            uri_template=f"{REPORTS}{{digest}}",
+            name="report",
+            description="What a sealed artifact says, whole: every finding, evidence and date. Its signature is not checked.",
+            mime_type=_JSON,
+        ),
         types.ResourceTemplate(uri_template=f"{SCHEME}gates/{{gate}}", name="gate", mime_type=_MARKDOWN),
         types.ResourceTemplate(uri_template=f"{SCHEME}policies/{{name}}", name="policy", mime_type=_YAML),
         types.ResourceTemplate(
@@ -115,6 +123,13 @@ def completions(kind: str, begun: str, at: Place) -> list[str]:
 
 def _kept(name: str, at: Place) -> Read:
     return Read(text=fetch_artifact(Fetch(artifact=name), at).text, type=_JSON, fresh_ms=FOR_EVER_MS)
+
+
+def _report(name: str, at: Place) -> Read:
+    if not name.startswith("sha256:"):  # the tool also takes the text of an artifact
+        raise Refused(f"{name[:100]!r} is no digest of an artifact in the store (sha256:…)")
+    report = show_artifact(Show(artifact=name), at).report
+    return Read(text=json.dumps(to_json(report), ensure_ascii=False), type=_JSON, fresh_ms=FOR_EVER_MS)
 
 
 def _gate(name: str, at: Place) -> Read:
@@ -152,6 +167,7 @@ _READERS: Mapping[str, Callable[[str, Place], Read]] = {
     "evidence": _kept,
     "gates": _gate,
     "policies": _policy,
+    "reports": _report,
     "schemas": _schema,
 }
 

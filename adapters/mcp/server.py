@@ -21,16 +21,16 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import Server
 
+from adapters.http.accounts import Account
 from adapters.http.quotas import Quotas, Shares
-from adapters.mcp import prompts, resources
-from adapters.mcp.answers import answered, as_text
+from adapters.mcp import offering, prompts, resources
+from adapters.mcp.answers import WHOLE, answered, as_text
 from adapters.mcp.errors import KIND, as_result
-from adapters.mcp.schemas import schema
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json
 from capabilities.catalogue import all_tools
-from capabilities.contract import Scope, Tool, not_for_remote
+from capabilities.contract import Tool
 from capabilities.place import Place
 from capabilities.watching import UNKNOWN, unbegun
 from capabilities.work import Work, told
@@ -39,10 +39,12 @@ from foundation.telemetry.spans import REQUEST, span
 
 Context = ServerRequestContext[Any, Any]
 Gate = Callable[[Context, Tool[Any, Any], Any], None]
+Keeping = Callable[[Context, Tool[Any, Any], object], Account | None]
 
 INSTRUCTIONS = """ArcOps says whether a model, a cluster or a client configuration is ready, trusted and safe: GREEN, AMBER,
 RED. What could not be seen is never GREEN. `check_model` judges and leaves a signed artifact; `verify_artifact` checks one
-offline; `explain_rule` says why a rule exists and how to fix what it found."""
+offline; `explain_rule` says why a rule exists and how to fix what it found. An answer about a report is short: its
+`resource` has the rest, and `show_artifact` writes it. `find_tools` finds tools that are not listed; `use_tool` calls them."""
 _EVERY_SECONDS = 0.25
 
 
@@ -52,25 +54,46 @@ def build(
     work: Work,
     *,
     allow: Gate | None = None,
+    account: Keeping = lambda ctx, tool, arguments: None,
+    listed: Sequence[str] = (),
+    withheld: Callable[[Tool[Any, Any]], str] = lambda tool: "",
     owner: Callable[[Context], str] = lambda ctx: "",
     hide: bool = False,
     quotas: Quotas = Quotas(),  # noqa: B008  # frozen
 ) -> Server[Any]:
     """The server of *tools* at *place*.
 
-    ``allow`` raises `Refused` if the caller may not send a tool this ask; ``owner`` names the caller, and no other caller sees
-    their tasks; ``hide`` keeps the server's folders out of error messages. ``quotas`` limit the calls and tasks of one caller.
+    ``allow`` raises `Refused` if the caller may not send a tool this ask; ``account`` begins the record of a call, or raises
+    `Unavailable` if it cannot be kept; ``listed`` are the toolsets and tools that
+    `tools/list` shows if the client names none; ``withheld`` says why a tool that exists is not offered here, or nothing.
+    ``owner`` names the caller, and no other caller sees their tasks; ``hide`` keeps the server's folders out of error messages.
+    ``quotas`` limit the calls and tasks of one caller.
     """
     place = replace(place, own=False)  # a caller here is not a person at this machine's command line
     by_name = {tool.name: tool for tool in tools}
-    shown = [_as_tool(tool) for tool in tools]
+    known = all_tools()
+    find, use = offering.finding(tools)
+    offering.chosen(tools, listed, (*known, *tools))  # names that mean nothing are refused now
     calls = Shares(quotas.calls, "calls running or waiting")
     tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None, most_each=quotas.tasks)
 
     async def list_tools(ctx: Context, params: object) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=shown)
+        try:
+            shown = offering.chosen(tools, _wanted(ctx) or listed, (*known, *tools))
+        except Refused as error:
+            raise MCPError(types.INVALID_PARAMS, str(error)) from error
+        return types.ListToolsResult(tools=[*map(offering.as_tool, shown), find, use])
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> Any:
+        if params.name == offering.FIND:
+            return _found(tools, params.arguments)
+        if params.name == offering.USE:
+            try:
+                name, arguments = offering.unwrapped(params.arguments)
+            except Refused as error:
+                unbegun(UNKNOWN, error, work.tell)
+                return as_result(error, None)
+            params = params.model_copy(update={"name": name, "arguments": arguments})
         tool = by_name.get(params.name)
         asked, request = _asked(ctx)
         with span("tools/call", parent=asked, served=True, tool=tool.name if tool else UNKNOWN, request=request) as here:
@@ -82,36 +105,48 @@ def build(
     async def called(ctx: Context, params: types.CallToolRequestParams, tool: Tool[Any, Any] | None) -> Any:
         if tool is None:
             unbegun(UNKNOWN, Refused("there is no such tool"), work.tell)
-            if any(one.name == params.name and one.scope is Scope.TRUST for one in all_tools()):
-                return as_result(Refused(not_for_remote(params.name)), None)
-            raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name[:100]!r}; 'tools/list' lists them")
+            why = next((withheld(one) for one in known if one.name == params.name), "")
+            if why:
+                return as_result(Refused(why), None)
+            said = f"there is no tool {params.name[:100]!r}; 'tools/list' lists the usual tools"
+            raise MCPError(types.INVALID_PARAMS, f"{said}, and {offering.FIND} finds the others")
         hidden = place.settings if hide else None
-        who = owner(ctx)
+        who, whole = owner(ctx), (ctx.meta or {}).get(WHOLE) is True
+        kept: Account | None = None
         try:
+            kept = account(ctx, tool, params.arguments)
             readable(params.arguments)
             ask = from_json(tool.ask, json.dumps(params.arguments or {}))
             if allow is not None:
                 allow(ctx, tool, ask)
             if tool.long and tasks.wanted(ctx):
-                return await tasks.begin(tool, ask, who)
+                return await tasks.begin(tool, ask, who, whole=whole, account=kept)
             at = told(place, _reporter(ctx))
             calls.take(who)
-        except Exception as error:
+        except BaseException as error:
+            if kept is not None:
+                kept.failed(error)
+            if not isinstance(error, Exception):
+                raise
             unbegun(tool.name, error, work.tell)
             return as_result(error, hidden)
         try:
             begun = work.begin(tool, ask, at)
         except Exception as error:
             calls.give(who)
+            if kept is not None:
+                kept.failed(error)
             unbegun(tool.name, error, work.tell)
             return as_result(error, hidden)
+        if kept is not None:
+            kept.follow(begun)
         loop = asyncio.get_running_loop()
         begun.add_done_callback(lambda _: _soon(loop, calls, who))  # also if the caller went away and its work goes on
         try:
             answer = await work.finish(begun, at.stop)
         except Exception as error:
             return as_result(error, hidden)
-        return answered(tool, answer)
+        return answered(tool, ask, answer, whole=whole)
 
     async def list_resources(ctx: Context, params: object) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=await anyio.to_thread.run_sync(resources.listed, place))
@@ -133,7 +168,9 @@ def build(
         )
 
     async def list_prompts(ctx: Context, params: object) -> types.ListPromptsResult:
-        return types.ListPromptsResult(prompts=[_as_prompt(one) for one in prompts.PROMPTS])
+        return types.ListPromptsResult(
+            prompts=[_as_prompt(one) for one in prompts.PROMPTS if one.names & {tool.name for tool in known} <= by_name.keys()]
+        )
 
     async def get_prompt(ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         try:
@@ -192,21 +229,20 @@ def _soon(loop: asyncio.AbstractEventLoop, calls: Shares, who: str) -> None:
         loop.call_soon_threadsafe(calls.give, who)
 
 
-def _as_tool(tool: Tool[Any, Any]) -> types.Tool:
-    return types.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.doc,
-        input_schema=schema(tool.ask, "validation"),
-        output_schema=schema(tool.answer, "serialization"),
-        annotations=types.ToolAnnotations(
-            title=tool.title,
-            read_only_hint=tool.reads_only,
-            destructive_hint=False,
-            idempotent_hint=tool.idempotent,
-            open_world_hint=False,
-        ),
-    )
+def _wanted(ctx: Context) -> tuple[str, ...]:
+    """The toolsets and tools that the client named in the URL: ``/mcp?tools=check,network``."""
+    request: Any = ctx.request  # ``None`` over standard streams
+    named = request.query_params.getlist("tools") if request is not None else []
+    return tuple(part for one in named for part in one.split(",") if part)
+
+
+def _found(tools: Sequence[Tool[Any, Any]], arguments: dict[str, Any] | None) -> types.CallToolResult:
+    try:
+        values = offering.found(tools, arguments)
+    except Refused as error:
+        return as_result(error, None)
+    text = json.dumps(values, ensure_ascii=False)
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], structured_content=values)
 
 
 def _as_prompt(one: prompts.Prompt) -> types.Prompt:

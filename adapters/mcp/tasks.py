@@ -24,6 +24,7 @@ from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field
 
+from adapters.http.accounts import Account
 from adapters.mcp.answers import answered
 from adapters.mcp.errors import as_failure, as_result
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
@@ -80,6 +81,7 @@ class _Task:
     message: str = "The work has begun."
     progress: tuple[int, int] | None = None
     patience: int = ACCOUNT_LOOKS
+    whole: bool = False
     said: dict[str, Any] = field(default_factory=dict)
 
 
@@ -137,8 +139,13 @@ class Tasks:
         server.add_request_handler("tasks/update", UpdateParams, update)
         server.add_request_handler("tasks/cancel", TaskParams, cancel)
 
-    async def begin(self, tool: Tool[Any, Any], ask: Any, owner: str) -> dict[str, Any]:
-        """Begin *tool*, and return the handle. Raises what the tool raises before its work begins."""
+    async def begin(
+        self, tool: Tool[Any, Any], ask: Any, owner: str, *, whole: bool, account: Account | None = None
+    ) -> dict[str, Any]:
+        """Begin *tool*, and return the handle; *whole*: the caller wants the whole answer; *account* is told how it ends.
+
+        Raises what the tool raises before its work begins.
+        """
         now = datetime.now(UTC)
         self._make_room(now, owner)
         deployed = tool.deployed if self._place.settings.prefect_api else None
@@ -149,17 +156,21 @@ class Tasks:
                 made.progress, made.message, made.updated = (done, total), f"{done} of {total} bytes", datetime.now(UTC)
 
         at = told(self._place, progress)
-        made = _Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at)
+        made = _Task(id="", tool=tool, ask=ask, owner=owner, created=now, updated=now, at=at, whole=whole)
         if deployed is not None:
             from flows.prefect.deployed import start
 
             made.parameters = deployed.parameters(ask, at)
             run = await start(deployed.name, made.parameters)
             made.id = run.id
+            if account is not None:
+                account.elsewhere(run.id)
             self._note(made)
         else:
             made.id = str(uuid.uuid4())
             made.future = self._work.begin(tool, ask, at, run=made.id)
+            if account is not None:
+                account.follow(made.future)
         self._known[made.id] = made
         return {"resultType": "task", **self._head(made, "working")}
 
@@ -229,7 +240,11 @@ class Tasks:
             task.message = "The server failed; there is no result."
             task.said = {**self._head(task, "failed"), "error": failure}
         else:
-            result = as_result(came, self._hidden) if isinstance(came, Exception) else answered(task.tool, came)
+            result = (
+                as_result(came, self._hidden)
+                if isinstance(came, Exception)
+                else answered(task.tool, task.ask, came, whole=task.whole)
+            )
             task.message = "The result is here."
             values = result.model_dump(mode="json", by_alias=True, exclude_none=True)
             task.said = {**self._head(task, "completed"), "result": values}
@@ -269,6 +284,7 @@ class Tasks:
             "owner": task.owner,
             "created": task.created.isoformat(),
             "parameters": dict(task.parameters),
+            "whole": task.whole,
         }
         text = json.dumps(note).encode()
         if len(text) > _MOST_NOTE:
@@ -291,7 +307,7 @@ class Tasks:
         at = told(self._place, lambda done, total: None)
         task = _Task(
             id=task_id, tool=tool, ask=ask, owner=str(note["owner"]), created=created, updated=datetime.now(UTC), at=at,
-            parameters=parameters,
+            parameters=parameters, whole=note.get("whole") is True,
         )  # fmt: skip
         self._known[task_id] = task
         return task

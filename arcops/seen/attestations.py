@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.repairing import TRUST, Repair
 from arcops.seen.signatures import RevocationsSeen
 from arcops.signer import ProvenSigner
 from arcops.slsa import Provenance, Summary
@@ -62,6 +63,12 @@ class Attestations(Body):
     """
 
     KIND: ClassVar[str] = "attestations"
+    NONE: ClassVar[str] = "no attestation comes with"
+    REPAIRS: ClassVar[tuple[Repair, ...]] = (
+        *TRUST,
+        Repair(said=(NONE,), line="keys new", step=0, keyless=True),
+        Repair(said=(NONE,), line="sign {target} --builder BUILDER --source SOURCE", step=3),
+    )
 
     attestations: tuple[AttestationSeen, ...]
     revocations: tuple[RevocationsSeen, ...] = ()

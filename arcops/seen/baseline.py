@@ -11,6 +11,7 @@ from arcops.calm import calm, canary_device, undisturbed
 from arcops.errors import Refused
 from arcops.evidence import Body
 from arcops.exercise import Exercise
+from arcops.repairing import TRUST, Repair
 from arcops.seen.benchmark import Benchmark, Machine, Measured, Unit
 from arcops.signer import ProvenSigner
 from arcops.subject import Subject
@@ -83,6 +84,7 @@ class Baselines(Body):
     """
 
     KIND: ClassVar[str] = "benchmark-baseline"
+    REPAIRS: ClassVar[tuple[Repair, ...]] = TRUST
 
     baseline: Baseline | None = None
     signers: tuple[ProvenSigner, ...] = ()

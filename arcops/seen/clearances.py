@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.repairing import TRUST, Repair
 from arcops.signer import ProvenSigner
 from arcops.verdict import Verdict
 
@@ -51,6 +52,7 @@ class Clearances(Body):
     """
 
     KIND: ClassVar[str] = "clearances"
+    REPAIRS: ClassVar[tuple[Repair, ...]] = TRUST
 
     found: tuple[Clearance, ...] = ()
     unproven: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.repairing import Repair
 from arcops.subject import Digest
 
 
@@ -74,6 +75,11 @@ class Sboms(Body):
     """Every SBOM found, sorted by path; never empty (a collector that finds none raises `arcops.errors.Refused`)."""
 
     KIND: ClassVar[str] = "sboms"
+    UNSEEN: ClassVar[str] = "No SBOM was seen"
+    NONE: ClassVar[str] = "no SBOM was found in"
+    REPAIRS: ClassVar[tuple[Repair, ...]] = (
+        Repair(said=(NONE,), line="sbom {target} --version VERSION --supplier SUPPLIER --licence LICENCE", step=2),
+    )
 
     documents: tuple[SbomSeen, ...]
 

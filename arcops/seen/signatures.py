@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.repairing import TRUST, Repair
 from arcops.signer import ProvenSigner
 
 
@@ -78,6 +79,12 @@ class Signatures(Body):
     """Every signature found, sorted by path; never empty (a collector that finds none raises `arcops.errors.Refused`)."""
 
     KIND: ClassVar[str] = "signatures"
+    NONE: ClassVar[str] = "no signature was found in"
+    REPAIRS: ClassVar[tuple[Repair, ...]] = (
+        *TRUST,
+        Repair(said=(NONE,), line="keys new", step=0, keyless=True),
+        Repair(said=(NONE,), line="sign {target}", step=3),
+    )
 
     signatures: tuple[SignatureSeen, ...]
     revocations: tuple[RevocationsSeen, ...] = ()

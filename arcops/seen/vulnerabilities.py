@@ -8,6 +8,7 @@ from enum import Enum
 from typing import ClassVar
 
 from arcops.evidence import Body
+from arcops.repairing import Repair
 
 
 class Certainty(Enum):
@@ -72,6 +73,8 @@ class Vulnerabilities(Body):
     """
 
     KIND: ClassVar[str] = "vulnerabilities"
+    NONE: ClassVar[str] = "no advisory data"
+    REPAIRS: ClassVar[tuple[Repair, ...]] = (Repair(said=(NONE,), line="data import EXPORT.zip", step=4),)
 
     databases: tuple[Database, ...]
     compared: int

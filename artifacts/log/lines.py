@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from arcops.errors import Refused, Unavailable
@@ -22,7 +22,7 @@ _TAIL = 64 * 1024
 def read_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
     """The finished lines of the log *path* from byte *offset* on, without their newline."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(_opened(path), "rb") as file:
             file.seek(offset)
             while line := file.readline(MOST_LINE + 1):
                 if line.endswith(b"\n"):
@@ -38,12 +38,14 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[bytes]:
 def read_whole(path: Path) -> tuple[bytes, ...]:
     """All finished lines of the log *path* at once, which is several times faster than one by one."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            seen = os.fstat(descriptor)
-            if not stat.S_ISREG(seen.st_mode) or seen.st_size > MOST_LOG:
-                raise Refused(f"the log {path} is not a regular file of at most {MOST_LOG} bytes")
-            data = file.read()
+        descriptor = _opened(path)
+        try:
+            if os.fstat(descriptor).st_size > MOST_LOG:
+                raise Refused(f"the log {path} has more than {MOST_LOG} bytes")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read()
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return ()
     except OSError as error:
@@ -57,7 +59,7 @@ def read_whole(path: Path) -> tuple[bytes, ...]:
 def last_line(path: Path) -> bytes | None:
     """The last finished line of the log *path*, read from its end only. ``None`` if no line is finished."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _opened(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -99,6 +101,59 @@ def append_line(path: Path, line: bytes) -> None:
             sync_folder(path.parent)  # else a power cut could lose the name, and the memory would be ahead of the log
     except OSError as error:
         raise Unavailable(f"the log {path} cannot be written: {error.strerror}; the artifact was not stored") from error
+
+
+def append_lines(path: Path, lines: Sequence[bytes], *, size: int) -> int:
+    """Add *lines*, all or none of them, to the log *path*, which has *size* bytes; returns its new size.
+
+    The caller alone writes to it. The lines are on the disk when this returns. Raises `Refused` if the file is not as long as
+    the caller left it, and `Unavailable`, with the log as it was, if it can't be written.
+    """
+    block = b"".join(line + b"\n" for line in lines)
+    if block.count(b"\n") != len(lines) or max(map(len, lines), default=0) >= MOST_LINE:
+        raise Refused(f"a line for the log {path} is too long, or has a line break in it")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            found = os.fstat(descriptor).st_size
+            if found != size:
+                raise Refused(f"the log {path} has {found} bytes and not the {size} that were written: another one changed it")
+            try:
+                _write_all(descriptor, block, size)
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+        if size == 0:
+            sync_folder(path.parent)
+    except OSError as error:
+        raise Unavailable(f"the log {path} cannot be written: {error.strerror}") from error
+    return size + len(block)
+
+
+def cut(path: Path, size: int) -> None:
+    """Leave only the first *size* bytes of the log *path*. The caller alone writes to it, and knows that the rest does not
+    count.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise Unavailable(f"the end of the log {path} cannot be cut off: {error.strerror}") from error
+
+
+def _opened(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Refused(f"the log {path} is not a regular file")
+    return descriptor
 
 
 def _finished(descriptor: int, before: int | None = None) -> int:

@@ -125,6 +125,11 @@ class Log:
         """What is remembered of this log outside of its folder."""
         return self._memory.recall() if self._memory is not None else ()
 
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """The folder of the memory, if there is one."""
+        return (self._memory.folder,) if self._memory is not None else ()
+
     def refuse_if_shorter(self) -> None:
         """Raise `Refused` if the log's file is shorter than it was. This is very cheap, but does not see an edited line."""
         most = max((one.what.bytes for one in self.recall()), default=0)

@@ -58,7 +58,7 @@ class Memory:
     """The memory in *folder* of the log in the folder *store*."""
 
     def __init__(self, folder: Path, store: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         names = dict.fromkeys((store.absolute(), store.resolve()))
         self.paths = tuple(folder / f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.json" for name in names)
 
@@ -67,7 +67,7 @@ class Memory:
 
         Raises `Refused` if a file is not a memory or others can write into the folder, `Unavailable` if it can't be read.
         """
-        refuse_if_open(self._folder, "the memory of a store")
+        refuse_if_open(self.folder, "the memory of a store")
         return tuple(found for path in self.paths if (found := _read(path)) is not None)
 
     def remember(self, what: Remembered) -> None:
@@ -76,10 +76,10 @@ class Memory:
         Raises as `recall` does, and `Unavailable` if it can't be written.
         """
         try:
-            make_private(self._folder)
+            make_private(self.folder)
         except OSError as error:
-            raise Unavailable(f"the memory {self._folder} cannot be made: {error.strerror}") from error
-        refuse_if_open(self._folder, "the memory of a store")
+            raise Unavailable(f"the memory {self.folder} cannot be made: {error.strerror}") from error
+        refuse_if_open(self.folder, "the memory of a store")
         with self._locked():
             for path in self.paths:
                 earlier = _read(path)
@@ -90,14 +90,24 @@ class Memory:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise Unavailable(f"the memory {self._folder} cannot be locked for writing: {error.strerror}") from error
+            raise Unavailable(f"the memory {self.folder} cannot be locked for writing: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
+
+
+def recalled_in(folder: Path) -> tuple[Recalled, ...]:
+    """Every memory in *folder*, in the order of their files. Raises as `Memory.recall` does."""
+    refuse_if_open(folder, "the memory of a log")
+    try:
+        paths = sorted(folder.glob("*.json"))
+    except OSError as error:
+        raise Unavailable(f"the memory {folder} cannot be read: {error.strerror}") from error
+    return tuple(found for path in paths if (found := _read(path)) is not None)
 
 
 def _grown(earlier: Remembered, now: Remembered) -> Remembered:

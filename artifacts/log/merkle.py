@@ -78,6 +78,18 @@ def trees(lines: Iterable[bytes], sizes: Collection[int]) -> dict[int, Frontier]
     return found
 
 
+def grown(tree: Frontier, leaves: Iterable[bytes]) -> Frontier:
+    """*tree* and more *leaves*, which are leaf hashes: the same as `Frontier.append` of each, without a value for each."""
+    digest, peaks, size = hashlib.sha256, list(tree.peaks), tree.size
+    for carry in leaves:
+        rest = size
+        while rest & 1:
+            carry, rest = digest(b"\x01" + peaks.pop() + carry).digest(), rest >> 1
+        peaks.append(carry)
+        size += 1
+    return Frontier(size=size, peaks=tuple(peaks))
+
+
 def split(size: int) -> int:
     """The largest power of two below *size*."""
     return 1 << (size - 1).bit_length() - 1

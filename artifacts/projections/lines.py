@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from arcops.finding import Finding, Outcome
-from arcops.result import GateResult, Report
+from arcops.result import Report
 from arcops.verdict import Verdict
+from artifacts.projections.folding import Here, Told, told
 
-_SHOWN_PER_RULE = 5
+SHOWN_PER_RULE = 5
+"""How many findings of one rule a terminal shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ COLOURS = {"GREEN": "green", "AMBER": "yellow", "RED": "red"}
 """The colour of each verdict."""
 
 
-def about(findings: Sequence[Finding], most: int = _SHOWN_PER_RULE) -> Iterator[Line]:
+def about(findings: Sequence[Finding], most: int = SHOWN_PER_RULE) -> Iterator[Line]:
     """The lines about a gate's *findings*: what is not well and what to do about it, and how much is well.
 
     Of one rule, *most* findings are shown. Patches are all shown, whole: a part of one is of no use.
@@ -67,27 +69,36 @@ def circumstances(report: Report) -> str:
     )
 
 
-def lines(report: Report, colours: Collection[Verdict] = (), note: str = "") -> Iterator[str]:
-    """*report* as text, nothing wrapped or padded: all findings, or those of *colours*, one a line; *note*; and the verdict."""
-    for result, findings in narrowed(report, colours):
+def lines(
+    report: Report,
+    colours: Collection[Verdict] = (),
+    note: str = "",
+    *,
+    whole: bool = False,
+    here: Here | None = None,
+    last: str = "",
+) -> Iterator[str]:
+    """*report* as text, nothing wrapped or padded: all findings, or those of *colours*, one a line; then *note*, the verdict,
+    *last*, and what to type next.
+
+    Findings that rest on missing evidence are folded into one line, unless the *whole* is asked for (`folding`).
+    """
+    read = told(report, colours, whole=whole, here=here)
+    for result, findings in read.shown:
         yield f"{result.verdict.value} {result.gate}"
         for line in about(findings, most=len(findings)):
             yield "".join(piece.text for piece in line)
-    if note:
-        yield note
+    yield from filter(None, (printable(read.folded), note))
     yield f"{report.verdict.value} {subject(report)}"
     yield circumstances(report)
+    if last:
+        yield printable(last)
+    yield from next_lines(read)
 
 
-def narrowed(report: Report, colours: Collection[Verdict]) -> list[tuple[GateResult, tuple[Finding, ...]]]:
-    """The gates, the worst first, each with its findings; with *colours*, those of these colours."""
-    wanted = set(colours) or set(Verdict)
-    found = []
-    for result in sorted(report.results, key=lambda one: one.verdict, reverse=True):
-        findings = tuple(one for one in result.findings if one.outcome.verdict in wanted)
-        if findings or result.verdict in wanted:
-            found.append((result, findings))
-    return found
+def next_lines(read: Told) -> Iterator[str]:
+    """What to type next, a line each."""
+    return (printable(f"Next: {line}") for line in read.next)
 
 
 def printable(text: str) -> str:

@@ -118,7 +118,7 @@ class Compared:
     missing_went: tuple[Missing, ...]
 
 
-@tool(title="Compare two artifacts", scope=Scope.READ, reads_only=True)
+@tool(title="Compare two artifacts", scope=Scope.READ, reads_only=True, usual=True)
 def compare_artifacts(ask: Compare, at: Place) -> Compared:
     """Show what changed from artifact A to artifact B: verdicts, findings, evidence down to the field, and the policy.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 MOST_FIELDS = 200
 _MOST_VALUE = 300
+_LONGEST_PATH = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,9 @@ def _shown(body: Mapping[str, object], path: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}… ({len(text)} characters)"
+    """*text*, cut if it is prose: what has no space, such as a path or a digest, is copied and used, so it is whole."""
+    most = _MOST_VALUE if any(one.isspace() for one in text) else _LONGEST_PATH
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def _leaves(value: object, where: str) -> Iterator[tuple[str, object]]:

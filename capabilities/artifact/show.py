@@ -44,7 +44,7 @@ class Shown:
     """The report in the format that was asked for."""
 
 
-@tool(title="Show an artifact", scope=Scope.READ, reads_only=True)
+@tool(title="Show an artifact", scope=Scope.READ, reads_only=True, usual=True)
 def show_artifact(ask: Show, at: Place) -> Shown:
     """Show what a sealed artifact says, without checking who signed it; verify it before you rely on it."""
     from capabilities.artifact.project import project

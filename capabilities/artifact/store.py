@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from artifacts.private_folder import writable_by_group
 from artifacts.public_key import PublicKey
 from artifacts.store import Store
 from artifacts.store_check import StoreLooked
+from artifacts.unexpected import Unexpected, shown
+from artifacts.vouch import Grounds, Standing, signature_of
 from artifacts.writing import write_new
+from capabilities.artifact.standing import grounds
 from capabilities.contract import Scope, tool
 from capabilities.kept import whose_keys
 from flows.place import Place
@@ -30,13 +34,15 @@ class ArtifactsListed:
     artifacts: tuple[Listed, ...]
     total: int = 0
     """How many there are in all, not only in this list."""
+    unexpected: tuple[Unexpected, ...] = ()
+    """What lies in the store's folders and is not the store's. It has no effect, but someone should look at it."""
 
 
-@tool(title="List artifacts", scope=Scope.READ, reads_only=True)
+@tool(title="List artifacts", scope=Scope.READ, reads_only=True, usual=True)
 def list_artifacts(ask: Filter, at: Place) -> ArtifactsListed:
     """List the artifacts in the store, the newest first. Verify one before you rely on it."""
     with Store.at(at.settings) as store:
-        return ArtifactsListed(artifacts=store.list(ask), total=store.count(ask))
+        return ArtifactsListed(artifacts=store.list(ask), total=store.count(ask), unexpected=shown(store.unexpected()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +57,7 @@ class CheckStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChecked:
-    """One sentence for each thing that was removed, edited, moved or damaged; empty if all is well."""
+    """One sentence for each thing that was removed, edited, moved, damaged or backdated; empty if all is well."""
 
     problems: tuple[str, ...]
     said: str
@@ -59,23 +65,43 @@ class StoreChecked:
     untrusted: tuple[str, ...] = ()
     """The ids of the keys that only the caller named. This place does not trust them, so the answer relies on the caller's
     choice of keys."""
+    unexpected: tuple[Unexpected, ...] = ()
+    """What lies in the store's folders and is not the store's. It has no effect, but someone should look at it."""
 
 
 @tool(title="Check the store", scope=Scope.READ, reads_only=True, long=True)
 def check_store(ask: CheckStore, at: Place) -> StoreChecked:
-    """Read the whole store again, and list what was removed, edited, moved or damaged since it was kept."""
+    """Read the whole store again, and list what was removed, edited, moved or damaged since it was kept.
+
+    It also lists artifacts whose times contradict the log, unless they were revoked, and what in the store is not the store's.
+    """
     with Store.at(at.settings) as store:
         keys, untrusted = whose_keys(ask.keys, at)
         looked = store.look_through(keys, ask.checkpoint.encode() or None)
+        problems = (*looked.problems, *_backdated(looked, store, at))
+    strange = shown(looked.unexpected)
     shared = f" The folder {store.folder} is writable for its whole group." if writable_by_group(store.folder) else ""
     said = f"{_said(looked)}{shared}"
     if at.roots is None:
-        return StoreChecked(problems=looked.problems, said=said, untrusted=untrusted)
+        return StoreChecked(problems=problems, said=said, untrusted=untrusted, unexpected=strange)
     return StoreChecked(  # a remote caller learns what was found, and not the folders of this machine
-        problems=tuple(without_folders(one, at.settings) for one in looked.problems),
+        problems=tuple(without_folders(one, at.settings) for one in problems),
         said=without_folders(said, at.settings),
         untrusted=untrusted,
+        unexpected=strange,
     )
+
+
+def _backdated(looked: StoreLooked, store: Store, at: Place) -> Iterator[str]:
+    """A sentence for each artifact whose times contradict the log. One that was revoked counts nowhere, so it is left out."""
+    ground = grounds(at) if looked.untimely else Grounds()
+    for one in looked.untimely:
+        state = signature_of(store.get(one.artifact), ground, at.now())
+        if state.standing is not Standing.REVOKED:
+            yield (
+                f"{one.said} Ask its signer ({', '.join(state.signers) or 'not trusted here'}) about it and judge its subject "
+                "again; if its time cannot be explained, revoke the key ('arcops keys revoke')."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +175,7 @@ def import_store(ask: ImportStore, at: Place) -> BroughtIn:
 def _said(looked: StoreLooked) -> str:
     """What was read and checked; no sentence promises more than that."""
     what = f"{looked.entries:,} entries and the {looked.objects:,} objects that they name were read"
-    if looked.problems:
+    if looked.problems or looked.untimely:
         return f"{what}."
     if looked.signed is None:
         held = "the log is empty and has no checkpoint to check it against"

@@ -54,7 +54,7 @@ class Verified:
     yet."""
 
 
-@tool(title="Verify an artifact", scope=Scope.READ, reads_only=True)
+@tool(title="Verify an artifact", scope=Scope.READ, reads_only=True, usual=True)
 def verify_artifact(ask: Verify, at: Place) -> Verified:
     """Check the signature of a sealed artifact offline, and show what it says and whether it is still valid.
 

@@ -49,7 +49,7 @@ class Admitted:
     """The AdmissionReview that answers the one in the request, as JSON, if it was asked for."""
 
 
-@tool(title="Admit workloads", scope=Scope.CHECK, reads_only=True)
+@tool(title="Admit workloads", scope=Scope.CHECK)
 def admit_workload(ask: Admit, at: Place) -> Admitted:
     """Decide whether workloads may run: each model and image that they name needs a valid GREEN artifact in the store.
 

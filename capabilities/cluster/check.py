@@ -69,7 +69,7 @@ def _looks(ask: CheckCluster) -> bool:
 @tool(
     title="Check a cluster",
     scope=Scope.CHECK,
-    reads_only=True,
+    usual=True,
     long=True,
     connects=_looks,
     deployed=deployed(CLUSTER_READINESS),

@@ -49,7 +49,7 @@ class MadeBaseline:
 
 # Not ``deployed``, like ``check_gpus``: the caller means this machine. The flows ``gpu-benchmark`` and
 # ``node-benchmark`` measure a worker's machine.
-@tool(title="Benchmark this node", scope=Scope.CHECK, reads_only=True, long=True)
+@tool(title="Benchmark this node", scope=Scope.CHECK, long=True)
 def bench_node(ask: BenchNode, at: Place) -> Judged:
     """Measure the GPUs (or the processor) of this machine, and keep a signed artifact: GREEN, AMBER or RED.
 

@@ -20,7 +20,7 @@ class CheckGpus(Node):
 
 
 # Not ``deployed``: that would judge the worker's machine, but the caller means this one. The flow ``gpu-validation`` does that.
-@tool(title="Check the GPUs of this node", scope=Scope.CHECK, reads_only=True, long=True)
+@tool(title="Check the GPUs of this node", scope=Scope.CHECK, usual=True, long=True)
 def check_gpus(ask: CheckGpus, at: Place) -> Judged:
     """Judge every GPU of this machine, and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 

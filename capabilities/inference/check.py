@@ -22,7 +22,6 @@ class CheckInference(LoadedEndpoint):
 @tool(
     title="Check an inference endpoint",
     scope=Scope.CHECK,
-    reads_only=True,
     long=True,
     connects=always,
     deployed=deployed(INFERENCE_VALIDATION, refuse=refuse_other_keys),

@@ -107,7 +107,7 @@ class KeysRevoked:
     count: int
 
 
-@tool(title="Revoke a key", scope=Scope.TRUST)
+@tool(title="Revoke a key", scope=Scope.TRUST, destructive=True)
 def revoke_key(ask: RevokeKey, at: Place) -> KeysRevoked:
     """Issue the signed list of revoked keys again; if a key is named, it is added.
 

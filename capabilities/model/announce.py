@@ -43,7 +43,7 @@ class Announced:
     """The id of the event. The runs that it starts name it."""
 
 
-@tool(title="Announce a change", scope=Scope.CHECK)
+@tool(title="Announce a change", scope=Scope.CHECK, outside=True)
 def announce_change(ask: Announce, at: Place) -> Announced:
     """Tell Prefect that a model or a policy changed. A deployment of Prefect then judges the target again, in a run of its own.
 

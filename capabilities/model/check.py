@@ -57,7 +57,7 @@ def look_at_model(ask: Check, at: Place) -> Report:
     return look_only(READINESS, ask, ask.policy, at)
 
 
-@tool(title="Check a model", scope=Scope.CHECK, reads_only=True, long=True, deployed=deployed(READINESS, _checked))
+@tool(title="Check a model", scope=Scope.CHECK, usual=True, long=True, deployed=deployed(READINESS, _checked))
 def check_model(ask: Check, at: Place) -> CheckedModel:
     """Judge a model by a policy and keep a signed artifact of the verdict: GREEN, AMBER or RED.
 

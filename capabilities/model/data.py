@@ -20,7 +20,7 @@ class ImportAdvisories:
     """An OSV export of one ecosystem (zip)."""
 
 
-@tool(title="Import advisories", scope=Scope.TRUST, idempotent=True)
+@tool(title="Import advisories", scope=Scope.TRUST, destructive=True)
 def import_advisories(ask: ImportAdvisories, at: Place) -> ImportSummary:
     """Replace the known vulnerabilities of one ecosystem by an OSV export, for the offline matcher."""
     make_private(at.settings.data)

@@ -40,7 +40,7 @@ class SbomMade:
     path: Path
 
 
-@tool(title="Make an SBOM", scope=Scope.PUBLISH, idempotent=True)
+@tool(title="Make an SBOM", scope=Scope.PUBLISH, destructive=True)
 def make_model_sbom(ask: MakeSbom, at: Place) -> SbomMade:
     """Write a CycloneDX SBOM of a model into its directory, so that a signature made afterwards covers it."""
     target = ask.target.absolute()

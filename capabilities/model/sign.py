@@ -44,7 +44,7 @@ class SignedModel:
     key_id: str
 
 
-@tool(title="Sign a model", scope=Scope.PUBLISH, idempotent=True)
+@tool(title="Sign a model", scope=Scope.PUBLISH, destructive=True)
 def sign_model_files(ask: Sign, at: Place) -> SignedModel:
     """Sign every file of a model, and write the signature into its directory.
 

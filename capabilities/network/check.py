@@ -29,7 +29,7 @@ class CheckNetwork(Manifests):
 @tool(
     title="Check a network",
     scope=Scope.CHECK,
-    reads_only=True,
+    usual=True,
     long=True,
     connects=looks,
     deployed=deployed(NETWORK_SAFETY),

@@ -51,7 +51,6 @@ def _differing_of(ask: DiffNetwork, report: Report, digest: str, at: Place) -> D
 @tool(
     title="Compare a network with what was declared",
     scope=Scope.CHECK,
-    reads_only=True,
     long=True,
     connects=looks,
     deployed=deployed(NETWORK_DRIFT, _differing_of),

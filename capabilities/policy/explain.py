@@ -45,7 +45,7 @@ class Explained:
     gates: tuple[GateExplained, ...]
 
 
-@tool(title="Explain a gate or rule", scope=Scope.READ, reads_only=True)
+@tool(title="Explain a gate or rule", scope=Scope.READ, reads_only=True, usual=True)
 def explain_rule(ask: Explain, at: Place) -> Explained:
     """Show what a gate or a rule asks, why it matters, and how to fix a bad answer; without a name, every gate."""
     return Explained(gates=explained(ask.name))

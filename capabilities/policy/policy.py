@@ -93,7 +93,7 @@ class PoliciesListed:
     policies: tuple[PolicyListed, ...]
 
 
-@tool(title="List policies", scope=Scope.READ, reads_only=True)
+@tool(title="List policies", scope=Scope.READ, reads_only=True, usual=True)
 def list_policies(ask: ListPolicies, at: Place) -> PoliciesListed:
     """List the policies that come with ArcOps and those that the operator registered, with their digests.
 
@@ -142,7 +142,7 @@ class DraftWaiver:
     reason: str
     """Why the failure is acceptable for now."""
     expires: datetime
-    """When the waiver stops counting: a time with a time zone; on the command line a day (UTC)."""
+    """When the waiver stops counting: a time with a time zone; on the command line the last day on which it counts (UTC)."""
     digest: str = ""
     """The digest of the subject's content (sha256:…), as its report shows it."""
     any_content: bool = False

@@ -12,7 +12,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from arcops.discovery import modules
 from arcops.errors import Refused
 from arcops.finding import Waiver
 from arcops.judgeable import Judgeable
+from arcops.late_pattern import late
 from arcops.policy import SKEW, Policy
 from arcops.roots import ANYWHERE, Roots
 from arcops.signer import SignerRule
@@ -32,6 +33,7 @@ from foundation.strict_yaml import JSON, load_all
 
 MOST_BYTES = 1024 * 1024
 _MOST_VALUES = 20_000
+_DAY = late(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +70,37 @@ def read_policy(name_or_path: str, within: Roots = ANYWHERE) -> bytes:
     return read_file(path, MOST_BYTES, within=within)
 
 
+class Miswritten(Refused):
+    """The policy is refused; ``yaml`` is what it lacks or misspells, to copy."""
+
+    def __init__(self, sentence: str, yaml: str) -> None:
+        super().__init__(sentence)
+        self.yaml = yaml
+
+
 def parse_policy(data: bytes, *, where: str, gates: Iterable[AnyGate] | None = None, as_then: bool = False) -> Policy:
     """The policy in *data*. Raises `Refused` with the first thing that is wrong; its message begins with ``where``.
 
     With *as_then*, *data* is a policy that judged before, read for judging again. What an earlier release accepted and this one
-    refuses, such as waivers and signer rules that go by a name alone, keeps its meaning.
+    refuses, such as waivers and signer rules that go by a name alone, keeps its meaning. It is `Miswritten` if the keys that it
+    should have are known.
     """
-    gate_of = gate_named if gates is None else {gate.id: gate for gate in gates}.get
     document = _document(data, where)
+    try:
+        return _parsed(dict(document), data, where=where, gates=gates, as_then=as_then)
+    except Refused as error:
+        if as_then:
+            raise
+        from flows.policies.correcting import correction  # for policies that are refused
+
+        yaml = correction(document, _Head, Waiver, all_gates() if gates is None else gates)
+        if not yaml:
+            raise
+        raise Miswritten(str(error), yaml) from error
+
+
+def _parsed(document: dict[str, JSON], data: bytes, *, where: str, gates: Iterable[AnyGate] | None, as_then: bool) -> Policy:
+    gate_of = gate_named if gates is None else {gate.id: gate for gate in gates}.get
     sections = document.pop("gates", None)
     if not isinstance(sections, dict) or not sections:
         raise Refused(f"{where}: 'gates:' must map at least one gate to its settings; 'arcops explain' lists the gates")
@@ -171,6 +196,8 @@ def _signer_rules(value: object) -> Iterator[SignerRule]:
 
 
 def _head(document: dict[str, JSON], where: str) -> _Head:
+    if isinstance(waivers := document.get("waivers"), list):
+        document["waivers"] = [_to_the_second(one, where) for one in waivers]
     try:
         head = from_json(_Head, json.dumps(document))
     except Refused as error:
@@ -178,6 +205,18 @@ def _head(document: dict[str, JSON], where: str) -> _Head:
     if not head.name.strip():
         raise Refused(f"{where}: 'name:' is empty; give the policy a name, which reports show")
     return head
+
+
+def _to_the_second(waiver: JSON, where: str) -> JSON:
+    """*waiver*; if it expires on a day, at the last second of this day in UTC: never after the day that is written."""
+    day = waiver.get("expires") if isinstance(waiver, dict) else None
+    if not isinstance(waiver, dict) or not isinstance(day, str) or not _DAY.match(day):
+        return waiver
+    try:
+        date.fromisoformat(day)
+    except ValueError as error:
+        raise Refused(f"{where}: a waiver expires on {day}, which is not a day: {error}") from error
+    return {**waiver, "expires": f"{day}T23:59:59Z"}
 
 
 def _document(data: bytes, where: str) -> dict[str, JSON]:

@@ -86,7 +86,7 @@ def named_here(named: str, folder: Path) -> Policy:
     names = [one.policy.name for one in known]
     near = get_close_matches(named[:200], names, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
-    raise Refused(f"there is no policy {named[:200]!r}{meant}: give a file, or one of {', '.join(names)}")
+    raise Refused(f"there is no policy {named[:4096]!r}{meant}: give a file, or one of {', '.join(names)}")
 
 
 def register(data: bytes, folder: Path) -> Registered:

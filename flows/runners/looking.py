@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
-from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting
+from arcops.evidence import Body, Cause, Evidence, Missing, Seen, Sighting, without
 from arcops.request import Request
 from artifacts.wire import digest
 from flows.plan import AnyCollector
@@ -48,7 +48,7 @@ def look_and(
         answer = collected.get(need.KIND)
         if not isinstance(answer, Evidence):
             why = answer.reason if isinstance(answer, Missing) else "no collector provides it"
-            return missing(collector, Cause.ABSENT, f"it needs evidence {need.KIND!r}, which is missing: {why}")
+            return missing(collector, Cause.ABSENT, without(need.KIND, why))
     evidence = _given(collector, collected)
     found = _look_once(collector, request, evidence, make)
     for seconds in RETRY_AFTER:

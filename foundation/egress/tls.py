@@ -38,6 +38,13 @@ def context(authorities: str, *, verify: bool = True, certificate: str = "", key
     return made
 
 
+def authorities_file() -> str:
+    """The file of the system's authorities, for a library that takes a file; empty if the system has none."""
+    import ssl
+
+    return ssl.get_default_verify_paths().cafile or ""
+
+
 def _no_password() -> bytes:
     """An encrypted key is refused: OpenSSL would ask for its password at the terminal, in the middle of a run."""
     raise ValueError("encrypted")

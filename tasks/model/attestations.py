@@ -68,7 +68,7 @@ def look(request: Request, seen: Seen) -> Sighting[Attestations]:
         found.extend(_attestations(file, trust))
     if not found:
         raise Refused(
-            f"{request.target} comes with no attestation; ask its publisher for SLSA provenance (*.intoto.jsonl or"
+            f"{Attestations.NONE} {request.target}; ask its publisher for SLSA provenance (*.intoto.jsonl or"
             " *.sigstore.json) and put it beside the model or attach it"
         )
     found.sort(key=lambda attestation: (attestation.path, attestation.line, attestation.sha256))

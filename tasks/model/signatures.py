@@ -43,7 +43,7 @@ def signatures(request: Request, seen: Seen) -> Sighting[Signatures]:
         found.extend(image_signatures(request, tree, trust))
     if not found:
         raise Refused(
-            f"no signature was found in {request.target} or beside it; sign the model (arcops sign), or pass the signature file"
+            f"{Signatures.NONE} {request.target} or beside it; sign the model (arcops sign), or pass the signature file"
         )
     lists = revocations(trust)
     dated = max((listed.issued_at for listed in lists if listed.issued_at is not None), default=None)

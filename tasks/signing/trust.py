@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from arcops.errors import Refused, Unavailable
 from arcops.evidence import Source, SourceKind
+from arcops.repairing import EMPTY_TRUST, NO_TRUST
 from artifacts.private_folder import refuse_if_open
 from artifacts.public_key import PublicKey, load_public_key
 from artifacts.reading import read_file
@@ -62,9 +63,7 @@ def load_trust(folder: Path) -> Trust:
     """
     try:
         if not folder.is_dir():
-            raise Refused(
-                "the trust folder (ARCOPS_TRUST) does not exist or is not a folder; create it and put public keys in keys/"
-            )
+            raise Refused(f"{NO_TRUST}; create it and put public keys in keys/")
         for place in (folder, *(folder / name for name in _SUFFIXES)):
             refuse_if_open(place, "the trust")
         files = {place: tuple(_files(folder, place, suffixes)) for place, suffixes in _SUFFIXES.items()}
@@ -80,7 +79,7 @@ def load_trust(folder: Path) -> Trust:
     )
     if not (trust.keys or trust.roots or trust.authorities):
         raise Refused(
-            "the trust folder (ARCOPS_TRUST) holds no trust; put public keys (*.pub) in keys/, Sigstore trusted roots (*.json)"
+            f"{EMPTY_TRUST}; put public keys (*.pub) in keys/, Sigstore trusted roots (*.json)"
             " in roots/ or CA certificates (*.pem) in authorities/"
         )
     return trust

@@ -58,11 +58,11 @@ class Served:
         return httpx2.stream(method, self.mcp, headers={**self.secret, **(headers or {})}, **more)
 
     @asynccontextmanager
-    async def client(self, headers: Mapping[str, str] | None = None, **more: Any) -> AsyncIterator[Client]:
+    async def client(self, headers: Mapping[str, str] | None = None, query: str = "", **more: Any) -> AsyncIterator[Client]:
         """The official SDK's client, as this user."""
         async with (
             httpx2.AsyncClient(headers={**self.secret, **(headers or {})}, timeout=60, trust_env=False) as http,
-            Client(streamable_http_client(self.mcp, http_client=http), **more) as client,
+            Client(streamable_http_client(f"{self.mcp}{query}", http_client=http), **more) as client,
         ):
             yield client
 

@@ -336,11 +336,10 @@ class TestHome:
         [
             (lambda store: (store / "origin").write_bytes(b"\xff"), "origin"),
             (lambda store: (store / "origin").write_bytes(b""), "origin"),
-            (lambda store: (store / "index.sqlite").write_bytes(b"garbage" * 999), "index.sqlite"),
             (lambda store: os.truncate(store / "log", 50), "shorter than it was"),
             (lambda store: (store / "log").unlink(), "shorter than it was"),
         ],
-        ids=["origin", "no-origin", "index", "log", "no-log"],
+        ids=["origin", "no-origin", "log", "no-log"],
     )
     def test_a_damaged_store_is_one_and_is_left_alone(
         self, shared: tuple[Bench, Path], home: Path, damage: Callable[[Path], object], says: str

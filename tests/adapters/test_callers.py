@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,7 +15,6 @@ import httpx2
 import pytest
 from starlette.routing import Mount
 
-from adapters.http.access import Door
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import bind
 from adapters.http.protocol import protocol
@@ -27,12 +26,14 @@ from adapters.mcp.server import build
 from adapters.mcp.tasks import EXTENSION
 from adapters.web.app import site as pages
 from arcops.errors import Refused, Unavailable
+from arcops.identity import Identity
 from capabilities.catalogue import all_tools
 from capabilities.contract import Scope, tool
 from capabilities.work import Work
 from flows.place import Place
+from foundation.identity.accepting import Accepting
 from foundation.settings import read_settings
-from foundation.tokens import Caller, Tokens
+from tests.adapters.doors import door_for
 from tests.adapters.loopback import loopback
 from tests.waiting import until
 
@@ -67,13 +68,13 @@ def hold_long(ask: Nothing, at: Place) -> Nothing:
 
 @dataclass
 class Believing:
-    """Stands for `Tokens`: a token is the name of who brings it, and its scopes."""
+    """Stands for `Accepting`: a token is the name of who brings it, and its scopes."""
 
-    issuer: Any = field(default_factory=lambda: SimpleNamespace(name=ISSUER))
+    tokens: tuple[Any, ...] = (SimpleNamespace(issuer=SimpleNamespace(name=ISSUER)),)
 
-    def caller(self, token: str) -> Caller:
+    def identity(self, token: str) -> Identity:
         name, _, scopes = token.partition("+")
-        return Caller(name=name, scopes=frozenset(scopes.split("+") if scopes else ("read", "check")), issuer=ISSUER)
+        return Identity(issuer=ISSUER, tenant="", id=name, scopes=frozenset(scopes.split("+") if scopes else ("read", "check")))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         roots=(),
     )
     quotas = Quotas(requests=6, sessions=3, calls=4, tasks=2)
-    door = Door(tokens=cast(Tokens, Believing()), quotas=quotas, requests=Shares(quotas.requests, "requests in progress"))
+    door = replace(
+        door_for(quotas=quotas, requests=Shares(quotas.requests, "requests in progress")),
+        accepting=cast(Accepting, Believing()),
+    )
     listening = listen("127.0.0.1", 0)
     bound = bind("127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False)
     work = Work(long=2)

@@ -112,7 +112,8 @@ class TestCompare:
             ({"files": [{"path": "a", "x": 1}]}, {"files": [{"path": "b", "x": 0}, {"path": "a", "x": 2}]},
              "files[a].x", ("1", "2")),
             ({"files": [{"path": 'a].x', "x": 1}]}, {"files": [{"path": 'a].x', "x": 2}]}, 'files["a].x"].x', ("1", "2")),
-            ({"t": "y" * 400}, {"t": "y" * 401}, "t", ("y" * 300 + "… (400 characters)", "y" * 300 + "… (401 characters)")),
+            ({"t": "y " * 200}, {"t": "y " * 201}, "t", ("y " * 150 + "… (400 characters)", "y " * 150 + "… (402 characters)")),
+            ({"t": "/y" * 400}, {"t": "/y" * 401}, "t", ("/y" * 400, "/y" * 401)),
         ],
     )  # fmt: skip
     def test_evidence_differs_to_the_field_and_the_type(

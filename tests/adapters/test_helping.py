@@ -12,7 +12,7 @@ import pytest
 from adapters.cli import helping
 from adapters.cli.commands import Command, declared
 from adapters.cli.generic import unclaimed
-from adapters.cli.main import read
+from adapters.cli.main import everything, read
 from tests.adapters.typed import typed
 
 pytestmark = pytest.mark.requirement("ARC-1/errors-are-clear")
@@ -61,3 +61,26 @@ def test_the_word_that_was_meant_is_named_once(line: str, meant: str) -> None:
 def test_an_unknown_policy_names_those_that_come_with_arcops() -> None:
     done = typed("check", ".", "--policy", "nonesuch", "--unsigned", environment={"ARCOPS_HOME": "/nonexistent"})
     assert all(name in done.stderr for name in ("pilot", "sovereign", "network-aks-arc", "gpu-bench"))
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_help_is_no_wider_than_the_terminal(columns: int) -> None:
+    alone = {"COLUMNS": str(columns)}
+    groups = {one.words[0] for one in everything() if len(one.words) == 2}
+    lines = [(), *((word,) for word in groups), *(one.words for one in everything())]
+    for words in lines:
+        said = typed(*words, "--help", environment=alone).stdout
+        page, _, example = said.partition("Example:")
+        wide = [line for line in (said if columns < 80 else page).splitlines() if len(line) > min(columns, 120)]
+        assert not wide, (words, wide)
+        shown = example.partition("\n\n")[0].strip()
+        if shown and columns < 80:  # over several lines it is still what a shell reads, and what the command accepts
+            read(shlex.split(shown.replace("\\\n", ""))[1:])
+
+
+def test_help_breaks_no_option_and_no_path() -> None:
+    words = {word for one in everything() for word in helping.command(one).split() if word.startswith(("--", "~/", "/"))}
+    narrow = {
+        word for one in everything() for word in typed(*one.words, "--help", environment={"COLUMNS": "60"}).stdout.split()
+    }
+    assert words <= narrow

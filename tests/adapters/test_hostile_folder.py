@@ -118,7 +118,7 @@ class TestMcpOverStandardStreams:
         answer = asyncio.run(asyncio.wait_for(ask(), _SECONDS))
         assert repository.ran() == []
         assert not answer.is_error, answer.content
-        assert answer.structured_content["report"]["verdict"] == "GREEN"
+        assert answer.structured_content["verdict"] == "GREEN"
 
     def test_python_m_refuses(self, repository: Hostile, here: Bench) -> None:
         done = run((sys.executable, "-m", "adapters.cli", "mcp"), from_the_tree(), repository, here)

@@ -20,7 +20,7 @@ import jsonschema_rs
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.server.streamable_http import EventMessage
-from mcp_types import JSONRPCNotification
+from mcp_types import UNSUPPORTED_PROTOCOL_VERSION, JSONRPCNotification
 
 from adapters.mcp.client import call
 from adapters.mcp.events import Budget
@@ -75,10 +75,11 @@ class TestWhatIsOffered:
     @pytest.mark.parametrize("era", ERAS)
     def test_each_capability_is_a_tool_with_schemas_and_hints(self, http: Served, era: str) -> None:
         async def ask() -> Any:
-            async with http.client(mode=era) as client:
+            async with http.client(mode=era, query="?tools=all") as client:
                 return (await client.list_tools()).tools
 
-        shown = asyncio.run(ask())
+        *shown, find, use = asyncio.run(ask())
+        assert (find.name, use.name) == ("find_tools", "use_tool")
         tools = [one for one in all_tools() if one.scope is not Scope.TRUST]  # the operator's, at the command line
         assert [one.name for one in shown] == [one.name for one in tools]
         for one, tool in zip(shown, tools, strict=True):
@@ -86,7 +87,8 @@ class TestWhatIsOffered:
             assert one.description == tool.doc
             assert one.annotations.read_only_hint is tool.reads_only
             jsonschema_rs.meta.validate(one.input_schema)
-            jsonschema_rs.meta.validate(one.output_schema)
+            if one.output_schema is not None:
+                jsonschema_rs.meta.validate(one.output_schema)
 
     def test_over_standard_streams_as_over_http(self, here: Bench, http: Served) -> None:
         stdio = StdioServerParameters(
@@ -118,7 +120,7 @@ class TestWhatIsOffered:
                 (body,) = (await client.read_resource(f"arcops://evidence/{digest}")).contents
                 assert json.loads(body.text)
                 templates = (await client.list_resource_templates()).resource_templates
-                assert {one.name for one in templates} == {"artifact", "evidence", "gate", "policy", "schema"}
+                assert {one.name for one in templates} == {"artifact", "evidence", "gate", "policy", "report", "schema"}
                 prompts = {one.name for one in (await client.list_prompts()).prompts}
                 assert prompts == {"is_this_model_ready", "explain_this_red", "draft_a_waiver"}
                 got = await client.get_prompt("is_this_model_ready", {"target": "/models/x"})
@@ -148,8 +150,8 @@ class TestCalls:
 
         result = asyncio.run(ask())
         assert not result.is_error
-        assert result.content[0].text.startswith("GREEN: model tiny, artifact sha256:")
-        assert result.structured_content["report"]["verdict"] == "GREEN"
+        assert result.content[0].text.startswith("GREEN model tiny sha256:")
+        assert result.structured_content["verdict"] == "GREEN"
         verified = there(http, verify_artifact, Verify(artifact=result.structured_content["artifact"]), here)
         assert verified.report.verdict is Verdict.GREEN
         assert seen, "a client without tasks waits with progress"
@@ -232,6 +234,22 @@ class TestBadInput:
         answer = http.post(content=b"{}", headers={**self.HEADERS, **headers})
         assert answer.status_code == status
 
+    @pytest.mark.parametrize("named", ["2099-01-01", "nonsense", "", "2026-07-28x"])
+    @pytest.mark.parametrize("method", ["initialize", "tools/list", "server/discover"])
+    def test_a_revision_that_is_not_spoken_is_answered_with_those_that_are(self, http: Served, named: str, method: str) -> None:
+        body = {"jsonrpc": "2.0", "id": 7, "method": method}
+        answer = http.post(json=body, headers={**self.HEADERS, "mcp-protocol-version": named})
+        error = answer.json()["error"]
+        assert (answer.status_code, answer.json()["id"], error["code"]) == (400, 7, UNSUPPORTED_PROTOCOL_VERSION)
+        assert error["data"]["requested"] == named
+        assert {"2025-11-25", "2026-07-28"} <= set(error["data"]["supported"])
+
+    @pytest.mark.parametrize("method", ["GET", "DELETE"])
+    def test_whatever_the_method(self, http: Served, method: str) -> None:
+        with http.stream(method, headers={**self.HEADERS, "mcp-protocol-version": "2099-01-01"}) as answer:
+            assert answer.status_code == 400
+            assert json.loads(answer.read())["error"]["data"]["supported"]
+
     def test_a_client_that_vanishes_stops_its_run(self, http: Served, here: Bench, tmp_path: Path) -> None:
         big = tmp_path / "big"
         big.mkdir()
@@ -304,7 +322,7 @@ class TestResuming:
             assert list(self.events(answer))
         with http.stream("GET", headers=headers | {"last-event-id": last}, timeout=60) as answer:
             missed = next(said for _, said in self.events(answer) if said and said.get("id") == 1)
-        assert missed["result"]["structuredContent"]["report"]["verdict"] == "GREEN"
+        assert missed["result"]["structuredContent"]["verdict"] == "GREEN"
         seen: list[Any] = []
         patience = httpx2.Timeout(10, read=2)  # the stream stays open for what may come
         with (

@@ -14,7 +14,6 @@ import httpx2
 import pytest
 
 from adapters.cli.serving import _mcp, _pages
-from adapters.http.access import Door, Guard, needed_to_read
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.metrics import Metrics
@@ -27,6 +26,7 @@ from arcops.errors import Refused, Unavailable
 from arcops.request import silent
 from capabilities.policy.explain import Explain, explain_rule
 from foundation.nearby import find, folder, forget, put
+from tests.adapters.doors import door_for
 from tests.adapters.loopback import loopback
 from tests.adapters.serving import Served, served
 from tests.models import Bench, bench
@@ -49,7 +49,7 @@ def site(here: Bench) -> Iterator[Served]:
     listening = listen("127.0.0.1", 0)
     bound = bind("127.0.0.1", listening.getsockname()[1], place.settings, certificate=None, key=None, behind_proxy=False)
     way_in = opening(bound, place.settings.cache, {})
-    door = Door(tokens=None, opening=way_in)
+    door = door_for(opening=way_in)
     own = DoorPart(routes=way_in.routes(), running=way_in.running())
     metrics = Metrics(StoreWatch(place.settings.store), lambda inner: door.for_readers(inner, bound.url))
     app = front([own, _mcp(place, bound, door), _pages(place, bound, door)], bound, metrics)
@@ -243,7 +243,7 @@ def test_a_guard_without_a_way_in_serves_no_one() -> None:
     async def app(*_: object) -> None:
         raise AssertionError("served")
 
-    guard = Guard(app=app, tokens=None, resource="http://x/mcp", needs=needed_to_read, limit=0)
+    guard = door_for().for_readers(app, "http://x/mcp")  # type: ignore[arg-type]  # it is not called
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": ("127.0.0.1", 1)}
     asyncio.run(guard(scope, receive, send))  # type: ignore[arg-type]  # what is sent is looked at above
     assert answers == [403]

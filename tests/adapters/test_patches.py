@@ -67,3 +67,36 @@ def test_the_page_shows_a_patch_as_it_is_to_be_taken(here: Bench, tmp_path: Path
 
 def _links(page: str) -> list[str]:
     return [part.partition('"')[0] for part in page.split('href="')[1:] if part.startswith("/artifacts/")]
+
+
+def test_all_patches_are_written_as_one_that_fixes_the_manifests(here: Bench, tmp_path: Path) -> None:
+    folder, patch = shop(tmp_path / "shop", policies=IDLE), tmp_path / "fixes.patch"
+    (folder / "more.yaml").write_text(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: open}\n---\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: open}\n"
+        "spec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n"
+        "    spec: {containers: [{name: web, image: 'web:1'}]}\n"
+    )
+    done = check(here, folder, "--patch", patch, "--format", "json")
+    assert done.returncode == 3, done.stderr
+    text = patch.read_text()
+    assert f"{patch}: 3 patch(es) of 3 file(s)" in done.stderr
+    found = [
+        one["patch"]
+        for result in json.loads(done.stdout)["predicate"]["results"]
+        for one in result["findings"]
+        if "patch" in one
+    ]
+    assert len(set(found)) == 3
+    after = applied(text, folder, tmp_path / "after")
+    again = check(here, after, "--patch", tmp_path / "none.patch")
+    assert "network/idle-direction" not in again.stdout
+    assert "no finding has a patch" in again.stderr
+    assert not (tmp_path / "none.patch").exists()
+
+
+def test_a_patch_that_cannot_be_written_is_refused_before_any_work(here: Bench, tmp_path: Path) -> None:
+    done = check(here, tmp_path / "nowhere", "--patch", tmp_path)
+    assert (done.returncode, "is not a regular file" in done.stderr) == (2, True)
+    done = check(here, tmp_path / "nowhere", "--patch", "one", "--output", "one")
+    assert (done.returncode, "name two files" in done.stderr) == (2, True)

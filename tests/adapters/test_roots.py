@@ -204,7 +204,7 @@ def test_every_path_that_a_caller_can_name_is_tried_here() -> None:
 
 def test_a_tool_that_changes_things_says_what_each_path_is_for() -> None:
     for one in all_tools():
-        if not one.reads_only:
+        if not one.reads_only and "report" not in one.answer.__dataclass_fields__:  # a check changes the store alone
             hints = get_type_hints(one.ask)
             for field in fields(one.ask):
                 assert "Path" not in str(hints[field.name]) or "arcops.use" in field.metadata, f"{one.name}: {field.name}"

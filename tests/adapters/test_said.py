@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -164,3 +165,41 @@ def test_an_unknown_colour_is_refused() -> None:
     done = typed("check", "nowhere", "--only", "red,blue", environment={})
     assert done.returncode == 2
     assert "use one of: red, amber, green" in done.stderr
+
+
+DEEP = "/".join(["", *(f"{number:0200d}" for number in range(15)), "model"])
+DIGEST = f"sha512:{'d' * 128}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "DEEP",
+        "DEEP/verify",
+        "check DEEP --unsigned",
+        "check . DEEP",
+        "check . --policy DEEP --unsigned",
+        "check . --format DEEP",
+        "verify DEEP",
+        "show DEEP",
+        "compare DEEP DEEP",
+        "rejudge DEEP",
+        "admit DEEP",
+        "policy check DEEP",
+        "network reach DEEP --from a/b --to c/d",
+        "network check DEEP",
+        "keys trust DEEP",
+        "data import DEEP",
+        "sbom DEEP --version 1 --supplier a --licence MIT",
+        "sign DEEP",
+        "check . --policy DIGEST --unsigned",
+        "check . --tier DIGEST",
+    ],
+)
+def test_a_path_or_a_digest_that_was_typed_is_told_whole(line: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    words = [word.replace("DEEP", DEEP).replace("DIGEST", DIGEST) for word in line.split()]
+    done = typed(*words, environment={"ARCOPS_HOME": str(home), "ARCOPS_PASSPHRASE": "for the tests alone"}, cwd=tmp_path)
+    assert done.returncode in (1, 2, 3)
+    assert (DEEP if "DEEP" in line else DIGEST) in done.stderr + done.stdout

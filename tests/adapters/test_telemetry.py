@@ -23,6 +23,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapters.mcp.answers import ANSWER, WHOLE
 from adapters.mcp.client import call
 from arcops.errors import Refused
 from arcops.request import silent
@@ -84,11 +85,11 @@ def ask(
     async def called() -> Any:
         async with server.client(headers) as client:
             arguments = {"target": str(model), "policy": str(here.policy)}
-            return await client.call_tool("check_model", arguments, meta=dict(meta) if meta else None)
+            return await client.call_tool("check_model", arguments, meta={**(meta or {}), WHOLE: True})
 
     answer = asyncio.run(called())
     assert not answer.is_error, answer
-    found: dict[str, Any] = answer.structured_content
+    found: dict[str, Any] = answer.meta[ANSWER]
     return found
 
 

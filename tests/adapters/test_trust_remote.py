@@ -36,8 +36,11 @@ TRUSTING = tuple(one.name for one in all_tools() if one.scope is Scope.TRUST)
 LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"
 OUTSIDER = create(Algorithm.ED25519).public.pem.decode()
 ASKS: dict[str, dict[str, object]] = {
+    "check_access": {"tool": "check_model", "caller": "https://i,,x"},
+    "explain_access": {"tool": "check_model", "caller": "https://i,,x"},
     "import_advisories": {"export": "x.zip"},
     "import_store": {"mirror": "x.tar", "keys": [OUTSIDER]},
+    "list_roles": {},
     "new_key": {"path": "x.key"},
     "register_policy": {"text": f"name: mine\n{LENIENT}"},
     "revoke_key": {},

@@ -419,7 +419,8 @@ class TestIndex:
         "UPDATE named SET digest = 'sha256:0' WHERE position = 0",
         "INSERT INTO gate VALUES (9, 'weights', 'GREEN')",
         "INSERT INTO named VALUES ('sha256:0', 1)",
-        "INSERT INTO entry SELECT 7, artifact, at, predicate, subject, verdict, policy, judged, until, site FROM entry LIMIT 1",
+        "INSERT INTO entry SELECT 7, artifact, at, predicate, subject, verdict, policy, judged, until, site, kind FROM entry "
+        "LIMIT 1",
         "UPDATE done SET chain = x''",
     )
 

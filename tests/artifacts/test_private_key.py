@@ -102,16 +102,39 @@ def test_what_is_wrong_with_a_key_file_is_said(tmp_path: Path) -> None:
         load_signer(str(good), ask, public=create().public)
 
 
-def test_an_open_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o444, 0o440, 0o777])
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_a_key_that_others_can_use_is_refused(tmp_path: Path, mode: int, encrypted: bool) -> None:
     path = tmp_path / "k"
-    path.write_bytes(plain_pem(ec.generate_private_key(ec.SECP256R1())))
-    path.chmod(0o644)
+    if encrypted:
+        save(create(), path, "correct horse")
+    else:
+        path.write_bytes(plain_pem(ec.generate_private_key(ec.SECP256R1())))
+    path.chmod(mode)
+    for uri in (str(path), f"file:{path}"):
+        with pytest.raises(Refused, match=f"run 'chmod 600 {path}'"):
+            load_signer(uri, never)
+    for kept in (0o600, 0o400):
+        path.chmod(kept)
+        assert load_signer(str(path), ask).sign(b"x")
 
-    with pytest.raises(Refused, match="chmod 600"):
-        load_signer(str(path), never)
 
-    path.chmod(0o600)
-    assert load_signer(str(path), never).sign(b"x")
+@pytest.mark.parametrize(("mode", "open_to_all"), [(0o440, False), (0o640, False), (0o444, True), (0o460, True)])
+def test_a_secret_that_is_mounted_read_only_for_a_group_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, open_to_all: bool
+) -> None:
+    """Kubernetes mounts it like this for a pod whose user is not root."""
+    path = tmp_path / "k"
+    save(create(), path, "correct horse")
+    path.chmod(mode)
+    words = list(os.statvfs(tmp_path))
+    words[8] |= os.ST_RDONLY
+    monkeypatch.setattr(os, "fstatvfs", lambda descriptor: os.statvfs_result(words))
+    if open_to_all:
+        with pytest.raises(Refused, match="chmod 600"):
+            load_signer(str(path), ask)
+    else:
+        assert load_signer(str(path), ask).sign(b"x")
 
 
 def test_a_key_from_the_environment(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ListenHandler
 from starlette.datastructures import Headers
 
-from adapters.http.access import Door
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.opening import UserOpening
@@ -32,6 +31,7 @@ from adapters.mcp.tasks import EXTENSION, TaskParams, UpdateParams
 from capabilities.catalogue import all_tools
 from capabilities.work import Work
 from flows.place import Place
+from tests.adapters.doors import door_for
 from tests.conformance import reading
 from tests.conformance.asking import ASKING, name_for_task
 from tests.conformance.content import CONTENT
@@ -49,7 +49,7 @@ Handler = Callable[[Context, Any], Awaitable[Any]]
 
 def everything(place: Place, work: Work) -> Server[Any]:
     """Our server at *place*, and what the suite asks for around it."""
-    server = build([*all_tools(), *WORKING], place, work, owner=owner, hide=True)
+    server = build([*all_tools(), *WORKING], place, work, listed=["all"], owner=owner, hide=True)
     server.middleware.append(RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=server.name))
     for method, around in _AROUND.items():
         entry = server.get_request_handler(method)
@@ -173,7 +173,7 @@ def main() -> None:
                 server,
                 work,
                 resource=f"{bound.url}/mcp",
-                door=Door(tokens=None, opening=_open(bound, Path(folder))),
+                door=door_for(opening=_open(bound, Path(folder))),
                 retry_ms=_RETRY_MS,
             )
             print(f"arcops: everything at {bound.url}", file=sys.stderr, flush=True)

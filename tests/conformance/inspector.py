@@ -65,17 +65,17 @@ def _checks(driven: Driven, here: Bench, model: Path) -> dict[str, bool]:
     _, explained = driven.call("explain_rule", {"name": "integrity"})
     gates = _values(explained).get("gates", [])
     _, checked = driven.call("check_model", {"target": str(model), "policy": str(here.policy)})
-    report, artifact = _values(checked).get("report", {}), str(_values(checked).get("artifact"))
+    artifact = str(_values(checked).get("artifact"))
     _, verified = driven.call("verify_artifact", {"artifact": artifact})
     return {
-        "tools/list names every capability": list(shown) == [one.name for one in all_tools()],
-        "each has schemas of what it takes and answers": all(
-            "inputSchema" in one and "outputSchema" in one for one in shown.values()
-        ),
+        "tools/list names the usual tools": list(shown)
+        == [*(one.name for one in all_tools() if one.usual), "find_tools", "use_tool"],
+        "each has a schema of what it takes": all("inputSchema" in one for one in shown.values()),
+        "what judges has a schema of what it answers": "outputSchema" in shown.get("check_model", {}),
         "explain_rule explains the gate that was asked for": [one.get("gate") for one in gates] == ["integrity"],
-        "check_model finds the good model GREEN": report.get("verdict") == "GREEN",
-        "its text begins with the verdict": _text(checked).startswith("GREEN: model tiny, artifact sha256:"),
-        "the artifact that it names is verified": _values(verified).get("report", {}).get("verdict") == "GREEN",
+        "check_model finds the good model GREEN": _values(checked).get("verdict") == "GREEN",
+        "its text begins with the verdict": _text(checked).startswith("GREEN model tiny sha256:"),
+        "the artifact that it names is verified": _values(verified).get("verdict") == "GREEN",
     }
 
 
@@ -87,7 +87,7 @@ def _refusals(driven: Driven, here: Bench, model: Path) -> dict[str, bool]:
     refused, _ = driven.call("explain_rule", {"name": "nonsense"})
     unknown, _ = driven.call("rm", {})
     return {
-        "check_model finds the model RED after a byte was added": _values(checked).get("report", {}).get("verdict") == "RED",
+        "check_model finds the model RED after a byte was added": _values(checked).get("verdict") == "RED",
         "explain_rule answers an error for a rule that there is not": refused == _IS_ERROR,
         "a tool that there is not is no success": unknown != 0,
     }

@@ -87,7 +87,7 @@ class TestServed:
         async def ask() -> None:
             async with Client(fixture.mcp, mode=era) as client:
                 names = [one.name for one in (await client.list_tools()).tools]
-                assert names == [*(one.name for one in (*all_tools(), *WORKING)), *OFFERED]
+                assert names == [*(one.name for one in (*all_tools(), *WORKING)), "find_tools", "use_tool", *OFFERED]
                 (text,) = (await client.call_tool("test_simple_text", {})).content
                 assert text.text.startswith("This is a simple text")
                 ours = await client.call_tool("explain_rule", {"name": "integrity"})

@@ -36,7 +36,7 @@ _ALLOWED = {
     "adapters/cli/serving.py": ({"socket"}, _LISTENS),
     "adapters/http/reloading.py": ({"socket"}, _LISTENS),
     "adapters/http/serve.py": ({"socket", "socket.socket"}, _LISTENS),
-    "artifacts/index.py": ({"sqlite3.connect"}, "a database in a file"),
+    "artifacts/index_place.py": ({"sqlite3.connect"}, "a database in a file"),
     "tasks/model/osv/database.py": ({"sqlite3.connect"}, "a database in a file, or in memory"),
     "flows/prefect/api.py": ({"httpx", "httpx.HTTPError"}, "the type of an error that Prefect's own client raises"),
     "artifacts/remote_key.py": (

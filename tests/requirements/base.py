@@ -26,7 +26,12 @@ BASE: tuple[Claim, ...] = (
         tokens_are_bound_to_the_audience="A token counts only for its audience, as a bearer access token of the trusted "
         "issuer.",
     ),
-    *of_row("BASE-3", roles_down_to_a_tool=("Casbin roles form a hierarchy, with permissions down to a tool.", _NOT_BUILT)),
+    *of_row(
+        "BASE-3",
+        roles_down_to_a_tool="Casbin roles form a hierarchy, with permissions down to a tool; Cedar limits single calls.",
+        a_policy_that_is_wrong_denies="A policy that is wrong, lost or being changed denies everything but to the user of this "
+        "machine.",
+    ),
     *of_row(
         "BASE-4",
         audit_log=(

@@ -36,7 +36,7 @@ def components(sboms: Sboms | None, policy: LicencePolicy, cited: Cited, seen: S
         yield COMPONENTS.passes("The policy does not check licences in SBOMs.", cited)
         return
     if sboms is None:
-        yield COMPONENTS.unknown("No SBOM was seen, so the licences of the model's components are unknown.")
+        yield COMPONENTS.unknown(f"{Sboms.UNSEEN}, so the licences of the model's components are unknown.")
         return
     unsound = [document.path for document in sboms.documents if document.problems]
     if unsound:

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from arcops.errors import Refused, Unavailable
+from arcops.seen.vulnerabilities import Vulnerabilities
 from artifacts.private_folder import make_private
 
 NAME = "osv.sqlite"
@@ -116,7 +117,9 @@ def reading(data: Path) -> sqlite3.Connection:
     """
     path = data / NAME
     if not path.is_file():
-        raise Refused(f"no advisory data: {path} does not exist; run 'arcops data import FILE' with an OSV ecosystem export")
+        raise Refused(
+            f"{Vulnerabilities.NONE}: {path} does not exist; run 'arcops data import FILE' with an OSV ecosystem export"
+        )
     connection = sqlite3.connect(":memory:", uri=True, isolation_level=None)
     try:
         connection.execute("ATTACH ? AS osv", (_uri(path),))

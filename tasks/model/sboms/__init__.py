@@ -44,6 +44,6 @@ def sboms(request: Request, seen: Seen) -> Sighting[Sboms]:
 
 def _nothing_found(request: Request) -> Refused:
     return Refused(
-        f"no SBOM was found in {request.target} or among the attached files; make one with 'arcops sbom', or attach yours "
+        f"{Sboms.NONE} {request.target} or among the attached files; make one with 'arcops sbom', or attach yours "
         "(CycloneDX 1.2 to 1.7 in JSON or XML, SPDX 2.2, 2.3 or 3.0.1 in JSON)"
     )

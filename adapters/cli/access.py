@@ -1,0 +1,94 @@
+"""``arcops access``: who may call what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.cli.answering import shown
+from adapters.cli.commands import Given, command, group
+from adapters.cli.exits import GREEN, RED
+from adapters.cli.printing import Answering
+from artifacts.projections.lines import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from capabilities.access.access import (
+        AccessChecked,
+        AccessExplained,
+        CheckAccess,
+        EngineSaid,
+        ExplainAccess,
+        ListRoles,
+        RolesListed,
+    )
+
+ACCESS = group("access", "Who may call which tool: check a caller, explain the decision, list the roles.")
+
+
+@command(
+    "access check",
+    "capabilities.access.access:check_access",
+    own=Answering,
+    example="check_model --as https://login.example.org,acme,7f3 --roles check",
+)
+def check(given: Given[CheckAccess, AccessChecked, Answering]) -> int:
+    """Say whether a caller may make a call: exit code 0 if it is allowed, 3 if it is denied."""
+    return GREEN if shown(given, _print_checked).allowed else RED
+
+
+@command(
+    "access explain",
+    "capabilities.access.access:explain_access",
+    own=Answering,
+    example="check_model --as https://login.example.org,acme,7f3 --roles check",
+)
+def explain(given: Given[ExplainAccess, AccessExplained, Answering]) -> int:
+    """Say which rule of which engine allows or denies a call; exit as 'arcops access check'."""
+    return GREEN if shown(given, _print_explained).checked.allowed else RED
+
+
+@command("access roles", "capabilities.access.access:list_roles", own=Answering)
+def roles(given: Given[ListRoles, RolesListed, Answering]) -> int:
+    """List the roles of this site and what they allow; exit code 3 if its policy cannot be used."""
+    return RED if shown(given, _print_roles).wrong else GREEN
+
+
+def _print_checked(found: AccessChecked) -> None:
+    print(printable(f"{'allowed' if found.allowed else 'denied'}: {found.reason}"))
+    for one in found.engines:
+        if one.engine == "policy":
+            print(printable(one.rule))
+    if found.reads:
+        print("a policy reads the arguments: a call with others may be decided differently")
+
+
+def _print_explained(found: AccessExplained) -> None:
+    _print_checked(found.checked)
+    _print_said(found.checked.engines)
+    _print_said(found.reference)
+    print(printable(f"roles: {', '.join(found.granted) or '-'}; inherited: {', '.join(found.inherited) or '-'}"))
+    print(f"policy {found.checked.epoch}")
+
+
+def _print_said(said: Iterable[EngineSaid]) -> None:
+    for one in said:
+        print(printable(f"{one.action}, {one.engine}: {'allows' if one.allowed else 'denies'}: {one.rule}"))
+
+
+def _print_roles(found: RolesListed) -> None:
+    if found.wrong:
+        print(printable(f"the policy cannot be used, so nothing is allowed: {found.wrong}"))
+        return
+    for one in found.roles:
+        print(printable(f"{one.name} ({'comes with ArcOps' if one.shipped else 'of this site'}) {one.doc}".rstrip()))
+        for word, values in (
+            ("inherits", one.inherits),
+            ("allows", one.allows),
+            ("denies", one.denies),
+            ("granted by", one.issuers),
+        ):
+            if values:
+                print(printable(f"  {word} {', '.join(values)}"))
+    print(f"engines: {', '.join(found.engines)}; callers with roles here: {found.callers}")
+    print(f"policy {found.epoch}")

@@ -1,0 +1,117 @@
+"""The record of who called what, and of who was not let in: one line each in the audit log of this process."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.types import Scope
+
+from arcops.errors import ArcOpsError, Broken, Refused, Stopped
+from arcops.identity import Identity
+from arcops.result import Report
+from arcops.tier import Tier
+from foundation.audit.audit import Audit
+from foundation.audit.record import NO_ONE, Actor, Outcome, Record
+from foundation.telemetry.spans import REQUEST
+
+_TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(slots=True)
+class Account:
+    """One call that may be done, because there is a place for its record. It is told once: when the call ended."""
+
+    audit: Audit
+    record: Record
+    _began: float = field(default_factory=time.perf_counter)
+    _told: bool = False
+
+    def answered(self, answer: object) -> None:
+        """The call was done, with this *answer*."""
+        report, artifact = getattr(answer, "report", None), getattr(answer, "artifact", "")
+        verdict = report.verdict.value if isinstance(report, Report) else ""
+        named = artifact if isinstance(artifact, str) and artifact.startswith("sha256:") else ""
+        self._tell(Outcome.DONE, verdict=verdict, object=named)
+
+    def failed(self, error: BaseException) -> None:
+        """The call was refused, or did not come to its end."""
+        refused = isinstance(error, Refused) and not isinstance(error, Broken)
+        self._tell(Outcome.REFUSED if refused else Outcome.FAILED, reason=type(error).__name__)
+
+    def denied(self, reason: str) -> None:
+        """The caller may not do it."""
+        self._tell(Outcome.DENIED, reason=reason)
+
+    def elsewhere(self, run: str) -> None:
+        """The call goes on as a *run* of another process, which leaves an artifact of its own."""
+        self._tell(Outcome.ALLOWED, object=f"run/{run}")
+
+    def follow(self, future: Future[Any]) -> None:
+        """Tell how *future* ends, whoever waits for it."""
+        future.add_done_callback(self._ended)
+
+    def _ended(self, future: Future[Any]) -> None:
+        if future.cancelled():
+            self.failed(Stopped("the call was cancelled before it began"))
+        elif (error := future.exception()) is not None:
+            self.failed(error)
+        else:
+            self.answered(future.result())
+
+    def _tell(self, outcome: Outcome, *, verdict: str = "", reason: str = "", object: str = "") -> None:
+        if self._told:
+            return
+        self._told = True
+        took = round((time.perf_counter() - self._began) * 1e6)
+        self.audit.tell(
+            replace(self.record, outcome=outcome, verdict=verdict, reason=reason, object=object, latency_us=took),
+            reserved=True,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Keeps the record in ``audit``."""
+
+    audit: Audit
+    tier: Tier
+
+    def begin(
+        self, scope: Mapping[str, Any], caller: Identity | None, *, tool: str, arguments: object, known: Collection[str]
+    ) -> Account:
+        """The account of a call of *tool*, whose arguments have the *known* names.
+
+        Raises `Unavailable` if it cannot be recorded: then it must not be done.
+        """
+        self.audit.reserve()
+        told = self.audit.masked(arguments if isinstance(arguments, Mapping) else None, known)
+        record = self._record("tools/call", "mcp", scope, caller)
+        return Account(self.audit, replace(record, tool=tool, arguments=told.names, digest=told.digest))
+
+    def denied(self, scope: Scope, caller: Identity | None, reason: str, *, tool: str = "") -> None:
+        """Record that a request was not let in. It is not done in any case, so it needs no place kept for it."""
+        record = self._record("tools/call" if tool else "access", "http", scope, caller)
+        with suppress(ArcOpsError):
+            self.audit.tell(replace(record, outcome=Outcome.DENIED, reason=reason, tool=tool))
+
+    def _record(self, action: str, door: str, scope: Mapping[str, Any], caller: Identity | None) -> Record:
+        headers = dict(scope.get("headers") or ())
+        trace = headers.get(b"traceparent", b"").decode("latin-1")
+        return Record(
+            at=datetime.now(UTC),
+            action=action,
+            outcome=Outcome.ALLOWED,
+            actor=Actor.of(caller) if caller is not None else NO_ONE,
+            door=door,
+            tier=self.tier.value,
+            trace=trace if _TRACE.fullmatch(trace) else "",
+            request=str(scope.get(REQUEST, "")),
+            source=str((scope.get("client") or ("",))[0]),
+        )

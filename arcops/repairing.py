@@ -1,0 +1,30 @@
+"""What a person may type to make evidence that is missing. It is declared beside the evidence, in `arcops.seen`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One command line of ours that makes evidence of which a collector found none.
+
+    ``said`` are the beginnings of the collector's reasons that it repairs; the collector raises with the same constants.
+    ``line`` is what is typed after ``arcops``; ``{target}`` and ``{public}`` are places that a door knows, and a word in
+    capitals is a fact that only a person knows. A line of an earlier ``step`` comes first: a signature made before the SBOM
+    does not cover it. ``keyless``: only if there is no signing key yet.
+    """
+
+    said: tuple[str, ...]
+    line: str
+    step: int
+    keyless: bool = False
+
+
+NO_TRUST = "the trust folder (ARCOPS_TRUST) does not exist or is not a folder"
+EMPTY_TRUST = "the trust folder (ARCOPS_TRUST) holds no trust"
+TRUST = (
+    Repair(said=(NO_TRUST, EMPTY_TRUST), line="keys new", step=0, keyless=True),
+    Repair(said=(NO_TRUST, EMPTY_TRUST), line="keys trust {public}", step=1),
+)
+"""For evidence that is signed: whose signatures count."""

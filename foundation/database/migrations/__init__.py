@@ -1,0 +1,1 @@
+"""The steps of the schema, in `versions`, one module each. A step that was released is never changed."""

@@ -1,0 +1,38 @@
+"""What is in the database: the tables of this version's schema. `migrations` has the steps that lead to it.
+
+Their names begin with ``arcops_``, so that a database may have tables of other programs, too. Times are whole milliseconds
+since 1970 in UTC, which both databases store and compare alike.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, Text
+
+PREFIX = "arcops_"
+VERSION_TABLE = "arcops_version"
+"""The table of the schema's revision, which Alembic keeps."""
+
+METADATA = MetaData()
+
+LEASES = Table(
+    "arcops_lease",
+    METADATA,
+    Column("name", String(200), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""Who does something now. ``epoch`` grows each time it is taken, so a row is never deleted."""
+
+API_KEYS = Table(
+    "arcops_api_key",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("revoked", BigInteger, nullable=True),
+)
+"""API keys. ``hash`` is SHA-256 of the secret; ``scopes`` are words with a space between; ``revoked`` is when, if it was."""

@@ -1,0 +1,114 @@
+"""Who calls, by whatever they show: a token of one of several issuers, or an API key of this place.
+
+What was accepted is remembered by its SHA-256, because checking a signature costs more than most calls. It counts until the
+token ends, until its issuer's keys change or cannot be read, or until it is revoked here. API keys are looked up each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from arcops.errors import Broken
+from arcops.identity import Identity
+from foundation.claims import NotAccepted, issuer_said
+from foundation.tokens import Caller, Tokens
+
+KEY_PREFIX = "arcops_"
+MOST_REMEMBERED = 4096
+_MOST_SECRET = 16 * 1024
+
+
+class Keys(Protocol):
+    """API keys."""
+
+    def caller(self, secret: str, now: datetime) -> Identity:
+        """Who *secret* is the key of, at *now*. Raises `NotAccepted`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Accepted:
+    """``version`` is of the issuer's keys, ``at`` and ``until`` in seconds since 1970."""
+
+    identity: Identity
+    tokens: Tokens
+    version: bytes
+    at: float
+    until: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Accepting:
+    """Accepts tokens of the issuers of ``tokens``, and ``keys`` if there are any. ``now`` is in seconds since 1970."""
+
+    tokens: Sequence[Tokens]
+    now: Callable[[], float]
+    keys: Keys | None = None
+    most: int = MOST_REMEMBERED
+    _remembered: OrderedDict[bytes, _Accepted] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if len({one.issuer.name for one in self.tokens}) != len(self.tokens):
+            raise Broken("an issuer is given twice, so it is not clear whose keys count")
+
+    def identity(self, secret: str) -> Identity:
+        """Who shows *secret*. Raises `NotAccepted` with the reason; `Unavailable` if keys or the database cannot be read."""
+        if secret.startswith(KEY_PREFIX):
+            if self.keys is None:
+                raise NotAccepted("no API key is accepted here; get a token of the issuer")
+            return self.keys.caller(secret, datetime.fromtimestamp(self.now(), UTC))
+        if len(secret) > _MOST_SECRET or not secret.isascii():
+            raise NotAccepted("the token is too long, or is not plain text")
+        digest, now = hashlib.sha256(secret.encode()).digest(), self.now()
+        with self._lock:
+            known = self._remembered.get(digest)
+        if known is not None:
+            if known.at <= now < known.until and known.tokens.key_version() == known.version:
+                with self._lock:
+                    if digest in self._remembered:
+                        self._remembered.move_to_end(digest)
+                        return known.identity
+            self._forget(digest)
+        return self._accept(secret, digest, now)
+
+    def caller(self, secret: str) -> Caller:
+        """The same as the `Caller` that doors pass on; its name is the id that the issuer gives."""
+        found = self.identity(secret)
+        return Caller(name=found.id, scopes=found.scopes, issuer=found.issuer)
+
+    def forget(self, identity: Identity | None = None) -> int:
+        """Check everything that was accepted again when it is shown next, or only what *identity* showed. How much was it?"""
+        with self._lock:
+            gone = [
+                digest
+                for digest, one in self._remembered.items()
+                if identity is None
+                or (one.identity.issuer, one.identity.tenant, one.identity.id)
+                == (identity.issuer, identity.tenant, identity.id)
+            ]
+            for digest in gone:
+                del self._remembered[digest]
+        return len(gone)
+
+    def _accept(self, token: str, digest: bytes, now: float) -> Identity:
+        said = issuer_said(token)
+        tokens = next((one for one in self.tokens if one.issuer.name == said), None)
+        if tokens is None:
+            raise NotAccepted("the token is of an issuer that is not known here")
+        version = tokens.key_version()  # before, so that keys that change meanwhile are noticed
+        identity, until = tokens.identity(token)
+        with self._lock:
+            self._remembered[digest] = _Accepted(identity=identity, tokens=tokens, version=version, at=now, until=until)
+            while len(self._remembered) > self.most:
+                self._remembered.popitem(last=False)
+        return identity
+
+    def _forget(self, digest: bytes) -> None:
+        with self._lock:
+            self._remembered.pop(digest, None)

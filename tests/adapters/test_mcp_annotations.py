@@ -1,0 +1,247 @@
+"""The hints about a tool are what it does: each tool is run, twice, and the folders are looked at before and after."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arcops.errors import ArcOpsError, Broken
+from arcops.tier import Tier
+from artifacts.index import Filter
+from artifacts.private_key import Algorithm, Signer
+from capabilities.artifact.compare import Compare
+from capabilities.artifact.examine import Examine
+from capabilities.artifact.figures import AskFigures
+from capabilities.artifact.rejudge import Rejudge
+from capabilities.artifact.show import Form, Show
+from capabilities.artifact.store import CheckStore, ExportStore, ImportStore
+from capabilities.artifact.verify import Fetch, Verify
+from capabilities.catalogue import all_tools
+from capabilities.cluster.admit import Admit
+from capabilities.cluster.check import CheckCluster, SnapshotCluster
+from capabilities.contract import Scope, Tool, tool
+from capabilities.gpu.check import CheckGpus
+from capabilities.inference.check import CheckInference
+from capabilities.keys.keys import NewKey, RevokeKey, TrustKey
+from capabilities.model.check import Check
+from capabilities.model.data import ImportAdvisories
+from capabilities.model.sbom import MakeSbom
+from capabilities.model.sign import Sign
+from capabilities.network.check import CheckNetwork, ReachNetwork
+from capabilities.network.drift import DiffNetwork
+from capabilities.network.exposure import ExposeNetwork
+from capabilities.network.generate import GenerateNetwork
+from capabilities.network.map import MapNetwork
+from capabilities.network.snapshot import SnapshotNetwork
+from capabilities.policy.explain import Explain, Explained
+from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, RegisterPolicy
+from flows.place import Place
+from tests.clusters import cluster_of_the_shop
+from tests.flows.test_generated import PLAIN
+from tests.kept import fresh
+from tests.manifests import shop
+from tests.models import CLOCK, POLICY, Bench, bench, good_model
+from tests.simulators.kubernetes_api import serving
+
+pytestmark = pytest.mark.requirement("ARC-3/every-capability-is-a-tool")
+
+Tree = dict[str, str]
+GROWING = ("home/store/", "home/remembered/")
+"""What only grows: the store, and the memory of its log. That an entry was added to them destroys nothing."""
+
+DERIVED = ("home/store/index.sqlite", "home/store/nodes")
+"""What the store makes of its log to answer faster: it may be deleted at any time, and decides nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A folder with a home that has two artifacts, a model, manifests, and what tools import."""
+
+    folder: Path
+    here: Bench
+    artifacts: tuple[str, str]
+    outsider: str
+    kubeconfig: Path = Path("/nonexistent")
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "tiny"
+
+    @property
+    def shop(self) -> Path:
+        return self.folder / "shop"
+
+
+def changed_model(at: Site) -> Path:
+    """The model, after a file changed: the signature beside it holds no longer, and another takes its place."""
+    (at.model / "config.json").write_text('{"model_type": "another"}')
+    return at.model
+
+
+Asking = Callable[[Site], Any]
+ASKS: dict[str, Asking] = {
+    "admit_workload": lambda at: Admit(manifest="apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"),
+    "check_cluster": lambda at: CheckCluster(context="good", kubeconfig=at.kubeconfig),
+    "check_gpus": lambda at: CheckGpus(),
+    "check_inference": lambda at: CheckInference(url="http://127.0.0.1:9", models=("a",), each=2, budget_s=5, patience_ms=1000),
+    "check_model": lambda at: Check(target=at.model, policy="bench"),
+    "check_network": lambda at: CheckNetwork(target=at.shop),
+    "check_policy": lambda at: CheckPolicy(policy="bench"),
+    "check_store": lambda at: CheckStore(),
+    "compare_artifacts": lambda at: Compare(a=at.artifacts[0], b=at.artifacts[1]),
+    "diff_network": lambda at: DiffNetwork(declared=at.shop, live=at.shop),
+    "draft_waiver": lambda at: DraftWaiver(
+        policy="bench", rule="licence/allowed", any_content=True, owner="o", reason="r", expires=CLOCK.replace(month=12)
+    ),
+    "examine_artifact": lambda at: Examine(artifact=at.artifacts[0]),
+    "explain_rule": lambda at: Explain(name="integrity"),
+    "export_store": lambda at: ExportStore(mirror=at.folder / "out.tar"),
+    "expose_network": lambda at: ExposeNetwork(target=at.shop),
+    "fetch_artifact": lambda at: Fetch(artifact=at.artifacts[0]),
+    "generate_network": lambda at: GenerateNetwork(description=PLAIN),
+    "import_advisories": lambda at: ImportAdvisories(export=at.folder / "osv.zip"),
+    "import_store": lambda at: ImportStore(mirror=at.folder / "mirror.tar"),
+    "list_artifacts": lambda at: Filter(),
+    "list_policies": lambda at: ListPolicies(),
+    "make_model_sbom": lambda at: MakeSbom(target=at.model, version="1", supplier="x", licence="MIT"),
+    "map_network": lambda at: MapNetwork(target=at.shop),
+    "new_key": lambda at: NewKey(path=at.folder / "keys" / "more.key", algorithm=Algorithm.ED25519),
+    "reach_network": lambda at: ReachNetwork(target=at.shop, source="shop/web", to="db:5432"),
+    "register_policy": lambda at: RegisterPolicy(text=POLICY.replace("name: bench", "name: another")),
+    "rejudge_artifact": lambda at: Rejudge(artifact=at.artifacts[0]),
+    "review_artifacts": lambda at: Filter(),
+    "revoke_key": lambda at: RevokeKey(key="sha256:" + "a" * 64, reason="lost"),
+    "show_artifact": lambda at: Show(artifact=at.artifacts[0], form=Form.SARIF),
+    "sign_model_files": lambda at: Sign(target=changed_model(at)),
+    "snapshot_cluster": lambda at: SnapshotCluster(context="good", kubeconfig=at.kubeconfig),
+    "snapshot_network": lambda at: SnapshotNetwork(context="good", kubeconfig=at.kubeconfig),
+    "success_figures": lambda at: AskFigures(),
+    "trust_key": lambda at: TrustKey(public=at.outsider),
+    "verify_artifact": lambda at: Verify(artifact=at.artifacts[0]),
+}
+NOT_RUN = {
+    "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
+    "bench_node": "it uses the machine for minutes; it keeps an artifact like every check",
+    "make_baseline": "it takes a benchmark; it signs, and writes nothing",
+}
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("cluster")
+    with serving(cluster_of_the_shop(folder / "declared"), folder) as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    folder = tmp_path_factory.mktemp("made")
+    here = bench(folder)
+    model = good_model(here)
+    first = here.check(model).artifact
+    here.check(model, now=CLOCK.replace(hour=13))
+    second = here.check(model, now=CLOCK.replace(hour=14)).artifact
+    named("export_store")(ExportStore(mirror=folder / "mirror.tar"), here.place())
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        known = {"id": "X-1", "modified": "2026-01-01T00:00:00Z"}
+        known["affected"] = [{"package": {"ecosystem": "PyPI", "name": "x"}, "versions": ["1"]}]  # type: ignore[assignment]
+        archive.writestr("X-1.json", json.dumps(known))
+    (folder / "osv.zip").write_bytes(data.getvalue())
+    outsider = bench(folder / "outsider").public.read_text()
+    return Site(folder=folder, here=here, artifacts=(first, second), outsider=outsider)
+
+
+@pytest.fixture
+def site(made: Site, kubeconfig: Path, tmp_path: Path) -> Site:
+    """A copy in which a tool may change everything."""
+    here = fresh(made.here, tmp_path)
+    good_model(here)
+    shop(tmp_path / "shop")
+    for name in ("osv.zip", "mirror.tar"):
+        (tmp_path / name).write_bytes((made.folder / name).read_bytes())
+    return replace(made, folder=tmp_path, here=here, kubeconfig=kubeconfig)
+
+
+@dataclass(kw_only=True)
+class Signing:
+    """Counts how often the key was asked for."""
+
+    signer: Signer
+    times: int = 0
+
+    def __call__(self) -> Signer:
+        self.times += 1
+        return self.signer
+
+
+def named(name: str) -> Tool[Any, Any]:
+    return next(one for one in all_tools() if one.name == name)
+
+
+def tree(folder: Path) -> Tree:
+    """Every file and folder, each with what is in it."""
+    found: Tree = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if name in DERIVED:
+            continue
+        found[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+    return found
+
+
+def place(site: Site, signing: Signing) -> Place:
+    settings = replace(site.here.settings, tier=Tier.RESTRICTED)
+    return replace(site.here.place(now=CLOCK.replace(hour=15)), settings=settings, signer=signing)
+
+
+def test_every_tool_is_run_or_says_why_not() -> None:
+    assert {*ASKS, *NOT_RUN} == {one.name for one in all_tools()}
+    assert not {*ASKS} & {*NOT_RUN}
+    assert all(not named(name).reads_only for name in NOT_RUN)
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
+    one, ask, signing = named(name), ASKS[name](site), Signing(signer=site.here.signer)
+    before = tree(site.folder)
+    one(ask, place(site, signing))
+    first = tree(site.folder)
+    signed_once = signing.times
+    with suppress(ArcOpsError):  # such as a file that is never overwritten
+        one(ask, replace(place(site, signing), now=lambda: CLOCK.replace(hour=16)))
+    second = tree(site.folder)
+
+    changed = [path for path in before if first.get(path) != before[path]]
+    changed += [path for path in first if second.get(path) != first[path]]
+    destroyed = [path for path in changed if not path.startswith(GROWING)]
+    assert one.reads_only == (first == before and not signed_once), "what reads only keeps and signs nothing, and only that"
+    assert one.destructive or not destroyed, destroyed
+    assert one.destructive == bool(destroyed), "what destroys nothing does not say so"
+    assert not one.idempotent or second == first, "the second call changed nothing more"
+    if one.scope is Scope.READ:
+        assert one.reads_only
+
+
+def test_what_may_connect_says_so() -> None:
+    connecting = {one.name for one in all_tools() if one.may_connect}
+    fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
+    assert connecting == fields | {"announce_change"}
+
+
+def test_no_tool_can_say_that_it_reads_only_and_destroys() -> None:
+    def work(ask: Explain, at: Place) -> Any:
+        """Do both."""
+
+    work.__annotations__ = {"ask": Explain, "at": Place, "return": Explained}
+    with pytest.raises(Broken, match="cannot both"):
+        tool(title="Both", scope=Scope.READ, reads_only=True, destructive=True)(work)

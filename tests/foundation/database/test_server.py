@@ -1,0 +1,65 @@
+"""What only a PostgreSQL server does: it goes away and comes back, it ends sessions, and its roles have few rights."""
+
+from __future__ import annotations
+
+import pytest
+
+from arcops.errors import Refused, Unavailable
+from foundation.database.lease import Leases
+from foundation.database.migrating import ready
+from tests.foundation.database.open_here import Server, at_server
+from tests.postgres import postgres
+
+pytestmark = pytest.mark.site
+
+
+def test_a_role_with_only_the_rights_it_needs(server: Server) -> None:
+    address = server.new()
+    name = address.rpartition("/")[2]
+    server.do("DROP ROLE IF EXISTS worker", "CREATE ROLE worker LOGIN")
+    as_worker = address.replace("//arcops@", "//worker@")
+    with (
+        at_server(as_worker) as database,
+        pytest.raises(Refused, match="let the role that owns it run 'arcops database migrate'"),
+    ):
+        ready(database)
+    ready(at_server(address)).close()
+    with at_server(as_worker) as database, pytest.raises(Refused, match="grant the rights in"):
+        ready(database)
+    server.do(
+        "GRANT SELECT, INSERT, UPDATE ON arcops_lease, arcops_api_key TO worker",
+        "GRANT SELECT ON arcops_version TO worker",
+        name=name,
+    )
+    with at_server(as_worker) as database:
+        leases = Leases(ready(database), "worker")
+        lease = leases.take("work", 60)
+        assert lease is not None
+        with leases.writing(lease):
+            pass
+        assert leases.give(lease)
+
+
+def test_a_session_that_the_server_ended_is_replaced(server: Server) -> None:
+    address = server.new()
+    with at_server(address) as database:
+        leases = Leases(ready(database), "one")
+        assert leases.take("work", 60) is not None
+        name = address.rpartition("/")[2]
+        server.do(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608  # a name of ours
+        assert [one.holder for one in leases.held()] == ["one"]
+
+
+def test_a_server_that_is_lost_is_said_so() -> None:
+    with postgres() as url:
+        database = at_server(url.replace("asyncpg", "psycopg"))
+        leases = Leases(ready(database), "one")
+        lease = leases.take("work", 600)
+        assert lease is not None
+        database.close()  # the server's ordinary end waits for its sessions
+    with database:
+        for use in (leases.held, lambda: leases.take("work", 60), lambda: leases.renew(lease, 60), lambda: leases.give(lease)):
+            with pytest.raises(Unavailable, match="does not answer"):
+                use()
+        with pytest.raises(Unavailable, match="does not answer"), leases.writing(lease):
+            pytest.fail("no write without the database")
