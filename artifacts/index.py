@@ -9,126 +9,28 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from arcops.asks import shaped
 from arcops.errors import Unavailable
-from arcops.verdict import Verdict
+from artifacts.filters import Filter as Filter
+from artifacts.filters import clause_of
 from artifacts.index_file import Unchanged
 from artifacts.index_place import Damaged, begun, identity, in_place_of, opened, told
+from artifacts.listed import VERDICTS, Stands, SubjectIndexed
+from artifacts.listed import Choices as Choices
+from artifacts.listed import GateListed as GateListed
+from artifacts.listed import Listed as Listed
+from artifacts.listed import as_listed as as_listed
 from artifacts.log.merkle import Frontier, leaf_hash
 from artifacts.rows import COLUMNS, Indexed, Row, as_indexed, linked, values_of
-from artifacts.searched import searched
-from artifacts.typed import moment
 
 _MOST_VARIABLES = 500
-_VERDICTS = {one.value: one for one in Verdict}
 _WIDE = 12
 _LATEST = f"max(rtrim(judged, 'Z') || printf('%0{_WIDE}d', position))"
 """The latest time of judging, and of several the newest in the log. Without its Z a time sorts before others of its second."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateListed:
-    """The verdict of one gate, as a listing shows it."""
-
-    gate: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """One stored artifact as a listing shows it. These are the artifact's own values: no signature was verified to list them.
-
-    ``verdict`` and the moments are ``None`` if the artifact is not a readiness report. ``gates`` are all that judged.
-    ``untimely`` says in what its times contradict the log; ``brought`` names the log from which it was imported. Both are empty
-    if there is nothing to say.
-    """
-
-    position: int
-    artifact: str
-    at: datetime
-    predicate_type: str
-    subject: str
-    verdict: Verdict | None
-    policy: str
-    judged_at: datetime | None
-    valid_until: datetime | None
-    site: str = ""
-    gates: tuple[GateListed, ...] = ()
-    kind: str = ""
-    untimely: str = ""
-    brought: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """What to list; an empty field does not filter."""
-
-    subject: str = ""
-    """Only artifacts about the subject of this name."""
-    kind: str = ""
-    """Only artifacts about a subject of this kind."""
-    search: str = ""
-    """Only artifacts whose subject's name contains this, or whose own digest, or a digest of the subject, begins with it."""
-    digest: str = ""
-    """Only those about the subject with this digest, sha256:…"""
-    artifact: str = ""
-    """Only the one of this digest, sha256:…"""
-    predicate_type: str = ""
-    """Only those of this in-toto predicate type."""
-    verdict: Verdict | None = None
-    """Only those of this verdict."""
-    subject_part: str = ""
-    """Only artifacts whose subject's name contains this, in any case."""
-    site: str = ""
-    """Only artifacts that were judged at this site."""
-    gate: str = ""
-    """Only artifacts that the gate with this id judged."""
-    gate_verdict: Verdict | None = None
-    """Only those to which the gate, or any gate if none is named, gave this verdict."""
-    judged_from: datetime | None = None
-    """Only those judged at this moment or later, to the second."""
-    judged_before: datetime | None = None
-    """Only those judged before this moment, to the second."""
-    offset: int = 0
-    """Skip this many of the newest."""
-    limit: int = field(default=1000, metadata=shaped(least=1))
-    """At most this many, the newest first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """The values that can be filtered by, each sorted."""
-
-    sites: tuple[str, ...]
-    gates: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubjectIndexed:
-    """A subject at a site by a policy: how many artifacts are *kept*, the position of the *newest* in the log, and of the one
-    that says the *latest* time of judging, which differs if an older one was imported later.
-    """
-
-    subject: str
-    kind: str
-    site: str
-    policy: str
-    kept: int
-    newest: int
-    latest: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stands:
-    """The verdict of an artifact, ``None`` if it has none, and when it was judged, as text that sorts by time."""
-
-    verdict: Verdict | None
-    judged: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +141,7 @@ class Index:
     def find(self, what: Filter | None) -> tuple[Listed, ...]:
         """What *what* asks for, newest first."""
         what = what or Filter()
-        clause, values = _clause(what)
+        clause, values = clause_of(what)
         query = f"SELECT position, {COLUMNS} FROM entry"  # noqa: S608  # names of ours
         with self._said(), self._understood():
             found = self._database.execute(
@@ -258,7 +160,7 @@ class Index:
 
     def subjects(self, what: Filter) -> tuple[SubjectIndexed, ...]:
         """The subjects with an artifact that *what* asks for; of these, all artifacts at each site by each policy."""
-        within, values = _clause(what)
+        within, values = clause_of(what)
         clause = f" WHERE (subject, kind) IN (SELECT subject, kind FROM entry{within})" if within else ""  # noqa: S608  # texts of ours
         with self._said(), self._understood():
             found = self._database.execute(
@@ -277,7 +179,7 @@ class Index:
         """In a few values, what stands at *positions*: for sorting many."""
         with self._said(), self._understood():
             return {
-                position: Stands(verdict=_VERDICTS.get(verdict), judged=judged)
+                position: Stands(verdict=VERDICTS.get(verdict), judged=judged)
                 for some in _parts(positions)
                 for position, verdict, judged in self._database.execute(
                     f"SELECT position, verdict, judged FROM entry WHERE position IN ({_marks(some)})",  # noqa: S608  # question marks only
@@ -296,7 +198,7 @@ class Index:
 
     def matching(self, what: Filter) -> frozenset[int]:
         """The positions of all that *what* asks for, its limit and offset aside."""
-        clause, values = _clause(what)
+        clause, values = clause_of(what)
         with self._said(), self._understood():
             return frozenset(
                 position
@@ -305,7 +207,7 @@ class Index:
 
     def count(self, what: Filter) -> int:
         """How many artifacts *what* asks for, its limit and offset aside."""
-        clause, values = _clause(what)
+        clause, values = clause_of(what)
         with self._said():
             counted: int = self._database.execute(f"SELECT count(*) FROM entry{clause}", values).fetchone()[0]  # noqa: S608  # the clause is made of texts of ours
         return counted
@@ -326,7 +228,7 @@ class Index:
                 at=datetime.fromisoformat(at),
                 predicate_type=predicate,
                 subject=subject,
-                verdict=_VERDICTS.get(verdict),
+                verdict=VERDICTS.get(verdict),
                 policy=policy,
                 judged_at=datetime.fromisoformat(judged) if judged else None,
                 valid_until=datetime.fromisoformat(until) if until else None,
@@ -344,7 +246,7 @@ class Index:
                 f"SELECT position, gate, verdict FROM gate WHERE position IN ({_marks(some)}) ORDER BY position, gate",  # noqa: S608  # question marks only
                 some,
             ):
-                found.setdefault(position, []).append(GateListed(gate=gate, verdict=_VERDICTS[verdict]))
+                found.setdefault(position, []).append(GateListed(gate=gate, verdict=VERDICTS[verdict]))
         return found
 
     def _said(self) -> AbstractContextManager[None]:
@@ -383,34 +285,6 @@ class Index:
             self._database.execute("COMMIT")
 
 
-def _clause(what: Filter) -> tuple[str, tuple[str, ...]]:
-    """The WHERE clause of *what*, made of texts of ours alone, and the values for its question marks."""
-    wanted = {
-        "subject = ?": what.subject,
-        "kind = ?": what.kind,
-        "instr(lower(subject), lower(?)) > 0": what.subject_part,
-        "artifact = ?": what.artifact,
-        "predicate = ?": what.predicate_type,
-        "verdict = ?": _word(what.verdict),
-        "site = ?": what.site,
-        "position IN (SELECT position FROM named WHERE digest = ?)": what.digest,
-        "judged >= ?": _second(what.judged_from),
-        "judged != '' AND judged < ?": _second(what.judged_before),
-    }
-    asked = [(clause, value) for clause, value in wanted.items() if value]
-    gate = [(column, value) for column, value in (("gate", what.gate), ("verdict", _word(what.gate_verdict))) if value]
-    clauses = [clause for clause, _ in asked]
-    values = [value for _, value in asked]
-    if what.search:
-        clause, found = searched(what.search)
-        clauses.append(clause)
-        values += found
-    if gate:
-        columns = " AND ".join(f"{column} = ?" for column, _ in gate)
-        clauses.append(f"position IN (SELECT position FROM gate WHERE {columns})")  # noqa: S608  # columns of ours
-    return (f" WHERE {' AND '.join(clauses)}" if clauses else ""), (*values, *(value for _, value in gate))
-
-
 def _parts(positions: Sequence[int]) -> Iterator[Sequence[int]]:
     """*positions* in parts of as many as one command of SQLite takes."""
     return (positions[start : start + _MOST_VARIABLES] for start in range(0, len(positions), _MOST_VARIABLES))
@@ -418,33 +292,6 @@ def _parts(positions: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _marks(values: Sequence[int]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _word(verdict: Verdict | None) -> str:
-    return verdict.value if verdict else ""
-
-
-def _second(at: datetime | None) -> str:
-    """*at* to the second, without its Z, so that it sorts before each moment within that second."""
-    return moment(at.replace(microsecond=0)).removesuffix("Z") if at else ""
-
-
-def as_listed(position: int, row: Row) -> Listed:
-    """*row* as a listing shows it."""
-    return Listed(
-        position=position,
-        artifact=row.entry.artifact,
-        at=row.entry.at,
-        predicate_type=row.predicate_type,
-        subject=row.subject,
-        verdict=Verdict(row.verdict) if row.verdict else None,
-        policy=row.policy,
-        judged_at=datetime.fromisoformat(row.judged_at) if row.judged_at else None,
-        valid_until=datetime.fromisoformat(row.valid_until) if row.valid_until else None,
-        site=row.site,
-        kind=row.kind,
-        gates=tuple(GateListed(gate=gate, verdict=_VERDICTS[verdict]) for gate, verdict in sorted(dict(row.gates).items())),
-    )
 
 
 def _grouped(database: sqlite3.Connection, table: str, column: str, said: str) -> dict[int, str]:

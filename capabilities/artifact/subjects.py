@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from arcops.errors import Refused
 from arcops.verdict import Verdict
-from artifacts.index import Choices, Filter, Index, Listed, Stands, SubjectIndexed
+from artifacts.index import Choices, Filter, Index, Listed
+from artifacts.listed import Stands, SubjectIndexed
 from artifacts.searched import digest_part
 from artifacts.store import Store
 from capabilities.artifact.review import Reviewed, Reviewer
@@ -74,7 +76,7 @@ class SubjectsReviewed:
 
     ``counts`` are what the newest artifacts of all subjects say that the search finds, before other filters: no signature was
     checked to count them. ``found`` are artifacts, at most 20, if the search is the beginning of a digest; ``more`` is how many
-    others there are.
+    others there are. ``evidence`` is the digest that was searched for, if no artifact was found and it is kept as evidence.
     """
 
     subjects: tuple[SubjectReviewed, ...]
@@ -83,6 +85,7 @@ class SubjectsReviewed:
     choices: Choices
     found: tuple[Reviewed, ...] = ()
     more: int = 0
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,7 @@ def review_subjects(ask: AskSubjects, at: Place) -> SubjectsReviewed:
                 choices=index.choices(),
                 found=found,
                 more=more,
+                evidence="" if found else _evidence(store, ask.state.search),
             )
 
 
@@ -252,6 +256,15 @@ def _found(index: Index, review: Reviewer, search: str) -> tuple[tuple[Reviewed,
     what = Filter(search=digest_part(search), limit=_MOST_FOUND)
     found = index.find(what)
     return tuple(map(review, found)), index.count(what) - len(found)
+
+
+def _evidence(store: Store, search: str) -> str:
+    """The whole digest in *search*, if the store keeps something under it; its content is not read."""
+    digest = f"sha256:{digest_part(search).removeprefix('sha256:')}"
+    try:
+        return digest if store.path(digest).exists() else ""
+    except Refused:  # it is not a whole digest
+        return ""
 
 
 def _counts(verdicts: Iterable[Verdict | None]) -> tuple[VerdictCount, ...]:

@@ -101,6 +101,8 @@ def test_a_check_over_mcp_is_a_run_of_prefect(site: Served, here: Bench, model: 
     assert ours["state"]["name"] == "GREEN"
     notes = list((here.home / "cache" / "tasks").glob("*.json"))
     assert ours["id"] in {note.stem for note in notes}, "the task's id is the run's"
+    page = site.get(f"/artifacts/{checked.artifact}").text
+    assert f'href="/prefect/runs/flow-run/{ours["id"]}"' in page, "the artifact's page leads to its run"
 
 
 @pytest.mark.requirement("BASE-7/traces-cross-processes")

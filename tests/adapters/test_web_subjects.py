@@ -310,6 +310,15 @@ class TestSearch:
         assert f"/artifacts/{old}" in page
         assert "By digest" in words(page)
 
+    @pytest.mark.parametrize("before", ["", "sha256:"])
+    def test_the_digest_of_evidence_leads_to_it(self, here: Bench, web: TestClient, before: str) -> None:
+        said = report("m", GOOD, evidence={"tree": {"n": 1}})
+        keep(here, said, evidence={"tree": {"n": 1}})
+        digest = said.evidence[0].digest
+        page = web.get("/", params={"q": before + digest.removeprefix("sha256:")}).text
+        assert f'href="/evidence/{digest}"' in page
+        assert "/evidence/" not in web.get("/", params={"q": "sha256:" + "0" * 64}).text
+
     def test_signs_of_sql_are_only_text(self, here: Bench, web: TestClient) -> None:
         keep(here, report("100%_m'", GOOD))
         for typed, count in (("%", 1), ("_m'", 1), ("0%_", 1), ("1_0", 0), ("' OR 1=1 --", 0)):
