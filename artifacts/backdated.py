@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from arcops.errors import Refused
+from arcops.late_pattern import late
 from arcops.policy import SKEW
 from artifacts.entries import BROUGHT, Entry, read_line
 from artifacts.misfit import Misfit
 from artifacts.moments import read_moment
 
+_AT = late(rb'\{"artifact":"sha256:[0-9a-f]{64}","at":"([0-9T:.Z-]{20,27})"')
 MOST_WORK = timedelta(hours=8)
 """More than any check takes: the longest deadline of a collector is six hours."""
 
@@ -42,11 +44,25 @@ def untimely(entry: Entry, judged_at: str, newest: datetime | None) -> str:
 def untimely_at(lines: Sequence[bytes], position: int, judged_at: str) -> str:
     """As `untimely`, of the entry at *position* of the log's *lines*; also empty if it cannot be read."""
     try:
+        if _plain(lines, position, judged_at):
+            return ""
         entry = read_line(lines[position])
         said = untimely(entry, judged_at, read_line(lines[position - 1]).at if position else None)
     except (Refused, IndexError):  # `store check` says what is wrong with the line
         return ""
     return said if said and not _again(lines[:position], entry) else ""
+
+
+def _plain(lines: Sequence[bytes], position: int, judged_at: str) -> bool:
+    """Are the times plainly in order? It only reads the moments in the lines, because a listing asks this of each row."""
+    own, before = _AT.match(lines[position]), _AT.match(lines[position - 1]) if position else None
+    judged = _moment(judged_at)
+    if own is None or (position and before is None):
+        return False
+    at, earlier = _moment(own[1].decode()), _moment(before[1].decode()) if before else None
+    if at is None or (earlier is not None and at < earlier):
+        return False
+    return judged is None or (judged - at <= SKEW and (earlier is None or earlier - judged <= SKEW))
 
 
 def brought_at(lines: Sequence[bytes], position: int) -> str:

@@ -1,8 +1,7 @@
 """The file of the store's index: opened if it is one, else put in place again, in one step.
 
 It is one file, with SQLite's rollback journal beside it only during a write, and all writers hold the store's lock. So the
-process that holds the lock may put another file in its place. Nothing waits for the disk: what a power cut damages is made
-again.
+process that holds the lock may put another file in its place. Nothing waits for the disk: after a power cut it is made again.
 """
 
 from __future__ import annotations

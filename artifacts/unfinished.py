@@ -49,10 +49,14 @@ def named(folder: Path) -> frozenset[str]:
         descriptor = os.open(folder / NAME, os.O_RDONLY | _FLAGS)
     except OSError:
         return frozenset()
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return frozenset()
-        return frozenset(_DIGEST.findall((file.read(_MOST_BYTES) or b"").decode("ascii", "replace")))
+        return frozenset(_DIGEST.findall(os.read(descriptor, _MOST_BYTES).decode("ascii", "replace")))
+    except OSError:
+        return frozenset()
+    finally:
+        os.close(descriptor)
 
 
 def undo(folder: Path, lines: Iterable[bytes], path_of: Callable[[str], Path]) -> None:

@@ -122,15 +122,25 @@ def as_declared(collector: AnyCollector, sighting: Sighting[Body]) -> Sighting[B
 def without_places(found: Found, request: Request) -> Found:
     """*found*; if it is missing, its reason no longer shows paths of this machine.
 
-    The target is written by its name, and the operator's folders by their purpose: an artifact is read by others, on other
-    machines.
+    The target and what lies beside it are written by their names, and the operator's folders by their purpose: an artifact is
+    read by others, on other machines.
     """
     if not isinstance(found, Missing):
         return found
     named = [request.target, *request.attached, *([request.declared] if request.declared is not None else [])]
     places = {str(path): path.name for path in named}
-    own = {"trust": request.trust, "data": request.data, "cache": request.cache, "store": request.store}
+    beside = {path.absolute().parent for path in named}
+    beside |= {folder.resolve() for folder in beside}
+    own = {
+        "trust": request.trust,
+        "data": request.data,
+        "cache": request.cache,
+        "store": request.store,
+        "memory": request.memory,
+    }
     places |= {str(folder): f"({word})" for word, folder in own.items() if folder is not None}
+    places |= {f"{folder}{os.sep}": "" for folder in beside if folder.name}
+    places |= {os.environ["HOME"].rstrip(os.sep): "~"} if os.environ.get("HOME", "").startswith(os.sep) else {}
     places |= {f"{root.path}{os.sep}": "" for root in request.within or ()}
     places |= {
         os.path.realpath(place): word for place, word in places.items() if os.sep in place and not place.endswith(os.sep)

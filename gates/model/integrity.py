@@ -116,9 +116,18 @@ def _links(tree: Evidence[Tree], policy: IntegrityPolicy) -> Iterator[Finding]:
     for link in tree.body.links:
         path = shown(link.path)
         says = "leaves the model" if link.escapes else "stays inside the model"
-        text = f"{path} is a link to {shown(link.target) or 'somewhere unknown'}, which {says}."
+        text = f"{path} is a link to {_target(link)}, which {says}."
         answer = LINKS.warns if policy.inner_links and not link.escapes else LINKS.fails
         yield answer(text, tree, about=path, location=Location(path=path))
+
+
+def _target(link: LinkSeen) -> str:
+    """Where *link* leads. A path outside of the model is one of the machine that judged, so only its last name is told."""
+    if not link.target:
+        return "somewhere unknown"
+    if link.escapes or link.target.startswith("/"):
+        return f"…/{shown(link.target.rstrip('/').rpartition('/')[2])}"
+    return shown(link.target)
 
 
 def _troubles(tree: Evidence[Tree]) -> Iterator[Finding]:
