@@ -30,12 +30,12 @@ from arcops.tier import Tier
 from capabilities.access.known import authorization
 from capabilities.place import Place
 from foundation.audit.audit import Audit
-from foundation.identity.accepting import Accepting
+from foundation.identity.accepting import read_accepting
 from foundation.identity.stored import StoredKeys
 from foundation.only_one import only_one
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
-from foundation.tokens import Tokens, fetched, read_issuers
+from foundation.tokens import fetched
 
 _log = logging.getLogger(__name__)
 
@@ -153,15 +153,22 @@ def _bound(address: Address, at: Place, listening: socket) -> Bound:
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:
     logs.begin(os.environ)
     traces.begin(os.environ, at.settings.tier)
-    issuers = read_issuers(os.environ, at.settings.tier, f"{bound.url}/mcp")
-    tokens = [Tokens(issuer=one, now=time.time, fetch=fetched) for one in issuers]
+    accepting = read_accepting(
+        os.environ,
+        at.settings.tier,
+        f"{bound.url}/mcp",
+        now=time.time,
+        fetch=fetched,
+        keys=StoredKeys(settings=at.settings),
+    )
+    tokens = accepting.tokens
     if not tokens and not is_loopback(bound.host):
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
     way_in = opening(bound, at.settings.cache, os.environ) if not tokens and is_loopback(bound.host) else None
     quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
     audit = Audit.open(at.settings)
     door = Door(
-        accepting=Accepting(tokens=tokens, now=time.time, keys=StoredKeys(settings=at.settings)),
+        accepting=accepting,
         authorization=authorization(at.settings),
         accounts=Accounts(audit=audit, tier=at.settings.tier),
         opening=way_in,

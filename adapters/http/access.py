@@ -25,7 +25,7 @@ from capabilities.contract import Scope as Permission
 from foundation.authorization.authorizing import Authorization, decide, nearby
 from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
-from foundation.identity.accepting import KEY_PREFIX, Accepting
+from foundation.identity.accepting import KEY_PREFIX, Accepting, caller_of
 from foundation.settings import is_loopback
 from foundation.tokens import PREFIX, Caller, NotAccepted
 
@@ -166,7 +166,7 @@ class Guard:
         except ArcOpsError as error:
             return _answer(503, str(error))
         scope[IDENTITY] = identity
-        scope[CALLER] = Caller(name=identity.id, scopes=identity.scopes, issuer=identity.issuer)
+        scope[CALLER] = caller_of(identity)
         return None
 
     def _account(self, scope: Scope, reason: str, tool: str = "") -> None:

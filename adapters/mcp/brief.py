@@ -15,8 +15,8 @@ from typing import Any
 from arcops.finding import Finding, Outcome
 from arcops.result import Report
 from arcops.verdict import Verdict
-from artifacts.projections.folding import narrowed
 from artifacts.projections.lines import about, circumstances, printable, subject
+from artifacts.projections.narrowing import narrowed
 
 REPORTS = "arcops://reports/"
 MOST_BYTES = 2048

@@ -55,15 +55,13 @@ def read_accepting(
     *,
     now: Callable[[], float],
     fetch: Callable[[str, Tier], bytes],
-    keys: ApiKeys | None = None,
-) -> Accepting | None:
-    """What accepts the tokens of the issuers in *environment*, and *keys*; ``None`` if there are neither.
+    keys: Keys | None = None,
+) -> Accepting:
+    """What accepts the tokens of the issuers in *environment*, and *keys*. *audience* is the default one.
 
-    *audience* is the default one. Raises as `read_issuers`.
+    Raises as `read_issuers`.
     """
     issuers = read_issuers(environment, tier, audience)
-    if not issuers and keys is None:
-        return None
     return Accepting(tokens=[Tokens(issuer=one, now=now, fetch=fetch) for one in issuers], now=now, keys=keys)
 
 
