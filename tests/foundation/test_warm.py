@@ -138,5 +138,5 @@ def test_work_does_not_outlive_the_warm_process(tmp_path: Path) -> None:
         with begin(at, "wait", tmp_path) as begun:
             found = said(begun)
             process.kill()
-        assert begun.returncode == 1, "an end without an answer is none that is well"
+        assert begun.returncode == 1, "an end without an answer is not a good end"
         until(lambda: gone(found["self"]), "the work is ended, too")
