@@ -14,7 +14,7 @@ from adapters.cli.exits import BY_VERDICT, GREEN, RED
 from adapters.cli.plain import print_plain
 from adapters.cli.printing import Answering
 from arcops.asks import Question
-from artifacts.projections.printable import printable
+from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
     from artifacts.index import Filter
