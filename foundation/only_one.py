@@ -15,14 +15,14 @@ from arcops.errors import Refused, Unavailable
 from artifacts.private_folder import make_private
 
 _MOST_BYTES = 1000
-_HOLDER = re.compile(r"(?P<process>[0-9]{1,10}) (?P<machine>[!-~]{1,255}) (?P<where>[!-~]{1,400})\n")
+_HOLDER = re.compile(r"(?P<process>[0-9]{1,10}) (?P<machine>[!-~]{1,255}) (?P<address>[!-~]{1,400})\n")
 
 
 @contextmanager
 def only_one(folder: Path, name: str) -> Iterator[Callable[[str], None]]:
     """Be the only process that holds the lock *name* in *folder* until the block ends.
 
-    The block is given a function that notes where others reach this process, for whoever comes second.
+    The block is given a function that notes where others reach this process, for the process that comes second.
 
     Raises `Refused` if another process holds it, and says which; `Unavailable` if it cannot be written.
     """
@@ -50,9 +50,9 @@ def only_one(folder: Path, name: str) -> Iterator[Callable[[str], None]]:
         os.close(descriptor)
 
 
-def _note(descriptor: int, where: str) -> None:
+def _note(descriptor: int, address: str) -> None:
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename} {where}\n".encode(), 0)
+    os.pwrite(descriptor, f"{os.getpid()} {os.uname().nodename} {address}\n".encode(), 0)
 
 
 def _holder(descriptor: int) -> str:
@@ -61,5 +61,5 @@ def _holder(descriptor: int) -> str:
     if found is None:
         return "a process that is just starting"
     machine = "" if found["machine"] == os.uname().nodename else f" on {found['machine']}"
-    where = "" if found["where"] == "-" else f", at {found['where']}"
-    return f"process {found['process']}{machine}{where}"
+    address = "" if found["address"] == "-" else f", at {found['address']}"
+    return f"process {found['process']}{machine}{address}"

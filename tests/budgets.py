@@ -36,7 +36,7 @@ BEGINNING = Budget(70, 20)
 BUDGETS: dict[str, Budget] = {
     "adapters": Budget(tests=520, site=440),
     "arcops": Budget(tests=12),
-    "artifacts": Budget(tests=60),
+    "artifacts": Budget(tests=95),
     "conformance": Budget(tests=20),
     "flows": Budget(tests=60, site=860),
     "foundation": Budget(tests=70, site=40),
