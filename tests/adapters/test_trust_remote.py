@@ -37,6 +37,12 @@ LENIENT = "validFor: P1D\ngates: {integrity: {}}\n"
 OUTSIDER = create(Algorithm.ED25519).public.pem.decode()
 ASKS: dict[str, dict[str, object]] = {
     "import_advisories": {"export": "x.zip"},
+    "list_api_keys": {},
+    "migrate_database": {},
+    "move_database": {"to": "sqlite:////nowhere/arcops.sqlite"},
+    "new_api_key": {"name": "mine", "scopes": ["read"], "days": 1},
+    "revoke_api_key": {"id": "x"},
+    "show_database": {},
     "import_store": {"mirror": "x.tar", "keys": [OUTSIDER]},
     "new_key": {"path": "x.key"},
     "register_policy": {"text": f"name: mine\n{LENIENT}"},
@@ -88,7 +94,8 @@ def called(site: tuple[Served, Issuer], name: str, arguments: dict[str, object],
 
 def counts_here(here: Bench) -> set[str]:
     """The files of everything that says what counts."""
-    folders = (here.settings.trust, here.settings.policies, here.settings.data, Path(here.settings.key).parent)
+    database = Path(here.settings.database.removeprefix("sqlite:///")).parent
+    folders = (here.settings.trust, here.settings.policies, here.settings.data, Path(here.settings.key).parent, database)
     return {str(path) for folder in folders for path in folder.rglob("*") if path.is_file()}
 
 
