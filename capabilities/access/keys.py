@@ -39,7 +39,7 @@ class ApiKeyMade:
     name: str
     scopes: tuple[str, ...]
     until: datetime
-    secret: str
+    secret: str = field(repr=False)
 
 
 @tool(title="Make an API key", scope=Scope.TRUST)

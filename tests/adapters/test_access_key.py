@@ -132,6 +132,7 @@ class TestOverTheNetwork:
             move_database(MoveDatabase(to=f"sqlite:///{tmp_path}/x"), at)
         assert not (tmp_path / "x").exists()
         made = new_api_key(NewApiKey(name="p", scopes=(Scope.READ,), days=1), here)
+        assert made.secret not in repr(made)
         assert [one.id for one in list_api_keys(ListApiKeys(), at).keys] == [made.id]
         assert revoke_api_key(RevokeApiKey(id=made.id), at).live is False
         assert list_api_keys(ListApiKeys(), at).keys == ()

@@ -39,6 +39,12 @@ ASKS: dict[str, dict[str, object]] = {
     "check_access": {"tool": "check_model", "caller": "https://i,,x"},
     "explain_access": {"tool": "check_model", "caller": "https://i,,x"},
     "import_advisories": {"export": "x.zip"},
+    "list_api_keys": {},
+    "migrate_database": {},
+    "move_database": {"to": "sqlite:////nowhere/arcops.sqlite"},
+    "new_api_key": {"name": "mine", "scopes": ["read"], "days": 1},
+    "revoke_api_key": {"id": "x"},
+    "show_database": {},
     "import_store": {"mirror": "x.tar", "keys": [OUTSIDER]},
     "list_roles": {},
     "new_key": {"path": "x.key"},
@@ -91,7 +97,8 @@ def called(site: tuple[Served, Issuer], name: str, arguments: dict[str, object],
 
 def counts_here(here: Bench) -> set[str]:
     """The files of everything that says what counts."""
-    folders = (here.settings.trust, here.settings.policies, here.settings.data, Path(here.settings.key).parent)
+    database = Path(here.settings.database.removeprefix("sqlite:///")).parent
+    folders = (here.settings.trust, here.settings.policies, here.settings.data, Path(here.settings.key).parent, database)
     return {str(path) for folder in folders for path in folder.rglob("*") if path.is_file()}
 
 
