@@ -51,7 +51,7 @@ CALLERS = st.builds(
 )
 
 
-@share(0.4)
+@share(0.25)
 @given(policies(), CALLERS, st.lists(st.tuples(st.sampled_from(TOOLS), st.sampled_from(ACTIONS)), min_size=1, max_size=3))
 def test_the_compiled_roles_decide_as_enforce(policy: RolePolicy, who: Identity, asked: list[tuple[str, str]]) -> None:
     engine = CasbinRoles(policy, OBJECTS)

@@ -49,7 +49,7 @@ def ask(tool: str = "check_model", action: str = "call", **arguments: object) ->
     return Question(caller=ADA, action=action, object=tool, arguments=arguments)
 
 
-@share(0.5)
+@share(0.4)
 @given(st.lists(POLICY, max_size=12), st.sampled_from(["check_model", "check_gpus", "show_artifact", "servers/time/now"]),
        st.sampled_from(["call", "connect", "approve"]), st.sampled_from([{}, {"n": 1}, {"n": 2}, {"n": "x"}]))  # fmt: skip
 def test_the_decision_is_that_of_the_engine_with_every_policy(
@@ -191,7 +191,7 @@ LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(
 VALUES = st.recursive(LEAVES, lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(), one, max_size=3), max_leaves=8)
 
 
-@share(0.6)
+@share(0.4)
 @given(VALUES)
 def test_cedar_reads_every_value_that_is_passed_on(value: object) -> None:
     try:
