@@ -14,7 +14,6 @@ folder alone cannot hide a removal.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -27,23 +26,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from arcops.errors import Refused, Unavailable
-from arcops.late_pattern import late
 from arcops.policy import SKEW
 from artifacts import unfinished
 from artifacts.entries import Entry, Logged, read_line
 from artifacts.log.checkpoint import Checkpoint
-from artifacts.log.lines import last_line, read_lines, read_whole
+from artifacts.log.lines import last_line, read_whole
 from artifacts.log.log import Held, Log
 from artifacts.log.memory import Memory
-from artifacts.log.merkle import Proofs, leaf_hash
+from artifacts.log.merkle import Proofs
 from artifacts.log.origin import origin_in
 from artifacts.log.proven import Proven, from_lines
 from artifacts.looking_through import Unnamed, about, earlier, subjects_of
 from artifacts.moments import moment as text_of
+from artifacts.objects import digest_of, object_path
 from artifacts.private_folder import make_private, refuse_if_open
 from artifacts.private_key import Signer
 from artifacts.public_key import PublicKey
 from artifacts.said import said
+from artifacts.soundness import leaves_of, unsound
 from artifacts.store_lock import StoreLock
 from artifacts.writing import folders_of, sweep, sync_folder, write_new
 
@@ -56,20 +56,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_EVIDENCE = 256 * 1024 * 1024
-_DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
-
-
-def digest_of(data: bytes) -> str:
-    """``sha256:…`` of *data*: the name under which the store keeps it."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def object_path(folder: Path, digest: str) -> Path:
-    """Where the store in *folder* keeps the bytes named *digest*. Raises `Refused` if that is no digest."""
-    if not _DIGEST.match(digest):
-        raise Refused(f"{digest[:100]!r} is not a digest; write 'sha256:' and 64 hexadecimal digits")
-    value = digest.removeprefix("sha256:")
-    return folder / "objects" / value[:2] / value[2:]
 
 
 class Places(Protocol):
@@ -232,26 +218,10 @@ class Store:
         With *own*, a checkpoint that the memory knows as signed here needs none of *keys*: the key that signs the log need not
         be one that signs artifacts. It reads the log's lines and no object, so it is cheap enough for each decision.
         """
-        found = self._unsound(keys, own)
+        found = unsound(self.log, keys, own)
         if found:
             with suppress(Unavailable), self.lock.held(shared=True):  # a writer may have been at work
-                found = self._unsound(keys, own)
-        return found
-
-    def _unsound(self, keys: Sequence[PublicKey], own: bool) -> tuple[str, ...]:
-        try:
-            held = self.log.look()
-        except Refused as error:
-            return (f"{error}.",)
-        found = tuple(self.log.problems(held, keys, own=own))
-        unknown = 0 if found else self.log.unknown(held, keys)
-        if unknown:
-            return (
-                f"The last {unknown} of the log's {held.size} entries are in neither its checkpoint nor the memory outside of "
-                "the store; 'arcops store list' shows them, and the next check that is kept signs them.",
-            )
-        if not found:
-            self.log.remember_signed(held, keys)
+                found = unsound(self.log, keys, own)
         return found
 
     def list(self, what: Filter | None = None) -> tuple[Listed, ...]:
@@ -365,7 +335,7 @@ class Store:
 
     def proofs(self, size: int) -> Proofs:
         """The proofs of all entries among the log's first *size*, for callers that need many."""
-        return Proofs(self._leaves(size))
+        return Proofs(leaves_of(self.log.path, size))
 
     def renew_nodes(self) -> None:
         """Rebuild the derived nodes, if no one writes now and this process may write: then the next proof is fast again."""
@@ -414,12 +384,6 @@ class Store:
             for folder in (self.folder, *self.log.beside, objects, *folders_of(objects)):
                 sweep(folder)
             self._swept = True
-
-    def _leaves(self, size: int) -> tuple[bytes, ...]:
-        leaves = tuple(leaf_hash(line) for line, _ in zip(read_lines(self.log.path), range(size), strict=False))
-        if len(leaves) < size:
-            raise Refused(f"the log of {self.folder} has {len(leaves)} entries, not {size}")
-        return leaves
 
     def _keep(self, digest: str, data: bytes) -> None:
         path = self.path(digest)

@@ -17,8 +17,9 @@ from arcops.subject import Digest, Subject
 from arcops.tier import Tier
 from arcops.verdict import worst
 from artifacts.bundle import seal
+from artifacts.objects import digest_of
 from artifacts.private_key import Signer
-from artifacts.store import Store, digest_of
+from artifacts.store import Store
 from foundation.settings import read_settings
 from tests.models import CLOCK, Bench
 

@@ -140,7 +140,7 @@ def _told(report: Report, own: Sealing, here: Here, last: str, *, unsaid: str) -
 
 def where(artifact: str, output: Path | None, at: Place) -> str:
     """The place of the sealed *artifact*, as text."""
-    from artifacts.store import object_path
+    from artifacts.objects import object_path
 
     if output is not None:
         return str(output)

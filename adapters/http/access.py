@@ -56,7 +56,7 @@ class Asked:
 class Door:
     """Who may enter at a front: callers with a token or an API key, or without an issuer this user; and their quotas.
 
-    ``authorization`` says what they may do, and ``accounts`` keeps the record of it; without it there is none.
+    ``authorization`` says what they may do, and ``accounts``, if it is given, keeps the record of it.
     """
 
     accepting: Accepting

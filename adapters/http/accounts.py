@@ -54,7 +54,7 @@ class Account:
         self._tell(Outcome.ALLOWED, object=f"run/{run}")
 
     def follow(self, future: Future[Any]) -> None:
-        """Tell how *future* ends, whoever waits for it."""
+        """Tell how *future* ends, also if no one waits for it any more."""
         future.add_done_callback(self._ended)
 
     def _ended(self, future: Future[Any]) -> None:

@@ -14,8 +14,9 @@ from arcops.result import EvidenceRecord, Report
 from arcops.verdict import Verdict
 from artifacts.bundle import MOST_BYTES, read_envelope
 from artifacts.envelope import strict_json
+from artifacts.objects import digest_of
 from artifacts.statement import from_statement
-from artifacts.store import Store, digest_of
+from artifacts.store import Store
 from artifacts.vouch import SignatureState, signature_of
 from capabilities.artifact.places import FieldChanged, differing
 from capabilities.artifact.significance import FigureCompared, differences, measures

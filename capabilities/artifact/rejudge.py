@@ -13,8 +13,9 @@ from arcops.errors import Refused
 from arcops.verdict import Verdict
 from artifacts.bundle import MOST_BYTES, read_envelope
 from artifacts.envelope import strict_json
+from artifacts.objects import digest_of
 from artifacts.statement import from_statement, to_statement
-from artifacts.store import Store, digest_of
+from artifacts.store import Store
 from artifacts.vouch import SignatureState, signature_of
 from capabilities.artifact.places import FieldChanged, differing
 from capabilities.artifact.standing import grounds

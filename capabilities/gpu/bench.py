@@ -74,7 +74,7 @@ def make_baseline(ask: MakeBaseline, at: Place) -> MadeBaseline:
     from arcops.verdict import Verdict
     from artifacts.baseline import baseline_statement
     from artifacts.bundle import seal_statement
-    from artifacts.store import digest_of
+    from artifacts.objects import digest_of
     from artifacts.wire import from_json
 
     data = sealed_bytes(ask.artifact, at)

@@ -16,8 +16,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from artifacts.bundle import open_statement
+from artifacts.objects import object_path
 from artifacts.public_key import load_public_key
-from artifacts.store import Store, object_path
+from artifacts.store import Store
 from tests.adapters.typed import Done, typed
 from tests.models import Bench, bench, good_model
 

@@ -16,8 +16,9 @@ from arcops.errors import Refused
 from arcops.finding import Finding, Outcome
 from arcops.verdict import Verdict
 from artifacts.index import Filter
+from artifacts.objects import object_path
 from artifacts.private_key import create
-from artifacts.store import Store, object_path
+from artifacts.store import Store
 from artifacts.vouch import Standing
 from artifacts.wire import from_json, to_json
 from capabilities.artifact.compare import Compare, Compared, compare_artifacts

@@ -21,8 +21,9 @@ from arcops.gate import Example
 from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.bundle import read_envelope, seal
+from artifacts.objects import digest_of, object_path
 from artifacts.statement import from_statement
-from artifacts.store import Store, digest_of, object_path
+from artifacts.store import Store
 from artifacts.vouch import Standing
 from artifacts.wire import from_json, to_json
 from capabilities.artifact.rejudge import Again, Rejudge, Rejudged, rejudge_artifact

@@ -17,7 +17,8 @@ import pytest
 
 from arcops.verdict import Verdict
 from artifacts.index import Filter
-from artifacts.store import Store, object_path
+from artifacts.objects import object_path
+from artifacts.store import Store
 from tests.adapters.serving import Served, served
 from tests.migrated import migrated
 from tests.models import Bench, bench

@@ -20,7 +20,7 @@ from arcops.exercise import Exercise
 from arcops.seen.benchmark import Benchmark, Checked, Machine, Measured, Session, Unit
 from arcops.seen.inference import Inference, RunKind, Shot
 from arcops.zones import PPM, Interval
-from artifacts.store import object_path
+from artifacts.objects import object_path
 from artifacts.wire import canonical, digest, from_json, to_json
 from capabilities.artifact.compare import Compare, Compared, MeasuresCompared, compare_artifacts
 from capabilities.artifact.measured_words import amount, in_words

@@ -17,7 +17,8 @@ from arcops.result import Report
 from arcops.verdict import Verdict
 from artifacts.bundle import seal
 from artifacts.index import Filter
-from artifacts.store import Store, digest_of
+from artifacts.objects import digest_of
+from artifacts.store import Store
 from artifacts.vouch import Standing
 from capabilities.artifact.compare import Compare, compare_artifacts
 from capabilities.artifact.examine import Examine, examine_artifact

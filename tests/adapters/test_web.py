@@ -24,8 +24,9 @@ from adapters.web.body import MOST_LEAVES, lay_out
 from adapters.web.pages import HEADERS, routes
 from arcops.evidence import Cause, Missing
 from arcops.finding import Outcome
+from artifacts.objects import object_path
 from artifacts.private_key import create
-from artifacts.store import Store, object_path
+from artifacts.store import Store
 from capabilities.keys.keys import RevokeKey, revoke_key
 from flows.place import Place
 from tests.kept import checkpoint, finding, fresh, keep, report, result

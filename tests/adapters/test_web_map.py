@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from adapters.web.app import site
-from artifacts.store import object_path
+from artifacts.objects import object_path
 from capabilities.judging import Judged
 from capabilities.network.check import CheckNetwork, check_network
 from tests.kept import finding, fresh, keep, report, result

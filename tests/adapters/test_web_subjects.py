@@ -23,10 +23,11 @@ from arcops.verdict import Verdict
 from artifacts import index_file, remembered
 from artifacts.bundle import seal
 from artifacts.index import Filter, Index
+from artifacts.objects import digest_of, object_path
 from artifacts.private_key import create
 from artifacts.remembered import Remembered
 from artifacts.searched import digest_part
-from artifacts.store import Store, digest_of, object_path
+from artifacts.store import Store
 from artifacts.vouch import Standing
 from capabilities.artifact.review import Reviewer, review_artifacts
 from capabilities.keys.keys import RevokeKey, revoke_key

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from arcops.errors import Refused, Unavailable
 from artifacts.bundle import seal
+from artifacts.objects import digest_of
 from artifacts.private_key import create
-from artifacts.store import Store, digest_of
+from artifacts.store import Store
 from artifacts.writing import new_partial
 from tests.artifacts.reports import AT, full_report
 

@@ -13,8 +13,9 @@ from artifacts.backdated import MOST_WORK
 from artifacts.bundle import seal
 from artifacts.entries import Entry, read_line
 from artifacts.mirror import export, import_mirror
+from artifacts.objects import digest_of
 from artifacts.private_key import create
-from artifacts.store import Store, digest_of
+from artifacts.store import Store
 from artifacts.words import Said
 from tests.artifacts.reports import AT, full_report
 

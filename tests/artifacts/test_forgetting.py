@@ -28,9 +28,10 @@ from artifacts.index import Filter
 from artifacts.log.lines import read_whole
 from artifacts.log.memory import Memory, Remembered
 from artifacts.log.merkle import Frontier, Proofs, inclusion_proof, leaf_hash, trees
+from artifacts.objects import digest_of
 from artifacts.private_key import create
 from artifacts.statement import statement
-from artifacts.store import Store, digest_of
+from artifacts.store import Store
 from artifacts.typed import dump
 from tests.artifacts.reports import AT, full_report
 from tests.artifacts.test_store import BODY, KEY, report

@@ -18,7 +18,8 @@ from artifacts.log import nodes as room
 from artifacts.log.checkpoint import Checkpoint, claimed
 from artifacts.log.merkle import Frontier, Proofs, consistency_proof, inclusion_path, leaf_hash, root, trees
 from artifacts.log.nodes import Nodes, stamp_of
-from artifacts.store import Store, digest_of
+from artifacts.objects import digest_of
+from artifacts.store import Store
 from capabilities.artifact.standing import Ledgered, ledger_of
 from tests.artifacts.reports import AT
 from tests.artifacts.test_store import KEY, report

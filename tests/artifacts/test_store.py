@@ -17,9 +17,10 @@ from artifacts.bundle import seal, seal_statement
 from artifacts.index import Filter
 from artifacts.log import lines
 from artifacts.log.checkpoint import claimed
+from artifacts.objects import digest_of
 from artifacts.private_key import create
 from artifacts.statement import statement
-from artifacts.store import Store, digest_of
+from artifacts.store import Store
 from tests.artifacts.reports import AT, full_report
 
 pytestmark = pytest.mark.requirement("ARC-1/kept-without-loss")

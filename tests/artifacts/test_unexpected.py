@@ -11,8 +11,9 @@ import pytest
 
 from artifacts import unfinished
 from artifacts.bundle import seal
+from artifacts.objects import digest_of, object_path
 from artifacts.private_key import create
-from artifacts.store import Store, digest_of, object_path
+from artifacts.store import Store
 from artifacts.unexpected import MOST_SHOWN, Unexpected, shown
 from artifacts.writing import PARTIAL, new_partial, replace_whole, sweep, write_new
 from tests.artifacts.reports import AT, full_report

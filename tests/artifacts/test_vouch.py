@@ -11,8 +11,8 @@ from arcops.errors import Refused
 from arcops.policy import MOST_LIST_AGE, MOST_VALID, SKEW
 from arcops.seen.signatures import RevocationsSeen, Revoked
 from artifacts.bundle import seal
+from artifacts.objects import digest_of
 from artifacts.private_key import create
-from artifacts.store import digest_of
 from artifacts.vouch import Grounds, NotVouched, Standing, Untimely, vouch, vouch_report
 from tests.artifacts.reports import AT, full_report
 

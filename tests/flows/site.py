@@ -21,7 +21,8 @@ from adapters.http.serve import reserved_port
 from adapters.http.worker import template
 from arcops.result import Report
 from artifacts.index import Filter, Listed
-from artifacts.store import Store, object_path
+from artifacts.objects import object_path
+from artifacts.store import Store
 from flows.prefect.quiet import QUIET
 from foundation.processes.starting import python
 from tests.migrated import keep_migrated, migrated

@@ -19,7 +19,8 @@ from arcops.errors import Refused
 from arcops.result import Report
 from artifacts.bundle import open_sealed
 from artifacts.index import Filter
-from artifacts.store import Store, object_path
+from artifacts.objects import object_path
+from artifacts.store import Store
 from flows.plan import Plan
 from flows.prefect import flow
 from flows.prefect.flow import evaluate, here

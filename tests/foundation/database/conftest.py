@@ -19,6 +19,7 @@ def server() -> Iterator[Server]:
         yield Server(url.replace("asyncpg", "psycopg").removesuffix("/prefect"))
 
 
+# A file that uses it and has no mark of its own has mark.site in a comment, because `tests/site_files.py` looks for it.
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.site)])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database that is empty."""

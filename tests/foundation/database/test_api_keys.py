@@ -21,6 +21,8 @@ from foundation.identity.api_keys import ApiKeys
 from foundation.tokens import NotAccepted
 from tests.foundation.database.open_here import Open, at_server, hurried
 
+# The fixture `address` has a second database on a whole site: mark.site.
+
 pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified")
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

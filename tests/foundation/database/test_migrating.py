@@ -33,6 +33,8 @@ STEPS = Path(__file__).resolve().parents[3] / "foundation" / "database" / "migra
 ONE_MORE = """
 import sqlalchemy as sa
 from alembic import op
+
+# The fixture `address` has a second database on a whole site: mark.site.
 revision = "9999"
 down_revision = {before!r}
 def upgrade() -> None:

@@ -19,6 +19,8 @@ from foundation.database.moving import Moved, counts, move
 from foundation.identity.api_keys import ApiKeys
 from tests.foundation.database.open_here import Open, at_server, hurried, pass_time
 
+# The fixture `address` has a second database on a whole site: mark.site.
+
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 KEYS = 3
 
