@@ -165,7 +165,9 @@ class TestAccepting:
                 door.identity(wrong)
 
     @pytest.mark.parametrize(
-        "text", ["", "x", "a.b.c", "a" * 20_000, "ä.b.c", "arcops_x", signed(HEADER, without({**CLAIMS, "iss": None}))]
+        "text",
+        ["", "x", "a.b.c", "a" * 20_000, "ä.b.c", "arcops_x", signed(HEADER, without({**CLAIMS, "iss": None}))],
+        ids=["empty", "a letter", "not base64", "long", "not ASCII", "no API key", "no issuer"],
     )
     def test_what_is_no_token(self, text: str) -> None:
         with pytest.raises(NotAccepted):
