@@ -36,7 +36,7 @@ from foundation.claims import ACCESS, NotAccepted, judge, parts, read_type
 from foundation.identity.reading import LOCAL, PREFIX, granted_scopes, identity_of
 from foundation.issuing import MOST_KEYS, allow, fetched, is_url, key_set, keys_of
 
-__all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", "fetched", "read_issuer", "read_issuers"]
+__all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", "fetched", "read_issuers"]
 
 ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "EdDSA", "Ed25519")
 """What may sign a token (RFC 7518, section 3.1; RFC 8037, RFC 9864). Never ``none``, and never a shared secret."""
@@ -76,23 +76,13 @@ class Issuer:
     longest: float = MOST_HOURS * 3600.0
 
 
-def read_issuer(environment: Mapping[str, str], tier: Tier, audience: str) -> Issuer | None:
-    """The issuer that ``ARCOPS_OIDC_ISSUER``, ``_AUDIENCE`` and ``_JWKS`` name, or nothing. *audience* is the default.
-
-    ``_TYP`` and ``_HOURS`` give the ``typ`` of its access tokens, and how long they may live. Raises `Refused` if only a part
-    is set, if keys would come without TLS, and for hosts that *tier* does not reach.
-    """
-    found = read_issuers(environment, tier, audience)
-    if len(found) > 1:
-        raise Refused("ARCOPS_OIDC_ISSUER names several issuers, but one is needed here; name one")
-    return found[0] if found else None
-
-
 def read_issuers(environment: Mapping[str, str], tier: Tier, audience: str) -> tuple[Issuer, ...]:
     """Every issuer that ``ARCOPS_OIDC_ISSUER`` names, with spaces between. The other variables have one value for all of them,
     or as many as there are issuers, in the same order; ``-`` stands for the default. ``ARCOPS_OIDC_JWKS`` is never for all.
 
-    Raises as `read_issuer`, and if an issuer is named twice or a variable has another number of values.
+    ``_JWKS`` is a file or an address of keys, ``_AUDIENCE`` the audience (by default *audience*), ``_TYP`` the ``typ`` of the
+    access tokens, and ``_HOURS`` how long they may live. Raises `Refused` if only a part is set, if keys would come without
+    TLS, for hosts that *tier* does not reach, and if an issuer is named twice or a variable has another number of values.
     """
     names = environment.get("ARCOPS_OIDC_ISSUER", "").split()
     if len(names) < 2:

@@ -22,7 +22,7 @@ from arcops.tier import Tier
 from capabilities.contract import Scope
 from foundation.settings import read_settings
 from foundation.tokens import Issuer as Believed
-from foundation.tokens import NotAccepted, Tokens, fetched, read_issuer
+from foundation.tokens import NotAccepted, Tokens, fetched, read_issuers
 from tests.adapters.serving import Served, served
 from tests.models import bench
 from tests.simulators.issuer import Issuer, issuing, new_key
@@ -158,11 +158,11 @@ class TestSettings:
     )
     def test_half_an_issuer_is_none(self, environment: dict[str, str], said: str) -> None:
         with pytest.raises(Refused, match=said):
-            read_issuer(environment, Tier.AIR_GAPPED, AUDIENCE)
+            read_issuers(environment, Tier.AIR_GAPPED, AUDIENCE)
 
     def test_an_audience_is_never_left_out(self) -> None:
         with pytest.raises(Refused, match="without an audience"):
-            read_issuer({"ARCOPS_OIDC_ISSUER": "corp", "ARCOPS_OIDC_JWKS": "keys.json"}, Tier.AIR_GAPPED, "")
+            read_issuers({"ARCOPS_OIDC_ISSUER": "corp", "ARCOPS_OIDC_JWKS": "keys.json"}, Tier.AIR_GAPPED, "")
 
     @pytest.mark.parametrize(
         ("host", "environment", "proxy", "said"),

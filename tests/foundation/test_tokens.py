@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
 from foundation.issuing import MOST_KEYS, fetched, key_set, keys_of
-from foundation.tokens import ALGORITHMS, Issuer, NotAccepted, Tokens, read_issuer
+from foundation.tokens import ALGORITHMS, Issuer, NotAccepted, Tokens, read_issuers
 
 pytestmark = pytest.mark.requirement("ARC-3/callers-are-identified", "BASE-2/tokens-are-bound-to-the-audience")
 
@@ -241,20 +241,18 @@ def test_a_token_that_names_no_key_is_of_the_only_one() -> None:
 def test_no_operator_asks_for_what_is_no_access_token(kind: str) -> None:
     environment = {"ARCOPS_OIDC_ISSUER": "corp", "ARCOPS_OIDC_JWKS": "keys.json", "ARCOPS_OIDC_TYP": kind}
     with pytest.raises(Refused, match="ARCOPS_OIDC_TYP"):
-        read_issuer(environment, Tier.AIR_GAPPED, AUDIENCE)
+        read_issuers(environment, Tier.AIR_GAPPED, AUDIENCE)
 
 
 def test_an_operator_says_what_access_tokens_call_themselves() -> None:
     environment = {"ARCOPS_OIDC_ISSUER": "corp", "ARCOPS_OIDC_JWKS": "keys.json"}
-    found = read_issuer(environment, Tier.AIR_GAPPED, AUDIENCE)
-    assert found is not None
+    (found,) = read_issuers(environment, Tier.AIR_GAPPED, AUDIENCE)
     assert (found.type, found.longest) == ("at+jwt", 30 * 3600)
-    found = read_issuer({**environment, "ARCOPS_OIDC_TYP": "JWT", "ARCOPS_OIDC_HOURS": "2"}, Tier.AIR_GAPPED, AUDIENCE)
-    assert found is not None
+    (found,) = read_issuers({**environment, "ARCOPS_OIDC_TYP": "JWT", "ARCOPS_OIDC_HOURS": "2"}, Tier.AIR_GAPPED, AUDIENCE)
     assert (found.type, found.longest) == ("jwt", 2 * 3600)
     for hours in ("0", "-1", "1.5", "x", "99999"):
         with pytest.raises(Refused, match="ARCOPS_OIDC_HOURS"):
-            read_issuer({**environment, "ARCOPS_OIDC_HOURS": hours}, Tier.AIR_GAPPED, AUDIENCE)
+            read_issuers({**environment, "ARCOPS_OIDC_HOURS": hours}, Tier.AIR_GAPPED, AUDIENCE)
 
 
 class TestWhereKeysComeFrom:
