@@ -112,13 +112,18 @@ def run(folder: Path, *, waits: bool, seconds: float = 600) -> Iterator[Run]:
         log = stack.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdin=slave, stdout=log, stderr=log, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_at_its_terminal,
         )  # fmt: skip
         os.close(slave)
         stack.callback(process.wait, 600)
         stack.callback(process.kill)
         until(lambda: (folder / "up").exists(), "the sample is up", log=(folder / "log").read_text)
         yield Run(folder=folder, process=process, terminal=master)
+
+
+def _at_its_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job, which hears no Ctrl-C
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def to(name: str, sent: signal.Signals, which: int = 0) -> Callable[[Run], None]:
