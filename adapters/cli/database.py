@@ -53,7 +53,7 @@ def migrate(given: Given[MigrateDatabase, DatabaseMigrated, None]) -> None:
 @command(
     "database move",
     "capabilities.database.database:move_database",
-    example="--to postgresql+psycopg://arcops@db.example.org/arcops",
+    example="--to postgresql+psycopg://me@db/arcops",
 )
 def move(given: Given[MoveDatabase, DatabaseMoved, None]) -> None:
     """Copy the database to an empty one, such as from a file to PostgreSQL, and compare the two."""

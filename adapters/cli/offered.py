@@ -73,7 +73,7 @@ def _value(question: Question) -> Value:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return Value(words=tuple(str(one.value) for one in kind if one.value != ""))
     if question.name == "policy":
-        from flows.policies.reading import shipped_policies
+        from capabilities.policy.writing import shipped_policies
 
         return Value(words=shipped_policies(), path=True)
     return Value(path=kind is Path or bool(question.shape.text_of))

@@ -48,8 +48,7 @@ def explain(given: Given[Explain, Explained, None]) -> None:
 def check(given: Given[CheckPolicy, PolicyChecked, None]) -> None:
     """Parse a policy strictly and print it with every default written out."""
     from arcops.policy import MOST_WAIVED
-    from flows.policies.correcting import written_out
-    from flows.policies.reading import Miswritten
+    from capabilities.policy.writing import Miswritten, written_out
 
     try:
         checked = answer(given.tool, given.ask(), surroundings.place())

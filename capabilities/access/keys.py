@@ -12,6 +12,7 @@ from arcops.asks import shaped
 from arcops.errors import Refused
 from capabilities.contract import Scope, tool
 from flows.place import Place
+from foundation.identity.stored import is_made
 
 if TYPE_CHECKING:
     from foundation.identity.api_keys import ApiKey, ApiKeys
@@ -89,6 +90,8 @@ class ApiKeysListed:
 def list_api_keys(ask: ListApiKeys, at: Place) -> ApiKeysListed:
     """List the API keys that count now, the newest first, without their secrets; on request also those that ended."""
     now = at.now()
+    if not is_made(at.settings):
+        return ApiKeysListed(keys=())
     with _keys(at) as keys:
         found = [_listed(one, now) for one in keys.listed()]
     return ApiKeysListed(keys=tuple(one for one in found if one.live or ask.all))
@@ -102,7 +105,7 @@ class RevokeApiKey:
     """The key's id, as the list shows it."""
 
 
-@tool(title="Revoke an API key", scope=Scope.TRUST, idempotent=True)
+@tool(title="Revoke an API key", scope=Scope.TRUST, idempotent=True, destructive=True)
 def revoke_api_key(ask: RevokeApiKey, at: Place) -> ApiKeyListed:
     """Revoke an API key: from now on, no door accepts it. A revoked key stays in the list and cannot be restored."""
     now = at.now()

@@ -21,7 +21,7 @@ class VerifyAudit:
     keys: tuple[str, ...] = field(default=(), metadata=shaped(option="--key", text_of=_MOST_KEY_BYTES))
     """Public keys (PEM) that may have signed the logs, such as one from `arcops audit key` that was kept elsewhere; if none is
     given, the key of this site."""
-    carried: tuple[Path, ...] = field(default=(), metadata=used(Use.READ))
+    carried: tuple[Path, ...] = field(default=(), metadata=used(Use.HERE))
     """Folders to which full logs were carried."""
 
 

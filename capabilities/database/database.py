@@ -117,7 +117,7 @@ class MoveDatabase:
     """Where to copy the database to."""
 
     to: str = field(metadata=shaped(title="URL", least=1, most=2048))
-    """The other database, like postgresql+psycopg://arcops@db.example.org/arcops; it must be empty."""
+    """The other database, like postgresql+psycopg://me@db/arcops; it must be empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

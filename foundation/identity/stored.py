@@ -40,8 +40,7 @@ class StoredKeys:
     def _opened(self) -> ApiKeys:
         with self._lock:
             if self._keys is None:
-                address = read_address(self.settings.database)
-                if isinstance(address, SqliteFile) and not address.path.exists():
+                if not is_made(self.settings):
                     raise NotAccepted("no API key was made here; ask the operator for one (arcops access key new)")
                 from foundation.database.opening import opened
                 from foundation.identity.api_keys import ApiKeys
@@ -49,3 +48,9 @@ class StoredKeys:
                 self._database = opened(self.settings)
                 self._keys = ApiKeys(self._database)
             return self._keys
+
+
+def is_made(settings: Settings) -> bool:
+    """May there be a key? Not if the database is a file that is not there, which is not made only to look into it."""
+    address = read_address(settings.database)
+    return not isinstance(address, SqliteFile) or address.path.exists()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from arcops.errors import ArcOpsError, Broken
 from arcops.tier import Tier
 from artifacts.index import Filter
 from artifacts.private_key import Algorithm, Signer
+from capabilities.access.access import CheckAccess, ExplainAccess, ListRoles
+from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey
 from capabilities.artifact.compare import Compare
 from capabilities.artifact.examine import Examine
 from capabilities.artifact.figures import AskFigures
@@ -25,10 +28,16 @@ from capabilities.artifact.rejudge import Rejudge
 from capabilities.artifact.show import Form, Show
 from capabilities.artifact.store import CheckStore, ExportStore, ImportStore
 from capabilities.artifact.verify import Fetch, Verify
+from capabilities.audit.export import ExportAudit
+from capabilities.audit.key import AskAuditKey
+from capabilities.audit.query import QueryAudit
+from capabilities.audit.report import ReportAudit
+from capabilities.audit.verify import VerifyAudit
 from capabilities.catalogue import all_tools
 from capabilities.cluster.admit import Admit
 from capabilities.cluster.check import CheckCluster, SnapshotCluster
 from capabilities.contract import Scope, Tool, tool
+from capabilities.database.database import MigrateDatabase, MoveDatabase, ShowDatabase
 from capabilities.gpu.check import CheckGpus
 from capabilities.inference.check import CheckInference
 from capabilities.keys.keys import NewKey, RevokeKey, TrustKey
@@ -47,6 +56,7 @@ from capabilities.policy.policy import CheckPolicy, DraftWaiver, ListPolicies, R
 from flows.place import Place
 from tests.clusters import cluster_of_the_shop
 from tests.flows.test_generated import PLAIN
+from tests.foundation.audit.home import written
 from tests.kept import fresh
 from tests.manifests import shop
 from tests.models import CLOCK, POLICY, Bench, bench, good_model
@@ -87,9 +97,21 @@ def changed_model(at: Site) -> Path:
     return at.model
 
 
+def an_api_key(at: Site) -> str:
+    """The id of a key that was made."""
+    return str(named("new_api_key")(NewApiKey(name="mine", scopes=(Scope.READ,), days=1), at.here.place()).id)
+
+
+def migrated(at: Site) -> None:
+    """Make the database."""
+    named("migrate_database")(MigrateDatabase(), at.here.place())
+
+
 Asking = Callable[[Site], Any]
 ASKS: dict[str, Asking] = {
     "admit_workload": lambda at: Admit(manifest="apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"),
+    "audit_key": lambda at: AskAuditKey(),
+    "check_access": lambda at: CheckAccess(tool="check_model", caller="https://i,,x"),
     "check_cluster": lambda at: CheckCluster(context="good", kubeconfig=at.kubeconfig),
     "check_gpus": lambda at: CheckGpus(),
     "check_inference": lambda at: CheckInference(url="http://127.0.0.1:9", models=("a",), each=2, budget_s=5, patience_ms=1000),
@@ -103,30 +125,42 @@ ASKS: dict[str, Asking] = {
         policy="bench", rule="licence/allowed", any_content=True, owner="o", reason="r", expires=CLOCK.replace(month=12)
     ),
     "examine_artifact": lambda at: Examine(artifact=at.artifacts[0]),
+    "explain_access": lambda at: ExplainAccess(tool="check_model", caller="https://i,,x"),
     "explain_rule": lambda at: Explain(name="integrity"),
+    "export_audit": lambda at: ExportAudit(output=at.folder / "records.jsonl"),
     "export_store": lambda at: ExportStore(mirror=at.folder / "out.tar"),
     "expose_network": lambda at: ExposeNetwork(target=at.shop),
     "fetch_artifact": lambda at: Fetch(artifact=at.artifacts[0]),
     "generate_network": lambda at: GenerateNetwork(description=PLAIN),
     "import_advisories": lambda at: ImportAdvisories(export=at.folder / "osv.zip"),
     "import_store": lambda at: ImportStore(mirror=at.folder / "mirror.tar"),
+    "list_api_keys": lambda at: ListApiKeys(),
     "list_artifacts": lambda at: Filter(),
     "list_policies": lambda at: ListPolicies(),
+    "list_roles": lambda at: ListRoles(),
     "make_model_sbom": lambda at: MakeSbom(target=at.model, version="1", supplier="x", licence="MIT"),
     "map_network": lambda at: MapNetwork(target=at.shop),
+    "migrate_database": lambda at: MigrateDatabase(),
+    "move_database": lambda at: migrated(at) or MoveDatabase(to=f"sqlite:///{at.folder}/moved/arcops.sqlite"),
+    "new_api_key": lambda at: NewApiKey(name="mine", scopes=(Scope.READ,), days=1),
     "new_key": lambda at: NewKey(path=at.folder / "keys" / "more.key", algorithm=Algorithm.ED25519),
+    "query_audit": lambda at: QueryAudit(),
     "reach_network": lambda at: ReachNetwork(target=at.shop, source="shop/web", to="db:5432"),
     "register_policy": lambda at: RegisterPolicy(text=POLICY.replace("name: bench", "name: another")),
+    "report_audit": lambda at: ReportAudit(controls=True),
     "rejudge_artifact": lambda at: Rejudge(artifact=at.artifacts[0]),
     "review_artifacts": lambda at: Filter(),
+    "revoke_api_key": lambda at: RevokeApiKey(id=an_api_key(at)),
     "revoke_key": lambda at: RevokeKey(key="sha256:" + "a" * 64, reason="lost"),
     "show_artifact": lambda at: Show(artifact=at.artifacts[0], form=Form.SARIF),
+    "show_database": lambda at: ShowDatabase(),
     "sign_model_files": lambda at: Sign(target=changed_model(at)),
     "snapshot_cluster": lambda at: SnapshotCluster(context="good", kubeconfig=at.kubeconfig),
     "snapshot_network": lambda at: SnapshotNetwork(context="good", kubeconfig=at.kubeconfig),
     "success_figures": lambda at: AskFigures(),
     "trust_key": lambda at: TrustKey(public=at.outsider),
     "verify_artifact": lambda at: Verify(artifact=at.artifacts[0]),
+    "verify_audit": lambda at: VerifyAudit(),
 }
 NOT_RUN = {
     "announce_change": "it takes a Prefect API; tests/flows/test_announce.py",
@@ -157,6 +191,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Site:
         known["affected"] = [{"package": {"ecosystem": "PyPI", "name": "x"}, "versions": ["1"]}]  # type: ignore[assignment]
         archive.writestr("X-1.json", json.dumps(known))
     (folder / "osv.zip").write_bytes(data.getvalue())
+    written(here.home, [2])
     outsider = bench(folder / "outsider").public.read_text()
     return Site(folder=folder, here=here, artifacts=(first, second), outsider=outsider)
 
@@ -193,10 +228,21 @@ def tree(folder: Path) -> Tree:
     found: Tree = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if name in DERIVED:
+        if name in DERIVED or (path.parent.name == "database" and path.suffix != ".sqlite"):
+            continue
+        if path.parent.name == "database":
+            found |= {f"{name}#{table}/{row[0]}": repr(row) for table, row in rows(path)}
             continue
         found[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
     return found
+
+
+def rows(path: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Every row of a database, with its table: one that is added changes no other."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608  # a name of ours
+                yield table, row
 
 
 def place(site: Site, signing: Signing) -> Place:
@@ -235,7 +281,7 @@ def test_a_tool_does_what_its_hints_say(site: Site, name: str) -> None:
 def test_what_may_connect_says_so() -> None:
     connecting = {one.name for one in all_tools() if one.may_connect}
     fields = {one.name for one in all_tools() if {"context", "kubeconfig", "url"} & set(one.ask.__dataclass_fields__)}
-    assert connecting == fields | {"announce_change"}
+    assert connecting == fields | {"announce_change", "move_database"}
 
 
 def test_no_tool_can_say_that_it_reads_only_and_destroys() -> None:

@@ -20,6 +20,7 @@ from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.verdict import Verdict
 from capabilities.artifact.rejudge import Again, Rejudge
 from capabilities.artifact.store import ExportStore, ImportStore
+from capabilities.audit.export import ExportAudit
 from capabilities.catalogue import all_tools
 from capabilities.cluster.check import CheckCluster
 from capabilities.contract import Tool
@@ -37,6 +38,7 @@ from capabilities.network.map import MapNetwork
 from capabilities.policy.policy import CheckPolicy, DraftWaiver
 from flows.place import Place, bounded
 from flows.runners import direct
+from tests.foundation.audit.home import written
 from tests.manifests import shop
 from tests.models import CLOCK, Bench, bench, good_model, safetensors
 
@@ -103,6 +105,14 @@ MIRROR: list[bytes] = []
 """A sound mirror, made once, which a tool that follows the link would import."""
 
 Make = Callable[[Path, str], None]
+
+
+def audited(here: Bench) -> None:
+    """Give *here* an audit log, if it has none."""
+    if not here.settings.audit.exists():
+        written(here.home, [1])
+
+
 CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
     ("check_model", "target"): (model, lambda path, here: Check(target=path, policy="pilot")),
     ("check_model", "attached"): (attachment, lambda path, here: Check(target=path.parent / "tiny", attached=(path,))),
@@ -125,6 +135,7 @@ CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
         folder,
         lambda path, here: ExportStore(mirror=path / "new.tar", keys=(here.public.read_text(),)),
     ),
+    ("export_audit", "output"): (folder, lambda path, here: audited(here) or ExportAudit(output=path / "new.jsonl")),
     ("sign_model_files", "target"): (folder, lambda path, here: Sign(target=path)),
     ("make_model_sbom", "target"): (
         folder,
