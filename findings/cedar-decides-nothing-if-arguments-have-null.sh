@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # cedarpy 4.12.2 (Cedar 4.12): Cedar has no null, no fraction and no integer past 64 bits. If one is anywhere in a request's context,
-# also where no policy looks, the request is not built: the answer is NoDecision, with the reason only in the diagnostics, and
+# even if no policy looks at it, the request is not built: the answer is NoDecision, with the reason only in the diagnostics, and
 # `allowed` is False even for the policy that permits everything. The arguments of a call of a tool (MCP) are JSON, in which a null
 # and a fraction are usual, so they have to be left out or written as decimals before the engine is asked.
 set -euo pipefail
