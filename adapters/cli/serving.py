@@ -153,18 +153,14 @@ def _bound(address: Address, at: Place, listening: socket) -> Bound:
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:
     logs.begin(os.environ)
     traces.begin(os.environ, at.settings.tier)
-    accepting = read_accepting(
-        os.environ,
-        at.settings.tier,
-        f"{bound.url}/mcp",
-        now=time.time,
-        fetch=fetched,
-        keys=StoredKeys(settings=at.settings),
-    )
+    by_user = not os.environ.get("ARCOPS_OIDC_ISSUER") and is_loopback(bound.host)
+    # Without an issuer, callers at loopback are this user, who may name every file; the holder of a key may not.
+    keys = StoredKeys(settings=at.settings) if not by_user or at.settings.roots else None
+    accepting = read_accepting(os.environ, at.settings.tier, f"{bound.url}/mcp", now=time.time, fetch=fetched, keys=keys)
     tokens = accepting.tokens
     if not tokens and not is_loopback(bound.host):
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
-    way_in = opening(bound, at.settings.cache, os.environ) if not tokens and is_loopback(bound.host) else None
+    way_in = opening(bound, at.settings.cache, os.environ) if by_user else None
     quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
     audit = Audit.open(at.settings)
     door = Door(
@@ -175,8 +171,8 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
         quotas=quotas,
         requests=Shares(quotas.requests, "requests in progress"),
     )
-    # A caller with the secret of this start is this user; a caller with a token sees what the operator serves.
-    at = replace(at, own=False, roots=at.settings.roots if tokens else at.settings.roots or None)
+    # A caller with the secret of this start is this user; a caller with a token or a key sees what the operator serves.
+    at = replace(at, own=False, roots=at.settings.roots or (None if by_user else ()))
     recorded = DoorPart(routes=(), running=_recorded(audit), probes={"audit": audit.healthy})
     parts = [DoorPart(routes=(), running=_traced()), recorded, *(make(at, bound, door) for make in makers)]
     if way_in is not None:

@@ -84,7 +84,10 @@ class Accepting:
         """Who shows *secret*. Raises `NotAccepted` with the reason; `Unavailable` if keys or the database cannot be read."""
         if secret.startswith(KEY_PREFIX):
             if self.keys is None:
-                raise NotAccepted("no API key is accepted here; get a token of the issuer")
+                raise NotAccepted(
+                    "no API key is accepted here: the operator has to name an issuer of tokens, or in ARCOPS_ROOTS the folders "
+                    "that callers may name"
+                )
             return self.keys.caller(secret, datetime.fromtimestamp(self.now(), UTC))
         if len(secret) > _MOST_SECRET or not secret.isascii():
             raise NotAccepted("the token is too long, or is not plain text")

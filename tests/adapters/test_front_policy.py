@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,3 +166,18 @@ def test_the_probe_says_that_calls_are_recorded(front: Front) -> None:
 def _all(front: Front) -> list[dict[str, Any]]:
     found = json.loads(front.typed("audit", "query", "--format", "json", "--limit", "1000"))
     return [one["record"] for one in found["records"]]
+
+
+@pytest.mark.parametrize("bounded", [False, True], ids=["every file", "roots"])
+def test_the_holder_of_a_key_is_never_this_user(tmp_path: Path, bounded: bool) -> None:
+    here = bench(tmp_path)
+    made = typed(
+        "access", "key", "new", "mine", "--scopes", "check", "--days", "1", "--format", "json", environment=here.environment
+    )
+    secret = json.loads(made.stdout)["secret"]
+    (tmp_path / "outside").mkdir()
+    roots = {"ARCOPS_ROOTS": str(tmp_path / "served")} if bounded else {}
+    with issuing() as issuer, served("mcp", "--http", env={**here.environment, **roots}) as server:
+        answer = Front(server=server, issuer=issuer, here=here).call(secret, "check_model", target=str(tmp_path / "outside"))
+    assert answer.status_code == (200 if bounded else 401)
+    assert "ARCOPS_ROOTS" in answer.text if not bounded else answer.json()["result"]["isError"]
