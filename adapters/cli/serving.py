@@ -161,7 +161,7 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     if not tokens and not is_loopback(bound.host):
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
     way_in = opening(bound, at.settings.cache, os.environ) if by_user else None
-    quotas = read_quotas(os.environ, Quotas() if tokens else ALONE)
+    quotas = read_quotas(os.environ, ALONE if by_user else Quotas())
     audit = Audit.open(at.settings)
     door = Door(
         accepting=accepting,
