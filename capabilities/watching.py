@@ -49,7 +49,7 @@ def watched(tool: Tool[A, B], ask: A, at: Place, *, tell: Tell | None = None, ru
             _tell(_called(tool, outcome(error), time.monotonic() - began), tell)
             raise
         here.say(outcome=ANSWERED)
-        here.say(**_came_to(answer))
+        here.say(**came_to(answer))
         _tell(_called(tool, ANSWERED, time.monotonic() - began), tell)
     return answer
 
@@ -63,7 +63,7 @@ def ended_elsewhere(tool: Tool[Any, Any], came: object, took: timedelta, *, run:
     """Another process worked on a run of *tool*, and it ended with *came*, an answer or an error; this process saw it now."""
     said = outcome(came) if isinstance(came, Exception) else ANSWERED
     with span(f"ended {tool.name}", tool=tool.name, run=run, outcome=said) as here:
-        here.say(**({} if isinstance(came, Exception) else _came_to(came)))
+        here.say(**({} if isinstance(came, Exception) else came_to(came)))
         _tell(_called(tool, said, took.total_seconds()), tell)
 
 
@@ -76,7 +76,7 @@ def outcome(error: Exception) -> str:
     return STOPPED if isinstance(error, Stopped) else UNAVAILABLE
 
 
-def _came_to(answer: object) -> SpanWords:
+def came_to(answer: object) -> SpanWords:
     """The verdict and the artifact in *answer*."""
     report, artifact = getattr(answer, "report", None), getattr(answer, "artifact", "")
     found: SpanWords = {"verdict": report.verdict.value} if isinstance(report, Report) else {}

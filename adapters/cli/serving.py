@@ -153,12 +153,12 @@ def _bound(address: Address, at: Place, listening: socket) -> Bound:
 def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequence[Maker]) -> None:
     logs.begin(os.environ)
     traces.begin(os.environ, at.settings.tier)
-    by_user = not os.environ.get("ARCOPS_OIDC_ISSUER") and is_loopback(bound.host)
+    accepting = read_accepting(os.environ, at.settings.tier, f"{bound.url}/mcp", now=time.time, fetch=fetched)
+    by_user = not accepting.tokens and is_loopback(bound.host)
     # Without an issuer, callers at loopback are this user, who may name every file; the holder of a key may not.
-    keys = StoredKeys(settings=at.settings) if not by_user or at.settings.roots else None
-    accepting = read_accepting(os.environ, at.settings.tier, f"{bound.url}/mcp", now=time.time, fetch=fetched, keys=keys)
-    tokens = accepting.tokens
-    if not tokens and not is_loopback(bound.host):
+    if not by_user or at.settings.roots:
+        accepting.keys = StoredKeys(settings=at.settings)
+    if not accepting.tokens and not by_user:
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
     way_in = opening(bound, at.settings.cache, os.environ) if by_user else None
     quotas = read_quotas(os.environ, ALONE if by_user else Quotas())

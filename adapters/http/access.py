@@ -8,7 +8,7 @@ place (`foundation.authorization`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -137,12 +137,9 @@ class Guard:
         decision = asked.may(scope[IDENTITY])
         if not decision.allowed:
             self._account(scope, "policy", asked.tool)
-            needed = [f"{PREFIX}{one.value}" for one in asked.scopes]
-            granted: Caller = scope[CALLER]
-            lacking = [one for one in needed if one.removeprefix(PREFIX) not in granted.scopes]
-            said = f"this needs the scope {lacking[0]}, which the token does not grant" if lacking else decision.reason
-            challenge = f'Bearer error="insufficient_scope", scope="{" ".join(needed)}", resource_metadata="{self._metadata()}"'
-            await _answer(403, said, challenge)(scope, again, send)
+            needed = " ".join(f"{PREFIX}{one.value}" for one in asked.scopes)
+            challenge = f'Bearer error="insufficient_scope", scope="{needed}", resource_metadata="{self._metadata()}"'
+            await _answer(403, why_not(decision, asked.scopes, scope[IDENTITY]), challenge)(scope, again, send)
             return
         await self.app(scope, again, send)
 
@@ -212,6 +209,12 @@ def metadata(accepting: Accepting, resource: str) -> list[BaseRoute]:
 def reads(authorization: Authorization) -> Asked:
     """What every request asks that only reads what is kept here, on a page or as a resource."""
     return Asked(scopes=(Permission.READ,), may=lambda caller: decide(caller, CALL, TO_READ, None, authorization))
+
+
+def why_not(decision: Decision, scopes: Iterable[Permission], caller: Identity) -> str:
+    """Why *caller* is denied, in a sentence for them: the scope that they lack, or else what the policy says."""
+    lacking = [one.value for one in scopes if one.value not in caller.scopes]
+    return f"this needs the scope {PREFIX}{lacking[0]}, which the token does not grant" if lacking else decision.reason
 
 
 def _split(url: str) -> tuple[str, str]:

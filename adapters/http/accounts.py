@@ -13,10 +13,10 @@ from typing import Any
 
 from starlette.types import Scope
 
-from arcops.errors import ArcOpsError, Broken, Refused, Stopped
+from arcops.errors import ArcOpsError, Refused, Stopped
 from arcops.identity import Identity
-from arcops.result import Report
 from arcops.tier import Tier
+from capabilities.watching import came_to
 from foundation.audit.audit import Audit
 from foundation.audit.record import NO_ONE, Actor, Outcome, Record
 from foundation.telemetry.spans import REQUEST
@@ -35,19 +35,12 @@ class Account:
 
     def answered(self, answer: object) -> None:
         """The call was done, with this *answer*."""
-        report, artifact = getattr(answer, "report", None), getattr(answer, "artifact", "")
-        verdict = report.verdict.value if isinstance(report, Report) else ""
-        named = artifact if isinstance(artifact, str) and artifact.startswith("sha256:") else ""
-        self._tell(Outcome.DONE, verdict=verdict, object=named)
+        found = came_to(answer)
+        self._tell(Outcome.DONE, verdict=found.get("verdict", ""), object=found.get("artifact", ""))
 
     def failed(self, error: BaseException) -> None:
         """The call was refused, or did not come to its end."""
-        refused = isinstance(error, Refused) and not isinstance(error, Broken)
-        self._tell(Outcome.REFUSED if refused else Outcome.FAILED, reason=type(error).__name__)
-
-    def denied(self, reason: str) -> None:
-        """The caller may not do it."""
-        self._tell(Outcome.DENIED, reason=reason)
+        self._tell(Outcome.REFUSED if isinstance(error, Refused) else Outcome.FAILED, reason=type(error).__name__)
 
     def elsewhere(self, run: str) -> None:
         """The call goes on as a *run* of another process, which leaves an artifact of its own."""
@@ -90,9 +83,9 @@ class Accounts:
 
         Raises `Unavailable` if it cannot be recorded: then it must not be done.
         """
-        self.audit.reserve()
         told = self.audit.masked(arguments if isinstance(arguments, Mapping) else None, known)
         record = self._record("tools/call", "mcp", scope, caller)
+        self.audit.reserve()  # last, because nothing gives the place back if making the record fails
         return Account(self.audit, replace(record, tool=tool, arguments=told.names, digest=told.digest))
 
     def denied(self, scope: Scope, caller: Identity | None, reason: str, *, tool: str = "") -> None:

@@ -64,12 +64,13 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
     def withheld(tool: Tool[Any, Any]) -> str:
         return lacking(tool, scopes) if not offers(tool, scopes) else not_for_remote(tool.name)
 
+    known = {one.name: frozenset(name_on_the_wire(field.name) for field in fields(one.ask)) for one in tools}
+
     def account(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], arguments: object) -> Account | None:
         if door.accounts is None:
             return None
         scope = ctx.request.scope if ctx.request is not None else {}
-        known = [name_on_the_wire(one.name) for one in fields(tool.ask)]
-        return door.accounts.begin(scope, identity(ctx), tool=tool.name, arguments=arguments, known=known)
+        return door.accounts.begin(scope, identity(ctx), tool=tool.name, arguments=arguments, known=known[tool.name])
 
     server = build(
         tools,

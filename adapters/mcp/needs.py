@@ -10,7 +10,7 @@ from typing import Any
 
 from mcp.server.context import ServerRequestContext
 
-from adapters.http.access import IDENTITY, Asked, reads
+from adapters.http.access import IDENTITY, Asked, reads, why_not
 from adapters.mcp.offering import USE, unwrapped
 from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
@@ -22,7 +22,6 @@ from foundation.authorization.authorizing import Authorization, decide
 from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
 from foundation.messages import one_reading
-from foundation.tokens import PREFIX
 
 _TO_CANCEL = "check_model"
 """Who may call this tool may stop work of their own."""
@@ -58,10 +57,7 @@ def permit(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], ask: Any, 
         return  # over standard streams, whose client is this user
     decision = permitted(tool, ask, caller, authorization)
     if not decision.allowed:
-        lacking = [one.value for one in tool.scopes(ask) if one.value not in caller.scopes]
-        raise Refused(
-            f"this needs the scope {PREFIX}{lacking[0]}, which the token does not grant" if lacking else decision.reason
-        )
+        raise Refused(why_not(decision, tool.scopes(ask), caller))
 
 
 def identity(ctx: ServerRequestContext[Any, Any]) -> Identity | None:

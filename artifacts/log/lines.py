@@ -89,12 +89,7 @@ def append_line(path: Path, line: bytes) -> None:
         try:
             size = _finished(descriptor)
             os.ftruncate(descriptor, size)
-            try:
-                _write_all(descriptor, line + b"\n", size)
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, size)
-                raise
+            _extend(descriptor, line + b"\n", size)
         finally:
             os.close(descriptor)
         if new:
@@ -118,12 +113,7 @@ def append_lines(path: Path, lines: Sequence[bytes], *, size: int) -> int:
             found = os.fstat(descriptor).st_size
             if found != size:
                 raise Refused(f"the log {path} has {found} bytes and not the {size} that were written: another one changed it")
-            try:
-                _write_all(descriptor, block, size)
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, size)
-                raise
+            _extend(descriptor, block, size)
         finally:
             os.close(descriptor)
         if size == 0:
@@ -166,6 +156,16 @@ def _finished(descriptor: int, before: int | None = None) -> int:
             return start + newline + 1
         end = start
     return 0
+
+
+def _extend(descriptor: int, data: bytes, size: int) -> None:
+    """Write *data* after the first *size* bytes, to the disk; if that fails, the file has *size* bytes again."""
+    try:
+        _write_all(descriptor, data, size)
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

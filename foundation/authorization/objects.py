@@ -38,18 +38,6 @@ class Objects:
     def _may_exist(name: str, begin: str) -> bool:
         return name.startswith(begin) and len(name) > len(begin)
 
-    def groups_of(self, name: str) -> frozenset[str]:
-        """The groups of the object *name*."""
-        return self._groups.get(name, NOTHING)
-
-    @cached_property
-    def _groups(self) -> Mapping[str, frozenset[str]]:
-        members: dict[str, set[str]] = {}
-        for group, objects in self.groups.items():
-            for one in objects:
-                members.setdefault(one, set()).add(group)
-        return {name: frozenset(found) for name, found in members.items()}
-
     @cached_property
     def digest(self) -> str:
         """A digest of everything here: a decision that was compiled for other objects does not count."""

@@ -13,7 +13,6 @@ from foundation.database.address import SqliteFile, read_address
 from foundation.settings import Settings
 
 if TYPE_CHECKING:
-    from foundation.database.engine import Database
     from foundation.identity.api_keys import ApiKeys
 
 
@@ -23,19 +22,11 @@ class StoredKeys:
 
     settings: Settings
     _keys: ApiKeys | None = None
-    _database: Database | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def caller(self, secret: str, now: datetime) -> Identity:
         """Who *secret* is the key of. Raises `NotAccepted`; `Unavailable` or `Refused` if the database cannot be read."""
         return self._opened().caller(secret, now)
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            if self._database is not None:
-                self._database.close()
-            self._keys = self._database = None
 
     def _opened(self) -> ApiKeys:
         with self._lock:
@@ -45,8 +36,7 @@ class StoredKeys:
                 from foundation.database.opening import opened
                 from foundation.identity.api_keys import ApiKeys
 
-                self._database = opened(self.settings)
-                self._keys = ApiKeys(self._database)
+                self._keys = ApiKeys(opened(self.settings))
             return self._keys
 
 
