@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 SIZE = struct.Struct("!I")
@@ -28,7 +29,12 @@ _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def main() -> None:
     path, module = sys.argv[1:3]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # one that comes while the work is handed over is for the work
     asked = handed(path)
+    if asked is not None:
+        for one in _PASSED_ON:
+            signal.signal(one, _passing_on(asked))
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if asked is not None:
         _end_as(_outcome(asked))
     import runpy
@@ -61,15 +67,18 @@ def handed(path: str) -> socket.socket | None:
     return None
 
 
-def _outcome(asked: socket.socket) -> int:
-    """Pass signals on until the work ends. Its end, as `CODE` says it; 1 if the process that took it ended before."""
+def _passing_on(asked: socket.socket) -> Callable[[int, object], None]:
+    """What a signal does from now on: it reaches the work."""
 
     def pass_on(number: int, frame: object) -> None:
         with suppress(OSError):
             asked.sendall(bytes([number]))
 
-    for one in _PASSED_ON:
-        signal.signal(one, pass_on)
+    return pass_on
+
+
+def _outcome(asked: socket.socket) -> int:
+    """Wait for the end of the work: as `CODE` says it; 1 if the process that took it ended before."""
     asked.settimeout(None)
     told = b""
     with suppress(OSError):

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from foundation.processes.handed import CODE, TAKEN
 from foundation.processes.starting import python
+from foundation.processes.warm import received
 from tests.waiting import until
 
 pytestmark = pytest.mark.requirement("ARC-D1/deployments-run-on-a-site", "ARC-4/no-failed-collector-is-green")
@@ -49,6 +51,14 @@ def begin(at: Path, told: str, folder: Path, **more: str) -> subprocess.Popen[by
         python("foundation.processes.handed", str(at), WORK),
         env={**ENVIRONMENT, "WORK": told, **more}, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+
+
+def listening_at(at: Path) -> socket.socket:
+    """In the place of a warm process."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(at))
+    listening.listen()
+    return listening
 
 
 def said(begun: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -100,7 +110,33 @@ def test_a_signal_is_passed_on(warm: Warm, tmp_path: Path) -> None:
     with begin(warm.at, "wait", tmp_path) as begun:
         assert said(begun)["parent"] == warm.process.pid
         begun.send_signal(signal.SIGTERM)
+        begun.communicate()  # its streams stay open until it ends: work that cannot write errs before it hears the signal
     assert begun.returncode == 7, "as the work answered it"
+
+
+def test_a_signal_that_comes_while_the_work_is_handed_over_reaches_the_work(tmp_path: Path) -> None:
+    at = tmp_path / "socket"
+    with listening_at(at) as listening, begin(at, "0", tmp_path) as begun:
+        taken, _ = listening.accept()
+        with taken:
+            received(taken).close()
+            begun.send_signal(signal.SIGTERM)
+            taken.sendall(TAKEN)
+            taken.settimeout(60)
+            assert taken.recv(1) == bytes([signal.SIGTERM])
+            taken.sendall(CODE.pack(7))
+    assert begun.returncode == 7
+
+
+def test_a_signal_that_comes_before_the_work_is_refused_ends_it(tmp_path: Path) -> None:
+    at = tmp_path / "socket"
+    with listening_at(at) as listening, begin(at, "wait", tmp_path) as begun:
+        refused, _ = listening.accept()
+        with refused:
+            received(refused).close()
+            begun.send_signal(signal.SIGTERM)
+            refused.sendall(b"n")
+    assert begun.returncode == -signal.SIGTERM
 
 
 def test_work_that_is_killed_shows_as_killed(warm: Warm, tmp_path: Path) -> None:
