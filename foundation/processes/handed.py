@@ -29,7 +29,7 @@ _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def main() -> None:
     path, module = sys.argv[1:3]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # one that comes while the work is handed over is for the work
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)  # one that comes meanwhile is for the work
     asked = handed(path)
     if asked is not None:
         for one in _PASSED_ON:
