@@ -137,7 +137,7 @@ def direct(here: Bench, model: Path) -> None:
 
 def in_a_flow(at: Site, model: Path) -> Spent:
     """In this process, with a running loop and two open clients of the API, like a process that serves flows."""
-    from flows.prefect.made.readiness import readiness
+    from flows.prefect.made import readiness
 
     measured = Rounds()
 
@@ -148,7 +148,7 @@ def in_a_flow(at: Site, model: Path) -> Spent:
             async with AsyncClientContext.get_or_create():
                 for _ in range(ROUNDS + 1):
                     with measured.one():
-                        await readiness(str(model), str(at.bench.policy), return_state=True)
+                        await readiness(target=str(model), policy=str(at.bench.policy), return_state=True)
 
     with reaching(at.api):
         asyncio.run(rounds())
