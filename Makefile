@@ -18,9 +18,10 @@ ready: $(VENV)/.installed
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not site"
 
-# What takes a whole site: Prefect's server and workers, PostgreSQL, a browser, pipelines.
+# What takes a whole site: Prefect's server and workers, PostgreSQL, a browser, pipelines. They wait more than they work, so
+# more of them run than there are cores.
 test-site: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m site
+	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m site
 
 SCANNERS = $(VENV)/scanners
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from arcops.control import Control
 from arcops.errors import Broken
 from arcops.evidence import Body, Seen
 from arcops.finding import Finding, Rule
@@ -37,6 +38,7 @@ class Gate(Generic[P]):
     answered at every judging. ``policy`` is a frozen dataclass whose defaults fail closed. ``takes`` names the
     extras (`arcops.extras`) without which it cannot judge; its policy can be read without them. ``looks_inside`` is false for a
     gate that judges files only by names and digests; if all gates of a run are such gates, no file's content is described.
+    ``speaks_to`` are the controls for which its results are evidence.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Gate(Generic[P]):
     doc: str
     takes: tuple[str, ...] = ()
     looks_inside: bool = True
+    speaks_to: tuple[Control, ...] = ()
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in (*self.rules, judged_rule(self.id)) if rule.id == rule_id), None)
@@ -75,6 +78,7 @@ def gate(
     examples: Callable[[], Iterable[Example[P]]] | None = None,
     takes: tuple[str, ...] = (),
     looks_inside: bool = True,
+    speaks_to: tuple[Control, ...] = (),
 ) -> Callable[[Callable[[Seen, P], Iterator[Finding]]], Gate[P]]:
     """Declare the decorated generator of findings as the gate *gate_id*.
 
@@ -100,6 +104,7 @@ def gate(
             doc=doc,
             takes=takes,
             looks_inside=looks_inside,
+            speaks_to=speaks_to,
         )
 
     return declare

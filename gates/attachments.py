@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from arcops.control import nist
 from arcops.evidence import Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import Example, gate
@@ -56,7 +57,15 @@ def examples() -> Iterator[Example[AttachmentsPolicy]]:
     yield example("attached notes that nothing reads", Verdict.RED, signature, notes)
 
 
-@gate("attachments", judges=(Judgeable,), needs=(Attachments,), policy=AttachmentsPolicy, rules=(READ,), examples=examples)
+@gate(
+    "attachments",
+    judges=(Judgeable,),
+    needs=(Attachments,),
+    policy=AttachmentsPolicy,
+    rules=(READ,),
+    examples=examples,
+    speaks_to=nist("SI-7"),
+)
 def attachments(seen: Seen, policy: AttachmentsPolicy) -> Iterator[Finding]:
     found = seen[Attachments]
     count = len(found.body.files)

@@ -14,11 +14,14 @@ from adapters.cli.printing import Answering
 from artifacts.projections.lines import printable
 
 if TYPE_CHECKING:
+    from capabilities.audit.assessment import Assessed, ExportAssessment
     from capabilities.audit.export import AuditExported, ExportAudit
+    from capabilities.audit.judged import JudgedRow
     from capabilities.audit.key import AskAuditKey, AuditKey
     from capabilities.audit.query import AuditFound, QueryAudit
     from capabilities.audit.report import AuditReport, ReportAudit
     from capabilities.audit.verify import AuditVerified, VerifyAudit
+    from foundation.audit.controls import ControlRow
 
 AUDIT = group("audit", "Who did what: query the audit log, verify it, export it.")
 
@@ -88,16 +91,43 @@ def _print_report(found: AuditReport) -> None:
     print(f"{found.records:,} records of {found.actors:,} callers, in logs that verify")
     for one in found.counted:
         print(printable(f"{one.records:>9,} {one.outcome.value:8} {one.what}"))
-    for row in found.controls:
-        if row.records:
-            said = f"evidence that {row.evidence}: {row.records:,} record(s), {', '.join(row.named)}"
-        else:
-            said = f"no evidence here that {row.evidence}"
-        print(printable(f"{row.framework} {row.control}: {said}"))
+    rows = [(f"{row.framework} {row.control}", _by_records(row), row.named) for row in found.controls]
+    rows += [(f"{row.framework} {row.control}", _by_gate(row), row.named) for row in found.judged]
+    for control, said, named in rows:
+        if named:
+            print(printable(f"{control}: {said}, {', '.join(named)}"))
+    shown = {control for control, _, named in rows if named}
+    without = list(dict.fromkeys(control for control, _, _ in rows if control not in shown))
+    if without:
+        print(printable(f"no evidence here: {', '.join(without)}"))
     for name in found.left_out:
-        print(printable(f"{name} does not verify, so its records do not count"))
+        print(printable(f"not counted, since nothing vouches for it here: {name}"))
     if found.controls:
-        print("Each row is evidence for a control, which an auditor judges. 'arcops audit verify' checks the records it names.")
+        print(
+            "Each row is evidence for a control, which an auditor judges. 'arcops audit verify' checks the records that it "
+            "names, 'arcops verify' the artifacts."
+        )
+
+
+def _by_records(row: ControlRow) -> str:
+    return f"evidence that {row.evidence}: {row.records:,} record(s)"
+
+
+def _by_gate(row: JudgedRow) -> str:
+    return f"evidence by the gate {row.gate}: {row.green:,} GREEN, {row.amber:,} AMBER, {row.red:,} RED"
+
+
+@command("audit assessment", "capabilities.audit.assessment:export_assessment", example="--since 2031-01-01 -o results.json")
+def assessment(given: Given[ExportAssessment, Assessed, None]) -> int:
+    """Write the evidence for controls as assessment results in OSCAL, for an auditor's tools. Exits 3 if a log does not
+    verify.
+    """
+    ask = given.ask()
+    done = answer(given.tool, ask, surroundings.place())
+    sys.stdout.write(done.text)
+    if ask.output is not None:
+        print(f"wrote {done.observations:,} observation(s) to {ask.output}")
+    return _ended(done.problems)
 
 
 @command("audit key", "capabilities.audit.key:audit_key")

@@ -24,6 +24,8 @@ def gates_page() -> str:
         needs = ", ".join(f"`{body.KIND}`" for body in gate.needs)
         wants = ", ".join(f"`{body.KIND}`" for body in gate.wants)
         parts.append(f"\n## {gate.id}\n\n{page.doc}\n\nNeeds {needs}{f'; uses {wants} if collected' if wants else ''}.\n")
+        if gate.speaks_to:
+            parts.append(f"\nEvidence for {', '.join(map(str, gate.speaks_to))}.\n")
         parts.append("\n| rule | asks | fix |\n|---|---|---|\n")
         parts += [f"| `{rule.rule}` | {rule.asks} | {rule.fix} |\n" for rule in page.rules if not rule.rule.endswith("/judged")]
         default = json.dumps(to_json(gate.policy()), indent=2, ensure_ascii=False)

@@ -3,8 +3,7 @@
 A record shows what happened. It does not show that an organisation meets a control, and no sentence here says so: each row says
 what the records are evidence *for*, how many there are, and names some of them, which anyone can verify.
 
-Controls: NIST SP 800-53 Revision 5, the Trust Services Criteria of the AICPA (2017, points of focus 2022), 45 CFR 164.312
-(HIPAA) and Regulation (EU) 2016/679 (GDPR). Their titles are in our own words.
+`arcops.control` names the frameworks. What a record is evidence for is said in our own words.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+from arcops.control import Control, Framework
 from foundation.audit.asking import Found
 from foundation.audit.record import Outcome, Record
 
@@ -22,12 +22,11 @@ Fits = Callable[[Record, Collection[str]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """One control: its framework and number, what a record is evidence for, and which records ``fits``, given the names of the
-    tools that change what counts here."""
+class Shown:
+    """What records are ``evidence`` for, a ``control``, and which records those are: those that ``fits`` takes, given the names
+    of the tools that change what counts here."""
 
-    framework: str
-    number: str
+    control: Control
     evidence: str
     fits: Fits
 
@@ -93,10 +92,10 @@ def _kept(record: Record, trusting: Collection[str]) -> bool:
     return True
 
 
-_NIST, _SOC, _HIPAA, _GDPR = "NIST SP 800-53 r5", "SOC 2 (TSC)", "HIPAA 45 CFR", "GDPR"
+_NIST, _SOC, _HIPAA, _GDPR = Framework
 
-CONTROLS: tuple[Control, ...] = tuple(
-    Control(framework=framework, number=number, evidence=evidence, fits=fits)
+SHOWN: tuple[Shown, ...] = tuple(
+    Shown(control=Control(framework=framework, number=number), evidence=evidence, fits=fits)
     for framework, number, evidence, fits in (
         (_NIST, "AC-3", "access is decided for each call, and what is denied is recorded", _decided),
         (_NIST, "AC-6(9)", "the use of privileged functions is recorded", _privileged),
@@ -131,23 +130,23 @@ class _Seen:
 
 def rows(records: Iterable[Found], trusting: Collection[str]) -> tuple[ControlRow, ...]:
     """A row for each control, by *records* of logs that verify; *trusting* are the tools that change what counts here."""
-    seen = [_Seen() for _ in CONTROLS]
+    seen = [_Seen() for _ in SHOWN]
     for found in records:
         if not found.verified:
             continue
-        for control, one in zip(CONTROLS, seen, strict=True):
-            if control.fits(found.record, trusting):
+        for shown, one in zip(SHOWN, seen, strict=True):
+            if shown.fits(found.record, trusting):
                 one.count += 1
                 if len(one.named) == MOST_NAMED:
                     del one.named[1]
                 one.named.append(f"{found.log}:{found.line}")
     return tuple(
         ControlRow(
-            framework=control.framework,
-            control=control.number,
-            evidence=control.evidence,
+            framework=shown.control.framework.value,
+            control=shown.control.number,
+            evidence=shown.evidence,
             records=one.count,
             named=tuple(one.named),
         )
-        for control, one in zip(CONTROLS, seen, strict=True)
+        for shown, one in zip(SHOWN, seen, strict=True)
     )

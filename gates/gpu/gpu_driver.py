@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from arcops.control import nist
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
@@ -149,6 +150,7 @@ def examples() -> Iterator[Example[GpuDriverPolicy]]:
     policy=GpuDriverPolicy,
     rules=(ANSWERS, DEVICES, BUS, VERSION, CUDA, CONFIDENTIAL),
     examples=examples,
+    speaks_to=nist("CM-6", "SI-2"),
 )
 def gpu_driver(seen: Seen, policy: GpuDriverPolicy) -> Iterator[Finding]:
     found = seen[GpuDriver]

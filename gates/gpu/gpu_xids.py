@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from arcops.control import nist, soc
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
@@ -124,6 +125,7 @@ def examples() -> Iterator[Example[GpuXidsPolicy]]:
     policy=GpuXidsPolicy,
     rules=(BOOT, WHOLE, RUN),
     examples=examples,
+    speaks_to=nist("SI-4", "SI-13") + soc("CC7.2"),
 )
 def gpu_xids(seen: Seen, policy: GpuXidsPolicy) -> Iterator[Finding]:
     log, gpus = seen[GpuLog], seen.get(Gpus)

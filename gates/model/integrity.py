@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from arcops.control import hipaa, nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import Example, gate
@@ -98,6 +99,7 @@ def examples() -> Iterable[Example[IntegrityPolicy]]:
     policy=IntegrityPolicy,
     rules=(LINKS, TROUBLES, EXECUTABLES, NAMES),
     examples=examples,
+    speaks_to=nist("SI-7") + soc("CC6.8") + hipaa("164.312(c)(1)"),
 )
 def integrity(seen: Seen, policy: IntegrityPolicy) -> Iterator[Finding]:
     tree = seen[Tree]

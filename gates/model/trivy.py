@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from arcops.control import nist, soc
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
@@ -178,6 +179,7 @@ def examples() -> Iterator[Example[TrivyPolicy]]:
     policy=TrivyPolicy,
     rules=(SCANNED, DATABASE, VULNERABILITIES, SECRETS, MISCONFIGURATIONS),
     examples=examples,
+    speaks_to=nist("RA-5", "CM-6", "IA-5(7)") + soc("CC7.1"),
 )
 def trivy(seen: Seen, policy: TrivyPolicy) -> Iterator[Finding]:
     found = seen[TrivyScan]

@@ -21,6 +21,7 @@ from foundation.audit.record import Actor, Outcome
 from foundation.settings import Settings
 from tests.adapters.typed import Done, typed
 from tests.foundation.audit.home import AT, CALL, changed, place_in, settings_in, writer_in
+from tests.models import Bench, bench, good_model
 
 pytestmark = pytest.mark.requirement("BASE-4/audit-log")
 
@@ -203,7 +204,7 @@ def test_a_report_names_records_for_each_control(home: Path) -> None:
     assert denied.endswith("-0001:2")
     assert "evidence that the use of privileged functions is recorded: 1 record(s)" in denied
     (none,) = [one for one in lines if "AC-7" in one]
-    assert none.endswith("no evidence here that logins that fail are recorded")
+    assert none.startswith("no evidence here: ")
     (all_calls,) = [one for one in lines if "AU-2:" in one]
     assert ": 4 record(s), " in all_calls
     for word in ("compliant", "compliance", "fulfils", "satisfies", "certified"):
@@ -231,5 +232,57 @@ def test_a_log_that_does_not_verify_is_no_evidence(broken: Path) -> None:
     assert (found["records"], {row["records"] for row in found["controls"]}) == (0, {0})
     assert len(found["leftOut"]) == 1
     text = audit(broken, "report", "--controls").stdout
-    assert "does not verify, so its records do not count" in text
+    assert "not counted, since nothing vouches for it here: " in text
     assert "no evidence here" in text
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A home with a log, and an artifact that a trusted key signed."""
+    here = bench(tmp_path_factory.mktemp("judged"))
+    model = good_model(here)
+    assert typed("check", str(model), "--policy", "bench", environment=here.environment).returncode == 0
+    writer = writer_in(Path(here.environment["ARCOPS_HOME"]))
+    writer.append([one.line for one in RECORDS], newest=RECORDS[-1].at)
+    writer.close()
+    return here
+
+
+@pytest.mark.requirement("BASE-4/audit-report")
+def test_artifacts_are_evidence_if_their_signer_counts_here(judged: Bench, tmp_path: Path) -> None:
+    """Mutation: an artifact counts, though no one here trusts its signer."""
+    done = typed("audit", "report", "--controls", environment=judged.environment)
+    assert done.returncode == 0
+    row = next(line for line in done.stdout.splitlines() if "CM-8: evidence by the gate sbom" in line)
+    assert "1 GREEN, 0 AMBER, 0 RED, sha256:" in row
+    assert "RA-5" in done.stdout.partition("no evidence here: ")[2]
+
+    done = typed("audit", "report", "--controls", environment=judged.environment | {"ARCOPS_TRUST": str(tmp_path)})
+    assert "evidence by the gate" not in done.stdout
+    assert "1 artifact(s) that are un" in done.stdout
+
+
+@pytest.mark.requirement("BASE-4/audit-report")
+def test_an_assessment_links_every_observation_to_what_can_be_verified(judged: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    done = typed("audit", "assessment", "-o", str(file), environment=judged.environment)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text())["assessment-results"]
+    (result,) = found["results"]
+    assert done.stdout == f"wrote {len(result['observations'])} observation(s) to {file}\n"
+    for one in result["observations"]:
+        assert one["relevant-evidence"]
+    kept = {one["rlinks"][0]["hashes"][0]["value"] for one in found["back-matter"]["resources"] if "rlinks" in one}
+    (digest,) = kept
+    done = typed("verify", f"sha256:{digest}", environment=judged.environment)
+    assert done.returncode == 0, done.stderr
+    assert typed("audit", "assessment", "-o", str(file), environment=judged.environment).returncode == 2
+
+
+@pytest.mark.requirement("BASE-4/audit-report")
+def test_an_assessment_of_a_changed_log_says_so_and_counts_nothing_of_it(broken: Path) -> None:
+    done = audit(broken, "assessment")
+    assert done.returncode == 3
+    (result,) = json.loads(done.stdout)["assessment-results"]["results"]
+    assert "observations" not in result
+    assert "-0001" in result["remarks"]

@@ -28,6 +28,7 @@ from capabilities.artifact.rejudge import Rejudge
 from capabilities.artifact.show import Form, Show
 from capabilities.artifact.store import CheckStore, ExportStore, ImportStore
 from capabilities.artifact.verify import Fetch, Verify
+from capabilities.audit.assessment import ExportAssessment
 from capabilities.audit.export import ExportAudit
 from capabilities.audit.key import AskAuditKey
 from capabilities.audit.query import QueryAudit
@@ -127,6 +128,7 @@ ASKS: dict[str, Asking] = {
     "examine_artifact": lambda at: Examine(artifact=at.artifacts[0]),
     "explain_access": lambda at: ExplainAccess(tool="check_model", caller="https://i,,x"),
     "explain_rule": lambda at: Explain(name="integrity"),
+    "export_assessment": lambda at: ExportAssessment(output=at.folder / "results.json"),
     "export_audit": lambda at: ExportAudit(output=at.folder / "records.jsonl"),
     "export_store": lambda at: ExportStore(mirror=at.folder / "out.tar"),
     "expose_network": lambda at: ExposeNetwork(target=at.shop),

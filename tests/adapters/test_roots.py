@@ -20,6 +20,7 @@ from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.verdict import Verdict
 from capabilities.artifact.rejudge import Again, Rejudge
 from capabilities.artifact.store import ExportStore, ImportStore
+from capabilities.audit.assessment import ExportAssessment
 from capabilities.audit.export import ExportAudit
 from capabilities.catalogue import all_tools
 from capabilities.cluster.check import CheckCluster
@@ -135,6 +136,7 @@ CASES: dict[tuple[str, str], tuple[Make, Callable[[Path, Bench], Any]]] = {
         folder,
         lambda path, here: ExportStore(mirror=path / "new.tar", keys=(here.public.read_text(),)),
     ),
+    ("export_assessment", "output"): (folder, lambda path, here: ExportAssessment(output=path / "new.json")),
     ("export_audit", "output"): (folder, lambda path, here: audited(here) or ExportAudit(output=path / "new.jsonl")),
     ("sign_model_files", "target"): (folder, lambda path, here: Sign(target=path)),
     ("make_model_sbom", "target"): (

@@ -155,3 +155,11 @@ def test_every_gate_collector_and_body_is_found_by_its_name() -> None:
         assert {id(one) for one in everywhere} == {id(one) for one in found}, (
             f"a {kind.__name__} in {room} is not found by name"
         )
+
+
+@pytest.mark.requirement("BASE-4/audit-report")
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.id)
+def test_every_gate_says_which_controls_it_speaks_to(gate: Gate[object]) -> None:
+    """Otherwise a report by controls leaves its artifacts out."""
+    assert gate.speaks_to
+    assert len(set(gate.speaks_to)) == len(gate.speaks_to)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from arcops.clock import Ahead, ahead, offset
+from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
@@ -64,7 +65,14 @@ CLEARED = Rule(
 )
 
 
-@gate("admission", judges=(Workload,), needs=(Workloads, Clearances), policy=AdmissionPolicy, rules=(NAMED, LOGGED, CLEARED))
+@gate(
+    "admission",
+    judges=(Workload,),
+    needs=(Workloads, Clearances),
+    policy=AdmissionPolicy,
+    rules=(NAMED, LOGGED, CLEARED),
+    speaks_to=nist("CM-7(5)", "CM-14") + soc("CC8.1"),
+)
 def admission(seen: Seen, policy: AdmissionPolicy) -> Iterator[Finding]:
     """The findings on each workload, on the log, and on each model."""
     asked, known = seen[Workloads], seen[Clearances]

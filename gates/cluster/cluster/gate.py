@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from arcops.control import nist
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Finding
@@ -115,6 +116,7 @@ class ClusterPolicy:
         services.WEBHOOKS,
         services.DEPRECATED,
     ),
+    speaks_to=nist("CM-6", "CP-2(2)"),
 )
 def cluster(seen: Seen, policy: ClusterPolicy) -> Iterator[Finding]:
     """The findings on one snapshot of a cluster."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding
 from arcops.gate import gate
@@ -35,7 +36,14 @@ _UNBLOCK = (
 )
 
 
-@gate("benchmark", judges=(Node,), needs=(Benchmark, Baselines), policy=BenchmarkPolicy, rules=_RULES)
+@gate(
+    "benchmark",
+    judges=(Node,),
+    needs=(Benchmark, Baselines),
+    policy=BenchmarkPolicy,
+    rules=_RULES,
+    speaks_to=nist("CP-2(2)") + soc("A1.1"),
+)
 def benchmark(seen: Seen, policy: BenchmarkPolicy) -> Iterator[Finding]:
     found, given = seen[Benchmark], seen[Baselines]
     if found.body.said:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from arcops.control import nist, soc
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
@@ -62,7 +63,14 @@ class GpuDatasheetPolicy:
                 raise Refused(f"the policy of gate 'gpu-datasheet' is red below {red} and amber below {amber}; use 1 to 100")
 
 
-@gate("gpu-datasheet", judges=(Node,), needs=(Benchmark, GpuProfiles), policy=GpuDatasheetPolicy, rules=(PROFILE, FLOOR))
+@gate(
+    "gpu-datasheet",
+    judges=(Node,),
+    needs=(Benchmark, GpuProfiles),
+    policy=GpuDatasheetPolicy,
+    rules=(PROFILE, FLOOR),
+    speaks_to=nist("CP-2(2)") + soc("A1.1"),
+)
 def gpu_datasheet(seen: Seen, policy: GpuDatasheetPolicy) -> Iterator[Finding]:
     found, shipped = seen[Benchmark], seen[GpuProfiles]
     profiles: dict[str, Profile] = {}

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Outcome, Rule
 from arcops.gate import gate
@@ -72,6 +73,7 @@ _CHECKS: tuple[tuple[Rule, Check, str], ...] = (
     needs=(Gpus, GpuProfiles),
     policy=GpuHealthPolicy,
     rules=(IDENTITY, PROFILE, *(rule for rule, _, _ in _CHECKS)),
+    speaks_to=nist("SI-13") + soc("A1.1"),
 )
 def gpu_health(seen: Seen, policy: GpuHealthPolicy) -> Iterator[Finding]:
     gpus, shipped = seen[Gpus], seen[GpuProfiles]

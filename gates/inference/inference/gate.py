@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from arcops.control import gdpr, nist, soc
 from arcops.endpoint import Slo
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
@@ -70,6 +71,7 @@ _LOADED = (RunKind.CLOSED, RunKind.OPEN, RunKind.TOGETHER)
     needs=(Inference,),
     policy=InferencePolicy,
     rules=(LISTED, READY, MEASURED, ERRORS, SLO, INTERFERENCE, DETERMINISM, COUNTED, LOAD_TIME, HEADROOM),
+    speaks_to=nist("SC-5(2)") + soc("A1.1") + gdpr("Art. 32(1)(b)"),
 )
 def inference(seen: Seen, policy: InferencePolicy) -> Iterator[Finding]:
     found = seen[Inference]

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from arcops.control import nist
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Cited, Finding, Location, Rule
@@ -74,6 +75,7 @@ class _Statement:
     wants=(Sboms,),
     policy=LicencePolicy,
     rules=(STATED, ALLOWED, COMPONENTS, AGREES, CARD, SOUND),
+    speaks_to=nist("CM-10"),
 )
 def licence(seen: Seen, policy: LicencePolicy) -> Iterator[Finding]:
     """Answer every rule about the licences of one model."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from arcops.control import nist
 from arcops.evidence import Seen
 from arcops.finding import Cited, Finding, Rule
 from arcops.gate import gate
@@ -75,6 +76,7 @@ PRESENT = Rule(
         summaries.VERIFIER,
         summaries.RESULT,
     ),
+    speaks_to=nist("SR-4", "SR-4(3)"),
 )
 def provenance(seen: Seen, policy: ProvenancePolicy) -> Iterator[Finding]:
     """Answer every rule about the attestations of one model."""

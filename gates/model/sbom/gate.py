@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from arcops.control import nist
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
@@ -117,7 +118,15 @@ class SbomPolicy:
     others: tuple[Other, ...] = ()
 
 
-@gate("sbom", judges=(Model,), needs=(Tree, Sboms), policy=SbomPolicy, rules=RULES, examples=lambda: examples(SbomPolicy))
+@gate(
+    "sbom",
+    judges=(Model,),
+    needs=(Tree, Sboms),
+    policy=SbomPolicy,
+    rules=RULES,
+    examples=lambda: examples(SbomPolicy),
+    speaks_to=nist("CM-8", "SR-4"),
+)
 def sbom(seen: Seen, policy: SbomPolicy) -> Iterator[Finding]:
     """Judge every SBOM that was found. A document that breaks its specification is not judged further."""
     tree, found = seen[Tree], seen[Sboms]

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
@@ -68,6 +69,7 @@ EXPECTED = Rule(
     policy=SignaturePolicy,
     rules=(PROVEN, SIGNER, TIME, LIST, REVOKED, MATCHES, COMPLETE, IGNORED, EXPECTED),
     looks_inside=False,
+    speaks_to=nist("CM-14", "SR-11") + soc("CC6.8"),
 )
 def signatures(seen: Seen, policy: SignaturePolicy) -> Iterator[Finding]:
     """The findings on the signatures over the subject's files."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from arcops.control import gdpr, nist, soc
 from arcops.errors import Refused
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
@@ -113,6 +114,7 @@ VEX = Rule(
     wants=(Vex,),
     policy=VulnerabilitiesPolicy,
     rules=(KNOWN, UNDECIDED, COVERAGE, DATA_AGE, DATA_SIZE, DATA_SOUND, VEX),
+    speaks_to=nist("RA-5", "SI-2") + soc("CC7.1") + gdpr("Art. 32(1)(d)"),
 )
 def vulnerabilities(seen: Seen, policy: VulnerabilitiesPolicy) -> Iterator[Finding]:
     """Judge every advisory that no VEX statement excuses, then the data behind the answer."""

@@ -19,6 +19,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from arcops.control import hipaa, nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Location, Rule
 from arcops.gate import gate
@@ -126,6 +127,7 @@ class WeightsPolicy:
     needs=(Tree,),
     policy=WeightsPolicy,
     rules=(PRESENT, READABLE, COMPLETE, FORMATS, IMPORTS, CODE, EXTERNAL, OPERATORS),
+    speaks_to=nist("SI-3") + soc("CC6.8") + hipaa("164.308(a)(5)(ii)(B)"),
 )
 def weights(seen: Seen, policy: WeightsPolicy) -> Iterator[Finding]:
     tree = seen[Tree]

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
@@ -86,6 +87,7 @@ class DriftPolicy:
     policy=DriftPolicy,
     rules=(DECLARED, SEEN, SCOPE, GAINED, LOST, LAYERS, TEXT),
     takes=("network",),
+    speaks_to=nist("CM-2", "CM-3") + soc("CC8.1"),
 )
 def drift(seen: Seen, policy: DriftPolicy) -> Iterator[Finding]:
     """The findings on the differences."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from arcops.control import nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
@@ -68,6 +69,7 @@ class GatewayPolicy:
     policy=GatewayPolicy,
     rules=(ATTACHED, LISTENERS, HOSTS, BACKEND_TLS),
     takes=("network",),
+    speaks_to=nist("SC-7") + soc("CC6.6"),
 )
 def gateway(seen: Seen, policy: GatewayPolicy) -> Iterator[Finding]:
     """The findings on Gateways, Ingresses and routes."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from arcops.control import gdpr, hipaa, nist, soc
 from arcops.evidence import Evidence, Seen
 from arcops.finding import Finding, Rule
 from arcops.gate import gate
@@ -77,6 +78,7 @@ class MeshPolicy:
     policy=MeshPolicy,
     rules=(MTLS, DENY, CALLERS, OUTBOUND, REGISTRY, EGRESS),
     takes=("network",),
+    speaks_to=nist("AC-4", "SC-8") + soc("CC6.7") + hipaa("164.312(e)(1)") + gdpr("Art. 32(1)(a)"),
 )
 def mesh(seen: Seen, policy: MeshPolicy) -> Iterator[Finding]:
     """The findings on the mesh."""

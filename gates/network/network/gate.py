@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from arcops.control import nist, soc
 from arcops.errors import Refused
 from arcops.evidence import Seen
 from arcops.finding import Finding
@@ -87,6 +88,7 @@ class NetworkSafetyPolicy:
         entered.BACKENDS,
     ),
     takes=("network",),
+    speaks_to=nist("AC-4", "SC-7", "SC-7(5)") + soc("CC6.6"),
 )
 def network(seen: Seen, policy: NetworkSafetyPolicy) -> Iterator[Finding]:
     """The findings on the manifests."""
