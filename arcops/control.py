@@ -12,7 +12,7 @@ from functools import partial
 
 
 class Framework(Enum):
-    """Where a control is from, as a report writes it."""
+    """The set of rules that a control is from, as a report writes it."""
 
     NIST = "NIST SP 800-53 r5"
     SOC = "SOC 2 (TSC)"

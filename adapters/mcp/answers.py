@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, get_type_hints
 
 import mcp_types as types
@@ -24,7 +25,12 @@ _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
 
 def judges(tool: Tool[Any, Any]) -> bool:
     """Does *tool* answer with a report? Then its answer has the small form that all of these share."""
-    return get_type_hints(tool.answer).get("report") in (Report, Report | None)
+    return _has_report(tool.answer)  # type: ignore[arg-type]  # every class is hashable, but mypy rejects a dataclass's
+
+
+@cache
+def _has_report(answer: type[object]) -> bool:
+    return get_type_hints(answer).get("report") in (Report, Report | None)
 
 
 def answered(tool: Tool[Any, Any], ask: Any, answer: Any, *, whole: bool = False) -> types.CallToolResult:

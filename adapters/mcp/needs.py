@@ -16,7 +16,7 @@ from arcops.errors import ArcOpsError, Refused
 from arcops.identity import Identity
 from artifacts.wire import from_json
 from capabilities.access.permitting import permitted
-from capabilities.catalogue import all_tools
+from capabilities.catalogue import tool_named
 from capabilities.contract import Scope, Tool
 from foundation.authorization.authorizing import Authorization, decide
 from foundation.authorization.decision import Decision
@@ -46,7 +46,7 @@ def asked_by(body: bytes, authorization: Authorization) -> Asked:
             name, arguments = unwrapped(arguments)
         except Refused:
             return reads(authorization)  # it calls no tool, and its answer says so
-    tool = next((one for one in all_tools() if one.name == name), None)
+    tool = tool_named(name) if isinstance(name, str) else None
     return reads(authorization) if tool is None else _called(tool, arguments, authorization)
 
 

@@ -9,6 +9,8 @@ from foundation.settings import Settings
 
 _TOOL = frozenset((CALL, CONNECT))
 _APPROVED = {"waivers": frozenset((APPROVE,)), "servers": frozenset((APPROVE,))}
+_LOOK_SECONDS = 0.05
+"""So long a changed policy may not be seen yet."""
 _BENEATH = {"servers/": frozenset((CALL, CONNECT, APPROVE))}
 """Hosted servers and their tools: ``servers/NAME/TOOL``. They come and go while the policy stays."""
 
@@ -28,4 +30,4 @@ def known_objects() -> Objects:
 
 def authorization(settings: Settings) -> Authorization:
     """Who may call what, by the policy that *settings* name. Make it once, and give it to every decision."""
-    return Authorization(settings.access, known_objects(), named=settings.access_named)
+    return Authorization(settings.access, known_objects(), named=settings.access_named, look_seconds=_LOOK_SECONDS)

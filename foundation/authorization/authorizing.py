@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,11 +56,22 @@ class Authorization:
     """The policy in *folder*, or what ships with ArcOps if there is no such folder. It is read again whenever it changed.
 
     ``named``: the operator named this folder, so it must be there. A policy that is wrong denies everything; the one before it
-    does not count any more. Threads may share it.
+    does not count any more. The folder is looked at again *look_seconds* after the last look, by *clock*, which a busy server
+    asks for each call twice. Threads may share it.
     """
 
-    def __init__(self, folder: Path | None, objects: Objects, *, named: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        objects: Objects,
+        *,
+        named: bool = False,
+        look_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder, self._named = folder, named
+        self._look_seconds, self._clock = look_seconds, clock
+        self._look_again = 0.0
         self.objects = objects
         self._lock = threading.Lock()
         self._shipped = _built(_NO_FILES, objects)
@@ -91,6 +103,10 @@ class Authorization:
         return self._shipped if caller.issuer == RESERVED else self.policy()
 
     def _current(self, folder: Path) -> Policy:
+        now = self._clock()
+        if self._rests and self._look_again - self._look_seconds <= now < self._look_again:
+            return self._policy
+        self._look_again = now + self._look_seconds
         seen = signature(folder)
         if self._rests and seen == self._seen:
             return self._policy

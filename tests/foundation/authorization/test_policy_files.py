@@ -314,3 +314,22 @@ def test_threads_see_one_policy_at_a_time(tmp_path: Path) -> None:
         one.join()
     assert not wrong
     assert not may(at)
+
+
+def test_a_look_at_the_folder_counts_for_as_long_as_was_said(tmp_path: Path) -> None:
+    """Mutation: a look that counts for ever, so that a changed policy is never seen."""
+    folder, now = tmp_path / "access", [100.0]
+    write(folder, "roles: {}\n")
+    for one in folder.iterdir():
+        os.utime(one, (1, 1))
+    at = Authorization(folder, OBJECTS, look_seconds=0.05, clock=lambda: now[0])
+    with mock.patch.object(policy_files.time, "time", return_value=4e9):  # long after every change
+        assert may(at)
+        write(folder, NO_READING)
+        now[0] += 0.04
+        assert may(at)
+        now[0] += 0.02
+        assert not may(at)
+        write(folder, "roles: {}\n")
+        now[0] -= 50
+        assert may(at), "a clock that went back is no reason to wait"
