@@ -43,7 +43,7 @@ RUNS = "runs.socket"
 ENGINE = "prefect.engine"
 _CEILING = 2 * 1024**3
 _LOOK_SECONDS = 30.0
-_POLL_SECONDS = "1"
+_POLL_SECONDS = "0.5"
 _KEEP_SECONDS = 90 * 24 * 3600
 _MOST_SECRET = 4096
 _PURPOSE = Purpose(
@@ -202,7 +202,7 @@ def server_environment(where: PrefectSite, environment: Mapping[str, str]) -> di
 
 
 def worker_environment(where: PrefectSite, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the worker and of its runs. It asks for work every second, because people wait for a check."""
+    """The environment of the worker and of its runs. It asks for work twice a second, because people wait for a check."""
     return {
         "PREFECT_WORKER_QUERY_SECONDS": _POLL_SECONDS,
         **environments.of_sealer(environment),

@@ -9,15 +9,12 @@ from typing import Any, get_type_hints
 import mcp_types as types
 
 from adapters.mcp.brief import MOST_BYTES, brief
+from adapters.mcp.names import ANSWER
 from arcops.late_pattern import late
 from arcops.result import Report
 from artifacts.wire import to_json
 from capabilities.contract import Tool
 
-WHOLE = "dev.arcops/whole"
-"""In ``_meta`` of a call: the caller also wants the whole answer, as the command line does."""
-ANSWER = "dev.arcops/answer"
-"""In ``_meta`` of a result: the whole answer, if the caller wanted it."""
 _SHOWN_BYTES = 8 * MOST_BYTES
 """For a tool that does nothing else than to show a report."""
 _DIGEST = late(r"sha256:[0-9a-f]{64}\Z")
@@ -57,6 +54,3 @@ def _artifact(ask: Any, answer: Any) -> str:
     """The digest of the artifact with the report: the one that was made, or the one that was asked about."""
     named = str(getattr(answer, "artifact", "") or getattr(ask, "artifact", ""))
     return named if _DIGEST.match(named) else ""
-
-
-__all__ = ["ANSWER", "WHOLE", "answered", "as_text", "judges"]

@@ -25,8 +25,9 @@ from adapters.http.accounts import Account
 from adapters.http.quotas import Quotas, Shares
 from adapters.mcp import offering, prompts, resources
 from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
-from adapters.mcp.answers import WHOLE, answered, as_text
-from adapters.mcp.errors import KIND, as_result
+from adapters.mcp.answers import answered, as_text
+from adapters.mcp.errors import as_result
+from adapters.mcp.names import KIND, WHOLE
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json

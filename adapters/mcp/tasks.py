@@ -27,6 +27,7 @@ from pydantic import Field
 from adapters.http.accounts import Account
 from adapters.mcp.answers import answered
 from adapters.mcp.errors import as_failure, as_result
+from adapters.mcp.names import POLL_MS, PROGRESS, TASKS
 from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
@@ -38,13 +39,9 @@ from capabilities.watching import ended_elsewhere
 from capabilities.work import Work, told
 from foundation.settings import Settings
 
-EXTENSION = "io.modelcontextprotocol/tasks"
-PROGRESS = "dev.arcops/progress"
-"""In ``_meta`` of a task's state: bytes done, and bytes in all."""
 KEPT_MS = 7 * 24 * 3600 * 1000
 HERE_MS = 3600 * 1000
 """How long a task is known after its last change, both as a run of Prefect and as work of this process."""
-POLL_MS = 1000
 ACCOUNT_LOOKS = 180
 """How often the artifact of an ended run is looked for before the run counts as having none."""
 _MOST = 1000
@@ -92,7 +89,7 @@ def _admit(ctx: Context, params: TaskParams) -> None:
     request = ctx.request  # ``None`` over standard streams, which do not route by headers
     if request is not None and decode_header_value(request.headers.get(MCP_NAME_HEADER)) != params.task_id:
         raise MCPError(types.HEADER_MISMATCH, f"the header {MCP_NAME_HEADER} does not name the task that the body names")
-    require_client_extension(ctx, EXTENSION)
+    require_client_extension(ctx, TASKS)
 
 
 class Tasks:
@@ -113,7 +110,7 @@ class Tasks:
         capabilities = ctx.session.client_capabilities
         return (
             capabilities is not None
-            and EXTENSION in (capabilities.extensions or {})
+            and TASKS in (capabilities.extensions or {})
             and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
         )
 
@@ -134,7 +131,7 @@ class Tasks:
             await self._cancel(self._find(params.task_id, owner(ctx)))
             return {}
 
-        server.extensions[EXTENSION] = {}
+        server.extensions[TASKS] = {}
         server.add_request_handler("tasks/get", TaskParams, get)
         server.add_request_handler("tasks/update", UpdateParams, update)
         server.add_request_handler("tasks/cancel", TaskParams, cancel)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from arcops.tier import Tier
 from foundation.egress.permission import Purpose, permitted
 
-if TYPE_CHECKING:
-    from httpx2 import AsyncClient
+if TYPE_CHECKING:  # for code that is handed them and may not import the client
+    from httpx2 import AsyncClient as AsyncClient
+    from httpx2 import Response as Response
 
 
 def client(

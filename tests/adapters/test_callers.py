@@ -21,9 +21,9 @@ from adapters.http.protocol import protocol
 from adapters.http.quotas import ALONE, Quotas, Shares, read_quotas
 from adapters.http.serve import listen
 from adapters.mcp.app import over_http, owner
+from adapters.mcp.names import TASKS
 from adapters.mcp.schemas import schema
 from adapters.mcp.server import build
-from adapters.mcp.tasks import EXTENSION
 from adapters.web.app import site as pages
 from arcops.errors import Refused, Unavailable
 from arcops.identity import Identity
@@ -127,7 +127,7 @@ def headers(who: str, method: str, named: str = "") -> dict[str, str]:
 
 
 def body(method: str, *, tasks: bool = False, **params: Any) -> dict[str, Any]:
-    able = {"extensions": {EXTENSION: {}}} if tasks else {}
+    able = {"extensions": {TASKS: {}}} if tasks else {}
     meta = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": able,

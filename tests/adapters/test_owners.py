@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.mcp.tasks import EXTENSION
+from adapters.mcp.names import TASKS
 from tests.adapters.serving import Served, served
 from tests.models import bench
 from tests.simulators.issuer import Issuer, issuing
@@ -51,7 +51,7 @@ def test_a_task_is_there_only_for_who_began_it(site: tuple[Served, Issuer]) -> N
     def ask(by: httpx2.Client, method: str, named: str, **params: Any) -> Any:
         meta = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {"extensions": {EXTENSION: {}}},
+            "io.modelcontextprotocol/clientCapabilities": {"extensions": {TASKS: {}}},
         }
         headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": method, "mcp-name": named}
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}

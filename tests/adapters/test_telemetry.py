@@ -23,8 +23,8 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.mcp.answers import ANSWER, WHOLE
 from adapters.mcp.client import call
+from adapters.mcp.names import ANSWER, WHOLE
 from arcops.errors import Refused
 from arcops.request import silent
 from arcops.tier import Tier

@@ -26,8 +26,9 @@ from adapters.http.bound import Bound, bind
 from adapters.http.opening import UserOpening
 from adapters.http.serve import listen, serve
 from adapters.mcp.app import over_http, owner
+from adapters.mcp.names import TASKS
 from adapters.mcp.server import build
-from adapters.mcp.tasks import EXTENSION, TaskParams, UpdateParams
+from adapters.mcp.tasks import TaskParams, UpdateParams
 from capabilities.catalogue import all_tools
 from capabilities.work import Work
 from flows.place import Place
@@ -78,7 +79,7 @@ async def _call_tool(ctx: Context, params: types.CallToolRequestParams, ours: Ha
     if params.name in OFFERED:
         return await OFFERED[params.name].call(ctx, params)
     if params.name in REQUIRED:
-        require_client_extension(ctx, EXTENSION)
+        require_client_extension(ctx, TASKS)
     if params.name == test_tool_with_task.name:
         name = name_for_task(params)
         if isinstance(name, types.InputRequiredResult):

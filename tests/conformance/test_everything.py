@@ -17,7 +17,7 @@ import pytest
 from mcp import Client
 
 from adapters.mcp.client import call
-from adapters.mcp.tasks import EXTENSION
+from adapters.mcp.names import TASKS
 from arcops.errors import Broken, Refused
 from arcops.request import silent
 from capabilities.catalogue import all_tools
@@ -30,7 +30,7 @@ from tests.conformance.working import WORKING, Nothing, failing_job, protocol_er
 pytestmark = [pytest.mark.requirement("BASE-1/passes-the-conformance-suite"), pytest.mark.xdist_group("conformance")]
 
 ERAS = ("2026-07-28", "legacy")
-WITH_TASKS = {"elicitation": {}, "extensions": {EXTENSION: {}}}
+WITH_TASKS = {"elicitation": {}, "extensions": {TASKS: {}}}
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ class TestTasks:
         assert answer.status_code == 400
         error = answer.json()["error"]
         assert error["code"] == -32021
-        assert EXTENSION in error["data"]["requiredCapabilities"]["extensions"]
+        assert TASKS in error["data"]["requiredCapabilities"]["extensions"]
         assert "result" in post(fixture, method, {"taskId": task}, WITH_TASKS).json()
 
     @pytest.mark.parametrize("name", ["", "another", "=?base64?!?="])

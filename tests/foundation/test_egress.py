@@ -23,7 +23,6 @@ from foundation.egress.behind import Behind, NoAnswer
 from foundation.egress.destination import Destination, NotPlain, read_destination
 from foundation.egress.loopback import is_loopback
 from foundation.egress.permission import Purpose, may_reach, permit_unread, permitted
-from foundation.egress.protocol import transport
 
 pytestmark = pytest.mark.requirement("ARC-2/air-gapped-opens-no-connection", "ARC-2/only-named-hosts-are-reached")
 
@@ -161,7 +160,6 @@ class TestEveryClientAsks:
         "answers": lambda url: web.answers(Tier.AIR_GAPPED, url, PURPOSE, seconds=1),
         "behind": lambda url: Behind(url, seconds=1),
         "spans": lambda url: spans.exporter(Tier.AIR_GAPPED, url, PURPOSE, seconds=1),
-        "protocol": lambda url: asyncio.run(_opened(url)),
         "cluster": lambda url: cluster.ApiServer(Tier.AIR_GAPPED, _way(url), authorization=""),
     }
 
@@ -186,11 +184,6 @@ class TestEveryClientAsks:
 
 def _way(url: str) -> cluster.ClusterWay:
     return cluster.ClusterWay(server=url, tls=tls.context(""), verify=True, tls_name="", proxy="", direct=True)
-
-
-async def _opened(url: str) -> None:
-    async with transport(Tier.AIR_GAPPED, url, PURPOSE, headers={}, read_seconds=1, most=1024):
-        raise AssertionError("it was opened")
 
 
 class TestNoRedirect:
@@ -253,7 +246,7 @@ def test_importing_it_imports_no_client() -> None:
         "http.client",
         "urllib.request",
     ]
-    modules = ("behind", "cluster", "destination", "loopback", "permission", "protocol", "spans", "tls", "web")
+    modules = ("behind", "cluster", "destination", "loopback", "permission", "spans", "tls", "web")
     lines = [f"import foundation.egress.{one}" for one in modules]
     lines += ["import sys", f"print([one for one in {clients!r} if one in sys.modules])"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)

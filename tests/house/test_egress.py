@@ -126,7 +126,6 @@ def test_the_room_is_seen_through_the_same_eyes() -> None:
         "kubernetes.client",
         "requests",
         "ssl",
-        "mcp.client.streamable_http",
     }
     assert found >= {"asyncio.open_connection", "ssl.create_default_context"}
     assert "opentelemetry.exporter.otlp.proto.http.trace_exporter" in found
