@@ -74,3 +74,13 @@ def session(
         **settings,
     )
     return psycopg.connect(told, prepare_threshold=None)  # a pooler between may give each transaction another session
+
+
+def password_refused(error: Exception) -> bool:
+    """Does *error*, which `session` raised, say that the server refused the role's password?
+
+    libpq reports no SQLSTATE for a connection that never was, so its words are read; other words cost one more attempt or none.
+    """
+    import psycopg
+
+    return isinstance(error, psycopg.OperationalError) and "authentication" in str(error)
