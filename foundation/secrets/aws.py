@@ -24,6 +24,15 @@ from foundation.secrets.source import Given
 
 _SERVICE = "secretsmanager"
 _LATER = frozenset(("InternalServiceError", "InternalServiceErrorException", "ThrottlingException", "RequestLimitExceeded"))
+_PARTITIONS = (
+    ("cn-", "amazonaws.com.cn"),
+    ("eusc-", "amazonaws.eu"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+)
+"""How the names of a partition's regions begin, and its domain (botocore's ``endpoints.json``); all others have AWS's own."""
 _KIND = re.compile(r"(?:.*#)?([A-Za-z]{1,60})", re.ASCII)
 
 
@@ -80,16 +89,8 @@ def sign(
 
 
 def _domain(region: str) -> str:
-    """The domain of the partition to which *region* belongs (botocore's ``partitions.json``)."""
-    for begins, domain in (
-        ("cn-", "amazonaws.com.cn"),
-        ("eusc-", "amazonaws.eu"),
-        ("us-iso-", "c2s.ic.gov"),
-        ("us-isob-", "sc2s.sgov.gov"),
-    ):
-        if region.startswith(begins):
-            return domain
-    return "amazonaws.com"
+    """The domain of the partition to which *region* belongs."""
+    return next((domain for begins, domain in _PARTITIONS if region.startswith(begins)), "amazonaws.com")
 
 
 def _text(found: Replied) -> str:

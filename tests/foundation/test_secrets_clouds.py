@@ -125,6 +125,8 @@ class TestAws:
             ("eusc-de-east-1", "secretsmanager.eusc-de-east-1.amazonaws.eu"),
             ("us-iso-east-1", "secretsmanager.us-iso-east-1.c2s.ic.gov"),
             ("us-isob-east-1", "secretsmanager.us-isob-east-1.sc2s.sgov.gov"),
+            ("us-isof-south-1", "secretsmanager.us-isof-south-1.csp.hci.ic.gov"),
+            ("eu-isoe-west-1", "secretsmanager.eu-isoe-west-1.cloud.adc-e.uk"),
         ],
     )
     def test_each_region_has_its_address(self, region: str, host: str) -> None:
