@@ -77,10 +77,10 @@ def session(
 
 
 def password_refused(error: Exception) -> bool:
-    """Does *error*, which `session` raised, say that the server refused the role's password?
+    """Did the attempt to connect that ended in *error*, which `session` raised, end when a password was asked for?
 
-    libpq reports no SQLSTATE for a connection that never was, so its words are read; other words cost one more attempt or none.
+    There is no SQLSTATE for a connection that never was, and the server's words are in its own language, so libpq is asked
+    (``PQconnectionUsedPassword``). The connection of *error* holds the password: nothing may show it.
     """
-    import psycopg
-
-    return isinstance(error, psycopg.OperationalError) and "authentication" in str(error)
+    failed = getattr(error, "pgconn", None)
+    return bool(failed is not None and failed.used_password)

@@ -45,7 +45,7 @@ class Way:
     most: int = 256 * 1024
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-        """The answer of *url*, whatever its status. Raises `Unavailable` if there is none.
+        """The answer of *url*, whatever its status. Raises `Unavailable` if there is no answer.
 
         Raises `Refused` for an address out of the tier's reach, in the clear to another machine, or in which a certificate is
         refused, and for a header that cannot be sent.

@@ -28,6 +28,7 @@ _REFERENCES = (
     *("ARCOPS_AWS_KEY_ID_REF", "ARCOPS_AWS_SECRET_KEY_REF", "ARCOPS_AWS_SESSION_TOKEN_REF", "ARCOPS_AZURE_SECRET_REF"),
     "ARCOPS_SECRETS_CLUSTER_TOKEN_REF",
 )
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 T = TypeVar("T")
 Passphrase = Callable[[str], str]
 
@@ -100,6 +101,7 @@ def secret_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
     audit = (settings.memory.absolute() / "audit" / name for name in AUDIT_KEYS)
     named = [environment.get(name, "") for name in (*_FILES, "AZURE_FEDERATED_TOKEN_FILE")]
     named += [environment.get(name, "").removeprefix("file:") for name in _REFERENCES if _is_file(environment.get(name, ""))]
+    named += [str(_ACCOUNT)] if _ACCOUNT.is_file() else []
     return (*key_files(settings.key), *audit, *(Path(one).absolute() for one in named if one))
 
 

@@ -1,4 +1,4 @@
-"""References to secrets: where a secret lies, and never the secret itself. Pure: nothing is read here.
+"""References to secrets: the place of a secret, and never the secret itself. Pure: nothing is read here.
 
 ===================================  ====================================================================================
 ``env:NAME``                         an environment variable
@@ -71,7 +71,7 @@ REMOTE = frozenset(Scheme) - {Scheme.ENV, Scheme.FILE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretRef:
-    """Where a secret lies. It may be shown and logged, because it is no secret.
+    """The place of a secret. It may be shown and logged, because it is no secret.
 
     ``store`` is Vault's mount, the region, the key vault or the namespace, and empty for a variable and a file. ``name`` is
     the secret's name there, ``field`` its part and ``version`` its version; each empty if not given. A reference that could

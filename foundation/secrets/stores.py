@@ -167,7 +167,7 @@ def _local(environment: Mapping[str, str], name: str, what: str, otherwise: str 
     """What reads the credential at the reference in the variable *name*. Raises `Refused` unless it is one of this machine."""
     written = environment.get(name, "") or otherwise
     if not written:
-        raise Refused(f"{name} is not set; set it to env:NAME or file:PATH, where the {what} is")
+        raise Refused(f"{name} is not set; set it to the place of the {what}, env:NAME or file:PATH")
     ref = read_reference(written, f"{what} ({name})" if name else what)
     if ref.remote:
         raise Refused(f"{name} must be env:NAME or file:PATH: the credential for a place of secrets cannot lie in such a place")

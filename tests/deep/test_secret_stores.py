@@ -1,6 +1,6 @@
 """Secrets by reference on real stores: OpenBao (Vault's API), and Secrets Manager as moto serves it.
 
-What runs here is named by ``ARCOPS_BAO`` and ``ARCOPS_MOTO_SERVER``, or lies where `make test-deep` puts it; else these
+What runs here is named by ``ARCOPS_BAO`` and ``ARCOPS_MOTO_SERVER``, or was put there by `make test-deep`; else these
 tests are skipped, and say so. Key Vault, Entra and a cluster of Kubernetes have only their simulators (`tests/simulators`).
 """
 

@@ -182,7 +182,7 @@ class TestTheTier:
         ],
         ids=["vault", "aws", "azure", "kubernetes"],
     )
-    def test_air_gapped_asks_nobody(
+    def test_air_gapped_asks_no_one(
         self, reference: str, told: dict[str, str], tier: Tier | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def none(*_: object, **__: object) -> None:
@@ -202,13 +202,13 @@ class TestTheTier:
             referred(told, REF, "API key")
 
     def test_a_certificate_must_come_from_the_authorities_that_were_named(self, tmp_path: Path) -> None:
-        authority, stranger = Authority.new(), Authority.new()
+        authority, other = Authority.new(), Authority.new()
         certificate, key = authority.issue("127.0.0.1", tmp_path)
         pair = tmp_path / "pair.pem"
         pair.write_bytes(certificate.read_bytes() + key.read_bytes())
         with vault(pair) as server:
             server.put("kv", "app/prod", key=CANARY)
-            for who, good in ((authority, True), (stranger, False)):
+            for who, good in ((authority, True), (other, False)):
                 named = tmp_path / "authorities.pem"
                 named.write_bytes(who.pem)
                 if good:
