@@ -5,10 +5,11 @@ It is for asking with a secret: what it sends never goes in the clear to another
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arcops.errors import Refused, Unavailable
 from arcops.extras import lacking
@@ -18,6 +19,9 @@ from foundation.egress.tls import NotUsable, context
 
 if TYPE_CHECKING:
     from httpx2 import Client
+
+_BOTH = 2
+"""``socket.SHUT_RDWR``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +81,58 @@ class Way:
 def _exchanged(client: Client, method: str, url: str, headers: Mapping[str, str], body: bytes, way: Way) -> Answer:
     from httpx2 import HTTPError, InvalidURL
 
-    end = time.monotonic() + way.seconds
     told = {"Accept": "application/json", **headers, "Accept-Encoding": "identity"}
     read = bytearray()
-    try:
-        with client.stream(method, url, headers=told, content=body or None) as answer:
-            for part in answer.iter_raw():
-                read += part
-                if len(read) > way.most:
-                    raise Refused(f"the answer has more than {way.most:,} bytes, so it is not what was asked for")
-                if time.monotonic() > end:
-                    raise Unavailable(f"the answer did not end within {way.seconds:g} seconds")
-            return Answer(status=answer.status_code, body=bytes(read))
-    except (HTTPError, InvalidURL) as error:
-        # Not from the error: what the library says may quote a header, and a log shows what an error came from.
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise Refused("its certificate is refused; name its authorities, or check its name") from None
-        raise Unavailable(f"it does not answer ({type(error).__name__})") from None
+    with _Deadline(way.seconds) as deadline:
+        try:
+            traced = {"trace": deadline.connected}
+            with client.stream(method, url, headers=told, content=body or None, extensions=traced) as answer:
+                for part in answer.iter_raw():
+                    read += part
+                    if len(read) > way.most:
+                        raise Refused(f"the answer has more than {way.most:,} bytes, so it is not what was asked for")
+                if not deadline.passed:
+                    return Answer(status=answer.status_code, body=bytes(read))
+        except (HTTPError, InvalidURL) as error:
+            # Not from the error: what the library says may quote a header, and a log shows what an error came from.
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Refused("its certificate is refused; name its authorities, or check its name") from None
+            if not deadline.passed:
+                raise Unavailable(f"it does not answer ({type(error).__name__})") from None
+    raise Unavailable(f"it did not answer whole within {way.seconds:g} seconds")
+
+
+class _Deadline:
+    """Ends the connections of one question after *seconds*. The client's own limits are for each part that it reads, so a side
+    that sends a byte now and then would hold the question, and all who wait for it, for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._lock = threading.Lock()
+        self._streams: list[Any] = []
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def connected(self, event: str, about: Mapping[str, Any]) -> None:
+        """The client says what it does (httpcore's extension ``trace``)."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            with self._lock:
+                self._streams.append(about["return_value"])
+            if self.passed:
+                self._end()
+
+    def _end(self) -> None:
+        self.passed = True
+        with self._lock:
+            streams = list(self._streams)
+        for one in streams:
+            with suppress(OSError):
+                one.get_extra_info("socket").shutdown(_BOTH)

@@ -14,6 +14,7 @@ from foundation.secrets.source import Given
 
 _EARLIER = 0.9
 """A token is used for this part of its time."""
+_MOST_SECONDS = 10**12
 _LATER = (408, 412, 425, 429)
 
 
@@ -40,7 +41,7 @@ class Replied:
         found = self.at(*path)
         if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 10:
             found = int(found)
-        return float(found) if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
+        return float(found) if isinstance(found, int) and not isinstance(found, bool) and 0 < found < _MOST_SECONDS else None
 
     def at(self, *path: str) -> Any:
         """What is at *path*, or ``None``."""

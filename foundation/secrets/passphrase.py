@@ -109,6 +109,18 @@ def _is_file(reference: str) -> bool:
     return reference.startswith("file:")
 
 
+def key_path(key: str) -> Path:
+    """The file that the setting *key* names for the signing key. Raises `Refused` if the key lies elsewhere."""
+    from artifacts.private_key import REMOTE  # imports cryptography
+
+    scheme, colon, rest = key.partition(":")
+    if colon and scheme == "file":
+        return Path(rest.removeprefix("//"))
+    if colon and (scheme == "env" or scheme in REMOTE or is_remote(key)):
+        raise Refused(f"ARCOPS_KEY is of the kind {scheme}:, so it names no file for a new key; say the path of the new key")
+    return Path(key)
+
+
 def key_files(key: str) -> tuple[Path, ...]:
     """The files with the signing key *key* and the passphrase beside it, if a file is what *key* names."""
     file = Path(key.removeprefix("file:")).absolute()

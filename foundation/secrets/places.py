@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +28,7 @@ _DECIDING = (
     "ARCOPS_SECRETS_",
 )
 _MOST_PLACES = 8
+_LOCK = threading.Lock()
 
 
 def referred(environment: Mapping[str, str], reference: str, what: str, *, tier: Tier | None = None) -> str:
@@ -96,7 +98,8 @@ def _secrets(environment: Mapping[str, str], tier: Tier | None) -> Secrets:
     reach = tier or _tier(environment)
     if environment is not os.environ:  # of a caller's own making, such as a test's: nothing of it is kept
         return _made(environment, reach)
-    return _kept(reach, tuple(sorted((name, one) for name, one in environment.items() if name.startswith(_DECIDING))))
+    with _LOCK:  # else two who begin at once would make two, and each would ask
+        return _kept(reach, tuple(sorted((name, one) for name, one in environment.items() if name.startswith(_DECIDING))))
 
 
 @lru_cache(maxsize=_MOST_PLACES)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from arcops.errors import Refused, Unavailable
+from foundation.processes import environments
 from foundation.secrets import newest, passphrase_source, referred, secret_files, with_passphrase, with_secret
+from foundation.secrets.passphrase import key_path
 from foundation.secrets.places import forget
 from foundation.settings import read_settings
 from tests.simulators.vault import VaultServer, vault
@@ -190,6 +192,25 @@ def test_every_file_with_a_credential_is_one_that_programs_of_others_may_not_ope
         if word.strip("\"',()").startswith("ARCOPS_") and word.strip("\"',()").endswith("_REF")
     }
     assert used <= set(names), "a new variable that may name a file"
+
+
+def test_a_process_that_seals_gets_the_variables_that_references_name_and_no_other() -> None:
+    told = {"ARCOPS_KEY": "env:PEM", "ARCOPS_PASSPHRASE_REF": "env:WORD", "ARCOPS_VAULT_TOKEN_REF": "env:TOKEN", "OTHER": "x"}
+    told |= {"PEM": "a", "WORD": "b", "TOKEN": "c", "ARCOPS_AWS_KEY_ID_REF": "file:/OTHER", "NO_REF": "env:OTHER"}
+    assert {"PEM", "WORD", "TOKEN"} <= set(environments.of_sealer(told))
+    assert "OTHER" not in environments.of_sealer(told)
+    for child in (environments.of_collector(told, "/"), environments.of_server(told), environments.of_program("/")):
+        assert not {"PEM", "WORD", "TOKEN", "ARCOPS_PASSPHRASE_REF"} & set(child)
+
+
+@pytest.mark.parametrize("key", ["env:PEM", "vault:kv/a#b", "azure:vault/a", "pkcs11:token=a", "awskms:arn", "hv:key"])
+def test_a_key_that_lies_elsewhere_names_no_file_for_a_new_one(key: str) -> None:
+    with pytest.raises(Refused, match="names no file"):
+        key_path(key)
+
+
+def test_a_key_in_a_file_names_it() -> None:
+    assert key_path("file:/etc/a.key") == key_path("file:///etc/a.key") == key_path("/etc/a.key") == Path("/etc/a.key")
 
 
 def test_the_password_of_the_database_may_be_any_reference(tmp_path: Path) -> None:
