@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 
 from arcops.errors import Refused
 from arcops.late_pattern import late
+from arcops.secret import Secret
 
 MOST_REQUESTS = 2000
 """Requests in one check: its evidence holds every one of them."""
@@ -97,10 +98,10 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """How to reach it: ``key`` refers to an API key, or ``token`` to an access token of Microsoft Entra (``env:NAME`` or
-    ``file:PATH``), ``authorities`` to a file with the CA certificates that must have issued the endpoint's certificate.
-    ``served_by`` are the processes of this machine that listen there, if they were looked up before. No evidence holds any of
-    these.
+    """How to reach it: ``key`` refers to an API key, or ``token`` to an access token of Microsoft Entra
+    (`foundation.secrets.reference`), ``authorities`` to a file with the CA certificates that must have issued the endpoint's
+    certificate. ``secret`` is that key or token, and ``served_by`` are the processes of this machine that listen there, if they
+    were looked up before. No evidence holds any of these.
     """
 
     load: Load
@@ -108,6 +109,7 @@ class Endpoint:
     token: str = ""
     authorities: str = ""
     served_by: frozenset[int] | None = None
+    secret: Secret | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.key and self.token:
@@ -117,7 +119,7 @@ class Endpoint:
 def parse_slo(text: str) -> Slo:
     """``ttft=500ms,itl=50ms`` as an `Slo`; the units are ``us``, ``ms`` and ``s``. Raises `Refused` on anything else."""
     aims: dict[str, int] = {}
-    known = [field.name for field in fields(Slo)]
+    known = [one.name for one in fields(Slo)]
     for part in filter(None, (one.strip() for one in text.split(","))):
         found = _AIM.fullmatch(part)
         if found is None or found["name"] not in known:

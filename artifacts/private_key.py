@@ -96,15 +96,19 @@ def load_signer(
     *,
     environment: Mapping[str, str] | None = None,
     public: PublicKey | None = None,
+    pem: str | None = None,
 ) -> Signer:
     """The signer that *uri* names.
 
     A path or ``file:PATH``; ``env:NAME`` (the PEM text in *environment*); or a token or service: ``pkcs11:…`` (RFC 7512),
     ``hsm:…``, ``awskms:…``, ``gcpkms:…``, ``azurekms:…``, ``hv:…`` as securesystemslib understands them. *public* is the
-    public key, which the services need to know. Raises `Refused` for wrong input and for a file that others can read,
+    public key, which the services need to know. *pem* is the text of the key, if it lies elsewhere and *uri* is only its name
+    in sentences. Raises `Refused` for wrong input and for a file that others can read,
     `Unavailable` if nothing answers.
     """
     scheme, colon, rest = uri.partition(":")
+    if pem is not None:
+        return _checked(_from_pem(pem.encode(), passphrase, where=uri), public, uri)
     if colon and scheme in REMOTE:
         from artifacts.remote_key import load_remote  # it imports securesystemslib, which only such keys need
 

@@ -39,7 +39,7 @@ class Settings:
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
     from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
     operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``database`` is the address
-    of the database, and ``database_password`` a reference to its password, ``env:NAME`` or ``file:PATH``, or empty. ``audit``
+    of the database, and ``database_password`` a reference to its password (`foundation.secrets`), or empty. ``audit``
     is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
 
@@ -213,7 +213,9 @@ def _password(environment: Mapping[str, str]) -> str:
     if environment.get("ARCOPS_DATABASE_PASSWORD"):
         return "env:ARCOPS_DATABASE_PASSWORD"
     named = environment.get("ARCOPS_DATABASE_PASSWORD_FILE")
-    return f"file:{Path(named).absolute()}" if named else ""
+    if named:
+        return f"file:{Path(named).absolute()}"
+    return environment.get("ARCOPS_DATABASE_PASSWORD_REF", "")
 
 
 def _whole(name: str, environment: Mapping[str, str]) -> str:

@@ -53,8 +53,8 @@ def place(
     return Place(
         settings=here,
         now=now,
-        signer=cache(lambda: _signer(here.key, asker(stop))),
-        secret=_new_passphrase,
+        signer=cache(lambda: _signer(here, asker(stop))),
+        secret=lambda path: _new_passphrase(path, here.tier),
         stop=stop or threading.Event(),
         progress=progress,
         own=True,
@@ -80,19 +80,20 @@ def serving_place(tier: Tier | None = None, key: str = "") -> Place:
     The key itself is read for each call, so one that was replaced counts without a restart.
     """
     from foundation.secrets import key_files
+    from foundation.secrets.reference import is_remote
 
     at = place(tier, key)
-    uri, person = at.settings.key, asker()
+    here, person = at.settings, asker()
     if person is None:
-        return replace(at, signer=lambda: _signer(uri, None))
+        return replace(at, signer=lambda: _signer(here, None))
     remembered = Remembered()
-    if key_files(uri)[0].is_file() or uri.partition(":")[0] == "env":
-        _signer(uri, remembered)
+    if key_files(here.key)[0].is_file() or here.key.partition(":")[0] == "env" or is_remote(here.key):
+        _signer(here, remembered)
     remembered.opened()
-    return replace(at, signer=lambda: _signer(uri, remembered))
+    return replace(at, signer=lambda: _signer(here, remembered))
 
 
-def _new_passphrase(key: Path) -> str:
+def _new_passphrase(key: Path, tier: Tier) -> str:
     """The passphrase for the new key at *key*. At a terminal the person is asked for it twice."""
 
     from foundation.secrets import passphrase_source
@@ -103,23 +104,23 @@ def _new_passphrase(key: Path) -> str:
             raise Refused("the two passphrases differ; nothing was written")
         return first
 
-    return passphrase_source(os.environ, str(key), twice if asker() else None)(f"passphrase for the new key {key}")
+    source = passphrase_source(os.environ, str(key), twice if asker() else None, tier=tier)
+    return source(f"passphrase for the new key {key}")
 
 
-def _signer(uri: str, person: Callable[[str], str] | None) -> Signer:
-    """The signer that *uri* names. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``.
+def _signer(here: Settings, person: Callable[[str], str] | None) -> Signer:
+    """The signer that the settings name. A key in a cloud service needs its public half: the PEM file ``ARCOPS_PUBLIC_KEY``.
 
     The first signal ends it, because a question, a pipe or a token can keep it waiting.
     """
-    from artifacts.private_key import load_signer  # imports cryptography, which is only needed for signing
-    from artifacts.public_key import load_public_key
+    from artifacts.public_key import load_public_key  # imports cryptography, which is only needed for signing
     from artifacts.reading import read_file
-    from foundation.secrets import passphrase_source
+    from foundation.secrets.signing_key import loaded_signer
 
     named = os.environ.get("ARCOPS_PUBLIC_KEY")
     public = load_public_key(read_file(Path(named), _MOST_KEY_BYTES), where=named) if named else None
     with ending_at_once():
-        return load_signer(uri, passphrase_source(os.environ, uri, person), environment=os.environ, public=public)
+        return loaded_signer(here.key, os.environ, here.tier, person, public=public)
 
 
 def stop_on_signals() -> threading.Event:

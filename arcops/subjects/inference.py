@@ -50,10 +50,12 @@ class LoadedEndpoint(Judgeable):
     metrics: bool = False
     """Read the server's own /metrics during the load, for the free part of its key-value cache (vLLM, llama.cpp)."""
     key: str = field(default="", metadata=shaped(option="--api-key", most=200))
-    """The place of the API key: env:NAME or file:PATH, on the machine that runs the check. Only for callers on that machine."""
+    """The place of the API key, on the machine that runs the check: env:NAME, file:PATH, or one of a store of secrets, such as
+    vault:MOUNT/PATH#FIELD. Only for callers on that machine.
+    """
     token: str = field(default="", metadata=shaped(most=200))
-    """The place of an access token of Microsoft Entra, instead of a key: env:NAME or file:PATH. Only for callers on that
-    machine.
+    """The place of an access token of Microsoft Entra, instead of a key, written like the place of a key. Only for callers on
+    that machine.
     """
     authorities: Path | None = field(
         default=None,

@@ -18,6 +18,7 @@ from artifacts.revocation import RevocationList, parse_revocations, revocation_s
 from artifacts.writing import replace_whole, write_new
 from capabilities.contract import Scope, tool
 from flows.place import Place
+from foundation.secrets.passphrase import key_path
 
 _MOST_KEY_BYTES = 64 * 1024
 _MOST_LIST_BYTES = 16 * 1024 * 1024
@@ -48,7 +49,7 @@ def new_key(ask: NewKey, at: Place) -> KeyMade:
 
     Refused if one of the files exists: a key is never overwritten.
     """
-    path = ask.path or Path(at.settings.key)
+    path = ask.path or key_path(at.settings.key)
     public = path.with_suffix(".pub")
     if os.path.lexists(public):  # before anything is written, so that no private key is left without its public key
         raise Refused(f"{public} exists already and is not overwritten; move it away or choose another name")

@@ -20,7 +20,6 @@ from arcops.evidence import Cause
 from arcops.request import Request
 from arcops.roots import Roots
 from artifacts.beneath import held, reach
-from artifacts.private_key import load_signer
 from artifacts.store import Store
 from artifacts.writing import vacant, write_new
 from flows.conclude import conclude
@@ -35,7 +34,7 @@ from flows.runners.engine import collect
 from flows.runners.looking import Found
 from flows.subjects.evaluation import Evaluation
 from flows.subjects.meaning import ROOT, Meant, called
-from foundation.secrets import passphrase_source
+from foundation.secrets.signing_key import loaded_signer
 from foundation.settings import read_settings
 from foundation.telemetry import traces
 from foundation.telemetry.spans import span
@@ -49,7 +48,7 @@ def here() -> Place:
     flow that a person calls in their own program is not limited then.
     """
     settings = read_settings(os.environ)
-    signer = load_signer(settings.key, passphrase_source(os.environ, settings.key), environment=os.environ)
+    signer = loaded_signer(settings.key, os.environ, settings.tier)
     return Place(
         settings=settings,
         now=_now,

@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from arcops.collector import Bounds
-from arcops.errors import ArcOpsError, Broken
+from arcops.errors import ArcOpsError, Broken, Refused, Unavailable
 from arcops.evidence import Body, Cause, Missing, Sighting, Source
 from arcops.request import Request, silent, unheard
 from artifacts.wire import canonical_bytes, from_json
@@ -70,6 +70,10 @@ def look_isolated(collector: AnyCollector, request: Request, collected: Mapping[
                 request.remark(f"{collector.id} runs with fewer protections than it should: {lacks}.")
             task = pickle.dumps((collector.code, collector.measures, walls)) + pickle.dumps(asked)
             return _asked(collector, request, task, environment, folder)
+    except Unavailable as error:  # of what is looked up before
+        return missing(collector, Cause.UNAVAILABLE, str(error))
+    except Refused as error:
+        return missing(collector, Cause.REFUSED, str(error))
     except OSError as error:
         return missing(
             collector, Cause.UNAVAILABLE, f"no process could be started for {collector.id} ({error.strerror}); check again"

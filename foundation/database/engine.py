@@ -21,7 +21,7 @@ from artifacts.private_folder import make_private, refuse_if_open
 from foundation.database.address import Address, PostgresServer, SqliteFile
 from foundation.database.faults import said
 from foundation.egress import postgresql
-from foundation.secrets import referred
+from foundation.secrets import with_secret
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another one."""
@@ -112,8 +112,17 @@ def _server(address: PostgresServer, tier: Tier, password: str, environment: Map
     )
 
     def creator() -> Any:
-        """The password is read for each connection, so that one that was replaced counts without a restart."""
-        return session(password=referred(environment, password, "password of the database") if password else "")
+        """The password is looked up for each connection, so that one that was replaced counts without a restart."""
+        if not password:
+            return session(password="")
+        return with_secret(
+            environment,
+            password,
+            "password of the database",
+            lambda secret: session(password=secret),
+            refused=postgresql.password_refused,
+            tier=tier,
+        )
 
     return create_engine(
         URL.create("postgresql+psycopg"),

@@ -74,3 +74,13 @@ def session(
         **settings,
     )
     return psycopg.connect(told, prepare_threshold=None)  # a pooler between may give each transaction another session
+
+
+def password_refused(error: Exception) -> bool:
+    """Did the attempt to connect that ended in *error*, which `session` raised, end when a password was asked for?
+
+    There is no SQLSTATE for a connection that never was, and the server's words are in its own language, so libpq is asked
+    (``PQconnectionUsedPassword``). The connection of *error* holds the password: nothing may show it.
+    """
+    failed = getattr(error, "pgconn", None)
+    return bool(failed is not None and failed.used_password)

@@ -6,7 +6,8 @@ Only the list for processes that seal has a passphrase.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from foundation.processes.hiding import SECRETS
 
@@ -21,6 +22,7 @@ _SEALING = (
     *("AWS_*", "GOOGLE_*", "CLOUDSDK_*", "AZURE_*", "VAULT_*"),  # for keys in a service
 )
 """For processes that seal: the key and its passphrase, the tier and the folders, and access to a key in a service."""
+_REFERENCE = re.compile(r"ARCOPS_[A-Z_]+_REF")
 
 
 def kept(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
@@ -51,6 +53,12 @@ def of_server(environment: Mapping[str, str]) -> dict[str, str]:
 
 def of_sealer(environment: Mapping[str, str]) -> dict[str, str]:
     """For the worker, which starts the processes that seal: the signing key's variables too."""
-    named = environment.get("ARCOPS_KEY", "").partition("env:")[2]
-    names = (*_PLAIN, *_NUMBERS, *_DEVICES, *_FILES, *_PROXIES, *_PREFECT, *_SEALING, *filter(None, [named]))
+    names = (*_PLAIN, *_NUMBERS, *_DEVICES, *_FILES, *_PROXIES, *_PREFECT, *_SEALING, *_named(environment))
     return kept(environment, names)
+
+
+def _named(environment: Mapping[str, str]) -> Iterator[str]:
+    """The variables in which the signing key, a passphrase, a password or a credential for a place of secrets is said to be."""
+    for name, value in environment.items():
+        if (name == "ARCOPS_KEY" or _REFERENCE.fullmatch(name)) and value.startswith("env:"):
+            yield value.removeprefix("env:")

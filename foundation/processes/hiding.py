@@ -9,8 +9,15 @@ SECRETS = (
     "ARCOPS_PASSPHRASE_FILE",
     "ARCOPS_DATABASE_PASSWORD",
     "ARCOPS_DATABASE_PASSWORD_FILE",
+    "ARCOPS_PASSPHRASE_REF",
+    "ARCOPS_DATABASE_PASSWORD_REF",
+    "VAULT_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_CLIENT_SECRET",
 )
-"""The variables that hold the signing key's passphrase or the database's password, or say where it is."""
+"""The variables that hold the signing key's passphrase, the database's password or a credential for a place of secrets, or say
+where it is."""
 
 
 def hide_secrets() -> None:

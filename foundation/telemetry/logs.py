@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import TextIO
 
 from arcops.errors import Refused
+from foundation.telemetry.concealed import concealed
 from foundation.telemetry.spans import known, trace
 
 FORM = "ARCOPS_LOG"
@@ -93,7 +94,7 @@ class _Formatter(logging.Formatter):
         self._hidden = tuple(hidden)
 
     def _clean(self, text: str) -> str:
-        for one in self._hidden:
+        for one in (*concealed(), *self._hidden):
             text = text.replace(one, _HIDDEN)
         text = _WORD.sub(_without_query, _LOOKS_SECRET.sub(_HIDDEN, text))
         return text if len(text) <= _MOST else f"{text[: _MOST // 2]} … {text[-_MOST // 2 :]}"

@@ -19,13 +19,16 @@ from arcops.endpoint import Endpoint
 from arcops.errors import Refused
 from arcops.evidence import Seen, Sighting
 from arcops.request import Request
+from arcops.secret import Secret
 from arcops.seen.inference import Credential, Inference, Listing
 from arcops.seen.inference_server import Flavour, Probe, Served, Server, When
 from arcops.seen.tree import Tree
+from arcops.tier import Tier
 from artifacts.reading import read_file
-from foundation.secrets import referred
+from foundation.secrets import newest
+from foundation.secrets.places import held
 from foundation.settings import is_loopback
-from tasks.inference.asking import EndpointDoor, door
+from tasks.inference.asking import EndpointDoor, door, refuse_beyond
 from tasks.inference.loading import bear
 from tasks.inference.processes import listeners
 from tasks.inference.recognising import KnownServer, health, recognised
@@ -44,19 +47,17 @@ _TICK = 0.25
 
 
 def bounds(request: Request) -> Bounds:
-    """The port of the endpoint, the files of its key and authorities, and this machine's memory if the endpoint runs here."""
+    """The port of the endpoint, the file of its authorities, and this machine's memory if the endpoint runs here.
+
+    Its key is looked up `before` and handed over, so the variable, the file or the place that has it stays closed.
+    """
     endpoint = request.endpoint
     if endpoint is None:
         return Bounds()
     host, port = _address(endpoint)
-    secret = endpoint.token or endpoint.key
-    scheme, _, name = secret.partition(":")
-    files = [endpoint.authorities] if endpoint.authorities else []
-    files += [name] if scheme == "file" else []
     here = is_loopback(host)
     return Bounds(
-        files=tuple(Path(one).absolute() for one in files),
-        environment=(name,) if scheme == "env" else (),
+        files=(Path(endpoint.authorities).absolute(),) if endpoint.authorities else (),
         ports=(port,),
         names=not here and not _is_address(host),
         devices=here,
@@ -65,11 +66,25 @@ def bounds(request: Request) -> Bounds:
 
 
 def before(request: Request) -> Request:
-    """*request* with the processes that listen at the endpoint, if it is on this machine."""
+    """*request* with the endpoint's key, and the processes that listen there, if it is on this machine.
+
+    Raises `Refused` or `Unavailable` if the key cannot be had. Its place is asked even if the key is kept, because a check is
+    rare, and a key that was replaced would look like a fault of the endpoint.
+    """
     endpoint = request.endpoint
-    if endpoint is None or not is_loopback(_address(endpoint)[0]):
+    if endpoint is None:
         return request
-    return replace(request, endpoint=replace(endpoint, served_by=listeners(_address(endpoint)[1])))
+    if endpoint.key or endpoint.token:
+        refuse_beyond(endpoint.load.url, request.tier)  # else a secret would be fetched for nothing
+        endpoint = replace(endpoint, secret=_looked_up(endpoint, request.tier))
+    if is_loopback(_address(endpoint)[0]):
+        endpoint = replace(endpoint, served_by=listeners(_address(endpoint)[1]))
+    return replace(request, endpoint=endpoint)
+
+
+def _looked_up(endpoint: Endpoint, tier: Tier) -> Secret:
+    what = "access token" if endpoint.token else "API key"
+    return Secret(newest(os.environ, endpoint.token or endpoint.key, what, tier=tier))
 
 
 def _address(endpoint: Endpoint) -> tuple[str, int]:
@@ -115,13 +130,13 @@ def inference(request: Request, seen: Seen) -> Sighting[Inference]:
 
 
 def _secret(endpoint: Endpoint, request: Request) -> tuple[str, Credential]:
-    if endpoint.token:
-        token = referred(os.environ, endpoint.token, "access token")
-        refuse_ended(token, request.now + timedelta(microseconds=endpoint.load.budget))
-        return token, Credential.TOKEN
+    if not (endpoint.key or endpoint.token):
+        return "", Credential.NONE
+    secret = held((endpoint.secret or _looked_up(endpoint, request.tier)).value)
     if endpoint.key:
-        return referred(os.environ, endpoint.key, "API key"), Credential.API_KEY
-    return "", Credential.NONE
+        return secret, Credential.API_KEY
+    refuse_ended(secret, request.now + timedelta(microseconds=endpoint.load.budget))
+    return secret, Credential.TOKEN
 
 
 async def _look(at: EndpointDoor, endpoint: Endpoint, credential: Credential, alive: Callable[[], None]) -> Inference:

@@ -39,10 +39,7 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-5",
-        secrets_by_reference=(
-            "Secrets come by reference from Vault, AWS, Azure, Kubernetes or files, never in artifacts.",
-            _NOT_BUILT,
-        ),
+        secrets_by_reference="Secrets come by reference from Vault, AWS, Azure, Kubernetes or files, never in artifacts.",
     ),
     *of_row(
         "BASE-6",

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Connection, func, select
 
 from arcops.errors import Refused, Unavailable
+from arcops.tier import Tier
+from foundation.database.address import read_address
+from foundation.database.engine import connected
 from foundation.database.lease import Leases
 from foundation.database.migrating import ready
 from foundation.database.tables import LEASES
 from tests.foundation.database.open_here import Server, at_server
 from tests.postgres import postgres
+from tests.simulators.vault import vault
+from tests.waiting import until
 
 pytestmark = pytest.mark.site
 
@@ -40,6 +47,44 @@ def test_a_role_with_only_the_rights_it_needs(server: Server) -> None:
         with leases.writing(lease):
             pass
         assert leases.give(lease)
+
+
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
+
+
+def _refused(address: str) -> bool:
+    try:
+        with at_server(address) as database, database.reading():
+            return False
+    except Unavailable:
+        return True
+
+
+@pytest.mark.requirement("BASE-5/secrets-by-reference")
+def test_a_password_that_was_replaced_in_vault_is_used_by_the_next_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with postgres() as url, vault() as store:
+        server = Server(url.replace("asyncpg", "psycopg").removesuffix("/prefect"))
+        address = server.new().replace("//arcops@", "//app@")
+        server.do("CREATE ROLE app LOGIN SUPERUSER PASSWORD 'the-first'")
+        rules = Path(server.do("SHOW hba_file")[0][0])
+        rules.write_text(f"host all app 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        server.do("SELECT pg_reload_conf()")
+        until(lambda: _refused(address), "the server asks for a password")
+        for name, value in {"VAULT_ADDR": store.url, "VAULT_TOKEN": "root-token"}.items():
+            monkeypatch.setenv(name, value)
+        store.put("kv", "db", password="the-first")
+        with connected(read_address(address), Tier.AIR_GAPPED, "vault:kv/db#password") as database:
+            ready(database)
+            asked = store.reads
+            server.do("ALTER ROLE app PASSWORD 'the-second'", _END)
+            store.put("kv", "db", password="the-second")
+            assert [one.holder for one in Leases(database, "one").held()] == []
+            assert store.reads == asked + 1
+            server.do("ALTER ROLE app PASSWORD 'the-third'", _END)
+            with pytest.raises(Unavailable) as raised:
+                Leases(database, "one").held()
+            assert "the-second" not in str(raised.value)
+            assert store.reads == asked + 2
 
 
 def test_a_session_that_the_server_ended_is_replaced(server: Server) -> None:
