@@ -89,6 +89,11 @@ def issuer_said(token: str) -> str:
     return said
 
 
+def header_of(token: str) -> dict[str, Any]:
+    """The header of *token*, unchecked. Raises `NotAccepted` if it has none."""
+    return _object(_segments(token)[0], "header")
+
+
 def says_itself(token: str) -> bool:
     """Does *token* have the form of a JWS (RFC 7515, section 3.1), so that it names its issuer? Else it is opaque."""
     pieces = token.split(".")

@@ -8,9 +8,10 @@ token that says nothing itself is opaque: the one introspecting issuer is asked 
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from arcops.tier import Tier
 from foundation.claims import NotAccepted, issuer_said, says_itself
 from foundation.identity.accepted import Accepted, who
 from foundation.identity.asking import Asked
+from foundation.identity.equal_texts import equal_digests
 from foundation.identity.introspecting import CLIENTS, Introspection, Post
 from foundation.identity.issuers import introspecting
 from foundation.issuing import posted
@@ -33,6 +35,13 @@ MOST_REMEMBERED = 4096
 _MOST_SECRET = 16 * 1024
 
 
+class Revocations(Protocol):
+    """What was revoked here."""
+
+    def refuse(self, shown: Accepted, digests: Iterable[bytes]) -> None:
+        """Raise `NotAccepted` if *shown* was revoked, whose text has one of *digests*; `Unavailable` if that is not known."""
+
+
 class Keys(Protocol):
     """API keys."""
 
@@ -42,9 +51,10 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Remembered:
-    """``version`` is of the issuer's keys, ``at`` in seconds since 1970."""
+    """``version`` is of the issuer's keys, ``at`` in seconds since 1970; ``digests`` are those of `equal_digests`."""
 
     accepted: Accepted
+    digests: tuple[bytes, ...]
     tokens: Tokens
     version: bytes
     at: float
@@ -93,13 +103,14 @@ def read_accepting(
 class Accepting:
     """Accepts tokens of the issuers of ``tokens``, and ``keys`` if there are any. ``now`` is in seconds since 1970.
 
-    ``opaque`` is asked about tokens that do not name their issuer.
+    ``opaque`` is asked about tokens that do not name their issuer. What ``revoked`` names is not accepted.
     """
 
     tokens: Sequence[Tokens]
     now: Callable[[], float]
     keys: Keys | None = None
     opaque: Asked | None = None
+    revoked: Revocations | None = None
     most: int = MOST_REMEMBERED
     _remembered: OrderedDict[bytes, _Remembered] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -116,10 +127,11 @@ class Accepting:
                     "no API key is accepted here: the operator has to name an issuer of tokens, or in ARCOPS_ROOTS the folders "
                     "that callers may name"
                 )
-            return self.keys.caller(secret, datetime.fromtimestamp(self.now(), UTC))
+            identity = self.keys.caller(secret, datetime.fromtimestamp(self.now(), UTC))
+            return self._counts(Accepted(identity=identity, until=math.inf), (hashlib.sha256(secret.encode()).digest(),))
         if len(secret) > _MOST_SECRET or not secret.isascii():
             raise NotAccepted("the token is too long, or is not plain text")
-        return self._accepted(secret).identity
+        return self._counts(*self._accepted(secret))
 
     def caller(self, secret: str) -> Caller:
         """The same as the `Caller` that doors pass on."""
@@ -137,7 +149,13 @@ class Accepting:
                 del self._remembered[digest]
         return len(gone) + (self.opaque.forget(identity) if self.opaque is not None else 0)
 
-    def _accepted(self, token: str) -> Accepted:
+    def _counts(self, shown: Accepted, digests: tuple[bytes, ...]) -> Identity:
+        """Also if it was accepted before: it may have been revoked since."""
+        if self.revoked is not None:
+            self.revoked.refuse(shown, digests)
+        return shown.identity
+
+    def _accepted(self, token: str) -> tuple[Accepted, tuple[bytes, ...]]:
         digest, now = hashlib.sha256(token.encode()).digest(), self.now()
         with self._lock:
             known = self._remembered.get(digest)
@@ -146,24 +164,25 @@ class Accepting:
                 with self._lock:
                     if digest in self._remembered:
                         self._remembered.move_to_end(digest)
-                        return known.accepted
+                        return known.accepted, known.digests
             self._forget(digest)
         if self.opaque is not None and not says_itself(token):
-            return self.opaque.accepted(token, digest)
+            return self.opaque.accepted(token, digest), (digest,)
         return self._check(token, digest, now)
 
-    def _check(self, token: str, digest: bytes, now: float) -> Accepted:
+    def _check(self, token: str, digest: bytes, now: float) -> tuple[Accepted, tuple[bytes, ...]]:
         said = issuer_said(token)
         tokens = next((one for one in self.tokens if one.issuer.name == said), None)
         if tokens is None:
             raise NotAccepted("the token is of an issuer that is not known here")
         version = tokens.key_version()  # before, so that keys that change meanwhile are noticed
         found = tokens.accepted(token)
+        digests = equal_digests(token)
         with self._lock:
-            self._remembered[digest] = _Remembered(accepted=found, tokens=tokens, version=version, at=now)
+            self._remembered[digest] = _Remembered(accepted=found, digests=digests, tokens=tokens, version=version, at=now)
             while len(self._remembered) > self.most:
                 self._remembered.popitem(last=False)
-        return found
+        return found, digests
 
     def _forget(self, digest: bytes) -> None:
         with self._lock:
