@@ -48,5 +48,5 @@ REVOCATIONS = Table(
     Column("until", BigInteger, nullable=False),
     Column("made", BigInteger, nullable=False),
 )
-"""What was revoked here. ``digest`` is SHA-256 of the kind and the three names, because an index bounds the length of what is in
-it; what was issued ``until`` then does not count. A row is never deleted, and ``until`` never becomes smaller."""
+"""What was revoked here. ``digest`` is SHA-256 of the kind and the three names, because an index bounds what it
+holds; what was issued ``until`` then does not count. A row is never deleted, and ``until`` never becomes smaller."""
