@@ -81,9 +81,14 @@ def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return header, claims
 
 
+def claims_said(token: str) -> dict[str, Any]:
+    """The claims of *token*, unchecked. Raises `NotAccepted` if it has none."""
+    return _object(_segments(token)[1], "claims")
+
+
 def issuer_said(token: str) -> str:
     """The ``iss`` that *token* claims, which only says whose keys to check it with. Raises `NotAccepted` without one."""
-    said = _object(_segments(token)[1], "claims").get("iss")
+    said = claims_said(token).get("iss")
     if not isinstance(said, str):
         raise NotAccepted("the token names no issuer (iss)")
     return said

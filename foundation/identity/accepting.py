@@ -26,6 +26,8 @@ from foundation.identity.asking import Asked
 from foundation.identity.equal_texts import equal_digests
 from foundation.identity.introspecting import CLIENTS, Introspection, Post
 from foundation.identity.issuers import introspecting
+from foundation.identity.reviewing import Post as ReviewPost
+from foundation.identity.reviewing import Review, poster, refuse_unready
 from foundation.issuing import posted
 from foundation.secrets import referred
 from foundation.tokens import Caller, Tokens, read_issuers
@@ -78,6 +80,7 @@ def read_accepting(
     fetch: Callable[[str, Tier], bytes],
     keys: Keys | None = None,
     post: Post = posted,
+    review: ReviewPost | None = None,
 ) -> Accepting:
     """What accepts the tokens of the issuers in *environment*, and *keys*. *audience* is the default one.
 
@@ -95,18 +98,28 @@ def read_accepting(
         with suppress(Unavailable):
             secret()
         opaque = Asked(issuer=asking, ask=Introspection(issuer=asking, secret=secret, now=now, fetch=fetch, post=post), now=now)
-    tokens = [Tokens(issuer=one, now=now, fetch=fetch) for one in issuers]
+    for one in issuers:
+        if one.reviewed is not None and review is None:
+            refuse_unready(one.reviewed, tier, environment)
+    review = review or poster(environment)
+    tokens = [
+        Tokens(issuer=one, now=now, fetch=fetch)
+        if one.reviewed is None
+        else Asked(issuer=one, ask=Review(issuer=one, now=now, post=review), now=now)
+        for one in issuers
+    ]
     return Accepting(tokens=tokens, now=now, keys=keys, opaque=opaque)
 
 
 @dataclass(slots=True, kw_only=True)
 class Accepting:
-    """Accepts tokens of the issuers of ``tokens``, and ``keys`` if there are any. ``now`` is in seconds since 1970.
+    """Accepts tokens of the issuers of ``tokens``, which are checked by keys or asked about, and ``keys`` if there are any.
 
-    ``opaque`` is asked about tokens that do not name their issuer. What ``revoked`` names is not accepted.
+    ``now`` is in seconds since 1970. ``opaque`` is asked about tokens that do not name their issuer. What ``revoked`` names is
+    not accepted.
     """
 
-    tokens: Sequence[Tokens]
+    tokens: Sequence[Tokens | Asked]
     now: Callable[[], float]
     keys: Keys | None = None
     opaque: Asked | None = None
@@ -147,7 +160,8 @@ class Accepting:
             ]
             for digest in gone:
                 del self._remembered[digest]
-        return len(gone) + (self.opaque.forget(identity) if self.opaque is not None else 0)
+        asked = [one for one in (*self.tokens, self.opaque) if isinstance(one, Asked)]
+        return len(gone) + sum(one.forget(identity) for one in asked)
 
     def _counts(self, shown: Accepted, digests: tuple[bytes, ...]) -> Identity:
         """Also if it was accepted before: it may have been revoked since."""
@@ -175,6 +189,8 @@ class Accepting:
         tokens = next((one for one in self.tokens if one.issuer.name == said), None)
         if tokens is None:
             raise NotAccepted("the token is of an issuer that is not known here")
+        if isinstance(tokens, Asked):
+            return tokens.accepted(token, digest), equal_digests(token)
         version = tokens.key_version()  # before, so that keys that change meanwhile are noticed
         found = tokens.accepted(token)
         digests = equal_digests(token)

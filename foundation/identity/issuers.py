@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from arcops.errors import Refused
 from arcops.tier import Tier
 from foundation.claims import ACCESS, read_type
+from foundation.egress.permission import permit_unread
 from foundation.identity.reading import LOCAL
 from foundation.issuing import allow, is_url
 
@@ -18,9 +20,11 @@ INTROSPECTION_SECONDS = 60
 """How long an answer of the issuer about an opaque token counts by default: so late a token that it withdrew is noticed."""
 _MOST_INTROSPECTION_SECONDS = 600
 _MOST_ISSUERS = 20
-_OF_ONE = ("ARCOPS_OIDC_JWKS", "ARCOPS_OIDC_INTROSPECTION")
+IN_CLUSTER = "in-cluster"
+_OF_ONE = ("ARCOPS_OIDC_JWKS", "ARCOPS_OIDC_INTROSPECTION", "ARCOPS_OIDC_REVIEW")
 _OF_INTROSPECTION = tuple(f"ARCOPS_OIDC_INTROSPECTION_{name}" for name in ("CLIENT", "SECRET", "SECONDS"))
-_OF_EACH = (*_OF_ONE, *_OF_INTROSPECTION, "ARCOPS_OIDC_AUDIENCE", "ARCOPS_OIDC_TYP", "ARCOPS_OIDC_HOURS")
+_OF_REVIEW = ("ARCOPS_OIDC_REVIEW_TOKEN", "ARCOPS_OIDC_REVIEW_AUTHORITY")
+_OF_EACH = (*_OF_ONE, *_OF_INTROSPECTION, *_OF_REVIEW, "ARCOPS_OIDC_AUDIENCE", "ARCOPS_OIDC_TYP", "ARCOPS_OIDC_HOURS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +42,24 @@ class Introspected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """The API server of the cluster, at ``server``, is asked about tokens of its service accounts.
+
+    ``token`` is a reference to the token by which ArcOps may ask, and ``authority`` the file with the authorities (PEM) of the
+    server's certificate. Without ``server`` all three are those of the pod that ArcOps runs in.
+    """
+
+    server: str
+    token: str = ""
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
     """The trusted issuer. ``keys`` is a JWKS file, an http URL, or empty for the issuer's own discovery document.
 
     ``type`` is the ``typ`` of its access tokens; ``longest`` is their longest lifetime in seconds. With ``introspected`` it is
-    asked about tokens that say nothing themselves.
+    asked about tokens that say nothing themselves. With ``reviewed`` it is a cluster, which is asked about each of its tokens.
     """
 
     name: str
@@ -52,22 +69,25 @@ class Issuer:
     type: str = ACCESS
     longest: float = MOST_HOURS * 3600.0
     introspected: Introspected | None = None
+    reviewed: Reviewed | None = None
 
 
 def read_issuers(environment: Mapping[str, str], tier: Tier, audience: str) -> tuple[Issuer, ...]:
     """Every issuer that ``ARCOPS_OIDC_ISSUER`` names, with spaces between. The other variables have one value for all of them,
-    or as many as there are issuers, in the same order; ``-`` stands for the default. ``ARCOPS_OIDC_JWKS`` and
-    ``ARCOPS_OIDC_INTROSPECTION`` are never for all.
+    or as many as there are issuers, in the same order; ``-`` stands for the default. ``ARCOPS_OIDC_JWKS``,
+    ``ARCOPS_OIDC_INTROSPECTION`` and ``ARCOPS_OIDC_REVIEW`` are never for all.
 
     ``_JWKS`` is a file or an address of keys, ``_AUDIENCE`` the audience (by default *audience*), ``_TYP`` the ``typ`` of the
     access tokens, and ``_HOURS`` how long they may live. ``_INTROSPECTION`` is the address to ask about opaque tokens, or
-    ``yes`` for that of the discovery document; ``_INTROSPECTION_CLIENT``, ``_SECRET`` and ``_SECONDS`` belong to it. Raises
+    ``yes`` for that of the discovery document; ``_INTROSPECTION_CLIENT``, ``_SECRET`` and ``_SECONDS`` belong to it.
+    ``_REVIEW`` is the API server of a cluster, or ``in-cluster``; ``_REVIEW_TOKEN`` and ``_AUTHORITY`` belong to it. Raises
     `Refused` if only a part is set, if keys would come without TLS, for hosts that *tier* does not reach, if an issuer is named
     twice or a variable has another number of values, and if it is not clear whose an opaque token is.
     """
     names = environment.get("ARCOPS_OIDC_ISSUER", "").split()
-    if set_ := [one for one in _OF_INTROSPECTION if environment.get(one) and not environment.get("ARCOPS_OIDC_INTROSPECTION")]:
-        raise Refused(f"{set_[0]} is set without ARCOPS_OIDC_INTROSPECTION; set that to yes, or to the address to ask")
+    for whole, partly in (("ARCOPS_OIDC_INTROSPECTION", _OF_INTROSPECTION), ("ARCOPS_OIDC_REVIEW", _OF_REVIEW)):
+        if alone := [one for one in partly if environment.get(one) and not environment.get(whole)]:
+            raise Refused(f"{alone[0]} is set without {whole}; set that to the address to ask, or unset {alone[0]}")
     if len(names) < 2:
         one = _read_one(environment, tier, audience)
         return (one,) if one is not None else ()
@@ -115,7 +135,8 @@ def _read_one(environment: Mapping[str, str], tier: Tier, audience: str) -> Issu
         raise Refused(f"ARCOPS_OIDC_ISSUER is {name!r}, which is the issuer of this place's own API keys; use its real name")
     if not audience:
         raise Refused("ARCOPS_OIDC_ISSUER is set without an audience; set ARCOPS_OIDC_AUDIENCE or ARCOPS_PUBLIC_URL")
-    for what, url in (("ARCOPS_OIDC_JWKS", keys), ("ARCOPS_OIDC_ISSUER", "" if keys else name)):
+    reviewed = _reviewed(environment, tier, keys)
+    for what, url in (("ARCOPS_OIDC_JWKS", keys), ("ARCOPS_OIDC_ISSUER", "" if keys or reviewed else name)):
         if url and is_url(url):
             allow(what, url, tier)
         elif url and what == "ARCOPS_OIDC_ISSUER":
@@ -130,7 +151,31 @@ def _read_one(environment: Mapping[str, str], tier: Tier, audience: str) -> Issu
         type=read_type(environment.get("ARCOPS_OIDC_TYP", "")),
         longest=_whole(environment, "ARCOPS_OIDC_HOURS", "hours", MOST_HOURS, 9999) * 3600.0,
         introspected=_introspected(environment, tier, name),
+        reviewed=reviewed,
     )
+
+
+def _reviewed(environment: Mapping[str, str], tier: Tier, keys: str) -> Reviewed | None:
+    said = environment.get("ARCOPS_OIDC_REVIEW", "")
+    if said in ("", "-", "no"):
+        return None
+    token, authority = (environment.get(one, "") for one in _OF_REVIEW)
+    if keys or environment.get("ARCOPS_OIDC_INTROSPECTION", "") not in ("", "-", "no"):
+        raise Refused("ARCOPS_OIDC_REVIEW is set for an issuer with ARCOPS_OIDC_JWKS or _INTROSPECTION; one of them says how")
+    permit_unread(
+        tier, "ARCOPS_OIDC_REVIEW", "set ARCOPS_TIER to restricted, or ARCOPS_OIDC_JWKS to a file of the cluster's keys"
+    )
+    if said == IN_CLUSTER:
+        return Reviewed(server="")
+    if not said.startswith("https://"):
+        raise Refused(f"ARCOPS_OIDC_REVIEW is {said[:200]!r}; use in-cluster, or https://HOST:PORT of the cluster's API server")
+    allow("ARCOPS_OIDC_REVIEW", said, tier)
+    if not token or not Path(authority).is_absolute():
+        raise Refused(
+            "ARCOPS_OIDC_REVIEW is set without how to ask; set ARCOPS_OIDC_REVIEW_TOKEN to env:NAME or file:PATH of a token "
+            "that may create tokenreviews, and ARCOPS_OIDC_REVIEW_AUTHORITY to the absolute path of its authorities (PEM)"
+        )
+    return Reviewed(server=said.rstrip("/"), token=token, authority=authority)
 
 
 def _introspected(environment: Mapping[str, str], tier: Tier, name: str) -> Introspected | None:

@@ -23,7 +23,7 @@ from foundation.database.engine import Database
 from foundation.database.faults import damaged
 from foundation.database.tables import REVOCATIONS
 from foundation.identity.reading import LOCAL
-from foundation.identity.revoked import State, Withdrawn
+from foundation.identity.withdrawn import State, Withdrawn
 
 MOST = 100_000
 _DIGEST = late(r"[0-9a-f]{64}", re.ASCII)

@@ -8,16 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from math import floor
 from typing import TYPE_CHECKING
 
 from arcops.errors import ArcOpsError, Unavailable
-from arcops.identity import Identity
-from foundation.claims import NotAccepted
-from foundation.identity.accepted import Accepted, who
+from foundation.identity.accepted import Accepted
 from foundation.identity.stored import is_made
+from foundation.identity.withdrawn import Withdrawn
 from foundation.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,43 +27,6 @@ SEEN_SECONDS = 5.0
 """So soon a revocation counts at every host, or else no token does."""
 _FAILED_SECONDS = 1.0
 _log = logging.getLogger(__name__)
-
-
-class Revoked(NotAccepted):
-    """What the caller shows was revoked here. Get a new token."""
-
-    def __init__(self, said: str, caller: Identity) -> None:
-        super().__init__(said)
-        self.caller = caller
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What tells one state of the revocations from another."""
-
-    count: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn:
-    """What does not count: ``tokens`` by SHA-256, ``ids`` as issuer and ``jti``, and of ``callers`` what was issued until then,
-    in seconds since 1970.
-    """
-
-    state: State | None = None
-    tokens: frozenset[bytes] = frozenset()
-    ids: frozenset[tuple[str, str]] = frozenset()
-    callers: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
-
-    def refuse(self, shown: Accepted, digests: Iterable[bytes]) -> None:
-        """Raise `Revoked` if *shown* was revoked. *digests* are of its text, and of each other text that says the same."""
-        caller = shown.identity
-        if not self.tokens.isdisjoint(digests) or (shown.id and (caller.issuer, shown.id) in self.ids):
-            raise Revoked("the token was revoked here; get a new one", caller)
-        until = self.callers.get(who(caller))
-        if until is not None and (shown.issued is None or floor(shown.issued) <= until):  # a moment here may be a whole second
-            raise Revoked("every token that its caller had was revoked here; get a new one", caller)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -28,7 +28,8 @@ from foundation.identity.accepting import Accepting
 from foundation.identity.api_keys import ApiKeys
 from foundation.identity.equal_texts import equal_digests
 from foundation.identity.revocations import Kind, Revocations
-from foundation.identity.revoked import FRESH_SECONDS, SEEN_SECONDS, Revoked, StoredRevocations, Withdrawn
+from foundation.identity.revoked import FRESH_SECONDS, SEEN_SECONDS, StoredRevocations
+from foundation.identity.withdrawn import Revoked, Withdrawn
 from foundation.settings import Settings, read_settings
 from foundation.tokens import Tokens
 from tests.foundation.database.open_here import Open
@@ -344,7 +345,7 @@ class TestAtTheDoor:
 
     @pytest.mark.parametrize(("alg", "curve"), [("ES256", "P-256"), ("ES384", "P-384"), ("ES512", "P-521")])
     def test_the_twin_of_a_revoked_token_is_revoked(self, site: Any, alg: str, curve: Any) -> None:
-        """Mutation: comparing the text alone; whoever holds the token can write (r, n - s) for (r, s)."""
+        """Mutation: comparing the text alone; the one who holds the token can write (r, n - s) for (r, s)."""
         kept, seen, clock, _ = site
         key = ECKey.generate_key(curve, {"kid": "one"})
         checks: Tokens = tokens(key)
