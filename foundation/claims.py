@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from arcops.errors import Refused
+from arcops.identity import Identity
 from artifacts.envelope import strict_json
 
 ACCESS = "at+jwt"
@@ -46,7 +47,9 @@ _NEVER_ACCESS = frozenset(
 
 
 class NotAccepted(Refused):
-    """The token is not accepted. Get a new one."""
+    """The token is not accepted. Get a new one. ``caller`` is who it is of, if its issuer says so for sure: for the record."""
+
+    caller: Identity | None = None
 
 
 def media_type(text: str) -> str:
@@ -78,12 +81,33 @@ def parts(token: str, kind: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return header, claims
 
 
+def claims_said(token: str) -> dict[str, Any]:
+    """The claims of *token*, unchecked. Raises `NotAccepted` if it has none."""
+    return _object(_segments(token)[1], "claims")
+
+
 def issuer_said(token: str) -> str:
     """The ``iss`` that *token* claims, which only says whose keys to check it with. Raises `NotAccepted` without one."""
-    said = _object(_segments(token)[1], "claims").get("iss")
+    said = claims_said(token).get("iss")
     if not isinstance(said, str):
         raise NotAccepted("the token names no issuer (iss)")
     return said
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """The header of *token*, unchecked. Raises `NotAccepted` if it has none."""
+    return _object(_segments(token)[0], "header")
+
+
+def says_itself(token: str) -> bool:
+    """Does *token* have the form of a JWS (RFC 7515, section 3.1), so that it names its issuer? Else it is opaque."""
+    pieces = token.split(".")
+    if len(pieces) != 3:
+        return False
+    try:
+        return isinstance(_object(pieces[0], "header"), dict)
+    except NotAccepted:
+        return pieces[0].startswith("eyJ")  # it begins like one, so no one else is asked about it
 
 
 def _segments(token: str) -> tuple[str, str]:
@@ -105,7 +129,7 @@ def judge(claims: Mapping[str, Any], *, now: float, leeway: float, longest: floa
         raise NotAccepted("the token's own typ claim says that it is not a bearer access token")
     if "cnf" in claims:
         raise NotAccepted("the token is bound to a key or a certificate (cnf), which ArcOps does not check; get a bearer token")
-    expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
+    expires, issued = number(claims.get("exp")), number(claims.get("iat"))
     begun = now + leeway if issued is None else min(issued, now + leeway)
     if expires is None or expires - begun > longest:
         raise NotAccepted(f"the token is valid for more than {longest / 3600:g} hours, the longest allowed (ARCOPS_OIDC_HOURS)")
@@ -114,11 +138,11 @@ def judge(claims: Mapping[str, Any], *, now: float, leeway: float, longest: floa
         raise NotAccepted(f"the token's sub is longer than {MOST_SUBJECT} characters, or has unprintable ones")
 
 
-def _number(value: object) -> float | None:
-    """*value* in seconds; a whole number that is too large for a float counts as infinite."""
+def number(value: object) -> float | None:
+    """*value* in seconds; a whole number that is too large for a float counts as infinite, and before or after all others."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if abs(value) < _FAR else float("inf")
+    return float(value) if abs(value) < _FAR else float("inf" if value > 0 else "-inf")
 
 
 def _object(segment: str, what: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from joserfc.errors import JoseError
 from joserfc.jwk import Key, KeySet
@@ -20,9 +22,26 @@ from foundation.egress.destination import NotPlain, read_destination
 from foundation.egress.permission import Purpose, permit, plain
 
 MOST_KEYS = 1024 * 1024
+MOST_ANSWER = 64 * 1024
+"""In an answer about one token."""
 FETCH_SECONDS = 10.0
+ASK_SECONDS = 5.0
+"""How long the issuer may take for a question about one token, while its caller waits."""
+FORM = "application/x-www-form-urlencoded"
 _LEAST_RSA_BITS = 2048
 _MOST_COUNT = 100
+
+
+class NoAnswer(Unavailable):
+    """The issuer did not answer at all, so asking again at once is of no use."""
+
+
+class Answered(Unavailable):
+    """The issuer answered with another ``status`` than 200."""
+
+    def __init__(self, said: str, status: int) -> None:
+        super().__init__(said)
+        self.status = status
 
 
 def fetched(url: str, tier: Tier = Tier.AIR_GAPPED, *, seconds: float = FETCH_SECONDS) -> bytes:
@@ -30,30 +49,40 @@ def fetched(url: str, tier: Tier = Tier.AIR_GAPPED, *, seconds: float = FETCH_SE
 
     Raises `Unavailable`, and `Refused` unless *tier* reaches it.
     """
-    return asyncio.run(_fetched(url, tier, seconds))
+    return asyncio.run(_fetched("GET", url, tier, seconds, MOST_KEYS, {}, None))
 
 
-async def _fetched(url: str, tier: Tier, seconds: float) -> bytes:
+def posted(url: str, tier: Tier, form: Mapping[str, str], headers: Mapping[str, str], *, seconds: float = ASK_SECONDS) -> bytes:
+    """The answer of *url* to *form* (``application/x-www-form-urlencoded``), within *seconds* in all; see `fetched`."""
+    data = urlencode(form).encode()
+    return asyncio.run(_fetched("POST", url, tier, seconds, MOST_ANSWER, {**headers, "Content-Type": FORM}, data))
+
+
+async def _fetched(
+    method: str, url: str, tier: Tier, seconds: float, most: int, headers: Mapping[str, str], data: bytes | None
+) -> bytes:
+    own = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
     try:
         async with (
             asyncio.timeout(seconds),
             web.client(tier, url, _purpose("the issuer's address"), seconds=seconds) as client,
-            client.stream("GET", url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}) as response,
+            client.stream(method, url, headers=own, content=data) as response,
         ):
             if response.status_code != 200:
-                raise Unavailable(f"{url[:200]} answers {response.status_code}, so no token can be checked")
+                said = f"{url[:200]} answers {response.status_code}, so no token can be checked"
+                raise Answered(said, response.status_code)
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise Unavailable(f"{url[:200]} sends a compressed answer, which is not supported, so no token can be checked")
             body = b""
             async for part in response.aiter_raw():
                 body += part
-                if len(body) > MOST_KEYS:
-                    raise Unavailable(f"the answer of {url[:200]} has more than {MOST_KEYS} bytes, so no token can be checked")
+                if len(body) > most:
+                    raise Unavailable(f"the answer of {url[:200]} has more than {most} bytes, so no token can be checked")
             return body
     except TimeoutError as error:
-        raise Unavailable(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
+        raise NoAnswer(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
     except web.failures() as error:
-        raise Unavailable(f"{url[:200]} does not answer ({type(error).__name__}), so no token can be checked") from error
+        raise NoAnswer(f"{url[:200]} does not answer ({type(error).__name__}), so no token can be checked") from error
 
 
 def keys_of(issuer: str, text: bytes, tier: Tier) -> str:
@@ -61,19 +90,26 @@ def keys_of(issuer: str, text: bytes, tier: Tier) -> str:
 
     It must be an address of the issuer itself; else someone who can change this document could name other keys.
     """
+    return endpoint_of(issuer, text, tier, "jwks_uri", "if its keys are there, set ARCOPS_OIDC_JWKS to that URL")
+
+
+def endpoint_of(issuer: str, text: bytes, tier: Tier, name: str, instead: str) -> str:
+    """The address *name* in the discovery document *text*, as `keys_of`. *instead* is what to do if it is another host's."""
     found = read_object(text)
     if found.get("issuer") != issuer:
-        raise Unavailable("the issuer's discovery document names another issuer, so its keys are not used")
-    keys = found.get("jwks_uri")
-    if not isinstance(keys, str):
-        raise Unavailable("the issuer's discovery document has no jwks_uri, so no token can be checked")
-    allow("the issuer's jwks_uri", keys, tier)
-    if _origin(keys) != _origin(issuer):
-        raise Refused(
-            f"the issuer's jwks_uri is {keys[:200]!r}, which is not at the issuer's own address; "
-            "if its keys are there, set ARCOPS_OIDC_JWKS to that URL"
-        )
-    return keys
+        raise Unavailable("the issuer's discovery document names another issuer, so its addresses are not used")
+    url = found.get(name)
+    if not isinstance(url, str):
+        raise Unavailable(f"the issuer's discovery document has no {name}, so no token can be checked")
+    allow(f"the issuer's {name}", url, tier)
+    if _origin(url) != _origin(issuer):
+        raise Refused(f"the issuer's {name} is {url[:200]!r}, which is not at the issuer's own address; {instead}")
+    return url
+
+
+def discovery(issuer: str) -> str:
+    """The address of the discovery document of *issuer* (OpenID Connect Discovery 1.0, section 4)."""
+    return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
 
 
 def key_set(text: bytes) -> KeySet:
@@ -146,7 +182,9 @@ def allow(what: str, url: str, tier: Tier) -> None:
     purpose = _purpose(what)
     to = plain(url, purpose)
     if to.in_the_clear:
-        raise Refused(f"{what} is {url[:200]!r}; without TLS, keys could be replaced on the way: use https, or a file")
+        raise Refused(
+            f"{what} is {url[:200]!r}; without TLS, keys or tokens could be read or replaced on the way: use https, or a file"
+        )
     permit(tier, to, purpose)
 
 

@@ -7,7 +7,6 @@ file, so that an air-gapped site works without a connection to the issuer, or fr
 from __future__ import annotations
 
 import hashlib
-import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,13 +27,15 @@ from joserfc.errors import (
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.errors import ArcOpsError, Unavailable
 from arcops.identity import Identity
 from arcops.tier import Tier
 from artifacts.reading import read_file
-from foundation.claims import ACCESS, NotAccepted, judge, parts, read_type
-from foundation.identity.reading import LOCAL, PREFIX, granted_scopes, identity_of
-from foundation.issuing import MOST_KEYS, allow, fetched, is_url, key_set, keys_of
+from foundation.claims import NotAccepted, judge, number, parts
+from foundation.identity.accepted import Accepted
+from foundation.identity.issuers import Issuer, read_issuers
+from foundation.identity.reading import PREFIX, granted_scopes, identity_of
+from foundation.issuing import MOST_KEYS, discovery, fetched, is_url, key_set, keys_of
 
 __all__ = ["ALGORITHMS", "PREFIX", "Caller", "Issuer", "NotAccepted", "Tokens", "fetched", "read_issuers"]
 
@@ -42,8 +43,6 @@ ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS
 """What may sign a token (RFC 7518, section 3.1; RFC 8037, RFC 9864). Never ``none``, and never a shared secret."""
 LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
-MOST_HOURS = 30
-"""The default longest lifetime of a token: longer than what large issuers give (28 hours), and less than a week."""
 _ASK_AGAIN_SECONDS = 30.0
 
 
@@ -59,85 +58,6 @@ class Caller:
     def id(self) -> str:
         """A string that is unique to this caller among all issuers; empty for the user of this machine."""
         return f"{self.name}@{self.issuer}" if self.issuer else self.name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issuer:
-    """The trusted issuer. ``keys`` is a JWKS file, an http URL, or empty for the issuer's own discovery document.
-
-    ``type`` is the ``typ`` of its access tokens; ``longest`` is their longest lifetime in seconds.
-    """
-
-    name: str
-    audience: str
-    keys: str
-    tier: Tier
-    type: str = ACCESS
-    longest: float = MOST_HOURS * 3600.0
-
-
-def read_issuers(environment: Mapping[str, str], tier: Tier, audience: str) -> tuple[Issuer, ...]:
-    """Every issuer that ``ARCOPS_OIDC_ISSUER`` names, with spaces between. The other variables have one value for all of them,
-    or as many as there are issuers, in the same order; ``-`` stands for the default. ``ARCOPS_OIDC_JWKS`` is never for all.
-
-    ``_JWKS`` is a file or an address of keys, ``_AUDIENCE`` the audience (by default *audience*), ``_TYP`` the ``typ`` of the
-    access tokens, and ``_HOURS`` how long they may live. Raises `Refused` if only a part is set, if keys would come without
-    TLS, for hosts that *tier* does not reach, and if an issuer is named twice or a variable has another number of values.
-    """
-    names = environment.get("ARCOPS_OIDC_ISSUER", "").split()
-    if len(names) < 2:
-        one = _read_one(environment, tier, audience)
-        return (one,) if one is not None else ()
-    if len(set(names)) != len(names) or len(names) > _MOST_ISSUERS:
-        raise Refused(f"ARCOPS_OIDC_ISSUER names an issuer twice, or more than {_MOST_ISSUERS}; name each once")
-    found = []
-    for number, name in enumerate(names):
-        own = {key: _value(environment, key, number, len(names)) for key in _OF_EACH}
-        one = _read_one({**own, "ARCOPS_OIDC_ISSUER": name}, tier, audience)
-        found += [one] if one is not None else []
-    return tuple(found)
-
-
-_OF_EACH = ("ARCOPS_OIDC_JWKS", "ARCOPS_OIDC_AUDIENCE", "ARCOPS_OIDC_TYP", "ARCOPS_OIDC_HOURS")
-_MOST_ISSUERS = 20
-
-
-def _value(environment: Mapping[str, str], key: str, number: int, count: int) -> str:
-    values = environment.get(key, "").split()
-    if len(values) == 1 and key != "ARCOPS_OIDC_JWKS":
-        values *= count
-    if values and len(values) != count:
-        raise Refused(f"{key} has {len(values)} values for {count} issuers; give one for each, with - for the default")
-    return "" if not values or values[number] == "-" else values[number]
-
-
-def _read_one(environment: Mapping[str, str], tier: Tier, audience: str) -> Issuer | None:
-    name, keys = environment.get("ARCOPS_OIDC_ISSUER", ""), environment.get("ARCOPS_OIDC_JWKS", "")
-    audience = environment.get("ARCOPS_OIDC_AUDIENCE", "") or audience
-    if not name:
-        if keys:
-            raise Refused("ARCOPS_OIDC_JWKS is set without ARCOPS_OIDC_ISSUER; set the issuer, too")
-        return None
-    if name == LOCAL:
-        raise Refused(f"ARCOPS_OIDC_ISSUER is {name!r}, which is the issuer of this place's own API keys; use its real name")
-    if not audience:
-        raise Refused("ARCOPS_OIDC_ISSUER is set without an audience; set ARCOPS_OIDC_AUDIENCE or ARCOPS_PUBLIC_URL")
-    for what, url in (("ARCOPS_OIDC_JWKS", keys), ("ARCOPS_OIDC_ISSUER", "" if keys else name)):
-        if url and is_url(url):
-            allow(what, url, tier)
-        elif url and what == "ARCOPS_OIDC_ISSUER":
-            raise Refused(
-                f"{what} is {url[:200]!r}, which is not a URL, so its keys cannot be found; set ARCOPS_OIDC_JWKS to a file"
-            )
-    kind = read_type(environment.get("ARCOPS_OIDC_TYP", ""))
-    return Issuer(name=name, audience=audience, keys=keys, tier=tier, type=kind, longest=_seconds(environment))
-
-
-def _seconds(environment: Mapping[str, str]) -> float:
-    text = environment.get("ARCOPS_OIDC_HOURS", "") or str(MOST_HOURS)
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", text, re.ASCII):
-        raise Refused(f"ARCOPS_OIDC_HOURS is {text[:50]!r}; use a whole number of hours from 1 to 9999")
-    return int(text) * 3600.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -158,10 +78,9 @@ class Tokens:
         claims = self.claims(token)
         return Caller(name=str(claims["sub"]), scopes=granted_scopes(claims), issuer=self.issuer.name)
 
-    def identity(self, token: str) -> tuple[Identity, float]:
-        """Who *token* names, and until when it counts, in seconds since 1970. Raises as `caller`."""
-        claims = self.claims(token)
-        return identity_of(claims), float(claims["exp"]) + LEEWAY_SECONDS
+    def accepted(self, token: str) -> Accepted:
+        """Who *token* names, and until when it counts. Raises as `caller`."""
+        return accepted(self.claims(token))
 
     def key_version(self) -> bytes:
         """A digest of the issuer's keys as they are now; they are read again if that is due. Raises `Unavailable`."""
@@ -172,21 +91,11 @@ class Tokens:
         """The claims of *token*, all checked. Raises as `caller`."""
         parts(token, self.issuer.type)  # before any key is read, so that text that is not a token costs nothing
         claims = self._claims(token)
-        registry = jwt.JWTClaimsRegistry(
-            now=lambda: int(self.now()),
-            leeway=LEEWAY_SECONDS,
-            iss={"essential": True, "value": self.issuer.name},
-            aud={"essential": True, "value": self.issuer.audience},
-            exp={"essential": True},
-            sub={"essential": True},
-        )
         try:
-            registry.validate(claims)
-        except ExpiredTokenError as error:
-            raise NotAccepted("the token has expired; get a new one") from error
-        except JoseError as error:
-            raise NotAccepted(f"the token is not for this server: {error.description or error.error}") from error
-        judge(claims, now=self.now(), leeway=LEEWAY_SECONDS, longest=self.issuer.longest)
+            fits(claims, self.issuer, self.now())
+        except NotAccepted as error:
+            error.caller = _named(claims, self.issuer)
+            raise
         return claims
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -231,9 +140,49 @@ class Tokens:
         if keys and not is_url(keys):
             return read_file(Path(keys), MOST_KEYS)
         if not keys:
-            document = self.fetch(f"{self.issuer.name.rstrip('/')}/.well-known/openid-configuration", tier)
-            keys = keys_of(self.issuer.name, document, tier)
+            keys = keys_of(self.issuer.name, self.fetch(discovery(self.issuer.name), tier), tier)
         return self.fetch(keys, tier)
+
+
+def fits(claims: Mapping[str, Any], issuer: Issuer, now: float) -> None:
+    """Raises `NotAccepted` unless *claims* are those of an access token of *issuer* for this audience, at *now*.
+
+    RFC 7519, section 4.1, and RFC 9068, section 4; they come from the issuer itself, by its signature or by its answer.
+    """
+    registry = jwt.JWTClaimsRegistry(
+        now=lambda: int(now),
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": issuer.name},
+        aud={"essential": True, "value": issuer.audience},
+        exp={"essential": True},
+        sub={"essential": True},
+    )
+    try:
+        registry.validate(dict(claims))
+    except ExpiredTokenError as error:
+        raise NotAccepted("the token has expired; get a new one") from error
+    except JoseError as error:
+        raise NotAccepted(f"the token is not for this server: {error.description or error.error}") from error
+    judge(claims, now=now, leeway=LEEWAY_SECONDS, longest=issuer.longest)
+
+
+def accepted(claims: Mapping[str, Any]) -> Accepted:
+    """Who *claims* name, which fit already, and until when they count. Raises `NotAccepted` if they name no one."""
+    id_ = claims.get("jti")
+    return Accepted(
+        identity=identity_of(claims),
+        until=float(claims["exp"]) + LEEWAY_SECONDS,
+        issued=number(claims.get("iat")),
+        id=id_ if isinstance(id_, str) else "",
+    )
+
+
+def _named(claims: Mapping[str, Any], issuer: Issuer) -> Identity | None:
+    """Who *claims* name that *issuer* signed and that are refused for another reason; ``None`` if they name no one."""
+    try:
+        return identity_of(claims) if claims.get("iss") == issuer.name else None
+    except NotAccepted:
+        return None
 
 
 class _Algorithms(JWSRegistry):

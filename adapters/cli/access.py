@@ -24,8 +24,11 @@ if TYPE_CHECKING:
         RolesListed,
     )
     from capabilities.access.keys import ApiKeyListed, ApiKeyMade, ApiKeysListed, ListApiKeys, NewApiKey, RevokeApiKey
+    from capabilities.access.revoking import ListRevoked, RevokeAccess, RevokedList, RevokedListed
 
-ACCESS = group("access", "Who may call which tool: check a caller, explain the decision, list the roles; API keys.")
+ACCESS = group(
+    "access", "Who may call which tool: check a caller, explain the decision, list the roles; API keys; revoke tokens."
+)
 
 
 @command(
@@ -132,3 +135,30 @@ def _state(key: ApiKeyListed) -> str:
     if key.revoked is not None:
         return f"revoked {key.revoked:%Y-%m-%d %H:%M} UTC"
     return f"{'until' if key.live else 'ended'} {key.until:%Y-%m-%d %H:%M} UTC"
+
+
+@command(
+    "access revoke",
+    "capabilities.access.revoking:revoke_access",
+    example="--caller https://login.example.org,,7f3",
+)
+def revoke_access(given: Given[RevokeAccess, RevokedListed, None]) -> None:
+    """Revoke a token, or all tokens that a caller was given: within 5 seconds no host accepts them."""
+    print(_revoked(answer(given.tool, given.ask(), surroundings.place())))
+
+
+@command("access revoked", "capabilities.access.revoking:list_revoked", own=Answering)
+def revoked(given: Given[ListRevoked, RevokedList, Answering]) -> None:
+    """List what was revoked here, the newest first."""
+
+    def show(found: RevokedList) -> None:
+        for one in found.revoked:
+            print(_revoked(one))
+
+    shown(given, show)
+
+
+def _revoked(one: RevokedListed) -> str:
+    named = {"token": one.id, "jti": f"{one.id} of {one.issuer}", "caller": f"{one.issuer},{one.tenant},{one.id}"}[one.kind]
+    until = f", what was issued until {one.until:%Y-%m-%d %H:%M:%S} UTC" if one.kind == "caller" else ""
+    return printable(f"{one.kind} {named} revoked {one.made:%Y-%m-%d %H:%M} UTC{until}")

@@ -31,6 +31,7 @@ from capabilities.access.known import authorization
 from capabilities.place import Place
 from foundation.audit.audit import Audit
 from foundation.identity.accepting import read_accepting
+from foundation.identity.revoked import StoredRevocations
 from foundation.identity.stored import StoredKeys
 from foundation.only_one import only_one
 from foundation.settings import Settings, is_loopback
@@ -155,6 +156,7 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     traces.begin(os.environ, at.settings.tier)
     accepting = read_accepting(os.environ, at.settings.tier, f"{bound.url}/mcp", now=time.time, fetch=fetched)
     by_user = not accepting.tokens and is_loopback(bound.host)
+    accepting.revoked = StoredRevocations(settings=at.settings)
     # Without an issuer, callers at loopback are this user, who may name every file; the holder of a key may not.
     if not by_user or at.settings.roots:
         accepting.keys = StoredKeys(settings=at.settings)

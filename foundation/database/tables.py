@@ -36,3 +36,17 @@ API_KEYS = Table(
     Column("revoked", BigInteger, nullable=True),
 )
 """API keys. ``hash`` is SHA-256 of the secret; ``scopes`` are words with a space between; ``revoked`` is when, if it was."""
+
+REVOCATIONS = Table(
+    "arcops_revocation",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+"""What was revoked here. ``digest`` is SHA-256 of the kind and the three names, because an index bounds what it
+holds; what was issued ``until`` then does not count. A row is never deleted, and ``until`` never becomes smaller."""

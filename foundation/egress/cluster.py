@@ -1,8 +1,10 @@
-"""Requests to the API server of a Kubernetes cluster: one GET at a time, no redirect, no proxy by accident."""
+"""Requests to the API server of a Kubernetes cluster: one at a time, no redirect, no proxy by accident."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from foundation.egress.permission import Purpose, permit_unread, permitted
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+_PART = 16 * 1024
 _INSTEAD = "say --tier restricted"
 _PURPOSE = Purpose(what="the server of the kubeconfig", form="write it like https://cluster.example.org:6443", instead=_INSTEAD)
 
@@ -97,6 +100,37 @@ class ApiServer:
         except ApiException as error:
             raise NotGiven(error.status, error.reason) from error
         return data, headers
+
+    def post(self, path: str, body: Mapping[str, object], *, most: int, seconds: float) -> bytes:
+        """The answer to *body*, as JSON: at most *most* bytes, within *seconds* in all.
+
+        Raises `NotGiven`, and `Unavailable` if there is no answer, or one that is too long.
+        """
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        ends = time.monotonic() + seconds
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
+        self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        try:
+            response = self._client.rest_client.request(
+                "POST", f"{self.server}{path}", headers=headers, body=body, _preload_content=False, _request_timeout=seconds
+            )
+            with closing(response):
+                if response.status not in (200, 201):
+                    raise NotGiven(response.status, str(response.reason))
+                data = b""
+                while part := response.read1(_PART):
+                    data += part
+                    if len(data) > most:
+                        raise Unavailable(f"the answer of the API server has more than {most} bytes")
+                    if time.monotonic() > ends:
+                        raise Unavailable(f"the API server does not end its answer within {seconds:g} seconds")
+                return data
+        except HTTPError as error:
+            raise Unavailable(f"the API server does not answer: {' '.join(str(error).split())}") from error
+        except ApiException as error:
+            raise NotGiven(error.status, str(error.reason)) from error
 
     def close(self) -> None:
         """Close its connections."""

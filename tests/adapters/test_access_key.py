@@ -12,9 +12,11 @@ import pytest
 
 from arcops.errors import Refused
 from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey, list_api_keys, new_api_key, revoke_api_key
+from capabilities.access.revoking import ListRevoked, RevokeAccess, list_revoked, revoke_access
 from capabilities.contract import Scope
 from capabilities.database.database import MoveDatabase, ShowDatabase, move_database, show_database
 from foundation.database.lease import Leases
+from foundation.database.migrating import newest
 from foundation.database.opening import opened
 from foundation.identity.api_keys import ApiKeys
 from foundation.settings import read_settings
@@ -51,6 +53,28 @@ def test_a_key_from_its_first_day_to_its_last(home: Path) -> None:
     assert json.loads(again.stdout)["secret"].startswith("arcops_")
 
 
+@pytest.mark.requirement("ARC-3/callers-are-identified")
+def test_what_was_revoked_is_listed(home: Path) -> None:
+    digest = "a" * 64
+    assert run(home, "access revoked").stdout == ""
+    assert not home.exists()
+    for line, said in (
+        (f"access revoke --token {digest}", rf"token {digest} revoked \S+ \S+ UTC\n"),
+        ("access revoke --jti t7 --issuer https://i", r"jti t7 of https://i revoked \S+ \S+ UTC\n"),
+        ("access revoke --caller https://i,,ada", r"caller https://i,,ada revoked .* UTC, what was issued until \S+ \S+ UTC\n"),
+        (
+            "access revoke --caller https://i,t,bob --until 2026-01-02T03:04:05Z",
+            r"caller https://i,t,bob revoked .* UTC, what was issued until 2026-01-02 03:04:05 UTC\n",
+        ),
+    ):
+        done = run(home, line)
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(said, done.stdout)
+    assert len(run(home, "access revoked").stdout.splitlines()) == 4
+    found = json.loads(run(home, "access revoked --format json").stdout)["revoked"]
+    assert {one["kind"] for one in found} == {"token", "jti", "caller"}
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -60,6 +84,17 @@ def test_a_key_from_its_first_day_to_its_last(home: Path) -> None:
         ("access key new p --scopes read --days 367", "from 1 to 366"),
         ("access key new p --scopes read --days 0", "from 1 to 366"),
         ("access key revoke nothing", "there is no API key"),
+        ("access revoke", "name one thing to revoke"),
+        ("access revoke --jti x", "name one thing to revoke"),
+        ("access revoke --issuer https://i", "name one thing to revoke"),
+        ("access revoke --jti x --issuer https://i --caller https://i,,x", "name one thing to revoke"),
+        ("access revoke --jti x --issuer https://i --until 2026-01-02T03:04:05Z", "name one thing to revoke"),
+        ("access revoke --token eyJhbGciOiJub25lIn0.e30.geheim", "by its SHA-256"),
+        ("access revoke --caller https://i,x", "use ISSUER,TENANT,ID"),
+        ("access revoke --caller https://i,,x --until 2026-01-02", "with its time zone"),
+        ("access revoke --caller https://i,,x --until 2026-01-02T03:04:05", "with its time zone"),
+        ("access revoke --caller https://i,,x --until 2999-01-02T03:04:05Z", "still to come"),
+        ("access revoke --caller arcops,,kvnq5xw3h2ocd6ta", "access key revoke kvnq5xw3h2ocd6ta"),
         ("access key nwe", "did you mean new?"),
         ("access kye new", "did you mean key?"),
         ("database move --to postgresql://a:geheim@h/b", "holds a password"),
@@ -87,12 +122,12 @@ def test_the_database_is_shown_and_nothing_is_made(home: Path) -> None:
     assert done.returncode == 0
     assert "there is no schema yet" in done.stdout
     assert not home.exists()
-    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: from nothing to 0001\n"
-    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: the schema is 0001\n"
+    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: from nothing to {newest()}\n"
+    assert run(home, "database migrate").stdout == f"{home}/database/arcops.sqlite: the schema is {newest()}\n"
     with opened(read_settings({"ARCOPS_HOME": str(home)})) as database:
         assert Leases(database, "host-7").take("serving", 600) is not None
     shown = run(home, "database status").stdout.splitlines()
-    assert shown[:2] == [f"sqlite {home}/database/arcops.sqlite", "schema 0001, the newest"]
+    assert shown[:2] == [f"sqlite {home}/database/arcops.sqlite", f"schema {newest()}, the newest"]
     assert re.fullmatch(r"lease serving held by host-7 for \d+ s, epoch 1", shown[-1])
 
 
@@ -142,6 +177,8 @@ class TestOverTheNetwork:
         for use in (
             lambda: list_api_keys(ListApiKeys(), at),
             lambda: revoke_api_key(RevokeApiKey(id="x"), at),
+            lambda: revoke_access(RevokeAccess(caller="https://i,,x"), at),
+            lambda: list_revoked(ListRevoked(), at),
             lambda: show_database(ShowDatabase(), at),
         ):
             with pytest.raises(Refused, match="only the operator may call it"):

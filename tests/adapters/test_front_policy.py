@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -130,6 +131,32 @@ def test_an_api_key_may_what_its_scopes_say_until_it_is_revoked(front: Front) ->
     assert front.records("list_policies")[0]["actor"]["id"] == made["id"]
     front.typed("access", "key", "revoke", made["id"])
     assert front.call(made["secret"], "list_policies").status_code == 401
+
+
+def test_a_token_that_is_revoked_in_the_middle_of_a_session_is_refused_at_its_next_request(front: Front) -> None:
+    """The session stays its caller's: they go on with it by a new token."""
+
+    def post(token: str, message: dict[str, object], **headers: str) -> Any:
+        more = {"authorization": f"Bearer {token}", "accept": "application/json, text/event-stream", **headers}
+        return front.server.post(headers=more, json={"jsonrpc": "2.0", "id": 1, **message}, timeout=60)
+
+    about = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    mine, new = front.token("ada", "read"), front.token("ada", "read")
+    opened = post(mine, {"method": "initialize", "params": about})
+    session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
+    assert post(mine, {"method": "ping"}, **session).status_code == 200
+    assert mine != new
+    front.typed("access", "revoke", "--token", hashlib.sha256(mine.encode()).hexdigest())
+    refused = until(lambda: _refused(post(mine, {"method": "ping"}, **session)), "the next request is refused")
+    assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+    assert "revoked here" in refused.json()["error"]["message"]
+    assert post(new, {"method": "ping"}, **session).status_code == 200
+    front.typed("access", "revoke", "--caller", f"{front.issuer.url},,ada", "--until", "2026-01-01T00:00:00Z")
+    assert post(front.token("ada", "read"), {"method": "ping"}, **session).status_code == 200
+
+
+def _refused(answer: Any) -> Any:
+    return answer if answer.status_code == 401 else None
 
 
 def test_a_token_that_is_not_accepted_is_recorded_without_its_words(front: Front) -> None:

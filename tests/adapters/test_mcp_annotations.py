@@ -21,6 +21,7 @@ from artifacts.index import Filter
 from artifacts.private_key import Algorithm, Signer
 from capabilities.access.access import CheckAccess, ExplainAccess, ListRoles
 from capabilities.access.keys import ListApiKeys, NewApiKey, RevokeApiKey
+from capabilities.access.revoking import ListRevoked, RevokeAccess
 from capabilities.artifact.compare import Compare
 from capabilities.artifact.examine import Examine
 from capabilities.artifact.figures import AskFigures
@@ -139,6 +140,7 @@ ASKS: dict[str, Asking] = {
     "list_api_keys": lambda at: ListApiKeys(),
     "list_artifacts": lambda at: Filter(),
     "list_policies": lambda at: ListPolicies(),
+    "list_revoked": lambda at: ListRevoked(),
     "list_roles": lambda at: ListRoles(),
     "make_model_sbom": lambda at: MakeSbom(target=at.model, version="1", supplier="x", licence="MIT"),
     "map_network": lambda at: MapNetwork(target=at.shop),
@@ -152,6 +154,7 @@ ASKS: dict[str, Asking] = {
     "report_audit": lambda at: ReportAudit(controls=True),
     "rejudge_artifact": lambda at: Rejudge(artifact=at.artifacts[0]),
     "review_artifacts": lambda at: Filter(),
+    "revoke_access": lambda at: RevokeAccess(caller="https://i,,x"),
     "revoke_api_key": lambda at: RevokeApiKey(id=an_api_key(at)),
     "revoke_key": lambda at: RevokeKey(key="sha256:" + "a" * 64, reason="lost"),
     "show_artifact": lambda at: Show(artifact=at.artifacts[0], form=Form.SARIF),

@@ -43,6 +43,8 @@ ASKS: dict[str, dict[str, object]] = {
     "migrate_database": {},
     "move_database": {"to": "sqlite:////nowhere/arcops.sqlite"},
     "new_api_key": {"name": "mine", "scopes": ["read"], "days": 1},
+    "list_revoked": {},
+    "revoke_access": {"caller": "https://i,,x"},
     "revoke_api_key": {"id": "x"},
     "show_database": {},
     "import_store": {"mirror": "x.tar", "keys": [OUTSIDER]},

@@ -36,7 +36,7 @@ def test_a_role_with_only_the_rights_it_needs(server: Server) -> None:
     with at_server(as_worker) as database, pytest.raises(Refused, match="grant the rights in"):
         ready(database)
     server.do(
-        "GRANT SELECT, INSERT, UPDATE ON arcops_lease, arcops_api_key TO worker",
+        "GRANT SELECT, INSERT, UPDATE ON arcops_lease, arcops_api_key, arcops_revocation TO worker",
         "GRANT SELECT ON arcops_version TO worker",
         name=name,
     )

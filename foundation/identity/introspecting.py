@@ -1,0 +1,161 @@
+"""Token introspection (RFC 7662): the issuer is asked whether an opaque token is active, whose it is, and for which audience.
+
+A token is shown to its own issuer only, over TLS, with the credentials that ArcOps has there.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+from urllib.parse import quote_plus
+
+from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.late_pattern import late
+from arcops.tier import Tier
+from foundation.claims import NotAccepted
+from foundation.identity.accepted import Accepted
+from foundation.identity.asking import PAUSE_SECONDS
+from foundation.identity.issuers import Introspected, Issuer
+from foundation.issuing import Answered, NoAnswer, discovery, endpoint_of, read_object
+from foundation.tokens import KEYS_FRESH_SECONDS, accepted, fits
+
+CLIENTS = "client"
+"""The tenant of callers that are a client and act for no one: a client's id could also be someone's ``sub``."""
+_log = logging.getLogger(__name__)
+_OPAQUE = late(r"[A-Za-z0-9._~+/-]+=*")
+"""What a bearer token may be (RFC 6750, section 2.1)."""
+_METHODS = "introspection_endpoint_auth_methods_supported"
+_BASIC, _POST = "client_secret_basic", "client_secret_post"
+_KINDS = {"token_type": ("bearer", "access_token"), "token_use": ("access_token", "access")}
+"""What an access token is called, if it is called anything: a refresh token is active, too. Some say it by token_use."""
+_DENIED = (400, 401, 403)
+
+
+class Post(Protocol):
+    """Sends a form, as `foundation.issuing.posted` does."""
+
+    def __call__(self, url: str, tier: Tier, form: Mapping[str, str], headers: Mapping[str, str], /) -> bytes: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Introspection:
+    """Asks ``issuer``, which is an introspecting one, by ``post``. ``secret`` gives the client's secret, or raises `Refused`.
+
+    ``fetch`` gets a URL's bytes; ``now`` is in seconds since 1970.
+    """
+
+    issuer: Issuer
+    secret: Callable[[], str]
+    now: Callable[[], float]
+    fetch: Callable[[str, Tier], bytes]
+    post: Post
+    _found: tuple[str, str] = ("", "")
+    _found_at: float = 0.0
+    _failed: tuple[float, str] = (0.0, "")
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, token: str) -> Accepted:
+        """Who shows *token*, and until when the answer counts. Raises as `foundation.identity.asking.Asked` wants it."""
+        if not _OPAQUE.fullmatch(token):
+            raise NotAccepted("this is not a bearer token: it has a character that none has")
+        try:
+            answer = self._ask(token)
+        except ArcOpsError as error:
+            _log.warning("an opaque token cannot be checked: %s", error)
+            raise
+        return judged(answer, self.issuer, self.now())
+
+    def _ask(self, token: str) -> bytes:
+        settings = self._settings
+        url, method = self._endpoint()
+        try:
+            secret = self.secret()
+        except Refused as error:
+            raise Unavailable("the secret of ARCOPS_OIDC_INTROSPECTION_SECRET cannot be read; ask the operator") from error
+        form = {"token": token, "token_type_hint": "access_token"}
+        headers = {}
+        if method == _POST:
+            form |= {"client_id": settings.client, "client_secret": secret}
+        else:  # RFC 6749, section 2.3.1: both are encoded first
+            pair = f"{quote_plus(settings.client)}:{quote_plus(secret)}".encode()
+            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        try:
+            return self.post(url, self.issuer.tier, form, headers)
+        except Answered as error:
+            if error.status in _DENIED:
+                raise Unavailable(
+                    f"the issuer answers {error.status} to a question about a token, so it does not let ArcOps ask; check "
+                    "ARCOPS_OIDC_INTROSPECTION_CLIENT, its secret, and its rights at the issuer"
+                ) from error
+            raise
+
+    @property
+    def _settings(self) -> Introspected:
+        found = self.issuer.introspected
+        assert found is not None, "an introspecting issuer"  # noqa: S101
+        return found
+
+    def _endpoint(self) -> tuple[str, str]:
+        """The address to ask, and how ArcOps says there who it is."""
+        if self._settings.endpoint:
+            return self._settings.endpoint, _BASIC
+        with self._lock:
+            now, (since, said) = self.now(), self._failed
+            if said and 0 <= now - since < PAUSE_SECONDS:  # those who waited for the lock do not wait once more
+                raise NoAnswer(said)
+            if not self._found[0] or not 0 <= now - self._found_at <= KEYS_FRESH_SECONDS:
+                self._found, self._failed = ("", ""), (0.0, "")
+                try:
+                    self._found, self._found_at = self._discovered(), now
+                except ArcOpsError as error:
+                    self._failed = self.now(), str(error)
+                    raise
+            return self._found
+
+    def _discovered(self) -> tuple[str, str]:
+        text = self.fetch(discovery(self.issuer.name), self.issuer.tier)
+        instead = "if it is there, set ARCOPS_OIDC_INTROSPECTION to that URL"
+        url = endpoint_of(self.issuer.name, text, self.issuer.tier, "introspection_endpoint", instead)
+        return url, _method(read_object(text))
+
+
+def judged(answer: bytes, issuer: Issuer, now: float) -> Accepted:
+    """Who the *answer* of *issuer* names (RFC 7662, section 2.2), and until when it counts: until the token ends at most.
+
+    Raises `NotAccepted` if the token is not active or not for here, and `Unavailable` if the answer is not one of the protocol.
+    """
+    said = read_object(answer)
+    active = said.get("active")
+    if not isinstance(active, bool):
+        raise Unavailable("the issuer's answer does not say whether the token is active, so it cannot be checked")
+    if not active:
+        raise NotAccepted("the issuer says that the token is not active: it ended, was withdrawn, or is not of this issuer")
+    claims = {**said, "iss": said.get("iss", issuer.name)}
+    if not isinstance(claims.get("scope", ""), str):
+        raise NotAccepted("the issuer's answer about the token has a scope that is no text")
+    for name, known in _KINDS.items():
+        kind = claims.get(name, known[0])
+        if not isinstance(kind, str) or kind.lower() not in known:
+            raise NotAccepted(f"the issuer says by {name} that the token is no bearer access token")
+    client = "sub" not in claims
+    if client:
+        claims["sub"] = claims.get("client_id")
+    fits(claims, issuer, now)
+    found = accepted(claims)
+    settings = issuer.introspected
+    until = min(float(claims["exp"]), now + (settings.seconds if settings is not None else 0.0))
+    identity = replace(found.identity, tenant=CLIENTS) if client and not found.identity.tenant else found.identity
+    return replace(found, identity=identity, until=until)
+
+
+def _method(document: Mapping[str, Any]) -> str:
+    """How a client says who it is. Without a word about it, that is HTTP Basic (RFC 8414, section 2)."""
+    listed = document.get(_METHODS, [_BASIC])
+    for one in (_BASIC, _POST):
+        if isinstance(listed, list) and one in listed:
+            return one
+    raise Unavailable(f"the issuer takes neither {_BASIC} nor {_POST} at its introspection_endpoint, so it cannot be asked")
