@@ -38,7 +38,8 @@ class Settings:
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
     from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
-    operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``database`` is the address
+    operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``limits`` is the file that
+    says how often a caller may call tools, and ``limits_named`` whether the operator named it. ``database`` is the address
     of the database, and ``database_password`` a reference to its password, ``env:NAME`` or ``file:PATH``, or empty. ``audit``
     is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
@@ -64,6 +65,8 @@ class Settings:
     authorities: str = ""
     access: Path | None = None
     access_named: bool = False
+    limits: Path | None = None
+    limits_named: bool = False
     database: str = ""
     database_password: str = ""
     audit_required: bool = True
@@ -100,6 +103,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         authorities=_whole(AUTHORITIES, environment),
         access=Path(environment.get("ARCOPS_ACCESS") or config / "access").absolute(),
         access_named=bool(environment.get("ARCOPS_ACCESS")),
+        limits=Path(environment.get("ARCOPS_LIMITS") or config / "limits.yaml").absolute(),
+        limits_named=bool(environment.get("ARCOPS_LIMITS")),
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
         database_password=_password(environment),
         audit=audit,
@@ -120,6 +125,7 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.cache): "(cache)",
         str(settings.policies): "(policies)",
         str(settings.access or ""): "(access)",
+        str(settings.limits or ""): "(limits)",
         str(settings.audit): "(audit)",
         settings.key: "(key)",
     }

@@ -20,6 +20,7 @@ from adapters.http.access import CALLER, Door, Guard, metadata
 from adapters.http.accounts import Account
 from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.events import EventSessions
+from adapters.mcp.limited import Limited
 from adapters.mcp.needs import asked_by, identity, permit
 from adapters.mcp.server import build
 from adapters.mcp.versions import Versions
@@ -107,7 +108,9 @@ def over_http(
         max_sessions=MOST_SESSIONS,
         most_each=door.quotas.sessions,
     )
-    app = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
+    app: ASGIApp = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
+    if door.limits is not None:
+        app = Limited(app=app, door=door, limits=door.limits)
     guard = Guard(
         app=app,
         door=door,

@@ -27,6 +27,7 @@ from adapters.mcp import offering, prompts, resources
 from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
 from adapters.mcp.answers import WHOLE, answered, as_text
 from adapters.mcp.errors import KIND, as_result
+from adapters.mcp.limited import advised
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json
@@ -97,7 +98,7 @@ def build(
             answer = await called(ctx, params, tool)
             if isinstance(answer, types.CallToolResult) and answer.is_error:
                 here.say(outcome=str((answer.meta or {}).get(KIND, "")))
-            return answer
+            return advised(ctx.request.scope, answer) if ctx.request is not None else answer
 
     async def called(ctx: Context, params: types.CallToolRequestParams, tool: Tool[Any, Any] | None) -> Any:
         if tool is None:
