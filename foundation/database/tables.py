@@ -36,3 +36,14 @@ API_KEYS = Table(
     Column("revoked", BigInteger, nullable=True),
 )
 """API keys. ``hash`` is SHA-256 of the secret; ``scopes`` are words with a space between; ``revoked`` is when, if it was."""
+
+LIMITS = Table(
+    "arcops_limit",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("mark", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""How much callers used of their limits. ``key`` is a digest of the caller and the limit; ``mark`` is when a bucket is full again,
+in microseconds, or the calls of a quota. After ``until`` a row means nothing, and is removed.
+"""

@@ -47,14 +47,15 @@ class LimitsFile:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def limits(self) -> Limits:
-        """The limits that count now. Raises `Unavailable`, saying what is wrong with the file."""
+        """The limits that count now. Raises `Unavailable`, saying what is wrong with the file, without its folder."""
         with self._lock:
             now = self.clock()
             if self._looked is None or now - self._looked >= _LOOK_SECONDS or now < self._looked:
                 self._look()
                 self._looked = now
             if self._wrong is not None or self._limits is None:
-                raise Unavailable(f"no tool is called, because its limits are not known: {self._wrong}") from self._wrong
+                said = str(self._wrong).replace(str(self.path), self.path.name)
+                raise Unavailable(f"no tool is called, because its limits are not known: {said}") from self._wrong
             return self._limits
 
     def wrong(self) -> ArcOpsError | None:
@@ -66,11 +67,11 @@ class LimitsFile:
         return None
 
     def healthy(self) -> str:
-        """Empty if the limits are known; if not, what is wrong, without folders."""
+        """Empty if the limits are known; if not, what is wrong."""
         try:
             self.limits()
         except Unavailable as error:
-            return str(error).replace(str(self.path), self.path.name)
+            return str(error)
         return ""
 
     def _look(self) -> None:

@@ -56,9 +56,8 @@ def test_a_quota_is_never_exceeded(used: int, most: int, calls: int) -> None:
     assert standing.remain == max(0, most - standing.used)
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)), st.sampled_from((DAY, MONTH)))
-def test_a_moment_is_in_one_window_only(at: datetime, per: str) -> None:
-    now = int(at.timestamp() * 1000)
+@given(st.integers(86_400_000, 7_000_000_000_000), st.sampled_from((DAY, MONTH)))
+def test_a_moment_is_in_one_window_only(now: int, per: str) -> None:
     before, end, following = windows(per, now)
     assert before <= now < end < following
     assert windows(per, before) == windows(per, now), "the first moment is in the window"
