@@ -18,6 +18,7 @@ from artifacts.envelope import strict_json
 from foundation.egress import web
 from foundation.egress.destination import NotPlain, read_destination
 from foundation.egress.permission import Purpose, permit, plain
+from foundation.egress.remotes import NotAsked
 
 MOST_KEYS = 1024 * 1024
 FETCH_SECONDS = 10.0
@@ -50,6 +51,8 @@ async def _fetched(url: str, tier: Tier, seconds: float) -> bytes:
                 if len(body) > MOST_KEYS:
                     raise Unavailable(f"the answer of {url[:200]} has more than {MOST_KEYS} bytes, so no token can be checked")
             return body
+    except NotAsked as error:
+        raise Unavailable(f"{error}; no token can be checked") from error
     except TimeoutError as error:
         raise Unavailable(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
     except web.failures() as error:

@@ -44,6 +44,6 @@ LIMITS = Table(
     Column("mark", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
 )
-"""How much callers used of their limits. ``key`` is a digest of the caller and the limit; ``mark`` is when a bucket is full again,
-in microseconds, or the calls of a quota. After ``until`` a row means nothing, and is removed.
+"""How much callers used of their limits. ``key`` is a digest of the caller and the limit; ``mark`` is when a bucket is full
+again, in microseconds, or the calls of a quota. After ``until`` a row means nothing, and is removed.
 """
