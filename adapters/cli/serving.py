@@ -31,6 +31,7 @@ from arcops.tier import Tier
 from capabilities.access.known import authorization
 from capabilities.place import Place
 from foundation.audit.audit import Audit
+from foundation.egress.remotes import HERE
 from foundation.identity.accepting import read_accepting
 from foundation.identity.stored import StoredKeys
 from foundation.limits.deciding import Deciding
@@ -178,12 +179,13 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     # A caller with the secret of this start is this user; a caller with a token or a key sees what the operator serves.
     at = replace(at, own=False, roots=at.settings.roots or (None if by_user else ()))
     recorded = DoorPart(routes=(), running=_recorded(audit), probes={"audit": audit.healthy})
-    limited = DoorPart(routes=(), running=_limited(limits), probes={"limits": limits.healthy})
+    notes = {"limits": lambda: limits.told.lost, "remotes": HERE.said}
+    limited = DoorPart(routes=(), running=_limited(limits), probes={"limits": limits.file.healthy}, notes=notes)
     parts = [DoorPart(routes=(), running=_traced()), recorded, limited, *(make(at, bound, door) for make in makers)]
     if way_in is not None:
         parts.insert(1, DoorPart(routes=way_in.routes(), running=way_in.running()))
     watch = StoreWatch(at.settings.store, at.settings.memory)
-    app = front(parts, bound, Metrics(watch, lambda inner: door.for_readers(inner, f"{bound.url}/mcp")))
+    app = front(parts, bound, Metrics(watch, lambda inner: door.for_readers(inner, f"{bound.url}/mcp"), limits.told))
     _log.info("%s at %s", what, bound.url)
     if way_in is not None:
         _say_how_to_open(way_in)

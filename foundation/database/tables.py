@@ -6,7 +6,7 @@ since 1970 in UTC, which both databases store and compare alike.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text
 
 PREFIX = "arcops_"
 VERSION_TABLE = "arcops_version"
@@ -43,6 +43,7 @@ LIMITS = Table(
     Column("key", String(64), primary_key=True),
     Column("mark", BigInteger, nullable=False),
     Column("until", BigInteger, nullable=False),
+    Index("arcops_limit_until", "until"),
 )
 """How much callers used of their limits. ``key`` is a digest of the caller and the limit; ``mark`` is when a bucket is full
 again, in microseconds, or the calls of a quota. After ``until`` a row means nothing, and is removed.

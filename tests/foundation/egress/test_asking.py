@@ -76,20 +76,7 @@ def by_redis(port: int) -> None:
     Script(Tier.AIR_GAPPED, read_redis(f"redis://127.0.0.1:{port}"), "return {}", password="", seconds=60).run([], [])
 
 
-def by_spans(port: int) -> None:
-    from opentelemetry.sdk.trace.export import SpanExportResult
-
-    sent = exporter(Tier.AIR_GAPPED, f"http://127.0.0.1:{port}/v1/traces", PURPOSE, seconds=0.01)
-    from requests.exceptions import ConnectionError as NoConnection
-
-    assert SpanExportResult
-    try:
-        sent._session.post(f"http://127.0.0.1:{port}/v1/traces")
-    except NoConnection as error:
-        raise Unavailable(str(error)) from error
-
-
-WAYS = (by_web, by_stream, by_issuer, by_postgresql, by_redis, by_spans)
+WAYS = (by_web, by_stream, by_issuer, by_postgresql, by_redis)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -105,6 +92,16 @@ def test_a_way_out_opens_the_breaker_and_says_until_when(way: Callable[[int], No
         listening.listen()
         by_stream(int(listening.getsockname()[1]))
     assert [one.name.rpartition(":")[2] for one in remotes.HERE.now()] == [str(port)]
+
+
+def test_a_collector_of_spans_that_does_not_answer_is_left_alone(port: int) -> None:
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    sent = exporter(Tier.AIR_GAPPED, f"http://127.0.0.1:{port}/v1/traces", PURPOSE, seconds=0.01)
+    for _ in range(4):
+        assert sent.export([]) is SpanExportResult.FAILURE
+    assert [one.phase.value for one in remotes.HERE.now()] == ["open"]
+    sent.shutdown()
 
 
 def test_a_cluster_that_does_not_answer_is_left_alone(port: int) -> None:
