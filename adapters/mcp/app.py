@@ -16,7 +16,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.http.access import CALLER, Door, Guard, metadata
+from adapters.http.access import CALLER, IDENTITY, Door, Guard, metadata
 from adapters.http.accounts import Account
 from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.events import EventSessions
@@ -24,12 +24,14 @@ from adapters.mcp.limited import Limited
 from adapters.mcp.needs import asked_by, identity, permit
 from adapters.mcp.server import build
 from adapters.mcp.versions import Versions
+from arcops.identity import Identity
 from artifacts.wire import name_on_the_wire
 from capabilities.catalogue import offered
 from capabilities.contract import Scope as Permission
 from capabilities.contract import Tool, not_for_remote
 from capabilities.place import Place
 from capabilities.work import Work
+from foundation.authorization.naming import caller_name
 from foundation.tokens import Caller
 
 PATH = "/mcp"
@@ -132,8 +134,9 @@ class _Owned:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller: Caller | None = scope.get(CALLER)
-        if caller is not None and caller.id:
-            seen = AccessToken(token="", client_id=caller.id, scopes=sorted(caller.scopes))  # without the token itself
+        who: Identity | None = scope.get(IDENTITY)
+        if caller is not None and caller.id and who is not None:
+            seen = AccessToken(token="", client_id=caller_name(who), scopes=sorted(caller.scopes))  # without the token itself
             scope["user"] = AuthenticatedUser(seen)
         await self.app(scope, receive, send)
 
@@ -153,5 +156,5 @@ async def _running(manager: EventSessions, work: Work) -> AsyncIterator[None]:
 
 def owner(ctx: ServerRequestContext[Any, Any]) -> str:
     """Who calls, so that no other caller sees their tasks."""
-    request: Any = ctx.request
-    return str(request.scope[CALLER].id) if request is not None and CALLER in request.scope else ""
+    found = identity(ctx)
+    return caller_name(found) if found is not None else ""
