@@ -23,6 +23,7 @@ from adapters.mcp.events import EventSessions
 from adapters.mcp.limited import Limited
 from adapters.mcp.needs import asked_by, identity, permit
 from adapters.mcp.server import build
+from adapters.mcp.shared_tasks import SharedTasks
 from adapters.mcp.versions import Versions
 from arcops.identity import Identity
 from artifacts.wire import name_on_the_wire
@@ -32,6 +33,9 @@ from capabilities.contract import Tool, not_for_remote
 from capabilities.place import Place
 from capabilities.work import Work
 from foundation.authorization.naming import caller_name
+from foundation.database.address import SqliteFile, read_address
+from foundation.database.tasks import TaskRows
+from foundation.settings import Settings
 from foundation.tokens import Caller
 
 PATH = "/mcp"
@@ -67,6 +71,7 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
     def withheld(tool: Tool[Any, Any]) -> str:
         return lacking(tool, scopes) if not offers(tool, scopes) else not_for_remote(tool.name)
 
+    shared = shared_tasks(place.settings)
     known = {one.name: frozenset(name_on_the_wire(field.name) for field in fields(one.ask)) for one in tools}
 
     def account(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], arguments: object) -> Account | None:
@@ -86,8 +91,18 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
         owner=owner,
         hide=True,
         quotas=door.quotas,
+        shared=shared,
     )
-    return over_http(server, work, resource=resource, door=door)
+    return over_http(server, work, resource=resource, door=door, shared=shared)
+
+
+def shared_tasks(settings: Settings) -> SharedTasks | None:
+    """The tasks of all instances, if they share a database: a PostgreSQL server."""
+    if isinstance(read_address(settings.database), SqliteFile):
+        return None
+    from foundation.database.opening import opened
+
+    return SharedTasks(lambda: TaskRows(opened(settings)))
 
 
 def over_http(
@@ -97,6 +112,7 @@ def over_http(
     resource: str,
     door: Door,
     retry_ms: int | None = None,
+    shared: SharedTasks | None = None,
 ) -> McpEndpoint:
     """The endpoint that serves *server*, whose tools run in *work*.
 
@@ -123,7 +139,7 @@ def over_http(
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
     if door.accepting.tokens:
         routes += metadata(door.accepting, resource)
-    return McpEndpoint(routes=routes, running=_running(manager, work), work=work)
+    return McpEndpoint(routes=routes, running=_running(manager, work, shared), work=work)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +158,7 @@ class _Owned:
 
 
 @asynccontextmanager
-async def _running(manager: EventSessions, work: Work) -> AsyncIterator[None]:
+async def _running(manager: EventSessions, work: Work, shared: SharedTasks | None) -> AsyncIterator[None]:
     import anyio
 
     async with manager.run():
@@ -152,6 +168,8 @@ async def _running(manager: EventSessions, work: Work) -> AsyncIterator[None]:
             # Running work seals what it has; that takes a moment, and must not block the loop meanwhile.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(work.close)
+                if shared is not None:
+                    await anyio.to_thread.run_sync(shared.close)
 
 
 def owner(ctx: ServerRequestContext[Any, Any]) -> str:

@@ -48,3 +48,18 @@ LIMITS = Table(
 """How much callers used of their limits. ``key`` is a digest of the caller and the limit; ``mark`` is when a bucket is full
 again, in microseconds, or the calls of a quota. After ``until`` a row means nothing, and is removed.
 """
+
+TASKS = Table(
+    "arcops_task",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("stop", BigInteger, nullable=False),
+    Column("alive", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""Long calls. ``note`` is what was asked and ``said`` how it ended, both as JSON; ``stop`` is 1 if someone asked for that.
+Until ``alive`` the host counts as there, and until ``until`` the row is kept.
+"""

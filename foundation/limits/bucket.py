@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a count stands after a call: was it ``let`` through, how many calls ``remain``, ``used`` of a quota (0 for a
+    """How a count stands after a call: was it ``let`` through, how many calls ``remain``, ``used`` of a quota (0 for a
     bucket), and the microseconds until one more is let through (``wait``) and until all are back (``reset``).
     """
 
@@ -35,7 +35,7 @@ def of_bucket(mark: int, now: int, interval: int, burst: int) -> tuple[int, Stan
 
 
 def bucket_standing(mark: int, now: int, interval: int, burst: int, *, let: bool) -> Standing:
-    """Where the bucket with this *mark* stands at *now*."""
+    """How the bucket with this *mark* stands at *now*."""
     debt = max(0, mark - now)
     remain = max(0, (burst * interval - debt) // interval)
     wait = max(0, debt - (burst - 1) * interval)
@@ -43,7 +43,7 @@ def bucket_standing(mark: int, now: int, interval: int, burst: int, *, let: bool
 
 
 def of_quota(used: int, left: int, most: int, calls: int = 1) -> Standing:
-    """Where a quota of *most* calls stands, if so many *calls* come after *used*; its window ends in *left* microseconds."""
+    """How a quota of *most* calls stands, if so many *calls* come after *used*; its window ends in *left* microseconds."""
     new = used + calls
     if new > most:
         return Standing(let=False, remain=max(0, most - used), used=used, wait=left, reset=left)

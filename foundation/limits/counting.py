@@ -1,4 +1,4 @@
-"""Where counts are kept, as `deciding` asks for it: all charges of a call count, or none does."""
+"""Counters, as `deciding` asks them: all charges of a call count, or none does."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class Memory:
         return _Window(at.until, standing.used, at.before, at.owed + 1 if hosts else 0), standing
 
     def _before(self, one: Charge, now: int, wall: int, hosts: int) -> Standing:
-        """Where *one*, which would let the call through, stands without it."""
+        """How *one*, which would let the call through, stands without it."""
         if not one.rule.quota:
             many = max(1, hosts)
             burst = max(1, one.numbers.burst // many)

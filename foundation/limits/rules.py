@@ -68,7 +68,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Every rule, where counts are kept, and how many ``hosts`` share them. ``groups`` are the tools of each ``@group``."""
+    """Every rule, the place of the counts, and how many ``hosts`` share them. ``groups`` are the tools of each ``@group``."""
 
     rules: tuple[Rule, ...] = ()
     where: Where = Where.MEMORY

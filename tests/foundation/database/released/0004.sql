@@ -26,6 +26,17 @@ CREATE TABLE arcops_limit (
 );
 INSERT INTO "arcops_limit" VALUES('0000000000000000000000000000000000000000000000000000000000000000',3,4102444800000);
 CREATE INDEX arcops_limit_until ON arcops_limit (until);
+CREATE TABLE arcops_task (
+	id VARCHAR(64) NOT NULL, 
+	owner TEXT NOT NULL, 
+	note TEXT NOT NULL, 
+	said TEXT NOT NULL, 
+	stop BIGINT NOT NULL, 
+	alive BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "arcops_task" VALUES('00000000-0000-4000-8000-000000000000','https://i.example||ada','{}','',0,0,4102444800000);
 CREATE TABLE arcops_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT arcops_version_pkc PRIMARY KEY (version_num)
