@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.http.access import IDENTITY, Door
 from adapters.mcp.errors import KIND
 from adapters.mcp.offering import FIND, USE, unwrapped
-from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json
 from capabilities.access.permitting import connects
 from capabilities.catalogue import all_tools
@@ -49,6 +49,9 @@ class Limited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        if self.limits.nothing():
             await self.app(scope, receive, send)
             return
         body, again = await _read(receive)
@@ -154,6 +157,3 @@ def _answer(message: Mapping[str, Any], status: int, said: str, wait: int, field
     error = {"code": LIMITED, "message": said[:1000], "data": {KIND: "unavailable", "retryAfterSeconds": wait}}
     body = {"jsonrpc": "2.0", "id": known, "error": error}
     return JSONResponse(body, status_code=status, headers={"Retry-After": str(wait), **fields})
-
-
-__all__ = ["ADVICE", "LIMITED", "TURN", "Limited", "Unavailable", "advised"]

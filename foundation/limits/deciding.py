@@ -97,6 +97,13 @@ class Deciding:
     _pool: ThreadPoolExecutor | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def nothing(self) -> bool:
+        """Is nothing limited? Never, if the limits are not known."""
+        try:
+            return not self.file.limits().rules
+        except Unavailable:
+            return False
+
     def waits(self) -> bool:
         """Can a decision wait for another machine or a disk? Then it has to be made in a thread. Raises as `decide`."""
         return self.file.limits().where is not Where.MEMORY
