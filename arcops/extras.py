@@ -42,6 +42,7 @@ EXTRAS = (
         adds="running checks as Prefect flows",
         modules=("httpx", "prefect", "pydantic", "websockets"),
     ),
+    Extra(name="redis", adds="limits that are counted in Redis, for many hosts", modules=("redis",)),
     Extra(
         name="server",
         adds="the MCP server and client, the evidence pages, the admission webhook and the database",

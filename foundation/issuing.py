@@ -20,6 +20,7 @@ from artifacts.envelope import strict_json
 from foundation.egress import web
 from foundation.egress.destination import NotPlain, read_destination
 from foundation.egress.permission import Purpose, permit, plain
+from foundation.egress.remotes import NotAsked
 
 MOST_KEYS = 1024 * 1024
 MOST_ANSWER = 64 * 1024
@@ -79,6 +80,8 @@ async def _fetched(
                 if len(body) > most:
                     raise Unavailable(f"the answer of {url[:200]} has more than {most} bytes, so no token can be checked")
             return body
+    except NotAsked as error:
+        raise Unavailable(f"{error}; no token can be checked") from error
     except TimeoutError as error:
         raise NoAnswer(f"{url[:200]} does not answer within {seconds:g} seconds, so no token can be checked") from error
     except web.failures() as error:

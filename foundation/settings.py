@@ -38,7 +38,9 @@ class Settings:
     here. ``clusters`` is the file that names the clusters which a caller over the network, or a run of a
     worker, may have looked at; empty: none. ``authorities`` is a file with the certificates that those of endpoints must come
     from; empty: the system's. ``access`` is the folder of the policy that says who may call what, ``access_named`` whether the
-    operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``database`` is the address
+    operator named it, so that it must be there; without the folder, what ships with ArcOps decides. ``limits`` is the file that
+    says how often a caller may call tools, and ``limits_named`` whether the operator named it; ``redis`` is the address of a
+    Redis server that may count them, or empty, and ``redis_password`` a reference to its password. ``database`` is the address
     of the database, and ``database_password`` a reference to its password (`foundation.secrets`), or empty. ``audit``
     is the folder of the audit logs, and ``audit_required`` says that no call is served if it cannot be recorded there.
     """
@@ -64,6 +66,10 @@ class Settings:
     authorities: str = ""
     access: Path | None = None
     access_named: bool = False
+    limits: Path | None = None
+    limits_named: bool = False
+    redis: str = ""
+    redis_password: str = ""
     database: str = ""
     database_password: str = ""
     audit_required: bool = True
@@ -100,8 +106,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         authorities=_whole(AUTHORITIES, environment),
         access=Path(environment.get("ARCOPS_ACCESS") or config / "access").absolute(),
         access_named=bool(environment.get("ARCOPS_ACCESS")),
+        limits=Path(environment.get("ARCOPS_LIMITS") or config / "limits.yaml").absolute(),
+        limits_named=bool(environment.get("ARCOPS_LIMITS")),
+        redis=environment.get("ARCOPS_REDIS", ""),
+        redis_password=_password(environment, "ARCOPS_REDIS_PASSWORD"),
         database=environment.get("ARCOPS_DATABASE") or f"sqlite:///{(data / 'database' / 'arcops.sqlite').absolute()}",
-        database_password=_password(environment),
+        database_password=_password(environment, "ARCOPS_DATABASE_PASSWORD"),
         audit=audit,
         audit_required=_required(environment.get("ARCOPS_AUDIT", "")),
     )
@@ -120,6 +130,7 @@ def without_folders(text: str, settings: Settings) -> str:
         str(settings.cache): "(cache)",
         str(settings.policies): "(policies)",
         str(settings.access or ""): "(access)",
+        str(settings.limits or ""): "(limits)",
         str(settings.audit): "(audit)",
         settings.key: "(key)",
     }
@@ -208,14 +219,12 @@ def _yes(text: str) -> bool:
     return text == "yes"
 
 
-def _password(environment: Mapping[str, str]) -> str:
-    """A reference to the database's password: only the reference is a setting."""
-    if environment.get("ARCOPS_DATABASE_PASSWORD"):
-        return "env:ARCOPS_DATABASE_PASSWORD"
-    named = environment.get("ARCOPS_DATABASE_PASSWORD_FILE")
-    if named:
-        return f"file:{Path(named).absolute()}"
-    return environment.get("ARCOPS_DATABASE_PASSWORD_REF", "")
+def _password(environment: Mapping[str, str], variable: str) -> str:
+    """A reference to the password in *variable*, in the file that another one names, or elsewhere: only that is a setting."""
+    if environment.get(variable):
+        return f"env:{variable}"
+    named = environment.get(f"{variable}_FILE")
+    return f"file:{Path(named).absolute()}" if named else environment.get(f"{variable}_REF", "")
 
 
 def _whole(name: str, environment: Mapping[str, str]) -> str:

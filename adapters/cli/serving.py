@@ -20,6 +20,7 @@ from adapters.http.access import Door
 from adapters.http.accounts import Accounts
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
+from adapters.http.limiting import limits_of
 from adapters.http.metrics import Metrics
 from adapters.http.opening import UserOpening, opening
 from adapters.http.quotas import ALONE, Quotas, Shares, connections_per_address, read_quotas
@@ -30,9 +31,11 @@ from arcops.tier import Tier
 from capabilities.access.known import authorization
 from capabilities.place import Place
 from foundation.audit.audit import Audit
+from foundation.egress.remotes import HERE
 from foundation.identity.accepting import read_accepting
 from foundation.identity.revoked import StoredRevocations
 from foundation.identity.stored import StoredKeys
+from foundation.limits.deciding import Deciding
 from foundation.only_one import only_one
 from foundation.settings import Settings, is_loopback
 from foundation.telemetry import logs, traces
@@ -164,6 +167,7 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
     way_in = opening(bound, at.settings.cache, os.environ) if by_user else None
     quotas = read_quotas(os.environ, ALONE if by_user else Quotas())
+    limits = limits_of(at.settings, alone=by_user and accepting.keys is None)
     audit = Audit.open(at.settings)
     door = Door(
         accepting=accepting,
@@ -172,15 +176,18 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
         opening=way_in,
         quotas=quotas,
         requests=Shares(quotas.requests, "requests in progress"),
+        limits=limits,
     )
     # A caller with the secret of this start is this user; a caller with a token or a key sees what the operator serves.
     at = replace(at, own=False, roots=at.settings.roots or (None if by_user else ()))
     recorded = DoorPart(routes=(), running=_recorded(audit), probes={"audit": audit.healthy})
-    parts = [DoorPart(routes=(), running=_traced()), recorded, *(make(at, bound, door) for make in makers)]
+    notes = {"limits": lambda: limits.told.lost, "remotes": HERE.said}
+    limited = DoorPart(routes=(), running=_limited(limits), probes={"limits": limits.file.healthy}, notes=notes)
+    parts = [DoorPart(routes=(), running=_traced()), recorded, limited, *(make(at, bound, door) for make in makers)]
     if way_in is not None:
         parts.insert(1, DoorPart(routes=way_in.routes(), running=way_in.running()))
     watch = StoreWatch(at.settings.store, at.settings.memory)
-    app = front(parts, bound, Metrics(watch, lambda inner: door.for_readers(inner, f"{bound.url}/mcp")))
+    app = front(parts, bound, Metrics(watch, lambda inner: door.for_readers(inner, f"{bound.url}/mcp"), limits.told))
     _log.info("%s at %s", what, bound.url)
     if way_in is not None:
         _say_how_to_open(way_in)
@@ -217,6 +224,15 @@ async def _traced() -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(traces.flush)
+
+
+@asynccontextmanager
+async def _limited(limits: Deciding) -> AsyncIterator[None]:
+    """Close the shared counts when the process ends."""
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(limits.close)
 
 
 @asynccontextmanager

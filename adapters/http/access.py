@@ -26,6 +26,7 @@ from foundation.authorization.authorizing import Authorization, decide, nearby
 from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
 from foundation.identity.accepting import KEY_PREFIX, Accepting, caller_of
+from foundation.limits.deciding import Deciding
 from foundation.settings import is_loopback
 from foundation.tokens import PREFIX, Caller, NotAccepted
 
@@ -56,7 +57,8 @@ class Asked:
 class Door:
     """Who may enter at a front: callers with a token or an API key, or without an issuer this user; and their quotas.
 
-    ``authorization`` says what they may do, and ``accounts``, if it is given, keeps the record of it.
+    ``authorization`` says what they may do, ``limits`` how often they may call tools, and ``accounts``, if it is given, keeps
+    the record of it.
     """
 
     accepting: Accepting
@@ -65,6 +67,7 @@ class Door:
     opening: UserOpening | None = None
     quotas: Quotas = field(default_factory=Quotas)
     requests: Shares | None = None
+    limits: Deciding | None = None
 
     def for_readers(self, app: ASGIApp, resource: str) -> Guard:
         """*app* for callers who may read, also in a browser."""

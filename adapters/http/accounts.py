@@ -94,6 +94,12 @@ class Accounts:
         with suppress(ArcOpsError):
             self.audit.tell(replace(record, outcome=Outcome.DENIED, reason=reason, tool=tool))
 
+    def limited(self, scope: Scope, caller: Identity | None, limit: str, *, tool: str = "") -> None:
+        """Record that a call was not let through, because its caller reached the *limit* of this name."""
+        record = self._record("tools/call", "mcp", scope, caller)
+        with suppress(ArcOpsError):
+            self.audit.tell(replace(record, outcome=Outcome.LIMIT, reason=limit, tool=tool))
+
     def _record(self, action: str, door: str, scope: Mapping[str, Any], caller: Identity | None) -> Record:
         headers = dict(scope.get("headers") or ())
         trace = headers.get(b"traceparent", b"").decode("latin-1")

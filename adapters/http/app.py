@@ -30,6 +30,7 @@ class DoorPart:
     routes: Sequence[BaseRoute]
     running: AbstractAsyncContextManager[None] | None = None
     probes: dict[str, Probe] = field(default_factory=dict)
+    notes: dict[str, Probe] = field(default_factory=dict)
     work: Work | None = None
     processes: Sequence[Supervised] = ()
 
@@ -39,7 +40,7 @@ def front(parts: Sequence[DoorPart], bound: Bound, metrics: Metrics | None = Non
     probes = {name: probe for part in parts for name, probe in part.probes.items()}
     if metrics is not None:
         probes |= metrics.probes
-    health = Health(probes=probes)
+    health = Health(probes=probes, notes={name: note for part in parts for name, note in part.notes.items()})
     routes = [route for part in parts for route in part.routes]
     if metrics is not None:
         routes = [*metrics.routes(health), *routes]

@@ -20,9 +20,13 @@ _DEADLINE_SECONDS = 3.0
 
 @dataclass(slots=True, kw_only=True)
 class Health:
-    """``probes`` are called in threads, each within three seconds. ``started`` becomes true when everything is served."""
+    """``probes`` are called in threads, each within three seconds. ``started`` becomes true when everything is served.
+
+    ``notes`` are said at ``/readyz``, too, but this process is ready all the same: another one would say the same.
+    """
 
     probes: Mapping[str, Probe]
+    notes: Mapping[str, Probe] = field(default_factory=dict)
     started: bool = False
     _busy: dict[str, asyncio.Task[str]] = field(default_factory=dict)
 
@@ -37,7 +41,8 @@ class Health:
         return _answer({"startup": "" if self.started else "not everything is served yet"})
 
     async def _ready(self, _: Request) -> Response:
-        return _answer(await self.said() | ({} if self.started else {"startup": "not everything is served yet"}))
+        notes = {name: said for name, note in self.notes.items() if (said := note())}
+        return _answer(await self.said() | ({} if self.started else {"startup": "not everything is served yet"}), notes)
 
     async def said(self) -> dict[str, str]:
         """The answer of each probe now."""
@@ -58,7 +63,9 @@ class Health:
             return f"could not be asked: {type(error).__name__}"
 
 
-def _answer(said: Mapping[str, str]) -> Response:
+def _answer(said: Mapping[str, str], notes: Mapping[str, str] | None = None) -> Response:
     ready = not any(said.values())
-    body = {"ready": ready, "parts": {name: what or "ok" for name, what in said.items()}}
+    body: dict[str, object] = {"ready": ready, "parts": {name: what or "ok" for name, what in said.items()}}
+    if notes:
+        body["notes"] = notes
     return JSONResponse(body, status_code=200 if ready else 503, headers={"Cache-Control": "no-store"})

@@ -28,6 +28,9 @@ from capabilities.catalogue import all_tools
 from capabilities.watching import OUTCOMES, Called
 from capabilities.work import Work
 from flows.policies.reading import shipped_policies
+from foundation.egress.breaker import Phase
+from foundation.egress.remotes import HERE, Remotes
+from foundation.limits.deciding import Told
 
 OTHER = "other"
 _MOST_POLICIES = 50
@@ -35,9 +38,12 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 
 
 class Metrics:
-    """Counts, in its own registry. *store* is read when metrics are requested; *guard* lets in callers who may read them."""
+    """Counts, in its own registry. *store* is read when metrics are requested; *guard* lets in callers who may read them.
 
-    def __init__(self, store: StoreWatch, guard: Callable[[ASGIApp], ASGIApp]) -> None:
+    *limits* is what was decided about the limits of callers.
+    """
+
+    def __init__(self, store: StoreWatch, guard: Callable[[ASGIApp], ASGIApp], limits: Told | None = None) -> None:
         self._store = store
         self._guard = guard
         self._registry = CollectorRegistry()
@@ -54,7 +60,7 @@ class Metrics:
         for tool in all_tools():  # from the beginning, so that a first failure is an increase
             for outcome in OUTCOMES:
                 self._calls.labels(tool.name, outcome)
-        self._now = _Now()
+        self._now = _Now(limits=limits)
         self._registry.register(self._now)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -111,6 +117,32 @@ def _first(path: str) -> str:
     return "/" + path.lstrip("/").partition("/")[0]
 
 
+def _limits(told: Told) -> Iterator[Metric]:
+    """How calls stood to the limits of their callers."""
+    decided = CounterMetricFamily("arcops_limit_decisions", "Calls by what the limits said of them.", labels=("outcome",))
+    for outcome, count in (
+        ("let", told.let),
+        ("limit", told.limited),
+        ("quota", told.over_quota),
+        ("unknown", told.unknown),
+    ):
+        decided.add_metric((outcome,), count)
+    yield decided
+    about = "Calls that a host counted alone, because the shared counts were lost."
+    yield CounterMetricFamily("arcops_limit_alone", about, told.alone)
+    yield GaugeMetricFamily("arcops_limit_shared", "Are the shared counts of limits at hand?", float(not told.lost))
+
+
+def _remotes(remotes: Remotes) -> Iterator[Metric]:
+    """Which remotes are left alone, without their names: a caller may have named one."""
+    found = [one.phase for one in remotes.now()]
+    phases = GaugeMetricFamily("arcops_remotes", "Remotes that failed lately, by their circuit breaker.", labels=("phase",))
+    for phase in Phase:
+        phases.add_metric((phase.value,), found.count(phase))
+    yield phases
+    yield CounterMetricFamily("arcops_remotes_opened", "How often a circuit breaker was opened.", remotes.opened)
+
+
 @dataclass(slots=True, eq=False)
 class _Now(Collector):
     """The values at the time of the request."""
@@ -120,6 +152,7 @@ class _Now(Collector):
     ready: Mapping[str, str] = field(default_factory=dict)
     looked: StoreLook = field(default_factory=StoreLook)
     policies: dict[str, str] = field(default_factory=dict)
+    limits: Told | None = None
 
     def collect(self) -> Iterator[Metric]:
         loads = [work.load for work in self.works]
@@ -135,6 +168,9 @@ class _Now(Collector):
         for one in self.processes:
             restarts.add_metric((one.name,), one.restarts)
         yield restarts
+        yield from _remotes(HERE)
+        if self.limits is not None:
+            yield from _limits(self.limits)
         yield from self._store()
 
     def _store(self) -> Iterator[Metric]:

@@ -16,19 +16,26 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.http.access import CALLER, Door, Guard, metadata
+from adapters.http.access import CALLER, IDENTITY, Door, Guard, metadata
 from adapters.http.accounts import Account
 from adapters.mcp.allowing import allowed, lacking, offers, refuse_unallowed
 from adapters.mcp.events import EventSessions
+from adapters.mcp.limited import Limited
 from adapters.mcp.needs import asked_by, identity, permit
 from adapters.mcp.server import build
+from adapters.mcp.shared_tasks import SharedTasks
 from adapters.mcp.versions import Versions
+from arcops.identity import Identity
 from artifacts.wire import name_on_the_wire
 from capabilities.catalogue import offered
 from capabilities.contract import Scope as Permission
 from capabilities.contract import Tool, not_for_remote
 from capabilities.place import Place
 from capabilities.work import Work
+from foundation.authorization.naming import caller_name
+from foundation.database.address import SqliteFile, read_address
+from foundation.database.tasks import TaskRows
+from foundation.settings import Settings
 from foundation.tokens import Caller
 
 PATH = "/mcp"
@@ -64,6 +71,7 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
     def withheld(tool: Tool[Any, Any]) -> str:
         return lacking(tool, scopes) if not offers(tool, scopes) else not_for_remote(tool.name)
 
+    shared = shared_tasks(place.settings)
     known = {one.name: frozenset(name_on_the_wire(field.name) for field in fields(one.ask)) for one in tools}
 
     def account(ctx: ServerRequestContext[Any, Any], tool: Tool[Any, Any], arguments: object) -> Account | None:
@@ -83,8 +91,18 @@ def endpoint(place: Place, *, resource: str, door: Door, listed: Sequence[str] =
         owner=owner,
         hide=True,
         quotas=door.quotas,
+        shared=shared,
     )
-    return over_http(server, work, resource=resource, door=door)
+    return over_http(server, work, resource=resource, door=door, shared=shared)
+
+
+def shared_tasks(settings: Settings) -> SharedTasks | None:
+    """The tasks of all instances, if they share a database: a PostgreSQL server."""
+    if isinstance(read_address(settings.database), SqliteFile):
+        return None
+    from foundation.database.opening import opened
+
+    return SharedTasks(lambda: TaskRows(opened(settings)))
 
 
 def over_http(
@@ -94,6 +112,7 @@ def over_http(
     resource: str,
     door: Door,
     retry_ms: int | None = None,
+    shared: SharedTasks | None = None,
 ) -> McpEndpoint:
     """The endpoint that serves *server*, whose tools run in *work*.
 
@@ -107,7 +126,9 @@ def over_http(
         max_sessions=MOST_SESSIONS,
         most_each=door.quotas.sessions,
     )
-    app = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
+    app: ASGIApp = Versions(app=_Owned(app=StreamableHTTPASGIApp(manager)))
+    if door.limits is not None:
+        app = Limited(app=app, door=door, limits=door.limits)
     guard = Guard(
         app=app,
         door=door,
@@ -118,7 +139,7 @@ def over_http(
     routes: list[BaseRoute] = [Route(PATH, endpoint=guard, methods=["GET", "POST", "DELETE"])]
     if door.accepting.tokens:
         routes += metadata(door.accepting, resource)
-    return McpEndpoint(routes=routes, running=_running(manager, work), work=work)
+    return McpEndpoint(routes=routes, running=_running(manager, work, shared), work=work)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +150,15 @@ class _Owned:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller: Caller | None = scope.get(CALLER)
-        if caller is not None and caller.id:
-            seen = AccessToken(token="", client_id=caller.id, scopes=sorted(caller.scopes))  # without the token itself
+        who: Identity | None = scope.get(IDENTITY)
+        if caller is not None and caller.id and who is not None:
+            seen = AccessToken(token="", client_id=caller_name(who), scopes=sorted(caller.scopes))  # without the token itself
             scope["user"] = AuthenticatedUser(seen)
         await self.app(scope, receive, send)
 
 
 @asynccontextmanager
-async def _running(manager: EventSessions, work: Work) -> AsyncIterator[None]:
+async def _running(manager: EventSessions, work: Work, shared: SharedTasks | None) -> AsyncIterator[None]:
     import anyio
 
     async with manager.run():
@@ -146,9 +168,11 @@ async def _running(manager: EventSessions, work: Work) -> AsyncIterator[None]:
             # Running work seals what it has; that takes a moment, and must not block the loop meanwhile.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(work.close)
+                if shared is not None:
+                    await anyio.to_thread.run_sync(shared.close)
 
 
 def owner(ctx: ServerRequestContext[Any, Any]) -> str:
     """Who calls, so that no other caller sees their tasks."""
-    request: Any = ctx.request
-    return str(request.scope[CALLER].id) if request is not None and CALLER in request.scope else ""
+    found = identity(ctx)
+    return caller_name(found) if found is not None else ""

@@ -27,7 +27,9 @@ from adapters.mcp import offering, prompts, resources
 from adapters.mcp.about import DESCRIPTION, INSTRUCTIONS, NAME, TITLE, version
 from adapters.mcp.answers import answered, as_text
 from adapters.mcp.errors import as_result
+from adapters.mcp.limited import advised
 from adapters.mcp.names import KIND, WHOLE
+from adapters.mcp.shared_tasks import SharedTasks
 from adapters.mcp.tasks import Tasks
 from arcops.errors import ArcOpsError, Refused, Stopped
 from artifacts.wire import from_json
@@ -58,6 +60,7 @@ def build(
     owner: Callable[[Context], str] = lambda ctx: "",
     hide: bool = False,
     quotas: Quotas = Quotas(),  # noqa: B008  # frozen
+    shared: SharedTasks | None = None,
 ) -> Server[Any]:
     """The server of *tools* at *place*.
 
@@ -65,7 +68,7 @@ def build(
     `Unavailable` if it cannot be kept; ``listed`` are the toolsets and tools that
     `tools/list` shows if the client names none; ``withheld`` says why a tool that exists is not offered here, or nothing.
     ``owner`` names the caller, and no other caller sees their tasks; ``hide`` keeps the server's folders out of error messages.
-    ``quotas`` limit the calls and tasks of one caller.
+    ``quotas`` limit the calls and tasks of one caller; ``shared`` keeps the tasks of several instances.
     """
     place = replace(place, own=False)  # a caller here is not a person at this machine's command line
     by_name = {tool.name: tool for tool in tools}
@@ -73,7 +76,7 @@ def build(
     find, use = offering.finding(tools)
     offering.chosen(tools, listed, (*known, *tools))  # names that mean nothing are refused now
     calls = Shares(quotas.calls, "calls running or waiting")
-    tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None, most_each=quotas.tasks)
+    tasks = Tasks(by_name, place, work, hidden=place.settings if hide else None, most_each=quotas.tasks, shared=shared)
 
     async def list_tools(ctx: Context, params: object) -> types.ListToolsResult:
         try:
@@ -98,7 +101,7 @@ def build(
             answer = await called(ctx, params, tool)
             if isinstance(answer, types.CallToolResult) and answer.is_error:
                 here.say(outcome=str((answer.meta or {}).get(KIND, "")))
-            return answer
+            return advised(ctx.request.scope, answer) if ctx.request is not None else answer
 
     async def called(ctx: Context, params: types.CallToolRequestParams, tool: Tool[Any, Any] | None) -> Any:
         if tool is None:

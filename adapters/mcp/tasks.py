@@ -28,7 +28,8 @@ from adapters.http.accounts import Account
 from adapters.mcp.answers import answered
 from adapters.mcp.errors import as_failure, as_result
 from adapters.mcp.names import POLL_MS, PROGRESS, TASKS
-from arcops.errors import ArcOpsError, Refused, Stopped, Unavailable
+from adapters.mcp.shared_tasks import SharedTasks, far_state
+from arcops.errors import ArcOpsError, Broken, Refused, Stopped, Unavailable
 from artifacts.private_folder import make_private
 from artifacts.reading import read_file
 from artifacts.wire import from_json, to_json
@@ -37,6 +38,7 @@ from capabilities.contract import Left, Tool
 from capabilities.place import Place
 from capabilities.watching import ended_elsewhere
 from capabilities.work import Work, told
+from foundation.database.tasks import TaskRow
 from foundation.settings import Settings
 
 KEPT_MS = 7 * 24 * 3600 * 1000
@@ -44,6 +46,7 @@ HERE_MS = 3600 * 1000
 """How long a task is known after its last change, both as a run of Prefect and as work of this process."""
 ACCOUNT_LOOKS = 180
 """How often the artifact of an ended run is looked for before the run counts as having none."""
+RETRY = "try again later"
 _MOST = 1000
 _MOST_NOTE = 256 * 1024
 
@@ -92,13 +95,33 @@ def _admit(ctx: Context, params: TaskParams) -> None:
     require_client_extension(ctx, TASKS)
 
 
+def _far(row: TaskRow) -> dict[str, Any]:
+    created = datetime.fromisoformat(json.loads(row.note)["created"])
+    head = {
+        "taskId": row.id,
+        "createdAt": f"{created:%Y-%m-%dT%H:%M:%SZ}",
+        "lastUpdatedAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "ttlMs": HERE_MS,
+        "pollIntervalMs": POLL_MS,
+    }
+    return far_state(row, head)
+
+
 class Tasks:
     """The tasks of this server, each seen only by the caller who began it."""
 
     def __init__(
-        self, tools: Mapping[str, Tool[Any, Any]], place: Place, work: Work, *, hidden: Settings | None, most_each: int
+        self,
+        tools: Mapping[str, Tool[Any, Any]],
+        place: Place,
+        work: Work,
+        *,
+        hidden: Settings | None,
+        most_each: int,
+        shared: SharedTasks | None = None,
     ) -> None:
         self._most_each = most_each
+        self._shared = shared
         self._tools = tools
         self._place = place
         self._work = work
@@ -119,16 +142,21 @@ class Tasks:
 
         async def get(ctx: Context, params: TaskParams) -> dict[str, Any]:
             _admit(ctx, params)
-            return await self._state(self._find(params.task_id, owner(ctx)))
+            found = await self._anywhere(params.task_id, owner(ctx))
+            return _far(found) if isinstance(found, TaskRow) else await self._state(found)
 
         async def update(ctx: Context, params: UpdateParams) -> dict[str, Any]:
             _admit(ctx, params)
-            self._find(params.task_id, owner(ctx))
+            await self._anywhere(params.task_id, owner(ctx))
             return {}
 
         async def cancel(ctx: Context, params: TaskParams) -> dict[str, Any]:
             _admit(ctx, params)
-            await self._cancel(self._find(params.task_id, owner(ctx)))
+            found = await self._anywhere(params.task_id, owner(ctx))
+            if isinstance(found, TaskRow):
+                await asyncio.to_thread(self._known_to_all().stop, found.id)
+            else:
+                await self._cancel(found)
             return {}
 
         server.extensions[TASKS] = {}
@@ -162,14 +190,55 @@ class Tasks:
             made.id = run.id
             if account is not None:
                 account.elsewhere(run.id)
-            self._note(made)
+            note = self._note(made)
+            if self._shared is not None:
+                await asyncio.to_thread(self._shared.begin, made.id, owner, note, None)
         else:
             made.id = str(uuid.uuid4())
-            made.future = self._work.begin(tool, ask, at, run=made.id)
-            if account is not None:
+            await self._begin_here(made)
+            if account is not None and made.future is not None:
                 account.follow(made.future)
         self._known[made.id] = made
         return {"resultType": "task", **self._head(made, "working")}
+
+    async def _begin_here(self, made: _Task) -> None:
+        """Begin the work, after the other instances can know of it."""
+        shared = self._shared
+        if shared is not None:
+            note = {"tool": made.tool.name, "created": made.created.isoformat()}
+            await asyncio.to_thread(shared.begin, made.id, made.owner, note, made.at.stop)
+        try:
+            made.future = self._work.begin(made.tool, made.ask, made.at, run=made.id)
+        except Exception:
+            if shared is not None:
+                await asyncio.to_thread(shared.end, made.id, {})
+            raise
+        if shared is not None:
+            await asyncio.to_thread(made.future.add_done_callback, lambda future: self._tell_all(made, future))
+
+    def _tell_all(self, task: _Task, future: Future[Any]) -> None:
+        """Tell the other instances how *task*, which was worked on here, ended."""
+        gone = future.cancelled()
+        said = self._head(task, "cancelled") if gone else self._ended(task, future.exception() or future.result())
+        self._known_to_all().end(task.id, said)
+
+    def _known_to_all(self) -> SharedTasks:
+        if self._shared is None:
+            raise Broken("this server shares its tasks with no other")
+        return self._shared
+
+    async def _anywhere(self, task_id: str, owner: str) -> _Task | TaskRow:
+        """The task of this server, or that of another instance. Raises as `_find`."""
+        task = self._known.get(task_id) or self._noted(task_id)
+        if task is None and self._shared is not None:
+            try:
+                row = await asyncio.to_thread(self._shared.find, task_id)
+            except ArcOpsError as error:
+                raise MCPError(types.INTERNAL_ERROR, f"the tasks of other instances are not known now; {RETRY}") from error
+            if row is not None and row.owner == owner:
+                noted = self._read_note(task_id, row.note)
+                return noted if noted is not None else row
+        return self._find(task_id, owner)
 
     def _make_room(self, now: datetime, owner: str) -> None:
         """Forget what may be forgotten: tasks that ended an hour ago; at a caller's limit, also the first that ended.
@@ -272,7 +341,7 @@ class Tasks:
             "pollIntervalMs": POLL_MS,
         }
 
-    def _note(self, task: _Task) -> None:
+    def _note(self, task: _Task) -> Mapping[str, Any]:
         folder = self._place.settings.cache / "tasks"
         make_private(folder)
         note = {
@@ -290,12 +359,21 @@ class Tasks:
         for old in folder.glob("*.json"):
             if task.created.timestamp() - old.stat().st_mtime > KEPT_MS / 1000:
                 old.unlink(missing_ok=True)
+        return note
 
     def _noted(self, task_id: str) -> _Task | None:
         """A run of Prefect that an earlier start of this server began."""
         try:
             name = f"{uuid.UUID(task_id)}.json"
-            note = json.loads(read_file(self._place.settings.cache / "tasks" / name, _MOST_NOTE))
+            text = read_file(self._place.settings.cache / "tasks" / name, _MOST_NOTE)
+        except (ValueError, OSError, Refused):
+            return None
+        return self._read_note(task_id, text)
+
+    def _read_note(self, task_id: str, text: str | bytes) -> _Task | None:
+        """The run of Prefect that a note is about; ``None`` if it is no such note."""
+        try:
+            note = json.loads(text)
             tool = self._tools[note["tool"]]
             created = datetime.fromisoformat(note["created"])
             ask, parameters = from_json(tool.ask, json.dumps(note["ask"])), dict(note["parameters"])

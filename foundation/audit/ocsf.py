@@ -29,9 +29,15 @@ _STATUS = {
     Outcome.DENIED: (_FAILURE, "Failure"),
     Outcome.REFUSED: (_FAILURE, "Failure"),
     Outcome.FAILED: (_FAILURE, "Failure"),
+    Outcome.LIMIT: (_FAILURE, "Failure"),
 }
 _INFORMATIONAL, _LOW, _MEDIUM = 1, 2, 3
-_SEVERITY = {Outcome.DENIED: (_MEDIUM, "Medium"), Outcome.FAILED: (_LOW, "Low"), Outcome.REFUSED: (_LOW, "Low")}
+_SEVERITY = {
+    Outcome.DENIED: (_MEDIUM, "Medium"),
+    Outcome.FAILED: (_LOW, "Low"),
+    Outcome.LIMIT: (_LOW, "Low"),
+    Outcome.REFUSED: (_LOW, "Low"),
+}
 
 
 def event(found: Found, product_version: str) -> Mapping[str, object]:

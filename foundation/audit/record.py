@@ -56,6 +56,8 @@ class Outcome(Enum):
     """The request itself was wrong."""
     FAILED = "failed"
     """It was begun, and did not come to an end."""
+    LIMIT = "limit"
+    """The caller reached a limit or a quota, which ``reason`` names."""
     DONE = "done"
     """It was done; ``verdict`` says what was found, if it judges."""
 

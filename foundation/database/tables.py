@@ -6,7 +6,7 @@ since 1970 in UTC, which both databases store and compare alike.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text
 
 PREFIX = "arcops_"
 VERSION_TABLE = "arcops_version"
@@ -50,3 +50,30 @@ REVOCATIONS = Table(
 )
 """What was revoked here. ``digest`` is SHA-256 of the kind and the three names, because an index bounds what it
 holds; what was issued ``until`` then does not count. A row is never deleted, and ``until`` never becomes smaller."""
+
+LIMITS = Table(
+    "arcops_limit",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("mark", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("arcops_limit_until", "until"),
+)
+"""How much callers used of their limits. ``key`` is a digest of the caller and the limit; ``mark`` is when a bucket is full
+again, in microseconds, or the calls of a quota. After ``until`` a row means nothing, and is removed.
+"""
+
+TASKS = Table(
+    "arcops_task",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("stop", BigInteger, nullable=False),
+    Column("alive", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""Long calls. ``note`` is what was asked and ``said`` how it ended, both as JSON; ``stop`` is 1 if someone asked for that.
+Until ``alive`` the host counts as there, and until ``until`` the row is kept.
+"""

@@ -12,6 +12,7 @@ from arcops.errors import Unavailable
 from arcops.extras import refuse_without
 from arcops.tier import Tier
 from foundation.egress.permission import Purpose, permit_unread, permitted
+from foundation.egress.remotes import HERE, retried
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -55,7 +56,7 @@ class ApiServer:
 
     def __init__(self, tier: Tier, way: ClusterWay, *, authorization: str) -> None:
         refuse_unreached(tier)
-        permitted(tier, way.server, _PURPOSE)
+        self._to = permitted(tier, way.server, _PURPOSE)
         refuse_without(("kubernetes",))
         from kubernetes.client import ApiClient, Configuration  # type: ignore[import-untyped]  # the package brings no types
         from urllib3 import Retry
@@ -72,34 +73,40 @@ class ApiServer:
         self._client = ApiClient(configuration)
         told = self._client.rest_client.pool_manager.connection_pool_kw
         told["ssl_context"] = way.tls
-        # One retry only, so that a server that hangs costs two waits and not four; and a token never follows a redirect.
-        told["retries"] = Retry(total=1, redirect=0)
+        # Retries are ours (`remotes`), and a token never follows a redirect.
+        told["retries"] = Retry(total=0, redirect=0)
+        self._to = permitted(tier, way.server, _PURPOSE)
 
     def get(
         self, path: str, query: list[tuple[str, str]], form: str, *, seconds: tuple[float, float]
     ) -> tuple[Any, Mapping[str, str]]:
         """The answer to one GET, as *form* (``object`` or ``str``), and the headers. *seconds* to connect, and to wait.
 
-        Raises `NotGiven`, and `Unavailable` if there is no answer.
+        It is made once more if that fails at once, so that a server that hangs costs one wait. Raises `NotGiven`, and
+        `Unavailable` if there is no answer, or the server is left alone because it did not answer before.
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
+        def ask() -> tuple[Any, Mapping[str, str]]:
+            with HERE.asking(self._to, (HTTPError,)):
+                data, _, headers = self._client.call_api(
+                    path,
+                    "GET",
+                    query_params=query,
+                    header_params={"Accept": "application/json" if form == "object" else "text/plain"},
+                    response_types_map={200: form},
+                    auth_settings=["BearerToken"],
+                    _request_timeout=seconds,
+                )
+                return data, headers
+
         try:
-            data, _, headers = self._client.call_api(
-                path,
-                "GET",
-                query_params=query,
-                header_params={"Accept": "application/json" if form == "object" else "text/plain"},
-                response_types_map={200: form},
-                auth_settings=["BearerToken"],
-                _request_timeout=seconds,
-            )
+            return retried(ask, (HTTPError,), deadline=time.monotonic() + seconds[0])
         except HTTPError as error:
             raise Unavailable(f"the API server does not answer: {' '.join(str(error).split())}") from error
         except ApiException as error:
             raise NotGiven(error.status, error.reason) from error
-        return data, headers
 
     def post(self, path: str, body: Mapping[str, object], *, most: int, seconds: float) -> bytes:
         """The answer to *body*, as JSON: at most *most* bytes, within *seconds* in all.

@@ -14,6 +14,7 @@ from arcops.errors import Refused
 from arcops.tier import Tier
 from foundation.egress.destination import Destination
 from foundation.egress.permission import Purpose, permit
+from foundation.egress.remotes import HERE
 from foundation.egress.tls import authorities_file
 
 if TYPE_CHECKING:
@@ -73,7 +74,16 @@ def session(
         **at,
         **settings,
     )
-    return psycopg.connect(told, prepare_threshold=None)  # a pooler between may give each transaction another session
+    name = f"postgresql://{to.host}:{to.port}" if to is not None else f"the PostgreSQL server in {socket}"
+    refused: psycopg.OperationalError | None = None
+    with HERE.asking(name, (psycopg.OperationalError,)):
+        try:
+            return psycopg.connect(told, prepare_threshold=None)  # a pooler may give each transaction another session
+        except psycopg.OperationalError as error:
+            if not (error.sqlstate or password_refused(error)):
+                raise
+            refused = error  # the server answered, and said no
+    raise refused
 
 
 def password_refused(error: Exception) -> bool:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from arcops.errors import Refused
 from arcops.tier import Tier
 from foundation.egress.destination import Destination
 from foundation.egress.permission import may_reach
+from foundation.egress.remotes import HERE, NotAsked
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+
+_LONG_SECONDS = 3.0
+"""A caller who was stopped while it waited so long for a connection had no answer."""
 
 
 class NoConnection(Exception):
@@ -31,6 +37,23 @@ async def connected(
     """
     if not may_reach(tier, to):
         raise Refused(f"the tier {tier.value} does not reach the host {to.host[:200]}; set ARCOPS_TIER to restricted")
+    untrusted: Untrusted | None = None
+    try:
+        with HERE.asking(to, (NoConnection,)) as one:
+            begun = time.monotonic()
+            try:
+                return await _opened(to, tls=tls, limit=limit)
+            except Untrusted as error:
+                untrusted = error  # it answers
+            except asyncio.CancelledError:  # the deadline of the caller
+                one.failed = time.monotonic() - begun >= _LONG_SECONDS
+                raise
+    except NotAsked as error:
+        raise NoConnection(str(error)) from error
+    raise untrusted
+
+
+async def _opened(to: Destination, *, tls: SSLContext | None, limit: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     import ssl
 
     said = ""

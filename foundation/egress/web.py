@@ -22,13 +22,18 @@ def client(
     read_seconds: float | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> AsyncClient:
-    """A client to ask *url* with. The environment's proxy is used, but not for this machine. Raises `Refused`."""
+    """A client to ask *url* with. The environment's proxy is used, but not for this machine. Raises `Refused`.
+
+    A GET is made once more if there was no connection. What the client raises if the remote is left alone is one of `failures`
+    and a `NotAsked`.
+    """
     to = permitted(tier, url, purpose)
-    from httpx2 import AsyncClient as Client
     from httpx2 import Timeout
 
+    from foundation.egress.asking_web import client_of
+
     timeout = Timeout(seconds, read=seconds if read_seconds is None else read_seconds)
-    return Client(headers=dict(headers or {}), timeout=timeout, trust_env=not to.here, follow_redirects=False)
+    return client_of(to, seconds)(headers=dict(headers or {}), timeout=timeout, trust_env=not to.here, follow_redirects=False)
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -39,7 +44,10 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 def answers(tier: Tier, url: str, purpose: Purpose, *, seconds: float) -> bool:
-    """Does *url* answer 200? Raises `Refused` if *tier* does not reach it."""
+    """Does *url* answer 200? Raises `Refused` if *tier* does not reach it.
+
+    It is for a server of ours that is starting, so it is asked each time, however often there was no answer.
+    """
     to = permitted(tier, url, purpose)
     from httpx2 import HTTPError, get
 

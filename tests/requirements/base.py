@@ -71,6 +71,8 @@ BASE: tuple[Claim, ...] = (
     ),
     *of_row(
         "BASE-9",
+        remotes_that_do_not_answer_are_left_alone="A remote that does not answer is left alone for a while, which is missing "
+        "evidence and never skipped.",
         fast_under_load=(
             "The P95 is under 500 ms at 1000 connections, with caches, session affinity and circuit breakers.",
             _NOT_BUILT,

@@ -106,9 +106,7 @@ HOSTING: tuple[Claim, ...] = (
             _NOT_BUILT,
         ),
     ),
-    *of_row(
-        "HOST-025", rate_limits=("Rate limits per identity are configurable and logged, and decide in under 50 ms.", _NOT_BUILT)
-    ),
+    *of_row("HOST-025", rate_limits="Rate limits per identity are configurable and logged, and decide in under 50 ms."),
     *of_row(
         "HOST-026-028",
         costs_and_quotas=("Each call gives a cost event; use over 80 % of the quota gives an advisory.", _NOT_BUILT),

@@ -1,0 +1,45 @@
+BEGIN TRANSACTION;
+CREATE TABLE arcops_api_key (
+	id VARCHAR(32) NOT NULL, 
+	name VARCHAR(200) NOT NULL, 
+	hash BLOB NOT NULL, 
+	scopes TEXT NOT NULL, 
+	made BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	revoked BIGINT, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "arcops_api_key" VALUES('abcdefghijklmnop','old',X'000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F','read',0,4102444800000,NULL);
+CREATE TABLE arcops_lease (
+	name VARCHAR(200) NOT NULL, 
+	holder VARCHAR(200) NOT NULL, 
+	epoch BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (name)
+);
+INSERT INTO "arcops_lease" VALUES('work','old-host',41,0);
+CREATE TABLE arcops_limit (
+	key VARCHAR(64) NOT NULL, 
+	mark BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (key)
+);
+INSERT INTO "arcops_limit" VALUES('0000000000000000000000000000000000000000000000000000000000000000',3,4102444800000);
+CREATE INDEX arcops_limit_until ON arcops_limit (until);
+CREATE TABLE arcops_task (
+	id VARCHAR(64) NOT NULL, 
+	owner TEXT NOT NULL, 
+	note TEXT NOT NULL, 
+	said TEXT NOT NULL, 
+	stop BIGINT NOT NULL, 
+	alive BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+INSERT INTO "arcops_task" VALUES('00000000-0000-4000-8000-000000000000','https://i.example||ada','{}','',0,0,4102444800000);
+CREATE TABLE arcops_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT arcops_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "arcops_version" VALUES('0004');
+COMMIT;
