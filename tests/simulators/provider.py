@@ -19,8 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey
+from joserfc.jws import JWSRegistry
 
 from tests.simulators.issuer import new_key
 
@@ -59,7 +60,9 @@ class Provider:
         key = key or self.key
         kept = {name: value for name, value in {"iss": self.url, "aud": self.client, **claims}.items() if value is not None}
         head = {"alg": "ES256", "kid": key.kid, "typ": "JWT", **self.header, **(header or {})}
-        return jwt.encode({name: value for name, value in head.items() if value is not None}, kept, key)
+        head = {name: value for name, value in head.items() if value is not None}
+        registry = JWSRegistry(algorithms=["ES256"], strict_check_header=False)
+        return jws.serialize_compact(head, json.dumps(kept), key, registry=registry)
 
     def logged_in(self, address: str, **instead: str | None) -> str:
         """The address that a browser is sent back to from *address*, after a person logged in; *instead* changes its query."""
