@@ -21,6 +21,7 @@ from adapters.http.accounts import Accounts
 from adapters.http.app import DoorPart, front
 from adapters.http.bound import Bound, bind
 from adapters.http.limiting import limits_of
+from adapters.http.login import people
 from adapters.http.metrics import Metrics
 from adapters.http.opening import UserOpening, opening
 from adapters.http.quotas import ALONE, Quotas, Shares, connections_per_address, read_quotas
@@ -167,13 +168,19 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
         _log.warning("no ARCOPS_OIDC_ISSUER is set, so other machines are let in to %s only by API keys", bound.host)
     way_in = opening(bound, at.settings.cache, os.environ) if by_user else None
     quotas = read_quotas(os.environ, ALONE if by_user else Quotas())
+    issuers = tuple(one.issuer for one in accepting.tokens)
+    persons = people(at.settings, issuers, bound, os.environ, now=time.time, fetch=fetched)  # refuses before anything is open
     limits = limits_of(at.settings, alone=by_user and accepting.keys is None)
     audit = Audit.open(at.settings)
+    accounts = Accounts(audit=audit, tier=at.settings.tier)
+    if persons is not None:
+        persons.accounts = accounts
     door = Door(
         accepting=accepting,
         authorization=authorization(at.settings),
-        accounts=Accounts(audit=audit, tier=at.settings.tier),
+        accounts=accounts,
         opening=way_in,
+        people=persons,
         quotas=quotas,
         requests=Shares(quotas.requests, "requests in progress"),
         limits=limits,
@@ -186,6 +193,8 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     parts = [DoorPart(routes=(), running=_traced()), recorded, limited, *(make(at, bound, door) for make in makers)]
     if way_in is not None:
         parts.insert(1, DoorPart(routes=way_in.routes(), running=way_in.running()))
+    if persons is not None:
+        parts.insert(1, DoorPart(routes=persons.routes()))
     watch = StoreWatch(at.settings.store, at.settings.memory)
     app = front(parts, bound, Metrics(watch, lambda inner: door.for_readers(inner, f"{bound.url}/mcp"), limits.told))
     _log.info("%s at %s", what, bound.url)

@@ -17,6 +17,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http.accounts import Accounts
+from adapters.http.login import People
+from adapters.http.login_cookies import is_page, only_looks
+from adapters.http.login_pages import not_for
 from adapters.http.opening import UserOpening
 from adapters.http.quotas import RETRY_SECONDS, Quotas, Shares
 from arcops.errors import ArcOpsError, Refused, Unavailable
@@ -27,6 +30,7 @@ from foundation.authorization.decision import Decision
 from foundation.authorization.objects import CALL
 from foundation.identity.accepting import KEY_PREFIX, Accepting, caller_of
 from foundation.limits.deciding import Deciding
+from foundation.login.person import PERSON
 from foundation.settings import is_loopback
 from foundation.tokens import PREFIX, Caller, NotAccepted
 
@@ -58,13 +62,14 @@ class Door:
     """Who may enter at a front: callers with a token or an API key, or without an issuer this user; and their quotas.
 
     ``authorization`` says what they may do, ``limits`` how often they may call tools, and ``accounts``, if it is given, keeps
-    the record of it.
+    the record of it. ``people`` logs people in.
     """
 
     accepting: Accepting
     authorization: Authorization
     accounts: Accounts | None = None
     opening: UserOpening | None = None
+    people: People | None = None
     quotas: Quotas = field(default_factory=Quotas)
     requests: Shares | None = None
     limits: Deciding | None = None
@@ -87,8 +92,8 @@ class Guard:
 
     ``resource`` is this server's URL for clients. ``asks`` reads from the body what a request asks, and raises `Refused` if it
     can be read in more than one way. ``limit`` is the most bytes of a body that is read. ``pages`` says that a browser's cookie
-    is enough, and that a person is shown how to get one. The door's shares limit the requests of one caller at the same time,
-    over all guards.
+    is enough to look, and that a person is shown how to get one. The door's shares limit the requests of one caller at the same
+    time, over all guards.
     """
 
     app: ASGIApp
@@ -142,7 +147,9 @@ class Guard:
             self._account(scope, "policy", asked.tool)
             needed = " ".join(f"{PREFIX}{one.value}" for one in asked.scopes)
             challenge = f'Bearer error="insufficient_scope", scope="{needed}", resource_metadata="{self._metadata()}"'
-            await _answer(403, why_not(decision, asked.scopes, scope[IDENTITY]), challenge)(scope, again, send)
+            why = why_not(decision, asked.scopes, scope[IDENTITY])
+            person = scope.get(PERSON)
+            await (not_for(person, why) if person is not None else _answer(403, why, challenge))(scope, again, send)
             return
         await self.app(scope, again, send)
 
@@ -155,6 +162,8 @@ class Guard:
             return self._is_this_user(scope, headers)
         metadata = f'resource_metadata="{self._metadata()}"' if accepting.tokens else ""
         if not secret:
+            if self.pages and self.door.people is not None and "authorization" not in headers:
+                return await self._is_logged_in(self.door.people, scope, headers, metadata)
             return _answer(401, "a bearer token is needed", f"Bearer {metadata}".strip())
         try:
             identity = await asyncio.to_thread(accepting.identity, secret)
@@ -172,6 +181,23 @@ class Guard:
     def _account(self, scope: Scope, reason: str, tool: str = "") -> None:
         if self.door.accounts is not None:
             self.door.accounts.denied(scope, scope.get(IDENTITY), reason, tool=tool)
+
+    async def _is_logged_in(self, people: People, scope: Scope, headers: Headers, metadata: str) -> Response | None:
+        """Lets a person in who looks at a page and is logged in; another one is sent to log in."""
+        looks = only_looks(scope["method"], headers)
+        try:
+            found = await people.found(headers) if looks else None
+        except ArcOpsError as error:
+            return people.not_now(error)
+        if found is not None:
+            scope[IDENTITY], scope[PERSON] = found
+            scope[CALLER] = caller_of(found[0])
+            return None
+        if people.shows_one(headers):
+            self._account(scope, "session")
+        if looks and is_page(scope["method"], headers):
+            return people.ask(scope)
+        return _answer(401, "a bearer token is needed, or a person who is logged in and looks at a page", f"Bearer {metadata}")
 
     def _is_this_user(self, scope: Scope, headers: Headers) -> Response | None:
         client = scope.get("client")

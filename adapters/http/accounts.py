@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -88,9 +88,9 @@ class Accounts:
         self.audit.reserve()  # last, because nothing gives the place back if making the record fails
         return Account(self.audit, replace(record, tool=tool, arguments=told.names, digest=told.digest))
 
-    def denied(self, scope: Scope, caller: Identity | None, reason: str, *, tool: str = "") -> None:
+    def denied(self, scope: Scope, caller: Identity | None, reason: str, *, tool: str = "", action: str = "access") -> None:
         """Record that a request was not let in. It is not done in any case, so it needs no place kept for it."""
-        record = self._record("tools/call" if tool else "access", "http", scope, caller)
+        record = self._record("tools/call" if tool else action, "http", scope, caller)
         with suppress(ArcOpsError):
             self.audit.tell(replace(record, outcome=Outcome.DENIED, reason=reason, tool=tool))
 
@@ -99,6 +99,19 @@ class Accounts:
         record = self._record("tools/call", "mcp", scope, caller)
         with suppress(ArcOpsError):
             self.audit.tell(replace(record, outcome=Outcome.LIMIT, reason=limit, tool=tool))
+
+    @contextmanager
+    def logging_in(self, scope: Scope) -> Iterator[Callable[[Identity], None]]:
+        """Inside this a person is logged in; gives the function that tells who. Raises `Unavailable` if it cannot be recorded:
+        then no one may be logged in.
+        """
+        with self.audit.recording() as tell:
+            yield lambda who: tell(replace(self._record("login", "http", scope, who), outcome=Outcome.DONE))
+
+    def left(self, scope: Scope, who: Identity, reason: str = "") -> None:
+        """Record that a person was logged out, which is done in any case."""
+        with suppress(ArcOpsError):
+            self.audit.tell(replace(self._record("logout", "http", scope, who), outcome=Outcome.DONE, reason=reason))
 
     def _record(self, action: str, door: str, scope: Mapping[str, Any], caller: Identity | None) -> Record:
         headers = dict(scope.get("headers") or ())

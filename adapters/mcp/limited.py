@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http.access import IDENTITY, Door
-from adapters.mcp.errors import KIND
+from adapters.mcp.names import KIND
 from adapters.mcp.offering import FIND, USE, unwrapped
 from arcops.errors import ArcOpsError, Refused
 from artifacts.wire import from_json

@@ -10,7 +10,7 @@ from typing import Any
 
 import mcp_types as types
 
-from adapters.mcp.errors import KIND
+from adapters.mcp.names import KIND
 from arcops.errors import ArcOpsError
 from foundation.database.tasks import SAY_SECONDS, TaskRow, TaskRows
 

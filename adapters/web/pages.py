@@ -24,6 +24,7 @@ from adapters.web.words import STATIC, render, static_bytes, static_tag
 from arcops.errors import Refused, Stopped, Unavailable
 from artifacts.wire import JSON
 from capabilities.place import Place
+from foundation.login.person import PERSON
 
 __all__ = ["HEADERS", "error_page", "routes"]
 
@@ -107,6 +108,7 @@ def _endpoint(show: Callable[[showing.Asked], Reply], place: Callable[[], Place]
                 digest=str(request.path_params.get("digest", "")),
                 as_json=_as_json(request),
                 engine=engine,
+                person=request.scope.get(PERSON),
             )
             reply = await run_in_threadpool(show, asked)
         except Problem as problem:
@@ -141,7 +143,9 @@ def _problem(request: Request, problem: Problem) -> Reply:
     if _as_json(request):
         said: JSON = {"status": problem.status, "title": problem.title, "said": problem.said, "nextStep": problem.next_step}
         return json_reply(said, **how)
-    return Reply(body=render("problem.html", base=_base(request), problem=problem, here=""), **how)
+    return Reply(
+        body=render("problem.html", base=_base(request), problem=problem, here="", person=request.scope.get(PERSON)), **how
+    )
 
 
 def _as_json(request: Request) -> bool:

@@ -31,6 +31,7 @@ from capabilities.kept import ChangedBytes, NotThere
 from capabilities.network.map import BODIES as MAPPED
 from capabilities.place import Place
 from capabilities.policy.explain import explained
+from foundation.login.person import Person
 
 MOST_BODY = 8 * 1024 * 1024
 PATIENCE = 10.0
@@ -44,6 +45,7 @@ class Asked:
     """A request, without HTTP. ``base`` is the prefix of the pages' addresses; ``picked`` are digests ticked in the list.
 
     ``as_json`` asks for the answer behind a page. ``engine`` is the address of Prefect's pages, or empty.
+    ``person`` is who is logged in.
     """
 
     at: Place
@@ -53,13 +55,14 @@ class Asked:
     digest: str = ""
     as_json: bool = False
     engine: str = ""
+    person: Person | None = None
 
 
 def shown(asked: Asked, template: str, here: str, answer: object, **values: object) -> Reply:
     """*answer* as it is asked for: in JSON, or as the page *template* with *values*, which belongs to *here* in the menu."""
     if asked.as_json:
         return json_reply(to_json(answer))
-    return Reply(body=render(template, base=asked.base, here=here, **values))
+    return Reply(body=render(template, base=asked.base, here=here, person=asked.person, **values))
 
 
 def pages_of(total: int, wanted: ListingAsked) -> int:
@@ -139,7 +142,7 @@ def evidence(asked: Asked) -> Reply:
         return json_reply({"digest": asked.digest, "size": len(body), **named, "body": content if laid_out else None})
     values = {"digest": asked.digest, "size": len(body), "owner": owner, "record": record, "laid_out": laid_out}
     values["mapped"] = record is not None and record.kind in MAPPED
-    return Reply(body=render("evidence.html", base=asked.base, here="artifacts", **values))
+    return Reply(body=render("evidence.html", base=asked.base, here="artifacts", person=asked.person, **values))
 
 
 def _no_number(name: str) -> object:
@@ -162,7 +165,8 @@ def compare(asked: Asked) -> Reply:
     if (not a or not b) and asked.as_json:
         raise Problem(400, "Two artifacts are needed", "The address names fewer.", "Give their digests as 'a' and 'b'.")
     if not a or not b:
-        return Reply(body=render("compare.html", base=asked.base, here="compare", a=a, b=b, compared=None))
+        nothing = {"a": a, "b": b, "compared": None}
+        return Reply(body=render("compare.html", base=asked.base, here="compare", person=asked.person, **nothing))
     for one in (a, b):
         digest(one, "an artifact")
     try:
