@@ -6,11 +6,7 @@ since 1970 in UTC, which both databases store and compare alike.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text
-=======
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
->>>>>>> login
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 PREFIX = "arcops_"
 VERSION_TABLE = "arcops_version"
@@ -41,7 +37,34 @@ API_KEYS = Table(
 )
 """API keys. ``hash`` is SHA-256 of the secret; ``scopes`` are words with a space between; ``revoked`` is when, if it was."""
 
-<<<<<<< HEAD
+SESSIONS = Table(
+    "arcops_session",
+    METADATA,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("tenant", String(255), nullable=False),
+    Column("person", String(255), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("rules", LargeBinary(32), nullable=False),
+    Column("sid", String(255), nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""People who are logged in to the pages. ``hash`` is SHA-256 of the secret in their cookie; ``person`` is their id in a
+``tenant`` of the ``issuer``; ``scopes`` and ``roles`` are lists in JSON; ``rules`` is a digest of what their login had to have;
+``sid`` is the provider's own session, or empty."""
+
+LOGIN_KEYS = Table(
+    "arcops_login_key",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary(32), nullable=False),
+)
+"""The key that seals logins that have begun. It is in one row, which the first host makes; it opens no session."""
+
 REVOCATIONS = Table(
     "arcops_revocation",
     METADATA,
@@ -82,32 +105,3 @@ TASKS = Table(
 """Long calls. ``note`` is what was asked and ``said`` how it ended, both as JSON; ``stop`` is 1 if someone asked for that.
 Until ``alive`` the host counts as there, and until ``until`` the row is kept.
 """
-=======
-SESSIONS = Table(
-    "arcops_session",
-    METADATA,
-    Column("hash", LargeBinary(32), primary_key=True),
-    Column("issuer", Text, nullable=False),
-    Column("tenant", String(255), nullable=False),
-    Column("person", String(255), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("scopes", Text, nullable=False),
-    Column("roles", Text, nullable=False),
-    Column("rules", LargeBinary(32), nullable=False),
-    Column("sid", String(255), nullable=False),
-    Column("made", BigInteger, nullable=False),
-    Column("seen", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
-)
-"""People who are logged in to the pages. ``hash`` is SHA-256 of the secret in their cookie; ``person`` is their id in a
-``tenant`` of the ``issuer``; ``scopes`` and ``roles`` are lists in JSON; ``rules`` is a digest of what their login had to have;
-``sid`` is the provider's own session, or empty."""
-
-LOGIN_KEYS = Table(
-    "arcops_login_key",
-    METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("key", LargeBinary(32), nullable=False),
-)
-"""The key that seals logins that have begun. It is in one row, which the first host makes; it opens no session."""
->>>>>>> login
