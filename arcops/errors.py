@@ -22,3 +22,9 @@ class Broken(ArcOpsError):
 
 class Stopped(ArcOpsError):
     """A deadline or a person stopped the work. Clean up and end now."""
+
+
+def told_again(error: ArcOpsError) -> ArcOpsError:
+    """A new error of the same kind with the same message, for another caller: a traceback belongs to one of them."""
+    kind = next((one for one in (Unavailable, Refused, Stopped, Broken) if isinstance(error, one)), ArcOpsError)
+    return kind(str(error))

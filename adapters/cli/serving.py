@@ -174,7 +174,7 @@ def _serve(at: Place, bound: Bound, listening: socket, what: str, makers: Sequen
     audit = Audit.open(at.settings)
     accounts = Accounts(audit=audit, tier=at.settings.tier)
     if persons is not None:
-        persons.accounts = accounts
+        persons.accounts, persons.revoked = accounts, accepting.revoked
     door = Door(
         accepting=accepting,
         authorization=authorization(at.settings),

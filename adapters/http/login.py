@@ -26,11 +26,13 @@ from arcops.errors import ArcOpsError, Unavailable
 from arcops.identity import Identity
 from arcops.tier import Tier
 from foundation.claims import NotAccepted
+from foundation.identity.accepted import Accepted
+from foundation.identity.accepting import Revocations
 from foundation.login import exchange
 from foundation.login.id_token import SignedTokens, logged_in, logged_out
 from foundation.login.person import Person
 from foundation.login.provider import Discovery
-from foundation.login.sessions import form_word
+from foundation.login.sessions import Session, form_word
 from foundation.login.settings import DOCUMENT_PATH, LoginSettings, read_login
 from foundation.login.started import Failed, Started, answer_to, authorize_url, code_in, local_path, opened, sealed, with_query
 from foundation.login.stored import StoredSessions
@@ -48,7 +50,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class People:
-    """The way in for people. ``now`` is in seconds since 1970."""
+    """The way in for people. ``now`` is in seconds since 1970. A session that was begun before ``revoked`` names its person
+    does not count.
+    """
 
     settings: LoginSettings
     bound: Bound
@@ -58,6 +62,7 @@ class People:
     environment: Mapping[str, str]
     now: Callable[[], float]
     accounts: Accounts | None = None
+    revoked: Revocations | None = None
     _waiting: int = 0
     _cookies: Cookies = field(init=False)
 
@@ -69,12 +74,23 @@ class People:
         token = self._cookies.session(headers)
         if not token:
             return None
-        session = await asyncio.to_thread(lambda: self.stored.opened().find(token, self._clock()))
+        session = await asyncio.to_thread(self._session, token)
         if session is None:
             return None
         who = session.identity
         leave = f"{urlsplit(self.settings.url).path}/logout"
         return who, Person(name=session.name, id=who.id, issuer=who.issuer, leave=leave, form=form_word(token))
+
+    def _session(self, token: str) -> Session | None:
+        session = self.stored.opened().find(token, self._clock())
+        if session is None or self.revoked is None:
+            return session
+        begun, until = session.begun.timestamp(), session.until.timestamp()
+        try:
+            self.revoked.refuse(Accepted(identity=session.identity, issued=begun, until=until), ())
+        except NotAccepted:
+            return None
+        return session
 
     def shows_one(self, headers: Headers) -> bool:
         """Does the browser show a session, be it one that does not count?"""

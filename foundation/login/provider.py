@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.errors import ArcOpsError, Refused, Unavailable, told_again
 from arcops.tier import Tier
 from foundation.egress.destination import Destination, NotPlain, read_destination
 from foundation.issuing import read_object
@@ -117,7 +117,7 @@ class Discovery:
             if self._found is not None and 0 <= age < FRESH_SECONDS:
                 return self._found
             if self._failed is not None and 0 <= age < AGAIN_SECONDS:
-                raise type(self._failed)(str(self._failed))
+                raise told_again(self._failed)
             self._at, self._found, self._failed = self.now(), None, None
             url = f"{self.settings.issuer.name.rstrip('/')}/.well-known/openid-configuration"
             try:

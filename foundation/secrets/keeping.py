@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from arcops.errors import ArcOpsError, Refused, Unavailable
+from arcops.errors import ArcOpsError, Refused, Unavailable, told_again
 from foundation.secrets.local import MOST_BYTES
 from foundation.secrets.reference import Scheme, SecretRef
 from foundation.secrets.source import SecretSource, Sources
@@ -114,7 +114,7 @@ class Secrets:
             try:
                 return asking.result()
             except ArcOpsError as error:
-                raise type(error)(str(error)) from None  # each caller its own, or threads would write into one traceback
+                raise told_again(error) from None
         try:
             value, seconds = self._read(ref, what)
         except BaseException as error:

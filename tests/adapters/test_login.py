@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -18,9 +19,13 @@ from joserfc.jwk import ECKey
 
 from adapters.http.accounts import Accounts
 from arcops.errors import Unavailable
+from arcops.identity import Identity
 from arcops.tier import Tier
 from foundation.audit.audit import Audit
 from foundation.audit.record import Record
+from foundation.identity.revocations import Revocations
+from foundation.identity.revoked import StoredRevocations
+from foundation.settings import read_settings
 from tests.adapters.logging_in import Front, fronted, word_of
 from tests.models import Bench, bench
 from tests.simulators.issuer import new_key
@@ -505,6 +510,30 @@ class TestSessions:
         assert came.status_code == 303, "begun at one host, and ended at the other"
         leave(site, browser)
         assert goes_to_log_in(same(browser, second).get("/"))
+
+    def test_ends_when_its_person_is_revoked_and_a_login_afterwards_counts(self, world: World, site: Front) -> None:
+        """Mutation: what a person was given is revoked, and their browser still reads."""
+        browser, other = site.logged_in(), site.logged_in()
+        world.provider.claims["sub"] = "bob"
+        bob = site.logged_in()
+        moment = datetime.fromtimestamp(world.clock.at, UTC)
+        database = site.people.stored.opened()._database
+        who = Identity(issuer=world.provider.url, tenant="", id="ada")
+        site.people.revoked = StoredRevocations(settings=read_settings({"ARCOPS_DATABASE": world.database}))
+        try:
+            assert browser.get("/").status_code == 200
+            Revocations(database).caller(who, moment, moment)
+            site.people.revoked = StoredRevocations(settings=read_settings({"ARCOPS_DATABASE": world.database}))
+            assert goes_to_log_in(browser.get("/"))
+            assert goes_to_log_in(other.get("/"))
+            assert bob.get("/").status_code == 200
+            world.provider.claims["sub"] = "ada"
+            world.clock.at += 2
+            assert site.logged_in().get("/").status_code == 200
+        finally:
+            site.people.revoked = None
+            with database.writing() as connection:
+                connection.exec_driver_sql("DELETE FROM arcops_revocation")
 
     def test_ends_when_it_is_not_used_and_in_any_case(self, world: World, site: Front) -> None:
         browser = site.logged_in()

@@ -18,6 +18,11 @@ CREATE TABLE arcops_lease (
 	PRIMARY KEY (name)
 );
 INSERT INTO "arcops_lease" VALUES('work','old-host',41,0);
+CREATE TABLE arcops_login_key (
+	id INTEGER NOT NULL, 
+	"key" BLOB NOT NULL, 
+	PRIMARY KEY (id)
+);
 CREATE TABLE arcops_revocation (
 	digest VARCHAR(64) NOT NULL, 
 	kind VARCHAR(16) NOT NULL, 
@@ -28,7 +33,21 @@ CREATE TABLE arcops_revocation (
 	made BIGINT NOT NULL, 
 	PRIMARY KEY (digest)
 );
-INSERT INTO "arcops_revocation" VALUES('895dad21f0f9f087ae17c57d9383130b13739afc47e293cbaf3e696528d28b56','token','','','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',1000,1000);
+CREATE TABLE arcops_session (
+	hash BLOB NOT NULL, 
+	issuer TEXT NOT NULL, 
+	tenant VARCHAR(255) NOT NULL, 
+	person VARCHAR(255) NOT NULL, 
+	name VARCHAR(200) NOT NULL, 
+	scopes TEXT NOT NULL, 
+	roles TEXT NOT NULL, 
+	rules BLOB NOT NULL, 
+	sid VARCHAR(255) NOT NULL, 
+	made BIGINT NOT NULL, 
+	seen BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (hash)
+);
 CREATE TABLE arcops_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT arcops_version_pkc PRIMARY KEY (version_num)

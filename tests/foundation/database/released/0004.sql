@@ -19,13 +19,41 @@ CREATE TABLE arcops_lease (
 );
 INSERT INTO "arcops_lease" VALUES('work','old-host',41,0);
 CREATE TABLE arcops_limit (
-	key VARCHAR(64) NOT NULL, 
+	"key" VARCHAR(64) NOT NULL, 
 	mark BIGINT NOT NULL, 
 	until BIGINT NOT NULL, 
-	PRIMARY KEY (key)
+	PRIMARY KEY ("key")
 );
-INSERT INTO "arcops_limit" VALUES('0000000000000000000000000000000000000000000000000000000000000000',3,4102444800000);
-CREATE INDEX arcops_limit_until ON arcops_limit (until);
+CREATE TABLE arcops_login_key (
+	id INTEGER NOT NULL, 
+	"key" BLOB NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE TABLE arcops_revocation (
+	digest VARCHAR(64) NOT NULL, 
+	kind VARCHAR(16) NOT NULL, 
+	issuer TEXT NOT NULL, 
+	tenant TEXT NOT NULL, 
+	id TEXT NOT NULL, 
+	until BIGINT NOT NULL, 
+	made BIGINT NOT NULL, 
+	PRIMARY KEY (digest)
+);
+CREATE TABLE arcops_session (
+	hash BLOB NOT NULL, 
+	issuer TEXT NOT NULL, 
+	tenant VARCHAR(255) NOT NULL, 
+	person VARCHAR(255) NOT NULL, 
+	name VARCHAR(200) NOT NULL, 
+	scopes TEXT NOT NULL, 
+	roles TEXT NOT NULL, 
+	rules BLOB NOT NULL, 
+	sid VARCHAR(255) NOT NULL, 
+	made BIGINT NOT NULL, 
+	seen BIGINT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (hash)
+);
 CREATE TABLE arcops_task (
 	id VARCHAR(64) NOT NULL, 
 	owner TEXT NOT NULL, 
@@ -36,10 +64,10 @@ CREATE TABLE arcops_task (
 	until BIGINT NOT NULL, 
 	PRIMARY KEY (id)
 );
-INSERT INTO "arcops_task" VALUES('00000000-0000-4000-8000-000000000000','https://i.example||ada','{}','',0,0,4102444800000);
 CREATE TABLE arcops_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT arcops_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO "arcops_version" VALUES('0004');
+CREATE INDEX arcops_limit_until ON arcops_limit (until);
 COMMIT;
