@@ -245,8 +245,7 @@ class Audit:
         """Write what is in the queue. False, with what is left still in it, if that is not possible now."""
         while self._queue:
             batch = [self._queue[number] for number in range(min(len(self._queue), MOST_BATCH - 1))]
-            with self._counting:
-                lost, self._lost = self._lost, 0
+            lost = self._lost
             try:
                 records = [fitted(one) for one in batch]
                 if lost:
@@ -255,10 +254,10 @@ class Audit:
                 writer = self._following()
                 writer.append([one.line for one in records], newest=max(one.at for one in records))
             except Exception as error:  # whatever it is, nothing may end this thread: what is told later would wait for ever
-                with self._counting:
-                    self._lost += lost
                 self._tell_problem(error)
                 return False
+            with self._counting:
+                self._lost -= lost
             for _ in batch:
                 self._queue.popleft()
         if self._problem:

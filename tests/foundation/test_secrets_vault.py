@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.http.serve import reserved_port
 from arcops.errors import ArcOpsError, Refused, Unavailable
 from arcops.tier import Tier
 from foundation.secrets import newest, referred
@@ -135,9 +136,7 @@ def test_one_that_is_sealed_or_busy_is_unavailable(server: VaultServer, status: 
 
 
 def test_nothing_there_is_unavailable_and_says_which_secret() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with pytest.raises(Unavailable, match=f"the API key cannot be had from {REF}: it does not answer"):
+    with reserved_port() as port, pytest.raises(Unavailable, match=f"the API key cannot be had from {REF}: it does not answer"):
         referred({"VAULT_ADDR": f"http://127.0.0.1:{port}", "VAULT_TOKEN": "t"}, REF, "API key")
 
 
