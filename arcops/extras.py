@@ -45,7 +45,7 @@ EXTRAS = (
     Extra(name="redis", adds="limits that are counted in Redis, for many hosts", modules=("redis",)),
     Extra(
         name="server",
-        adds="the MCP server and client, the evidence pages, the admission webhook and the database",
+        adds="the MCP server and client, the evidence pages, the admission webhook, the database and stores of secrets",
         modules=(
             "alembic", "anyio", "casbin", "cedarpy", "httpx2", "joserfc", "markupsafe", "mcp", "mcp_types", "prometheus_client",
             "pydantic", "sqlalchemy", "starlette", "uvicorn",

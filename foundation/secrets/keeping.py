@@ -72,24 +72,24 @@ class Secrets:
         Raises `Unavailable` if its place does not answer and what was kept has expired, and `Refused` as its place does.
         """
         with self._lock:
-            kept = self._kept.get(ref)
-            if kept is not None and self._clock() < kept.until:
-                return kept.value
+            kept = self._counts(ref)
+            if kept is not None:
+                return kept
             asking, mine = self._question(ref)
         return self._answered(ref, asking, mine, what)
 
     def latest(self, ref: SecretRef, what: str) -> str:
         """The secret as its place has it now; if the place does not answer, what is kept, until it expires."""
-        with self._lock:
-            asking, mine = self._question(ref)
         try:
+            with self._lock:
+                asking, mine = self._question(ref)
             return self._answered(ref, asking, mine, what)
         except Unavailable:
             with self._lock:
-                kept = self._kept.get(ref)
-                if kept is not None and self._clock() < kept.until:
-                    return kept.value
-            raise
+                kept = self._counts(ref)
+            if kept is None:
+                raise
+            return kept
 
     def forget(self, ref: SecretRef) -> None:
         """The next one who asks for *ref* gets what its place has then. An answer that is under way is not kept."""
@@ -97,6 +97,14 @@ class Secrets:
             self._kept.pop(ref, None)
             self._asked.pop(ref, None)
             self._silent.pop(ref, None)
+
+    def _counts(self, ref: SecretRef) -> str | None:
+        """What is kept, if it has not expired; else it is dropped. Called with the lock."""
+        kept = self._kept.get(ref)
+        if kept is not None and self._clock() >= kept.until:
+            del self._kept[ref]
+            return None
+        return kept.value if kept is not None else None
 
     def _question(self, ref: SecretRef) -> tuple[Future[str], bool]:
         """The question that is under way, or a new one and true: the caller must ask it. Called with the lock."""

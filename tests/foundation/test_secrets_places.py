@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from arcops.endpoint import Endpoint, Load
 from arcops.errors import Refused, Unavailable
-from foundation.processes import environments
+from arcops.secret import Secret
+from foundation.processes import environments, hiding
 from foundation.secrets import newest, passphrase_source, referred, secret_files, with_passphrase, with_secret
 from foundation.secrets.passphrase import key_path
 from foundation.secrets.places import forget
@@ -216,3 +219,25 @@ def test_a_key_in_a_file_names_it() -> None:
 def test_the_password_of_the_database_may_be_any_reference(tmp_path: Path) -> None:
     told = {"ARCOPS_HOME": str(tmp_path), "ARCOPS_DATABASE_PASSWORD_REF": REF}
     assert read_settings(told).database_password == REF
+
+
+def test_a_secret_on_its_way_is_shown_by_nothing_and_arrives_whole() -> None:
+    secret = Secret("canary-on-its-way")
+    load = Load(url="http://127.0.0.1:1", models=("a",))
+    endpoint = Endpoint(load=load, key=REF, secret=secret)
+    for one in (secret, endpoint, (secret,), {"a": endpoint}):
+        assert "canary" not in f"{one} {one!r}"
+    assert pickle.loads(pickle.dumps(endpoint)).secret.value == "canary-on-its-way"  # noqa: S301  # ours
+
+
+@pytest.mark.parametrize("name", hiding.SECRETS)
+def test_a_process_that_is_given_a_secret_or_its_place_hides_from_its_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden: list[bool] = []
+    monkeypatch.setattr("foundation.processes.kernel.hide_memory", lambda: hidden.append(True))
+    for other in hiding.SECRETS:
+        monkeypatch.delenv(other, raising=False)
+    hiding.hide_secrets()
+    assert not hidden
+    monkeypatch.setenv(name, "x")
+    hiding.hide_secrets()
+    assert hidden
