@@ -6,7 +6,6 @@ No redirect is followed, nothing is decompressed, and all of it, including name 
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -21,6 +20,7 @@ from foundation.egress import web
 from foundation.egress.destination import NotPlain, read_destination
 from foundation.egress.permission import Purpose, permit, plain
 from foundation.egress.remotes import NotAsked
+from foundation.identity.weak_keys import why_weak
 
 MOST_KEYS = 1024 * 1024
 MOST_ANSWER = 64 * 1024
@@ -29,7 +29,6 @@ FETCH_SECONDS = 10.0
 ASK_SECONDS = 5.0
 """How long the issuer may take for a question about one token, while its caller waits."""
 FORM = "application/x-www-form-urlencoded"
-_LEAST_RSA_BITS = 2048
 _MOST_COUNT = 100
 
 
@@ -117,7 +116,7 @@ def discovery(issuer: str) -> str:
 
 def key_set(text: bytes) -> KeySet:
     """The public keys in *text* that may sign. Keys that cannot be used here are ignored (RFC 7517, section 5): of an unknown
-    type or curve, or too short. Raises `Unavailable` if no key is left, or two have one id.
+    type or curve, weak, or with their private part. Raises `Unavailable` if no key is left, or two have one id.
     """
     keys = read_object(text).get("keys")
     listed = [one for one in keys if isinstance(one, dict) and _signs(one)] if isinstance(keys, list) else []
@@ -142,10 +141,8 @@ def key_set(text: bytes) -> KeySet:
 def _imported(key: dict[str, Any]) -> Key:
     """One key of the set. Raises `Unavailable`."""
     try:
-        if key["kty"] == "RSA" and _bits(key) < _LEAST_RSA_BITS:
-            raise Unavailable(
-                f"the issuer's key set has an RSA key of less than {_LEAST_RSA_BITS} bits, so no token can be checked"
-            )
+        if weak := why_weak(key):
+            raise Unavailable(f"the issuer's key set has {weak}, so no token can be checked")
         if key["kty"] == "OKP":  # its curve says all, and "EdDSA" and "Ed25519" are two names of one algorithm (RFC 9864)
             key = {name: value for name, value in key.items() if name != "alg"}
         return KeySet.import_key_set({"keys": [key]}).keys[0]
@@ -153,15 +150,10 @@ def _imported(key: dict[str, Any]) -> Key:
         raise Unavailable(f"the issuer's key set cannot be read, so no token can be checked: {type(error).__name__}") from error
 
 
-def _bits(key: dict[str, Any]) -> int:
-    """The length of an RSA key's modulus. joserfc only warns about short ones."""
-    text = str(key["n"])
-    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))).bit_length()
-
-
 def _signs(key: dict[str, Any]) -> bool:
+    """RFC 7517, sections 4.2 and 4.3: the two say the same, and no operation stands twice."""
     operations = key.get("key_ops")
-    meant = operations is None or (isinstance(operations, list) and "verify" in operations)
+    meant = operations is None or (isinstance(operations, list) and operations.count("verify") == 1)
     return key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig" and meant
 
 

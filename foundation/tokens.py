@@ -44,6 +44,7 @@ ALGORITHMS = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS
 LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
 _ASK_AGAIN_SECONDS = 30.0
+_UNSIGNED = ("the token is not signed by a key of the issuer", "the token's signature is not by the issuer's key of this name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +103,10 @@ class Tokens:
         for fresh in (False, True):
             try:
                 return dict(jwt.decode(token, self._key_set(fresh=fresh), registry=_ANY_HEADER).claims)
-            except InvalidKeyIdError as error:
-                # The issuer may have new keys; ask for them again, but at most once in half a minute.
-                if fresh or self.now() - self._read_at < _ASK_AGAIN_SECONDS:
-                    raise NotAccepted("the token is not signed by a key of the issuer") from error
-            except BadSignatureError as error:
-                raise NotAccepted("the token's signature is not by the issuer's key of this name") from error
+            except (InvalidKeyIdError, BadSignatureError) as error:
+                # The issuer may have new keys, also under an old name; ask for them again, but at most once in half a minute.
+                if fresh or 0 <= self.now() - self._read_at < _ASK_AGAIN_SECONDS:
+                    raise NotAccepted(_UNSIGNED[isinstance(error, BadSignatureError)]) from error
             except (
                 UnsupportedAlgorithmError,
                 UnsupportedKeyAlgorithmError,
@@ -121,8 +120,10 @@ class Tokens:
 
     def _key_set(self, *, fresh: bool) -> KeySet:
         with self._lock:
-            stale = self._keys is None or fresh or self.now() - self._read_at > KEYS_FRESH_SECONDS
-            if stale and (self._failed is None or self.now() - self._read_at > _ASK_AGAIN_SECONDS):
+            age = self.now() - self._read_at
+            lately = 0 <= age < _ASK_AGAIN_SECONDS  # by another thread, too; a clock that was set back says nothing
+            stale = self._keys is None or fresh or not 0 <= age <= KEYS_FRESH_SECONDS
+            if stale and not (lately and (fresh or self._failed is not None)):
                 self._read_at, self._failed = self.now(), None
                 try:
                     data = self._bytes()

@@ -24,8 +24,8 @@ from foundation.claims import NotAccepted, issuer_said, says_itself
 from foundation.identity.accepted import Accepted, who
 from foundation.identity.asking import Asked
 from foundation.identity.equal_texts import equal_digests
-from foundation.identity.introspecting import CLIENTS, Introspection, Post
-from foundation.identity.issuers import introspecting
+from foundation.identity.introspecting import CLIENTS, Introspection, Post, refuse_unlike
+from foundation.identity.issuers import Issuer, introspecting
 from foundation.identity.reviewing import Post as ReviewPost
 from foundation.identity.reviewing import Review, poster, refuse_unready
 from foundation.issuing import posted
@@ -97,17 +97,20 @@ def read_accepting(
 
         with suppress(Unavailable):
             secret()
-        opaque = Asked(issuer=asking, ask=Introspection(issuer=asking, secret=secret, now=now, fetch=fetch, post=post), now=now)
+        ask = Introspection(issuer=asking, secret=secret, now=now, fetch=fetch, post=post)
+        opaque = Asked(issuer=asking, ask=ask, before=refuse_unlike, now=now)
     for one in issuers:
         if one.reviewed is not None and review is None:
             refuse_unready(one.reviewed, tier, environment)
-    review = review or poster(environment)
-    tokens = [
-        Tokens(issuer=one, now=now, fetch=fetch)
-        if one.reviewed is None
-        else Asked(issuer=one, ask=Review(issuer=one, now=now, post=review), now=now)
-        for one in issuers
-    ]
+    reviews = review or poster(environment)
+
+    def checked(issuer: Issuer) -> Tokens | Asked:
+        if issuer.reviewed is None:
+            return Tokens(issuer=issuer, now=now, fetch=fetch)
+        asks = Review(issuer=issuer, now=now, post=reviews)
+        return Asked(issuer=issuer, ask=asks, before=asks.refuse_unfit, now=now)
+
+    tokens = [checked(one) for one in issuers]
     return Accepting(tokens=tokens, now=now, keys=keys, opaque=opaque)
 
 

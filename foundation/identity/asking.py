@@ -51,13 +51,14 @@ class _Question:
 class Asked:
     """Tokens of ``issuer``, which ``ask`` asks about one of them. ``now`` is in seconds since 1970. Threads may share it.
 
-    ``ask`` raises `NotAccepted` if the issuer says no, `NoAnswer` if it says nothing, and `Unavailable` or `Refused` if the
-    question or the answer has a fault.
+    ``before`` raises `NotAccepted` for what need not be asked about. ``ask`` raises `NotAccepted` if the issuer says no,
+    `NoAnswer` if it says nothing, and `Unavailable` or `Refused` if the question or the answer has a fault.
     """
 
     issuer: Issuer
     ask: Callable[[str], Accepted]
     now: Callable[[], float]
+    before: Callable[[str], None] | None = None
     most: int = MOST_ANSWERS
     _accepted: OrderedDict[bytes, _Answer] = field(default_factory=OrderedDict)
     _refused: OrderedDict[bytes, _Answer] = field(default_factory=OrderedDict)
@@ -68,12 +69,13 @@ class Asked:
 
     def accepted(self, token: str, digest: bytes) -> Accepted:
         """Who shows *token*, whose SHA-256 is *digest*. Raises `NotAccepted`; `Unavailable` if that cannot be known now."""
+        if (known := self._said(digest)) is not None:
+            return known
+        if self.before is not None:
+            self.before(token)
         with self._lock:
-            known = self._known(digest)
-            if known is not None and known.found is not None:
-                return known.found
-            if known is not None and known.error is not None:
-                raise _again(known.error)
+            if (known := self._known(digest)) is not None:
+                return known
             question = self._questions.get(digest)
             if question is None:
                 mine = self._put(digest)
@@ -104,13 +106,20 @@ class Asked:
                 del self._accepted[digest]
         return len(gone)
 
-    def _known(self, digest: bytes) -> _Answer | None:
+    def _said(self, digest: bytes) -> Accepted | None:
+        with self._lock:
+            return self._known(digest)
+
+    def _known(self, digest: bytes) -> Accepted | None:
+        """What was answered before and still counts; ``None`` if nothing was. Raises `NotAccepted` if that was a refusal."""
         now = self.now()
         for answers in (self._accepted, self._refused):
             one = answers.get(digest)
             if one is not None and one.at <= now < one.until:
                 answers.move_to_end(digest)
-                return one
+                if one.error is not None:
+                    raise _again(one.error)
+                return one.found
             if one is not None:
                 del answers[digest]
         return None

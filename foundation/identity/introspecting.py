@@ -60,8 +60,6 @@ class Introspection:
 
     def __call__(self, token: str) -> Accepted:
         """Who shows *token*, and until when the answer counts. Raises as `foundation.identity.asking.Asked` wants it."""
-        if not _OPAQUE.fullmatch(token):
-            raise NotAccepted("this is not a bearer token: it has a character that none has")
         try:
             answer = self._ask(token)
         except ArcOpsError as error:
@@ -121,6 +119,12 @@ class Introspection:
         instead = "if it is there, set ARCOPS_OIDC_INTROSPECTION to that URL"
         url = endpoint_of(self.issuer.name, text, self.issuer.tier, "introspection_endpoint", instead)
         return url, _method(read_object(text))
+
+
+def refuse_unlike(token: str) -> None:
+    """Raise `NotAccepted` for text that is no bearer token, which the issuer need not be asked about."""
+    if not _OPAQUE.fullmatch(token):
+        raise NotAccepted("this is not a bearer token: it has a character that none has")
 
 
 def judged(answer: bytes, issuer: Issuer, now: float) -> Accepted:

@@ -52,8 +52,6 @@ class Review:
 
     def __call__(self, token: str) -> Accepted:
         """Who shows *token*, and until when the answer counts. Raises as `foundation.identity.asking.Asked` wants it."""
-        claims = claims_said(token)
-        fits(claims, self.issuer, self.now())  # what it says itself, so that the server is not asked about what can't count
         reviewed = self.issuer.reviewed
         assert reviewed is not None, "a reviewed issuer"  # noqa: S101
         body = {
@@ -73,7 +71,11 @@ class Review:
         except ArcOpsError as error:
             _log.warning("a token of a service account cannot be checked: %s", error)
             raise
-        return judged(answer, claims, self.issuer, self.now())
+        return judged(answer, claims_said(token), self.issuer, self.now())
+
+    def refuse_unfit(self, token: str) -> None:
+        """Raise `NotAccepted` for a *token* that says itself that it is not for here and now: it is not asked about."""
+        fits(claims_said(token), self.issuer, self.now())
 
 
 def judged(answer: bytes, claims: Mapping[str, Any], issuer: Issuer, now: float) -> Accepted:

@@ -28,6 +28,9 @@ from foundation.identity.withdrawn import State, Withdrawn
 MOST = 100_000
 _DIGEST = late(r"[0-9a-f]{64}", re.ASCII)
 _MOST_NAME = 2048
+_MOST_MOMENT = 253_402_300_799_999
+"""The end of the year 9999, in milliseconds."""
+_COLUMNS = tuple(REVOCATIONS.c[name] for name in ("kind", "issuer", "tenant", "id", "until"))
 
 
 class Kind(Enum):
@@ -105,13 +108,23 @@ class Revocations:
             found = State(count=int(count), total=int(total))
             if found == before:
                 return None
-            rows = [_read(row, self._database.shown) for row in connection.execute(select(REVOCATIONS))]
-        return Withdrawn(
-            state=found,
-            tokens=frozenset(bytes.fromhex(one.id) for one in rows if one.kind is Kind.TOKEN),
-            ids=frozenset((one.issuer, one.id) for one in rows if one.kind is Kind.ID),
-            callers={(one.issuer, one.tenant, one.id): one.until.timestamp() for one in rows if one.kind is Kind.CALLER},
-        )
+            rows = connection.execute(select(*_COLUMNS)).all()
+        tokens, ids, callers = set[bytes](), set[tuple[str, str]](), dict[tuple[str, str, str], float]()
+        try:
+            for kind, issuer, tenant, id_, until in rows:  # by hand, because there may be many
+                if type(until) is not int or abs(until) > _MOST_MOMENT or {type(issuer), type(tenant), type(id_)} != {str}:
+                    raise ValueError
+                if kind == Kind.TOKEN.value and _DIGEST.fullmatch(id_):
+                    tokens.add(bytes.fromhex(id_))
+                elif kind == Kind.ID.value:
+                    ids.add((issuer, id_))
+                elif kind == Kind.CALLER.value:
+                    callers[issuer, tenant, id_] = until / 1000
+                else:
+                    raise ValueError
+        except ValueError as error:
+            raise damaged(self._database.shown, "a revocation has values that no revocation has") from error
+        return Withdrawn(state=found, tokens=frozenset(tokens), ids=frozenset(ids), callers=callers)
 
     def _kept(self, one: Revocation) -> Revocation:
         digest = hashlib.sha256(canonical([one.kind.value, one.issuer, one.tenant, one.id])).hexdigest()

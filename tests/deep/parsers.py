@@ -50,6 +50,10 @@ from flows.policies.reading import parse_policy, read_policy
 from foundation.audit.record import Outcome, Record, read_record
 from foundation.audit.seals import note_in
 from foundation.audit.seals import seal as audit_seal
+from foundation.identity.introspecting import judged as introspected
+from foundation.identity.issuers import Introspected, Issuer
+from foundation.identity.reviewing import judged as reviewed
+from foundation.issuing import key_set
 from foundation.strict_yaml import load_all
 from tasks.cluster.workloads import _documents, _objects, _workload
 from tasks.gpu.gpu_log import _RECORD, _entries
@@ -416,6 +420,13 @@ def contents() -> tuple[bytes, ...]:
     )
 
 
+_ISSUER = Issuer(
+    name="https://i.example",
+    audience="a",
+    keys="",
+    tier=Tier.RESTRICTED,
+    introspected=Introspected(endpoint="", client="c", secret="env:S"),
+)
 NAMES = ("model.bin", "config.json", "model.safetensors.index.json", "tokenizer_config.json", "model.pt", "a.npz", "m.keras")
 
 
@@ -754,6 +765,61 @@ def parsers() -> tuple[Parser, ...]:
             read=_recognised,
             seeds=(b'{"data": [{"id": "a", "owned_by": "vllm"}]}', b'["a"]', b'{"id": "a"}'),
             share=0.2,
+        ),
+        Parser(
+            name="issuer-keys",
+            read=key_set,
+            seeds=(
+                _json(
+                    {
+                        "keys": [
+                            {
+                                "kty": "OKP",
+                                "crv": "Ed25519",
+                                "kid": "a",
+                                "use": "sig",
+                                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                            }
+                        ]
+                    }
+                ),
+            ),
+            share=0.5,
+        ),
+        Parser(
+            name="introspection",
+            read=lambda data: introspected(data, _ISSUER, 1_800_000_000),
+            seeds=(
+                _json(
+                    {
+                        "active": True,
+                        "iss": _ISSUER.name,
+                        "aud": "a",
+                        "sub": "ada",
+                        "exp": 1_800_000_600,
+                        "scope": "arcops:read",
+                    }
+                ),
+            ),
+        ),
+        Parser(
+            name="token-review",
+            read=lambda data: reviewed(
+                data, {"sub": "system:serviceaccount:a:b", "exp": 1_800_000_600}, _ISSUER, 1_800_000_000
+            ),
+            seeds=(
+                _json(
+                    {
+                        "kind": "TokenReview",
+                        "apiVersion": "authentication.k8s.io/v1",
+                        "status": {
+                            "authenticated": True,
+                            "audiences": ["a"],
+                            "user": {"username": "system:serviceaccount:a:b", "uid": "u", "groups": ["g"]},
+                        },
+                    }
+                ),
+            ),
         ),
         Parser(
             name="access-token",
