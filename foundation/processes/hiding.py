@@ -9,8 +9,10 @@ SECRETS = (
     "ARCOPS_PASSPHRASE_FILE",
     "ARCOPS_DATABASE_PASSWORD",
     "ARCOPS_DATABASE_PASSWORD_FILE",
+    "ARCOPS_REDIS_PASSWORD",
+    "ARCOPS_REDIS_PASSWORD_FILE",
 )
-"""The variables that hold the signing key's passphrase or the database's password, or say where it is."""
+"""The variables that hold the signing key's passphrase or the password of the database or of Redis, or say where it is."""
 
 
 def hide_secrets() -> None:

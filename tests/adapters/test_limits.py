@@ -184,6 +184,8 @@ def test_there_is_no_way_around_by_another_name_or_era(limited: Limited) -> None
     assert limited.call("i/dora", "find_tools", {"words": "model"}).status_code == 429
     assert limited.call("i/dora", "list_policies", session=session).status_code == 429
     assert limited.call("i/dora", "check_model", {"target": "x"}, tasks=True).status_code == 429
+    many = [{"jsonrpc": "2.0", "id": one, "method": "tools/call", "params": {"name": "list_policies"}} for one in range(3)]
+    assert limited.client.post(limited.url, json=many, headers=headers).status_code == 400, "there are no batches"
     other = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     assert limited.client.post(limited.url, json=other, headers=headers).status_code == 200, "what calls no tool is served"
 
