@@ -239,3 +239,40 @@ def test_without_a_file_callers_with_tokens_are_limited_and_this_user_alone_is_n
     (tmp_path / "limits.yaml").write_text("rates: [{name: a, calls: 1, per: hour, tools: [waivers]}]", encoding="utf-8")
     with pytest.raises(Refused, match="'waivers', which is no tool"):
         limits_of(settings, alone=True)
+
+
+@pytest.mark.parametrize(
+    ("counters", "environment", "said"),
+    [
+        ("database", {}, "a file of this machine"),
+        ("database", {"ARCOPS_DATABASE": "postgresql+psycopg://arcops@db.example.org/arcops"}, "air-gapped does not reach"),
+        ("redis", {}, "ARCOPS_REDIS names no server"),
+        ("redis", {"ARCOPS_REDIS": "rediss://r.example.org"}, "air-gapped does not reach"),
+        ("redis", {"ARCOPS_REDIS": "redis://:hunter2@127.0.0.1"}, "plain address"),
+    ],
+)
+def test_counters_that_the_hosts_cannot_share_are_refused_at_the_start(
+    tmp_path: Path, counters: str, environment: dict[str, str], said: str
+) -> None:
+    (tmp_path / "limits.yaml").write_text(
+        f"counters: {counters}\nhosts: 2\nrates: [{{name: a, calls: 1, per: hour}}]", encoding="utf-8"
+    )
+    with pytest.raises(Refused, match=said) as caught:
+        limits_of(read_settings({"ARCOPS_HOME": str(tmp_path), **environment}), alone=False)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_counts_in_a_file_of_sqlite_outlive_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "limits.yaml").write_text(
+        "counters: database\nhosts: 1\nquotas: [{name: a, calls: 3, per: month}]", encoding="utf-8"
+    )
+    settings = read_settings({"ARCOPS_HOME": str(tmp_path)})
+    caller, call = Identity(issuer="https://i.example", tenant="", id="ida"), frozenset(("call",))
+    let = 0
+    for _ in range(2):
+        at = limits_of(settings, alone=False)
+        at.seconds = 600
+        let += sum(at.decide(caller, "list_policies", call).let for _ in range(2))
+        assert at.told.lost == ""
+        at.close()
+    assert let == 3
