@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from arcops.errors import ArcOpsError, Unavailable
 from arcops.identity import Identity
-from foundation.egress.breaker import Breaker, Tolerance, asked, failed, succeeded
+from foundation.egress.breaker import Breaker, Phase, Tolerance, asked, failed, succeeded
 from foundation.limits.bucket import Standing
 from foundation.limits.counting import Counters
 from foundation.limits.limits_file import LimitsFile
@@ -157,7 +157,8 @@ class Deciding:
             else:
                 with self._lock:
                     self._breaker = succeeded(self._breaker)
-                if self.told.lost:
+                    back = self.told.lost != "" and self._breaker.phase is Phase.CLOSED  # not if it was lost meanwhile
+                if back:
                     self.told.lost = ""
                     _log.warning("the shared counts of the limits answer again")
                 return standings

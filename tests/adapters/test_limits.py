@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,12 +100,13 @@ def _nothing(*_: object) -> Any:
     raise Refused("nothing is signed here")
 
 
-@pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
-    home = tmp_path_factory.mktemp("limited")
-    (home / "limits.yaml").write_text(LIMITS, encoding="utf-8")
+@contextmanager
+def serving(home: Path, text: str) -> Iterator[Limited]:
+    """A front in *home* with these limits."""
+    (home / "limits.yaml").write_text(text, encoding="utf-8")
     settings = read_settings({"ARCOPS_HOME": str(home)})
     limits = limits_of(settings, alone=False)
+    limits.seconds = 600
     audit = Audit.open(settings)
     door = replace(
         door_for(limits=limits, accounts=Accounts(audit=audit, tier=Tier.AIR_GAPPED)), accepting=cast(Accepting, Believing())
@@ -118,6 +119,13 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
         port = held.enter_context(loopback(app, lifespan="on"))
         yield Limited(f"http://127.0.0.1:{port}/mcp", limits, audit, settings, client)
         audit.close()
+    limits.close()
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
+    with serving(tmp_path_factory.mktemp("limited"), LIMITS) as found:
+        yield found
 
 
 def test_a_burst_is_curbed_and_the_others_are_served(limited: Limited) -> None:
@@ -148,6 +156,14 @@ def test_each_refusal_is_recorded_with_who_it_was_and_which_limit(limited: Limit
     assert {(one["actor"]["issuer"], one["tool"], one["reason"], one["action"]) for one in kept} == {
         ("https://i.example", "explain_rule", "calls", "tools/call")
     }
+
+
+def test_counts_in_the_database_curb_the_same(tmp_path: Path) -> None:
+    text = "counters: database\nhosts: 1\nrates: [{name: calls, calls: 3, per: hour}]"
+    with serving(tmp_path, text) as found:
+        assert [found.call("i/ada").status_code for _ in range(5)] == [200] * 3 + [429] * 2
+        assert found.call("i/bob").headers["ratelimit"].startswith('"calls";r=2;t=')
+        assert found.limits.told.lost == ""
 
 
 def test_a_quota_advises_in_the_answer_and_then_refuses(limited: Limited) -> None:
