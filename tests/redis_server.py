@@ -5,16 +5,14 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from adapters.http.serve import reserved_port
-
-_START_SECONDS, _END_SECONDS = 600.0, 600.0
+from tests.waiting import until
 
 
 @contextmanager
@@ -25,15 +23,18 @@ def redis_server(folder: Path, *more: str) -> Iterator[int]:
         pytest.skip("there is no redis-server here")
     with reserved_port() as port:
         settings = ("--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder), *more)
-        process = subprocess.Popen([program, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            until = time.monotonic() + _START_SECONDS
-            while time.monotonic() < until and process.poll() is None:
-                with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=60):
-                    break
-                time.sleep(0.02)
-            assert process.poll() is None, "redis-server ended"
-            yield port
-        finally:
-            process.terminate()
-            process.wait(_END_SECONDS)
+        with subprocess.Popen([program, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+            try:
+                until(lambda: _answers(port, server), "Redis answers")
+                yield port
+            finally:
+                server.terminate()
+
+
+def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
+    assert server.poll() is None, "redis-server ended"
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+    except OSError:
+        return False
+    return True

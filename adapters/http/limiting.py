@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
 
 from arcops.errors import Broken, Refused
 from arcops.extras import refuse_without
 from capabilities.access.known import known_objects
 from foundation.authorization.objects import APPROVE, CALL
+from foundation.database.address import PostgresServer, read_address
+from foundation.egress import postgresql
 from foundation.egress.permission import permit
 from foundation.egress.redis_server import PURPOSE, RedisServer, Script, read_redis
 from foundation.limits.counting import Counters
@@ -40,9 +41,28 @@ def limits_of(settings: Settings, *, alone: bool) -> Deciding:
     if (wrong := file.wrong()) is not None:
         raise wrong
 
-    if file.limits().where is Where.REDIS:
+    refuse_unfit(settings, file.limits())
+
+    def opened(where: Where) -> Counters:
+        refuse_unfit(settings, file.limits())  # the file may have changed since
+        return counters_of(settings, where)
+
+    return Deciding(file=file, opened=opened)
+
+
+def refuse_unfit(settings: Settings, limits: Limits) -> None:
+    """Raise `Refused` if the counters of *limits* are not named here, out of the tier's reach, or not shared by its hosts."""
+    if limits.where is Where.REDIS:
         redis_of(settings)
-    return Deciding(file=file, opened=partial(counters_of, settings))
+    if limits.where is Where.DATABASE:
+        address = read_address(settings.database)
+        if isinstance(address, PostgresServer):
+            postgresql.refuse_unreached(settings.tier, address.to, os.environ)
+        elif limits.hosts > 1:
+            raise Refused(
+                f"the limits are counted in the database for {limits.hosts} hosts, but the database is a file of this machine; "
+                "set ARCOPS_DATABASE to a PostgreSQL server, or hosts to 1"
+            )
 
 
 def counters_of(settings: Settings, where: Where) -> Counters:

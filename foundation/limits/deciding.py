@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from arcops.errors import ArcOpsError, Unavailable
 from arcops.identity import Identity
-from foundation.egress.breaker import Breaker, Tolerance, asked, failed, succeeded
+from foundation.egress.breaker import Breaker, Phase, Tolerance, asked, failed, succeeded
 from foundation.limits.bucket import Standing
 from foundation.limits.counting import Counters
 from foundation.limits.limits_file import LimitsFile
@@ -134,10 +134,6 @@ class Deciding:
             self._say(caller, found, standings)
         return turn
 
-    def healthy(self) -> str:
-        """Empty if the limits and the counts are at hand; if not, what is wrong, in one sentence without folders."""
-        return self.file.healthy() or self.told.lost
-
     def close(self) -> None:
         """Close the shared counters."""
         with self._lock:
@@ -149,6 +145,7 @@ class Deciding:
 
     def _take(self, limits: Limits, found: Sequence[Charge]) -> tuple[Standing, ...]:
         if limits.where is Where.MEMORY:
+            self.told.lost = ""
             return self.memory.take(found)
         with self._lock:
             self._breaker, may = asked(self._breaker, self.clock(), _TOLERANCE)
@@ -160,7 +157,8 @@ class Deciding:
             else:
                 with self._lock:
                     self._breaker = succeeded(self._breaker)
-                if self.told.lost:
+                    back = self.told.lost != "" and self._breaker.phase is Phase.CLOSED  # not if it was lost meanwhile
+                if back:
                     self.told.lost = ""
                     _log.warning("the shared counts of the limits answer again")
                 return standings
@@ -203,7 +201,7 @@ class Deciding:
         with self._lock:
             self._breaker = failed(self._breaker, self.clock(), _TOLERANCE, self.drawn())
         known = str(error) if isinstance(error, ArcOpsError) else type(error).__name__
-        part = "its whole" if limits.hosts == 1 else f"a part of 1/{limits.hosts} of"
+        part = "the whole of" if limits.hosts == 1 else f"1/{limits.hosts} of"
         lost = (
             f"the shared counts of the limits ({limits.where.value}) are lost, so this host gives {part} each limit from its "
             "memory"

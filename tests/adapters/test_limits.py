@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,12 +100,13 @@ def _nothing(*_: object) -> Any:
     raise Refused("nothing is signed here")
 
 
-@pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
-    home = tmp_path_factory.mktemp("limited")
-    (home / "limits.yaml").write_text(LIMITS, encoding="utf-8")
+@contextmanager
+def serving(home: Path, text: str) -> Iterator[Limited]:
+    """A front in *home* with these limits."""
+    (home / "limits.yaml").write_text(text, encoding="utf-8")
     settings = read_settings({"ARCOPS_HOME": str(home)})
     limits = limits_of(settings, alone=False)
+    limits.seconds = 600
     audit = Audit.open(settings)
     door = replace(
         door_for(limits=limits, accounts=Accounts(audit=audit, tier=Tier.AIR_GAPPED)), accepting=cast(Accepting, Believing())
@@ -118,6 +119,13 @@ def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
         port = held.enter_context(loopback(app, lifespan="on"))
         yield Limited(f"http://127.0.0.1:{port}/mcp", limits, audit, settings, client)
         audit.close()
+    limits.close()
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
+    with serving(tmp_path_factory.mktemp("limited"), LIMITS) as found:
+        yield found
 
 
 def test_a_burst_is_curbed_and_the_others_are_served(limited: Limited) -> None:
@@ -148,6 +156,14 @@ def test_each_refusal_is_recorded_with_who_it_was_and_which_limit(limited: Limit
     assert {(one["actor"]["issuer"], one["tool"], one["reason"], one["action"]) for one in kept} == {
         ("https://i.example", "explain_rule", "calls", "tools/call")
     }
+
+
+def test_counts_in_the_database_curb_the_same(tmp_path: Path) -> None:
+    text = "counters: database\nhosts: 1\nrates: [{name: calls, calls: 3, per: hour}]"
+    with serving(tmp_path, text) as found:
+        assert [found.call("i/ada").status_code for _ in range(5)] == [200] * 3 + [429] * 2
+        assert found.call("i/bob").headers["ratelimit"].startswith('"calls";r=2;t=')
+        assert found.limits.told.lost == ""
 
 
 def test_a_quota_advises_in_the_answer_and_then_refuses(limited: Limited) -> None:
@@ -184,6 +200,8 @@ def test_there_is_no_way_around_by_another_name_or_era(limited: Limited) -> None
     assert limited.call("i/dora", "find_tools", {"words": "model"}).status_code == 429
     assert limited.call("i/dora", "list_policies", session=session).status_code == 429
     assert limited.call("i/dora", "check_model", {"target": "x"}, tasks=True).status_code == 429
+    many = [{"jsonrpc": "2.0", "id": one, "method": "tools/call", "params": {"name": "list_policies"}} for one in range(3)]
+    assert limited.client.post(limited.url, json=many, headers=headers).status_code == 400, "there are no batches"
     other = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     assert limited.client.post(limited.url, json=other, headers=headers).status_code == 200, "what calls no tool is served"
 
@@ -237,3 +255,40 @@ def test_without_a_file_callers_with_tokens_are_limited_and_this_user_alone_is_n
     (tmp_path / "limits.yaml").write_text("rates: [{name: a, calls: 1, per: hour, tools: [waivers]}]", encoding="utf-8")
     with pytest.raises(Refused, match="'waivers', which is no tool"):
         limits_of(settings, alone=True)
+
+
+@pytest.mark.parametrize(
+    ("counters", "environment", "said"),
+    [
+        ("database", {}, "a file of this machine"),
+        ("database", {"ARCOPS_DATABASE": "postgresql+psycopg://arcops@db.example.org/arcops"}, "air-gapped does not reach"),
+        ("redis", {}, "ARCOPS_REDIS names no server"),
+        ("redis", {"ARCOPS_REDIS": "rediss://r.example.org"}, "air-gapped does not reach"),
+        ("redis", {"ARCOPS_REDIS": "redis://:hunter2@127.0.0.1"}, "plain address"),
+    ],
+)
+def test_counters_that_the_hosts_cannot_share_are_refused_at_the_start(
+    tmp_path: Path, counters: str, environment: dict[str, str], said: str
+) -> None:
+    (tmp_path / "limits.yaml").write_text(
+        f"counters: {counters}\nhosts: 2\nrates: [{{name: a, calls: 1, per: hour}}]", encoding="utf-8"
+    )
+    with pytest.raises(Refused, match=said) as caught:
+        limits_of(read_settings({"ARCOPS_HOME": str(tmp_path), **environment}), alone=False)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_counts_in_a_file_of_sqlite_outlive_a_restart(tmp_path: Path) -> None:
+    (tmp_path / "limits.yaml").write_text(
+        "counters: database\nhosts: 1\nquotas: [{name: a, calls: 3, per: month}]", encoding="utf-8"
+    )
+    settings = read_settings({"ARCOPS_HOME": str(tmp_path)})
+    caller, call = Identity(issuer="https://i.example", tenant="", id="ida"), frozenset(("call",))
+    let = 0
+    for _ in range(2):
+        at = limits_of(settings, alone=False)
+        at.seconds = 600
+        let += sum(at.decide(caller, "list_policies", call).let for _ in range(2))
+        assert at.told.lost == ""
+        at.close()
+    assert let == 3

@@ -142,13 +142,13 @@ def test_if_shared_counts_are_lost_each_host_gives_its_part_and_says_so(site: Si
     at = site.deciding(SHARED)
     assert at.waits()
     assert let(at, ADA, times=20) == 20
-    assert at.healthy() == ""
+    assert at.told.lost == ""
     site.shared.lost = 0
     assert let(at, BOB, times=100) == 10, "a quarter of the burst"
     assert let(at, ADA, times=100) == 5, "half of the bucket was used before, so half of the part is left"
     assert site.shared.lost == 1, "it is not asked again for each call"
-    assert "1/4" in at.healthy()
-    assert "database" in at.healthy()
+    assert "1/4" in at.told.lost
+    assert "database" in at.told.lost
     assert at.told.alone == 200
     site.clock.later(2)
     assert let(at, BOB, times=100) == 0, "a quarter of the rate: no second's token yet"
@@ -158,7 +158,7 @@ def test_if_shared_counts_are_lost_each_host_gives_its_part_and_says_so(site: Si
     site.shared.lost = None
     site.clock.later(60)
     assert let(at, BOB, times=100) == 40
-    assert at.healthy() == ""
+    assert at.told.lost == ""
     at.close()
     assert site.shared.closed
 

@@ -122,8 +122,8 @@ def test_a_file_that_goes_wrong_or_away_lets_no_call_through(tmp_path: Path) -> 
     site.clock.later(1)
     with pytest.raises(Unavailable, match="'nam'"):
         let(at, ADA)
-    assert "'nam'" in at.healthy()
-    assert str(tmp_path) not in at.healthy()
+    assert "'nam'" in at.file.healthy()
+    assert str(tmp_path) not in at.file.healthy()
     site.write("rates: [{name: a, calls: 5, per: hour, burst: 5}]")
     site.clock.later(61)
     assert let(at, ADA, times=9) == 5
