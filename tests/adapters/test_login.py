@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +12,21 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
+import httpx2
 import pytest
 from joserfc.jwk import ECKey
 
 from adapters.http.accounts import Accounts
-from arcops.errors import Unavailable
+from adapters.http.bound import Bound
+from adapters.http.login import people
+from arcops.errors import Refused, Unavailable
 from arcops.tier import Tier
 from foundation.audit.audit import Audit
 from foundation.audit.record import Record
-from tests.adapters.logging_in import Front, fronted, word_of
+from foundation.tokens import fetched, read_issuers
+from tests.adapters.logging_in import HTML, Front, fronted, word_of
+from tests.adapters.serving import served
+from tests.adapters.typed import typed
 from tests.models import Bench, bench
 from tests.simulators.issuer import new_key
 from tests.simulators.provider import Provider, providing
@@ -81,9 +88,13 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("login")
-    here, clock, told = bench(folder), Clock(), Told()
+def here(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return bench(tmp_path_factory.mktemp("here"))
+
+
+@pytest.fixture(scope="module")
+def made(here: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder, clock, told = tmp_path_factory.mktemp("login"), Clock(), Told()
     with providing(now=clock) as provider:
         database = f"sqlite:///{folder / 'database' / 'a.sqlite'}"
         accounts = Accounts(audit=cast(Audit, told), tier=Tier.AIR_GAPPED)
@@ -541,3 +552,40 @@ class TestAProviderThatDoesNotAnswer:
         world.provider.down = False
         world.clock.at += 31
         site.logged_in()
+
+
+def test_the_server_itself_lets_people_in_and_keeps_the_record(here: Bench) -> None:
+    """The whole of it as a process: its settings, its database, its audit log."""
+    secret = here.home / "login.secret"
+    secret.touch(mode=0o600)
+    secret.write_text("a secret of the client")
+    with providing(claims=dict(READER), secret="a secret of the client") as provider:
+        told = {"ARCOPS_LOGIN_CLIENT": provider.client, "ARCOPS_LOGIN_SECRET": f"file:{secret}"}
+        with served("web", env={**here.environment, "ARCOPS_OIDC_ISSUER": provider.url, **told}) as server:
+            with httpx2.Client(headers=HTML, trust_env=False, timeout=600) as browser:
+                there = browser.get(browser.get(server.url + "/").headers["location"]).headers["location"]
+                assert browser.get(provider.logged_in(there, state="x")).status_code == 400
+                assert browser.get(provider.logged_in(there)).headers["location"] == f"{server.url}/"
+                page = browser.get(server.url + "/")
+                assert "Ada Lovelace" in page.text
+                left = browser.post(f"{server.url}/logout", data={"form": word_of(page)}, headers={"origin": server.url})
+                assert left.status_code == 200
+                assert browser.get(server.url + "/").status_code == 303
+            log = "\n".join(server.log)
+        assert "code=" not in log
+        assert "state=" not in log
+    listed = typed("audit", "query", "--format", "json", environment=here.environment)
+    kept = [one["record"] for one in json.loads(listed.stdout)["records"]]
+    found = [(one["action"], one["outcome"], one["reason"], one["actor"]["id"]) for one in kept]
+    for record in (("login", "denied", "state", ""), ("login", "done", "", "ada"), ("logout", "done", "", "ada")):
+        assert record in found
+
+
+def test_air_gapped_the_server_does_not_start_for_a_provider_elsewhere(here: Bench) -> None:
+    told = {"ARCOPS_OIDC_ISSUER": "https://login.example", "ARCOPS_OIDC_JWKS": "/srv/keys.json", "ARCOPS_LOGIN_CLIENT": "x"}
+    with pytest.raises(Refused, match="ARCOPS_TIER to restricted, or unset ARCOPS_LOGIN_CLIENT"):
+        people(here.settings, read_issuers(told, Tier.AIR_GAPPED, "x"), _bound(), told, now=Clock(), fetch=fetched)
+
+
+def _bound() -> Bound:
+    return Bound(host="127.0.0.1", port=8420, url="http://127.0.0.1:8420", hosts=frozenset(("127.0.0.1:8420",)))
