@@ -1,4 +1,4 @@
-"""``arcops access``: who may call what, and API keys."""
+"""``arcops access``: who may call what, API keys, and people who are logged in."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
         RolesListed,
     )
     from capabilities.access.keys import ApiKeyListed, ApiKeyMade, ApiKeysListed, ListApiKeys, NewApiKey, RevokeApiKey
+    from capabilities.access.sessions import EndSessions, ListSessions, SessionsEnded, SessionsListed
 
-ACCESS = group("access", "Who may call which tool: check a caller, explain the decision, list the roles; API keys.")
+ACCESS = group("access", "Who may call which tool: check a caller, explain the decision, list the roles; API keys; sessions.")
 
 
 @command(
@@ -132,3 +133,21 @@ def _state(key: ApiKeyListed) -> str:
     if key.revoked is not None:
         return f"revoked {key.revoked:%Y-%m-%d %H:%M} UTC"
     return f"{'until' if key.live else 'ended'} {key.until:%Y-%m-%d %H:%M} UTC"
+
+
+@command("access session list", "capabilities.access.sessions:list_sessions", own=Answering)
+def sessions(given: Given[ListSessions, SessionsListed, Answering]) -> None:
+    """List who is logged in to the pages, the newest session first."""
+
+    def show(found: SessionsListed) -> None:
+        for one in found.sessions:
+            who = f"{one.issuer},{one.tenant},{one.id}"
+            print(printable(f"{who} since {one.begun:%Y-%m-%d %H:%M} UTC until {one.until:%Y-%m-%d %H:%M} UTC {one.name}"))
+
+    shown(given, show)
+
+
+@command("access session end", "capabilities.access.sessions:end_sessions", example="https://login.example.org,acme,7f3")
+def end(given: Given[EndSessions, SessionsEnded, None]) -> None:
+    """End every session of a person, on each host, at once."""
+    print(f"{answer(given.tool, given.ask(), surroundings.place()).ended} sessions ended")

@@ -125,7 +125,7 @@ class People:
             with self._of_one.one(address), self._waiting.one(""):
                 return await self._logged_in(request)
         except Failed as error:
-            self._account(request.scope, "login", error.reason)
+            self._account(request.scope, "login", error.reason, error.who)
             answer: Response = self._said(400 if error.reason == "state" else 403, "You are not logged in", str(error))
             if error.reason != "state":
                 self._cookies.drop_started(answer)

@@ -262,7 +262,7 @@ class TestHowOneLoggedIn:
         for claims, reason in (({}, "acr"), ({"acr": "urn:mfa", "amr": ["mfa"]}, "amr")):
             world.provider.claims = {**READER, **claims}
             answer = site.came_back(site.browser())
-            assert (answer.status_code, world.told.last()[2]) == (403, reason), claims
+            assert (answer.status_code, world.told.last()) == (403, ("login", "denied", reason, "ada")), claims
             assert "second factor" in answer.text
         world.provider.claims = {**READER, "acr": "urn:better", "amr": ["otp", "pwd", "mfa"]}
         site.logged_in()
